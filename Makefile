@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# zcdma: `make help` lists the targets.
+
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR     ?= $(PREFIX)/share/man
+DATADIR    ?= $(PREFIX)/share
+
+VERSION := $(shell sed -n 's/^\#define ZCDMA_VERSION "\(.*\)"/\1/p' lib/zcdma.h)
+SOVERSION := 0
+SONAME := libzcdma.so.$(SOVERSION)
+
+CFLAGS ?= -O2 -g
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wformat=2 -Wundef -Wvla
+
+# SAN=1: the same tree under AddressSanitizer and UBSan, in a folder of its own.
+ifeq ($(SAN),1)
+BUILD := build-san
+ZCDMA := $(BUILD)/zcdma
+RUNPATH := .
+SANFLAGS := -fsanitize=address,undefined -fno-omit-frame-pointer
+else
+BUILD := build
+ZCDMA := zcdma
+RUNPATH := build
+SANFLAGS :=
+NO_UNDEFINED := -Wl,-z,defs
+endif
+
+V ?= 0
+ifeq ($(V),1)
+Q :=
+say = @:
+else
+Q := @
+say = @printf '  %-7s %s\n'
+endif
+
+PKG_CONFIG ?= pkg-config
+LIBS_LIB := libxxhash
+LIBS_CMD := popt jansson smartcols
+LIBS_TEST := cmocka
+HAVE_LIBURING := $(shell $(PKG_CONFIG) --exists liburing 2>/dev/null && echo 1)
+ifeq ($(HAVE_LIBURING),1)
+LIBS_LIB += liburing
+URING := -DHAVE_LIBURING=1
+endif
+
+# Evaluated only where used, so that `make deps` can run before the libraries are there.
+pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1))
+pkg_libs = $(shell $(PKG_CONFIG) --libs $(1))
+
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(URING) $(WARN) $(CFLAGS) $(SANFLAGS)
+LIB_CFLAGS = $(ALL_CFLAGS) -fPIC -fvisibility=hidden -pthread $(call pkg_cflags,$(LIBS_LIB))
+CMD_CFLAGS = $(ALL_CFLAGS) -fPIE -pthread $(call pkg_cflags,$(LIBS_CMD))
+ALL_FLAGS = $(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(LDFLAGS)
+ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pthread
+
+LIB_SRC := $(wildcard lib/*.c lib/path/*.c lib/source/*.c)
+CMD_SRC := $(wildcard cmd/*.c)
+UNIT_SRC := $(wildcard tests/unit/test_*.c)
+TOOL_SRC := $(wildcard tests/tools/*.c)
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/%.o)
+UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
+TOOL_BIN := $(TOOL_SRC:tests/tools/%.c=$(BUILD)/tools/%)
+
+LIB_SO := $(BUILD)/$(SONAME)
+LIB_A := $(BUILD)/libzcdma.a
+BATS_FILES ?= $(wildcard tests/bats/*.bats)
+APPLETS := $(shell sed -n 's/^APPLET.\([a-z]*\),.*/\1/p' cmd/applets.def)
+MAN_PAGES := $(wildcard man/*.[1-8])
+
+.PHONY: all demo check check-unit check-bats lint deps deps-print install uninstall clean help \
+	tests-build
+.DELETE_ON_ERROR:
+
+all: $(ZCDMA) $(LIB_SO) $(BUILD)/libzcdma.so
+
+help:
+	@echo 'zcdma $(VERSION)'
+	@echo
+	@echo '  make              build ./zcdma and build/$(SONAME)'
+	@echo '  make demo         install what is missing, build, run the main job'
+	@echo '  make check        install what is missing, build, run every test'
+	@echo '  make check-unit   the unit tests alone'
+	@echo '  make check-bats   the tests of the commands alone (BATS_FILES=tests/bats/probe.bats)'
+	@echo '  make lint         check the style of C, shell and man pages'
+	@echo '  make install      install to PREFIX ($(PREFIX)), below DESTDIR; SYMLINKS=yes: also'
+	@echo '                    a link for each applet'
+	@echo '  make uninstall    remove that again'
+	@echo '  make clean        remove what was built'
+	@echo
+	@echo '  V=1 shows the commands. CC, CFLAGS, LDFLAGS are respected.'
+	@echo '  SAN=1 builds and tests under the address and undefined-behaviour sanitizers.'
+
+# The flags that objects were built with: a change rebuilds them.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(ALL_FLAGS)' | cmp -s - $@ || echo '$(ALL_FLAGS)' >$@
+.PHONY: FORCE
+FORCE:
+
+$(BUILD)/lib/%.o: lib/%.c $(BUILD)/flags
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LIB_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/cmd/%.o: cmd/%.c $(BUILD)/flags
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CMD_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIB_SO): $(LIB_OBJ) lib/libzcdma.map
+	$(say) LINK $@
+	$(Q)$(CC) -shared -Wl,-soname,$(SONAME) -Wl,--version-script=lib/libzcdma.map -Wl,-z,relro,-z,now \
+		$(NO_UNDEFINED) $(ALL_LDFLAGS) -o $@ $(LIB_OBJ) $(call pkg_libs,$(LIBS_LIB))
+
+$(BUILD)/libzcdma.so: $(LIB_SO)
+	$(Q)ln -sf $(SONAME) $@
+
+# The unit tests link this one, so that they reach the hidden functions too.
+$(LIB_A): $(LIB_OBJ)
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
+
+link_cmd = $(CC) -pie -Wl,-z,relro,-z,now $(ALL_LDFLAGS) -o $(1) $(CMD_OBJ) $(LIB_SO) \
+	-Wl,-rpath,'$(2)' $(call pkg_libs,$(LIBS_CMD))
+
+$(ZCDMA): $(CMD_OBJ) $(LIB_SO) | $(BUILD)/libzcdma.so
+	$(say) LINK $@
+	$(Q)$(call link_cmd,$@,$$ORIGIN/$(RUNPATH))
+
+$(BUILD)/unit/%: tests/unit/%.c $(LIB_A) $(BUILD)/flags
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(call pkg_cflags,$(LIBS_TEST) $(LIBS_LIB)) -MMD -MP $(ALL_LDFLAGS) \
+		-o $@ $< $(LIB_A) $(call pkg_libs,$(LIBS_TEST) $(LIBS_LIB))
+
+$(BUILD)/tools/%: tests/tools/%.c $(LIB_A) $(BUILD)/flags
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB_A) $(call pkg_libs,$(LIBS_LIB))
+
+tests-build: $(UNIT_BIN) $(TOOL_BIN)
+
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:=.d) $(TOOL_BIN:=.d)
+
+# What building and testing needs, as Debian packages: a command or a pkg-config name, then a package.
+DEPS := pkg-config:pkg-config popt:libpopt-dev jansson:libjansson-dev smartcols:libsmartcols-dev \
+	libxxhash:libxxhash-dev liburing:liburing-dev cmocka:libcmocka-dev gcc:gcc \
+	/usr/include/stdio.h:libc6-dev bats:bats nc:netcat-openbsd \
+	/usr/lib/bats/bats-assert/load.bash:bats-assert \
+	/usr/lib/bats/bats-support/load.bash:bats-support jq:jq ip:iproute2 unshare:util-linux \
+	mandoc:mandoc fish:fish zsh:zsh ps:procps
+
+deps:
+	@tests/deps.sh $(DEPS)
+
+demo:
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory all
+	@ZCDMA=$(CURDIR)/$(ZCDMA) tests/demo.sh
+
+check:
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory all tests-build
+	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) TOOLS=$(CURDIR)/$(BUILD)/tools tests/check.sh unit bats
+
+check-unit check-bats: check-%: all tests-build
+	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) TOOLS=$(CURDIR)/$(BUILD)/tools \
+		BATS_FILES='$(BATS_FILES)' tests/check.sh $*
+
+lint:
+	@tests/lint.sh
+
+install: all
+	$(Q)install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	$(Q)$(call link_cmd,$(BUILD)/zcdma.install,$$ORIGIN/$(shell realpath -m --relative-to=$(BINDIR) $(LIBDIR)))
+	$(Q)install -m 755 $(BUILD)/zcdma.install $(DESTDIR)$(BINDIR)/zcdma
+	$(Q)install -m 644 lib/zcdma.h $(DESTDIR)$(INCLUDEDIR)/zcdma.h
+	$(Q)install -m 755 $(LIB_SO) $(DESTDIR)$(LIBDIR)/libzcdma.so.$(VERSION)
+	$(Q)ln -sf libzcdma.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	$(Q)ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libzcdma.so
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
+		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@REQUIRES@|$(LIBS_LIB)|' \
+		lib/libzcdma.pc.in >$(BUILD)/libzcdma.pc
+	$(Q)install -m 644 $(BUILD)/libzcdma.pc $(DESTDIR)$(LIBDIR)/pkgconfig/libzcdma.pc
+	$(Q)for page in $(MAN_PAGES); do \
+		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+	$(Q)install -D -m 644 completions/zcdma.bash \
+		$(DESTDIR)$(DATADIR)/bash-completion/completions/zcdma
+	$(Q)install -D -m 644 completions/_zcdma $(DESTDIR)$(DATADIR)/zsh/site-functions/_zcdma
+	$(Q)install -D -m 644 completions/zcdma.fish \
+		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/zcdma.fish
+ifeq ($(SYMLINKS),yes)
+	$(Q)for applet in $(APPLETS); do link=$(DESTDIR)$(BINDIR)/$$applet; \
+		if [ ! -e $$link ] || [ "$$(readlink $$link)" = zcdma ]; then ln -sf zcdma $$link; \
+		else echo "left alone, as it is another program's: $$link"; fi; done
+endif
+
+# Links are removed only where they are links to zcdma: another package may own the name.
+uninstall:
+	$(Q)for applet in $(APPLETS); do \
+		if [ "$$(readlink $(DESTDIR)$(BINDIR)/$$applet)" = zcdma ]; then \
+			rm -f $(DESTDIR)$(BINDIR)/$$applet; fi; done
+	$(Q)rm -f $(DESTDIR)$(BINDIR)/zcdma $(DESTDIR)$(INCLUDEDIR)/zcdma.h \
+		$(DESTDIR)$(LIBDIR)/libzcdma.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME) \
+		$(DESTDIR)$(LIBDIR)/libzcdma.so $(DESTDIR)$(LIBDIR)/pkgconfig/libzcdma.pc \
+		$(DESTDIR)$(DATADIR)/bash-completion/completions/zcdma \
+		$(DESTDIR)$(DATADIR)/zsh/site-functions/_zcdma \
+		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/zcdma.fish
+	$(Q)for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+
+clean:
+	$(Q)rm -rf build build-san zcdma

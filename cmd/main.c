@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which applet is meant: by the command's own name (a link), or by its first argument. */
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "applet.h"
+#include "nearest.h"
+
+static const struct applet applets[] = {
+#define APPLET(name, summary) { #name, summary, name##_main },
+#include "applets.def"
+#undef APPLET
+	{ NULL, NULL, NULL },
+};
+
+static const struct applet *find_applet(const char *name)
+{
+	for (const struct applet *a = applets; a->name; a++)
+		if (!strcmp(a->name, name))
+			return a;
+	return NULL;
+}
+
+static void print_applets(FILE *f)
+{
+	for (const struct applet *a = applets; a->name; a++)
+		fprintf(f, "%-10s %s\n", a->name, a->summary);
+}
+
+static void print_usage(FILE *f)
+{
+	fputs("Usage: zcdma APPLET [OPTION...] [ARGUMENT...]\n"
+	      "       zcdma --help | --version | --list\n"
+	      "\n"
+	      "Moves DMA capture data to a network, a disk or another process without copying it.\n"
+	      "\n",
+	      f);
+	print_applets(f);
+	fputs("\n"
+	      "zcdma APPLET --help lists the options of an applet.\n",
+	      f);
+}
+
+static void print_version(FILE *f)
+{
+	fputs("zcdma " ZCDMA_VERSION "\n", f);
+}
+
+static const struct {
+	const char *name;
+	void (*print)(FILE *f);
+} questions[] = {
+	{ "--help", print_usage }, { "-h", print_usage },	{ "--version", print_version },
+	{ "-V", print_version },   { "--list", print_applets }, { NULL, NULL },
+};
+
+static int run_applet(const struct applet *a, bool json, int argc, char **argv)
+{
+	struct report *r = report_new(a->name);
+	int status;
+
+	argv[0] = (char *)a->name;
+	report_set_mode(r, json, false, false);
+	status = report_finish(r, a->main(r, argc, argv));
+	report_free(r);
+	return status;
+}
+
+static int unknown(struct report *r, const char *name)
+{
+	struct nearest nearest = { .to = name };
+	char hint[64];
+
+	if (name[0] == '-')
+		return report_error(r, STATUS_ERROR, "usage: zcdma APPLET [OPTION...]",
+				    "unknown option %s", name);
+	for (const struct applet *a = applets; a->name; a++)
+		nearest_try(&nearest, a->name);
+	if (nearest.name)
+		snprintf(hint, sizeof(hint), "did you mean %s?", nearest.name);
+	else
+		snprintf(hint, sizeof(hint), "zcdma --help lists the applets");
+	return report_error(r, STATUS_ERROR, hint, "unknown applet %s", name);
+}
+
+/* What is no applet's business. @argument is NULL where there is none. */
+static int run_main(const char *argument, bool json)
+{
+	struct report *r = report_new(NULL);
+	int status = STATUS_OK;
+	size_t i = 0;
+
+	if (!argument) {
+		print_usage(stderr);
+		status = STATUS_ERROR;
+		goto out;
+	}
+	while (questions[i].name && strcmp(questions[i].name, argument))
+		i++;
+	if (questions[i].name) {
+		questions[i].print(stdout);
+		goto out;
+	}
+	report_set_mode(r, json, false, false);
+	status = unknown(r, argument);
+out:
+	status = report_finish(r, status);
+	report_free(r);
+	return status;
+}
+
+/*
+ * A file opened later must not land on a descriptor that everybody takes for standard input, output
+ * or errors. The placeholders are opened in the wrong direction, so that they still answer EBADF.
+ */
+static bool fill_standard_descriptors(void)
+{
+	static const int flags[] = {
+		[STDIN_FILENO] = O_WRONLY,
+		[STDOUT_FILENO] = O_RDONLY,
+		[STDERR_FILENO] = O_RDONLY,
+	};
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags[fd]) != fd)
+			return false;
+	return true;
+}
+
+/* Known before the options are read, so that an error in those comes out as JSON too. */
+static bool wants_json(char **argv)
+{
+	for (; *argv && strcmp(*argv, "--"); argv++)
+		if (!strcmp(*argv, "--json"))
+			return true;
+	return false;
+}
+
+int main(int argc, char **argv)
+{
+	const struct applet *a;
+	bool json;
+
+	if (!fill_standard_descriptors() || argc < 1)
+		return STATUS_ERROR;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	setlocale(LC_CTYPE, ""); /* how wide a name is in a table; numbers stay as they are */
+
+	json = wants_json(argv + 1);
+	a = find_applet(basename(argv[0]));
+	if (a)
+		return run_applet(a, json, argc, argv);
+	a = argc > 1 ? find_applet(argv[1]) : NULL;
+	if (a)
+		return run_applet(a, json, argc - 1, argv + 1);
+	return run_main(argv[1], json);
+}

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* probe: what is this mapping, and which ways of sending accept it? */
+#include <errno.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "must.h"
+#include "opts.h"
+#include "report_value.h"
+
+/* Enough to see what a BAR answers; a server has dozens of devices that all answer the same. */
+#define PCI_ROWS       4
+#define PCI_DEVICES    "/sys/bus/pci/devices"
+#define IORESOURCE_MEM 0x200 /* linux/ioport.h */
+
+struct row {
+	struct zcdma_probe p;
+	bool asked; /* for by name */
+};
+
+struct probe {
+	struct report *r;
+	struct zcdma_ctx *ctx;
+	uint64_t bytes, offset;
+	int read_device;
+	struct row *rows;
+	size_t count;
+};
+
+enum { COLUMN_NAME, COLUMN_SIZE, COLUMN_WAYS, COLUMN_FLAGS = COLUMN_WAYS + ZCDMA_WAYS, COLUMNS };
+
+/* With short headers, so that a table of the builtin mappings fits into 80 columns. */
+static const struct report_column columns[COLUMNS] = {
+	[COLUMN_NAME] = { "mapping", "mapping" },
+	[COLUMN_SIZE] = { "bytes", "size" },
+	[COLUMN_WAYS + ZCDMA_WAY_SEND] = { "send", "send" },
+	[COLUMN_WAYS + ZCDMA_WAY_ZEROCOPY] = { "zerocopy", "zerocopy" },
+	[COLUMN_WAYS + ZCDMA_WAY_VMSPLICE] = { "vmsplice", "vmsplice" },
+	[COLUMN_WAYS + ZCDMA_WAY_DIRECT] = { "direct", "O_DIRECT" },
+	[COLUMN_WAYS + ZCDMA_WAY_REGISTERED] = { "registered", "io_uring" },
+	[COLUMN_FLAGS] = { "flags", "flags" },
+};
+
+static const char *const answers[] = {
+	[ZCDMA_ANSWER_UNTRIED] = "untried",
+	[ZCDMA_ANSWER_WORKS] = "works",
+	[ZCDMA_ANSWER_FAILS] = "fails",
+};
+
+/*
+ * Probing
+ */
+
+static struct zcdma_probe *new_row(struct probe *all, bool asked)
+{
+	struct row *row;
+
+	all->rows = must(reallocarray(all->rows, all->count + 1, sizeof(*all->rows)));
+	row = &all->rows[all->count++];
+	row->asked = asked;
+	return &row->p;
+}
+
+static int probe_builtins(struct probe *all)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && zcdma_probe_name(i); i++)
+		rc = zcdma_probe_builtin(all->ctx, i, new_row(all, false));
+	return rc;
+}
+
+static int probe_path(struct probe *all, const char *path, bool asked)
+{
+	unsigned flags = all->read_device ? ZCDMA_PROBE_READ_DEVICE : 0;
+
+	return zcdma_probe_path(all->ctx, path, all->offset, (size_t)all->bytes, flags,
+				new_row(all, asked));
+}
+
+/* The first BAR of @device that is memory and can be mapped; false where there is none. */
+static bool find_bar(const char *device, char *path, size_t len)
+{
+	uint64_t flags;
+	bool found = false;
+	FILE *f;
+
+	snprintf(path, len, "%s/resource", device);
+	f = fopen(path, "re");
+	if (!f)
+		return false;
+	for (int bar = 0; bar < 6 && fscanf(f, "%*x %*x %" SCNx64, &flags) == 1; bar++) {
+		snprintf(path, len, "%s/resource%d", device, bar);
+		found = flags & IORESOURCE_MEM && !access(path, F_OK);
+		if (found)
+			break;
+	}
+	fclose(f);
+	return found;
+}
+
+static int probe_pci(struct probe *all)
+{
+	size_t bars = 0, unreadable = 0;
+	glob_t devices;
+	int rc = 0;
+
+	if (glob(PCI_DEVICES "/*", 0, NULL, &devices))
+		return 0;
+	for (size_t i = 0; i < devices.gl_pathc && !rc; i++) {
+		char path[256];
+
+		if (!find_bar(devices.gl_pathv[i], path, sizeof(path)))
+			continue;
+		if (access(path, R_OK))
+			unreadable++;
+		else if (bars++ < PCI_ROWS)
+			rc = probe_path(all, path, false);
+	}
+	globfree(&devices);
+	if (unreadable)
+		report_note(all->r,
+			    "PCI resources of %zu devices are left out: only root may map them",
+			    unreadable);
+	if (bars > PCI_ROWS)
+		report_note(
+			all->r,
+			"PCI resources of %zu more devices are left out; give their names: " PCI_DEVICES
+			"/*/resource0",
+			bars - PCI_ROWS);
+	return rc;
+}
+
+static int probe_paths(struct probe *all, const char *const *paths)
+{
+	int rc = 0;
+
+	while (!rc && *paths)
+		rc = probe_path(all, *paths++, true);
+	return rc;
+}
+
+/*
+ * The table
+ */
+
+/* In bytes or, where it is no fraction, in K: a column of five places. */
+static char *size_cell(const struct zcdma_probe *p)
+{
+	char *text;
+	int n = p->bytes % 1024 ? asprintf(&text, "%zu", p->bytes)
+				: asprintf(&text, "%zuK", p->bytes / 1024);
+
+	return must(n < 0 ? NULL : text);
+}
+
+/* What is in a cell, and before the remark that explains it. */
+static const char *way_label(const struct zcdma_way_result *way)
+{
+	if (way->answer == ZCDMA_ANSWER_FAILS)
+		return strerrorname_np(way->err) ?: answers[way->answer];
+	return way->answer == ZCDMA_ANSWER_WORKS && way->text[0] ? "works*" : answers[way->answer];
+}
+
+static const char *or_null(const char *text)
+{
+	return text[0] ? text : NULL;
+}
+
+static json_t *error_name(int err)
+{
+	return value_text(err ? strerrorname_np(err) : NULL);
+}
+
+static void set_way(json_t *row, const char *key, const struct zcdma_way_result *way)
+{
+	json_t *object = must(json_object());
+
+	json_object_set_new(object, "answer", value_text(answers[way->answer]));
+	json_object_set_new(object, "errno", error_name(way->err));
+	json_object_set_new(object, "text", value_text(or_null(way->text)));
+	json_object_set_new(row, key, object);
+}
+
+static void print_row(const struct probe *all, const struct zcdma_probe *p)
+{
+	const char *cells[COLUMNS] = { [COLUMN_NAME] = p->name };
+	char flags[128];
+	char *size = size_cell(p);
+	json_t *row;
+
+	if (p->bytes) {
+		cells[COLUMN_SIZE] = size;
+		cells[COLUMN_FLAGS] =
+			or_null(zcdma_vmflags_words(p->vmflags, flags, sizeof(flags)));
+	}
+	for (int way = 0; p->bytes && way < ZCDMA_WAYS; way++)
+		cells[COLUMN_WAYS + way] = way_label(&p->way[way]);
+	row = report_row(all->r, cells);
+	free(size);
+
+	for (int way = 0; p->bytes && way < ZCDMA_WAYS; way++)
+		set_way(row, columns[COLUMN_WAYS + way].key, &p->way[way]);
+	json_object_set_new(row, "bytes", value_count(p->bytes));
+	json_object_set_new(row, "vmflags", value_text(or_null(p->vmflags)));
+	json_object_set_new(row, "errno", error_name(p->err));
+	json_object_set_new(row, "why", value_text(or_null(p->why)));
+	json_object_set_new(row, "cause", value_text(or_null(p->cause)));
+	json_object_set_new(row, "cure", value_text(or_null(p->cure)));
+}
+
+/*
+ * The remarks below it, each said once
+ */
+
+/* Ways of @p with this remark. */
+static unsigned ways_with(const struct zcdma_probe *p, const char *text)
+{
+	unsigned mask = 0;
+
+	for (int way = 0; way < ZCDMA_WAYS; way++)
+		if (!strcmp(p->way[way].text, text))
+			mask |= 1u << way;
+	return mask;
+}
+
+/* Append to a list with commas. */
+static void list(FILE *f, const char *name)
+{
+	fprintf(f, "%s%s", ftell(f) ? ", " : "", name);
+}
+
+/* Names of the mappings from @first on for which @has is true, in a string to free. */
+static char *mappings_with(const struct probe *all, size_t first, const char *text,
+			   bool (*has)(const struct zcdma_probe *p, const char *text))
+{
+	char *names;
+	size_t size;
+	FILE *f = must(open_memstream(&names, &size));
+
+	for (size_t i = first; i < all->count; i++)
+		if (has(&all->rows[i].p, text))
+			list(f, all->rows[i].p.name);
+	fclose(f);
+	return must(names);
+}
+
+static bool has_remark(const struct zcdma_probe *p, const char *text)
+{
+	return ways_with(p, text);
+}
+
+static bool has_cause(const struct zcdma_probe *p, const char *text)
+{
+	return !strcmp(p->cause, text);
+}
+
+/* Has one of the mappings before @end had it? */
+static bool is_said(const struct probe *all, size_t end, const char *text,
+		    bool (*has)(const struct zcdma_probe *p, const char *text))
+{
+	for (size_t i = 0; i < end; i++)
+		if (has(&all->rows[i].p, text))
+			return true;
+	return false;
+}
+
+static void print_cause(const struct probe *all, size_t i)
+{
+	const struct zcdma_probe *p = &all->rows[i].p;
+	char *names;
+
+	if (!p->cause[0] || is_said(all, i, p->cause, has_cause))
+		return;
+	names = mappings_with(all, i, p->cause, has_cause);
+	report_paragraph(all->r, "EFAULT, %s: %s. Cure: %s.", names, p->cause, p->cure);
+	free(names);
+}
+
+/* An EFAULT has its cause, unless it says from where on. */
+static bool needs_remark(const struct zcdma_way_result *way)
+{
+	return way->text[0] && !(way->err == EFAULT && !strcmp(way->text, strerror(EFAULT)));
+}
+
+/* Names of the ways in @mask, in a string to free. */
+static char *way_names(unsigned mask)
+{
+	char *names;
+	size_t size;
+	FILE *f = must(open_memstream(&names, &size));
+
+	for (int way = 0; way < ZCDMA_WAYS; way++)
+		if (mask & 1u << way)
+			list(f, zcdma_way_name(way));
+	fclose(f);
+	return must(names);
+}
+
+static void print_remark(const struct probe *all, size_t i, const struct zcdma_way_result *way)
+{
+	char *where = mappings_with(all, i, way->text, has_remark), *which;
+	unsigned mask = 0;
+
+	for (size_t j = i; j < all->count; j++)
+		mask |= ways_with(&all->rows[j].p, way->text);
+	which = way_names(mask);
+	report_paragraph(all->r, "%s, %s from %s: %s.", way_label(way), which, where, way->text);
+	free(which);
+	free(where);
+}
+
+static void print_remarks(const struct probe *all, size_t i)
+{
+	const struct zcdma_probe *p = &all->rows[i].p;
+
+	for (int way = 0; way < ZCDMA_WAYS; way++) {
+		const char *text = p->way[way].text;
+
+		/* Of the ways of one mapping, the first speaks for all. */
+		if (needs_remark(&p->way[way]) && !(ways_with(p, text) & ((1u << way) - 1)) &&
+		    !is_said(all, i, text, has_remark))
+			print_remark(all, i, &p->way[way]);
+	}
+}
+
+/* What was asked for by name and is not there is an error; what is only tried is not. */
+static const struct row *first_error(const struct probe *all)
+{
+	for (size_t i = 0; i < all->count; i++)
+		if (all->rows[i].asked && all->rows[i].p.err)
+			return &all->rows[i];
+	return NULL;
+}
+
+/* Of the errors, report_error() has said the first. */
+static void print_absence(const struct probe *all, size_t i)
+{
+	const struct row *row = &all->rows[i];
+
+	if (row->p.err && row != first_error(all))
+		report_paragraph(all->r, "%s: %s.", row->p.name, row->p.why);
+}
+
+/* Where reading was left out, and not for want of a socket or a file. */
+static void print_read_device(const struct probe *all)
+{
+	for (size_t i = 0; i < all->count; i++) {
+		const struct zcdma_way_result *send = &all->rows[i].p.way[ZCDMA_WAY_SEND];
+
+		if (!send->text[0] || send->answer != ZCDMA_ANSWER_UNTRIED ||
+		    !(ways_with(&all->rows[i].p, send->text) & 1u << ZCDMA_WAY_ZEROCOPY))
+			continue;
+		report_paragraph(all->r, "--read-device tries these too.");
+		return;
+	}
+}
+
+static void print_all(const struct probe *all)
+{
+	report_table(all->r, "mappings", columns, COLUMNS);
+	for (size_t i = 0; i < all->count; i++)
+		print_row(all, &all->rows[i].p);
+	for (size_t i = 0; i < all->count; i++)
+		print_cause(all, i);
+	for (size_t i = 0; i < all->count; i++)
+		print_remarks(all, i);
+	print_read_device(all);
+	for (size_t i = 0; i < all->count; i++)
+		print_absence(all, i);
+}
+
+static int run(struct probe *all, const char *const *paths)
+{
+	int rc = zcdma_new(&all->ctx);
+	const struct row *error;
+
+	if (rc)
+		return report_error(all->r, STATUS_ERROR, NULL, "no context: %s", strerror(-rc));
+	if (*paths)
+		rc = probe_paths(all, paths);
+	else if (!(rc = probe_builtins(all)))
+		rc = probe_pci(all);
+	if (rc)
+		return report_ctx_error(all->r, STATUS_ERROR, all->ctx, rc);
+	print_all(all);
+	error = first_error(all);
+	if (error)
+		return report_error(all->r, STATUS_ERROR, NULL, "%s: %s", error->p.name,
+				    error->p.why);
+	return STATUS_OK;
+}
+
+static bool check_values(struct probe *all, const char *bytes, const char *offset, bool paths)
+{
+	if (!opts_size(all->r, "--bytes", bytes, &all->bytes))
+		return false;
+	/* 0 is a good offset, though no good size. */
+	if (offset && strcmp(offset, "0") && !opts_size(all->r, "--offset", offset, &all->offset))
+		return false;
+	if (all->bytes > SIZE_MAX / 2) {
+		report_error(all->r, STATUS_ERROR, NULL, "--bytes %s: too large", bytes);
+		return false;
+	}
+	if ((bytes || offset) && !paths) {
+		report_error(all->r, STATUS_ERROR, NULL, "%s: needs a PATH",
+			     bytes ? "--bytes" : "--offset");
+		return false;
+	}
+	return true;
+}
+
+int probe_main(struct report *r, int argc, char **argv)
+{
+	struct probe all = { .r = r };
+	const char *bytes = NULL, *offset = NULL;
+	const struct poptOption table[] = {
+		{ "bytes", 0, POPT_ARG_STRING, &bytes, 0,
+		  "how much of each PATH (default: 64K, or what there is)", "SIZE" },
+		{ "offset", 0, POPT_ARG_STRING, &offset, 0,
+		  "where in each PATH to begin, a multiple of the page size", "SIZE" },
+		{ "read-device", 0, POPT_ARG_NONE, &all.read_device, 0,
+		  "let send, MSG_ZEROCOPY and O_DIRECT read device memory, which can have side effects",
+		  NULL },
+		POPT_TABLEEND,
+	};
+	struct opts opts = {
+		.usage = "[OPTION...] [PATH...]",
+		.about =
+			"Maps memory of every kind that a process can have, or each PATH (a device, a file), and tries which ways of sending the kernel accepts from there. PATHs are mapped read-only.",
+		.table = table,
+		.max_args = -1,
+	};
+	int status;
+
+	if (opts_parse(&opts, r, argc, argv, &status)) {
+		status = STATUS_ERROR;
+		if (check_values(&all, bytes, offset, opts.count > 0))
+			status = run(&all, opts.args);
+	}
+	zcdma_free(all.ctx);
+	free(all.rows);
+	opts_free(&opts);
+	return status;
+}

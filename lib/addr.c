@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Takes apart what a person writes as an address: "host:port", "[::1]:9000", ":9000". */
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+#define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+/* Is it an IPv6 address? A zone, as in "fe80::1%eth0", is for the resolver to judge. */
+static bool is_ipv6(const char *text, size_t len)
+{
+	const char *zone = memchr(text, '%', len);
+	char copy[INET6_ADDRSTRLEN];
+	struct in6_addr in6;
+
+	if (zone)
+		len = (size_t)(zone - text);
+	if (len >= sizeof(copy))
+		return false;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	return inet_pton(AF_INET6, copy, &in6) == 1;
+}
+
+static int fail_no_port(struct zcdma_ctx *ctx, const char *text, size_t host_len)
+{
+	int rc = zc_fail_plain(ctx, EINVAL, "address '%s': it has no port", text);
+
+	zc_hint(ctx, "write %.*s:PORT, as in %.*s:9000", (int)host_len, text, (int)host_len, text);
+	return rc;
+}
+
+static int fail_brackets(struct zcdma_ctx *ctx, const char *text, const char *colon)
+{
+	int rc = zc_fail_plain(ctx, EINVAL, "address '%s': an IPv6 address must be in brackets",
+			       text);
+
+	if (is_ipv6(text, (size_t)(colon - text)))
+		zc_hint(ctx, "write [%.*s]%s", (int)(colon - text), text, colon);
+	else if (is_ipv6(text, strlen(text)))
+		zc_hint(ctx, "write [%s]:PORT, as in [%s]:9000", text, text);
+	else
+		zc_hint(ctx, "write it as in [::1]:9000");
+	return rc;
+}
+
+/* A number of 16 bits, or what can be the name of a service: it has a letter (RFC 6335, 5.1). */
+static bool is_port(const char *text)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	if (text[digits])
+		return strpbrk(text, LETTERS) && !text[strspn(text, LETTERS "0123456789-_")];
+	/* So many digits that they cannot be read are out of range as well. */
+	return digits && strtoul(text, NULL, 10) <= UINT16_MAX;
+}
+
+static int parse_port(struct zcdma_ctx *ctx, const char *text, const char *port,
+		      struct zcdma_addr *addr)
+{
+	size_t len = strlen(port);
+	int rc;
+
+	if (!len)
+		return fail_no_port(ctx, text, (size_t)(port - 1 - text));
+	if (len >= sizeof(addr->port) || !is_port(port)) {
+		rc = zc_fail_plain(ctx, EINVAL, "address '%s': '%s' is no port", text, port);
+		zc_hint(ctx, "a port is a number from 0 to 65535, or the name of a service");
+		return rc;
+	}
+	memcpy(addr->port, port, len + 1);
+	return 0;
+}
+
+/* "[HOST]:PORT" */
+static int parse_bracketed(struct zcdma_ctx *ctx, const char *text, struct zcdma_addr *addr)
+{
+	const char *host = text + 1;
+	const char *end = strchr(host, ']');
+	size_t len;
+	int rc;
+
+	if (!end || !is_ipv6(host, (size_t)(end - host))) {
+		rc = zc_fail_plain(ctx, EINVAL, "address '%s': %s", text,
+				   end ? "no IPv6 address in the brackets" : "']' is missing");
+		zc_hint(ctx, "write it as in [::1]:9000");
+		return rc;
+	}
+	len = (size_t)(end - host);
+	if (end[1] != ':')
+		return fail_no_port(ctx, text, len + 2);
+	/* A zone may have any length. */
+	if (len >= sizeof(addr->host))
+		return zc_fail_plain(ctx, EINVAL, "address '%s': the host is too long", text);
+	memcpy(addr->host, host, len);
+	addr->host[len] = '\0';
+	return parse_port(ctx, text, end + 2, addr);
+}
+
+ZC_PUBLIC int zcdma_addr_parse(struct zcdma_ctx *ctx, const char *text, struct zcdma_addr *addr)
+{
+	const char *colon = strrchr(text, ':');
+	size_t len;
+
+	memset(addr, 0, sizeof(*addr));
+	if (*text == '[')
+		return parse_bracketed(ctx, text, addr);
+	if (!colon)
+		return fail_no_port(ctx, text, strlen(text));
+	len = (size_t)(colon - text);
+	if (memchr(text, ':', len))
+		return fail_brackets(ctx, text, colon);
+	if (len >= sizeof(addr->host))
+		return zc_fail_plain(ctx, EINVAL, "address '%s': the host is too long", text);
+	memcpy(addr->host, text, len);
+	return parse_port(ctx, text, colon + 1, addr);
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Checks of a stream, whatever they check it against. */
+#include "check.h"
+
+ZC_PUBLIC const char *zcdma_fault_name(enum zcdma_fault_kind kind)
+{
+	static const char *const names[ZCDMA_FAULT_KINDS] = {
+		[ZCDMA_FAULT_GAP] = "gap",	   [ZCDMA_FAULT_REPEAT] = "repeat",
+		[ZCDMA_FAULT_STALE] = "stale",	   [ZCDMA_FAULT_OVERWRITTEN] = "overwritten",
+		[ZCDMA_FAULT_GARBAGE] = "garbage",
+	};
+
+	return (unsigned)kind < ZCDMA_FAULT_KINDS ? names[kind] : "unknown";
+}
+
+ZC_PUBLIC int zcdma_check_feed(struct zcdma_check *check, const void *data, size_t len)
+{
+	if (check->ended)
+		return zc_fail_plain(check->ctx, EINVAL, "check: the stream has ended already");
+	check->ops->feed(check, data, len);
+	return 0;
+}
+
+ZC_PUBLIC int zcdma_check_end(struct zcdma_check *check)
+{
+	if (!check->ended)
+		check->ops->end(check);
+	check->ended = true;
+	return 0;
+}
+
+ZC_PUBLIC void zcdma_check_get_result(const struct zcdma_check *check,
+				      struct zcdma_check_result *result)
+{
+	if (check->ended)
+		*result = check->result;
+	else
+		check->ops->peek(check, result);
+}
+
+ZC_PUBLIC void zcdma_check_free(struct zcdma_check *check)
+{
+	if (check)
+		check->ops->free(check);
+}

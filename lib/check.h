@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a check is made of: a reader, which cuts the stream into runs and knows where each comes
+ * from (check_pattern.c, check_manifest.c), and a judge, which knows what is wrong with them
+ * (check_runs.c).
+ */
+#ifndef ZCDMA_CHECK_H
+#define ZCDMA_CHECK_H
+
+#include "internal.h"
+
+/* Bytes of the received stream that belong together. */
+struct zc_run {
+	uint64_t pos; /* in what was received */
+	uint64_t len;
+	int64_t delta; /* they are the sent stream's from offset .pos + .delta on ... */
+	bool garbage;  /* ... unless this says that they are nothing of it */
+};
+
+/* Runs that wait for what comes after them to be judged. The more, the longer a muddle is undone. */
+#define ZC_RUNS 16
+
+struct zc_judge {
+	int64_t home;  /* delta of right data */
+	uint64_t mark; /* offset up to which right data has come; set while runs wait */
+	uint64_t end;  /* offset at which the sent stream ends; 0 where nobody knows */
+	unsigned waiting;
+	struct zc_run run[ZC_RUNS]; /* the oldest first */
+};
+
+struct zc_check_ops {
+	void (*feed)(struct zcdma_check *check, const uint8_t *data, size_t len);
+	/* The result if the stream ended here, though it may not. */
+	void (*peek)(const struct zcdma_check *check, struct zcdma_check_result *result);
+	void (*end)(struct zcdma_check *check);
+	void (*free)(struct zcdma_check *check);
+	/* The sent stream's bytes [@from, @to) have arrived right. May be NULL. */
+	void (*right)(struct zcdma_check *check, uint64_t from, uint64_t to);
+};
+
+struct zcdma_check {
+	const struct zc_check_ops *ops;
+	struct zcdma_ctx *ctx;
+	bool ended;
+	struct zcdma_check_result
+		result; /* a reader counts .bytes and .blocks; the rest is judged */
+	struct zc_judge judge;
+};
+
+/* Count a fault, in the order of positions; one without length is none. */
+void zc_check_fault(struct zcdma_check *check, enum zcdma_fault_kind kind, uint64_t pos,
+		    uint64_t len, uint64_t distance);
+
+/* Judge the next run, which begins where the one before ends. One without length is none. */
+void zc_check_run(struct zcdma_check *check, const struct zc_run *run);
+
+/* No run follows: judge those that wait. */
+void zc_check_runs_end(struct zcdma_check *check);
+
+#endif

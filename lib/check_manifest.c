@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Reads a stream by a manifest: cuts it into the manifest's blocks and looks up where each belongs.
+ * It looks for blocks only where one should begin: after bytes that fit no block the boundaries are
+ * those that were expected, as nothing else says where they are.
+ */
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "check.h"
+#include "manifest.h"
+
+struct manifest_check {
+	struct zcdma_check base;
+	struct zc_manifest list;
+	const struct zc_manifest_entry **by_hash; /* then by length, then by offset */
+	XXH3_state_t *state;
+	size_t next;	  /* entry that follows the block before in the manifest */
+	uint32_t want;	  /* length of the block that is being read, 0 without any blocks */
+	uint32_t read;	  /* bytes of it */
+	struct zc_run at; /* the run that is going on */
+};
+
+static struct manifest_check *to_manifest(struct zcdma_check *check)
+{
+	return (struct manifest_check *)check; /* .base comes first */
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct zc_manifest_entry *x = *(const struct zc_manifest_entry *const *)a;
+	const struct zc_manifest_entry *y = *(const struct zc_manifest_entry *const *)b;
+
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
+	if (x->len != y->len)
+		return x->len < y->len ? -1 : 1;
+	return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+static bool same_bytes(const struct zc_manifest_entry *a, const struct zc_manifest_entry *b)
+{
+	return a->hash == b->hash && a->len == b->len;
+}
+
+/* The first entry in by_hash[] that is not before @key. */
+static size_t lower_bound(const struct manifest_check *m, const struct zc_manifest_entry *key)
+{
+	size_t low = 0, high = m->list.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare(&m->by_hash[middle], &key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
+ * The entry with @key's bytes. Of several with the same bytes that at @key's offset, else that
+ * which is expected next, else the nearest one behind, else the nearest before.
+ */
+static const struct zc_manifest_entry *find(const struct manifest_check *m,
+					    const struct zc_manifest_entry *key)
+{
+	const struct zc_manifest_entry *found = NULL;
+	size_t i = lower_bound(m, key);
+
+	if (i < m->list.count && same_bytes(m->by_hash[i], key))
+		found = m->by_hash[i];
+	else if (i && same_bytes(m->by_hash[i - 1], key))
+		found = m->by_hash[i - 1];
+	if (found && found->offset != key->offset && m->next < m->list.count &&
+	    same_bytes(&m->list.entry[m->next], key))
+		found = &m->list.entry[m->next];
+	return found;
+}
+
+/* How many blocks end at or before @offset. */
+static size_t blocks_before(const struct manifest_check *m, uint64_t offset)
+{
+	size_t low = 0, high = m->list.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct zc_manifest_entry *e = &m->list.entry[middle];
+
+		if (e->offset + e->len <= offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void put_block(struct manifest_check *m, const struct zc_run *run)
+{
+	if (run->garbage == m->at.garbage && run->delta == m->at.delta) {
+		m->at.len += run->len;
+		return;
+	}
+	zc_check_run(&m->base, &m->at);
+	m->at = *run;
+}
+
+/*
+ * The next block is expected to follow the one before. The last one often is shorter than others:
+ * the longer one that is due here, if data has come from elsewhere, may come as well. A block that
+ * is shorter than expected is still found when the stream ends with it.
+ */
+static void begin_block(struct manifest_check *m)
+{
+	const struct zc_manifest *list = &m->list;
+	size_t due;
+
+	m->read = 0;
+	XXH3_64bits_reset(m->state);
+	m->want = m->next < list->count ? list->entry[m->next].len : 0;
+	if (m->next + 1 < list->count || !list->count)
+		return;
+	due = blocks_before(m, m->base.result.bytes + (uint64_t)m->base.judge.home);
+	if (due == list->count)
+		due = 0;
+	if (list->entry[due].len > m->want)
+		m->want = list->entry[due].len;
+}
+
+/* All bytes of a block have been read: where does it belong? Sets what is expected next. */
+static void end_block(struct manifest_check *m)
+{
+	const uint64_t pos = m->base.result.bytes - m->read;
+	const struct zc_manifest_entry key = {
+		.offset = pos + (uint64_t)m->base.judge.home,
+		.hash = XXH3_64bits_digest(m->state),
+		.len = m->read,
+	};
+	const struct zc_manifest_entry *found = find(m, &key);
+	struct zc_run run = { .pos = pos, .len = m->read, .garbage = !found };
+
+	if (found) {
+		run.delta = (int64_t)(found->offset - pos);
+		m->next = (size_t)(found - m->list.entry);
+	}
+	put_block(m, &run);
+	m->base.result.blocks++;
+	m->next++;
+	begin_block(m);
+}
+
+static void manifest_feed(struct zcdma_check *check, const uint8_t *data, size_t len)
+{
+	struct manifest_check *m = to_manifest(check);
+	size_t n;
+
+	if (!m->want) {
+		check->result.bytes += len;
+		put_block(m, &(struct zc_run){ .len = len, .garbage = true });
+		return;
+	}
+	for (; len; data += n, len -= n) {
+		n = zc_min(len, (size_t)(m->want - m->read));
+		XXH3_64bits_update(m->state, data, n);
+		check->result.bytes += n;
+		m->read += (uint32_t)n;
+		if (m->read == m->want)
+			end_block(m);
+	}
+}
+
+static void end_runs(struct manifest_check *m)
+{
+	zc_check_run(&m->base, &m->at);
+	zc_check_runs_end(&m->base);
+}
+
+static void manifest_peek(const struct zcdma_check *check, struct zcdma_check_result *result)
+{
+	struct manifest_check copy = *(const struct manifest_check *)check;
+
+	end_runs(&copy);
+	*result = copy.base.result;
+}
+
+static void manifest_end(struct zcdma_check *check)
+{
+	struct manifest_check *m = to_manifest(check);
+	const struct zcdma_check_result *result = &check->result;
+	struct zc_manifest_entry key = { .len = m->read };
+	uint64_t offset;
+
+	/* A short block, as the last one may be, can have come in the place of a longer one. */
+	if (m->read) {
+		key.hash = XXH3_64bits_digest(m->state);
+		if (find(m, &key))
+			end_block(m);
+	}
+	end_runs(m);
+	offset = result->bytes + (uint64_t)check->judge.home;
+	if (offset < m->list.bytes)
+		/* Of a block that was cut no byte can be told wrong; what is missing can. */
+		zc_check_fault(check, ZCDMA_FAULT_GAP, result->bytes, m->list.bytes - offset, 0);
+	else
+		zc_check_fault(check, ZCDMA_FAULT_GARBAGE, result->bytes - m->read, m->read, 0);
+}
+
+static void manifest_right(struct zcdma_check *check, uint64_t from, uint64_t to)
+{
+	const struct manifest_check *m = to_manifest(check);
+
+	check->result.blocks_good += blocks_before(m, to) - blocks_before(m, from);
+}
+
+static void manifest_free(struct zcdma_check *check)
+{
+	struct manifest_check *m = to_manifest(check);
+
+	XXH3_freeState(m->state);
+	free(m->by_hash);
+	free(m->list.entry);
+	free(m);
+}
+
+static const struct zc_check_ops manifest_ops = {
+	.feed = manifest_feed,
+	.peek = manifest_peek,
+	.end = manifest_end,
+	.free = manifest_free,
+	.right = manifest_right,
+};
+
+ZC_PUBLIC int zcdma_check_manifest(struct zcdma_ctx *ctx, const char *path,
+				   struct zcdma_check **check)
+{
+	struct manifest_check *m = calloc(1, sizeof(*m));
+	int rc;
+
+	if (!m)
+		return zc_fail(ctx, ENOMEM, "check");
+	rc = zc_manifest_load(ctx, path, &m->list);
+	if (rc)
+		goto free_check;
+	m->state = XXH3_createState();
+	m->by_hash = calloc(m->list.count + 1, sizeof(*m->by_hash));
+	if (!m->state || !m->by_hash) {
+		rc = zc_fail(ctx, ENOMEM, "check");
+		goto free_list;
+	}
+	for (size_t i = 0; i < m->list.count; i++)
+		m->by_hash[i] = &m->list.entry[i];
+	qsort(m->by_hash, m->list.count, sizeof(*m->by_hash), compare);
+	m->base.ops = &manifest_ops;
+	m->base.ctx = ctx;
+	m->base.judge.end = m->list.bytes;
+	m->base.result.blocks_expected = m->list.count;
+	begin_block(m);
+	*check = &m->base;
+	return 0;
+free_list:
+	XXH3_freeState(m->state);
+	free(m->by_hash);
+	free(m->list.entry);
+free_check:
+	free(m);
+	return rc;
+}

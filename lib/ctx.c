@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The context: the last error's sentence and cure, and a way to interrupt a wait. */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+ZC_PUBLIC int zcdma_new(struct zcdma_ctx **out)
+{
+	struct zcdma_ctx *ctx = calloc(1, sizeof(*ctx));
+
+	if (!ctx)
+		return -ENOMEM;
+	ctx->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (ctx->wake_fd < 0) {
+		int err = errno;
+
+		free(ctx);
+		return -err;
+	}
+	*out = ctx;
+	return 0;
+}
+
+ZC_PUBLIC void zcdma_free(struct zcdma_ctx *ctx)
+{
+	if (!ctx)
+		return;
+	close(ctx->wake_fd);
+	free(ctx);
+}
+
+ZC_PUBLIC const char *zcdma_error(const struct zcdma_ctx *ctx)
+{
+	return ctx->error;
+}
+
+ZC_PUBLIC const char *zcdma_hint(const struct zcdma_ctx *ctx)
+{
+	return ctx->hint[0] ? ctx->hint : NULL;
+}
+
+ZC_PUBLIC void zcdma_interrupt(struct zcdma_ctx *ctx)
+{
+	const uint64_t one = 1;
+	int saved = errno;
+	ssize_t n;
+
+	/* It can fail only when the counter is full, and then it is readable already. */
+	n = write(ctx->wake_fd, &one, sizeof(one));
+	(void)n;
+	errno = saved;
+}
+
+ZC_PUBLIC void zcdma_resume(struct zcdma_ctx *ctx)
+{
+	uint64_t count;
+	ssize_t n = read(ctx->wake_fd, &count, sizeof(count));
+
+	(void)n; /* EAGAIN: it was not interrupted */
+}
+
+static void set_error(struct zcdma_ctx *ctx, const char *fmt, va_list ap)
+{
+	vsnprintf(ctx->error, sizeof(ctx->error), fmt, ap);
+	ctx->hint[0] = '\0';
+}
+
+/* What cures an error, whatever the operation was. */
+static const struct {
+	int err;
+	const char *hint;
+} cures[] = {
+	{ EMFILE, "raise the limit on open files (ulimit -n)" },
+	{ EFBIG, "raise the limit on file size (ulimit -f); what was written before stays" },
+	{ ENOSPC, "free some space; what was written before stays" },
+	{ EDQUOT, "free some space; what was written before stays" },
+};
+
+int zc_fail(struct zcdma_ctx *ctx, int err, const char *fmt, ...)
+{
+	size_t len;
+	va_list ap;
+
+	va_start(ap, fmt);
+	set_error(ctx, fmt, ap);
+	va_end(ap);
+	len = strlen(ctx->error);
+	snprintf(ctx->error + len, sizeof(ctx->error) - len, ": %s", strerror(err));
+	for (size_t i = 0; i < ARRAY_SIZE(cures); i++) {
+		if (cures[i].err == err)
+			zc_hint(ctx, "%s", cures[i].hint);
+	}
+	return -err;
+}
+
+int zc_fail_plain(struct zcdma_ctx *ctx, int err, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	set_error(ctx, fmt, ap);
+	va_end(ap);
+	return -err;
+}
+
+void zc_hint(struct zcdma_ctx *ctx, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(ctx->hint, sizeof(ctx->hint), fmt, ap);
+	va_end(ap);
+}
+
+int zc_poll(struct zcdma_ctx *ctx, int fd, short events, int timeout_ms)
+{
+	struct pollfd p[2] = {
+		{ .fd = ctx->wake_fd, .events = POLLIN },
+		{ .fd = fd, .events = events },
+	};
+	int n = poll(p, ARRAY_SIZE(p), timeout_ms);
+
+	if (n < 0)
+		return -errno;
+	if (n == 0)
+		return -ETIMEDOUT;
+	return p[0].revents ? -EINTR : 0;
+}
+
+bool zc_read_line(const char *path, char *buf, size_t len)
+{
+	FILE *f = fopen(path, "re");
+	bool ok = f && fgets(buf, (int)len, f);
+
+	if (f)
+		fclose(f);
+	if (ok)
+		buf[strcspn(buf, "\n")] = '\0';
+	return ok;
+}

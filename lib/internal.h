@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the files of libzcdma share with each other and with nobody else. */
+#ifndef ZCDMA_INTERNAL_H
+#define ZCDMA_INTERNAL_H
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "zcdma.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Evaluates the smaller argument twice. */
+#define zc_min(a, b) ((a) < (b) ? (a) : (b))
+
+/* The public API is what is marked so; everything else is hidden (-fvisibility=hidden). */
+#define ZC_PUBLIC __attribute__((visibility("default")))
+
+struct zcdma_ctx {
+	int wake_fd; /* eventfd; readable while interrupted */
+	char error[512];
+	char hint[512];
+};
+
+/*
+ * Remember an error, and return -@err for the caller to return. zc_fail() adds ": " and
+ * strerror(@err) to the sentence; zc_fail_plain() does not. Both forget the hint; zc_hint() comes
+ * after them.
+ */
+int zc_fail(struct zcdma_ctx *ctx, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+int zc_fail_plain(struct zcdma_ctx *ctx, int err, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void zc_hint(struct zcdma_ctx *ctx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * poll() on @fd (-1: none) for @events, and for zcdma_interrupt(). 0 when @fd is ready, -ETIMEDOUT,
+ * or -EINTR.
+ */
+int zc_poll(struct zcdma_ctx *ctx, int fd, short events, int timeout_ms);
+
+/* Open a regular file, and nothing else, to read. The descriptor, or a negative errno. */
+int zc_open_regular(struct zcdma_ctx *ctx, const char *path);
+
+static inline uint64_t zc_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+/* The first line of a small file such as a sysctl, without its newline; false where unreadable. */
+bool zc_read_line(const char *path, char *buf, size_t len);
+
+/* What smaps says of the VMA that holds an address. */
+struct zc_vma {
+	uint64_t start, end;
+	size_t huge_bytes; /* of it mapped by PMD or by hugetlb pages */
+	size_t kernel_page_size;
+	char name[64];
+	char flags[128];
+};
+
+/* Look @addr up in /proc/self/smaps. 0 or a negative errno; sets no error sentence. */
+int zc_vma_find(const void *addr, struct zc_vma *vma);
+
+/* Find the first VMA of that name ("[vvar]"). 0, -ENOENT or a negative errno. */
+int zc_vma_find_name(const char *name, struct zc_vma *vma);
+
+/* Both of these on an open smaps: by @name or, where that is NULL, by @addr. 0 or -ENOENT. */
+int zc_smaps_find(FILE *smaps, uint64_t addr, const char *name, struct zc_vma *vma);
+
+/* Is the two-letter @flag among @vmflags, as smaps has them? */
+bool zc_vmflags_have(const char *vmflags, const char *flag);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a path implements, and what paths share. */
+#ifndef ZCDMA_PATH_H
+#define ZCDMA_PATH_H
+
+#include <poll.h>
+
+#include "source.h"
+
+enum zc_sink {
+	ZC_SINK_SOCKET,
+	ZC_SINK_PIPE,
+	ZC_SINK_FILE, /* whatever else can be written to */
+};
+
+struct zc_path_ops;
+
+/* The part that all paths share; a path embeds it as its first member. */
+struct zcdma_path {
+	const struct zc_path_ops *ops;
+	struct zcdma_ctx *ctx;
+	const struct zcdma_source *src;
+	int fd;	    /* the sink, as zcdma_path_open() got it ... */
+	int own_fd; /* ... or a non-blocking description of the same pipe, or -1 */
+	enum zc_sink sink;
+	bool direct;	     /* the sink is a file with O_DIRECT */
+	char sink_name[128]; /* "127.0.0.1:9000", "standard output", "/data/run1.bin" */
+	short room_events;   /* what poll() says of .fd when there is room again */
+	enum zcdma_fallback fallback;
+	size_t sent; /* bytes of the block that send() was busy with */
+	struct zcdma_path_stats stats;
+};
+
+struct zc_path_ops {
+	struct zcdma_path_type type; /* first: path.c finds the operations by it */
+	size_t size;		     /* of the path's own struct */
+	/* Is it to be had on this kernel? NULL: everywhere. 0, or an error with its sentence. */
+	int (*probe)(struct zcdma_ctx *ctx);
+	int (*open)(
+		struct zcdma_path *path); /* NULL: nothing to open. On error, free what was taken */
+	int (*send)(struct zcdma_path *path, const struct zcdma_block *b);
+	int (*reap)(struct zcdma_path *path, struct zcdma_block *b); /* NULL: send() never queues */
+	void (*close)(struct zcdma_path *path);			     /* NULL: nothing to close */
+};
+
+extern const struct zc_path_ops zc_path_copy, zc_path_zerocopy, zc_path_vmsplice, zc_path_splice,
+	zc_path_sendfile, zc_path_null;
+
+/*
+ * One plain, copying, non-blocking call: as many bytes as the sink takes now, -EAGAIN where it
+ * takes none, or an error without a sentence.
+ */
+ssize_t zc_path_write(struct zcdma_path *path, const void *data, size_t len);
+
+/* Send the rest of @b by plain calls. As zc_path_ops.send(). */
+int zc_path_copy_block(struct zcdma_path *path, const struct zcdma_block *b);
+
+/* Count one system call that took @len bytes of @b on their way; true where that is all of it now. */
+bool zc_path_took(struct zcdma_path *path, const struct zcdma_block *b, size_t len);
+
+/* The same, of one that brought them to the sink. */
+bool zc_path_advance(struct zcdma_path *path, const struct zcdma_block *b, size_t len);
+
+/* The sentence, and the cure where it is known, for what @call answered. Returns -@err. */
+int zc_path_fail(struct zcdma_path *path, int err, const char *call);
+
+/*
+ * The same for an EFAULT on @b's memory: a file that was cut short, or memory that the kernel cannot
+ * take pages from. Returns a negative errno.
+ */
+int zc_path_fault(struct zcdma_path *path, const struct zcdma_block *b, const char *call);
+
+/* A pipe on the way to the sink, for the paths that splice. */
+struct zc_transit {
+	int rd, wr;
+	size_t held; /* bytes in it */
+};
+
+int zc_transit_open(struct zcdma_path *path, struct zc_transit *t);
+void zc_transit_close(struct zc_transit *t);
+
+/* Move what the pipe holds on to the sink. 0 when it is empty, -EAGAIN, or an error with a
+ * sentence. */
+int zc_transit_drain(struct zcdma_path *path, struct zc_transit *t, bool more);
+
+#endif

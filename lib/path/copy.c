@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* copy: send() or write() from the block. The kernel copies; the block is free when that returns. */
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../path.h"
+
+/* What O_DIRECT asks of lengths: the logical block size of the device, 4096 at most in practice. */
+#define DIRECT_ALIGN 4096
+
+/*
+ * A stream's end seldom has the length that O_DIRECT wants: the aligned part goes out so, and the rest,
+ * and what may follow it at its odd offset, through the page cache.
+ */
+static ssize_t write_direct(struct zcdma_path *path, const void *data, size_t len)
+{
+	if (len >= DIRECT_ALIGN)
+		return write(path->fd, data, len - len % DIRECT_ALIGN);
+	if (fcntl(path->fd, F_SETFL, fcntl(path->fd, F_GETFL) & ~O_DIRECT) < 0)
+		return -1;
+	path->direct = false;
+	return write(path->fd, data, len);
+}
+
+ssize_t zc_path_write(struct zcdma_path *path, const void *data, size_t len)
+{
+	ssize_t n;
+
+	if (path->sink == ZC_SINK_SOCKET)
+		n = send(path->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	else if (path->direct)
+		n = write_direct(path, data, len);
+	else
+		n = write(path->fd, data, len);
+	return n < 0 ? -errno : n;
+}
+
+int zc_path_copy_block(struct zcdma_path *path, const struct zcdma_block *b)
+{
+	const unsigned char *data = b->data;
+	const char *call = path->sink == ZC_SINK_SOCKET ? "send" : "write";
+	bool whole = path->sent == b->len;
+	ssize_t n;
+
+	while (!whole) {
+		n = zc_path_write(path, data + path->sent, b->len - path->sent);
+		if (n == -EINTR || n == -EAGAIN)
+			return ZCDMA_BUSY;
+		if (n == -EFAULT)
+			return zc_path_fault(path, b, call);
+		if (n < 0)
+			return zc_path_fail(path, (int)-n, call);
+		path->stats.copied_bytes += (size_t)n;
+		path->stats.copied_calls++;
+		whole = zc_path_advance(path, b, (size_t)n);
+	}
+	return ZCDMA_DONE;
+}
+
+const struct zc_path_ops zc_path_copy = {
+	.type = {
+		.name = "copy",
+		.summary = "send() or write() from memory: one copy, works on every mapping",
+		.needs = ZCDMA_NEEDS_MEMORY,
+		.reuse = ZCDMA_REUSE_DONE,
+	},
+	.size = sizeof(struct zcdma_path),
+	.send = zc_path_copy_block,
+};

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * sendfile: from a file's pages (a ring's memfd is one too) to the sink. There is no completion:
+ * the sink refers to the pages for as long as it likes.
+ */
+#include <sys/sendfile.h>
+
+#include "../path.h"
+
+static int sendfile_send(struct zcdma_path *path, const struct zcdma_block *b)
+{
+	bool whole = path->sent == b->len;
+	off_t offset;
+	ssize_t n;
+
+	while (!whole) {
+		offset = (off_t)b->fd_offset + (off_t)path->sent;
+		n = sendfile(path->fd, b->fd, &offset, b->len - path->sent);
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			return ZCDMA_BUSY;
+		if (n < 0)
+			return zc_path_fail(path, errno, "sendfile");
+		if (!n)
+			return zc_fail_plain(path->ctx, EIO,
+					     "sendfile from %s: it was cut short meanwhile",
+					     path->src->name);
+		whole = zc_path_advance(path, b, (size_t)n);
+	}
+	return ZCDMA_DONE;
+}
+
+const struct zc_path_ops zc_path_sendfile = {
+	.type = {
+		.name = "sendfile",
+		.summary = "sendfile() from the file or the ring's memfd: no copy, no completion",
+		.needs = ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET,
+		.reuse = ZCDMA_REUSE_NEVER,
+	},
+	.size = sizeof(struct zcdma_path),
+	.send = sendfile_send,
+};

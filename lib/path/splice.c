@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * splice: from a descriptor to the sink through a pipe. What comes from a pipe, or goes to one,
+ * needs no other in between. As for sendfile, there is no completion.
+ */
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+
+#include "../path.h"
+
+struct splice_path {
+	struct zcdma_path path;
+	struct zc_transit transit; /* opened when a block needs it: most never do */
+	bool has_transit;
+};
+
+/* One splice() of the rest of @b into @fd. Bytes moved, or a negative errno. */
+static ssize_t splice_once(const struct zcdma_path *path, const struct zcdma_block *b, int fd)
+{
+	loff_t offset = b->fd_offset + (loff_t)path->sent;
+	ssize_t n = splice(b->fd, b->fd_offset < 0 ? NULL : &offset, fd, NULL, b->len - path->sent,
+			   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+
+	return n < 0 ? -errno : n;
+}
+
+/* A block was there, and is not any more: waiting for room in the sink would be for ever. */
+static bool is_empty(int fd)
+{
+	int n;
+
+	return !ioctl(fd, FIONREAD, &n) && !n;
+}
+
+/* A pipe as source or as sink: straight from one to the other. */
+static int splice_direct(struct zcdma_path *path, const struct zcdma_block *b)
+{
+	bool whole = path->sent == b->len;
+	ssize_t n;
+
+	while (!whole) {
+		n = splice_once(path, b, path->fd);
+		if (n == -EAGAIN && b->fd_offset < 0 && is_empty(b->fd))
+			return zc_fail_plain(path->ctx, EIO,
+					     "splice from %s: somebody else reads from it too",
+					     path->src->name);
+		if (n == -EAGAIN || n == -EINTR)
+			return ZCDMA_BUSY;
+		if (n < 0)
+			return zc_path_fail(path, (int)-n, "splice");
+		if (!n)
+			return zc_fail_plain(path->ctx, EIO, "splice from %s: it ended early",
+					     path->src->name);
+		whole = zc_path_advance(path, b, (size_t)n);
+	}
+	return ZCDMA_DONE;
+}
+
+static int splice_through(struct splice_path *s, const struct zcdma_block *b)
+{
+	struct zcdma_path *path = &s->path;
+	bool whole = path->sent == b->len;
+	ssize_t n;
+	int rc;
+
+	for (;;) {
+		rc = zc_transit_drain(path, &s->transit, !whole);
+		if (rc)
+			return rc == -EAGAIN ? ZCDMA_BUSY : rc;
+		if (whole)
+			return ZCDMA_DONE;
+		n = splice_once(path, b, s->transit.wr);
+		if (n == -EAGAIN || n == -EINTR)
+			return ZCDMA_BUSY;
+		if (n < 0)
+			return zc_fail(path->ctx, (int)-n, "splice from %s", path->src->name);
+		if (!n)
+			return zc_fail_plain(path->ctx, EIO,
+					     "splice from %s: it was cut short meanwhile",
+					     path->src->name);
+		s->transit.held = (size_t)n;
+		whole = zc_path_took(path, b, (size_t)n);
+	}
+}
+
+static int splice_send(struct zcdma_path *path, const struct zcdma_block *b)
+{
+	struct splice_path *s = (struct splice_path *)path;
+	struct stat st;
+	int rc;
+
+	if (!s->has_transit) {
+		if (path->sink == ZC_SINK_PIPE || (!fstat(b->fd, &st) && S_ISFIFO(st.st_mode)))
+			return splice_direct(path, b);
+		rc = zc_transit_open(path, &s->transit);
+		if (rc)
+			return rc;
+		s->has_transit = true;
+	}
+	return splice_through(s, b);
+}
+
+static void splice_close(struct zcdma_path *path)
+{
+	struct splice_path *s = (struct splice_path *)path;
+
+	if (s->has_transit)
+		zc_transit_close(&s->transit);
+}
+
+const struct zc_path_ops zc_path_splice = {
+	.type = {
+		.name = "splice",
+		.summary = "splice() from a pipe, a file or the ring's memfd: no copy, no completion",
+		.needs = ZCDMA_NEEDS_FD,
+		.reuse = ZCDMA_REUSE_NEVER,
+	},
+	.size = sizeof(struct splice_path),
+	.send = splice_send,
+	.close = splice_close,
+};

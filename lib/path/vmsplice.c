@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * vmsplice: the block's pages into a pipe, and from there to the sink. Nothing says when the sink
+ * is done with them, not even an acknowledgement from the receiver (over loopback its queue refers
+ * to the very same pages), so the pages are given away.
+ */
+#include <fcntl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "../path.h"
+
+struct vmsplice_path {
+	struct zcdma_path path;
+	struct zc_transit transit; /* unused where the sink is a pipe */
+};
+
+static int fail(struct zcdma_ctx *ctx, int err, const char *source)
+{
+	zc_fail(ctx, err, "vmsplice from %s", source);
+	if (err != EPERM && err != ENOSYS)
+		return -err;
+	zc_hint(ctx,
+		"a seccomp profile or this kernel forbids vmsplice: --path=copy and --path=splice do without it");
+	return -EOPNOTSUPP;
+}
+
+static int vmsplice_probe(struct zcdma_ctx *ctx)
+{
+	static const char byte;
+	struct iovec iov = { .iov_base = (void *)&byte, .iov_len = 1 };
+	int fd[2], rc = 0;
+
+	if (pipe2(fd, O_CLOEXEC) < 0)
+		return zc_fail(ctx, errno, "pipe");
+	if (vmsplice(fd[1], &iov, 1, 0) < 0)
+		rc = fail(ctx, errno, "memory");
+	close(fd[0]);
+	close(fd[1]);
+	return rc;
+}
+
+static int vmsplice_send(struct zcdma_path *path, const struct zcdma_block *b)
+{
+	struct vmsplice_path *v = (struct vmsplice_path *)path;
+	bool to_pipe = path->sink == ZC_SINK_PIPE;
+	bool whole = path->sent == b->len;
+	struct iovec iov;
+	ssize_t n;
+	int rc;
+
+	for (;;) {
+		rc = to_pipe ? 0 : zc_transit_drain(path, &v->transit, !whole);
+		if (rc)
+			return rc == -EAGAIN ? ZCDMA_BUSY : rc;
+		if (whole)
+			return ZCDMA_DONE;
+		iov.iov_base = (char *)b->data + path->sent;
+		iov.iov_len = b->len - path->sent;
+		n = vmsplice(to_pipe ? path->fd : v->transit.wr, &iov, 1, SPLICE_F_NONBLOCK);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			return ZCDMA_BUSY;
+		if (n < 0 && errno == EPIPE)
+			return zc_path_fail(path, errno, "vmsplice");
+		if (n < 0 && errno == EFAULT)
+			return zc_path_fault(path, b, "vmsplice");
+		if (n < 0)
+			return fail(path->ctx, errno, path->src->name);
+		if (to_pipe) {
+			whole = zc_path_advance(path, b, (size_t)n);
+		} else {
+			v->transit.held = (size_t)n;
+			whole = zc_path_took(path, b, (size_t)n);
+		}
+	}
+}
+
+static int vmsplice_open(struct zcdma_path *path)
+{
+	struct vmsplice_path *v = (struct vmsplice_path *)path;
+
+	return path->sink == ZC_SINK_PIPE ? 0 : zc_transit_open(path, &v->transit);
+}
+
+static void vmsplice_close(struct zcdma_path *path)
+{
+	struct vmsplice_path *v = (struct vmsplice_path *)path;
+
+	if (path->sink != ZC_SINK_PIPE)
+		zc_transit_close(&v->transit);
+}
+
+const struct zc_path_ops zc_path_vmsplice = {
+	.type = {
+		.name = "vmsplice",
+		.summary = "vmsplice() from memory and splice(): no copy, no completion",
+		.needs = ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_STREAM,
+		.reuse = ZCDMA_REUSE_NEVER,
+	},
+	.size = sizeof(struct vmsplice_path),
+	.probe = vmsplice_probe,
+	.open = vmsplice_open,
+	.send = vmsplice_send,
+	.close = vmsplice_close,
+};

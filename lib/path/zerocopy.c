@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * zerocopy: send(MSG_ZEROCOPY), with its completions read from the socket's error queue. Follows
+ * Documentation/networking/msg_zerocopy.rst of the kernel, which also advises to go over to plain
+ * sends where completions keep saying that the data was copied after all.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../completion.h"
+#include "../errqueue.h"
+#include "../nic.h"
+#include "../path.h"
+
+/* So many completions in a row say "copied" before plain sends take over ... */
+#define PATIENCE 8
+/* ... and after so many plain blocks one is tried again, then after twice as many, up to the most. */
+#define RETRY_FIRST 256u
+#define RETRY_MOST  4096u
+
+/* The smallest send that is worth its completion, when the kernel's limits are tight. */
+#define LEAST_SEND 4096
+/* After so many completions a larger send is tried again. */
+#define GROW_AFTER 64
+
+struct zerocopy {
+	struct zcdma_path path;
+	struct zc_tracker tracker;
+	size_t most;	      /* bytes per send; halved where limits refuse more ... */
+	unsigned good;	      /* ... and doubled after so many completions */
+	unsigned fell_in_row; /* completions, since the last true one */
+	bool never;	      /* MSG_ZEROCOPY is not to be had: plain sends for good */
+	bool chosen;	      /* for the block being sent: ... */
+	bool plain_block;     /* ... it is sent plainly */
+	unsigned plain_left;  /* blocks until the next try */
+	unsigned retry;	      /* blocks between tries */
+	char reason[192];
+	char cure[256];
+};
+
+/*
+ * Limits and refusals
+ */
+
+static void describe_limits(char *text, size_t len)
+{
+	char optmem[32] = "?", memlock[32] = "unlimited";
+	struct rlimit limit;
+
+	zc_read_line("/proc/sys/net/core/optmem_max", optmem, sizeof(optmem));
+	if (!getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur != RLIM_INFINITY)
+		snprintf(memlock, sizeof(memlock), "%llu", (unsigned long long)limit.rlim_cur);
+	snprintf(text, len, "RLIMIT_MEMLOCK is %s bytes, net.core.optmem_max is %s bytes", memlock,
+		 optmem);
+}
+
+/* MSG_ZEROCOPY cannot be had at all: go on with copies where that is allowed, else fail. */
+static int refused(struct zerocopy *z, int err, const char *call, const char *cure)
+{
+	struct zcdma_path *path = &z->path;
+
+	if (path->fallback == ZCDMA_FALLBACK_KEEP) {
+		zc_fail(path->ctx, err, "%s to %s", call, path->sink_name);
+		zc_hint(path->ctx, "%s", cure);
+		return err == ENOBUFS ? -ENOBUFS : -EOPNOTSUPP;
+	}
+	snprintf(z->reason, sizeof(z->reason), "%s: %s", call, strerror(err));
+	path->stats.plain_reason = z->reason;
+	path->stats.plain_hint = cure;
+	path->stats.plain = true;
+	z->never = true;
+	return 0;
+}
+
+static int refused_setup(struct zerocopy *z, int err)
+{
+	static const char *const call = "setsockopt(SO_ZEROCOPY)";
+
+	if (err == EPERM || err == EACCES)
+		return refused(z, err, call, "a seccomp profile or another policy forbids it");
+	/* The kernel's own ENOTSUPP (524) has no name in user space. */
+	return refused(z, err == 524 ? EOPNOTSUPP : err, call,
+		       "MSG_ZEROCOPY is for TCP and UDP sockets, from Linux 4.14 and 5.0 on");
+}
+
+/*
+ * No room for another completion, though none is outstanding: the limits are too small for a send of
+ * @len bytes, at least while other processes use them too.
+ */
+static int refused_room(struct zerocopy *z, size_t len)
+{
+	char limits[160];
+
+	if (len > LEAST_SEND) {
+		z->most = len / 2 < LEAST_SEND ? LEAST_SEND : len / 2 - len / 2 % LEAST_SEND;
+		z->good = 0;
+		return 0;
+	}
+	describe_limits(limits, sizeof(limits));
+	snprintf(z->cure, sizeof(z->cure), "%s; raise them: ulimit -l, sysctl net.core.optmem_max",
+		 limits);
+	return refused(z, ENOBUFS, "send(MSG_ZEROCOPY)", z->cure);
+}
+
+/*
+ * Completions
+ */
+
+static void count(struct zerocopy *z, struct zc_completed done, bool copied)
+{
+	struct zcdma_path_stats *s = &z->path.stats;
+
+	s->pending_bytes -= done.bytes;
+	s->pending_calls -= done.sends;
+	z->good += done.sends;
+	if (z->good >= GROW_AFTER && z->most <= SIZE_MAX / 2) {
+		z->most *= 2;
+		z->good = 0;
+	}
+	if (copied) {
+		s->fell_back_bytes += done.bytes;
+		s->fell_back_calls += done.sends;
+		z->fell_in_row += done.sends;
+		return;
+	}
+	s->zerocopy_bytes += done.bytes;
+	s->zerocopy_calls += done.sends;
+	if (done.sends) {
+		z->fell_in_row = 0;
+		z->retry = RETRY_FIRST;
+		s->plain = false;
+	}
+}
+
+static void read_completions(struct zerocopy *z)
+{
+	struct zc_completions c;
+
+	while (zc_errqueue_read(z->path.fd, &c) == 1)
+		count(z, zc_tracker_complete(&z->tracker, c.lo, c.hi), c.copied);
+}
+
+static int zerocopy_reap(struct zcdma_path *path, struct zcdma_block *b)
+{
+	struct zerocopy *z = (struct zerocopy *)path;
+
+	if (zc_tracker_pending(&z->tracker) && !z->tracker.done)
+		read_completions(z);
+	if (!zc_tracker_reap(&z->tracker, b))
+		return 0;
+	path->stats.pending_blocks = z->tracker.blocks;
+	return 1;
+}
+
+/*
+ * Sending
+ */
+
+/* Decide, at the start of a block, how it is sent. */
+static void choose(struct zerocopy *z)
+{
+	struct zcdma_path_stats *s = &z->path.stats;
+
+	if (z->never || z->path.fallback == ZCDMA_FALLBACK_KEEP) {
+		z->plain_block = z->never;
+		return;
+	}
+	if (!s->plain && z->fell_in_row >= PATIENCE) {
+		s->plain = true;
+		s->plain_hint = zc_why_copied(z->path.fd, z->reason, sizeof(z->reason));
+		s->plain_reason = z->reason;
+		z->plain_left = z->retry;
+	}
+	z->plain_block = s->plain && z->plain_left;
+	if (z->plain_block) {
+		z->plain_left--;
+	} else if (s->plain) {
+		z->retry = zc_min(z->retry * 2, RETRY_MOST);
+		z->plain_left = z->retry;
+	}
+}
+
+/* ENOBUFS: with completions outstanding the next one makes room; without, it is a limit. */
+static int out_of_room(struct zerocopy *z, size_t len)
+{
+	int rc;
+
+	z->path.stats.enobufs++;
+	read_completions(z);
+	if (zc_tracker_pending(&z->tracker)) {
+		z->path.room_events = 0; /* POLLERR alone */
+		return ZCDMA_BUSY;
+	}
+	rc = refused_room(z, len);
+	z->plain_block = z->never;
+	return rc;
+}
+
+static int send_zerocopy(struct zerocopy *z, const struct zcdma_block *b)
+{
+	struct zcdma_path *path = &z->path;
+	const unsigned char *data = b->data;
+	size_t len = zc_min(b->len - path->sent, z->most);
+	ssize_t n;
+
+	if (zc_tracker_prepare(&z->tracker, b))
+		return zc_fail(path->ctx, ENOMEM, "send(MSG_ZEROCOPY) to %s", path->sink_name);
+	n = send(path->fd, data + path->sent, len, MSG_ZEROCOPY | MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (n > 0) {
+		zc_tracker_sent(&z->tracker, (size_t)n);
+		path->stats.pending_bytes += (size_t)n;
+		path->stats.pending_calls++;
+		zc_path_advance(path, b, (size_t)n);
+		return ZCDMA_DONE;
+	}
+	if (errno == EAGAIN || errno == EINTR)
+		return ZCDMA_BUSY;
+	if (errno == ENOBUFS)
+		return out_of_room(z, len);
+	if (errno == EFAULT)
+		return zc_path_fault(path, b, "send(MSG_ZEROCOPY)");
+	if (errno == EPERM || errno == EOPNOTSUPP) {
+		z->plain_block = true;
+		return refused(z, errno, "send(MSG_ZEROCOPY)",
+			       "a seccomp profile or another policy forbids it");
+	}
+	return zc_path_fail(path, errno, "send(MSG_ZEROCOPY)");
+}
+
+static int zerocopy_send(struct zcdma_path *path, const struct zcdma_block *b)
+{
+	struct zerocopy *z = (struct zerocopy *)path;
+	int rc;
+
+	path->room_events = POLLOUT;
+	if (!z->chosen)
+		choose(z);
+	z->chosen = true;
+	while (path->sent < b->len) {
+		rc = z->plain_block ? zc_path_copy_block(path, b) : send_zerocopy(z, b);
+		if (rc)
+			return rc;
+	}
+	z->chosen = false;
+	if (!zc_tracker_finish_block(&z->tracker))
+		return ZCDMA_DONE;
+	path->stats.pending_blocks = z->tracker.blocks;
+	return ZCDMA_QUEUED;
+}
+
+static int enable(int fd)
+{
+	const int one = 1;
+
+	return setsockopt(fd, SOL_SOCKET, SO_ZEROCOPY, &one, sizeof(one)) < 0 ? errno : 0;
+}
+
+static int zerocopy_probe(struct zcdma_ctx *ctx)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), err, rc = 0;
+
+	if (fd < 0)
+		return zc_fail(ctx, errno, "socket");
+	err = enable(fd);
+	if (err) {
+		zc_fail(ctx, err, "setsockopt(SO_ZEROCOPY)");
+		rc = -EOPNOTSUPP;
+	}
+	close(fd);
+	return rc;
+}
+
+static int zerocopy_open(struct zcdma_path *path)
+{
+	struct zerocopy *z = (struct zerocopy *)path;
+	int used = 0, err;
+	socklen_t len = sizeof(used);
+
+	/* The kernel counts a socket's sends from the first one on, and so does the tracker. */
+	if (!getsockopt(path->fd, SOL_SOCKET, SO_ZEROCOPY, &used, &len) && used)
+		return zc_fail_plain(path->ctx, EINVAL,
+				     "path zerocopy to %s: the socket has been used for it before",
+				     path->sink_name);
+	err = enable(path->fd);
+	zc_tracker_init(&z->tracker);
+	z->most = SIZE_MAX;
+	z->retry = RETRY_FIRST;
+	return err ? refused_setup(z, err) : 0;
+}
+
+static void zerocopy_close(struct zcdma_path *path)
+{
+	zc_tracker_free(&((struct zerocopy *)path)->tracker);
+}
+
+const struct zc_path_ops zc_path_zerocopy = {
+	.type = {
+		.name = "zerocopy",
+		.summary = "send(MSG_ZEROCOPY): no copy on a real network device, completions tell",
+		.needs = ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_SOCKET,
+		.reuse = ZCDMA_REUSE_DONE,
+	},
+	.size = sizeof(struct zerocopy),
+	.probe = zerocopy_probe,
+	.open = zerocopy_open,
+	.send = zerocopy_send,
+	.reap = zerocopy_reap,
+	.close = zerocopy_close,
+};

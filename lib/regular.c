@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Opening a file that has to be one: no directory, no device, no pipe that would be waited for. */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+int zc_open_regular(struct zcdma_ctx *ctx, const char *path)
+{
+	struct stat st;
+	/* Non-blocking: a FIFO without a writer shall be refused, not waited for. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc;
+
+	if (fd < 0)
+		return zc_fail(ctx, errno, "open %s", path);
+	if (fstat(fd, &st) < 0) {
+		rc = zc_fail(ctx, errno, "open %s", path);
+		goto err_close;
+	}
+	if (S_ISDIR(st.st_mode)) {
+		rc = zc_fail(ctx, EISDIR, "open %s", path);
+		goto err_close;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		rc = zc_fail_plain(ctx, EINVAL, "open %s: it is a device or a pipe, not a file",
+				   path);
+		goto err_close;
+	}
+	return fd;
+
+err_close:
+	close(fd);
+	return rc;
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The memory of a user-space ring, whose pages can be replaced while others still read them. */
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "ring.h"
+
+#define FALLBACK_HUGE_PAGE (2u << 20)
+#define LEAST_UNITS	   4
+
+static size_t huge_page_size(void)
+{
+	char line[32];
+	size_t size = 0;
+
+	if (zc_read_line("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", line, sizeof(line)))
+		size = strtoul(line, NULL, 10);
+	return size ? size : FALLBACK_HUGE_PAGE;
+}
+
+static size_t ring_bytes(const struct zc_ring *ring)
+{
+	return ring->block_size * ring->blocks;
+}
+
+/*
+ * Map the ring at a multiple of @align (0: wherever the kernel likes), so that huge pages fit. .fd -1 is
+ * anonymous memory.
+ */
+static int map_aligned(struct zc_ring *ring, size_t align, int map_flags)
+{
+	size_t size = ring_bytes(ring);
+	uintptr_t start = 0;
+
+	ring->reserved_size = size + align;
+	if (align) {
+		ring->reserved = mmap(NULL, ring->reserved_size, PROT_NONE,
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (ring->reserved == MAP_FAILED)
+			return -errno;
+		start = ((uintptr_t)ring->reserved + align - 1) / align * align;
+		map_flags |= MAP_FIXED;
+	}
+	ring->base = mmap((void *)start, size, PROT_READ | PROT_WRITE, map_flags, ring->fd, 0);
+	/*
+	 * What was reserved stays so: MAP_FIXED may have unmapped a part of it before it failed, and
+	 * another thread's memory may be there by now.
+	 */
+	if (ring->base == MAP_FAILED)
+		return -errno;
+	if (!align)
+		ring->reserved = ring->base;
+	return 0;
+}
+
+static int map_memfd(struct zc_ring *ring, unsigned memfd_flags, size_t align, int map_flags)
+{
+	int rc;
+
+	ring->fd = memfd_create("zcdma-ring", MFD_CLOEXEC | memfd_flags);
+	if (ring->fd < 0)
+		return -errno;
+	rc = ftruncate(ring->fd, (off_t)ring_bytes(ring)) < 0 ? -errno : 0;
+	if (!rc)
+		rc = map_aligned(ring, align, MAP_SHARED | map_flags);
+	if (rc) {
+		close(ring->fd);
+		ring->fd = -1;
+	}
+	return rc;
+}
+
+/* Touch the first page, and see which size it has. */
+static size_t page_size_got(const struct zc_ring *ring, size_t huge)
+{
+	struct zc_vma vma;
+
+	*(volatile unsigned char *)ring->base = 0;
+	return !zc_vma_find(ring->base, &vma) && vma.huge_bytes ? huge
+								: (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/*
+ * Pages of the administrator's pool, where there are enough (mmap reserves them, so no SIGBUS comes
+ * later). Not for a path that takes the ring's descriptor: hugetlbfs cannot be spliced from. Not
+ * for one that gives pages away: the pool is for what it was reserved for.
+ */
+static int map_hugetlb(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	int rc;
+
+	if (flags & (ZCDMA_SOURCE_GIVE | ZCDMA_SOURCE_FD) || ring_bytes(ring) % huge)
+		return -EINVAL;
+	rc = map_memfd(ring, MFD_HUGETLB | (unsigned)__builtin_ctzl(huge) << MFD_HUGE_SHIFT, 0,
+		       MAP_POPULATE);
+	ring->page_size = huge;
+	return rc;
+}
+
+static void advise(struct zc_ring *ring, bool huge)
+{
+	madvise(ring->base, ring_bytes(ring), huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+}
+
+/*
+ * A ring that gives pages away and needs no descriptor: anonymous memory, which is cheaper to
+ * replace than a file's, and in which most systems grant huge pages to those who ask.
+ */
+static int map_anonymous(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	unsigned per_huge = ring->block_size < huge ? (unsigned)(huge / ring->block_size) : 1;
+	bool whole = huge % ring->block_size == 0 || ring->block_size % huge == 0;
+	int rc;
+
+	if (flags & ZCDMA_SOURCE_FD)
+		return -EINVAL;
+	ring->page_size = (size_t)sysconf(_SC_PAGESIZE);
+	rc = map_aligned(ring, huge, MAP_PRIVATE | MAP_ANONYMOUS);
+	if (rc)
+		return rc;
+	/* Few units would leave the device without a block while one waits for its neighbours. */
+	whole = whole && ring->blocks % per_huge == 0 && ring->blocks / per_huge >= LEAST_UNITS;
+	advise(ring, whole);
+	ring->page_size = page_size_got(ring, huge);
+	if (ring->page_size == huge)
+		ring->unit = per_huge;
+	return 0;
+}
+
+/*
+ * Everything else: a memfd, with huge pages where the system grants them to those who ask. A ring
+ * that gives blocks away has them only for blocks made of whole ones: punching a hole into a part
+ * of a huge page *zeroes* that part first (truncate_inode_partial_folio() in mm/truncate.c), in
+ * flight or not.
+ */
+static int map_shmem(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	int rc = map_memfd(ring, 0, huge, 0);
+
+	if (rc)
+		return rc;
+	advise(ring, !(flags & ZCDMA_SOURCE_GIVE) || ring->block_size % huge == 0);
+	ring->page_size = page_size_got(ring, huge);
+	return 0;
+}
+
+static int map_giving(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	return flags & ZCDMA_SOURCE_GIVE ? map_anonymous(ring, flags, huge) : -EINVAL;
+}
+
+/* The first one that can be had. The last: a limit on file size (ulimit -f) counts for a memfd too. */
+static int (*const backings[])(struct zc_ring *ring, unsigned flags, size_t huge) = {
+	map_hugetlb,
+	map_giving,
+	map_shmem,
+	map_anonymous,
+};
+
+static int fail_alloc(struct zcdma_ctx *ctx, const struct zc_ring *ring, int err)
+{
+	zc_fail(ctx, err, "ring of %u blocks of %zu bytes", ring->blocks, ring->block_size);
+	if (err == ENOMEM)
+		zc_hint(ctx,
+			"take a smaller ring, or raise the limit on address space (ulimit -v)");
+	return -err;
+}
+
+int zc_ring_alloc(struct zcdma_ctx *ctx, struct zc_ring *ring, size_t block_size, unsigned blocks,
+		  unsigned flags)
+{
+	uint64_t most = (uint64_t)sysconf(_SC_PHYS_PAGES) / 2 * (uint64_t)sysconf(_SC_PAGESIZE);
+	char text[32];
+	int rc = -EINVAL;
+
+	*ring = (struct zc_ring){ .fd = -1,
+				  .blocks = blocks,
+				  .block_size = block_size,
+				  .unit = 1,
+				  .giving = flags & ZCDMA_SOURCE_GIVE };
+	if (block_size > most / blocks) {
+		fail_alloc(ctx, ring, ENOMEM);
+		zc_hint(ctx, "a ring may take half of this machine's memory: %s",
+			zcdma_size_format(most, text, sizeof(text)));
+		return -ENOMEM;
+	}
+	ring->given = calloc(blocks, sizeof(*ring->given));
+	if (!ring->given)
+		return fail_alloc(ctx, ring, ENOMEM);
+	for (size_t i = 0; i < ARRAY_SIZE(backings); i++) {
+		int err = backings[i](ring, flags, huge_page_size());
+
+		if (!err)
+			return 0;
+		if (err != -EINVAL) /* which says that it is not for this ring */
+			rc = err;
+	}
+	free(ring->given);
+	ring->base = NULL;
+	return fail_alloc(ctx, ring, -rc);
+}
+
+void zc_ring_free(struct zc_ring *ring)
+{
+	if (!ring->base)
+		return;
+	munmap(ring->reserved, ring->reserved_size);
+	if (ring->fd >= 0)
+		close(ring->fd);
+	free(ring->given);
+	ring->base = NULL;
+}
+
+/*
+ * Fresh pages for @count blocks from @first on. The old ones leave the file, or the mapping;
+ * whoever holds a reference keeps them.
+ */
+static int replace_pages(struct zc_ring *ring, unsigned first, unsigned count)
+{
+	bool huge = ring->page_size > (size_t)sysconf(_SC_PAGESIZE);
+	void *start = zc_ring_block(ring, first);
+	size_t size = count * ring->block_size;
+
+	if (ring->fd >= 0)
+		return fallocate(ring->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				 (off_t)(first * ring->block_size), (off_t)size) < 0
+			       ? -errno
+			       : 0;
+	if (mmap(start, size, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		 0) == MAP_FAILED) {
+		int err = errno;
+
+		ring->reserved_size = 0; /* as in map_aligned(): not ours to unmap any more */
+		return -err;
+	}
+	madvise(start, size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	return 0;
+}
+
+int zc_ring_renew(struct zc_ring *ring, unsigned index, unsigned *first)
+{
+	unsigned unit = index / ring->unit;
+	int rc;
+
+	/* Its blocks may share huge pages, a part of which cannot be replaced. */
+	if (!ring->giving)
+		return -EINVAL;
+	if (++ring->given[unit] < ring->unit)
+		return 0;
+	ring->given[unit] = 0;
+	*first = unit * ring->unit;
+	rc = replace_pages(ring, *first, ring->unit);
+	return rc ? rc : (int)ring->unit;
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Sources: from a spec to a kind, and from a call to its operation. */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "source.h"
+
+static const struct zc_source_ops *const kinds[] = {
+	&zc_source_sim,
+	&zc_source_file,
+	&zc_source_pipe,
+};
+
+ZC_PUBLIC const struct zcdma_source_type *zcdma_source_type_at(unsigned i)
+{
+	return i < ARRAY_SIZE(kinds) ? &kinds[i]->type : NULL;
+}
+
+int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const char *name,
+		  struct zcdma_source **out)
+{
+	struct zcdma_source *src = calloc(1, ops->size);
+
+	if (!src)
+		return zc_fail(ctx, ENOMEM, "source %s", name);
+	src->name = strdup(name);
+	if (!src->name) {
+		free(src);
+		return zc_fail(ctx, ENOMEM, "source %s", name);
+	}
+	src->ops = ops;
+	src->ctx = ctx;
+	src->poll_fd = -1;
+	src->file_fd = -1;
+	src->info.type = ops->type.name;
+	src->info.name = src->name;
+	*out = src;
+	return 0;
+}
+
+void zc_source_delete(struct zcdma_source *src)
+{
+	free(src->name);
+	free(src);
+}
+
+/* "sim:x" is a kind with an argument; "-" the pipe; everything else a file's path. */
+static const struct zc_source_ops *find_kind(const char *spec, const char **arg)
+{
+	const char *colon = strchr(spec, ':');
+	size_t len = colon ? (size_t)(colon - spec) : 0;
+
+	*arg = spec;
+	if (!strcmp(spec, "-"))
+		return &zc_source_pipe;
+	for (size_t i = 0; colon && i < ARRAY_SIZE(kinds); i++) {
+		if (strlen(kinds[i]->type.name) != len || strncmp(spec, kinds[i]->type.name, len))
+			continue;
+		*arg = colon + 1;
+		return kinds[i];
+	}
+	/* "./odd:name" is a path, "odd:name" a kind that does not exist. */
+	if (colon && !memchr(spec, '/', len))
+		return NULL;
+	return &zc_source_file;
+}
+
+/* "sim", which is a path, where "sim:" may have been meant? */
+static bool is_kind(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (!strcmp(kinds[i]->type.name, name))
+			return true;
+	}
+	return false;
+}
+
+ZC_PUBLIC int zcdma_source_open(struct zcdma_ctx *ctx, const char *spec, unsigned flags,
+				struct zcdma_source **out)
+{
+	const char *arg;
+	const struct zc_source_ops *ops = find_kind(spec, &arg);
+	struct zcdma_source *src;
+	int rc;
+
+	if (!ops) {
+		rc = zc_fail_plain(ctx, EINVAL, "source %s: unknown kind of source", spec);
+		zc_hint(ctx,
+			"known are sim:[OPTIONS], file:PATH and - (standard input); for a file whose name has a colon write file:NAME");
+		return rc;
+	}
+	if (flags & ZCDMA_SOURCE_READ && ops->reading)
+		ops = ops->reading;
+	rc = zc_source_new(ctx, ops, spec, &src);
+	if (rc)
+		return rc;
+	rc = ops->open(src, arg, flags);
+	if (rc) {
+		zc_source_delete(src);
+		if (rc == -ENOENT && is_kind(spec))
+			zc_hint(ctx, "for that kind of source write %s:", spec);
+		return rc;
+	}
+	*out = src;
+	return 0;
+}
+
+ZC_PUBLIC int zcdma_source_open_fd(struct zcdma_ctx *ctx, int fd, const char *name, unsigned flags,
+				   struct zcdma_source **out)
+{
+	struct zcdma_source *src;
+	int rc = zc_source_new(ctx, &zc_source_pipe, name, &src);
+
+	if (rc)
+		return rc;
+	rc = zc_pipe_attach(src, fd, false, flags);
+	if (rc) {
+		zc_source_delete(src);
+		return rc;
+	}
+	*out = src;
+	return 0;
+}
+
+ZC_PUBLIC int zcdma_source_start(struct zcdma_source *src)
+{
+	return src->ops->start ? src->ops->start(src) : 0;
+}
+
+ZC_PUBLIC int zcdma_source_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
+{
+	int rc = src->ops->next(src, max ? max : SIZE_MAX, b);
+
+	if (rc == 1) {
+		src->stats.blocks++;
+		src->stats.bytes += b->len;
+	}
+	return rc;
+}
+
+ZC_PUBLIC void zcdma_source_put(struct zcdma_source *src, const struct zcdma_block *b,
+				enum zcdma_put how)
+{
+	src->ops->put(src, b, how);
+}
+
+ZC_PUBLIC void zcdma_source_stop(struct zcdma_source *src)
+{
+	src->ops->stop(src);
+}
+
+ZC_PUBLIC void zcdma_source_close(struct zcdma_source *src)
+{
+	if (!src)
+		return;
+	src->ops->close(src);
+	zc_source_delete(src);
+}
+
+ZC_PUBLIC void zcdma_source_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
+{
+	*stats = src->stats;
+	if (src->ops->get_stats)
+		src->ops->get_stats(src, stats);
+}
+
+ZC_PUBLIC void zcdma_source_get_info(struct zcdma_source *src, struct zcdma_source_info *info)
+{
+	*info = src->info;
+}

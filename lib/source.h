@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a kind of source implements. */
+#ifndef ZCDMA_SOURCE_H
+#define ZCDMA_SOURCE_H
+
+#include "internal.h"
+
+struct zc_source_ops;
+
+/* The part that all sources share; a kind embeds it as its first member. */
+struct zcdma_source {
+	const struct zc_source_ops *ops;
+	struct zcdma_ctx *ctx;
+	char *name;   /* as the user gave it; owned */
+	int poll_fd;  /* readable when next() is worth a try; -1: always is */
+	bool starved; /* all blocks are out: nothing but a put() makes next() worth a try */
+	int file_fd;  /* the file that it reads, or -1 */
+	struct zcdma_source_info info;
+	struct zcdma_source_stats stats;
+};
+
+struct zc_source_ops {
+	struct zcdma_source_type type;
+	size_t size; /* of the kind's own struct */
+	/* The kind to use instead where ZCDMA_SOURCE_READ is asked for; NULL: this one. */
+	const struct zc_source_ops *reading;
+	/* Open what @arg (the spec behind "TYPE:") names. On error, free what was taken. */
+	int (*open)(struct zcdma_source *src, const char *arg, unsigned flags);
+	int (*start)(struct zcdma_source *src); /* NULL: nothing to start */
+	int (*next)(struct zcdma_source *src, size_t max, struct zcdma_block *b);
+	void (*put)(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how);
+	void (*stop)(struct zcdma_source *src);
+	void (*get_stats)(struct zcdma_source *src, struct zcdma_source_stats *stats); /* or NULL */
+	void (*close)(struct zcdma_source *src);
+};
+
+extern const struct zc_source_ops zc_source_sim, zc_source_file, zc_source_file_read,
+	zc_source_pipe;
+
+/* Allocate a source of a kind, without opening it. */
+int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const char *name,
+		  struct zcdma_source **src);
+/* And free it again, without closing it. */
+void zc_source_delete(struct zcdma_source *src);
+
+/* Let a pipe source, just allocated, read @fd; with @own, it closes @fd too. */
+int zc_pipe_attach(struct zcdma_source *src, int fd, bool own, unsigned flags);
+
+/* Open the file that a spec names, to read. The descriptor, or a negative errno. */
+int zc_source_open_file(struct zcdma_source *src, const char *path);
+
+#endif

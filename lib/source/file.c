@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * file: - a regular file, block by block: mapped for a path that takes memory, as it is for one
+ * that takes descriptors. A caller that reads the bytes itself gets them read, by the pipe source.
+ */
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../source.h"
+
+#define BLOCK_SIZE (1u << 20)
+
+/* Blocks that can be out at once; more would only pile up mappings. */
+#define WINDOWS 64
+
+/* A mapped part of the file, which holds a block. */
+struct window {
+	void *start; /* NULL: free */
+	size_t size;
+};
+
+struct file_source {
+	struct zcdma_source src;
+	int fd;
+	bool map;
+	bool stopped;
+	uint64_t offset, seq;
+	int64_t size; /* the largest that was seen */
+	struct window windows[WINDOWS];
+};
+
+/* How much of the file is left, or a negative errno. Asked each time: it may have grown. */
+static int64_t left(struct file_source *f)
+{
+	struct zcdma_source *src = &f->src;
+	struct stat st;
+
+	if (fstat(f->fd, &st) < 0)
+		return zc_fail(src->ctx, errno, "read %s", src->name);
+	if (st.st_size < f->size)
+		return zc_fail_plain(src->ctx, EIO, "read %s: it was cut short meanwhile",
+				     src->name);
+	f->size = st.st_size;
+	return f->size - (int64_t)f->offset;
+}
+
+static struct window *free_window(struct file_source *f)
+{
+	for (size_t i = 0; i < WINDOWS; i++) {
+		if (!f->windows[i].start)
+			return &f->windows[i];
+	}
+	return NULL;
+}
+
+/* Map the block, which need not begin with a page, into a window of its own. */
+static int map_block(struct file_source *f, struct zcdma_block *b)
+{
+	size_t before = f->offset % (uint64_t)sysconf(_SC_PAGESIZE);
+	struct window *w = free_window(f);
+	void *start;
+
+	f->src.starved = !w;
+	if (!w)
+		return -EAGAIN;
+	start = mmap(NULL, before + b->len, PROT_READ, MAP_SHARED | MAP_POPULATE, f->fd,
+		     (off_t)(f->offset - before));
+	if (start == MAP_FAILED)
+		return zc_fail(f->src.ctx, errno, "map %s", f->src.name);
+	*w = (struct window){ .start = start, .size = before + b->len };
+	b->index = (uint32_t)(w - f->windows);
+	b->data = (char *)start + before;
+	return 0;
+}
+
+static int file_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
+{
+	struct file_source *f = (struct file_source *)src;
+	int64_t bytes = f->stopped ? 0 : left(f);
+	int rc;
+
+	if (bytes <= 0)
+		return (int)bytes;
+	*b = (struct zcdma_block){
+		.len = (size_t)zc_min((uint64_t)bytes, (uint64_t)zc_min(max, (size_t)BLOCK_SIZE)),
+		.offset = f->offset,
+		.seq = f->seq,
+		.time_ns = zc_now_ns(),
+		.fd = f->fd,
+		.fd_offset = (int64_t)f->offset,
+	};
+	rc = f->map ? map_block(f, b) : 0;
+	if (rc)
+		return rc;
+	f->offset += b->len;
+	f->seq++;
+	return 1;
+}
+
+static void unmap(struct window *w)
+{
+	if (w->start)
+		munmap(w->start, w->size);
+	w->start = NULL;
+}
+
+/* The pages are the file's, and nothing here writes to them: they are never to be given away. */
+static void file_put(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how)
+{
+	struct file_source *f = (struct file_source *)src;
+
+	(void)how;
+	if (f->map)
+		unmap(&f->windows[b->index]);
+	src->starved = false;
+}
+
+static void file_stop(struct zcdma_source *src)
+{
+	((struct file_source *)src)->stopped = true;
+}
+
+static void file_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
+{
+	stats->next_seq = ((struct file_source *)src)->seq;
+}
+
+static void file_close(struct zcdma_source *src)
+{
+	struct file_source *f = (struct file_source *)src;
+
+	for (size_t i = 0; i < WINDOWS; i++)
+		unmap(&f->windows[i]);
+	close(f->fd);
+}
+
+int zc_source_open_file(struct zcdma_source *src, const char *path)
+{
+	int fd;
+
+	if (!*path)
+		return zc_fail_plain(src->ctx, EINVAL, "source \"%s\": it names no file",
+				     src->name);
+	fd = zc_open_regular(src->ctx, path);
+	if (fd == -EINVAL)
+		zc_hint(src->ctx, "to read it as a stream: zcdma ... - < %s", path);
+	return fd;
+}
+
+static int file_open(struct zcdma_source *src, const char *arg, unsigned flags)
+{
+	struct file_source *f = (struct file_source *)src;
+
+	f->fd = zc_source_open_file(src, arg);
+	if (f->fd < 0)
+		return f->fd;
+	src->file_fd = f->fd;
+	f->map = !(flags & ZCDMA_SOURCE_FD);
+	src->info.offers = ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET | (f->map ? ZCDMA_NEEDS_MEMORY : 0);
+	src->info.block_size = BLOCK_SIZE;
+	src->info.page_size = (size_t)sysconf(_SC_PAGESIZE);
+	return 0;
+}
+
+const struct zc_source_ops zc_source_file = {
+	.type = {
+		.name = "file",
+		.syntax = "file:PATH",
+		.summary = "a regular file, mapped",
+	},
+	.size = sizeof(struct file_source),
+	.reading = &zc_source_file_read,
+	.open = file_open,
+	.next = file_next,
+	.put = file_put,
+	.stop = file_stop,
+	.get_stats = file_get_stats,
+	.close = file_close,
+};

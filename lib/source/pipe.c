@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * - : whatever can be read from a descriptor. A block is what one read() gives, so that a slow
+ * producer's bytes are passed on at once; for a path that takes descriptors nothing is read at all.
+ */
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../ring.h"
+#include "../source.h"
+
+#define BLOCK_SIZE (1u << 20)
+#define BLOCKS	   16
+
+/*
+ * After stop(), how long to read on to the end of a pipe: a Ctrl-C stops the producer too, and what
+ * it had written should still arrive; a producer that goes on is left behind.
+ */
+#define LINGER_NS 500000000u
+
+struct pipe_source {
+	struct zcdma_source src;
+	struct zc_ring ring; /* .base is NULL for a path that takes descriptors */
+	int fd;
+	bool own_fd;
+	bool regular;	  /* a file: has offsets, never lets one wait */
+	int64_t position; /* in a regular file */
+	int64_t size;	  /* of it, at first */
+	uint64_t offset, seq;
+	uint64_t deadline_ns; /* 0: not stopping */
+	uint32_t *unused;     /* indexes of the ring's blocks */
+	unsigned unused_count;
+	bool lent; /* descriptors: the one block that is out */
+	int error; /* no fresh pages were to be had, a negative errno */
+};
+
+/* A connection that was reset has nothing to read either, but that is not its end. */
+static int socket_error(int fd)
+{
+	int err = 0;
+	socklen_t len = sizeof(err);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 ? 0 : -err;
+}
+
+/* Bytes that can be taken from the descriptor now: 0 at the end, -EAGAIN for none yet. */
+static ssize_t available(struct pipe_source *p)
+{
+	struct pollfd fd = { .fd = p->fd, .events = POLLIN };
+	struct stat st;
+	int n;
+
+	if (p->regular) {
+		if (fstat(p->fd, &st) < 0)
+			return -errno;
+		return st.st_size > p->position ? (ssize_t)(st.st_size - p->position) : 0;
+	}
+	if (poll(&fd, 1, 0) < 0)
+		return -errno;
+	if (!fd.revents)
+		return -EAGAIN;
+	if (ioctl(p->fd, FIONREAD, &n) < 0)
+		return -errno;
+	return n || !(fd.revents & POLLERR) ? n : socket_error(p->fd);
+}
+
+static int lend_descriptor(struct pipe_source *p, size_t max, struct zcdma_block *b)
+{
+	ssize_t len = p->lent ? -EAGAIN : available(p);
+
+	if (len <= 0)
+		return (int)len;
+	*b = (struct zcdma_block){
+		.len = zc_min((size_t)len, zc_min(max, (size_t)BLOCK_SIZE)),
+		.fd = p->fd,
+		.fd_offset = p->regular ? p->position : -1,
+	};
+	p->lent = true;
+	return 1;
+}
+
+static int read_block(struct pipe_source *p, size_t max, struct zcdma_block *b)
+{
+	struct pollfd fd = { .fd = p->fd, .events = POLLIN };
+	uint32_t index;
+	ssize_t len;
+
+	p->src.starved = !p->unused_count;
+	/* Nor where a signal ended it: the read() would wait. */
+	if (p->src.starved || (!p->regular && poll(&fd, 1, 0) <= 0))
+		return -EAGAIN;
+	index = p->unused[p->unused_count - 1];
+	len = read(p->fd, zc_ring_block(&p->ring, index), zc_min(max, p->ring.block_size));
+	if (len <= 0)
+		return len < 0 ? -errno : 0;
+	p->unused_count--;
+	*b = (struct zcdma_block){
+		.data = zc_ring_block(&p->ring, index),
+		.len = (size_t)len,
+		.index = index,
+		.fd = -1,
+		.fd_offset = -1,
+	};
+	return 1;
+}
+
+/* A file that is shorter now than it was. */
+static bool was_cut(const struct pipe_source *p)
+{
+	struct stat st;
+
+	return p->regular && !fstat(p->fd, &st) && st.st_size < p->size;
+}
+
+static int pipe_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
+{
+	struct pipe_source *p = (struct pipe_source *)src;
+	int rc;
+
+	if (p->deadline_ns && (p->regular || zc_now_ns() > p->deadline_ns))
+		return 0;
+	if (p->error)
+		return zc_fail(src->ctx, -p->error, "fresh pages for %s", src->name);
+	rc = p->ring.base ? read_block(p, max, b) : lend_descriptor(p, max, b);
+	if (rc == -EINTR)
+		return -EAGAIN;
+	if (rc < 0 && rc != -EAGAIN)
+		return zc_fail(src->ctx, -rc, "read %s", src->name);
+	if (!rc && was_cut(p))
+		return zc_fail_plain(src->ctx, EIO, "read %s: it was cut short meanwhile",
+				     src->name);
+	if (rc <= 0)
+		return rc;
+	b->offset = p->offset;
+	b->seq = p->seq++;
+	b->time_ns = zc_now_ns();
+	p->offset += b->len;
+	p->position += (int64_t)b->len;
+	return 1;
+}
+
+static void pipe_put(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how)
+{
+	struct pipe_source *p = (struct pipe_source *)src;
+	unsigned first = b->index;
+	int count = 1;
+
+	if (!p->ring.base) {
+		/* The path took the bytes by their offset; the file's own position follows. */
+		if (p->regular)
+			lseek(p->fd, p->position, SEEK_SET);
+		p->lent = false;
+		return;
+	}
+	if (how == ZCDMA_PUT_GIVE) {
+		count = zc_ring_renew(&p->ring, b->index, &first);
+		src->stats.given_away++;
+	}
+	if (count < 0)
+		p->error = count;
+	while (count-- > 0)
+		p->unused[p->unused_count++] = first++;
+	src->starved = !p->unused_count;
+}
+
+static void pipe_stop(struct zcdma_source *src)
+{
+	struct pipe_source *p = (struct pipe_source *)src;
+
+	p->deadline_ns = zc_now_ns() + LINGER_NS;
+}
+
+static void pipe_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
+{
+	stats->next_seq = ((struct pipe_source *)src)->seq;
+}
+
+static void pipe_close(struct zcdma_source *src)
+{
+	struct pipe_source *p = (struct pipe_source *)src;
+
+	zc_ring_free(&p->ring);
+	free(p->unused);
+	if (p->own_fd)
+		close(p->fd);
+}
+
+static int check_readable(struct zcdma_source *src, int fd, struct stat *st)
+{
+	int flags = fcntl(fd, F_GETFL), rc;
+
+	if (flags < 0 || fstat(fd, st) < 0 || (flags & O_ACCMODE) == O_WRONLY) {
+		rc = zc_fail_plain(src->ctx, EBADF, "read %s: it is closed", src->name);
+		zc_hint(src->ctx, "name a source, for example sim: or file:PATH");
+		return rc;
+	}
+	if (S_ISDIR(st->st_mode))
+		return zc_fail(src->ctx, EISDIR, "read %s", src->name);
+	return 0;
+}
+
+/* How much a device has to read cannot be asked, so there is no block to hand to such a path. */
+static int check_spliceable(struct zcdma_source *src, const struct stat *st)
+{
+	int rc;
+
+	if (S_ISFIFO(st->st_mode) || S_ISREG(st->st_mode) || S_ISSOCK(st->st_mode))
+		return 0;
+	rc = zc_fail_plain(src->ctx, EINVAL, "splice from %s: it is a device", src->name);
+	zc_hint(src->ctx, "choose a path that reads: --path=copy");
+	return rc;
+}
+
+static int alloc_ring(struct pipe_source *p, unsigned flags)
+{
+	int rc;
+
+	p->unused = calloc(BLOCKS, sizeof(*p->unused));
+	if (!p->unused)
+		return zc_fail(p->src.ctx, ENOMEM, "read %s", p->src.name);
+	rc = zc_ring_alloc(p->src.ctx, &p->ring, BLOCK_SIZE, BLOCKS, flags);
+	if (rc) {
+		free(p->unused);
+		return rc;
+	}
+	/* The last index is taken first, and put back last: a fast path stays in the cache. */
+	while (p->unused_count < BLOCKS) {
+		p->unused[p->unused_count] = p->unused_count;
+		p->unused_count++;
+	}
+	p->src.info.blocks = BLOCKS;
+	p->src.info.page_size = p->ring.page_size;
+	return 0;
+}
+
+int zc_pipe_attach(struct zcdma_source *src, int fd, bool own, unsigned flags)
+{
+	struct pipe_source *p = (struct pipe_source *)src;
+	struct stat st;
+	int rc = check_readable(src, fd, &st);
+
+	if (rc)
+		return rc;
+	if (flags & ZCDMA_SOURCE_FD) {
+		rc = check_spliceable(src, &st);
+		if (rc)
+			return rc;
+	}
+	/* More bytes at a time; a refusal (an unprivileged user's limit) does no harm. */
+	if (S_ISFIFO(st.st_mode))
+		fcntl(fd, F_SETPIPE_SZ, BLOCK_SIZE);
+	p->fd = fd;
+	p->own_fd = own;
+	p->regular = S_ISREG(st.st_mode);
+	p->size = st.st_size;
+	p->position = p->regular ? lseek(fd, 0, SEEK_CUR) : 0;
+	src->poll_fd = p->regular ? -1 : fd;
+	src->file_fd = p->regular ? fd : -1;
+	src->info.block_size = BLOCK_SIZE;
+	if (!(flags & ZCDMA_SOURCE_FD))
+		src->info.offers = ZCDMA_NEEDS_MEMORY;
+	else
+		src->info.offers =
+			p->regular ? ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET : ZCDMA_NEEDS_FD;
+	return flags & ZCDMA_SOURCE_FD ? 0 : alloc_ring(p, flags);
+}
+
+static int pipe_open(struct zcdma_source *src, const char *arg, unsigned flags)
+{
+	(void)arg;
+	free(src->name);
+	src->name = strdup("standard input");
+	if (!src->name)
+		return zc_fail(src->ctx, ENOMEM, "standard input");
+	src->info.name = src->name;
+	return zc_pipe_attach(src, STDIN_FILENO, false, flags);
+}
+
+/* file: for a caller that reads the bytes itself. */
+static int file_open_to_read(struct zcdma_source *src, const char *arg, unsigned flags)
+{
+	int fd = zc_source_open_file(src, arg), rc;
+
+	if (fd < 0)
+		return fd;
+	rc = zc_pipe_attach(src, fd, true, flags);
+	if (rc)
+		close(fd);
+	return rc;
+}
+
+const struct zc_source_ops zc_source_file_read = {
+	.type = { .name = "file" },
+	.size = sizeof(struct pipe_source),
+	.open = file_open_to_read,
+	.next = pipe_next,
+	.put = pipe_put,
+	.stop = pipe_stop,
+	.get_stats = pipe_get_stats,
+	.close = pipe_close,
+};
+
+const struct zc_source_ops zc_source_pipe = {
+	.type = {
+		.name = "pipe",
+		.syntax = "-",
+		.summary = "standard input: a pipe, a file, a socket",
+	},
+	.size = sizeof(struct pipe_source),
+	.open = pipe_open,
+	.next = pipe_next,
+	.put = pipe_put,
+	.stop = pipe_stop,
+	.get_stats = pipe_get_stats,
+	.close = pipe_close,
+};

@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * sim: - a stand-in for a DMA engine. A thread of its own fills the blocks of a ring, at its own
+ * pace where a rate is set, and drops data when no block is free, as a device must.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "../ring.h"
+#include "../source.h"
+
+#define MAX_BLOCKS 65536
+#define MAX_BLOCK  (1ull << 40)
+
+struct sim_options {
+	uint64_t blocks;
+	uint64_t block_size;
+	uint64_t rate; /* bytes per second; 0: as fast as blocks become free */
+	uint64_t seed;
+	bool fill_once;
+};
+
+/* Indexes of blocks, first in, first out. Never holds more than the ring has. */
+struct fifo {
+	uint32_t *slot;
+	unsigned size, head, count;
+};
+
+struct sim {
+	struct zcdma_source src;
+	struct zc_ring ring;
+	struct sim_options opt;
+
+	pthread_t thread;
+	bool started;
+
+	pthread_mutex_t lock;	/* for everything below */
+	pthread_cond_t changed; /* a block became free, or .stopping was set */
+	struct fifo free, full;
+	struct zcdma_block *meta;
+	bool *filled;
+	unsigned filled_count;
+	bool stopping, ended;
+	bool reader_waits; /* next() found nothing: signal poll_fd at the next block */
+	uint64_t seq, offset;
+	uint64_t overruns, lost_bytes, given_away;
+	bool lost; /* since the last full block */
+	int error; /* no fresh pages were to be had, a negative errno */
+};
+
+static bool fifo_init(struct fifo *f, unsigned size)
+{
+	f->slot = calloc(size, sizeof(*f->slot));
+	f->size = size;
+	return f->slot;
+}
+
+static void fifo_push(struct fifo *f, uint32_t index)
+{
+	f->slot[(f->head + f->count++) % f->size] = index;
+}
+
+static bool fifo_pop(struct fifo *f, uint32_t *index)
+{
+	if (!f->count)
+		return false;
+	*index = f->slot[f->head];
+	f->head = (f->head + 1) % f->size;
+	f->count--;
+	return true;
+}
+
+/*
+ * Options
+ */
+
+static int parse_number(const char *text, uint64_t *value)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	*value = strtoull(text, &end, strncmp(text, "0x", 2) ? 10 : 16);
+	return *end ? -EINVAL : -errno;
+}
+
+static int parse_blocks(struct sim_options *o, const char *text)
+{
+	int rc = parse_number(text, &o->blocks);
+
+	return rc ? rc : o->blocks >= 1 && o->blocks <= MAX_BLOCKS ? 0 : -ERANGE;
+}
+
+static int parse_block(struct sim_options *o, const char *text)
+{
+	int rc = zcdma_size_parse(text, &o->block_size);
+
+	if (rc)
+		return rc;
+	if (!o->block_size || o->block_size > zc_min(MAX_BLOCK, (uint64_t)SIZE_MAX / 2))
+		return -ERANGE;
+	return o->block_size % (uint64_t)sysconf(_SC_PAGESIZE) ? -EINVAL : 0;
+}
+
+static int parse_rate(struct sim_options *o, const char *text)
+{
+	int rc = zcdma_size_parse(text, &o->rate);
+
+	return rc ? rc : o->rate ? 0 : -ERANGE;
+}
+
+static int parse_seed(struct sim_options *o, const char *text)
+{
+	return parse_number(text, &o->seed);
+}
+
+static int parse_fill(struct sim_options *o, const char *text)
+{
+	o->fill_once = !strcmp(text, "once");
+	return o->fill_once || !strcmp(text, "always") ? 0 : -EINVAL;
+}
+
+static const struct {
+	const char *name;
+	int (*parse)(struct sim_options *o, const char *text);
+	const char *takes;
+} options[] = {
+	{ "blocks", parse_blocks, "a number from 1 to 65536" },
+	{ "block", parse_block, "a size that is a multiple of the page size, up to 1T" },
+	{ "rate", parse_rate, "bytes per second, for example 360M" },
+	{ "seed", parse_seed, "a number, decimal or 0x..." },
+	{ "fill", parse_fill, "always or once" },
+};
+
+static int parse_option(struct zcdma_source *src, struct sim_options *o, char *text)
+{
+	char *value = strchr(text, '=');
+	int rc;
+
+	if (value)
+		*value++ = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
+		if (strcmp(text, options[i].name))
+			continue;
+		rc = value ? options[i].parse(o, value) : -EINVAL;
+		if (!rc)
+			return 0;
+		zc_fail_plain(src->ctx, -rc, "source %s: %s=%s is not valid", src->name, text,
+			      value ? value : "");
+		zc_hint(src->ctx, "%s= takes %s", text, options[i].takes);
+		return rc;
+	}
+	rc = zc_fail_plain(src->ctx, EINVAL, "source %s: unknown option %s", src->name,
+			   *text ? text : "(an empty one)");
+	zc_hint(src->ctx, "sim: takes blocks=, block=, rate=, seed= and fill=");
+	return rc;
+}
+
+static int parse_options(struct zcdma_source *src, struct sim_options *o, const char *arg)
+{
+	char *copy = strdup(arg), *rest = copy, *text;
+	int rc = 0;
+
+	if (!copy)
+		return zc_fail(src->ctx, ENOMEM, "source %s", src->name);
+	while (!rc && *arg && (text = strsep(&rest, ",")))
+		rc = parse_option(src, o, text);
+	free(copy);
+	return rc;
+}
+
+/*
+ * The device
+ */
+
+/* Called with the lock held, which it drops while it waits. False when the device is to stop. */
+static bool wait_until(struct sim *sim, uint64_t when_ns)
+{
+	const struct timespec ts = {
+		.tv_sec = (time_t)(when_ns / 1000000000u),
+		.tv_nsec = (long)(when_ns % 1000000000u),
+	};
+
+	while (!sim->stopping && zc_now_ns() < when_ns)
+		pthread_cond_timedwait(&sim->changed, &sim->lock, &ts);
+	return !sim->stopping;
+}
+
+static void push_full(struct sim *sim, uint32_t index)
+{
+	struct zcdma_block *b = &sim->meta[index];
+	const uint64_t one = 1;
+
+	b->seq = sim->seq++;
+	b->offset = sim->offset;
+	b->time_ns = zc_now_ns();
+	b->flags = sim->lost ? ZCDMA_BLOCK_LOST : 0;
+	sim->offset += b->len;
+	sim->lost = false;
+	fifo_push(&sim->full, index);
+	if (sim->reader_waits) {
+		sim->reader_waits = false;
+		(void)!write(sim->src.poll_fd, &one, sizeof(one));
+	}
+}
+
+static void lose_block(struct sim *sim)
+{
+	sim->overruns++;
+	sim->lost_bytes += sim->ring.block_size;
+	sim->seq++;
+	sim->offset += sim->ring.block_size;
+	sim->lost = true;
+}
+
+/* "DMA" into a block. It belongs to the device, so the lock is not needed meanwhile. */
+static void fill(struct sim *sim, uint32_t index)
+{
+	uint64_t offset = sim->offset;
+
+	if (sim->opt.fill_once && sim->filled[index])
+		return;
+	pthread_mutex_unlock(&sim->lock);
+	zcdma_pattern_fill(zc_ring_block(&sim->ring, index), sim->ring.block_size, offset,
+			   sim->opt.seed);
+	pthread_mutex_lock(&sim->lock);
+	sim->filled_count += !sim->filled[index];
+	sim->filled[index] = true;
+}
+
+static void *device(void *arg)
+{
+	struct sim *sim = arg;
+	const uint64_t start = zc_now_ns(), one = 1;
+	const double period =
+		sim->opt.rate ? (double)sim->ring.block_size * 1e9 / (double)sim->opt.rate : 0;
+	uint32_t index;
+
+	pthread_mutex_lock(&sim->lock);
+	while (!sim->stopping) {
+		if (sim->opt.rate &&
+		    !wait_until(sim, start + (uint64_t)((double)(sim->seq + 1) * period)))
+			break;
+		if (fifo_pop(&sim->free, &index)) {
+			fill(sim, index);
+			push_full(sim, index);
+		} else if (sim->opt.rate) {
+			lose_block(sim);
+		} else {
+			pthread_cond_wait(&sim->changed, &sim->lock);
+		}
+	}
+	sim->ended = true;
+	(void)!write(sim->src.poll_fd, &one, sizeof(one));
+	pthread_mutex_unlock(&sim->lock);
+	return NULL;
+}
+
+/*
+ * The source's operations
+ */
+
+static void sim_free(struct sim *sim)
+{
+	free(sim->free.slot);
+	free(sim->full.slot);
+	free(sim->meta);
+	free(sim->filled);
+	zc_ring_free(&sim->ring);
+	if (sim->src.poll_fd >= 0)
+		close(sim->src.poll_fd);
+}
+
+static bool sim_alloc(struct sim *sim, unsigned blocks)
+{
+	sim->meta = calloc(blocks, sizeof(*sim->meta));
+	sim->filled = calloc(blocks, sizeof(*sim->filled));
+	return fifo_init(&sim->free, blocks) && fifo_init(&sim->full, blocks) && sim->meta &&
+	       sim->filled;
+}
+
+static void sim_init(struct sim *sim)
+{
+	const struct zc_ring *ring = &sim->ring;
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&sim->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&sim->changed, &attr);
+	pthread_condattr_destroy(&attr);
+
+	for (unsigned i = 0; i < ring->blocks; i++) {
+		sim->meta[i] = (struct zcdma_block){
+			.data = zc_ring_block(ring, i),
+			.len = ring->block_size,
+			.index = i,
+			.fd = ring->fd,
+			.fd_offset = ring->fd < 0 ? -1 : (int64_t)(i * ring->block_size),
+		};
+		fifo_push(&sim->free, i);
+	}
+	sim->src.info.block_size = ring->block_size;
+	sim->src.info.blocks = ring->blocks;
+	sim->src.info.page_size = ring->page_size;
+	sim->src.info.offers = ring->fd < 0
+				       ? ZCDMA_NEEDS_MEMORY
+				       : ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET;
+	sim->src.info.endless = true;
+	sim->src.info.lossy = sim->opt.rate;
+}
+
+static int sim_open(struct zcdma_source *src, const char *arg, unsigned flags)
+{
+	struct sim *sim = (struct sim *)src;
+	int rc;
+
+	sim->opt = (struct sim_options){ .blocks = 16, .block_size = 1 << 20 };
+	rc = parse_options(src, &sim->opt, arg);
+	if (rc)
+		return rc;
+	rc = zc_ring_alloc(src->ctx, &sim->ring, sim->opt.block_size, (unsigned)sim->opt.blocks,
+			   flags);
+	if (rc)
+		return rc;
+	src->poll_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (src->poll_fd < 0) {
+		rc = zc_fail(src->ctx, errno, "%s eventfd", src->name);
+		goto err_free;
+	}
+	if (!sim_alloc(sim, sim->ring.blocks)) {
+		rc = zc_fail(src->ctx, ENOMEM, "source %s", src->name);
+		goto err_free;
+	}
+	sim_init(sim);
+	return 0;
+
+err_free:
+	sim_free(sim);
+	return rc;
+}
+
+static int sim_start(struct zcdma_source *src)
+{
+	struct sim *sim = (struct sim *)src;
+	sigset_t all, old;
+	int err;
+
+	if (sim->started)
+		return zc_fail_plain(src->ctx, EBUSY, "%s has been started already", src->name);
+	/* Signals are for the program's own threads. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	err = pthread_create(&sim->thread, NULL, device, sim);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (err)
+		return zc_fail(src->ctx, err, "%s thread", src->name);
+	sim->started = true;
+	return 0;
+}
+
+static int sim_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
+{
+	struct sim *sim = (struct sim *)src;
+	uint64_t count;
+	uint32_t index;
+	int rc;
+
+	(void)max;
+	pthread_mutex_lock(&sim->lock);
+	if (sim->error) {
+		rc = zc_fail(src->ctx, -sim->error, "fresh pages for %s", src->name);
+	} else if (fifo_pop(&sim->full, &index)) {
+		*b = sim->meta[index];
+		rc = 1;
+	} else if (sim->ended) {
+		rc = 0;
+	} else {
+		/* Forget the wake-up that brought the caller here, and ask for the next. */
+		(void)!read(src->poll_fd, &count, sizeof(count));
+		sim->reader_waits = true;
+		rc = -EAGAIN;
+	}
+	pthread_mutex_unlock(&sim->lock);
+	return rc;
+}
+
+static void free_block(struct sim *sim, uint32_t index)
+{
+	bool all_filled = sim->filled_count == sim->ring.blocks;
+
+	/*
+	 * Nothing to fill, nothing to pace and nobody ahead in the queue: there is no need to go through
+	 * the device's thread, and the blocks keep going round in order.
+	 */
+	if (sim->opt.fill_once && all_filled && !sim->free.count && !sim->opt.rate &&
+	    !sim->stopping) {
+		push_full(sim, index);
+		return;
+	}
+	fifo_push(&sim->free, index);
+	if (!sim->opt.rate)
+		pthread_cond_signal(&sim->changed);
+}
+
+static void sim_put(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how)
+{
+	struct sim *sim = (struct sim *)src;
+	/* A block that is written once may be read for ever: there is nothing to give away. */
+	bool give = how == ZCDMA_PUT_GIVE && !sim->opt.fill_once;
+	unsigned first = b->index;
+	int count = give ? zc_ring_renew(&sim->ring, b->index, &first) : 1;
+
+	pthread_mutex_lock(&sim->lock);
+	sim->given_away += give;
+	if (count < 0)
+		sim->error = count;
+	while (count-- > 0)
+		free_block(sim, first++);
+	pthread_mutex_unlock(&sim->lock);
+}
+
+static void sim_stop(struct zcdma_source *src)
+{
+	struct sim *sim = (struct sim *)src;
+
+	pthread_mutex_lock(&sim->lock);
+	sim->stopping = true;
+	sim->ended |= !sim->started;
+	pthread_cond_signal(&sim->changed);
+	pthread_mutex_unlock(&sim->lock);
+}
+
+static void sim_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
+{
+	struct sim *sim = (struct sim *)src;
+
+	pthread_mutex_lock(&sim->lock);
+	stats->overruns = sim->overruns;
+	stats->lost_bytes = sim->lost_bytes;
+	stats->given_away = sim->given_away;
+	stats->next_seq = sim->seq;
+	pthread_mutex_unlock(&sim->lock);
+}
+
+static void sim_close(struct zcdma_source *src)
+{
+	struct sim *sim = (struct sim *)src;
+
+	if (sim->started) {
+		sim_stop(src);
+		pthread_join(sim->thread, NULL);
+	}
+	pthread_cond_destroy(&sim->changed);
+	pthread_mutex_destroy(&sim->lock);
+	sim_free(sim);
+}
+
+const struct zc_source_ops zc_source_sim = {
+	.type = {
+		.name = "sim",
+		.syntax = "sim:[blocks=N,block=SIZE,rate=SIZE,seed=N,fill=once]",
+		.summary = "a simulated device that writes the pattern into a ring",
+	},
+	.size = sizeof(struct sim),
+	.open = sim_open,
+	.start = sim_start,
+	.next = sim_next,
+	.put = sim_put,
+	.stop = sim_stop,
+	.get_stats = sim_get_stats,
+	.close = sim_close,
+};

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The one place where a transfer sleeps. */
+#include "path.h"
+
+/* What a socket that is shut down on both sides keeps saying, whatever one waits for. */
+#define NAP_MS 1
+
+static bool always_ready(const struct zcdma_source *src)
+{
+	return src->poll_fd < 0 && !src->starved;
+}
+
+ZC_PUBLIC int zcdma_wait(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_path *path,
+			 unsigned what, int timeout_ms)
+{
+	struct pollfd p[3] = {
+		{ .fd = ctx->wake_fd, .events = POLLIN },
+		{ .fd = -1, .events = POLLIN },
+		{ .fd = -1 },
+	};
+	bool ready = what & ZCDMA_WAIT_BLOCK && always_ready(src);
+	int n;
+
+	if (what & ZCDMA_WAIT_BLOCK && !src->starved)
+		p[1].fd = src->poll_fd;
+	if (what & (ZCDMA_WAIT_ROOM | ZCDMA_WAIT_COMPLETION)) {
+		p[2].fd = path->fd;
+		/* A completion is POLLERR, which cannot be asked for: it always comes. */
+		p[2].events = what & ZCDMA_WAIT_ROOM ? path->room_events : 0;
+	}
+	n = poll(p, ARRAY_SIZE(p), ready ? 0 : timeout_ms);
+	if (n < 0)
+		return -errno;
+	if (p[0].revents)
+		return -EINTR;
+	/* Only the hang-up, and no completion yet: not to be asked again at once. */
+	if (n == 1 && p[2].revents == POLLHUP)
+		return zc_poll(ctx, -1, 0, NAP_MS) == -EINTR ? -EINTR : 0;
+	return n || ready ? 0 : -ETIMEDOUT;
+}

@@ -1,0 +1,531 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libzcdma - move DMA capture data without copying it
+ *
+ * A *source* hands out *blocks* of a *ring*; a *path* hands each block to a descriptor; the block
+ * goes back to its source when, and only when, the path's rule says that nobody reads its pages any
+ * more. "The system call returned" is that proof for one path only: the copying one.
+ *
+ *	zcdma_source_next() -> zcdma_path_send() -> (zcdma_path_reap()) -> zcdma_source_put()
+ *
+ * Conventions that hold for every function below, unless it says otherwise:
+ *
+ * - Errors are returned as a negative errno. The sentence behind it (operation, object, reason) is
+ *   zcdma_error(); the cure, where one is known, is zcdma_hint(). A function without a context has
+ *   the errno alone.
+ * - The library never prints, never exits, and installs no signal handler.
+ * - Nothing sleeps but zcdma_wait(), zcdma_connect(), zcdma_accept() and zcdma_path_finish(), and
+ *   all four return -EINTR when zcdma_interrupt() is called. What the kernel offers no other way for
+ *   may wait as well: a file's disk, the look-up of a name (zcdma_connect(), zcdma_listen()), a
+ *   blocking descriptor that somebody else gave us, a probe up to 2 s for each way that it tries.
+ * - A context and everything made from it belong to one thread at a time; different contexts are
+ *   independent. Only zcdma_interrupt() may be called from anywhere.
+ * - Lengths and offsets are bytes, times are nanoseconds of CLOCK_MONOTONIC, unless named otherwise.
+ * - SIGPIPE: the socket paths never raise it; writing to a pipe without a reader does, so ignore it.
+ */
+#ifndef ZCDMA_H
+#define ZCDMA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define ZCDMA_VERSION "0.1.0"
+
+/*
+ * Context
+ */
+
+/* What a program's objects share: the last error, and the means to interrupt a wait. */
+struct zcdma_ctx;
+
+/* Make a context. The caller owns *@ctx and frees it after everything made from it is closed. */
+int zcdma_new(struct zcdma_ctx **ctx);
+
+/* Free a context; NULL is fine. */
+void zcdma_free(struct zcdma_ctx *ctx);
+
+/* The sentence of the last error, never NULL. Valid until the next call on @ctx. */
+const char *zcdma_error(const struct zcdma_ctx *ctx);
+
+/* What cures the last error, or NULL where that is not known. Valid until the next call on @ctx. */
+const char *zcdma_hint(const struct zcdma_ctx *ctx);
+
+/*
+ * Make the running wait, and every later one, return -EINTR until zcdma_resume(). Safe to call in a
+ * signal handler and from any thread; keeps errno.
+ */
+void zcdma_interrupt(struct zcdma_ctx *ctx);
+
+/* End what zcdma_interrupt() began. Look at your own flags after this call, not before it. */
+void zcdma_resume(struct zcdma_ctx *ctx);
+
+/*
+ * Blocks and sources
+ */
+
+enum zcdma_block_flags {
+	ZCDMA_BLOCK_LOST = 1 << 0, /* data was lost right before this block */
+};
+
+/* One capture buffer of a ring. */
+struct zcdma_block {
+	const void *data;  /* its bytes in memory, or NULL where the block is only in @fd */
+	size_t len;	   /* bytes of data; may be less than the ring's block size */
+	uint64_t offset;   /* of its first byte in the source's stream; an overrun makes it jump */
+	uint64_t seq;	   /* counts what the device produced, lost blocks included */
+	uint64_t time_ns;  /* when the block became full */
+	uint32_t index;	   /* in the ring */
+	uint32_t flags;	   /* enum zcdma_block_flags */
+	int fd;		   /* the file or pipe that holds the bytes too, or -1 */
+	int64_t fd_offset; /* where they begin in @fd, or -1 where it is a pipe or a socket */
+};
+
+/* What the caller means to do with the blocks, so that the source can provide for it. */
+enum zcdma_source_flags {
+	/*
+	 * Blocks will be put with ZCDMA_PUT_GIVE, as a path with ZCDMA_REUSE_NEVER needs it: the ring
+	 * is made so that their pages can be replaced.
+	 */
+	ZCDMA_SOURCE_GIVE = 1 << 0,
+	/*
+	 * The caller itself reads the bytes at .data: a file is then read and not mapped, so that
+	 * somebody who cuts it short meanwhile cannot raise SIGBUS here.
+	 */
+	ZCDMA_SOURCE_READ = 1 << 1,
+	/* The path takes a block from its descriptor: .data is not needed. */
+	ZCDMA_SOURCE_FD = 1 << 2,
+};
+
+/* How a block comes back to its source. */
+enum zcdma_put {
+	ZCDMA_PUT_REUSE, /* nobody reads its pages any more: they may be written to */
+	ZCDMA_PUT_GIVE,	 /* somebody may: never touch these pages again, take fresh ones */
+};
+
+struct zcdma_source_stats {
+	uint64_t blocks;     /* handed out */
+	uint64_t bytes;	     /* in them */
+	uint64_t overruns;   /* blocks the device had to drop, as none was free */
+	uint64_t lost_bytes; /* in those */
+	uint64_t given_away; /* blocks whose pages were replaced */
+	uint64_t next_seq;   /* sequence number that the device is at */
+};
+
+/* What a path takes of a block, and what it asks of the sink. */
+enum zcdma_needs {
+	ZCDMA_NEEDS_MEMORY = 1 << 0, /* a block's .data */
+	ZCDMA_NEEDS_FD = 1 << 1,     /* a block's .fd */
+	ZCDMA_NEEDS_OFFSET = 1 << 2, /* and its .fd_offset */
+	ZCDMA_NEEDS_SOCKET = 1 << 3, /* the sink is a socket */
+	ZCDMA_NEEDS_STREAM = 1 << 4, /* the sink is a socket or a pipe */
+};
+
+struct zcdma_source_info {
+	const char *type;  /* "sim", "file", "pipe" */
+	const char *name;  /* as the user gave it; the source's own */
+	size_t block_size; /* bytes */
+	unsigned blocks;   /* in the ring; 0 where there is none */
+	size_t page_size;  /* of the ring's memory: what the kernel really gave */
+	unsigned offers;   /* of enum zcdma_needs, what its blocks have */
+	bool endless;	   /* produces until it is stopped */
+	bool lossy;	   /* has overruns when the reader is late */
+};
+
+/* A kind of source, for lists and help. */
+struct zcdma_source_type {
+	const char *name;
+	const char *syntax; /* "sim:[blocks=N,block=SIZE,...]" */
+	const char *summary;
+};
+
+struct zcdma_source;
+
+/* The @i-th kind of source, or NULL behind the last. */
+const struct zcdma_source_type *zcdma_source_type_at(unsigned i);
+
+/*
+ * Open the source that @spec names: "sim:OPTIONS", "file:PATH", "-" (standard input), or a bare
+ * path.
+ * @flags: enum zcdma_source_flags. Nothing is produced before zcdma_source_start().
+ * -EINVAL: @spec is wrong; -ENOENT and the like: what it names.
+ */
+int zcdma_source_open(struct zcdma_ctx *ctx, const char *spec, unsigned flags,
+		      struct zcdma_source **src);
+
+/*
+ * A source that reads @fd (a pipe, a socket, a regular file at its current position) to its end.
+ * @fd stays the caller's, who closes it after the source. @name is for messages, and copied.
+ */
+int zcdma_source_open_fd(struct zcdma_ctx *ctx, int fd, const char *name, unsigned flags,
+			 struct zcdma_source **src);
+
+/* Start the device: its clock, its sequence numbers and its overruns count from here. */
+int zcdma_source_start(struct zcdma_source *src);
+
+/*
+ * Take the next full block, which is the caller's until zcdma_source_put(). Blocks come in stream
+ * order. At most @max bytes are taken from a source that can stop anywhere (a file, a pipe); a
+ * ring's block is always whole. 0 is no limit. Returns 1 and fills in *@b; 0 at the end of the
+ * stream; -EAGAIN when no block is full yet.
+ */
+int zcdma_source_next(struct zcdma_source *src, size_t max, struct zcdma_block *b);
+
+/*
+ * Give a block back, in any order, each exactly once. Where no fresh pages are to be had for one that
+ * is given away, or the source was opened without ZCDMA_SOURCE_GIVE, the next zcdma_source_next()
+ * fails with the reason.
+ */
+void zcdma_source_put(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how);
+
+/* Produce no further block. The full ones can still be taken, then zcdma_source_next() returns 0. */
+void zcdma_source_stop(struct zcdma_source *src);
+
+/* Close the source and free its ring; NULL is fine. Every pointer into its blocks dies with it. */
+void zcdma_source_close(struct zcdma_source *src);
+
+void zcdma_source_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats);
+void zcdma_source_get_info(struct zcdma_source *src, struct zcdma_source_info *info);
+
+/*
+ * Paths
+ */
+
+/* What proves that a block may be written to again. */
+enum zcdma_reuse {
+	ZCDMA_REUSE_DONE,  /* send() or reap() said that it is done */
+	ZCDMA_REUSE_NEVER, /* nothing does: its pages are given away */
+};
+
+/* A way from a block to a descriptor. */
+struct zcdma_path_type {
+	const char *name;
+	const char *summary;
+	unsigned needs; /* enum zcdma_needs */
+	enum zcdma_reuse reuse;
+};
+
+enum zcdma_sent {
+	ZCDMA_DONE,   /* the whole block is handed over and .reuse applies */
+	ZCDMA_QUEUED, /* handed over; zcdma_path_reap() will report the block */
+	ZCDMA_BUSY,   /* not all of it: wait for ZCDMA_WAIT_ROOM, then send the same block again */
+};
+
+enum zcdma_fallback {
+	ZCDMA_FALLBACK_COPY, /* go over to plain sends while the kernel copies anyway */
+	ZCDMA_FALLBACK_KEEP, /* keep asking for zero-copy */
+};
+
+struct zcdma_path_stats {
+	uint64_t bytes;	       /* accepted by the kernel */
+	uint64_t calls;	       /* system calls that moved them */
+	uint64_t copied_bytes; /* by plain calls, which copy */
+	uint64_t copied_calls;
+	uint64_t zerocopy_bytes; /* completions said: not copied */
+	uint64_t zerocopy_calls;
+	uint64_t fell_back_bytes; /* completions said: copied after all */
+	uint64_t fell_back_calls;
+	uint64_t pending_bytes; /* no completion yet */
+	uint64_t pending_calls;
+	uint64_t pending_blocks;  /* QUEUED and not reaped */
+	uint64_t enobufs;	  /* times the kernel had no room for another completion */
+	bool plain;		  /* has gone over to plain sends for now */
+	const char *plain_reason; /* why, once that was decided; the path's own */
+	const char *plain_hint;	  /* its cure, or NULL */
+};
+
+struct zcdma_path;
+
+/* The @i-th path, or NULL behind the last. */
+const struct zcdma_path_type *zcdma_path_type_at(unsigned i);
+
+/* The path of that name, or NULL. */
+const struct zcdma_path_type *zcdma_path_find(const char *name);
+
+/* Is this path to be had on this kernel, for this process? 0, or -EOPNOTSUPP with a sentence why. */
+int zcdma_path_probe(struct zcdma_ctx *ctx, const struct zcdma_path_type *type);
+
+/* Can @src's blocks take this path? 0, or -EINVAL with a sentence why not. */
+int zcdma_path_accepts(struct zcdma_ctx *ctx, const struct zcdma_path_type *type,
+		       struct zcdma_source *src);
+
+/*
+ * Open a path from @src's blocks to @fd, a socket, pipe or file. @fd stays the caller's and is
+ * closed by the caller after the path; a socket should be non-blocking (those of zcdma_connect()
+ * are).
+ * @src must outlive the path.
+ */
+int zcdma_path_open(struct zcdma_ctx *ctx, const struct zcdma_path_type *type,
+		    struct zcdma_source *src, int fd, enum zcdma_fallback fallback,
+		    struct zcdma_path **path);
+
+/*
+ * Hand over a block: enum zcdma_sent. After ZCDMA_BUSY the next call must be for the same block.
+ * After an error the path can only be finished as not complete, and closed. A part of the block may be
+ * in flight then: it must not be put for reuse. Put it with ZCDMA_PUT_GIVE, or leave it to
+ * zcdma_source_close().
+ */
+int zcdma_path_send(struct zcdma_path *path, const struct zcdma_block *b);
+
+/*
+ * Report one QUEUED block that is done, in the order of completion: 1 and *@b as it was sent, or 0
+ * where there is none now. A broken connection is an error of zcdma_path_send(), not of this.
+ */
+int zcdma_path_reap(struct zcdma_path *path, struct zcdma_block *b);
+
+/*
+ * Nothing more will be sent: wait until the receiver's kernel has acknowledged all that was. Where the
+ * stream is @complete a socket ends it (FIN); where it is not, closing the socket will reset the
+ * connection, so that the receiver learns of it too. For other descriptors there is nothing to do.
+ * -ECONNRESET, -EPIPE, -ETIMEDOUT: it never arrived.
+ */
+int zcdma_path_finish(struct zcdma_path *path, bool complete);
+
+/*
+ * Close the path; NULL is fine. Blocks still QUEUED stay in flight and are not reported any more: they
+ * are the ring's loss until zcdma_source_close().
+ */
+void zcdma_path_close(struct zcdma_path *path);
+
+const struct zcdma_path_type *zcdma_path_get_type(const struct zcdma_path *path);
+void zcdma_path_get_stats(const struct zcdma_path *path, struct zcdma_path_stats *stats);
+
+enum zcdma_wait {
+	ZCDMA_WAIT_BLOCK = 1 << 0,	/* a full block, or the end of the stream */
+	ZCDMA_WAIT_ROOM = 1 << 1,	/* room in the sink */
+	ZCDMA_WAIT_COMPLETION = 1 << 2, /* a completion to reap */
+};
+
+/*
+ * Sleep until one of @what (enum zcdma_wait) is worth another try. @src or @path may be NULL where
+ * @what does not ask for it. @timeout_ms: -1 is for ever.
+ * Returns 0; -ETIMEDOUT; -EINTR after zcdma_interrupt().
+ */
+int zcdma_wait(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_path *path,
+	       unsigned what, int timeout_ms);
+
+/*
+ * Addresses and sockets
+ */
+
+/* "host:port", "[::1]:9000" or ":9000" (every address), taken apart. */
+struct zcdma_addr {
+	char host[256]; /* empty: every address */
+	char port[32];
+};
+
+/* Take @text apart. 0, or -EINVAL with a sentence in zcdma_error(). Looks nothing up. */
+int zcdma_addr_parse(struct zcdma_ctx *ctx, const char *text, struct zcdma_addr *addr);
+
+/* Connect to a receiver (TCP, non-blocking). Returns the socket, which is the caller's. */
+int zcdma_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr);
+
+/* Listen on @addr (TCP). Returns the socket, which is the caller's. */
+int zcdma_listen(struct zcdma_ctx *ctx, const struct zcdma_addr *addr);
+
+/*
+ * Take the next connection of a listening socket. Returns the socket, which is the caller's, and puts
+ * the other end's address into @peer of @len bytes, as zcdma_sockname() does; @peer may be NULL.
+ */
+int zcdma_accept(struct zcdma_ctx *ctx, int fd, char *peer, size_t len);
+
+/* A socket's own (@peer false) or other end's address as "127.0.0.1:9000", into @buf; "?" if none. */
+const char *zcdma_sockname(int fd, bool peer, char *buf, size_t len);
+
+/* Sizes */
+
+/*
+ * Read a size: a whole number, then nothing, K M G T or KiB MiB GiB TiB (powers of 1024), or kB MB
+ * GB TB (powers of 1000). 0, -EINVAL (not a size), or -ERANGE (too large for 64 bits). Thread-safe.
+ */
+int zcdma_size_parse(const char *text, uint64_t *size);
+
+/* Write @bytes for a person, "1.50 GiB", into @buf of @len bytes, and return it. Thread-safe. */
+const char *zcdma_size_format(uint64_t bytes, char *buf, size_t len);
+
+/*
+ * Pattern and checks
+ */
+
+/*
+ * Fill @buf with the pattern from stream offset @offset on: every aligned 64-bit little-endian word
+ * holds its own stream offset divided by 8, xored with @seed. Neither @offset nor @len need be
+ * multiples of 8. Thread-safe.
+ */
+void zcdma_pattern_fill(void *buf, size_t len, uint64_t offset, uint64_t seed);
+
+/* How many bytes at the start of @buf follow the pattern: @len where all do. Thread-safe. */
+size_t zcdma_pattern_match(const void *buf, size_t len, uint64_t offset, uint64_t seed);
+
+/* What can be wrong with a stream. */
+enum zcdma_fault_kind {
+	ZCDMA_FAULT_GAP,	 /* data is missing */
+	ZCDMA_FAULT_REPEAT,	 /* data came again, then the stream went on */
+	ZCDMA_FAULT_STALE,	 /* older data stands in the place of the right data */
+	ZCDMA_FAULT_OVERWRITTEN, /* newer data stands there: the block was overwritten in flight */
+	ZCDMA_FAULT_GARBAGE,	 /* no data of this stream */
+	ZCDMA_FAULT_KINDS
+};
+
+struct zcdma_fault {
+	enum zcdma_fault_kind kind;
+	uint64_t position; /* of its first byte in what was received */
+	uint64_t length;   /* bytes missing (GAP), or wrong */
+	uint64_t distance; /* bytes by which the data is too old or too new; 0 for GAP, GARBAGE */
+};
+
+struct zcdma_check_result {
+	uint64_t bytes;		  /* received */
+	uint64_t bad_bytes;	  /* of those, wrong */
+	uint64_t missing_bytes;	  /* in gaps */
+	uint64_t faults;	  /* all kinds */
+	struct zcdma_fault first; /* valid where .faults is not 0 */
+	struct {
+		uint64_t count;
+		uint64_t bytes;
+	} kind[ZCDMA_FAULT_KINDS];
+	bool other_seed;	  /* it is a pattern, but with ... */
+	uint64_t seed;		  /* ... this seed */
+	uint64_t blocks;	  /* manifest: blocks checked */
+	uint64_t blocks_good;	  /* manifest: of those, right */
+	uint64_t blocks_expected; /* manifest: blocks that it lists */
+};
+
+/* A check of one stream. */
+struct zcdma_check;
+
+/* The name of a kind of fault: "gap", "repeat", ... Thread-safe. */
+const char *zcdma_fault_name(enum zcdma_fault_kind kind);
+
+/* Begin a check against the pattern with @seed. */
+int zcdma_check_pattern(struct zcdma_ctx *ctx, uint64_t seed, struct zcdma_check **check);
+
+/* Begin a check against the manifest in @path. -EINVAL: not a manifest, or one cut short. */
+int zcdma_check_manifest(struct zcdma_ctx *ctx, const char *path, struct zcdma_check **check);
+
+/* Check the stream's next @len bytes. */
+int zcdma_check_feed(struct zcdma_check *check, const void *data, size_t len);
+
+/* The stream has ended: close open faults, so that the result is final. */
+int zcdma_check_end(struct zcdma_check *check);
+
+/* What has been found so far. */
+void zcdma_check_get_result(const struct zcdma_check *check, struct zcdma_check_result *result);
+
+/* Free a check; NULL is fine. */
+void zcdma_check_free(struct zcdma_check *check);
+
+/*
+ * Manifest: one line of text per block (sequence, offset in the output, length, XXH3), for checking
+ * data that follows no pattern.
+ */
+struct zcdma_manifest;
+
+/* Create the manifest @path, which must not be a directory. */
+int zcdma_manifest_create(struct zcdma_ctx *ctx, const char *path, struct zcdma_manifest **m);
+
+/* Add a block's bytes, in the order in which they are written. Reads .data. */
+int zcdma_manifest_add(struct zcdma_manifest *m, const struct zcdma_block *b);
+
+/*
+ * Write the last line, without which a manifest counts as cut short, and close it, also on error. It
+ * tells of the blocks that were added, whatever became of the rest.
+ */
+int zcdma_manifest_close(struct zcdma_manifest *m);
+
+/*
+ * Latency histogram: 16 steps to a power of two, so a quantile is at most 6.25 % too high.
+ */
+#define ZCDMA_HIST_STEPS   16
+#define ZCDMA_HIST_BUCKETS (61 * ZCDMA_HIST_STEPS)
+
+struct zcdma_hist {
+	uint64_t count;
+	uint64_t max;
+	uint64_t bucket[ZCDMA_HIST_BUCKETS];
+};
+
+/* Count one value. All-zero is an empty histogram. */
+void zcdma_hist_add(struct zcdma_hist *h, uint64_t value);
+
+/* The value that a share @q (0 to 1) of all values does not exceed; 0 for an empty histogram. */
+uint64_t zcdma_hist_quantile(const struct zcdma_hist *h, double q);
+
+/*
+ * Probe: what is a mapping, and which ways out of it does the kernel accept?
+ */
+
+enum zcdma_way {
+	ZCDMA_WAY_SEND,	      /* send() */
+	ZCDMA_WAY_ZEROCOPY,   /* send(MSG_ZEROCOPY) */
+	ZCDMA_WAY_VMSPLICE,   /* vmsplice() */
+	ZCDMA_WAY_DIRECT,     /* write() to a file opened with O_DIRECT */
+	ZCDMA_WAY_REGISTERED, /* io_uring's registered buffers */
+	ZCDMA_WAYS
+};
+
+enum zcdma_answer {
+	ZCDMA_ANSWER_UNTRIED, /* .text says why */
+	ZCDMA_ANSWER_WORKS,   /* .text may add how */
+	ZCDMA_ANSWER_FAILS,   /* .err, and .text is the reason */
+};
+
+struct zcdma_way_result {
+	enum zcdma_answer answer;
+	int err;	/* errno, positive, of a way that fails */
+	char text[160]; /* one sentence, may be empty */
+};
+
+struct zcdma_probe {
+	char name[256];	   /* "anonymous", "[vvar]", "/dev/mydriver0" */
+	size_t bytes;	   /* mapped; 0 where there is no mapping, and .why says why */
+	char why[256];	   /* why there is none */
+	int err;	   /* errno, positive, of that */
+	char vmflags[128]; /* VmFlags of its VMA as smaps has them: "rd sh mr ms pf io" */
+	struct zcdma_way_result way[ZCDMA_WAYS];
+	char cause[512]; /* of an EFAULT, or empty */
+	char cure[512];	 /* and what cures it, or empty */
+};
+
+enum zcdma_probe_flags {
+	/*
+	 * Let send(), MSG_ZEROCOPY and O_DIRECT read device memory. A read from a device register
+	 * can have side effects (clear an interrupt, pop a FIFO), so PCI resources are else only
+	 * pinned.
+	 */
+	ZCDMA_PROBE_READ_DEVICE = 1 << 0,
+};
+
+/* The name of a way: "send", "MSG_ZEROCOPY", ... Thread-safe. */
+const char *zcdma_way_name(enum zcdma_way way);
+
+/* The name of the @i-th mapping that every process can make, or NULL behind the last. */
+const char *zcdma_probe_name(unsigned i);
+
+/* Make the @i-th of those mappings, and try every way. An absent one is no error: see .why. */
+int zcdma_probe_builtin(struct zcdma_ctx *ctx, unsigned i, struct zcdma_probe *p);
+
+/*
+ * Map @bytes of the file or device @path from @offset on, read-only, and try every way. 0 bytes: up
+ * to 64 KiB, less where the file or the driver has less. Never writes to @path. A path that cannot
+ * be mapped is no error: see .why and .err. @flags: enum zcdma_probe_flags.
+ */
+int zcdma_probe_path(struct zcdma_ctx *ctx, const char *path, uint64_t offset, size_t bytes,
+		     unsigned flags, struct zcdma_probe *p);
+
+/*
+ * Put the words for @vmflags' two-letter flags that matter here ("VM_PFNMAP", "VM_IO", "shared",
+ * ...) into @buf, separated by spaces, and return it. Thread-safe.
+ */
+const char *zcdma_vmflags_words(const char *vmflags, char *buf, size_t len);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

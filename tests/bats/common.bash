@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What every bats file loads: the binary under test, a folder of its own, receivers to send to.
+# shellcheck shell=bash
+
+bats_require_minimum_version 1.5.0
+
+# Debian keeps the helper libraries here; elsewhere BATS_LIB_PATH says.
+BATS_LIB_PATH=${BATS_LIB_PATH:-/usr/lib/bats:/usr/lib}
+bats_load_library bats-support
+bats_load_library bats-assert
+
+TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+ZCDMA=${ZCDMA:-$TOP/zcdma}
+TOOLS=${TOOLS:-$TOP/build/tools}
+
+# A leak or a crash in any test is a failure of that test: 99 is no status of zcdma's own.
+export ASAN_OPTIONS=exitcode=99:${ASAN_OPTIONS:-}
+export UBSAN_OPTIONS=halt_on_error=1:exitcode=99:${UBSAN_OPTIONS:-}
+
+zcdma() {
+    "$ZCDMA" "$@"
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+    PIDS=()
+}
+
+# End what a test left running; by its id, and only what it started itself.
+teardown() {
+    local pid
+    for pid in "${PIDS[@]}"; do
+        kill -CONT "$pid" 2>/dev/null || :
+        kill -KILL "$pid" 2>/dev/null || :
+    done
+}
+
+# until_true LIMIT_SECONDS COMMAND...: wait for an event, at most so long.
+until_true() {
+    local limit=$((SECONDS + $1))
+    shift
+    until "$@"; do
+        ((SECONDS < limit)) || return 1
+        sleep 0.02
+    done
+}
+
+# wait_exit PID [STATUS]: wait for a background process of this shell, at most a minute, and check its
+# exit status (0). Not under `run`, whose subshell has no such child.
+wait_exit() {
+    local got=0
+    until_true 60 ended "$1" || fail "process $1 still runs after a minute"
+    wait "$1" || got=$?
+    ((got == ${2:-0})) || fail "process $1 ended with status $got, not ${2:-0}"
+}
+
+# handles PID SIGNAL: it has a handler for the signal. Before that, the signal would end it. The shell's
+# own handlers, which its child has until it becomes zcdma, do not count.
+handles() {
+    local mask
+    [[ /proc/$1/exe -ef $ZCDMA ]] || return
+    mask=$(sed -n 's/^SigCgt:\t//p' "/proc/$1/status" 2>/dev/null)
+    [[ -n $mask ]] && ((0x$mask >> ($(kill -l "$2") - 1) & 1))
+}
+
+# ask PID: have statistics printed, as soon as the process is ready for that.
+ask() {
+    until_true 20 handles "$1" USR1 || fail "process $1 does not handle SIGUSR1"
+    kill -USR1 "$1"
+}
+
+ended() {
+    ! kill -0 "$1" 2>/dev/null || [[ $(cut -d' ' -f3 "/proc/$1/stat" 2>/dev/null) == Z ]]
+}
+
+# receiver [OPTION...]: start `zcdma verify --listen`, and set RECEIVER (its id) and TO (where to send).
+# What it prints goes to receiver.out and receiver.err.
+receiver() {
+    rm -f receiver.out receiver.err # of an earlier one
+    "$ZCDMA" verify --listen "${LISTEN:-127.0.0.1:0}" "$@" >receiver.out 2>receiver.err 3>&- &
+    RECEIVER=$!
+    PIDS+=("$RECEIVER")
+    until_true 20 grep -q 'listening on' receiver.err || fail "no receiver: $(cat receiver.err)"
+    # shellcheck disable=SC2034 # for the tests
+    TO=$(sed -n 's/.*listening on //p' receiver.err)
+}
+
+# received [STATUS]: the receiver has ended, and found everything right, or what STATUS says.
+received() {
+    wait_exit "$RECEIVER" "${1:-0}" || fail "receiver: $(cat receiver.out receiver.err)"
+}

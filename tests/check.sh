@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Run the parts of the tests that are named (unit, bats), and end with one line that counts them all.
+set -u
+
+: "${BUILD:?}" "${ZCDMA:?}" "${TOOLS:?}"
+cd "$(dirname "$0")/.." || exit 2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+# Every part speaks TAP: "ok N name", "not ok N name", "ok N name # skip why". cmocka says "not ok" of a
+# test that it skips.
+unit() {
+    local bin status
+    for bin in "$BUILD"/unit/test_*; do
+        [[ -x $bin ]] || continue
+        echo "# ${bin##*/}"
+        CMOCKA_MESSAGE_OUTPUT=TAP timeout 300 "$bin" 2>&1 | sed 's/^not \(ok .*# SKIP\)/\1/'
+        status=${PIPESTATUS[0]}
+        # cmocka's status is the number of failures, which its lines tell; a crash tells none.
+        ((status < 124)) || echo "not ok - ${bin##*/} ended with status $status"
+    done
+}
+
+# shellcheck disable=SC2086 # a list of files
+bats_files() {
+    timeout 2400 bats --formatter tap ${BATS_FILES:-tests/bats/*.bats} 2>&1
+    (($? < 2)) || echo "not ok - bats was cut short"
+}
+
+for part; do
+    case $part in
+    unit) unit ;;
+    bats) bats_files ;;
+    *) echo "not ok - unknown part $part" ;;
+    esac
+done | tee "$log"
+
+skipped=$(grep -ciE '^ok .*# skip' "$log")
+passed=$(($(grep -cE '^ok ' "$log") - skipped))
+failed=$(grep -cE '^not ok ' "$log")
+echo
+grep -E '^not ok ' "$log"
+((passed + failed)) || failed=1
+if ((skipped)); then
+    echo "$passed passed, $failed failed, $skipped skipped"
+else
+    echo "$passed passed, $failed failed"
+fi
+((failed == 0))

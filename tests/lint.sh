@@ -1,0 +1,28 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Check the style of C, shell and man pages, with the tools that are there.
+set -u
+cd "$(dirname "$0")/.." || exit 2
+status=0
+
+# lint TOOL COMMAND...: run it where the tool is there, else say that it was left out.
+lint() {
+    if command -v "$1" >/dev/null; then
+        shift
+        "$@" || status=1
+    else
+        echo "left out, as it is not installed: $1"
+    fi
+}
+
+# The driver follows the kernel's own style, which checkpatch.pl checks.
+mapfile -t c_files < <(git ls-files '*.c' '*.h' ':!kmod')
+mapfile -t shell_files < <(git ls-files '*.sh' '*.bash' .ci/run)
+mapfile -t bats_files < <(git ls-files '*.bats')
+mapfile -t man_files < <(git ls-files 'man/*')
+
+lint clang-format clang-format --dry-run -Werror "${c_files[@]}"
+lint shellcheck shellcheck -x "${shell_files[@]}"
+lint shellcheck shellcheck -s bash -e SC1091,SC2154,SC2030,SC2031,SC2314,SC2002,SC2153 "${bats_files[@]}"
+((${#man_files[@]})) && lint mandoc mandoc -Tlint -W warning "${man_files[@]}"
+exit "$status"

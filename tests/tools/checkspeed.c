@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * How fast is a check? Measures it against memcmp() over the same bytes, in turns in one run, as
+ * nothing else makes the figures of a shared machine comparable. Prints the medians and their
+ * ratio.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../lib/internal.h"
+
+#define HOT    ((size_t)1 << 20)   /* stays in a cache */
+#define COLD   ((size_t)256 << 20) /* does not */
+#define PIECE  ((size_t)1 << 20)   /* fed to the check at once */
+#define ROUNDS 9
+
+/* What is measured: reads all of the @len bytes at @data; false if they are not found right. */
+typedef bool contender(struct zcdma_ctx *ctx, const uint8_t *data, const uint8_t *copy, size_t len);
+
+static bool run_memcmp(struct zcdma_ctx *ctx, const uint8_t *data, const uint8_t *copy, size_t len)
+{
+	(void)ctx;
+	return !memcmp(data, copy, len);
+}
+
+static bool run_match(struct zcdma_ctx *ctx, const uint8_t *data, const uint8_t *copy, size_t len)
+{
+	(void)ctx;
+	(void)copy;
+	return zcdma_pattern_match(data, len, 0, 0) == len;
+}
+
+static bool run_check(struct zcdma_ctx *ctx, const uint8_t *data, const uint8_t *copy, size_t len)
+{
+	struct zcdma_check_result result;
+	struct zcdma_check *check;
+
+	(void)copy;
+	if (zcdma_check_pattern(ctx, 0, &check))
+		return false;
+	for (size_t done = 0; done < len; done += PIECE)
+		zcdma_check_feed(check, data + done, zc_min(len - done, PIECE));
+	zcdma_check_end(check);
+	zcdma_check_get_result(check, &result);
+	zcdma_check_free(check);
+	return result.bytes == len;
+}
+
+/* The first one is what the others are compared with. */
+static const struct {
+	const char *name;
+	contender *run;
+} contenders[] = {
+	{ "memcmp", run_memcmp },
+	{ "zcdma_pattern_match", run_match },
+	{ "zcdma_check_feed", run_check },
+};
+
+static int compare(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static bool measure(struct zcdma_ctx *ctx, const char *title, const uint8_t *data,
+		    const uint8_t *copy, size_t len, unsigned repeats)
+{
+	double rate[ARRAY_SIZE(contenders)][ROUNDS];
+	char size[32];
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		for (size_t i = 0; i < ARRAY_SIZE(contenders); i++) {
+			uint64_t start = zc_now_ns();
+
+			for (unsigned n = 0; n < repeats; n++) {
+				if (!contenders[i].run(ctx, data, copy, len))
+					return false;
+			}
+			rate[i][round] = (double)len * repeats / (double)(zc_now_ns() - start);
+		}
+	}
+	printf("%s, %s:\n", title, zcdma_size_format(len, size, sizeof(size)));
+	for (size_t i = 0; i < ARRAY_SIZE(contenders); i++) {
+		qsort(rate[i], ROUNDS, sizeof(rate[i][0]), compare);
+		printf("  %-20s %6.2f GB/s  %.2f of memcmp\n", contenders[i].name,
+		       rate[i][ROUNDS / 2], rate[i][ROUNDS / 2] / rate[0][ROUNDS / 2]);
+	}
+	return true;
+}
+
+/* A stream without any right data, which must not be much slower. */
+static bool measure_garbage(struct zcdma_ctx *ctx, uint8_t *data, size_t len)
+{
+	uint64_t word = 88172645463325252u;
+	uint64_t start;
+	bool ok;
+
+	for (size_t i = 0; i < len; i += sizeof(word)) {
+		word = word * UINT64_C(6364136223846793005) + 1442695040888963407u;
+		memcpy(data + i, &word, sizeof(word));
+	}
+	start = zc_now_ns();
+	ok = run_check(ctx, data, NULL, len);
+	printf("garbage:\n  %-20s %6.2f GB/s\n", "zcdma_check_feed",
+	       (double)len / (double)(zc_now_ns() - start));
+	return ok;
+}
+
+int main(void)
+{
+	uint8_t *data = malloc(COLD), *copy = malloc(COLD);
+	struct zcdma_ctx *ctx;
+	bool ok;
+
+	if (!data || !copy || zcdma_new(&ctx)) {
+		fputs("checkspeed: out of memory\n", stderr);
+		return 2;
+	}
+	zcdma_pattern_fill(data, COLD, 0, 0);
+	memcpy(copy, data, COLD);
+	ok = measure(ctx, "hot", data, copy, HOT, 200) &&
+	     measure(ctx, "cold", data, copy, COLD, 1) && measure_garbage(ctx, data, COLD);
+	zcdma_free(ctx);
+	free(copy);
+	free(data);
+	return ok ? 0 : 2;
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * deny WHAT COMMAND...: run a command under a seccomp profile that answers EPERM to WHAT: vmsplice,
+ * so-zerocopy (the socket option), msg-zerocopy (the flag of a send).
+ */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The low half of a 64-bit argument. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define ARG(n) (offsetof(struct seccomp_data, args) + 8 * (n))
+#else
+#define ARG(n) (offsetof(struct seccomp_data, args) + 8 * (n) + 4)
+#endif
+
+#define EPERM_ACTION (SECCOMP_RET_ERRNO | EPERM)
+
+/* Deny system call @nr where its argument @arg, masked, is @value. */
+static int install(uint32_t nr, unsigned arg, uint32_t mask, uint32_t value)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, nr, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ARG(arg)),
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, mask),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, EPERM_ACTION),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return -1;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+static const struct {
+	const char *name;
+	uint32_t nr;
+	unsigned arg;
+	uint32_t mask, value;
+} profiles[] = {
+	{ "vmsplice", __NR_vmsplice, 0, 0, 0 },
+	{ "so-zerocopy", __NR_setsockopt, 2, UINT32_MAX, SO_ZEROCOPY },
+	{ "msg-zerocopy", __NR_sendto, 3, MSG_ZEROCOPY, MSG_ZEROCOPY },
+};
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc > 2 && i < sizeof(profiles) / sizeof(profiles[0]); i++) {
+		if (strcmp(argv[1], profiles[i].name))
+			continue;
+		if (install(profiles[i].nr, profiles[i].arg, profiles[i].mask, profiles[i].value)) {
+			perror("seccomp");
+			return 125;
+		}
+		execvp(argv[2], argv + 2);
+		perror(argv[2]);
+		return 127;
+	}
+	fprintf(stderr, "usage: deny vmsplice|so-zerocopy|msg-zerocopy COMMAND...\n");
+	return 125;
+}

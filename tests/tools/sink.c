@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * sink: a receiver that discards, for measurements. Listens on 127.0.0.1, prints its port, and
+ * takes connections one after the other until it is killed. It reads as iperf3 does, 128 KiB at a
+ * time.
+ */
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int main(void)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	static char buf[128 * 1024];
+	socklen_t len = sizeof(sa);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), fd;
+
+	if (bind(listener, (struct sockaddr *)&sa, len) || listen(listener, 8) ||
+	    getsockname(listener, (struct sockaddr *)&sa, &len)) {
+		perror("sink");
+		return 2;
+	}
+	printf("%d\n", ntohs(sa.sin_port));
+	fflush(stdout);
+	while ((fd = accept(listener, NULL, NULL)) >= 0) {
+		while (recv(fd, buf, sizeof(buf), 0) > 0)
+			;
+		close(fd);
+	}
+	return 0;
+}

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Addresses: what they are taken apart into, and the cure for those that are none. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../../lib/zcdma.h"
+
+static struct zcdma_ctx *ctx;
+
+static int setup(void **state)
+{
+	(void)state;
+	return zcdma_new(&ctx);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	zcdma_free(ctx);
+	return 0;
+}
+
+static void addresses_are_taken_apart(void **state)
+{
+	static const struct {
+		const char *text, *host, *port;
+	} cases[] = {
+		{ "host:9000", "host", "9000" },
+		{ "127.0.0.1:0", "127.0.0.1", "0" },
+		{ "[::1]:9000", "::1", "9000" },
+		{ "[fe80::1%eth0]:65535", "fe80::1%eth0", "65535" },
+		{ ":9000", "", "9000" },
+		{ "example.org:http", "example.org", "http" },
+		{ "host:3com-tsmux", "host", "3com-tsmux" },
+	};
+	struct zcdma_addr addr;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		memset(&addr, 'x', sizeof(addr));
+		assert_int_equal(zcdma_addr_parse(ctx, cases[i].text, &addr), 0);
+		assert_string_equal(addr.host, cases[i].host);
+		assert_string_equal(addr.port, cases[i].port);
+	}
+}
+
+static void others_come_with_a_cure(void **state)
+{
+	static const struct {
+		const char *text, *error, *hint;
+	} cases[] = {
+		{ "", "no port", ":9000" },
+		{ "host", "no port", "write host:PORT, as in host:9000" },
+		{ "host:", "no port", "write host:PORT" },
+		{ ":", "no port", "write :PORT" },
+		{ "[::1]", "no port", "write [::1]:PORT" },
+		{ "[::1]:", "no port", "write [::1]:PORT" },
+		{ "[::1]9000", "no port", "write [::1]:PORT" },
+		{ "::1:9000", "must be in brackets", "write [::1]:9000" },
+		{ "fe80::1:9000", "must be in brackets", "write [fe80::1]:9000" },
+		{ "::1", "must be in brackets", "write [::1]:PORT" },
+		{ "a:b:c", "must be in brackets", "[::1]:9000" },
+		{ "[::1:9000", "']' is missing", "[::1]:9000" },
+		{ "[]:9000", "no IPv6 address", "[::1]:9000" },
+		{ "[host]:9000", "no IPv6 address", "[::1]:9000" },
+		{ "host:65536", "'65536' is no port", "0 to 65535" },
+		{ "host:18446744073709551617", "is no port", "0 to 65535" },
+		{ "host:-1", "'-1' is no port", "0 to 65535" },
+		{ "host:90 00", "'90 00' is no port", "service" },
+		{ "host:9000/tcp", "is no port", "service" },
+		{ "host:a-name-that-no-service-can-have-ever", "is no port", "service" },
+	};
+	struct zcdma_addr addr;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(zcdma_addr_parse(ctx, cases[i].text, &addr), -EINVAL);
+		assert_non_null(strstr(zcdma_error(ctx), cases[i].error));
+		assert_non_null(strstr(zcdma_error(ctx), cases[i].text));
+		assert_non_null(zcdma_hint(ctx));
+		assert_non_null(strstr(zcdma_hint(ctx), cases[i].hint));
+	}
+}
+
+static void hosts_have_a_limit(void **state)
+{
+	char text[1024], zone[1024] = "[fe80::1%";
+	struct zcdma_addr addr;
+
+	(void)state;
+	memset(text, 'a', sizeof(text));
+	strcpy(text + 255, ":1");
+	assert_int_equal(zcdma_addr_parse(ctx, text, &addr), 0);
+	assert_int_equal(strlen(addr.host), 255);
+	memset(text, 'a', 256);
+	strcpy(text + 256, ":1");
+	assert_int_equal(zcdma_addr_parse(ctx, text, &addr), -EINVAL);
+	assert_non_null(strstr(zcdma_error(ctx), "too long"));
+	memset(zone + 9, 'z', 500);
+	strcpy(zone + 509, "]:1");
+	assert_int_equal(zcdma_addr_parse(ctx, zone, &addr), -EINVAL);
+	memset(zone + 1, '1', 508);
+	assert_int_equal(zcdma_addr_parse(ctx, zone, &addr), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_are_taken_apart),
+		cmocka_unit_test(others_come_with_a_cure),
+		cmocka_unit_test(hosts_have_a_limit),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

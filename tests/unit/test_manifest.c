@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Manifests: written, read back, refused, and what checks find by them. */
+#include <errno.h>
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "../../lib/manifest.h"
+#include "results.h"
+
+#define BLOCK	 1000
+#define BLOCKS	 12
+#define LAST	 300 /* bytes in the last block */
+#define TOTAL	 ((BLOCKS - 1) * BLOCK + LAST)
+#define GAP	 ZCDMA_FAULT_GAP
+#define REPEAT	 ZCDMA_FAULT_REPEAT
+#define STALE	 ZCDMA_FAULT_STALE
+#define EARLY	 ZCDMA_FAULT_OVERWRITTEN
+#define GARBAGE	 ZCDMA_FAULT_GARBAGE
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+#define OTHER	 (-1) /* a block that is not of the run */
+#define END	 (-2)
+
+static struct zcdma_ctx *ctx;
+static char path[] = "/tmp/zcdma-test-manifest-XXXXXX";
+
+static void make_block(int seed, unsigned i, uint8_t *data)
+{
+	/* Some bytes that differ from block to block, and from run to run. */
+	for (unsigned k = 0; k < BLOCK; k++)
+		data[k] = (uint8_t)(((unsigned)seed * 31 + i * 7 + 1) * (k + 3) >> 2);
+}
+
+static size_t block_len(unsigned i)
+{
+	return i == BLOCKS - 1 ? LAST : BLOCK;
+}
+
+static void write_manifest(int seed)
+{
+	struct zcdma_manifest *m;
+	uint8_t data[BLOCK];
+
+	assert_int_equal(zcdma_manifest_create(ctx, path, &m), 0);
+	for (unsigned i = 0; i < BLOCKS; i++) {
+		struct zcdma_block b = { .data = data, .len = block_len(i), .seq = i };
+
+		make_block(seed, i, data);
+		assert_int_equal(zcdma_manifest_add(m, &b), 0);
+	}
+	assert_int_equal(zcdma_manifest_close(m), 0);
+}
+
+static int setup(void **state)
+{
+	int fd = mkstemp(path);
+
+	(void)state;
+	if (fd < 0)
+		return -1;
+	close(fd);
+	return zcdma_new(&ctx);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	zcdma_free(ctx);
+	return unlink(path);
+}
+
+static void write_text(const char *text, size_t len)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(text, 1, len, file), len);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void it_is_text(void **state)
+{
+	char line[128];
+	FILE *file;
+	unsigned lines = 0;
+
+	(void)state;
+	write_manifest(0);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		if (++lines == 1)
+			assert_string_equal(line, "# zcdma manifest 1\n");
+		if (lines == 4)
+			assert_memory_equal(line, "1 1000 1000 ", 12);
+	}
+	assert_int_equal(lines, BLOCKS + 3);
+	assert_string_equal(line, "# end 12 11300\n");
+	fclose(file);
+}
+
+static void it_is_read_back(void **state)
+{
+	struct zc_manifest list;
+
+	(void)state;
+	write_manifest(0);
+	assert_int_equal(zc_manifest_load(ctx, path, &list), 0);
+	assert_int_equal(list.count, BLOCKS);
+	assert_int_equal(list.bytes, TOTAL);
+	for (unsigned i = 0; i < BLOCKS; i++) {
+		assert_int_equal(list.entry[i].offset, i * BLOCK);
+		assert_int_equal(list.entry[i].len, block_len(i));
+	}
+	free(list.entry);
+}
+
+/* XXH3 of "abc" with 64 bits, as xxhsum -H3 has it: other tools can check a manifest. */
+static void the_hash_is_xxh3(void **state)
+{
+	struct zcdma_block b = { .data = "abc", .len = 3 };
+	struct zcdma_manifest *m;
+	struct zc_manifest list;
+
+	(void)state;
+	assert_int_equal(zcdma_manifest_create(ctx, path, &m), 0);
+	assert_int_equal(zcdma_manifest_add(m, &b), 0);
+	assert_int_equal(zcdma_manifest_close(m), 0);
+	assert_int_equal(zc_manifest_load(ctx, path, &list), 0);
+	assert_true(list.entry[0].hash == UINT64_C(0x78af5f94892f3950));
+	free(list.entry);
+}
+
+static void what_cannot_be_written(void **state)
+{
+	static uint8_t data[BLOCK];
+	struct zcdma_block b = { .data = data, .len = sizeof(data) };
+	struct zcdma_manifest *m;
+	int rc = 0;
+
+	(void)state;
+	assert_int_equal(zcdma_manifest_create(ctx, "/tmp", &m), -EISDIR);
+	assert_non_null(strstr(zcdma_error(ctx), "/tmp"));
+	assert_int_equal(zcdma_manifest_create(ctx, "/nonexistent/m", &m), -ENOENT);
+	/* In the end ... */
+	assert_int_equal(zcdma_manifest_create(ctx, "/dev/full", &m), 0);
+	assert_int_equal(zcdma_manifest_add(m, &b), 0);
+	assert_int_equal(zcdma_manifest_close(m), -ENOSPC);
+	assert_non_null(strstr(zcdma_error(ctx), "/dev/full"));
+	/* ... or on the way, and then in the end too. */
+	assert_int_equal(zcdma_manifest_create(ctx, "/dev/full", &m), 0);
+	for (unsigned i = 0; i < 10000 && !rc; i++)
+		rc = zcdma_manifest_add(m, &b);
+	assert_int_equal(rc, -ENOSPC);
+	assert_int_equal(zcdma_manifest_close(m), -ENOSPC);
+	/* A block that could not be added leaves no manifest that looks whole. */
+	assert_int_equal(zcdma_manifest_create(ctx, path, &m), 0);
+	b.len = (size_t)ZC_MANIFEST_BLOCK_MAX + 1;
+	assert_int_equal(zcdma_manifest_add(m, &b), -EFBIG);
+	assert_int_equal(zcdma_manifest_close(m), -EFBIG);
+	assert_int_equal(zcdma_check_manifest(ctx, path, &(struct zcdma_check *){ NULL }), -EINVAL);
+}
+
+#define HEAD "# zcdma manifest 1\n"
+#define HASH "0123456789abcdef\n"
+
+static void what_cannot_be_read(void **state)
+{
+	static const struct {
+		const char *text, *error;
+	} cases[] = {
+		{ "", "it is empty" },
+		{ "hello\n", "line 1: it is not '# zcdma manifest 1'" },
+		{ "# zcdma manifest 2\n# end 0 0\n", "line 1: it is not" },
+		{ "# end 0 0\n", "line 1: it is not" },
+		{ HEAD, "last line is missing" },
+		{ HEAD "0 0 10 " HASH, "last line is missing" },
+		{ HEAD "0 0 10 " HASH "# end 1 10", "line 3: it is too long, cut short" },
+		{ HEAD "0 0 10 0123", "line 2: it is too long, cut short" },
+		{ HEAD "0 0 10 " HASH "# end 2 10\n", "line 3: it counts other blocks" },
+		{ HEAD "0 0 10 " HASH "# end 1 11\n", "line 3: it counts other blocks" },
+		{ HEAD "# end 1\n", "line 2: it is not '# end" },
+		{ HEAD "# end 0 0 0\n", "line 2: it is not '# end" },
+		{ HEAD "# end 0 0\n# end 0 0\n", "line 3: nothing may follow" },
+		{ HEAD "# end 0 0\n0 0 10 " HASH, "line 3: nothing may follow" },
+		{ HEAD "\n", "line 2: it is not 'SEQ" },
+		{ HEAD "0 0 10\n", "line 2: it is not 'SEQ" },
+		{ HEAD "0 0 10 xyz\n", "line 2: it is not 'SEQ" },
+		{ HEAD "0 0 10 11112222333344445\n", "line 2: it is not 'SEQ" },
+		{ HEAD "0 0 10 12 13\n", "line 2: it is not 'SEQ" },
+		{ HEAD "0 0 -10 " HASH, "line 2: it is not 'SEQ" },
+		{ HEAD "0  0 10 " HASH, "line 2: it is not 'SEQ" },
+		{ HEAD "0 0 99999999999999999999 " HASH, "line 2: it is not 'SEQ" },
+		{ HEAD "0 0 0 " HASH, "line 2: a block's length" },
+		{ HEAD "0 0 1073741825 " HASH, "line 2: a block's length" },
+		{ HEAD "0 1 10 " HASH, "line 2: its offset" },
+		{ HEAD "0 0 10 " HASH "1 11 10 " HASH, "line 3: its offset" },
+		{ HEAD "0 18446744073709551615 10 " HASH, "line 2: its offset" },
+	};
+	char text[400];
+	struct zcdma_check *check;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		write_text(cases[i].text, strlen(cases[i].text));
+		assert_int_equal(zcdma_check_manifest(ctx, path, &check), -EINVAL);
+		assert_non_null(strstr(zcdma_error(ctx), cases[i].error));
+		assert_non_null(strstr(zcdma_error(ctx), path));
+	}
+	memset(text, '1', sizeof(text));
+	write_text(text, sizeof(text));
+	assert_int_equal(zcdma_check_manifest(ctx, path, &check), -EINVAL);
+	memset(text, 0, sizeof(text));
+	write_text(text, sizeof(text));
+	assert_int_equal(zcdma_check_manifest(ctx, path, &check), -EINVAL);
+	assert_int_equal(zcdma_check_manifest(ctx, "/dev/zero", &check), -EINVAL);
+	assert_int_equal(zcdma_check_manifest(ctx, "/tmp", &check), -EISDIR);
+	assert_int_equal(zcdma_check_manifest(ctx, "/nonexistent", &check), -ENOENT);
+}
+
+/* However a manifest is damaged, it is either refused with a sentence or usable. */
+static void any_bytes_are_survived(void **state)
+{
+	static uint8_t data[5000];
+	uint64_t random = 88172645463325252u;
+	struct zcdma_check *check;
+	char whole[4096], text[4096];
+	FILE *file;
+	size_t len;
+
+	(void)state;
+	write_manifest(0);
+	file = fopen(path, "r");
+	assert_non_null(file);
+	len = fread(whole, 1, sizeof(whole), file);
+	fclose(file);
+	for (unsigned round = 0; round < 3000; round++) {
+		memcpy(text, whole, len);
+		for (unsigned i = 0; i < 1 + round % 4; i++) {
+			random = random * UINT64_C(6364136223846793005) + 1442695040888963407u;
+			text[(random >> 33) % len] = "0159 \n#a\0\xff"[(random >> 20) % 10];
+		}
+		write_text(text, round % 5 ? len : (random >> 40) % len);
+		if (zcdma_check_manifest(ctx, path, &check)) {
+			assert_non_null(strstr(zcdma_error(ctx), path));
+			continue;
+		}
+		zcdma_check_feed(check, data, sizeof(data));
+		zcdma_check_end(check);
+		zcdma_check_free(check);
+	}
+}
+
+/* Receive the blocks @order (END ends it), then @extra bytes of something; check by the manifest. */
+static struct zcdma_check_result check_blocks(const int *order, size_t extra)
+{
+	struct zcdma_check_result result, cut;
+	uint8_t *stream = calloc(4 * BLOCKS, BLOCK);
+	uint8_t data[BLOCK];
+	struct zcdma_check *check;
+	size_t len = 0;
+
+	assert_non_null(stream);
+	for (; *order != END; order++) {
+		unsigned i = *order == OTHER ? 5 : (unsigned)*order;
+
+		make_block(*order == OTHER ? 99 : 0, i, data);
+		memcpy(stream + len, data, block_len(i));
+		len += block_len(i);
+	}
+	make_block(0, 5, data);
+	memcpy(stream + len, data, extra);
+	len += extra;
+
+	for (size_t most = 1; most < 5000; most = most * 7 + 3) {
+		assert_int_equal(zcdma_check_manifest(ctx, path, &check), 0);
+		for (size_t done = 0; done < len; done += most) {
+			size_t n = len - done < most ? len - done : most;
+
+			assert_int_equal(zcdma_check_feed(check, stream + done, n), 0);
+			zcdma_check_get_result(check, &cut);
+			assert_int_equal(cut.bytes, done + n);
+		}
+		zcdma_check_end(check);
+		zcdma_check_get_result(check, most == 1 ? &result : &cut);
+		if (most > 1)
+			assert_same_result(&cut, &result);
+		zcdma_check_free(check);
+	}
+	free(stream);
+	assert_int_equal(result.bytes, len);
+	return result;
+}
+
+#define ORDER(...) ((const int[]){ __VA_ARGS__, END })
+
+static void expect(const int *order, size_t extra, unsigned good, const struct zcdma_fault *fault,
+		   size_t count)
+{
+	struct zcdma_check_result r = check_blocks(order, extra);
+	uint64_t bytes[ZCDMA_FAULT_KINDS] = { 0 };
+	unsigned blocks = 0;
+
+	while (order[blocks] != END)
+		blocks++;
+	assert_int_equal(r.blocks, blocks);
+	assert_int_equal(r.blocks_good, good);
+	assert_int_equal(r.faults, count);
+	for (size_t i = 0; i < count; i++)
+		bytes[fault[i].kind] += fault[i].length;
+	for (unsigned kind = 0; kind < ZCDMA_FAULT_KINDS; kind++)
+		assert_int_equal(r.kind[kind].bytes, bytes[kind]);
+	assert_int_equal(r.missing_bytes, bytes[GAP]);
+	if (count)
+		assert_same_fault(&r.first, fault);
+}
+
+#define EXPECT(order, extra, good, ...)                                         \
+	expect(order, extra, good, (const struct zcdma_fault[]){ __VA_ARGS__ }, \
+	       COUNT(((const struct zcdma_fault[]){ __VA_ARGS__ })))
+
+static void streams_are_checked(void **state)
+{
+	(void)state;
+	write_manifest(0);
+	expect(ORDER(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11), 0, 12, NULL, 0);
+	/* Lost on the way. */
+	EXPECT(ORDER(0, 1, 2, 5, 6, 7, 8, 9, 10, 11), 0, 10, { GAP, 3000, 2000, 0 });
+	EXPECT(ORDER(4, 5, 6, 7, 8, 9, 10, 11), 0, 8, { GAP, 0, 4000, 0 });
+	EXPECT(ORDER(0, 1, 2, 11), 0, 4, { GAP, 3000, 8000, 0 });
+	/* Cut. */
+	EXPECT(ORDER(0, 1, 2), 0, 3, { GAP, 3000, TOTAL - 3000, 0 });
+	EXPECT(ORDER(0, 1, 2, 3, 4), 400, 5, { GAP, 5400, TOTAL - 5400, 0 });
+	EXPECT(ORDER(END), 0, 0, { GAP, 0, TOTAL, 0 });
+	/* In the place of others. */
+	EXPECT(ORDER(0, 1, 2, 0, 4, 5, 6, 7, 8, 9, 10, 11), 0, 11, { STALE, 3000, 1000, 3000 });
+	EXPECT(ORDER(0, 1, 2, 7, 4, 5, 6, 7, 8, 9, 10, 11), 0, 11, { EARLY, 3000, 1000, 4000 });
+	EXPECT(ORDER(0, 1, OTHER, 3, 4, 5, 6, 7, 8, 9, 10, 11), 0, 11, { GARBAGE, 2000, 1000, 0 });
+	EXPECT(ORDER(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11), 200, 12, { GARBAGE, TOTAL, 200, 0 });
+	EXPECT(ORDER(0, 1, 2, 10, 4, 5, 6, 7, 8, 9, 10, 11), 0, 11, { EARLY, 3000, 1000, 7000 });
+	/* Twice. */
+	EXPECT(ORDER(0, 1, 2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11), 0, 12,
+	       { REPEAT, 3000, 2000, 2000 });
+	EXPECT(ORDER(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 11), 0, 12,
+	       { REPEAT, TOTAL, LAST, LAST });
+	/* More than was sent. */
+	EXPECT(ORDER(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 3), 0, 12,
+	       { STALE, TOTAL, 1000, TOTAL - 3000 });
+	/* Several. */
+	EXPECT(ORDER(0, OTHER, 2, 3, 5, 6, 7, 8, 9), 0, 8, { GARBAGE, 1000, 1000, 0 },
+	       { GAP, 4000, 1000, 0 }, { GAP, 9000, TOTAL - 10000, 0 });
+}
+
+static void another_run_has_no_good_block(void **state)
+{
+	struct zcdma_check_result r;
+
+	(void)state;
+	write_manifest(1);
+	r = check_blocks(ORDER(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11), 0);
+	assert_int_equal(r.blocks, BLOCKS);
+	assert_int_equal(r.blocks_good, 0);
+	assert_int_equal(r.faults, 1);
+	assert_int_equal(r.bad_bytes, TOTAL);
+	assert_int_equal(r.first.kind, GARBAGE);
+}
+
+/* The manifest lists the blocks @listed, and @received come. */
+static struct zcdma_check_result check_listed(const int *listed, const int *received)
+{
+	struct zcdma_check_result result;
+	uint8_t data[BLOCK];
+	struct zcdma_block b = { .data = data, .len = BLOCK };
+	struct zcdma_check *check;
+	struct zcdma_manifest *m;
+
+	assert_int_equal(zcdma_manifest_create(ctx, path, &m), 0);
+	for (; *listed != END; listed++) {
+		make_block(0, (unsigned)*listed, data);
+		assert_int_equal(zcdma_manifest_add(m, &b), 0);
+	}
+	assert_int_equal(zcdma_manifest_close(m), 0);
+	assert_int_equal(zcdma_check_manifest(ctx, path, &check), 0);
+	for (; *received != END; received++) {
+		make_block(0, (unsigned)*received, data);
+		assert_int_equal(zcdma_check_feed(check, data, BLOCK), 0);
+	}
+	zcdma_check_end(check);
+	zcdma_check_get_result(check, &result);
+	zcdma_check_free(check);
+	return result;
+}
+
+/* Blocks with the same bytes are no fault, wherever they are. */
+static void blocks_may_be_the_same(void **state)
+{
+	struct zcdma_check_result r;
+
+	(void)state;
+	r = check_listed(ORDER(3, 3, 3, 3, 3, 3), ORDER(3, 3, 3, 3, 3, 3));
+	assert_int_equal(r.faults, 0);
+	assert_int_equal(r.blocks_good, 6);
+	/* The second 1 is nearer than the first. */
+	r = check_listed(ORDER(0, 1, 2, 0, 1, 2, 4), ORDER(0, 1, 2, 1, 2, 4));
+	assert_int_equal(r.faults, 1);
+	assert_int_equal(r.kind[GAP].bytes, BLOCK);
+	/* The second 3 follows 4, though the first is nearer. */
+	r = check_listed(ORDER(0, 1, 2, 3, 4, 3, 6, 7), ORDER(0, 4, 3, 6, 7));
+	assert_int_equal(r.faults, 1);
+	assert_int_equal(r.kind[GAP].bytes, 3 * BLOCK);
+}
+
+static void a_manifest_may_have_no_blocks(void **state)
+{
+	struct zcdma_check_result r;
+	struct zcdma_check *check;
+
+	(void)state;
+	write_text(HEAD "# end 0 0\n", strlen(HEAD "# end 0 0\n"));
+	assert_int_equal(zcdma_check_manifest(ctx, path, &check), 0);
+	zcdma_check_end(check);
+	zcdma_check_get_result(check, &r);
+	assert_int_equal(r.faults, 0);
+	zcdma_check_free(check);
+	assert_int_equal(zcdma_check_manifest(ctx, path, &check), 0);
+	assert_int_equal(zcdma_check_feed(check, "abc", 3), 0);
+	assert_int_equal(zcdma_check_feed(check, "abc", 3), 0);
+	zcdma_check_end(check);
+	zcdma_check_get_result(check, &r);
+	assert_int_equal(r.bad_bytes, 6);
+	assert_int_equal(r.first.kind, GARBAGE);
+	zcdma_check_free(check);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_is_text),
+		cmocka_unit_test(it_is_read_back),
+		cmocka_unit_test(the_hash_is_xxh3),
+		cmocka_unit_test(what_cannot_be_written),
+		cmocka_unit_test(what_cannot_be_read),
+		cmocka_unit_test(any_bytes_are_survived),
+		cmocka_unit_test(streams_are_checked),
+		cmocka_unit_test(another_run_has_no_good_block),
+		cmocka_unit_test(blocks_may_be_the_same),
+		cmocka_unit_test(a_manifest_may_have_no_blocks),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Paths against a real kernel. Truly zero-copy sends are to be had on any machine: over UDP in a
+ * network namespace whose loopback has a blackhole for a queue, where nothing is delivered, so
+ * nothing has to be copied.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* after those four */
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../lib/internal.h"
+
+#define BLOCK 32768
+
+static struct zcdma_ctx *ctx;
+static struct zcdma_source *src;
+static struct zcdma_path *path;
+static int out = -1, in = -1;
+
+/*
+ * A namespace of our own
+ */
+
+static void write_file(const char *name, const char *text)
+{
+	int fd = open(name, O_WRONLY);
+
+	if (fd < 0)
+		return;
+	(void)!write(fd, text, strlen(text));
+	close(fd);
+}
+
+static bool shell(const char *command)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), "PATH=$PATH:/usr/sbin:/sbin; %s 2>/dev/null", command);
+	return system(line) == 0;
+}
+
+static bool enter_namespace(void)
+{
+	char map[64];
+
+	if (unshare(CLONE_NEWNET) < 0) {
+		snprintf(map, sizeof(map), "0 %d 1", (int)getuid());
+		if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
+			return false;
+		write_file("/proc/self/setgroups", "deny");
+		write_file("/proc/self/uid_map", map);
+	}
+	return shell("ip link set lo up");
+}
+
+static void udp_pair(void)
+{
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(sa);
+
+	in = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(in, (struct sockaddr *)&sa, len), 0);
+	assert_int_equal(getsockname(in, (struct sockaddr *)&sa, &len), 0);
+	out = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(connect(out, (struct sockaddr *)&sa, len), 0);
+}
+
+static void open_path(const char *spec, const char *name, unsigned flags,
+		      enum zcdma_fallback fallback)
+{
+	assert_int_equal(zcdma_source_open(ctx, spec, flags, &src), 0);
+	assert_int_equal(zcdma_path_open(ctx, zcdma_path_find(name), src, out, fallback, &path), 0);
+	assert_int_equal(zcdma_source_start(src), 0);
+}
+
+static void drain(void)
+{
+	static char buf[65536];
+
+	while (recv(in, buf, sizeof(buf), 0) > 0)
+		;
+}
+
+static void reap(void)
+{
+	struct zcdma_block b;
+
+	while (zcdma_path_reap(path, &b))
+		zcdma_source_put(src, &b, ZCDMA_PUT_REUSE);
+}
+
+static struct zcdma_path_stats stats(void)
+{
+	struct zcdma_path_stats s;
+
+	zcdma_path_get_stats(path, &s);
+	return s;
+}
+
+/* Send one block, and wait until it is back. */
+static void send_one(void)
+{
+	struct zcdma_block b;
+	int rc;
+
+	while ((rc = zcdma_source_next(src, 0, &b)) == -EAGAIN)
+		assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, 10000), 0);
+	assert_int_equal(rc, 1);
+	while ((rc = zcdma_path_send(path, &b)) == ZCDMA_BUSY)
+		assert_int_equal(zcdma_wait(ctx, NULL, path, ZCDMA_WAIT_ROOM, 10000), 0);
+	assert_in_range(rc, ZCDMA_DONE, ZCDMA_QUEUED);
+	drain();
+	if (rc == ZCDMA_DONE)
+		zcdma_source_put(src, &b, ZCDMA_PUT_REUSE);
+	for (reap(); stats().pending_blocks; reap())
+		assert_int_equal(zcdma_wait(ctx, NULL, path, ZCDMA_WAIT_COMPLETION, 10000), 0);
+}
+
+static void send_blocks(unsigned count)
+{
+	while (count--)
+		send_one();
+}
+
+static void close_all(void)
+{
+	zcdma_path_close(path);
+	zcdma_source_close(src);
+	close(in);
+	close(out);
+	zcdma_free(ctx);
+}
+
+/* A test inside a namespace runs in a child. Its status: 0 passed, 77 not possible here. */
+static void in_namespace(void (*test)(void))
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (!pid) {
+		if (!enter_namespace())
+			_exit(77);
+		zcdma_new(&ctx);
+		udp_pair();
+		test();
+		close_all();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+		print_message("no network namespace or no blackhole here\n");
+		skip();
+	}
+	assert_int_equal(status, 0);
+}
+
+static void need_blackhole(void)
+{
+	if (!shell("tc qdisc add dev lo root blackhole"))
+		_exit(77);
+}
+
+/*
+ * Zero-copy, true and not
+ */
+
+static void true_zerocopy(void)
+{
+	need_blackhole();
+	open_path("sim:blocks=4,block=32K", "zerocopy", 0, ZCDMA_FALLBACK_COPY);
+	send_blocks(100);
+	if (stats().zerocopy_bytes != 100 * BLOCK || stats().zerocopy_calls != 100)
+		_exit(1);
+	if (stats().fell_back_bytes || stats().copied_bytes || stats().pending_bytes ||
+	    stats().plain)
+		_exit(2);
+}
+
+static void loopback_goes_plain(void)
+{
+	open_path("sim:blocks=4,block=32K", "zerocopy", 0, ZCDMA_FALLBACK_COPY);
+	send_blocks(100);
+	if (!stats().plain || !strstr(stats().plain_reason, "loopback"))
+		_exit(1);
+	if (stats().fell_back_calls != 8 || stats().copied_calls != 92 || stats().zerocopy_bytes)
+		_exit(2);
+	/* After 256 plain blocks one more is tried, then after 512. */
+	send_blocks(8 + 256 + 1 - 100);
+	if (stats().fell_back_calls != 9)
+		_exit(3);
+	send_blocks(512);
+	if (stats().fell_back_calls != 9)
+		_exit(4);
+	send_blocks(1);
+	if (stats().fell_back_calls != 10)
+		_exit(5);
+}
+
+static void keep_keeps_trying(void)
+{
+	open_path("sim:blocks=4,block=32K", "zerocopy", 0, ZCDMA_FALLBACK_KEEP);
+	send_blocks(100);
+	if (stats().plain || stats().fell_back_calls != 100 || stats().copied_calls)
+		_exit(1);
+}
+
+static void comes_back_to_zerocopy(void)
+{
+	open_path("sim:blocks=4,block=32K", "zerocopy", 0, ZCDMA_FALLBACK_COPY);
+	send_blocks(20);
+	if (!stats().plain)
+		_exit(1);
+	need_blackhole();
+	send_blocks(8 + 256 + 1 - 20);
+	if (stats().plain || stats().zerocopy_calls != 1)
+		_exit(2);
+	send_blocks(50);
+	if (stats().zerocopy_calls != 51 || stats().copied_calls != 256)
+		_exit(3);
+}
+
+/* The kernel goes on counting a socket's sends, so a second tracker would believe the first's reports. */
+static void one_zerocopy_path_to_a_socket(void)
+{
+	struct zcdma_path *second;
+
+	open_path("sim:blocks=4,block=32K", "zerocopy", 0, ZCDMA_FALLBACK_KEEP);
+	send_blocks(1);
+	if (zcdma_path_open(ctx, zcdma_path_find("zerocopy"), src, out, 0, &second) != -EINVAL)
+		_exit(1);
+	if (!strstr(zcdma_error(ctx), "used for it before"))
+		_exit(2);
+}
+
+static void test_one_zerocopy_path_to_a_socket(void **state)
+{
+	(void)state;
+	in_namespace(one_zerocopy_path_to_a_socket);
+}
+
+static void test_true_zerocopy(void **state)
+{
+	(void)state;
+	in_namespace(true_zerocopy);
+}
+
+static void test_loopback_goes_plain(void **state)
+{
+	(void)state;
+	in_namespace(loopback_goes_plain);
+}
+
+static void test_keep_keeps_trying(void **state)
+{
+	(void)state;
+	in_namespace(keep_keeps_trying);
+}
+
+static void test_comes_back_to_zerocopy(void **state)
+{
+	(void)state;
+	in_namespace(comes_back_to_zerocopy);
+}
+
+/*
+ * Every path, over TCP, to a receiver that reads late: blocks are refilled at the first moment that
+ * the rule allows, and what arrives must be the pattern all the same.
+ */
+
+static void tcp_pair(void)
+{
+	const struct zcdma_addr any = { .host = "127.0.0.1", .port = "0" };
+	struct zcdma_addr to;
+	int fd = zcdma_listen(ctx, &any);
+	char name[64];
+
+	assert_true(fd >= 0);
+	assert_int_equal(zcdma_addr_parse(ctx, zcdma_sockname(fd, false, name, sizeof(name)), &to),
+			 0);
+	out = zcdma_connect(ctx, &to);
+	in = zcdma_accept(ctx, fd, NULL, 0);
+	assert_true(out >= 0 && in >= 0);
+	close(fd);
+}
+
+/* Read what is there, through the check. */
+static void receive(struct zcdma_check *check)
+{
+	static char buf[100000];
+	ssize_t n;
+
+	while ((n = recv(in, buf, sizeof(buf), MSG_DONTWAIT)) > 0)
+		assert_int_equal(zcdma_check_feed(check, buf, (size_t)n), 0);
+}
+
+/* The sender can do nothing before the receiver has read something. */
+static void wait_late(struct zcdma_check *check, unsigned what)
+{
+	int rc = zcdma_wait(ctx, src, path, what, 10);
+
+	if (rc == -ETIMEDOUT)
+		receive(check);
+	else
+		assert_int_equal(rc, 0);
+}
+
+static void send_late(struct zcdma_check *check, enum zcdma_put how)
+{
+	struct zcdma_block b;
+	int rc;
+
+	while ((rc = zcdma_source_next(src, 0, &b)) == -EAGAIN) {
+		wait_late(check,
+			  ZCDMA_WAIT_BLOCK | (stats().pending_blocks ? ZCDMA_WAIT_COMPLETION : 0));
+		reap();
+	}
+	assert_int_equal(rc, 1);
+	while ((rc = zcdma_path_send(path, &b)) == ZCDMA_BUSY)
+		wait_late(check, ZCDMA_WAIT_ROOM);
+	if (rc == ZCDMA_DONE)
+		zcdma_source_put(src, &b, how);
+	reap();
+}
+
+static void receive_rest(struct zcdma_check *check)
+{
+	struct pollfd p = { .fd = in, .events = POLLIN };
+	char byte;
+
+	assert_int_equal(shutdown(out, SHUT_WR), 0);
+	do {
+		assert_int_equal(poll(&p, 1, 10000), 1);
+		receive(check);
+	} while (recv(in, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0);
+}
+
+/* Send until nothing more goes, only then let the receiver read; again and again. */
+static struct zcdma_check_result late_reader(const char *name, enum zcdma_put how, unsigned blocks)
+{
+	const struct zcdma_path_type *type = zcdma_path_find(name);
+	unsigned flags = type->reuse == ZCDMA_REUSE_NEVER ? ZCDMA_SOURCE_GIVE : 0;
+	struct zcdma_check_result result;
+	struct zcdma_check *check;
+
+	assert_int_equal(zcdma_new(&ctx), 0);
+	tcp_pair();
+	flags |= type->needs & ZCDMA_NEEDS_FD ? ZCDMA_SOURCE_FD : 0;
+	open_path("sim:blocks=4,block=32K,seed=11", name, flags, ZCDMA_FALLBACK_KEEP);
+	assert_int_equal(zcdma_check_pattern(ctx, 11, &check), 0);
+	while (blocks--)
+		send_late(check, how);
+	receive_rest(check);
+	assert_int_equal(zcdma_check_end(check), 0);
+	zcdma_check_get_result(check, &result);
+	zcdma_check_free(check);
+	close_all();
+	return result;
+}
+
+#define BLOCKS 400
+
+static void test_late_reader(void **state)
+{
+	static const char *const names[] = { "copy", "zerocopy", "vmsplice", "splice", "sendfile" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		bool never = zcdma_path_find(names[i])->reuse == ZCDMA_REUSE_NEVER;
+		struct zcdma_check_result r =
+			late_reader(names[i], never ? ZCDMA_PUT_GIVE : ZCDMA_PUT_REUSE, BLOCKS);
+
+		print_message("%s: %llu bytes, %llu faults\n", names[i],
+			      (unsigned long long)r.bytes, (unsigned long long)r.faults);
+		assert_int_equal(r.bytes, (uint64_t)BLOCKS * BLOCK);
+		assert_int_equal(r.faults, 0);
+	}
+}
+
+/* The counter-proof: the same, but reusing pages at once, must go wrong. */
+static void test_late_reader_sees_unsafe_reuse(void **state)
+{
+	static const char *const names[] = { "vmsplice", "splice", "sendfile" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		struct zcdma_check_result r = late_reader(names[i], ZCDMA_PUT_REUSE, BLOCKS);
+
+		assert_int_equal(r.bytes, (uint64_t)BLOCKS * BLOCK);
+		assert_true(r.faults > 0);
+	}
+}
+
+/* With no block of the ring left, an interruption still ends the wait. */
+static void test_interrupt(void **state)
+{
+	(void)state;
+	assert_int_equal(zcdma_new(&ctx), 0);
+	assert_int_equal(zcdma_wait(ctx, NULL, NULL, 0, 0), -ETIMEDOUT);
+	zcdma_interrupt(ctx);
+	zcdma_interrupt(ctx);
+	assert_int_equal(zcdma_wait(ctx, NULL, NULL, 0, 10000), -EINTR);
+	assert_int_equal(zcdma_wait(ctx, NULL, NULL, 0, 10000), -EINTR);
+	zcdma_resume(ctx);
+	zcdma_resume(ctx);
+	assert_int_equal(zcdma_wait(ctx, NULL, NULL, 0, 0), -ETIMEDOUT);
+	zcdma_free(ctx);
+}
+
+static void test_wrong_sinks(void **state)
+{
+	int file = open("/dev/null", O_WRONLY);
+
+	(void)state;
+	assert_int_equal(zcdma_new(&ctx), 0);
+	assert_int_equal(zcdma_source_open(ctx, "sim:blocks=2,block=4K", 0, &src), 0);
+	assert_int_equal(zcdma_path_open(ctx, zcdma_path_find("zerocopy"), src, file, 0, &path),
+			 -EINVAL);
+	assert_non_null(strstr(zcdma_error(ctx), "not a socket"));
+	assert_int_equal(zcdma_path_open(ctx, zcdma_path_find("vmsplice"), src, file, 0, &path),
+			 -EINVAL);
+	assert_int_equal(zcdma_path_open(ctx, zcdma_path_find("copy"), src, -1, 0, &path), -EBADF);
+	assert_null(zcdma_path_find("nonesuch"));
+	zcdma_source_close(src);
+	zcdma_free(ctx);
+	close(file);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_true_zerocopy),
+		cmocka_unit_test(test_loopback_goes_plain),
+		cmocka_unit_test(test_keep_keeps_trying),
+		cmocka_unit_test(test_comes_back_to_zerocopy),
+		cmocka_unit_test(test_one_zerocopy_path_to_a_socket),
+		cmocka_unit_test(test_late_reader),
+		cmocka_unit_test(test_late_reader_sees_unsafe_reuse),
+		cmocka_unit_test(test_interrupt),
+		cmocka_unit_test(test_wrong_sinks),
+	};
+
+	return cmocka_run_group_tests_name("paths", tests, NULL, NULL);
+}

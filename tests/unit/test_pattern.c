@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The pattern, against its definition, byte by byte, at every alignment. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "../../lib/zcdma.h"
+
+static const uint64_t seeds[] = { 0, 7, UINT64_C(0xfedcba9876543210) };
+static const size_t lengths[] = { 0, 1, 7, 8, 9, 4095, 4096, 4097, 8200, 12345 };
+
+#define LONGEST 12345
+#define SEEDS	(sizeof(seeds) / sizeof(seeds[0]))
+#define LENGTHS (sizeof(lengths) / sizeof(lengths[0]))
+
+static uint8_t expected(uint64_t offset, uint64_t seed)
+{
+	return (uint8_t)((offset / 8 ^ seed) >> (8 * (offset % 8)));
+}
+
+static void check_fill(size_t len, uint64_t offset, uint64_t seed)
+{
+	/* Exactly as long, so that a sanitizer sees what is out of bounds; at any alignment. */
+	uint8_t *memory = malloc(len + offset % 16);
+	uint8_t *buf = memory + offset % 16;
+
+	assert_non_null(memory);
+	zcdma_pattern_fill(buf, len, offset, seed);
+	for (size_t i = 0; i < len; i++)
+		assert_int_equal(buf[i], expected(offset + i, seed));
+	assert_int_equal(zcdma_pattern_match(buf, len, offset, seed), len);
+	free(memory);
+}
+
+static void it_is_as_defined(void **state)
+{
+	(void)state;
+	for (size_t s = 0; s < SEEDS; s++) {
+		for (size_t l = 0; l < LENGTHS; l++) {
+			for (uint64_t offset = 1; offset < 32; offset++) {
+				check_fill(lengths[l] + 1, offset, seeds[s]);
+				check_fill(lengths[l] + 1, offset << 32, seeds[s]);
+			}
+		}
+	}
+}
+
+static void filling_stays_in_bounds(void **state)
+{
+	uint8_t buf[64];
+
+	(void)state;
+	for (size_t from = 0; from < 16; from++) {
+		for (size_t len = 0; len < 32; len++) {
+			memset(buf, 0xa5, sizeof(buf));
+			zcdma_pattern_fill(buf + from, len, from, UINT64_C(0x1122334455667788));
+			for (size_t i = 0; i < sizeof(buf); i++) {
+				if (i < from || i >= from + len)
+					assert_int_equal(buf[i], 0xa5);
+			}
+		}
+	}
+}
+
+/* Wherever one bit differs, matching stops right there. */
+static void a_wrong_byte_is_found(void **state)
+{
+	uint8_t *buf = malloc(LONGEST);
+
+	(void)state;
+	assert_non_null(buf);
+	for (uint64_t offset = 0; offset < 9; offset++) {
+		zcdma_pattern_fill(buf, LONGEST, offset, 7);
+		for (size_t wrong = 0; wrong < LONGEST; wrong += 1 + wrong % 3) {
+			buf[wrong] ^= (uint8_t)(1 << wrong % 8);
+			assert_int_equal(zcdma_pattern_match(buf, LONGEST, offset, 7), wrong);
+			assert_int_equal(zcdma_pattern_match(buf, wrong, offset, 7), wrong);
+			buf[wrong] ^= (uint8_t)(1 << wrong % 8);
+		}
+		assert_int_equal(zcdma_pattern_match(buf, LONGEST, offset, 7), LONGEST);
+		assert_true(zcdma_pattern_match(buf, LONGEST, offset, 6) < 8);
+	}
+	free(buf);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(it_is_as_defined),
+		cmocka_unit_test(filling_stays_in_bounds),
+		cmocka_unit_test(a_wrong_byte_is_found),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Pages that are given away keep their contents for whoever still reads them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* after those four */
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "../../lib/ring.h"
+
+static struct zcdma_ctx *ctx;
+
+static int make_ctx(void **state)
+{
+	(void)state;
+	return zcdma_new(&ctx);
+}
+
+static int free_ctx(void **state)
+{
+	(void)state;
+	zcdma_free(ctx);
+	return 0;
+}
+
+/* Put the first page of a block into a pipe, without copying it. */
+static int spliced(const struct zc_ring *ring, unsigned index)
+{
+	struct iovec iov = { .iov_base = zc_ring_block(ring, index), .iov_len = 4096 };
+	int fd[2];
+
+	assert_int_equal(pipe(fd), 0);
+	assert_int_equal(vmsplice(fd[1], &iov, 1, 0), 4096);
+	close(fd[1]);
+	return fd[0];
+}
+
+static void assert_holds(int fd, int byte)
+{
+	unsigned char page[4096];
+
+	assert_int_equal(read(fd, page, sizeof(page)), sizeof(page));
+	for (size_t i = 0; i < sizeof(page); i++)
+		assert_int_equal(page[i], byte);
+	close(fd);
+}
+
+/* Fill, splice, give away, fill anew: the pipe must still hold what was spliced. */
+static void check_ring(unsigned flags, size_t block_size, unsigned blocks)
+{
+	struct zc_ring ring;
+	unsigned first;
+	int renewed = 0, fd[64];
+
+	assert_int_equal(zc_ring_alloc(ctx, &ring, block_size, blocks, flags), 0);
+	for (unsigned i = 0; i < blocks; i++) {
+		memset(zc_ring_block(&ring, i), 'A', block_size);
+		fd[i] = spliced(&ring, i);
+	}
+	for (unsigned i = 0; i < blocks; i++)
+		renewed += zc_ring_renew(&ring, i, &first);
+	assert_int_equal(renewed, blocks);
+	for (unsigned i = 0; i < blocks; i++) {
+		memset(zc_ring_block(&ring, i), 'B', block_size);
+		assert_holds(fd[i], 'A');
+	}
+	zc_ring_free(&ring);
+}
+
+static void anonymous_blocks(void **state)
+{
+	(void)state;
+	check_ring(ZCDMA_SOURCE_GIVE, 1 << 20, 16);
+	check_ring(ZCDMA_SOURCE_GIVE, 4096, 3);
+	check_ring(ZCDMA_SOURCE_GIVE, 12288, 7);
+	check_ring(ZCDMA_SOURCE_GIVE, 4 << 20, 4);
+}
+
+static void memfd_blocks(void **state)
+{
+	(void)state;
+	check_ring(ZCDMA_SOURCE_GIVE | ZCDMA_SOURCE_FD, 1 << 20, 16);
+	check_ring(ZCDMA_SOURCE_GIVE | ZCDMA_SOURCE_FD, 12288, 7);
+	check_ring(ZCDMA_SOURCE_GIVE | ZCDMA_SOURCE_FD, 4 << 20, 4);
+}
+
+/* The counter-proof: without giving it away, the pipe's page is the very one that is written to. */
+static void reuse_shows_in_the_pipe(void **state)
+{
+	struct zc_ring ring;
+	int fd;
+
+	(void)state;
+	assert_int_equal(zc_ring_alloc(ctx, &ring, 4096, 2, ZCDMA_SOURCE_GIVE), 0);
+	memset(zc_ring_block(&ring, 0), 'A', 4096);
+	fd = spliced(&ring, 0);
+	memset(zc_ring_block(&ring, 0), 'B', 4096);
+	assert_holds(fd, 'B');
+	zc_ring_free(&ring);
+}
+
+/* Blocks that share a huge page get fresh ones together, with the last of them. */
+static void units_are_renewed_together(void **state)
+{
+	struct zc_ring ring;
+	unsigned first = 99;
+
+	(void)state;
+	assert_int_equal(zc_ring_alloc(ctx, &ring, 4096, 12, ZCDMA_SOURCE_GIVE), 0);
+	ring.unit = 4;
+	assert_int_equal(zc_ring_renew(&ring, 5, &first), 0);
+	assert_int_equal(zc_ring_renew(&ring, 1, &first), 0);
+	assert_int_equal(zc_ring_renew(&ring, 4, &first), 0);
+	assert_int_equal(zc_ring_renew(&ring, 7, &first), 0);
+	assert_int_equal(first, 99);
+	assert_int_equal(zc_ring_renew(&ring, 6, &first), 4);
+	assert_int_equal(first, 4);
+	zc_ring_free(&ring);
+}
+
+static void too_large(void **state)
+{
+	struct zc_ring ring;
+
+	(void)state;
+	assert_int_equal(zc_ring_alloc(ctx, &ring, (size_t)1 << 40, 65536, 0), -ENOMEM);
+	assert_non_null(strstr(zcdma_error(ctx), "ring of 65536 blocks"));
+	assert_non_null(zcdma_hint(ctx));
+	zc_ring_free(&ring);
+}
+
+static void every_block_is_memory_of_its_own(void **state)
+{
+	struct zc_ring ring;
+	unsigned char byte;
+
+	(void)state;
+	assert_int_equal(zc_ring_alloc(ctx, &ring, 8192, 5, 0), 0);
+	for (unsigned i = 0; i < 5; i++)
+		memset(zc_ring_block(&ring, i), 'a' + (int)i, 8192);
+	for (unsigned i = 0; i < 5; i++) {
+		assert_int_equal(pread(ring.fd, &byte, 1, (off_t)(i * 8192 + 8191)), 1);
+		assert_int_equal(byte, 'a' + i);
+	}
+	zc_ring_free(&ring);
+}
+
+static void *do_nothing(void *arg)
+{
+	return arg;
+}
+
+/* A ring comes and goes, and so do threads, whose stacks are mappings too. */
+static void *churn(void *arg)
+{
+	struct zcdma_ctx *own;
+	struct zc_ring ring;
+	pthread_t thread;
+
+	if (zcdma_new(&own))
+		return "no context";
+	for (int i = 0; i < 2000; i++) {
+		if (zc_ring_alloc(own, &ring, 1 << 20, 16, 0))
+			return "no ring";
+		if (pthread_create(&thread, NULL, do_nothing, arg))
+			return "no thread";
+		pthread_join(thread, NULL);
+		zc_ring_free(&ring);
+	}
+	zcdma_free(own);
+	return NULL;
+}
+
+static void rings_leave_other_mappings_alone(void **state)
+{
+	pthread_t thread[4];
+	void *error;
+
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, churn, NULL), 0);
+	for (int i = 0; i < 4; i++) {
+		pthread_join(thread[i], &error);
+		assert_null(error);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(anonymous_blocks),
+		cmocka_unit_test(memfd_blocks),
+		cmocka_unit_test(reuse_shows_in_the_pipe),
+		cmocka_unit_test(units_are_renewed_together),
+		cmocka_unit_test(too_large),
+		cmocka_unit_test(every_block_is_memory_of_its_own),
+		cmocka_unit_test(rings_leave_other_mappings_alone),
+	};
+
+	return cmocka_run_group_tests_name("ring", tests, make_ctx, free_ctx);
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Ways out of a mapping, on mappings whose right answers are known. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "../../lib/internal.h"
+#include "../../lib/ways.h"
+
+static struct zcdma_ctx *ctx;
+static size_t page;
+
+static int setup(void **state)
+{
+	(void)state;
+	page = (size_t)sysconf(_SC_PAGESIZE);
+	return zcdma_new(&ctx);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	zcdma_free(ctx);
+	return 0;
+}
+
+static struct zcdma_way_result try_way(enum zcdma_way way, const void *addr, size_t len)
+{
+	struct zcdma_way_result res;
+
+	memset(&res, 'x', sizeof(res));
+	assert_int_equal(zc_way_try(ctx, way, addr, len, &res), 0);
+	return res;
+}
+
+static unsigned open_files(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+/* Several steps of every way, and an end that is no multiple of one. */
+static void pages_work(void **state)
+{
+	size_t len = 2 * 1024 * 1024 + page;
+	void *p = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned before = open_files();
+
+	(void)state;
+	assert_ptr_not_equal(p, MAP_FAILED);
+	for (int way = 0; way < ZCDMA_WAYS; way++) {
+		struct zcdma_way_result res = try_way(way, p, len);
+
+		if (res.answer == ZCDMA_ANSWER_UNTRIED)
+			print_message("%s: untried: %s\n", zcdma_way_name(way), res.text);
+		else if (res.answer == ZCDMA_ANSWER_FAILS)
+			fail_msg("%s: %s", zcdma_way_name(way), res.text);
+	}
+	assert_int_equal(open_files(), before);
+	munmap(p, len);
+}
+
+/* A mapping longer than its file: touching the rest here would be SIGBUS. */
+static void only_the_first_pages_work(void **state)
+{
+	static const enum zcdma_way all[] = { ZCDMA_WAY_SEND, ZCDMA_WAY_ZEROCOPY,
+					      ZCDMA_WAY_VMSPLICE, ZCDMA_WAY_DIRECT };
+	int fd = memfd_create("test", MFD_CLOEXEC);
+	char expected[64];
+	void *p;
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, (off_t)(3 * page)), 0);
+	p = mmap(NULL, 8 * page, PROT_READ, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(p, MAP_FAILED);
+	snprintf(expected, sizeof(expected), "from byte %zu on", 3 * page);
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		struct zcdma_way_result res = try_way(all[i], p, 8 * page);
+
+		if (res.answer == ZCDMA_ANSWER_UNTRIED)
+			continue;
+		assert_int_equal(res.answer, ZCDMA_ANSWER_FAILS);
+		assert_int_equal(res.err, EFAULT);
+		assert_non_null(strstr(res.text, expected));
+	}
+	munmap(p, 8 * page);
+	close(fd);
+}
+
+/* Pages that may not be pinned, and no flag in smaps that says so: only trying tells. */
+static void secret_memory(void **state)
+{
+	int fd = -1;
+	struct zc_vma vma;
+	void *p;
+
+	(void)state;
+#ifdef SYS_memfd_secret
+	fd = (int)syscall(SYS_memfd_secret, FD_CLOEXEC);
+#endif
+	if (fd < 0) {
+		print_message("no memfd_secret(): %s\n", strerror(errno));
+		skip();
+	}
+	assert_int_equal(ftruncate(fd, (off_t)page), 0);
+	p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(p, MAP_FAILED);
+	assert_int_equal(zc_vma_find(p, &vma), 0);
+	assert_false(zc_vmflags_have(vma.flags, "pf") || zc_vmflags_have(vma.flags, "io"));
+	assert_int_equal(try_way(ZCDMA_WAY_SEND, p, page).answer, ZCDMA_ANSWER_WORKS);
+	assert_int_equal(try_way(ZCDMA_WAY_VMSPLICE, p, page).err, EFAULT);
+	munmap(p, page);
+	close(fd);
+}
+
+/* In a process of its own, which the filter dies with. */
+static int without_vmsplice(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_vmsplice, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog program = { .len = ARRAY_SIZE(filter), .filter = filter };
+	struct zcdma_way_result res;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+		return 77;
+	if (zc_way_try(ctx, ZCDMA_WAY_VMSPLICE, filter, sizeof(filter), &res))
+		return 1;
+	return res.err == EPERM && strstr(res.text, "seccomp") ? 0 : 1;
+}
+
+static void refused_by_seccomp(void **state)
+{
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	if (!child)
+		_exit(without_vmsplice());
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* An interrupt is no answer. */
+static void interrupted(void **state)
+{
+	struct zcdma_way_result res;
+	char byte = 0;
+	int rc;
+
+	(void)state;
+	zcdma_interrupt(ctx);
+	rc = zc_way_try(ctx, ZCDMA_WAY_ZEROCOPY, &byte, 1, &res);
+	zcdma_resume(ctx);
+	if (rc == 0 && res.answer == ZCDMA_ANSWER_UNTRIED)
+		skip(); /* no loopback, so nothing to wait for */
+	assert_int_equal(rc, -EINTR);
+}
+
+static bool never_fits(int fd)
+{
+	return fd < 0;
+}
+
+static void scratch_file(void **state)
+{
+	int fd = zc_scratch_open(0, NULL);
+	char byte = 'x';
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, &byte, 1, 0), 1);
+	assert_int_equal(pread(fd, &byte, 1, 0), 1);
+	close(fd);
+	assert_int_equal(zc_scratch_open(0, never_fits), -EOPNOTSUPP);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pages_work),	 cmocka_unit_test(only_the_first_pages_work),
+		cmocka_unit_test(secret_memory), cmocka_unit_test(refused_by_seccomp),
+		cmocka_unit_test(interrupted),	 cmocka_unit_test(scratch_file),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
