@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* From the command line to a transfer that is ready to run: what capture and the senders share. */
+#include "setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "must.h"
+#include "opts.h"
+#include "signals.h"
+
+static struct {
+	const char *path, *bytes, *blocks, *seconds, *rate, *pattern;
+} arg;
+
+struct poptOption setup_options[] = {
+	{ "bytes", 'n', POPT_ARG_STRING, &arg.bytes, 0, "stop after so many bytes", "SIZE" },
+	{ "blocks", 0, POPT_ARG_STRING, &arg.blocks, 0, "stop after so many blocks", "N" },
+	{ "seconds", 0, POPT_ARG_STRING, &arg.seconds, 0, "stop after so long", "SECONDS" },
+	{ "rate", 0, POPT_ARG_STRING, &arg.rate, 0, "pace of sim:, bytes per second", "SIZE" },
+	{ "pattern", 0, POPT_ARG_STRING, &arg.pattern, 0, "seed of the pattern that sim: writes",
+	  "SEED" },
+	{ "path", 0, POPT_ARG_STRING, &arg.path, 0, "way to send",
+	  "copy|zerocopy|vmsplice|splice|sendfile|null" },
+	POPT_TABLEEND,
+};
+
+/* Is there something on standard input to be read: not a terminal, not /dev/null, not closed. */
+static bool stdin_has_data(void)
+{
+	struct stat st, null;
+	int flags = fcntl(STDIN_FILENO, F_GETFL);
+
+	if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY || fstat(STDIN_FILENO, &st) < 0)
+		return false;
+	if (!S_ISCHR(st.st_mode))
+		return true;
+	return !isatty(STDIN_FILENO) &&
+	       !(stat("/dev/null", &null) == 0 && null.st_rdev == st.st_rdev);
+}
+
+static const char *choose_source(struct report *r, const struct setup *s)
+{
+	if (s->source)
+		return s->source;
+	if (s->stdin_is_default && stdin_has_data())
+		return "-";
+	report_note(r, "no SOURCE was given: using sim:, a simulated device");
+	return "sim:";
+}
+
+/* Add "name=value" to a sim: spec. Takes over @spec, and returns the longer one. NULL: an error. */
+static char *add_option(struct report *r, char *spec, const char *option, const char *name,
+			uint64_t value)
+{
+	char *longer;
+
+	if (strncmp(spec, "sim:", 4)) {
+		report_error(r, STATUS_ERROR, NULL, "%s is for sim:, and the source is %s", option,
+			     spec);
+		free(spec);
+		return NULL;
+	}
+	must(asprintf(&longer, "%s%s%s=%" PRIu64, spec, spec[4] ? "," : "", name, value) < 0
+		     ? NULL
+		     : longer);
+	free(spec);
+	return longer;
+}
+
+static char *make_spec(struct report *r, const char *source)
+{
+	uint64_t rate, seed;
+	char *spec;
+
+	if (!opts_size(r, "--rate", arg.rate, &rate) ||
+	    !opts_number(r, "--pattern", arg.pattern, &seed))
+		return NULL;
+	spec = must(strdup(source));
+	if (arg.rate)
+		spec = add_option(r, spec, "--rate", "rate", rate);
+	if (spec && arg.pattern)
+		spec = add_option(r, spec, "--pattern", "seed", seed);
+	return spec;
+}
+
+static const struct zcdma_path_type *choose_path(struct report *r, const char *name)
+{
+	const char *names[16] = { NULL };
+	int i;
+
+	for (i = 0; i < 15 && zcdma_path_type_at((unsigned)i); i++)
+		names[i] = zcdma_path_type_at((unsigned)i)->name;
+	i = opts_choice(r, "--path", name, names);
+	return i < 0 ? NULL : zcdma_path_type_at((unsigned)i);
+}
+
+static unsigned source_flags(const struct transfer *t, const struct setup *s)
+{
+	unsigned flags = s->reads_data ? ZCDMA_SOURCE_READ : 0;
+
+	if (t->path_type->needs & ZCDMA_NEEDS_FD)
+		flags |= ZCDMA_SOURCE_FD;
+	if (t->path_type->reuse == ZCDMA_REUSE_NEVER && !t->unsafe_reuse)
+		flags |= ZCDMA_SOURCE_GIVE;
+	return flags;
+}
+
+static bool parse_limits(struct transfer *t, struct report *r)
+{
+	return opts_size(r, "--bytes", arg.bytes, &t->max_bytes) &&
+	       opts_count(r, "--blocks", arg.blocks, &t->max_blocks) &&
+	       opts_seconds(r, "--seconds", arg.seconds, &t->max_seconds);
+}
+
+int setup_context(struct transfer *t, struct report *r)
+{
+	int rc = zcdma_new(&t->ctx);
+
+	if (rc)
+		return report_system_error(r, STATUS_ERROR, rc, NULL, "start: %s", strerror(-rc));
+	signals_watch(t->ctx); /* the first one: there is room */
+	return STATUS_OK;
+}
+
+static void describe_source(const struct transfer *t, struct report *r)
+{
+	struct zcdma_source_info info;
+
+	zcdma_source_get_info(t->src, &info);
+	report_verbose(r, "source %s, path %s", info.name, t->path_type->name);
+	if (info.blocks)
+		report_verbose(r, "ring of %u blocks of %zu bytes, in pages of %zu bytes",
+			       info.blocks, info.block_size, info.page_size);
+}
+
+int setup_source(struct transfer *t, struct report *r, const struct setup *s)
+{
+	const char *source, *name = s->default_path;
+	char *spec;
+	int rc;
+
+	if (!parse_limits(t, r))
+		return STATUS_ERROR;
+	source = choose_source(r, s);
+	if (s->pipe_path && !strcmp(source, "-"))
+		name = s->pipe_path;
+	t->path_type = choose_path(r, arg.path ? arg.path : name);
+	if (!t->path_type)
+		return STATUS_ERROR;
+	if (s->reads_data && t->path_type->needs & ZCDMA_NEEDS_FD)
+		return report_error(r, STATUS_ERROR, NULL,
+				    "--manifest reads the data, which --path=%s does not",
+				    t->path_type->name);
+	if (s->only_path && strcmp(t->path_type->name, s->only_path))
+		return report_error(r, STATUS_ERROR, NULL,
+				    "%s is for --path=%s, and not for --path=%s", s->only_for,
+				    s->only_path, t->path_type->name);
+	spec = make_spec(r, source);
+	if (!spec)
+		return STATUS_ERROR;
+	rc = zcdma_source_open(t->ctx, spec, source_flags(t, s), &t->src);
+	free(spec);
+	if (!rc)
+		rc = zcdma_path_accepts(t->ctx, t->path_type, t->src);
+	if (rc)
+		return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
+	describe_source(t, r);
+	return STATUS_OK;
+}
+
+int setup_path(struct transfer *t, struct report *r, int fd, enum zcdma_fallback fallback)
+{
+	int rc = zcdma_path_probe(t->ctx, t->path_type);
+
+	if (!rc || fallback == ZCDMA_FALLBACK_COPY)
+		rc = zcdma_path_open(t->ctx, t->path_type, t->src, fd, fallback, &t->path);
+	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
+}
+
+/* The sink failed, as opposed to what was asked for: what arrived, if only nothing, is incomplete. */
+static bool is_sink_error(int err)
+{
+	static const int errors[] = { EPIPE, ECONNRESET, ETIMEDOUT, ENOSPC, EDQUOT, EFBIG, EIO };
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		if (errors[i] == err)
+			return true;
+	}
+	return false;
+}
+
+/* The status of a transfer's part that ended with @rc; an error is reported. */
+static int judge(struct transfer *t, struct report *r, int rc)
+{
+	struct zcdma_path_stats stats;
+
+	if (!rc)
+		return STATUS_OK;
+	/* A signal ends the other programs of a pipeline too, so that an error means little. */
+	if (signals_stop()) {
+		report_note(r, "%s", zcdma_error(t->ctx));
+		return 128 + signals_stop();
+	}
+	zcdma_path_get_stats(t->path, &stats);
+	return report_ctx_error(
+		r, stats.bytes || is_sink_error(-rc) ? STATUS_INCOMPLETE : STATUS_ERROR, t->ctx,
+		rc);
+}
+
+int setup_run(struct transfer *t, struct report *r)
+{
+	int status = judge(t, r, transfer_run(t, r));
+	int rc = transfer_finish(t, !status);
+
+	if (!status)
+		status = judge(t, r, rc);
+	return status ? status : signals_stop() ? 128 + signals_stop() : STATUS_OK;
+}
+
+void setup_close(struct transfer *t)
+{
+	zcdma_path_close(t->path);
+	zcdma_source_close(t->src);
+	if (t->ctx)
+		signals_unwatch(t->ctx);
+	zcdma_free(t->ctx);
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One stream that verify checks, in a thread of its own. */
+#include "stream.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "signals.h"
+
+/* While stopping, how often to look whether a sender that goes on has had its time. */
+#define STOPPING_MS 100
+
+struct reader {
+	struct zcdma_ctx *ctx;
+	struct zcdma_source *src;
+	struct zcdma_check *check;
+	uint64_t limit; /* where an endless source is to end; others may turn out to be longer */
+	bool stopping;
+};
+
+static int open_source(struct stream *s, struct reader *rd)
+{
+	struct zcdma_source_info info;
+	int rc;
+
+	if (s->spec)
+		rc = zcdma_source_open(rd->ctx, s->spec, ZCDMA_SOURCE_READ, &rd->src);
+	else
+		rc = zcdma_source_open_fd(rd->ctx, s->fd, s->from, ZCDMA_SOURCE_READ, &rd->src);
+	if (rc)
+		return rc;
+	zcdma_source_get_info(rd->src, &info);
+	if (s->spec)
+		snprintf(s->from, sizeof(s->from), "%s", info.name);
+	rd->limit = info.endless ? s->expect->bytes : 0;
+	return 0;
+}
+
+static int open_reader(struct stream *s, struct reader *rd)
+{
+	int rc = open_source(s, rd);
+
+	if (rc)
+		return rc;
+	if (s->expect->manifest)
+		rc = zcdma_check_manifest(rd->ctx, s->expect->manifest, &rd->check);
+	else
+		rc = zcdma_check_pattern(rd->ctx, s->expect->seed, &rd->check);
+	return rc ? rc : zcdma_source_start(rd->src);
+}
+
+/* The first signal asks for what is still on its way, and then the end. */
+static void look_at_signals(struct reader *rd)
+{
+	if (!signals_stop() || rd->stopping)
+		return;
+	rd->stopping = true;
+	zcdma_source_stop(rd->src);
+}
+
+/* 1 and a block, 0 at the end, or an error. */
+static int next_block(struct stream *s, struct reader *rd, struct zcdma_block *b)
+{
+	uint64_t left = rd->limit ? rd->limit - s->bytes : 0;
+	int rc;
+
+	/* The end, or so far behind it that the stream is known to be too long. */
+	if ((rd->limit && !left) || (s->expect->bytes && s->bytes > s->expect->bytes))
+		return 0;
+	for (;;) {
+		look_at_signals(rd);
+		rc = zcdma_source_next(rd->src, left < SIZE_MAX ? (size_t)left : SIZE_MAX, b);
+		if (rc != -EAGAIN)
+			break;
+		rc = zcdma_wait(rd->ctx, rd->src, NULL, ZCDMA_WAIT_BLOCK,
+				rd->stopping ? STOPPING_MS : -1);
+		if (rc == -EINTR)
+			zcdma_resume(rd->ctx);
+		else if (rc && rc != -ETIMEDOUT)
+			return rc;
+	}
+	if (rc == 1 && left && b->len > left)
+		b->len = left;
+	return rc;
+}
+
+static int check_blocks(struct stream *s, struct reader *rd)
+{
+	struct zcdma_block b;
+	uint64_t start = 0;
+	int rc, fed;
+
+	while ((rc = next_block(s, rd, &b)) == 1) {
+		if (!start)
+			start = now_ns();
+		fed = zcdma_check_feed(rd->check, b.data, b.len);
+		s->bytes += b.len;
+		zcdma_source_put(rd->src, &b, ZCDMA_PUT_REUSE);
+		if (fed)
+			return fed;
+	}
+	s->seconds = start ? (double)(now_ns() - start) / 1e9 : 0;
+	return rc;
+}
+
+static void keep_error(struct stream *s, const struct zcdma_ctx *ctx, int rc)
+{
+	const char *hint = zcdma_hint(ctx);
+
+	s->rc = rc;
+	snprintf(s->error, sizeof(s->error), "%s", zcdma_error(ctx));
+	snprintf(s->hint, sizeof(s->hint), "%s", hint ? hint : "");
+}
+
+static void run(struct stream *s)
+{
+	struct reader rd = { .ctx = NULL };
+	int rc = zcdma_new(&rd.ctx), end;
+
+	if (rc) {
+		s->rc = rc;
+		snprintf(s->error, sizeof(s->error), "start: %s", strerror(-rc));
+		return;
+	}
+	signals_watch(rd.ctx);
+	rc = open_reader(s, &rd);
+	s->opened = !rc;
+	if (!rc)
+		rc = check_blocks(s, &rd);
+	if (rc)
+		keep_error(s, rd.ctx, rc);
+	if (rd.check) {
+		end = zcdma_check_end(rd.check);
+		if (end && !rc)
+			keep_error(s, rd.ctx, end);
+		zcdma_check_get_result(rd.check, &s->result);
+	}
+	zcdma_check_free(rd.check);
+	zcdma_source_close(rd.src);
+	signals_unwatch(rd.ctx);
+	zcdma_free(rd.ctx);
+}
+
+static void *thread_main(void *arg)
+{
+	struct stream *s = arg;
+
+	run(s);
+	s->cpu_seconds = cpu_seconds(RUSAGE_THREAD);
+	if (s->fd >= 0)
+		close(s->fd);
+	s->ended = true;
+	zcdma_interrupt(s->owner);
+	return NULL;
+}
+
+bool stream_start(struct stream *s)
+{
+	int err = pthread_create(&s->thread, NULL, thread_main, s);
+
+	if (!err)
+		return true;
+	s->rc = -err;
+	snprintf(s->error, sizeof(s->error), "start of a thread: %s", strerror(err));
+	return false;
+}
+
+void stream_join(struct stream *s)
+{
+	pthread_join(s->thread, NULL);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One stream that verify checks, in a thread of its own. */
+#ifndef STREAM_H
+#define STREAM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "../lib/zcdma.h"
+
+/* What a stream is checked against. */
+struct expectation {
+	uint64_t seed;
+	const char *manifest; /* NULL: the pattern */
+	uint64_t bytes;	      /* its length; 0: any but none */
+};
+
+struct stream {
+	/* Set before stream_start(). */
+	const struct expectation *expect;
+	struct zcdma_ctx *owner; /* interrupted when the stream has ended */
+	const char *spec;	 /* the source, or NULL and ... */
+	int fd;			 /* ... a connection, which is closed at the end, from ... */
+	char from[256];		 /* ... this address; a source sets it to its name */
+
+	/* While it runs. */
+	_Atomic uint64_t bytes;
+	atomic_bool ended;
+
+	/* Afterwards. */
+	struct zcdma_check_result result;
+	double seconds, cpu_seconds; /* from the first byte on; the CPU's of this thread */
+	int rc;			     /* a negative errno where it could not be read to its end */
+	bool opened;		     /* false: .rc is about the start, and nothing was read */
+	char error[512], hint[512];
+
+	pthread_t thread;
+};
+
+/* Start to read and check. False, with .rc and .error, where that is not possible. */
+bool stream_start(struct stream *s);
+
+/* Wait for the end of a stream that stream_start() began. */
+void stream_join(struct stream *s);
+
+#endif

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* verify: check a stream against its pattern or manifest. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "applet.h"
+#include "must.h"
+#include "opts.h"
+#include "progress.h"
+#include "signals.h"
+#include "stream.h"
+#include "verdict.h"
+
+#define MAX_STREAMS (SIGNALS_MAX - 1)
+
+static struct {
+	const char *listen, *streams, *manifest, *pattern, *bytes;
+} arg;
+
+static const struct poptOption table[] = {
+	{ "listen", 'l', POPT_ARG_STRING, &arg.listen, 0,
+	  "take the stream from a connection to ADDRESS", "ADDRESS" },
+	{ "streams", 0, POPT_ARG_STRING, &arg.streams, 0, "with --listen: take N connections (1)",
+	  "N" },
+	{ "manifest", 0, POPT_ARG_STRING, &arg.manifest, 0,
+	  "check against FILE, which capture recorded", "FILE" },
+	{ "pattern", 0, POPT_ARG_STRING, &arg.pattern, 0, "seed of the pattern (0)", "SEED" },
+	{ "bytes", 'n', POPT_ARG_STRING, &arg.bytes, 0,
+	  "expect exactly so many bytes of each stream", "SIZE" },
+	POPT_TABLEEND,
+};
+
+/* One run: all its streams. */
+struct verify {
+	struct report *r;
+	struct zcdma_ctx *ctx;
+	struct expectation expect;
+	struct stream *streams;
+	unsigned wanted, started;
+	struct progress progress;
+};
+
+/*
+ * Receiving
+ */
+
+static bool all_ended(const struct verify *v)
+{
+	for (unsigned i = 0; i < v->started; i++) {
+		if (!v->streams[i].ended)
+			return false;
+	}
+	return true;
+}
+
+static void show_progress(struct verify *v)
+{
+	struct progress_now now = { 0 };
+
+	if (!progress_due(&v->progress))
+		return;
+	for (unsigned i = 0; i < v->started; i++)
+		now.bytes += v->streams[i].bytes;
+	progress_show(&v->progress, &now);
+}
+
+static void wait_for_streams(struct verify *v)
+{
+	while (!all_ended(v)) {
+		/* A stream that ends interrupts, and so does a signal, which the streams see too. */
+		if (zcdma_wait(v->ctx, NULL, NULL, 0, progress_timeout(&v->progress)) == -EINTR)
+			zcdma_resume(v->ctx);
+		show_progress(v);
+	}
+	for (unsigned i = 0; i < v->started; i++)
+		stream_join(&v->streams[i]);
+	progress_end(&v->progress);
+}
+
+/* The next stream, with nothing in it but what all have in common. */
+static struct stream *next_stream(struct verify *v)
+{
+	struct stream *s = &v->streams[v->started];
+
+	*s = (struct stream){ .expect = &v->expect, .owner = v->ctx, .fd = -1 };
+	return s;
+}
+
+/* 0 or an exit status. */
+static int start_stream(struct verify *v, struct stream *s)
+{
+	if (stream_start(s)) {
+		v->started++;
+		return STATUS_OK;
+	}
+	if (s->fd >= 0)
+		close(s->fd);
+	return report_system_error(v->r, STATUS_ERROR, s->rc, NULL, "%s", s->error);
+}
+
+/* 0 or an exit status. */
+static int accept_streams(struct verify *v, int listen_fd)
+{
+	struct stream *s;
+	int status = STATUS_OK;
+
+	while (!status && v->started < v->wanted && !signals_stop()) {
+		s = next_stream(v);
+		s->fd = zcdma_accept(v->ctx, listen_fd, s->from, sizeof(s->from));
+		if (s->fd == -EINTR) {
+			zcdma_resume(v->ctx);
+			show_progress(v);
+			continue;
+		}
+		if (s->fd < 0)
+			return report_ctx_error(v->r, STATUS_ERROR, v->ctx, s->fd);
+		status = start_stream(v, s);
+	}
+	return status;
+}
+
+static int listen_and_receive(struct verify *v)
+{
+	struct zcdma_addr addr;
+	char name[128];
+	int status, fd = zcdma_addr_parse(v->ctx, arg.listen, &addr);
+
+	if (!fd)
+		fd = zcdma_listen(v->ctx, &addr);
+	if (fd < 0)
+		return report_ctx_error(v->r, STATUS_ERROR, v->ctx, fd);
+	/* On stderr even with --json: who asked for port 0 has to learn it before the end. */
+	if (!report_is_quiet(v->r))
+		fprintf(stderr, "zcdma verify: listening on %s\n",
+			zcdma_sockname(fd, false, name, sizeof(name)));
+	status = accept_streams(v, fd);
+	close(fd);
+	wait_for_streams(v);
+	return status;
+}
+
+/* A manifest that is none shall not be found out when a sender has come. */
+static int check_manifest(struct verify *v)
+{
+	struct zcdma_check *check = NULL;
+	int rc = arg.manifest ? zcdma_check_manifest(v->ctx, arg.manifest, &check) : 0;
+
+	zcdma_check_free(check);
+	return rc ? report_ctx_error(v->r, STATUS_ERROR, v->ctx, rc) : STATUS_OK;
+}
+
+static int receive(struct verify *v, const char *source)
+{
+	struct stream *s;
+	int status;
+
+	if (arg.listen)
+		return listen_and_receive(v);
+	if (!source && isatty(STDIN_FILENO))
+		return report_error(v->r, STATUS_ERROR,
+				    "give a SOURCE, --listen ADDRESS, or pipe something in",
+				    "standard input is a terminal");
+	s = next_stream(v);
+	s->spec = source ? source : "-";
+	status = start_stream(v, s);
+	wait_for_streams(v);
+	return status;
+}
+
+/*
+ * The applet
+ */
+
+static int verify(struct report *r, const char *source)
+{
+	struct verify v = { .r = r, .wanted = 1 };
+	uint64_t wanted = 1;
+	int status, judged;
+
+	if (!opts_count(r, "--streams", arg.streams, &wanted) ||
+	    !opts_number(r, "--pattern", arg.pattern, &v.expect.seed) ||
+	    !opts_size(r, "--bytes", arg.bytes, &v.expect.bytes))
+		return STATUS_ERROR;
+	if (wanted > MAX_STREAMS)
+		return report_error(r, STATUS_ERROR, NULL, "--streams %s: at most %d", arg.streams,
+				    MAX_STREAMS);
+	if (source && arg.listen)
+		return report_error(r, STATUS_ERROR, NULL,
+				    "a SOURCE and --listen exclude each other");
+	if (arg.streams && !arg.listen)
+		return report_error(r, STATUS_ERROR, NULL, "--streams is for --listen");
+	if (arg.manifest && arg.pattern)
+		return report_error(r, STATUS_ERROR, NULL,
+				    "--manifest and --pattern exclude each other");
+	v.wanted = (unsigned)wanted;
+	v.expect.manifest = arg.manifest;
+	status = zcdma_new(&v.ctx);
+	if (status)
+		return report_system_error(r, STATUS_ERROR, status, NULL, "start: %s",
+					   strerror(-status));
+	signals_watch(v.ctx);
+	v.streams = must(calloc(v.wanted, sizeof(*v.streams)));
+	progress_begin(&v.progress, r, "verify", true);
+
+	status = check_manifest(&v);
+	if (!status)
+		status = receive(&v, source);
+	judged = verdict(r, v.streams, v.started);
+	if (v.wanted > 1)
+		verdict_report_all(r, v.streams, v.started, !judged && v.started == v.wanted);
+	else if (v.started && v.streams[0].opened) /* else there is nothing but the error */
+		verdict_report(r, &v.streams[0], !judged);
+	if (!status)
+		status = signals_stop() ? 128 + signals_stop() : judged;
+
+	signals_unwatch(v.ctx);
+	free(v.streams);
+	zcdma_free(v.ctx);
+	return status;
+}
+
+int verify_main(struct report *r, int argc, char **argv)
+{
+	struct opts o = {
+		.usage = "[OPTION...] [SOURCE | --listen ADDRESS]",
+		.about =
+			"Checks a stream, and says where and how it differs. SOURCE is file:PATH, a path, sim:[OPTIONS] or - (standard input, the default).",
+		.table = table,
+		.max_args = 1,
+	};
+	int status;
+
+	if (opts_parse(&o, r, argc, argv, &status))
+		status = verify(r, o.args[0]);
+	opts_free(&o);
+	return status;
+}

@@ -1,0 +1,487 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# capture: what it writes, where to, when it ends, and what it says about it.
+# shellcheck disable=SC2016,SC2094 # scripts for another shell; files that are read only
+
+load common
+
+# pattern SEED WORDS: the pattern, a word a line in hex, from another shell's own arithmetic (in this one,
+# bats looks at every command, which is slow).
+pattern() {
+    bash -c 'for ((n = 0; n < $2; n++)); do printf "%016x\n" "$((n ^ $1))"; done' - "$1" "$2"
+}
+
+# words <DATA: the same from data.
+words() {
+    od -An -v -tx8 -w8 --endian=little | tr -d ' '
+}
+
+# any_bytes N: so many bytes that follow no pattern.
+any_bytes() {
+    head -c "$1" <(seq 999999)
+}
+
+# value KEY [FILE]: of the JSON document that ends FILE.
+value() {
+    sed -n '/^{/,$p' "${2:-report}" | jq -r ".$1"
+}
+
+# stalled_capture OPTION...: capture into a pipe that nobody reads. Its id is CAPTURE, the pipe's
+# other end is descriptor 9, and its report goes to the file of that name.
+stalled_capture() {
+    mkfifo pipe
+    exec 8<>pipe
+    "$ZCDMA" capture "$@" >pipe 2>report 3>&- 8<&- &
+    CAPTURE=$!
+    PIDS+=("$CAPTURE")
+    exec 9<pipe 8<&-
+}
+
+# statistics_say REGEX: ask for them, and look.
+statistics_say() {
+    ask "$CAPTURE"
+    grep -Eq "$1" report
+}
+
+has_data() {
+    [[ -s $1 ]]
+}
+
+# open_flags PID FILE: with which flags the process has the file open.
+open_flags() {
+    local fd
+    for fd in "/proc/$1/fd"/*; do
+        [[ ! $fd -ef $2 ]] || sed -n 's/^flags:\t*//p' "/proc/$1/fdinfo/${fd##*/}"
+    done
+}
+
+need_direct() {
+    dd if=/dev/zero of=try bs=4096 count=1 oflag=direct status=none 2>/dev/null ||
+        skip "$PWD: its file system has no O_DIRECT"
+}
+
+#
+# What comes out
+#
+
+@test "capture: every word of standard output is its offset / 8, xor the seed" {
+    zcdma capture -q --bytes 64K sim: >data
+    run -0 diff <(pattern 0 8192) <(words <data)
+    zcdma capture -q --bytes 64K --pattern 12345678901 sim:block=4K >data
+    run -0 diff <(pattern 12345678901 8192) <(words <data)
+    zcdma capture -q --bytes 64K sim:block=4K,blocks=3,seed=0xfeedfacecafe >data
+    run -0 diff <(pattern 0xfeedfacecafe 8192) <(words <data)
+}
+
+@test "capture: a known sum" {
+    set -o pipefail
+    run -0 eval '"$ZCDMA" capture -q --bytes 1M | sha256sum'
+    assert_output --partial 82d2c958df6a38a76154b28789469c4a29920c47d8f839d5bb74315116324f33
+    run -0 eval '"$ZCDMA" capture -q --bytes 1M --pattern 7 | sha256sum'
+    assert_output --partial 0d3845e082cee4ec562faab70d5b52d30d98216efee79a9bb86f5aadbb8c742c
+}
+
+@test "capture: --bytes and --blocks are exact" {
+    local n
+    zcdma capture -q --bytes 3M >all
+    for n in 1 3 4095 4096 4097 65537 1048575 1048577 2999999; do
+        zcdma capture -q --bytes "$n" >data
+        head -c "$n" all | cmp - data
+    done
+    zcdma capture -q --blocks 7 sim:block=12K,blocks=2 >data
+    head -c $((7 * 12288)) all | cmp - data
+    zcdma capture -q --blocks 7 --bytes 20K sim:block=4K >data
+    head -c 20480 all | cmp - data
+    zcdma capture -q --blocks 2 --bytes 20K sim:block=4K >data
+    head -c 8192 all | cmp - data
+}
+
+@test "capture: --seconds ends it, without an error" {
+    run -0 --separate-stderr zcdma capture --json --seconds 0.2 --rate 20M -o data sim:block=64K
+    jq -e '.elapsed_seconds >= 0.2 and .captured_bytes > 0 and .error == null' <<<"$output"
+    assert_equal "$(stat -c %s data)" "$(jq .captured_bytes <<<"$output")"
+    zcdma verify -q data
+    # Also where not a byte comes in that time.
+    run -0 --separate-stderr zcdma capture --json --seconds 0.1 -o data sim:block=64K,rate=1
+    assert_equal "$(jq .captured_bytes <<<"$output")" 0
+}
+
+@test "capture: fill=once hands out the same blocks again and again" {
+    zcdma capture -q --blocks 3 sim:block=4K >one_lap
+    zcdma capture -q --blocks 8 sim:block=4K,blocks=3,fill=once >data
+    cat one_lap one_lap one_lap | head -c 32768 | cmp - data
+    # Nothing is written a second time, so nothing has to be given away.
+    zcdma capture --path splice --json --blocks 8 sim:block=4K,blocks=3,fill=once 2>report | cmp - data
+    assert_equal "$(value given_away_blocks)" 0
+}
+
+#
+# A reader that is late
+#
+
+@test "capture: a slow reader makes overruns, and verify finds as much missing as was lost" {
+    local missing
+    stalled_capture --json --blocks 40 --rate 6400K sim:block=64K,blocks=2
+    until_true 30 statistics_say 'overruns [1-9]' || fail "no overrun: $(cat report)"
+
+    run -1 --separate-stderr zcdma verify --json - <&9
+    jq -e '.gap_count >= 1 and .gap_count == .faults and .first_kind == "gap" and .bad_bytes == 0' <<<"$output"
+    assert_equal "$(jq .received_bytes <<<"$output")" $((40 * 65536))
+    missing=$(jq .missing_bytes <<<"$output")
+
+    wait_exit "$CAPTURE"
+    # What may have been lost behind the last block leaves no gap: nothing follows it.
+    assert_equal "$missing" $((($(value last_seq) + 1 - $(value blocks)) * 65536))
+    assert_equal "$(value lost_bytes)" $(($(value overruns) * 65536))
+    (($(value lost_bytes) >= missing && missing > 0))
+}
+
+@test "capture: without a rate the device waits for the reader, and nothing is lost" {
+    stalled_capture --json --bytes 10M sim:block=64K,blocks=2
+    until_true 30 statistics_say 'capture: [1-9]' || fail "nothing came: $(cat report)"
+    zcdma verify -q --bytes 10M - <&9
+    wait_exit "$CAPTURE"
+    assert_equal "$(value overruns)" 0
+}
+
+# What the pipe refers to must not be written to: more blocks are in the pipe than the ring has.
+@test "capture: --path=vmsplice and splice to a pipe whose reader is late" {
+    local path
+    zcdma capture -q --bytes 2M >expected
+    for path in vmsplice splice sendfile; do
+        rm -f pipe
+        stalled_capture --json --path "$path" --bytes 2M sim:block=4K,blocks=4
+        until_true 30 statistics_say 'block ([89]|1[0-9]),' || fail "$path is not ahead: $(cat report)"
+        cmp expected - <&9
+        wait_exit "$CAPTURE"
+        assert_equal "$path $(value path) $(value given_away_blocks)" "$path $path 512"
+    done
+}
+
+@test "capture: --path=vmsplice and splice with blocks of every kind" {
+    local path ring
+    set -o pipefail
+    for ring in block=64K,blocks=2 block=1M,blocks=16 block=2M,blocks=4 block=12K,blocks=5; do
+        for path in vmsplice splice; do
+            zcdma capture -q --path "$path" --bytes 24000001 "sim:$ring" | {
+                head -c 100000 >first
+                cat first -
+            } | zcdma verify -q --bytes 24000001 -
+        done
+    done
+}
+
+#
+# Files
+#
+
+@test "capture: -o FILE, over what was there, the report on standard output" {
+    zcdma capture -q --bytes 100001 >expected
+    head -c 300000 /dev/zero >data
+    run -0 --separate-stderr zcdma capture --bytes 100001 -o data sim:
+    cmp expected data
+    assert_line --regexp '^  captured +97.66 KiB to data in '
+    assert_equal "$stderr" ''
+}
+
+@test "capture: data on standard output, the report on standard error" {
+    zcdma capture --bytes 100001 sim: >data 2>report
+    assert_equal "$(stat -c %s data)" 100001
+    grep -Eq '^  captured +97.66 KiB to standard output in ' report
+    zcdma capture --json --bytes 100001 sim: >data 2>report
+    assert_equal "$(value captured_bytes) $(stat -c %s data)" '100001 100001'
+}
+
+@test "capture: --path=splice and sendfile into a file; vmsplice cannot" {
+    local path
+    zcdma capture -q --bytes 3000001 >expected
+    for path in splice sendfile; do
+        zcdma capture -q --path "$path" --bytes 3000001 -o data sim:block=64K,blocks=2
+        cmp expected data
+    done
+    run -2 --separate-stderr zcdma capture --path vmsplice --bytes 1M -o data sim:
+    assert_equal "$stderr" \
+        "zcdma capture: path vmsplice to $PWD/data: it is not a socket or a pipe"
+}
+
+@test "capture: --direct, whatever the length, writes what is written without it" {
+    local n
+    need_direct
+    zcdma capture -q --bytes 3M >all
+    for n in 1 511 4095 4096 4097 1048577 2999999; do
+        zcdma capture -q --bytes "$n" --direct -o data sim:
+        head -c "$n" all | cmp - data
+    done
+    # Blocks of odd lengths, from a pipe.
+    { head -c 5000 all && sleep 0.1 && tail -c +5001 all; } | zcdma capture -q --direct -o data -
+    cmp all data
+}
+
+@test "capture: --direct really is O_DIRECT" {
+    local how flags
+    need_direct
+    for how in '' --direct; do
+        rm -f pipe data
+        mkfifo pipe
+        exec 8<>pipe
+        # shellcheck disable=SC2086 # empty is no option
+        "$ZCDMA" capture -q $how -o data - <pipe 3>&- 8<&- &
+        CAPTURE=$!
+        PIDS+=("$CAPTURE")
+        head -c 4096 /dev/zero >&8
+        until_true 30 has_data data
+        flags+=" $(open_flags "$CAPTURE" data)"
+        exec 8<&-
+        wait_exit "$CAPTURE"
+    done
+    # shellcheck disable=SC2086
+    set -- $flags
+    assert_equal "$#" 2
+    # 0200000 on Arm and PowerPC, 040000 elsewhere.
+    [[ $((8#$1 ^ 8#$2)) == $((8#40000)) || $((8#$1 ^ 8#$2)) == $((8#200000)) ]]
+}
+
+@test "capture: --direct without -o, or where the file system cannot" {
+    run -2 --separate-stderr zcdma capture --direct --bytes 1M sim:
+    assert_equal "$stderr" 'zcdma capture: --direct needs a file: -o FILE'
+
+    mkdir ram
+    unshare -rm mount -t ramfs none ram || skip 'no file system without O_DIRECT can be mounted'
+    run -3 --separate-stderr unshare -rm sh -c \
+        'mount -t ramfs none ram && exec "$0" capture --direct -o ram/data --bytes 1M sim:' "$ZCDMA"
+    assert_equal "$stderr" "zcdma capture: open ram/data with O_DIRECT: its file system cannot
+  leave out --direct, or choose another file system"
+}
+
+@test "capture: --direct is for the path that sees to alignment" {
+    run -2 --separate-stderr zcdma capture --direct --path=splice --bytes 1000001 -o data sim:
+    assert_equal "$stderr" 'zcdma capture: --direct is for --path=copy, and not for --path=splice'
+}
+
+@test "capture: --manifest has a line per block, and verify agrees" {
+    run -0 zcdma capture --bytes 200001 -o data --manifest data.xxh sim:block=64K
+    assert_line --regexp '^  manifest +data.xxh$'
+    run -0 awk '!/^#/ { print $1, $2, $3 }' data.xxh
+    assert_output '0 0 65536
+1 65536 65536
+2 131072 65536
+3 196608 3393'
+    assert_equal "$(tail -n 1 data.xxh)" '# end 4 200001'
+    run -0 --separate-stderr zcdma verify --json --manifest data.xxh data
+    assert_equal "$(jq -c '[.blocks_good, .blocks_expected, .blocks]' <<<"$output")" '[4,4,4]'
+    run -2 --separate-stderr zcdma capture --path splice --manifest m --bytes 1M sim:
+    assert_equal "$stderr" 'zcdma capture: --manifest reads the data, which --path=splice does not'
+}
+
+@test "capture: a manifest on the data of a pipe" {
+    set -o pipefail
+    any_bytes 3000000 >data
+    dd if=data bs=7777 status=none | zcdma capture -q --manifest data.xxh - | cmp data -
+    zcdma verify -q --manifest data.xxh data
+}
+
+@test "capture: what cannot be done leaves a file that is there alone" {
+    echo precious >data
+    run -2 zcdma capture --bytes 1M --path vmsplice -o data sim:
+    assert_equal "$(cat data)" precious
+    run -2 zcdma capture --bytes 1M -o data --manifest nowhere/data.xxh sim:
+    assert_equal "$(cat data)" precious
+    run -2 zcdma capture --bytes 1M -o data sim:block=5
+    assert_equal "$(cat data)" precious
+}
+
+@test "capture: the source is not overwritten by itself" {
+    local sentence='it is the source itself'
+    echo precious >data
+    run -2 --separate-stderr zcdma capture -o data file:data
+    assert_equal "$stderr" "zcdma capture: write to $PWD/data: $sentence"
+    run -2 --separate-stderr zcdma capture -o data - <data
+    assert_equal "$stderr" "zcdma capture: write to $PWD/data: $sentence"
+    run -2 --separate-stderr eval 'zcdma capture data >>data'
+    assert_equal "$stderr" "zcdma capture: write to standard output: $sentence"
+    run -2 --separate-stderr zcdma capture -o other --manifest data data
+    assert_equal "$stderr" "zcdma capture: --manifest data: $sentence"
+    assert_equal "$(cat data)" precious
+}
+
+@test "capture: a manifest is not written over the data" {
+    run -2 --separate-stderr zcdma capture --bytes 1M -o data --manifest ./data sim:
+    assert_equal "$stderr" 'zcdma capture: --manifest ./data: it is the output itself'
+}
+
+#
+# Sources
+#
+
+@test "capture: file: and a bare path are copied as they are" {
+    local path
+    set -o pipefail
+    any_bytes 3000001 >data
+    zcdma capture -q -o copy file:data
+    cmp data copy
+    zcdma capture -q ./data | cmp data -
+    zcdma capture -q --bytes 1234567 data >copy
+    head -c 1234567 data | cmp - copy
+    for path in copy vmsplice splice sendfile; do
+        zcdma capture -q --path "$path" file:data | cmp data -
+    done
+    : >data
+    zcdma capture -q -o copy data
+    cmp data copy
+}
+
+@test "capture: - is standard input: a pipe of odd sizes, a file from where it stands" {
+    local path
+    set -o pipefail
+    any_bytes 3000001 >data
+    for path in copy vmsplice splice; do
+        dd if=data bs=777 status=none | zcdma capture -q --path "$path" - | cmp data -
+        dd if=data bs=99991 status=none | zcdma capture -q --path "$path" --bytes 2M - |
+            cmp <(head -c 2M data) -
+    done
+    for path in copy splice sendfile; do
+        {
+            head -c 100001 >/dev/null
+            zcdma capture -q --path "$path" - | cmp <(tail -c +100002 data) -
+        } <data
+    done
+    zcdma capture -q - </dev/null | cmp /dev/null -
+}
+
+@test "capture: --bytes takes no byte more from standard input" {
+    local path n
+    any_bytes 300000 >data
+    for path in copy vmsplice splice; do
+        for n in 10 4097; do
+            # shellcheck disable=SC2002 # a pipe is what this is about
+            cat data | {
+                zcdma capture -q --path "$path" --bytes "$n" - | cat >first
+                cat >rest
+            }
+            assert_equal "$path $(stat -c %s first)" "$path $n"
+            cat first rest | cmp data -
+        done
+    done
+    for path in copy splice sendfile; do
+        {
+            zcdma capture -q --path "$path" --bytes 10 - >first
+            cat >rest
+        } <data
+        assert_equal "$path $(stat -c %s first)" "$path 10"
+        cat first rest | cmp data -
+    done
+}
+
+@test "capture: --rate and --pattern are for sim:" {
+    echo x >data
+    run -2 --separate-stderr zcdma capture --rate 1M data
+    assert_equal "$stderr" 'zcdma capture: --rate is for sim:, and the source is data'
+    run -2 --separate-stderr zcdma capture --pattern 1 - <data
+    assert_equal "$stderr" 'zcdma capture: --pattern is for sim:, and the source is -'
+}
+
+@test "capture: the default source is named in one line, unless quiet" {
+    run -0 --separate-stderr zcdma capture --bytes 1M -o data
+    assert_equal "$stderr" 'zcdma capture: no SOURCE was given: using sim:, a simulated device'
+    run -0 --separate-stderr zcdma capture -q --bytes 1M -o data
+    assert_equal "$output$stderr" ''
+    run -0 --separate-stderr zcdma capture --json --bytes 1M -o data
+    assert_equal "$stderr" ''
+    assert_equal "$(jq -r '.notes[0]' <<<"$output")" \
+        'no SOURCE was given: using sim:, a simulated device'
+}
+
+#
+# Reports and signals
+#
+
+@test "capture: the JSON document" {
+    run -0 --separate-stderr zcdma capture --json --bytes 100001 -o data \
+        --manifest data.xxh sim:block=64K,blocks=4
+    run -0 jq -c '[.schema, .applet, .captured_bytes, .to, .path, .calls, .manifest, .source, .blocks,
+        .last_seq, .ring_blocks, .block_bytes, .overruns, .lost_bytes, .given_away_blocks, .notes,
+        .error, .exit_status]' <<<"$output"
+    assert_output '[1,"capture",100001,"data","copy",2,"data.xxh","sim:block=64K,blocks=4",'`
+        `'2,1,4,65536,0,0,0,[],null,0]'
+}
+
+@test "capture: the JSON document's other values are numbers" {
+    run -0 --separate-stderr zcdma capture --json --bytes 1M -o data sim:
+    jq -e '[.elapsed_seconds, .bytes_per_second, .page_bytes, .cpu_seconds, .sender_cpu_seconds]
+        | all(type == "number" and . >= 0)' <<<"$output"
+}
+
+@test "capture: SIGUSR1 prints the statistics of now, and it goes on" {
+    "$ZCDMA" capture --rate 4M -o data sim:block=64K >out 2>report 3>&- &
+    CAPTURE=$!
+    PIDS+=("$CAPTURE")
+    until_true 30 statistics_say '^zcdma capture: [0-9.]+ KiB in [0-9.]+ s, .* block [1-9]' ||
+        fail "no statistics: $(cat report)"
+    kill -INT "$CAPTURE"
+    wait_exit "$CAPTURE" 130
+}
+
+@test "capture: the first Ctrl-C writes what was captured, and reports: status 130" {
+    "$ZCDMA" capture --json --rate 20M -o data --manifest data.xxh sim:block=64K >report 2>err 3>&- &
+    CAPTURE=$!
+    PIDS+=("$CAPTURE")
+    until_true 30 has_data data
+    kill -INT "$CAPTURE"
+    wait_exit "$CAPTURE" 130
+    assert_equal "$(value captured_bytes) $(value exit_status)" "$(stat -c %s data) 130"
+    zcdma verify -q data
+    zcdma verify -q --manifest data.xxh data
+}
+
+@test "capture: the first Ctrl-C drains the ring into a late reader" {
+    # An overrun means that each of the ring's 8 blocks is full. Fewer fit into the pipe.
+    stalled_capture --json --rate 64M sim:block=1M,blocks=8
+    until_true 30 statistics_say 'overruns [1-9]' || fail "no overrun: $(cat report)"
+    kill -INT "$CAPTURE"
+    until_true 30 eval '! handles "$CAPTURE" INT'
+    cat <&9 >data
+    wait_exit "$CAPTURE" 130
+    assert_equal "$(value captured_bytes)" "$(stat -c %s data)"
+    (($(value blocks) >= 8))
+    # Those were full before the first block was lost.
+    head -c 8M data | zcdma verify -q -
+}
+
+@test "capture: the second Ctrl-C ends it at once, whatever the reader does" {
+    stalled_capture sim:
+    until_true 30 handles "$CAPTURE" INT
+    kill -INT "$CAPTURE"
+    until_true 30 eval '! handles "$CAPTURE" INT'
+    kill -INT "$CAPTURE"
+    wait_exit "$CAPTURE" 130
+    refute grep -q captured report
+}
+
+@test "capture: a reader that has enough: one line, status 1" {
+    run -1 --separate-stderr eval '{ "$ZCDMA" capture sim:; echo $? >status; } | head -c 100000 >data;
+        exit "$(cat status)"'
+    assert_equal "$(grep -c '^zcdma' <<<"$stderr")" 1
+    assert_regex "$stderr" '^zcdma capture: write to standard output: Broken pipe'
+}
+
+@test "capture: no binary data on a terminal" {
+    command -v script >/dev/null || skip 'util-linux here has no script(1)'
+    run -2 script -qec "'$ZCDMA' capture --bytes 1M sim:" /dev/null </dev/null
+    assert_equal "${output//$'\r'/}" \
+        'zcdma capture: standard output is a terminal, and the data is binary
+  write to a file with -o FILE, or pipe it on'
+    # With -o the terminal gets the report.
+    run -0 script -qec "'$ZCDMA' capture --bytes 1M -o data sim:" /dev/null </dev/null
+    assert_output --regexp 'captured +1.00 MiB to data'
+}
+
+@test "capture: a full disk: one line, status 1, a report of what was written" {
+    run -1 --separate-stderr zcdma capture --bytes 1M -o /dev/full sim:
+    assert_equal "$stderr" "zcdma capture: write to /dev/full: No space left on device
+  free some space; what was written before stays"
+    assert_line --regexp '^  captured +0 B to /dev/full'
+    run -1 --separate-stderr zcdma capture --bytes 1M -o data --manifest /dev/full sim:
+    assert_equal "$stderr" "zcdma capture: write manifest /dev/full: No space left on device
+  free some space; what was written before stays"
+    zcdma verify -q --bytes 1M data
+}
