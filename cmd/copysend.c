@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* copysend: send by copying. */
+#include "opts.h"
+#include "sender.h"
+
+static const struct poptOption table[] = {
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, setup_options, 0, NULL, NULL },
+	POPT_TABLEEND,
+};
+
+int copysend_main(struct report *r, int argc, char **argv)
+{
+	struct opts o = {
+		.usage = "[OPTION...] HOST:PORT [SOURCE]",
+		.about =
+			"Sends blocks with plain send(). SOURCE is sim:[OPTIONS], file:PATH or - (standard input, also the default where something is piped in).",
+		.table = table,
+		.min_args = 1,
+		.max_args = 2,
+	};
+	struct sender s = { .setup = { .stdin_is_default = true, .default_path = "copy" } };
+	int status;
+
+	if (opts_parse(&o, r, argc, argv, &status)) {
+		s.to = o.args[0];
+		s.setup.source = o.args[1];
+		status = sender_run(r, argv[0], &s);
+	}
+	opts_free(&o);
+	return status;
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What zcsend, vmsplice and copysend share: a transfer to a socket. */
+#include "sender.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "signals.h"
+
+static void report_sends(const struct zcdma_path_stats *s, const char *path, struct report *r)
+{
+	bool zerocopy = !strcmp(path, "zerocopy");
+	bool copies = zerocopy || s->copied_calls;
+
+	report_line(r, zerocopy ? "zero-copied" : NULL,
+		    "%B{zerocopy_bytes} in %N{zerocopy_sends} sends", s->zerocopy_bytes,
+		    s->zerocopy_calls);
+	report_line(r, zerocopy ? "fell back" : NULL,
+		    "%B{fell_back_bytes} in %N{fell_back_sends} sends", s->fell_back_bytes,
+		    s->fell_back_calls);
+	report_line(r, copies ? "copied" : NULL, "%B{copied_bytes} in %N{copied_sends} plain sends",
+		    s->copied_bytes, s->copied_calls);
+	report_line(r, zerocopy ? "outstanding" : NULL,
+		    "%B{outstanding_bytes} in %N{outstanding_sends} sends", s->pending_bytes,
+		    s->pending_calls);
+	report_line(r, NULL, "%N{enobufs}%S{plain_reason}", s->enobufs, s->plain_reason);
+}
+
+static void report_sender(const struct transfer *t, struct report *r, const char *to)
+{
+	const char *path = zcdma_path_get_type(t->path)->name;
+	struct zcdma_path_stats s;
+
+	zcdma_path_get_stats(t->path, &s);
+	report_line(r, strcmp(path, "null") ? "sent" : "discarded",
+		    "%B{sent_bytes} to %S{to} in %T{elapsed_seconds}, %R{bytes_per_second}",
+		    s.bytes, to, t->seconds, t->seconds > 0 ? (double)s.bytes / t->seconds : 0.0);
+	report_line(r, "path", "%S{path}, %N{calls} system calls", path, s.calls);
+	report_sends(&s, path, r);
+	report_line(r, "latency",
+		    "p50 %L{latency_p50_ns}, p99 %L{latency_p99_ns}, max %L{latency_max_ns}",
+		    zcdma_hist_quantile(&t->latency, 0.5), zcdma_hist_quantile(&t->latency, 0.99),
+		    t->latency.max);
+	transfer_report_source(t, r);
+}
+
+static int check_expectation(const struct transfer *t, struct report *r, enum sender_expect expect)
+{
+	struct zcdma_path_stats s;
+	char zerocopied[32], rest[32];
+
+	zcdma_path_get_stats(t->path, &s);
+	if (expect == EXPECT_NOTHING)
+		return STATUS_OK;
+	if (s.bytes && s.zerocopy_bytes == (expect == EXPECT_ZEROCOPY ? s.bytes : 0))
+		return STATUS_OK;
+	return report_error(r, STATUS_INCOMPLETE, NULL,
+			    "--expect=%s: %s were zero-copied, %s were copied or are outstanding",
+			    expect == EXPECT_ZEROCOPY ? "zerocopy" : "copied",
+			    zcdma_size_format(s.zerocopy_bytes, zerocopied, sizeof(zerocopied)),
+			    zcdma_size_format(s.bytes - s.zerocopy_bytes, rest, sizeof(rest)));
+}
+
+/* Open everything. 0 or an exit status; *@fd is the connection, where there is one. */
+static int open_all(struct transfer *t, struct report *r, const struct sender *s, int *fd)
+{
+	struct zcdma_addr addr;
+	int status = setup_context(t, r), rc;
+
+	if (status)
+		return status;
+	rc = zcdma_addr_parse(t->ctx, s->to, &addr);
+	if (rc)
+		return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
+	status = setup_source(t, r, &s->setup);
+	if (status)
+		return status;
+	while ((*fd = zcdma_connect(t->ctx, &addr)) == -EINTR && !signals_stop())
+		zcdma_resume(t->ctx);
+	if (*fd == -EINTR)
+		return 128 + signals_stop();
+	if (*fd < 0)
+		return report_ctx_error(r, STATUS_ERROR, t->ctx, *fd);
+	return setup_path(t, r, *fd, s->fallback);
+}
+
+int sender_run(struct report *r, const char *applet, const struct sender *s)
+{
+	static struct transfer t; /* the histogram is large */
+	char to[128], from[128];
+	int fd = -1, status;
+
+	t.unsafe_reuse = s->unsafe_reuse;
+	status = open_all(&t, r, s, &fd);
+	if (status)
+		goto out;
+	/* Now: a connection that has ended has no peer any more. */
+	zcdma_sockname(fd, true, to, sizeof(to));
+	report_verbose(r, "connected from %s to %s", zcdma_sockname(fd, false, from, sizeof(from)),
+		       to);
+	progress_begin(&t.progress, r, applet, true);
+	status = setup_run(&t, r);
+	report_sender(&t, r, to);
+	if (!status)
+		status = check_expectation(&t, r, s->expect);
+out:
+	setup_close(&t);
+	if (fd >= 0)
+		close(fd);
+	return status;
+}

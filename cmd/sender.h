@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What zcsend, vmsplice and copysend share: a transfer to a socket. */
+#ifndef SENDER_H
+#define SENDER_H
+
+#include "applet.h"
+#include "setup.h"
+
+enum sender_expect {
+	EXPECT_NOTHING,
+	EXPECT_ZEROCOPY, /* not a byte was copied */
+	EXPECT_COPIED,	 /* every byte was */
+};
+
+struct sender {
+	const char *to; /* HOST:PORT */
+	struct setup setup;
+	enum zcdma_fallback fallback;
+	enum sender_expect expect;
+	bool unsafe_reuse;
+};
+
+/* Connect, send, report. The exit status. */
+int sender_run(struct report *r, const char *applet, const struct sender *s);
+
+#endif

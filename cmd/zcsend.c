@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* zcsend: send with MSG_ZEROCOPY, and say what was really not copied. */
+#include "opts.h"
+#include "sender.h"
+
+static const char *const fallbacks[] = { "copy", "keep", NULL }; /* enum zcdma_fallback */
+static const char *const expectations[] = { "zerocopy", "copied",
+					    NULL }; /* enum sender_expect, from 1 */
+
+static struct {
+	const char *fallback, *expect;
+} arg;
+
+static const struct poptOption table[] = {
+	{ "fallback", 0, POPT_ARG_STRING, &arg.fallback, 0,
+	  "while the kernel copies anyway: copy (send plainly, the default) or keep (trying)",
+	  "copy|keep" },
+	{ "expect", 0, POPT_ARG_STRING, &arg.expect, 0,
+	  "exit with 1 unless all data was zero-copied, or all copied", "zerocopy|copied" },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, setup_options, 0, NULL, NULL },
+	POPT_TABLEEND,
+};
+
+int zcsend_main(struct report *r, int argc, char **argv)
+{
+	struct opts o = {
+		.usage = "[OPTION...] HOST:PORT [SOURCE]",
+		.about =
+			"Sends blocks with MSG_ZEROCOPY and reads the completions. SOURCE is sim:[OPTIONS], file:PATH or - (standard input, also the default where something is piped in).",
+		.table = table,
+		.min_args = 1,
+		.max_args = 2,
+	};
+	struct sender s = { .setup = { .stdin_is_default = true, .default_path = "zerocopy" } };
+	int status, choice;
+
+	if (!opts_parse(&o, r, argc, argv, &status))
+		goto out;
+	s.to = o.args[0];
+	s.setup.source = o.args[1];
+	status = STATUS_ERROR;
+	if (arg.fallback) {
+		choice = opts_choice(r, "--fallback", arg.fallback, fallbacks);
+		if (choice < 0)
+			goto out;
+		s.fallback = (enum zcdma_fallback)choice;
+	}
+	if (arg.expect) {
+		choice = opts_choice(r, "--expect", arg.expect, expectations);
+		if (choice < 0)
+			goto out;
+		s.expect = (enum sender_expect)(choice + 1);
+		s.setup.only_path = "zerocopy"; /* completions tell */
+		s.setup.only_for = "--expect";
+	}
+	status = sender_run(r, argv[0], &s);
+out:
+	opts_free(&o);
+	return status;
+}

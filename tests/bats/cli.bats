@@ -1,0 +1,208 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# What all applets have in common: how they are called, bad input, where the report goes.
+# shellcheck disable=SC2016 # scripts for another shell
+
+load common
+
+applets() {
+    zcdma --list | cut -d' ' -f1
+}
+
+# usage_error MESSAGE HINT COMMAND...: one line that says what is wrong, another that helps, status 2.
+usage_error() {
+    local expected=$1
+    [[ -z $2 ]] || expected+=$'\n'"  $2"
+    shift 2
+    run -2 --separate-stderr "$@"
+    assert_equal "$output" ''
+    # shellcheck disable=SC2154 # bats sets stderr
+    assert_equal "$stderr" "$expected"
+}
+
+@test "no argument: the usage on stderr, and status 2" {
+    run -2 --separate-stderr zcdma
+    assert_equal "$output" ''
+    [[ $stderr == 'Usage: zcdma APPLET '* ]]
+}
+
+@test "--help, --version and --list answer on stdout" {
+    run -0 --separate-stderr zcdma --help
+    assert_line --index 0 --partial 'Usage: zcdma APPLET'
+    assert_equal "$stderr" ''
+    run -0 zcdma --version
+    assert_output --regexp '^zcdma [0-9]+\.[0-9]+\.[0-9]+$'
+    run -0 zcdma --list
+    assert_line --regexp '^zcsend +send '
+    assert_equal "${#lines[@]}" "$(grep -c '^APPLET(' "$TOP/cmd/applets.def")"
+}
+
+@test "an unknown applet: the nearest name" {
+    usage_error 'zcdma: unknown applet captrue' 'did you mean capture?' zcdma captrue
+    usage_error 'zcdma: unknown applet frobnicate' 'zcdma --help lists the applets' zcdma frobnicate
+    usage_error 'zcdma: unknown option --frob' 'usage: zcdma APPLET [OPTION...]' zcdma --frob
+}
+
+@test "every applet has a help, and is called through a link of its name" {
+    local applet help
+    for applet in $(applets); do
+        run -0 --separate-stderr zcdma "$applet" --help
+        assert_line --index 0 --regexp "^Usage: zcdma $applet \[OPTION...\]"
+        assert_line --regexp '^  -q, --quiet '
+        refute_output --partial '--complete'
+        assert_equal "$stderr" ''
+        help=$output
+        ln -s "$ZCDMA" "$applet"
+        run -0 "./$applet" -h
+        assert_output "$help"
+    done
+}
+
+@test "every applet: unknown option, option without or with too much of a value" {
+    local applet
+    for applet in $(applets); do
+        usage_error "zcdma $applet: unknown option --quite" 'did you mean --quiet?' \
+            zcdma "$applet" --quite=3
+        usage_error "zcdma $applet: unknown option --xyzzy" "zcdma $applet --help lists the options" \
+            zcdma "$applet" --xyzzy
+        usage_error "zcdma $applet: --json=3: takes no value" '' zcdma "$applet" --json=3
+    done
+    usage_error 'zcdma capture: --bytes: needs a value' '' zcdma capture --bytes
+}
+
+@test "an option given twice: the last one counts" {
+    run -0 zcdma capture -q sim: -o out --bytes 8192 --bytes 4096
+    assert_equal "$(stat -c %s out)" 4096
+}
+
+@test "sizes, counts and seconds: what is none" {
+    local size='not a size (try 4M, 4MiB or 4MB)'
+    usage_error "zcdma capture: --bytes 4X: $size" '' zcdma capture sim: --bytes 4X
+    usage_error "zcdma capture: --bytes -1: $size" '' zcdma capture sim: --bytes -1
+    usage_error "zcdma capture: --bytes : $size" '' zcdma capture sim: --bytes=
+    usage_error 'zcdma capture: --bytes 99999999999G: too large' '' \
+        zcdma capture sim: --bytes 99999999999G
+    usage_error 'zcdma capture: --bytes 0: must be at least 1' '' zcdma capture sim: --bytes 0
+    usage_error 'zcdma capture: --blocks 0: must be at least 1' '' zcdma capture sim: --blocks 0
+    usage_error 'zcdma capture: --blocks 1K: not a whole number' '' zcdma capture sim: --blocks 1K
+    usage_error 'zcdma capture: --blocks -1: not a whole number' '' zcdma capture sim: --blocks=-1
+    usage_error 'zcdma capture: --blocks 18446744073709551616: too large' '' \
+        zcdma capture sim: --blocks 18446744073709551616
+    local seconds='not a number of seconds (try 10 or 0.5)' text
+    for text in inf nan -1 1e3 0x10 . 1.2.3 ' 1' ''; do
+        usage_error "zcdma capture: --seconds $text: $seconds" '' zcdma capture sim: --seconds "$text"
+    done
+    usage_error 'zcdma capture: --seconds 0.0: must be more than 0' '' \
+        zcdma capture sim: --seconds 0.0
+    usage_error 'zcdma capture: --seconds 9999999999: too large' '' \
+        zcdma capture sim: --seconds 9999999999
+}
+
+@test "a choice: the names that there are" {
+    run -2 --separate-stderr zcdma zcsend 127.0.0.1:1 sim: --fallback=kep
+    [[ $stderr == 'zcdma zcsend: --fallback kep: must be one of '*keep* ]]
+    [[ $stderr == *$'\n  did you mean keep?' ]]
+}
+
+@test "too few and too many arguments" {
+    run -2 --separate-stderr zcdma copysend
+    [[ $stderr == 'zcdma copysend: an argument is missing'$'\n''  usage: zcdma copysend ['* ]]
+    run -2 --separate-stderr zcdma copysend 127.0.0.1:1 sim: and more
+    [[ $stderr == 'zcdma copysend: unexpected argument and'$'\n''  usage: zcdma copysend ['* ]]
+}
+
+@test "--json: a usage error is the one document, where data cannot be" {
+    local applet
+    for applet in $(applets); do
+        run -2 --separate-stderr zcdma "$applet" --quite --json
+        # The stdout of capture is for data.
+        # shellcheck disable=SC2154
+        [[ $applet == capture ]] && output=$stderr stderr=
+        assert_equal "$stderr" ''
+        run -0 jq -e -S -c 'del(.version)' <<<"$output"
+        assert_output '{"applet":"'"$applet"'","error":{"errno":null,"hint":"did you mean --quiet?",'`
+            `'"message":"unknown option --quite","status":2},"exit_status":2,"notes":[],"schema":1}'
+    done
+    run -2 --separate-stderr zcdma captrue --json
+    assert_equal "$stderr" ''
+    run -0 jq -r '.applet, .error.message, .error.hint, .exit_status' <<<"$output"
+    assert_output $'null\nunknown applet captrue\ndid you mean capture?\n2'
+}
+
+@test "--json: the keys have an order, and end with the exit status" {
+    run -2 zcdma capture --bytes 4X --json
+    run -0 jq -r 'keys_unsorted | join(" ")' <<<"$output"
+    assert_output 'schema applet version notes error exit_status'
+}
+
+@test "--json behind -- is an argument" {
+    run -2 --separate-stderr zcdma copysend --quite -- --json
+    assert_equal "$output" ''
+    [[ $stderr == 'zcdma copysend: unknown option --quite'* ]]
+}
+
+@test "--json: bytes that are no UTF-8 do not spoil the document" {
+    run -2 zcdma verify --json $'no\xffsuch\xc3\xbc\xe2\x82'
+    run -0 jq -r .error.message <<<"$output"
+    assert_output --partial $'no\xef\xbf\xbdsuch\xc3\xbc\xef\xbf\xbd'
+}
+
+@test "a name with control characters stays one harmless line" {
+    run -2 --separate-stderr zcdma copysend --quite$'\n\e'[2J
+    assert_equal "${stderr%%$'\n'*}" 'zcdma copysend: unknown option --quite??[2J'
+}
+
+@test "a report that cannot be written: one line, and status 2" {
+    run -2 --separate-stderr bash -c '"$1" capture --help >/dev/full' - "$ZCDMA"
+    assert_equal "$stderr" 'zcdma capture: writing the report: No space left on device'
+    run -2 --separate-stderr bash -c '"$1" --list >/dev/full' - "$ZCDMA"
+    assert_equal "$stderr" 'zcdma: writing the report: No space left on device'
+    run -2 --separate-stderr bash -c '"$1" capture --help >&-' - "$ZCDMA"
+    assert_equal "$stderr" 'zcdma capture: writing the report: Bad file descriptor'
+    run -2 --separate-stderr bash -c '"$1" probe --json --quite >/dev/full' - "$ZCDMA"
+    assert_equal "$stderr" 'zcdma probe: writing the report: No space left on device'
+}
+
+@test "a report into a pipe that nobody reads" {
+    mkfifo pipe
+    # Opened for both, so that neither blocks; then the only reader goes.
+    run -2 --separate-stderr bash -c 'exec 3<>pipe 4>pipe 3>&-; "$1" --help >&4' - "$ZCDMA"
+    assert_equal "$stderr" 'zcdma: writing the report: Broken pipe'
+}
+
+@test "closed standard descriptors: no file lands on them" {
+    run -2 --separate-stderr bash -c '"$1" capture sim: --bytes 64K -o out >&-' - "$ZCDMA"
+    [[ $stderr == *'writing the report: Bad file descriptor'* ]]
+    assert_equal "$(stat -c %s out)" 65536
+    "$ZCDMA" capture sim: --rate 1M -o out2 <&- >&- 2>&- 3>&- &
+    PIDS+=($!)
+    until_true 20 test -s out2
+    assert_equal "$(readlink "/proc/$!/fd/"[012])" $'/dev/null\n/dev/null\n/dev/null'
+
+    run -2 bash -c '"$1" capture --json - -o out3 <&-' - "$ZCDMA"
+    run -0 jq -r .error.errno <<<"$output"
+    assert_output EBADF
+}
+
+@test "--quiet: nothing but errors" {
+    run -0 --separate-stderr zcdma capture -q sim: --bytes 64K -o out
+    assert_equal "$output$stderr" ''
+    run -2 --separate-stderr zcdma verify -q no-such-file
+    assert_equal "$output" ''
+    [[ $stderr == 'zcdma verify: '* ]]
+    run -0 --separate-stderr zcdma capture -q --json sim: --bytes 64K -o out
+    assert_equal "$stderr" ''
+    jq -e '.exit_status == 0' <<<"$output"
+}
+
+@test "options may follow arguments, popt's files are not read" {
+    mkdir home
+    echo 'zcdma alias --quite --quiet' >home/.popt
+    HOME=$PWD/home usage_error 'zcdma copysend: unknown option --quite' 'did you mean --quiet?' \
+        zcdma copysend 127.0.0.1:1 --quite
+}
+
+@test "a file larger than the limit is an error, not a signal" {
+    run -1 --separate-stderr bash -c 'ulimit -f 8; "$1" capture sim: --bytes 64K -o out' - "$ZCDMA"
+    [[ $stderr == *'File too large'* ]]
+}

@@ -1,0 +1,107 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+
+load common
+
+@test "copysend: what is sent arrives, over IPv4 and IPv6" {
+    receiver --bytes 64M
+    zcdma copysend "$TO" sim: --bytes 64M -q
+    received
+    [ -e /proc/net/if_inet6 ] && grep -q ' lo$' /proc/net/if_inet6 || skip "no IPv6 here"
+    LISTEN='[::1]:0' receiver --bytes 64M
+    [[ $TO == '[::1]:'* ]]
+    zcdma copysend "$TO" sim: --bytes 64M -q
+    received
+}
+
+@test "copysend: every byte is reported as copied" {
+    receiver
+    run -0 --separate-stderr zcdma copysend "$TO" sim: --bytes 10000001 --json
+    received
+    jq -e '.copied_bytes == 10000001 and .sent_bytes == 10000001 and .zerocopy_bytes == 0' <<<"$output"
+}
+
+@test "copysend: from a paced capture, which is a pipe" {
+    receiver --bytes 20M
+    zcdma capture --bytes 20M --rate 200M -q | zcdma copysend "$TO" -q
+    received
+}
+
+@test "copysend: the null path sends nothing, and says so" {
+    receiver
+    run -0 --separate-stderr zcdma copysend "$TO" sim: --bytes 64M --path=null --json
+    received 1
+    grep -q 'no data came' receiver.err
+}
+
+@test "copysend: --blocks and --seconds end it" {
+    receiver --streams 2
+    run -0 --separate-stderr zcdma copysend "$TO" sim:block=64K --blocks 7 --json
+    jq -e '.sent_bytes == 7 * 65536 and .blocks == 7 and .last_seq == 6' <<<"$output"
+    run -0 zcdma copysend "$TO" sim:rate=100M --seconds 0.2
+    received
+}
+
+@test "copysend: a receiver that never sends anything back has its FIN out first" {
+    nc -l -N -v 127.0.0.1 0 </dev/null >got 2>nc.err 3>&- &
+    PIDS+=($!)
+    until_true 10 grep -q Listening nc.err || skip "this nc does not tell its port"
+    zcdma copysend "127.0.0.1:$(grep -oE '[0-9]+$' nc.err)" sim: --bytes 64M -q
+    wait_exit "${PIDS[0]}"
+    zcdma verify -q --bytes 64M got
+}
+
+@test "copysend: a receiver that goes away in the middle: one line, status 1" {
+    receiver
+    "$ZCDMA" copysend "$TO" sim: >out 2>err 3>&- &
+    sender=$!
+    PIDS+=("$sender")
+    until_true 20 received_something
+    kill -KILL "$RECEIVER"
+    wait_exit "$sender" 1
+    [ "$(grep -c 'Connection reset by peer\|Broken pipe' err)" -eq 1 ]
+    grep -q '^  sent' out
+}
+
+# Statistics on request tell that data has arrived.
+received_something() {
+    ask "$RECEIVER"
+    grep -qE 'verify: [1-9][0-9.]* (MiB|GiB)' receiver.err
+}
+
+@test "copysend: Ctrl-C drains, reports and exits with 130" {
+    receiver
+    "$ZCDMA" copysend "$TO" sim: >out 2>err 3>&- &
+    sender=$!
+    PIDS+=("$sender")
+    until_true 20 received_something
+    kill -INT "$sender"
+    wait_exit "$sender" 130
+    grep -q '^  sent' out
+    received
+}
+
+@test "copysend: a second Ctrl-C ends it at once, whatever the receiver does" {
+    receiver
+    "$ZCDMA" copysend "$TO" sim: >out 2>err 3>&- &
+    sender=$!
+    PIDS+=("$sender")
+    until_true 20 received_something
+    kill -STOP "$RECEIVER"
+    until_true 20 stalled "$sender"
+    kill -INT "$sender"
+    # The handler is gone from then on.
+    until_true 20 handler_gone "$sender"
+    kill -INT "$sender"
+    wait_exit "$sender" 130
+}
+
+# Statistics on request: nothing has moved since the last.
+stalled() {
+    ask "$1"
+    tail -n 1 err | grep -q 'iB in .* 0.00 MB/s'
+}
+
+handler_gone() {
+    ! handles "$1" INT
+}

@@ -1,0 +1,383 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# verify: streams with faults made by hand, and what it says of each.
+
+load common
+
+# A megabyte of the pattern, and the same with its manifest: 16 blocks of 64 KiB.
+setup_file() {
+    cd "$BATS_FILE_TMPDIR" || return
+    "$ZCDMA" capture -q -o good --manifest good.xxh --bytes 1M sim:block=64K
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+    PIDS=()
+    ln -s "$BATS_FILE_TMPDIR"/good* .
+}
+
+# part FROM TO: these bytes of the good stream.
+part() {
+    head -c "$2" good | tail -c +$(($1 + 1))
+}
+
+# overwrite OFFSET <BYTES: the file "bad" is the good one with these bytes in place.
+overwrite() {
+    cp good bad
+    dd of=bad bs=1M oflag=seek_bytes seek="$1" conv=notrunc iflag=fullblock status=none
+}
+
+# finds JQ_LIST EXPECTED OPTION...: verify fails, and its document has these values. Another way of
+# reading, in pieces of odd length, must find the same.
+finds() {
+    local what=$1 expected=$2 document
+    shift 2
+    run -1 --separate-stderr zcdma verify --json "$@" bad
+    document=$output
+    assert_equal "$(jq -c "$what" <<<"$document")" "$expected"
+    run -1 --separate-stderr zcdma verify --json "$@" - < <(dd if=bad bs=4093 status=none)
+    assert_equal "$(jq -c "$what" <<<"$output")" "$expected"
+    assert_equal "$(jq -c .first_offset <<<"$output")" "$(jq -c .first_offset <<<"$document")"
+}
+
+FIRST='[.first_kind, .first_offset, .first_length_bytes, .first_distance_bytes]'
+TOTAL='[.faults, .bad_bytes, .missing_bytes]'
+
+# says SENTENCE [HINT]: what verify says of "bad" in plain text.
+says() {
+    run -1 --separate-stderr zcdma verify bad
+    assert_equal "$stderr" "zcdma verify: bad: differs at offset $1"
+    assert_line --regexp '^  result +wrong$'
+}
+
+#
+# Streams
+#
+
+@test "verify: a correct stream, from a file and from standard input" {
+    run -0 --separate-stderr zcdma verify good
+    assert_line --regexp '^  result +correct$'
+    assert_line --regexp '^  received +1.00 MiB from good in '
+    assert_equal "$stderr" ''
+    run -0 zcdma verify file:good
+    run -0 --separate-stderr zcdma verify <good
+    assert_line --regexp '^  received +1.00 MiB from standard input in '
+    run -0 --separate-stderr eval 'cat good | zcdma verify --bytes 1M -'
+    run -0 zcdma verify -q good
+    assert_output ''
+    zcdma capture -q --bytes 1M --pattern 99 sim: | zcdma verify -q --pattern 99
+    # Of any length.
+    head -c 1 good | zcdma verify -q
+    head -c 777777 good | zcdma verify -q --bytes 777777
+}
+
+@test "verify: a source of its own" {
+    zcdma verify -q --bytes 10M sim:block=64K
+    run -1 --separate-stderr zcdma verify --bytes 1M sim:fill=once,block=64K,blocks=4
+}
+
+@test "verify: the JSON document of a correct stream" {
+    run -0 --separate-stderr zcdma verify --json good
+    assert_equal "$stderr" ''
+    jq -e '.schema == 1 and .applet == "verify" and .result == "correct" and .from == "good"
+        and .received_bytes == 1048576 and .notes == [] and .error == null and .exit_status == 0
+        and ([.bad_bytes, .missing_bytes, .faults, .gap_count, .repeat_count, .stale_count, .overwritten_count, .garbage_count,
+              .gap_bytes, .repeat_bytes, .stale_bytes, .overwritten_bytes, .garbage_bytes] | all(. == 0))
+        and ([.elapsed_seconds, .bytes_per_second, .cpu_seconds] | all(type == "number" and . >= 0))' \
+        <<<"$output"
+}
+
+@test "verify: the JSON document of a wrong stream" {
+    { part 0 65536 && part 131072 1048576; } >bad
+    run -1 --separate-stderr zcdma verify --json bad
+    assert_equal "$stderr" ''
+    jq -e '.result == "wrong" and .exit_status == 1 and .error.status == 1
+        and .error.message == "bad: differs at offset 65536: a gap of 65536 bytes"' <<<"$output"
+}
+
+#
+# Faults
+#
+
+@test "verify: a gap" {
+    { part 0 262144 && part 327680 1048576; } >bad
+    finds "$FIRST" '["gap",262144,65536,0]'
+    finds "$TOTAL" '[1,0,65536]'
+    says '262144: a gap of 65536 bytes'
+    assert_line --regexp '^  gap +1 \(64.00 KiB missing\)$'
+}
+
+@test "verify: a gap of 3 bytes, anywhere" {
+    local at
+    for at in 100001 100004 262144; do
+        { part 0 "$at" && part $((at + 3)) 1048576; } >bad
+        finds "[.first_kind, .first_length_bytes, $TOTAL]" '["gap",3,[1,0,3]]'
+        # A word's upper bytes are zeros, and one zero is as good as another.
+        assert_equal "$(jq ".first_offset | . >= $at - 8 and . <= $at + 8" <<<"$output")" true
+    done
+}
+
+@test "verify: a gap at the very beginning" {
+    part 4096 1048576 >bad
+    finds "$FIRST" '["gap",0,4096,0]'
+}
+
+@test "verify: a repeat" {
+    { part 0 524288 && part 458752 1048576; } >bad
+    finds "$FIRST" '["repeat",524288,65536,65536]'
+    finds "$TOTAL" '[1,65536,0]'
+    says '524288: repeated data of 65536 bytes, from 65536 bytes earlier'
+    assert_line --regexp '^  repeat +1 \(64.00 KiB\)$'
+}
+
+@test "verify: a stale block in place" {
+    part 131072 196608 | overwrite 589824
+    finds "$FIRST" '["stale",589824,65536,458752]'
+    finds "$TOTAL" '[1,65536,0]'
+    says '589824: stale data of 65536 bytes, from 458752 bytes earlier'
+}
+
+@test "verify: a newer block in place, as one that was overwritten in flight" {
+    part 786432 851968 | overwrite 196608
+    finds "$FIRST" '["overwritten",196608,65536,589824]'
+    finds "$TOTAL" '[1,65536,0]'
+    says '196608: overwritten data of 65536 bytes, from 589824 bytes later'
+}
+
+@test "verify: half a block overwritten" {
+    part 786432 790528 | overwrite 196608
+    finds "$FIRST" '["overwritten",196608,4096,589824]'
+}
+
+@test "verify: garbage, put in place" {
+    head -c 65536 /dev/zero | tr '\0' U | overwrite 327680
+    finds "$FIRST" '["garbage",327680,65536,0]'
+    finds "$TOTAL" '[1,65536,0]'
+    says '327680: garbage of 65536 bytes'
+}
+
+# What a dead bus reads as.
+@test "verify: a block of ones" {
+    head -c 65536 /dev/zero | tr '\0' '\377' | overwrite 327680
+    finds "$FIRST" '["garbage",327680,65536,0]'
+    finds "$TOTAL" '[1,65536,0]'
+}
+
+@test "verify: a block of zeros" {
+    head -c 65536 /dev/zero | overwrite 327680
+    run -1 --separate-stderr zcdma verify --json bad
+    jq -e '.garbage_count == .faults and .missing_bytes == 0' <<<"$output"
+    jq -e '.first_offset >= 327680 and .first_offset < 327688' <<<"$output"
+}
+
+@test "verify: a single flipped byte" {
+    printf '\377' | overwrite 123456
+    finds "$FIRST" '["garbage",123456,1,0]'
+    finds "$TOTAL" '[1,1,0]'
+    printf '\377' | overwrite 1048575
+    finds "$FIRST" '["garbage",1048575,1,0]'
+    printf '\377' | overwrite 0
+    finds "$FIRST" '["garbage",0,1,0]'
+}
+
+@test "verify: it goes on after each fault, and counts the rest by kind" {
+    {
+        part 0 100000
+        part 150000 300000 # a gap of 50000
+        part 307000 400000 # a gap of 7000
+        part 390000 600000 # 10000 repeated
+        head -c 512 /dev/zero | tr '\0' U
+        part 600512 700000 # 512 garbage
+        part 200000 204096
+        part 704096 1048576 # 4096 stale
+    } >bad
+    finds '[.gap_count, .gap_bytes, .repeat_count, .repeat_bytes, .garbage_count, .garbage_bytes,
+        .stale_count, .stale_bytes]' \
+        '[2,57000,1,10000,1,512,1,4096]'
+    finds "$FIRST" '["gap",100000,50000,0]'
+    finds "$TOTAL" "[5,$((10000 + 512 + 4096)),57000]"
+}
+
+@test "verify: cut short, or too long, for --bytes" {
+    head -c 1000000 good >bad
+    zcdma verify -q bad # of which a stream alone knows nothing
+    run -1 --separate-stderr zcdma verify --bytes 1M bad
+    assert_equal "$stderr" 'zcdma verify: bad: 1000000 bytes came, 1048576 were expected'
+    run -1 --separate-stderr zcdma verify --bytes 999999 - <bad
+    assert_equal "$stderr" 'zcdma verify: standard input: more came than the 999999 bytes that were expected'
+    zcdma verify -q --bytes 1000000 bad
+}
+
+@test "verify: another seed: the hint names it" {
+    zcdma capture -q --bytes 1M --pattern 4242 -o bad sim:
+    run -1 --separate-stderr zcdma verify bad
+    assert_equal "$stderr" "zcdma verify: bad: differs at offset 0: garbage of 1048576 bytes
+  it is the pattern with another seed: --pattern 4242"
+    run -1 --separate-stderr zcdma verify --pattern 9 good
+    assert_regex "$stderr" 'with another seed: --pattern 0$'
+    # Something else altogether is not taken for one.
+    head -c 100000 /dev/zero | tr '\0' U >bad
+    says '0: garbage of 100000 bytes'
+}
+
+@test "verify: an empty stream verifies nothing: status 1" {
+    : >empty
+    run -1 --separate-stderr zcdma verify empty
+    assert_equal "$stderr" 'zcdma verify: empty: no data came, so nothing was verified'
+    run -1 --separate-stderr zcdma verify - </dev/null
+    assert_equal "$stderr" 'zcdma verify: standard input: no data came, so nothing was verified'
+    receiver
+    exec 5<>"/dev/tcp/127.0.0.1/${TO##*:}" 5>&-
+    received 1
+    grep -q 'no data came, so nothing was verified' receiver.err
+}
+
+#
+# Manifests
+#
+
+@test "verify: a manifest: right" {
+    run -0 --separate-stderr zcdma verify --manifest good.xxh good
+    assert_line --regexp '^  blocks +16 right of 16 in the manifest, 16 came$'
+    assert_equal "$stderr" ''
+    run -0 zcdma verify -q --manifest good.xxh <good
+}
+
+@test "verify: a manifest: a flipped byte, a missing block, one in another's place, a cut stream" {
+    printf '\377' | overwrite 123456
+    finds "[$FIRST, .blocks_good, .blocks_expected, .blocks]" '[["garbage",65536,65536,0],15,16,16]' --manifest good.xxh
+    { part 0 131072 && part 196608 1048576; } >bad
+    finds "[$FIRST, .blocks_good, .blocks_expected, .blocks]" '[["gap",131072,65536,0],15,16,15]' --manifest good.xxh
+    part 65536 131072 | overwrite 589824
+    finds "[$FIRST, .blocks_good, .blocks_expected, .blocks]" '[["stale",589824,65536,524288],15,16,16]' --manifest good.xxh
+    head -c 1000000 good >bad
+    run -1 --separate-stderr zcdma verify --json --manifest good.xxh bad
+    jq -e '.gap_count == 1 and .missing_bytes == 48576' <<<"$output"
+    : >bad
+    run -1 --separate-stderr zcdma verify --manifest good.xxh bad
+}
+
+@test "verify: a manifest: of another run" {
+    zcdma capture -q --bytes 1M --pattern 5 -o other sim:
+    run -1 --separate-stderr zcdma verify --manifest good.xxh other
+    assert_equal "$stderr" "zcdma verify: other: differs at offset 0: garbage of 1048576 bytes
+  not one block is in the manifest: it is of another run"
+}
+
+@test "verify: a manifest: cut, not one, not there: status 2" {
+    head -n 5 good.xxh >cut.xxh
+    run -2 --separate-stderr zcdma verify --manifest cut.xxh good
+    assert_equal "$stderr" "zcdma verify: read manifest cut.xxh: its last line is missing
+  whatever wrote it did not come to its end"
+    head -c 200 good.xxh >cut.xxh
+    run -2 --separate-stderr zcdma verify --manifest cut.xxh good
+    assert_regex "$stderr" '^zcdma verify: read manifest cut.xxh: line [0-9]+: .* cut short'
+    run -2 --separate-stderr zcdma verify --manifest good good
+    assert_regex "$stderr" '^zcdma verify: read manifest good: line 1: '
+    run -2 --separate-stderr zcdma verify --manifest nowhere good
+    assert_equal "$stderr" 'zcdma verify: open nowhere: No such file or directory'
+    run -2 --separate-stderr zcdma verify --manifest good.xxh --pattern 1 good
+    assert_equal "$stderr" 'zcdma verify: --manifest and --pattern exclude each other'
+}
+
+#
+# Connections
+#
+
+@test "verify: --listen, IPv4" {
+    receiver --json --bytes 1M
+    assert_regex "$TO" '^127\.0\.0\.1:[1-9][0-9]*$'
+    zcdma copysend -q "$TO" file:good
+    received
+    jq -e '.result == "correct" and .received_bytes == 1048576 and (.from | startswith("127.0.0.1:"))' \
+        receiver.out
+}
+
+@test "verify: --listen, IPv6" {
+    [[ -e /proc/net/if_inet6 ]] && grep -q ' lo$' /proc/net/if_inet6 || skip 'no IPv6 here'
+    LISTEN='[::1]:0' receiver
+    assert_regex "$TO" '^\[::1\]:[1-9][0-9]*$'
+    zcdma copysend -q "$TO" file:good
+    received
+    grep -Eq '^  received +1.00 MiB from \[::1\]:' receiver.out
+}
+
+@test "verify: --listen :0 is every address, and any port" {
+    LISTEN=:0 receiver
+    assert_regex "$TO" ':[1-9][0-9]*$'
+    zcdma copysend -q "127.0.0.1:${TO##*:}" file:good
+    received
+}
+
+@test "verify: --listen, a wrong stream: status 1, and where" {
+    { part 0 131072 && part 196608 1048576; } >bad
+    receiver
+    zcdma copysend -q "$TO" file:bad
+    received 1
+    grep -Eq '^zcdma verify: 127.0.0.1:[0-9]+: differs at offset 131072: a gap of 65536 bytes$' receiver.err
+}
+
+@test "verify: --streams 3, one of them wrong" {
+    printf '\377' | overwrite 123456
+    receiver --streams 3
+    zcdma copysend -q "$TO" file:good
+    zcdma copysend -q "$TO" file:bad
+    zcdma copysend -q "$TO" file:good
+    received 1
+    grep -Eq '^  result +wrong$' receiver.out
+    assert_equal "$(grep -cE '^ *127.0.0.1:[0-9]+ +1.00 MiB +correct' receiver.out)" 2
+    assert_equal "$(grep -cE '^ *127.0.0.1:[0-9]+ +1.00 MiB +wrong +differs at offset 123456: garbage of 1 bytes' \
+        receiver.out)" 1
+
+    receiver --json --streams 3
+    zcdma copysend -q "$TO" file:good
+    zcdma copysend -q "$TO" file:good
+    zcdma copysend -q "$TO" file:bad
+    received 1
+    jq -e '.result == "wrong" and (.streams | length) == 3 and all(.streams[]; .received_bytes == 1048576)
+        and [.streams[].result] == ["correct", "correct", "wrong"]
+        and [.streams[].faults] == [0, 0, 1]' receiver.out
+}
+
+@test "verify: --streams 3 at the same time, all right" {
+    local i pids=()
+    receiver --streams 3 --bytes 20M
+    for i in 1 2 3; do
+        "$ZCDMA" copysend -q --bytes 20M "$TO" sim: 3>&- &
+        pids+=($!)
+        PIDS+=($!)
+    done
+    for i in "${pids[@]}"; do
+        wait_exit "$i"
+    done
+    received
+    assert_equal "$(grep -c "20.00 MiB.*correct" receiver.out)" 3
+}
+
+@test "verify: Ctrl-C ends a receiver that nobody sends to" {
+    receiver
+    kill -INT "$RECEIVER"
+    wait_exit "$RECEIVER" 130
+}
+
+#
+# What cannot be
+#
+
+@test "verify: a source that cannot be read: status 2, and no verdict" {
+    run -2 --separate-stderr zcdma verify nowhere
+    assert_equal "$stderr" 'zcdma verify: open nowhere: No such file or directory'
+    refute_output --partial result
+    run -2 --separate-stderr zcdma verify .
+    assert_equal "$stderr" 'zcdma verify: open .: Is a directory'
+    run -2 --separate-stderr zcdma verify /dev/null
+    assert_equal "$stderr" 'zcdma verify: open /dev/null: it is a device or a pipe, not a file
+  to read it as a stream: zcdma ... - < /dev/null'
+}
+
+@test "verify: options that exclude each other" {
+    run -2 --separate-stderr zcdma verify --listen :0 good
+    assert_equal "$stderr" 'zcdma verify: a SOURCE and --listen exclude each other'
+    run -2 --separate-stderr zcdma verify --streams 2 good
+    assert_equal "$stderr" 'zcdma verify: --streams is for --listen'
+}

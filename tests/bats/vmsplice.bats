@@ -1,0 +1,61 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+
+load common
+
+# A receiver that reads late: it is stopped while the sender runs to its end, with less data than the
+# receiver's kernel takes. Its queue then refers to the sender's pages, as nothing was read.
+late() {
+    receiver --bytes 60K
+    kill -STOP "$RECEIVER"
+    zcdma vmsplice "$TO" sim:blocks=2,block=4K --bytes 60K -q "$@"
+    kill -CONT "$RECEIVER"
+}
+
+@test "vmsplice: what is sent arrives" {
+    receiver --bytes 256M
+    run -0 --separate-stderr zcdma vmsplice "$TO" sim: --bytes 256M --json
+    received
+    jq -e '.path == "vmsplice" and .given_away_blocks == 256 and .copied_bytes == 0' <<<"$output"
+}
+
+@test "vmsplice: the receiver reads late, and the data is right all the same" {
+    for path in vmsplice splice sendfile; do
+        late --path=$path
+        received
+    done
+}
+
+@test "vmsplice: --unsafe-reuse shows what goes wrong without giving pages away" {
+    for path in vmsplice splice sendfile; do
+        late --path=$path --unsafe-reuse
+        received 1
+        # Every byte came, but later data stands where the first block's should.
+        grep -q 'differs at offset 0: \(overwritten data\|a gap\)' receiver.err
+        grep -q 'received  *60.00 KiB' receiver.out
+    done
+}
+
+@test "vmsplice: blocks of any size, huge pages or not" {
+    receiver --streams 5 --bytes 48M
+    for spec in block=2M block=4K,blocks=100 block=12K block=64K,blocks=256 block=1M,blocks=1; do
+        zcdma vmsplice "$TO" sim:$spec --bytes 48M -q
+    done
+    received
+}
+
+@test "vmsplice: what is on standard input is spliced, without user memory" {
+    zcdma capture --bytes 10000001 -o run.bin -q
+    receiver --streams 2 --bytes 10000001
+    run -0 --separate-stderr bash -c "cat run.bin | '$ZCDMA' vmsplice $TO --json"
+    jq -e '.path == "splice" and .ring_blocks == 0' <<<"$output"
+    cat run.bin | zcdma vmsplice "$TO" --path=vmsplice -q
+    received
+}
+
+@test "vmsplice: a seccomp profile against it is named, with the paths that work" {
+    receiver --streams 2
+    run -3 "$TOOLS/deny" vmsplice "$ZCDMA" vmsplice "$TO" sim: --bytes 1M
+    [[ $output == *"vmsplice"*"Operation not permitted"*"--path=copy"* ]]
+    run -0 "$TOOLS/deny" vmsplice "$ZCDMA" vmsplice "$TO" sim: --bytes 1M --path=splice
+}

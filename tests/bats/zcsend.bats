@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+
+load common
+
+@test "zcsend: what is sent arrives, and the report adds up" {
+    receiver --bytes 64M
+    run -0 --separate-stderr zcdma zcsend "$TO" sim: --bytes 64M --json
+    received
+    jq -e '.sent_bytes == 67108864
+        and .sent_bytes == .zerocopy_bytes + .fell_back_bytes + .copied_bytes
+        and .outstanding_bytes == 0 and .path == "zerocopy" and .exit_status == 0' <<<"$output"
+}
+
+@test "zcsend: over loopback it goes over to plain sends, and says so once with the reason" {
+    receiver
+    run -0 --separate-stderr zcdma zcsend "$TO" sim: --bytes 512M
+    received
+    [ "$(grep -c 'sending plainly' <<<"$stderr")" -eq 1 ]
+    [[ $stderr == *loopback* ]]
+    [[ $output == *"zero-copied   0 B in 0 sends"* ]]
+    [[ $output == *"outstanding   0 B in 0 sends"* ]]
+}
+
+@test "zcsend: --fallback=keep goes on with MSG_ZEROCOPY" {
+    receiver
+    run -0 --separate-stderr zcdma zcsend "$TO" sim: --bytes 64M --fallback=keep --json
+    received
+    jq -e '.fell_back_bytes == 67108864 and .copied_bytes == 0 and .plain_reason == null' <<<"$output"
+}
+
+@test "zcsend: --expect is a test of what was copied" {
+    receiver --streams 2
+    run -0 zcdma zcsend "$TO" sim: --bytes 16M --expect=copied
+    run -1 zcdma zcsend "$TO" sim: --bytes 16M --expect=zerocopy
+    [[ $output == *"--expect=zerocopy: 0 B were zero-copied, 16.00 MiB were copied"* ]]
+    received
+}
+
+@test "zcsend: from standard input, with the bytes as they are" {
+    head -c 5000001 /dev/urandom >data
+    nc -l 127.0.0.1 0 -v >got 2>nc.err 3>&- &
+    PIDS+=($!)
+    until_true 10 grep -q Listening nc.err || skip "this nc does not tell its port"
+    cat data | zcdma zcsend "127.0.0.1:$(grep -oE '[0-9]+$' nc.err)" -q
+    wait_exit "${PIDS[0]}"
+    cmp data got
+}
+
+@test "zcsend: a file, every path" {
+    zcdma capture --bytes 10000001 -o run.bin -q
+    receiver --streams 6 --bytes 10000001
+    for path in copy zerocopy vmsplice splice sendfile; do
+        zcdma zcsend "$TO" file:run.bin --path=$path -q
+    done
+    zcdma zcsend "$TO" run.bin -q
+    received
+}
+
+@test "zcsend: standard input, every path that takes a pipe, and a redirected file" {
+    zcdma capture --bytes 10000001 -o run.bin -q
+    receiver --streams 8 --bytes 10000001
+    for path in copy zerocopy vmsplice splice; do
+        cat run.bin | zcdma zcsend "$TO" --path=$path -q
+    done
+    for path in copy splice sendfile zerocopy; do
+        zcdma zcsend "$TO" --path=$path -q <run.bin
+    done
+    received
+    run -2 zcdma zcsend "$TO" --path=sendfile < <(cat run.bin)
+}
+
+@test "zcsend: a redirected file is taken from where it stands, and left where it ends" {
+    zcdma capture --bytes 3M -o run.bin -q
+    for path in copy splice sendfile; do
+        receiver --bytes 3M
+        # One stream, read by two processes in turn, through a pipe to one connection.
+        { zcdma capture --bytes 1000001 --path=$path -q -; zcdma capture --path=$path -q -; } <run.bin |
+            zcdma zcsend "$TO" -q
+        received
+    done
+}
+
+@test "zcsend: the name of the link chooses the applet" {
+    ln -s "$ZCDMA" zcsend
+    receiver
+    ./zcsend "$TO" sim: --bytes 1M -q
+    received
+}
+
+@test "zcsend: a seccomp profile against MSG_ZEROCOPY: one line, and copies that are called copies" {
+    receiver --streams 2
+    for what in so-zerocopy msg-zerocopy; do
+        run -0 --separate-stderr "$TOOLS/deny" $what "$ZCDMA" zcsend "$TO" sim: --bytes 32M
+        [ "$(grep -c 'Operation not permitted; sending plainly from here on (a seccomp' <<<"$stderr")" -eq 1 ]
+        [[ $output == *"copied        32.00 MiB"* ]]
+    done
+    received
+}
+
+@test "zcsend: the same with --fallback=keep is an error, with its own status" {
+    receiver --streams 2
+    run -3 "$TOOLS/deny" so-zerocopy "$ZCDMA" zcsend "$TO" sim: --bytes 32M --fallback=keep
+    run -3 "$TOOLS/deny" msg-zerocopy "$ZCDMA" zcsend "$TO" sim: --bytes 32M --fallback=keep
+    [[ $output == *"Operation not permitted"*"seccomp"* ]]
+}
+
+@test "zcsend: RLIMIT_MEMLOCK 0: one line with the limit and the cure" {
+    unshare -Ur true || skip "no user namespaces, and root's privilege hides the limit"
+    receiver --streams 2
+    run -0 --separate-stderr unshare -Ur sh -c "ulimit -l 0; exec '$ZCDMA' zcsend $TO sim: --bytes 32M"
+    [ "$(grep -c 'No buffer space available.*RLIMIT_MEMLOCK is 0 bytes.*ulimit -l' <<<"$stderr")" -eq 1 ]
+    [[ $output == *"copied        32.00 MiB"* ]]
+    run -2 unshare -Ur sh -c "ulimit -l 0; exec '$ZCDMA' zcsend $TO sim: --bytes 32M --fallback=keep"
+    [[ $output == *"RLIMIT_MEMLOCK is 0 bytes"* ]]
+}
+
+@test "zcsend: a small RLIMIT_MEMLOCK or optmem_max only makes it wait for completions" {
+    unshare -Ur true || skip "no user namespaces, and root's privilege hides the limit"
+    receiver
+    run -0 --separate-stderr unshare -Ur sh -c \
+        "ulimit -l 256; exec '$ZCDMA' zcsend $TO sim: --bytes 64M --fallback=keep --json"
+    received
+    jq -e '.fell_back_bytes == 67108864 and .enobufs > 0' <<<"$output"
+}
+
+@test "zcsend: a receiver that stalls holds the ring, and no block is written to meanwhile" {
+    receiver --bytes 64M
+    kill -STOP "$RECEIVER"
+    "$ZCDMA" zcsend "$TO" sim:blocks=4,block=64K --bytes 64M --fallback=keep -q 2>err 3>&- &
+    sender=$!
+    PIDS+=("$sender")
+    until_true 20 stalled "$sender"
+    kill -CONT "$RECEIVER"
+    wait_exit "$sender"
+    received
+}
+
+# Statistics on request: something was sent, blocks are in flight, and nothing moved since the last.
+stalled() {
+    ask "$1"
+    tail -n 1 err | grep -q 'iB in .* 0.00 MB/s, .* in flight [1-4],'
+}
+
+@test "zcsend: --path names what the library has" {
+    run -2 zcdma zcsend "$TO" --path=nonesuch sim:
+    names=$(sed -n 's/.*must be one of //p' <<<"$output")
+    run -0 zcdma zcsend --complete
+    assert_line --partial "--path=${names//, /|}"
+}
