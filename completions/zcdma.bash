@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Completion for bash. The binary lists its applets and their options, so nothing here names one.
+# shellcheck shell=bash
+
+# _zcdma_value OPTION VALUE PREFIX COMMAND...: what VALUE may become, each behind PREFIX. Fails where
+# the option takes no value.
+_zcdma_value() {
+    local option=$1 value=$2 prefix=$3 line argument
+    shift 3
+    while IFS= read -r line; do
+        [[ $line == "$option="* ]] || continue
+        argument=${line#*=}
+        argument=${argument%%$'\t'*}
+        case $argument in
+        *'|'*) compgen -P "$prefix" -W "${argument//|/ }" -- "$value" ;;
+        *FILE*) compgen -P "$prefix" -f -- "$value" ;;
+        esac
+        return 0
+    done < <("$@" --complete 2>/dev/null)
+    return 1
+}
+
+# _zcdma_words COMMAND...: every word that may stand in the place of the caller's $word, one per line.
+_zcdma_words() {
+    case $word in
+    --*=*) _zcdma_value "${word%%=*}" "${word#*=}" "${word%%=*}=" "$@" ;;
+    -*) compgen -W "$("$@" --complete 2>/dev/null | sed 's/\t.*//; s/=.*/=/')" -- "$word" ;;
+    file:*) compgen -P file: -f -- "${word#file:}" ;;
+    *)
+        [[ $previous == --* ]] && _zcdma_value "$previous" "$word" '' "$@" && return
+        compgen -W 'sim: file:' -- "$word"
+        compgen -f -- "$word"
+        ;;
+    esac
+}
+
+_zcdma() {
+    # bash has split the line at = and : too, which are parts of words here.
+    local line=${COMP_LINE:0:COMP_POINT}
+    local word=${line##*[[:space:]]} previous breaks
+    local -a run=("${COMP_WORDS[0]/#\~/$HOME}")
+    previous=${line%"$word"}
+    previous=${previous%"${previous##*[![:space:]]}"}
+    previous=${previous##*[[:space:]]}
+
+    if [[ ${run[0]##*/} == zcdma ]]; then
+        if ((COMP_CWORD == 1)); then
+            mapfile -t COMPREPLY < <(compgen -W "$("${run[@]}" --list 2>/dev/null |
+                cut -d' ' -f1) --help --list --version" -- "$word")
+            return
+        fi
+        run+=("${COMP_WORDS[1]}")
+    fi
+    mapfile -t COMPREPLY < <(_zcdma_words "${run[@]}")
+
+    [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=:] ]] && compopt -o nospace
+    breaks=${COMP_WORDBREAKS//[^=:]/}
+    if [[ $breaks && $word == *[$breaks]* ]]; then
+        COMPREPLY=("${COMPREPLY[@]#"${word%"${word##*["$breaks"]}"}"}")
+    fi
+}
+
+# An applet's name belongs to zcdma only where that command is a link to it.
+_zcdma_register() {
+    local binary name file
+    complete -o filenames -F _zcdma zcdma
+    binary=$(type -P zcdma) || return 0
+    while read -r name _; do
+        file=$(type -P "$name") && [[ $file -ef $binary ]] && complete -o filenames -F _zcdma "$name"
+    done < <("$binary" --list)
+    return 0
+}
+
+_zcdma_register
+unset -f _zcdma_register

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Completion for fish. The binary lists its applets and their options, so nothing here names one.
+
+function __zcdma_needs_applet
+    set -l words (commandline -opc)
+    test (count $words) -eq 1; and string match -qr '(^|/)zcdma$' -- $words[1]
+end
+
+function __zcdma_applets
+    set -l words (commandline -opc)
+    command -q $words[1]; or return
+    $words[1] --list 2>/dev/null | string replace -r ' +' \t
+end
+
+# "--name=ARG<TAB>text" becomes "--name=<TAB>text", and one line for each of several fixed values.
+function __zcdma_options
+    set -l run (commandline -opc)
+    command -q $run[1]; or return
+    if string match -qr '(^|/)zcdma$' -- $run[1]
+        set run $run[1..2]
+    else
+        set run $run[1]
+    end
+    for line in ($run --complete 2>/dev/null)
+        set -l option (string split -m 1 \t -- $line)
+        set -l parts (string split -m 1 = -- $option[1])
+        if string match -q '*|*' -- $parts[2]
+            for value in (string split '|' -- $parts[2])
+                printf '%s=%s\t%s\n' $parts[1] $value $option[2]
+            end
+        else
+            string replace -r '=.*?\t' =\t -- $line
+        end
+    end
+end
+
+function __zcdma_complete -a name
+    complete -c $name -n __zcdma_needs_applet -f -a '(__zcdma_applets)'
+    complete -c $name -n __zcdma_needs_applet -f -a '--help --list --version'
+    complete -c $name -n 'not __zcdma_needs_applet' -a '(__zcdma_options)'
+    complete -c $name -n 'not __zcdma_needs_applet' -a 'sim: file:'
+end
+
+# An applet's name belongs to zcdma only where that command is a link to it.
+__zcdma_complete zcdma
+set -l binary (command -s zcdma)
+and for name in (zcdma --list | string replace -r ' .*' '')
+    set -l file (command -s $name)
+    and test (path resolve $file) = (path resolve $binary)
+    and __zcdma_complete $name
+end

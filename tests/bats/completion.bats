@@ -1,0 +1,185 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# Completion in bash, zsh and fish: whatever the binary lists is offered, and nothing else knows it.
+# shellcheck disable=SC2016,SC2030,SC2031 # scripts for another shell; each test has its own PATH
+load common
+
+# A zcdma of the future: applets and options that no completion file can have heard of.
+fake() {
+    mkdir -p bin
+    cat >bin/zcdma <<'END'
+#!/bin/sh
+case ${0##*/} in
+zcdma) [ "$1" = --list ] && exec printf '%-10s %s\n' teleport 'beam: it up' duplicate 'in two'
+    applet=$1 ;;
+*) applet=${0##*/} ;;
+esac
+[ "$applet" = teleport ] || exit 2
+printf -- '%s\t%s\n' --bytes=SIZE 'stop after SIZE [bytes]' --warp=slow\|fast 'how: fast' \
+    --manifest=FILE 'write one' --json 'one document'
+END
+    chmod +x bin/zcdma
+    PATH=$PWD/bin:$PATH
+}
+
+# complete_bash LINE: what bash offers at the end of it.
+complete_bash() {
+    bash --norc -c '
+        source "$1" 2>/dev/null
+        COMP_LINE=$2 COMP_POINT=${#2}
+        read -ra COMP_WORDS <<<"$2"
+        [[ $2 == *" " ]] && COMP_WORDS+=("")
+        COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+        _zcdma 2>/dev/null # compopt works only in a completion
+        [[ ${#COMPREPLY[@]} -eq 0 ]] || printf "%s\n" "${COMPREPLY[@]}"
+    ' - "$TOP/completions/zcdma.bash" "$1"
+}
+
+complete_fish() {
+    fish --no-config -c "source '$TOP/completions/zcdma.fish'; complete -C '$1'"
+}
+
+need() {
+    command -v "$1" >/dev/null || skip "$1 is not installed"
+}
+
+@test "--complete: the options of an applet, as its help has them" {
+    local applet
+    for applet in $(zcdma --list | cut -d' ' -f1); do
+        run -0 zcdma "$applet" --help
+        # shellcheck disable=SC2154 # bats sets output
+        grep -o -e '^  ...[ -]*--[a-z-]*[^ ]*' <<<"$output" | sed 's/.*--/--/' | sort >help
+        run -0 zcdma "$applet" --complete
+        refute_line --regexp $'\t$'
+        cut -f1 <<<"$output" | sort >complete
+        diff help complete
+        grep -qx -e --json complete
+    done
+}
+
+@test "bash: applets and options of the real binary" {
+    mkdir bin
+    ln -s "$ZCDMA" bin/zcdma
+    PATH=$PWD/bin:$PATH
+    run -0 complete_bash 'zcdma '
+    assert_output "$(zcdma --list | cut -d' ' -f1 && printf '%s\n' --help --list --version)"
+    local applet
+    for applet in $(zcdma --list | cut -d' ' -f1); do
+        run -0 complete_bash "zcdma $applet --"
+        assert_output "$(zcdma "$applet" --complete | sed -E 's/\t.*//; s/=.*/=/')"
+    done
+    run -0 complete_bash './bin/zcdma capture --jso'
+    assert_output --json
+}
+
+@test "bash: values and sources" {
+    fake
+    touch some.bin
+    run -0 complete_bash 'zcdma tele'
+    assert_output teleport
+    run -0 complete_bash 'zcdma teleport --wa'
+    assert_output --warp=
+    run -0 complete_bash 'zcdma teleport --warp='
+    assert_output $'slow\nfast'
+    run -0 complete_bash 'zcdma teleport --warp f'
+    assert_output fast
+    run -0 complete_bash 'zcdma teleport --manifest=some'
+    assert_output some.bin
+    run -0 complete_bash 'zcdma teleport --bytes '
+    assert_output ''
+    run -0 complete_bash 'zcdma teleport s'
+    assert_output $'sim:\nsome.bin'
+    run -0 complete_bash 'zcdma teleport file:so'
+    assert_output some.bin
+}
+
+@test "bash: an applet's name is completed only where it is a link to zcdma" {
+    fake
+    ln -s zcdma bin/teleport
+    printf '#!/bin/sh\n' >bin/duplicate
+    chmod +x bin/duplicate
+    run -0 bash --norc -c 'source "$1"; complete -p' - "$TOP/completions/zcdma.bash"
+    assert_line --regexp '-F _zcdma zcdma$'
+    assert_line --regexp '-F _zcdma teleport$'
+    refute_line --partial duplicate
+    run -0 complete_bash 'teleport --js'
+    assert_output --json
+}
+
+@test "bash: loads without a zcdma in PATH" {
+    run -0 bash --norc -c 'PATH=/nonexistent; source "$1"; complete -p zcdma' - \
+        "$TOP/completions/zcdma.bash"
+    assert_output --partial '_zcdma zcdma'
+}
+
+@test "fish: applets, options, values, sources, links" {
+    need fish
+    fish --no-execute "$TOP/completions/zcdma.fish"
+    fake
+    ln -s zcdma bin/teleport
+    printf '#!/bin/sh\n' >bin/duplicate
+    chmod +x bin/duplicate
+    run -0 complete_fish 'zcdma '
+    assert_line $'teleport\tbeam: it up'
+    assert_line $'duplicate\tin two'
+    refute_line --partial sim:
+    run -0 complete_fish 'zcdma teleport --'
+    assert_line $'--bytes=\tstop after SIZE [bytes]'
+    assert_line $'--json\tone document'
+    run -0 complete_fish 'zcdma teleport --warp=f'
+    assert_output $'--warp=fast\thow: fast'
+    run -0 complete_fish 'zcdma teleport si'
+    assert_output sim:
+    run -0 complete_fish 'teleport --js'
+    assert_output $'--json\tone document'
+    run -0 complete_fish 'duplicate --js'
+    assert_output ''
+}
+
+@test "fish: the options of the real binary" {
+    need fish
+    mkdir bin
+    ln -s "$ZCDMA" bin/zcdma
+    PATH=$PWD/bin:$PATH
+    run -0 complete_fish 'zcdma zcsend --'
+    assert_line $'--json\tprint one JSON document, errors included'
+    assert_line --regexp '^--fallback=keep'
+}
+
+# complete_zsh LINE EXPECTED: zsh completes only in its line editor, so it gets a terminal: LINE, TAB,
+# and a key that prints the line as it is now. EXPECTED must appear: of the list, or "[LINE]".
+complete_zsh() {
+    cat >.zshrc <<END
+PS1=
+fpath=($TOP/completions \$fpath)
+autoload -Uz compinit
+compinit -u -D
+show() print -r -- "[\$BUFFER]"
+zle -N show
+bindkey '^I' complete-word '^X' show
+zle-line-init() print ready
+zle -N zle-line-init
+END
+    LINE=$1 EXPECTED=$2 ZDOTDIR=$PWD timeout 60 zsh -f -c '
+        zmodload zsh/zpty
+        zpty z zsh -d -i
+        zpty -r -m z out "*ready*" || exit 3
+        zpty -w -n z "$LINE$(printf "\t\030")"
+        zpty -r -m z out "*${(b)EXPECTED}*" || exit 4
+        zpty -d z
+    '
+}
+
+@test "zsh: applets, options, values, links" {
+    need zsh
+    zsh -n "$TOP/completions/_zcdma"
+    fake
+    ln -s zcdma bin/teleport
+    complete_zsh 'zcdma ' 'beam: it up'
+    complete_zsh 'zcdma teleport --' 'stop after SIZE [bytes]'
+    complete_zsh 'zcdma teleport --by' '[zcdma teleport --bytes=]'
+    complete_zsh 'zcdma teleport --warp=f' '[zcdma teleport --warp=fast '
+    complete_zsh 'zcdma teleport --manifest=bi' '[zcdma teleport --manifest=bin/]'
+    # compinit knows the first line of _zcdma only; the rest runs with the first completion
+    complete_zsh $'zcdma \t\025teleport si' '[teleport sim:]'
+}
