@@ -1,0 +1,244 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# The man pages tell of every applet, option, report key and function that there is, and of no other.
+
+load common
+
+MAN=$TOP/man
+
+applets() {
+    zcdma --list | cut -d' ' -f1
+}
+
+# options APPLET: as its help has them, "-o, --output=FILE".
+options() {
+    zcdma "$1" --help | sed -nE 's/^  (-[a-z], |    )(--[^ ]*).*/\1\2/p' | sed 's/^ *//' | sort
+}
+
+# page_options PAGE: the same, from ".It Fl o , Fl -output Ns = Ns Ar FILE".
+page_options() {
+    sed -nE 's/^\.It (Fl .*)/\1/p' "$1" |
+        sed -E 's/ Ns //g; s/Ns //g; s/(Ar|Cm) //g; s/Fl /-/g; s/ ,/,/g' | sort
+}
+
+# same WHAT: the files expected and found are the same, and not empty.
+same() {
+    [[ -s expected ]] || fail "$1: there is none at all, so this test is wrong"
+    diff -u expected found >differences || fail "$1:"$'\n'"$(tail -n +3 differences)"
+}
+
+without_comments() {
+    tr '\n\t' '  ' | sed -E 's:/\*([^*]|\*+[^*/])*\*+/: :g' | tr -s ' '
+}
+
+# "TYPE NAME(ARGUMENTS)" of each function that the header declares.
+declared() {
+    without_comments <"$TOP/lib/zcdma.h" |
+        grep -oE '[a-z][a-z_0-9 *]* \**zcdma_[a-z0-9_]+\([^;{}()]*\);' | sed 's/;$//' | sort
+}
+
+# The same, from the .Ft, .Fo, .Fa and .Fc lines of the page's synopsis.
+documented() {
+    sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESCRIPTION/p' "$MAN/libzcdma.3" | tr -d '"' | awk '
+        $1 == ".Ft" { sub(/^\.Ft /, ""); type = $0 (/\*$/ ? "" : " ") }
+        $1 == ".Fo" { name = $2; list = "" }
+        $1 == ".Fa" { sub(/^\.Fa /, ""); list = list (list == "" ? "" : ", ") $0 }
+        $1 == ".Fc" { print type name "(" list ")" }' | sort
+}
+
+names() {
+    grep -oE 'zcdma_[a-z0-9_]+\(' | tr -d '(' | sort
+}
+
+exported() {
+    sed -n '/global:/,/local:/p' "$TOP/lib/libzcdma.map" | grep -oE 'zcdma_[a-z0-9_]+' | sort
+}
+
+# assert_keys PAGE: each key of the report in $output is in the page.
+assert_keys() {
+    jq -r 'del(.schema, .applet, .version, .notes, .error, .exit_status)
+        | .. | objects | keys[]' <<<"$output" | sort -u >expected
+    cat expected >>"${1##*/}.keys"
+    sed -nE 's/^\.(It )?Va //p' "$1" | tr -s ' ,' '\n' | sort -u | comm -12 expected - >found
+    same "${1##*/}: keys of the report that it does not tell of"
+}
+
+# assert_no_other_keys PAGE: each key that the page explains was in a report given to assert_keys().
+assert_no_other_keys() {
+    sed -nE 's/^\.It Va //p' "$1" | tr -s ' ,' '\n' | grep -vx Va | sort -u >expected
+    sort -u "${1##*/}.keys" | comm -12 expected - >found
+    same "${1##*/}: keys that no report has"
+}
+
+@test "every applet has a page, and every page its applet" {
+    applets | sed 's/.*/zcdma-&.1/' | sort >expected
+    (cd "$MAN" && printf '%s\n' zcdma-*.1) | sort >found
+    same 'applets and pages'
+    [[ -f $MAN/zcdma.1 && -f $MAN/zcdma.7 && -f $MAN/libzcdma.3 ]]
+}
+
+@test "every page has its sections, and is about what its name says" {
+    local applet section
+    for applet in $(applets); do
+        grep -qx "\.Nm zcdma-$applet" "$MAN/zcdma-$applet.1"
+        for section in NAME SYNOPSIS DESCRIPTION OPTIONS REPORT 'EXIT STATUS' EXAMPLES 'SEE ALSO'; do
+            grep -qx "\.Sh $section" "$MAN/zcdma-$applet.1" ||
+                fail "zcdma-$applet.1 has no section $section"
+        done
+        grep -qx "\.It Xr zcdma-$applet 1" "$MAN/zcdma.1" || fail "zcdma.1 does not name $applet"
+    done
+}
+
+@test "every option of an applet is in its page, and no other" {
+    local applet
+    for applet in $(applets); do
+        options "$applet" >expected
+        page_options "$MAN/zcdma-$applet.1" >found
+        same "options of zcdma-$applet.1"
+
+        # What completion offers, by itself: the help above may have been cut.
+        zcdma "$applet" --complete | cut -f1 | sort >expected
+        sed 's/^-., //' found | sort >long
+        mv long found
+        same "options of zcdma-$applet.1, by --complete"
+    done
+}
+
+@test "zcdma.1 has the options that all applets have in common, and those of zcdma itself" {
+    local applet first=yes
+    for applet in $(applets); do
+        options "$applet" >these
+        [[ $first ]] || comm -12 these common >both
+        [[ $first ]] && cp these both
+        mv both common
+        first=
+    done
+    printf '%s\n' '--list' '-V, --version' | sort - common >expected
+    page_options "$MAN/zcdma.1" >found
+    same 'options of zcdma.1'
+    local option
+    for option in --list -V --version -h --help; do
+        zcdma "$option" >/dev/null
+    done
+}
+
+@test "every option of sim: is in zcdma.1, and no other" {
+    run -2 zcdma capture sim:no-such-option -o out
+    # shellcheck disable=SC2154 # bats sets output
+    grep -oE '[a-z]+=' <<<"${output#*takes}" | sort >expected
+    sed -nE 's/^\.It Cm ([a-z]+) Ns =.*/\1=/p' "$MAN/zcdma.1" | sort >found
+    same 'options of sim:'
+}
+
+# section PAGE TITLE
+section() {
+    sed -n "/^\.Sh $2\$/,/^\.Sh /p" "$MAN/$1"
+}
+
+@test "every kind of fault is in zcdma-verify.1 and zcdma.7, and no other" {
+    sed -n '/names\[ZCDMA_FAULT_KINDS\]/,/};/p' "$TOP/lib/check.c" |
+        grep -oE '"[a-z]+"' | tr -d '"' | sort >expected
+    section zcdma-verify.1 DESCRIPTION | sed -nE 's/^\.It Sy //p' | sort >found
+    same 'kinds of fault in zcdma-verify.1'
+    section zcdma.7 FAULTS | sed -n 's/^\.It //p' | sort >found
+    same 'kinds of fault in zcdma.7'
+}
+
+@test "every applet is in the examples of zcdma.1, and they name no other" {
+    applets | sort >expected
+    section zcdma.1 EXAMPLES | grep -E '^(\$|\.Dl) ' | grep -oE 'zcdma [a-z]+' | cut -d' ' -f2 |
+        sort -u >found
+    same 'applets in the examples'
+}
+
+@test "every path is in the table of zcdma.7, and no other" {
+    run -2 zcdma capture --path=no-such-path sim: -o out
+    sed -n 's/.*must be one of //p' <<<"$output" | tr -d ',' | tr ' ' '\n' | sort >expected
+    sed -nE 's/^\.It Cm ([a-z]+) Ta .*/\1/p' "$MAN/zcdma.7" | sort >found
+    same 'paths in zcdma.7'
+}
+
+@test "every key of a report is in its page, and no other" {
+    local applet
+    run -0 zcdma capture --json --bytes 64K sim: -o out
+    assert_keys "$MAN/zcdma-capture.1"
+    assert_no_other_keys "$MAN/zcdma-capture.1"
+    for applet in zcsend vmsplice copysend; do
+        receiver
+        run -0 zcdma "$applet" --json --bytes 64K "$TO" sim:
+        assert_keys "$MAN/zcdma-$applet.1"
+        assert_no_other_keys "$MAN/zcdma-$applet.1"
+        received
+    done
+    zcdma capture -q --bytes 64K --pattern 1 -o other sim:
+    run -1 zcdma verify --json other
+    assert_keys "$MAN/zcdma-verify.1"
+    receiver --streams 2 --json
+    zcdma copysend -q "$TO" out
+    zcdma copysend -q "$TO" out
+    received
+    output=$(<receiver.out)
+    assert_keys "$MAN/zcdma-verify.1"
+    assert_no_other_keys "$MAN/zcdma-verify.1"
+    run -0 --separate-stderr zcdma probe --json
+    assert_keys "$MAN/zcdma-probe.1"
+    assert_no_other_keys "$MAN/zcdma-probe.1"
+    run -0 jq -r 'keys_unsorted[]' <(zcdma capture --json -q --bytes 64K sim: -o out | jq '
+        {schema, applet, version, notes, error, exit_status}')
+    sort -u <<<"$output" >expected
+    sed -nE 's/^\.It Va //p' "$MAN/zcdma.1" | sort >found
+    same 'keys of every document in zcdma.1'
+}
+
+@test "the header declares what the map exports, and nothing else" {
+    exported >expected
+    declared | names >found
+    same 'zcdma.h against libzcdma.map'
+}
+
+@test "the library exports what the map says" {
+    command -v nm >/dev/null || skip 'nm is not installed'
+    local library=${BUILD:-build}
+    [[ $library == /* ]] || library=$TOP/$library
+    [[ -e $library/libzcdma.so ]] || skip "$library/libzcdma.so is not built"
+    exported >expected
+    nm -D --defined-only "$library/libzcdma.so" | sed -nE 's/.* [TDB] (zcdma_[a-z0-9_]+).*/\1/p' |
+        sort >found
+    same 'libzcdma.so against libzcdma.map'
+}
+
+@test "every function is in libzcdma.3: its prototype, and a line on what it does" {
+    declared >expected
+    documented >found
+    same 'prototypes'
+    exported >expected
+    sed -nE 's/^\.It Fn //p' "$MAN/libzcdma.3" | sort >found
+    same 'lines'
+}
+
+@test "the program in libzcdma.3 compiles against the header" {
+    command -v cc >/dev/null || skip 'cc is not installed'
+    sed -n '/\/\* send64 /,/^\.Ed/p' "$MAN/libzcdma.3" |
+        sed "/^\.Ed/d; s/\\\\-/-/g; s/\\\\(aq/'/g; s/\\\\e/\\\\/g" >send64.c
+    grep -q '^int main(' send64.c
+    mkdir include
+    ln -s "$TOP/lib/zcdma.h" include
+    run -0 cc -std=gnu11 -Wall -Wextra -Werror -I include -c send64.c
+}
+
+@test "pages refer to pages that exist" {
+    local page
+    sed -nE 's/^\.(It )?Xr ((lib)?zcdma[^ ]*) ([0-9]).*/\2.\4/p' "$MAN"/* | sort -u >expected
+    while read -r page; do
+        [[ ! -f $MAN/$page ]] || echo "$page"
+    done <expected >found
+    same 'pages referred to that do not exist'
+}
+
+@test "mandoc has nothing to complain about" {
+    command -v mandoc >/dev/null || skip 'mandoc is not installed'
+    local page
+    for page in "$MAN"/*; do
+        mandoc -Tlint -W warning "$page" >lint 2>/dev/null || fail "$(cat lint)"
+    done
+}
