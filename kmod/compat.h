@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What differs between the kernels that the driver builds on, 5.10 being the oldest. */
+#ifndef ZCDMA_COMPAT_H
+#define ZCDMA_COMPAT_H
+
+#include <linux/mm.h>
+#include <linux/mmzone.h>
+#include <linux/platform_device.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
+static inline void zcdma_vm_flags_set(struct vm_area_struct *vma, unsigned long flags)
+{
+	vma->vm_flags |= flags;
+}
+#else
+static inline void zcdma_vm_flags_set(struct vm_area_struct *vma, unsigned long flags)
+{
+	vm_flags_set(vma, flags);
+}
+#endif
+
+/* The largest order that the page allocator knows. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 8, 0)
+#define ZCDMA_MAX_ORDER MAX_PAGE_ORDER
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+#define ZCDMA_MAX_ORDER MAX_ORDER
+#else
+#define ZCDMA_MAX_ORDER (MAX_ORDER - 1)
+#endif
+
+/* How many page table entries refer to a compound page of @pages pages. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+static inline int zcdma_compound_mapcount(struct page *head, unsigned int pages)
+{
+	return folio_mapcount(page_folio(head));
+}
+#else
+static inline int zcdma_compound_mapcount(struct page *head, unsigned int pages)
+{
+	int sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < pages; i++)
+		sum += atomic_read(&head[i]._mapcount) + 1;
+	return sum;
+}
+#endif
+
+/* The same for a page of its own. */
+static inline int zcdma_page_mapcount(struct page *page)
+{
+	return atomic_read(&page->_mapcount) + 1;
+}
+
+/* The remove callback of a platform driver became void. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+#define ZCDMA_PLATFORM_REMOVE(name, fn)			\
+static void name(struct platform_device *pdev)		\
+{							\
+	fn(pdev);					\
+}
+#else
+#define ZCDMA_PLATFORM_REMOVE(name, fn)			\
+static int name(struct platform_device *pdev)		\
+{							\
+	fn(pdev);					\
+	return 0;					\
+}
+#endif
+
+#endif /* ZCDMA_COMPAT_H */

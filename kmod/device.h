@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A device node, and what its files have in common. */
+#ifndef ZCDMA_DEVICE_H
+#define ZCDMA_DEVICE_H
+
+#include <linux/cdev.h>
+#include <linux/completion.h>
+#include <linux/device.h>
+#include <linux/fs.h>
+#include <linux/mutex.h>
+#include <linux/percpu-refcount.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/zcdma.h>
+
+#include "ring.h"
+#include "source/source.h"
+
+#define ZCDMA_DEVICES_MAX 64
+
+struct dentry;
+struct pipe_inode_info;
+
+struct zcdma_device {
+	struct device dev;
+	struct cdev cdev;
+	struct device *parent;		/* that does the DMA */
+	const struct zcdma_source_ops *source;
+	struct dentry *debugfs;
+	bool gone;			/* the parent went away */
+	struct percpu_ref users;	/* calls that are in the driver: zcdma_device_enter() */
+	struct completion unused;	/* none is left, and none comes */
+	wait_queue_head_t wait;		/* for a full block, the end of the stream, or the device */
+
+	struct mutex ring_lock;		/* .owner and .ring; ring->running */
+	struct zcdma_file *owner;
+	struct zcdma_ring *ring;
+
+	spinlock_t lock;		/* the ring's lists, and these two */
+	struct zcdma_dev_stats stats;	/* its counters; the rest is filled in when asked for */
+	u32 count[ZCDMA_STATES];	/* blocks in each state */
+};
+
+/* An open file. */
+struct zcdma_file {
+	struct zcdma_device *zdev;
+	struct zcdma_ring *ring;	/* set once: zcdma_file_ring() */
+	struct address_space mapping;	/* so that all mappings of the ring are found from here */
+};
+
+extern const struct file_operations zcdma_fops;
+
+int zcdma_device_init(void);
+void zcdma_device_exit(void);
+
+/*
+ * Between these two the device cannot go away, though it may wait for the second. False: it has
+ * gone.
+ */
+bool zcdma_device_enter(struct zcdma_device *zdev);
+void zcdma_device_leave(struct zcdma_device *zdev);
+
+void zcdma_device_get_stats(struct zcdma_device *zdev, struct zcdma_dev_stats *stats);
+
+/* The file's ring, or NULL before ZCDMA_IOC_SETUP. */
+static inline struct zcdma_ring *zcdma_file_ring(struct zcdma_file *zf)
+{
+	/* Pairs with the release in ioc_setup(). */
+	return smp_load_acquire(&zf->ring);
+}
+
+/*
+ * The position of a block for pread() and splice(): beyond anything that a file position gets to
+ * by itself, as streams leave it at 0.
+ */
+#define ZCDMA_POSITION BIT_ULL(40)
+
+/*
+ * The block that @pos is in, pinned, and the bytes of it that are left from there: *@off and
+ * *@left.
+ */
+struct zcdma_block *zcdma_file_pin(struct zcdma_ring *ring, loff_t pos, u64 *off, u64 *left);
+
+ssize_t zcdma_splice_read(struct file *file, loff_t *pos, struct pipe_inode_info *pipe, size_t len,
+			  unsigned int flags);
+
+#endif /* ZCDMA_DEVICE_H */

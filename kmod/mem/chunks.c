@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Blocks made of pages: what the models pages, compound and scatter have in common. */
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "mem.h"
+
+/*
+ * Whole allocations as long as they fit, then the smallest one that the rest fits in, so only a
+ * block's end can be larger than what was asked for.
+ */
+size_t zcdma_chunks_stride(const struct zcdma_mem *mem)
+{
+	size_t most = PAGE_SIZE << mem->order_max;
+	size_t rest = mem->block_size % most;
+
+	return mem->block_size - rest + (rest ? PAGE_SIZE << get_order(rest) : 0);
+}
+
+int zcdma_chunks_add(struct zcdma_buf *buf, struct page *page, unsigned int pages)
+{
+	struct zcdma_chunk *chunk;
+
+	/* At each power of two there is no more room. */
+	if (!(buf->chunks & (buf->chunks - 1))) {
+		size_t room = buf->chunks ? 2 * (size_t)buf->chunks : 1;
+
+		chunk = krealloc(buf->chunk, room * sizeof(*chunk), GFP_KERNEL);
+		if (!chunk)
+			return -ENOMEM;
+		buf->chunk = chunk;
+	}
+	buf->chunk[buf->chunks++] = (struct zcdma_chunk){ .page = page, .pages = pages };
+	return 0;
+}
+
+/*
+ * Zeroed, as user space gets to see it. Low memory, as the CPU reads and writes it too. Failing is
+ * better than to let the OOM killer make room for a ring.
+ */
+struct page *zcdma_chunks_alloc_pages(struct zcdma_mem *mem, gfp_t gfp, unsigned int order)
+{
+	gfp |= GFP_USER | __GFP_ZERO | __GFP_NOWARN;
+	return alloc_pages_node(dev_to_node(mem->dev), gfp, order);
+}
+
+int zcdma_chunks_alloc_compound(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+	size_t left = mem->stride;
+	unsigned int order;
+	struct page *page;
+
+	while (left) {
+		order = min_t(unsigned int, get_order(left), mem->order_max);
+		page = zcdma_chunks_alloc_pages(mem, __GFP_COMP | __GFP_RETRY_MAYFAIL, order);
+		if (!page)
+			goto err_free;
+		if (zcdma_chunks_add(buf, page, 1U << order)) {
+			put_page(page);
+			goto err_free;
+		}
+		left -= PAGE_SIZE << order;
+	}
+	return 0;
+
+err_free:
+	zcdma_chunks_free(mem, buf);
+	return -ENOMEM;
+}
+
+void zcdma_chunks_free(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+	unsigned int i;
+
+	for (i = 0; i < buf->chunks; i++)
+		put_page(buf->chunk[i].page);
+	kfree(buf->chunk);
+	buf->chunk = NULL;
+	buf->chunks = 0;
+}
+
+int zcdma_chunks_dma_map(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+	int ret;
+
+	ret = sg_alloc_table(&buf->sgt, buf->chunks, GFP_KERNEL);
+	if (ret)
+		return ret;
+	for_each_sgtable_sg(&buf->sgt, sg, i)
+		sg_set_page(sg, buf->chunk[i].page, buf->chunk[i].pages << PAGE_SHIFT, 0);
+	ret = dma_map_sgtable(mem->dev, &buf->sgt, mem->dir, DMA_ATTR_NO_WARN);
+	if (ret) {
+		sg_free_table(&buf->sgt);
+		/* -EIO is what the DMA API says where bounce buffers ran out, too. */
+		return ret == -EIO ? -ENOMEM : ret;
+	}
+	return 0;
+}
+
+void zcdma_chunks_dma_unmap(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+	/*
+	 * Without the sync that unmapping implies: the last data was synced when it was done, and
+	 * the pages may be in flight since.
+	 */
+	dma_unmap_sgtable(mem->dev, &buf->sgt, mem->dir, DMA_ATTR_SKIP_CPU_SYNC);
+	sg_free_table(&buf->sgt);
+}
+
+/* A list must be synced as it was mapped, as a whole; one piece can be synced in part. */
+void zcdma_chunks_sync_for_cpu(struct zcdma_mem *mem, struct zcdma_buf *buf, size_t bytes)
+{
+	if (buf->sgt.orig_nents == 1)
+		dma_sync_single_for_cpu(mem->dev, sg_dma_address(buf->sgt.sgl), bytes, mem->dir);
+	else
+		dma_sync_sgtable_for_cpu(mem->dev, &buf->sgt, mem->dir);
+}
+
+void zcdma_chunks_sync_for_device(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+	dma_sync_sgtable_for_device(mem->dev, &buf->sgt, mem->dir);
+}
+
+static struct page *page_at(const struct zcdma_buf *buf, size_t off)
+{
+	const struct zcdma_chunk *chunk = buf->chunk;
+	unsigned long n = off >> PAGE_SHIFT;
+
+	while (n >= chunk->pages)
+		n -= chunk++->pages;
+	return chunk->page + n;
+}
+
+int zcdma_chunks_mmap(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm_area_struct *vma,
+		      unsigned long addr, size_t off, size_t len)
+{
+	unsigned long end = addr + len;
+	int ret;
+
+	for (; addr < end; addr += PAGE_SIZE, off += PAGE_SIZE) {
+		ret = vm_insert_page(vma, addr, page_at(buf, off));
+		/* A page that is there already is as good. */
+		if (ret && ret != -EBUSY)
+			return ret;
+	}
+	return 0;
+}
+
+void *zcdma_chunks_vaddr(const struct zcdma_buf *buf, size_t off)
+{
+	return page_address(page_at(buf, off)) + offset_in_page(off);
+}
+
+struct page *zcdma_chunks_get_page(const struct zcdma_buf *buf, size_t off)
+{
+	struct page *page = page_at(buf, off);
+
+	return try_get_page(page) ? page : NULL;
+}
+
+/*
+ * A compound page has one reference count: the driver's one, one for each page table entry, and
+ * whatever is in flight. The reference must be read first: unmapping drops the entry's map count
+ * before its reference, so what changes in between makes the page look busy, never idle.
+ */
+static bool compound_busy(const struct zcdma_chunk *chunk)
+{
+	int refs = page_ref_count(chunk->page);
+
+	if (refs == 1)
+		return false;
+	/* References first, as said above. */
+	smp_rmb();
+	return refs != 1 + zcdma_compound_mapcount(chunk->page, chunk->pages);
+}
+
+bool zcdma_chunks_busy(const struct zcdma_buf *buf)
+{
+	unsigned int i;
+
+	for (i = 0; i < buf->chunks; i++) {
+		if (compound_busy(&buf->chunk[i]))
+			return true;
+	}
+	return false;
+}
+
+bool zcdma_chunks_count(const struct zcdma_buf *buf, unsigned int i, int *refs, int *maps)
+{
+	if (i >= buf->chunks)
+		return false;
+	*refs = page_ref_count(buf->chunk[i].page);
+	/* References first: see compound_busy(). */
+	smp_rmb();
+	*maps = zcdma_compound_mapcount(buf->chunk[i].page, buf->chunk[i].pages);
+	return true;
+}

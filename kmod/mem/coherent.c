@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The model coherent: what most drivers do, and what every zero-copy call refuses. */
+#include <linux/vmalloc.h>
+
+#include "compat.h"
+#include "mem.h"
+
+static size_t coherent_stride(const struct zcdma_mem *mem)
+{
+	return PAGE_ALIGN(mem->block_size);
+}
+
+static int coherent_alloc(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+	/* The DMA API zeroes it. */
+	buf->coherent = dma_alloc_coherent(mem->dev, mem->stride, &buf->dma,
+					   GFP_USER | __GFP_NOWARN | __GFP_RETRY_MAYFAIL);
+	buf->bytes = mem->stride;
+	return buf->coherent ? 0 : -ENOMEM;
+}
+
+static void coherent_free(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+	dma_free_coherent(mem->dev, mem->stride, buf->coherent, buf->dma);
+	buf->coherent = NULL;
+}
+
+static int coherent_dma_map(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+	return 0;
+}
+
+static void coherent_dma_unmap(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+}
+
+static void coherent_sync_for_cpu(struct zcdma_mem *mem, struct zcdma_buf *buf, size_t bytes)
+{
+}
+
+static void coherent_sync_for_device(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+}
+
+/*
+ * dma_mmap_coherent() maps one allocation to one whole VMA, and a ring has many. So the VMA shows
+ * it the part that belongs to this block. It must be the VMA itself, as the flags that it gets
+ * must stay, and may be, as mmap() holds it for itself: it is in no tree yet.
+ */
+static int coherent_mmap(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm_area_struct *vma,
+			 unsigned long addr, size_t off, size_t len)
+{
+	unsigned long start = vma->vm_start, end = vma->vm_end, pgoff = vma->vm_pgoff;
+	int ret;
+
+	vma->vm_start = addr;
+	vma->vm_end = addr + len;
+	vma->vm_pgoff = off >> PAGE_SHIFT;
+	ret = dma_mmap_coherent(mem->dev, vma, buf->coherent, buf->dma, mem->stride);
+	vma->vm_start = start;
+	vma->vm_end = end;
+	vma->vm_pgoff = pgoff;
+	return ret;
+}
+
+static void *coherent_vaddr(const struct zcdma_buf *buf, size_t off)
+{
+	return buf->coherent + off;
+}
+
+/*
+ * Normally nobody can refer to this memory. But an IOMMU lets it consist of single pages, and its
+ * mapping then has those: a send may well hold them.
+ */
+static bool coherent_busy(const struct zcdma_buf *buf)
+{
+	size_t off;
+
+	if (!is_vmalloc_addr(buf->coherent))
+		return false;
+	for (off = 0; off < buf->bytes; off += PAGE_SIZE) {
+		struct page *page = vmalloc_to_page(buf->coherent + off);
+		int refs = page_ref_count(page);
+
+		/* References first: see compound_busy(). */
+		smp_rmb();
+		if (refs > 1 + zcdma_page_mapcount(page))
+			return true;
+	}
+	return false;
+}
+
+static bool coherent_count(const struct zcdma_buf *buf, unsigned int i, int *refs, int *maps)
+{
+	return false;
+}
+
+const struct zcdma_mem_ops zcdma_mem_coherent = {
+	.stride = coherent_stride,
+	.alloc = coherent_alloc,
+	.free = coherent_free,
+	.dma_map = coherent_dma_map,
+	.dma_unmap = coherent_dma_unmap,
+	.sync_for_cpu = coherent_sync_for_cpu,
+	.sync_for_device = coherent_sync_for_device,
+	.mmap = coherent_mmap,
+	.vaddr = coherent_vaddr,
+	.busy = coherent_busy,
+	.count = coherent_count,
+	.bound = true,
+};

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The memory of a ring, whatever its model. */
+#include <linux/log2.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/zcdma.h>
+
+#include "compat.h"
+#include "mem.h"
+
+const struct zcdma_mem_ops *const zcdma_mem_models[] = {
+	[ZCDMA_DEV_COHERENT] = &zcdma_mem_coherent,
+	[ZCDMA_DEV_PAGES] = &zcdma_mem_pages,
+	[ZCDMA_DEV_COMPOUND] = &zcdma_mem_compound,
+	[ZCDMA_DEV_SCATTER] = &zcdma_mem_scatter,
+};
+
+unsigned int zcdma_mem_models_mask(void)
+{
+	return (1U << ARRAY_SIZE(zcdma_mem_models)) - 1;
+}
+
+unsigned int zcdma_mem_order_max(struct device *dev)
+{
+	size_t most = max_t(size_t, dma_max_mapping_size(dev), PAGE_SIZE);
+
+	return min_t(unsigned int, ZCDMA_MAX_ORDER, ilog2(most >> PAGE_SHIFT));
+}
+
+void zcdma_mem_layout(struct zcdma_mem *mem, unsigned int model)
+{
+	mem->ops = zcdma_mem_models[model];
+	mem->order_max = zcdma_mem_order_max(mem->dev);
+	mem->stride = mem->ops->stride(mem);
+}
+
+static int alloc_block(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+	int ret;
+
+	/* A large ring takes seconds, and a killed process need not wait for the rest of it. */
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	cond_resched();
+	ret = mem->ops->alloc(mem, buf);
+	if (ret)
+		return ret;
+	ret = mem->ops->dma_map(mem, buf);
+	if (ret)
+		mem->ops->free(mem, buf);
+	return ret;
+}
+
+static void free_blocks(struct zcdma_mem *mem, unsigned int count)
+{
+	while (count--) {
+		if (!mem->gone)
+			mem->ops->dma_unmap(mem, &mem->buf[count]);
+		if (!mem->gone || !mem->ops->bound)
+			mem->ops->free(mem, &mem->buf[count]);
+		cond_resched();
+	}
+	kvfree(mem->buf);
+	mem->buf = NULL;
+}
+
+int zcdma_mem_alloc(struct zcdma_mem *mem, unsigned int *fit)
+{
+	unsigned int i;
+	int ret;
+
+	*fit = 0;
+	mem->buf = kvcalloc(mem->blocks, sizeof(*mem->buf), GFP_KERNEL);
+	if (!mem->buf)
+		return -ENOMEM;
+	for (i = 0; i < mem->blocks; i++) {
+		ret = alloc_block(mem, &mem->buf[i]);
+		if (ret)
+			goto err_free;
+	}
+	return 0;
+
+err_free:
+	*fit = i;
+	free_blocks(mem, i);
+	return ret;
+}
+
+void zcdma_mem_detach(struct zcdma_mem *mem)
+{
+	unsigned int i;
+
+	for (i = 0; i < mem->blocks; i++) {
+		mem->ops->dma_unmap(mem, &mem->buf[i]);
+		if (mem->ops->bound)
+			mem->ops->free(mem, &mem->buf[i]);
+	}
+	mem->gone = true;
+}
+
+void zcdma_mem_free(struct zcdma_mem *mem)
+{
+	free_blocks(mem, mem->blocks);
+}

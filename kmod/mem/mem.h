@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The memory of a ring: how each model allocates, maps and checks its blocks. */
+#ifndef ZCDMA_MEM_H
+#define ZCDMA_MEM_H
+
+#include <linux/dma-mapping.h>
+#include <linux/mm_types.h>
+#include <linux/scatterlist.h>
+#include <linux/types.h>
+
+struct zcdma_mem;
+
+/* A piece of a block that is contiguous for the CPU. */
+struct zcdma_chunk {
+	struct page *page;
+	unsigned int pages;
+};
+
+/* The memory of one block. */
+struct zcdma_buf {
+	struct zcdma_chunk *chunk;
+	unsigned int chunks;
+	struct sg_table sgt;	/* of the chunks, mapped for the device */
+	void *coherent;
+	dma_addr_t dma;
+	size_t bytes;		/* of .coherent */
+};
+
+struct zcdma_mem_ops {
+	/* Bytes of memory that a block takes. */
+	size_t (*stride)(const struct zcdma_mem *mem);
+	int (*alloc)(struct zcdma_mem *mem, struct zcdma_buf *buf);
+	/* Drop the driver's references: pages in flight live on. */
+	void (*free)(struct zcdma_mem *mem, struct zcdma_buf *buf);
+	int (*dma_map)(struct zcdma_mem *mem, struct zcdma_buf *buf);
+	void (*dma_unmap)(struct zcdma_mem *mem, struct zcdma_buf *buf);
+	void (*sync_for_cpu)(struct zcdma_mem *mem, struct zcdma_buf *buf, size_t bytes);
+	void (*sync_for_device)(struct zcdma_mem *mem, struct zcdma_buf *buf);
+	/* Map @len bytes from @off of the block to @addr. Both are multiples of the page size. */
+	int (*mmap)(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm_area_struct *vma,
+		    unsigned long addr, size_t off, size_t len);
+	/* Where the CPU finds the byte at @off; good to the end of its page. */
+	void *(*vaddr)(const struct zcdma_buf *buf, size_t off);
+	/*
+	 * The page at @off, with a reference for the caller, or NULL. No operation: the memory has
+	 * no pages that may be handed out.
+	 */
+	struct page *(*get_page)(const struct zcdma_buf *buf, size_t off);
+	/* Does anybody but the driver and the mappings refer to a page? No page tables may grow. */
+	bool (*busy)(const struct zcdma_buf *buf);
+	/* The @i-th reference count of the block, for people: false where there is none. */
+	bool (*count)(const struct zcdma_buf *buf, unsigned int i, int *refs, int *maps);
+	bool revocable;		/* mappings can be refaulted: ZCDMA_DEV_STRICT works */
+	bool bound;		/* the memory is the device's, and goes when the device goes */
+};
+
+struct zcdma_mem {
+	const struct zcdma_mem_ops *ops;
+	struct device *dev;
+	enum dma_data_direction dir;
+	size_t block_size;
+	size_t stride;
+	unsigned int blocks;
+	unsigned int order_max;	/* of a chunk */
+	bool gone;		/* zcdma_mem_detach() was here */
+	struct zcdma_buf *buf;
+};
+
+/* By enum zcdma_dev_model. */
+extern const struct zcdma_mem_ops *const zcdma_mem_models[];
+unsigned int zcdma_mem_models_mask(void);
+
+extern const struct zcdma_mem_ops zcdma_mem_coherent;
+extern const struct zcdma_mem_ops zcdma_mem_pages;
+extern const struct zcdma_mem_ops zcdma_mem_compound;
+extern const struct zcdma_mem_ops zcdma_mem_scatter;
+
+/* The largest order of a chunk that the device can be given in one piece. */
+unsigned int zcdma_mem_order_max(struct device *dev);
+
+/* The layout of a ring whose .dev, .dir, .block_size and .blocks are set. Allocates nothing. */
+void zcdma_mem_layout(struct zcdma_mem *mem, unsigned int model);
+
+/* Allocate and map for DMA. After an error *@fit is how many blocks there was memory for. */
+int zcdma_mem_alloc(struct zcdma_mem *mem, unsigned int *fit);
+
+/* The device goes: no DMA from here on. Afterwards only zcdma_mem_free() is left to call. */
+void zcdma_mem_detach(struct zcdma_mem *mem);
+void zcdma_mem_free(struct zcdma_mem *mem);
+
+/* chunks.c: what the models made of pages have in common */
+size_t zcdma_chunks_stride(const struct zcdma_mem *mem);
+int zcdma_chunks_add(struct zcdma_buf *buf, struct page *page, unsigned int pages);
+struct page *zcdma_chunks_alloc_pages(struct zcdma_mem *mem, gfp_t gfp, unsigned int order);
+int zcdma_chunks_alloc_compound(struct zcdma_mem *mem, struct zcdma_buf *buf);
+void zcdma_chunks_free(struct zcdma_mem *mem, struct zcdma_buf *buf);
+int zcdma_chunks_dma_map(struct zcdma_mem *mem, struct zcdma_buf *buf);
+void zcdma_chunks_dma_unmap(struct zcdma_mem *mem, struct zcdma_buf *buf);
+void zcdma_chunks_sync_for_cpu(struct zcdma_mem *mem, struct zcdma_buf *buf, size_t bytes);
+void zcdma_chunks_sync_for_device(struct zcdma_mem *mem, struct zcdma_buf *buf);
+int zcdma_chunks_mmap(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm_area_struct *vma,
+		      unsigned long addr, size_t off, size_t len);
+void *zcdma_chunks_vaddr(const struct zcdma_buf *buf, size_t off);
+struct page *zcdma_chunks_get_page(const struct zcdma_buf *buf, size_t off);
+bool zcdma_chunks_busy(const struct zcdma_buf *buf);
+bool zcdma_chunks_count(const struct zcdma_buf *buf, unsigned int i, int *refs, int *maps);
+
+#endif /* ZCDMA_MEM_H */

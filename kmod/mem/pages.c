@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The model pages: large allocations, split into single pages with a reference count each. */
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "mem.h"
+
+static size_t pages_stride(const struct zcdma_mem *mem)
+{
+	return PAGE_ALIGN(mem->block_size);
+}
+
+static void free_pages_of(struct page *page, unsigned int pages)
+{
+	while (pages--)
+		__free_page(page++);
+}
+
+static void pages_free(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+	unsigned int i;
+
+	/* __free_page() drops a reference: a page in flight is freed by whoever lets go last. */
+	for (i = 0; i < buf->chunks; i++) {
+		free_pages_of(buf->chunk[i].page, buf->chunk[i].pages);
+		buf->chunk[i].pages = 0;
+	}
+	buf->chunks = 0;
+	kfree(buf->chunk);
+	buf->chunk = NULL;
+}
+
+static int pages_alloc(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+	unsigned int left = mem->stride >> PAGE_SHIFT;
+
+	while (left) {
+		unsigned int order = get_order((size_t)left << PAGE_SHIFT);
+		unsigned int pages;
+		struct page *page;
+
+		order = min(order, mem->order_max);
+		page = zcdma_chunks_alloc_pages(mem, __GFP_RETRY_MAYFAIL, order);
+		if (!page)
+			goto err_free;
+		split_page(page, order);
+		pages = min(left, 1U << order);
+		free_pages_of(page + pages, (1U << order) - pages);
+		if (zcdma_chunks_add(buf, page, pages)) {
+			free_pages_of(page, pages);
+			goto err_free;
+		}
+		left -= pages;
+	}
+	return 0;
+
+err_free:
+	pages_free(mem, buf);
+	return -ENOMEM;
+}
+
+static bool page_busy(struct page *page)
+{
+	int refs = page_ref_count(page);
+
+	/* References first: see compound_busy(). */
+	smp_rmb();
+	return refs != 1 + zcdma_page_mapcount(page);
+}
+
+static bool pages_busy(const struct zcdma_buf *buf)
+{
+	unsigned int i, j;
+
+	for (i = 0; i < buf->chunks; i++) {
+		for (j = 0; j < buf->chunk[i].pages; j++) {
+			if (page_busy(buf->chunk[i].page + j))
+				return true;
+		}
+	}
+	return false;
+}
+
+static bool pages_count(const struct zcdma_buf *buf, unsigned int n, int *refs, int *maps)
+{
+	unsigned int i;
+
+	for (i = 0; i < buf->chunks; i++) {
+		struct page *page = buf->chunk[i].page + n;
+
+		if (n >= buf->chunk[i].pages) {
+			n -= buf->chunk[i].pages;
+			continue;
+		}
+		*refs = page_ref_count(page);
+		/* References first: see compound_busy(). */
+		smp_rmb();
+		*maps = zcdma_page_mapcount(page);
+		return true;
+	}
+	return false;
+}
+
+const struct zcdma_mem_ops zcdma_mem_pages = {
+	.stride = pages_stride,
+	.alloc = pages_alloc,
+	.free = pages_free,
+	.dma_map = zcdma_chunks_dma_map,
+	.dma_unmap = zcdma_chunks_dma_unmap,
+	.sync_for_cpu = zcdma_chunks_sync_for_cpu,
+	.sync_for_device = zcdma_chunks_sync_for_device,
+	.mmap = zcdma_chunks_mmap,
+	.vaddr = zcdma_chunks_vaddr,
+	.get_page = zcdma_chunks_get_page,
+	.busy = pages_busy,
+	.count = pages_count,
+	.revocable = true,
+};

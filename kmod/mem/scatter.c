@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The model scatter: any size of block, from the largest pieces of memory that there are. */
+#include <linux/log2.h>
+
+#include "compat.h"
+#include "mem.h"
+
+static size_t scatter_stride(const struct zcdma_mem *mem)
+{
+	return PAGE_ALIGN(mem->block_size);
+}
+
+/* As vb2_dma_sg_alloc_compacted() does; trying hard is worth it for single pages only. */
+static struct page *alloc_largest(struct zcdma_mem *mem, unsigned int *order)
+{
+	struct page *page;
+
+	for (; *order; (*order)--) {
+		page = zcdma_chunks_alloc_pages(mem, __GFP_COMP | __GFP_NORETRY, *order);
+		if (page)
+			return page;
+	}
+	return zcdma_chunks_alloc_pages(mem, __GFP_RETRY_MAYFAIL, 0);
+}
+
+static int scatter_alloc(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+	unsigned int left = mem->stride >> PAGE_SHIFT;
+	unsigned int order = mem->order_max;
+
+	while (left) {
+		struct page *page;
+
+		/* What failed once is not tried again: the orders only go down. */
+		order = min_t(unsigned int, order, ilog2(left));
+		page = alloc_largest(mem, &order);
+		if (!page)
+			goto err_free;
+		if (zcdma_chunks_add(buf, page, 1U << order)) {
+			put_page(page);
+			goto err_free;
+		}
+		left -= 1U << order;
+	}
+	return 0;
+
+err_free:
+	zcdma_chunks_free(mem, buf);
+	return -ENOMEM;
+}
+
+const struct zcdma_mem_ops zcdma_mem_scatter = {
+	.stride = scatter_stride,
+	.alloc = scatter_alloc,
+	.free = zcdma_chunks_free,
+	.dma_map = zcdma_chunks_dma_map,
+	.dma_unmap = zcdma_chunks_dma_unmap,
+	.sync_for_cpu = zcdma_chunks_sync_for_cpu,
+	.sync_for_device = zcdma_chunks_sync_for_device,
+	.mmap = zcdma_chunks_mmap,
+	.vaddr = zcdma_chunks_vaddr,
+	.get_page = zcdma_chunks_get_page,
+	.busy = zcdma_chunks_busy,
+	.count = zcdma_chunks_count,
+	.revocable = true,
+};

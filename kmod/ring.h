@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A ring: blocks on their way from the device to user space and back. */
+#ifndef ZCDMA_RING_H
+#define ZCDMA_RING_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/workqueue.h>
+#include <linux/zcdma.h>
+
+#include "mem/mem.h"
+
+struct cred;
+struct seq_file;
+struct zcdma_device;
+
+enum zcdma_state {
+	ZCDMA_FREE,	/* on .free */
+	ZCDMA_FILLING,	/* the source has it */
+	ZCDMA_FULL,	/* on .full */
+	ZCDMA_HELD,	/* user space has it */
+	ZCDMA_READING,	/* the same, by read() or splice() */
+	ZCDMA_DRAINING,	/* on .draining, or on its way there */
+	ZCDMA_STATES
+};
+
+struct zcdma_block {
+	struct list_head node;	/* of the list that its state names, or of the source's own */
+	enum zcdma_state state;
+	u32 index;
+	u32 lost;
+	u32 users;		/* calls that read from it right now */
+	u64 length;
+	u64 offset;
+	u64 seq;
+	u64 time_ns;
+};
+
+struct zcdma_ring {
+	struct zcdma_device *zdev;
+	struct zcdma_mem mem;
+	struct address_space *mapping;	/* of the owner's file */
+	bool strict;
+	u64 rate;
+	u64 seed;
+	u64 bytes;
+
+	/* Below zdev->lock */
+	struct list_head free;
+	struct list_head full;
+	struct list_head draining;
+	unsigned int inserting;		/* page tables grow: no reuse check can be trusted */
+	unsigned int arming;		/* blocks between .free and the source */
+	u32 lost;			/* blocks, since the last one that was filled */
+	u64 offset;			/* of the device in the stream */
+	bool ended;			/* stopped, and not started again */
+
+	bool running;			/* below zdev->ring_lock */
+	void *source;			/* the source's own */
+	struct mutex map_lock;		/* page tables grow, or are revoked */
+	struct mutex read_lock;		/* .cursor and .cursor_off */
+	struct zcdma_block *cursor;	/* half read */
+	u64 cursor_off;
+	struct delayed_work reap;
+	const struct cred *cred;	/* whose user's RLIMIT_MEMLOCK pays */
+	struct zcdma_block *block;
+};
+
+/*
+ * Make the ring that @setup asks for, and fill in what it got. The memory is charged to the current
+ * user.
+ */
+struct zcdma_ring *zcdma_ring_create(struct zcdma_device *zdev, struct address_space *mapping,
+				     struct zcdma_dev_setup *setup);
+/* The device must not be using it any more: zcdma_ring_detach(). */
+void zcdma_ring_destroy(struct zcdma_ring *ring);
+/* Stop the device, and take the memory away from it. Below zdev->ring_lock. */
+void zcdma_ring_detach(struct zcdma_ring *ring);
+
+/* Both below zdev->ring_lock. */
+int zcdma_ring_start(struct zcdma_ring *ring);
+void zcdma_ring_stop(struct zcdma_ring *ring);
+
+/* Most bytes that a ring may have: on this machine, and for the current user now. */
+u64 zcdma_ring_bytes_max(void);
+u64 zcdma_ring_memlock(void);
+
+/* The next full block, in state @as; -EAGAIN, -ENODATA, -ENODEV or -ERESTARTSYS. */
+struct zcdma_block *zcdma_ring_take(struct zcdma_ring *ring, enum zcdma_state as, bool nonblock);
+/* A block that user space holds by TAKE goes back. */
+int zcdma_ring_give(struct zcdma_ring *ring, u32 index);
+/* Would taking not wait? */
+bool zcdma_ring_readable(struct zcdma_ring *ring);
+
+/*
+ * Where read() and splice() are in the stream, below .read_lock: a block, of which the bytes from
+ * .cursor_off on are wanted. Errors as for zcdma_ring_take().
+ */
+struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock);
+/* @bytes of it are read. */
+void zcdma_ring_advance(struct zcdma_ring *ring, u64 bytes);
+
+/* The bytes of a block that is held stand still between these two, even if it is given back. */
+struct zcdma_block *zcdma_ring_pin(struct zcdma_ring *ring, u32 index);
+void zcdma_ring_unpin(struct zcdma_ring *ring, struct zcdma_block *block);
+
+/* Map the bytes from @off on to @vma, all of it. */
+int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma);
+
+void zcdma_ring_show_blocks(struct zcdma_ring *ring, struct seq_file *m);
+void zcdma_ring_show_pages(struct zcdma_ring *ring, struct seq_file *m);
+
+static inline struct zcdma_buf *zcdma_ring_buf(struct zcdma_ring *ring,
+					       const struct zcdma_block *block)
+{
+	return &ring->mem.buf[block->index];
+}
+
+static inline u64 zcdma_ring_start_of(const struct zcdma_ring *ring, u32 index)
+{
+	return (u64)index * ring->mem.stride;
+}
+
+#endif /* ZCDMA_RING_H */

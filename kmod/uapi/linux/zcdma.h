@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * zcdma - a ring of capture blocks which every way of sending accepts
+ *
+ * This file is the specification of /dev/zcdmaN.
+ *
+ * The stream
+ *
+ * The device fills *blocks*, all of one size, in a *ring*. A block is in one of these states:
+ *
+ *	free		waits for the device
+ *	filling		the device writes to it
+ *	full		waits for user space
+ *	held		user space has it: by ZCDMA_IOC_TAKE, or half read by read() or splice()
+ *	draining	given back, but a socket, a pipe, a direct write or a pin still refers to
+ *			its pages; it becomes free by itself when the last of them lets go
+ *
+ * The device never writes to a block which is full, held or draining. With data but no free block
+ * it drops the data and counts an overrun; the stream offset and the sequence number go on
+ * counting, so the next block tells how much is missing.
+ *
+ * A file
+ *
+ * open() gives a file that can ask for ZCDMA_IOC_INFO and ZCDMA_IOC_STATS; any number of them may
+ * be open. The one that succeeds in ZCDMA_IOC_SETUP owns the stream until its last descriptor and
+ * its last mapping are gone; everybody else gets EBUSY from ZCDMA_IOC_SETUP. Everything that needs
+ * a ring fails with EBADFD on a file without one. O_RDONLY is enough, but for a writable mapping.
+ *
+ * Descriptors may be passed to other processes, and all calls made by any number of threads.
+ *
+ * mmap	   The ring is one mapping of zcdma_dev_setup.ring_bytes, block i at i * stride. Any part of
+ *	   it may be mapped, any number of times. MAP_SHARED only (else EINVAL). PROT_READ is
+ *	   enough for sending; PROT_WRITE needs O_RDWR, and is for those who insist on it, as
+ *	   io_uring does for registered buffers. A child does not inherit the mapping, it cannot
+ *	   grow, it is not in core dumps.
+ *	   From every memory model but ZCDMA_DEV_COHERENT the mapping is good for MSG_ZEROCOPY,
+ *	   vmsplice(), O_DIRECT and io_uring.
+ *
+ * read	   Copies the stream, in order, out of the blocks that nobody has taken; a block goes back
+ *	   to the device when its last byte is read. Returns what is there, at least one byte;
+ *	   waits while there is nothing (EAGAIN with O_NONBLOCK); 0 is the end of the stream.
+ *
+ * splice   The same without the copy: the pipe gets the pages, and the block drains until all of
+ *	   them came back. Never waits: EAGAIN while there is nothing, poll() first. From
+ *	   ZCDMA_DEV_COHERENT it copies, which zcdma_dev_stats.splice_copied_bytes counts.
+ *
+ * pread, splice with an offset
+ *	   At zcdma_dev_block.position they address the bytes of a block that is held by
+ *	   ZCDMA_IOC_TAKE, and change nothing of its state. Give the block back as soon as the call
+ *	   returned: pages in a pipe are waited for. EINVAL where that block is not held.
+ *
+ * poll	   POLLIN where ZCDMA_IOC_TAKE or read() would not wait, the end of the stream included.
+ *	   POLLERR | POLLHUP where the device is gone.
+ *
+ * When the device is removed or unbound, every call fails with ENODEV. Mappings stay as they are,
+ * but those of ZCDMA_DEV_COHERENT, whose memory goes with the device: SIGBUS. Pages on their way
+ * through a socket or a pipe always stay good.
+ *
+ * Structures
+ *
+ * Every ioctl takes a pointer to a structure whose .size the caller sets to its sizeof(). The
+ * structures may grow at the end: a kernel that knows less than the caller answers E2BIG unless the
+ * rest is zero; one that knows more takes the rest as zero, and returns only what there is room
+ * for. Less than the size of version 1 is EINVAL. Fields marked "out" are written and never read;
+ * "reserved" ones, and unknown flags, must be zero (EINVAL). The layout is the same for 32 and 64
+ * bit. No addresses of the kernel or the bus are in it.
+ */
+#ifndef _UAPI_LINUX_ZCDMA_H
+#define _UAPI_LINUX_ZCDMA_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define ZCDMA_DEV_ABI_VERSION 1
+
+/* How the memory of a ring is allocated and mapped. */
+enum zcdma_dev_model {
+	ZCDMA_DEV_COHERENT = 0,	/* dma_alloc_coherent(): a mapping without pages, for comparison */
+	ZCDMA_DEV_PAGES = 1,	/* large allocations, split into single pages */
+	ZCDMA_DEV_COMPOUND = 2,	/* one compound page for a block, or several for a large one */
+	ZCDMA_DEV_SCATTER = 3,	/* compound pages of decreasing size: any size of block, no waste */
+};
+
+/* What becomes of the mapping of a block while the device owns it. */
+enum zcdma_dev_policy {
+	ZCDMA_DEV_TRACK = 0,	/* it stays, and shows whatever the device writes */
+	ZCDMA_DEV_STRICT = 1,	/* it is revoked until the block is taken again: SIGBUS;
+				 * not for ZCDMA_DEV_COHERENT
+				 */
+};
+
+/*
+ * ZCDMA_IOC_INFO: what this kernel and this device can do. Never assume any of it.
+ */
+struct zcdma_dev_info {
+	__u32 size;
+	__u32 abi_version;	/* out: ZCDMA_DEV_ABI_VERSION of the driver */
+	__u32 page_size;	/* out: mmap granularity */
+	__u32 models;		/* out: bit 1 << model for each that can be had */
+	__u32 policies;		/* out: bit 1 << policy */
+	__u32 default_model;	/* out */
+	__u32 block_align;	/* out: .block_size must be a multiple of this */
+	__u32 blocks_max;	/* out: most blocks in a ring; the least is 2 */
+	__u64 block_size_max;	/* out: largest block */
+	__u64 ring_bytes_max;	/* out: largest ring, whatever RLIMIT_MEMLOCK says */
+	__u64 chunk_bytes_max;	/* out: largest piece that is contiguous for device and CPU */
+	__u64 memlock_bytes;	/* out: largest ring for this caller now; ~0 where unlimited */
+	__u64 reserved[4];
+};
+
+/*
+ * ZCDMA_IOC_SETUP: allocate the ring and own the stream. Once for each open file.
+ *
+ * EBUSY: another file owns the stream. EALREADY: this one has a ring. EINVAL: a value is not
+ * what ZCDMA_IOC_INFO allows. ENOMEM: there is no memory for so large a ring. EPERM: it is beyond
+ * RLIMIT_MEMLOCK (counted for the user who set it up, over all devices) without CAP_IPC_LOCK.
+ * After ENOMEM and EPERM .blocks_fit says how many blocks of that size would have fit.
+ */
+struct zcdma_dev_setup {
+	__u32 size;
+	__u32 model;		/* enum zcdma_dev_model */
+	__u32 policy;		/* enum zcdma_dev_policy */
+	__u32 flags;		/* 0 */
+	__u64 block_size;	/* bytes of data in a block */
+	__u64 rate;		/* bytes/s that a simulated device produces; 0: as fast as it can */
+	__u64 seed;		/* of the pattern that a simulated device writes */
+	__u32 blocks;		/* in the ring */
+	__u32 blocks_fit;	/* out */
+	__u64 stride;		/* out: from one block to the next in the mapping */
+	__u64 ring_bytes;	/* out: size of the whole mapping */
+	__u32 chunks;		/* out: contiguous pieces that block 0 consists of */
+	__u32 bounced;		/* out: not 0 where DMA goes through bounce buffers */
+	__u64 reserved[4];
+};
+
+/*
+ * ZCDMA_IOC_START (argument 0): the device produces from here on.
+ * ZCDMA_IOC_STOP (argument 0): it produces no more. Full blocks can still be taken. Starting again
+ * continues the stream where it stopped. Either is no error where it changes nothing.
+ *
+ * A simulated device writes the pattern: each aligned 64-bit little-endian word holds its own
+ * stream offset divided by 8, xored with the seed.
+ */
+
+#define ZCDMA_DEV_BLOCK_LOST (1U << 0) /* data was lost right before this block */
+
+/*
+ * ZCDMA_IOC_TAKE: take the next full block, which is the caller's until ZCDMA_IOC_GIVE. Blocks come
+ * in stream order. Waits for one, or fails with EAGAIN under O_NONBLOCK. ENODATA: the device is
+ * stopped, and every block was taken.
+ */
+struct zcdma_dev_block {
+	__u32 size;
+	__u32 index;		/* out: in the ring */
+	__u32 flags;		/* out: ZCDMA_DEV_BLOCK_* */
+	__u32 lost;		/* out: how many blocks were lost right before this one */
+	__u64 length;		/* out: bytes of data; may be less than .block_size */
+	__u64 mmap_offset;	/* out: of its first byte in the mapping: index * stride */
+	__u64 position;		/* out: of its first byte for pread() and splice() */
+	__u64 offset;		/* out: of its first byte in the stream */
+	__u64 seq;		/* out: counts what the device produced, lost blocks included */
+	__u64 time_ns;		/* out: CLOCK_MONOTONIC, when it became full */
+	__u64 reserved[2];
+};
+
+/*
+ * ZCDMA_IOC_GIVE: give a block back, in any order. Never waits: where pages are still in flight the
+ * block drains by itself. EINVAL: there is no such block, or it is not held by ZCDMA_IOC_TAKE.
+ */
+struct zcdma_dev_give {
+	__u32 size;
+	__u32 index;
+	__u64 reserved;
+};
+
+/*
+ * ZCDMA_IOC_STATS: of the device, since the last ZCDMA_IOC_SETUP by whomever. From any file. The
+ * same is in /sys/class/zcdma/zcdmaN/stats, one "name value" in a line.
+ */
+struct zcdma_dev_stats {
+	__u32 size;
+	__u32 running;		/* out: not 0 between start and stop */
+	__u64 blocks;		/* out: that the device filled */
+	__u64 bytes;		/* out: in them */
+	__u64 delivered;	/* out: blocks that went to user space, whichever way */
+	__u64 given;		/* out: blocks that came back */
+	__u64 overruns;		/* out: blocks that the device dropped */
+	__u64 lost_bytes;	/* out: in them */
+	__u64 drained;		/* out: blocks that were in flight when they were given back */
+	__u64 read_bytes;	/* out: copied by read() */
+	__u64 splice_bytes;	/* out: moved by splice() without a copy */
+	__u64 splice_copied_bytes; /* out: copied by splice() */
+	__u64 next_seq;		/* out: sequence number that the device is at */
+	__u32 ring_blocks;	/* out: in the ring now; 0 where there is none */
+	__u32 free;		/* out: blocks free now */
+	__u32 filling;		/* out: blocks filling now */
+	__u32 full;		/* out: blocks full now */
+	__u32 held;		/* out: blocks held now */
+	__u32 draining;		/* out: blocks draining now */
+	__u64 reserved[4];
+};
+
+/*
+ * The size is a field of the structures and not a part of these numbers, so that the numbers stay
+ * when the structures grow.
+ */
+#define ZCDMA_IOC_MAGIC 0xDC
+#define ZCDMA_IOC_INFO	_IO(ZCDMA_IOC_MAGIC, 0x00)
+#define ZCDMA_IOC_SETUP	_IO(ZCDMA_IOC_MAGIC, 0x01)
+#define ZCDMA_IOC_START	_IO(ZCDMA_IOC_MAGIC, 0x02)
+#define ZCDMA_IOC_STOP	_IO(ZCDMA_IOC_MAGIC, 0x03)
+#define ZCDMA_IOC_TAKE	_IO(ZCDMA_IOC_MAGIC, 0x04)
+#define ZCDMA_IOC_GIVE	_IO(ZCDMA_IOC_MAGIC, 0x05)
+#define ZCDMA_IOC_STATS	_IO(ZCDMA_IOC_MAGIC, 0x06)
+
+#endif /* _UAPI_LINUX_ZCDMA_H */
