@@ -67,6 +67,7 @@ LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/%.o)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 TOOL_BIN := $(TOOL_SRC:tests/tools/%.c=$(BUILD)/tools/%)
+VM_BIN := $(patsubst tests/vm/%.c,$(BUILD)/vm-tests/%,$(wildcard tests/vm/*.c))
 
 LIB_SO := $(BUILD)/$(SONAME)
 LIB_A := $(BUILD)/libzcdma.a
@@ -74,8 +75,20 @@ BATS_FILES ?= $(wildcard tests/bats/*.bats)
 APPLETS := $(shell sed -n 's/^APPLET.\([a-z]*\),.*/\1/p' cmd/applets.def)
 MAN_PAGES := $(wildcard man/*.[1-8])
 
-.PHONY: all demo check check-unit check-bats lint deps deps-print install uninstall clean help \
-	tests-build
+# The kernel to build the module for. KCC, where set, is its compiler instead of the kernel's own.
+KDIR ?= /lib/modules/$(shell uname -r)/build
+KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
+KMOD = $(or $(KMOD_BUILD),build/kmod-$(KRELEASE))
+KBUILD = $(MAKE) -C $(KDIR) M=$(abspath $(KMOD)) $(if $(KCC),CC=$(KCC))
+DKMS_VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' kmod/dkms.conf)
+UDEVDIR ?= /usr/lib/udev/rules.d
+
+# Kernels that `make check` and `make check-vm` boot, and `make check-vm-all`: see tests/vm/kernel.sh.
+VM_KERNELS ?= 6.1
+VM_KERNELS_ALL := 6.1 6.1-rt 6.12 6.12-rt 5.10
+
+.PHONY: all demo check check-unit check-bats check-vm check-vm-all lint deps deps-vm install \
+	uninstall clean help tests-build kmod kmod_install dkms-install
 .DELETE_ON_ERROR:
 
 all: $(ZCDMA) $(LIB_SO) $(BUILD)/libzcdma.so
@@ -88,10 +101,15 @@ help:
 	@echo '  make check        install what is missing, build, run every test'
 	@echo '  make check-unit   the unit tests alone'
 	@echo '  make check-bats   the tests of the commands alone (BATS_FILES=tests/bats/probe.bats)'
+	@echo '  make check-vm     the tests in a virtual machine alone (VM_KERNELS="$(VM_KERNELS)");'
+	@echo '                    tests/vm/vm.sh tells its variables'
+	@echo '  make check-vm-all the same with every kernel: $(VM_KERNELS_ALL)'
 	@echo '  make lint         check the style of C, shell and man pages'
 	@echo '  make install      install to PREFIX ($(PREFIX)), below DESTDIR; SYMLINKS=yes: also'
 	@echo '                    a link for each applet'
 	@echo '  make uninstall    remove that again'
+	@echo '  make kmod         build the driver for the kernel in KDIR; kmod_install installs it'
+	@echo '  make dkms-install install the driver through DKMS, which builds it for each new kernel'
 	@echo '  make clean        remove what was built'
 	@echo
 	@echo '  V=1 shows the commands. CC, CFLAGS, LDFLAGS are respected.'
@@ -145,9 +163,44 @@ $(BUILD)/tools/%: tests/tools/%.c $(LIB_A) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB_A) $(call pkg_libs,$(LIBS_LIB))
 
-tests-build: $(UNIT_BIN) $(TOOL_BIN)
+# Static: init is the only file of the VM's first root.
+$(BUILD)/vm-tests/init: LDFLAGS += -static
+$(BUILD)/vm-tests/init: SANFLAGS :=
 
--include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:=.d) $(TOOL_BIN:=.d)
+$(BUILD)/vm-tests/%: tests/vm/%.c $(BUILD)/flags
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Ikmod/uapi -MMD -MP $(ALL_LDFLAGS) -o $@ $<
+
+tests-build: $(UNIT_BIN) $(TOOL_BIN) $(VM_BIN)
+
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:=.d) $(TOOL_BIN:=.d) $(VM_BIN:=.d)
+
+# kbuild builds where the sources are: in a copy, one for each kernel.
+kmod:
+	@test -n '$(KRELEASE)' || { echo 'no kernel headers in $(KDIR); set KDIR' >&2; exit 1; }
+	$(say) KMOD $(KMOD)/zcdma.ko
+	@mkdir -p $(KMOD)
+	$(Q)cp -Rpu kmod/. $(KMOD)
+	$(Q)$(KBUILD) W=1 $(if $(Q),-s) modules
+
+# The group is the one that the udev rule names.
+kmod_install: kmod
+	$(Q)install -D -m 644 $(KMOD)/zcdma.ko $(DESTDIR)/lib/modules/$(KRELEASE)/updates/zcdma.ko
+	$(Q)install -D -m 644 kmod/60-zcdma.rules $(DESTDIR)$(UDEVDIR)/60-zcdma.rules
+ifeq ($(DESTDIR),)
+	$(Q)depmod $(KRELEASE)
+	$(Q)getent group zcdma >/dev/null || groupadd --system zcdma
+endif
+
+# An earlier installation of the same version gives way.
+dkms-install:
+	$(Q)install -D -m 644 kmod/60-zcdma.rules $(UDEVDIR)/60-zcdma.rules
+	$(Q)getent group zcdma >/dev/null || groupadd --system zcdma
+	$(Q)[ -z "$$(dkms status zcdma/$(DKMS_VERSION))" ] || dkms remove zcdma/$(DKMS_VERSION) --all
+	$(Q)rm -rf /usr/src/zcdma-$(DKMS_VERSION)
+	$(Q)dkms add ./kmod
+	$(Q)dkms install zcdma/$(DKMS_VERSION) -k $(KRELEASE)
 
 # What building and testing needs, as Debian packages: a command or a pkg-config name, then a package.
 DEPS := pkg-config:pkg-config popt:libpopt-dev jansson:libjansson-dev smartcols:libsmartcols-dev \
@@ -157,22 +210,41 @@ DEPS := pkg-config:pkg-config popt:libpopt-dev jansson:libjansson-dev smartcols:
 	/usr/lib/bats/bats-support/load.bash:bats-support jq:jq ip:iproute2 unshare:util-linux \
 	mandoc:mandoc fish:fish zsh:zsh ps:procps
 
+# What the virtual machine needs on top of that. Its kernels are fetched, but not installed.
+DEPS_VM := qemu-system-x86_64:qemu-system-x86 cpio:cpio xz:xz-utils make:make /sbin/modprobe:kmod \
+	/sbin/tc:iproute2
+
 deps:
 	@tests/deps.sh $(DEPS)
+
+deps-vm:
+	@tests/deps.sh $(DEPS_VM)
 
 demo:
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory all
 	@ZCDMA=$(CURDIR)/$(ZCDMA) tests/demo.sh
 
+# A machine that cannot have QEMU can still run the rest: what is missing is reported as skipped.
 check:
 	@$(MAKE) --no-print-directory deps
+	-@$(MAKE) --no-print-directory deps-vm
 	@$(MAKE) --no-print-directory all tests-build
-	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) TOOLS=$(CURDIR)/$(BUILD)/tools tests/check.sh unit bats
+	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) TOOLS=$(CURDIR)/$(BUILD)/tools \
+		VM_KERNELS='$(VM_KERNELS)' tests/check.sh unit bats vm
 
 check-unit check-bats: check-%: all tests-build
 	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) TOOLS=$(CURDIR)/$(BUILD)/tools \
 		BATS_FILES='$(BATS_FILES)' tests/check.sh $*
+
+check-vm:
+	@$(MAKE) --no-print-directory deps deps-vm
+	@$(MAKE) --no-print-directory all tests-build
+	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) TOOLS=$(CURDIR)/$(BUILD)/tools \
+		VM_KERNELS='$(VM_KERNELS)' tests/check.sh vm
+
+check-vm-all: VM_KERNELS := $(VM_KERNELS_ALL)
+check-vm-all: check-vm
 
 lint:
 	@tests/lint.sh

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Run the parts of the tests that are named (unit, bats), and end with one line that counts them all.
+# Run the parts of the tests that are named (unit, bats, vm), and end with one line that counts them all.
 set -u
 
 : "${BUILD:?}" "${ZCDMA:?}" "${TOOLS:?}"
@@ -28,10 +28,16 @@ bats_files() {
     (($? < 2)) || echo "not ok - bats was cut short"
 }
 
+# shellcheck disable=SC2086 # a list of words
+vm() {
+    tests/vm/vm.sh ${VM_KERNELS:-} 2>&1
+}
+
 for part; do
     case $part in
     unit) unit ;;
     bats) bats_files ;;
+    vm) vm ;;
     *) echo "not ok - unknown part $part" ;;
     esac
 done | tee "$log"

@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What bats files that run inside the VM load: receivers on its networks, besides loopback.
+# shellcheck shell=bash
+#
+# wire   10.1.0.2, a namespace behind two e1000e NICs with a wire between them: the way of a packet
+#        ends in the memory of the sender's NIC, so that zero-copy sends are that indeed
+# lossy  10.2.0.2, a namespace behind a veth pair that delays, loses and reorders packets
+# The host is at 10.0.2.2; VM_OUTSIDE is the address of a receiver there, which takes one stream of
+# 32 MiB, and whose verdict is among the results.
+
+load ../bats/common
+
+declare -gA ADDRESS=([wire]=10.1.0.2 [lossy]=10.2.0.2)
+
+# receiver_in NETWORK [OPTION...]: as `receiver`, on one of them.
+receiver_in() {
+    local network=$1
+    shift
+    ZCDMA=/run/zcdma-in-$network LISTEN=${ADDRESS[$network]}:0 receiver "$@"
+}

@@ -1,0 +1,75 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What runs inside the VM, below init.c and in the tree: TAP on standard output, the rest to the
+# console. The networks are those that guest.bash tells of.
+set -u
+exec </dev/null
+echo "# up after $(cut -d' ' -f1 /proc/uptime) s"
+
+# The kernel loads modules by itself too, and they are not where it looks.
+printf '#!/bin/sh\nexec /sbin/modprobe -d %s "$@"\n' "$PWD/$VM_MODULES" >/run/modprobe
+chmod +x /run/modprobe
+echo /run/modprobe >/proc/sys/kernel/modprobe
+
+# check NAME COMMAND...: a test of one command.
+check() {
+    local name=$1
+    shift
+    if "$@" >&2; then echo "ok - $name"; else echo "not ok - $name"; fi
+}
+
+# carrier IN...: wait until the network interface is up, where IN says how to run a command there.
+carrier() {
+    local dev=$1
+    shift
+    for ((i = 0; i < 300; i++)); do
+        [[ "$("$@" ip -o link show dev "$dev")" != *LOWER_UP* ]] || return 0
+        sleep 0.1
+    done
+    return 1
+}
+
+# A namespace, and how to run something there.
+namespace() {
+    ip netns add "$1" && ip -n "$1" link set lo up
+    printf '#!/bin/sh\nexec ip netns exec %s %s "$@"\n' "$1" "$ZCDMA" >"/run/zcdma-in-$1"
+    chmod +x "/run/zcdma-in-$1"
+}
+
+networks() {
+    /run/modprobe -a e1000e veth sch_netem || return
+    hostname zcdma-vm
+    ip link set lo up
+    namespace wire
+    namespace lossy
+
+    ip link set eth2 netns wire
+    ip link add lossy type veth peer name lossy0 netns lossy
+    ip addr add 10.0.2.15/24 dev eth0
+    ip addr add 10.1.0.1/24 dev eth1
+    ip addr add 10.2.0.1/24 dev lossy
+    ip -n wire addr add 10.1.0.2/24 dev eth2
+    ip -n lossy addr add 10.2.0.2/24 dev lossy0
+    for dev in eth0 eth1 lossy; do ip link set $dev up; done
+    ip -n wire link set eth2 up
+    ip -n lossy link set lossy0 up
+    tc qdisc add dev lossy root netem delay 2ms loss 2% reorder 20% 50% || return
+    carrier eth0 && carrier eth1 && carrier eth2 ip netns exec wire && carrier lossy
+}
+
+ZCDMA=$PWD/$ZCDMA
+VM_BIN=$PWD/$VM_BIN
+export ZCDMA VM_BIN TOOLS=$VM_BIN/tools
+
+check "the networks are there" networks
+check "the module loads" insmod "$VM_KMOD/zcdma.ko"
+
+timeout 300 "$VM_BIN/vm-tests/abi"
+status=$?
+((status < 124)) || echo "not ok - abi ended with status $status"
+
+# shellcheck disable=SC2086 # a list of files
+timeout 400 bats --formatter tap --print-output-on-failure ${VM_BATS:-tests/vm/*.bats} 2>&1
+(($? < 2)) || echo "not ok - bats was cut short"
+
+check "the module goes" rmmod zcdma

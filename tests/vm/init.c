@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * PID 1 of the VM: loads what the root needs, makes the host's root its own, read-only, runs one
+ * script, and writes its TAP to a port of the host's, with what the kernel log says of each test.
+ * The host believes only what is written: the last line is the script's exit status.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TREE	      "/mnt/zcdma"
+#define SHARE_OPTIONS "trans=virtio,version=9p2000.L,msize=512000,cache=loose"
+
+/* What the kernel says when it found a fault in itself, or in the module under test. */
+static const char *const faults[] = {
+	"BUG",
+	"WARNING:",
+	"Oops",
+	"Call Trace",
+	"general protection fault",
+	"Bad page",
+	"Bad rss-counter",
+	"DMA-API",
+	"possible circular locking",
+	"possible recursive locking",
+	"inconsistent lock state",
+	"suspicious RCU usage",
+	"INFO: lockdep",
+	"INFO: rcu",
+	"INFO: task",
+	"INFO: trying to register",
+	"refcount_t:",
+	"list_add corruption",
+	"list_del corruption",
+	"page allocation failure",
+	"kmemleak:",
+	"Objects remaining in",
+};
+
+static FILE *result;
+static int kernel_log;
+
+static void power_off(void)
+{
+	fflush(NULL);
+	sync();
+	reboot(RB_POWER_OFF);
+}
+
+__attribute__((format(printf, 1, 2), noreturn)) static void die(const char *format, ...)
+{
+	FILE *to = result ? result : stderr;
+	int error = errno;
+	va_list args;
+
+	va_start(args, format);
+	fputs("not ok - the VM: ", to);
+	vfprintf(to, format, args);
+	fprintf(to, ": %s\n", strerror(error));
+	va_end(args);
+	power_off();
+	_exit(1);
+}
+
+static void mount_at(const char *what, const char *where, const char *type, unsigned long flags,
+		     const char *options)
+{
+	mkdir(where, 0755);
+	if (mount(what, where, type, flags, options))
+		die("mount %s at %s", what, where);
+}
+
+/* The modules are named in the order in which they depend on each other. */
+static void load_modules(const char *folder)
+{
+	struct dirent **entries;
+	int n = scandir(folder, &entries, NULL, alphasort);
+
+	if (n < 0)
+		die("%s", folder);
+	for (int i = 0; i < n; i++) {
+		char path[PATH_MAX];
+		int fd;
+
+		if (entries[i]->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || (syscall(SYS_finit_module, fd, "", 0) && errno != EEXIST))
+			die("load %s", path);
+		close(fd);
+	}
+}
+
+static void open_port(void)
+{
+	int fd = -1;
+
+	/* The host's side is announced by an interrupt, some time after the driver was loaded. */
+	for (int i = 0; i < 1000 && (fd = open("/dev/vport0p1", O_WRONLY | O_CLOEXEC)) < 0; i++)
+		usleep(10000);
+	if (fd < 0 || !(result = fdopen(fd, "w")))
+		die("the port of the result");
+	setvbuf(result, NULL, _IOLBF, 0);
+}
+
+/*
+ * As switch_root does: with a mere chroot, the kernel would refuse to make user namespaces, which
+ * tests make.
+ */
+static void switch_root(void)
+{
+	mount_at("root", "/root", "9p", MS_RDONLY, SHARE_OPTIONS);
+	if (chdir("/root") || mount("/dev", "dev", NULL, MS_MOVE, NULL) ||
+	    mount("/proc", "proc", NULL, MS_MOVE, NULL) ||
+	    mount("/sys", "sys", NULL, MS_MOVE, NULL) || mount(".", "/", NULL, MS_MOVE, NULL) ||
+	    chroot(".") || chdir("/"))
+		die("switch to the host's root");
+
+	mount_at("tmpfs", "/tmp", "tmpfs", 0, "mode=1777");
+	mount_at("tmpfs", "/run", "tmpfs", 0, "mode=755");
+	mount_at("tmpfs", "/mnt", "tmpfs", 0, "mode=755");
+	mount_at("tmpfs", "/var/tmp", "tmpfs", 0, "mode=1777");
+	mount_at("devpts", "/dev/pts", "devpts", 0, NULL);
+	mount_at("tmpfs", "/dev/shm", "tmpfs", 0, "mode=1777");
+	mount_at("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
+	mount_at("tree", TREE, "9p", MS_RDONLY, SHARE_OPTIONS);
+	if (symlink("/proc/self/fd", "/dev/fd") || chdir(TREE))
+		die(TREE);
+}
+
+/* The next line of the kernel's log, without its prefix; NULL at the end. */
+static char *next_message(void)
+{
+	static char record[8192];
+	ssize_t len;
+	char *text;
+
+	/* EPIPE: messages were overwritten before they were read; the next read goes on after them. */
+	do
+		len = read(kernel_log, record, sizeof(record) - 1);
+	while (len < 0 && errno == EPIPE);
+	if (len <= 0)
+		return NULL;
+	record[len] = '\0';
+	text = strchr(record, ';');
+	text = text ? text + 1 : record;
+	text[strcspn(text, "\n")] = '\0';
+	return text;
+}
+
+/* Read the log up to its end, and write what it has since a first fault; false without one. */
+static bool log_has_fault(void)
+{
+	bool found = false;
+	char *text;
+
+	while ((text = next_message())) {
+		for (size_t i = 0; !found && i < sizeof(faults) / sizeof(faults[0]); i++)
+			found = strstr(text, faults[i]) != NULL;
+		if (found)
+			fprintf(result, "# kernel log: %s\n", text);
+	}
+	return found;
+}
+
+/* A fault of which nothing is read would be a pass of every test: see that one is found. */
+static void open_log(void)
+{
+	static const char fault[] = "zcdma-vm: not a BUG, a look whether it would be seen\n";
+	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
+
+	kernel_log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0 || kernel_log < 0)
+		die("/dev/kmsg");
+	lseek(kernel_log, 0, SEEK_END);
+	if (log_has_fault() || write(fd, fault, sizeof(fault) - 1) < 0 || !log_has_fault())
+		die("faults in the kernel log go unseen");
+	close(fd);
+	fputs("ok - a fault in the kernel log would be seen\n", result);
+}
+
+static void take_line(const char *line)
+{
+	bool ok = strncmp(line, "ok ", 3) == 0;
+
+	if (ok && log_has_fault())
+		fprintf(result, "not %s # the kernel log has a fault\n", line);
+	else
+		fprintf(result, "%s\n", line);
+	if (strncmp(line, "not ok ", 7) == 0)
+		log_has_fault();
+}
+
+/* Take the lines that have come in; what is left of an unfinished one stays. */
+static void take_lines(int fd)
+{
+	static char buf[16384];
+	static size_t have;
+	ssize_t len;
+
+	while ((len = read(fd, buf + have, sizeof(buf) - 1 - have)) > 0) {
+		char *line = buf, *end;
+
+		have += len;
+		buf[have] = '\0';
+		if (have == sizeof(buf) - 1 && !strchr(buf, '\n'))
+			buf[have - 1] = '\n';
+		for (; (end = strchr(line, '\n')); line = end + 1) {
+			*end = '\0';
+			take_line(line);
+		}
+		have -= line - buf;
+		memmove(buf, line, have);
+	}
+}
+
+static int run(const char *script)
+{
+	int out[2], status = -1;
+	pid_t child, pid;
+
+	if (pipe2(out, O_CLOEXEC))
+		die("pipe");
+	child = fork();
+	if (child < 0)
+		die("fork");
+	if (!child) {
+		dup2(out[1], STDOUT_FILENO);
+		execl("/bin/bash", "bash", script, (char *)NULL);
+		_exit(127);
+	}
+	close(out[1]);
+	fcntl(out[0], F_SETFL, O_NONBLOCK);
+
+	/* It ends with the script, even if something it left behind still holds the pipe. */
+	do {
+		struct pollfd pfd = { .fd = out[0], .events = POLLIN };
+
+		if (poll(&pfd, 1, 50) && !(pfd.revents & POLLIN))
+			usleep(50000);
+		take_lines(out[0]);
+		while ((pid = waitpid(-1, &status, WNOHANG)) > 0 && pid != child)
+			;
+	} while (pid != child);
+	take_lines(out[0]);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+int main(void)
+{
+	const char *script = getenv("VM_RUN");
+	int status = 0;
+
+	mount_at("devtmpfs", "/dev", "devtmpfs", 0, NULL);
+	mount_at("proc", "/proc", "proc", 0, NULL);
+	mount_at("sysfs", "/sys", "sysfs", 0, NULL);
+	load_modules("/modules");
+	open_port();
+	if (script) {
+		switch_root();
+		open_log();
+		setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
+		setenv("HOME", "/tmp", 1);
+		setenv("TERM", "dumb", 1);
+		status = run(script);
+		if (log_has_fault())
+			fputs("not ok - the kernel log after the last test\n", result);
+	}
+	fprintf(result, "# end %d\n", status);
+	power_off();
+}

@@ -1,0 +1,40 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# The networks of the VM, from the simulated source.
+
+load guest
+
+@test "e1000e to the host: every byte is zero-copied" {
+    run -0 zcdma zcsend "$VM_OUTSIDE" sim: --bytes 32M --expect=zerocopy --json
+    jq -e '.zerocopy_bytes == 33554432 and .fell_back_bytes == 0 and .copied_bytes == 0' <<<"$output"
+}
+
+@test "e1000e: every byte is zero-copied, and arrives" {
+    receiver_in wire --bytes 32M
+    run -0 zcdma zcsend "$TO" sim: --bytes 32M --expect=zerocopy --json
+    jq -e '.zerocopy_bytes == 33554432 and .fell_back_bytes == 0' <<<"$output"
+    received
+}
+
+@test "loss and reordering: what is sent with zerocopy and vmsplice arrives" {
+    receiver_in lossy --bytes 8M --streams 2
+    for path in zerocopy vmsplice; do
+        run -0 zcdma zcsend "$TO" sim:blocks=4 --bytes 8M --path=$path
+    done
+    received
+    run -0 tc -s qdisc show dev lossy
+    [[ $output =~ dropped\ ([0-9]+) ]] && ((BASH_REMATCH[1] > 0))
+}
+
+@test "loopback with a reader that sleeps: what is sent with zerocopy and vmsplice arrives" {
+    for path in zerocopy vmsplice; do
+        receiver --bytes 8M
+        kill -STOP "$RECEIVER"
+        zcdma zcsend "$TO" sim:blocks=4 --bytes 8M --path=$path --fallback=keep -q 3>&- &
+        PIDS+=($!)
+        sleep 1
+        kill -CONT "$RECEIVER"
+        wait_exit $!
+        received
+    done
+}

@@ -1,0 +1,193 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Boot kernels in QEMU and run tests inside: vm.sh [KERNEL...], with the names of kernel.sh (6.1).
+# Speaks TAP. Needs no privilege; what it fetches and builds stays below build/.
+#
+# VM_ACCEL=kvm|tcg    do not find out which works       VM_RUN=SCRIPT   run this inside
+# VM_CPUS=N           processors (2)                    VM_LIMIT=N      seconds for a run (600)
+# VM_ICOUNT=1         for measurements: one processor, on which an instruction takes a nanosecond, and
+#                     a receiver outside that discards any number of streams
+# VM_BATS='FILE…'     only these of tests/vm           MUTANT=1         the module that must fail
+# VM_APPEND=…         more of the kernel's command line
+# VM_QEMU=…           more options of QEMU
+set -uo pipefail
+
+here=$(realpath "$(dirname "$0")")
+tree=$(realpath "$here/../..")
+build=$tree/build/vm
+bin=$tree/${BUILD:-build}
+: "${ZCDMA:=$tree/zcdma}" "${VM_RUN:=tests/vm/guest.sh}" "${VM_LIMIT:=600}" "${VM_CPUS:=2}"
+cd "$tree" || exit 2
+mkdir -p "$build"
+
+children=()
+# shellcheck disable=SC2317 # called by the trap
+end_children() {
+    ((${#children[@]} == 0)) || kill "${children[@]}" 2>/dev/null
+}
+trap end_children EXIT
+
+# A root needs modules: Debian's kernels have nothing of this built in.
+build_initramfs() {
+    local release=$1 dir=$2 out=$3 n=100 word module name
+    rm -rf "$out.d"
+    mkdir -p "$out.d/modules" "$out.d/root"
+    cp "$bin/vm-tests/init" "$out.d/" || return
+    for word in virtio_pci virtio_console 9pnet_virtio 9p; do
+        PATH=$PATH:/sbin:/usr/sbin modprobe -d "$dir" -S "$release" --show-depends "$word" || return
+    done >"$out.modules"
+    while read -r word module; do
+        [[ $word == insmod ]] || continue
+        name=$out.d/modules/$((n++))-${module##*/}
+        case $module in
+        *.xz) xz -dc "$module" >"${name%.xz}" ;;
+        *) cp "$module" "$name" ;;
+        esac
+    done < <(awk '!seen[$0]++' "$out.modules")
+    (cd "$out.d" && find . | cpio -o -H newc --quiet -R 0:0) >"$out"
+}
+
+# qemu FOLDER LIMIT ACCEL RUN [OPTION...]: the console goes to FOLDER/console, what is written
+# there to FOLDER/result. RUN may be empty: then it boots, says so, and powers off.
+qemu() {
+    local folder=$1 limit=$2 accel=$3 script=$4
+    local options=(-smp "$VM_CPUS")
+    # Whoever uses a page or an object that was freed shall not find what was there.
+    local debug="page_poison=1 slub_debug=FZP"
+    shift 4
+    case $accel in
+    kvm) options+=(-accel kvm -cpu host) ;;
+    *) options+=(-accel tcg) ;;
+    esac
+    if [[ -n ${VM_ICOUNT:-} ]]; then
+        options=(-smp 1 -accel tcg -icount shift=0)
+        debug=
+    fi
+
+    # shellcheck disable=SC2086 # lists of words
+    exec timeout -k 5 "$limit" qemu-system-x86_64 -machine q35 -m 2G "${options[@]}" \
+        -nodefaults -no-user-config -display none -no-reboot \
+        -kernel "$dir/boot/vmlinuz-$release" -initrd "$folder/initramfs" \
+        -append "console=ttyS0 loglevel=4 panic=-1 printk.devkmsg=on mitigations=off $debug ${VM_APPEND:-} \
+            ${script:+VM_RUN=$script} VM_MODULES=${dir#"$tree/"} VM_KMOD=$kmod VM_OUTSIDE=${outside:-} \
+            VM_BIN=${bin#"$tree/"} ZCDMA=${ZCDMA#"$tree/"} ${VM_BATS:+\"VM_BATS=$VM_BATS\"}" \
+        -serial "file:$folder/console" \
+        -device virtio-serial-pci -chardev "file,id=result,path=$folder/result" \
+        -device virtserialport,chardev=result,name=result \
+        -fsdev local,id=root,path=/,security_model=none,readonly=on,multidevs=remap \
+        -device virtio-9p-pci,fsdev=root,mount_tag=root \
+        -fsdev "local,id=tree,path=$tree,security_model=none,readonly=on,multidevs=remap" \
+        -device virtio-9p-pci,fsdev=tree,mount_tag=tree \
+        "$@" ${VM_QEMU:-} </dev/null >"$folder/qemu.log" 2>&1
+}
+
+# KVM may be there and yet hang a stock kernel before its first line.
+find_accel() {
+    local folder=$1
+    if [[ -n ${VM_ACCEL:-} ]]; then
+        echo "$VM_ACCEL"
+        return
+    fi
+    if [[ ! -s $build/accel ]]; then
+        : >"$folder/result"
+        [[ ! -w /dev/kvm ]] || (qemu "$folder" 15 kvm '')
+        if grep -qs '^# end 0' "$folder/result"; then
+            echo kvm >"$build/accel"
+        else
+            echo tcg >"$build/accel"
+        fi
+    fi
+    cat "$build/accel"
+}
+
+# A receiver on this host, which the VM reaches through the emulated NIC at the address in $outside.
+start_receiver() {
+    local folder=$1 command=("$ZCDMA" verify --listen 127.0.0.1:0 --bytes 32M)
+    [[ -z ${VM_ICOUNT:-} ]] || command=("$bin/tools/sink")
+    "${command[@]}" >"$folder/receiver" 2>&1 &
+    receiver=$!
+    children+=("$receiver")
+    for ((i = 0; i < 100; i++)); do
+        outside=10.0.2.2:$(grep -oE '[0-9]+$' "$folder/receiver") && return
+        sleep 0.1
+    done
+    echo "not ok - a receiver on this host"
+}
+
+end_receiver() {
+    local folder=$1 name="the host received what the VM sent through e1000e"
+    # Of a run that is not the whole, nothing is expected.
+    if [[ -n ${VM_ICOUNT:-}${VM_BATS:-} || $VM_RUN != tests/vm/guest.sh ]]; then
+        kill "$receiver" 2>/dev/null
+        return
+    fi
+    for ((i = 0; i < 50; i++)); do
+        kill -0 "$receiver" 2>/dev/null || break
+        sleep 0.1
+    done
+    if kill "$receiver" 2>/dev/null; then
+        echo "not ok - $name: it still waits"
+    elif wait "$receiver"; then
+        echo "ok - $name"
+    else
+        sed 's/^/# /' "$folder/receiver"
+        echo "not ok - $name"
+    fi
+}
+
+run_kernel() {
+    local name=$1 folder=$build/run-$1 accel pid status lock
+    mkdir -p "$folder"
+    exec {lock}>"$folder/lock"
+    flock --nonblock "$lock" || { echo "# waiting for another run of $name" && flock "$lock"; }
+    if ! dir=$("$here/kernel.sh" "$name" "$build" 2>"$folder/kernel.log"); then
+        sed 's/^/# /' "$folder/kernel.log"
+        echo "ok - vm $name # skip the kernel's packages cannot be had"
+        return
+    fi
+    release=$(<"$dir/release")
+    kmod=build/kmod-$release${MUTANT:+-mutant}
+    if ! make --no-print-directory kmod KDIR="$dir/usr/src/linux-headers-$release" \
+        KMOD_BUILD="$kmod" KCC="${CC:-gcc}" >"$folder/kmod.log" 2>&1; then
+        sed 's/^/# /' "$folder/kmod.log"
+        echo "not ok - vm $name: the module does not build"
+        rm -f "$kmod/zcdma.ko" # of an earlier build
+    elif grep 'warning:' "$folder/kmod.log" | grep -v 'compiler differs'; then
+        echo "not ok - vm $name: the module builds with a warning"
+    fi
+    if ! build_initramfs "$release" "$dir" "$folder/initramfs"; then
+        echo "not ok - vm $name: no initial file system"
+        return
+    fi
+    accel=$(find_accel "$folder")
+    echo "# linux $release, ${VM_ICOUNT:+icount, }$accel"
+    start_receiver "$folder"
+
+    : >"$folder/result" # nothing of before counts
+    (qemu "$folder" "$VM_LIMIT" "$accel" "$VM_RUN" \
+        -netdev user,id=outside -device e1000e,netdev=outside,mac=52:54:00:00:00:01 \
+        -netdev hubport,id=left,hubid=1 -device e1000e,netdev=left,mac=52:54:00:00:00:02 \
+        -netdev hubport,id=right,hubid=1 -device e1000e,netdev=right,mac=52:54:00:00:00:03) &
+    pid=$!
+    children+=("$pid")
+    tail -n +1 -s 0.1 -f --pid="$pid" "$folder/result" | grep --line-buffered -v '^# end '
+    wait "$pid"
+    status=$?
+    end_receiver "$folder"
+
+    if [[ $(tail -n 1 "$folder/result") != '# end 0' ]]; then
+        tail -n 30 "$folder/console" "$folder/qemu.log" | sed 's/^/# /'
+        ((status != 124)) || echo "# stopped after $VM_LIMIT seconds"
+        echo "not ok - vm $name did not come to its end (status $status)"
+    fi
+}
+
+for command in qemu-system-x86_64 cpio /sbin/modprobe apt-get dpkg-deb make "${CC:-gcc}"; do
+    if ! command -v "$command" >/dev/null; then
+        echo "ok - vm # skip $command is not here"
+        exit
+    fi
+done
+for name in "${@:-6.1}"; do
+    run_kernel "$name"
+done
