@@ -1,0 +1,145 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# make install and uninstall: exactly these files, which work where they are.
+
+load common
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+    ROOT=$BATS_TEST_TMPDIR/root
+}
+
+# SAN is cleared: what gets installed is the ordinary build.
+make_() {
+    make -s -C "$TOP" SAN= DESTDIR="$ROOT" PREFIX=/usr "$@" >&2
+}
+
+applets() {
+    zcdma --list | cut -d' ' -f1
+}
+
+# tree: every file and link below ROOT.
+tree() {
+    find "$ROOT" ! -type d -printf '%P\n' | sort
+}
+
+# expected [LINK...]
+expected() {
+    local page version
+    version=$(zcdma --version | cut -d' ' -f2)
+    {
+        printf 'usr/%s\n' bin/zcdma include/zcdma.h lib/pkgconfig/libzcdma.pc \
+            lib/libzcdma.so lib/libzcdma.so.0 "lib/libzcdma.so.$version" \
+            share/bash-completion/completions/zcdma share/zsh/site-functions/_zcdma \
+            share/fish/vendor_completions.d/zcdma.fish
+        for page in "$TOP"/man/*.[1-8]; do
+            printf 'usr/share/man/man%s/%s\n' "${page##*.}" "${page##*/}"
+        done
+        (($#)) && printf 'usr/bin/%s\n' "$@"
+    } | sort
+}
+
+@test "install: exactly the files, and no links unless asked for" {
+    make_ install
+    run -0 tree
+    assert_output "$(expected)"
+    # A second time changes nothing.
+    make_ install
+    run -0 tree
+    assert_output "$(expected)"
+}
+
+@test "install: every man page there is" {
+    local page
+    make_ install
+    for page in zcdma.1 zcdma.7 libzcdma.3; do
+        [[ -s $ROOT/usr/share/man/man${page##*.}/$page ]] || fail "no $page"
+    done
+}
+
+@test "install: what is installed can be read, whatever the umask" {
+    (umask 077 && make_ install)
+    run find "$ROOT" ! -type l ! -perm -444 -printf '%P %m\n'
+    assert_output ''
+    run find "$ROOT" -type d ! -perm 755 -printf '%P %m\n'
+    assert_output ''
+    assert_equal "$(stat -c %a "$ROOT/usr/bin/zcdma")" 755
+}
+
+@test "install: the command runs from there, with the library that is there" {
+    make_ install
+    mv "$ROOT" elsewhere
+    run -0 env -u LD_LIBRARY_PATH elsewhere/usr/bin/zcdma --version
+    assert_output "$(zcdma --version)"
+    run -0 env -u LD_LIBRARY_PATH ldd elsewhere/usr/bin/zcdma
+    assert_output --regexp "libzcdma\.so\.0 => $PWD/elsewhere/usr/bin/\.\./lib/libzcdma\.so\.0 "
+    env -u LD_LIBRARY_PATH elsewhere/usr/bin/zcdma capture -q --bytes 1M sim: |
+        zcdma verify -q --bytes 1M -
+}
+
+@test "install: a library folder that is further down" {
+    make_ install LIBDIR=/usr/lib/multi-arch
+    run -0 env -u LD_LIBRARY_PATH ldd "$ROOT/usr/bin/zcdma"
+    assert_output --regexp "libzcdma\.so\.0 => $ROOT/usr/.*lib/multi-arch/libzcdma\.so\.0 "
+    grep -qx 'libdir=/usr/lib/multi-arch' "$ROOT/usr/lib/multi-arch/pkgconfig/libzcdma.pc"
+    make_ uninstall LIBDIR=/usr/lib/multi-arch
+    run -0 tree
+    assert_output ''
+}
+
+@test "install: pkg-config is told of PREFIX, not of DESTDIR" {
+    make_ install
+    run -0 cat "$ROOT/usr/lib/pkgconfig/libzcdma.pc"
+    assert_line prefix=/usr
+    refute_output --partial "$ROOT"
+    refute_output --partial @
+}
+
+@test "install: SYMLINKS=yes gives a link for each applet, which works" {
+    local applet
+    make_ install SYMLINKS=yes
+    run -0 tree
+    # shellcheck disable=SC2046 # words
+    assert_output "$(expected $(applets))"
+    for applet in $(applets); do
+        run -0 "$ROOT/usr/bin/$applet" --help
+        assert_line --index 0 --partial "Usage: zcdma $applet "
+    done
+    "$ROOT/usr/bin/capture" -q --bytes 1M sim: | "$ROOT/usr/bin/verify" -q
+}
+
+@test "uninstall: all of it goes, and links too" {
+    make_ install SYMLINKS=yes
+    make_ uninstall
+    run -0 tree
+    assert_output ''
+    # And when there is nothing left.
+    make_ uninstall
+}
+
+@test "uninstall: the files of others stay" {
+    local strangers='usr/bin/capture usr/bin/probe usr/lib/libother.so usr/include/other.h
+        usr/share/man/man1/capture.1'
+    local file
+    for file in $strangers; do
+        mkdir -p "$ROOT/${file%/*}"
+        echo stranger >"$ROOT/$file"
+    done
+    ln -s elsewhere "$ROOT/usr/bin/verify"
+    make_ install
+    make_ uninstall
+    run -0 tree
+    # shellcheck disable=SC2086 # words
+    assert_output "$(printf '%s\n' $strangers usr/bin/verify | sort)"
+    for file in $strangers; do
+        grep -qx stranger "$ROOT/$file"
+    done
+    assert_equal "$(readlink "$ROOT/usr/bin/verify")" elsewhere
+}
+
+@test "install: SYMLINKS=yes does not take a name that another package has" {
+    mkdir -p "$ROOT/usr/bin"
+    echo stranger >"$ROOT/usr/bin/capture"
+    make_ install SYMLINKS=yes || :
+    grep -qx stranger "$ROOT/usr/bin/capture"
+}

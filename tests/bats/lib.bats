@@ -1,0 +1,128 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# The library, as another program sees it: installed, through pkg-config, in C and C++.
+# shellcheck disable=SC2016 # scripts for eval
+
+load common
+
+# SAN is cleared: what gets installed is the ordinary build, and a program that links to it is no
+# part of this tree.
+setup_file() {
+    make -s -C "$TOP" SAN= install DESTDIR= PREFIX="$BATS_FILE_TMPDIR/usr" >&2
+}
+
+setup() {
+    cd "$BATS_TEST_TMPDIR" || return
+    LIB=$BATS_FILE_TMPDIR/usr/lib/libzcdma.so.0
+    export PKG_CONFIG_PATH=$BATS_FILE_TMPDIR/usr/lib/pkgconfig
+}
+
+# defined FILE: the names that it exports.
+defined() {
+    nm -D --defined-only "$1" | awk '$2 != "A" { sub("@.*", "", $3); print $3 }' | sort
+}
+
+# capture | verify, in a program: from a source, along a path, to a file, and a check of that.
+program() {
+    cat <<'END'
+#include <fcntl.h>
+#include <stdio.h>
+#include <zcdma.h>
+
+static int failed(struct zcdma_ctx *ctx, const char *what)
+{
+	fprintf(stderr, "%s: %s (%s)\n", what, zcdma_error(ctx), zcdma_hint(ctx) ? zcdma_hint(ctx) : "-");
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	int fd = open("data", O_RDWR | O_CREAT | O_TRUNC, 0666), rc;
+	struct zcdma_check_result result;
+	struct zcdma_path_stats stats;
+	struct zcdma_check *check;
+	struct zcdma_source *src;
+	struct zcdma_block b;
+	struct zcdma_path *path;
+	struct zcdma_ctx *ctx;
+
+	if (zcdma_new(&ctx) || zcdma_check_pattern(ctx, 7, &check))
+		return 1;
+	if (zcdma_source_open(ctx, argc > 1 ? argv[1] : "sim:block=64K,blocks=4,seed=7", 0, &src))
+		return failed(ctx, "open");
+	if (zcdma_path_open(ctx, zcdma_path_find("copy"), src, fd, ZCDMA_FALLBACK_COPY, &path) ||
+	    zcdma_source_start(src))
+		return failed(ctx, "start");
+	for (int i = 0; i < 20; i++) {
+		while ((rc = zcdma_source_next(src, 0, &b)) == -EAGAIN)
+			zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, -1);
+		if (rc != 1 || zcdma_check_feed(check, b.data, b.len) ||
+		    zcdma_path_send(path, &b) != ZCDMA_DONE)
+			return failed(ctx, "send");
+		zcdma_source_put(src, &b, ZCDMA_PUT_REUSE);
+	}
+	zcdma_check_end(check);
+	zcdma_check_get_result(check, &result);
+	zcdma_path_get_stats(path, &stats);
+	printf("%llu sent, %llu faults\n", (unsigned long long)stats.bytes, (unsigned long long)result.faults);
+	zcdma_path_close(path);
+	zcdma_source_close(src);
+	zcdma_check_free(check);
+	zcdma_free(ctx);
+	return 0;
+}
+END
+}
+
+@test "library: a program finds it with pkg-config, builds without a warning, and works" {
+    program | sed '1i#include <errno.h>' >program.c
+    # shellcheck disable=SC2046 # options
+    ${CC:-cc} -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Werror program.c \
+        $(pkg-config --cflags --libs libzcdma) -Wl,-rpath,"${LIB%/*}" -o program
+    run -0 ./program
+    assert_output "$((20 * 65536)) sent, 0 faults"
+    zcdma verify -q --bytes 1310720 --pattern 7 data
+    run -1 ./program sim:block=5
+    assert_output 'open: source sim:block=5: block=5 is not valid '`
+        `'(block= takes a size that is a multiple of the page size, up to 1T)'
+    run -1 ./program nowhere
+    assert_output 'open: open nowhere: No such file or directory (-)'
+}
+
+@test "library: the header stands alone, in C and in C++" {
+    local flags
+    flags=$(pkg-config --cflags libzcdma)
+    echo '#include <zcdma.h>' >header.c
+    # shellcheck disable=SC2086
+    ${CC:-cc} -fsyntax-only -std=c99 -Wall -Wextra -Wpedantic -Werror $flags header.c
+    command -v g++ >/dev/null || skip 'no C++ compiler'
+    cp header.c header.cc
+    # shellcheck disable=SC2086
+    g++ -fsyntax-only -std=c++11 -Wall -Wextra -Wpedantic -Werror $flags header.cc
+    # The names are those of C.
+    printf '#include <zcdma.h>\nint main() { zcdma_free(nullptr); }\n' >program.cc
+    # shellcheck disable=SC2046
+    g++ program.cc $(pkg-config --cflags --libs libzcdma) -Wl,-rpath,"${LIB%/*}" -o program
+    ./program
+}
+
+@test "library: it exports what the header declares, and nothing else" {
+    run -0 defined "$LIB"
+    assert_output "$(grep -oE '\bzcdma_[a-z0-9_]+\(' "$TOP/lib/zcdma.h" | tr -d '(' | sort -u)"
+    assert_line zcdma_source_open
+}
+
+@test "library: its version" {
+    run -0 readelf -d "$LIB"
+    assert_output --regexp 'SONAME.*\[libzcdma\.so\.0\]'
+    assert_equal "$(pkg-config --modversion libzcdma)" "$(zcdma --version | cut -d' ' -f2)"
+    nm -D --defined-only "$LIB" | grep -q 'zcdma_new@@ZCDMA_0\.1$'
+}
+
+@test "library: it never prints, exits, or takes a signal" {
+    run -0 eval 'nm -D --undefined-only "$LIB" | sed "s/.* //; s/@.*//"'
+    assert_line read
+    refute_line --regexp '^(exit|_exit|_Exit|quick_exit|abort|__assert_fail|err|errx|error)$'
+    refute_line --regexp '^(stdin|stdout|stderr|puts|putchar|perror|v?printf|__v?printf_chk)$'
+    refute_line --regexp '^(signal|sigaction|getopt.*)$'
+}
