@@ -51,12 +51,17 @@ load common
     zcdma verify -q --bytes 64M got
 }
 
-@test "copysend: a receiver that goes away in the middle: one line, status 1" {
+# A sender without an end, $sender, of whose data some has arrived.
+start_sending() {
     receiver
     "$ZCDMA" copysend "$TO" sim: >out 2>err 3>&- &
     sender=$!
     PIDS+=("$sender")
     until_true 20 received_something
+}
+
+@test "copysend: a receiver that goes away in the middle: one line, status 1" {
+    start_sending
     kill -KILL "$RECEIVER"
     wait_exit "$sender" 1
     [ "$(grep -c 'Connection reset by peer\|Broken pipe' err)" -eq 1 ]
@@ -70,11 +75,7 @@ received_something() {
 }
 
 @test "copysend: Ctrl-C drains, reports and exits with 130" {
-    receiver
-    "$ZCDMA" copysend "$TO" sim: >out 2>err 3>&- &
-    sender=$!
-    PIDS+=("$sender")
-    until_true 20 received_something
+    start_sending
     kill -INT "$sender"
     wait_exit "$sender" 130
     grep -q '^  sent' out
@@ -82,11 +83,7 @@ received_something() {
 }
 
 @test "copysend: a second Ctrl-C ends it at once, whatever the receiver does" {
-    receiver
-    "$ZCDMA" copysend "$TO" sim: >out 2>err 3>&- &
-    sender=$!
-    PIDS+=("$sender")
-    until_true 20 received_something
+    start_sending
     kill -STOP "$RECEIVER"
     until_true 20 stalled "$sender"
     kill -INT "$sender"
