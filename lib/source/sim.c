@@ -10,6 +10,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "../options.h"
 #include "../ring.h"
 #include "../source.h"
 
@@ -21,7 +22,7 @@ struct sim_options {
 	uint64_t block_size;
 	uint64_t rate; /* bytes per second; 0: as fast as blocks become free */
 	uint64_t seed;
-	bool fill_once;
+	uint64_t fill_once; /* bool */
 };
 
 /* Indexes of blocks, first in, first out. Never holds more than the ring has. */
@@ -78,101 +79,41 @@ static bool fifo_pop(struct fifo *f, uint32_t *index)
  * Options
  */
 
-static int parse_number(const char *text, uint64_t *value)
+static int parse_blocks(const char *text, uint64_t *value)
 {
-	char *end;
+	int rc = zc_option_number(text, value);
 
-	if (*text < '0' || *text > '9')
-		return -EINVAL;
-	errno = 0;
-	*value = strtoull(text, &end, strncmp(text, "0x", 2) ? 10 : 16);
-	return *end ? -EINVAL : -errno;
+	return rc ? rc : *value >= 1 && *value <= MAX_BLOCKS ? 0 : -ERANGE;
 }
 
-static int parse_blocks(struct sim_options *o, const char *text)
+static int parse_block(const char *text, uint64_t *value)
 {
-	int rc = parse_number(text, &o->blocks);
-
-	return rc ? rc : o->blocks >= 1 && o->blocks <= MAX_BLOCKS ? 0 : -ERANGE;
-}
-
-static int parse_block(struct sim_options *o, const char *text)
-{
-	int rc = zcdma_size_parse(text, &o->block_size);
+	int rc = zcdma_size_parse(text, value);
 
 	if (rc)
 		return rc;
-	if (!o->block_size || o->block_size > zc_min(MAX_BLOCK, (uint64_t)SIZE_MAX / 2))
+	if (!*value || *value > zc_min(MAX_BLOCK, (uint64_t)SIZE_MAX / 2))
 		return -ERANGE;
-	return o->block_size % (uint64_t)sysconf(_SC_PAGESIZE) ? -EINVAL : 0;
+	return *value % (uint64_t)sysconf(_SC_PAGESIZE) ? -EINVAL : 0;
 }
 
-static int parse_rate(struct sim_options *o, const char *text)
+static int parse_fill(const char *text, uint64_t *once)
 {
-	int rc = zcdma_size_parse(text, &o->rate);
-
-	return rc ? rc : o->rate ? 0 : -ERANGE;
+	*once = !strcmp(text, "once");
+	return *once || !strcmp(text, "always") ? 0 : -EINVAL;
 }
 
-static int parse_seed(struct sim_options *o, const char *text)
-{
-	return parse_number(text, &o->seed);
-}
-
-static int parse_fill(struct sim_options *o, const char *text)
-{
-	o->fill_once = !strcmp(text, "once");
-	return o->fill_once || !strcmp(text, "always") ? 0 : -EINVAL;
-}
-
-static const struct {
-	const char *name;
-	int (*parse)(struct sim_options *o, const char *text);
-	const char *takes;
-} options[] = {
-	{ "blocks", parse_blocks, "a number from 1 to 65536" },
-	{ "block", parse_block, "a size that is a multiple of the page size, up to 1T" },
-	{ "rate", parse_rate, "bytes per second, for example 360M" },
-	{ "seed", parse_seed, "a number, decimal or 0x..." },
-	{ "fill", parse_fill, "always or once" },
+static const struct zc_option options[] = {
+	{ "blocks", offsetof(struct sim_options, blocks), parse_blocks,
+	  "a number from 1 to 65536" },
+	{ "block", offsetof(struct sim_options, block_size), parse_block,
+	  "a size that is a multiple of the page size, up to 1T" },
+	{ "rate", offsetof(struct sim_options, rate), zc_option_rate,
+	  "bytes per second, for example 360M" },
+	{ "seed", offsetof(struct sim_options, seed), zc_option_number,
+	  "a number, decimal or 0x..." },
+	{ "fill", offsetof(struct sim_options, fill_once), parse_fill, "always or once" },
 };
-
-static int parse_option(struct zcdma_source *src, struct sim_options *o, char *text)
-{
-	char *value = strchr(text, '=');
-	int rc;
-
-	if (value)
-		*value++ = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-		if (strcmp(text, options[i].name))
-			continue;
-		rc = value ? options[i].parse(o, value) : -EINVAL;
-		if (!rc)
-			return 0;
-		zc_fail_plain(src->ctx, -rc, "source %s: %s=%s is not valid", src->name, text,
-			      value ? value : "");
-		zc_hint(src->ctx, "%s= takes %s", text, options[i].takes);
-		return rc;
-	}
-	rc = zc_fail_plain(src->ctx, EINVAL, "source %s: unknown option %s", src->name,
-			   *text ? text : "(an empty one)");
-	zc_hint(src->ctx, "sim: takes blocks=, block=, rate=, seed= and fill=");
-	return rc;
-}
-
-static int parse_options(struct zcdma_source *src, struct sim_options *o, const char *arg)
-{
-	char *copy = strdup(arg), *rest = copy, *text;
-	int rc = 0;
-
-	if (!copy)
-		return zc_fail(src->ctx, ENOMEM, "source %s", src->name);
-	while (!rc && *arg && (text = strsep(&rest, ",")))
-		rc = parse_option(src, o, text);
-	free(copy);
-	return rc;
-}
 
 /*
  * The device
@@ -321,7 +262,7 @@ static int sim_open(struct zcdma_source *src, const char *arg, unsigned flags)
 	int rc;
 
 	sim->opt = (struct sim_options){ .blocks = 16, .block_size = 1 << 20 };
-	rc = parse_options(src, &sim->opt, arg);
+	rc = zc_options_parse(src, options, ARRAY_SIZE(options), arg, &sim->opt);
 	if (rc)
 		return rc;
 	rc = zc_ring_alloc(src->ctx, &sim->ring, sim->opt.block_size, (unsigned)sim->opt.blocks,
