@@ -54,7 +54,7 @@ pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1))
 pkg_libs = $(shell $(PKG_CONFIG) --libs $(1))
 
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(URING) $(WARN) $(CFLAGS) $(SANFLAGS)
-LIB_CFLAGS = $(ALL_CFLAGS) -fPIC -fvisibility=hidden -pthread $(call pkg_cflags,$(LIBS_LIB))
+LIB_CFLAGS = $(ALL_CFLAGS) -Ikmod/uapi -fPIC -fvisibility=hidden -pthread $(call pkg_cflags,$(LIBS_LIB))
 CMD_CFLAGS = $(ALL_CFLAGS) -fPIE -pthread $(call pkg_cflags,$(LIBS_CMD))
 ALL_FLAGS = $(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(LDFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pthread

@@ -22,9 +22,10 @@ struct poptOption setup_options[] = {
 	{ "bytes", 'n', POPT_ARG_STRING, &arg.bytes, 0, "stop after so many bytes", "SIZE" },
 	{ "blocks", 0, POPT_ARG_STRING, &arg.blocks, 0, "stop after so many blocks", "N" },
 	{ "seconds", 0, POPT_ARG_STRING, &arg.seconds, 0, "stop after so long", "SECONDS" },
-	{ "rate", 0, POPT_ARG_STRING, &arg.rate, 0, "pace of sim:, bytes per second", "SIZE" },
-	{ "pattern", 0, POPT_ARG_STRING, &arg.pattern, 0, "seed of the pattern that sim: writes",
-	  "SEED" },
+	{ "rate", 0, POPT_ARG_STRING, &arg.rate, 0, "pace of sim: or dev:, bytes per second",
+	  "SIZE" },
+	{ "pattern", 0, POPT_ARG_STRING, &arg.pattern, 0,
+	  "seed of the pattern that sim: or dev: writes", "SEED" },
 	{ "path", 0, POPT_ARG_STRING, &arg.path, 0, "way to send",
 	  "copy|zerocopy|vmsplice|splice|sendfile|null" },
 	POPT_TABLEEND,
@@ -46,23 +47,27 @@ static bool stdin_has_data(void)
 
 static const char *choose_source(struct report *r, const struct setup *s)
 {
+	const char *source;
+
 	if (s->source)
 		return s->source;
 	if (s->stdin_is_default && stdin_has_data())
 		return "-";
-	report_note(r, "no SOURCE was given: using sim:, a simulated device");
-	return "sim:";
+	source = zcdma_source_default();
+	report_note(r, "no SOURCE was given: using %s",
+		    strcmp(source, "dev:") ? "sim:, a simulated device" : "dev:, /dev/zcdma0");
+	return source;
 }
 
-/* Add "name=value" to a sim: spec. Takes over @spec, and returns the longer one. NULL: an error. */
+/* Add "name=value" to the spec of a device. Takes over @spec, and returns the longer one. NULL: an error. */
 static char *add_option(struct report *r, char *spec, const char *option, const char *name,
 			uint64_t value)
 {
 	char *longer;
 
-	if (strncmp(spec, "sim:", 4)) {
-		report_error(r, STATUS_ERROR, NULL, "%s is for sim:, and the source is %s", option,
-			     spec);
+	if (strncmp(spec, "sim:", 4) && strncmp(spec, "dev:", 4)) {
+		report_error(r, STATUS_ERROR, NULL, "%s is for sim: and dev:, and the source is %s",
+			     option, spec);
 		free(spec);
 		return NULL;
 	}
@@ -128,6 +133,19 @@ int setup_context(struct transfer *t, struct report *r)
 	return STATUS_OK;
 }
 
+/* What the driver does not let happen cannot be shown with it. */
+static int check_reuse(struct transfer *t, struct report *r)
+{
+	struct zcdma_source_info info;
+
+	zcdma_source_get_info(t->src, &info);
+	if (!t->unsafe_reuse || !info.guarded)
+		return STATUS_OK;
+	return report_error(
+		r, STATUS_ERROR, "sim: shows it",
+		"--unsafe-reuse: the driver waits for pages in flight, whatever it is told");
+}
+
 static void describe_source(const struct transfer *t, struct report *r)
 {
 	struct zcdma_source_info info;
@@ -171,7 +189,7 @@ int setup_source(struct transfer *t, struct report *r, const struct setup *s)
 	if (rc)
 		return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
 	describe_source(t, r);
-	return STATUS_OK;
+	return check_reuse(t, r);
 }
 
 int setup_path(struct transfer *t, struct report *r, int fd, enum zcdma_fallback fallback)

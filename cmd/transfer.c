@@ -214,11 +214,20 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	report_line(r, info.blocks ? "ring" : NULL,
 		    "%N{ring_blocks} x %B{block_bytes}, pages of %B{page_bytes}",
 		    (uint64_t)info.blocks, (uint64_t)info.block_size, (uint64_t)info.page_size);
+	report_line(r, info.model ? "memory" : NULL, "model %S{model}, bounce buffers: %F{bounced}",
+		    info.model, info.bounced);
 	report_line(r, info.lossy || stats.overruns ? "overruns" : NULL,
 		    "%N{overruns} blocks lost, %B{lost_bytes}", stats.overruns, stats.lost_bytes);
 	report_line(r, stats.given_away ? "given away" : NULL,
 		    "%N{given_away_blocks} blocks, as nothing says when their pages are free",
 		    stats.given_away);
+	report_line(
+		r, stats.drained ? "drained" : NULL,
+		"%N{drained_blocks} blocks, whose pages were still in flight at the end of the call",
+		stats.drained);
+	report_line(r, stats.copied_bytes ? "driver" : NULL,
+		    "copied %B{driver_copied_bytes}, as its memory has no pages to splice",
+		    stats.copied_bytes);
 	report_line(r, "cpu",
 		    "%T{cpu_seconds} in this process, %T{sender_cpu_seconds} in the sending thread",
 		    t->cpu_seconds, t->sender_cpu_seconds);

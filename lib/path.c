@@ -328,7 +328,9 @@ int zc_path_fault(struct zcdma_path *path, const struct zcdma_block *b, const ch
 		return zc_fail_plain(path->ctx, EIO, "read %s: it was cut short meanwhile",
 				     path->src->name);
 	zc_fail(path->ctx, EFAULT, "%s from %s", call, path->src->name);
-	zc_hint(path->ctx,
-		"the kernel finds no page behind this memory (VM_PFNMAP or VM_IO): \"zcdma probe\" tells more, \"zcdma copysend\" works");
+	zc_hint(path->ctx, "%s",
+		path->src->fault_hint
+			? path->src->fault_hint
+			: "the kernel finds no page behind this memory (VM_PFNMAP or VM_IO): \"zcdma probe\" tells more, \"zcdma copysend\" works");
 	return -EFAULT;
 }

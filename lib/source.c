@@ -4,10 +4,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "dev.h"
 #include "source.h"
 
 static const struct zc_source_ops *const kinds[] = {
 	&zc_source_sim,
+	&zc_source_dev,
 	&zc_source_file,
 	&zc_source_pipe,
 };
@@ -45,7 +47,7 @@ void zc_source_delete(struct zcdma_source *src)
 	free(src);
 }
 
-/* "sim:x" is a kind with an argument; "-" the pipe; everything else a file's path. */
+/* "sim:x" is a kind with an argument; "-" the pipe; everything else a path: a device of the driver, or a file. */
 static const struct zc_source_ops *find_kind(const char *spec, const char **arg)
 {
 	const char *colon = strchr(spec, ':');
@@ -63,7 +65,7 @@ static const struct zc_source_ops *find_kind(const char *spec, const char **arg)
 	/* "./odd:name" is a path, "odd:name" a kind that does not exist. */
 	if (colon && !memchr(spec, '/', len))
 		return NULL;
-	return &zc_source_file;
+	return zc_dev_is(spec) ? &zc_source_dev : &zc_source_file;
 }
 
 /* "sim", which is a path, where "sim:" may have been meant? */
@@ -87,7 +89,7 @@ ZC_PUBLIC int zcdma_source_open(struct zcdma_ctx *ctx, const char *spec, unsigne
 	if (!ops) {
 		rc = zc_fail_plain(ctx, EINVAL, "source %s: unknown kind of source", spec);
 		zc_hint(ctx,
-			"known are sim:[OPTIONS], file:PATH and - (standard input); for a file whose name has a colon write file:NAME");
+			"known are sim:[OPTIONS], dev:[PATH,OPTIONS], file:PATH and - (standard input); for a file whose name has a colon write file:NAME");
 		return rc;
 	}
 	if (flags & ZCDMA_SOURCE_READ && ops->reading)

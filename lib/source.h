@@ -15,6 +15,7 @@ struct zcdma_source {
 	int poll_fd;  /* readable when next() is worth a try; -1: always is */
 	bool starved; /* all blocks are out: nothing but a put() makes next() worth a try */
 	int file_fd;  /* the file that it reads, or -1 */
+	const char *fault_hint; /* what cures an EFAULT on its memory, where more is known */
 	struct zcdma_source_info info;
 	struct zcdma_source_stats stats;
 };
@@ -34,7 +35,7 @@ struct zc_source_ops {
 	void (*close)(struct zcdma_source *src);
 };
 
-extern const struct zc_source_ops zc_source_sim, zc_source_file, zc_source_file_read,
+extern const struct zc_source_ops zc_source_sim, zc_source_dev, zc_source_file, zc_source_file_read,
 	zc_source_pipe;
 
 /* Allocate a source of a kind, without opening it. */

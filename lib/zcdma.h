@@ -100,6 +100,8 @@ enum zcdma_source_flags {
 	ZCDMA_SOURCE_READ = 1 << 1,
 	/* The path takes a block from its descriptor: .data is not needed. */
 	ZCDMA_SOURCE_FD = 1 << 2,
+	/* .data may be registered with io_uring, which takes writable mappings only. */
+	ZCDMA_SOURCE_WRITE = 1 << 3,
 };
 
 /* How a block comes back to its source. */
@@ -109,12 +111,14 @@ enum zcdma_put {
 };
 
 struct zcdma_source_stats {
-	uint64_t blocks;     /* handed out */
-	uint64_t bytes;	     /* in them */
-	uint64_t overruns;   /* blocks the device had to drop, as none was free */
-	uint64_t lost_bytes; /* in those */
-	uint64_t given_away; /* blocks whose pages were replaced */
-	uint64_t next_seq;   /* sequence number that the device is at */
+	uint64_t blocks;       /* handed out */
+	uint64_t bytes;	       /* in them */
+	uint64_t overruns;     /* blocks the device had to drop, as none was free */
+	uint64_t lost_bytes;   /* in those */
+	uint64_t given_away;   /* blocks whose pages were replaced */
+	uint64_t next_seq;     /* sequence number that the device is at */
+	uint64_t drained;      /* blocks that were still in flight when they were put */
+	uint64_t copied_bytes; /* copied by the driver, where a splice() had to */
 };
 
 /* What a path takes of a block, and what it asks of the sink. */
@@ -127,14 +131,17 @@ enum zcdma_needs {
 };
 
 struct zcdma_source_info {
-	const char *type;  /* "sim", "file", "pipe" */
+	const char *type;  /* "sim", "dev", "file", "pipe" */
 	const char *name;  /* as the user gave it; the source's own */
 	size_t block_size; /* bytes */
 	unsigned blocks;   /* in the ring; 0 where there is none */
 	size_t page_size;  /* of the ring's memory: what the kernel really gave */
+	const char *model; /* of the driver's memory, "compound"; NULL where there is no driver */
 	unsigned offers;   /* of enum zcdma_needs, what its blocks have */
 	bool endless;	   /* produces until it is stopped */
 	bool lossy;	   /* has overruns when the reader is late */
+	bool guarded;	   /* waits by itself for pages in flight, however a block is put */
+	bool bounced;	   /* the device's DMA goes through a copy, into bounce buffers */
 };
 
 /* A kind of source, for lists and help. */
@@ -150,13 +157,17 @@ struct zcdma_source;
 const struct zcdma_source_type *zcdma_source_type_at(unsigned i);
 
 /*
- * Open the source that @spec names: "sim:OPTIONS", "file:PATH", "-" (standard input), or a bare
- * path.
+ * Open the source that @spec names: "sim:OPTIONS", "dev:PATH,OPTIONS", "file:PATH", "-" (standard
+ * input), or a bare path.
  * @flags: enum zcdma_source_flags. Nothing is produced before zcdma_source_start().
- * -EINVAL: @spec is wrong; -ENOENT and the like: what it names.
+ * -EINVAL: @spec is wrong; -EOPNOTSUPP: there is no such driver here; -ENOENT and the like: what it
+ * names.
  */
 int zcdma_source_open(struct zcdma_ctx *ctx, const char *spec, unsigned flags,
 		      struct zcdma_source **src);
+
+/* The spec to use where none was given: "dev:" where there is such a device, else "sim:". */
+const char *zcdma_source_default(void);
 
 /*
  * A source that reads @fd (a pipe, a socket, a regular file at its current position) to its end.

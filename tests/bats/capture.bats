@@ -375,9 +375,9 @@ need_direct() {
 @test "capture: --rate and --pattern are for sim:" {
     echo x >data
     run -2 --separate-stderr zcdma capture --rate 1M data
-    assert_equal "$stderr" 'zcdma capture: --rate is for sim:, and the source is data'
+    assert_equal "$stderr" 'zcdma capture: --rate is for sim: and dev:, and the source is data'
     run -2 --separate-stderr zcdma capture --pattern 1 - <data
-    assert_equal "$stderr" 'zcdma capture: --pattern is for sim:, and the source is -'
+    assert_equal "$stderr" 'zcdma capture: --pattern is for sim: and dev:, and the source is -'
 }
 
 @test "capture: the default source is named in one line, unless quiet" {
@@ -484,4 +484,21 @@ need_direct() {
     assert_equal "$stderr" "zcdma capture: write manifest /dev/full: No space left on device
   free some space; what was written before stays"
     zcdma verify -q --bytes 1M data
+}
+
+@test "capture: without a driver, dev: says so with a status of its own" {
+    run -3 --separate-stderr zcdma capture dev:/dev/nosuchdevice -o out.bin
+    assert_equal "${stderr_lines[0]}" 'zcdma capture: open /dev/nosuchdevice: No such file or directory'
+    [[ ${stderr_lines[1]} == *'modprobe zcdma'* ]]
+    run -2 zcdma capture dev:/dev/null -o out.bin
+    assert_output "zcdma capture: open /dev/null: it is no device of zcdma's"
+    [ ! -e out.bin ]
+}
+
+@test "capture: options of dev: are checked without a device" {
+    for spec in model=fast model= blocks=x block=4X rate=0 seed=-1 policy=loose colour=red , ; do
+        run -2 zcdma capture "dev:$spec" -o out.bin
+        assert_line --index 0 --regexp '^zcdma capture: source dev:.*: (.* is not valid|unknown option .*)$'
+        assert_line --index 1 --regexp '(takes|take) '
+    done
 }

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What others than the source dev: want to know of the driver's devices. */
+#ifndef ZCDMA_DEV_H
+#define ZCDMA_DEV_H
+
+#include "internal.h"
+
+/* Is @path the node of one? Asks sysfs, as opening a device can have effects. */
+bool zc_dev_is(const char *path);
+
+/*
+ * The name of memory model @i, or NULL behind the last that this library knows. Models that a driver
+ * does not have are refused when they are asked for.
+ */
+const char *zc_dev_model_name(unsigned i);
+
+#endif

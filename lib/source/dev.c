@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * dev: - the ring of the driver, which <linux/zcdma.h> specifies. When a block may be filled again
+ * is the driver's affair: it sees what still refers to the pages.
+ */
+#include "../dev.h"
+
+#include <fcntl.h>
+#include <linux/zcdma.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "../options.h"
+
+#define FIRST_DEVICE "/dev/zcdma0"
+#define UNSET	     UINT64_MAX
+
+struct dev_options {
+	uint64_t model, policy, blocks, block_size, rate, seed;
+};
+
+struct dev {
+	struct zcdma_source src;
+	int fd;
+	struct zcdma_dev_setup setup;
+	unsigned char *map; /* the ring, or NULL where nobody wants its memory */
+	struct zcdma_dev_stats stats;
+	int error; /* of a put(), a negative errno */
+};
+
+/*
+ * Options
+ */
+
+static const char *const models[] = {
+	[ZCDMA_DEV_COHERENT] = "coherent",
+	[ZCDMA_DEV_PAGES] = "pages",
+	[ZCDMA_DEV_COMPOUND] = "compound",
+	[ZCDMA_DEV_SCATTER] = "scatter",
+};
+
+static const char *const policies[] = {
+	[ZCDMA_DEV_TRACK] = "track",
+	[ZCDMA_DEV_STRICT] = "strict",
+};
+
+const char *zc_dev_model_name(unsigned i)
+{
+	return i < ARRAY_SIZE(models) ? models[i] : NULL;
+}
+
+static int parse_name(const char *text, const char *const *names, size_t count, uint64_t *value)
+{
+	for (*value = 0; *value < count; ++*value) {
+		if (!strcmp(text, names[*value]))
+			return 0;
+	}
+	return -EINVAL;
+}
+
+static int parse_model(const char *text, uint64_t *value)
+{
+	return parse_name(text, models, ARRAY_SIZE(models), value);
+}
+
+static int parse_policy(const char *text, uint64_t *value)
+{
+	return parse_name(text, policies, ARRAY_SIZE(policies), value);
+}
+
+/* Its limits, and those of the block size, are the driver's: check_limits(). */
+static int parse_blocks(const char *text, uint64_t *value)
+{
+	int rc = zc_option_number(text, value);
+
+	return rc ? rc : *value <= UINT32_MAX ? 0 : -ERANGE;
+}
+
+static const struct zc_option options[] = {
+	{ "model", offsetof(struct dev_options, model), parse_model,
+	  "coherent, pages, compound or scatter" },
+	{ "blocks", offsetof(struct dev_options, blocks), parse_blocks, "a number" },
+	{ "block", offsetof(struct dev_options, block_size), zcdma_size_parse,
+	  "a size, for example 1M" },
+	{ "rate", offsetof(struct dev_options, rate), zc_option_rate,
+	  "bytes per second, for example 360M" },
+	{ "seed", offsetof(struct dev_options, seed), zc_option_number,
+	  "a number, decimal or 0x..." },
+	{ "policy", offsetof(struct dev_options, policy), parse_policy, "track or strict" },
+};
+
+/* "[PATH][,OPTIONS]": what comes first and is no option is the path, into @path of @len bytes. */
+static const char *split_path(const char *arg, char *path, size_t len)
+{
+	size_t first = strcspn(arg, ",");
+
+	if (!first || memchr(arg, '=', first) || first >= len) {
+		snprintf(path, len, "%s", FIRST_DEVICE);
+		return arg;
+	}
+	memcpy(path, arg, first);
+	path[first] = '\0';
+	return arg + first + (arg[first] == ',');
+}
+
+/*
+ * Opening
+ */
+
+bool zc_dev_is(const char *path)
+{
+	char link[64], target[256];
+	const char *base;
+	struct stat st;
+	ssize_t len;
+
+	if (stat(path, &st) < 0 || !S_ISCHR(st.st_mode))
+		return false;
+	snprintf(link, sizeof(link), "/sys/dev/char/%u:%u/subsystem", major(st.st_rdev),
+		 minor(st.st_rdev));
+	len = readlink(link, target, sizeof(target) - 1);
+	if (len < 0)
+		return false;
+	target[len] = '\0';
+	base = strrchr(target, '/');
+	return base && !strcmp(base, "/zcdma");
+}
+
+ZC_PUBLIC const char *zcdma_source_default(void)
+{
+	return zc_dev_is(FIRST_DEVICE) ? "dev:" : "sim:";
+}
+
+static int open_node(struct dev *d, const char *path, unsigned flags)
+{
+	struct zcdma_ctx *ctx = d->src.ctx;
+	int access = flags & ZCDMA_SOURCE_WRITE ? O_RDWR : O_RDONLY;
+	int err;
+
+	d->fd = open(path, access | O_NONBLOCK | O_CLOEXEC);
+	if (d->fd >= 0)
+		return 0;
+	err = errno;
+	zc_fail(ctx, err, "open %s", path);
+	if (err == EACCES)
+		zc_hint(ctx, "only root and the group zcdma may: usermod -aG zcdma USER");
+	if (err != ENOENT && err != ENXIO && err != ENODEV)
+		return -err;
+	zc_hint(ctx,
+		"the driver is not loaded, or has no such device: modprobe zcdma; sim: needs no driver");
+	return -EOPNOTSUPP;
+}
+
+static int get_info(struct dev *d, const char *path, struct zcdma_dev_info *info)
+{
+	*info = (struct zcdma_dev_info){ .size = sizeof(*info) };
+	if (!ioctl(d->fd, ZCDMA_IOC_INFO, info))
+		return 0;
+	if (errno == ENOTTY)
+		return zc_fail_plain(d->src.ctx, ENOTTY, "open %s: it is no device of zcdma's",
+				     path);
+	return zc_fail(d->src.ctx, errno, "ask %s for its limits", path);
+}
+
+static int out_of_limits(struct dev *d, const char *name, uint64_t value)
+{
+	return zc_fail_plain(d->src.ctx, EINVAL, "source %s: %s=%llu is not valid", d->src.name,
+			     name, (unsigned long long)value);
+}
+
+static int check_limits(struct dev *d, const struct dev_options *o,
+			const struct zcdma_dev_info *info)
+{
+	struct zcdma_ctx *ctx = d->src.ctx;
+	char most[32];
+	int rc;
+
+	if (!(info->models & 1u << o->model))
+		return zc_fail_plain(ctx, EOPNOTSUPP, "source %s: this driver has no model %s",
+				     d->src.name, models[o->model]);
+	if (o->policy == ZCDMA_DEV_STRICT && o->model == ZCDMA_DEV_COHERENT)
+		return zc_fail_plain(ctx, EINVAL,
+				     "source %s: policy=strict is not for model=coherent",
+				     d->src.name);
+	if (o->blocks < 2 || o->blocks > info->blocks_max) {
+		rc = out_of_limits(d, "blocks", o->blocks);
+		zc_hint(ctx, "blocks= takes a number from 2 to %u", info->blocks_max);
+		return rc;
+	}
+	if (o->block_size && o->block_size <= info->block_size_max &&
+	    !(o->block_size % info->block_align))
+		return 0;
+	rc = out_of_limits(d, "block", o->block_size);
+	zc_hint(ctx, "block= takes a multiple of %u bytes, up to %s", info->block_align,
+		zcdma_size_format(info->block_size_max, most, sizeof(most)));
+	return rc;
+}
+
+/* Why there is no ring, where more is known than the errno. */
+static void explain_refusal(struct dev *d, int err, const char *path,
+			    const struct zcdma_dev_info *info)
+{
+	struct zcdma_ctx *ctx = d->src.ctx;
+	char most[32];
+
+	if (err == EBUSY)
+		zc_hint(ctx,
+			"one program at a time may capture from it; this names it: fuser -v %s",
+			path);
+	if (err == EPERM)
+		zc_hint(ctx,
+			"RLIMIT_MEMLOCK leaves %s, which is enough for blocks=%u: raise it (ulimit -l)",
+			zcdma_size_format(info->memlock_bytes, most, sizeof(most)),
+			d->setup.blocks_fit);
+	if (err == ENOMEM && d->setup.blocks_fit < 2)
+		zc_hint(ctx, "there is no memory for two blocks of that size");
+	else if (err == ENOMEM)
+		zc_hint(ctx, "there is memory for blocks=%u", d->setup.blocks_fit);
+}
+
+static int set_up(struct dev *d, const char *path, const struct dev_options *o,
+		  const struct zcdma_dev_info *info)
+{
+	char size[32];
+	int err;
+
+	d->setup = (struct zcdma_dev_setup){
+		.size = sizeof(d->setup),
+		.model = (uint32_t)o->model,
+		.policy = (uint32_t)o->policy,
+		.block_size = o->block_size,
+		.blocks = (uint32_t)o->blocks,
+		.rate = o->rate,
+		.seed = o->seed,
+	};
+	if (!ioctl(d->fd, ZCDMA_IOC_SETUP, &d->setup))
+		return 0;
+	err = errno;
+	zc_fail(d->src.ctx, err, "set up %u blocks of %s in %s", d->setup.blocks,
+		zcdma_size_format(o->block_size, size, sizeof(size)), path);
+	explain_refusal(d, err, path, info);
+	return -err;
+}
+
+static int map_ring(struct dev *d, const char *path, unsigned flags)
+{
+	int prot = PROT_READ | (flags & ZCDMA_SOURCE_WRITE ? PROT_WRITE : 0);
+	void *map;
+
+	/* Unmapped pages are cheaper to watch. */
+	if (flags & ZCDMA_SOURCE_FD && !(flags & ZCDMA_SOURCE_READ))
+		return 0;
+	map = mmap(NULL, d->setup.ring_bytes, prot, MAP_SHARED, d->fd, 0);
+	if (map == MAP_FAILED)
+		return zc_fail(d->src.ctx, errno, "map the ring of %s", path);
+	d->map = map;
+	return 0;
+}
+
+/* The largest pieces that the block is made of, as far as anybody can tell from outside. */
+static size_t piece_size(const struct zcdma_dev_setup *s, size_t page_size)
+{
+	if (s->model != ZCDMA_DEV_COMPOUND && s->model != ZCDMA_DEV_SCATTER)
+		return page_size;
+	return s->stride / s->chunks > page_size ? s->stride / s->chunks : page_size;
+}
+
+static void describe(struct dev *d, const struct zcdma_dev_info *info)
+{
+	struct zcdma_source *src = &d->src;
+
+	src->poll_fd = d->fd;
+	src->info.block_size = d->setup.block_size;
+	src->info.blocks = d->setup.blocks;
+	src->info.page_size = piece_size(&d->setup, info->page_size);
+	src->info.model = models[d->setup.model];
+	src->info.offers = ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET | (d->map ? ZCDMA_NEEDS_MEMORY : 0);
+	src->info.endless = true;
+	src->info.lossy = d->setup.rate;
+	src->info.guarded = true;
+	src->info.bounced = d->setup.bounced;
+	if (d->setup.model == ZCDMA_DEV_COHERENT)
+		src->fault_hint =
+			"coherent memory is mapped without pages (VM_PFNMAP), and the kernel sends only pages without copying: model=compound, pages and scatter have them; from here, \"zcdma copysend\" works";
+}
+
+static int dev_open(struct zcdma_source *src, const char *arg, unsigned flags)
+{
+	struct dev *d = (struct dev *)src;
+	struct dev_options o = { .model = UNSET, .blocks = 16, .block_size = 1 << 20 };
+	struct zcdma_dev_info info;
+	char path[256];
+	int rc;
+
+	arg = split_path(arg, path, sizeof(path));
+	rc = zc_options_parse(src, options, ARRAY_SIZE(options), arg, &o);
+	if (rc)
+		return rc;
+	rc = open_node(d, path, flags);
+	if (rc)
+		return rc;
+	rc = get_info(d, path, &info);
+	if (rc)
+		goto err_close;
+	if (o.model == UNSET)
+		o.model = info.default_model;
+	rc = check_limits(d, &o, &info);
+	if (rc)
+		goto err_close;
+	rc = set_up(d, path, &o, &info);
+	if (rc)
+		goto err_close;
+	rc = map_ring(d, path, flags);
+	if (rc)
+		goto err_close;
+	describe(d, &info);
+	return 0;
+
+err_close:
+	close(d->fd);
+	return rc;
+}
+
+/*
+ * The source's operations
+ */
+
+/* The sentence of a call that failed on the way. */
+static int fail(struct dev *d, int err, const char *what)
+{
+	zc_fail(d->src.ctx, err, "%s %s", what, d->src.name);
+	if (err == ENODEV)
+		zc_hint(d->src.ctx, "the device was removed, or its driver unbound");
+	return -err;
+}
+
+static int dev_start(struct zcdma_source *src)
+{
+	struct dev *d = (struct dev *)src;
+
+	return ioctl(d->fd, ZCDMA_IOC_START, 0) ? fail(d, errno, "start") : 0;
+}
+
+static int dev_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
+{
+	struct dev *d = (struct dev *)src;
+	struct zcdma_dev_block k = { .size = sizeof(k) };
+
+	(void)max;
+	if (d->error)
+		return fail(d, -d->error, "give a block back to");
+	if (ioctl(d->fd, ZCDMA_IOC_TAKE, &k)) {
+		if (errno == ENODATA)
+			return 0;
+		return errno == EAGAIN || errno == EINTR ? -EAGAIN : fail(d, errno, "read");
+	}
+	*b = (struct zcdma_block){
+		.data = d->map ? d->map + k.mmap_offset : NULL,
+		.len = k.length,
+		.offset = k.offset,
+		.seq = k.seq,
+		.time_ns = k.time_ns,
+		.index = k.index,
+		.flags = k.flags & ZCDMA_DEV_BLOCK_LOST ? ZCDMA_BLOCK_LOST : 0,
+		.fd = d->fd,
+		.fd_offset = (int64_t)k.position,
+	};
+	return 1;
+}
+
+/* However it comes back: what is still in flight, the driver waits for. */
+static void dev_put(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how)
+{
+	struct dev *d = (struct dev *)src;
+	struct zcdma_dev_give give = { .size = sizeof(give), .index = b->index };
+
+	(void)how;
+	if (ioctl(d->fd, ZCDMA_IOC_GIVE, &give))
+		d->error = -errno;
+}
+
+static void dev_stop(struct zcdma_source *src)
+{
+	/* A device that is gone has stopped. */
+	ioctl(((struct dev *)src)->fd, ZCDMA_IOC_STOP, 0);
+}
+
+static void dev_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
+{
+	struct dev *d = (struct dev *)src;
+	struct zcdma_dev_stats s = { .size = sizeof(s) };
+
+	/* Of a device that is gone, what was last heard. */
+	if (!ioctl(d->fd, ZCDMA_IOC_STATS, &s))
+		d->stats = s;
+	stats->overruns = d->stats.overruns;
+	stats->lost_bytes = d->stats.lost_bytes;
+	stats->next_seq = d->stats.next_seq;
+	stats->drained = d->stats.drained;
+	stats->copied_bytes = d->stats.splice_copied_bytes;
+}
+
+static void dev_close(struct zcdma_source *src)
+{
+	struct dev *d = (struct dev *)src;
+
+	if (d->map)
+		munmap(d->map, d->setup.ring_bytes);
+	close(d->fd);
+}
+
+const struct zc_source_ops zc_source_dev = {
+	.type = {
+		.name = "dev",
+		.syntax = "dev:[PATH,model=NAME,blocks=N,block=SIZE,rate=SIZE,seed=N,policy=NAME]",
+		.summary = "a device of the driver, whose ring every way of sending accepts",
+	},
+	.size = sizeof(struct dev),
+	.open = dev_open,
+	.start = dev_start,
+	.next = dev_next,
+	.put = dev_put,
+	.stop = dev_stop,
+	.get_stats = dev_get_stats,
+	.close = dev_close,
+};

@@ -1,0 +1,221 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# The driver as a source of every command.
+
+load guest
+
+# The ring is small: its blocks go round many times, as soon as the driver lets them.
+SMALL=blocks=4,block=256K
+
+# A file system that really takes O_DIRECT, which a tmpfs does not.
+setup_file() {
+    /run/modprobe brd rd_size=65536
+    /run/modprobe ext4
+    mkfs.ext4 -q /dev/ram0
+    mkdir -p /mnt/disk
+    mount /dev/ram0 /mnt/disk
+}
+
+teardown_file() {
+    umount /mnt/disk
+}
+
+# Send from every model along every path to what `receiver` has started, 4 MiB each.
+send_all() {
+    local model path
+    for model in pages compound scatter; do
+        for path in copy zerocopy vmsplice splice; do
+            zcdma zcsend "$TO" "dev:model=$model,$SMALL" --bytes 4M --path=$path -q || return
+        done
+    done
+}
+
+# The device is this many blocks on.
+passed() {
+    ((($(sed -n 's/^delivered //p' /sys/class/zcdma/zcdma0/stats)) > $1))
+}
+
+@test "dev: every model along every path arrives, over loopback" {
+    receiver --streams 12 --bytes 4M
+    send_all
+    received
+}
+
+@test "dev: every model along every path arrives, over e1000e" {
+    receiver_in wire --streams 12 --bytes 4M
+    send_all
+    received
+}
+
+@test "dev: every model along every path arrives, under loss and reordering" {
+    receiver_in lossy --streams 12 --bytes 4M
+    send_all
+    received
+    run -0 tc -s qdisc show dev lossy
+    [[ $output =~ dropped\ ([0-9]+) ]] && ((BASH_REMATCH[1] > 0))
+}
+
+@test "dev: from each model with pages every byte is zero-copied over e1000e" {
+    receiver_in wire --streams 3 --bytes 16M
+    for model in pages compound scatter; do
+        run -0 --separate-stderr zcdma zcsend "$TO" dev:model=$model --bytes 16M --expect=zerocopy --json
+        jq -e --arg model $model '.model == $model and .zerocopy_bytes == 16777216 and
+            .fell_back_bytes == 0 and .copied_bytes == 0 and .ring_blocks == 16 and
+            .block_bytes == 1048576 and .overruns == 0' <<<"$output"
+    done
+    received
+}
+
+@test "dev: a receiver that sleeps gets the right data, and blocks wait for their pages" {
+    for path in zerocopy vmsplice splice; do
+        receiver --bytes 8M
+        kill -STOP "$RECEIVER"
+        "$ZCDMA" zcsend "$TO" dev:$SMALL --bytes 8M --path=$path --json >sent 2>&1 3>&- &
+        sender=$!
+        PIDS+=("$sender")
+        # The ring is smaller than what the receiver's kernel takes: it is all in flight at last.
+        until_true 20 grep -q '^full 0$' /sys/class/zcdma/zcdma0/stats
+        kill -CONT "$RECEIVER"
+        wait_exit "$sender"
+        received
+        [[ $path == zerocopy ]] || jq -e '.drained_blocks > 0' sent
+    done
+}
+
+@test "dev: capture into a pipe, and from there to the network" {
+    receiver_in wire --bytes 16M
+    zcdma capture dev:/dev/zcdma0,model=compound --bytes 16M | zcdma zcsend "$TO"
+    received
+}
+
+@test "dev: capture by splice into a pipe, which is read late" {
+    zcdma capture dev:$SMALL --path=splice --bytes 8M | { sleep 1; zcdma verify -; }
+    zcdma capture dev:$SMALL,model=pages --path=vmsplice --bytes 8M | { sleep 1; zcdma verify -; }
+}
+
+@test "dev: capture to a file with O_DIRECT, and its manifest" {
+    run -0 zcdma capture -o /mnt/disk/run.bin --direct dev:model=pages,blocks=8,block=1M --bytes 32M
+    run -0 zcdma verify --bytes 32M /mnt/disk/run.bin
+    run -0 zcdma capture -o /mnt/disk/run.bin --direct dev:policy=strict --bytes 8M --manifest run.xxh
+    run -0 zcdma verify --bytes 8M --manifest run.xxh /mnt/disk/run.bin
+}
+
+@test "dev: coherent memory answers Bad address, and is told from the others" {
+    receiver --streams 5 --bytes 4M
+    for command in zcsend vmsplice; do
+        run -2 zcdma $command "$TO" dev:model=coherent --bytes 4M
+        assert_output --partial 'from dev:model=coherent: Bad address'
+        assert_output --partial 'VM_PFNMAP'
+        assert_output --partial 'model=compound'
+    done
+    run -2 zcdma capture -o /mnt/disk/run.bin --direct dev:model=coherent --bytes 4M
+    assert_output --partial 'write from dev:model=coherent: Bad address'
+    assert_output --partial 'model=compound'
+
+    # What copies works, and a splice that copies says so.
+    run -0 zcdma copysend "$TO" dev:model=coherent --bytes 4M
+    run -0 --separate-stderr zcdma vmsplice "$TO" dev:model=coherent --bytes 4M --path=splice --json
+    jq -e '.driver_copied_bytes >= 4194304 and .sent_bytes == 4194304' <<<"$output"
+    run -0 --separate-stderr zcdma vmsplice "$TO" dev:model=pages --bytes 4M --path=splice --json
+    jq -e '.driver_copied_bytes == 0' <<<"$output"
+    wait_exit "$RECEIVER" 1 # as two streams were reset
+}
+
+@test "dev: what the reader is late for is counted, and a gap of that length" {
+    mkfifo stream
+    "$ZCDMA" capture dev:$SMALL,rate=64M --json >stream 2>captured 3>&- &
+    capture=$!
+    PIDS+=("$capture")
+    exec 9<stream
+    until_true 60 grep -qE '^overruns [1-9][0-9]' /sys/class/zcdma/zcdma0/stats
+    "$ZCDMA" verify --json - <&9 >verified 3>&- &
+    PIDS+=($!)
+    exec 9<&-
+    # The gap is behind what the ring and the pipe had.
+    lost=$(sed -n 's/^next_seq //p' /sys/class/zcdma/zcdma0/stats)
+    until_true 60 passed "$lost"
+    kill -INT "$capture"
+    wait_exit "$capture" 130
+    wait_exit $! 1
+    jq -e '.overruns > 0 and .lost_bytes == .overruns * 262144' captured
+    jq -e --argjson lost "$(jq .lost_bytes captured)" '.missing_bytes > 0 and .missing_bytes <= $lost' verified
+}
+
+@test "dev: the device is the default source" {
+    run -0 --separate-stderr zcdma capture --bytes 4M -o out.bin
+    assert_equal "$stderr" 'zcdma capture: no SOURCE was given: using dev:, /dev/zcdma0'
+    run -0 zcdma verify out.bin
+    run -0 --separate-stderr zcdma capture /dev/zcdma0 --bytes 1M -o out.bin --json
+    jq -e '.model == "compound"' <<<"$output"
+}
+
+@test "dev: rate and seed are given to the device" {
+    run -0 zcdma capture dev: --pattern 7 --rate 1G --bytes 1M -o out.bin
+    run -0 zcdma verify --pattern 7 out.bin
+    run -1 zcdma verify out.bin
+}
+
+@test "dev: who comes second is told who was first" {
+    "$ZCDMA" capture dev: -o /dev/null -q 3>&- &
+    PIDS+=($!)
+    until_true 20 grep -q '^running 1$' /sys/class/zcdma/zcdma0/stats
+    run -2 zcdma capture dev: -o out.bin
+    assert_line --index 0 --partial 'in /dev/zcdma0: Device or resource busy'
+    assert_line --index 1 --partial 'fuser -v /dev/zcdma0'
+    [ ! -e out.bin ]
+}
+
+@test "dev: rings that cannot be had say what can" {
+    run -2 zcdma capture dev:blocks=1 -o out.bin
+    assert_output --partial 'blocks= takes a number from 2 to'
+    run -2 zcdma capture dev:block=1000 -o out.bin
+    assert_output --partial 'block= takes a multiple of 64 bytes'
+    run -2 zcdma capture dev:block=64M,blocks=60000 -o out.bin
+    assert_line --index 0 --partial 'set up 60000 blocks of 64.00 MiB in /dev/zcdma0: Cannot allocate memory'
+    assert_line --index 1 --regexp 'there is memory for blocks=[1-9][0-9]*$'
+    run -2 zcdma capture dev:model=coherent,policy=strict -o out.bin
+    assert_output --partial 'policy=strict is not for model=coherent'
+    run -3 zcdma capture dev:/dev/zcdma63 -o out.bin
+    assert_line --index 1 --partial 'modprobe zcdma'
+}
+
+@test "dev: without privilege, the mode of the node and RLIMIT_MEMLOCK decide" {
+    nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs)
+    run -2 "${nobody[@]}" "$ZCDMA" capture dev: --bytes 1M
+    assert_line --index 0 --partial 'open /dev/zcdma0: Permission denied'
+    assert_line --index 1 --partial 'group zcdma'
+    chmod 0666 /dev/zcdma0
+    run -2 "${nobody[@]}" prlimit --memlock=8388608 "$ZCDMA" capture dev: --bytes 1M
+    assert_line --index 1 --regexp 'RLIMIT_MEMLOCK leaves 8.00 MiB, which is enough for blocks=8'
+    run -0 "${nobody[@]}" prlimit --memlock=8388608 "$ZCDMA" capture dev:blocks=8 --bytes 1M -o /dev/null
+    chmod 0600 /dev/zcdma0
+}
+
+@test "dev: --unsafe-reuse is not to be had from it" {
+    receiver
+    run -2 zcdma vmsplice "$TO" dev: --unsafe-reuse --bytes 1M
+    assert_output --partial 'the driver waits for pages in flight'
+}
+
+@test "dev: a device that is removed ends the stream with its reason" {
+    "$ZCDMA" capture dev:$SMALL,rate=64M -o /dev/null 2>captured 3>&- &
+    capture=$!
+    PIDS+=("$capture")
+    until_true 20 grep -q '^running 1$' /sys/class/zcdma/zcdma0/stats
+    echo zcdma.0 >/sys/bus/platform/drivers/zcdma/unbind
+    wait_exit "$capture" 1
+    echo zcdma.0 >/sys/bus/platform/drivers/zcdma/bind
+    grep -q 'No such device' captured
+    grep -q 'removed, or its driver unbound' captured
+    zcdma capture dev: --bytes 1M -o /dev/null -q
+}
+
+@test "dev: after kill -9 the next one finds the device free" {
+    "$ZCDMA" capture dev: -o /dev/null -q 3>&- &
+    PIDS+=($!)
+    until_true 20 grep -q '^running 1$' /sys/class/zcdma/zcdma0/stats
+    kill -KILL $!
+    wait $! || :
+    zcdma capture dev: --bytes 1M -o /dev/null -q
+    grep -q '^ring_blocks 0$' /sys/class/zcdma/zcdma0/stats
+}
