@@ -87,7 +87,7 @@ UDEVDIR ?= /usr/lib/udev/rules.d
 VM_KERNELS ?= 6.1
 VM_KERNELS_ALL := 6.1 6.1-rt 6.12 6.12-rt 5.10
 
-.PHONY: all demo check check-unit check-bats check-vm check-vm-all lint deps deps-vm install \
+.PHONY: all demo check check-unit check-bats check-vm check-vm-all check-speed lint deps deps-vm install \
 	uninstall clean help tests-build kmod kmod_install dkms-install
 .DELETE_ON_ERROR:
 
@@ -104,6 +104,7 @@ help:
 	@echo '  make check-vm     the tests in a virtual machine alone (VM_KERNELS="$(VM_KERNELS)");'
 	@echo '                    tests/vm/vm.sh tells its variables'
 	@echo '  make check-vm-all the same with every kernel: $(VM_KERNELS_ALL)'
+	@echo '  make check-speed  what sending from the driver costs, counted in a virtual machine'
 	@echo '  make lint         check the style of C, shell and man pages'
 	@echo '  make install      install to PREFIX ($(PREFIX)), below DESTDIR; SYMLINKS=yes: also'
 	@echo '                    a link for each applet'
@@ -245,6 +246,13 @@ check-vm:
 
 check-vm-all: VM_KERNELS := $(VM_KERNELS_ALL)
 check-vm-all: check-vm
+
+# Not a part of the check: how the two machines take turns moves the figures by some per cent.
+check-speed:
+	@$(MAKE) --no-print-directory deps deps-vm
+	@$(MAKE) --no-print-directory all tests-build
+	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) VM_ICOUNT=1 VM_RUN=tests/vm/speed.sh \
+		VM_KERNELS='$(VM_KERNELS)' tests/check.sh vm
 
 lint:
 	@tests/lint.sh

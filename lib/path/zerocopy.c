@@ -33,6 +33,7 @@ struct zerocopy {
 	size_t most;	      /* bytes per send; halved where limits refuse more ... */
 	unsigned good;	      /* ... and doubled after so many completions */
 	unsigned fell_in_row; /* completions, since the last true one */
+	bool emptied;	      /* the error queue, when the block reported last was found */
 	bool never;	      /* MSG_ZEROCOPY is not to be had: plain sends for good */
 	bool chosen;	      /* for the block being sent: ... */
 	bool plain_block;     /* ... it is sent plainly */
@@ -148,12 +149,12 @@ static int zerocopy_reap(struct zcdma_path *path, struct zcdma_block *b)
 {
 	struct zerocopy *z = (struct zerocopy *)path;
 
-	if (zc_tracker_pending(&z->tracker) && !z->tracker.done)
+	/* Once a read found the queue empty, the blocks it brought are reported without another. */
+	if (zc_tracker_pending(&z->tracker) && !z->tracker.done && !z->emptied)
 		read_completions(z);
-	if (!zc_tracker_reap(&z->tracker, b))
-		return 0;
+	z->emptied = zc_tracker_reap(&z->tracker, b);
 	path->stats.pending_blocks = z->tracker.blocks;
-	return 1;
+	return z->emptied;
 }
 
 /*

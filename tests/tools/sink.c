@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sink: a receiver that discards, for measurements. Listens on 127.0.0.1, prints its port, and
- * takes connections one after the other until it is killed. It reads as iperf3 does, 128 KiB at a
- * time.
+ * sink [ADDRESS [PORT]]: a receiver that discards, for measurements. Listens on 127.0.0.1 and any port
+ * unless told otherwise, prints its port, and takes connections one after the other until it is
+ * killed. It reads as iperf3 does, 128 KiB at a time.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -10,14 +10,18 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-int main(void)
+int main(int argc, char **argv)
 {
-	struct sockaddr_in sa = { .sin_family = AF_INET,
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in sa = { .sin_family = AF_INET };
 	static char buf[128 * 1024];
 	socklen_t len = sizeof(sa);
 	int listener = socket(AF_INET, SOCK_STREAM, 0), fd;
 
+	if (!inet_aton(argc > 1 ? argv[1] : "127.0.0.1", &sa.sin_addr)) {
+		fprintf(stderr, "sink: %s is no address\n", argv[1]);
+		return 2;
+	}
+	sa.sin_port = htons((uint16_t)(argc > 2 ? atoi(argv[2]) : 0));
 	if (bind(listener, (struct sockaddr *)&sa, len) || listen(listener, 8) ||
 	    getsockname(listener, (struct sockaddr *)&sa, &len)) {
 		perror("sink");

@@ -6,7 +6,7 @@
 # VM_ACCEL=kvm|tcg    do not find out which works       VM_RUN=SCRIPT   run this inside
 # VM_CPUS=N           processors (2)                    VM_LIMIT=N      seconds for a run (600)
 # VM_ICOUNT=1         for measurements: one processor, on which an instruction takes a nanosecond, and
-#                     a receiver outside that discards any number of streams
+#                     a second VM on the other end of its NIC's wire, which runs tests/vm/peer.sh
 # VM_BATS='FILE…'     only these of tests/vm           MUTANT=1         the module that must fail
 # VM_APPEND=…         more of the kernel's command line
 # VM_QEMU=…           more options of QEMU
@@ -51,18 +51,14 @@ build_initramfs() {
 # there to FOLDER/result. RUN may be empty: then it boots, says so, and powers off.
 qemu() {
     local folder=$1 limit=$2 accel=$3 script=$4
-    local options=(-smp "$VM_CPUS")
+    local options=(-smp "$VM_CPUS" -accel tcg)
     # Whoever uses a page or an object that was freed shall not find what was there.
     local debug="page_poison=1 slub_debug=FZP"
     shift 4
     case $accel in
-    kvm) options+=(-accel kvm -cpu host) ;;
-    *) options+=(-accel tcg) ;;
+    kvm) options=(-smp "$VM_CPUS" -accel kvm -cpu host) ;;
+    icount) options=(-smp 1 -accel tcg -icount shift=0) debug= ;;
     esac
-    if [[ -n ${VM_ICOUNT:-} ]]; then
-        options=(-smp 1 -accel tcg -icount shift=0)
-        debug=
-    fi
 
     # shellcheck disable=SC2086 # lists of words
     exec timeout -k 5 "$limit" qemu-system-x86_64 -machine q35 -m 2G "${options[@]}" \
@@ -102,9 +98,8 @@ find_accel() {
 
 # A receiver on this host, which the VM reaches through the emulated NIC at the address in $outside.
 start_receiver() {
-    local folder=$1 command=("$ZCDMA" verify --listen 127.0.0.1:0 --bytes 32M)
-    [[ -z ${VM_ICOUNT:-} ]] || command=("$bin/tools/sink")
-    "${command[@]}" >"$folder/receiver" 2>&1 &
+    local folder=$1
+    "$ZCDMA" verify --listen 127.0.0.1:0 --bytes 32M >"$folder/receiver" 2>&1 &
     receiver=$!
     children+=("$receiver")
     for ((i = 0; i < 100; i++)); do
@@ -117,7 +112,7 @@ start_receiver() {
 end_receiver() {
     local folder=$1 name="the host received what the VM sent through e1000e"
     # Of a run that is not the whole, nothing is expected.
-    if [[ -n ${VM_ICOUNT:-}${VM_BATS:-} || $VM_RUN != tests/vm/guest.sh ]]; then
+    if [[ -n ${VM_BATS:-} || $VM_RUN != tests/vm/guest.sh ]]; then
         kill "$receiver" 2>/dev/null
         return
     fi
@@ -135,15 +130,33 @@ end_receiver() {
     fi
 }
 
-run_kernel() {
-    local name=$1 folder=$build/run-$1 accel pid status lock
+# A second VM, on the other end of the wire of the first one's NIC.
+start_peer() {
+    local folder=$1 accel=$2 wire=${1#"$tree/"}/wire
     mkdir -p "$folder"
-    exec {lock}>"$folder/lock"
-    flock --nonblock "$lock" || { echo "# waiting for another run of $name" && flock "$lock"; }
+    rm -f "$wire"
+    cp "$folder/../initramfs" "$folder/"
+    (qemu "$folder" "$VM_LIMIT" "$accel" tests/vm/peer.sh \
+        -netdev "stream,id=wire,server=on,addr.type=unix,addr.path=$wire" \
+        -device e1000e,netdev=wire,mac=52:54:00:00:00:05) &
+    children+=($!)
+    # shellcheck disable=SC2054 # commas are part of the words
+    nics=(-netdev "stream,id=wire,server=off,addr.type=unix,addr.path=$wire"
+        -device e1000e,netdev=wire,mac=52:54:00:00:00:04)
+    for ((i = 0; i < 100; i++)); do
+        [[ ! -S $wire ]] || return
+        sleep 0.1
+    done
+    echo "not ok - a second VM"
+}
+
+# Fetch the kernel, build its module and the initial file system: sets $dir, $release and $kmod.
+prepare() {
+    local name=$1 folder=$2
     if ! dir=$("$here/kernel.sh" "$name" "$build" 2>"$folder/kernel.log"); then
         sed 's/^/# /' "$folder/kernel.log"
         echo "ok - vm $name # skip the kernel's packages cannot be had"
-        return
+        return 1
     fi
     release=$(<"$dir/release")
     kmod=build/kmod-$release${MUTANT:+-mutant}
@@ -157,23 +170,37 @@ run_kernel() {
     fi
     if ! build_initramfs "$release" "$dir" "$folder/initramfs"; then
         echo "not ok - vm $name: no initial file system"
-        return
+        return 1
     fi
+}
+
+run_kernel() {
+    local name=$1 folder=$build/run-$1 accel pid status lock nics=()
+    mkdir -p "$folder"
+    exec {lock}>"$folder/lock"
+    flock --nonblock "$lock" || { echo "# waiting for another run of $name" && flock "$lock"; }
+    prepare "$name" "$folder" || return
     accel=$(find_accel "$folder")
-    echo "# linux $release, ${VM_ICOUNT:+icount, }$accel"
-    start_receiver "$folder"
+    if [[ -n ${VM_ICOUNT:-} ]]; then
+        start_peer "$folder/peer" "$accel"
+        accel=icount
+    else
+        start_receiver "$folder"
+        # shellcheck disable=SC2054 # commas are part of the words
+        nics=(-netdev user,id=outside -device e1000e,netdev=outside,mac=52:54:00:00:00:01
+            -netdev hubport,id=left,hubid=1 -device e1000e,netdev=left,mac=52:54:00:00:00:02
+            -netdev hubport,id=right,hubid=1 -device e1000e,netdev=right,mac=52:54:00:00:00:03)
+    fi
+    echo "# linux $release, $accel"
 
     : >"$folder/result" # nothing of before counts
-    (qemu "$folder" "$VM_LIMIT" "$accel" "$VM_RUN" \
-        -netdev user,id=outside -device e1000e,netdev=outside,mac=52:54:00:00:00:01 \
-        -netdev hubport,id=left,hubid=1 -device e1000e,netdev=left,mac=52:54:00:00:00:02 \
-        -netdev hubport,id=right,hubid=1 -device e1000e,netdev=right,mac=52:54:00:00:00:03) &
+    (qemu "$folder" "$VM_LIMIT" "$accel" "$VM_RUN" "${nics[@]}") &
     pid=$!
     children+=("$pid")
     tail -n +1 -s 0.1 -f --pid="$pid" "$folder/result" | grep --line-buffered -v '^# end '
     wait "$pid"
     status=$?
-    end_receiver "$folder"
+    [[ $accel == icount ]] || end_receiver "$folder"
 
     if [[ $(tail -n 1 "$folder/result") != '# end 0' ]]; then
         tail -n 30 "$folder/console" "$folder/qemu.log" | sed 's/^/# /'

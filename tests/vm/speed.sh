@@ -1,0 +1,53 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What sending from the driver's ring costs the sender, in instructions: run this inside a VM in which
+# a nanosecond is an instruction, over an emulated NIC, to a second VM that discards (make check-speed).
+# A ratio of two such figures hardly depends on the machine, so it can be held as a line. TAP.
+set -u
+exec </dev/null
+ZCDMA=$PWD/$ZCDMA TO=10.9.0.2:9000 MIB=128
+
+/sbin/modprobe -d "$PWD/$VM_MODULES" e1000e
+ip link set lo up
+ip addr add 10.9.0.1/24 dev eth0
+ip link set eth0 up
+insmod "$VM_KMOD/zcdma.ko"
+
+# Also what is slow once only: names, random numbers, the other VM's start.
+for ((i = 0; i < 60; i++)); do
+    "$ZCDMA" zcsend $TO dev: --bytes 16M -q 2>/tmp/error && break
+    sleep 1
+done
+if ((i == 60)); then
+    sed 's/^/# /' /tmp/error
+    echo "not ok - the other VM cannot be reached"
+    exit
+fi
+
+# cost MODEL PATH: instructions of the sending thread for a MiB.
+cost() {
+    "$ZCDMA" zcsend $TO "dev:model=$1" --bytes ${MIB}M --path="$2" --json 2>/dev/null |
+        jq ".sender_cpu_seconds * 1e9 / $MIB | round"
+}
+
+declare -A COST
+printf '# instructions per MiB, and as a part of those of copy\n'
+for model in pages compound scatter; do
+    for path in copy zerocopy vmsplice splice; do
+        COST[$model.$path]=$(cost $model $path)
+        awk -v m=$model -v p=$path -v c="${COST[$model.$path]}" -v copy="${COST[$model.copy]}" \
+            'BEGIN { printf "# %-8s  %-8s  %7d  %.2f\n", m, p, c, c / copy }'
+    done
+done
+
+# at_most NAME A FACTOR B: A is no more than FACTOR of B.
+at_most() {
+    awk -v name="$1" -v a="$2" -v factor="$3" -v b="$4" 'BEGIN {
+        good = a > 0 && a <= factor * b
+        printf "%s - %s: %.2f, at most %s\n", good ? "ok" : "not ok", name, a / b, factor }'
+}
+
+at_most "zerocopy costs a part of copy" "${COST[compound.zerocopy]}" 0.4 "${COST[compound.copy]}"
+at_most "splice costs a part of copy" "${COST[compound.splice]}" 0.5 "${COST[compound.copy]}"
+at_most "splice costs no more than vmsplice" "${COST[compound.splice]}" 1 "${COST[compound.vmsplice]}"
+"$VM_BIN/vm-tests/cost"
