@@ -262,6 +262,7 @@ install: all
 	$(Q)$(call link_cmd,$(BUILD)/zcdma.install,$$ORIGIN/$(shell realpath -m --relative-to=$(BINDIR) $(LIBDIR)))
 	$(Q)install -m 755 $(BUILD)/zcdma.install $(DESTDIR)$(BINDIR)/zcdma
 	$(Q)install -m 644 lib/zcdma.h $(DESTDIR)$(INCLUDEDIR)/zcdma.h
+	$(Q)install -D -m 644 kmod/uapi/linux/zcdma.h $(DESTDIR)$(INCLUDEDIR)/linux/zcdma.h
 	$(Q)install -m 755 $(LIB_SO) $(DESTDIR)$(LIBDIR)/libzcdma.so.$(VERSION)
 	$(Q)ln -sf libzcdma.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	$(Q)ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libzcdma.so
@@ -288,6 +289,7 @@ uninstall:
 		if [ "$$(readlink $(DESTDIR)$(BINDIR)/$$applet)" = zcdma ]; then \
 			rm -f $(DESTDIR)$(BINDIR)/$$applet; fi; done
 	$(Q)rm -f $(DESTDIR)$(BINDIR)/zcdma $(DESTDIR)$(INCLUDEDIR)/zcdma.h \
+		$(DESTDIR)$(INCLUDEDIR)/linux/zcdma.h \
 		$(DESTDIR)$(LIBDIR)/libzcdma.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME) \
 		$(DESTDIR)$(LIBDIR)/libzcdma.so $(DESTDIR)$(LIBDIR)/pkgconfig/libzcdma.pc \
 		$(DESTDIR)$(DATADIR)/bash-completion/completions/zcdma \

@@ -496,7 +496,7 @@ need_direct() {
 }
 
 @test "capture: options of dev: are checked without a device" {
-    for spec in model=fast model= blocks=x block=4X rate=0 seed=-1 policy=loose colour=red , ; do
+    for spec in model=fast model= blocks=x block=4X rate=0 seed=-1 policy=loose colour=red ','; do
         run -2 zcdma capture "dev:$spec" -o out.bin
         assert_line --index 0 --regexp '^zcdma capture: source dev:.*: (.* is not valid|unknown option .*)$'
         assert_line --index 1 --regexp '(takes|take) '

@@ -28,7 +28,8 @@ expected() {
     local page version
     version=$(zcdma --version | cut -d' ' -f2)
     {
-        printf 'usr/%s\n' bin/zcdma include/zcdma.h lib/pkgconfig/libzcdma.pc \
+        printf 'usr/%s\n' bin/zcdma include/zcdma.h include/linux/zcdma.h \
+            lib/pkgconfig/libzcdma.pc \
             lib/libzcdma.so lib/libzcdma.so.0 "lib/libzcdma.so.$version" \
             share/bash-completion/completions/zcdma share/zsh/site-functions/_zcdma \
             share/fish/vendor_completions.d/zcdma.fish
