@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# The man pages tell of every applet, option, report key and function that there is, and of no other.
+# The man pages tell of every applet, option, report key, function and number of the driver that there
+# is, and of no other.
 
 load common
 
@@ -74,7 +75,7 @@ assert_no_other_keys() {
     applets | sed 's/.*/zcdma-&.1/' | sort >expected
     (cd "$MAN" && printf '%s\n' zcdma-*.1) | sort >found
     same 'applets and pages'
-    [[ -f $MAN/zcdma.1 && -f $MAN/zcdma.7 && -f $MAN/libzcdma.3 ]]
+    [[ -f $MAN/zcdma.1 && -f $MAN/zcdma.4 && -f $MAN/zcdma.7 && -f $MAN/libzcdma.3 ]]
 }
 
 @test "every page has its sections, and is about what its name says" {
@@ -122,17 +123,103 @@ assert_no_other_keys() {
     done
 }
 
-@test "every option of sim: is in zcdma.1, and no other" {
-    run -2 zcdma capture sim:no-such-option -o out
-    # shellcheck disable=SC2154 # bats sets output
-    grep -oE '[a-z]+=' <<<"${output#*takes}" | sort >expected
-    sed -nE 's/^\.It Cm ([a-z]+) Ns =.*/\1=/p' "$MAN/zcdma.1" | sort >found
-    same 'options of sim:'
+# options_of KIND: those that zcdma.1 has of a kind of source, "blocks=".
+options_of() {
+    sed -n "/^\.It Cm $1 :/,/^\.El/p" "$MAN/zcdma.1" |
+        sed -nE 's/^\.It Cm ([a-z]+) Ns =.*/\1=/p' | sort
+}
+
+@test "every option of sim: and dev: is in zcdma.1, and no other" {
+    local kind
+    for kind in sim dev; do
+        run -2 zcdma capture $kind:no-such-option= -o out
+        # shellcheck disable=SC2154 # bats sets output
+        grep -oE '[a-z]+=' <<<"${output#*takes}" | sort >expected
+        options_of $kind >found
+        same "options of $kind:"
+    done
 }
 
 # section PAGE TITLE
 section() {
     sed -n "/^\.Sh $2\$/,/^\.Sh /p" "$MAN/$1"
+}
+
+# subsection PAGE TITLE
+subsection() {
+    sed -n "/^\.Ss $2\$/,/^\.S[hs] /p" "$MAN/$1"
+}
+
+# members PREFIX: "compound" for the enumerator PREFIXCOMPOUND of the driver's header.
+members() {
+    grep -oE "^	$1[A-Z]+ =" "$TOP/kmod/uapi/linux/zcdma.h" | sed -E "s/^	$1//; s/ =//" |
+        tr '[:upper:]' '[:lower:]'
+}
+
+@test "every memory model and policy is in zcdma.4 and in the options of dev:, and no other" {
+    members 'ZCDMA_DEV_' | grep -vxE 'track|strict' | sort >expected
+    subsection zcdma.4 'Memory models' | sed -nE 's/^\.It Cm ([a-z]+)$/\1/p' | sort >found
+    same 'models in zcdma.4'
+    subsection zcdma.4 'Memory models' | sed -nE 's/^\.It Cm ([a-z]+) Ta .*/\1/p' | sort >found
+    same 'models in the table of zcdma.4'
+    grep '^\.It Cm model Ns' "$MAN/zcdma.1" | grep -oE 'Cm [a-z]+' | sed '1d; s/Cm //' | sort >found
+    same 'models of dev: in zcdma.1'
+
+    members 'ZCDMA_DEV_' | grep -xE 'track|strict' | sort >expected
+    subsection zcdma.4 Policies | sed -n 's/^\.It Cm //p' | sort >found
+    same 'policies in zcdma.4'
+    grep '^\.It Cm policy Ns' "$MAN/zcdma.1" | grep -oE 'Cm [a-z]+' | sed '1d; s/Cm //' | sort >found
+    same 'policies of dev: in zcdma.1'
+}
+
+@test "every state of a block is in zcdma.4, and no other" {
+    sed -n '/state_names\[\] = {/,/};/p' "$TOP/kmod/ring.c" | grep -oE '"[a-z]+"' | tr -d '"' |
+        sort -u >expected
+    subsection zcdma.4 Blocks | sed -n 's/^\.It //p' | sort >found
+    same 'states'
+}
+
+@test "every call of the driver is in zcdma.4, and no other" {
+    grep -oE '^#define ZCDMA_IOC_[A-Z]+	*_IO\(' "$TOP/kmod/uapi/linux/zcdma.h" |
+        grep -oE 'ZCDMA_IOC_[A-Z]+' | sort >expected
+    grep -oE 'ZCDMA_IOC_[A-Z]+' "$MAN/zcdma.4" | sort -u >found
+    same 'calls'
+}
+
+@test "every module parameter is in zcdma.4, and no other" {
+    sed -nE 's/^module_param\(([a-z_]+),.*/\1/p' "$TOP"/kmod/*.c "$TOP"/kmod/*/*.c | sort >expected
+    section zcdma.4 'MODULE PARAMETERS' | sed -n 's/^\.It Va //p' | sort >found
+    same 'module parameters'
+}
+
+# items: the names of .It lines, one or several in each.
+items() {
+    sed -nE 's/^\.It Va //p' | tr -s ' ,' '\n' | grep -vx Va
+}
+
+@test "every statistic of the driver is in zcdma.4 and in sysfs, and no other" {
+    sed -n '/^struct zcdma_dev_stats {/,/^};/p' "$TOP/kmod/uapi/linux/zcdma.h" |
+        sed -nE 's/^	__u(32|64) ([a-z_]+);.*/\2/p' | grep -vx size | sort >expected
+    section zcdma.4 STATISTICS | items | sort >found
+    same 'statistics in zcdma.4'
+    sed -n '/^static ssize_t stats_show/,/^}/p' "$TOP/kmod/device.c" | sed 's/\\n/ /g' |
+        grep -oE '[a-z_]+ %' | tr -d ' %' | sort >found
+    same 'statistics in sysfs'
+}
+
+# columns FILE: the first line of a file in debugfs.
+columns() {
+    sed -n "/^void zcdma_ring_show_$1(/,/^}/p" "$TOP/kmod/ring.c" |
+        sed -nE 's/.*seq_puts\(m, "(.*)\\n"\);/\1/p' | tr ' ' '\n'
+}
+
+@test "every column of debugfs is in zcdma.4, and no other" {
+    local file
+    for file in blocks pages; do
+        columns $file >expected
+        section zcdma.4 DEBUGFS | sed -n "/^\.It Pa $file/,/^\.El/p" | items >found
+        same "columns of $file"
+    done
 }
 
 @test "every kind of fault is in zcdma-verify.1 and zcdma.7, and no other" {
@@ -216,14 +303,26 @@ section() {
     same 'lines'
 }
 
+# program PAGE NAME: the program in a page whose first line is a comment about NAME.
+program() {
+    sed -n "/^\/\* $2 /,/^\.Ed/p" "$MAN/$1" |
+        sed "/^\.Ed/d; s/\\\\-/-/g; s/\\\\(aq/'/g; s/\\\\e/\\\\/g"
+}
+
 @test "the program in libzcdma.3 compiles against the header" {
     command -v cc >/dev/null || skip 'cc is not installed'
-    sed -n '/\/\* send64 /,/^\.Ed/p' "$MAN/libzcdma.3" |
-        sed "/^\.Ed/d; s/\\\\-/-/g; s/\\\\(aq/'/g; s/\\\\e/\\\\/g" >send64.c
+    program libzcdma.3 send64 >send64.c
     grep -q '^int main(' send64.c
     mkdir include
     ln -s "$TOP/lib/zcdma.h" include
     run -0 cc -std=gnu11 -Wall -Wextra -Werror -I include -c send64.c
+}
+
+@test "the program in zcdma.4 compiles against the driver's header" {
+    command -v cc >/dev/null || skip 'cc is not installed'
+    program zcdma.4 devcat >devcat.c
+    grep -q '^int main(' devcat.c
+    run -0 cc -std=gnu11 -Wall -Wextra -Werror -I "$TOP/kmod/uapi" -c devcat.c
 }
 
 @test "pages refer to pages that exist" {
