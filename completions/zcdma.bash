@@ -28,7 +28,7 @@ _zcdma_words() {
     file:*) compgen -P file: -f -- "${word#file:}" ;;
     *)
         [[ $previous == --* ]] && _zcdma_value "$previous" "$word" '' "$@" && return
-        compgen -W 'sim: file:' -- "$word"
+        compgen -W 'dev: sim: file:' -- "$word"
         compgen -f -- "$word"
         ;;
     esac

@@ -89,6 +89,8 @@ need() {
     assert_output ''
     run -0 complete_bash 'zcdma teleport s'
     assert_output $'sim:\nsome.bin'
+    run -0 complete_bash 'zcdma teleport de'
+    assert_output dev:
     run -0 complete_bash 'zcdma teleport file:so'
     assert_output some.bin
 }
@@ -130,6 +132,8 @@ need() {
     assert_output $'--warp=fast\thow: fast'
     run -0 complete_fish 'zcdma teleport si'
     assert_output sim:
+    run -0 complete_fish 'zcdma teleport de'
+    assert_output dev:
     run -0 complete_fish 'teleport --js'
     assert_output $'--json\tone document'
     run -0 complete_fish 'duplicate --js'
@@ -182,4 +186,5 @@ END
     complete_zsh 'zcdma teleport --manifest=bi' '[zcdma teleport --manifest=bin/]'
     # compinit knows the first line of _zcdma only; the rest runs with the first completion
     complete_zsh $'zcdma \t\025teleport si' '[teleport sim:]'
+    complete_zsh $'zcdma \t\025teleport de' '[teleport dev:]'
 }
