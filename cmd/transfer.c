@@ -214,8 +214,9 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	report_line(r, info.blocks ? "ring" : NULL,
 		    "%N{ring_blocks} x %B{block_bytes}, pages of %B{page_bytes}",
 		    (uint64_t)info.blocks, (uint64_t)info.block_size, (uint64_t)info.page_size);
-	report_line(r, info.model ? "memory" : NULL, "model %S{model}, bounce buffers: %F{bounced}",
-		    info.model, info.bounced);
+	report_line(r, info.model ? "memory" : NULL,
+		    "model %S{model}, pieces of a block: %N{pieces}, bounce buffers: %F{bounced}",
+		    info.model, (uint64_t)info.pieces, info.bounced);
 	report_line(r, info.lossy || stats.overruns ? "overruns" : NULL,
 		    "%N{overruns} blocks lost, %B{lost_bytes}", stats.overruns, stats.lost_bytes);
 	report_line(r, stats.given_away ? "given away" : NULL,

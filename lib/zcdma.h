@@ -137,6 +137,7 @@ struct zcdma_source_info {
 	unsigned blocks;   /* in the ring; 0 where there is none */
 	size_t page_size;  /* of the ring's memory: what the kernel really gave */
 	const char *model; /* of the driver's memory, "compound"; NULL where there is no driver */
+	unsigned pieces;   /* contiguous ones that its blocks consist of */
 	unsigned offers;   /* of enum zcdma_needs, what its blocks have */
 	bool endless;	   /* produces until it is stopped */
 	bool lossy;	   /* has overruns when the reader is late */

@@ -262,14 +262,6 @@ static int map_ring(struct dev *d, const char *path, unsigned flags)
 	return 0;
 }
 
-/* The largest pieces that the block is made of, as far as anybody can tell from outside. */
-static size_t piece_size(const struct zcdma_dev_setup *s, size_t page_size)
-{
-	if (s->model != ZCDMA_DEV_COMPOUND && s->model != ZCDMA_DEV_SCATTER)
-		return page_size;
-	return s->stride / s->chunks > page_size ? s->stride / s->chunks : page_size;
-}
-
 static void describe(struct dev *d, const struct zcdma_dev_info *info)
 {
 	struct zcdma_source *src = &d->src;
@@ -277,7 +269,8 @@ static void describe(struct dev *d, const struct zcdma_dev_info *info)
 	src->poll_fd = d->fd;
 	src->info.block_size = d->setup.block_size;
 	src->info.blocks = d->setup.blocks;
-	src->info.page_size = piece_size(&d->setup, info->page_size);
+	src->info.page_size = info->page_size;
+	src->info.pieces = d->setup.chunks;
 	src->info.model = models[d->setup.model];
 	src->info.offers = ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET | (d->map ? ZCDMA_NEEDS_MEMORY : 0);
 	src->info.endless = true;
@@ -286,7 +279,7 @@ static void describe(struct dev *d, const struct zcdma_dev_info *info)
 	src->info.bounced = d->setup.bounced;
 	if (d->setup.model == ZCDMA_DEV_COHERENT)
 		src->fault_hint =
-			"coherent memory is mapped without pages (VM_PFNMAP), and the kernel sends only pages without copying: model=compound, pages and scatter have them; from here, \"zcdma copysend\" works";
+			"coherent memory is mapped without pages (VM_PFNMAP), and the kernel sends only pages without copying: model=compound, pages and scatter have them; from here, what copies works (zcdma copysend, zcdma capture without --direct)";
 }
 
 static int dev_open(struct zcdma_source *src, const char *arg, unsigned flags)

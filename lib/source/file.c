@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../dev.h"
 #include "../source.h"
 
 #define BLOCK_SIZE (1u << 20)
@@ -145,7 +146,10 @@ int zc_source_open_file(struct zcdma_source *src, const char *path)
 				     src->name);
 	fd = zc_open_regular(src->ctx, path);
 	if (fd == -EINVAL)
-		zc_hint(src->ctx, "to read it as a stream: zcdma ... - < %s", path);
+		zc_hint(src->ctx,
+			zc_dev_is(path) ? "it is a device of zcdma's: write dev:%s"
+					: "to read it as a stream: zcdma ... - < %s",
+			path);
 	return fd;
 }
 
