@@ -5,7 +5,9 @@
 
 #include <linux/mm.h>
 #include <linux/mmzone.h>
+#include <linux/netdevice.h>
 #include <linux/platform_device.h>
+#include <linux/slab.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
@@ -66,6 +68,33 @@ static int name(struct platform_device *pdev)		\
 {							\
 	fn(pdev);					\
 	return 0;					\
+}
+#endif
+
+/* A network device that only NAPI instances see. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
+static inline struct net_device *zcdma_alloc_netdev_dummy(void)
+{
+	return alloc_netdev_dummy(0);
+}
+
+static inline void zcdma_free_netdev_dummy(struct net_device *dev)
+{
+	free_netdev(dev);
+}
+#else
+static inline struct net_device *zcdma_alloc_netdev_dummy(void)
+{
+	struct net_device *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+
+	if (dev)
+		init_dummy_netdev(dev);
+	return dev;
+}
+
+static inline void zcdma_free_netdev_dummy(struct net_device *dev)
+{
+	kfree(dev);
 }
 #endif
 

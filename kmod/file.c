@@ -375,14 +375,16 @@ static __poll_t zcdma_poll(struct file *file, struct poll_table_struct *wait)
 {
 	struct zcdma_file *zf = file->private_data;
 	struct zcdma_ring *ring;
+	__poll_t ret = EPOLLERR;
 
 	poll_wait(file, &zf->zdev->wait, wait);
-	if (READ_ONCE(zf->zdev->gone))
+	if (!zcdma_device_enter(zf->zdev))
 		return EPOLLERR | EPOLLHUP;
 	ring = zcdma_file_ring(zf);
-	if (!ring)
-		return EPOLLERR;
-	return zcdma_ring_readable(ring) ? EPOLLIN | EPOLLRDNORM : 0;
+	if (ring)
+		ret = zcdma_ring_readable(ring) ? EPOLLIN | EPOLLRDNORM : 0;
+	zcdma_device_leave(zf->zdev);
+	return ret;
 }
 
 static int zcdma_mmap(struct file *file, struct vm_area_struct *vma)

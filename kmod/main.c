@@ -5,6 +5,7 @@
 #include <linux/slab.h>
 
 #include "device.h"
+#include "unpark.h"
 
 static unsigned int devices = 1;
 module_param(devices, uint, 0444);
@@ -27,9 +28,12 @@ static int __init zcdma_init(void)
 		pr_err("zcdma: devices=%u: at most %d\n", devices, ZCDMA_DEVICES_MAX);
 		return -EINVAL;
 	}
-	ret = zcdma_device_init();
+	ret = zcdma_unpark_init();
 	if (ret)
 		return ret;
+	ret = zcdma_device_init();
+	if (ret)
+		goto err_unpark;
 	for (i = 0; i < devices; i++) {
 		const struct platform_device_info info = {
 			.name = "zcdma",
@@ -48,6 +52,8 @@ static int __init zcdma_init(void)
 err_remove:
 	remove_simulated(i);
 	zcdma_device_exit();
+err_unpark:
+	zcdma_unpark_exit();
 	return ret;
 }
 module_init(zcdma_init);
@@ -56,6 +62,7 @@ static void __exit zcdma_exit(void)
 {
 	remove_simulated(devices);
 	zcdma_device_exit();
+	zcdma_unpark_exit();
 }
 module_exit(zcdma_exit);
 

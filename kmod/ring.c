@@ -14,9 +14,17 @@
 #include "compat.h"
 #include "device.h"
 #include "ring.h"
+#include "unpark.h"
 
-/* How long a block drains at most after the last reference went, while nobody asks for it. */
-#define REAP_DELAY 1
+/*
+ * How long a block drains at most after the last reference went, while nobody asks for it. A socket
+ * may stay unread for hours: the longer nothing changed, the less often it is looked at.
+ */
+#define REAP_DELAY_MIN 1
+#define REAP_DELAY_MAX (HZ / 10)
+
+/* From this delay on, packets that keep blocks from a starving device are looked for. */
+#define UNPARK_DELAY DIV_ROUND_UP(HZ, 100)
 
 static void set_state(struct zcdma_ring *ring, struct zcdma_block *block, enum zcdma_state state)
 {
@@ -82,35 +90,74 @@ static void arm_free(struct zcdma_ring *ring)
 	} while (!ret);
 }
 
-/* Free one block that has drained, if there is one. */
-static bool reap_one(struct zcdma_ring *ring)
+/*
+ * Free blocks that have drained, at most @most. The lock is held for one at a time, as there may be
+ * many, and those in flight go to the end of the line.
+ */
+static bool reap(struct zcdma_ring *ring, unsigned int most)
 {
 	struct zcdma_device *zdev = ring->zdev;
 	struct zcdma_block *block;
 	unsigned long flags;
-	bool found = false;
+	unsigned int left, found = 0;
 
-	spin_lock_irqsave(&zdev->lock, flags);
-	list_for_each_entry(block, &ring->draining, node) {
-		if (!block_idle(ring, block))
-			continue;
-		move_to(ring, block, ZCDMA_FREE, &ring->free);
-		found = true;
-		break;
+	for (left = READ_ONCE(zdev->count[ZCDMA_DRAINING]); left && found < most; left--) {
+		spin_lock_irqsave(&zdev->lock, flags);
+		block = list_first_entry_or_null(&ring->draining, struct zcdma_block, node);
+		if (block && block_idle(ring, block)) {
+			move_to(ring, block, ZCDMA_FREE, &ring->free);
+			found++;
+		} else if (block) {
+			list_move_tail(&block->node, &ring->draining);
+		}
+		spin_unlock_irqrestore(&zdev->lock, flags);
+		if (!block)
+			break;
 	}
-	spin_unlock_irqrestore(&zdev->lock, flags);
+	if (found)
+		arm_free(ring);
 	return found;
+}
+
+/* The device runs, and has neither a block nor the prospect of one. */
+static bool is_starving(struct zcdma_ring *ring)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	bool starving;
+
+	spin_lock_irq(&zdev->lock);
+	starving = zdev->stats.running && !zdev->count[ZCDMA_FREE] && !zdev->count[ZCDMA_FILLING];
+	spin_unlock_irq(&zdev->lock);
+	return starving;
 }
 
 static void reap_work(struct work_struct *work)
 {
 	struct zcdma_ring *ring = container_of(to_delayed_work(work), struct zcdma_ring, reap);
+	unsigned long delay = READ_ONCE(ring->reap_delay);
+	bool found;
 
-	while (reap_one(ring))
-		arm_free(ring);
+	found = reap(ring, UINT_MAX);
+	if (!found && delay >= UNPARK_DELAY && is_starving(ring)) {
+		zcdma_unpark();
+		found = reap(ring, UINT_MAX);
+	}
+	delay = found ? REAP_DELAY_MIN : min_t(unsigned long, 2 * delay, REAP_DELAY_MAX);
+	WRITE_ONCE(ring->reap_delay, delay);
 	/* A reference that goes tells nobody, so look again. */
 	if (!list_empty_careful(&ring->draining))
-		schedule_delayed_work(&ring->reap, REAP_DELAY);
+		schedule_delayed_work(&ring->reap, delay);
+}
+
+/*
+ * A block drains since now: look soon, even if nothing changed for long. That reap_work() may
+ * double the delay at the same time does no harm.
+ */
+static void reap_later(struct zcdma_ring *ring)
+{
+	if (xchg(&ring->reap_delay, REAP_DELAY_MIN) != REAP_DELAY_MIN)
+		cancel_delayed_work(&ring->reap);
+	schedule_delayed_work(&ring->reap, REAP_DELAY_MIN);
 }
 
 /* A block that is nobody's: to the device, or to those that wait for their pages. */
@@ -142,7 +189,7 @@ static void give_back(struct zcdma_ring *ring, struct zcdma_block *block)
 	if (idle)
 		arm_free(ring);
 	else
-		schedule_delayed_work(&ring->reap, REAP_DELAY);
+		reap_later(ring);
 }
 
 void zcdma_block_done(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes)
@@ -169,10 +216,7 @@ void zcdma_block_done(struct zcdma_ring *ring, struct zcdma_block *block, size_t
 
 bool zcdma_block_wanted(struct zcdma_ring *ring)
 {
-	if (!reap_one(ring))
-		return false;
-	arm_free(ring);
-	return true;
+	return reap(ring, 1);
 }
 
 void zcdma_block_lost(struct zcdma_ring *ring, size_t bytes)
@@ -241,11 +285,20 @@ void zcdma_ring_stop(struct zcdma_ring *ring)
  * To user space and back
  */
 
-bool zcdma_ring_readable(struct zcdma_ring *ring)
+/* .ended is set after the last block became full. */
+static bool readable(struct zcdma_ring *ring)
 {
-	/* .ended is set after the last block became full. */
 	return READ_ONCE(ring->ended) || READ_ONCE(ring->cursor) ||
 	       !list_empty_careful(&ring->full);
+}
+
+bool zcdma_ring_readable(struct zcdma_ring *ring)
+{
+	if (readable(ring))
+		return true;
+	/* Whoever asks may be about to wait for a block that can be filled by now. */
+	reap(ring, UINT_MAX);
+	return readable(ring);
 }
 
 static struct zcdma_block *try_take(struct zcdma_ring *ring, enum zcdma_state as)
@@ -278,6 +331,7 @@ struct zcdma_block *zcdma_ring_take(struct zcdma_ring *ring, enum zcdma_state as
 		block = try_take(ring, as);
 		if (nonblock || block != ERR_PTR(-EAGAIN))
 			return block;
+		reap(ring, UINT_MAX);
 		ret = wait_event_interruptible(zdev->wait, READ_ONCE(zdev->gone) ||
 					       READ_ONCE(ring->ended) ||
 					       !list_empty_careful(&ring->full));
@@ -528,6 +582,7 @@ static void init_ring(struct zcdma_ring *ring, const struct zcdma_dev_setup *set
 	mutex_init(&ring->map_lock);
 	mutex_init(&ring->read_lock);
 	INIT_DELAYED_WORK(&ring->reap, reap_work);
+	ring->reap_delay = REAP_DELAY_MIN;
 	ring->mem.dev = zdev->parent;
 	ring->mem.dir = zdev->source->dir;
 	ring->mem.block_size = setup->block_size;

@@ -62,7 +62,8 @@ struct zcdma_ring {
 	struct mutex read_lock;		/* .cursor and .cursor_off */
 	struct zcdma_block *cursor;	/* half read */
 	u64 cursor_off;
-	struct delayed_work reap;
+	struct delayed_work reap;	/* looks for blocks that have drained, every ... */
+	unsigned long reap_delay;	/* ... so many jiffies */
 	const struct cred *cred;	/* whose user's RLIMIT_MEMLOCK pays */
 	struct zcdma_block *block;
 };
