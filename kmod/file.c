@@ -404,6 +404,12 @@ static int zcdma_mmap(struct file *file, struct vm_area_struct *vma)
 	return ret;
 }
 
+/* sendfile() asks for a file that has this operation. The position that reads go by stays 0. */
+static loff_t zcdma_llseek(struct file *file, loff_t offset, int whence)
+{
+	return -ESPIPE;
+}
+
 static int zcdma_open(struct inode *inode, struct file *file)
 {
 	struct zcdma_device *zdev = container_of(inode->i_cdev, struct zcdma_device, cdev);
@@ -426,8 +432,8 @@ static int zcdma_open(struct inode *inode, struct file *file)
 	mapping_set_gfp_mask(&zf->mapping, GFP_USER);
 	file->f_mapping = &zf->mapping;
 	file->private_data = zf;
-	/* A stream, but for pread() and splice() at the position of a block. */
-	file->f_mode &= ~(FMODE_LSEEK | FMODE_PWRITE);
+	/* A stream, but for pread(), splice() and sendfile() at the position of a block. */
+	file->f_mode &= ~FMODE_PWRITE;
 	return 0;
 }
 
@@ -468,5 +474,5 @@ const struct file_operations zcdma_fops = {
 	.mmap = zcdma_mmap,
 	.unlocked_ioctl = zcdma_ioctl,
 	.compat_ioctl = compat_ptr_ioctl,
-	.llseek = noop_llseek,
+	.llseek = zcdma_llseek,
 };

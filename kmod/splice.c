@@ -3,6 +3,7 @@
 #include <linux/gfp.h>
 #include <linux/mm.h>
 #include <linux/pipe_fs_i.h>
+#include <linux/sched.h>
 #include <linux/splice.h>
 
 #include "device.h"
@@ -108,6 +109,9 @@ static ssize_t splice_ring(struct zcdma_ring *ring, loff_t *pos, struct pipe_ino
 			*pos += ret;
 		return ret;
 	}
+	/* sendfile() would drop what its socket does not take: splice_direct_to_actor() rewinds. */
+	if (pipe == current->splice_pipe)
+		return -EINVAL;
 	/* The pipe is locked, and everybody who uses it waits: do not wait for a reader as well. */
 	if (!mutex_trylock(&ring->read_lock))
 		return -EAGAIN;

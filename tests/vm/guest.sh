@@ -73,6 +73,7 @@ check "loopback is up" ip link set lo up
 program park
 
 check "the networks are there" networks
+program sendfile
 program abi
 
 # shellcheck disable=SC2086 # a list of files

@@ -44,10 +44,12 @@
  *	   them came back. Never waits: EAGAIN while there is nothing, poll() first. From
  *	   ZCDMA_DEV_COHERENT it copies, which zcdma_dev_stats.splice_copied_bytes counts.
  *
- * pread, splice with an offset
+ * pread, splice and sendfile with an offset
  *	   At zcdma_dev_block.position they address the bytes of a block that is held by
  *	   ZCDMA_IOC_TAKE, and change nothing of its state. Give the block back as soon as the call
- *	   returned: pages in a pipe are waited for. EINVAL where that block is not held.
+ *	   returned: pages in a pipe or a socket are waited for. EINVAL where that block is not
+ *	   held. Kernels before 5.19 refuse sendfile() from any character device (EINVAL). There is
+ *	   no sendfile() of the stream itself (EINVAL), as it loses what a socket has no room for.
  *
  * poll	   POLLIN where ZCDMA_IOC_TAKE or read() would not wait, the end of the stream included.
  *	   POLLERR | POLLHUP where the device is gone.
