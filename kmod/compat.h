@@ -31,14 +31,14 @@ static inline void zcdma_vm_flags_set(struct vm_area_struct *vma, unsigned long 
 #define ZCDMA_MAX_ORDER (MAX_ORDER - 1)
 #endif
 
-/* How many page table entries refer to a compound page of @pages pages. */
+/* How many page table entries refer to a page, or to a compound page of @pages. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 10, 0)
-static inline int zcdma_compound_mapcount(struct page *head, unsigned int pages)
+static inline int zcdma_mapcount(struct page *head, unsigned int pages)
 {
 	return folio_mapcount(page_folio(head));
 }
 #else
-static inline int zcdma_compound_mapcount(struct page *head, unsigned int pages)
+static inline int zcdma_mapcount(struct page *head, unsigned int pages)
 {
 	int sum = 0;
 	unsigned int i;
@@ -48,12 +48,6 @@ static inline int zcdma_compound_mapcount(struct page *head, unsigned int pages)
 	return sum;
 }
 #endif
-
-/* The same for a page of its own. */
-static inline int zcdma_page_mapcount(struct page *page)
-{
-	return atomic_read(&page->_mapcount) + 1;
-}
 
 /* The remove callback of a platform driver became void. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Devices: coming and going, statistics in sysfs, blocks in debugfs. */
-#include <linux/debugfs.h>
+/* Devices: coming and going, statistics in sysfs. */
 #include <linux/module.h>
 #include <linux/platform_device.h>
-#include <linux/seq_file.h>
 #include <linux/slab.h>
 
 #include "compat.h"
+#include "debugfs.h"
 #include "device.h"
 
 static dev_t zcdma_devt;
-static struct dentry *zcdma_debugfs;
 
 bool zcdma_device_enter(struct zcdma_device *zdev)
 {
@@ -22,14 +20,23 @@ void zcdma_device_leave(struct zcdma_device *zdev)
 	percpu_ref_put(&zdev->users);
 }
 
+struct zcdma_ring *zcdma_file_enter(struct zcdma_file *zf)
+{
+	struct zcdma_ring *ring;
+
+	if (!zcdma_device_enter(zf->zdev))
+		return ERR_PTR(-ENODEV);
+	ring = zcdma_file_ring(zf);
+	if (ring)
+		return ring;
+	zcdma_device_leave(zf->zdev);
+	return ERR_PTR(-EBADFD);
+}
+
 static void users_gone(struct percpu_ref *users)
 {
 	complete(&container_of(users, struct zcdma_device, users)->unused);
 }
-
-/*
- * Statistics
- */
 
 void zcdma_device_get_stats(struct zcdma_device *zdev, struct zcdma_dev_stats *stats)
 {
@@ -66,34 +73,6 @@ static struct attribute *zcdma_attrs[] = {
 	NULL
 };
 ATTRIBUTE_GROUPS(zcdma);
-
-static int blocks_show(struct seq_file *m, void *unused)
-{
-	struct zcdma_device *zdev = m->private;
-
-	mutex_lock(&zdev->ring_lock);
-	if (zdev->ring)
-		zcdma_ring_show_blocks(zdev->ring, m);
-	mutex_unlock(&zdev->ring_lock);
-	return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(blocks);
-
-static int pages_show(struct seq_file *m, void *unused)
-{
-	struct zcdma_device *zdev = m->private;
-
-	mutex_lock(&zdev->ring_lock);
-	if (zdev->ring)
-		zcdma_ring_show_pages(zdev->ring, m);
-	mutex_unlock(&zdev->ring_lock);
-	return 0;
-}
-DEFINE_SHOW_ATTRIBUTE(pages);
-
-/*
- * Coming and going
- */
 
 static struct class zcdma_class = {
 	.name = "zcdma",
@@ -159,9 +138,7 @@ static int zcdma_probe(struct platform_device *pdev)
 		goto err_put;
 
 	platform_set_drvdata(pdev, zdev);
-	zdev->debugfs = debugfs_create_dir(dev_name(&zdev->dev), zcdma_debugfs);
-	debugfs_create_file("blocks", 0400, zdev->debugfs, zdev, &blocks_fops);
-	debugfs_create_file("pages", 0400, zdev->debugfs, zdev, &pages_fops);
+	zcdma_debugfs_add(zdev);
 	return 0;
 
 err_put:
@@ -175,7 +152,7 @@ static void zcdma_unbind(struct platform_device *pdev)
 	struct zcdma_device *zdev = platform_get_drvdata(pdev);
 
 	cdev_device_del(&zdev->cdev, &zdev->dev);
-	debugfs_remove_recursive(zdev->debugfs);
+	zcdma_debugfs_del(zdev);
 	WRITE_ONCE(zdev->gone, true);
 	/* Nobody comes in any more; those who sleep inside wake up and leave. */
 	percpu_ref_kill(&zdev->users);
@@ -209,14 +186,14 @@ int zcdma_device_init(void)
 	ret = class_register(&zcdma_class);
 	if (ret)
 		goto err_region;
-	zcdma_debugfs = debugfs_create_dir("zcdma", NULL);
+	zcdma_debugfs_init();
 	ret = platform_driver_register(&zcdma_driver);
 	if (ret)
 		goto err_class;
 	return 0;
 
 err_class:
-	debugfs_remove_recursive(zcdma_debugfs);
+	zcdma_debugfs_exit();
 	class_unregister(&zcdma_class);
 err_region:
 	unregister_chrdev_region(zcdma_devt, ZCDMA_DEVICES_MAX);
@@ -226,7 +203,7 @@ err_region:
 void zcdma_device_exit(void)
 {
 	platform_driver_unregister(&zcdma_driver);
-	debugfs_remove_recursive(zcdma_debugfs);
+	zcdma_debugfs_exit();
 	class_unregister(&zcdma_class);
 	unregister_chrdev_region(zcdma_devt, ZCDMA_DEVICES_MAX);
 }

@@ -43,6 +43,7 @@ struct zcdma_device {
 
 /* An open file. */
 struct zcdma_file {
+	struct file *file;
 	struct zcdma_device *zdev;
 	struct zcdma_ring *ring;	/* set once: zcdma_file_ring() */
 	struct address_space mapping;	/* so that all mappings of the ring are found from here */
@@ -70,6 +71,12 @@ static inline struct zcdma_ring *zcdma_file_ring(struct zcdma_file *zf)
 }
 
 /*
+ * The same, in a call that needs it and that ends with zcdma_device_leave(); or -ENODEV, or -EBADFD
+ * where there is none.
+ */
+struct zcdma_ring *zcdma_file_enter(struct zcdma_file *zf);
+
+/*
  * The position of a block for pread() and splice(): beyond anything that a file position gets to
  * by itself, as streams leave it at 0.
  */
@@ -81,6 +88,8 @@ static inline struct zcdma_ring *zcdma_file_ring(struct zcdma_file *zf)
  */
 struct zcdma_block *zcdma_file_pin(struct zcdma_ring *ring, loff_t pos, u64 *off, u64 *left);
 
+long zcdma_ioctl(struct file *file, unsigned int cmd, unsigned long user);
+ssize_t zcdma_read_iter(struct kiocb *iocb, struct iov_iter *to);
 ssize_t zcdma_splice_read(struct file *file, loff_t *pos, struct pipe_inode_info *pipe, size_t len,
 			  unsigned int flags);
 

@@ -12,7 +12,6 @@
 #include "mem/mem.h"
 
 struct cred;
-struct seq_file;
 struct zcdma_device;
 
 enum zcdma_state {
@@ -108,9 +107,6 @@ void zcdma_ring_unpin(struct zcdma_ring *ring, struct zcdma_block *block);
 
 /* Map the bytes from @off on to @vma, all of it. */
 int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma);
-
-void zcdma_ring_show_blocks(struct zcdma_ring *ring, struct seq_file *m);
-void zcdma_ring_show_pages(struct zcdma_ring *ring, struct seq_file *m);
 
 static inline struct zcdma_buf *zcdma_ring_buf(struct zcdma_ring *ring,
 					       const struct zcdma_block *block)

@@ -135,13 +135,12 @@ ssize_t zcdma_splice_read(struct file *file, loff_t *pos, struct pipe_inode_info
 {
 	struct zcdma_file *zf = file->private_data;
 	struct zcdma_ring *ring;
-	ssize_t ret = -EBADFD;
+	ssize_t ret;
 
-	if (!zcdma_device_enter(zf->zdev))
-		return -ENODEV;
-	ring = zcdma_file_ring(zf);
-	if (ring)
-		ret = splice_ring(ring, pos, pipe, len);
+	ring = zcdma_file_enter(zf);
+	if (IS_ERR(ring))
+		return PTR_ERR(ring);
+	ret = splice_ring(ring, pos, pipe, len);
 	if (ret > 0)
 		count(zf->zdev, ring, ret);
 	zcdma_device_leave(zf->zdev);

@@ -2,20 +2,7 @@
 /* Blocks made of pages: what the models pages, compound and scatter have in common. */
 #include <linux/slab.h>
 
-#include "compat.h"
-#include "mem.h"
-
-/*
- * Whole allocations as long as they fit, then the smallest one that the rest fits in, so only a
- * block's end can be larger than what was asked for.
- */
-size_t zcdma_chunks_stride(const struct zcdma_mem *mem)
-{
-	size_t most = PAGE_SIZE << mem->order_max;
-	size_t rest = mem->block_size % most;
-
-	return mem->block_size - rest + (rest ? PAGE_SIZE << get_order(rest) : 0);
-}
+#include "chunks.h"
 
 int zcdma_chunks_add(struct zcdma_buf *buf, struct page *page, unsigned int pages)
 {
@@ -42,30 +29,6 @@ struct page *zcdma_chunks_alloc_pages(struct zcdma_mem *mem, gfp_t gfp, unsigned
 {
 	gfp |= GFP_USER | __GFP_ZERO | __GFP_NOWARN;
 	return alloc_pages_node(dev_to_node(mem->dev), gfp, order);
-}
-
-int zcdma_chunks_alloc_compound(struct zcdma_mem *mem, struct zcdma_buf *buf)
-{
-	size_t left = mem->stride;
-	unsigned int order;
-	struct page *page;
-
-	while (left) {
-		order = min_t(unsigned int, get_order(left), mem->order_max);
-		page = zcdma_chunks_alloc_pages(mem, __GFP_COMP | __GFP_RETRY_MAYFAIL, order);
-		if (!page)
-			goto err_free;
-		if (zcdma_chunks_add(buf, page, 1U << order)) {
-			put_page(page);
-			goto err_free;
-		}
-		left -= PAGE_SIZE << order;
-	}
-	return 0;
-
-err_free:
-	zcdma_chunks_free(mem, buf);
-	return -ENOMEM;
 }
 
 void zcdma_chunks_free(struct zcdma_mem *mem, struct zcdma_buf *buf)
@@ -160,28 +123,13 @@ struct page *zcdma_chunks_get_page(const struct zcdma_buf *buf, size_t off)
 	return try_get_page(page) ? page : NULL;
 }
 
-/*
- * A compound page has one reference count: the driver's one, one for each page table entry, and
- * whatever is in flight. The reference must be read first: unmapping drops the entry's map count
- * before its reference, so what changes in between makes the page look busy, never idle.
- */
-static bool compound_busy(const struct zcdma_chunk *chunk)
-{
-	int refs = page_ref_count(chunk->page);
-
-	if (refs == 1)
-		return false;
-	/* References first, as said above. */
-	smp_rmb();
-	return refs != 1 + zcdma_compound_mapcount(chunk->page, chunk->pages);
-}
-
+/* A compound page has one reference count: one word tells whether an unmapped chunk is idle. */
 bool zcdma_chunks_busy(const struct zcdma_buf *buf)
 {
 	unsigned int i;
 
 	for (i = 0; i < buf->chunks; i++) {
-		if (compound_busy(&buf->chunk[i]))
+		if (zcdma_mem_page_busy(buf->chunk[i].page, buf->chunk[i].pages))
 			return true;
 	}
 	return false;
@@ -191,9 +139,6 @@ bool zcdma_chunks_count(const struct zcdma_buf *buf, unsigned int i, int *refs, 
 {
 	if (i >= buf->chunks)
 		return false;
-	*refs = page_ref_count(buf->chunk[i].page);
-	/* References first: see compound_busy(). */
-	smp_rmb();
-	*maps = zcdma_compound_mapcount(buf->chunk[i].page, buf->chunk[i].pages);
+	zcdma_mem_count(buf->chunk[i].page, buf->chunk[i].pages, refs, maps);
 	return true;
 }

@@ -2,13 +2,7 @@
 /* The model coherent: what most drivers do, and what every zero-copy call refuses. */
 #include <linux/vmalloc.h>
 
-#include "compat.h"
 #include "mem.h"
-
-static size_t coherent_stride(const struct zcdma_mem *mem)
-{
-	return PAGE_ALIGN(mem->block_size);
-}
 
 static int coherent_alloc(struct zcdma_mem *mem, struct zcdma_buf *buf)
 {
@@ -70,21 +64,19 @@ static void *coherent_vaddr(const struct zcdma_buf *buf, size_t off)
 
 /*
  * Normally nobody can refer to this memory. But an IOMMU lets it consist of single pages, and its
- * mapping then has those: a send may well hold them.
+ * mapping then has those: a send may well hold them. ">" and not "!=": of an allocation that was
+ * not split only the first page has a count.
  */
 static bool coherent_busy(const struct zcdma_buf *buf)
 {
+	int refs, maps;
 	size_t off;
 
 	if (!is_vmalloc_addr(buf->coherent))
 		return false;
 	for (off = 0; off < buf->bytes; off += PAGE_SIZE) {
-		struct page *page = vmalloc_to_page(buf->coherent + off);
-		int refs = page_ref_count(page);
-
-		/* References first: see compound_busy(). */
-		smp_rmb();
-		if (refs > 1 + zcdma_page_mapcount(page))
+		zcdma_mem_count(vmalloc_to_page(buf->coherent + off), 1, &refs, &maps);
+		if (refs > 1 + maps)
 			return true;
 	}
 	return false;
@@ -96,7 +88,7 @@ static bool coherent_count(const struct zcdma_buf *buf, unsigned int i, int *ref
 }
 
 const struct zcdma_mem_ops zcdma_mem_coherent = {
-	.stride = coherent_stride,
+	.stride = zcdma_mem_page_stride,
 	.alloc = coherent_alloc,
 	.free = coherent_free,
 	.dma_map = coherent_dma_map,

@@ -1,19 +1,47 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The model compound: a block is one compound page, or a few. One word tells whether it is idle. */
-#include "mem.h"
+#include <linux/mm.h>
+
+#include "chunks.h"
+
+/*
+ * Whole allocations as long as they fit, then the smallest one that the rest fits in, so only a
+ * block's end can be larger than what was asked for.
+ */
+static size_t compound_stride(const struct zcdma_mem *mem)
+{
+	size_t most = PAGE_SIZE << mem->order_max;
+	size_t rest = mem->block_size % most;
+
+	return mem->block_size - rest + (rest ? PAGE_SIZE << get_order(rest) : 0);
+}
+
+static int compound_alloc(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+	size_t left = mem->stride;
+	unsigned int order;
+	struct page *page;
+
+	while (left) {
+		order = min_t(unsigned int, get_order(left), mem->order_max);
+		page = zcdma_chunks_alloc_pages(mem, __GFP_COMP | __GFP_RETRY_MAYFAIL, order);
+		if (!page)
+			goto err_free;
+		if (zcdma_chunks_add(buf, page, 1U << order)) {
+			put_page(page);
+			goto err_free;
+		}
+		left -= PAGE_SIZE << order;
+	}
+	return 0;
+
+err_free:
+	zcdma_chunks_free(mem, buf);
+	return -ENOMEM;
+}
 
 const struct zcdma_mem_ops zcdma_mem_compound = {
-	.stride = zcdma_chunks_stride,
-	.alloc = zcdma_chunks_alloc_compound,
-	.free = zcdma_chunks_free,
-	.dma_map = zcdma_chunks_dma_map,
-	.dma_unmap = zcdma_chunks_dma_unmap,
-	.sync_for_cpu = zcdma_chunks_sync_for_cpu,
-	.sync_for_device = zcdma_chunks_sync_for_device,
-	.mmap = zcdma_chunks_mmap,
-	.vaddr = zcdma_chunks_vaddr,
-	.get_page = zcdma_chunks_get_page,
-	.busy = zcdma_chunks_busy,
-	.count = zcdma_chunks_count,
-	.revocable = true,
+	.stride = compound_stride,
+	.alloc = compound_alloc,
+	ZCDMA_CHUNKS_COMPOUND_OPS,
 };

@@ -34,6 +34,34 @@ void zcdma_mem_layout(struct zcdma_mem *mem, unsigned int model)
 	mem->stride = mem->ops->stride(mem);
 }
 
+size_t zcdma_mem_page_stride(const struct zcdma_mem *mem)
+{
+	return PAGE_ALIGN(mem->block_size);
+}
+
+/*
+ * The references must be read first: unmapping drops the map count of an entry before its reference,
+ * so what changes in between makes the page look busy, never idle.
+ */
+void zcdma_mem_count(struct page *page, unsigned int pages, int *refs, int *maps)
+{
+	*refs = page_ref_count(page);
+	/* As said above. */
+	smp_rmb();
+	*maps = zcdma_mapcount(page, pages);
+}
+
+bool zcdma_mem_page_busy(struct page *page, unsigned int pages)
+{
+	int refs, maps;
+
+	/* The driver's own, so there are no mappings to count. */
+	if (page_ref_count(page) == 1)
+		return false;
+	zcdma_mem_count(page, pages, &refs, &maps);
+	return refs != 1 + maps;
+}
+
 static int alloc_block(struct zcdma_mem *mem, struct zcdma_buf *buf)
 {
 	int ret;

@@ -88,21 +88,15 @@ int zcdma_mem_alloc(struct zcdma_mem *mem, unsigned int *fit);
 void zcdma_mem_detach(struct zcdma_mem *mem);
 void zcdma_mem_free(struct zcdma_mem *mem);
 
-/* chunks.c: what the models made of pages have in common */
-size_t zcdma_chunks_stride(const struct zcdma_mem *mem);
-int zcdma_chunks_add(struct zcdma_buf *buf, struct page *page, unsigned int pages);
-struct page *zcdma_chunks_alloc_pages(struct zcdma_mem *mem, gfp_t gfp, unsigned int order);
-int zcdma_chunks_alloc_compound(struct zcdma_mem *mem, struct zcdma_buf *buf);
-void zcdma_chunks_free(struct zcdma_mem *mem, struct zcdma_buf *buf);
-int zcdma_chunks_dma_map(struct zcdma_mem *mem, struct zcdma_buf *buf);
-void zcdma_chunks_dma_unmap(struct zcdma_mem *mem, struct zcdma_buf *buf);
-void zcdma_chunks_sync_for_cpu(struct zcdma_mem *mem, struct zcdma_buf *buf, size_t bytes);
-void zcdma_chunks_sync_for_device(struct zcdma_mem *mem, struct zcdma_buf *buf);
-int zcdma_chunks_mmap(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm_area_struct *vma,
-		      unsigned long addr, size_t off, size_t len);
-void *zcdma_chunks_vaddr(const struct zcdma_buf *buf, size_t off);
-struct page *zcdma_chunks_get_page(const struct zcdma_buf *buf, size_t off);
-bool zcdma_chunks_busy(const struct zcdma_buf *buf);
-bool zcdma_chunks_count(const struct zcdma_buf *buf, unsigned int i, int *refs, int *maps);
+/* A block's size in whole pages: the .stride of most models. */
+size_t zcdma_mem_page_stride(const struct zcdma_mem *mem);
+
+/*
+ * The references to a page, or a compound page of @pages, and how many of them are of page tables.
+ * No page tables may grow meanwhile.
+ */
+void zcdma_mem_count(struct page *page, unsigned int pages, int *refs, int *maps);
+/* Are there more than those and the driver's one? */
+bool zcdma_mem_page_busy(struct page *page, unsigned int pages);
 
 #endif /* ZCDMA_MEM_H */

@@ -2,13 +2,7 @@
 /* The model pages: large allocations, split into single pages with a reference count each. */
 #include <linux/slab.h>
 
-#include "compat.h"
-#include "mem.h"
-
-static size_t pages_stride(const struct zcdma_mem *mem)
-{
-	return PAGE_ALIGN(mem->block_size);
-}
+#include "chunks.h"
 
 static void free_pages_of(struct page *page, unsigned int pages)
 {
@@ -59,22 +53,13 @@ err_free:
 	return -ENOMEM;
 }
 
-static bool page_busy(struct page *page)
-{
-	int refs = page_ref_count(page);
-
-	/* References first: see compound_busy(). */
-	smp_rmb();
-	return refs != 1 + zcdma_page_mapcount(page);
-}
-
 static bool pages_busy(const struct zcdma_buf *buf)
 {
 	unsigned int i, j;
 
 	for (i = 0; i < buf->chunks; i++) {
 		for (j = 0; j < buf->chunk[i].pages; j++) {
-			if (page_busy(buf->chunk[i].page + j))
+			if (zcdma_mem_page_busy(buf->chunk[i].page + j, 1))
 				return true;
 		}
 	}
@@ -86,33 +71,20 @@ static bool pages_count(const struct zcdma_buf *buf, unsigned int n, int *refs, 
 	unsigned int i;
 
 	for (i = 0; i < buf->chunks; i++) {
-		struct page *page = buf->chunk[i].page + n;
-
-		if (n >= buf->chunk[i].pages) {
-			n -= buf->chunk[i].pages;
-			continue;
+		if (n < buf->chunk[i].pages) {
+			zcdma_mem_count(buf->chunk[i].page + n, 1, refs, maps);
+			return true;
 		}
-		*refs = page_ref_count(page);
-		/* References first: see compound_busy(). */
-		smp_rmb();
-		*maps = zcdma_page_mapcount(page);
-		return true;
+		n -= buf->chunk[i].pages;
 	}
 	return false;
 }
 
 const struct zcdma_mem_ops zcdma_mem_pages = {
-	.stride = pages_stride,
+	.stride = zcdma_mem_page_stride,
 	.alloc = pages_alloc,
 	.free = pages_free,
-	.dma_map = zcdma_chunks_dma_map,
-	.dma_unmap = zcdma_chunks_dma_unmap,
-	.sync_for_cpu = zcdma_chunks_sync_for_cpu,
-	.sync_for_device = zcdma_chunks_sync_for_device,
-	.mmap = zcdma_chunks_mmap,
-	.vaddr = zcdma_chunks_vaddr,
-	.get_page = zcdma_chunks_get_page,
 	.busy = pages_busy,
 	.count = pages_count,
-	.revocable = true,
+	ZCDMA_CHUNKS_OPS,
 };

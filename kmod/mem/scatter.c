@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The model scatter: any size of block, from the largest pieces of memory that there are. */
 #include <linux/log2.h>
+#include <linux/mm.h>
 
-#include "compat.h"
-#include "mem.h"
-
-static size_t scatter_stride(const struct zcdma_mem *mem)
-{
-	return PAGE_ALIGN(mem->block_size);
-}
+#include "chunks.h"
 
 /* As vb2_dma_sg_alloc_compacted() does; trying hard is worth it for single pages only. */
 static struct page *alloc_largest(struct zcdma_mem *mem, unsigned int *order)
@@ -50,17 +45,7 @@ err_free:
 }
 
 const struct zcdma_mem_ops zcdma_mem_scatter = {
-	.stride = scatter_stride,
+	.stride = zcdma_mem_page_stride,
 	.alloc = scatter_alloc,
-	.free = zcdma_chunks_free,
-	.dma_map = zcdma_chunks_dma_map,
-	.dma_unmap = zcdma_chunks_dma_unmap,
-	.sync_for_cpu = zcdma_chunks_sync_for_cpu,
-	.sync_for_device = zcdma_chunks_sync_for_device,
-	.mmap = zcdma_chunks_mmap,
-	.vaddr = zcdma_chunks_vaddr,
-	.get_page = zcdma_chunks_get_page,
-	.busy = zcdma_chunks_busy,
-	.count = zcdma_chunks_count,
-	.revocable = true,
+	ZCDMA_CHUNKS_COMPOUND_OPS,
 };

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The states of a block, and its way to the device and back. */
+#include <linux/delay.h>
+#include <linux/ktime.h>
+#include <linux/poll.h>
+
+#include "block.h"
+#include "device.h"
+#include "source/source.h"
+
+void zcdma_block_set_state(struct zcdma_ring *ring, struct zcdma_block *block,
+			   enum zcdma_state state)
+{
+	lockdep_assert_held(&ring->zdev->lock);
+	ring->zdev->count[block->state]--;
+	ring->zdev->count[state]++;
+	block->state = state;
+}
+
+void zcdma_block_move(struct zcdma_ring *ring, struct zcdma_block *block, enum zcdma_state state,
+		      struct list_head *list)
+{
+	zcdma_block_set_state(ring, block, state);
+	list_move_tail(&block->node, list);
+}
+
+void zcdma_ring_arm(struct zcdma_ring *ring)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	struct zcdma_block *block;
+	unsigned long flags;
+	int ret;
+
+	do {
+		spin_lock_irqsave(&zdev->lock, flags);
+		block = list_first_entry_or_null(&ring->free, struct zcdma_block, node);
+		if (!block || !zdev->stats.running) {
+			spin_unlock_irqrestore(&zdev->lock, flags);
+			return;
+		}
+		list_del_init(&block->node);
+		zcdma_block_set_state(ring, block, ZCDMA_FILLING);
+		ring->arming++;
+		spin_unlock_irqrestore(&zdev->lock, flags);
+
+		ring->mem.ops->sync_for_device(&ring->mem, zcdma_ring_buf(ring, block));
+		ret = zdev->source->submit(ring, block);
+
+		spin_lock_irqsave(&zdev->lock, flags);
+		if (ret)
+			zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
+		ring->arming--;
+		spin_unlock_irqrestore(&zdev->lock, flags);
+	} while (!ret);
+}
+
+void zcdma_block_give_back(struct zcdma_ring *ring, struct zcdma_block *block)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	unsigned long flags;
+	bool idle;
+
+	if (ring->strict)
+		zcdma_ring_revoke(ring, block);
+
+	spin_lock_irqsave(&zdev->lock, flags);
+	zdev->stats.given++;
+	idle = zcdma_block_idle(ring, block);
+	if (idle) {
+		zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
+	} else {
+		zdev->stats.drained++;
+		list_add_tail(&block->node, &ring->draining);
+	}
+	spin_unlock_irqrestore(&zdev->lock, flags);
+
+	if (idle)
+		zcdma_ring_arm(ring);
+	else
+		zcdma_ring_reap_later(ring);
+}
+
+void zcdma_block_done(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	unsigned long flags;
+
+	ring->mem.ops->sync_for_cpu(&ring->mem, zcdma_ring_buf(ring, block), bytes);
+
+	spin_lock_irqsave(&zdev->lock, flags);
+	block->length = bytes;
+	block->offset = ring->offset;
+	block->seq = zdev->stats.next_seq++;
+	block->time_ns = ktime_get_ns();
+	block->lost = ring->lost;
+	ring->lost = 0;
+	ring->offset += bytes;
+	zdev->stats.blocks++;
+	zdev->stats.bytes += bytes;
+	zcdma_block_move(ring, block, ZCDMA_FULL, &ring->full);
+	spin_unlock_irqrestore(&zdev->lock, flags);
+	wake_up_interruptible_poll(&zdev->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+bool zcdma_block_wanted(struct zcdma_ring *ring)
+{
+	return zcdma_ring_reap(ring, 1);
+}
+
+void zcdma_block_lost(struct zcdma_ring *ring, size_t bytes)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	unsigned long flags;
+
+	spin_lock_irqsave(&zdev->lock, flags);
+	ring->offset += bytes;
+	if (ring->lost < U32_MAX)
+		ring->lost++;
+	zdev->stats.next_seq++;
+	zdev->stats.overruns++;
+	zdev->stats.lost_bytes += bytes;
+	spin_unlock_irqrestore(&zdev->lock, flags);
+}
+
+int zcdma_ring_start(struct zcdma_ring *ring)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	int ret;
+
+	lockdep_assert_held(&zdev->ring_lock);
+	if (ring->running)
+		return 0;
+	ret = zdev->source->start(ring);
+	if (ret)
+		return ret;
+	ring->running = true;
+	spin_lock_irq(&zdev->lock);
+	zdev->stats.running = 1;
+	ring->ended = false;
+	spin_unlock_irq(&zdev->lock);
+	zcdma_ring_arm(ring);
+	return 0;
+}
+
+void zcdma_ring_stop(struct zcdma_ring *ring)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	unsigned int i;
+
+	lockdep_assert_held(&zdev->ring_lock);
+	if (!ring->running)
+		return;
+	spin_lock_irq(&zdev->lock);
+	zdev->stats.running = 0;
+	spin_unlock_irq(&zdev->lock);
+	/* Nothing new is armed, but somebody may be half way through. */
+	while (READ_ONCE(ring->arming))
+		usleep_range(10, 50);
+	zdev->source->abort(ring);
+	ring->running = false;
+
+	spin_lock_irq(&zdev->lock);
+	for (i = 0; i < ring->mem.blocks; i++) {
+		if (ring->block[i].state == ZCDMA_FILLING)
+			zcdma_block_move(ring, &ring->block[i], ZCDMA_FREE, &ring->free);
+	}
+	ring->ended = true;
+	spin_unlock_irq(&zdev->lock);
+	wake_up_interruptible_all(&zdev->wait);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the parts of a ring know of each other. */
+#ifndef ZCDMA_BLOCK_H
+#define ZCDMA_BLOCK_H
+
+#include "ring.h"
+
+/* block.c. The first two below zdev->lock. */
+void zcdma_block_set_state(struct zcdma_ring *ring, struct zcdma_block *block,
+			   enum zcdma_state state);
+void zcdma_block_move(struct zcdma_ring *ring, struct zcdma_block *block, enum zcdma_state state,
+		      struct list_head *list);
+/* A block that is nobody's: to the device, or to those that wait for their pages. */
+void zcdma_block_give_back(struct zcdma_ring *ring, struct zcdma_block *block);
+/* Hand free blocks to the source, as many as it takes. */
+void zcdma_ring_arm(struct zcdma_ring *ring);
+
+/* reap.c */
+void zcdma_ring_reap_init(struct zcdma_ring *ring);
+/* May the block be filled again? Below zdev->lock. */
+bool zcdma_block_idle(struct zcdma_ring *ring, struct zcdma_block *block);
+/* Free blocks that have drained, at most @most. Were there any? */
+bool zcdma_ring_reap(struct zcdma_ring *ring, unsigned int most);
+/* A block drains since now. */
+void zcdma_ring_reap_later(struct zcdma_ring *ring);
+
+/* map.c: no mapping shows the block any more, until it is held and touched again. */
+void zcdma_ring_revoke(struct zcdma_ring *ring, const struct zcdma_block *block);
+
+#endif /* ZCDMA_BLOCK_H */

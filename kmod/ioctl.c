@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The ioctls of /dev/zcdmaN. */
+#include <linux/mm.h>
+#include <linux/nospec.h>
+#include <linux/sizes.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "device.h"
+
+#define BLOCKS_MIN 2
+#define BLOCKS_MAX 65536
+#define BLOCK_SIZE_MAX SZ_1G
+
+/* Lines of the cache are not shared between two blocks, and words not cut by their borders. */
+#define BLOCK_ALIGN max_t(u32, 64, dma_get_cache_alignment())
+
+union zcdma_arg {
+	u32 size;
+	struct zcdma_dev_info info;
+	struct zcdma_dev_setup setup;
+	struct zcdma_dev_block block;
+	struct zcdma_dev_give give;
+	struct zcdma_dev_stats stats;
+};
+
+static int ioc_info(struct zcdma_file *zf, union zcdma_arg *arg)
+{
+	arg->info = (struct zcdma_dev_info){
+		.abi_version = ZCDMA_DEV_ABI_VERSION,
+		.page_size = PAGE_SIZE,
+		.models = zcdma_mem_models_mask(),
+		.policies = BIT(ZCDMA_DEV_TRACK) | BIT(ZCDMA_DEV_STRICT),
+		.default_model = ZCDMA_DEV_COMPOUND,
+		.block_align = BLOCK_ALIGN,
+		.blocks_max = BLOCKS_MAX,
+		.block_size_max = min_t(u64, BLOCK_SIZE_MAX, zcdma_ring_bytes_max() / BLOCKS_MIN),
+		.ring_bytes_max = zcdma_ring_bytes_max(),
+		.chunk_bytes_max = PAGE_SIZE << zcdma_mem_order_max(zf->zdev->parent),
+		.memlock_bytes = zcdma_ring_memlock(),
+	};
+	return 0;
+}
+
+static bool setup_valid(const struct zcdma_dev_setup *setup)
+{
+	if (setup->model > ZCDMA_DEV_SCATTER || setup->policy > ZCDMA_DEV_STRICT || setup->flags)
+		return false;
+	if (setup->policy == ZCDMA_DEV_STRICT && !zcdma_mem_models[setup->model]->revocable)
+		return false;
+	if (setup->blocks < BLOCKS_MIN || setup->blocks > BLOCKS_MAX)
+		return false;
+	return setup->block_size && setup->block_size <= BLOCK_SIZE_MAX &&
+	       setup->block_size % BLOCK_ALIGN == 0;
+}
+
+/* Own the stream, or say why not. */
+static int claim(struct zcdma_file *zf)
+{
+	struct zcdma_device *zdev = zf->zdev;
+	int ret = 0;
+
+	mutex_lock(&zdev->ring_lock);
+	if (zdev->owner == zf)
+		ret = -EALREADY;
+	else if (zdev->owner)
+		ret = -EBUSY;
+	else
+		zdev->owner = zf;
+	mutex_unlock(&zdev->ring_lock);
+	return ret;
+}
+
+static int ioc_setup(struct zcdma_file *zf, union zcdma_arg *arg)
+{
+	struct zcdma_device *zdev = zf->zdev;
+	struct zcdma_ring *ring;
+	int ret;
+
+	if (!setup_valid(&arg->setup))
+		return -EINVAL;
+	ret = claim(zf);
+	if (ret)
+		return ret;
+
+	/* Without the lock, as it may take a while. */
+	ring = zcdma_ring_create(zdev, &zf->mapping, &arg->setup);
+	mutex_lock(&zdev->ring_lock);
+	if (IS_ERR(ring)) {
+		zdev->owner = NULL;
+	} else {
+		zdev->ring = ring;
+		/* Pairs with zcdma_file_ring(). */
+		smp_store_release(&zf->ring, ring);
+	}
+	mutex_unlock(&zdev->ring_lock);
+	return PTR_ERR_OR_ZERO(ring);
+}
+
+static int ioc_start(struct zcdma_file *zf, union zcdma_arg *arg)
+{
+	int ret;
+
+	mutex_lock(&zf->zdev->ring_lock);
+	ret = zcdma_ring_start(zf->ring);
+	mutex_unlock(&zf->zdev->ring_lock);
+	return ret;
+}
+
+static int ioc_stop(struct zcdma_file *zf, union zcdma_arg *arg)
+{
+	mutex_lock(&zf->zdev->ring_lock);
+	zcdma_ring_stop(zf->ring);
+	mutex_unlock(&zf->zdev->ring_lock);
+	return 0;
+}
+
+static int ioc_take(struct zcdma_file *zf, union zcdma_arg *arg)
+{
+	struct zcdma_ring *ring = zf->ring;
+	struct zcdma_block *block;
+
+	block = zcdma_ring_take(ring, ZCDMA_HELD, zf->file->f_flags & O_NONBLOCK);
+	if (IS_ERR(block))
+		return PTR_ERR(block);
+	arg->block = (struct zcdma_dev_block){
+		.index = block->index,
+		.flags = block->lost ? ZCDMA_DEV_BLOCK_LOST : 0,
+		.lost = block->lost,
+		.length = block->length,
+		.mmap_offset = zcdma_ring_start_of(ring, block->index),
+		.position = ZCDMA_POSITION + zcdma_ring_start_of(ring, block->index),
+		.offset = block->offset,
+		.seq = block->seq,
+		.time_ns = block->time_ns,
+	};
+	return 0;
+}
+
+static int ioc_give(struct zcdma_file *zf, union zcdma_arg *arg)
+{
+	return zcdma_ring_give(zf->ring, arg->give.index);
+}
+
+static int ioc_stats(struct zcdma_file *zf, union zcdma_arg *arg)
+{
+	zcdma_device_get_stats(zf->zdev, &arg->stats);
+	return 0;
+}
+
+#define IN_ONLY BIT(0)		/* nothing is written to the argument */
+#define WITH_RING BIT(1)	/* .call finds it in .ring of the file */
+
+/* By number. .size is 0 where there is no argument. */
+static const struct zcdma_ioctl {
+	int (*call)(struct zcdma_file *zf, union zcdma_arg *arg);
+	size_t size;
+	size_t reserved;	/* to the end */
+	unsigned int flags;
+} ioctls[] = {
+	[_IOC_NR(ZCDMA_IOC_INFO)] = { ioc_info, sizeof(struct zcdma_dev_info),
+				      offsetof(struct zcdma_dev_info, reserved) },
+	[_IOC_NR(ZCDMA_IOC_SETUP)] = { ioc_setup, sizeof(struct zcdma_dev_setup),
+				       offsetof(struct zcdma_dev_setup, reserved) },
+	[_IOC_NR(ZCDMA_IOC_START)] = { ioc_start, .flags = WITH_RING },
+	[_IOC_NR(ZCDMA_IOC_STOP)] = { ioc_stop, .flags = WITH_RING },
+	[_IOC_NR(ZCDMA_IOC_TAKE)] = { ioc_take, sizeof(struct zcdma_dev_block),
+				      offsetof(struct zcdma_dev_block, reserved), WITH_RING },
+	[_IOC_NR(ZCDMA_IOC_GIVE)] = { ioc_give, sizeof(struct zcdma_dev_give),
+				      offsetof(struct zcdma_dev_give, reserved),
+				      IN_ONLY | WITH_RING },
+	[_IOC_NR(ZCDMA_IOC_STATS)] = { ioc_stats, sizeof(struct zcdma_dev_stats),
+				       offsetof(struct zcdma_dev_stats, reserved) },
+};
+
+static int get_arg(const struct zcdma_ioctl *ioc, union zcdma_arg *arg, void __user *user)
+{
+	u32 size;
+	int ret;
+
+	if (!ioc->size)
+		return user ? -EINVAL : 0;
+	if (get_user(size, (u32 __user *)user))
+		return -EFAULT;
+	/* There is only one version yet, so the least size is the size. */
+	if (size < ioc->size || size > PAGE_SIZE)
+		return -EINVAL;
+	ret = copy_struct_from_user(arg, ioc->size, user, size);
+	if (ret)
+		return ret;
+	/* Read twice: the caller may have changed it in between. */
+	arg->size = size;
+	if (memchr_inv((char *)arg + ioc->reserved, 0, ioc->size - ioc->reserved))
+		return -EINVAL;
+	return 0;
+}
+
+long zcdma_ioctl(struct file *file, unsigned int cmd, unsigned long user)
+{
+	struct zcdma_file *zf = file->private_data;
+	unsigned int nr = _IOC_NR(cmd);
+	const struct zcdma_ioctl *ioc;
+	union zcdma_arg arg;
+	u32 size;
+	int ret;
+
+	if (nr >= ARRAY_SIZE(ioctls) || cmd != _IO(ZCDMA_IOC_MAGIC, nr))
+		return -ENOTTY;
+	ioc = &ioctls[array_index_nospec(nr, ARRAY_SIZE(ioctls))];
+	if (!zcdma_device_enter(zf->zdev))
+		return -ENODEV;
+	ret = get_arg(ioc, &arg, (void __user *)user);
+	if (ret)
+		goto leave;
+	ret = -EBADFD;
+	if (ioc->flags & WITH_RING && !zcdma_file_ring(zf))
+		goto leave;
+	size = ioc->size ? arg.size : 0;
+	ret = ioc->call(zf, &arg);
+	/* A failed setup says what would have fit. */
+	if (!ioc->size || ioc->flags & IN_ONLY || (ret && cmd != ZCDMA_IOC_SETUP))
+		goto leave;
+	arg.size = size;
+	if (copy_to_user((void __user *)user, &arg, ioc->size)) {
+		/* A block that nobody was told of would be held for ever. */
+		if (!ret && cmd == ZCDMA_IOC_TAKE)
+			zcdma_ring_give(zf->ring, arg.block.index);
+		ret = ret ?: -EFAULT;
+	}
+leave:
+	zcdma_device_leave(zf->zdev);
+	return ret;
+}

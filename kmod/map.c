@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Mappings of a ring. */
+#include <linux/math64.h>
+#include <linux/mm.h>
+
+#include "block.h"
+#include "compat.h"
+#include "device.h"
+
+/* Page tables grow from here ... */
+static void insert_begin(struct zcdma_ring *ring)
+{
+	mutex_lock(&ring->map_lock);
+	spin_lock_irq(&ring->zdev->lock);
+	ring->inserting++;
+	spin_unlock_irq(&ring->zdev->lock);
+}
+
+/* ... to here. */
+static void insert_end(struct zcdma_ring *ring)
+{
+	spin_lock_irq(&ring->zdev->lock);
+	ring->inserting--;
+	spin_unlock_irq(&ring->zdev->lock);
+	mutex_unlock(&ring->map_lock);
+}
+
+/* Map the part of @block that lies in @vma. */
+static int map_block(struct zcdma_ring *ring, struct vm_area_struct *vma, u32 index)
+{
+	u64 first = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	u64 last = first + (vma->vm_end - vma->vm_start);
+	u64 start = zcdma_ring_start_of(ring, index);
+	u64 from = max(first, start);
+	u64 to = min(last, start + ring->mem.stride);
+
+	return ring->mem.ops->mmap(&ring->mem, &ring->mem.buf[index], vma,
+				   vma->vm_start + (from - first), from - start, to - from);
+}
+
+/*
+ * A page is missing: madvise(MADV_DONTNEED) took it, or the block was the device's since. What the
+ * device owns is never mapped under the strict policy.
+ */
+static vm_fault_t ring_fault(struct vm_fault *vmf)
+{
+	struct zcdma_file *zf = vmf->vma->vm_private_data;
+	struct zcdma_ring *ring = zf->ring;
+	u32 index = div64_u64((u64)vmf->pgoff << PAGE_SHIFT, ring->mem.stride);
+	bool allowed;
+	int ret = -EFAULT;
+
+	if (!ring->mem.ops->revocable || index >= ring->mem.blocks)
+		return VM_FAULT_SIGBUS;
+	insert_begin(ring);
+	spin_lock_irq(&ring->zdev->lock);
+	allowed = !ring->strict || ring->block[index].state == ZCDMA_HELD;
+	spin_unlock_irq(&ring->zdev->lock);
+	if (allowed)
+		ret = map_block(ring, vmf->vma, index);
+	insert_end(ring);
+	if (ret == -ENOMEM)
+		return VM_FAULT_OOM;
+	return ret ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
+}
+
+static const struct vm_operations_struct ring_vm_ops = {
+	.fault = ring_fault,
+};
+
+int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma)
+{
+	u64 first = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	u64 size = vma->vm_end - vma->vm_start;
+	u32 index, end;
+	int ret = 0;
+
+	if (first >= ring->bytes || size > ring->bytes - first)
+		return -EINVAL;
+	/*
+	 * No copies in children and no growth: page tables grow in insert_begin() .. insert_end()
+	 * alone. VM_MIXEDMAP lets the fault handler insert pages.
+	 */
+	zcdma_vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP |
+			   (ring->mem.ops->revocable ? VM_MIXEDMAP : 0));
+	vma->vm_ops = &ring_vm_ops;
+	vma->vm_private_data = vma->vm_file->private_data;
+	if (ring->strict)
+		return 0;
+
+	index = div64_u64(first, ring->mem.stride);
+	end = div64_u64(first + size - 1, ring->mem.stride) + 1;
+	insert_begin(ring);
+	for (; !ret && index < end; index++) {
+		ret = map_block(ring, vma, index);
+		cond_resched();
+	}
+	insert_end(ring);
+	return ret;
+}
+
+void zcdma_ring_revoke(struct zcdma_ring *ring, const struct zcdma_block *block)
+{
+	/* A fault that found the block still held has mapped it by now. */
+	mutex_lock(&ring->map_lock);
+	unmap_mapping_range(ring->mapping, zcdma_ring_start_of(ring, block->index),
+			    ring->mem.stride, 1);
+	mutex_unlock(&ring->map_lock);
+}

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Blocks on their way to user space and back, taken whole or read as a stream. */
+#include <linux/nospec.h>
+#include <linux/sched/signal.h>
+#include <linux/wait.h>
+
+#include "block.h"
+#include "device.h"
+
+/* .ended is set after the last block became full. */
+static bool readable(struct zcdma_ring *ring)
+{
+	return READ_ONCE(ring->ended) || READ_ONCE(ring->cursor) ||
+	       !list_empty_careful(&ring->full);
+}
+
+bool zcdma_ring_readable(struct zcdma_ring *ring)
+{
+	if (readable(ring))
+		return true;
+	/* Whoever asks may be about to wait for a block that can be filled by now. */
+	zcdma_ring_reap(ring, UINT_MAX);
+	return readable(ring);
+}
+
+static struct zcdma_block *try_take(struct zcdma_ring *ring, enum zcdma_state as)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	struct zcdma_block *block;
+	bool ended;
+
+	spin_lock_irq(&zdev->lock);
+	block = list_first_entry_or_null(&ring->full, struct zcdma_block, node);
+	ended = ring->ended;
+	if (block) {
+		list_del_init(&block->node);
+		zcdma_block_set_state(ring, block, as);
+		zdev->stats.delivered++;
+	}
+	spin_unlock_irq(&zdev->lock);
+	if (block)
+		return block;
+	return ERR_PTR(ended ? -ENODATA : -EAGAIN);
+}
+
+struct zcdma_block *zcdma_ring_take(struct zcdma_ring *ring, enum zcdma_state as, bool nonblock)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	struct zcdma_block *block;
+	int ret;
+
+	for (;;) {
+		block = try_take(ring, as);
+		if (nonblock || block != ERR_PTR(-EAGAIN))
+			return block;
+		zcdma_ring_reap(ring, UINT_MAX);
+		ret = wait_event_interruptible(zdev->wait, READ_ONCE(zdev->gone) ||
+					       READ_ONCE(ring->ended) ||
+					       !list_empty_careful(&ring->full));
+		if (ret)
+			return ERR_PTR(ret);
+		if (READ_ONCE(zdev->gone))
+			return ERR_PTR(-ENODEV);
+	}
+}
+
+int zcdma_ring_give(struct zcdma_ring *ring, u32 index)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	struct zcdma_block *block;
+	bool held;
+
+	if (index >= ring->mem.blocks)
+		return -EINVAL;
+	block = &ring->block[array_index_nospec(index, ring->mem.blocks)];
+	spin_lock_irq(&zdev->lock);
+	held = block->state == ZCDMA_HELD;
+	if (held)
+		zcdma_block_set_state(ring, block, ZCDMA_DRAINING);
+	spin_unlock_irq(&zdev->lock);
+	if (!held)
+		return -EINVAL;
+	zcdma_block_give_back(ring, block);
+	return 0;
+}
+
+struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock)
+{
+	struct zcdma_block *block;
+
+	lockdep_assert_held(&ring->read_lock);
+	if (ring->cursor)
+		return ring->cursor;
+	block = zcdma_ring_take(ring, ZCDMA_READING, nonblock);
+	if (!IS_ERR(block)) {
+		WRITE_ONCE(ring->cursor, block);
+		ring->cursor_off = 0;
+	}
+	return block;
+}
+
+void zcdma_ring_advance(struct zcdma_ring *ring, u64 bytes)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	struct zcdma_block *block = ring->cursor;
+
+	lockdep_assert_held(&ring->read_lock);
+	ring->cursor_off += bytes;
+	if (ring->cursor_off < block->length)
+		return;
+	WRITE_ONCE(ring->cursor, NULL);
+	spin_lock_irq(&zdev->lock);
+	zcdma_block_set_state(ring, block, ZCDMA_DRAINING);
+	spin_unlock_irq(&zdev->lock);
+	zcdma_block_give_back(ring, block);
+}
+
+struct zcdma_block *zcdma_ring_pin(struct zcdma_ring *ring, u32 index)
+{
+	struct zcdma_block *block = &ring->block[array_index_nospec(index, ring->mem.blocks)];
+	bool held;
+
+	spin_lock_irq(&ring->zdev->lock);
+	held = block->state == ZCDMA_HELD;
+	if (held)
+		block->users++;
+	spin_unlock_irq(&ring->zdev->lock);
+	return held ? block : NULL;
+}
+
+void zcdma_ring_unpin(struct zcdma_ring *ring, struct zcdma_block *block)
+{
+	spin_lock_irq(&ring->zdev->lock);
+	block->users--;
+	spin_unlock_irq(&ring->zdev->lock);
+}
