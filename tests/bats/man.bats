@@ -173,7 +173,7 @@ members() {
 }
 
 @test "every state of a block is in zcdma.4, and no other" {
-    sed -n '/state_names\[\] = {/,/};/p' "$TOP/kmod/ring.c" | grep -oE '"[a-z]+"' | tr -d '"' |
+    sed -n '/state_names\[\] = {/,/};/p' "$TOP"/kmod/*.c | grep -oE '"[a-z]+"' | tr -d '"' |
         sort -u >expected
     subsection zcdma.4 Blocks | sed -n 's/^\.It //p' | sort >found
     same 'states'
@@ -209,7 +209,7 @@ items() {
 
 # columns FILE: the first line of a file in debugfs.
 columns() {
-    sed -n "/^void zcdma_ring_show_$1(/,/^}/p" "$TOP/kmod/ring.c" |
+    sed -n "/^static void show_$1(/,/^}/p" "$TOP/kmod/debugfs.c" |
         sed -nE 's/.*seq_puts\(m, "(.*)\\n"\);/\1/p' | tr ' ' '\n'
 }
 
