@@ -8,43 +8,51 @@
 
 #include "device.h"
 
-/*
- * A page for the pipe that holds the byte at @off: the ring's own, or a copy where it has none to
- * give. Once in the pipe it is the kernel's: nosteal_pipe_buf_ops only counts references, so a pipe
- * keeps neither the ring nor this module alive.
- */
-static struct page *page_for_pipe(struct zcdma_ring *ring, const struct zcdma_buf *buf, u64 off,
-				  size_t bytes)
+/* For memory without pages to hand out: a copy of up to *@len bytes at @off. */
+static struct page *copy_of_page(struct zcdma_ring *ring, const struct zcdma_buf *buf, u64 off,
+				 size_t *len)
 {
-	const struct zcdma_mem_ops *ops = ring->mem.ops;
-	struct page *page;
+	struct page *page = alloc_page(GFP_USER);
 
-	if (ops->get_page)
-		return ops->get_page(buf, off);
-	page = alloc_page(GFP_USER);
+	*len = min_t(size_t, *len, PAGE_SIZE - offset_in_page(off));
 	if (page)
-		memcpy(page_address(page) + offset_in_page(off), ops->vaddr(buf, off), bytes);
+		memcpy(page_address(page) + offset_in_page(off), ring->mem.ops->vaddr(buf, off),
+		       *len);
 	return page;
 }
 
-/* Up to @left bytes from @off of a block go into the pipe, whose lock the caller holds. */
+/*
+ * Up to @left bytes from @off of a block go into the pipe, whose lock the caller holds.
+ *
+ * One pipe buffer takes as much of a compound page as is wanted, as a socket's cost is by the buffer.
+ * Those who read pipes know such buffers from sockets: see __splice_segment() in
+ * net/core/skbuff.c, and nfsd_splice_actor() in fs/nfsd/vfs.c.
+ *
+ * Once in the pipe a page is the kernel's: nosteal_pipe_buf_ops only counts references, so a pipe
+ * keeps neither the ring nor this module alive.
+ */
 static ssize_t splice_block(struct zcdma_ring *ring, struct zcdma_block *block, u64 off, u64 left,
 			    struct pipe_inode_info *pipe)
 {
 	struct zcdma_buf *buf = zcdma_ring_buf(ring, block);
 	ssize_t ret = 0, done = 0;
+	size_t len;
 
 	while (left) {
 		struct pipe_buffer pb = {
 			.offset = offset_in_page(off),
-			.len = min_t(u64, left, PAGE_SIZE - offset_in_page(off)),
 			.ops = &nosteal_pipe_buf_ops,
 		};
 
-		pb.page = page_for_pipe(ring, buf, off, pb.len);
+		len = left;
+		if (ring->mem.ops->get_page)
+			pb.page = ring->mem.ops->get_page(buf, off, &len);
+		else
+			pb.page = copy_of_page(ring, buf, off, &len);
 		ret = -ENOMEM;
 		if (!pb.page)
 			break;
+		pb.len = len;
 		/* It drops the page where it fails: -EAGAIN is a full pipe. */
 		ret = add_to_pipe(pipe, &pb);
 		if (ret < 0)

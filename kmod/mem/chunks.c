@@ -86,13 +86,15 @@ void zcdma_chunks_sync_for_device(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	dma_sync_sgtable_for_device(mem->dev, &buf->sgt, mem->dir);
 }
 
-static struct page *page_at(const struct zcdma_buf *buf, size_t off)
+struct page *zcdma_chunks_page_at(const struct zcdma_buf *buf, size_t off, size_t *left)
 {
 	const struct zcdma_chunk *chunk = buf->chunk;
 	unsigned long n = off >> PAGE_SHIFT;
 
 	while (n >= chunk->pages)
 		n -= chunk++->pages;
+	if (left)
+		*left = ((size_t)(chunk->pages - n) << PAGE_SHIFT) - offset_in_page(off);
 	return chunk->page + n;
 }
 
@@ -103,7 +105,7 @@ int zcdma_chunks_mmap(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm_ar
 	int ret;
 
 	for (; addr < end; addr += PAGE_SIZE, off += PAGE_SIZE) {
-		ret = vm_insert_page(vma, addr, page_at(buf, off));
+		ret = vm_insert_page(vma, addr, zcdma_chunks_page_at(buf, off, NULL));
 		/* A page that is there already is as good. */
 		if (ret && ret != -EBUSY)
 			return ret;
@@ -113,13 +115,15 @@ int zcdma_chunks_mmap(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm_ar
 
 void *zcdma_chunks_vaddr(const struct zcdma_buf *buf, size_t off)
 {
-	return page_address(page_at(buf, off)) + offset_in_page(off);
+	return page_address(zcdma_chunks_page_at(buf, off, NULL)) + offset_in_page(off);
 }
 
-struct page *zcdma_chunks_get_page(const struct zcdma_buf *buf, size_t off)
+struct page *zcdma_chunks_get_page(const struct zcdma_buf *buf, size_t off, size_t *len)
 {
-	struct page *page = page_at(buf, off);
+	size_t left;
+	struct page *page = zcdma_chunks_page_at(buf, off, &left);
 
+	*len = min(*len, left);
 	return try_get_page(page) ? page : NULL;
 }
 

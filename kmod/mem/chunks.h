@@ -15,7 +15,8 @@ void zcdma_chunks_sync_for_device(struct zcdma_mem *mem, struct zcdma_buf *buf);
 int zcdma_chunks_mmap(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm_area_struct *vma,
 		      unsigned long addr, size_t off, size_t len);
 void *zcdma_chunks_vaddr(const struct zcdma_buf *buf, size_t off);
-struct page *zcdma_chunks_get_page(const struct zcdma_buf *buf, size_t off);
+/* The page at @off, and how many bytes of its chunk are left from there. */
+struct page *zcdma_chunks_page_at(const struct zcdma_buf *buf, size_t off, size_t *left);
 
 /* The operations that are the same, whatever a chunk is. */
 #define ZCDMA_CHUNKS_OPS				\
@@ -25,17 +26,18 @@ struct page *zcdma_chunks_get_page(const struct zcdma_buf *buf, size_t off);
 	.sync_for_device = zcdma_chunks_sync_for_device,\
 	.mmap = zcdma_chunks_mmap,			\
 	.vaddr = zcdma_chunks_vaddr,			\
-	.get_page = zcdma_chunks_get_page,		\
 	.revocable = true
 
 /* Chunks that are compound pages. */
 void zcdma_chunks_free(struct zcdma_mem *mem, struct zcdma_buf *buf);
+struct page *zcdma_chunks_get_page(const struct zcdma_buf *buf, size_t off, size_t *len);
 bool zcdma_chunks_busy(const struct zcdma_buf *buf);
 bool zcdma_chunks_count(const struct zcdma_buf *buf, unsigned int i, int *refs, int *maps);
 
 #define ZCDMA_CHUNKS_COMPOUND_OPS			\
 	ZCDMA_CHUNKS_OPS,				\
 	.free = zcdma_chunks_free,			\
+	.get_page = zcdma_chunks_get_page,		\
 	.busy = zcdma_chunks_busy,			\
 	.count = zcdma_chunks_count
 

@@ -42,10 +42,11 @@ struct zcdma_mem_ops {
 	/* Where the CPU finds the byte at @off; good to the end of its page. */
 	void *(*vaddr)(const struct zcdma_buf *buf, size_t off);
 	/*
-	 * The page at @off, with a reference for the caller, or NULL. No operation: the memory has
-	 * no pages that may be handed out.
+	 * The page at @off, with a reference for the caller, or NULL. The reference, and what is
+	 * contiguous from there, cover *@len bytes, which becomes less where it must. No operation:
+	 * the memory has no pages that may be handed out.
 	 */
-	struct page *(*get_page)(const struct zcdma_buf *buf, size_t off);
+	struct page *(*get_page)(const struct zcdma_buf *buf, size_t off, size_t *len);
 	/* Does anybody but the driver and the mappings refer to a page? No page tables may grow. */
 	bool (*busy)(const struct zcdma_buf *buf);
 	/* The @i-th reference count of the block, for people: false where there is none. */

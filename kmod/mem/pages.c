@@ -53,6 +53,14 @@ err_free:
 	return -ENOMEM;
 }
 
+static struct page *pages_get_page(const struct zcdma_buf *buf, size_t off, size_t *len)
+{
+	struct page *page = zcdma_chunks_page_at(buf, off, NULL);
+
+	*len = min_t(size_t, *len, PAGE_SIZE - offset_in_page(off));
+	return try_get_page(page) ? page : NULL;
+}
+
 static bool pages_busy(const struct zcdma_buf *buf)
 {
 	unsigned int i, j;
@@ -84,6 +92,7 @@ const struct zcdma_mem_ops zcdma_mem_pages = {
 	.stride = zcdma_mem_page_stride,
 	.alloc = pages_alloc,
 	.free = pages_free,
+	.get_page = pages_get_page,
 	.busy = pages_busy,
 	.count = pages_count,
 	ZCDMA_CHUNKS_OPS,

@@ -73,7 +73,8 @@ check "loopback is up" ip link set lo up
 program park
 
 check "the networks are there" networks
-program sendfile
+check "there is a disk" /run/modprobe brd rd_nr=1 rd_size=8192
+program splice
 program abi
 
 # shellcheck disable=SC2086 # a list of files

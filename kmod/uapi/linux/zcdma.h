@@ -41,8 +41,10 @@
  *	   waits while there is nothing (EAGAIN with O_NONBLOCK); 0 is the end of the stream.
  *
  * splice   The same without the copy: the pipe gets the pages, and the block drains until all of
- *	   them came back. Never waits: EAGAIN while there is nothing, poll() first. From
- *	   ZCDMA_DEV_COHERENT it copies, which zcdma_dev_stats.splice_copied_bytes counts.
+ *	   them came back. Never waits: EAGAIN while there is nothing, poll() first. A slot of the
+ *	   pipe takes as much as is contiguous (.chunk_bytes_max at most; from ZCDMA_DEV_PAGES it
+ *	   takes a page). From ZCDMA_DEV_COHERENT splice copies, which
+ *	   zcdma_dev_stats.splice_copied_bytes counts.
  *
  * pread, splice and sendfile with an offset
  *	   At zcdma_dev_block.position they address the bytes of a block that is held by
