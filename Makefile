@@ -77,7 +77,7 @@ MAN_PAGES := $(wildcard man/*.[1-8])
 
 # The kernel to build the module for. KCC, where set, is its compiler instead of the kernel's own.
 KDIR ?= /lib/modules/$(shell uname -r)/build
-KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h)
+KRELEASE = $(shell sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' $(KDIR)/include/generated/utsrelease.h 2>/dev/null)
 KMOD = $(or $(KMOD_BUILD),build/kmod-$(KRELEASE))
 KBUILD = $(MAKE) -C $(KDIR) M=$(abspath $(KMOD)) $(if $(KCC),CC=$(KCC))
 DKMS_VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' kmod/dkms.conf)
@@ -88,7 +88,7 @@ VM_KERNELS ?= 6.1
 VM_KERNELS_ALL := 6.1 6.1-rt 6.12 6.12-rt 5.10 7.x
 
 .PHONY: all demo check check-unit check-bats check-vm check-vm-all check-speed lint deps deps-vm install \
-	uninstall clean help tests-build kmod kmod_install dkms-install
+	uninstall clean help tests-build headers kmod kmod-access kmod_install dkms-install
 .DELETE_ON_ERROR:
 
 all: $(ZCDMA) $(LIB_SO) $(BUILD)/libzcdma.so
@@ -177,31 +177,35 @@ tests-build: $(UNIT_BIN) $(TOOL_BIN) $(VM_BIN)
 
 -include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:=.d) $(TOOL_BIN:=.d) $(VM_BIN:=.d)
 
-# kbuild builds where the sources are: in a copy, one for each kernel.
-kmod:
+headers:
 	@test -n '$(KRELEASE)' || { echo 'no kernel headers in $(KDIR); set KDIR' >&2; exit 1; }
+
+# kbuild builds where the sources are: in a copy, one for each kernel.
+kmod: headers
 	$(say) KMOD $(KMOD)/zcdma.ko
 	@mkdir -p $(KMOD)
 	$(Q)cp -Rpu kmod/. $(KMOD)
 	$(Q)$(KBUILD) W=1 $(if $(Q),-s) modules
 
-# The group is the one that the udev rule names.
-kmod_install: kmod
-	$(Q)install -D -m 644 $(KMOD)/zcdma.ko $(DESTDIR)/lib/modules/$(KRELEASE)/updates/zcdma.ko
+# udev ignores a rule that names a group which is not there: the group comes first.
+kmod-access:
+ifeq ($(DESTDIR),)
+	$(Q)getent group zcdma >/dev/null || groupadd --system zcdma
+endif
 	$(Q)install -D -m 644 kmod/60-zcdma.rules $(DESTDIR)$(UDEVDIR)/60-zcdma.rules
+
+kmod_install: kmod kmod-access
+	$(Q)install -D -m 644 $(KMOD)/zcdma.ko $(DESTDIR)/lib/modules/$(KRELEASE)/updates/zcdma.ko
 ifeq ($(DESTDIR),)
 	$(Q)depmod $(KRELEASE)
-	$(Q)getent group zcdma >/dev/null || groupadd --system zcdma
 endif
 
 # An earlier installation of the same version gives way.
-dkms-install:
-	$(Q)install -D -m 644 kmod/60-zcdma.rules $(UDEVDIR)/60-zcdma.rules
-	$(Q)getent group zcdma >/dev/null || groupadd --system zcdma
+dkms-install: headers kmod-access
 	$(Q)[ -z "$$(dkms status zcdma/$(DKMS_VERSION))" ] || dkms remove zcdma/$(DKMS_VERSION) --all
 	$(Q)rm -rf /usr/src/zcdma-$(DKMS_VERSION)
 	$(Q)dkms add ./kmod
-	$(Q)dkms install zcdma/$(DKMS_VERSION) -k $(KRELEASE)
+	$(Q)dkms install zcdma/$(DKMS_VERSION) -k $(KRELEASE) --kernelsourcedir $(KDIR)
 
 # What building and testing needs, as Debian packages: a command or a pkg-config name, then a package.
 DEPS := pkg-config:pkg-config popt:libpopt-dev jansson:libjansson-dev smartcols:libsmartcols-dev \
