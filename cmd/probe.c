@@ -11,6 +11,8 @@
 #include "opts.h"
 #include "report_value.h"
 
+#define DEVICE "/dev/zcdma0"
+
 /* Enough to see what a BAR answers; a server has dozens of devices that all answer the same. */
 #define PCI_ROWS       4
 #define PCI_DEVICES    "/sys/bus/pci/devices"
@@ -76,9 +78,18 @@ static int probe_builtins(struct probe *all)
 static int probe_path(struct probe *all, const char *path, bool asked)
 {
 	unsigned flags = all->read_device ? ZCDMA_PROBE_READ_DEVICE : 0;
+	int rc = 0;
 
-	return zcdma_probe_path(all->ctx, path, all->offset, (size_t)all->bytes, flags,
-				new_row(all, asked));
+	for (unsigned i = 0; !rc && i < zcdma_probe_count(path); i++)
+		rc = zcdma_probe_path(all->ctx, path, i, all->offset, (size_t)all->bytes, flags,
+				      new_row(all, asked));
+	return rc;
+}
+
+/* Several models are what tells a device of the driver. */
+static int probe_device(struct probe *all)
+{
+	return zcdma_probe_count(DEVICE) > 1 ? probe_path(all, DEVICE, false) : 0;
 }
 
 /* The first BAR of @device that is memory and can be mapped; false where there is none. */
@@ -205,6 +216,7 @@ static void print_row(const struct probe *all, const struct zcdma_probe *p)
 	for (int way = 0; p->bytes && way < ZCDMA_WAYS; way++)
 		set_way(row, columns[COLUMN_WAYS + way].key, &p->way[way]);
 	json_object_set_new(row, "bytes", value_count(p->bytes));
+	json_object_set_new(row, "model", value_text(or_null(p->model)));
 	json_object_set_new(row, "vmflags", value_text(or_null(p->vmflags)));
 	json_object_set_new(row, "errno", error_name(p->err));
 	json_object_set_new(row, "why", value_text(or_null(p->why)));
@@ -336,13 +348,22 @@ static const struct row *first_error(const struct probe *all)
 	return NULL;
 }
 
+static bool has_why(const struct zcdma_probe *p, const char *text)
+{
+	return !strcmp(p->why, text);
+}
+
 /* Of the errors, report_error() has said the first. */
 static void print_absence(const struct probe *all, size_t i)
 {
 	const struct row *row = &all->rows[i];
 
-	if (row->p.err && row != first_error(all))
-		report_paragraph(all->r, "%s: %s.", row->p.name, row->p.why);
+	if (!row->p.err || row == first_error(all))
+		return;
+	/* What keeps a device from being probed is the same for all of its models. */
+	if (row->p.model[0] && is_said(all, i, row->p.why, has_why))
+		return;
+	report_paragraph(all->r, "%s: %s.", row->p.name, row->p.why);
 }
 
 /* Where reading was left out, and not for want of a socket or a file. */
@@ -382,7 +403,7 @@ static int run(struct probe *all, const char *const *paths)
 		return report_error(all->r, STATUS_ERROR, NULL, "no context: %s", strerror(-rc));
 	if (*paths)
 		rc = probe_paths(all, paths);
-	else if (!(rc = probe_builtins(all)))
+	else if (!(rc = probe_builtins(all)) && !(rc = probe_device(all)))
 		rc = probe_pci(all);
 	if (rc)
 		return report_ctx_error(all->r, STATUS_ERROR, all->ctx, rc);

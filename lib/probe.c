@@ -8,10 +8,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "dev.h"
+#include "probe.h"
 #include "ways.h"
 
 #define DEFAULT_BYTES ((size_t)64 * 1024)
+
+/* Whose memory it is, where that makes a difference to the cure. */
+enum owner {
+	ANYBODY,
+	PCI,	/* a BAR, as sysfs offers it */
+	DRIVER, /* zcdma's own */
+};
 
 struct mapping {
 	void *addr;
@@ -19,7 +27,7 @@ struct mapping {
 	size_t mapped; /* to unmap; 0 where the kernel made the mapping */
 	bool writable;
 	bool device; /* a read from it may reach a register */
-	bool pci;    /* a BAR, as sysfs offers it */
+	enum owner owner;
 	struct zc_vma vma;
 };
 
@@ -33,11 +41,7 @@ static size_t round_up(size_t n, size_t step)
 	return (n + step - 1) / step * step;
 }
 
-static int absent(struct zcdma_probe *p, int err, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/* There is no mapping. Of several reasons the first counts. */
-static int absent(struct zcdma_probe *p, int err, const char *fmt, ...)
+int zc_probe_absent(struct zcdma_probe *p, int err, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -78,34 +82,37 @@ static bool registered_efault(const struct zcdma_probe *p)
 /* The first that applies counts. Flags only explain an EFAULT, which .seen has really seen. */
 static const struct cause {
 	bool (*seen)(const struct zcdma_probe *p);
-	bool pci;	  /* only for a BAR */
+	enum owner owner; /* only for his, or ANYBODY */
 	const char *flag; /* only with this one of smaps, or NULL */
 	const char *cause, *cure;
 } causes[] = {
-	{ copy_efault, false, NULL,
+	{ copy_efault, ANYBODY, NULL,
 	  "not even a plain copy can read it all: there is nothing behind some of its addresses, as past the end of a file, or the driver's fault handler refuses",
 	  "map no more than there is" },
-	{ pages_efault, true, "pf",
+	{ pages_efault, DRIVER, "pf",
+	  "VM_PFNMAP: coherent memory is mapped by bare page frame numbers, as dma_mmap_coherent() does it on most machines; get_user_pages() refuses them",
+	  "take another of the driver's memory models: model=compound, pages or scatter; or send by copying: plain send() or write()" },
+	{ pages_efault, PCI, "pf",
 	  "VM_PFNMAP: a PCI BAR is the device's own memory, for which the kernel has no struct pages, so get_user_pages() refuses it",
 	  "let the device write to main memory by DMA and map that; or send by copying" },
-	{ pages_efault, false, "pf",
+	{ pages_efault, ANYBODY, "pf",
 	  "VM_PFNMAP: bare page frame numbers are mapped, as remap_pfn_range() and so dma_mmap_coherent() do it; get_user_pages() refuses them, struct pages behind them or not",
 	  "in the driver, map memory of alloc_pages() with vm_insert_page() or vm_map_pages(), not with remap_pfn_range() or dma_mmap_coherent(); as its user, send by copying: plain send() or write()" },
-	{ pages_efault, false, "io",
+	{ pages_efault, ANYBODY, "io",
 	  "VM_IO: the driver says that this is no ordinary memory, so get_user_pages() refuses it",
 	  "in the driver, do not set VM_IO on memory of alloc_pages() that vm_insert_page() or vm_map_pages() mapped; as its user, send by copying: plain send() or write()" },
-	{ pages_efault, false, NULL,
+	{ pages_efault, ANYBODY, NULL,
 	  "no struct pages that may be pinned, though neither VM_PFNMAP nor VM_IO is set",
 	  "in the driver, map memory of alloc_pages() with vm_insert_page() or vm_map_pages(); as its user, send by copying: plain send() or write()" },
 	/* writable_file_mapping_allowed() in mm/gup.c, from 6.5 on */
-	{ registered_efault, false, NULL,
+	{ registered_efault, ANYBODY, NULL,
 	  "its pages are good, but registering pins them for long and for writing, which the kernel refuses for a file whose filesystem keeps track of what is written",
 	  "register anonymous memory, a memfd or a driver's pages" },
 };
 
 static bool applies(const struct cause *c, const struct mapping *m, const struct zcdma_probe *p)
 {
-	return c->seen(p) && (!c->pci || m->pci) &&
+	return c->seen(p) && (c->owner == ANYBODY || c->owner == m->owner) &&
 	       (!c->flag || zc_vmflags_have(p->vmflags, c->flag));
 }
 
@@ -191,7 +198,7 @@ static int map_memory(struct mapping *m, struct zcdma_probe *p, int flags, int f
 {
 	m->addr = mmap(NULL, DEFAULT_BYTES, PROT_READ | PROT_WRITE, flags, fd, 0);
 	if (m->addr == MAP_FAILED)
-		return absent(p, errno, "mmap: %s", strerror(errno));
+		return zc_probe_absent(p, errno, "mmap: %s", strerror(errno));
 	m->bytes = m->mapped = DEFAULT_BYTES;
 	m->writable = true;
 	return 0;
@@ -208,7 +215,7 @@ static int map_fd(struct mapping *m, struct zcdma_probe *p, int fd)
 	int rc;
 
 	if (ftruncate(fd, DEFAULT_BYTES) < 0)
-		rc = absent(p, errno, "ftruncate: %s", strerror(errno));
+		rc = zc_probe_absent(p, errno, "ftruncate: %s", strerror(errno));
 	else
 		rc = map_memory(m, p, MAP_SHARED, fd);
 	close(fd);
@@ -220,7 +227,7 @@ static int map_memfd(struct mapping *m, struct zcdma_probe *p)
 	int fd = memfd_create("zcdma-probe", MFD_CLOEXEC);
 
 	if (fd < 0)
-		return absent(p, errno, "memfd_create: %s", strerror(errno));
+		return zc_probe_absent(p, errno, "memfd_create: %s", strerror(errno));
 	return map_fd(m, p, fd);
 }
 
@@ -233,7 +240,7 @@ static int map_hugetlb(struct mapping *m, struct zcdma_probe *p)
 		return rc;
 	zc_read_line("/proc/sys/vm/nr_hugepages", pages, sizeof(pages));
 	p->err = 0; /* that was no good reason */
-	return absent(p, ENOMEM, "no huge page is free (vm.nr_hugepages is %s)", pages);
+	return zc_probe_absent(p, ENOMEM, "no huge page is free (vm.nr_hugepages is %s)", pages);
 }
 
 static int map_file(struct mapping *m, struct zcdma_probe *p)
@@ -241,7 +248,7 @@ static int map_file(struct mapping *m, struct zcdma_probe *p)
 	int fd = zc_scratch_open(0, NULL);
 
 	if (fd < 0)
-		return absent(p, -fd, "no folder for a temporary file: %s", strerror(-fd));
+		return zc_probe_absent(p, -fd, "no folder for a temporary file: %s", strerror(-fd));
 	return map_fd(m, p, fd);
 }
 
@@ -250,9 +257,9 @@ static int map_kernels(struct mapping *m, struct zcdma_probe *p, const char *nam
 	int rc = zc_vma_find_name(name, &m->vma);
 
 	if (rc == -ENOENT)
-		return absent(p, ENOENT, "this kernel gives its processes none");
+		return zc_probe_absent(p, ENOENT, "this kernel gives its processes none");
 	if (rc < 0)
-		return absent(p, -rc, "/proc/self/smaps: %s", strerror(-rc));
+		return zc_probe_absent(p, -rc, "/proc/self/smaps: %s", strerror(-rc));
 	m->addr = (void *)(uintptr_t)m->vma.start;
 	m->bytes = (size_t)(m->vma.end - m->vma.start);
 	return 0;
@@ -353,17 +360,18 @@ static int map_attempt(struct mapping *m, struct zcdma_probe *p, const struct at
 	int rc;
 
 	if (fd < 0)
-		return absent(p, errno, "open: %s", strerror(errno));
+		return zc_probe_absent(p, errno, "open: %s", strerror(errno));
 	rc = map_bytes(m, fd, a->map, q);
 	close(fd);
 	if (rc == -ENODEV)
-		return absent(p, ENODEV, "mmap: %s: its driver or filesystem has no mmap",
-			      strerror(ENODEV));
+		return zc_probe_absent(p, ENODEV, "mmap: %s: its driver or filesystem has no mmap",
+				       strerror(ENODEV));
 	if (rc == -EINVAL || rc == -ENXIO)
-		return absent(p, -rc, "mmap: %s: it does not map %zu bytes from offset %lld on",
-			      strerror(-rc), q->bytes, (long long)q->offset);
+		return zc_probe_absent(p, -rc,
+				       "mmap: %s: it does not map %zu bytes from offset %lld on",
+				       strerror(-rc), q->bytes, (long long)q->offset);
 	if (rc < 0)
-		return absent(p, -rc, "mmap: %s", strerror(-rc));
+		return zc_probe_absent(p, -rc, "mmap: %s", strerror(-rc));
 	return 0;
 }
 
@@ -390,11 +398,11 @@ static int map_path(struct mapping *m, struct zcdma_probe *p, const struct reque
 static int check_kind(struct zcdma_probe *p, const struct stat *st)
 {
 	if (S_ISDIR(st->st_mode))
-		return absent(p, EISDIR, "it is a directory");
+		return zc_probe_absent(p, EISDIR, "it is a directory");
 	if (S_ISFIFO(st->st_mode))
-		return absent(p, ENODEV, "it is a pipe, which cannot be mapped");
+		return zc_probe_absent(p, ENODEV, "it is a pipe, which cannot be mapped");
 	if (S_ISSOCK(st->st_mode))
-		return absent(p, ENODEV, "it is a socket, which cannot be mapped");
+		return zc_probe_absent(p, ENODEV, "it is a socket, which cannot be mapped");
 	return 0;
 }
 
@@ -410,9 +418,10 @@ static int check_size(struct zcdma_probe *p, const struct stat *st, struct reque
 		return 0;
 	}
 	if (!st->st_size)
-		return absent(p, ENODATA, "the file is empty, or does not tell its size");
+		return zc_probe_absent(p, ENODATA, "the file is empty, or does not tell its size");
 	if (left <= 0 || (uint64_t)left < q->bytes)
-		return absent(p, ENODATA, "the file has only %lld bytes", (long long)st->st_size);
+		return zc_probe_absent(p, ENODATA, "the file has only %lld bytes",
+				       (long long)st->st_size);
 	if (!q->bytes)
 		q->bytes = (size_t)zc_min((uint64_t)left, (uint64_t)DEFAULT_BYTES);
 	return 0;
@@ -436,7 +445,35 @@ static bool is_device_memory(const char *vmflags)
 	return !vmflags[0] || zc_vmflags_have(vmflags, "io") || zc_vmflags_have(vmflags, "pf");
 }
 
-ZC_PUBLIC int zcdma_probe_path(struct zcdma_ctx *ctx, const char *path, uint64_t offset,
+int zc_probe_ring(struct zcdma_ctx *ctx, const void *addr, size_t bytes, bool writable,
+		  struct zcdma_probe *p)
+{
+	struct mapping m = {
+		.addr = (void *)addr,
+		.bytes = bytes,
+		.writable = writable,
+		.owner = DRIVER,
+	};
+
+	look_up(&m, p);
+	return try_all(ctx, &m, 0, p);
+}
+
+static unsigned count_models(void)
+{
+	unsigned i = 0;
+
+	while (zc_dev_model_name(i))
+		i++;
+	return i;
+}
+
+ZC_PUBLIC unsigned zcdma_probe_count(const char *path)
+{
+	return zc_dev_is(path) ? count_models() : 1;
+}
+
+ZC_PUBLIC int zcdma_probe_path(struct zcdma_ctx *ctx, const char *path, unsigned i, uint64_t offset,
 			       size_t bytes, unsigned flags, struct zcdma_probe *p)
 {
 	struct request q = { .path = path, .offset = (off_t)offset, .bytes = bytes };
@@ -446,17 +483,23 @@ ZC_PUBLIC int zcdma_probe_path(struct zcdma_ctx *ctx, const char *path, uint64_t
 
 	memset(p, 0, sizeof(*p));
 	snprintf(p->name, sizeof(p->name), "%s", path);
+	if (i >= zcdma_probe_count(path))
+		return zc_fail_plain(ctx, EINVAL, "probe %s: there is no mapping %u", path, i);
+	if (zc_dev_is(path) && offset)
+		return zc_fail_plain(ctx, EINVAL, "map %s: its blocks have no offset", path);
+	if (zc_dev_is(path))
+		return zc_probe_device(ctx, path, i, bytes ?: DEFAULT_BYTES, p);
 	if (q.offset < 0 || (uint64_t)q.offset != offset || offset % page_size())
 		return zc_fail_plain(ctx, EINVAL,
 				     "map %s: offset %llu is no multiple of the page size, %zu",
 				     path, (unsigned long long)offset, page_size());
 	if (stat(path, &st) < 0) {
-		absent(p, errno, "open: %s", strerror(errno));
+		zc_probe_absent(p, errno, "open: %s", strerror(errno));
 		return 0;
 	}
 	if (check_kind(p, &st) < 0 || check_size(p, &st, &q) < 0 || map_path(&m, p, &q) < 0)
 		return 0;
-	m.pci = is_pci_resource(path);
+	m.owner = is_pci_resource(path) ? PCI : ANYBODY;
 	look_up(&m, p);
 	m.device = is_device_memory(p->vmflags);
 	rc = try_all(ctx, &m, flags, p);

@@ -494,7 +494,8 @@ struct zcdma_way_result {
 };
 
 struct zcdma_probe {
-	char name[256];	   /* "anonymous", "[vvar]", "/dev/mydriver0" */
+	char name[256];	   /* "anonymous", "[vvar]", "/dev/mydriver0", "/dev/zcdma0 compound" */
+	char model[16];	   /* the memory model of a device of zcdma's driver, else empty */
 	size_t bytes;	   /* mapped; 0 where there is no mapping, and .why says why */
 	char why[256];	   /* why there is none */
 	int err;	   /* errno, positive, of that */
@@ -523,12 +524,20 @@ const char *zcdma_probe_name(unsigned i);
 int zcdma_probe_builtin(struct zcdma_ctx *ctx, unsigned i, struct zcdma_probe *p);
 
 /*
+ * How many mappings there are to probe of @path: one for each memory model of a device of zcdma's
+ * driver, else 1. Thread-safe.
+ */
+unsigned zcdma_probe_count(const char *path);
+
+/*
  * Map @bytes of the file or device @path from @offset on, read-only, and try every way. 0 bytes: up
  * to 64 KiB, less where the file or the driver has less. Never writes to @path. A path that cannot
- * be mapped is no error: see .why and .err. @flags: enum zcdma_probe_flags.
+ * be mapped is no error: see .why and .err. @i: which of its mappings; of a device of zcdma's driver
+ * it is a ring with that memory model, which the device fills with a block of @bytes. @flags: enum
+ * zcdma_probe_flags.
  */
-int zcdma_probe_path(struct zcdma_ctx *ctx, const char *path, uint64_t offset, size_t bytes,
-		     unsigned flags, struct zcdma_probe *p);
+int zcdma_probe_path(struct zcdma_ctx *ctx, const char *path, unsigned i, uint64_t offset,
+		     size_t bytes, unsigned flags, struct zcdma_probe *p);
 
 /*
  * Put the words for @vmflags' two-letter flags that matter here ("VM_PFNMAP", "VM_IO", "shared",

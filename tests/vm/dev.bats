@@ -7,17 +7,12 @@ load guest
 # The ring is small: its blocks go round many times, as soon as the driver lets them.
 SMALL=blocks=4,block=256K
 
-# A file system that really takes O_DIRECT, which a tmpfs does not.
 setup_file() {
-    /run/modprobe brd rd_size=65536
-    /run/modprobe ext4
-    mkfs.ext4 -q /dev/ram0
-    mkdir -p /mnt/disk
-    mount /dev/ram0 /mnt/disk
+    make_disk
 }
 
 teardown_file() {
-    umount /mnt/disk
+    remove_disk
 }
 
 # Send from every model along every path to what `receiver` has started, 4 MiB each. Kernels before 5.19
@@ -30,7 +25,7 @@ send_all() {
     local model path
     for model in pages compound scatter; do
         for path in "${PATHS[@]}"; do
-            zcdma zcsend "$TO" "dev:model=$model,$SMALL" --bytes 4M --path=$path -q || return
+            zcdma zcsend "$TO" "dev:model=$model,$SMALL" --bytes 4M --path="$path" -q || return
         done
     done
 }
@@ -41,19 +36,19 @@ passed() {
 }
 
 @test "dev: every model along every path arrives, over loopback" {
-    receiver --streams $STREAMS --bytes 4M
+    receiver --streams "$STREAMS" --bytes 4M
     send_all
     received
 }
 
 @test "dev: every model along every path arrives, over e1000e" {
-    receiver_in wire --streams $STREAMS --bytes 4M
+    receiver_in wire --streams "$STREAMS" --bytes 4M
     send_all
     received
 }
 
 @test "dev: every model along every path arrives, under loss and reordering" {
-    receiver_in lossy --streams $STREAMS --bytes 4M
+    receiver_in lossy --streams "$STREAMS" --bytes 4M
     send_all
     received
     run -0 tc -s qdisc show dev lossy
@@ -75,7 +70,7 @@ passed() {
     for path in "${PATHS[@]:1}"; do
         receiver --bytes 8M
         kill -STOP "$RECEIVER"
-        "$ZCDMA" zcsend "$TO" dev:$SMALL --bytes 8M --path=$path --json >sent 2>&1 3>&- &
+        "$ZCDMA" zcsend "$TO" dev:$SMALL --bytes 8M --path="$path" --json >sent 2>&1 3>&- &
         sender=$!
         PIDS+=("$sender")
         # The ring is smaller than what the receiver's kernel takes: it is all in flight at last.

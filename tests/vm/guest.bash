@@ -18,3 +18,16 @@ receiver_in() {
     shift
     ZCDMA=/run/zcdma-in-$network LISTEN=${ADDRESS[$network]}:0 receiver "$@"
 }
+
+# A file system at /mnt/disk that really takes O_DIRECT, which a tmpfs does not.
+make_disk() {
+    /run/modprobe brd rd_size=65536
+    /run/modprobe ext4
+    mkfs.ext4 -q /dev/ram0
+    mkdir -p /mnt/disk
+    mount /dev/ram0 /mnt/disk
+}
+
+remove_disk() {
+    umount /mnt/disk
+}
