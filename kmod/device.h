@@ -46,6 +46,7 @@ struct zcdma_file {
 	struct file *file;
 	struct zcdma_device *zdev;
 	struct zcdma_ring *ring;	/* set once: zcdma_file_ring() */
+	struct zcdma_ring *made;	/* the same, before anybody knows of it */
 	struct address_space mapping;	/* so that all mappings of the ring are found from here */
 };
 
@@ -66,7 +67,7 @@ void zcdma_device_get_stats(struct zcdma_device *zdev, struct zcdma_dev_stats *s
 /* The file's ring, or NULL before ZCDMA_IOC_SETUP. */
 static inline struct zcdma_ring *zcdma_file_ring(struct zcdma_file *zf)
 {
-	/* Pairs with the release in ioc_setup(). */
+	/* Pairs with the release in setup_done(). */
 	return smp_load_acquire(&zf->ring);
 }
 

@@ -24,6 +24,11 @@ union zcdma_arg {
 	struct zcdma_dev_stats stats;
 };
 
+static u64 block_size_max(void)
+{
+	return min_t(u64, BLOCK_SIZE_MAX, zcdma_ring_bytes_max() / BLOCKS_MIN);
+}
+
 static int ioc_info(struct zcdma_file *zf, union zcdma_arg *arg)
 {
 	arg->info = (struct zcdma_dev_info){
@@ -34,7 +39,7 @@ static int ioc_info(struct zcdma_file *zf, union zcdma_arg *arg)
 		.default_model = ZCDMA_DEV_COMPOUND,
 		.block_align = BLOCK_ALIGN,
 		.blocks_max = BLOCKS_MAX,
-		.block_size_max = min_t(u64, BLOCK_SIZE_MAX, zcdma_ring_bytes_max() / BLOCKS_MIN),
+		.block_size_max = block_size_max(),
 		.ring_bytes_max = zcdma_ring_bytes_max(),
 		.chunk_bytes_max = PAGE_SIZE << zcdma_mem_order_max(zf->zdev->parent),
 		.memlock_bytes = zcdma_ring_memlock(),
@@ -50,7 +55,7 @@ static bool setup_valid(const struct zcdma_dev_setup *setup)
 		return false;
 	if (setup->blocks < BLOCKS_MIN || setup->blocks > BLOCKS_MAX)
 		return false;
-	return setup->block_size && setup->block_size <= BLOCK_SIZE_MAX &&
+	return setup->block_size && setup->block_size <= block_size_max() &&
 	       setup->block_size % BLOCK_ALIGN == 0;
 }
 
@@ -71,6 +76,13 @@ static int claim(struct zcdma_file *zf)
 	return ret;
 }
 
+static void disclaim(struct zcdma_file *zf)
+{
+	mutex_lock(&zf->zdev->ring_lock);
+	zf->zdev->owner = NULL;
+	mutex_unlock(&zf->zdev->ring_lock);
+}
+
 static int ioc_setup(struct zcdma_file *zf, union zcdma_arg *arg)
 {
 	struct zcdma_device *zdev = zf->zdev;
@@ -85,16 +97,29 @@ static int ioc_setup(struct zcdma_file *zf, union zcdma_arg *arg)
 
 	/* Without the lock, as it may take a while. */
 	ring = zcdma_ring_create(zdev, &zf->mapping, &arg->setup);
-	mutex_lock(&zdev->ring_lock);
 	if (IS_ERR(ring)) {
-		zdev->owner = NULL;
-	} else {
-		zdev->ring = ring;
-		/* Pairs with zcdma_file_ring(). */
-		smp_store_release(&zf->ring, ring);
+		disclaim(zf);
+		return PTR_ERR(ring);
 	}
+	zf->made = ring;
+	return 0;
+}
+
+/* There is a ring once the caller knows of it. */
+static void setup_done(struct zcdma_file *zf, union zcdma_arg *arg, bool told)
+{
+	struct zcdma_device *zdev = zf->zdev;
+
+	if (!told) {
+		zcdma_ring_destroy(zf->made);
+		disclaim(zf);
+		return;
+	}
+	mutex_lock(&zdev->ring_lock);
+	zdev->ring = zf->made;
+	/* Pairs with zcdma_file_ring(). */
+	smp_store_release(&zf->ring, zf->made);
 	mutex_unlock(&zdev->ring_lock);
-	return PTR_ERR_OR_ZERO(ring);
 }
 
 static int ioc_start(struct zcdma_file *zf, union zcdma_arg *arg)
@@ -137,6 +162,13 @@ static int ioc_take(struct zcdma_file *zf, union zcdma_arg *arg)
 	return 0;
 }
 
+/* A block that nobody was told of would be held for ever. */
+static void take_done(struct zcdma_file *zf, union zcdma_arg *arg, bool told)
+{
+	if (!told)
+		zcdma_ring_give(zf->ring, arg->block.index);
+}
+
 static int ioc_give(struct zcdma_file *zf, union zcdma_arg *arg)
 {
 	return zcdma_ring_give(zf->ring, arg->give.index);
@@ -157,15 +189,18 @@ static const struct zcdma_ioctl {
 	size_t size;
 	size_t reserved;	/* to the end */
 	unsigned int flags;
+	/* After .call succeeded: was the caller told what it answered? */
+	void (*done)(struct zcdma_file *zf, union zcdma_arg *arg, bool told);
 } ioctls[] = {
 	[_IOC_NR(ZCDMA_IOC_INFO)] = { ioc_info, sizeof(struct zcdma_dev_info),
 				      offsetof(struct zcdma_dev_info, reserved) },
 	[_IOC_NR(ZCDMA_IOC_SETUP)] = { ioc_setup, sizeof(struct zcdma_dev_setup),
-				       offsetof(struct zcdma_dev_setup, reserved) },
+				       offsetof(struct zcdma_dev_setup, reserved), 0, setup_done },
 	[_IOC_NR(ZCDMA_IOC_START)] = { ioc_start, .flags = WITH_RING },
 	[_IOC_NR(ZCDMA_IOC_STOP)] = { ioc_stop, .flags = WITH_RING },
 	[_IOC_NR(ZCDMA_IOC_TAKE)] = { ioc_take, sizeof(struct zcdma_dev_block),
-				      offsetof(struct zcdma_dev_block, reserved), WITH_RING },
+				      offsetof(struct zcdma_dev_block, reserved), WITH_RING,
+				      take_done },
 	[_IOC_NR(ZCDMA_IOC_GIVE)] = { ioc_give, sizeof(struct zcdma_dev_give),
 				      offsetof(struct zcdma_dev_give, reserved),
 				      IN_ONLY | WITH_RING },
@@ -183,8 +218,10 @@ static int get_arg(const struct zcdma_ioctl *ioc, union zcdma_arg *arg, void __u
 	if (get_user(size, (u32 __user *)user))
 		return -EFAULT;
 	/* There is only one version yet, so the least size is the size. */
-	if (size < ioc->size || size > PAGE_SIZE)
+	if (size < ioc->size)
 		return -EINVAL;
+	if (size > PAGE_SIZE)
+		return -E2BIG;
 	ret = copy_struct_from_user(arg, ioc->size, user, size);
 	if (ret)
 		return ret;
@@ -201,6 +238,7 @@ long zcdma_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 	unsigned int nr = _IOC_NR(cmd);
 	const struct zcdma_ioctl *ioc;
 	union zcdma_arg arg;
+	bool told;
 	u32 size;
 	int ret;
 
@@ -221,12 +259,11 @@ long zcdma_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 	if (!ioc->size || ioc->flags & IN_ONLY || (ret && cmd != ZCDMA_IOC_SETUP))
 		goto leave;
 	arg.size = size;
-	if (copy_to_user((void __user *)user, &arg, ioc->size)) {
-		/* A block that nobody was told of would be held for ever. */
-		if (!ret && cmd == ZCDMA_IOC_TAKE)
-			zcdma_ring_give(zf->ring, arg.block.index);
-		ret = ret ?: -EFAULT;
-	}
+	told = !copy_to_user((void __user *)user, &arg, ioc->size);
+	if (!ret && ioc->done)
+		ioc->done(zf, &arg, told);
+	if (!ret && !told)
+		ret = -EFAULT;
 leave:
 	zcdma_device_leave(zf->zdev);
 	return ret;

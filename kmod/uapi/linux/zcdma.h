@@ -42,9 +42,9 @@
  *
  * splice   The same without the copy: the pipe gets the pages, and the block drains until all of
  *	   them came back. Never waits: EAGAIN while there is nothing, poll() first. A slot of the
- *	   pipe takes as much as is contiguous (.chunk_bytes_max at most; from ZCDMA_DEV_PAGES it
- *	   takes a page). From ZCDMA_DEV_COHERENT splice copies, which
- *	   zcdma_dev_stats.splice_copied_bytes counts.
+ *	   pipe takes all that is contiguous, up to .chunk_bytes_max (from ZCDMA_DEV_PAGES: a page),
+ *	   though the kernel lets a call move no more than a page for each free slot. From
+ *	   ZCDMA_DEV_COHERENT splice copies, which zcdma_dev_stats.splice_copied_bytes counts.
  *
  * pread, splice and sendfile with an offset
  *	   At zcdma_dev_block.position they address the bytes of a block that is held by
@@ -65,9 +65,10 @@
  * Every ioctl takes a pointer to a structure whose .size the caller sets to its sizeof(). The
  * structures may grow at the end: a kernel that knows less than the caller answers E2BIG unless the
  * rest is zero; one that knows more takes the rest as zero, and returns only what there is room
- * for. Less than the size of version 1 is EINVAL. Fields marked "out" are written and never read;
- * "reserved" ones, and unknown flags, must be zero (EINVAL). The layout is the same for 32 and 64
- * bit. No addresses of the kernel or the bus are in it.
+ * for. Less than the size of version 1 is EINVAL, more than a page E2BIG. Fields marked "out" are
+ * written and never read; "reserved" ones, and unknown flags, must be zero (EINVAL). Where the
+ * answer cannot be written (EFAULT) nothing has happened. The layout is the same for 32 and 64 bit.
+ * No addresses of the kernel or the bus are in it.
  */
 #ifndef _UAPI_LINUX_ZCDMA_H
 #define _UAPI_LINUX_ZCDMA_H
