@@ -57,22 +57,16 @@ void zcdma_ring_arm(struct zcdma_ring *ring)
 void zcdma_block_give_back(struct zcdma_ring *ring, struct zcdma_block *block)
 {
 	struct zcdma_device *zdev = ring->zdev;
-	unsigned long flags;
 	bool idle;
 
 	if (ring->strict)
 		zcdma_ring_revoke(ring, block);
 
-	spin_lock_irqsave(&zdev->lock, flags);
+	idle = zcdma_block_settle(ring, block);
+	spin_lock_irq(&zdev->lock);
 	zdev->stats.given++;
-	idle = zcdma_block_idle(ring, block);
-	if (idle) {
-		zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
-	} else {
-		zdev->stats.drained++;
-		list_add_tail(&block->node, &ring->draining);
-	}
-	spin_unlock_irqrestore(&zdev->lock, flags);
+	zdev->stats.drained += !idle;
+	spin_unlock_irq(&zdev->lock);
 
 	if (idle)
 		zcdma_ring_arm(ring);

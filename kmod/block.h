@@ -17,8 +17,8 @@ void zcdma_ring_arm(struct zcdma_ring *ring);
 
 /* reap.c */
 void zcdma_ring_reap_init(struct zcdma_ring *ring);
-/* May the block be filled again? Below zdev->lock. */
-bool zcdma_block_idle(struct zcdma_ring *ring, struct zcdma_block *block);
+/* A block that drains, on no list: is it free now? Otherwise it goes on draining. */
+bool zcdma_block_settle(struct zcdma_ring *ring, struct zcdma_block *block);
 /* Free blocks that have drained, at most @most. Were there any? */
 bool zcdma_ring_reap(struct zcdma_ring *ring, unsigned int most);
 /* A block drains since now. */
@@ -26,5 +26,7 @@ void zcdma_ring_reap_later(struct zcdma_ring *ring);
 
 /* map.c: no mapping shows the block any more, until it is held and touched again. */
 void zcdma_ring_revoke(struct zcdma_ring *ring, const struct zcdma_block *block);
+/* No mapping shows anything any more, where nobody can make a new one. */
+void zcdma_ring_unmap(struct zcdma_ring *ring);
 
 #endif /* ZCDMA_BLOCK_H */

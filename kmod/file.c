@@ -53,7 +53,7 @@ static int zcdma_open(struct inode *inode, struct file *file)
 
 	if (READ_ONCE(zdev->gone))
 		return -ENODEV;
-	zf = kzalloc(sizeof(*zf), GFP_KERNEL);
+	zf = kzalloc(sizeof(*zf), GFP_KERNEL_ACCOUNT);
 	if (!zf)
 		return -ENOMEM;
 	get_device(&zdev->dev);

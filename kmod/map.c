@@ -2,17 +2,69 @@
 /* Mappings of a ring. */
 #include <linux/math64.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
 
 #include "block.h"
 #include "compat.h"
 #include "device.h"
+
+/*
+ * Whoever mapped memory that goes with the device. mmap() makes a mapping known to
+ * unmap_mapping_range() only after the driver has filled it, but before it drops its mmap_lock.
+ */
+struct mapper {
+	struct list_head node;
+	struct mm_struct *mm;
+};
+
+static void forget_mapper(struct mapper *mapper)
+{
+	list_del(&mapper->node);
+	mmdrop(mapper->mm);
+	kfree(mapper);
+}
+
+static int remember_mapper(struct zcdma_ring *ring, struct mm_struct *mm)
+{
+	struct mapper *mapper, *next;
+
+	lockdep_assert_held(&ring->map_lock);
+	list_for_each_entry_safe(mapper, next, &ring->mappers, node) {
+		if (mapper->mm == mm)
+			return 0;
+		/* It is a process no more. */
+		if (!atomic_read(&mapper->mm->mm_users))
+			forget_mapper(mapper);
+	}
+	mapper = kmalloc(sizeof(*mapper), GFP_KERNEL_ACCOUNT);
+	if (!mapper)
+		return -ENOMEM;
+	mmgrab(mm);
+	mapper->mm = mm;
+	list_add(&mapper->node, &ring->mappers);
+	return 0;
+}
+
+void zcdma_ring_unmap(struct zcdma_ring *ring)
+{
+	struct mapper *mapper, *next;
+
+	list_for_each_entry_safe(mapper, next, &ring->mappers, node) {
+		/* An mmap() that was half way through has ended then. */
+		mmap_read_lock(mapper->mm);
+		mmap_read_unlock(mapper->mm);
+		forget_mapper(mapper);
+	}
+	unmap_mapping_range(ring->mapping, 0, 0, 1);
+}
 
 /* Page tables grow from here ... */
 static void insert_begin(struct zcdma_ring *ring)
 {
 	mutex_lock(&ring->map_lock);
 	spin_lock_irq(&ring->zdev->lock);
-	ring->inserting++;
+	ring->inserts++;
 	spin_unlock_irq(&ring->zdev->lock);
 }
 
@@ -20,7 +72,7 @@ static void insert_begin(struct zcdma_ring *ring)
 static void insert_end(struct zcdma_ring *ring)
 {
 	spin_lock_irq(&ring->zdev->lock);
-	ring->inserting--;
+	ring->inserts++;
 	spin_unlock_irq(&ring->zdev->lock);
 	mutex_unlock(&ring->map_lock);
 }
@@ -91,6 +143,8 @@ int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma)
 	index = div64_u64(first, ring->mem.stride);
 	end = div64_u64(first + size - 1, ring->mem.stride) + 1;
 	insert_begin(ring);
+	if (ring->mem.ops->bound)
+		ret = remember_mapper(ring, vma->vm_mm);
 	for (; !ret && index < end; index++) {
 		ret = map_block(ring, vma, index);
 		cond_resched();

@@ -17,43 +17,76 @@
 /* From this delay on, packets that keep blocks from a starving device are looked for. */
 #define UNPARK_DELAY DIV_ROUND_UP(HZ, 100)
 
-/*
- * Page tables grow only where the driver itself makes them grow, and that is announced in .inserting,
- * so none does between the two counts that .busy compares.
- */
-bool zcdma_block_idle(struct zcdma_ring *ring, struct zcdma_block *block)
+static bool is_busy(struct zcdma_ring *ring, const struct zcdma_block *block)
 {
-	lockdep_assert_held(&ring->zdev->lock);
 #ifdef ZCDMA_MUTANT_NO_REUSE_CHECK
-	return true;
+	return false;
+#else
+	return ring->mem.ops->busy(zcdma_ring_buf(ring, block));
 #endif
-	return !ring->inserting && !block->users &&
-	       !ring->mem.ops->busy(zcdma_ring_buf(ring, block));
 }
 
 /*
- * The lock is held for one block at a time, as there may be many, and those in flight go to the end
- * of the line.
+ * A block may have many pages, so they are looked at without the lock. Page tables grow only where
+ * the driver itself makes them grow, which .inserts tells: where it was even and stayed the same, none
+ * did between the two counts that .busy compares. Nor can somebody new start to read from the block,
+ * as nobody holds it.
  */
-bool zcdma_ring_reap(struct zcdma_ring *ring, unsigned int most)
+bool zcdma_block_settle(struct zcdma_ring *ring, struct zcdma_block *block)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	unsigned int inserts;
+	unsigned long flags;
+	bool idle;
+
+	spin_lock_irqsave(&zdev->lock, flags);
+	inserts = ring->inserts;
+	idle = !(inserts & 1) && !block->users;
+	spin_unlock_irqrestore(&zdev->lock, flags);
+
+	idle = idle && !is_busy(ring, block);
+
+	spin_lock_irqsave(&zdev->lock, flags);
+	idle = idle && ring->inserts == inserts;
+	if (idle)
+		zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
+	else
+		list_add_tail(&block->node, &ring->draining);
+	spin_unlock_irqrestore(&zdev->lock, flags);
+	return idle;
+}
+
+static struct zcdma_block *pop_draining(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
 	struct zcdma_block *block;
 	unsigned long flags;
+
+	spin_lock_irqsave(&zdev->lock, flags);
+	block = list_first_entry_or_null(&ring->draining, struct zcdma_block, node);
+	if (block)
+		list_del_init(&block->node);
+	spin_unlock_irqrestore(&zdev->lock, flags);
+	return block;
+}
+
+/* Some of them may be in somebody's hands, on no list. */
+static unsigned int draining(struct zcdma_ring *ring)
+{
+	return READ_ONCE(ring->zdev->count[ZCDMA_DRAINING]);
+}
+
+bool zcdma_ring_reap(struct zcdma_ring *ring, unsigned int most)
+{
+	struct zcdma_block *block;
 	unsigned int left, found = 0;
 
-	for (left = READ_ONCE(zdev->count[ZCDMA_DRAINING]); left && found < most; left--) {
-		spin_lock_irqsave(&zdev->lock, flags);
-		block = list_first_entry_or_null(&ring->draining, struct zcdma_block, node);
-		if (block && zcdma_block_idle(ring, block)) {
-			zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
-			found++;
-		} else if (block) {
-			list_move_tail(&block->node, &ring->draining);
-		}
-		spin_unlock_irqrestore(&zdev->lock, flags);
+	for (left = draining(ring); left && found < most; left--) {
+		block = pop_draining(ring);
 		if (!block)
 			break;
+		/* What is still in flight goes to the end of the line. */
+		found += zcdma_block_settle(ring, block);
 	}
 	if (found)
 		zcdma_ring_arm(ring);
@@ -86,7 +119,7 @@ static void reap_work(struct work_struct *work)
 	delay = found ? REAP_DELAY_MIN : min_t(unsigned long, 2 * delay, REAP_DELAY_MAX);
 	WRITE_ONCE(ring->reap_delay, delay);
 	/* A reference that goes tells nobody, so look again. */
-	if (!list_empty_careful(&ring->draining))
+	if (draining(ring))
 		schedule_delayed_work(&ring->reap, delay);
 }
 

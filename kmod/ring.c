@@ -77,6 +77,7 @@ static void init_ring(struct zcdma_ring *ring, const struct zcdma_dev_setup *set
 	INIT_LIST_HEAD(&ring->free);
 	INIT_LIST_HEAD(&ring->full);
 	INIT_LIST_HEAD(&ring->draining);
+	INIT_LIST_HEAD(&ring->mappers);
 	mutex_init(&ring->map_lock);
 	mutex_init(&ring->read_lock);
 	zcdma_ring_reap_init(ring);
@@ -118,7 +119,7 @@ struct zcdma_ring *zcdma_ring_create(struct zcdma_device *zdev, struct address_s
 	if (ret)
 		goto err_free;
 	ret = -ENOMEM;
-	ring->block = kvcalloc(ring->mem.blocks, sizeof(*ring->block), GFP_KERNEL);
+	ring->block = kvcalloc(ring->mem.blocks, sizeof(*ring->block), GFP_KERNEL_ACCOUNT);
 	if (!ring->block)
 		goto err_uncharge;
 	ret = zcdma_mem_alloc(&ring->mem, &setup->blocks_fit);
@@ -144,7 +145,7 @@ void zcdma_ring_detach(struct zcdma_ring *ring)
 	cancel_delayed_work_sync(&ring->reap);
 	/* Memory that goes with the device must be out of all page tables first. */
 	if (ring->mem.ops->bound)
-		unmap_mapping_range(ring->mapping, 0, 0, 1);
+		zcdma_ring_unmap(ring);
 	zcdma_mem_detach(&ring->mem);
 }
 

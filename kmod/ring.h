@@ -49,7 +49,7 @@ struct zcdma_ring {
 	struct list_head free;
 	struct list_head full;
 	struct list_head draining;
-	unsigned int inserting;		/* page tables grow: no reuse check can be trusted */
+	unsigned int inserts;		/* odd while page tables grow; each time another number */
 	unsigned int arming;		/* blocks between .free and the source */
 	u32 lost;			/* blocks, since the last one that was filled */
 	u64 offset;			/* of the device in the stream */
@@ -57,7 +57,8 @@ struct zcdma_ring {
 
 	bool running;			/* below zdev->ring_lock */
 	void *source;			/* the source's own */
-	struct mutex map_lock;		/* page tables grow, or are revoked */
+	struct mutex map_lock;		/* page tables grow, or are revoked; .mappers */
+	struct list_head mappers;
 	struct mutex read_lock;		/* .cursor and .cursor_off */
 	struct zcdma_block *cursor;	/* half read */
 	u64 cursor_off;

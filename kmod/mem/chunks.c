@@ -12,7 +12,8 @@ int zcdma_chunks_add(struct zcdma_buf *buf, struct page *page, unsigned int page
 	if (!(buf->chunks & (buf->chunks - 1))) {
 		size_t room = buf->chunks ? 2 * (size_t)buf->chunks : 1;
 
-		chunk = krealloc(buf->chunk, room * sizeof(*chunk), GFP_KERNEL);
+		chunk = krealloc(buf->chunk, room * sizeof(*chunk),
+				 GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
 		if (!chunk)
 			return -ENOMEM;
 		buf->chunk = chunk;

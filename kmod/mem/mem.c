@@ -59,7 +59,12 @@ bool zcdma_mem_page_busy(struct page *page, unsigned int pages)
 	if (page_ref_count(page) == 1)
 		return false;
 	zcdma_mem_count(page, pages, &refs, &maps);
-	return refs != 1 + maps;
+	/*
+	 * After madvise(MADV_DOFORK), which nobody can forbid, a fork makes page tables grow behind
+	 * the driver's back: references first, so they are not what they were then.
+	 */
+	smp_rmb();
+	return refs != 1 + maps || refs != page_ref_count(page);
 }
 
 static int alloc_block(struct zcdma_mem *mem, struct zcdma_buf *buf)
@@ -98,7 +103,7 @@ int zcdma_mem_alloc(struct zcdma_mem *mem, unsigned int *fit)
 	int ret;
 
 	*fit = 0;
-	mem->buf = kvcalloc(mem->blocks, sizeof(*mem->buf), GFP_KERNEL);
+	mem->buf = kvcalloc(mem->blocks, sizeof(*mem->buf), GFP_KERNEL_ACCOUNT);
 	if (!mem->buf)
 		return -ENOMEM;
 	for (i = 0; i < mem->blocks; i++) {
@@ -122,6 +127,7 @@ void zcdma_mem_detach(struct zcdma_mem *mem)
 		mem->ops->dma_unmap(mem, &mem->buf[i]);
 		if (mem->ops->bound)
 			mem->ops->free(mem, &mem->buf[i]);
+		cond_resched();
 	}
 	mem->gone = true;
 }

@@ -15,8 +15,9 @@ struct zcdma_source_ops {
 	/* The device runs from here on. May sleep. What it needs to know is in @ring. */
 	int (*start)(struct zcdma_ring *ring);
 	/*
-	 * Fill @block when its turn comes, and call zcdma_block_done() for it. Any context. An
-	 * error means that there is no room for more now, and the block stays with the ring.
+	 * Fill @block when its turn comes, and call zcdma_block_done() for it. Context: as for the
+	 * callbacks. An error means that there is no room for more now, and the block stays with
+	 * the ring.
 	 */
 	int (*submit)(struct zcdma_ring *ring, struct zcdma_block *block);
 	/*
@@ -28,7 +29,10 @@ struct zcdma_source_ops {
 
 extern const struct zcdma_source_ops zcdma_source_sim;
 
-/* The callbacks, from any context; only one at a time for a ring. */
+/*
+ * The callbacks, from any context in which a spinlock_t can be taken: under PREEMPT_RT that is not a
+ * hard interrupt. Only one at a time for a ring.
+ */
 
 /* The device filled @bytes of @block. The blocks become full in the order of these calls. */
 void zcdma_block_done(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes);
