@@ -96,13 +96,15 @@ static int map_block(struct zcdma_ring *ring, struct vm_area_struct *vma, u32 in
  */
 static vm_fault_t ring_fault(struct vm_fault *vmf)
 {
-	struct zcdma_file *zf = vmf->vma->vm_private_data;
-	struct zcdma_ring *ring = zf->ring;
-	u32 index = div64_u64((u64)vmf->pgoff << PAGE_SHIFT, ring->mem.stride);
+	struct zcdma_ring *ring = vmf->vma->vm_private_data;
 	bool allowed;
 	int ret = -EFAULT;
+	u32 index;
 
-	if (!ring->mem.ops->revocable || index >= ring->mem.blocks)
+	if (!ring || !ring->mem.ops->revocable)
+		return VM_FAULT_SIGBUS;
+	index = div64_u64((u64)vmf->pgoff << PAGE_SHIFT, ring->mem.stride);
+	if (index >= ring->mem.blocks)
 		return VM_FAULT_SIGBUS;
 	insert_begin(ring);
 	spin_lock_irq(&ring->zdev->lock);
@@ -116,7 +118,15 @@ static vm_fault_t ring_fault(struct vm_fault *vmf)
 	return ret ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 }
 
+/* A child that got the mapping nevertheless, by madvise(), finds nothing there. */
+static void ring_vm_open(struct vm_area_struct *vma)
+{
+	if (vma->vm_mm != current->mm)
+		vma->vm_private_data = NULL;
+}
+
 static const struct vm_operations_struct ring_vm_ops = {
+	.open = ring_vm_open,
 	.fault = ring_fault,
 };
 
@@ -131,12 +141,14 @@ int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma)
 		return -EINVAL;
 	/*
 	 * No copies in children and no growth: page tables grow in insert_begin() .. insert_end()
-	 * alone. VM_MIXEDMAP lets the fault handler insert pages.
+	 * alone. madvise(MADV_DOFORK) takes VM_DONTCOPY away, as libibverbs does; then
+	 * VM_WIPEONFORK keeps dup_mmap() from copying page tables. VM_MIXEDMAP lets the fault
+	 * handler insert pages.
 	 */
-	zcdma_vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP |
+	zcdma_vm_flags_set(vma, VM_DONTCOPY | VM_WIPEONFORK | VM_DONTEXPAND | VM_DONTDUMP |
 			   (ring->mem.ops->revocable ? VM_MIXEDMAP : 0));
 	vma->vm_ops = &ring_vm_ops;
-	vma->vm_private_data = vma->vm_file->private_data;
+	vma->vm_private_data = ring;
 	if (ring->strict)
 		return 0;
 

@@ -60,8 +60,9 @@ bool zcdma_mem_page_busy(struct page *page, unsigned int pages)
 		return false;
 	zcdma_mem_count(page, pages, &refs, &maps);
 	/*
-	 * After madvise(MADV_DOFORK), which nobody can forbid, a fork makes page tables grow behind
-	 * the driver's back: references first, so they are not what they were then.
+	 * madvise(MADV_DOFORK) and (MADV_KEEPONFORK), which nobody can forbid, let a fork make page
+	 * tables grow behind the driver's back: references first, so they are not what they were
+	 * then.
 	 */
 	smp_rmb();
 	return refs != 1 + maps || refs != page_ref_count(page);
