@@ -119,6 +119,7 @@ struct zcdma_ring *zcdma_ring_create(struct zcdma_device *zdev, struct address_s
 	if (ret)
 		goto err_free;
 	ret = -ENOMEM;
+	setup->blocks_fit = 0;
 	ring->block = kvcalloc(ring->mem.blocks, sizeof(*ring->block), GFP_KERNEL_ACCOUNT);
 	if (!ring->block)
 		goto err_uncharge;
