@@ -21,7 +21,6 @@ receiver_in() {
 
 # A file system at /mnt/disk that really takes O_DIRECT, which a tmpfs does not.
 make_disk() {
-    /run/modprobe brd rd_size=65536
     /run/modprobe ext4
     mkfs.ext4 -q /dev/ram0
     mkdir -p /mnt/disk

@@ -73,7 +73,7 @@ check "loopback is up" ip link set lo up
 program park
 
 check "the networks are there" networks
-check "there is a disk" /run/modprobe brd rd_nr=1 rd_size=8192
+check "there is a disk" /run/modprobe brd rd_nr=1 rd_size=65536
 program splice
 program abi
 
