@@ -68,6 +68,8 @@ CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/%.o)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 TOOL_BIN := $(TOOL_SRC:tests/tools/%.c=$(BUILD)/tools/%)
 VM_BIN := $(patsubst tests/vm/%.c,$(BUILD)/vm-tests/%,$(wildcard tests/vm/*.c))
+VM_SHARED_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/vm/shared/*.c))
+VM_SHARED := $(BUILD)/vm-tests/shared.a
 
 LIB_SO := $(BUILD)/$(SONAME)
 LIB_A := $(BUILD)/libzcdma.a
@@ -168,14 +170,25 @@ $(BUILD)/tools/%: tests/tools/%.c $(LIB_A) $(BUILD)/flags
 $(BUILD)/vm-tests/init: LDFLAGS += -static
 $(BUILD)/vm-tests/init: SANFLAGS :=
 
-$(BUILD)/vm-tests/%: tests/vm/%.c $(BUILD)/flags
+$(BUILD)/tests/vm/shared/%.o: tests/vm/shared/%.c $(BUILD)/flags
 	$(say) CC $<
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -Ikmod/uapi -MMD -MP $(ALL_LDFLAGS) -o $@ $<
+	$(Q)$(CC) $(ALL_CFLAGS) -Ikmod/uapi -MMD -MP -c -o $@ $<
+
+$(VM_SHARED): $(VM_SHARED_OBJ)
+	$(say) AR $@
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(VM_SHARED_OBJ)
+
+$(BUILD)/vm-tests/%: tests/vm/%.c $(VM_SHARED) $(BUILD)/flags
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Ikmod/uapi -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(VM_SHARED)
 
 tests-build: $(UNIT_BIN) $(TOOL_BIN) $(VM_BIN)
 
--include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:=.d) $(TOOL_BIN:=.d) $(VM_BIN:=.d)
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:=.d) $(TOOL_BIN:=.d) $(VM_BIN:=.d) \
+	$(VM_SHARED_OBJ:.o=.d)
 
 headers:
 	@test -n '$(KRELEASE)' || { echo 'no kernel headers in $(KDIR); set KDIR' >&2; exit 1; }

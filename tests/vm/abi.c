@@ -1,315 +1,622 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * abi: the promises of <linux/zcdma.h>, tried on /dev/zcdma0. Speaks TAP.
- *
- * Each test is a child, so that one that hangs or dies ends alone.
- */
+/* abi: the ioctls and their limits, as <linux/zcdma.h> promises them. Speaks TAP. */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/zcdma.h>
-#include <poll.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
-#include <sys/wait.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#define DEVICE "/dev/zcdma0"
-#define SEED   0x1234
-#define BLOCK  (256 * 1024)
-#define BLOCKS 8
-#define LIMIT  60 /* seconds for a test */
+#include "shared/ring.h"
+#include "shared/tap.h"
 
-static const char *const models[] = { "coherent", "pages", "compound", "scatter" };
+/* Programs that were built with version 1 must go on working: these stay. */
+#define LAYOUT(type, field, offset) \
+	_Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
+#define SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type)
+SIZE(zcdma_dev_info, 96);
+LAYOUT(zcdma_dev_info, block_size_max, 32);
+LAYOUT(zcdma_dev_info, memlock_bytes, 56);
+LAYOUT(zcdma_dev_info, reserved, 64);
+SIZE(zcdma_dev_setup, 104);
+LAYOUT(zcdma_dev_setup, block_size, 16);
+LAYOUT(zcdma_dev_setup, blocks, 40);
+LAYOUT(zcdma_dev_setup, stride, 48);
+LAYOUT(zcdma_dev_setup, chunks, 64);
+LAYOUT(zcdma_dev_setup, reserved, 72);
+SIZE(zcdma_dev_block, 80);
+LAYOUT(zcdma_dev_block, length, 16);
+LAYOUT(zcdma_dev_block, time_ns, 56);
+LAYOUT(zcdma_dev_block, reserved, 64);
+SIZE(zcdma_dev_give, 16);
+LAYOUT(zcdma_dev_give, reserved, 8);
+SIZE(zcdma_dev_stats, 152);
+LAYOUT(zcdma_dev_stats, blocks, 8);
+LAYOUT(zcdma_dev_stats, ring_blocks, 96);
+LAYOUT(zcdma_dev_stats, reserved, 120);
+_Static_assert(ZCDMA_IOC_INFO == 0xdc00 && ZCDMA_IOC_STATS == 0xdc06, "numbers");
 
-/* End the test: it failed. */
-#define EXPECT(condition)                                                            \
-	do {                                                                         \
-		if (!(condition)) {                                                  \
-			printf("# %s:%d: %s (%s)\n", __func__, __LINE__, #condition, \
-			       strerror(errno));                                     \
-			fflush(stdout);                                              \
-			_exit(1);                                                    \
-		}                                                                    \
-	} while (0)
-
-struct ring {
-	int fd;
+/* An argument of any ioctl, with room for what a later version may add. */
+union arg {
+	__u32 size;
+	struct zcdma_dev_info info;
 	struct zcdma_dev_setup setup;
-	const char *map;
+	struct zcdma_dev_block block;
+	struct zcdma_dev_give give;
+	struct zcdma_dev_stats stats;
+	unsigned char byte[2 * PAGE];
 };
 
-static int setup(int fd, unsigned model, unsigned policy, uint64_t block, struct zcdma_dev_setup *s)
+static const struct {
+	unsigned cmd;
+	__u32 size;
+	size_t reserved; /* to the end */
+} calls[] = {
+	{ ZCDMA_IOC_INFO, sizeof(struct zcdma_dev_info),
+	  offsetof(struct zcdma_dev_info, reserved) },
+	{ ZCDMA_IOC_SETUP, sizeof(struct zcdma_dev_setup),
+	  offsetof(struct zcdma_dev_setup, reserved) },
+	{ ZCDMA_IOC_TAKE, sizeof(struct zcdma_dev_block),
+	  offsetof(struct zcdma_dev_block, reserved) },
+	{ ZCDMA_IOC_GIVE, sizeof(struct zcdma_dev_give),
+	  offsetof(struct zcdma_dev_give, reserved) },
+	{ ZCDMA_IOC_STATS, sizeof(struct zcdma_dev_stats),
+	  offsetof(struct zcdma_dev_stats, reserved) },
+};
+#define CALLS (sizeof(calls) / sizeof(calls[0]))
+
+/* What call @i is happy with; block 0 must be held for it. */
+static union arg right(size_t i)
 {
-	*s = (struct zcdma_dev_setup){
-		.size = sizeof(*s),
-		.model = model,
-		.policy = policy,
-		.block_size = block,
-		.blocks = BLOCKS,
-		.seed = SEED,
-	};
-	return ioctl(fd, ZCDMA_IOC_SETUP, s) ? -errno : 0;
+	union arg arg = { 0 };
+
+	if (calls[i].cmd == ZCDMA_IOC_SETUP)
+		arg.setup = ring_wanted(ZCDMA_DEV_COMPOUND);
+	arg.size = calls[i].size;
+	return arg;
 }
 
-static struct ring start(unsigned model, unsigned policy, uint64_t block)
+/* A file on which call @i succeeds. */
+static int file_for(size_t i)
 {
-	struct ring r = { .fd = open(DEVICE, O_RDONLY | O_CLOEXEC) };
+	struct ring r;
 
-	EXPECT(r.fd >= 0);
-	EXPECT(!setup(r.fd, model, policy, block, &r.setup));
-	r.map = mmap(NULL, r.setup.ring_bytes, PROT_READ, MAP_SHARED, r.fd, 0);
-	EXPECT(r.map != MAP_FAILED);
-	EXPECT(!ioctl(r.fd, ZCDMA_IOC_START, 0));
-	return r;
+	if (calls[i].cmd == ZCDMA_IOC_SETUP)
+		return ring_open(O_RDONLY);
+	r = ring_start(ZCDMA_DEV_COMPOUND, ZCDMA_DEV_TRACK);
+	EXPECT(ring_take(&r).index == 0);
+	EXPECT(!munmap(r.map, r.setup.ring_bytes));
+	return r.fd;
 }
 
-static struct zcdma_dev_block take(const struct ring *r)
+/* To a file that has been set up in the usual way, but for what is given. */
+static int try_setup(struct zcdma_dev_setup *s, unsigned model, uint64_t block, uint64_t blocks)
 {
-	struct zcdma_dev_block b = { .size = sizeof(b) };
+	int fd = ring_open(O_RDONLY), ret;
 
-	EXPECT(!ioctl(r->fd, ZCDMA_IOC_TAKE, &b));
-	return b;
+	*s = ring_wanted(model);
+	s->block_size = block;
+	s->blocks = (__u32)blocks;
+	ret = ring_setup(fd, s);
+	EXPECT(!close(fd));
+	return ret;
 }
 
-static int give(const struct ring *r, unsigned index)
+static struct zcdma_dev_info get_info(int fd)
 {
-	struct zcdma_dev_give g = { .size = sizeof(g), .index = index };
+	struct zcdma_dev_info info = { .size = sizeof(info) };
 
-	return ioctl(r->fd, ZCDMA_IOC_GIVE, &g) ? -errno : 0;
+	EXPECT(!ioctl(fd, ZCDMA_IOC_INFO, &info));
+	return info;
 }
 
-static struct zcdma_dev_stats stats(const struct ring *r)
+static struct zcdma_dev_info limits(void)
 {
-	struct zcdma_dev_stats s = { .size = sizeof(s) };
+	int fd = ring_open(O_RDONLY);
+	struct zcdma_dev_info info = get_info(fd);
 
-	EXPECT(!ioctl(r->fd, ZCDMA_IOC_STATS, &s));
-	return s;
-}
-
-static bool is_pattern(const void *data, size_t len, uint64_t offset)
-{
-	const uint64_t *word = data;
-
-	for (size_t i = 0; i < len / 8; i++) {
-		if (word[i] != ((offset / 8 + i) ^ SEED))
-			return false;
-	}
-	return true;
-}
-
-static ssize_t splice_page(const struct ring *r, const struct zcdma_dev_block *b, int pipe_fd)
-{
-	struct iovec iov = { .iov_base = (void *)(r->map + b->mmap_offset), .iov_len = 4096 };
-
-	return vmsplice(pipe_fd, &iov, 1, 0);
+	EXPECT(!close(fd));
+	return info;
 }
 
 /*
- * Tests; the argument is a memory model
+ * Structures
  */
 
-static void stream_is_right(unsigned model)
+static void version_1_is_taken(unsigned unused)
 {
-	for (unsigned policy = ZCDMA_DEV_TRACK; policy <= ZCDMA_DEV_STRICT; policy++) {
-		struct ring r;
-		uint64_t offset = 0;
+	(void)unused;
+	EXPECT(limits().abi_version == 1);
+	for (size_t i = 0; i < CALLS; i++) {
+		union arg arg = right(i);
+		int fd = file_for(i);
 
-		if (policy == ZCDMA_DEV_STRICT && model == ZCDMA_DEV_COHERENT)
-			continue;
-		r = start(model, policy, BLOCK);
-		for (unsigned i = 0; i < 3 * BLOCKS; i++, offset += BLOCK) {
-			struct zcdma_dev_block b = take(&r);
+		EXPECT(!ioctl(fd, calls[i].cmd, &arg));
+		EXPECT(arg.size == calls[i].size);
+		for (size_t at = calls[i].reserved; at < sizeof(arg); at++)
+			EXPECT(!arg.byte[at]);
+		EXPECT(!close(fd));
+	}
+}
 
-			EXPECT(b.seq == i && b.offset == offset && b.length == BLOCK);
-			EXPECT(is_pattern(r.map + b.mmap_offset, b.length, b.offset));
-			EXPECT(!give(&r, b.index));
-			EXPECT(give(&r, b.index) == -EINVAL);
+static void less_than_version_1_is_refused(unsigned unused)
+{
+	int fd = ring_open(O_RDONLY);
+
+	(void)unused;
+	for (size_t i = 0; i < CALLS; i++) {
+		union arg arg = right(i);
+
+		for (arg.size = 0; arg.size < calls[i].size; arg.size++)
+			EXPECT_ERRNO(ioctl(fd, calls[i].cmd, &arg), EINVAL);
+	}
+}
+
+static void larger_structures_are_taken_if_zero(unsigned unused)
+{
+	static const __u32 more[] = { 1, 8, 333, PAGE - 200 };
+
+	(void)unused;
+	for (size_t i = 0; i < CALLS; i++) {
+		for (size_t j = 0; j < sizeof(more) / sizeof(more[0]); j++) {
+			union arg arg = right(i);
+			int fd = file_for(i);
+
+			arg.size += more[j];
+			arg.byte[arg.size - 1] = 1;
+			EXPECT_ERRNO(ioctl(fd, calls[i].cmd, &arg), E2BIG);
+			arg.byte[arg.size - 1] = 0;
+			/* Beyond the size is none of the kernel's business. */
+			arg.byte[arg.size] = 1;
+			EXPECT(!ioctl(fd, calls[i].cmd, &arg));
+			EXPECT(arg.size == calls[i].size + more[j] && arg.byte[arg.size] == 1);
+			EXPECT(!close(fd));
 		}
-		EXPECT(!munmap((void *)r.map, r.setup.ring_bytes));
-		EXPECT(!close(r.fd));
 	}
 }
 
-/* The heart: a page that a pipe holds is not written to, though its block was given back. */
-static void pages_in_flight_are_waited_for(unsigned model)
+static void absurd_sizes_are_too_big(unsigned unused)
 {
-	static char page[4096];
-	struct ring r = start(model, ZCDMA_DEV_TRACK, BLOCK);
-	struct zcdma_dev_block held = take(&r);
-	int fd[2];
+	int fd = ring_open(O_RDONLY);
 
-	EXPECT(!pipe(fd));
-	EXPECT(splice_page(&r, &held, fd[1]) == 4096);
-	EXPECT(!give(&r, held.index));
-	for (unsigned i = 0; i < 4 * BLOCKS; i++) {
-		struct zcdma_dev_block b = take(&r);
+	(void)unused;
+	for (size_t i = 0; i < CALLS; i++) {
+		union arg arg = right(i);
 
-		EXPECT(b.index != held.index);
-		EXPECT(!give(&r, b.index));
+		arg.size = sizeof(arg);
+		arg.byte[sizeof(arg) - 1] = 1;
+		EXPECT_ERRNO(ioctl(fd, calls[i].cmd, &arg), E2BIG);
 	}
-	EXPECT(stats(&r).draining == 1);
-	EXPECT(read(fd[0], page, sizeof(page)) == sizeof(page));
-	EXPECT(is_pattern(page, sizeof(page), held.offset));
-	/* The page came back, so the block does too. */
-	for (unsigned i = 0;; i++) {
-		struct zcdma_dev_block b = take(&r);
+}
 
-		EXPECT(!give(&r, b.index));
-		if (b.index == held.index)
+static void reserved_fields_must_be_zero(unsigned unused)
+{
+	(void)unused;
+	for (size_t i = 0; i < CALLS; i++) {
+		int fd = file_for(i);
+
+		for (size_t at = calls[i].reserved; at < calls[i].size; at++) {
+			union arg arg = right(i);
+
+			arg.byte[at] = 1;
+			EXPECT_ERRNO(ioctl(fd, calls[i].cmd, &arg), EINVAL);
+		}
+		EXPECT(!close(fd));
+	}
+}
+
+static void unknown_calls_are_refused(unsigned unused)
+{
+	int fd = file_for(0);
+
+	(void)unused;
+	for (unsigned nr = 0; nr < 256; nr++) {
+		union arg arg = { .size = sizeof(arg) };
+
+		if (nr > _IOC_NR(ZCDMA_IOC_STATS))
+			EXPECT_ERRNO(ioctl(fd, _IO(ZCDMA_IOC_MAGIC, nr), &arg), ENOTTY);
+		EXPECT_ERRNO(ioctl(fd, _IO(ZCDMA_IOC_MAGIC + 1, nr), &arg), ENOTTY);
+		EXPECT_ERRNO(ioctl(fd, _IOWR(ZCDMA_IOC_MAGIC, nr, __u32), &arg), ENOTTY);
+	}
+	EXPECT_ERRNO(ioctl(fd, ZCDMA_IOC_START, 1), EINVAL);
+	EXPECT_ERRNO(ioctl(fd, ZCDMA_IOC_STOP, 1), EINVAL);
+}
+
+static void bad_pointers_are_refused(unsigned unused)
+{
+	char *two =
+		mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)unused;
+	EXPECT(two != MAP_FAILED && !munmap(two + PAGE, PAGE));
+	for (size_t i = 0; i < CALLS; i++) {
+		int fd = file_for(i);
+		char *cut = two + PAGE - 4;
+
+		memcpy(cut, &calls[i].size, sizeof(calls[i].size));
+		EXPECT_ERRNO(ioctl(fd, calls[i].cmd, NULL), EFAULT);
+		EXPECT_ERRNO(ioctl(fd, calls[i].cmd, 0xffff888000000000UL), EFAULT);
+		EXPECT_ERRNO(ioctl(fd, calls[i].cmd, cut), EFAULT);
+		EXPECT_ERRNO(ioctl(fd, calls[i].cmd, cut + 2), EFAULT);
+		EXPECT(!close(fd));
+	}
+}
+
+/* A page that can be read, and holds @arg. */
+static void *read_only(const void *arg, size_t size)
+{
+	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	EXPECT(page != MAP_FAILED);
+	memcpy(page, arg, size);
+	EXPECT(!mprotect(page, PAGE, PROT_READ));
+	return page;
+}
+
+static void a_block_that_nobody_hears_of_is_not_held(unsigned unused)
+{
+	struct ring r = ring_start(ZCDMA_DEV_COMPOUND, ZCDMA_DEV_TRACK);
+	struct zcdma_dev_block b = { .size = sizeof(b) };
+
+	(void)unused;
+	EXPECT_ERRNO(ioctl(r.fd, ZCDMA_IOC_TAKE, read_only(&b, sizeof(b))), EFAULT);
+	EXPECT(ring_stats(r.fd).held == 0);
+	EXPECT(ring_take(&r).seq == 1);
+}
+
+static void a_setup_that_nobody_hears_of_owns_nothing(unsigned unused)
+{
+	struct zcdma_dev_setup s = ring_wanted(ZCDMA_DEV_COMPOUND);
+	int fd = ring_open(O_RDONLY), other = ring_open(O_RDONLY);
+
+	(void)unused;
+	EXPECT_ERRNO(ioctl(fd, ZCDMA_IOC_SETUP, read_only(&s, sizeof(s))), EFAULT);
+	EXPECT(!ring_setup(other, &s));
+}
+
+/* From a 64-bit program: the kernel sees a 32-bit one for the length of the call. */
+static int ioctl_32(int fd, unsigned cmd, void *arg)
+{
+	int ret;
+
+	__asm__ volatile("int $0x80"
+			 : "=a"(ret)
+			 : "a"(54), "b"(fd), "c"(cmd), "d"(arg)
+			 : "memory", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15");
+	return ret;
+}
+
+static void calls_of_32_bit_are_the_same(unsigned unused)
+{
+	union arg *arg = mmap(NULL, sizeof(*arg), PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	int fd = ring_open(O_RDONLY);
+
+	(void)unused;
+	EXPECT(arg != MAP_FAILED);
+	arg->info = (struct zcdma_dev_info){ .size = sizeof(arg->info) };
+	EXPECT(!ioctl_32(fd, ZCDMA_IOC_INFO, arg));
+	EXPECT(arg->info.abi_version == 1 && arg->info.memlock_bytes == UINT64_MAX);
+	arg->setup = ring_wanted(ZCDMA_DEV_COMPOUND);
+	EXPECT(!ioctl_32(fd, ZCDMA_IOC_SETUP, arg));
+	EXPECT(arg->setup.ring_bytes == (uint64_t)BLOCKS * BLOCK);
+	EXPECT(!ioctl_32(fd, ZCDMA_IOC_START, NULL));
+	arg->block = (struct zcdma_dev_block){ .size = sizeof(arg->block) };
+	EXPECT(!ioctl_32(fd, ZCDMA_IOC_TAKE, arg));
+	EXPECT(arg->block.length == BLOCK && arg->block.seq == 0);
+	arg->give = (struct zcdma_dev_give){ .size = sizeof(arg->give), .index = BLOCKS };
+	EXPECT(ioctl_32(fd, ZCDMA_IOC_GIVE, arg) == -EINVAL);
+	arg->give.index = 0;
+	EXPECT(!ioctl_32(fd, ZCDMA_IOC_GIVE, arg));
+	arg->stats = (struct zcdma_dev_stats){ .size = sizeof(arg->stats) };
+	EXPECT(!ioctl_32(fd, ZCDMA_IOC_STATS, arg));
+	EXPECT(arg->stats.given == 1 && arg->stats.ring_blocks == BLOCKS);
+	EXPECT(!ioctl_32(fd, ZCDMA_IOC_STOP, NULL));
+}
+
+/*
+ * Limits
+ */
+
+static void values_beyond_the_limits_are_refused(unsigned model)
+{
+	const struct zcdma_dev_info info = limits();
+	struct zcdma_dev_setup s, fine = ring_wanted(model);
+	int fd = ring_open(O_RDONLY);
+
+	EXPECT(info.block_align && !(info.block_align & (info.block_align - 1)));
+	EXPECT(info.page_size == PAGE && info.models & 1U << model);
+	EXPECT(info.models & 1U << info.default_model);
+	EXPECT(try_setup(&s, model, 0, BLOCKS) == -EINVAL);
+	EXPECT(try_setup(&s, model, info.block_align / 2, BLOCKS) == -EINVAL);
+	EXPECT(try_setup(&s, model, BLOCK + info.block_align / 2, BLOCKS) == -EINVAL);
+	EXPECT(try_setup(&s, model, BLOCK, 0) == -EINVAL);
+	EXPECT(try_setup(&s, model, BLOCK, 1) == -EINVAL);
+	EXPECT(try_setup(&s, model, BLOCK, info.blocks_max + 1ULL) == -EINVAL);
+	EXPECT(try_setup(&s, model, BLOCK, UINT32_MAX) == -EINVAL);
+	EXPECT(try_setup(&s, model, UINT64_MAX - info.block_align + 1, BLOCKS) == -EINVAL);
+	EXPECT(try_setup(&s, 4, BLOCK, BLOCKS) == -EINVAL);
+	for (unsigned policy = 2; policy; policy <<= 1) {
+		s = fine;
+		s.policy = policy;
+		EXPECT(ring_setup(fd, &s) == -EINVAL);
+		s = fine;
+		s.flags = policy >> 1;
+		EXPECT(ring_setup(fd, &s) == -EINVAL);
+	}
+	/* None of them left anything behind. */
+	EXPECT(!ring_setup(fd, &fine));
+}
+
+static void values_at_the_limits_are_taken(unsigned model)
+{
+	const struct zcdma_dev_info info = limits();
+	struct zcdma_dev_setup s;
+
+	EXPECT(!try_setup(&s, model, info.block_align, 2));
+	EXPECT(s.blocks_fit == 2 && s.stride == PAGE && s.ring_bytes == 2 * PAGE && s.chunks == 1);
+	EXPECT(!try_setup(&s, model, 3ULL * info.block_align, 3));
+	EXPECT(s.ring_bytes == 3 * s.stride);
+	EXPECT(!try_setup(&s, model, PAGE + info.block_align, 2));
+	EXPECT(s.stride == 2 * PAGE);
+}
+
+static void the_most_blocks_are_taken(unsigned model)
+{
+	const struct zcdma_dev_info info = limits();
+	struct zcdma_dev_setup s;
+
+	EXPECT(!try_setup(&s, model, info.block_align, info.blocks_max));
+	EXPECT(s.blocks_fit == info.blocks_max && s.ring_bytes == s.stride * info.blocks_max);
+}
+
+static void a_block_beyond_the_largest_is_refused(unsigned model)
+{
+	const struct zcdma_dev_info info = limits();
+	struct zcdma_dev_setup s;
+
+	EXPECT(info.block_size_max % info.block_align == 0);
+	EXPECT(try_setup(&s, model, info.block_size_max + info.block_align, 2) == -EINVAL);
+}
+
+static void the_largest_piece_is_one_piece(unsigned model)
+{
+	const struct zcdma_dev_info info = limits();
+	struct zcdma_dev_setup s;
+
+	EXPECT(!try_setup(&s, model, info.chunk_bytes_max, 2));
+	EXPECT(s.chunks == 1 && s.stride == info.chunk_bytes_max);
+	EXPECT(!try_setup(&s, model, info.chunk_bytes_max + info.block_align, 2));
+	EXPECT(s.chunks == 2 && s.stride == info.chunk_bytes_max + PAGE);
+}
+
+/* What it is told to be fit, is. */
+static void a_ring_too_large_says_what_fits(unsigned model)
+{
+	const struct zcdma_dev_info info = limits();
+	const uint64_t block = 1 << 20, fit = info.ring_bytes_max / block;
+	struct zcdma_dev_setup s;
+	int ret;
+
+	EXPECT(try_setup(&s, model, block, fit + 1) == -ENOMEM);
+	EXPECT(s.blocks_fit == fit);
+	for (unsigned i = 0; i < 5; i++) {
+		uint64_t told = s.blocks_fit;
+
+		ret = try_setup(&s, model, block, told);
+		if (!ret)
 			break;
-		EXPECT(i < 100000);
+		EXPECT(ret == -ENOMEM && s.blocks_fit < told && s.blocks_fit > fit / 2);
 	}
-	EXPECT(stats(&r).drained == 1);
+	EXPECT(!ret);
 }
 
-/* They outlive the ring and its file. */
-static void pages_in_flight_outlive_the_file(unsigned model)
+static void a_block_of_several_pieces_is_not_for_it(unsigned model)
 {
-	static char page[4096];
-	struct ring r = start(model, ZCDMA_DEV_TRACK, BLOCK);
-	struct zcdma_dev_block held = take(&r);
-	int fd[2];
+	const struct zcdma_dev_info info = limits();
+	struct zcdma_dev_setup s;
 
-	EXPECT(!pipe(fd));
-	EXPECT(splice_page(&r, &held, fd[1]) == 4096);
-	EXPECT(!munmap((void *)r.map, r.setup.ring_bytes));
-	EXPECT(!close(r.fd));
-	EXPECT(read(fd[0], page, sizeof(page)) == sizeof(page));
-	EXPECT(is_pattern(page, sizeof(page), held.offset));
+	EXPECT(!try_setup(&s, model, info.chunk_bytes_max, 2));
+	EXPECT(try_setup(&s, model, 2 * info.chunk_bytes_max, 2) == -ENOMEM && s.blocks_fit == 0);
 }
 
-static void splice_moves_the_stream(unsigned model)
+static void be_nobody(uint64_t may_lock)
 {
-	static char data[65536];
-	struct ring r = start(model, ZCDMA_DEV_TRACK, BLOCK);
-	struct pollfd p = { .fd = r.fd, .events = POLLIN };
-	uint64_t offset = 0;
-	int fd[2];
+	struct rlimit limit = { may_lock, may_lock };
 
-	EXPECT(!pipe(fd));
-	while (offset < 8 * BLOCK) {
-		ssize_t n;
-
-		EXPECT(poll(&p, 1, 10000) == 1);
-		n = splice(r.fd, NULL, fd[1], NULL, sizeof(data), 0);
-		EXPECT(n > 0 && n % 8 == 0);
-		EXPECT(read(fd[0], data, (size_t)n) == n);
-		EXPECT(is_pattern(data, (size_t)n, offset));
-		offset += (uint64_t)n;
-	}
-	EXPECT(!stats(&r).splice_copied_bytes == (model != ZCDMA_DEV_COHERENT));
+	EXPECT(!setrlimit(RLIMIT_MEMLOCK, &limit));
+	EXPECT(!setresuid(65534, 65534, 65534));
 }
 
-static void coherent_memory_has_no_pages(unsigned model)
+static void locked_memory_is_limited(unsigned model)
 {
-	struct ring r = start(model, ZCDMA_DEV_TRACK, BLOCK);
-	struct zcdma_dev_block b = take(&r);
-	int fd[2];
+	int fd = ring_open(O_RDONLY), again = ring_open(O_RDONLY), info = ring_open(O_RDONLY);
+	struct zcdma_dev_setup s = ring_wanted(model);
 
-	EXPECT(!pipe(fd));
-	EXPECT(splice_page(&r, &b, fd[1]) == -1 && errno == EFAULT);
-	EXPECT(write(fd[1], r.map + b.mmap_offset, 4096) == 4096);
+	be_nobody(5 * BLOCK + PAGE - 1);
+	EXPECT(get_info(info).memlock_bytes == 5 * BLOCK);
+	EXPECT(ring_setup(fd, &s) == -EPERM);
+	EXPECT(s.blocks_fit == 5);
+	EXPECT(get_info(info).memlock_bytes == 5 * BLOCK);
+	s.blocks = s.blocks_fit;
+	EXPECT(!ring_setup(fd, &s));
+	EXPECT(get_info(info).memlock_bytes == 0);
+	EXPECT(!close(fd));
+	EXPECT(get_info(info).memlock_bytes == 5 * BLOCK);
+	EXPECT(!ring_setup(again, &s));
 }
+
+static void who_may_lock_memory_is_not_limited(unsigned model)
+{
+	struct rlimit limit = { PAGE, PAGE };
+	struct zcdma_dev_setup s = ring_wanted(model);
+	int fd = ring_open(O_RDONLY);
+
+	EXPECT(!setrlimit(RLIMIT_MEMLOCK, &limit));
+	EXPECT(get_info(fd).memlock_bytes == UINT64_MAX);
+	EXPECT(!ring_setup(fd, &s));
+}
+
+/* The one who set the ring up pays until it goes, whoever holds it then. */
+static void the_user_who_set_it_up_pays(unsigned model)
+{
+	int fd = ring_open(O_RDONLY), info = ring_open(O_RDONLY);
+	struct rlimit limit = { 10 * BLOCK, 10 * BLOCK };
+	struct zcdma_dev_setup s = ring_wanted(model);
+
+	EXPECT(!setrlimit(RLIMIT_MEMLOCK, &limit));
+	EXPECT(!seteuid(65534));
+	EXPECT(!setresuid(65534, 65534, 0));
+	EXPECT(!ring_setup(fd, &s));
+	EXPECT(get_info(info).memlock_bytes == 2 * BLOCK);
+	EXPECT(!setresuid(0, 0, 0));
+	EXPECT(!close(fd));
+	be_nobody(10 * BLOCK);
+	EXPECT(get_info(info).memlock_bytes == 10 * BLOCK);
+}
+
+/*
+ * Files
+ */
 
 static void one_owner(unsigned model)
 {
-	struct ring r = start(model, ZCDMA_DEV_TRACK, BLOCK);
-	struct zcdma_dev_setup s;
-	int other = open(DEVICE, O_RDONLY);
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	struct zcdma_dev_setup s = ring_wanted(model);
+	int other = ring_open(O_RDONLY);
 
-	EXPECT(other >= 0);
-	EXPECT(setup(other, model, ZCDMA_DEV_TRACK, BLOCK, &s) == -EBUSY);
-	EXPECT(setup(r.fd, model, ZCDMA_DEV_TRACK, BLOCK, &s) == -EALREADY);
-	EXPECT(stats(&(struct ring){ .fd = other }).running);
-	EXPECT(!munmap((void *)r.map, r.setup.ring_bytes) && !close(r.fd));
-	EXPECT(!setup(other, model, ZCDMA_DEV_TRACK, BLOCK, &s));
+	EXPECT(ring_setup(other, &s) == -EBUSY);
+	EXPECT(ring_setup(r.fd, &s) == -EALREADY);
+	EXPECT(ring_stats(other).running && ring_stats(other).ring_blocks == BLOCKS);
+	/* A descriptor of the same file owns it, and so does a mapping. */
+	EXPECT(dup2(r.fd, 100) == 100 && !close(r.fd));
+	EXPECT(ring_setup(other, &s) == -EBUSY);
+	EXPECT(!close(100));
+	EXPECT(ring_setup(other, &s) == -EBUSY);
+	EXPECT(ring_stats(other).running);
+	EXPECT(!munmap(r.map, r.setup.ring_bytes));
+	EXPECT(ring_stats(other).ring_blocks == 0 && !ring_stats(other).running);
+	EXPECT(!ring_setup(other, &s));
 }
 
-static void wrong_values_are_refused(unsigned model)
+static void statistics_start_at_setup(unsigned model)
 {
-	struct zcdma_dev_setup s = {
-		.size = sizeof(s), .model = model, .block_size = BLOCK, .blocks = BLOCKS
-	};
-	struct zcdma_dev_setup wrong[6];
-	int fd = open(DEVICE, O_RDONLY);
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	struct zcdma_dev_setup s = ring_wanted(model);
+	int other = ring_open(O_RDONLY);
+	struct zcdma_dev_stats stats;
 
-	for (size_t i = 0; i < 6; i++)
-		wrong[i] = s;
-	wrong[0].reserved[3] = 1;
-	wrong[1].flags = 1;
-	wrong[2].model = 99;
-	wrong[3].block_size = BLOCK + 1;
-	wrong[4].blocks = 0;
-	wrong[5].size = 4;
-	for (size_t i = 0; i < 6; i++)
-		EXPECT(ioctl(fd, ZCDMA_IOC_SETUP, &wrong[i]) && errno == EINVAL);
-	s.block_size = UINT64_MAX - 4095;
-	EXPECT(ioctl(fd, ZCDMA_IOC_SETUP, &s));
-	EXPECT(mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED);
-	EXPECT(!setup(fd, model, ZCDMA_DEV_TRACK, BLOCK, &s));
-	EXPECT(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0) == MAP_FAILED && errno == EINVAL);
-	EXPECT(mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EACCES);
+	ring_run_for(&r, BLOCKS);
+	ring_end(&r);
+	EXPECT(ring_stats(other).given == BLOCKS);
+	EXPECT(!ring_setup(other, &s));
+	stats = ring_stats(other);
+	EXPECT(stats.ring_blocks == BLOCKS && stats.free == BLOCKS);
+	EXPECT(!stats.given && !stats.delivered && !stats.blocks && !stats.next_seq);
 }
 
-static void stop_ends_the_stream(unsigned model)
+static void without_a_ring_there_is_ebadfd(unsigned unused)
 {
-	struct ring r = start(model, ZCDMA_DEV_TRACK, BLOCK);
 	struct zcdma_dev_block b = { .size = sizeof(b) };
-	unsigned left = 0;
+	struct zcdma_dev_give g = { .size = sizeof(g) };
+	int fd = ring_open(O_RDONLY), pipe_fd[2];
+	char data[8];
 
-	take(&r);
-	EXPECT(!ioctl(r.fd, ZCDMA_IOC_STOP, 0));
-	while (!ioctl(r.fd, ZCDMA_IOC_TAKE, &b))
-		EXPECT(++left < BLOCKS);
-	EXPECT(errno == ENODATA);
+	(void)unused;
+	EXPECT(!pipe(pipe_fd));
+	EXPECT_ERRNO(ioctl(fd, ZCDMA_IOC_START, 0), EBADFD);
+	EXPECT_ERRNO(ioctl(fd, ZCDMA_IOC_STOP, 0), EBADFD);
+	EXPECT_ERRNO(ioctl(fd, ZCDMA_IOC_TAKE, &b), EBADFD);
+	EXPECT_ERRNO(ioctl(fd, ZCDMA_IOC_GIVE, &g), EBADFD);
+	EXPECT_ERRNO(read(fd, data, sizeof(data)), EBADFD);
+	EXPECT_ERRNO(splice(fd, NULL, pipe_fd[1], NULL, PAGE, 0), EBADFD);
+	EXPECT(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0) == MAP_FAILED && errno == EBADFD);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(unsigned model);
-	unsigned models; /* bit 1 << model for each that it is for */
-} tests[] = {
-	{ "the stream is right", stream_is_right, 0xf },
-	{ "pages in flight are waited for", pages_in_flight_are_waited_for, 0xe },
-	{ "pages in flight outlive the file", pages_in_flight_outlive_the_file, 0xe },
-	{ "splice moves the stream", splice_moves_the_stream, 0xf },
-	{ "there are no pages behind it", coherent_memory_has_no_pages, 0x1 },
-	{ "one owner", one_owner, 0xf },
-	{ "wrong values are refused", wrong_values_are_refused, 0xf },
-	{ "stop ends the stream", stop_ends_the_stream, 0xf },
-};
-
-static bool passes(void (*run)(unsigned model), unsigned model)
+static void only_what_is_there_is_mapped(unsigned model)
 {
-	int status;
-	pid_t pid;
+	struct ring r = ring_create(O_RDONLY, ring_wanted(model));
+	const int prot[] = { PROT_WRITE, PROT_READ | PROT_WRITE };
+	const size_t end = r.setup.ring_bytes;
+	const struct {
+		size_t len;
+		off_t off;
+	} wrong[] = { { end + PAGE, 0 },
+		      { PAGE, (off_t)end },
+		      { 2 * PAGE, (off_t)end - PAGE },
+		      { PAGE, 1LL << 40 },
+		      { PAGE, (1LL << 62) } };
 
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		alarm(LIMIT);
-		run(model);
-		_exit(0);
-	}
-	return pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
-	       !WEXITSTATUS(status);
+	EXPECT(mmap(NULL, end, PROT_READ, MAP_PRIVATE, r.fd, 0) == MAP_FAILED && errno == EINVAL);
+	for (size_t i = 0; i < 2; i++)
+		EXPECT(mmap(NULL, PAGE, prot[i], MAP_SHARED, r.fd, 0) == MAP_FAILED &&
+		       errno == EACCES);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		EXPECT(mmap(NULL, wrong[i].len, PROT_READ, MAP_SHARED, r.fd, wrong[i].off) ==
+			       MAP_FAILED &&
+		       errno == EINVAL);
 }
+
+static void any_part_is_mapped_any_number_of_times(unsigned model)
+{
+	struct ring r = ring_create(O_RDWR, ring_wanted(model));
+	struct zcdma_dev_block b;
+
+	ring_go(&r);
+	ring_run_for(&r, 2);
+	b = ring_take(&r);
+	EXPECT(b.index == 2 && b.mmap_offset == 2 * r.setup.stride);
+	/* From one page before the block to one page behind it. */
+	for (unsigned i = 0; i < 100; i++) {
+		char *part = mmap(NULL, BLOCK + 2 * PAGE, PROT_READ, MAP_SHARED, r.fd,
+				  (off_t)b.mmap_offset - PAGE);
+
+		EXPECT(part != MAP_FAILED);
+		EXPECT(is_pattern(part + PAGE, BLOCK, b.offset));
+	}
+	/* All of them show the same memory. */
+	r.map[b.mmap_offset] ^= 1;
+	EXPECT(*ring_map(&r, PROT_READ) == *r.map);
+}
+
+static const struct tap_test tests[] = {
+	{ "structures of version 1 are taken", version_1_is_taken, 0 },
+	{ "structures of less than version 1: EINVAL", less_than_version_1_is_refused, 0 },
+	{ "larger structures are taken where the rest is zero, else E2BIG",
+	  larger_structures_are_taken_if_zero, 0 },
+	{ "structures larger than a page: E2BIG", absurd_sizes_are_too_big, 0 },
+	{ "reserved fields must be zero", reserved_fields_must_be_zero, 0 },
+	{ "unknown calls and arguments are refused", unknown_calls_are_refused, 0 },
+	{ "bad pointers: EFAULT", bad_pointers_are_refused, 0 },
+	{ "a block whose description could not be written is not held",
+	  a_block_that_nobody_hears_of_is_not_held, 0 },
+	{ "a setup whose answer could not be written owns nothing",
+	  a_setup_that_nobody_hears_of_owns_nothing, 0 },
+	{ "32-bit programs make the same calls", calls_of_32_bit_are_the_same, 0 },
+	{ "values beyond the limits: EINVAL", values_beyond_the_limits_are_refused, TAP_ALL },
+	{ "values at the limits are taken", values_at_the_limits_are_taken, TAP_ALL },
+	{ "as many blocks as there may be", the_most_blocks_are_taken, 0x4 },
+	{ "a block larger than the largest: EINVAL", a_block_beyond_the_largest_is_refused,
+	  TAP_ALL },
+	{ "a block of the largest piece's size is one piece", the_largest_piece_is_one_piece, 0xc },
+	{ "a block of several pieces: ENOMEM", a_block_of_several_pieces_is_not_for_it, 0x1 },
+	{ "a ring too large says what fits, and that fits", a_ring_too_large_says_what_fits, 0x4 },
+	{ "RLIMIT_MEMLOCK holds, and says what fits", locked_memory_is_limited, TAP_ALL },
+	{ "CAP_IPC_LOCK has no RLIMIT_MEMLOCK", who_may_lock_memory_is_not_limited, TAP_ALL },
+	{ "the user who set a ring up pays for it", the_user_who_set_it_up_pays, TAP_ALL },
+	{ "one owner", one_owner, TAP_ALL },
+	{ "setup clears the statistics", statistics_start_at_setup, TAP_ALL },
+	{ "without a ring: EBADFD", without_a_ring_there_is_ebadfd, 0 },
+	{ "only what is there is mapped, shared, and writable as the file is",
+	  only_what_is_there_is_mapped, TAP_ALL },
+	{ "any part is mapped, any number of times", any_part_is_mapped_any_number_of_times,
+	  TAP_ALL },
+};
 
 int main(void)
 {
-	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-		for (unsigned model = 0; model < 4; model++) {
-			if (!(tests[i].models & 1 << model))
-				continue;
-			printf("%sok - %s: %s\n", passes(tests[i].run, model) ? "" : "not ",
-			       models[model], tests[i].name);
-		}
-	}
+	TAP_RUN_ALL(tests);
 	return 0;
 }

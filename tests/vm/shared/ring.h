@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A ring of /dev/zcdma0, as tests use it. All but ring_setup() and ring_give() end a test that fails. */
+#ifndef RING_H
+#define RING_H
+
+#include <linux/zcdma.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define DEVICE "/dev/zcdma0"
+#define SEED   0x1234
+#define BLOCK  (256 * 1024)
+#define BLOCKS 8
+#define PAGE   4096
+
+struct ring {
+	int fd;
+	struct zcdma_dev_setup setup;
+	char *map; /* to be read only, unless it was asked for otherwise */
+};
+
+/* What a test usually asks for: 0 or -errno. */
+struct zcdma_dev_setup ring_wanted(unsigned model);
+int ring_setup(int fd, struct zcdma_dev_setup *setup);
+
+int ring_open(int flags);
+char *ring_map(const struct ring *r, int prot);
+
+/* A ring that is set up, and mapped; nothing runs yet. */
+struct ring ring_create(int flags, struct zcdma_dev_setup setup);
+/* The usual one, which runs. */
+struct ring ring_start(unsigned model, unsigned policy);
+void ring_go(const struct ring *r);
+void ring_stop(const struct ring *r);
+/* Unmap and close. */
+void ring_end(struct ring *r);
+
+struct zcdma_dev_block ring_take(const struct ring *r);
+int ring_give(const struct ring *r, unsigned index);
+struct zcdma_dev_stats ring_stats(int fd);
+
+/* Take and give back what the device produces, until it produced @blocks more. */
+void ring_run_for(const struct ring *r, unsigned blocks);
+/* The same until block @index is among it. */
+void ring_run_until(const struct ring *r, unsigned index);
+
+/* Do @len bytes hold the pattern from @offset of the stream on? Any alignment. */
+bool is_pattern(const void *data, size_t len, uint64_t offset);
+
+static inline const char *ring_data(const struct ring *r, const struct zcdma_dev_block *b)
+{
+	return r->map + b->mmap_offset;
+}
+
+#endif /* RING_H */

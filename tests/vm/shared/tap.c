@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The runner of tests that speak TAP. */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tap.h"
+
+#define LIMIT	60 /* seconds for a test */
+#define SKIPPED 77
+
+const char *const tap_models[4] = { "coherent", "pages", "compound", "scatter" };
+void (*tap_undo)(void);
+static char *skip_reason; /* shared with the child */
+
+void tap_fail(const char *function, int line, const char *condition)
+{
+	printf("# %s:%d: %s (%s)\n", function, line, condition, strerror(errno));
+	fflush(stdout);
+	if (tap_undo)
+		tap_undo();
+	_exit(1);
+}
+
+void tap_skip(const char *why)
+{
+	strncpy(skip_reason, why, 255);
+	_exit(SKIPPED);
+}
+
+static void out_of_time(int signo)
+{
+	static const char text[] = "# it hangs\n";
+
+	(void)!write(STDOUT_FILENO, text, sizeof(text) - 1);
+	if (tap_undo)
+		tap_undo();
+	_exit(128 + signo);
+}
+
+static int run_child(void (*run)(unsigned model), unsigned model)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		signal(SIGALRM, out_of_time);
+		alarm(LIMIT);
+		run(model);
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid)
+		return -1;
+	if (WIFSIGNALED(status))
+		printf("# killed by signal %d\n", WTERMSIG(status));
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+void tap_run(void (*run)(unsigned model), unsigned model, const char *format, ...)
+{
+	va_list args;
+	int status;
+
+	if (!skip_reason)
+		skip_reason =
+			mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	status = run_child(run, model);
+	printf("%sok - ", status == 0 || status == SKIPPED ? "" : "not ");
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	if (status == SKIPPED)
+		printf(" # skip %s", skip_reason);
+	putchar('\n');
+	fflush(stdout);
+}
+
+void tap_run_all(const struct tap_test *tests, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (!tests[i].models)
+			tap_run(tests[i].run, 0, "%s", tests[i].name);
+		for (unsigned model = 0; model < 4; model++) {
+			if (tests[i].models & 1 << model)
+				tap_run(tests[i].run, model, "%s: %s", tap_models[model],
+					tests[i].name);
+		}
+	}
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Tests that speak TAP. Each is a child, so that one that hangs or dies ends alone.
+ */
+#ifndef TAP_H
+#define TAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* End the test, which failed, where @condition is not so. From its process alone, any thread. */
+#define EXPECT(condition)                                         \
+	do {                                                      \
+		if (!(condition))                                 \
+			tap_fail(__func__, __LINE__, #condition); \
+	} while (0)
+
+/* The call fails with @error. */
+#define EXPECT_ERRNO(call, error)                 \
+	EXPECT(({                                 \
+		errno = 0;                        \
+		(call) == -1 && errno == (error); \
+	}))
+
+__attribute__((noreturn)) void tap_fail(const char *function, int line, const char *condition);
+
+/* End the test: it cannot be tried here, as @why says. */
+__attribute__((noreturn)) void tap_skip(const char *why);
+
+/* What a failing test must undo before its process can end, or NULL. Async-signal-safe. */
+extern void (*tap_undo)(void);
+
+struct tap_test {
+	const char *name;
+	void (*run)(unsigned model);
+	unsigned models; /* bit 1 << model for each that it is for; 0: it is for none */
+};
+
+/* enum zcdma_dev_model */
+extern const char *const tap_models[4];
+#define TAP_ALL	  0xf
+#define TAP_PAGED 0xe /* those that have pages */
+
+/* Run one test with a name made of @format, or all of a table. */
+__attribute__((format(printf, 3, 4))) void tap_run(void (*run)(unsigned model), unsigned model,
+						   const char *format, ...);
+void tap_run_all(const struct tap_test *tests, size_t count);
+
+#define TAP_RUN_ALL(tests) tap_run_all(tests, sizeof(tests) / sizeof((tests)[0]))
+
+/*
+ * Wait until @condition, which is what the test waits for: a limit, not a time. Each round sleeps a
+ * little.
+ */
+#define WAIT_FOR(condition)                                 \
+	do {                                                \
+		for (unsigned n_ = 0; !(condition); n_++) { \
+			EXPECT(n_ < 20000 && #condition);   \
+			usleep(500);                        \
+		}                                           \
+	} while (0)
+
+#endif /* TAP_H */
