@@ -4,10 +4,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -18,6 +16,7 @@
 #include <unistd.h>
 
 #include "shared/disk.h"
+#include "shared/fault.h"
 #include "shared/flight.h"
 #include "shared/task.h"
 #include "shared/tap.h"
@@ -530,26 +529,6 @@ static void without_a_rate_nothing_is_lost(unsigned model)
  * STRICT and TRACK
  */
 
-static sigjmp_buf fault;
-
-static void on_fault(int signo)
-{
-	siglongjmp(fault, signo);
-}
-
-/* The signal that reading a byte raises, or 0. */
-static int signal_of_reading(const volatile char *byte)
-{
-	const struct sigaction action = { .sa_handler = on_fault };
-	int signo;
-
-	EXPECT(!sigaction(SIGBUS, &action, NULL) && !sigaction(SIGSEGV, &action, NULL));
-	signo = sigsetjmp(fault, 1);
-	if (!signo)
-		(void)*byte;
-	return signo;
-}
-
 static void strict_shows_only_what_is_held(unsigned model)
 {
 	struct ring r = ring_start(model, ZCDMA_DEV_STRICT);
@@ -558,14 +537,14 @@ static void strict_shows_only_what_is_held(unsigned model)
 	for (unsigned lap = 0; lap < 2; lap++) {
 		struct zcdma_dev_block b;
 
-		EXPECT(signal_of_reading(r.map) == SIGBUS);
+		EXPECT(fault_of_reading(r.map) == SIGBUS);
 		b = ring_take(&r);
-		EXPECT(b.index == 0 && !signal_of_reading(r.map));
+		EXPECT(b.index == 0 && !fault_of_reading(r.map));
 		EXPECT(is_pattern(r.map, BLOCK, b.offset));
-		EXPECT(signal_of_reading(r.map + r.setup.stride) == SIGBUS);
+		EXPECT(fault_of_reading(r.map + r.setup.stride) == SIGBUS);
 		EXPECT(!ring_give(&r, 0));
-		EXPECT(signal_of_reading(r.map) == SIGBUS);
-		EXPECT(signal_of_reading(r.map + BLOCK - 1) == SIGBUS);
+		EXPECT(fault_of_reading(r.map) == SIGBUS);
+		EXPECT(fault_of_reading(r.map + BLOCK - 1) == SIGBUS);
 		ring_run_for(&r, BLOCKS - 1);
 		WAIT_FOR(ring_stats(r.fd).full == BLOCKS);
 	}
@@ -580,9 +559,9 @@ static void strict_revokes_every_mapping(unsigned model)
 	char *part = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, r.fd, (off_t)b.mmap_offset + PAGE);
 
 	EXPECT(part != MAP_FAILED);
-	EXPECT(!signal_of_reading(second) && !signal_of_reading(part));
+	EXPECT(!fault_of_reading(second) && !fault_of_reading(part));
 	EXPECT(!ring_give(&r, b.index));
-	EXPECT(signal_of_reading(second) == SIGBUS && signal_of_reading(part) == SIGBUS);
+	EXPECT(fault_of_reading(second) == SIGBUS && fault_of_reading(part) == SIGBUS);
 }
 
 static void strict_shows_nothing_that_is_read(unsigned model)
@@ -591,7 +570,7 @@ static void strict_shows_nothing_that_is_read(unsigned model)
 	char data[8];
 
 	EXPECT(read(r.fd, data, sizeof(data)) == sizeof(data) && is_pattern(data, 8, 0));
-	EXPECT(signal_of_reading(r.map) == SIGBUS);
+	EXPECT(fault_of_reading(r.map) == SIGBUS);
 }
 
 static void track_shows_the_ring_all_the_time(unsigned model)
@@ -600,7 +579,7 @@ static void track_shows_the_ring_all_the_time(unsigned model)
 
 	ring_run_for(&r, BLOCKS);
 	for (uint64_t at = 0; at < r.setup.ring_bytes; at += PAGE)
-		EXPECT(!signal_of_reading(r.map + at));
+		EXPECT(!fault_of_reading(r.map + at));
 }
 
 /*

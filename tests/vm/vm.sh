@@ -7,7 +7,7 @@
 # VM_CPUS=N           processors (2)                    VM_LIMIT=N      seconds for a run (600)
 # VM_ICOUNT=1         for measurements: one processor, on which an instruction takes a nanosecond, and
 #                     a second VM on the other end of its NIC's wire, which runs tests/vm/peer.sh
-# VM_BATS='FILE…'     only these of tests/vm           MUTANT=1         the module that must fail
+# VM_BATS='FILE…'     only these of tests/vm           MUTANT=1         the module that must fail, throughout
 # VM_APPEND=…         more of the kernel's command line
 # VM_QEMU=…           more options of QEMU
 set -uo pipefail
@@ -65,7 +65,7 @@ qemu() {
         -nodefaults -no-user-config -display none -no-reboot \
         -kernel "$dir/boot/vmlinuz-$release" -initrd "$folder/initramfs" \
         -append "console=ttyS0 loglevel=4 panic=-1 printk.devkmsg=on mitigations=off $debug ${VM_APPEND:-} \
-            ${script:+VM_RUN=$script} VM_MODULES=${dir#"$tree/"} VM_KMOD=$kmod VM_OUTSIDE=${outside:-} \
+            ${script:+VM_RUN=$script} VM_MODULES=${dir#"$tree/"} VM_KMOD=$kmod VM_MUTANT=$mutant VM_OUTSIDE=${outside:-} \
             VM_BIN=${bin#"$tree/"} ZCDMA=${ZCDMA#"$tree/"} ${VM_BATS:+\"VM_BATS=$VM_BATS\"}" \
         -serial "file:$folder/console" \
         -device virtio-serial-pci -chardev "file,id=result,path=$folder/result" \
@@ -150,7 +150,20 @@ start_peer() {
     echo "not ok - a second VM"
 }
 
-# Fetch the kernel, build its module and the initial file system: sets $dir, $release and $kmod.
+# build_module FOLDER LOG: the driver for the kernel in $dir.
+build_module() {
+    local folder=$1 log=$2
+    if ! make --no-print-directory kmod KDIR="$dir/usr/src/linux-headers-$release" \
+        KMOD_BUILD="$folder" KCC="${CC:-gcc}" >"$log" 2>&1; then
+        sed 's/^/# /' "$log"
+        echo "not ok - vm $name: the module does not build"
+        rm -f "$folder/zcdma.ko" # of an earlier build
+    elif grep 'warning:' "$log" | grep -v 'differs from the one'; then
+        echo "not ok - vm $name: the module builds with a warning"
+    fi
+}
+
+# Fetch the kernel, build its module and the initial file system: sets $dir, $release, $kmod and $mutant.
 prepare() {
     local name=$1 folder=$2
     if ! dir=$("$here/kernel.sh" "$name" "$build" 2>"$folder/kernel.log"); then
@@ -160,18 +173,14 @@ prepare() {
     fi
     release=$(<"$dir/release")
     kmod=build/kmod-$release${MUTANT:+-mutant}
-    if ! make --no-print-directory kmod KDIR="$dir/usr/src/linux-headers-$release" \
-        KMOD_BUILD="$kmod" KCC="${CC:-gcc}" >"$folder/kmod.log" 2>&1; then
-        sed 's/^/# /' "$folder/kmod.log"
-        echo "not ok - vm $name: the module does not build"
-        rm -f "$kmod/zcdma.ko" # of an earlier build
-    elif grep 'warning:' "$folder/kmod.log" | grep -v 'differs from the one'; then
-        echo "not ok - vm $name: the module builds with a warning"
-    fi
+    mutant=build/kmod-$release-mutant
+    build_module "$kmod" "$folder/kmod.log"
     if [[ ! -e $dir/boot/vmlinuz-$release ]]; then
         [[ ! -e $kmod/zcdma.ko ]] || echo "ok - vm $name: the module builds for linux $release"
         return
     fi
+    # The run of everything also loads the driver that must fail.
+    [[ $VM_RUN != tests/vm/guest.sh ]] || MUTANT=1 build_module "$mutant" "$folder/mutant.log"
     if ! build_initramfs "$release" "$dir" "$folder/initramfs"; then
         echo "not ok - vm $name: no initial file system"
         return 1

@@ -44,7 +44,7 @@ void flight_splice(int from, off64_t *position, int to, size_t bytes)
 
 void flight_receive(int fd, uint64_t offset, size_t bytes)
 {
-	static char data[PIPE];
+	char data[PIPE];
 
 	while (bytes) {
 		ssize_t n = read(fd, data, bytes < PIPE ? bytes : PIPE);

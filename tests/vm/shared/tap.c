@@ -16,6 +16,7 @@
 
 const char *const tap_models[4] = { "coherent", "pages", "compound", "scatter" };
 void (*tap_undo)(void);
+void (*tap_prepare)(void);
 static char *skip_reason; /* shared with the child */
 
 void tap_fail(const char *function, int line, const char *condition)
@@ -53,7 +54,10 @@ static int run_child(void (*run)(unsigned model), unsigned model)
 	if (!pid) {
 		signal(SIGALRM, out_of_time);
 		alarm(LIMIT);
+		if (tap_prepare)
+			tap_prepare();
 		run(model);
+		fflush(stdout);
 		_exit(0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid)

@@ -30,6 +30,9 @@ __attribute__((noreturn)) void tap_skip(const char *why);
 /* What a failing test must undo before its process can end, or NULL. Async-signal-safe. */
 extern void (*tap_undo)(void);
 
+/* What a test that failed before may have left to be done, or NULL. Begins each test. */
+extern void (*tap_prepare)(void);
+
 struct tap_test {
 	const char *name;
 	void (*run)(unsigned model);

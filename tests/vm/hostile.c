@@ -1,0 +1,840 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hostile: what nobody should do, or do at once. The data must be right all the same, and the
+ * kernel's log without a fault. Speaks TAP. SEED=N makes another run of what is random.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/userfaultfd.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shared/counts.h"
+#include "shared/fault.h"
+#include "shared/flight.h"
+#include "shared/tap.h"
+
+static uint64_t seed = 1;
+
+static uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+static uint64_t below(uint64_t *state, uint64_t limit)
+{
+	return next_random(state) % limit;
+}
+
+/* The mapping is whole, and blocks go round. */
+static void expect_works(struct ring *r)
+{
+	for (unsigned i = 0; i < 2 * BLOCKS; i++) {
+		struct zcdma_dev_block b = ring_take(r);
+
+		EXPECT(is_pattern(ring_data(r, &b), b.length, b.offset));
+		EXPECT(!ring_give(r, b.index));
+	}
+	EXPECT(ring_stats(r->fd).draining == 0);
+}
+
+/*
+ * Random calls
+ */
+
+struct fuzz {
+	uint64_t random;
+	int fd[3];
+	char *arg_end; /* behind it is nothing */
+	void *map;
+	size_t mapped;
+	int pipe[2];
+	unsigned done[_IOC_NR(ZCDMA_IOC_STATS) + 1]; /* calls that succeeded */
+};
+
+static const unsigned numbers[] = { ZCDMA_IOC_INFO, ZCDMA_IOC_SETUP, ZCDMA_IOC_START,
+				    ZCDMA_IOC_STOP, ZCDMA_IOC_TAKE,  ZCDMA_IOC_GIVE,
+				    ZCDMA_IOC_STATS };
+static const __u32 sizes[] = { sizeof(struct zcdma_dev_info),
+			       sizeof(struct zcdma_dev_setup),
+			       0,
+			       0,
+			       sizeof(struct zcdma_dev_block),
+			       sizeof(struct zcdma_dev_give),
+			       sizeof(struct zcdma_dev_stats) };
+
+static uint64_t odd_value(uint64_t *random)
+{
+	switch (below(random, 6)) {
+	case 0:
+		return 0;
+	case 1:
+		return below(random, 10);
+	case 2:
+		return 64 << below(random, 20);
+	case 3:
+		return -below(random, 10);
+	case 4:
+		return 1ULL << below(random, 64);
+	default:
+		return next_random(random);
+	}
+}
+
+/* A structure that may well be right, in most of its fields. */
+static void *odd_argument(struct fuzz *f, size_t call)
+{
+	__u32 size = sizes[call];
+	char *arg;
+
+	if (!below(&f->random, 10))
+		return (void *)odd_value(&f->random);
+	if (!below(&f->random, 8))
+		size = (__u32)below(&f->random, 2 * PAGE);
+	arg = f->arg_end - (size > 8 ? size : 8);
+	memset(arg, 0, (size_t)(f->arg_end - arg));
+	if (numbers[call] == ZCDMA_IOC_SETUP && size >= sizes[call]) {
+		struct zcdma_dev_setup s = ring_wanted((unsigned)below(&f->random, 4));
+
+		s.policy = (unsigned)below(&f->random, 2);
+		s.block_size = 64 * (1 + below(&f->random, 4096));
+		s.rate = below(&f->random, 3) ? 0 : odd_value(&f->random);
+		memcpy(arg, &s, sizeof(s));
+	}
+	if (numbers[call] == ZCDMA_IOC_GIVE)
+		((struct zcdma_dev_give *)arg)->index = (__u32)below(&f->random, BLOCKS + 1);
+	for (uint64_t n = below(&f->random, 8) ? 0 : below(&f->random, 4); n; n--) {
+		uint64_t value = odd_value(&f->random);
+		size_t at = below(&f->random, (uint64_t)(f->arg_end - arg - 7));
+
+		memcpy(arg + at, &value, sizeof(value));
+	}
+	memcpy(arg, &size, below(&f->random, 20) ? sizeof(size) : 1);
+	return arg;
+}
+
+static void odd_ioctl(struct fuzz *f, int fd)
+{
+	size_t call = below(&f->random, sizeof(numbers) / sizeof(numbers[0]));
+	unsigned number = below(&f->random, 20) ? numbers[call] : (unsigned)odd_value(&f->random);
+	void *arg = sizes[call] ? odd_argument(f, call) : NULL;
+
+	if (!ioctl(fd, number, arg) && number == numbers[call])
+		f->done[call]++;
+}
+
+static void odd_mapping(struct fuzz *f, int fd)
+{
+	if (f->mapped)
+		munmap(f->map, f->mapped);
+	f->mapped = below(&f->random, 64) * PAGE;
+	f->map = mmap(NULL, f->mapped, (int)below(&f->random, 4),
+		      below(&f->random, 9) ? MAP_SHARED : MAP_PRIVATE, fd,
+		      (off_t)(below(&f->random, 5) ? below(&f->random, 64) * PAGE
+						   : odd_value(&f->random) & ~(PAGE - 1ULL)));
+	if (f->map == MAP_FAILED)
+		f->mapped = 0;
+	for (size_t at = 0; at < f->mapped; at += PAGE)
+		fault_of_reading((char *)f->map + at);
+}
+
+static void odd_transfer(struct fuzz *f, int fd)
+{
+	static char data[4 * PAGE];
+	off64_t position = (off64_t)(below(&f->random, 2) ? 1ULL << 40 | below(&f->random, 1 << 22)
+							  : odd_value(&f->random));
+	size_t len = below(&f->random, sizeof(data));
+
+	switch (below(&f->random, 5)) {
+	case 0:
+		(void)!read(fd, data, len);
+		break;
+	case 1:
+		(void)!pread(fd, data, len, position);
+		break;
+	case 2:
+		splice(fd, NULL, f->pipe[1], NULL, len, SPLICE_F_NONBLOCK);
+		break;
+	case 3:
+		splice(fd, &position, f->pipe[1], NULL, len, SPLICE_F_NONBLOCK);
+		break;
+	default:
+		(void)!read(f->pipe[0], data, sizeof(data));
+	}
+}
+
+/* Nobody may lock much here, so that no ring takes long. */
+static void limit_memory(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+	struct rlimit limit = { 4 << 20, 4 << 20 };
+
+	EXPECT(!syscall(SYS_capget, &header, data));
+	data[0].effective &= ~(1U << CAP_IPC_LOCK);
+	EXPECT(!syscall(SYS_capset, &header, data));
+	EXPECT(!setrlimit(RLIMIT_MEMLOCK, &limit));
+}
+
+static void random_calls_do_no_harm(unsigned unused)
+{
+	struct fuzz f = { .random = seed };
+	char *pages =
+		mmap(NULL, 4 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct ring r;
+
+	(void)unused;
+	limit_memory();
+	EXPECT(pages != MAP_FAILED && !munmap(pages + 3 * PAGE, PAGE));
+	f.arg_end = pages + 3 * PAGE;
+	EXPECT(!pipe2(f.pipe, O_NONBLOCK));
+	for (size_t i = 0; i < 3; i++)
+		f.fd[i] = ring_open((i ? O_RDWR : O_RDONLY) | O_NONBLOCK);
+	for (unsigned n = 0; n < 25000; n++) {
+		size_t i = below(&f.random, 3);
+
+		if (below(&f.random, 4))
+			odd_ioctl(&f, f.fd[i]);
+		else if (below(&f.random, 2))
+			odd_transfer(&f, f.fd[i]);
+		else
+			odd_mapping(&f, f.fd[i]);
+		if (below(&f.random, 80))
+			continue;
+		close(f.fd[i]);
+		f.fd[i] = ring_open((i ? O_RDWR : O_RDONLY) | O_NONBLOCK);
+	}
+	if (f.mapped)
+		munmap(f.map, f.mapped);
+	for (size_t i = 0; i < 3; i++)
+		close(f.fd[i]);
+	/* Calls that are always refused would try nothing. */
+	for (size_t call = 0; call < sizeof(f.done) / sizeof(f.done[0]); call++) {
+		printf("# %u of call %zu succeeded\n", f.done[call], call);
+		EXPECT(f.done[call] >= 20);
+	}
+	r = ring_start(ZCDMA_DEV_COMPOUND, ZCDMA_DEV_TRACK);
+	expect_works(&r);
+}
+
+/*
+ * All at once
+ */
+
+#define SMALL_BLOCK (16 * PAGE)
+
+struct crowd {
+	struct ring r;
+	uint64_t random;
+	unsigned operations;
+};
+
+/* Some pages go to a pipe, stay there while the block is given back, and must be as they were. */
+static void *crowd_take(void *arg)
+{
+	struct crowd *c = arg;
+	uint64_t random = c->random;
+	bool coherent = c->r.setup.model == ZCDMA_DEV_COHERENT;
+	int fd[2];
+
+	EXPECT(!pipe(fd));
+	for (unsigned i = 0; i < c->operations; i++) {
+		struct zcdma_dev_block b = ring_take(&c->r);
+		size_t page = below(&random, 12), pages = 1 + below(&random, 4);
+		off64_t position = (off64_t)(b.position + page * PAGE);
+
+		EXPECT(is_pattern(ring_data(&c->r, &b), b.length, b.offset));
+		if (coherent || below(&random, 2))
+			flight_splice(c->r.fd, &position, fd[1], pages * PAGE);
+		else
+			flight_vmsplice(ring_data(&c->r, &b) + page * PAGE, fd[1], pages * PAGE);
+		EXPECT(!ring_give(&c->r, b.index));
+		if (!below(&random, 4))
+			sched_yield();
+		flight_receive(fd[0], b.offset + page * PAGE, pages * PAGE);
+	}
+	return NULL;
+}
+
+/* Whole pages, so that each says by its first word where it belongs. */
+static void expect_pages(const char *data, ssize_t len)
+{
+	EXPECT(len > 0 && len % PAGE == 0);
+	for (ssize_t at = 0; at < len; at += PAGE) {
+		uint64_t word;
+
+		memcpy(&word, data + at, sizeof(word));
+		EXPECT(is_pattern(data + at, PAGE, (word ^ SEED) * 8));
+	}
+}
+
+static void *crowd_read(void *arg)
+{
+	struct crowd *c = arg;
+	uint64_t random = c->random;
+	static char data[4 * PAGE];
+
+	for (unsigned i = 0; i < c->operations; i++)
+		expect_pages(data, read(c->r.fd, data, (1 + below(&random, 4)) * PAGE));
+	return NULL;
+}
+
+static void *crowd_splice(void *arg)
+{
+	struct crowd *c = arg;
+	uint64_t random = c->random;
+	static char data[4 * PAGE];
+	int fd[2];
+
+	EXPECT(!pipe(fd));
+	for (unsigned i = 0; i < c->operations; i++) {
+		ssize_t n = splice(c->r.fd, NULL, fd[1], NULL, (1 + below(&random, 4)) * PAGE, 0);
+
+		if (n < 0) {
+			EXPECT(errno == EAGAIN);
+			sched_yield();
+			continue;
+		}
+		EXPECT(read(fd[0], data, sizeof(data)) == n);
+		expect_pages(data, n);
+	}
+	return NULL;
+}
+
+static void *crowd_map(void *arg)
+{
+	struct crowd *c = arg;
+	uint64_t random = c->random, pages = c->r.setup.ring_bytes / PAGE;
+
+	for (unsigned i = 0; i < c->operations; i++) {
+		uint64_t first = below(&random, pages), len = 1 + below(&random, pages - first);
+		char *map = mmap(NULL, len * PAGE, PROT_READ, MAP_SHARED, c->r.fd,
+				 (off_t)(first * PAGE));
+
+		EXPECT(map != MAP_FAILED);
+		for (unsigned touch = 0; touch < 8; touch++)
+			EXPECT(fault_of_reading(map + below(&random, len) * PAGE) != SIGSEGV);
+		if (below(&random, 2))
+			madvise(map, len * PAGE, MADV_DONTNEED);
+		EXPECT(fault_of_reading(map) != SIGSEGV);
+		EXPECT(!munmap(map, len * PAGE));
+	}
+	return NULL;
+}
+
+static void everything_at_once(unsigned model, unsigned policy)
+{
+	static const struct {
+		void *(*run)(void *);
+		unsigned operations;
+	} people[] = { { crowd_take, 250 },   { crowd_take, 250 }, { crowd_read, 500 },
+		       { crowd_splice, 500 }, { crowd_map, 150 },  { crowd_map, 150 } };
+	struct zcdma_dev_setup s = ring_wanted(model);
+	struct crowd crowd[6];
+	pthread_t thread[6];
+	struct ring r;
+
+	s.policy = policy;
+	s.block_size = SMALL_BLOCK;
+	r = ring_create(O_RDONLY, s);
+	ring_go(&r);
+	for (size_t i = 0; i < 6; i++) {
+		crowd[i] = (struct crowd){ r, seed + 77 * (i + 1), people[i].operations };
+		EXPECT(!pthread_create(&thread[i], NULL, people[i].run, &crowd[i]));
+	}
+	for (size_t i = 0; i < 6; i++)
+		EXPECT(!pthread_join(thread[i], NULL));
+	/* What the readers left half read is still held; all else comes back. */
+	WAIT_FOR(ring_stats(r.fd).full + ring_stats(r.fd).held == BLOCKS);
+	EXPECT(ring_stats(r.fd).held <= 1);
+}
+
+static void everything_at_once_track(unsigned model)
+{
+	everything_at_once(model, ZCDMA_DEV_TRACK);
+}
+
+static void everything_at_once_strict(unsigned model)
+{
+	everything_at_once(model, ZCDMA_DEV_STRICT);
+}
+
+static void *race_setup(void *arg)
+{
+	struct zcdma_dev_setup s = ring_wanted(ZCDMA_DEV_PAGES);
+
+	s.block_size = PAGE;
+	return (void *)(intptr_t)ring_setup(*(int *)arg, &s);
+}
+
+static void one_setup_wins(unsigned unused)
+{
+	(void)unused;
+	for (unsigned round = 0; round < 100; round++) {
+		int same = ring_open(O_RDONLY),
+		    fd[4] = { same, same, ring_open(O_RDONLY), ring_open(O_RDONLY) };
+		pthread_t thread[4];
+		unsigned won = 0;
+
+		for (size_t i = 0; i < 4; i++)
+			EXPECT(!pthread_create(&thread[i], NULL, race_setup, &fd[i]));
+		for (size_t i = 0; i < 4; i++) {
+			void *ret;
+
+			EXPECT(!pthread_join(thread[i], &ret));
+			won += !ret;
+			EXPECT(!ret || (intptr_t)ret == -EBUSY || (intptr_t)ret == -EALREADY);
+		}
+		EXPECT(won == 1);
+		EXPECT(!close(same) && !close(fd[2]) && !close(fd[3]));
+	}
+}
+
+/*
+ * Processes
+ */
+
+/* The exit status of a child that reads a byte. */
+static int child_reads(const char *byte)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		_exit(fault_of_reading(byte));
+	EXPECT(pid > 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+static void a_child_has_no_mapping(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	struct zcdma_dev_block b = ring_take(&r);
+
+	EXPECT(child_reads(ring_data(&r, &b)) == SIGSEGV);
+	EXPECT(!madvise(r.map, r.setup.ring_bytes, MADV_DONTFORK));
+	EXPECT(child_reads(ring_data(&r, &b)) == SIGSEGV);
+	EXPECT(!ring_give(&r, b.index));
+	expect_works(&r);
+}
+
+/* madvise(MADV_DOFORK) allows it again, as libraries for RDMA do to what they pinned. */
+static void a_child_has_no_mapping_for_the_asking(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	struct zcdma_dev_block b = ring_take(&r);
+
+	madvise(r.map, r.setup.ring_bytes, MADV_DOFORK);
+	EXPECT(child_reads(ring_data(&r, &b)) != 0);
+}
+
+/*
+ * Page tables that a fork makes grow, while the device asks all the time for a block that drains:
+ * it must not take a new mapping for a page that came back.
+ */
+static void forks_free_no_block_in_flight(unsigned model)
+{
+	struct zcdma_dev_setup s = ring_wanted(model);
+	struct zcdma_dev_block held;
+	struct ring r;
+	int fd[2];
+
+	s.block_size = 4 << 20;
+	s.blocks = 2;
+	s.rate = 1ULL << 50;
+	r = ring_create(O_RDONLY, s);
+	EXPECT(!pipe(fd));
+	madvise(r.map, r.setup.ring_bytes, MADV_DOFORK);
+	ring_go(&r);
+	held = ring_take(&r);
+	ring_take(&r);
+	flight_vmsplice(ring_data(&r, &held) + (1 << 20), fd[1], 7 * PAGE);
+	EXPECT(!ring_give(&r, held.index));
+	for (unsigned i = 0; i < 200; i++) {
+		pid_t pid = fork();
+
+		if (!pid)
+			_exit(0);
+		EXPECT(pid > 0 && waitpid(pid, NULL, 0) == pid);
+	}
+	EXPECT(ring_stats(r.fd).draining == 1);
+	flight_receive(fd[0], held.offset + (1 << 20), 7 * PAGE);
+}
+
+/* Another process reads it like any memory, where it has pages; nobody writes who may not. */
+static void other_processes_read_but_do_not_write(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	struct zcdma_dev_block b = ring_take(&r);
+	static char data[3 * PAGE];
+	struct iovec local = { data, sizeof(data) };
+	struct iovec remote = { (void *)(ring_data(&r, &b) + 1000), sizeof(data) };
+	int mem = open("/proc/self/mem", O_RDWR);
+	pid_t parent = getpid();
+
+	EXPECT(mem >= 0);
+	if (model == ZCDMA_DEV_COHERENT) {
+		EXPECT_ERRNO(process_vm_readv(parent, &local, 1, &remote, 1, 0), EFAULT);
+	} else {
+		EXPECT(process_vm_readv(parent, &local, 1, &remote, 1, 0) == sizeof(data));
+		EXPECT(is_pattern(data, sizeof(data), b.offset + 1000));
+	}
+	EXPECT_ERRNO(process_vm_writev(parent, &local, 1, &remote, 1, 0), EFAULT);
+	EXPECT_ERRNO(pwrite(mem, "x", 1, (off_t)(uintptr_t)ring_data(&r, &b)), EIO);
+	EXPECT(!ring_give(&r, b.index));
+	expect_works(&r);
+}
+
+/*
+ * Mappings
+ */
+
+static void *moved(void *old, size_t old_size, size_t new_size, int flags, void *to)
+{
+	void *map = mremap(old, old_size, new_size, flags, to);
+
+	return map == MAP_FAILED ? NULL : map;
+}
+
+static void a_mapping_does_not_grow(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	size_t size = r.setup.ring_bytes;
+
+	EXPECT(!moved(r.map, size, size + PAGE, 0, NULL));
+	EXPECT(!moved(r.map, size, size + PAGE, MREMAP_MAYMOVE, NULL));
+	EXPECT(!moved(r.map, size, 2 * size, MREMAP_MAYMOVE, NULL));
+	EXPECT(!moved(r.map, PAGE, 2 * PAGE, MREMAP_MAYMOVE, NULL));
+	/* The way to have a second one of shared memory. */
+	EXPECT(!moved(r.map, 0, size, MREMAP_MAYMOVE, NULL));
+	expect_works(&r);
+}
+
+static void a_mapping_moves(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	size_t size = r.setup.ring_bytes;
+	char *old = r.map, *to;
+
+	to = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	EXPECT(to != MAP_FAILED);
+	r.map = moved(old, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to);
+	EXPECT(r.map == to && fault_of_reading(old) == SIGSEGV);
+	expect_works(&r);
+	/* The first half stays, the second goes elsewhere and has its own size. */
+	to = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	EXPECT(moved(r.map + size / 2, size / 2, size / 4, MREMAP_MAYMOVE | MREMAP_FIXED, to) ==
+	       to);
+	for (unsigned i = 0; i < 2 * BLOCKS; i++) {
+		struct zcdma_dev_block b = ring_take(&r);
+		const char *at = b.mmap_offset < size / 2 ? ring_data(&r, &b)
+							  : to + b.mmap_offset - size / 2;
+
+		if (b.mmap_offset < size / 4 * 3)
+			EXPECT(is_pattern(at, b.length, b.offset));
+		EXPECT(!ring_give(&r, b.index));
+	}
+	EXPECT(ring_stats(r.fd).draining == 0);
+}
+
+static void protection_is_kept(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	size_t size = r.setup.ring_bytes;
+
+	EXPECT_ERRNO(mprotect(r.map, size, PROT_READ | PROT_WRITE), EACCES);
+	EXPECT(!mprotect(r.map + PAGE, PAGE, PROT_NONE));
+	EXPECT(!fault_of_reading(r.map) && fault_of_reading(r.map + PAGE) == SIGSEGV);
+	EXPECT(!mprotect(r.map + PAGE, PAGE, PROT_READ));
+	expect_works(&r);
+	ring_end(&r);
+
+	r = ring_create(O_RDWR, ring_wanted(model));
+	EXPECT(!mprotect(r.map, size, PROT_READ) && !mprotect(r.map, size, PROT_READ | PROT_WRITE));
+	memset(r.map, 0x55, size);
+	ring_go(&r);
+	expect_works(&r);
+}
+
+static void the_rest_of_a_mapping_stays(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	size_t hole = r.setup.stride + 3 * PAGE;
+
+	EXPECT(!munmap(r.map + hole, 5 * PAGE));
+	EXPECT(fault_of_reading(r.map + hole) == SIGSEGV);
+	for (unsigned i = 0; i < 2 * BLOCKS; i++) {
+		struct zcdma_dev_block b = ring_take(&r);
+		const char *data = ring_data(&r, &b);
+
+		if (b.index == 1) {
+			EXPECT(is_pattern(data, 3 * PAGE, b.offset));
+			EXPECT(is_pattern(data + 8 * PAGE, BLOCK - 8 * PAGE, b.offset + 8 * PAGE));
+		} else {
+			EXPECT(is_pattern(data, BLOCK, b.offset));
+		}
+		EXPECT(!ring_give(&r, b.index));
+	}
+	EXPECT(!munmap(r.map, hole) && !close(r.fd));
+	/* The file is closed, and its last part still mapped. */
+	EXPECT(!fault_of_reading(r.map + r.setup.ring_bytes - 1));
+}
+
+static void what_was_dropped_is_mapped_again(unsigned model)
+{
+	for (unsigned policy = ZCDMA_DEV_TRACK; policy <= ZCDMA_DEV_STRICT; policy++) {
+		struct ring r = ring_start(model, policy);
+		struct zcdma_dev_block b = ring_take(&r);
+
+		EXPECT(is_pattern(ring_data(&r, &b), BLOCK, b.offset));
+		for (unsigned lap = 0; lap < 3; lap++) {
+			EXPECT(!madvise(r.map + b.mmap_offset + lap * PAGE, (2 + lap) * PAGE,
+					MADV_DONTNEED));
+			EXPECT(is_pattern(ring_data(&r, &b), BLOCK, b.offset));
+		}
+		EXPECT(!ring_give(&r, b.index));
+		EXPECT(!madvise(r.map, r.setup.ring_bytes, MADV_DONTNEED));
+		expect_works(&r);
+		ring_end(&r);
+	}
+}
+
+static void what_cannot_be_mapped_again_is_not_dropped(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+
+	EXPECT_ERRNO(madvise(r.map, r.setup.ring_bytes, MADV_DONTNEED), EINVAL);
+	expect_works(&r);
+}
+
+/* All but those that take the memory out of service. */
+static void no_advice_does_harm(unsigned model)
+{
+	struct ring r = ring_create(O_RDWR, ring_wanted(model));
+
+	ring_go(&r);
+	for (int advice = 0; advice < 32; advice++) {
+		struct zcdma_dev_block b = ring_take(&r);
+
+		madvise(r.map, r.setup.ring_bytes, advice);
+		EXPECT(is_pattern(ring_data(&r, &b), BLOCK, b.offset));
+		EXPECT(!ring_give(&r, b.index));
+	}
+	expect_works(&r);
+}
+
+static void locking_memory_does_no_harm(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	char *second;
+
+	EXPECT(!mlock(r.map, r.setup.ring_bytes));
+	expect_works(&r);
+	EXPECT(!munlock(r.map, r.setup.ring_bytes));
+	EXPECT(!mlockall(MCL_CURRENT | MCL_FUTURE));
+	second = ring_map(&r, PROT_READ);
+	expect_works(&r);
+	EXPECT(!munmap(second, r.setup.ring_bytes) && !munlockall());
+	expect_works(&r);
+}
+
+/* Other memory may be moved away or to other pages, this may not. */
+static void pages_are_not_moved(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	struct zcdma_dev_block b = ring_take(&r);
+	void *page = (void *)ring_data(&r, &b);
+	int node = 0, status = 0;
+
+	syscall(SYS_move_pages, 0, 1UL, &page, &node, &status, 2);
+	syscall(SYS_remap_file_pages, r.map, PAGE, 0, 1UL, 0);
+	EXPECT(is_pattern(page, BLOCK, b.offset) || b.index == 0);
+	EXPECT(!ring_give(&r, b.index));
+	ring_run_for(&r, 2 * BLOCKS);
+	EXPECT(ring_stats(r.fd).draining == 0);
+}
+
+static void userfaultfd_is_refused(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
+	struct uffdio_api api = { .api = UFFD_API };
+	struct uffdio_register reg = { .range = { (uintptr_t)r.map, r.setup.ring_bytes },
+				       .mode = UFFDIO_REGISTER_MODE_MISSING };
+
+	if (uffd < 0)
+		tap_skip("this kernel has no userfaultfd");
+	EXPECT(!ioctl(uffd, UFFDIO_API, &api));
+	EXPECT_ERRNO(ioctl(uffd, UFFDIO_REGISTER, &reg), EINVAL);
+	expect_works(&r);
+}
+
+/* read() into the ring that it reads from. */
+static void a_ring_reads_into_itself(unsigned model)
+{
+	for (unsigned policy = ZCDMA_DEV_TRACK; policy <= ZCDMA_DEV_STRICT; policy++) {
+		struct zcdma_dev_setup s = ring_wanted(model);
+		struct zcdma_dev_block b;
+		struct ring r;
+
+		if (policy == ZCDMA_DEV_STRICT && model == ZCDMA_DEV_COHERENT)
+			continue;
+		s.policy = policy;
+		r = ring_create(O_RDWR, s);
+		ring_go(&r);
+		b = ring_take(&r);
+		EXPECT(read(r.fd, (char *)ring_data(&r, &b) + 5, 3 * PAGE) == 3 * PAGE);
+		EXPECT(is_pattern(ring_data(&r, &b) + 5, 3 * PAGE, BLOCK));
+		/* A block that is not mapped takes nothing, and nothing is lost by that. */
+		if (policy == ZCDMA_DEV_STRICT)
+			EXPECT_ERRNO(read(r.fd, r.map + 3 * r.setup.stride, PAGE), EFAULT);
+		EXPECT(read(r.fd, (char *)ring_data(&r, &b), PAGE) == PAGE);
+		EXPECT(is_pattern(ring_data(&r, &b), PAGE, BLOCK + 3 * PAGE));
+		ring_end(&r);
+	}
+}
+
+/*
+ * Pipes
+ */
+
+static void a_pipe_of_one_page(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	int fd[2];
+
+	EXPECT(!pipe(fd) && fcntl(fd[1], F_SETPIPE_SZ, PAGE) == PAGE);
+	for (uint64_t offset = 0; offset < 2 * BLOCK; offset += PAGE) {
+		WAIT_FOR(ring_stats(r.fd).full || offset % BLOCK);
+		EXPECT(splice(r.fd, NULL, fd[1], NULL, BLOCK, 0) == PAGE);
+		EXPECT_ERRNO(splice(r.fd, NULL, fd[1], NULL, BLOCK, SPLICE_F_NONBLOCK), EAGAIN);
+		flight_receive(fd[0], offset, PAGE);
+	}
+}
+
+/* What is in it stays, and what it has room for comes behind. */
+static void a_pipe_that_is_partly_filled(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	char data[5];
+	int fd[2];
+
+	EXPECT(!pipe(fd) && fcntl(fd[1], F_SETPIPE_SZ, 4 * PAGE) == 4 * PAGE);
+	WAIT_FOR(ring_stats(r.fd).full == BLOCKS);
+	EXPECT(write(fd[1], "first", 5) == 5);
+	EXPECT(splice(r.fd, NULL, fd[1], NULL, BLOCK, 0) == 3 * PAGE);
+	EXPECT_ERRNO(splice(r.fd, NULL, fd[1], NULL, BLOCK, SPLICE_F_NONBLOCK), EAGAIN);
+	EXPECT(read(fd[0], data, 5) == 5 && !memcmp(data, "first", 5));
+	flight_receive(fd[0], 0, 3 * PAGE);
+	EXPECT(splice(r.fd, NULL, fd[1], NULL, BLOCK, 0) == 4 * PAGE);
+	flight_receive(fd[0], 3 * PAGE, 4 * PAGE);
+}
+
+static void lengths_of_any_kind(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	uint64_t random = seed, offset = 0;
+	int fd[2];
+
+	EXPECT(!pipe(fd));
+	while (offset < 3 * BLOCK) {
+		size_t want = below(&random, 3) ? 1 + below(&random, 3 * PAGE) : 1;
+		ssize_t n = splice(r.fd, NULL, fd[1], NULL, want, 0);
+
+		if (n < 0) {
+			EXPECT(errno == EAGAIN);
+			continue;
+		}
+		EXPECT(n > 0 && (size_t)n <= want);
+		flight_receive(fd[0], offset, (size_t)n);
+		offset += (uint64_t)n;
+	}
+	EXPECT(splice(r.fd, NULL, fd[1], NULL, 0, 0) == 0);
+}
+
+static void a_pipe_without_a_reader_loses_nothing(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	int broken[2], fd[2];
+
+	signal(SIGPIPE, SIG_IGN);
+	EXPECT(!pipe(broken) && !pipe(fd) && !close(broken[0]));
+	WAIT_FOR(ring_stats(r.fd).full == BLOCKS);
+	EXPECT_ERRNO(splice(r.fd, NULL, broken[1], NULL, PAGE, 0), EPIPE);
+	EXPECT(splice(r.fd, NULL, fd[1], NULL, PAGE, 0) == PAGE);
+	flight_receive(fd[0], 0, PAGE);
+}
+
+/* Pages go through many pipes, and each of them counts. */
+static void tees_of_tees(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	struct zcdma_dev_block b = ring_take(&r);
+	int fd[64][2];
+
+	EXPECT(!pipe(fd[0]));
+	flight_vmsplice(ring_data(&r, &b), fd[0][1], 4 * PAGE);
+	for (unsigned i = 1; i < 64; i++)
+		EXPECT(!pipe(fd[i]) && tee(fd[i - 1][0], fd[i][1], 4 * PAGE, 0) == 4 * PAGE);
+	EXPECT(!ring_give(&r, b.index));
+	for (unsigned i = 0; i < 64; i++) {
+		ring_run_for(&r, BLOCKS);
+		EXPECT(ring_stats(r.fd).draining == 1);
+		flight_receive(fd[i][0], b.offset, 4 * PAGE);
+	}
+	ring_run_until(&r, b.index);
+}
+
+static const struct tap_test tests[] = {
+	{ "random calls do no harm", random_calls_do_no_harm, 0 },
+	{ "of many setups at once one wins", one_setup_wins, 0 },
+	{ "everything at once", everything_at_once_track, TAP_ALL },
+	{ "strict: everything at once", everything_at_once_strict, TAP_PAGED },
+	{ "a child does not inherit the mapping", a_child_has_no_mapping, TAP_ALL },
+	{ "a child does not inherit the mapping with MADV_DOFORK either",
+	  a_child_has_no_mapping_for_the_asking, TAP_ALL },
+	{ "forks do not free a block in flight", forks_free_no_block_in_flight, 0x6 },
+	{ "other processes read as they may, and do not write",
+	  other_processes_read_but_do_not_write, TAP_ALL },
+	{ "a mapping does not grow", a_mapping_does_not_grow, TAP_ALL },
+	{ "a mapping moves, in parts too", a_mapping_moves, TAP_ALL },
+	{ "mprotect() keeps to what the file allows", protection_is_kept, TAP_ALL },
+	{ "after a partial unmap the rest stays", the_rest_of_a_mapping_stays, TAP_ALL },
+	{ "MADV_DONTNEED: it is mapped again", what_was_dropped_is_mapped_again, TAP_PAGED },
+	{ "MADV_DONTNEED is refused", what_cannot_be_mapped_again_is_not_dropped, 0x1 },
+	{ "no advice of madvise() does harm", no_advice_does_harm, TAP_ALL },
+	{ "mlock() and mlockall() do no harm", locking_memory_does_no_harm, TAP_ALL },
+	{ "pages are not moved", pages_are_not_moved, TAP_ALL },
+	{ "userfaultfd is refused", userfaultfd_is_refused, TAP_ALL },
+	{ "a ring reads into itself", a_ring_reads_into_itself, TAP_ALL },
+	{ "a pipe of one page", a_pipe_of_one_page, TAP_ALL },
+	{ "a pipe that is partly filled", a_pipe_that_is_partly_filled, TAP_ALL },
+	{ "splice() of any length", lengths_of_any_kind, TAP_ALL },
+	{ "a pipe without a reader loses nothing", a_pipe_without_a_reader_loses_nothing, TAP_ALL },
+	{ "tees of tees are waited for, each", tees_of_tees, TAP_PAGED },
+};
+
+int main(void)
+{
+	const char *other = getenv("SEED");
+
+	if (other)
+		seed = strtoull(other, NULL, 0) | 1;
+	printf("# SEED=%llu\n", (unsigned long long)seed);
+	TAP_RUN_ALL(tests);
+	return 0;
+}

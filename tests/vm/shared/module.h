@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The module and its device coming and going. */
+#ifndef MODULE_H
+#define MODULE_H
+
+/* 0 or -errno. The module is that in the folder $VM_KMOD. */
+int module_load(const char *parameters);
+int module_unload(void);
+
+/* /dev/zcdma0's driver leaves it, and comes back. These end a test that fails. */
+void device_unbind(void);
+void device_bind(void);
+
+#endif /* MODULE_H */
