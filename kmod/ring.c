@@ -97,9 +97,21 @@ static void report(const struct zcdma_ring *ring, struct zcdma_dev_setup *setup)
 	setup->bounced = dma_max_mapping_size(ring->mem.dev) < SIZE_MAX;
 }
 
+/*
+ * What a ring may have now: beyond what is available, it would be the others who run out of memory,
+ * and the OOM killer who makes room.
+ */
+static u64 bytes_available(void)
+{
+	long pages = si_mem_available();
+
+	return min_t(u64, zcdma_ring_bytes_max(), (u64)max(pages, 0L) << PAGE_SHIFT);
+}
+
 struct zcdma_ring *zcdma_ring_create(struct zcdma_device *zdev, struct address_space *mapping,
 				     struct zcdma_dev_setup *setup)
 {
+	u64 available = bytes_available();
 	struct zcdma_ring *ring;
 	int ret;
 
@@ -111,8 +123,8 @@ struct zcdma_ring *zcdma_ring_create(struct zcdma_device *zdev, struct address_s
 	init_ring(ring, setup);
 
 	ret = -ENOMEM;
-	setup->blocks_fit = div64_u64(zcdma_ring_bytes_max(), ring->mem.stride);
-	if (ring->bytes > zcdma_ring_bytes_max())
+	setup->blocks_fit = div64_u64(available, ring->mem.stride);
+	if (ring->bytes > available)
 		goto err_free;
 	setup->blocks_fit = min_t(u64, div64_u64(zcdma_ring_memlock(), ring->mem.stride), U32_MAX);
 	ret = charge(ring);

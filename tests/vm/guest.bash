@@ -22,9 +22,9 @@ receiver_in() {
 # A file system at /mnt/disk that really takes O_DIRECT, which a tmpfs does not.
 make_disk() {
     /run/modprobe ext4
-    mkfs.ext4 -q /dev/ram0
+    mkfs.ext4 -q /dev/ram1
     mkdir -p /mnt/disk
-    mount /dev/ram0 /mnt/disk
+    mount /dev/ram1 /mnt/disk
 }
 
 remove_disk() {

@@ -71,7 +71,7 @@ run_tests() {
 }
 
 disks() {
-    /run/modprobe brd rd_nr=1 rd_size=65536 && /run/modprobe dm-mod
+    /run/modprobe brd rd_nr=2 rd_size=65536 && /run/modprobe dm-mod
 }
 
 # The driver that does not look before it fills a block again: each test of that must fail with it.
@@ -95,7 +95,7 @@ check "there are disks" disks
 run_tests abi stream refs inflight splice hostile death
 
 # shellcheck disable=SC2086 # a list of files
-timeout 400 bats --formatter tap --print-output-on-failure ${VM_BATS:-tests/vm/*.bats} 2>&1
+timeout 900 bats --formatter tap --print-output-on-failure ${VM_BATS:-tests/vm/*.bats} 2>&1
 (($? < 2)) || echo "not ok - bats was cut short"
 
 run_tests unplug

@@ -730,18 +730,23 @@ static void a_pipe_of_one_page(unsigned model)
 static void a_pipe_that_is_partly_filled(unsigned model)
 {
 	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	size_t moved = 3 * PAGE;
 	char data[5];
 	int fd[2];
+	ssize_t n;
 
 	EXPECT(!pipe(fd) && fcntl(fd[1], F_SETPIPE_SZ, 4 * PAGE) == 4 * PAGE);
 	WAIT_FOR(ring_stats(r.fd).full == BLOCKS);
 	EXPECT(write(fd[1], "first", 5) == 5);
 	EXPECT(splice(r.fd, NULL, fd[1], NULL, BLOCK, 0) == 3 * PAGE);
-	EXPECT_ERRNO(splice(r.fd, NULL, fd[1], NULL, BLOCK, SPLICE_F_NONBLOCK), EAGAIN);
+	/* Of contiguous pages there was more than one in a slot. */
+	while ((n = splice(r.fd, NULL, fd[1], NULL, BLOCK, SPLICE_F_NONBLOCK)) > 0)
+		moved += (size_t)n;
+	EXPECT(errno == EAGAIN && (moved > 3 * PAGE || model != ZCDMA_DEV_COMPOUND));
 	EXPECT(read(fd[0], data, 5) == 5 && !memcmp(data, "first", 5));
-	flight_receive(fd[0], 0, 3 * PAGE);
+	flight_receive(fd[0], 0, moved);
 	EXPECT(splice(r.fd, NULL, fd[1], NULL, BLOCK, 0) == 4 * PAGE);
-	flight_receive(fd[0], 3 * PAGE, 4 * PAGE);
+	flight_receive(fd[0], moved, 4 * PAGE);
 }
 
 static void lengths_of_any_kind(unsigned model)

@@ -10,7 +10,6 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -406,22 +405,6 @@ static void other_positions_are_refused(unsigned model)
 	EXPECT_ERRNO(write(r.fd, data, sizeof(data)), EBADF);
 }
 
-/* sendfile() wants a file that can be sought, but to a pipe it is splice(). */
-static void sendfile_goes_to_a_pipe_alone(unsigned model)
-{
-	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
-	struct zcdma_dev_block b = ring_take(&r);
-	off_t position = (off_t)b.position;
-	int pipe_fd[2], sock[2];
-
-	EXPECT(!pipe(pipe_fd) && !socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
-	EXPECT_ERRNO(sendfile(sock[1], r.fd, &position, PAGE), EINVAL);
-	EXPECT(sendfile(pipe_fd[1], r.fd, &position, PAGE) == PAGE);
-	EXPECT(position == (off_t)b.position + PAGE);
-	flight_receive(pipe_fd[0], b.offset, PAGE);
-	EXPECT(ring_stats(r.fd).held == 1);
-}
-
 /* What any driver's mapping of coherent memory does, and why the other models are there. */
 static void coherent_memory_has_no_pages(unsigned model)
 {
@@ -648,8 +631,6 @@ static const struct tap_test tests[] = {
 	{ "pread() and splice() read a held block at its position", a_held_block_has_a_position,
 	  TAP_ALL },
 	{ "pread() and splice() refuse any other position", other_positions_are_refused, TAP_ALL },
-	{ "sendfile() works to a pipe, and is refused elsewhere", sendfile_goes_to_a_pipe_alone,
-	  TAP_ALL },
 	{ "MSG_ZEROCOPY, vmsplice() and O_DIRECT say EFAULT, and send() works",
 	  coherent_memory_has_no_pages, 0x1 },
 	{ "a reader that stalls loses exactly what it is told",

@@ -4,7 +4,7 @@
 # Speaks TAP. Needs no privilege; what it fetches and builds stays below build/.
 #
 # VM_ACCEL=kvm|tcg    do not find out which works       VM_RUN=SCRIPT   run this inside
-# VM_CPUS=N           processors (2)                    VM_LIMIT=N      seconds for a run (600)
+# VM_CPUS=N           processors (2)                    VM_LIMIT=N      seconds for a run (1500)
 # VM_ICOUNT=1         for measurements: one processor, on which an instruction takes a nanosecond, and
 #                     a second VM on the other end of its NIC's wire, which runs tests/vm/peer.sh
 # VM_BATS='FILE…'     only these of tests/vm           MUTANT=1         the module that must fail, throughout
@@ -16,7 +16,7 @@ here=$(realpath "$(dirname "$0")")
 tree=$(realpath "$here/../..")
 build=$tree/build/vm
 bin=$tree/${BUILD:-build}
-: "${ZCDMA:=$tree/zcdma}" "${VM_RUN:=tests/vm/guest.sh}" "${VM_LIMIT:=600}" "${VM_CPUS:=2}"
+: "${ZCDMA:=$tree/zcdma}" "${VM_RUN:=tests/vm/guest.sh}" "${VM_LIMIT:=1500}" "${VM_CPUS:=2}"
 cd "$tree" || exit 2
 mkdir -p "$build"
 
