@@ -154,7 +154,7 @@ static void flights_leak_nothing(unsigned model)
 	expect_memory_back(&before, 64 * ((long)flight_way_count - 1), 256);
 }
 
-/* Others have the rest. */
+/* Others have the rest, so that the allocator fails half way. */
 static void a_ring_without_memory_leaves_nothing(unsigned model)
 {
 	const size_t room = 160UL << 20;
