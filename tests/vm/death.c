@@ -16,14 +16,24 @@
 #include "shared/flight.h"
 #include "shared/tap.h"
 
+/* A child that does not outlive the test. */
+static pid_t fork_child(void)
+{
+	pid_t pid = fork();
+
+	EXPECT(pid >= 0);
+	if (!pid)
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return pid;
+}
+
 /*
  * Memory
  */
 
 struct memory {
-	long free;	/* pages: free, or on a list of a processor's */
-	long slab;	/* KiB */
-	long available; /* KiB */
+	long free; /* pages: free, or on a list of a processor's */
+	long slab; /* KiB */
 };
 
 static void write_file(const char *path, const char *text)
@@ -47,8 +57,6 @@ static struct memory memory_now(void)
 	while (fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "MemFree: %ld", &value) == 1)
 			m.free += value / 4;
-		if (sscanf(line, "MemAvailable: %ld", &value) == 1)
-			m.available = value;
 		if (sscanf(line, "Slab: %ld", &value) == 1)
 			m.slab = value;
 	}
@@ -154,51 +162,9 @@ static void flights_leak_nothing(unsigned model)
 	expect_memory_back(&before, 64 * ((long)flight_way_count - 1), 256);
 }
 
-/* Others have the rest, so that the allocator fails half way. */
-static void a_ring_without_memory_leaves_nothing(unsigned model)
-{
-	const size_t room = 160UL << 20;
-	struct memory before = memory_now();
-	struct zcdma_dev_setup s = ring_wanted(model);
-	size_t hog = (size_t)before.available * 1024 - room;
-	int fd = ring_open(O_RDONLY), ret = -1;
-	char *others;
-
-	/* Where the kernel looks for one to kill, it shall find this one. */
-	write_file("/proc/self/oom_score_adj", "1000");
-	others = mmap(NULL, hog, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
-		      -1, 0);
-	EXPECT(others != MAP_FAILED);
-	s.block_size = 1 << 20;
-	s.blocks = 2 * room >> 20;
-	EXPECT(ring_setup(fd, &s) == -ENOMEM);
-	printf("# %u blocks of 1 MiB fit\n", s.blocks_fit);
-	EXPECT(s.blocks_fit > 2 && s.blocks_fit < s.blocks);
-	for (unsigned i = 0; ret && i < 20; i++) {
-		/* It was true then, but nobody reserves it. */
-		s.blocks = s.blocks_fit;
-		ret = ring_setup(fd, &s);
-		EXPECT(!ret || (ret == -ENOMEM && s.blocks_fit < s.blocks));
-	}
-	EXPECT(!ret);
-	EXPECT(!munmap(others, hog) && !close(fd));
-	expect_memory_back(&before, 512, 512);
-}
-
 /*
  * Owners
  */
-
-/* A child that does not outlive the test. */
-static pid_t fork_child(void)
-{
-	pid_t pid = fork();
-
-	EXPECT(pid >= 0);
-	if (!pid)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	return pid;
-}
 
 /* The whole of a stream's life, with the last blocks unread in a socket, until a signal ends it. */
 static void be_an_owner(unsigned model)
@@ -302,8 +268,6 @@ static void a_descriptor_under_way_owns_the_stream(unsigned model)
 static const struct tap_test tests[] = {
 	{ "2500 times open, setup, mmap and close leak nothing", cycles_leak_nothing, TAP_ALL },
 	{ "files that end with pages in flight leak nothing", flights_leak_nothing, TAP_PAGED },
-	{ "a ring for which memory runs out leaves nothing, and says what fits",
-	  a_ring_without_memory_leaves_nothing, 0x8 },
 	{ "its owner killed, the next one sets up at once", the_next_owner_comes_at_once, TAP_ALL },
 	{ "killed while it waits, an owner leaves at once", a_killed_waiter_leaves_at_once,
 	  TAP_ALL },

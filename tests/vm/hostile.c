@@ -204,7 +204,7 @@ static void random_calls_do_no_harm(unsigned unused)
 	EXPECT(!pipe2(f.pipe, O_NONBLOCK));
 	for (size_t i = 0; i < 3; i++)
 		f.fd[i] = ring_open((i ? O_RDWR : O_RDONLY) | O_NONBLOCK);
-	for (unsigned n = 0; n < 25000; n++) {
+	for (unsigned n = 0; n < 15000; n++) {
 		size_t i = below(&f.random, 3);
 
 		if (below(&f.random, 4))
@@ -225,7 +225,7 @@ static void random_calls_do_no_harm(unsigned unused)
 	/* Calls that are always refused would try nothing. */
 	for (size_t call = 0; call < sizeof(f.done) / sizeof(f.done[0]); call++) {
 		printf("# %u of call %zu succeeded\n", f.done[call], call);
-		EXPECT(f.done[call] >= 20);
+		EXPECT(f.done[call] >= 10);
 	}
 	r = ring_start(ZCDMA_DEV_COMPOUND, ZCDMA_DEV_TRACK);
 	expect_works(&r);
@@ -443,19 +443,24 @@ static void a_child_has_no_mapping_for_the_asking(unsigned model)
 }
 
 /*
- * A block of which seven pages are in a pipe, in a ring of which the other block is held: the device
+ * A block of which some pages are in a pipe, in a ring of which the other block is held: the device
  * asks all the time whether the first is idle, while page tables change.
  */
 struct starved {
 	struct ring r;
 	struct zcdma_dev_block b;
+	size_t bytes; /* in flight */
 	int pipe[2];
 };
 
-static struct starved starve(unsigned model)
+/*
+ * @pages: as many as page tables grow by while the driver adds up the mappings of a block, so that
+ * one who does not look out finds the sum right.
+ */
+static struct starved starve(unsigned model, unsigned pages)
 {
 	struct zcdma_dev_setup setup = ring_wanted(model);
-	struct starved s;
+	struct starved s = { .bytes = pages * PAGE };
 
 	setup.block_size = 4 << 20;
 	setup.blocks = 2;
@@ -465,7 +470,7 @@ static struct starved starve(unsigned model)
 	ring_go(&s.r);
 	s.b = ring_take(&s.r);
 	ring_take(&s.r);
-	flight_vmsplice(ring_data(&s.r, &s.b) + (1 << 20), s.pipe[1], 7 * PAGE);
+	flight_vmsplice(ring_data(&s.r, &s.b) + (1 << 20), s.pipe[1], s.bytes);
 	EXPECT(!ring_give(&s.r, s.b.index));
 	return s;
 }
@@ -473,13 +478,13 @@ static struct starved starve(unsigned model)
 static void expect_still_in_flight(const struct starved *s)
 {
 	EXPECT(ring_stats(s->r.fd).draining == 1);
-	flight_receive(s->pipe[0], s->b.offset + (1 << 20), 7 * PAGE);
+	flight_receive(s->pipe[0], s->b.offset + (1 << 20), s->bytes);
 	WAIT_FOR(ring_stats(s->r.fd).draining == 0);
 }
 
 static void forks_free_no_block_in_flight(unsigned model)
 {
-	struct starved s = starve(model);
+	struct starved s = starve(model, 7);
 
 	madvise(s.r.map, s.r.setup.ring_bytes, MADV_DOFORK);
 	for (unsigned i = 0; i < 200; i++) {
@@ -494,9 +499,9 @@ static void forks_free_no_block_in_flight(unsigned model)
 
 static void mappings_free_no_block_in_flight(unsigned model)
 {
-	struct starved s = starve(model);
+	struct starved s = starve(model, 1);
 
-	for (unsigned i = 0; i < 60; i++) {
+	for (unsigned i = 0; i < 100; i++) {
 		char *map = ring_map(&s.r, PROT_READ);
 
 		EXPECT(!madvise(map, s.r.setup.ring_bytes, MADV_DONTNEED));
@@ -846,7 +851,7 @@ static const struct tap_test tests[] = {
 	{ "a child does not inherit the mapping with MADV_DOFORK either",
 	  a_child_has_no_mapping_for_the_asking, TAP_ALL },
 	{ "forks do not free a block in flight", forks_free_no_block_in_flight, 0x6 },
-	{ "mappings do not free a block in flight", mappings_free_no_block_in_flight, 0x6 },
+	{ "mappings do not free a block in flight", mappings_free_no_block_in_flight, 0x4 },
 	{ "other processes read as they may, and do not write",
 	  other_processes_read_but_do_not_write, TAP_ALL },
 	{ "a mapping does not grow", a_mapping_does_not_grow, TAP_ALL },
