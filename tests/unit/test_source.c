@@ -804,7 +804,7 @@ static void wrong_descriptors_have_a_sentence(void **state)
 
 static void kinds_are_listed(void **state)
 {
-	static const char *const names[] = { "sim", "file", "pipe" };
+	static const char *const names[] = { "sim", "dev", "file", "pipe" };
 	unsigned i;
 
 	(void)state;
