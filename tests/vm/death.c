@@ -92,7 +92,7 @@ static void expect_memory_back(const struct memory *before, long pages, long sla
 	EXPECT(!"memory is back");
 }
 
-/* A small ring, of one, three or five pages; the device runs in each eighth, as that takes time. */
+/* A small ring, of one, three or five pages a block; the device runs in each 16th, as that takes time. */
 static void live_once(unsigned model, unsigned i)
 {
 	struct zcdma_dev_setup s = ring_wanted(model);
@@ -102,7 +102,7 @@ static void live_once(unsigned model, unsigned i)
 	s.blocks = 2;
 	s.policy = model != ZCDMA_DEV_COHERENT && i % 2 ? ZCDMA_DEV_STRICT : ZCDMA_DEV_TRACK;
 	r = ring_create(O_RDONLY, s);
-	if (i % 8 == 0) {
+	if (i % 16 == 0) {
 		struct zcdma_dev_block b;
 
 		ring_go(&r);
@@ -133,7 +133,7 @@ static void cycles_leak_nothing(unsigned model)
 /* With pages on their way when the file ends; then they arrive, or are thrown away. */
 static void flights_leak_nothing(unsigned model)
 {
-	const unsigned cycles = 6;
+	const unsigned cycles = 4;
 	struct memory before;
 
 	for (unsigned i = 0; i < cycles * flight_way_count; i++) {
@@ -195,7 +195,7 @@ static void the_next_owner_comes_at_once(unsigned model)
 {
 	int watcher = ring_open(O_RDONLY);
 
-	for (unsigned i = 0; i < 10; i++) {
+	for (unsigned i = 0; i < 5; i++) {
 		struct zcdma_dev_setup s = ring_wanted(model);
 		int next = ring_open(O_RDONLY);
 		pid_t pid = fork_child();

@@ -235,7 +235,7 @@ static void *map_until_gone(void *arg)
 
 static void it_goes_in_the_middle_of_everything(unsigned model)
 {
-	for (unsigned round = 0; round < 8; round++) {
+	for (unsigned round = 0; round < 4; round++) {
 		struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
 		struct task task[] = { task_start(take_until_gone, &r),
 				       task_start(take_until_gone, &r),
@@ -287,7 +287,7 @@ static void it_goes_while_rings_are_set_up(unsigned unused)
 	uintptr_t rings = 0;
 
 	(void)unused;
-	for (unsigned i = 0; i < 20; i++) {
+	for (unsigned i = 0; i < 10; i++) {
 		device_unbind();
 		device_bind();
 	}
