@@ -226,9 +226,9 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 		r, stats.drained ? "drained" : NULL,
 		"%N{drained_blocks} blocks, whose pages were still in flight at the end of the call",
 		stats.drained);
-	report_line(r, stats.copied_bytes ? "driver" : NULL,
+	report_line(r, stats.driver_copied_bytes ? "driver" : NULL,
 		    "copied %B{driver_copied_bytes}, as its memory has no pages to splice",
-		    stats.copied_bytes);
+		    stats.driver_copied_bytes);
 	report_line(r, "cpu",
 		    "%T{cpu_seconds} in this process, %T{sender_cpu_seconds} in the sending thread",
 		    t->cpu_seconds, t->sender_cpu_seconds);

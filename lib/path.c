@@ -145,19 +145,18 @@ ZC_PUBLIC int zcdma_path_accepts(struct zcdma_ctx *ctx, const struct zcdma_path_
 	return 0;
 }
 
-ZC_PUBLIC int zcdma_path_open(struct zcdma_ctx *ctx, const struct zcdma_path_type *type,
-			      struct zcdma_source *src, int fd, enum zcdma_fallback fallback,
-			      struct zcdma_path **out)
+int zc_path_new(struct zcdma_ctx *ctx, const struct zc_path_ops *ops, struct zcdma_source *src,
+		int fd, enum zcdma_fallback fallback, struct zcdma_handover *handover,
+		struct zcdma_path **out)
 {
-	const struct zc_path_ops *ops = ops_of(type);
 	struct zcdma_path *path;
-	int rc = zcdma_path_accepts(ctx, type, src);
+	int rc = zcdma_path_accepts(ctx, &ops->type, src);
 
 	if (rc)
 		return rc;
 	path = calloc(1, ops->size);
 	if (!path)
-		return zc_fail(ctx, ENOMEM, "path %s", type->name);
+		return zc_fail(ctx, ENOMEM, "path %s", ops->type.name);
 	*path = (struct zcdma_path){
 		.ops = ops,
 		.ctx = ctx,
@@ -166,6 +165,7 @@ ZC_PUBLIC int zcdma_path_open(struct zcdma_ctx *ctx, const struct zcdma_path_typ
 		.own_fd = -1,
 		.room_events = POLLOUT,
 		.fallback = fallback,
+		.handover = handover,
 	};
 	rc = set_sink(path, src);
 	if (rc)
@@ -187,6 +187,13 @@ err_close:
 err_free:
 	free(path);
 	return rc;
+}
+
+ZC_PUBLIC int zcdma_path_open(struct zcdma_ctx *ctx, const struct zcdma_path_type *type,
+			      struct zcdma_source *src, int fd, enum zcdma_fallback fallback,
+			      struct zcdma_path **out)
+{
+	return zc_path_new(ctx, ops_of(type), src, fd, fallback, NULL, out);
 }
 
 ZC_PUBLIC void zcdma_path_close(struct zcdma_path *path)
@@ -258,6 +265,8 @@ ZC_PUBLIC int zcdma_path_finish(struct zcdma_path *path, bool complete)
 {
 	const struct linger reset = { .l_onoff = 1 };
 
+	if (path->ops->finish)
+		return path->ops->finish(path, complete);
 	if (path->sink != ZC_SINK_SOCKET)
 		return 0;
 	if (!complete)
@@ -275,6 +284,9 @@ ZC_PUBLIC const struct zcdma_path_type *zcdma_path_get_type(const struct zcdma_p
 ZC_PUBLIC void zcdma_path_get_stats(const struct zcdma_path *path, struct zcdma_path_stats *stats)
 {
 	*stats = path->stats;
+	/* Into a file's pages splice() and sendfile() copy. */
+	if (path->sink == ZC_SINK_FILE && path->ops->type.reuse == ZCDMA_REUSE_NEVER)
+		stats->copied_bytes = stats->bytes;
 }
 
 /*

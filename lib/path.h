@@ -26,6 +26,9 @@ struct zcdma_path {
 	bool direct;	     /* the sink is a file with O_DIRECT */
 	char sink_name[128]; /* "127.0.0.1:9000", "standard output", "/data/run1.bin" */
 	short room_events;   /* what poll() says of .fd when there is room again */
+	short watch_events;  /* and when attend() has something to do, whatever is waited for ... */
+	bool watched;	     /* ... even where that is not the path */
+	struct zcdma_handover *handover; /* that zcdma_path_open_handover() got, or NULL */
 	enum zcdma_fallback fallback;
 	size_t sent; /* bytes of the block that send() was busy with */
 	struct zcdma_path_stats stats;
@@ -40,11 +43,24 @@ struct zc_path_ops {
 		struct zcdma_path *path); /* NULL: nothing to open. On error, free what was taken */
 	int (*send)(struct zcdma_path *path, const struct zcdma_block *b);
 	int (*reap)(struct zcdma_path *path, struct zcdma_block *b); /* NULL: send() never queues */
-	void (*close)(struct zcdma_path *path);			     /* NULL: nothing to close */
+	/*
+	 * For paths that collect, or that talk to the other end; NULL: not this one. The caller is about
+	 * to sleep: hand on what is held back.
+	 */
+	void (*flush)(struct zcdma_path *path);
+	/* poll() reported @events of .fd. 0, or an error with its sentence. */
+	int (*attend)(struct zcdma_path *path, short events);
+	int (*finish)(struct zcdma_path *path, bool complete); /* as zcdma_path_finish() */
+	void (*close)(struct zcdma_path *path);		       /* NULL: nothing to close */
 };
 
 extern const struct zc_path_ops zc_path_copy, zc_path_zerocopy, zc_path_vmsplice, zc_path_splice,
-	zc_path_sendfile, zc_path_null;
+	zc_path_sendfile, zc_path_null, zc_path_handover;
+
+/* zcdma_path_open(), for a path that may not be in the table; @handover is for zc_path_handover. */
+int zc_path_new(struct zcdma_ctx *ctx, const struct zc_path_ops *ops, struct zcdma_source *src,
+		int fd, enum zcdma_fallback fallback, struct zcdma_handover *handover,
+		struct zcdma_path **out);
 
 /*
  * One plain, copying, non-blocking call: as many bytes as the sink takes now, -EAGAIN where it

@@ -61,7 +61,7 @@ static int map_memfd(struct zc_ring *ring, unsigned memfd_flags, size_t align, i
 {
 	int rc;
 
-	ring->fd = memfd_create("zcdma-ring", MFD_CLOEXEC | memfd_flags);
+	ring->fd = memfd_create("zcdma-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING | memfd_flags);
 	if (ring->fd < 0)
 		return -errno;
 	rc = ftruncate(ring->fd, (off_t)ring_bytes(ring)) < 0 ? -errno : 0;
@@ -116,7 +116,7 @@ static int map_anonymous(struct zc_ring *ring, unsigned flags, size_t huge)
 	bool whole = huge % ring->block_size == 0 || ring->block_size % huge == 0;
 	int rc;
 
-	if (flags & ZCDMA_SOURCE_FD)
+	if (flags & (ZCDMA_SOURCE_FD | ZCDMA_SOURCE_SHARE))
 		return -EINVAL;
 	ring->page_size = (size_t)sysconf(_SC_PAGESIZE);
 	rc = map_aligned(ring, huge, MAP_PRIVATE | MAP_ANONYMOUS);

@@ -34,6 +34,7 @@ int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const 
 	src->ops = ops;
 	src->ctx = ctx;
 	src->poll_fd = -1;
+	src->poll_events = POLLIN;
 	src->file_fd = -1;
 	src->info.type = ops->type.name;
 	src->info.name = src->name;
@@ -94,6 +95,8 @@ ZC_PUBLIC int zcdma_source_open(struct zcdma_ctx *ctx, const char *spec, unsigne
 	}
 	if (flags & ZCDMA_SOURCE_READ && ops->reading)
 		ops = ops->reading;
+	if (flags & (ZCDMA_SOURCE_HANDOVER | ZCDMA_SOURCE_HANDOVER_ONLY) && ops->handed)
+		ops = ops->handed;
 	rc = zc_source_new(ctx, ops, spec, &src);
 	if (rc)
 		return rc;

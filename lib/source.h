@@ -3,18 +3,22 @@
 #ifndef ZCDMA_SOURCE_H
 #define ZCDMA_SOURCE_H
 
+#include <poll.h>
+
 #include "internal.h"
 
+struct zc_ho_offer;
 struct zc_source_ops;
 
 /* The part that all sources share; a kind embeds it as its first member. */
 struct zcdma_source {
 	const struct zc_source_ops *ops;
 	struct zcdma_ctx *ctx;
-	char *name;   /* as the user gave it; owned */
-	int poll_fd;  /* readable when next() is worth a try; -1: always is */
-	bool starved; /* all blocks are out: nothing but a put() makes next() worth a try */
-	int file_fd;  /* the file that it reads, or -1 */
+	char *name;	   /* as the user gave it; owned */
+	int poll_fd;	   /* readable when next() is worth a try; -1: always is */
+	short poll_events; /* what poll() is to be asked of it */
+	bool starved;	   /* all blocks are out: nothing but a put() makes next() worth a try */
+	int file_fd;	   /* the file that it reads, or -1 */
 	const char *fault_hint; /* what cures an EFAULT on its memory, where more is known */
 	struct zcdma_source_info info;
 	struct zcdma_source_stats stats;
@@ -25,18 +29,30 @@ struct zc_source_ops {
 	size_t size; /* of the kind's own struct */
 	/* The kind to use instead where ZCDMA_SOURCE_READ is asked for; NULL: this one. */
 	const struct zc_source_ops *reading;
+	/* And where ZCDMA_SOURCE_HANDOVER is. */
+	const struct zc_source_ops *handed;
 	/* Open what @arg (the spec behind "TYPE:") names. On error, free what was taken. */
 	int (*open)(struct zcdma_source *src, const char *arg, unsigned flags);
 	int (*start)(struct zcdma_source *src); /* NULL: nothing to start */
 	int (*next)(struct zcdma_source *src, size_t max, struct zcdma_block *b);
 	void (*put)(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how);
 	void (*stop)(struct zcdma_source *src);
+	/*
+	 * The caller is about to sleep until @what (enum zcdma_wait): pass on what was put and is held
+	 * back. NULL: nothing ever is.
+	 */
+	void (*flush)(struct zcdma_source *src, unsigned what);
+	/*
+	 * The ring, for another process to map; NULL: there is none. Its descriptor, which stays the
+	 * source's, or a negative errno with its sentence. Opened with ZCDMA_SOURCE_SHARE.
+	 */
+	int (*share)(const struct zcdma_source *src, struct zc_ho_offer *offer);
 	void (*get_stats)(struct zcdma_source *src, struct zcdma_source_stats *stats); /* or NULL */
 	void (*close)(struct zcdma_source *src);
 };
 
 extern const struct zc_source_ops zc_source_sim, zc_source_dev, zc_source_file, zc_source_file_read,
-	zc_source_pipe;
+	zc_source_pipe, zc_source_handover;
 
 /* Allocate a source of a kind, without opening it. */
 int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const char *name,

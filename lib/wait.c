@@ -15,24 +15,34 @@ ZC_PUBLIC int zcdma_wait(struct zcdma_ctx *ctx, struct zcdma_source *src, struct
 {
 	struct pollfd p[3] = {
 		{ .fd = ctx->wake_fd, .events = POLLIN },
-		{ .fd = -1, .events = POLLIN },
+		{ .fd = -1 },
 		{ .fd = -1 },
 	};
 	bool ready = what & ZCDMA_WAIT_BLOCK && always_ready(src);
 	int n;
 
-	if (what & ZCDMA_WAIT_BLOCK && !src->starved)
+	if (src && src->ops->flush)
+		src->ops->flush(src, what);
+	if (path && path->ops->flush)
+		path->ops->flush(path);
+	if (what & ZCDMA_WAIT_BLOCK && !src->starved) {
 		p[1].fd = src->poll_fd;
-	if (what & (ZCDMA_WAIT_ROOM | ZCDMA_WAIT_COMPLETION)) {
+		p[1].events = src->poll_events;
+	}
+	if (path && (what & (ZCDMA_WAIT_ROOM | ZCDMA_WAIT_COMPLETION) || path->watched)) {
 		p[2].fd = path->fd;
 		/* A completion is POLLERR, which cannot be asked for: it always comes. */
-		p[2].events = what & ZCDMA_WAIT_ROOM ? path->room_events : 0;
+		p[2].events = path->watch_events;
+		if (what & ZCDMA_WAIT_ROOM)
+			p[2].events |= path->room_events;
 	}
 	n = poll(p, ARRAY_SIZE(p), ready ? 0 : timeout_ms);
 	if (n < 0)
 		return -errno;
 	if (p[0].revents)
 		return -EINTR;
+	if (p[2].revents && path->ops->attend)
+		return path->ops->attend(path, p[2].revents);
 	/* Only the hang-up, and no completion yet: not to be asked again at once. */
 	if (n == 1 && p[2].revents == POLLHUP)
 		return zc_poll(ctx, -1, 0, NAP_MS) == -EINTR ? -EINTR : 0;

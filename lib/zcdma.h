@@ -14,8 +14,9 @@
  *   zcdma_error(); the cure, where one is known, is zcdma_hint(). A function without a context has
  *   the errno alone.
  * - The library never prints, never exits, and installs no signal handler.
- * - Nothing sleeps but zcdma_wait(), zcdma_connect(), zcdma_accept() and zcdma_path_finish(), and
- *   all four return -EINTR when zcdma_interrupt() is called. What the kernel offers no other way for
+ * - Nothing sleeps but zcdma_wait(), zcdma_connect(), zcdma_accept(), zcdma_path_finish(),
+ *   zcdma_handover_find() and zcdma_path_open_handover(), and all of them return -EINTR when
+ *   zcdma_interrupt() is called. What the kernel offers no other way for
  *   may wait as well: a file's disk, the look-up of a name (zcdma_connect(), zcdma_listen()), a
  *   blocking descriptor that somebody else gave us, a probe up to 2 s for each way that it tries.
  * - A context and everything made from it belong to one thread at a time; different contexts are
@@ -71,6 +72,11 @@ void zcdma_resume(struct zcdma_ctx *ctx);
 
 enum zcdma_block_flags {
 	ZCDMA_BLOCK_LOST = 1 << 0, /* data was lost right before this block */
+	/*
+	 * Set by zcdma_path_reap() alone: whatever the path, put it with ZCDMA_PUT_GIVE, as the process
+	 * that it was handed over to has left its pages to somebody.
+	 */
+	ZCDMA_BLOCK_GIVE = 1 << 1,
 };
 
 /* One capture buffer of a ring. */
@@ -101,7 +107,16 @@ enum zcdma_source_flags {
 	/* The path takes a block from its descriptor: .data is not needed. */
 	ZCDMA_SOURCE_FD = 1 << 2,
 	/* .data may be registered with io_uring, which takes writable mappings only. */
-	ZCDMA_SOURCE_WRITE = 1 << 3,
+	ZCDMA_SOURCE_WRITE = 1 << 6,
+	/* The ring will be handed over to another process: zcdma_path_open_handover(). */
+	ZCDMA_SOURCE_SHARE = 1 << 3,
+	/*
+	 * "-" only: where the writer at the other end of the pipe has a ring, take its blocks and not
+	 * their bytes.
+	 */
+	ZCDMA_SOURCE_HANDOVER = 1 << 4,
+	/* The same, and -EOPNOTSUPP where there is no such writer. */
+	ZCDMA_SOURCE_HANDOVER_ONLY = 1 << 5,
 };
 
 /* How a block comes back to its source. */
@@ -118,7 +133,11 @@ struct zcdma_source_stats {
 	uint64_t given_away;   /* blocks whose pages were replaced */
 	uint64_t next_seq;     /* sequence number that the device is at */
 	uint64_t drained;      /* blocks that were still in flight when they were put */
-	uint64_t copied_bytes; /* copied by the driver, where a splice() had to */
+	uint64_t driver_copied_bytes; /* by the driver, where a splice() had to */
+	uint64_t copied_bytes; /* that were read into memory of this process */
+	uint64_t handovers;    /* rings taken from the writer at the other end of a pipe */
+	const char
+		*plain_reason; /* why bytes came instead, or NULL: they did not; the source's own */
 };
 
 /* What a path takes of a block, and what it asks of the sink. */
@@ -236,7 +255,7 @@ enum zcdma_fallback {
 struct zcdma_path_stats {
 	uint64_t bytes;	       /* accepted by the kernel */
 	uint64_t calls;	       /* system calls that moved them */
-	uint64_t copied_bytes; /* by plain calls, which copy */
+	uint64_t copied_bytes; /* by calls that copy */
 	uint64_t copied_calls;
 	uint64_t zerocopy_bytes; /* completions said: not copied */
 	uint64_t zerocopy_calls;
@@ -304,6 +323,42 @@ int zcdma_path_finish(struct zcdma_path *path, bool complete);
  */
 void zcdma_path_close(struct zcdma_path *path);
 
+/*
+ * Handing a ring over
+ *
+ * Two processes with a pipe in between can share the ring instead: its blocks are the reader's until
+ * it gives them back. zcdma(7) has the rules. The one that reads needs ZCDMA_SOURCE_HANDOVER alone.
+ */
+
+/* A reader that was found at the other end of a pipe. */
+struct zcdma_handover;
+
+/*
+ * Look for a reader at the other end of the pipe @fd that takes a ring, up to 0.1 s; one that is
+ * there is given 3 s to answer. *@flags: how a source for it has to be opened. @fd stays the
+ * caller's and must outlive what is made of it. -EOPNOTSUPP with a sentence: there is none, and the
+ * pipe takes bytes as ever.
+ */
+int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, unsigned *flags,
+			struct zcdma_handover **handover);
+
+/* Leave the reader without a ring: it reads the pipe. NULL is fine. */
+void zcdma_handover_free(struct zcdma_handover *handover);
+
+/*
+ * Hand @src's ring over, and open the path on which its blocks go. Takes @handover over, with or
+ * without success. -EOPNOTSUPP with a sentence: @src has no ring to share, or the reader refused it;
+ * the pipe takes bytes as ever.
+ */
+int zcdma_path_open_handover(struct zcdma_handover *handover, struct zcdma_source *src,
+			     struct zcdma_path **path);
+
+/*
+ * Who holds the other end of the pipe @fd, for messages: "pv (process 123)", in @buf of @len bytes;
+ * NULL where that cannot be seen. Looks through /proc, which takes its time.
+ */
+const char *zcdma_pipe_holder(int fd, char *buf, size_t len);
+
 const struct zcdma_path_type *zcdma_path_get_type(const struct zcdma_path *path);
 void zcdma_path_get_stats(const struct zcdma_path *path, struct zcdma_path_stats *stats);
 
@@ -317,6 +372,7 @@ enum zcdma_wait {
  * Sleep until one of @what (enum zcdma_wait) is worth another try. @src or @path may be NULL where
  * @what does not ask for it. @timeout_ms: -1 is for ever.
  * Returns 0; -ETIMEDOUT; -EINTR after zcdma_interrupt().
+ * -EPIPE, -EPROTO with a sentence: the reader of a ring that was handed over is gone, or mad.
  */
 int zcdma_wait(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_path *path,
 	       unsigned what, int timeout_ms);

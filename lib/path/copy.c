@@ -51,7 +51,8 @@ int zc_path_copy_block(struct zcdma_path *path, const struct zcdma_block *b)
 			return zc_path_fault(path, b, call);
 		if (n < 0)
 			return zc_path_fail(path, (int)-n, call);
-		path->stats.copied_bytes += (size_t)n;
+		if (!path->direct) /* O_DIRECT does without */
+			path->stats.copied_bytes += (size_t)n;
 		path->stats.copied_calls++;
 		whole = zc_path_advance(path, b, (size_t)n);
 	}

@@ -395,7 +395,7 @@ static void dev_get_stats(struct zcdma_source *src, struct zcdma_source_stats *s
 	stats->lost_bytes = d->stats.lost_bytes;
 	stats->next_seq = d->stats.next_seq;
 	stats->drained = d->stats.drained;
-	stats->copied_bytes = d->stats.splice_copied_bytes;
+	stats->driver_copied_bytes = d->stats.splice_copied_bytes;
 }
 
 static void dev_close(struct zcdma_source *src)

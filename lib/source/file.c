@@ -4,23 +4,18 @@
  * that takes descriptors. A caller that reads the bytes itself gets them read, by the pipe source.
  */
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../dev.h"
+#include "../handover.h"
 #include "../source.h"
+#include "../window.h"
 
 #define BLOCK_SIZE (1u << 20)
 
 /* Blocks that can be out at once; more would only pile up mappings. */
 #define WINDOWS 64
-
-/* A mapped part of the file, which holds a block. */
-struct window {
-	void *start; /* NULL: free */
-	size_t size;
-};
 
 struct file_source {
 	struct zcdma_source src;
@@ -29,7 +24,7 @@ struct file_source {
 	bool stopped;
 	uint64_t offset, seq;
 	int64_t size; /* the largest that was seen */
-	struct window windows[WINDOWS];
+	struct zc_window windows[WINDOWS];
 };
 
 /* How much of the file is left, or a negative errno. Asked each time: it may have grown. */
@@ -47,7 +42,7 @@ static int64_t left(struct file_source *f)
 	return f->size - (int64_t)f->offset;
 }
 
-static struct window *free_window(struct file_source *f)
+static struct zc_window *free_window(struct file_source *f)
 {
 	for (size_t i = 0; i < WINDOWS; i++) {
 		if (!f->windows[i].start)
@@ -56,23 +51,19 @@ static struct window *free_window(struct file_source *f)
 	return NULL;
 }
 
-/* Map the block, which need not begin with a page, into a window of its own. */
+/* Map the block into a window of its own. */
 static int map_block(struct file_source *f, struct zcdma_block *b)
 {
-	size_t before = f->offset % (uint64_t)sysconf(_SC_PAGESIZE);
-	struct window *w = free_window(f);
-	void *start;
+	struct zc_window *w = free_window(f);
+	int rc;
 
 	f->src.starved = !w;
 	if (!w)
 		return -EAGAIN;
-	start = mmap(NULL, before + b->len, PROT_READ, MAP_SHARED | MAP_POPULATE, f->fd,
-		     (off_t)(f->offset - before));
-	if (start == MAP_FAILED)
-		return zc_fail(f->src.ctx, errno, "map %s", f->src.name);
-	*w = (struct window){ .start = start, .size = before + b->len };
+	rc = zc_window_map(w, f->fd, f->offset, b->len, &b->data);
+	if (rc)
+		return zc_fail(f->src.ctx, -rc, "map %s", f->src.name);
 	b->index = (uint32_t)(w - f->windows);
-	b->data = (char *)start + before;
 	return 0;
 }
 
@@ -100,13 +91,6 @@ static int file_next(struct zcdma_source *src, size_t max, struct zcdma_block *b
 	return 1;
 }
 
-static void unmap(struct window *w)
-{
-	if (w->start)
-		munmap(w->start, w->size);
-	w->start = NULL;
-}
-
 /* The pages are the file's, and nothing here writes to them: they are never to be given away. */
 static void file_put(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how)
 {
@@ -114,7 +98,7 @@ static void file_put(struct zcdma_source *src, const struct zcdma_block *b, enum
 
 	(void)how;
 	if (f->map)
-		unmap(&f->windows[b->index]);
+		zc_window_close(&f->windows[b->index]);
 	src->starved = false;
 }
 
@@ -128,12 +112,23 @@ static void file_get_stats(struct zcdma_source *src, struct zcdma_source_stats *
 	stats->next_seq = ((struct file_source *)src)->seq;
 }
 
+static int file_share(const struct zcdma_source *src, struct zc_ho_offer *offer)
+{
+	*offer = (struct zc_ho_offer){
+		.ring = ZC_HO_FILE,
+		.blocks = ZC_HO_FILE_BLOCKS,
+		.block_size = BLOCK_SIZE,
+		.page_size = src->info.page_size,
+	};
+	return ((const struct file_source *)src)->fd;
+}
+
 static void file_close(struct zcdma_source *src)
 {
 	struct file_source *f = (struct file_source *)src;
 
 	for (size_t i = 0; i < WINDOWS; i++)
-		unmap(&f->windows[i]);
+		zc_window_close(&f->windows[i]);
 	close(f->fd);
 }
 
@@ -161,7 +156,7 @@ static int file_open(struct zcdma_source *src, const char *arg, unsigned flags)
 	if (f->fd < 0)
 		return f->fd;
 	src->file_fd = f->fd;
-	f->map = !(flags & ZCDMA_SOURCE_FD);
+	f->map = !(flags & (ZCDMA_SOURCE_FD | ZCDMA_SOURCE_SHARE));
 	src->info.offers = ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET | (f->map ? ZCDMA_NEEDS_MEMORY : 0);
 	src->info.block_size = BLOCK_SIZE;
 	src->info.page_size = (size_t)sysconf(_SC_PAGESIZE);
@@ -181,5 +176,6 @@ const struct zc_source_ops zc_source_file = {
 	.put = file_put,
 	.stop = file_stop,
 	.get_stats = file_get_stats,
+	.share = file_share,
 	.close = file_close,
 };

@@ -100,6 +100,7 @@ static int read_block(struct pipe_source *p, size_t max, struct zcdma_block *b)
 	if (len <= 0)
 		return len < 0 ? -errno : 0;
 	p->unused_count--;
+	p->src.stats.copied_bytes += (size_t)len;
 	*b = (struct zcdma_block){
 		.data = zc_ring_block(&p->ring, index),
 		.len = (size_t)len,
@@ -313,6 +314,7 @@ const struct zc_source_ops zc_source_pipe = {
 		.summary = "standard input: a pipe, a file, a socket",
 	},
 	.size = sizeof(struct pipe_source),
+	.handed = &zc_source_handover,
 	.open = pipe_open,
 	.next = pipe_next,
 	.put = pipe_put,

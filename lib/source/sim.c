@@ -3,6 +3,7 @@
  * sim: - a stand-in for a DMA engine. A thread of its own fills the blocks of a ring, at its own
  * pace where a rate is set, and drops data when no block is free, as a device must.
  */
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "../options.h"
+#include "../handover.h"
 #include "../ring.h"
 #include "../source.h"
 
@@ -389,6 +391,23 @@ static void sim_get_stats(struct zcdma_source *src, struct zcdma_source_stats *s
 	pthread_mutex_unlock(&sim->lock);
 }
 
+/* Sealed, so that whoever maps it need not fear that it shrinks. Holes can still be punched. */
+static int sim_share(const struct zcdma_source *src, struct zc_ho_offer *offer)
+{
+	const struct zc_ring *ring = &((const struct sim *)src)->ring;
+
+	if (fcntl(ring->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return zc_fail(src->ctx, errno, "seal the ring of %s", src->name);
+	*offer = (struct zc_ho_offer){
+		.ring = ZC_HO_MEMORY,
+		.blocks = ring->blocks,
+		.block_size = ring->block_size,
+		.stride = ring->block_size,
+		.page_size = ring->page_size,
+	};
+	return ring->fd;
+}
+
 static void sim_close(struct zcdma_source *src)
 {
 	struct sim *sim = (struct sim *)src;
@@ -415,5 +434,6 @@ const struct zc_source_ops zc_source_sim = {
 	.put = sim_put,
 	.stop = sim_stop,
 	.get_stats = sim_get_stats,
+	.share = sim_share,
 	.close = sim_close,
 };

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The hand-over of a ring through a pipe: its messages, what is valid in them, and how two ends meet. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "handover.h"
+
+/* Most connections that wait to be looked at; more are told to try again. */
+#define BACKLOG 16
+
+#define LARGEST ((uint64_t)INT64_MAX) /* offset in a file */
+
+/*
+ * Messages
+ */
+
+static int check_welcome(const struct zc_ho_msg *msg)
+{
+	const unsigned known = ZCDMA_SOURCE_GIVE | ZCDMA_SOURCE_FD;
+
+	return msg->welcome.flags & ~known || msg->welcome.reserved ? -EPROTO : 0;
+}
+
+static bool is_power_of_two(uint64_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+static int check_offer(const struct zc_ho_msg *msg)
+{
+	const struct zc_ho_offer *o = &msg->offer;
+
+	if (o->ring >= ZC_HO_RINGS || o->flags & ~(unsigned)ZC_HO_LOSSY || o->reserved)
+		return -EPROTO;
+	if (!o->blocks || o->blocks > ZC_HO_RING_BLOCKS || !is_power_of_two(o->page_size))
+		return -EPROTO;
+	if (o->ring == ZC_HO_FILE)
+		return o->blocks > ZC_HO_FILE_BLOCKS || !o->block_size || o->stride ? -EPROTO : 0;
+	if (!o->block_size || o->block_size > o->stride || o->stride > LARGEST / o->blocks ||
+	    o->stride > SIZE_MAX / o->blocks)
+		return -EPROTO;
+	return 0;
+}
+
+static int check_refuse(const struct zc_ho_msg *msg)
+{
+	return msg->refuse.reason >= ZC_HO_REASONS || msg->refuse.reserved ? -EPROTO : 0;
+}
+
+static int check_blocks(const struct zc_ho_msg *msg)
+{
+	for (uint32_t i = 0; i < msg->head.count; i++) {
+		const struct zc_ho_block *b = &msg->block[i];
+
+		if (!b->len || b->flags & ~(unsigned)ZCDMA_BLOCK_LOST)
+			return -EPROTO;
+	}
+	return 0;
+}
+
+static bool is_put(uint32_t how)
+{
+	return how == ZCDMA_PUT_REUSE || how == ZCDMA_PUT_GIVE;
+}
+
+static int check_releases(const struct zc_ho_msg *msg)
+{
+	for (uint32_t i = 0; i < msg->head.count; i++) {
+		if (!is_put(msg->release[i].how))
+			return -EPROTO;
+	}
+	return 0;
+}
+
+static int check_leave(const struct zc_ho_msg *msg)
+{
+	return !is_put(msg->leave.how) || msg->leave.reserved ? -EPROTO : 0;
+}
+
+static const struct {
+	size_t body; /* size of each that follows the head ... */
+	uint32_t least, most;
+	unsigned fds;
+	int (*check)(const struct zc_ho_msg *msg); /* their values; NULL: any will do */
+} types[ZC_HO_TYPES] = {
+	[ZC_HO_HELLO] = { 0, 0, 0, 1, NULL },
+	[ZC_HO_OFFER] = { sizeof(struct zc_ho_offer), 1, 1, 1, check_offer },
+	[ZC_HO_BLOCK] = { sizeof(struct zc_ho_block), 1, ZC_HO_BLOCKS, 0, check_blocks },
+	[ZC_HO_END] = { sizeof(struct zc_ho_end), 1, 1, 0, NULL },
+	[ZC_HO_WELCOME] = { sizeof(struct zc_ho_welcome), 1, 1, 1, check_welcome },
+	[ZC_HO_ACCEPT] = { 0, 0, 0, 0, NULL },
+	[ZC_HO_REFUSE] = { sizeof(struct zc_ho_refuse), 1, 1, 0, check_refuse },
+	[ZC_HO_RELEASE] = { sizeof(struct zc_ho_release), 1, ZC_HO_RELEASES, 0, check_releases },
+	[ZC_HO_LEAVE] = { sizeof(struct zc_ho_leave), 1, 1, 0, check_leave },
+};
+
+void zc_ho_begin(struct zc_ho_msg *msg, enum zc_ho_type type, uint32_t count)
+{
+	memset(&msg->head, 0, sizeof(msg->head) + types[type].body * count);
+	msg->head.magic = ZC_HO_MAGIC;
+	msg->head.version = ZC_HO_VERSION;
+	msg->head.type = (uint16_t)type;
+	msg->head.count = count;
+}
+
+size_t zc_ho_len(const struct zc_ho_msg *msg)
+{
+	return sizeof(msg->head) + types[msg->head.type].body * msg->head.count;
+}
+
+int zc_ho_parse(const struct zc_ho_msg *msg, size_t len, unsigned fds)
+{
+	const struct zc_ho_head *h = &msg->head;
+
+	if (len < sizeof(*h) || h->magic != ZC_HO_MAGIC)
+		return -EPROTO;
+	if (h->version != ZC_HO_VERSION)
+		return -EPROTONOSUPPORT;
+	if (!h->type || h->type >= ZC_HO_TYPES || h->reserved)
+		return -EPROTO;
+	if (h->count < types[h->type].least || h->count > types[h->type].most)
+		return -EPROTO;
+	if (len != zc_ho_len(msg) || fds != types[h->type].fds)
+		return -EPROTO;
+	return types[h->type].check ? types[h->type].check(msg) : 0;
+}
+
+int zc_ho_check_block(const struct zc_ho_offer *offer, const struct zc_ho_block *b, uint64_t id)
+{
+	if (b->id != id || b->len > offer->block_size || b->fd_offset > LARGEST - b->len)
+		return -EPROTO;
+	if (offer->ring == ZC_HO_FILE)
+		return b->ring_offset > LARGEST - b->len || b->fd_offset != b->ring_offset ? -EPROTO
+											   : 0;
+	if (offer->ring == ZC_HO_MEMORY && b->fd_offset != b->ring_offset)
+		return -EPROTO;
+	return b->ring_offset % offer->stride || b->ring_offset / offer->stride >= offer->blocks
+		       ? -EPROTO
+		       : 0;
+}
+
+const char *zc_ho_reason(uint32_t reason)
+{
+	static const char *const reasons[ZC_HO_REASONS] = {
+		[ZC_HO_VERSION_UNKNOWN] = "it is another version of zcdma",
+		[ZC_HO_NO_PROOF] = "it doubts that this is its pipe",
+		[ZC_HO_BAD_RING] = "it cannot map the ring",
+		[ZC_HO_BUSY] = "too many others write to its pipe",
+	};
+
+	return reasons[reason];
+}
+
+/*
+ * Where two ends meet
+ */
+
+/* A name that both ends of a pipe find, and no other pipe has. */
+static int make_name(int pipe_fd, struct sockaddr_un *sa, socklen_t *len)
+{
+	struct stat st;
+	int n;
+
+	if (fstat(pipe_fd, &st) < 0)
+		return -errno;
+	if (!S_ISFIFO(st.st_mode))
+		return -ENOTSUP;
+	*sa = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	/* The first byte stays 0: unix(7), abstract. */
+	n = snprintf(sa->sun_path + 1, sizeof(sa->sun_path) - 1, "zcdma-handover-%llx-%llx",
+		     (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	*len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
+	return 0;
+}
+
+static int make_socket(void)
+{
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+int zc_ho_listen(int pipe_fd)
+{
+	struct sockaddr_un sa;
+	socklen_t len;
+	int rc = make_name(pipe_fd, &sa, &len), fd;
+
+	if (rc)
+		return rc;
+	fd = make_socket();
+	if (fd < 0)
+		return fd;
+	if (!bind(fd, (const struct sockaddr *)&sa, len) && !listen(fd, BACKLOG))
+		return fd;
+	rc = -errno;
+	close(fd);
+	return rc;
+}
+
+int zc_ho_connect(int pipe_fd)
+{
+	struct sockaddr_un sa;
+	socklen_t len;
+	int rc = make_name(pipe_fd, &sa, &len), fd;
+
+	if (rc)
+		return rc;
+	fd = make_socket();
+	if (fd < 0)
+		return fd;
+	if (!connect(fd, (const struct sockaddr *)&sa, len))
+		return fd;
+	rc = -errno;
+	close(fd);
+	return rc;
+}
+
+bool zc_ho_same_user(int sock)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	return !getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.uid == geteuid();
+}
+
+bool zc_ho_is_proof(int got, int pipe_fd, int access)
+{
+	struct stat ours, theirs;
+	int flags = fcntl(got, F_GETFL);
+
+	/* O_PATH proves no more than that somebody could name it. */
+	if (flags < 0 || flags & O_PATH || fstat(got, &theirs) < 0 || fstat(pipe_fd, &ours) < 0)
+		return false;
+	/* A named one may be open for both. */
+	if ((flags & O_ACCMODE) != access && (flags & O_ACCMODE) != O_RDWR)
+		return false;
+	return S_ISFIFO(theirs.st_mode) && theirs.st_dev == ours.st_dev &&
+	       theirs.st_ino == ours.st_ino;
+}
+
+static bool is_sealed_memory(const struct zc_ho_offer *offer, int fd, const struct stat *st)
+{
+	const int needed = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	/* Only memory has seals; a block behind the end would be a SIGBUS. */
+	return S_ISREG(st->st_mode) && seals >= 0 && (seals & needed) == needed &&
+	       (uint64_t)st->st_size >= offer->stride * offer->blocks;
+}
+
+static bool is_device(const struct zc_ho_offer *offer, int fd, const struct stat *st)
+{
+	(void)offer;
+	(void)fd;
+	return S_ISCHR(st->st_mode);
+}
+
+static bool is_file(const struct zc_ho_offer *offer, int fd, const struct stat *st)
+{
+	(void)offer;
+	(void)fd;
+	return S_ISREG(st->st_mode);
+}
+
+int zc_ho_check_ring(const struct zc_ho_offer *offer, int fd)
+{
+	static bool (*const is_ring[ZC_HO_RINGS])(const struct zc_ho_offer *, int,
+						  const struct stat *) = {
+		[ZC_HO_MEMORY] = is_sealed_memory,
+		[ZC_HO_DEVICE] = is_device,
+		[ZC_HO_FILE] = is_file,
+	};
+	int flags = fcntl(fd, F_GETFL);
+	struct stat st;
+
+	if (flags < 0 || flags & O_PATH || (flags & O_ACCMODE) == O_WRONLY || fstat(fd, &st) < 0)
+		return -EPROTO;
+	return is_ring[offer->ring](offer, fd, &st) ? 0 : -EPROTO;
+}
+
+/*
+ * Sending and receiving
+ */
+
+/* Room for one descriptor; alignment makes it room for two on 64 bit. */
+union control {
+	char buf[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
+int zc_ho_send(int sock, const struct zc_ho_msg *msg, int fd)
+{
+	struct iovec iov = { .iov_base = (void *)msg, .iov_len = zc_ho_len(msg) };
+	union control control = { { 0 } };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+
+	if (fd >= 0) {
+		m.msg_control = &control;
+		m.msg_controllen = sizeof(control.buf);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	return sendmsg(sock, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+/* Take the descriptors out of @m: the first into *@fd, the rest are closed. How many there were. */
+static unsigned take_fds(struct msghdr *m, int *fd)
+{
+	unsigned count = 0;
+
+	*fd = -1;
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t i = 0; i < n; i++) {
+			int got;
+
+			memcpy(&got, CMSG_DATA(c) + i * sizeof(got), sizeof(got));
+			if (!count++)
+				*fd = got;
+			else
+				close(got);
+		}
+	}
+	return count;
+}
+
+/* A peer that hung up on unread messages leaves an error in front of its own last ones: take both. */
+static ssize_t receive(int sock, struct msghdr *m, int flags)
+{
+	const struct msghdr fresh = *m;
+	ssize_t n = recvmsg(sock, m, flags);
+
+	if (n < 0 && errno == ECONNRESET) {
+		*m = fresh;
+		n = recvmsg(sock, m, flags);
+	}
+	return n < 0 && errno == ECONNRESET ? 0 : n;
+}
+
+int zc_ho_recv(int sock, struct zc_ho_msg *msg, int *fd)
+{
+	struct iovec iov = { .iov_base = msg, .iov_len = sizeof(*msg) };
+	union control control;
+	struct msghdr m = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = fd ? &control : NULL,
+		.msg_controllen = fd ? sizeof(control.buf) : 0,
+	};
+	ssize_t n = receive(sock, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	int got = -1, rc;
+	unsigned fds;
+
+	if (fd)
+		*fd = -1;
+	if (n < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	fds = take_fds(&m, &got);
+	/*
+	 * An empty packet looks like the end, and is none of ours anyway. Truncated: too long, or with
+	 * descriptors that there was no room for, which the kernel has closed.
+	 */
+	if (!n && !fds && !(m.msg_flags & MSG_CTRUNC))
+		return 0;
+	rc = m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EPROTO : zc_ho_parse(msg, (size_t)n, fds);
+	if (rc || !fd) {
+		if (got >= 0)
+			close(got);
+		return rc ? rc : 1;
+	}
+	*fd = got;
+	return 1;
+}

@@ -1,0 +1,1368 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The hand-over: its messages, what is refused in them, and two ends that cannot trust each other. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* after those four */
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../lib/handover.h"
+
+#define PAGE	 4096u
+#define BLOCK	 65536u
+#define LIMIT_MS 20000 /* for what happens at once on an idle machine */
+
+/*
+ * Messages
+ */
+
+static const struct zc_ho_offer ring_offer = {
+	.ring = ZC_HO_MEMORY,
+	.blocks = 4,
+	.block_size = BLOCK,
+	.stride = BLOCK,
+	.page_size = PAGE,
+};
+
+static const struct zc_ho_block first_block = { .len = BLOCK };
+
+/* A valid message of each type, with as many bodies as there may be. */
+static struct zc_ho_msg valid(enum zc_ho_type type)
+{
+	struct zc_ho_msg msg = { .head = { 0 } };
+	uint32_t count = type == ZC_HO_HELLO || type == ZC_HO_ACCEPT ? 0
+			 : type == ZC_HO_BLOCK			     ? ZC_HO_BLOCKS
+			 : type == ZC_HO_RELEASE		     ? ZC_HO_RELEASES
+								     : 1;
+
+	zc_ho_begin(&msg, type, count);
+	if (type == ZC_HO_OFFER)
+		msg.offer = ring_offer;
+	for (uint32_t i = 0; type == ZC_HO_BLOCK && i < count; i++)
+		msg.block[i].len = BLOCK;
+	return msg;
+}
+
+static unsigned fds_of(enum zc_ho_type type)
+{
+	return type == ZC_HO_HELLO || type == ZC_HO_OFFER || type == ZC_HO_WELCOME;
+}
+
+static int parse(const struct zc_ho_msg *msg)
+{
+	return zc_ho_parse(msg, zc_ho_len(msg), fds_of((enum zc_ho_type)msg->head.type));
+}
+
+static void test_valid(void **state)
+{
+	(void)state;
+	for (int type = ZC_HO_HELLO; type < ZC_HO_TYPES; type++) {
+		struct zc_ho_msg msg = valid((enum zc_ho_type)type);
+
+		assert_int_equal(parse(&msg), 0);
+		/* Nothing is left over, and nothing is missing. */
+		for (size_t len = 0; len < sizeof(msg); len++)
+			assert_int_equal(zc_ho_parse(&msg, len, fds_of((enum zc_ho_type)type)),
+					 len == zc_ho_len(&msg) ? 0 : -EPROTO);
+		for (unsigned fds = 0; fds < 3; fds++)
+			assert_int_equal(zc_ho_parse(&msg, zc_ho_len(&msg), fds),
+					 fds == fds_of((enum zc_ho_type)type) ? 0 : -EPROTO);
+	}
+}
+
+static void test_heads(void **state)
+{
+	struct zc_ho_msg msg = valid(ZC_HO_END);
+	const size_t len = zc_ho_len(&msg);
+
+	(void)state;
+	msg.head.magic ^= 1;
+	assert_int_equal(zc_ho_parse(&msg, len, 0), -EPROTO);
+	msg = valid(ZC_HO_END);
+	msg.head.version++;
+	assert_int_equal(zc_ho_parse(&msg, len, 0), -EPROTONOSUPPORT);
+	msg = valid(ZC_HO_END);
+	msg.head.reserved = 1;
+	assert_int_equal(zc_ho_parse(&msg, len, 0), -EPROTO);
+	/* One release is as long as an end. */
+	for (unsigned type = 0; type <= UINT16_MAX; type++) {
+		msg.head = valid(ZC_HO_END).head;
+		msg.head.type = (uint16_t)type;
+		assert_int_equal(zc_ho_parse(&msg, len, 0),
+				 type == ZC_HO_END || type == ZC_HO_RELEASE ? 0 : -EPROTO);
+	}
+	/* A count that would overflow to the right length, for one. */
+	for (unsigned shift = 0; shift < 32; shift++) {
+		msg = valid(ZC_HO_BLOCK);
+		msg.head.count = 1u << shift;
+		assert_int_equal(zc_ho_parse(&msg, 16 + 64, 0), shift ? -EPROTO : 0);
+	}
+	msg = valid(ZC_HO_BLOCK);
+	msg.head.count = 0;
+	assert_int_equal(zc_ho_parse(&msg, 16, 0), -EPROTO);
+}
+
+static void test_offers(void **state)
+{
+	static const struct zc_ho_offer bad[] = {
+		{ .ring = ZC_HO_RINGS, .blocks = 4, .block_size = 1, .stride = 1, .page_size = 1 },
+		{ .ring = ZC_HO_MEMORY, .blocks = 0, .block_size = 1, .stride = 1, .page_size = 1 },
+		{ .blocks = ZC_HO_RING_BLOCKS + 1, .block_size = 1, .stride = 1, .page_size = 1 },
+		{ .blocks = 4, .block_size = 0, .stride = 1, .page_size = 1 },
+		{ .blocks = 4, .block_size = 2, .stride = 1, .page_size = 1 },
+		{ .blocks = 4, .block_size = 2, .stride = 0, .page_size = 1 },
+		{ .blocks = 4, .block_size = 1, .stride = UINT64_MAX / 4 + 1, .page_size = 1 },
+		{ .blocks = 2, .block_size = 1, .stride = UINT64_MAX / 2, .page_size = 1 },
+		{ .blocks = 4, .block_size = 1, .stride = 1, .page_size = 0 },
+		{ .blocks = 4, .block_size = 1, .stride = 1, .page_size = 3 },
+		{ .blocks = 4, .block_size = 1, .stride = 1, .page_size = 1, .flags = 2 },
+		{ .blocks = 4, .block_size = 1, .stride = 1, .page_size = 1, .reserved = 1 },
+		{ .ring = ZC_HO_FILE,
+		  .blocks = ZC_HO_FILE_BLOCKS + 1,
+		  .block_size = 1,
+		  .page_size = 1 },
+		{ .ring = ZC_HO_FILE, .blocks = 1, .block_size = 0, .page_size = 1 },
+		{ .ring = ZC_HO_FILE, .blocks = 1, .block_size = 1, .stride = 1, .page_size = 1 },
+	};
+	struct zc_ho_msg msg = valid(ZC_HO_OFFER);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		msg.offer = bad[i];
+		assert_int_equal(parse(&msg), -EPROTO);
+	}
+	msg.offer = ring_offer;
+	msg.offer.flags = ZC_HO_LOSSY;
+	assert_int_equal(parse(&msg), 0);
+	msg.offer = (struct zc_ho_offer){
+		.ring = ZC_HO_FILE, .blocks = 64, .block_size = BLOCK, .page_size = PAGE
+	};
+	assert_int_equal(parse(&msg), 0);
+}
+
+static void test_bodies(void **state)
+{
+	struct zc_ho_msg msg;
+
+	(void)state;
+	msg = valid(ZC_HO_BLOCK);
+	msg.block[ZC_HO_BLOCKS - 1].len = 0;
+	assert_int_equal(parse(&msg), -EPROTO);
+	msg = valid(ZC_HO_BLOCK);
+	msg.block[1].flags = ZCDMA_BLOCK_GIVE; /* is for the other direction */
+	assert_int_equal(parse(&msg), -EPROTO);
+	msg = valid(ZC_HO_RELEASE);
+	msg.release[ZC_HO_RELEASES - 1].how = 2;
+	assert_int_equal(parse(&msg), -EPROTO);
+	msg = valid(ZC_HO_LEAVE);
+	msg.leave.how = 7;
+	assert_int_equal(parse(&msg), -EPROTO);
+	msg = valid(ZC_HO_LEAVE);
+	msg.leave.reserved = 7;
+	assert_int_equal(parse(&msg), -EPROTO);
+	msg = valid(ZC_HO_REFUSE);
+	msg.refuse.reason = ZC_HO_REASONS;
+	assert_int_equal(parse(&msg), -EPROTO);
+	msg = valid(ZC_HO_WELCOME);
+	msg.welcome.flags = ZCDMA_SOURCE_HANDOVER;
+	assert_int_equal(parse(&msg), -EPROTO);
+	for (uint32_t reason = 0; reason < ZC_HO_REASONS; reason++)
+		assert_non_null(zc_ho_reason(reason));
+}
+
+static int check(const struct zc_ho_offer *offer, uint64_t ring_offset, uint64_t fd_offset,
+		 uint64_t len)
+{
+	struct zc_ho_block b = first_block;
+
+	b.ring_offset = ring_offset;
+	b.fd_offset = fd_offset;
+	b.len = len;
+	return zc_ho_check_block(offer, &b, 0);
+}
+
+static void test_blocks(void **state)
+{
+	struct zc_ho_offer device = ring_offer, file = { .ring = ZC_HO_FILE, .block_size = BLOCK };
+	struct zc_ho_block b = first_block;
+
+	(void)state;
+	assert_int_equal(zc_ho_check_block(&ring_offer, &b, 0), 0);
+	assert_int_equal(zc_ho_check_block(&ring_offer, &b, 1), -EPROTO);
+	for (uint64_t i = 0; i < 4; i++)
+		assert_int_equal(check(&ring_offer, i * BLOCK, i * BLOCK, BLOCK), 0);
+	assert_int_equal(check(&ring_offer, 4 * BLOCK, 4 * BLOCK, 1), -EPROTO);
+	assert_int_equal(check(&ring_offer, 1, 1, 1), -EPROTO);
+	assert_int_equal(check(&ring_offer, BLOCK, 0, 1), -EPROTO);
+	assert_int_equal(check(&ring_offer, 0, 0, BLOCK + 1), -EPROTO);
+	assert_int_equal(check(&ring_offer, -(uint64_t)BLOCK, -(uint64_t)BLOCK, BLOCK), -EPROTO);
+
+	device.ring = ZC_HO_DEVICE;
+	assert_int_equal(check(&device, BLOCK, 123456789, BLOCK), 0);
+	assert_int_equal(check(&device, BLOCK, INT64_MAX, BLOCK), -EPROTO);
+	assert_int_equal(check(&device, 5 * BLOCK, 0, BLOCK), -EPROTO);
+
+	assert_int_equal(check(&file, 12345, 12345, 17), 0);
+	assert_int_equal(check(&file, 12345, 12344, 17), -EPROTO);
+	assert_int_equal(check(&file, INT64_MAX, INT64_MAX, 1), -EPROTO);
+	assert_int_equal(check(&file, 0, 0, BLOCK + 1), -EPROTO);
+}
+
+/* xorshift64: the same on every run. */
+static uint64_t random_state = 88172645463325252u;
+
+static uint64_t random_number(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
+}
+
+static const uint64_t nasty[] = { 0,
+				  1,
+				  2,
+				  63,
+				  64,
+				  65,
+				  0x7fffffff,
+				  0x80000000,
+				  0xffffffff,
+				  INT64_MAX,
+				  (uint64_t)INT64_MAX + 1,
+				  UINT64_MAX,
+				  BLOCK };
+
+/* Change a few places of @bytes: a bit, a byte, a word that programs stumble over. */
+static void mutate(unsigned char *bytes, size_t len)
+{
+	for (uint64_t n = random_number() % 4; len && n-- > 0;) {
+		size_t at = random_number() % len;
+		uint64_t word = nasty[random_number() % ARRAY_SIZE(nasty)];
+		size_t width = (size_t)4 << random_number() % 2;
+
+		switch (random_number() % 3) {
+		case 0:
+			bytes[at] ^= (unsigned char)(1u << random_number() % 8);
+			break;
+		case 1:
+			bytes[at] = (unsigned char)random_number();
+			break;
+		default:
+			at -= at % width;
+			memcpy(bytes + at, &word, zc_min(width, len - at));
+		}
+	}
+}
+
+/* What may be believed of a message that was parsed. */
+static void assert_sane(const struct zc_ho_msg *msg, size_t len)
+{
+	uint64_t end;
+
+	assert_int_equal(len, zc_ho_len(msg));
+	assert_true(len <= sizeof(*msg));
+	if (msg->head.type == ZC_HO_REFUSE)
+		assert_non_null(zc_ho_reason(msg->refuse.reason));
+	if (msg->head.type == ZC_HO_OFFER && msg->offer.ring != ZC_HO_FILE)
+		assert_false(__builtin_mul_overflow(msg->offer.stride, msg->offer.blocks, &end));
+	for (uint32_t i = 0; msg->head.type == ZC_HO_BLOCK && i < msg->head.count; i++) {
+		const struct zc_ho_block *b = &msg->block[i];
+
+		if (zc_ho_check_block(&ring_offer, b, 0))
+			continue;
+		assert_in_range(b->ring_offset + b->len, 1, 4 * BLOCK);
+		assert_true(b->ring_offset < 4 * BLOCK);
+	}
+}
+
+/* In memory that ends with the message, so that a sanitizer sees a look behind it. */
+static void test_fuzz(void **state)
+{
+	unsigned good = 0;
+
+	(void)state;
+	for (int i = 0; i < 400000; i++) {
+		enum zc_ho_type type = 1 + random_number() % (ZC_HO_TYPES - 1);
+		struct zc_ho_msg msg = valid(type);
+		size_t len = zc_ho_len(&msg);
+		unsigned char *bytes;
+
+		if (random_number() % 8 == 0)
+			len = random_number() % (sizeof(msg) + 1);
+		bytes = malloc(len ? len : 1);
+		assert_non_null(bytes);
+		memcpy(bytes, &msg, len);
+		mutate(bytes, len);
+		if (!zc_ho_parse((const struct zc_ho_msg *)bytes, len, fds_of(type))) {
+			assert_sane((const struct zc_ho_msg *)bytes, len);
+			good++;
+		}
+		free(bytes);
+	}
+	/* Some of both, or the test tests nothing. */
+	assert_in_range(good, 40000, 360000);
+}
+
+/*
+ * Sockets and descriptors
+ */
+
+static int pipe_fd[2];
+static int saved_stdin;
+
+/* A pipe, whose reading end is standard input too. */
+static int make_pipe(void **state)
+{
+	(void)state;
+	saved_stdin = dup(STDIN_FILENO);
+	return pipe2(pipe_fd, O_CLOEXEC) || dup2(pipe_fd[0], STDIN_FILENO) < 0;
+}
+
+static void close_end(int end)
+{
+	if (pipe_fd[end] >= 0)
+		close(pipe_fd[end]);
+	pipe_fd[end] = -1;
+}
+
+static int close_pipe(void **state)
+{
+	(void)state;
+	close_end(0);
+	close_end(1);
+	dup2(saved_stdin, STDIN_FILENO);
+	close(saved_stdin);
+	return 0;
+}
+
+static int count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
+
+static int connect_pipe(void)
+{
+	int sock = zc_ho_connect(pipe_fd[1]);
+
+	assert_true(sock >= 0);
+	return sock;
+}
+
+static void test_meeting(void **state)
+{
+	int other[2], a, b;
+
+	(void)state;
+	assert_int_equal(zc_ho_connect(pipe_fd[1]), -ECONNREFUSED);
+	a = zc_ho_listen(pipe_fd[0]);
+	assert_true(a >= 0);
+	assert_int_equal(zc_ho_listen(pipe_fd[0]), -EADDRINUSE);
+	b = connect_pipe();
+	assert_true(zc_ho_same_user(b));
+	close(b);
+	assert_int_equal(pipe2(other, O_CLOEXEC), 0);
+	assert_int_equal(zc_ho_connect(other[1]), -ECONNREFUSED);
+	assert_int_equal(zc_ho_connect(a), -ENOTSUP);
+	close(other[0]);
+	close(other[1]);
+	close(a);
+}
+
+static void test_proof(void **state)
+{
+	char name[32];
+	int other[2], file, path;
+
+	(void)state;
+	assert_true(zc_ho_is_proof(pipe_fd[1], pipe_fd[0], O_WRONLY));
+	assert_true(zc_ho_is_proof(pipe_fd[0], pipe_fd[1], O_RDONLY));
+	assert_false(zc_ho_is_proof(pipe_fd[0], pipe_fd[0], O_WRONLY));
+	assert_false(zc_ho_is_proof(pipe_fd[1], pipe_fd[1], O_RDONLY));
+	assert_int_equal(pipe2(other, O_CLOEXEC), 0);
+	assert_false(zc_ho_is_proof(other[1], pipe_fd[0], O_WRONLY));
+	file = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	assert_false(zc_ho_is_proof(file, pipe_fd[0], O_WRONLY));
+	assert_false(zc_ho_is_proof(-1, pipe_fd[0], O_WRONLY));
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", pipe_fd[1]);
+	path = open(name, O_PATH | O_CLOEXEC);
+	assert_true(path >= 0);
+	assert_false(zc_ho_is_proof(path, pipe_fd[0], O_WRONLY));
+	close(path);
+	close(file);
+	close(other[0]);
+	close(other[1]);
+}
+
+static int make_memfd(size_t size, int seals)
+{
+	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
+	return fd;
+}
+
+static void test_rings(void **state)
+{
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	struct zc_ho_offer offer = ring_offer;
+	int good = make_memfd(4 * BLOCK, seals), open_ended = make_memfd(4 * BLOCK, F_SEAL_GROW);
+	int small = make_memfd(4 * BLOCK - 1, seals), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(zc_ho_check_ring(&offer, good), 0);
+	assert_int_equal(zc_ho_check_ring(&offer, open_ended), -EPROTO);
+	assert_int_equal(zc_ho_check_ring(&offer, small), -EPROTO);
+	assert_int_equal(zc_ho_check_ring(&offer, null), -EPROTO);
+	assert_int_equal(zc_ho_check_ring(&offer, pipe_fd[0]), -EPROTO);
+	assert_int_equal(zc_ho_check_ring(&offer, -1), -EPROTO);
+	offer.ring = ZC_HO_DEVICE;
+	assert_int_equal(zc_ho_check_ring(&offer, null), 0);
+	assert_int_equal(zc_ho_check_ring(&offer, good), -EPROTO);
+	offer.ring = ZC_HO_FILE;
+	assert_int_equal(zc_ho_check_ring(&offer, good), 0);
+	assert_int_equal(zc_ho_check_ring(&offer, null), -EPROTO);
+	close(good);
+	close(open_ended);
+	close(small);
+	close(null);
+}
+
+/* Send @len bytes of @data with @count descriptors. */
+static void send_raw(int sock, const void *data, size_t len, int count)
+{
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
+	union {
+		char buf[CMSG_SPACE(8 * sizeof(int))];
+		struct cmsghdr align;
+	} control = { { 0 } };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	const int fds[8] = { 0, 1, 2, 0, 1, 2, 0, 1 };
+
+	if (count) {
+		struct cmsghdr *c;
+
+		m.msg_control = &control;
+		m.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
+		memcpy(CMSG_DATA(c), fds, (size_t)count * sizeof(int));
+	}
+	assert_int_equal(sendmsg(sock, &m, 0), len);
+}
+
+static void test_descriptors(void **state)
+{
+	struct zc_ho_msg msg = valid(ZC_HO_HELLO), got;
+	int pair[2], fd, before;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	before = count_fds();
+	for (int count = 0; count <= 8; count++) {
+		send_raw(pair[0], &msg, sizeof(msg.head), count);
+		assert_int_equal(zc_ho_recv(pair[1], &got, &fd), count == 1 ? 1 : -EPROTO);
+		assert_true((fd >= 0) == (count == 1));
+		if (fd >= 0)
+			close(fd);
+		/* Where none is expected. */
+		send_raw(pair[0], &msg, sizeof(msg.head), count);
+		assert_int_equal(zc_ho_recv(pair[1], &got, NULL), -EPROTO);
+	}
+	assert_int_equal(count_fds(), before);
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void test_packets(void **state)
+{
+	struct {
+		struct zc_ho_msg msg;
+		char more[64];
+	} large = { .msg = valid(ZC_HO_BLOCK) };
+	struct zc_ho_msg got;
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(zc_ho_recv(pair[1], &got, NULL), -EAGAIN);
+	send_raw(pair[0], &large, sizeof(large), 0);
+	assert_int_equal(zc_ho_recv(pair[1], &got, NULL), -EPROTO);
+	send_raw(pair[0], "x", 1, 0);
+	assert_int_equal(zc_ho_recv(pair[1], &got, NULL), -EPROTO);
+	/* The last words of one that hangs up with unread messages. */
+	assert_int_equal(zc_ho_send(pair[1], &large.msg, -1), 0);
+	assert_int_equal(zc_ho_send(pair[0], &large.msg, -1), 0);
+	close(pair[0]);
+	assert_int_equal(zc_ho_recv(pair[1], &got, NULL), 1);
+	assert_int_equal(got.head.count, ZC_HO_BLOCKS);
+	assert_int_equal(zc_ho_recv(pair[1], &got, NULL), 0);
+	assert_int_equal(zc_ho_recv(pair[1], &got, NULL), 0);
+	assert_int_equal(zc_ho_send(pair[1], &large.msg, -1), -EPIPE);
+	close(pair[1]);
+}
+
+/*
+ * Two ends: a consumer, here, and a producer that is a thread, or plays false
+ */
+
+static struct zcdma_ctx *ctx;
+static struct zcdma_source *in;
+
+static int open_consumer(void **state)
+{
+	return make_pipe(state) || zcdma_new(&ctx) ||
+	       zcdma_source_open(ctx, "-", ZCDMA_SOURCE_HANDOVER | ZCDMA_SOURCE_GIVE, &in);
+}
+
+static int close_consumer(void **state)
+{
+	zcdma_source_close(in);
+	zcdma_free(ctx);
+	return close_pipe(state);
+}
+
+static int next(struct zcdma_block *b)
+{
+	int rc;
+
+	while ((rc = zcdma_source_next(in, 0, b)) == -EAGAIN)
+		assert_int_equal(zcdma_wait(ctx, in, NULL, ZCDMA_WAIT_BLOCK, LIMIT_MS), 0);
+	return rc;
+}
+
+static struct zcdma_source_stats stats(void)
+{
+	struct zcdma_source_stats s;
+
+	zcdma_source_get_stats(in, &s);
+	return s;
+}
+
+/* A producer's run. Its end of the pipe is closed behind it. */
+struct producer {
+	pthread_t thread;
+	const char *spec;
+	unsigned blocks;
+	bool dies;     /* after the last block, without a word of the end */
+	int found, rc; /* what came of it */
+	char error[256];
+	uint64_t reused, given; /* blocks, by how they came back */
+	uint64_t bytes;		/* that the path counts */
+};
+
+static void reap(struct producer *p, struct zcdma_source *src, struct zcdma_path *path)
+{
+	struct zcdma_block b;
+
+	while (zcdma_path_reap(path, &b)) {
+		bool give = b.flags & ZCDMA_BLOCK_GIVE;
+
+		p->given += give;
+		p->reused += !give;
+		zcdma_source_put(src, &b, give ? ZCDMA_PUT_GIVE : ZCDMA_PUT_REUSE);
+	}
+}
+
+static int send_blocks(struct producer *p, struct zcdma_ctx *c, struct zcdma_source *src,
+		       struct zcdma_path *path)
+{
+	struct zcdma_block b;
+	int rc = zcdma_source_start(src);
+
+	for (unsigned i = 0; !rc && i < p->blocks; i++) {
+		reap(p, src, path);
+		while (!rc && (rc = zcdma_source_next(src, 0, &b)) == -EAGAIN) {
+			rc = zcdma_wait(c, src, path, ZCDMA_WAIT_BLOCK | ZCDMA_WAIT_COMPLETION,
+					LIMIT_MS);
+			reap(p, src, path);
+		}
+		if (rc != 1)
+			return rc;
+		while ((rc = zcdma_path_send(path, &b)) == ZCDMA_BUSY) {
+			rc = zcdma_wait(c, src, path, ZCDMA_WAIT_ROOM, LIMIT_MS);
+			if (rc)
+				return rc;
+			reap(p, src, path);
+		}
+		if (rc == ZCDMA_DONE)
+			zcdma_source_put(src, &b, ZCDMA_PUT_REUSE);
+		rc = rc < 0 ? rc : 0;
+	}
+	return rc;
+}
+
+static void *produce(void *arg)
+{
+	struct producer *p = arg;
+	struct zcdma_handover *reader;
+	struct zcdma_path_stats s;
+	struct zcdma_source *src = NULL;
+	struct zcdma_path *path = NULL;
+	struct zcdma_ctx *c;
+	unsigned flags;
+
+	p->found = p->rc = zcdma_new(&c);
+	if (p->rc)
+		return NULL;
+	p->found = p->rc = zcdma_handover_find(c, pipe_fd[1], &flags, &reader);
+	if (!p->rc) {
+		p->rc = zcdma_source_open(c, p->spec, flags, &src);
+		if (p->rc)
+			zcdma_handover_free(reader);
+		else
+			p->found = p->rc = zcdma_path_open_handover(reader, src, &path);
+	}
+	if (path) {
+		p->rc = send_blocks(p, c, src, path);
+		if (!p->rc)
+			p->rc = zcdma_path_finish(path, !p->dies);
+		reap(p, src, path);
+		zcdma_path_get_stats(path, &s);
+		p->bytes = s.bytes;
+	}
+	snprintf(p->error, sizeof(p->error), "%s", zcdma_error(c));
+	zcdma_path_close(path);
+	zcdma_source_close(src);
+	zcdma_free(c);
+	close_end(1);
+	return NULL;
+}
+
+static void start(struct producer *p)
+{
+	assert_int_equal(pthread_create(&p->thread, NULL, produce, p), 0);
+}
+
+static void join(struct producer *p)
+{
+	pthread_join(p->thread, NULL);
+}
+
+static void assert_pattern(const struct zcdma_block *b)
+{
+	assert_int_equal(zcdma_pattern_match(b->data, b->len, b->offset, 0), b->len);
+}
+
+static void test_whole_stream(void **state)
+{
+	struct producer p = { .spec = "sim:block=64K,blocks=5", .blocks = 1000 };
+	struct zcdma_block b;
+
+	(void)state;
+	start(&p);
+	for (uint64_t i = 0; i < 1000; i++) {
+		assert_int_equal(next(&b), 1);
+		assert_int_equal(b.len, BLOCK);
+		assert_int_equal(b.offset, i * BLOCK);
+		assert_int_equal(b.seq, i);
+		assert_pattern(&b);
+		zcdma_source_put(in, &b, i % 3 ? ZCDMA_PUT_REUSE : ZCDMA_PUT_GIVE);
+	}
+	assert_int_equal(next(&b), 0);
+	join(&p);
+	assert_int_equal(p.rc, 0);
+	assert_int_equal(p.reused, 666);
+	assert_int_equal(p.given, 334);
+	assert_int_equal(p.bytes, 1000 * BLOCK);
+	assert_int_equal(stats().handovers, 1);
+	assert_int_equal(stats().copied_bytes, 0);
+	assert_null(stats().plain_reason);
+}
+
+/* What we hold stays as it is, whatever goes round meanwhile; and comes back in any order. */
+static void test_held(void **state)
+{
+	struct producer p = { .spec = "sim:block=64K,blocks=8", .blocks = 500 };
+	struct zcdma_block held[4], b;
+	uint64_t taken = 4;
+
+	(void)state;
+	start(&p);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(next(&held[i]), 1);
+	for (; taken < 400; taken++) {
+		int i = (int)(random_number() % 4);
+
+		assert_int_equal(next(&b), 1);
+		for (int k = 0; k < 4; k++)
+			assert_pattern(&held[k]);
+		zcdma_source_put(in, &held[i], ZCDMA_PUT_REUSE);
+		held[i] = b;
+	}
+	for (int i = 0; i < 4; i++)
+		zcdma_source_put(in, &held[i], ZCDMA_PUT_REUSE);
+	for (; next(&b) == 1; taken++)
+		zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+	join(&p);
+	assert_int_equal(taken, 500);
+	assert_int_equal(p.rc, 0);
+}
+
+/* The ring is the producer's as long as a block is out: it is not told the end of its wait before. */
+static void test_end_waits(void **state)
+{
+	struct producer p = { .spec = "sim:block=64K,blocks=2", .blocks = 2 };
+	struct zcdma_block a, b;
+
+	(void)state;
+	start(&p);
+	assert_int_equal(next(&a), 1);
+	assert_int_equal(next(&b), 1);
+	zcdma_source_put(in, &a, ZCDMA_PUT_REUSE);
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(zcdma_source_next(in, 0, &a), -EAGAIN);
+		zcdma_wait(ctx, in, NULL, ZCDMA_WAIT_BLOCK, 5);
+	}
+	assert_int_equal(pthread_tryjoin_np(p.thread, NULL), EBUSY);
+	zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+	assert_int_equal(next(&a), 0);
+	join(&p);
+	assert_int_equal(p.rc, 0);
+	assert_int_equal(p.reused, 2);
+}
+
+static void test_dead_producer(void **state)
+{
+	struct producer p = { .spec = "sim:block=64K,blocks=4", .blocks = 3, .dies = true };
+	struct zcdma_block b;
+
+	(void)state;
+	start(&p);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(next(&b), 1);
+		assert_pattern(&b);
+		zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+	}
+	assert_int_equal(next(&b), -EPIPE);
+	join(&p);
+}
+
+/* A consumer that closes with a block out has failed; the producer learns it at once. */
+static void test_dead_consumer(void **state)
+{
+	struct producer p = { .spec = "sim:block=64K,blocks=4", .blocks = 1000 };
+	struct zcdma_block b;
+
+	(void)state;
+	start(&p);
+	assert_int_equal(next(&b), 1);
+	zcdma_source_close(in);
+	in = NULL;
+	join(&p);
+	assert_int_equal(p.rc, -EPIPE);
+	assert_non_null(strstr(p.error, "its reader ended before it was done"));
+	assert_int_equal(p.reused + p.given, 0);
+}
+
+/* One that leaves in order, even in the middle of a block: the rest goes on as bytes. */
+static void leave_after(size_t bytes, bool give)
+{
+	struct producer p = { .spec = "sim:block=64K,blocks=4", .blocks = 20 };
+	struct zcdma_block b;
+	size_t got = 0;
+
+	start(&p);
+	while (got < bytes) {
+		int rc;
+
+		while ((rc = zcdma_source_next(in, bytes - got, &b)) == -EAGAIN)
+			assert_int_equal(zcdma_wait(ctx, in, NULL, ZCDMA_WAIT_BLOCK, LIMIT_MS), 0);
+		assert_int_equal(rc, 1);
+		assert_int_equal(b.offset, got);
+		assert_pattern(&b);
+		got += b.len;
+		zcdma_source_put(in, &b, give ? ZCDMA_PUT_GIVE : ZCDMA_PUT_REUSE);
+	}
+	zcdma_source_close(in);
+	assert_int_equal(zcdma_source_open(ctx, "-", 0, &in), 0);
+	while (next(&b) == 1) {
+		assert_int_equal(zcdma_pattern_match(b.data, b.len, got, 0), b.len);
+		got += b.len;
+		zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+	}
+	join(&p);
+	assert_int_equal(p.rc, 0);
+	assert_int_equal(got, 20 * BLOCK);
+	assert_int_equal(p.bytes, 20 * BLOCK);
+}
+
+static void test_leave(void **state)
+{
+	(void)state;
+	leave_after(3 * BLOCK, false);
+}
+
+static void test_leave_in_block(void **state)
+{
+	(void)state;
+	leave_after(3 * BLOCK + 12345, false);
+}
+
+static void test_leave_giving(void **state)
+{
+	(void)state;
+	leave_after(BLOCK / 2, true);
+}
+
+static void test_bytes_first(void **state)
+{
+	struct producer p = { .spec = "sim:block=64K,blocks=4", .blocks = 3 };
+	char header[1000];
+	struct zcdma_block b;
+	size_t got = 0;
+
+	(void)state;
+	memset(header, 'h', sizeof(header));
+	assert_int_equal(write(pipe_fd[1], header, sizeof(header)), sizeof(header));
+	start(&p);
+	while (got < sizeof(header)) {
+		assert_int_equal(next(&b), 1);
+		assert_int_equal(b.offset, got);
+		assert_memory_equal(b.data, header, b.len);
+		got += b.len;
+		zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+	}
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(next(&b), 1);
+		assert_int_equal(b.offset, got);
+		assert_int_equal(zcdma_pattern_match(b.data, b.len, i * BLOCK, 0), BLOCK);
+		got += b.len;
+		zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+	}
+	assert_int_equal(next(&b), 0);
+	join(&p);
+	assert_int_equal(p.rc, 0);
+	assert_int_equal(stats().handovers, 1);
+}
+
+/* Nobody else's business: any writer of bytes, and nobody is waited for. */
+static void test_plain(void **state)
+{
+	struct zcdma_block b;
+
+	(void)state;
+	assert_int_equal(write(pipe_fd[1], "hello", 5), 5);
+	close_end(1);
+	assert_int_equal(zcdma_source_next(in, 0, &b), 1);
+	assert_memory_equal(b.data, "hello", 5);
+	zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+	assert_int_equal(zcdma_source_next(in, 0, &b), 0);
+	assert_int_equal(stats().handovers, 0);
+	assert_int_equal(stats().copied_bytes, 5);
+	assert_non_null(stats().plain_reason);
+}
+
+/* A file that shrinks under a consumer that reads its blocks itself: an error, and no SIGBUS. */
+static void test_file_cut(void **state)
+{
+	char name[] = "/tmp/zcdma.XXXXXX", spec[64];
+	int fd = mkstemp(name);
+	struct producer p = { .spec = spec, .blocks = 8 };
+	struct zcdma_block b;
+
+	(void)state;
+	zcdma_source_close(in);
+	assert_int_equal(
+		zcdma_source_open(ctx, "-", ZCDMA_SOURCE_HANDOVER | ZCDMA_SOURCE_READ, &in), 0);
+	assert_int_equal(ftruncate(fd, 4 << 20), 0);
+	snprintf(spec, sizeof(spec), "file:%s", name);
+	start(&p);
+	assert_int_equal(next(&b), 1);
+	assert_int_equal(ftruncate(fd, 100), 0);
+	assert_int_equal(((const char *)b.data)[b.len - 1], 0);
+	zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+	assert_int_equal(next(&b), -EIO);
+	zcdma_source_close(in);
+	in = NULL;
+	join(&p);
+	unlink(name);
+	close(fd);
+}
+
+/*
+ * False producers
+ */
+
+/* Say hello, as the writer of the pipe does. The socket, with the welcome taken from it. */
+static int call(void)
+{
+	struct zc_ho_msg msg = valid(ZC_HO_HELLO);
+	struct zcdma_block b;
+	int sock = connect_pipe(), fd;
+
+	assert_int_equal(zc_ho_send(sock, &msg, pipe_fd[1]), 0);
+	assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+	assert_int_equal(zc_ho_recv(sock, &msg, &fd), 1);
+	assert_int_equal(msg.head.type, ZC_HO_WELCOME);
+	assert_true(zc_ho_is_proof(fd, pipe_fd[1], O_RDONLY));
+	close(fd);
+	return sock;
+}
+
+/* And hand a ring of 4 blocks over. */
+static int hand_over(void)
+{
+	struct zc_ho_msg msg = valid(ZC_HO_OFFER);
+	int fd = make_memfd(4 * BLOCK, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), sock = call();
+	struct zcdma_block b;
+
+	assert_int_equal(zc_ho_send(sock, &msg, fd), 0);
+	assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+	assert_int_equal(zc_ho_recv(sock, &msg, NULL), 1);
+	assert_int_equal(msg.head.type, ZC_HO_ACCEPT);
+	close(fd);
+	return sock;
+}
+
+/* The pipe still takes bytes. */
+static void assert_bytes_come(void)
+{
+	struct zcdma_block b;
+
+	assert_int_equal(write(pipe_fd[1], "bytes", 5), 5);
+	assert_int_equal(next(&b), 1);
+	assert_int_equal(b.len, 5);
+	zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+	close_end(1);
+	assert_int_equal(next(&b), 0);
+}
+
+/* Has it been dropped, after a refusal or without a word? */
+static void assert_dropped(int sock, int reason)
+{
+	struct zcdma_block b;
+	struct zc_ho_msg msg;
+
+	assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+	if (reason >= 0) {
+		assert_int_equal(zc_ho_recv(sock, &msg, NULL), 1);
+		assert_int_equal(msg.head.type, ZC_HO_REFUSE);
+		assert_int_equal(msg.refuse.reason, reason);
+	}
+	assert_int_equal(zc_ho_recv(sock, &msg, NULL), 0);
+	close(sock);
+}
+
+static void test_no_proof(void **state)
+{
+	struct zc_ho_msg msg = valid(ZC_HO_HELLO);
+	int other[2], sock = connect_pipe();
+
+	(void)state;
+	assert_int_equal(pipe2(other, O_CLOEXEC), 0);
+	assert_int_equal(zc_ho_send(sock, &msg, other[1]), 0);
+	assert_dropped(sock, ZC_HO_NO_PROOF);
+	sock = connect_pipe();
+	assert_int_equal(zc_ho_send(sock, &msg, pipe_fd[0]), 0);
+	assert_dropped(sock, ZC_HO_NO_PROOF);
+	close(other[0]);
+	close(other[1]);
+	assert_bytes_come();
+}
+
+static void test_out_of_turn(void **state)
+{
+	struct zc_ho_msg msg = valid(ZC_HO_OFFER);
+	int fd = make_memfd(4 * BLOCK, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), sock;
+
+	(void)state;
+	/* A ring without a hello. */
+	sock = connect_pipe();
+	assert_int_equal(zc_ho_send(sock, &msg, fd), 0);
+	assert_dropped(sock, -1);
+	/* Blocks without a ring, and a second hello. */
+	sock = call();
+	msg = valid(ZC_HO_BLOCK);
+	assert_int_equal(zc_ho_send(sock, &msg, -1), 0);
+	assert_dropped(sock, -1);
+	sock = call();
+	msg = valid(ZC_HO_HELLO);
+	assert_int_equal(zc_ho_send(sock, &msg, pipe_fd[1]), 0);
+	assert_dropped(sock, -1);
+	/* What only a consumer says. */
+	sock = connect_pipe();
+	msg = valid(ZC_HO_ACCEPT);
+	assert_int_equal(zc_ho_send(sock, &msg, -1), 0);
+	assert_dropped(sock, -1);
+	/* Another version, and nonsense. */
+	sock = connect_pipe();
+	msg = valid(ZC_HO_END);
+	msg.head.version = 2;
+	assert_int_equal(zc_ho_send(sock, &msg, -1), 0);
+	assert_dropped(sock, ZC_HO_VERSION_UNKNOWN);
+	sock = connect_pipe();
+	send_raw(sock, "GET / HTTP/1.0", 14, 3);
+	assert_dropped(sock, -1);
+	close(fd);
+	assert_bytes_come();
+}
+
+static void test_bad_rings(void **state)
+{
+	struct zc_ho_msg msg = valid(ZC_HO_OFFER);
+	int open_ended = make_memfd(4 * BLOCK, 0), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const int fds[] = { open_ended, null, pipe_fd[1] };
+	int before = count_fds();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		int sock = call();
+
+		assert_int_equal(zc_ho_send(sock, &msg, fds[i]), 0);
+		assert_dropped(sock, ZC_HO_BAD_RING);
+	}
+	assert_int_equal(count_fds(), before);
+	close(open_ended);
+	close(null);
+	assert_bytes_come();
+}
+
+/* More callers than there is room for, some silent: the one that is true is still heard. */
+static void test_flood(void **state)
+{
+	struct zc_ho_msg msg = valid(ZC_HO_HELLO);
+	struct zcdma_block b;
+	int silent[200], sock;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(silent); i++) {
+		while ((silent[i] = zc_ho_connect(pipe_fd[1])) == -EAGAIN)
+			assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+		assert_true(silent[i] >= 0);
+	}
+	while ((sock = zc_ho_connect(pipe_fd[1])) == -EAGAIN)
+		assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+	assert_int_equal(zc_ho_send(sock, &msg, pipe_fd[1]), 0);
+	assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+	assert_int_equal(zc_ho_recv(sock, &msg, &(int){ -1 }), 1);
+	assert_int_equal(msg.head.type, ZC_HO_WELCOME);
+	close(sock);
+	for (size_t i = 0; i < ARRAY_SIZE(silent); i++)
+		close(silent[i]);
+}
+
+/* After the ring was accepted, @msg breaks the protocol. */
+static void assert_breaks(const struct zc_ho_msg *msg)
+{
+	struct zcdma_block b;
+	int sock = hand_over(), rc;
+
+	assert_int_equal(zc_ho_send(sock, msg, -1), 0);
+	while ((rc = next(&b)) == 1)
+		zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+	assert_int_equal(rc, -EPROTO);
+	close(sock);
+	zcdma_source_close(in);
+	assert_int_equal(zcdma_source_open(ctx, "-", ZCDMA_SOURCE_HANDOVER, &in), 0);
+}
+
+static void test_broken_blocks(void **state)
+{
+	struct zc_ho_msg msg;
+
+	(void)state;
+	zc_ho_begin(&msg, ZC_HO_BLOCK, 1);
+	msg.block[0] = first_block;
+	msg.block[0].ring_offset = msg.block[0].fd_offset = 4 * BLOCK;
+	assert_breaks(&msg);
+	msg.block[0] = first_block;
+	msg.block[0].len = BLOCK + 1;
+	assert_breaks(&msg);
+	msg.block[0] = first_block;
+	msg.block[0].id = 1;
+	assert_breaks(&msg);
+	msg = valid(ZC_HO_END);
+	msg.end.blocks = 1;
+	assert_breaks(&msg);
+	msg = valid(ZC_HO_END);
+	msg.end.bytes = 1;
+	assert_breaks(&msg);
+	msg = valid(ZC_HO_HELLO);
+	msg.head.type = ZC_HO_ACCEPT;
+	assert_breaks(&msg);
+	msg = valid(ZC_HO_RELEASE);
+	assert_breaks(&msg);
+}
+
+/* A block that we have, told of again, would be filled under our hands. */
+static void test_block_twice(void **state)
+{
+	struct zcdma_block b, again;
+	struct zc_ho_msg msg;
+	int sock = hand_over();
+
+	(void)state;
+	zc_ho_begin(&msg, ZC_HO_BLOCK, 2);
+	msg.block[0] = msg.block[1] = first_block;
+	msg.block[1].id = 1;
+	assert_int_equal(zc_ho_send(sock, &msg, -1), 0);
+	assert_int_equal(next(&b), 1);
+	assert_int_equal(next(&again), -EPROTO);
+	zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+	close(sock);
+}
+
+/* Random and mutated messages to a consumer with a ring: it may end, it may not stumble. */
+static void test_fuzz_consumer(void **state)
+{
+	(void)state;
+	for (int round = 0; round < 300; round++) {
+		int sock = hand_over(), rc = 1;
+		struct zcdma_block b;
+
+		for (int i = 0; i < 10 && rc >= 0; i++) {
+			struct zc_ho_msg msg;
+
+			zc_ho_begin(&msg, ZC_HO_BLOCK, 1);
+			msg.block[0] = first_block;
+			msg.block[0].id = (uint64_t)i;
+			if (random_number() % 4 == 0)
+				mutate((unsigned char *)&msg, zc_ho_len(&msg));
+			if (send(sock, &msg, 80, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+				break;
+			rc = zcdma_source_next(in, 0, &b);
+			if (rc != 1)
+				break;
+			assert_in_range(b.len, 1, BLOCK);
+			assert_int_equal(((const char *)b.data)[b.len - 1], 0);
+			zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+		}
+		close(sock);
+		zcdma_source_close(in);
+		assert_int_equal(zcdma_source_open(ctx, "-", ZCDMA_SOURCE_HANDOVER, &in), 0);
+	}
+}
+
+/*
+ * False consumers: played here, before a producer that is a thread
+ */
+
+/* Take a call, up to its hello. */
+static int take_call(int listener)
+{
+	struct pollfd p = { .fd = listener, .events = POLLIN };
+	struct zc_ho_msg msg;
+	int sock, fd;
+
+	assert_int_equal(poll(&p, 1, LIMIT_MS), 1);
+	sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+	p.fd = sock;
+	assert_int_equal(poll(&p, 1, LIMIT_MS), 1);
+	assert_int_equal(zc_ho_recv(sock, &msg, &fd), 1);
+	assert_int_equal(msg.head.type, ZC_HO_HELLO);
+	assert_true(zc_ho_is_proof(fd, pipe_fd[0], O_WRONLY));
+	close(fd);
+	return sock;
+}
+
+static struct zc_ho_msg hear(int sock, int *fd)
+{
+	struct pollfd p = { .fd = sock, .events = POLLIN };
+	struct zc_ho_msg msg;
+
+	assert_int_equal(poll(&p, 1, LIMIT_MS), 1);
+	assert_int_equal(zc_ho_recv(sock, &msg, fd), 1);
+	return msg;
+}
+
+/* Up to the ring, which is accepted. */
+static int take_ring(int listener)
+{
+	struct zc_ho_msg msg = valid(ZC_HO_WELCOME);
+	int sock = take_call(listener), fd;
+
+	assert_int_equal(zc_ho_send(sock, &msg, pipe_fd[0]), 0);
+	msg = hear(sock, &fd);
+	assert_int_equal(msg.head.type, ZC_HO_OFFER);
+	assert_int_equal(zc_ho_check_ring(&msg.offer, fd), 0);
+	close(fd);
+	msg = valid(ZC_HO_ACCEPT);
+	assert_int_equal(zc_ho_send(sock, &msg, -1), 0);
+	return sock;
+}
+
+static void test_nobody_there(void **state)
+{
+	struct producer p = { .spec = "sim:", .blocks = 1 };
+	uint64_t begin = zc_now_ns();
+
+	(void)state;
+	start(&p);
+	join(&p);
+	assert_int_equal(p.found, -EOPNOTSUPP);
+	assert_true(zc_now_ns() - begin >= ZC_HO_FIND_MS * UINT64_C(1000000));
+}
+
+/* Answers that make a producer go on with bytes. */
+static void test_false_answers(void **state)
+{
+	struct zc_ho_msg bad[4] = { valid(ZC_HO_WELCOME), valid(ZC_HO_REFUSE), valid(ZC_HO_ACCEPT),
+				    valid(ZC_HO_WELCOME) };
+	int other[2], listener = zc_ho_listen(pipe_fd[0]), writer = dup(pipe_fd[1]);
+	const int fds[4] = { writer, -1, -1, 0 };
+
+	(void)state;
+	assert_int_equal(pipe2(other, O_CLOEXEC), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct producer p = { .spec = "sim:", .blocks = 1 };
+		int sock;
+
+		pipe_fd[1] = dup(writer);
+		start(&p);
+		sock = take_call(listener);
+		assert_int_equal(zc_ho_send(sock, &bad[i], i == 3 ? other[0] : fds[i]), 0);
+		join(&p);
+		assert_int_equal(p.found, -EOPNOTSUPP);
+		close(sock);
+	}
+	close(other[0]);
+	close(other[1]);
+	close(listener);
+	close(writer);
+}
+
+/* A consumer that gives back what it never had, or twice: its producer ends, and reuses nothing. */
+static void false_release(const uint64_t ids[], unsigned count, uint32_t slot)
+{
+	struct producer p = { .spec = "sim:block=64K,blocks=4", .blocks = 100 };
+	int listener = zc_ho_listen(pipe_fd[0]), sock;
+	struct zc_ho_msg msg;
+
+	start(&p);
+	sock = take_ring(listener);
+	msg = hear(sock, NULL);
+	assert_int_equal(msg.head.type, ZC_HO_BLOCK);
+	zc_ho_begin(&msg, ZC_HO_RELEASE, count);
+	for (unsigned i = 0; i < count; i++)
+		msg.release[i] = (struct zc_ho_release){ .id = ids[i], .slot = slot };
+	assert_int_equal(zc_ho_send(sock, &msg, -1), 0);
+	join(&p);
+	assert_int_equal(p.rc, -EPROTO);
+	close(sock);
+	close(listener);
+}
+
+static void test_release_unknown(void **state)
+{
+	(void)state;
+	false_release((const uint64_t[]){ 1000 }, 1, 0);
+}
+
+static void test_release_twice(void **state)
+{
+	(void)state;
+	false_release((const uint64_t[]){ 0, 0 }, 2, 0);
+}
+
+static void test_release_nowhere(void **state)
+{
+	(void)state;
+	false_release((const uint64_t[]){ 0 }, 1, 4);
+}
+
+static void false_leave(uint64_t id, uint64_t skip)
+{
+	struct producer p = { .spec = "sim:block=64K,blocks=4", .blocks = 100 };
+	int listener = zc_ho_listen(pipe_fd[0]), sock;
+	struct zc_ho_msg msg;
+
+	start(&p);
+	sock = take_ring(listener);
+	msg = hear(sock, NULL);
+	msg = valid(ZC_HO_LEAVE);
+	msg.leave.id = id;
+	msg.leave.skip = skip;
+	assert_int_equal(zc_ho_send(sock, &msg, -1), 0);
+	join(&p);
+	assert_int_equal(p.rc, -EPROTO);
+	close(sock);
+	close(listener);
+}
+
+static void test_leave_false(void **state)
+{
+	(void)state;
+	false_leave(1, 0); /* without a release of block 0 */
+}
+
+static void test_leave_beyond(void **state)
+{
+	(void)state;
+	false_leave(1000, 0);
+}
+
+static void test_leave_too_far(void **state)
+{
+	(void)state;
+	false_leave(0, BLOCK);
+}
+
+#define WITH_PIPE(test)	    cmocka_unit_test_setup_teardown(test, make_pipe, close_pipe)
+#define WITH_CONSUMER(test) cmocka_unit_test_setup_teardown(test, open_consumer, close_consumer)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_valid),
+		cmocka_unit_test(test_heads),
+		cmocka_unit_test(test_offers),
+		cmocka_unit_test(test_bodies),
+		cmocka_unit_test(test_blocks),
+		cmocka_unit_test(test_fuzz),
+		WITH_PIPE(test_meeting),
+		WITH_PIPE(test_proof),
+		WITH_PIPE(test_rings),
+		WITH_PIPE(test_descriptors),
+		cmocka_unit_test(test_packets),
+		WITH_CONSUMER(test_whole_stream),
+		WITH_CONSUMER(test_held),
+		WITH_CONSUMER(test_end_waits),
+		WITH_CONSUMER(test_dead_producer),
+		WITH_CONSUMER(test_dead_consumer),
+		WITH_CONSUMER(test_leave),
+		WITH_CONSUMER(test_leave_in_block),
+		WITH_CONSUMER(test_leave_giving),
+		WITH_CONSUMER(test_bytes_first),
+		WITH_CONSUMER(test_plain),
+		WITH_CONSUMER(test_file_cut),
+		WITH_CONSUMER(test_no_proof),
+		WITH_CONSUMER(test_out_of_turn),
+		WITH_CONSUMER(test_bad_rings),
+		WITH_CONSUMER(test_flood),
+		WITH_CONSUMER(test_broken_blocks),
+		WITH_CONSUMER(test_block_twice),
+		WITH_CONSUMER(test_fuzz_consumer),
+		WITH_PIPE(test_nobody_there),
+		WITH_PIPE(test_false_answers),
+		WITH_PIPE(test_release_unknown),
+		WITH_PIPE(test_release_twice),
+		WITH_PIPE(test_release_nowhere),
+		WITH_PIPE(test_leave_false),
+		WITH_PIPE(test_leave_beyond),
+		WITH_PIPE(test_leave_too_far),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
