@@ -151,6 +151,7 @@ static int capture(struct report *r, const char *source)
 	struct setup s = {
 		.source = source,
 		.default_path = "copy",
+		.to_stdout = !arg.output,
 		.reads_data = arg.manifest,
 		.only_path = arg.direct ? "copy" : NULL, /* which sees to alignment */
 		.only_for = "--direct",

@@ -102,6 +102,11 @@ bool report_is_quiet(const struct report *r)
 	return r->quiet;
 }
 
+bool report_is_verbose(const struct report *r)
+{
+	return r->verbose;
+}
+
 /* One call, so that lines of processes that share a terminal or a file do not mix. */
 static void say(const struct report *r, const char *sentence, const char *hint)
 {

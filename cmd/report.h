@@ -27,6 +27,7 @@ void report_use_stderr(struct report *r, bool use);
 
 bool report_is_json(const struct report *r);
 bool report_is_quiet(const struct report *r);
+bool report_is_verbose(const struct report *r);
 
 /* "zcdma APPLET: SENTENCE" on stderr, or an entry of "notes". Not with -q. */
 void report_note(struct report *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

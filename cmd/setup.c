@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "handover.h"
 #include "must.h"
 #include "opts.h"
 #include "signals.h"
@@ -28,6 +29,7 @@ struct poptOption setup_options[] = {
 	  "seed of the pattern that sim: or dev: writes", "SEED" },
 	{ "path", 0, POPT_ARG_STRING, &arg.path, 0, "way to send",
 	  "copy|zerocopy|vmsplice|splice|sendfile|null" },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, handover_options, 0, NULL, NULL },
 	POPT_TABLEEND,
 };
 
@@ -157,13 +159,59 @@ static void describe_source(const struct transfer *t, struct report *r)
 			       info.blocks, info.block_size, info.page_size);
 }
 
+/* Can what was asked for be? 0 or an exit status. */
+static int check_handover(struct report *r, const struct setup *s, const char *source,
+			  enum handover mode)
+{
+	if (mode != HANDOVER_REQUIRE || !strcmp(source, "-"))
+		return STATUS_OK;
+	if (s->to_stdout && arg.path)
+		return report_error(r, STATUS_ERROR, NULL,
+				    "--handover=require and --path exclude each other");
+	if (!s->to_stdout)
+		return handover_no_pipe(r);
+	return STATUS_OK;
+}
+
+static int open_plain(struct transfer *t, const struct setup *s, const char *spec, unsigned flags)
+{
+	int rc = zcdma_source_open(t->ctx, spec, flags | source_flags(t, s), &t->src);
+
+	return rc ? rc : zcdma_path_accepts(t->ctx, t->path_type, t->src);
+}
+
+/* Open the source, and with a hand-over its path. 0 or an exit status. */
+static int open_source(struct transfer *t, struct report *r, const struct setup *s,
+		       const char *spec, enum handover mode)
+{
+	bool in = !strcmp(spec, "-");
+	unsigned flags = s->reads_data ? ZCDMA_SOURCE_READ : 0;
+	int rc = -EOPNOTSUPP;
+
+	/* What comes through a pipe is in no ring of ours. */
+	if (s->to_stdout && !in && !arg.path && mode != HANDOVER_NEVER) {
+		rc = handover_open(t, spec, flags);
+		if (rc == -EINTR && signals_stop())
+			return 128 + signals_stop();
+		if (rc && mode == HANDOVER_REQUIRE)
+			return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
+		if (rc)
+			handover_note(r, STDOUT_FILENO, zcdma_error(t->ctx));
+	}
+	if (rc)
+		rc = open_plain(t, s, spec, in ? handover_flags(mode) : 0);
+	t->ring_fd = in && mode != HANDOVER_NEVER ? STDIN_FILENO : -1;
+	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
+}
+
 int setup_source(struct transfer *t, struct report *r, const struct setup *s)
 {
 	const char *source, *name = s->default_path;
+	enum handover mode;
 	char *spec;
-	int rc;
+	int status;
 
-	if (!parse_limits(t, r))
+	if (!parse_limits(t, r) || !handover_parse(r, &mode))
 		return STATUS_ERROR;
 	source = choose_source(r, s);
 	if (s->pipe_path && !strcmp(source, "-"))
@@ -179,23 +227,27 @@ int setup_source(struct transfer *t, struct report *r, const struct setup *s)
 		return report_error(r, STATUS_ERROR, NULL,
 				    "%s is for --path=%s, and not for --path=%s", s->only_for,
 				    s->only_path, t->path_type->name);
+	status = check_handover(r, s, source, mode);
+	if (status)
+		return status;
 	spec = make_spec(r, source);
 	if (!spec)
 		return STATUS_ERROR;
-	rc = zcdma_source_open(t->ctx, spec, source_flags(t, s), &t->src);
+	status = open_source(t, r, s, spec, mode);
 	free(spec);
-	if (!rc)
-		rc = zcdma_path_accepts(t->ctx, t->path_type, t->src);
-	if (rc)
-		return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
+	if (status)
+		return status;
 	describe_source(t, r);
 	return check_reuse(t, r);
 }
 
 int setup_path(struct transfer *t, struct report *r, int fd, enum zcdma_fallback fallback)
 {
-	int rc = zcdma_path_probe(t->ctx, t->path_type);
+	int rc;
 
+	if (t->handed) /* which has one */
+		return STATUS_OK;
+	rc = zcdma_path_probe(t->ctx, t->path_type);
 	if (!rc || fallback == ZCDMA_FALLBACK_COPY)
 		rc = zcdma_path_open(t->ctx, t->path_type, t->src, fd, fallback, &t->path);
 	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "handover.h"
 #include "signals.h"
 
 /* While stopping, how often to look whether a sender that goes on has had its time. */
@@ -27,7 +28,7 @@ static int open_source(struct stream *s, struct reader *rd)
 	int rc;
 
 	if (s->spec)
-		rc = zcdma_source_open(rd->ctx, s->spec, ZCDMA_SOURCE_READ, &rd->src);
+		rc = zcdma_source_open(rd->ctx, s->spec, ZCDMA_SOURCE_READ | s->flags, &rd->src);
 	else
 		rc = zcdma_source_open_fd(rd->ctx, s->fd, s->from, ZCDMA_SOURCE_READ, &rd->src);
 	if (rc)
@@ -94,8 +95,11 @@ static int check_blocks(struct stream *s, struct reader *rd)
 	int rc, fed;
 
 	while ((rc = next_block(s, rd, &b)) == 1) {
-		if (!start)
+		if (!start) {
 			start = now_ns();
+			if (s->flags && s->verbose)
+				handover_why(rd->src, STDIN_FILENO, s->why, sizeof(s->why));
+		}
 		fed = zcdma_check_feed(rd->check, b.data, b.len);
 		s->bytes += b.len;
 		zcdma_source_put(rd->src, &b, ZCDMA_PUT_REUSE);
@@ -138,6 +142,8 @@ static void run(struct stream *s)
 			keep_error(s, rd.ctx, end);
 		zcdma_check_get_result(rd.check, &s->result);
 	}
+	if (rd.src)
+		zcdma_source_get_stats(rd.src, &s->source);
 	zcdma_check_free(rd.check);
 	zcdma_source_close(rd.src);
 	signals_unwatch(rd.ctx);

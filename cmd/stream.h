@@ -20,6 +20,8 @@ struct stream {
 	const struct expectation *expect;
 	struct zcdma_ctx *owner; /* interrupted when the stream has ended */
 	const char *spec;	 /* the source, or NULL and ... */
+	unsigned flags;		 /* more to open it with */
+	bool verbose;		 /* fill in .why */
 	int fd;			 /* ... a connection, which is closed at the end, from ... */
 	char from[256];		 /* ... this address; a source sets it to its name */
 
@@ -29,10 +31,12 @@ struct stream {
 
 	/* Afterwards. */
 	struct zcdma_check_result result;
+	struct zcdma_source_stats source;
 	double seconds, cpu_seconds; /* from the first byte on; the CPU's of this thread */
 	int rc;			     /* a negative errno where it could not be read to its end */
 	bool opened;		     /* false: .rc is about the start, and nothing was read */
 	char error[512], hint[512];
+	char why[320]; /* it was no hand-over, or empty */
 
 	pthread_t thread;
 };

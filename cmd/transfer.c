@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "clock.h"
+#include "handover.h"
 #include "signals.h"
 
 /* While stopping, how often to look whether a producer that goes on has had its time. */
@@ -78,7 +79,7 @@ static int wait_for(struct transfer *t, unsigned what)
 /* The rule: a block may be written to again only where the path proves that nobody reads it. */
 static void put_block(struct transfer *t, const struct zcdma_block *b)
 {
-	bool safe = t->path_type->reuse == ZCDMA_REUSE_DONE;
+	bool safe = t->path_type->reuse == ZCDMA_REUSE_DONE && !(b->flags & ZCDMA_BLOCK_GIVE);
 
 	zcdma_hist_add(&t->latency, now_ns() - b->time_ns);
 	zcdma_source_put(t->src, b, safe || t->unsafe_reuse ? ZCDMA_PUT_REUSE : ZCDMA_PUT_GIVE);
@@ -108,6 +109,16 @@ static bool limit_reached(const struct transfer *t)
 	       (t->max_blocks && t->taken_blocks == t->max_blocks);
 }
 
+/* With -v: the first block tells whether there is a ring. */
+static void note_bytes(const struct transfer *t)
+{
+	char why[320];
+
+	if (t->ring_fd >= 0 && report_is_verbose(t->report) &&
+	    handover_why(t->src, t->ring_fd, why, sizeof(why)))
+		report_verbose(t->report, "bytes, and no hand-over: %s", why);
+}
+
 /* 1 and a block, 0 at the end, or an error. */
 static int take_block(struct transfer *t, struct zcdma_block *b)
 {
@@ -131,7 +142,8 @@ static int take_block(struct transfer *t, struct zcdma_block *b)
 	if (left && b->len > left)
 		b->len = left;
 	t->taken_bytes += b->len;
-	t->taken_blocks++;
+	if (!t->taken_blocks++)
+		note_bytes(t);
 	return 1;
 }
 
@@ -206,9 +218,11 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 {
 	struct zcdma_source_info info;
 	struct zcdma_source_stats stats;
+	struct zcdma_path_stats path;
 
 	zcdma_source_get_info(t->src, &info);
 	zcdma_source_get_stats(t->src, &stats);
+	zcdma_path_get_stats(t->path, &path);
 	report_line(r, "source", "%S{source}, %N{blocks} blocks, the last one number %N{last_seq}",
 		    info.name, t->blocks, t->seq);
 	report_line(r, info.blocks ? "ring" : NULL,
@@ -229,6 +243,8 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	report_line(r, stats.driver_copied_bytes ? "driver" : NULL,
 		    "copied %B{driver_copied_bytes}, as its memory has no pages to splice",
 		    stats.driver_copied_bytes);
+	handover_report(r, t->handed || stats.handovers, path.bytes, stats.copied_bytes,
+			path.copied_bytes + path.fell_back_bytes);
 	report_line(r, "cpu",
 		    "%T{cpu_seconds} in this process, %T{sender_cpu_seconds} in the sending thread",
 		    t->cpu_seconds, t->sender_cpu_seconds);

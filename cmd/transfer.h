@@ -12,6 +12,7 @@ struct transfer {
 	struct zcdma_path *path;
 	struct zcdma_manifest *manifest; /* of what was sent whole, or NULL */
 	bool unsafe_reuse; /* reuse pages that nothing proves to be free: for the lab */
+	int ring_fd; /* a pipe whose writer may have a ring to hand over: -v says why it does not; or -1 */
 
 	/* Limits; 0 is none. */
 	uint64_t max_bytes, max_blocks;
@@ -24,6 +25,7 @@ struct transfer {
 	double cpu_seconds;	   /* of the whole process, user and system */
 	double sender_cpu_seconds; /* of the sending thread alone */
 	struct zcdma_hist latency; /* ns from handing a block over until it could be reused */
+	bool handed;		   /* the path is a hand-over */
 	bool plain_noted, patience_noted;
 
 	/* Its own. */

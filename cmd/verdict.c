@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "applet.h"
+#include "handover.h"
 
 static void describe_fault(const struct zcdma_fault *f, char *buf, size_t len)
 {
@@ -127,6 +128,7 @@ void verdict_report(struct report *r, const struct stream *s, bool correct)
 	report_line(r, s->expect->manifest ? "blocks" : NULL,
 		    "%N{blocks_good} right of %N{blocks_expected} in the manifest, %N{blocks} came",
 		    res->blocks_good, res->blocks_expected, res->blocks);
+	handover_report(r, s->source.handovers, res->bytes, s->source.copied_bytes, 0);
 	report_line(r, "cpu", "%T{cpu_seconds} to receive and check", s->cpu_seconds);
 }
 

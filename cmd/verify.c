@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "applet.h"
+#include "handover.h"
 #include "must.h"
 #include "opts.h"
 #include "progress.h"
@@ -29,6 +30,7 @@ static const struct poptOption table[] = {
 	{ "pattern", 0, POPT_ARG_STRING, &arg.pattern, 0, "seed of the pattern (0)", "SEED" },
 	{ "bytes", 'n', POPT_ARG_STRING, &arg.bytes, 0,
 	  "expect exactly so many bytes of each stream", "SIZE" },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, handover_options, 0, NULL, NULL },
 	POPT_TABLEEND,
 };
 
@@ -39,6 +41,7 @@ struct verify {
 	struct expectation expect;
 	struct stream *streams;
 	unsigned wanted, started;
+	enum handover handover;
 	struct progress progress;
 };
 
@@ -164,8 +167,16 @@ static int receive(struct verify *v, const char *source)
 				    "standard input is a terminal");
 	s = next_stream(v);
 	s->spec = source ? source : "-";
+	if (!strcmp(s->spec, "-")) {
+		s->flags = handover_flags(v->handover);
+		s->verbose = report_is_verbose(v->r);
+	} else if (v->handover == HANDOVER_REQUIRE) {
+		return handover_no_pipe(v->r);
+	}
 	status = start_stream(v, s);
 	wait_for_streams(v);
+	if (s->why[0])
+		report_verbose(v->r, "bytes, and no hand-over: %s", s->why);
 	return status;
 }
 
@@ -181,7 +192,7 @@ static int verify(struct report *r, const char *source)
 
 	if (!opts_count(r, "--streams", arg.streams, &wanted) ||
 	    !opts_number(r, "--pattern", arg.pattern, &v.expect.seed) ||
-	    !opts_size(r, "--bytes", arg.bytes, &v.expect.bytes))
+	    !opts_size(r, "--bytes", arg.bytes, &v.expect.bytes) || !handover_parse(r, &v.handover))
 		return STATUS_ERROR;
 	if (wanted > MAX_STREAMS)
 		return report_error(r, STATUS_ERROR, NULL, "--streams %s: at most %d", arg.streams,
@@ -189,6 +200,8 @@ static int verify(struct report *r, const char *source)
 	if (source && arg.listen)
 		return report_error(r, STATUS_ERROR, NULL,
 				    "a SOURCE and --listen exclude each other");
+	if (v.handover == HANDOVER_REQUIRE && arg.listen)
+		return handover_no_pipe(r);
 	if (arg.streams && !arg.listen)
 		return report_error(r, STATUS_ERROR, NULL, "--streams is for --listen");
 	if (arg.manifest && arg.pattern)

@@ -89,11 +89,11 @@ static const struct {
 	int (*check)(const struct zc_ho_msg *msg); /* their values; NULL: any will do */
 } types[ZC_HO_TYPES] = {
 	[ZC_HO_HELLO] = { 0, 0, 0, 1, NULL },
-	[ZC_HO_OFFER] = { sizeof(struct zc_ho_offer), 1, 1, 1, check_offer },
+	[ZC_HO_OFFER] = { sizeof(struct zc_ho_offer), 1, 1, 2, check_offer },
 	[ZC_HO_BLOCK] = { sizeof(struct zc_ho_block), 1, ZC_HO_BLOCKS, 0, check_blocks },
 	[ZC_HO_END] = { sizeof(struct zc_ho_end), 1, 1, 0, NULL },
 	[ZC_HO_WELCOME] = { sizeof(struct zc_ho_welcome), 1, 1, 1, check_welcome },
-	[ZC_HO_ACCEPT] = { 0, 0, 0, 0, NULL },
+	[ZC_HO_ACCEPT] = { 0, 0, 0, 1, NULL },
 	[ZC_HO_REFUSE] = { sizeof(struct zc_ho_refuse), 1, 1, 0, check_refuse },
 	[ZC_HO_RELEASE] = { sizeof(struct zc_ho_release), 1, ZC_HO_RELEASES, 0, check_releases },
 	[ZC_HO_LEAVE] = { sizeof(struct zc_ho_leave), 1, 1, 0, check_leave },
@@ -229,19 +229,39 @@ bool zc_ho_same_user(int sock)
 	return !getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) && peer.uid == geteuid();
 }
 
-bool zc_ho_is_proof(int got, int pipe_fd, int access)
+static bool is_same_pipe(int a, int b)
 {
-	struct stat ours, theirs;
+	struct stat sa, sb;
+
+	return !fstat(a, &sa) && !fstat(b, &sb) && S_ISFIFO(sa.st_mode) && sa.st_dev == sb.st_dev &&
+	       sa.st_ino == sb.st_ino;
+}
+
+int zc_ho_name_pipe(int pipe_fd)
+{
+	char name[32];
+	int fd;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", pipe_fd);
+	fd = open(name, O_PATH | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+bool zc_ho_is_name(int got, int pipe_fd)
+{
 	int flags = fcntl(got, F_GETFL);
 
-	/* O_PATH proves no more than that somebody could name it. */
-	if (flags < 0 || flags & O_PATH || fstat(got, &theirs) < 0 || fstat(pipe_fd, &ours) < 0)
+	return flags >= 0 && flags & O_PATH && is_same_pipe(got, pipe_fd);
+}
+
+bool zc_ho_is_end(int got, int pipe_fd, int access)
+{
+	int flags = fcntl(got, F_GETFL);
+
+	if (flags < 0 || flags & O_PATH || !is_same_pipe(got, pipe_fd))
 		return false;
 	/* A named one may be open for both. */
-	if ((flags & O_ACCMODE) != access && (flags & O_ACCMODE) != O_RDWR)
-		return false;
-	return S_ISFIFO(theirs.st_mode) && theirs.st_dev == ours.st_dev &&
-	       theirs.st_ino == ours.st_ino;
+	return (flags & O_ACCMODE) == access || (flags & O_ACCMODE) == O_RDWR;
 }
 
 static bool is_sealed_memory(const struct zc_ho_offer *offer, int fd, const struct stat *st)
@@ -288,53 +308,52 @@ int zc_ho_check_ring(const struct zc_ho_offer *offer, int fd)
  * Sending and receiving
  */
 
-/* Room for one descriptor; alignment makes it room for two on 64 bit. */
 union control {
-	char buf[CMSG_SPACE(sizeof(int))];
+	char buf[CMSG_SPACE(ZC_HO_FDS * sizeof(int))];
 	struct cmsghdr align;
 };
 
-int zc_ho_send(int sock, const struct zc_ho_msg *msg, int fd)
+int zc_ho_send(int sock, const struct zc_ho_msg *msg, const int *fds)
 {
+	const size_t size = types[msg->head.type].fds * sizeof(int);
 	struct iovec iov = { .iov_base = (void *)msg, .iov_len = zc_ho_len(msg) };
 	union control control = { { 0 } };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct cmsghdr *c;
 
-	if (fd >= 0) {
+	if (size) {
 		m.msg_control = &control;
-		m.msg_controllen = sizeof(control.buf);
+		m.msg_controllen = CMSG_SPACE(size);
 		c = CMSG_FIRSTHDR(&m);
 		c->cmsg_level = SOL_SOCKET;
 		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(int));
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+		c->cmsg_len = CMSG_LEN(size);
+		memcpy(CMSG_DATA(c), fds, size);
 	}
 	return sendmsg(sock, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-/* Take the descriptors out of @m: the first into *@fd, the rest are closed. How many there were. */
-static unsigned take_fds(struct msghdr *m, int *fd)
+/* Take the descriptors out of @m, which has room for no more. How many there were. */
+static unsigned take_fds(struct msghdr *m, int fds[ZC_HO_FDS])
 {
 	unsigned count = 0;
 
-	*fd = -1;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		size_t n = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
-		for (size_t i = 0; i < n; i++) {
-			int got;
-
-			memcpy(&got, CMSG_DATA(c) + i * sizeof(got), sizeof(got));
-			if (!count++)
-				*fd = got;
-			else
-				close(got);
-		}
+		count = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(fds, CMSG_DATA(c), count * sizeof(int));
 	}
 	return count;
+}
+
+void zc_ho_close(int fds[ZC_HO_FDS])
+{
+	for (int i = 0; i < ZC_HO_FDS; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+		fds[i] = -1;
+	}
 }
 
 /* A peer that hung up on unread messages leaves an error in front of its own last ones: take both. */
@@ -350,37 +369,34 @@ static ssize_t receive(int sock, struct msghdr *m, int flags)
 	return n < 0 && errno == ECONNRESET ? 0 : n;
 }
 
-int zc_ho_recv(int sock, struct zc_ho_msg *msg, int *fd)
+int zc_ho_recv(int sock, struct zc_ho_msg *msg, int *fds)
 {
+	int none[ZC_HO_FDS], *got = fds ? fds : none;
 	struct iovec iov = { .iov_base = msg, .iov_len = sizeof(*msg) };
 	union control control;
 	struct msghdr m = {
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
-		.msg_control = fd ? &control : NULL,
-		.msg_controllen = fd ? sizeof(control.buf) : 0,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control.buf),
 	};
 	ssize_t n = receive(sock, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	int got = -1, rc;
-	unsigned fds;
+	unsigned count;
+	int rc;
 
-	if (fd)
-		*fd = -1;
+	for (int i = 0; i < ZC_HO_FDS; i++)
+		got[i] = -1;
 	if (n < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
-	fds = take_fds(&m, &got);
-	/*
-	 * An empty packet looks like the end, and is none of ours anyway. Truncated: too long, or with
-	 * descriptors that there was no room for, which the kernel has closed.
-	 */
-	if (!n && !fds && !(m.msg_flags & MSG_CTRUNC))
+	count = take_fds(&m, got);
+	/* An empty packet looks like the end, and is none of ours anyway. */
+	if (!n && !count && !(m.msg_flags & MSG_CTRUNC))
 		return 0;
-	rc = m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EPROTO : zc_ho_parse(msg, (size_t)n, fds);
-	if (rc || !fd) {
-		if (got >= 0)
-			close(got);
-		return rc ? rc : 1;
-	}
-	*fd = got;
-	return 1;
+	/* Too long, or with descriptors that there was no room for, which the kernel has closed. */
+	rc = m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EPROTO : zc_ho_parse(msg, (size_t)n, count);
+	if (!rc && count && !fds)
+		rc = -EPROTO;
+	if (rc)
+		zc_ho_close(got);
+	return rc ? rc : 1;
 }

@@ -13,25 +13,25 @@
 #define ZC_HO_MAGIC   0x6f68637au /* "zcho" */
 #define ZC_HO_VERSION 1
 
-/* How long the side that writes looks for the one that reads, and then waits for its answer. */
-#define ZC_HO_FIND_MS	100
+/* How long the side that writes waits for the answer of one that reads and is there. */
 #define ZC_HO_ANSWER_MS 3000
 
 #define ZC_HO_BLOCKS   32 /* most in one message */
 #define ZC_HO_RELEASES 64
+#define ZC_HO_FDS      2
 
 #define ZC_HO_RING_BLOCKS (1u << 20) /* most in a ring */
 #define ZC_HO_FILE_BLOCKS 64	     /* that can be out at once, of a file */
 
 enum zc_ho_type {
 	/* from the producer */
-	ZC_HO_HELLO = 1, /* with its end of the pipe */
-	ZC_HO_OFFER,	 /* a ring, with its descriptor */
+	ZC_HO_HELLO = 1, /* with the pipe's name */
+	ZC_HO_OFFER,	 /* a ring, with its descriptor and the writing end */
 	ZC_HO_BLOCK,	 /* blocks that are full */
 	ZC_HO_END,	 /* of the stream */
 	/* from the consumer */
-	ZC_HO_WELCOME, /* with its end of the pipe */
-	ZC_HO_ACCEPT,  /* the ring */
+	ZC_HO_WELCOME, /* with the pipe's name */
+	ZC_HO_ACCEPT,  /* the ring, with the reading end */
 	ZC_HO_REFUSE,  /* the hello or the ring */
 	ZC_HO_RELEASE, /* blocks */
 	ZC_HO_LEAVE,   /* takes no more blocks */
@@ -179,21 +179,33 @@ int zc_ho_connect(int pipe_fd);
 bool zc_ho_same_user(int sock);
 
 /*
- * Is @got the pipe that @pipe_fd is an end of, open for @access (O_RDONLY, O_WRONLY), and so a proof
- * that whoever passed it holds the pipe?
+ * A descriptor that names the pipe and is no end of it (O_PATH), so that it can be passed to somebody
+ * who may keep it for ever: the pipe still ends when its ends are closed. Or a negative errno.
  */
-bool zc_ho_is_proof(int got, int pipe_fd, int access);
+int zc_ho_name_pipe(int pipe_fd);
+
+/* Is @got such a name of the pipe that @pipe_fd is an end of? Who passed it can get at the pipe. */
+bool zc_ho_is_name(int got, int pipe_fd);
+
+/*
+ * Is @got an end of that pipe, open for @access (O_RDONLY, O_WRONLY)? Who passed it holds it. To be
+ * closed at once: it would hide that the other one is gone.
+ */
+bool zc_ho_is_end(int got, int pipe_fd, int access);
 
 /* Is the descriptor of a ring what the offer says, and its memory sure to stay? 0 or -EPROTO. */
 int zc_ho_check_ring(const struct zc_ho_offer *offer, int fd);
 
-/* Send a message, with @fd unless that is -1. 0, -EAGAIN, or a negative errno. */
-int zc_ho_send(int sock, const struct zc_ho_msg *msg, int fd);
+/* Send a message with the descriptors that go with its type. 0, -EAGAIN, or a negative errno. */
+int zc_ho_send(int sock, const struct zc_ho_msg *msg, const int *fds);
 
 /*
- * Receive and parse one. @fd gets the descriptor that came along, or -1; NULL: none may come. 1; 0
- * when the other side has hung up; -EAGAIN; or an error as of zc_ho_parse(), after which *@fd is -1.
+ * Receive and parse one. @fds gets the ZC_HO_FDS descriptors that came along, -1 for none; NULL: none
+ * may come. 1; 0 when the other side has hung up; -EAGAIN; or an error as of zc_ho_parse().
  */
-int zc_ho_recv(int sock, struct zc_ho_msg *msg, int *fd);
+int zc_ho_recv(int sock, struct zc_ho_msg *msg, int *fds);
+
+/* Close what came along. */
+void zc_ho_close(int fds[ZC_HO_FDS]);
 
 #endif

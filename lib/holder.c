@@ -10,6 +10,8 @@
 
 #include "internal.h"
 
+#define PID_LEN 17
+
 /* Is /proc/PID/fd/NAME our pipe, open for @access? */
 static bool is_end(int fds, const char *pid, const char *name, const struct stat *pipe, int access)
 {
@@ -71,27 +73,58 @@ static void describe(const char *pid, char *buf, size_t len)
 		 in_our_network(pid) ? "" : ", in another network namespace");
 }
 
-ZC_PUBLIC const char *zcdma_pipe_holder(int fd, char *buf, size_t len)
+/* Does it run the program that we run? */
+static bool is_like_us(const char *pid)
 {
-	int flags = fcntl(fd, F_GETFL);
+	struct stat theirs, ours;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%.16s/exe", pid);
+	return !stat(path, &theirs) && !stat("/proc/self/exe", &ours) &&
+	       theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev && in_our_network(pid);
+}
+
+/*
+ * A process that holds the other end of the pipe @fd, and is as @wanted (NULL: any). The last one, as
+ * a shell holds it too, for the programs that it started later. True where there is one.
+ */
+static bool find_holder(int fd, bool (*wanted)(const char *pid), char pid[PID_LEN])
+{
+	int flags = fcntl(fd, F_GETFL), access;
 	const struct dirent *e;
-	const char *found = NULL;
+	bool found = false;
 	struct stat pipe;
 	DIR *dir;
 
 	if (flags < 0 || fstat(fd, &pipe) < 0 || !S_ISFIFO(pipe.st_mode))
-		return NULL;
+		return false;
+	access = (flags & O_ACCMODE) == O_RDONLY ? O_WRONLY : O_RDONLY;
 	dir = opendir("/proc");
-	/* The last one: a shell holds it too, for the programs that it started later. */
 	while (dir && (e = readdir(dir))) {
-		if (!isdigit((unsigned char)e->d_name[0]) || atoi(e->d_name) == getpid())
+		if (!isdigit((unsigned char)e->d_name[0]) || atoi(e->d_name) == getpid() ||
+		    !holds(e->d_name, &pipe, access) || (wanted && !wanted(e->d_name)))
 			continue;
-		if (!holds(e->d_name, &pipe, (flags & O_ACCMODE) == O_RDONLY ? O_WRONLY : O_RDONLY))
-			continue;
-		describe(e->d_name, buf, len);
-		found = buf;
+		snprintf(pid, PID_LEN, "%.16s", e->d_name);
+		found = true;
 	}
 	if (dir)
 		closedir(dir);
 	return found;
+}
+
+ZC_PUBLIC const char *zcdma_pipe_holder(int fd, char *buf, size_t len)
+{
+	char pid[PID_LEN];
+
+	if (!find_holder(fd, NULL, pid))
+		return NULL;
+	describe(pid, buf, len);
+	return buf;
+}
+
+bool zc_pipe_holder_is_like_us(int fd)
+{
+	char pid[PID_LEN];
+
+	return find_holder(fd, is_like_us, pid);
 }

@@ -55,6 +55,12 @@ static inline uint64_t zc_now_ns(void)
 /* The first line of a small file such as a sysctl, without its newline; false where unreadable. */
 bool zc_read_line(const char *path, char *buf, size_t len);
 
+/*
+ * Is our program running at the other end of the pipe @fd, in our network namespace? As slow as
+ * zcdma_pipe_holder().
+ */
+bool zc_pipe_holder_is_like_us(int fd);
+
 /* What smaps says of the VMA that holds an address. */
 struct zc_vma {
 	uint64_t start, end;

@@ -16,9 +16,9 @@
  * - The library never prints, never exits, and installs no signal handler.
  * - Nothing sleeps but zcdma_wait(), zcdma_connect(), zcdma_accept(), zcdma_path_finish(),
  *   zcdma_handover_find() and zcdma_path_open_handover(), and all of them return -EINTR when
- *   zcdma_interrupt() is called. What the kernel offers no other way for
- *   may wait as well: a file's disk, the look-up of a name (zcdma_connect(), zcdma_listen()), a
- *   blocking descriptor that somebody else gave us, a probe up to 2 s for each way that it tries.
+ *   zcdma_interrupt() is called. What the kernel offers no other way for may wait as well: a file's
+ *   disk, the look-up of a name (zcdma_connect(), zcdma_listen()), a blocking descriptor that
+ *   somebody else gave us, a probe up to 2 s for each way that it tries.
  * - A context and everything made from it belong to one thread at a time; different contexts are
  *   independent. Only zcdma_interrupt() may be called from anywhere.
  * - Lengths and offsets are bytes, times are nanoseconds of CLOCK_MONOTONIC, unless named otherwise.
@@ -334,12 +334,12 @@ void zcdma_path_close(struct zcdma_path *path);
 struct zcdma_handover;
 
 /*
- * Look for a reader at the other end of the pipe @fd that takes a ring, up to 0.1 s; one that is
- * there is given 3 s to answer. *@flags: how a source for it has to be opened. @fd stays the
+ * Look for a reader at the other end of the pipe @fd that takes a ring, up to @timeout_ms: 100 is
+ * enough for one that is started in the same breath. One that is there is given 3 s to answer. *@flags: how a source for it has to be opened. @fd stays the
  * caller's and must outlive what is made of it. -EOPNOTSUPP with a sentence: there is none, and the
  * pipe takes bytes as ever.
  */
-int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, unsigned *flags,
+int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, int timeout_ms, unsigned *flags,
 			struct zcdma_handover **handover);
 
 /* Leave the reader without a ring: it reads the pipe. NULL is fine. */

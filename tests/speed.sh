@@ -58,6 +58,10 @@ minimal_sendfile() { "$TOOLS/minimal" sendfile "$PORT" "$BYTES"; }
 minimal_splice() { "$TOOLS/minimal" splice "$PORT" "$BYTES"; }
 iperf() { iperf3 -c 127.0.0.1 -p "$IPERF_PORT" -n "$BYTES"; }
 pipeline() { "$ZCDMA" capture sim:fill=once --bytes "$BYTES" -q | "$ZCDMA" zcsend "127.0.0.1:$PORT" -q; }
+pipeline_plain() {
+    "$ZCDMA" capture sim:fill=once --bytes "$BYTES" -q --handover=never |
+        "$ZCDMA" zcsend "127.0.0.1:$PORT" -q
+}
 # shellcheck disable=SC2002 # as people type it
 cat_nc() { cat "$dir/file" | nc -N 127.0.0.1 "$PORT"; }
 
@@ -74,10 +78,12 @@ fi
 compare 'zcsend / copysend' '>= 0.98' zcsend copysend
 compare 'sendfile path / minimal sendfile loop' '>= 0.95' sendfile minimal_sendfile
 compare 'splice path / minimal splice loop' '>= 0.95' splice minimal_splice
+compare 'capture | zcsend / zcsend' '>= 0.95, CPU <= 1.05' pipeline zcsend
+compare 'capture | zcsend, hand-over / bytes' '> 1, CPU <= 0.67' pipeline pipeline_plain
 if command -v nc >/dev/null; then
     BYTES=$((2 << 30)) # the file has to stay in the page cache
     "$ZCDMA" capture --bytes "$BYTES" -o "$dir/file" -q
-    compare 'capture | zcsend / cat FILE | nc' '>= 1.5' pipeline cat_nc
+    compare 'capture | zcsend / cat FILE | nc' '>= 3' pipeline cat_nc
 else
     echo 'capture | zcsend / cat FILE | nc: left out, there is no nc'
 fi

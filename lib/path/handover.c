@@ -15,6 +15,9 @@
 /* A fork and an exec at the other end take a few of these. */
 #define FIND_NAP_MS 1
 
+/* So much longer one is waited for that is seen to run the same program, and to be not ready yet. */
+#define LONGER_NS 400000000u
+
 struct zcdma_handover {
 	struct zcdma_ctx *ctx;
 	int pipe_fd;
@@ -45,17 +48,23 @@ static int fail_connect(struct zcdma_ctx *ctx, int rc)
 }
 
 /* The reader may not be there yet. The socket, or a negative errno with its sentence. */
-static int connect_reader(struct zcdma_ctx *ctx, int pipe_fd)
+static int connect_reader(struct zcdma_ctx *ctx, int pipe_fd, int timeout_ms)
 {
-	const uint64_t end = zc_now_ns() + ZC_HO_FIND_MS * UINT64_C(1000000);
+	uint64_t end = zc_now_ns() + (uint64_t)timeout_ms * 1000000u;
+	bool longer = false;
 	int rc, nap;
 
 	for (;;) {
 		rc = zc_ho_connect(pipe_fd);
 		if (rc != -ECONNREFUSED && rc != -EAGAIN)
 			break;
-		if (zc_now_ns() >= end)
-			break;
+		if (zc_now_ns() >= end) {
+			/* A slow start on a busy machine? */
+			if (longer || !zc_pipe_holder_is_like_us(pipe_fd))
+				break;
+			longer = true;
+			end += LONGER_NS;
+		}
 		nap = zc_poll(ctx, pipe_fd, 0, FIND_NAP_MS);
 		if (nap == -EINTR)
 			rc = -EINTR;
@@ -66,7 +75,7 @@ static int connect_reader(struct zcdma_ctx *ctx, int pipe_fd)
 }
 
 /* Wait for the reader's answer. 1 and the message, or a negative errno with its sentence. */
-static int hear(struct zcdma_handover *h, struct zc_ho_msg *msg, int *fd, int timeout_ms)
+static int hear(struct zcdma_handover *h, struct zc_ho_msg *msg, int *fds, int timeout_ms)
 {
 	int rc = zc_poll(h->ctx, h->sock, POLLIN, timeout_ms);
 
@@ -74,7 +83,7 @@ static int hear(struct zcdma_handover *h, struct zc_ho_msg *msg, int *fd, int ti
 		return rc;
 	if (rc == -ETIMEDOUT)
 		return nobody(h->ctx, "its reader does not answer");
-	rc = zc_ho_recv(h->sock, msg, fd);
+	rc = zc_ho_recv(h->sock, msg, fds);
 	if (!rc)
 		return nobody(h->ctx, "its reader hung up");
 	if (rc < 0)
@@ -85,31 +94,35 @@ static int hear(struct zcdma_handover *h, struct zc_ho_msg *msg, int *fd, int ti
 	return nobody(h->ctx, zc_ho_reason(msg->refuse.reason));
 }
 
-/* Prove that we hold the pipe, and have it proved. */
+/*
+ * The names of the pipe, one for the other. The ends themselves follow when both sides are known not
+ * to keep them: until then the pipe shall end as ever.
+ */
 static int greet(struct zcdma_handover *h, unsigned *flags)
 {
+	int name = zc_ho_name_pipe(h->pipe_fd), fds[ZC_HO_FDS], rc;
 	struct zc_ho_msg msg;
-	int fd = -1, rc;
-	bool proof;
+	bool good;
 
+	if (name < 0)
+		return nobody(h->ctx, "there is no /proc to name it by");
 	zc_ho_begin(&msg, ZC_HO_HELLO, 0);
-	rc = zc_ho_send(h->sock, &msg, h->pipe_fd);
+	rc = zc_ho_send(h->sock, &msg, &name);
+	close(name);
 	if (rc)
 		return nobody(h->ctx, "its reader hung up");
-	rc = hear(h, &msg, &fd, ZC_HO_ANSWER_MS);
+	rc = hear(h, &msg, fds, ZC_HO_ANSWER_MS);
 	if (rc < 0)
 		return rc;
-	/* Closed at once: a reading end of ours would hide that the reader is gone. */
-	proof = fd >= 0 && zc_ho_is_proof(fd, h->pipe_fd, O_RDONLY);
-	if (fd >= 0)
-		close(fd);
-	if (msg.head.type != ZC_HO_WELCOME || !proof)
+	good = msg.head.type == ZC_HO_WELCOME && zc_ho_is_name(fds[0], h->pipe_fd);
+	zc_ho_close(fds);
+	if (!good)
 		return nobody(h->ctx, "who answered does not read from it");
 	*flags = msg.welcome.flags | ZCDMA_SOURCE_SHARE;
 	return 0;
 }
 
-ZC_PUBLIC int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, unsigned *flags,
+ZC_PUBLIC int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, int timeout_ms, unsigned *flags,
 				  struct zcdma_handover **out)
 {
 	struct zcdma_handover *h = malloc(sizeof(*h));
@@ -118,7 +131,7 @@ ZC_PUBLIC int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, unsigned *flags
 	if (!h)
 		return zc_fail(ctx, ENOMEM, "hand-over");
 	*h = (struct zcdma_handover){ .ctx = ctx, .pipe_fd = fd };
-	h->sock = connect_reader(ctx, fd);
+	h->sock = connect_reader(ctx, fd, timeout_ms);
 	if (h->sock < 0) {
 		rc = h->sock;
 		free(h);
@@ -325,7 +338,7 @@ static int listen_to_reader(struct handover *h)
  */
 static int tell(struct handover *h, const struct zc_ho_msg *msg)
 {
-	int rc = zc_ho_send(h->path.fd, msg, -1);
+	int rc = zc_ho_send(h->path.fd, msg, NULL);
 
 	if (!rc)
 		h->path.stats.calls++;
@@ -492,27 +505,31 @@ static int handover_finish(struct zcdma_path *path, bool complete)
 static int offer_ring(struct handover *h, struct zcdma_handover *peer)
 {
 	const struct zcdma_source *src = h->path.src;
+	int fds[ZC_HO_FDS], rc;
 	struct zc_ho_msg msg;
-	int fd, rc;
+	bool good;
 
 	if (!src->ops->share)
 		return zc_fail_plain(peer->ctx, EOPNOTSUPP,
 				     "no hand-over of %s: its blocks are in no ring to share",
 				     src->name);
 	zc_ho_begin(&msg, ZC_HO_OFFER, 1);
-	fd = src->ops->share(src, &msg.offer);
-	if (fd < 0)
-		return fd;
+	fds[0] = src->ops->share(src, &msg.offer);
+	if (fds[0] < 0)
+		return fds[0];
+	fds[1] = peer->pipe_fd;
 	msg.offer.flags = src->info.lossy ? ZC_HO_LOSSY : 0;
 	h->offer = msg.offer;
-	rc = zc_ho_send(peer->sock, &msg, fd);
+	rc = zc_ho_send(peer->sock, &msg, fds);
 	if (rc)
 		return nobody(peer->ctx, "its reader hung up");
 	/* It may be busy with the ring of somebody else, who writes to the pipe too. */
-	rc = hear(peer, &msg, NULL, -1);
+	rc = hear(peer, &msg, fds, -1);
 	if (rc < 0)
 		return rc;
-	return msg.head.type == ZC_HO_ACCEPT ? 0 : nobody(peer->ctx, "its reader talks nonsense");
+	good = msg.head.type == ZC_HO_ACCEPT && zc_ho_is_end(fds[0], peer->pipe_fd, O_RDONLY);
+	zc_ho_close(fds);
+	return good ? 0 : nobody(peer->ctx, "who answered does not read from it");
 }
 
 static int make_table(struct handover *h)

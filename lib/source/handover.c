@@ -101,7 +101,7 @@ static void send_releases(struct handover_source *h)
 
 		zc_ho_begin(&msg, ZC_HO_RELEASE, n);
 		memcpy(msg.release, r->again, n * sizeof(*r->again));
-		rc = zc_ho_send(r->sock, &msg, -1);
+		rc = zc_ho_send(r->sock, &msg, NULL);
 		if (rc)
 			break;
 		r->again_count -= n;
@@ -190,7 +190,7 @@ static void refuse(int sock, enum zc_ho_reason reason)
 
 	zc_ho_begin(&msg, ZC_HO_REFUSE, 1);
 	msg.refuse.reason = reason;
-	(void)!zc_ho_send(sock, &msg, -1);
+	(void)!zc_ho_send(sock, &msg, NULL);
 }
 
 /* Takes @sock and @fd over where it returns true. */
@@ -200,15 +200,14 @@ static bool take_ring(struct handover_source *h, int sock, const struct zc_ho_of
 	struct ring r = { .sock = sock, .fd = fd, .offer = *offer };
 	struct zc_ho_msg msg;
 
-	if (make_ring(h, &r)) {
-		refuse(sock, ZC_HO_BAD_RING);
+	if (make_ring(h, &r))
 		return false;
-	}
 	r.offset = h->offset;
 	r.seq = h->seq;
 	h->ring = r;
 	zc_ho_begin(&msg, ZC_HO_ACCEPT, 0);
-	(void)!zc_ho_send(sock, &msg, -1); /* where it fails, the end comes next */
+	/* Where it fails, the end comes next. */
+	(void)!zc_ho_send(sock, &msg, (const int[]){ STDIN_FILENO });
 	/* Whoever wrote to the pipe before the writer that is here now. */
 	if (ioctl(STDIN_FILENO, FIONREAD, &h->ahead) < 0)
 		h->ahead = 0;
@@ -265,30 +264,51 @@ static void answer_calls(struct handover_source *h)
 	}
 }
 
-/* A hello: 0, or an error after which the caller is dropped. */
-static int take_hello(struct handover_source *h, struct caller *c, int fd)
+/* A hello, with a name of the pipe: 0, or an error after which the caller is dropped. */
+static int take_hello(struct handover_source *h, struct caller *c, int theirs)
 {
 	const unsigned told = ZCDMA_SOURCE_GIVE | ZCDMA_SOURCE_FD;
-	bool proof = zc_ho_is_proof(fd, STDIN_FILENO, O_WRONLY);
 	struct zc_ho_msg msg;
+	int ours, rc;
 
-	close(fd); /* at once: it would keep the pipe from ending */
-	if (!proof) {
+	if (!zc_ho_is_name(theirs, STDIN_FILENO)) {
 		refuse(c->sock, ZC_HO_NO_PROOF);
 		return -EPROTO;
 	}
+	ours = zc_ho_name_pipe(STDIN_FILENO);
+	if (ours < 0)
+		return ours;
 	zc_ho_begin(&msg, ZC_HO_WELCOME, 1);
 	msg.welcome.flags = h->flags & told;
+	rc = zc_ho_send(c->sock, &msg, &ours);
+	close(ours);
 	c->welcome = true;
-	return zc_ho_send(c->sock, &msg, STDIN_FILENO);
+	return rc;
+}
+
+/* An offer, with a ring and the writing end: 1 where it was taken, which leaves no fds[0]. */
+static int take_offer(struct handover_source *h, struct caller *c, const struct zc_ho_offer *offer,
+		      int fds[ZC_HO_FDS])
+{
+	if (!zc_ho_is_end(fds[1], STDIN_FILENO, O_WRONLY)) {
+		refuse(c->sock, ZC_HO_NO_PROOF);
+		return -EPROTO;
+	}
+	if (!take_ring(h, c->sock, offer, fds[0])) {
+		refuse(c->sock, ZC_HO_BAD_RING);
+		return -EPROTO;
+	}
+	fds[0] = -1;
+	return 1;
 }
 
 /* What a caller has to say: 1 where it was a ring, 0, or an error after which it is dropped. */
 static int hear(struct handover_source *h, struct caller *c)
 {
+	int fds[ZC_HO_FDS], rc;
 	struct zc_ho_msg msg;
-	int fd, rc = zc_ho_recv(c->sock, &msg, &fd);
 
+	rc = zc_ho_recv(c->sock, &msg, fds);
 	if (rc == -EAGAIN)
 		return 0;
 	if (rc == -EPROTONOSUPPORT)
@@ -296,12 +316,13 @@ static int hear(struct handover_source *h, struct caller *c)
 	if (rc != 1)
 		return -EPROTO;
 	if (msg.head.type == ZC_HO_HELLO && !c->welcome)
-		return take_hello(h, c, fd);
-	if (msg.head.type == ZC_HO_OFFER && c->welcome && take_ring(h, c->sock, &msg.offer, fd))
-		return 1;
-	if (fd >= 0)
-		close(fd);
-	return -EPROTO;
+		rc = take_hello(h, c, fds[0]);
+	else if (msg.head.type == ZC_HO_OFFER && c->welcome)
+		rc = take_offer(h, c, &msg.offer, fds);
+	else
+		rc = -EPROTO;
+	zc_ho_close(fds);
+	return rc;
 }
 
 /* Is there a ring now? */
@@ -642,7 +663,7 @@ static void leave(struct handover_source *h)
 	msg.leave.id = r->next - (r->count - r->at);
 	msg.leave.skip = r->taken;
 	msg.leave.how = s ? s->how : ZCDMA_PUT_REUSE;
-	(void)!zc_ho_send(r->sock, &msg, -1);
+	(void)!zc_ho_send(r->sock, &msg, NULL);
 }
 
 static void handover_close(struct zcdma_source *src)

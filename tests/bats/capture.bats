@@ -449,7 +449,7 @@ need_direct() {
 
 @test "capture: the second Ctrl-C ends it at once, whatever the reader does" {
     stalled_capture sim:
-    until_true 30 handles "$CAPTURE" INT
+    until_true 30 statistics_say 'capture: [1-9]' || fail "nothing came: $(cat report)"
     kill -INT "$CAPTURE"
     until_true 30 eval '! handles "$CAPTURE" INT'
     kill -INT "$CAPTURE"

@@ -22,6 +22,7 @@
 #define PAGE	 4096u
 #define BLOCK	 65536u
 #define LIMIT_MS 20000 /* for what happens at once on an idle machine */
+#define FIND_MS	 100
 
 /*
  * Messages
@@ -56,7 +57,9 @@ static struct zc_ho_msg valid(enum zc_ho_type type)
 
 static unsigned fds_of(enum zc_ho_type type)
 {
-	return type == ZC_HO_HELLO || type == ZC_HO_OFFER || type == ZC_HO_WELCOME;
+	return type == ZC_HO_OFFER
+		       ? 2
+		       : type == ZC_HO_HELLO || type == ZC_HO_WELCOME || type == ZC_HO_ACCEPT;
 }
 
 static int parse(const struct zc_ho_msg *msg)
@@ -266,6 +269,21 @@ static void mutate(unsigned char *bytes, size_t len)
 	}
 }
 
+/* Send a message with the descriptors of its type, the first of which are @a and @b. */
+static int say(int sock, const struct zc_ho_msg *msg, int a, int b)
+{
+	return zc_ho_send(sock, msg, (const int[]){ a, b });
+}
+
+/* The same, with a name of the pipe @fd. */
+static int say_name(int sock, const struct zc_ho_msg *msg, int fd)
+{
+	int name = zc_ho_name_pipe(fd), rc = say(sock, msg, name, -1);
+
+	close(name);
+	return rc;
+}
+
 /* What may be believed of a message that was parsed. */
 static void assert_sane(const struct zc_ho_msg *msg, size_t len)
 {
@@ -389,24 +407,29 @@ static void test_meeting(void **state)
 
 static void test_proof(void **state)
 {
-	char name[32];
-	int other[2], file, path;
+	int other[2], file, name;
 
 	(void)state;
-	assert_true(zc_ho_is_proof(pipe_fd[1], pipe_fd[0], O_WRONLY));
-	assert_true(zc_ho_is_proof(pipe_fd[0], pipe_fd[1], O_RDONLY));
-	assert_false(zc_ho_is_proof(pipe_fd[0], pipe_fd[0], O_WRONLY));
-	assert_false(zc_ho_is_proof(pipe_fd[1], pipe_fd[1], O_RDONLY));
+	assert_true(zc_ho_is_end(pipe_fd[1], pipe_fd[0], O_WRONLY));
+	assert_true(zc_ho_is_end(pipe_fd[0], pipe_fd[1], O_RDONLY));
+	assert_false(zc_ho_is_end(pipe_fd[0], pipe_fd[0], O_WRONLY));
+	assert_false(zc_ho_is_end(pipe_fd[1], pipe_fd[1], O_RDONLY));
 	assert_int_equal(pipe2(other, O_CLOEXEC), 0);
-	assert_false(zc_ho_is_proof(other[1], pipe_fd[0], O_WRONLY));
+	assert_false(zc_ho_is_end(other[1], pipe_fd[0], O_WRONLY));
 	file = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	assert_false(zc_ho_is_proof(file, pipe_fd[0], O_WRONLY));
-	assert_false(zc_ho_is_proof(-1, pipe_fd[0], O_WRONLY));
-	snprintf(name, sizeof(name), "/proc/self/fd/%d", pipe_fd[1]);
-	path = open(name, O_PATH | O_CLOEXEC);
-	assert_true(path >= 0);
-	assert_false(zc_ho_is_proof(path, pipe_fd[0], O_WRONLY));
-	close(path);
+	assert_false(zc_ho_is_end(file, pipe_fd[0], O_WRONLY));
+	assert_false(zc_ho_is_end(-1, pipe_fd[0], O_WRONLY));
+
+	name = zc_ho_name_pipe(pipe_fd[1]);
+	assert_true(zc_ho_is_name(name, pipe_fd[0]));
+	assert_false(zc_ho_is_name(name, other[0]));
+	assert_false(zc_ho_is_name(pipe_fd[1], pipe_fd[0]));
+	assert_false(zc_ho_is_name(-1, pipe_fd[0]));
+	assert_false(zc_ho_is_end(name, pipe_fd[0], O_WRONLY));
+	/* It does not keep the pipe from ending. */
+	close_end(1);
+	assert_int_equal(read(pipe_fd[0], &(char){ 0 }, 1), 0);
+	close(name);
 	close(file);
 	close(other[0]);
 	close(other[1]);
@@ -474,21 +497,28 @@ static void send_raw(int sock, const void *data, size_t len, int count)
 
 static void test_descriptors(void **state)
 {
-	struct zc_ho_msg msg = valid(ZC_HO_HELLO), got;
-	int pair[2], fd, before;
+	struct zc_ho_msg got;
+	int pair[2], fds[ZC_HO_FDS], before;
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 	before = count_fds();
-	for (int count = 0; count <= 8; count++) {
-		send_raw(pair[0], &msg, sizeof(msg.head), count);
-		assert_int_equal(zc_ho_recv(pair[1], &got, &fd), count == 1 ? 1 : -EPROTO);
-		assert_true((fd >= 0) == (count == 1));
-		if (fd >= 0)
-			close(fd);
-		/* Where none is expected. */
-		send_raw(pair[0], &msg, sizeof(msg.head), count);
-		assert_int_equal(zc_ho_recv(pair[1], &got, NULL), -EPROTO);
+	for (int type = ZC_HO_HELLO; type < ZC_HO_TYPES; type++) {
+		struct zc_ho_msg msg = valid((enum zc_ho_type)type);
+		int most = (int)fds_of((enum zc_ho_type)type);
+
+		for (int count = 0; count <= 8; count++) {
+			send_raw(pair[0], &msg, zc_ho_len(&msg), count);
+			assert_int_equal(zc_ho_recv(pair[1], &got, fds),
+					 count == most ? 1 : -EPROTO);
+			for (int i = 0; i < ZC_HO_FDS; i++)
+				assert_true((fds[i] >= 0) == (count == most && i < count));
+			zc_ho_close(fds);
+			/* Where none is expected. */
+			send_raw(pair[0], &msg, zc_ho_len(&msg), count);
+			assert_int_equal(zc_ho_recv(pair[1], &got, NULL),
+					 count || most ? -EPROTO : 1);
+		}
 	}
 	assert_int_equal(count_fds(), before);
 	close(pair[0]);
@@ -512,14 +542,14 @@ static void test_packets(void **state)
 	send_raw(pair[0], "x", 1, 0);
 	assert_int_equal(zc_ho_recv(pair[1], &got, NULL), -EPROTO);
 	/* The last words of one that hangs up with unread messages. */
-	assert_int_equal(zc_ho_send(pair[1], &large.msg, -1), 0);
-	assert_int_equal(zc_ho_send(pair[0], &large.msg, -1), 0);
+	assert_int_equal(say(pair[1], &large.msg, -1, -1), 0);
+	assert_int_equal(say(pair[0], &large.msg, -1, -1), 0);
 	close(pair[0]);
 	assert_int_equal(zc_ho_recv(pair[1], &got, NULL), 1);
 	assert_int_equal(got.head.count, ZC_HO_BLOCKS);
 	assert_int_equal(zc_ho_recv(pair[1], &got, NULL), 0);
 	assert_int_equal(zc_ho_recv(pair[1], &got, NULL), 0);
-	assert_int_equal(zc_ho_send(pair[1], &large.msg, -1), -EPIPE);
+	assert_int_equal(say(pair[1], &large.msg, -1, -1), -EPIPE);
 	close(pair[1]);
 }
 
@@ -626,7 +656,7 @@ static void *produce(void *arg)
 	p->found = p->rc = zcdma_new(&c);
 	if (p->rc)
 		return NULL;
-	p->found = p->rc = zcdma_handover_find(c, pipe_fd[1], &flags, &reader);
+	p->found = p->rc = zcdma_handover_find(c, pipe_fd[1], FIND_MS, &flags, &reader);
 	if (!p->rc) {
 		p->rc = zcdma_source_open(c, p->spec, flags, &src);
 		if (p->rc)
@@ -910,14 +940,14 @@ static int call(void)
 {
 	struct zc_ho_msg msg = valid(ZC_HO_HELLO);
 	struct zcdma_block b;
-	int sock = connect_pipe(), fd;
+	int sock = connect_pipe(), fds[ZC_HO_FDS];
 
-	assert_int_equal(zc_ho_send(sock, &msg, pipe_fd[1]), 0);
+	assert_int_equal(say_name(sock, &msg, pipe_fd[1]), 0);
 	assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
-	assert_int_equal(zc_ho_recv(sock, &msg, &fd), 1);
+	assert_int_equal(zc_ho_recv(sock, &msg, fds), 1);
 	assert_int_equal(msg.head.type, ZC_HO_WELCOME);
-	assert_true(zc_ho_is_proof(fd, pipe_fd[1], O_RDONLY));
-	close(fd);
+	assert_true(zc_ho_is_name(fds[0], pipe_fd[1]));
+	zc_ho_close(fds);
 	return sock;
 }
 
@@ -927,11 +957,14 @@ static int hand_over(void)
 	struct zc_ho_msg msg = valid(ZC_HO_OFFER);
 	int fd = make_memfd(4 * BLOCK, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), sock = call();
 	struct zcdma_block b;
+	int fds[ZC_HO_FDS];
 
-	assert_int_equal(zc_ho_send(sock, &msg, fd), 0);
+	assert_int_equal(say(sock, &msg, fd, pipe_fd[1]), 0);
 	assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
-	assert_int_equal(zc_ho_recv(sock, &msg, NULL), 1);
+	assert_int_equal(zc_ho_recv(sock, &msg, fds), 1);
 	assert_int_equal(msg.head.type, ZC_HO_ACCEPT);
+	assert_true(zc_ho_is_end(fds[0], pipe_fd[1], O_RDONLY));
+	zc_ho_close(fds);
 	close(fd);
 	return sock;
 }
@@ -968,15 +1001,26 @@ static void assert_dropped(int sock, int reason)
 static void test_no_proof(void **state)
 {
 	struct zc_ho_msg msg = valid(ZC_HO_HELLO);
+	int ring = make_memfd(4 * BLOCK, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 	int other[2], sock = connect_pipe();
 
 	(void)state;
 	assert_int_equal(pipe2(other, O_CLOEXEC), 0);
-	assert_int_equal(zc_ho_send(sock, &msg, other[1]), 0);
+	assert_int_equal(say_name(sock, &msg, other[1]), 0);
 	assert_dropped(sock, ZC_HO_NO_PROOF);
 	sock = connect_pipe();
-	assert_int_equal(zc_ho_send(sock, &msg, pipe_fd[0]), 0);
+	assert_int_equal(say(sock, &msg, pipe_fd[1], -1), 0);
 	assert_dropped(sock, ZC_HO_NO_PROOF);
+	/* A ring, with what is not the writing end. */
+	msg = valid(ZC_HO_OFFER);
+	for (int i = 0; i < 3; i++) {
+		const int ends[] = { other[1], pipe_fd[0], ring };
+
+		sock = call();
+		assert_int_equal(say(sock, &msg, ring, ends[i]), 0);
+		assert_dropped(sock, ZC_HO_NO_PROOF);
+	}
+	close(ring);
 	close(other[0]);
 	close(other[1]);
 	assert_bytes_come();
@@ -990,27 +1034,27 @@ static void test_out_of_turn(void **state)
 	(void)state;
 	/* A ring without a hello. */
 	sock = connect_pipe();
-	assert_int_equal(zc_ho_send(sock, &msg, fd), 0);
+	assert_int_equal(say(sock, &msg, fd, pipe_fd[1]), 0);
 	assert_dropped(sock, -1);
 	/* Blocks without a ring, and a second hello. */
 	sock = call();
 	msg = valid(ZC_HO_BLOCK);
-	assert_int_equal(zc_ho_send(sock, &msg, -1), 0);
+	assert_int_equal(say(sock, &msg, -1, -1), 0);
 	assert_dropped(sock, -1);
 	sock = call();
 	msg = valid(ZC_HO_HELLO);
-	assert_int_equal(zc_ho_send(sock, &msg, pipe_fd[1]), 0);
+	assert_int_equal(say_name(sock, &msg, pipe_fd[1]), 0);
 	assert_dropped(sock, -1);
 	/* What only a consumer says. */
 	sock = connect_pipe();
 	msg = valid(ZC_HO_ACCEPT);
-	assert_int_equal(zc_ho_send(sock, &msg, -1), 0);
+	assert_int_equal(say_name(sock, &msg, pipe_fd[1]), 0);
 	assert_dropped(sock, -1);
 	/* Another version, and nonsense. */
 	sock = connect_pipe();
 	msg = valid(ZC_HO_END);
 	msg.head.version = 2;
-	assert_int_equal(zc_ho_send(sock, &msg, -1), 0);
+	assert_int_equal(say(sock, &msg, -1, -1), 0);
 	assert_dropped(sock, ZC_HO_VERSION_UNKNOWN);
 	sock = connect_pipe();
 	send_raw(sock, "GET / HTTP/1.0", 14, 3);
@@ -1030,7 +1074,7 @@ static void test_bad_rings(void **state)
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		int sock = call();
 
-		assert_int_equal(zc_ho_send(sock, &msg, fds[i]), 0);
+		assert_int_equal(say(sock, &msg, fds[i], pipe_fd[1]), 0);
 		assert_dropped(sock, ZC_HO_BAD_RING);
 	}
 	assert_int_equal(count_fds(), before);
@@ -1044,7 +1088,7 @@ static void test_flood(void **state)
 {
 	struct zc_ho_msg msg = valid(ZC_HO_HELLO);
 	struct zcdma_block b;
-	int silent[200], sock;
+	int silent[200], fds[ZC_HO_FDS], sock;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(silent); i++) {
@@ -1054,10 +1098,11 @@ static void test_flood(void **state)
 	}
 	while ((sock = zc_ho_connect(pipe_fd[1])) == -EAGAIN)
 		assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
-	assert_int_equal(zc_ho_send(sock, &msg, pipe_fd[1]), 0);
+	assert_int_equal(say_name(sock, &msg, pipe_fd[1]), 0);
 	assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
-	assert_int_equal(zc_ho_recv(sock, &msg, &(int){ -1 }), 1);
+	assert_int_equal(zc_ho_recv(sock, &msg, fds), 1);
 	assert_int_equal(msg.head.type, ZC_HO_WELCOME);
+	zc_ho_close(fds);
 	close(sock);
 	for (size_t i = 0; i < ARRAY_SIZE(silent); i++)
 		close(silent[i]);
@@ -1069,7 +1114,7 @@ static void assert_breaks(const struct zc_ho_msg *msg)
 	struct zcdma_block b;
 	int sock = hand_over(), rc;
 
-	assert_int_equal(zc_ho_send(sock, msg, -1), 0);
+	assert_int_equal(say(sock, msg, pipe_fd[0], -1), 0);
 	while ((rc = next(&b)) == 1)
 		zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
 	assert_int_equal(rc, -EPROTO);
@@ -1117,7 +1162,7 @@ static void test_block_twice(void **state)
 	zc_ho_begin(&msg, ZC_HO_BLOCK, 2);
 	msg.block[0] = msg.block[1] = first_block;
 	msg.block[1].id = 1;
-	assert_int_equal(zc_ho_send(sock, &msg, -1), 0);
+	assert_int_equal(say(sock, &msg, -1, -1), 0);
 	assert_int_equal(next(&b), 1);
 	assert_int_equal(next(&again), -EPROTO);
 	zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
@@ -1164,43 +1209,49 @@ static int take_call(int listener)
 {
 	struct pollfd p = { .fd = listener, .events = POLLIN };
 	struct zc_ho_msg msg;
-	int sock, fd;
+	int sock, fds[ZC_HO_FDS];
 
 	assert_int_equal(poll(&p, 1, LIMIT_MS), 1);
 	sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	p.fd = sock;
 	assert_int_equal(poll(&p, 1, LIMIT_MS), 1);
-	assert_int_equal(zc_ho_recv(sock, &msg, &fd), 1);
+	assert_int_equal(zc_ho_recv(sock, &msg, fds), 1);
 	assert_int_equal(msg.head.type, ZC_HO_HELLO);
-	assert_true(zc_ho_is_proof(fd, pipe_fd[0], O_WRONLY));
-	close(fd);
+	assert_true(zc_ho_is_name(fds[0], pipe_fd[0]));
+	zc_ho_close(fds);
 	return sock;
 }
 
-static struct zc_ho_msg hear(int sock, int *fd)
+static struct zc_ho_msg hear(int sock, int *fds)
 {
 	struct pollfd p = { .fd = sock, .events = POLLIN };
 	struct zc_ho_msg msg;
 
 	assert_int_equal(poll(&p, 1, LIMIT_MS), 1);
-	assert_int_equal(zc_ho_recv(sock, &msg, fd), 1);
+	assert_int_equal(zc_ho_recv(sock, &msg, fds), 1);
 	return msg;
 }
 
 /* Up to the ring, which is accepted. */
-static int take_ring(int listener)
+static int take_ring_with(int listener, int end)
 {
 	struct zc_ho_msg msg = valid(ZC_HO_WELCOME);
-	int sock = take_call(listener), fd;
+	int sock = take_call(listener), fds[ZC_HO_FDS];
 
-	assert_int_equal(zc_ho_send(sock, &msg, pipe_fd[0]), 0);
-	msg = hear(sock, &fd);
+	assert_int_equal(say_name(sock, &msg, pipe_fd[0]), 0);
+	msg = hear(sock, fds);
 	assert_int_equal(msg.head.type, ZC_HO_OFFER);
-	assert_int_equal(zc_ho_check_ring(&msg.offer, fd), 0);
-	close(fd);
+	assert_int_equal(zc_ho_check_ring(&msg.offer, fds[0]), 0);
+	assert_true(zc_ho_is_end(fds[1], pipe_fd[0], O_WRONLY));
+	zc_ho_close(fds);
 	msg = valid(ZC_HO_ACCEPT);
-	assert_int_equal(zc_ho_send(sock, &msg, -1), 0);
+	assert_int_equal(say(sock, &msg, end, -1), 0);
 	return sock;
+}
+
+static int take_ring(int listener)
+{
+	return take_ring_with(listener, pipe_fd[0]);
 }
 
 static void test_nobody_there(void **state)
@@ -1212,16 +1263,15 @@ static void test_nobody_there(void **state)
 	start(&p);
 	join(&p);
 	assert_int_equal(p.found, -EOPNOTSUPP);
-	assert_true(zc_now_ns() - begin >= ZC_HO_FIND_MS * UINT64_C(1000000));
+	assert_true(zc_now_ns() - begin >= FIND_MS * UINT64_C(1000000));
 }
 
 /* Answers that make a producer go on with bytes. */
 static void test_false_answers(void **state)
 {
-	struct zc_ho_msg bad[4] = { valid(ZC_HO_WELCOME), valid(ZC_HO_REFUSE), valid(ZC_HO_ACCEPT),
-				    valid(ZC_HO_WELCOME) };
+	const struct zc_ho_msg bad[] = { valid(ZC_HO_WELCOME), valid(ZC_HO_WELCOME),
+					 valid(ZC_HO_REFUSE), valid(ZC_HO_ACCEPT) };
 	int other[2], listener = zc_ho_listen(pipe_fd[0]), writer = dup(pipe_fd[1]);
-	const int fds[4] = { writer, -1, -1, 0 };
 
 	(void)state;
 	assert_int_equal(pipe2(other, O_CLOEXEC), 0);
@@ -1232,7 +1282,9 @@ static void test_false_answers(void **state)
 		pipe_fd[1] = dup(writer);
 		start(&p);
 		sock = take_call(listener);
-		assert_int_equal(zc_ho_send(sock, &bad[i], i == 3 ? other[0] : fds[i]), 0);
+		assert_int_equal(i ? say_name(sock, &bad[i], i == 1 ? other[0] : pipe_fd[0])
+				   : say(sock, &bad[i], pipe_fd[0], -1),
+				 0);
 		join(&p);
 		assert_int_equal(p.found, -EOPNOTSUPP);
 		close(sock);
@@ -1241,6 +1293,24 @@ static void test_false_answers(void **state)
 	close(other[1]);
 	close(listener);
 	close(writer);
+}
+
+/* A reader that takes the ring, and does not hold the pipe. */
+static void test_false_accept(void **state)
+{
+	struct producer p = { .spec = "sim:", .blocks = 1 };
+	int listener = zc_ho_listen(pipe_fd[0]), other[2], sock;
+
+	(void)state;
+	assert_int_equal(pipe2(other, O_CLOEXEC), 0);
+	start(&p);
+	sock = take_ring_with(listener, other[0]);
+	join(&p);
+	assert_int_equal(p.found, -EOPNOTSUPP);
+	close(other[0]);
+	close(other[1]);
+	close(listener);
+	close(sock);
 }
 
 /* A consumer that gives back what it never had, or twice: its producer ends, and reuses nothing. */
@@ -1257,7 +1327,7 @@ static void false_release(const uint64_t ids[], unsigned count, uint32_t slot)
 	zc_ho_begin(&msg, ZC_HO_RELEASE, count);
 	for (unsigned i = 0; i < count; i++)
 		msg.release[i] = (struct zc_ho_release){ .id = ids[i], .slot = slot };
-	assert_int_equal(zc_ho_send(sock, &msg, -1), 0);
+	assert_int_equal(say(sock, &msg, -1, -1), 0);
 	join(&p);
 	assert_int_equal(p.rc, -EPROTO);
 	close(sock);
@@ -1294,7 +1364,7 @@ static void false_leave(uint64_t id, uint64_t skip)
 	msg = valid(ZC_HO_LEAVE);
 	msg.leave.id = id;
 	msg.leave.skip = skip;
-	assert_int_equal(zc_ho_send(sock, &msg, -1), 0);
+	assert_int_equal(say(sock, &msg, -1, -1), 0);
 	join(&p);
 	assert_int_equal(p.rc, -EPROTO);
 	close(sock);
@@ -1356,6 +1426,7 @@ int main(void)
 		WITH_CONSUMER(test_fuzz_consumer),
 		WITH_PIPE(test_nobody_there),
 		WITH_PIPE(test_false_answers),
+		WITH_PIPE(test_false_accept),
 		WITH_PIPE(test_release_unknown),
 		WITH_PIPE(test_release_twice),
 		WITH_PIPE(test_release_nowhere),
