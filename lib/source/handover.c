@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -77,7 +76,6 @@ struct handover_source {
 	struct caller callers[CALLERS];
 	unsigned caller_count;
 	struct ring ring;
-	int ahead; /* bytes in the pipe that come before the ring's */
 	uint64_t offset, seq;
 	bool stopping;
 	uint64_t deadline_ns;
@@ -208,9 +206,6 @@ static bool take_ring(struct handover_source *h, int sock, const struct zc_ho_of
 	zc_ho_begin(&msg, ZC_HO_ACCEPT, 0);
 	/* Where it fails, the end comes next. */
 	(void)!zc_ho_send(sock, &msg, (const int[]){ STDIN_FILENO });
-	/* Whoever wrote to the pipe before the writer that is here now. */
-	if (ioctl(STDIN_FILENO, FIONREAD, &h->ahead) < 0)
-		h->ahead = 0;
 	src->stats.handovers++;
 	src->poll_fd = sock;
 	src->file_fd = offer->ring == ZC_HO_FILE ? fd : -1;
@@ -556,22 +551,6 @@ static int next_of_pipe(struct handover_source *h, size_t max, struct zcdma_bloc
 	return 1;
 }
 
-/* What was in the pipe when the ring came. 0: no more of it. */
-static int next_ahead(struct handover_source *h, size_t max, struct zcdma_block *b)
-{
-	int rc = next_of_pipe(h, zc_min(max, (size_t)h->ahead), b);
-
-	if (rc == 1)
-		h->ahead -= (int)b->len;
-	if (rc == -EAGAIN && !h->src.starved)
-		rc = 0; /* somebody else took it */
-	if (!rc)
-		h->ahead = 0;
-	h->ring.offset = h->offset;
-	h->ring.seq = h->seq;
-	return rc;
-}
-
 /*
  * The source's operations
  */
@@ -581,12 +560,11 @@ static int handover_next(struct zcdma_source *src, size_t max, struct zcdma_bloc
 	struct handover_source *h = (struct handover_source *)src;
 	int rc;
 
+	/*
+	 * A ring is offered after the welcome, so that the pipe is seen empty once more between a writer's
+	 * hello and its ring: what others wrote before it comes first.
+	 */
 	for (;;) {
-		if (h->ahead) {
-			rc = next_ahead(h, max, b);
-			if (rc)
-				return rc;
-		}
 		if (h->ring.sock >= 0) {
 			rc = next_of_ring(h, max, b);
 			if (rc || h->ring.sock >= 0)

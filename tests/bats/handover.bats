@@ -350,7 +350,7 @@ stalled() {
 @test "handover: a writer that is killed: the reader says what came, and that it is not all" {
     mkfifo pipe
     receiver
-    background_capture --rate 20M sim:block=64K
+    background_capture --rate 20M sim:block=64K,blocks=256
     background_send --json
     until_true 30 statistics_say "$SENDER" sender.err ': [1-9]'
     kill -KILL "$CAPTURE"
@@ -405,7 +405,7 @@ pids_there() {
 @test "handover: Ctrl-C drains the ring, and both report the same" {
     mkfifo pipe
     receiver
-    background_capture --json --rate 20M sim:block=64K
+    background_capture --json --rate 20M sim:block=64K,blocks=256
     background_send --json
     until_true 30 statistics_say "$SENDER" sender.err ': [1-9]'
     kill -INT "$CAPTURE" "$SENDER"
@@ -419,7 +419,7 @@ pids_there() {
 @test "handover: Ctrl-C for the reader alone: it leaves, and the writer learns it" {
     mkfifo pipe
     receiver
-    background_capture --json --rate 20M sim:block=64K
+    background_capture --json --rate 20M sim:block=64K,blocks=256
     background_send --json
     until_true 30 statistics_say "$SENDER" sender.err ': [1-9]'
     kill -INT "$SENDER"
