@@ -45,12 +45,22 @@ until_true() {
     done
 }
 
+# forget PID: it has been waited for, and its number may be another process's by now.
+forget() {
+    local pid left=()
+    for pid in "${PIDS[@]}"; do
+        [[ $pid == "$1" ]] || left+=("$pid")
+    done
+    PIDS=("${left[@]}")
+}
+
 # wait_exit PID [STATUS]: wait for a background process of this shell, at most a minute, and check its
 # exit status (0). Not under `run`, whose subshell has no such child.
 wait_exit() {
     local got=0
     until_true 60 ended "$1" || fail "process $1 still runs after a minute"
     wait "$1" || got=$?
+    forget "$1"
     ((got == ${2:-0})) || fail "process $1 ended with status $got, not ${2:-0}"
 }
 

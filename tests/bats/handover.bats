@@ -12,9 +12,26 @@ keys() {
     sed -n '/^{/,$p' "$file" | jq -r "[$(printf '.%s,' "$@" | sed 's/,$//')] | map(tostring) | join(\" \")"
 }
 
+# reader_listens: the reader of the pipe on descriptor 7 is there, and would take a ring.
+reader_listens() {
+    local device inode
+    read -r device inode < <(stat -Lc '%D %i' /proc/self/fd/7)
+    grep -q "@zcdma-handover-$device-$(printf %x "$inode")\$" /proc/net/unix
+}
+
+# lead OPTION...: capture to a reader that takes rings, and that is waited for: on a busy machine it may
+# not be there within the time that capture gives it.
+lead() {
+    until_true 30 reader_listens 7>&1 || return 99
+    zcdma capture "$@"
+}
+
 # background_capture and background_send OPTION...: two that meet at the named pipe "pipe".
 background_capture() {
-    "$ZCDMA" capture "$@" >pipe 2>report 3>&- 9<&- &
+    {
+        until_true 30 reader_listens 7>&1
+        exec "$ZCDMA" capture "$@"
+    } >pipe 2>report 3>&- 9<&- &
     CAPTURE=$!
     PIDS+=("$CAPTURE")
 }
@@ -23,6 +40,12 @@ background_send() {
     "$ZCDMA" zcsend "$TO" "$@" <pipe >sender.out 2>sender.err 3>&- 9<&- &
     SENDER=$!
     PIDS+=("$SENDER")
+}
+
+# tell: fail, with what the ends said.
+tell() {
+    tail -n 30 report sender.err sender.out receiver.err receiver.out 2>/dev/null || :
+    return 1
 }
 
 # statistics_say PID FILE REGEX: ask for them, and look.
@@ -42,7 +65,7 @@ stalled() {
 
 @test "handover: capture | zcsend shares the ring, and copies nothing for the pipe" {
     receiver --bytes 64M
-    zcdma capture --json --bytes 64M sim: 2>report | zcdma zcsend "$TO" --json >sender
+    lead --json --bytes 64M sim: 2>report | zcdma zcsend "$TO" --json >sender
     received
     assert_equal "$(keys report handover path user_copies kernel_copies captured_bytes given_away_blocks)" \
         'true handover 0 0 67108864 0'
@@ -57,7 +80,7 @@ stalled() {
     assert_equal "$(keys report handover path user_copies kernel_copies)" 'false copy 0 1'
     assert_equal "$(keys sender handover user_copies kernel_copies user_copied_bytes kernel_copied_bytes)" \
         'false 1 1 67108864 67108864'
-    zcdma capture --json --bytes 64M sim: 2>report | zcdma copysend "$TO" --json >sender
+    lead --json --bytes 64M sim: 2>report | zcdma copysend "$TO" --json >sender
     assert_equal "$(keys sender handover user_copies kernel_copies)" 'true 0 1'
     received
 }
@@ -66,23 +89,23 @@ stalled() {
     local path
     receiver --streams 5 --bytes 24000001
     for path in copy zerocopy vmsplice splice; do
-        zcdma capture --json --bytes 24000001 sim:block=64K,blocks=6 2>report |
+        lead --json --bytes 24000001 sim:block=64K,blocks=6 2>report |
             zcdma zcsend "$TO" --json --path=$path >sender
         assert_equal "$(keys report handover) $(keys sender handover path user_copies)" "true true $path 0"
     done
-    zcdma capture --json --bytes 24000001 sim:block=12K,blocks=6 2>report |
+    lead --json --bytes 24000001 sim:block=12K,blocks=6 2>report |
         zcdma vmsplice "$TO" --json >sender
     assert_equal "$(keys report handover) $(keys sender handover path kernel_copies)" 'true true splice 0'
     received
 }
 
 @test "handover: capture | verify, and capture | capture -o FILE -" {
-    run -0 --separate-stderr eval '"$ZCDMA" capture -q --bytes 24000001 sim:block=64K | "$ZCDMA" verify --json -'
+    run -0 --separate-stderr eval 'lead -q --bytes 24000001 sim:block=64K | "$ZCDMA" verify --json -'
     jq -e '.handover and .user_copies == 0 and .received_bytes == 24000001' <<<"$output"
-    zcdma capture -q --bytes 24000001 sim: | zcdma capture --json -o data - >report
+    lead -q --bytes 24000001 sim: | zcdma capture --json -o data - >report
     assert_equal "$(keys report handover user_copies kernel_copies captured_bytes)" 'true 0 1 24000001'
     zcdma verify -q --bytes 24000001 data
-    zcdma capture -q --bytes 3M sim: | zcdma capture -q -o data --manifest data.xxh -
+    lead -q --bytes 3M sim: | zcdma capture -q -o data --manifest data.xxh -
     zcdma verify -q --manifest data.xxh data
 }
 
@@ -90,8 +113,8 @@ stalled() {
     local ring
     for ring in block=4K,blocks=1 block=4K,blocks=2 block=12K,blocks=5 block=2M,blocks=4 \
         block=64K,blocks=300 block=4K,blocks=2000; do
-        zcdma capture -q --bytes 10000001 "sim:$ring" | zcdma verify -q --handover=require --bytes 10000001 -
-        zcdma capture -q --bytes 10000001 "sim:$ring" |
+        lead -q --bytes 10000001 "sim:$ring" | zcdma verify -q --handover=require --bytes 10000001 -
+        lead -q --bytes 10000001 "sim:$ring" |
             zcdma capture -q --handover=require --path=splice - | zcdma verify -q --bytes 10000001 -
     done
 }
@@ -101,13 +124,13 @@ stalled() {
     zcdma capture -q --bytes 24000001 -o data sim:
     receiver --streams 4 --bytes 24000001
     for path in copy zerocopy vmsplice splice; do
-        zcdma capture --json file:data 2>report | zcdma zcsend "$TO" --json --path=$path >sender
+        lead --json file:data 2>report | zcdma zcsend "$TO" --json --path=$path >sender
         assert_equal "$(keys report handover) $(keys sender handover path user_copies)" "true true $path 0"
     done
     received
-    zcdma capture -q data | zcdma verify -q --handover=require --bytes 24000001 -
+    lead -q data | zcdma verify -q --handover=require --bytes 24000001 -
     : >data
-    zcdma capture -q data | zcdma capture -q --handover=require -o copy -
+    lead -q data | zcdma capture -q --handover=require -o copy -
     cmp data copy
 }
 
@@ -135,7 +158,7 @@ stalled() {
         kill -STOP "$RECEIVER"
         background_capture --bytes 64M sim:block=64K,blocks=8
         background_send --path=$path --fallback=keep
-        until_true 30 stalled "$SENDER" sender.err || fail "$path does not stall: $(cat sender.err)"
+        until_true 30 stalled "$SENDER" sender.err || tell
         kill -CONT "$RECEIVER"
         wait_exit "$CAPTURE"
         wait_exit "$SENDER"
@@ -152,7 +175,7 @@ stalled() {
     "$ZCDMA" vmsplice "$TO" -q --unsafe-reuse <pipe 2>sender.err 3>&- &
     SENDER=$!
     PIDS+=("$SENDER")
-    until_true 30 stalled "$SENDER" sender.err
+    until_true 30 stalled "$SENDER" sender.err || tell
     kill -CONT "$RECEIVER"
     wait_exit "$CAPTURE"
     wait_exit "$SENDER"
@@ -218,16 +241,23 @@ stalled() {
 
 @test "handover: require, and a source without a ring" {
     zcdma capture -q --bytes 1M -o data sim:
-    { zcdma capture --handover=require --manifest m file:data 2>report || echo $? >status; } | zcdma capture -q -o copy -
+    { lead --handover=require --manifest m file:data 2>report || echo $? >status; } | zcdma capture -q -o copy -
     assert_equal "$(<status) $(stat -c %s copy)" '3 0'
     grep -qx 'zcdma capture: no hand-over of file:data: its blocks are in no ring to share' report
     # Without it, bytes.
-    zcdma capture -q --manifest m file:data | zcdma verify -q --bytes 1M
+    lead -q --manifest m file:data | zcdma verify -q --bytes 1M
 }
 
 @test "handover: another network namespace: bytes, and -v says so" {
     unshare -Urn true || skip 'no network namespaces'
-    zcdma capture -v --bytes 1M sim: 2>report | unshare -Urn "$ZCDMA" verify -v --bytes 1M - >verdict 2>&1
+    mkfifo pipe
+    exec 9<>pipe
+    unshare -Urn "$ZCDMA" verify -v --bytes 1M - <pipe >verdict 2>&1 3>&- 9<&- &
+    PIDS+=($!)
+    until_true 30 handles $! INT
+    zcdma capture -v --bytes 1M sim: >pipe 2>report 9<&-
+    exec 9<&-
+    wait_exit "${PIDS[0]}"
     grep -q 'no zcdma of this network namespace reads its other end; at its other end is .*in another network namespace' report
     grep -q 'bytes, and no hand-over: its writer sent bytes' verdict
 }
@@ -252,10 +282,10 @@ stalled() {
     zcdma capture -q --bytes 3000001 sim: >one
     (
         echo header
-        zcdma capture -q --bytes 3000001 sim:
+        lead -q --bytes 3000001 sim:
         echo between
         zcdma capture -q --handover=never --bytes 3000001 sim:
-        zcdma capture -q --bytes 3000001 sim:block=4K
+        lead -q --bytes 3000001 sim:block=4K
         echo end
     ) | zcdma capture --json -o data - >report
     cmp data <(echo header; cat one; echo between; cat one one; echo end)
@@ -267,8 +297,8 @@ stalled() {
 @test "handover: two captures at once on one pipe come one after the other" {
     zcdma capture -q --bytes 3M sim: >one
     (
-        zcdma capture -q --bytes 3M sim:block=64K &
-        zcdma capture -q --bytes 3M sim:block=64K
+        lead -q --bytes 3M sim:block=64K &
+        lead -q --bytes 3M sim:block=64K
         wait
     ) | zcdma capture -q --handover=require -o data -
     cmp data <(cat one one)
@@ -276,13 +306,13 @@ stalled() {
 
 @test "handover: readers in turn get what the one before left" {
     zcdma capture -q --bytes 10M sim: >all
-    zcdma capture -q --bytes 10M sim: | {
+    lead -q --bytes 10M sim: | {
         zcdma capture -q --handover=require --bytes 1500001 -o a -
         zcdma capture -q --bytes 1000001 -o b -
         cat >c
     }
     cat a b c | cmp all -
-    zcdma capture -q all | {
+    lead -q all | {
         zcdma capture -q --handover=require --path=splice --bytes 1500001 -o a -
         cat >b
     }
@@ -309,13 +339,14 @@ stalled() {
 @test "handover: exec chains, and two pipelines at once" {
     local i
     for i in 1 2; do
-        zcdma capture -q --bytes 24M --pattern "$i" sim: |
+        lead -q --bytes 24M --pattern "$i" sim: |
             sh -c 'exec sh -c "exec \"\$0\" verify --json --handover=require --bytes 24M --pattern $1 -" "$0"' \
                 "$ZCDMA" "$i" >"verdict$i" 2>&1 3>&- &
         PIDS+=($!)
     done
-    wait_exit "${PIDS[0]}"
-    wait_exit "${PIDS[1]}"
+    for i in "${PIDS[@]}"; do
+        wait_exit "$i"
+    done
     assert_equal "$(keys verdict1 handover result) $(keys verdict2 handover result)" 'true correct true correct'
 }
 
@@ -336,7 +367,7 @@ stalled() {
     sleep 1
     # Counted, as time is no measure here: it slept in one piece.
     (($(awk '/^voluntary/ { print $2 }' "/proc/$SENDER/status") - before < 20))
-    zcdma capture -q --handover=require --bytes 3M sim: >&9
+    lead -q --handover=require --bytes 3M sim: >&9
     exec 9>&-
     wait_exit "$SENDER"
     received
@@ -352,7 +383,7 @@ stalled() {
     receiver
     background_capture --rate 20M sim:block=64K,blocks=256
     background_send --json
-    until_true 30 statistics_say "$SENDER" sender.err ': [1-9]'
+    until_true 30 statistics_say "$SENDER" sender.err ': [1-9]' || tell
     kill -KILL "$CAPTURE"
     wait_exit "$SENDER" 1
     assert_equal "$(keys sender.out handover error.message)" 'true read standard input: its writer ended early'
@@ -367,7 +398,7 @@ stalled() {
     receiver
     background_capture --json --rate 64K sim:block=64K
     background_send
-    until_true 30 statistics_say "$CAPTURE" report ': [1-9]'
+    until_true 30 statistics_say "$CAPTURE" report ': [1-9]' || tell
     kill -KILL "$SENDER"
     wait_exit "$CAPTURE" 1
     assert_equal "$(keys report error.message)" \
@@ -398,6 +429,7 @@ pids_there() {
         until_true 30 ended "$other" || fail "the other end goes on: $(cat report err)"
         kill -INT "$RECEIVER" 2>/dev/null || : # nobody may have come
         wait "$RECEIVER" || :
+        forget "$RECEIVER"
         refute grep -Eq 'stale|overwritten|garbage|repeated' receiver.out receiver.err
     done
 }
@@ -407,8 +439,8 @@ pids_there() {
     receiver
     background_capture --json --rate 20M sim:block=64K,blocks=256
     background_send --json
-    until_true 30 statistics_say "$SENDER" sender.err ': [1-9]'
-    kill -INT "$CAPTURE" "$SENDER"
+    until_true 30 statistics_say "$SENDER" sender.err ': [1-9]' || tell
+    kill -INT "$SENDER" "$CAPTURE" # in this order: the sender would end by itself after the other
     wait_exit "$CAPTURE" 130
     wait_exit "$SENDER" 130
     received
@@ -421,7 +453,7 @@ pids_there() {
     receiver
     background_capture --json --rate 20M sim:block=64K,blocks=256
     background_send --json
-    until_true 30 statistics_say "$SENDER" sender.err ': [1-9]'
+    until_true 30 statistics_say "$SENDER" sender.err ': [1-9]' || tell
     kill -INT "$SENDER"
     wait_exit "$SENDER" 130
     wait_exit "$CAPTURE" 1
@@ -436,7 +468,7 @@ pids_there() {
     kill -STOP "$RECEIVER"
     background_capture --json file:data
     background_send --json
-    until_true 30 stalled "$SENDER" sender.err
+    until_true 30 stalled "$SENDER" sender.err || tell
     truncate -s 1M data
     kill -CONT "$RECEIVER"
     wait_exit "$CAPTURE" 1
