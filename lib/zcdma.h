@@ -126,16 +126,16 @@ enum zcdma_put {
 };
 
 struct zcdma_source_stats {
-	uint64_t blocks;       /* handed out */
-	uint64_t bytes;	       /* in them */
-	uint64_t overruns;     /* blocks the device had to drop, as none was free */
-	uint64_t lost_bytes;   /* in those */
-	uint64_t given_away;   /* blocks whose pages were replaced */
-	uint64_t next_seq;     /* sequence number that the device is at */
-	uint64_t drained;      /* blocks that were still in flight when they were put */
+	uint64_t blocks;	      /* handed out */
+	uint64_t bytes;		      /* in them */
+	uint64_t overruns;	      /* blocks the device had to drop, as none was free */
+	uint64_t lost_bytes;	      /* in those */
+	uint64_t given_away;	      /* blocks whose pages were replaced */
+	uint64_t next_seq;	      /* sequence number that the device is at */
+	uint64_t drained;	      /* blocks that were still in flight when they were put */
 	uint64_t driver_copied_bytes; /* by the driver, where a splice() had to */
-	uint64_t copied_bytes; /* that were read into memory of this process */
-	uint64_t handovers;    /* rings taken from the writer at the other end of a pipe */
+	uint64_t copied_bytes;	      /* that were read into memory of this process */
+	uint64_t handovers;	      /* rings taken from the writer at the other end of a pipe */
 	const char
 		*plain_reason; /* why bytes came instead, or NULL: they did not; the source's own */
 };

@@ -15,6 +15,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "../handover.h"
 #include "../options.h"
 
 #define FIRST_DEVICE "/dev/zcdma0"
@@ -398,6 +399,21 @@ static void dev_get_stats(struct zcdma_source *src, struct zcdma_source_stats *s
 	stats->driver_copied_bytes = d->stats.splice_copied_bytes;
 }
 
+static int dev_share(const struct zcdma_source *src, struct zc_ho_offer *offer)
+{
+	const struct dev *d = (const struct dev *)src;
+
+	*offer = (struct zc_ho_offer){
+		.ring = ZC_HO_DEVICE,
+		.blocks = d->setup.blocks,
+		.block_size = d->setup.block_size,
+		.stride = d->setup.stride,
+		.page_size = src->info.page_size,
+		.flags = d->setup.rate ? ZC_HO_LOSSY : 0,
+	};
+	return d->fd;
+}
+
 static void dev_close(struct zcdma_source *src)
 {
 	struct dev *d = (struct dev *)src;
@@ -420,5 +436,6 @@ const struct zc_source_ops zc_source_dev = {
 	.put = dev_put,
 	.stop = dev_stop,
 	.get_stats = dev_get_stats,
+	.share = dev_share,
 	.close = dev_close,
 };
