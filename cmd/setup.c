@@ -61,19 +61,25 @@ static const char *choose_source(struct report *r, const struct setup *s)
 	return source;
 }
 
-/* Add "name=value" to the spec of a device. Takes over @spec, and returns the longer one. NULL: an error. */
+/*
+ * Add "name=value" to the spec of a device, which may be a path alone. Takes over @spec, and returns the
+ * longer one. NULL: an error.
+ */
 static char *add_option(struct report *r, char *spec, const char *option, const char *name,
 			uint64_t value)
 {
+	const struct zcdma_source_type *type = zcdma_source_type_of(spec);
+	bool full = !strncmp(spec, "sim:", 4) || !strncmp(spec, "dev:", 4);
 	char *longer;
 
-	if (strncmp(spec, "sim:", 4) && strncmp(spec, "dev:", 4)) {
+	if (!full && !(type && type->guarded)) {
 		report_error(r, STATUS_ERROR, NULL, "%s is for sim: and dev:, and the source is %s",
 			     option, spec);
 		free(spec);
 		return NULL;
 	}
-	must(asprintf(&longer, "%s%s%s=%" PRIu64, spec, spec[4] ? "," : "", name, value) < 0
+	must(asprintf(&longer, "%s%s%s%s=%" PRIu64, full ? "" : "dev:", spec,
+		      full && !spec[4] ? "" : ",", name, value) < 0
 		     ? NULL
 		     : longer);
 	free(spec);
@@ -204,6 +210,19 @@ static int open_source(struct transfer *t, struct report *r, const struct setup 
 	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
 }
 
+/*
+ * Into a pipe, splice() moves the pages of a device that waits until they are free; those of any other
+ * source would have to be given away.
+ */
+static bool is_moved_by_splice(const struct setup *s, const char *source)
+{
+	const struct zcdma_source_type *type = zcdma_source_type_of(source);
+	struct stat st;
+
+	return s->to_stdout && !s->reads_data && type && type->guarded &&
+	       !fstat(STDOUT_FILENO, &st) && S_ISFIFO(st.st_mode);
+}
+
 int setup_source(struct transfer *t, struct report *r, const struct setup *s)
 {
 	const char *source, *name = s->default_path;
@@ -216,6 +235,8 @@ int setup_source(struct transfer *t, struct report *r, const struct setup *s)
 	source = choose_source(r, s);
 	if (s->pipe_path && !strcmp(source, "-"))
 		name = s->pipe_path;
+	else if (is_moved_by_splice(s, source))
+		name = "splice";
 	t->path_type = choose_path(r, arg.path ? arg.path : name);
 	if (!t->path_type)
 		return STATUS_ERROR;

@@ -15,7 +15,6 @@ struct setup {
 	bool stdin_is_default;	  /* where there is no source: a pipe or a file on standard input */
 	const char *default_path; /* unless --path says otherwise ... */
 	const char *pipe_path;	  /* ... or NULL, or the one to take from standard input */
-	int out_fd;		  /* a pipe that the ring can be handed over through, or -1 */
 	bool to_stdout;		  /* data goes there: through a pipe the ring itself may go */
 	bool reads_data;	  /* the applet itself reads the blocks' bytes (--manifest) */
 	const char *only_path;	  /* the only one that will do, or NULL ... */

@@ -244,7 +244,7 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 		    "copied %B{driver_copied_bytes}, as its memory has no pages to splice",
 		    stats.driver_copied_bytes);
 	handover_report(r, t->handed || stats.handovers, path.bytes, stats.copied_bytes,
-			path.copied_bytes + path.fell_back_bytes);
+			path.copied_bytes + path.fell_back_bytes + stats.driver_copied_bytes);
 	report_line(r, "cpu",
 		    "%T{cpu_seconds} in this process, %T{sender_cpu_seconds} in the sending thread",
 		    t->cpu_seconds, t->sender_cpu_seconds);

@@ -38,6 +38,7 @@ int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const 
 	src->file_fd = -1;
 	src->info.type = ops->type.name;
 	src->info.name = src->name;
+	src->info.guarded = ops->type.guarded;
 	*out = src;
 	return 0;
 }
@@ -77,6 +78,14 @@ static bool is_kind(const char *name)
 			return true;
 	}
 	return false;
+}
+
+ZC_PUBLIC const struct zcdma_source_type *zcdma_source_type_of(const char *spec)
+{
+	const char *arg;
+	const struct zc_source_ops *ops = find_kind(spec, &arg);
+
+	return ops ? &ops->type : NULL;
 }
 
 ZC_PUBLIC int zcdma_source_open(struct zcdma_ctx *ctx, const char *spec, unsigned flags,

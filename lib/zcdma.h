@@ -160,7 +160,7 @@ struct zcdma_source_info {
 	unsigned offers;   /* of enum zcdma_needs, what its blocks have */
 	bool endless;	   /* produces until it is stopped */
 	bool lossy;	   /* has overruns when the reader is late */
-	bool guarded;	   /* waits by itself for pages in flight, however a block is put */
+	bool guarded;	   /* as its kind is */
 	bool bounced;	   /* the device's DMA goes through a copy, into bounce buffers */
 };
 
@@ -169,12 +169,16 @@ struct zcdma_source_type {
 	const char *name;
 	const char *syntax; /* "sim:[blocks=N,block=SIZE,...]" */
 	const char *summary;
+	bool guarded; /* waits by itself for pages in flight, however a block is put */
 };
 
 struct zcdma_source;
 
 /* The @i-th kind of source, or NULL behind the last. */
 const struct zcdma_source_type *zcdma_source_type_at(unsigned i);
+
+/* The kind of source that @spec names, or NULL: none. Nothing is opened. */
+const struct zcdma_source_type *zcdma_source_type_of(const char *spec);
 
 /*
  * Open the source that @spec names: "sim:OPTIONS", "dev:PATH,OPTIONS", "file:PATH", "-" (standard

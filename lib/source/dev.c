@@ -276,7 +276,6 @@ static void describe(struct dev *d, const struct zcdma_dev_info *info)
 	src->info.offers = ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET | (d->map ? ZCDMA_NEEDS_MEMORY : 0);
 	src->info.endless = true;
 	src->info.lossy = d->setup.rate;
-	src->info.guarded = true;
 	src->info.bounced = d->setup.bounced;
 	if (d->setup.model == ZCDMA_DEV_COHERENT)
 		src->fault_hint =
@@ -428,6 +427,7 @@ const struct zc_source_ops zc_source_dev = {
 		.name = "dev",
 		.syntax = "dev:[PATH,model=NAME,blocks=N,block=SIZE,rate=SIZE,seed=N,policy=NAME]",
 		.summary = "a device of the driver, whose ring every way of sending accepts",
+		.guarded = true,
 	},
 	.size = sizeof(struct dev),
 	.open = dev_open,
