@@ -6,158 +6,9 @@
  */
 #include <fcntl.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "../handover.h"
 #include "../path.h"
-
-/* A fork and an exec at the other end take a few of these. */
-#define FIND_NAP_MS 1
-
-/* So much longer one is waited for that is seen to run the same program, and to be not ready yet. */
-#define LONGER_NS 400000000u
-
-struct zcdma_handover {
-	struct zcdma_ctx *ctx;
-	int pipe_fd;
-	int sock;
-};
-
-/*
- * Finding the reader
- */
-
-static int nobody(struct zcdma_ctx *ctx, const char *why)
-{
-	return zc_fail_plain(ctx, EOPNOTSUPP, "no hand-over through the pipe: %s", why);
-}
-
-static int fail_connect(struct zcdma_ctx *ctx, int rc)
-{
-	if (rc == -EINTR)
-		return rc;
-	if (rc == -ENOTSUP)
-		return zc_fail_plain(ctx, EOPNOTSUPP, "no hand-over: it is not a pipe");
-	if (rc == -ECONNREFUSED)
-		return nobody(ctx, "no zcdma of this network namespace reads its other end");
-	if (rc == -EAGAIN)
-		return nobody(ctx, "too many others try it too");
-	zc_fail(ctx, -rc, "no hand-over through the pipe");
-	return -EOPNOTSUPP;
-}
-
-/* The reader may not be there yet. The socket, or a negative errno with its sentence. */
-static int connect_reader(struct zcdma_ctx *ctx, int pipe_fd, int timeout_ms)
-{
-	uint64_t end = zc_now_ns() + (uint64_t)timeout_ms * 1000000u;
-	bool longer = false;
-	int rc, nap;
-
-	for (;;) {
-		rc = zc_ho_connect(pipe_fd);
-		if (rc != -ECONNREFUSED && rc != -EAGAIN)
-			break;
-		if (zc_now_ns() >= end) {
-			/* A slow start on a busy machine? */
-			if (longer || !zc_pipe_holder_is_like_us(pipe_fd))
-				break;
-			longer = true;
-			end += LONGER_NS;
-		}
-		nap = zc_poll(ctx, pipe_fd, 0, FIND_NAP_MS);
-		if (nap == -EINTR)
-			rc = -EINTR;
-		if (nap != -ETIMEDOUT) /* a signal, or nobody reads the pipe any more */
-			break;
-	}
-	return rc < 0 ? fail_connect(ctx, rc) : rc;
-}
-
-/* Wait for the reader's answer. 1 and the message, or a negative errno with its sentence. */
-static int hear(struct zcdma_handover *h, struct zc_ho_msg *msg, int *fds, int timeout_ms)
-{
-	int rc = zc_poll(h->ctx, h->sock, POLLIN, timeout_ms);
-
-	if (rc == -EINTR)
-		return rc;
-	if (rc == -ETIMEDOUT)
-		return nobody(h->ctx, "its reader does not answer");
-	rc = zc_ho_recv(h->sock, msg, fds);
-	if (!rc)
-		return nobody(h->ctx, "its reader hung up");
-	if (rc < 0)
-		return nobody(h->ctx, rc == -EPROTONOSUPPORT ? zc_ho_reason(ZC_HO_VERSION_UNKNOWN)
-							     : "its reader talks nonsense");
-	if (msg->head.type != ZC_HO_REFUSE)
-		return 1;
-	return nobody(h->ctx, zc_ho_reason(msg->refuse.reason));
-}
-
-/*
- * The names of the pipe, one for the other. The ends themselves follow when both sides are known not
- * to keep them: until then the pipe shall end as ever.
- */
-static int greet(struct zcdma_handover *h, unsigned *flags)
-{
-	int name = zc_ho_name_pipe(h->pipe_fd), fds[ZC_HO_FDS], rc;
-	struct zc_ho_msg msg;
-	bool good;
-
-	if (name < 0)
-		return nobody(h->ctx, "there is no /proc to name it by");
-	zc_ho_begin(&msg, ZC_HO_HELLO, 0);
-	rc = zc_ho_send(h->sock, &msg, &name);
-	close(name);
-	if (rc)
-		return nobody(h->ctx, "its reader hung up");
-	rc = hear(h, &msg, fds, ZC_HO_ANSWER_MS);
-	if (rc < 0)
-		return rc;
-	good = msg.head.type == ZC_HO_WELCOME && zc_ho_is_name(fds[0], h->pipe_fd);
-	zc_ho_close(fds);
-	if (!good)
-		return nobody(h->ctx, "who answered does not read from it");
-	*flags = msg.welcome.flags | ZCDMA_SOURCE_SHARE;
-	return 0;
-}
-
-ZC_PUBLIC int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, int timeout_ms, unsigned *flags,
-				  struct zcdma_handover **out)
-{
-	struct zcdma_handover *h = malloc(sizeof(*h));
-	int rc;
-
-	if (!h)
-		return zc_fail(ctx, ENOMEM, "hand-over");
-	*h = (struct zcdma_handover){ .ctx = ctx, .pipe_fd = fd };
-	h->sock = connect_reader(ctx, fd, timeout_ms);
-	if (h->sock < 0) {
-		rc = h->sock;
-		free(h);
-		return rc;
-	}
-	rc = zc_ho_same_user(h->sock) ? greet(h, flags) : nobody(ctx, "another user reads it");
-	if (rc) {
-		zcdma_handover_free(h);
-		return rc;
-	}
-	*out = h;
-	return 0;
-}
-
-ZC_PUBLIC void zcdma_handover_free(struct zcdma_handover *h)
-{
-	if (!h)
-		return;
-	if (h->sock >= 0)
-		close(h->sock);
-	free(h);
-}
-
-/*
- * The path
- */
+#include "../reader.h"
 
 enum state {
 	UNUSED,
@@ -522,14 +373,14 @@ static int offer_ring(struct handover *h, struct zcdma_handover *peer)
 	h->offer = msg.offer;
 	rc = zc_ho_send(peer->sock, &msg, fds);
 	if (rc)
-		return nobody(peer->ctx, "its reader hung up");
+		return zc_reader_none(peer->ctx, "its reader hung up");
 	/* It may be busy with the ring of somebody else, who writes to the pipe too. */
-	rc = hear(peer, &msg, fds, -1);
+	rc = zc_reader_hear(peer, &msg, fds, -1);
 	if (rc < 0)
 		return rc;
 	good = msg.head.type == ZC_HO_ACCEPT && zc_ho_is_end(fds[0], peer->pipe_fd, O_RDONLY);
 	zc_ho_close(fds);
-	return good ? 0 : nobody(peer->ctx, "who answered does not read from it");
+	return good ? 0 : zc_reader_none(peer->ctx, "who answered does not read from it");
 }
 
 static int make_table(struct handover *h)
