@@ -268,7 +268,8 @@ check-vm-all: check-vm
 check-speed:
 	@$(MAKE) --no-print-directory deps deps-vm
 	@$(MAKE) --no-print-directory all tests-build
-	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) VM_ICOUNT=1 VM_RUN=tests/vm/speed.sh \
+	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) \
+		TOOLS=$(CURDIR)/$(BUILD)/tools VM_ICOUNT=1 VM_RUN=tests/vm/speed.sh \
 		VM_KERNELS='$(VM_KERNELS)' tests/check.sh vm
 
 lint:

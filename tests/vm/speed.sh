@@ -40,6 +40,21 @@ for model in pages compound scatter; do
     done
 done
 
+# handed_cost PATH: the same of both ends of a pipe through which the ring was handed over.
+handed_cost() {
+    {
+        until grep -q zcdma-handover /proc/net/unix; do sleep 0.1; done
+        exec "$ZCDMA" capture dev: --bytes ${MIB}M --json --handover=require
+    } 2>/tmp/first | "$ZCDMA" zcsend $TO --path="$1" --json >/tmp/second
+    jq -s "map(.sender_cpu_seconds) | add * 1e9 / $MIB | round" /tmp/first /tmp/second
+}
+
+for path in zerocopy splice; do
+    COST[handed.$path]=$(handed_cost $path)
+    awk -v p=$path -v c="${COST[handed.$path]}" -v one="${COST[compound.$path]}" \
+        'BEGIN { printf "# handed over  %-8s  %7d  %.2f of one process\n", p, c, c / one }'
+done
+
 # at_most NAME A FACTOR B: A is no more than FACTOR of B.
 at_most() {
     awk -v name="$1" -v a="$2" -v factor="$3" -v b="$4" 'BEGIN {
