@@ -29,7 +29,8 @@ struct zc_handed_slot {
  * Releases
  */
 
-void zc_handed_flush(struct zc_handed *r)
+/* Tell the writer what is free again. Where it does not listen, poll_events says when it does. */
+static void flush(struct zc_handed *r)
 {
 	struct zc_ho_msg msg;
 	int rc = 0;
@@ -46,7 +47,19 @@ void zc_handed_flush(struct zc_handed *r)
 		memmove(r->again, r->again + n, r->again_count * sizeof(*r->again));
 	}
 	/* Any other error is the writer's end, which is read from the socket. */
+	if (rc && rc != -EAGAIN)
+		r->again_count = 0;
 	r->src->poll_events = rc == -EAGAIN ? POLLIN | POLLOUT : POLLIN;
+}
+
+/*
+ * Each message wakes the writer, so that a part of the ring goes back at once: not so large a one that its
+ * device would miss it.
+ */
+static void flush_some(struct zc_handed *r)
+{
+	if (r->again_count >= zc_min(r->offer.blocks / 4 + 1, ZC_HO_RELEASES))
+		flush(r);
 }
 
 static void release(struct zc_handed *r, struct zc_handed_slot *s)
@@ -57,9 +70,7 @@ static void release(struct zc_handed *r, struct zc_handed_slot *s)
 	r->used--;
 	if (!(r->flags & ZCDMA_SOURCE_READ)) /* else its memory is used again */
 		zc_window_close(&s->window);
-	/* Together, but not so many that the device has to wait for them. */
-	if (r->again_count >= zc_min(r->offer.blocks / 2 + 1, ZC_HO_RELEASES))
-		zc_handed_flush(r);
+	flush_some(r);
 }
 
 void zc_handed_put(struct zc_handed *r, uint32_t index, enum zcdma_put how)
@@ -192,8 +203,7 @@ static int read_ring(struct zc_handed *r)
 		return 0;
 	rc = zc_ho_recv(r->sock, &r->in, NULL);
 	if (rc == -EAGAIN) {
-		/* The writer may be waiting for these. */
-		zc_handed_flush(r);
+		flush_some(r);
 		return rc;
 	}
 	if (!rc)
@@ -299,8 +309,8 @@ int zc_handed_next(struct zc_handed *r, size_t max, struct zcdma_block *b)
 	r->src->starved = r->used;
 	if (r->src->starved)
 		return -EAGAIN;
-	zc_handed_flush(r);
-	return 0;
+	flush(r);
+	return r->again_count ? -EAGAIN : 0;
 }
 
 void zc_handed_leave(struct zc_handed *r)
@@ -310,7 +320,7 @@ void zc_handed_leave(struct zc_handed *r)
 
 	if (r->sock < 0 || r->used > !!s || (s && s->pieces) || (r->ended && r->at == r->count))
 		return;
-	zc_handed_flush(r);
+	flush(r);
 	if (r->again_count)
 		return;
 	zc_ho_begin(&msg, ZC_HO_LEAVE, 1);

@@ -42,9 +42,6 @@ int zc_handed_next(struct zc_handed *r, size_t max, struct zcdma_block *b);
 /* The block, or the piece of one, with that .index is put. */
 void zc_handed_put(struct zc_handed *r, uint32_t index, enum zcdma_put how);
 
-/* Tell the writer what is free again. Where it does not listen, poll_events says when it does. */
-void zc_handed_flush(struct zc_handed *r);
-
 /*
  * Tell the writer where it is to go on, for whoever reads the pipe after us. Not where blocks are
  * still out, as after an error: then it is not known what became of them.

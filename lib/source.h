@@ -38,11 +38,6 @@ struct zc_source_ops {
 	void (*put)(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how);
 	void (*stop)(struct zcdma_source *src);
 	/*
-	 * The caller is about to sleep until @what (enum zcdma_wait): pass on what was put and is held
-	 * back. NULL: nothing ever is.
-	 */
-	void (*flush)(struct zcdma_source *src, unsigned what);
-	/*
 	 * The ring, for another process to map; NULL: there is none. Its descriptor, which stays the
 	 * source's, or a negative errno with its sentence. Opened with ZCDMA_SOURCE_SHARE.
 	 */

@@ -21,8 +21,6 @@ ZC_PUBLIC int zcdma_wait(struct zcdma_ctx *ctx, struct zcdma_source *src, struct
 	bool ready = what & ZCDMA_WAIT_BLOCK && always_ready(src);
 	int n;
 
-	if (src && src->ops->flush)
-		src->ops->flush(src, what);
 	if (path && path->ops->flush)
 		path->ops->flush(path);
 	if (what & ZCDMA_WAIT_BLOCK && !src->starved) {

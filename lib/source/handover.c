@@ -166,15 +166,6 @@ static void handover_stop(struct zcdma_source *src)
 	h->pipe->ops->stop(h->pipe);
 }
 
-/* A device that waits may as well wait a little longer, so that releases go together. */
-static void handover_flush(struct zcdma_source *src, unsigned what)
-{
-	struct handover_source *h = (struct handover_source *)src;
-
-	if (h->ring.sock >= 0 && (what & ZCDMA_WAIT_BLOCK || h->ring.offer.flags & ZC_HO_LOSSY))
-		zc_handed_flush(&h->ring);
-}
-
 static void handover_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
 {
 	struct handover_source *h = (struct handover_source *)src;
@@ -271,7 +262,6 @@ const struct zc_source_ops zc_source_handover = {
 	.next = handover_next,
 	.put = handover_put,
 	.stop = handover_stop,
-	.flush = handover_flush,
 	.get_stats = handover_get_stats,
 	.close = handover_close,
 };
