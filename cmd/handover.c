@@ -69,6 +69,19 @@ static int find_reader(struct transfer *t, unsigned *wanted, struct zcdma_handov
 	}
 }
 
+/* As zcdma_path_open_handover(), with which being asked for statistics does not interfere. */
+static int hand_over(struct transfer *t, struct zcdma_handover *reader)
+{
+	int rc;
+
+	while ((rc = zcdma_path_open_handover(reader, t->src, &t->path)) == -EINTR &&
+	       !signals_stop())
+		zcdma_resume(t->ctx);
+	if (rc == -EINTR)
+		zcdma_handover_free(reader);
+	return rc;
+}
+
 int handover_open(struct transfer *t, const char *spec, unsigned flags)
 {
 	struct zcdma_handover *reader;
@@ -82,7 +95,7 @@ int handover_open(struct transfer *t, const char *spec, unsigned flags)
 		zcdma_handover_free(reader);
 		return rc;
 	}
-	rc = zcdma_path_open_handover(reader, t->src, &t->path);
+	rc = hand_over(t, reader);
 	if (rc) {
 		zcdma_source_close(t->src);
 		t->src = NULL;

@@ -50,13 +50,12 @@ static void refuse(int sock, enum zc_ho_reason reason)
 	(void)!zc_ho_send(sock, &msg, NULL);
 }
 
-void zc_call_accept(const struct zc_call *call)
+int zc_call_accept(const struct zc_call *call)
 {
 	struct zc_ho_msg msg;
 
 	zc_ho_begin(&msg, ZC_HO_ACCEPT, 0);
-	/* Where it fails, the end comes next. */
-	(void)!zc_ho_send(call->sock, &msg, (const int[]){ STDIN_FILENO });
+	return zc_ho_send(call->sock, &msg, (const int[]){ STDIN_FILENO });
 }
 
 void zc_call_refuse(const struct zc_call *call)
@@ -98,20 +97,31 @@ static bool make_way(struct zc_callers *c)
 	return c->count < ZC_CALLERS;
 }
 
-static void answer_calls(struct zc_callers *c)
+static void stop_listening(struct zc_callers *c)
 {
-	for (int i = 0; i < LOOKS; i++) {
-		int sock = accept4(c->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	close(c->listener);
+	c->listener = -1;
+}
 
-		if (sock < 0)
-			return;
-		if (zc_ho_same_user(sock) && make_way(c) && !watch(c, sock)) {
-			c->caller[c->count++] = (struct zc_caller){ .sock = sock };
-			continue;
-		}
-		refuse(sock, ZC_HO_BUSY);
-		close(sock);
+/* Let in the next one that waits at the door. False: there is none. */
+static bool answer_call(struct zc_callers *c)
+{
+	int sock = c->listener < 0 ? -1
+				   : accept4(c->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (sock < 0) {
+		/* Without descriptors left it would wait there, and wake us, for ever. */
+		if (c->listener >= 0 && (errno == EMFILE || errno == ENFILE))
+			stop_listening(c);
+		return false;
 	}
+	if (zc_ho_same_user(sock) && make_way(c) && !watch(c, sock)) {
+		c->caller[c->count++] = (struct zc_caller){ .sock = sock };
+		return true;
+	}
+	refuse(sock, ZC_HO_BUSY);
+	close(sock);
+	return true;
 }
 
 /* A hello, with a name of the pipe: 0, or an error after which the caller is dropped. */
@@ -172,11 +182,8 @@ static int hear(struct zc_caller *caller, unsigned flags, struct zc_call *call)
 	return rc;
 }
 
-bool zc_callers_look(struct zc_callers *c, unsigned flags, struct zc_call *call)
+static bool hear_all(struct zc_callers *c, unsigned flags, struct zc_call *call)
 {
-	if (c->listener < 0)
-		return false;
-	answer_calls(c);
 	for (unsigned i = 0; i < c->count;) {
 		int rc = hear(&c->caller[i], flags, call);
 
@@ -190,5 +197,17 @@ bool zc_callers_look(struct zc_callers *c, unsigned flags, struct zc_call *call)
 		else
 			i++;
 	}
+	return false;
+}
+
+bool zc_callers_look(struct zc_callers *c, unsigned flags, struct zc_call *call)
+{
+	int looks = 0;
+
+	/* Each is heard before the next, who may be many and have nothing to say, takes its place. */
+	do {
+		if (hear_all(c, flags, call))
+			return true;
+	} while (looks++ < LOOKS && answer_call(c));
 	return false;
 }

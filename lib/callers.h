@@ -38,8 +38,8 @@ void zc_callers_close(struct zc_callers *c);
  */
 bool zc_callers_look(struct zc_callers *c, unsigned flags, struct zc_call *call);
 
-/* The answer to an offer. Refused, the call ends. */
-void zc_call_accept(const struct zc_call *call);
+/* The answer to an offer. 0, or a negative errno: it could not be sent. Refused, the call ends. */
+int zc_call_accept(const struct zc_call *call);
 void zc_call_refuse(const struct zc_call *call);
 
 #endif

@@ -9,6 +9,12 @@
 bool zc_dev_is(const char *path);
 
 /*
+ * Is @fd, whosever it is, a file of one that has a ring of @blocks blocks and @bytes in all? Any other
+ * device is asked nothing.
+ */
+bool zc_dev_has_ring(int fd, uint32_t blocks, uint64_t bytes);
+
+/*
  * The name of memory model @i, or NULL behind the last that this library knows. Models that a driver
  * does not have are refused when they are asked for.
  */

@@ -318,10 +318,11 @@ void zc_handed_leave(struct zc_handed *r)
 	const struct zc_handed_slot *s = r->open;
 	struct zc_ho_msg msg;
 
-	if (r->sock < 0 || r->used > !!s || (s && s->pieces) || (r->ended && r->at == r->count))
+	if (r->sock < 0 || r->used > !!s || (s && s->pieces))
 		return;
+	/* At the end too, where the writer waits for the last of them. */
 	flush(r);
-	if (r->again_count)
+	if (r->again_count || (r->ended && r->at == r->count))
 		return;
 	zc_ho_begin(&msg, ZC_HO_LEAVE, 1);
 	msg.leave.id = r->next - (r->count - r->at);

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "dev.h"
 #include "handover.h"
 
 /* Most connections that wait to be looked at; more are told to try again. */
@@ -276,9 +277,8 @@ static bool is_sealed_memory(const struct zc_ho_offer *offer, int fd, const stru
 
 static bool is_device(const struct zc_ho_offer *offer, int fd, const struct stat *st)
 {
-	(void)offer;
-	(void)fd;
-	return S_ISCHR(st->st_mode);
+	(void)st;
+	return zc_dev_has_ring(fd, offer->blocks, offer->stride * offer->blocks);
 }
 
 static bool is_file(const struct zc_ho_offer *offer, int fd, const struct stat *st)

@@ -54,7 +54,7 @@ struct zc_ho_welcome {
 
 enum zc_ho_ring {
 	ZC_HO_MEMORY, /* a memfd that nobody can shrink */
-	ZC_HO_DEVICE, /* a device file, to be mapped */
+	ZC_HO_DEVICE, /* a device of zcdma's with that ring */
 	ZC_HO_FILE,   /* a regular file, which may shrink: block i is anywhere in it */
 	ZC_HO_RINGS
 };

@@ -9,6 +9,7 @@ struct zcdma_handover {
 	struct zcdma_ctx *ctx;
 	int pipe_fd;
 	int sock;
+	bool offered; /* a ring, and no answer yet */
 };
 
 /* The sentence: there is no reader for a ring. Returns -EOPNOTSUPP. */

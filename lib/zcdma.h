@@ -339,9 +339,9 @@ struct zcdma_handover;
 
 /*
  * Look for a reader at the other end of the pipe @fd that takes a ring, up to @timeout_ms: 100 is
- * enough for one that is started in the same breath. One that is there is given 3 s to answer. *@flags: how a source for it has to be opened. @fd stays the
- * caller's and must outlive what is made of it. -EOPNOTSUPP with a sentence: there is none, and the
- * pipe takes bytes as ever.
+ * enough for one that is started in the same breath. One that is there is given 3 s to answer.
+ * *@flags: how a source for it has to be opened. @fd stays the caller's and must outlive what is made
+ * of it. -EOPNOTSUPP with a sentence: there is none, and the pipe takes bytes as ever.
  */
 int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, int timeout_ms, unsigned *flags,
 			struct zcdma_handover **handover);
@@ -350,9 +350,10 @@ int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, int timeout_ms, unsigned 
 void zcdma_handover_free(struct zcdma_handover *handover);
 
 /*
- * Hand @src's ring over, and open the path on which its blocks go. Takes @handover over, with or
- * without success. -EOPNOTSUPP with a sentence: @src has no ring to share, or the reader refused it;
- * the pipe takes bytes as ever.
+ * Hand @src's ring over, and open the path on which its blocks go. That waits for as long as the reader
+ * is busy with another ring. Takes @handover over, with or without success, but for -EINTR: then the
+ * answer is still to come, and the same call is to be made again, or both given up. -EOPNOTSUPP with a
+ * sentence: @src has no ring to share, or the reader refused it; the pipe takes bytes as ever.
  */
 int zcdma_path_open_handover(struct zcdma_handover *handover, struct zcdma_source *src,
 			     struct zcdma_path **path);

@@ -353,27 +353,54 @@ static int handover_finish(struct zcdma_path *path, bool complete)
  * Opening
  */
 
-static int offer_ring(struct handover *h, struct zcdma_handover *peer)
+static int make_table(struct handover *h)
+{
+	h->table = calloc(h->offer.blocks, sizeof(*h->table));
+	h->done = calloc(h->offer.blocks, sizeof(*h->done));
+	return h->table && h->done ? 0 : zc_fail(h->path.ctx, ENOMEM, "hand-over");
+}
+
+static void free_table(struct handover *h)
+{
+	free(h->table);
+	free(h->done);
+}
+
+/* The ring's descriptor, and h->offer, or a negative errno with its sentence. */
+static int share_ring(struct handover *h)
 {
 	const struct zcdma_source *src = h->path.src;
+	int fd;
+
+	if (!src->ops->share)
+		return zc_fail_plain(h->path.ctx, EOPNOTSUPP,
+				     "no hand-over of %s: its blocks are in no ring to share",
+				     src->name);
+	fd = src->ops->share(src, &h->offer);
+	h->offer.flags = src->info.lossy ? ZC_HO_LOSSY : 0;
+	return fd;
+}
+
+static int offer_ring(struct handover *h, struct zcdma_handover *peer, int fd)
+{
+	struct zc_ho_msg msg;
+
+	if (peer->offered)
+		return 0;
+	zc_ho_begin(&msg, ZC_HO_OFFER, 1);
+	msg.offer = h->offer;
+	if (zc_ho_send(peer->sock, &msg, (const int[]){ fd, peer->pipe_fd }))
+		return zc_reader_none(peer->ctx, "its reader hung up");
+	peer->offered = true;
+	return 0;
+}
+
+static int hear_answer(struct zcdma_handover *peer)
+{
 	int fds[ZC_HO_FDS], rc;
 	struct zc_ho_msg msg;
 	bool good;
 
-	if (!src->ops->share)
-		return zc_fail_plain(peer->ctx, EOPNOTSUPP,
-				     "no hand-over of %s: its blocks are in no ring to share",
-				     src->name);
-	zc_ho_begin(&msg, ZC_HO_OFFER, 1);
-	fds[0] = src->ops->share(src, &msg.offer);
-	if (fds[0] < 0)
-		return fds[0];
-	fds[1] = peer->pipe_fd;
-	msg.offer.flags = src->info.lossy ? ZC_HO_LOSSY : 0;
-	h->offer = msg.offer;
-	rc = zc_ho_send(peer->sock, &msg, fds);
-	if (rc)
-		return zc_reader_none(peer->ctx, "its reader hung up");
 	/* It may be busy with the ring of somebody else, who writes to the pipe too. */
 	rc = zc_reader_hear(peer, &msg, fds, -1);
 	if (rc < 0)
@@ -383,26 +410,23 @@ static int offer_ring(struct handover *h, struct zcdma_handover *peer)
 	return good ? 0 : zc_reader_none(peer->ctx, "who answered does not read from it");
 }
 
-static int make_table(struct handover *h)
-{
-	h->table = calloc(h->offer.blocks, sizeof(*h->table));
-	h->done = calloc(h->offer.blocks, sizeof(*h->done));
-	if (h->table && h->done)
-		return 0;
-	free(h->table);
-	free(h->done);
-	return zc_fail(h->path.ctx, ENOMEM, "hand-over");
-}
-
 static int handover_open(struct zcdma_path *path)
 {
 	struct handover *h = (struct handover *)path;
-	int rc = offer_ring(h, path->handover);
+	int fd = share_ring(h), rc;
 
+	if (fd < 0)
+		return fd;
+	/* Before the offer: who has accepted a ring gets it. */
+	rc = make_table(h);
 	if (!rc)
-		rc = make_table(h);
-	if (rc)
+		rc = offer_ring(h, path->handover, fd);
+	if (!rc)
+		rc = hear_answer(path->handover);
+	if (rc) {
+		free_table(h);
 		return rc;
+	}
 	h->pipe_fd = path->fd;
 	path->fd = path->handover->sock;
 	path->watched = true;
@@ -417,8 +441,7 @@ static void handover_close(struct zcdma_path *path)
 	struct handover *h = (struct handover *)path;
 
 	zcdma_handover_free(path->handover);
-	free(h->table);
-	free(h->done);
+	free_table(h);
 }
 
 const struct zc_path_ops zc_path_handover = {
@@ -443,7 +466,7 @@ ZC_PUBLIC int zcdma_path_open_handover(struct zcdma_handover *peer, struct zcdma
 	int rc = zc_path_new(peer->ctx, &zc_path_handover, src, peer->pipe_fd, ZCDMA_FALLBACK_COPY,
 			     peer, path);
 
-	if (rc)
+	if (rc && rc != -EINTR)
 		zcdma_handover_free(peer);
 	return rc;
 }

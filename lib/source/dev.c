@@ -113,23 +113,48 @@ static const char *split_path(const char *arg, char *path, size_t len)
  * Opening
  */
 
-bool zc_dev_is(const char *path)
+static bool is_ours(const struct stat *st)
 {
 	char link[64], target[256];
 	const char *base;
-	struct stat st;
 	ssize_t len;
 
-	if (stat(path, &st) < 0 || !S_ISCHR(st.st_mode))
+	if (!S_ISCHR(st->st_mode))
 		return false;
-	snprintf(link, sizeof(link), "/sys/dev/char/%u:%u/subsystem", major(st.st_rdev),
-		 minor(st.st_rdev));
+	snprintf(link, sizeof(link), "/sys/dev/char/%u:%u/subsystem", major(st->st_rdev),
+		 minor(st->st_rdev));
 	len = readlink(link, target, sizeof(target) - 1);
 	if (len < 0)
 		return false;
 	target[len] = '\0';
 	base = strrchr(target, '/');
 	return base && !strcmp(base, "/zcdma");
+}
+
+bool zc_dev_is(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && is_ours(&st);
+}
+
+static bool maps(int fd, uint64_t offset)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	void *map = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, (off_t)offset);
+
+	return map != MAP_FAILED && !munmap(map, page);
+}
+
+bool zc_dev_has_ring(int fd, uint32_t blocks, uint64_t bytes)
+{
+	struct zcdma_dev_stats s = { .size = sizeof(s) };
+	struct stat st;
+
+	/* Only who set a ring up is told its size, but what can be mapped shows where it ends. */
+	return !fstat(fd, &st) && is_ours(&st) && !ioctl(fd, ZCDMA_IOC_STATS, &s) &&
+	       s.ring_blocks == blocks && maps(fd, bytes - (uint64_t)sysconf(_SC_PAGESIZE)) &&
+	       !maps(fd, bytes);
 }
 
 ZC_PUBLIC const char *zcdma_source_default(void)
@@ -408,7 +433,6 @@ static int dev_share(const struct zcdma_source *src, struct zc_ho_offer *offer)
 		.block_size = d->setup.block_size,
 		.stride = d->setup.stride,
 		.page_size = src->info.page_size,
-		.flags = d->setup.rate ? ZC_HO_LOSSY : 0,
 	};
 	return d->fd;
 }

@@ -44,7 +44,11 @@ static void take_ring(struct handover_source *h, const struct zc_call *call)
 		zc_call_refuse(call);
 		return;
 	}
-	zc_call_accept(call);
+	/* One who does not learn it would wait for ever, and so should we. */
+	if (zc_call_accept(call)) {
+		zc_handed_close(&h->ring);
+		return;
+	}
 	h->ring_offset = h->offset;
 	h->ring_seq = h->seq;
 	src->stats.handovers++;

@@ -72,8 +72,10 @@ static ssize_t available(struct pipe_source *p)
 
 static int lend_descriptor(struct pipe_source *p, size_t max, struct zcdma_block *b)
 {
-	ssize_t len = p->lent ? -EAGAIN : available(p);
+	ssize_t len;
 
+	p->src.starved = p->lent;
+	len = p->lent ? -EAGAIN : available(p);
 	if (len <= 0)
 		return (int)len;
 	*b = (struct zcdma_block){
@@ -156,7 +158,7 @@ static void pipe_put(struct zcdma_source *src, const struct zcdma_block *b, enum
 		/* The path took the bytes by their offset; the file's own position follows. */
 		if (p->regular)
 			lseek(p->fd, p->position, SEEK_SET);
-		p->lent = false;
+		p->lent = src->starved = false;
 		return;
 	}
 	if (how == ZCDMA_PUT_GIVE) {

@@ -395,8 +395,10 @@ static void sim_get_stats(struct zcdma_source *src, struct zcdma_source_stats *s
 static int sim_share(const struct zcdma_source *src, struct zc_ho_offer *offer)
 {
 	const struct zc_ring *ring = &((const struct sim *)src)->ring;
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
-	if (fcntl(ring->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+	/* Once: the last seal is on the seals themselves. */
+	if (fcntl(ring->fd, F_GET_SEALS) != seals && fcntl(ring->fd, F_ADD_SEALS, seals) < 0)
 		return zc_fail(src->ctx, errno, "seal the ring of %s", src->name);
 	*offer = (struct zc_ho_offer){
 		.ring = ZC_HO_MEMORY,

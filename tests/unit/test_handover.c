@@ -13,11 +13,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "../../lib/handover.h"
+#include "../../lib/source.h"
 
 #define PAGE	 4096u
 #define BLOCK	 65536u
@@ -444,30 +447,57 @@ static int make_memfd(size_t size, int seals)
 	return fd;
 }
 
+static void assert_no_ring(int fd)
+{
+	struct zc_ho_offer offer = ring_offer;
+
+	for (offer.ring = 0; offer.ring < ZC_HO_RINGS; offer.ring++) {
+		offer.stride = offer.ring == ZC_HO_FILE ? 0 : BLOCK;
+		assert_int_equal(zc_ho_check_ring(&offer, fd), -EPROTO);
+	}
+	close(fd);
+}
+
+static int reopen(int fd, int flags)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	return open(name, flags | O_CLOEXEC);
+}
+
 static void test_rings(void **state)
 {
 	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	struct zc_ho_offer offer = ring_offer;
 	int good = make_memfd(4 * BLOCK, seals), open_ended = make_memfd(4 * BLOCK, F_SEAL_GROW);
-	int small = make_memfd(4 * BLOCK - 1, seals), null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int small = make_memfd(4 * BLOCK - 1, seals), reading = reopen(good, O_RDONLY);
 
 	(void)state;
 	assert_int_equal(zc_ho_check_ring(&offer, good), 0);
+	assert_int_equal(zc_ho_check_ring(&offer, reading), 0);
 	assert_int_equal(zc_ho_check_ring(&offer, open_ended), -EPROTO);
 	assert_int_equal(zc_ho_check_ring(&offer, small), -EPROTO);
-	assert_int_equal(zc_ho_check_ring(&offer, null), -EPROTO);
-	assert_int_equal(zc_ho_check_ring(&offer, pipe_fd[0]), -EPROTO);
-	assert_int_equal(zc_ho_check_ring(&offer, -1), -EPROTO);
 	offer.ring = ZC_HO_DEVICE;
-	assert_int_equal(zc_ho_check_ring(&offer, null), 0);
 	assert_int_equal(zc_ho_check_ring(&offer, good), -EPROTO);
 	offer.ring = ZC_HO_FILE;
 	assert_int_equal(zc_ho_check_ring(&offer, good), 0);
-	assert_int_equal(zc_ho_check_ring(&offer, null), -EPROTO);
-	close(good);
 	close(open_ended);
 	close(small);
-	close(null);
+	close(reading);
+
+	/* Devices that can be mapped, and are none of ours, are among them. */
+	assert_no_ring(open("/dev/null", O_RDWR | O_CLOEXEC));
+	assert_no_ring(open("/dev/zero", O_RDWR | O_CLOEXEC));
+	assert_no_ring(open("/dev/full", O_RDWR | O_CLOEXEC));
+	assert_no_ring(open("/", O_RDONLY | O_CLOEXEC));
+	assert_no_ring(dup(pipe_fd[0]));
+	assert_no_ring(eventfd(0, EFD_CLOEXEC));
+	assert_no_ring(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+	assert_no_ring(reopen(good, O_PATH));
+	assert_no_ring(reopen(good, O_WRONLY));
+	close(good);
+	assert_no_ring(-1);
 }
 
 /* Send @len bytes of @data with @count descriptors. */
@@ -598,8 +628,10 @@ struct producer {
 	bool dies;     /* after the last block, without a word of the end */
 	int found, rc; /* what came of it */
 	char error[256];
-	uint64_t reused, given; /* blocks, by how they came back */
-	uint64_t bytes;		/* that the path counts */
+	uint64_t reused, given;	  /* blocks, by how they came back */
+	uint64_t bytes;		  /* that the path counts */
+	struct zcdma_ctx *ctx;	  /* for interrupt() */
+	_Atomic bool interrupted; /* while it waited for its ring to be taken */
 };
 
 static void reap(struct producer *p, struct zcdma_source *src, struct zcdma_path *path)
@@ -643,6 +675,18 @@ static int send_blocks(struct producer *p, struct zcdma_ctx *c, struct zcdma_sou
 	return rc;
 }
 
+static int open_path(struct producer *p, struct zcdma_handover *reader, struct zcdma_source *src,
+		     struct zcdma_path **path)
+{
+	int rc;
+
+	while ((rc = zcdma_path_open_handover(reader, src, path)) == -EINTR) {
+		zcdma_resume(p->ctx);
+		p->interrupted = true;
+	}
+	return rc;
+}
+
 static void *produce(void *arg)
 {
 	struct producer *p = arg;
@@ -656,13 +700,14 @@ static void *produce(void *arg)
 	p->found = p->rc = zcdma_new(&c);
 	if (p->rc)
 		return NULL;
+	p->ctx = c;
 	p->found = p->rc = zcdma_handover_find(c, pipe_fd[1], FIND_MS, &flags, &reader);
 	if (!p->rc) {
 		p->rc = zcdma_source_open(c, p->spec, flags, &src);
 		if (p->rc)
 			zcdma_handover_free(reader);
 		else
-			p->found = p->rc = zcdma_path_open_handover(reader, src, &path);
+			p->found = p->rc = open_path(p, reader, src, &path);
 	}
 	if (path) {
 		p->rc = send_blocks(p, c, src, path);
@@ -768,6 +813,30 @@ static void test_end_waits(void **state)
 	assert_int_equal(pthread_tryjoin_np(p.thread, NULL), EBUSY);
 	zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
 	assert_int_equal(next(&a), 0);
+	join(&p);
+	assert_int_equal(p.rc, 0);
+	assert_int_equal(p.reused, 2);
+}
+
+/* The end was told, and the last block given back right before the consumer closes. */
+static void test_end_and_close(void **state)
+{
+	struct producer p = { .spec = "sim:block=64K,blocks=8", .blocks = 2 };
+	struct zcdma_block a, b, none;
+
+	(void)state;
+	start(&p);
+	assert_int_equal(next(&a), 1);
+	assert_int_equal(next(&b), 1);
+	for (int ms = 0; !in->starved && ms < LIMIT_MS; ms += 5) {
+		assert_int_equal(zcdma_source_next(in, 0, &none), -EAGAIN);
+		zcdma_wait(ctx, in, NULL, ZCDMA_WAIT_BLOCK, 5);
+	}
+	assert_true(in->starved);
+	zcdma_source_put(in, &a, ZCDMA_PUT_REUSE);
+	zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+	zcdma_source_close(in);
+	in = NULL;
 	join(&p);
 	assert_int_equal(p.rc, 0);
 	assert_int_equal(p.reused, 2);
@@ -1108,6 +1177,65 @@ static void test_flood(void **state)
 		close(silent[i]);
 }
 
+/* They wait at the door behind one that is true: who came first is heard first. */
+static void test_flood_behind(void **state)
+{
+	struct zc_ho_msg msg = valid(ZC_HO_HELLO);
+	int silent[14], fds[ZC_HO_FDS], sock = connect_pipe();
+	struct zcdma_block b;
+
+	(void)state;
+	assert_int_equal(say_name(sock, &msg, pipe_fd[1]), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(silent); i++)
+		silent[i] = connect_pipe();
+	assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+	assert_int_equal(zc_ho_recv(sock, &msg, fds), 1);
+	assert_int_equal(msg.head.type, ZC_HO_WELCOME);
+	zc_ho_close(fds);
+	close(sock);
+	for (size_t i = 0; i < ARRAY_SIZE(silent); i++)
+		close(silent[i]);
+}
+
+/* No descriptor is left for a caller: it is turned away, and does not keep us awake. */
+static void test_no_descriptor_left(void **state)
+{
+	int sock = connect_pipe(), lowest = dup(sock);
+	struct rlimit all, none;
+	struct zcdma_block b;
+	struct zc_ho_msg msg;
+
+	(void)state;
+	close(lowest);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+	none = all;
+	none.rlim_cur = (rlim_t)lowest;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+	assert_int_equal(zcdma_wait(ctx, in, NULL, ZCDMA_WAIT_BLOCK, 50), -ETIMEDOUT);
+	assert_int_equal(zc_ho_recv(sock, &msg, NULL), 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+	close(sock);
+	assert_bytes_come();
+}
+
+/* One that cannot hear that its ring was taken would wait for ever, and we for its blocks. */
+static void test_deaf_producer(void **state)
+{
+	struct zc_ho_msg msg = valid(ZC_HO_OFFER);
+	int fd = make_memfd(4 * BLOCK, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), sock = call();
+	struct zcdma_block b;
+
+	(void)state;
+	assert_int_equal(say(sock, &msg, fd, pipe_fd[1]), 0);
+	assert_int_equal(shutdown(sock, SHUT_RD), 0);
+	assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+	assert_int_equal(stats().handovers, 0);
+	assert_bytes_come();
+	close(sock);
+	close(fd);
+}
+
 /* After the ring was accepted, @msg breaks the protocol. */
 static void assert_breaks(const struct zc_ho_msg *msg)
 {
@@ -1295,6 +1423,36 @@ static void test_false_answers(void **state)
 	close(writer);
 }
 
+/* An interrupted wait for the answer goes on where it was. */
+static void test_interrupted(void **state)
+{
+	struct producer p = { .spec = "sim:block=64K,blocks=4", .blocks = 1 };
+	int listener = zc_ho_listen(pipe_fd[0]), sock, fds[ZC_HO_FDS];
+	struct zc_ho_msg msg = valid(ZC_HO_WELCOME);
+
+	(void)state;
+	start(&p);
+	sock = take_call(listener);
+	assert_int_equal(say_name(sock, &msg, pipe_fd[0]), 0);
+	assert_int_equal(hear(sock, fds).head.type, ZC_HO_OFFER);
+	zc_ho_close(fds);
+	zcdma_interrupt(p.ctx);
+	for (int ms = 0; !p.interrupted && ms < LIMIT_MS; ms++)
+		usleep(1000);
+	assert_true(p.interrupted);
+	msg = valid(ZC_HO_ACCEPT);
+	assert_int_equal(say(sock, &msg, pipe_fd[0], -1), 0);
+	/* No second offer. */
+	assert_int_equal(hear(sock, NULL).head.type, ZC_HO_BLOCK);
+	zc_ho_begin(&msg, ZC_HO_RELEASE, 1);
+	assert_int_equal(say(sock, &msg, -1, -1), 0);
+	join(&p);
+	assert_int_equal(p.rc, 0);
+	assert_int_equal(p.reused, 1);
+	close(listener);
+	close(sock);
+}
+
 /* A reader that takes the ring, and does not hold the pipe. */
 static void test_false_accept(void **state)
 {
@@ -1409,6 +1567,7 @@ int main(void)
 		WITH_CONSUMER(test_whole_stream),
 		WITH_CONSUMER(test_held),
 		WITH_CONSUMER(test_end_waits),
+		WITH_CONSUMER(test_end_and_close),
 		WITH_CONSUMER(test_dead_producer),
 		WITH_CONSUMER(test_dead_consumer),
 		WITH_CONSUMER(test_leave),
@@ -1421,11 +1580,15 @@ int main(void)
 		WITH_CONSUMER(test_out_of_turn),
 		WITH_CONSUMER(test_bad_rings),
 		WITH_CONSUMER(test_flood),
+		WITH_CONSUMER(test_flood_behind),
+		WITH_CONSUMER(test_no_descriptor_left),
+		WITH_CONSUMER(test_deaf_producer),
 		WITH_CONSUMER(test_broken_blocks),
 		WITH_CONSUMER(test_block_twice),
 		WITH_CONSUMER(test_fuzz_consumer),
 		WITH_PIPE(test_nobody_there),
 		WITH_PIPE(test_false_answers),
+		WITH_PIPE(test_interrupted),
 		WITH_PIPE(test_false_accept),
 		WITH_PIPE(test_release_unknown),
 		WITH_PIPE(test_release_twice),

@@ -488,6 +488,7 @@ static void pipe_is_lent_as_it_is(void **state)
 	assert_int_equal(b.fd_offset, -1);
 	/* What follows cannot be told before that is taken. */
 	assert_int_equal(zcdma_source_next(src, 0, &c), -EAGAIN);
+	assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, 20), -ETIMEDOUT);
 	assert_int_equal(read(b.fd, data, b.len), 4000);
 	put(src, &b);
 	b = take(src);
