@@ -14,6 +14,9 @@ bool zc_dev_is(const char *path);
  */
 bool zc_dev_has_ring(int fd, uint32_t blocks, uint64_t bytes);
 
+/* What cures an EFAULT on a ring's memory, which only the model coherent answers. */
+extern const char zc_dev_fault_hint[];
+
 /*
  * The name of memory model @i, or NULL behind the last that this library knows. Models that a driver
  * does not have are refused when they are asked for.

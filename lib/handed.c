@@ -3,6 +3,7 @@
  * A ring that another process handed over: it is mapped, its blocks are told of on a socket, and go
  * back over it. What the writer says is checked; a block that we have is the writer's no more.
  */
+#include "dev.h"
 #include "handed.h"
 
 #include <stdlib.h>
@@ -146,9 +147,12 @@ int zc_handed_open(struct zc_handed *r, struct zcdma_source *src, unsigned flags
 		.src = src, .flags = flags, .sock = call->sock, .fd = call->fd, .offer = call->offer
 	};
 	rc = make_ring(r);
-	if (rc)
+	if (rc) {
 		*r = (struct zc_handed){ .sock = -1 };
-	return rc;
+		return rc;
+	}
+	src->fault_hint = r->offer.ring == ZC_HO_DEVICE ? zc_dev_fault_hint : NULL;
+	return 0;
 }
 
 /*

@@ -50,6 +50,9 @@ static const char *const policies[] = {
 	[ZCDMA_DEV_STRICT] = "strict",
 };
 
+const char zc_dev_fault_hint[] =
+	"coherent memory is mapped without pages (VM_PFNMAP), and the kernel sends only pages without copying: model=compound, pages and scatter have them; from here, what copies works (zcdma copysend, zcdma capture without --direct)";
+
 const char *zc_dev_model_name(unsigned i)
 {
 	return i < ARRAY_SIZE(models) ? models[i] : NULL;
@@ -303,8 +306,7 @@ static void describe(struct dev *d, const struct zcdma_dev_info *info)
 	src->info.lossy = d->setup.rate;
 	src->info.bounced = d->setup.bounced;
 	if (d->setup.model == ZCDMA_DEV_COHERENT)
-		src->fault_hint =
-			"coherent memory is mapped without pages (VM_PFNMAP), and the kernel sends only pages without copying: model=compound, pages and scatter have them; from here, what copies works (zcdma copysend, zcdma capture without --direct)";
+		src->fault_hint = zc_dev_fault_hint;
 }
 
 static int dev_open(struct zcdma_source *src, const char *arg, unsigned flags)
