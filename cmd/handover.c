@@ -111,7 +111,7 @@ static void explain(int fd, const char *why, char *buf, size_t len)
 	char holder[128];
 	const char *who = zcdma_pipe_holder(fd, holder, sizeof(holder));
 
-	snprintf(buf, len, "%s%s%s", why, who ? "; at its other end is " : "", who ? who : "");
+	snprintf(buf, len, "%s%s%s", why, who ? "; the pipe ends at " : "", who ? who : "");
 }
 
 bool handover_why(struct zcdma_source *src, int fd, char *buf, size_t len)
@@ -122,6 +122,14 @@ bool handover_why(struct zcdma_source *src, int fd, char *buf, size_t len)
 	if (stats.plain_reason)
 		explain(fd, stats.plain_reason, buf, len);
 	return stats.plain_reason;
+}
+
+int handover_refuse(struct transfer *t, struct report *r, int rc)
+{
+	char text[640];
+
+	explain(STDOUT_FILENO, zcdma_error(t->ctx), text, sizeof(text));
+	return report_system_error(r, STATUS_ERROR, rc, zcdma_hint(t->ctx), "%s", text);
 }
 
 void handover_note(struct report *r, int fd, const char *why)

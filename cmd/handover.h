@@ -39,6 +39,9 @@ int handover_open(struct transfer *t, const char *spec, unsigned flags);
  */
 bool handover_why(struct zcdma_source *src, int fd, char *buf, size_t len);
 
+/* What was required cannot be: the context's error @rc, with who reads standard output. An exit status. */
+int handover_refuse(struct transfer *t, struct report *r, int rc);
+
 /* The same for -v, where bytes go to the pipe @fd for the reason in @why. */
 void handover_note(struct report *r, int fd, const char *why);
 

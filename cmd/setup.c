@@ -200,7 +200,7 @@ static int open_source(struct transfer *t, struct report *r, const struct setup 
 		if (rc == -EINTR && signals_stop())
 			return 128 + signals_stop();
 		if (rc && mode == HANDOVER_REQUIRE)
-			return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
+			return handover_refuse(t, r, rc);
 		if (rc)
 			handover_note(r, STDOUT_FILENO, zcdma_error(t->ctx));
 	}
