@@ -153,13 +153,148 @@ static int map_giving(struct zc_ring *ring, unsigned flags, size_t huge)
 	return flags & ZCDMA_SOURCE_GIVE ? map_anonymous(ring, flags, huge) : -EINVAL;
 }
 
-/* The first one that can be had. The last: a limit on file size (ulimit -f) counts for a memfd too. */
-static int (*const backings[])(struct zc_ring *ring, unsigned flags, size_t huge) = {
-	map_hugetlb,
-	map_giving,
-	map_shmem,
-	map_anonymous,
+/*
+ * Memory that was asked for by name
+ */
+
+static void unmap(struct zc_ring *ring)
+{
+	munmap(ring->reserved, ring->reserved_size);
+	if (ring->fd >= 0)
+		close(ring->fd);
+	ring->fd = -1;
+	ring->base = NULL;
+}
+
+static int map_small(struct zc_ring *ring, int rc)
+{
+	if (rc)
+		return rc;
+	advise(ring, false);
+	ring->page_size = (size_t)sysconf(_SC_PAGESIZE);
+	return 0;
+}
+
+static int map_anon(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	(void)huge;
+	if (flags & (ZCDMA_SOURCE_FD | ZCDMA_SOURCE_SHARE))
+		return -EINVAL;
+	return map_small(ring, map_aligned(ring, 0, MAP_PRIVATE | MAP_ANONYMOUS));
+}
+
+static int map_small_memfd(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	(void)flags;
+	(void)huge;
+	return map_small(ring, map_memfd(ring, 0, 0, 0));
+}
+
+static int map_granted(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	int rc = map_anonymous(ring, flags, huge);
+
+	if (rc || ring->page_size == huge)
+		return rc;
+	unmap(ring);
+	return -ENOMEM;
+}
+
+/* Where temporary files may be large, and are on a disk: hier(7). */
+static int map_file(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	const char *dir = getenv("TMPDIR");
+	int rc;
+
+	(void)huge;
+	if (flags & ZCDMA_SOURCE_SHARE) /* which nothing keeps from being cut short */
+		return -EINVAL;
+	ring->fd = open(dir ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (ring->fd < 0)
+		return -errno;
+	/* A hole would be a SIGBUS where the disk is full. */
+	rc = posix_fallocate(ring->fd, 0, (off_t)ring_bytes(ring));
+	rc = rc ? -rc : map_small(ring, map_aligned(ring, 0, MAP_SHARED));
+	if (rc) {
+		close(ring->fd);
+		ring->fd = -1;
+	}
+	return rc;
+}
+
+/* Every block is the first page, as those behind it may not be there: arch/x86/entry/vdso/vma.c. */
+static int map_vvar(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	struct zc_vma vvar;
+	int rc;
+
+	(void)huge;
+	if (flags & (ZCDMA_SOURCE_FD | ZCDMA_SOURCE_SHARE))
+		return -EINVAL;
+	if (flags & ZCDMA_SOURCE_WRITE) /* it is the kernel's to write */
+		return -EACCES;
+	rc = zc_vma_find_name("[vvar]", &vvar);
+	if (rc)
+		return rc;
+	ring->base = (unsigned char *)(uintptr_t)vvar.start;
+	ring->page_size = (size_t)sysconf(_SC_PAGESIZE);
+	ring->block_size = ring->page_size;
+	ring->stride = 0;
+	return 0;
+}
+
+const char *const zc_memory_names[ZC_MEMORIES + 1] = {
+	[ZC_MEMORY_ANON] = "anon", [ZC_MEMORY_MEMFD] = "memfd", [ZC_MEMORY_HUGE] = "huge",
+	[ZC_MEMORY_FILE] = "file", [ZC_MEMORY_VVAR] = "vvar",
 };
+
+#define MOST_BACKINGS 4
+
+/*
+ * The first one that can be had. The last of the best: a limit on file size (ulimit -f) counts for a
+ * memfd too.
+ */
+static int (*const backings[ZC_MEMORIES][MOST_BACKINGS])(struct zc_ring *ring, unsigned flags,
+							 size_t huge) = {
+	[ZC_MEMORY_BEST] = { map_hugetlb, map_giving, map_shmem, map_anonymous },
+	[ZC_MEMORY_ANON] = { map_anon },
+	[ZC_MEMORY_MEMFD] = { map_small_memfd },
+	[ZC_MEMORY_HUGE] = { map_hugetlb, map_granted },
+	[ZC_MEMORY_FILE] = { map_file },
+	[ZC_MEMORY_VVAR] = { map_vvar },
+};
+
+static int map_first(struct zc_ring *ring, enum zc_memory memory, unsigned flags)
+{
+	int rc = -EINVAL;
+
+	for (unsigned i = 0; i < MOST_BACKINGS && backings[memory][i]; i++) {
+		int err = backings[memory][i](ring, flags, huge_page_size());
+
+		if (!err)
+			return 0;
+		if (err != -EINVAL) /* which says that it is not for this ring */
+			rc = err;
+	}
+	return rc;
+}
+
+/* Memory that was asked for by name cannot be had, for a reason of its own. */
+static int fail_memory(struct zcdma_ctx *ctx, enum zc_memory memory, int err)
+{
+	const char *name = zc_memory_names[memory];
+
+	if (err == EINVAL)
+		return zc_fail_plain(ctx, EOPNOTSUPP,
+				     "memory=%s is in no file, which the path takes blocks from",
+				     name);
+	if (memory != ZC_MEMORY_HUGE || err != ENOMEM)
+		return zc_fail(ctx, err, "memory=%s", name);
+	zc_fail(ctx, err, "memory=%s: there are no huge pages for the ring", name);
+	zc_hint(ctx,
+		"sysctl vm.nr_hugepages=N reserves some, and so many of them a ring has to be a multiple of; /sys/kernel/mm/transparent_hugepage/enabled grants others");
+	return -EOPNOTSUPP;
+}
 
 static int fail_alloc(struct zcdma_ctx *ctx, const struct zc_ring *ring, int err)
 {
@@ -170,16 +305,17 @@ static int fail_alloc(struct zcdma_ctx *ctx, const struct zc_ring *ring, int err
 	return -err;
 }
 
-int zc_ring_alloc(struct zcdma_ctx *ctx, struct zc_ring *ring, size_t block_size, unsigned blocks,
-		  unsigned flags)
+int zc_ring_alloc(struct zcdma_ctx *ctx, struct zc_ring *ring, enum zc_memory memory,
+		  size_t block_size, unsigned blocks, unsigned flags)
 {
 	uint64_t most = (uint64_t)sysconf(_SC_PHYS_PAGES) / 2 * (uint64_t)sysconf(_SC_PAGESIZE);
 	char text[32];
-	int rc = -EINVAL;
+	int rc;
 
 	*ring = (struct zc_ring){ .fd = -1,
 				  .blocks = blocks,
 				  .block_size = block_size,
+				  .stride = block_size,
 				  .unit = 1,
 				  .giving = flags & ZCDMA_SOURCE_GIVE };
 	if (block_size > most / blocks) {
@@ -191,28 +327,21 @@ int zc_ring_alloc(struct zcdma_ctx *ctx, struct zc_ring *ring, size_t block_size
 	ring->given = calloc(blocks, sizeof(*ring->given));
 	if (!ring->given)
 		return fail_alloc(ctx, ring, ENOMEM);
-	for (size_t i = 0; i < ARRAY_SIZE(backings); i++) {
-		int err = backings[i](ring, flags, huge_page_size());
-
-		if (!err)
-			return 0;
-		if (err != -EINVAL) /* which says that it is not for this ring */
-			rc = err;
-	}
+	rc = map_first(ring, memory, flags);
+	if (!rc)
+		return 0;
 	free(ring->given);
 	ring->base = NULL;
-	return fail_alloc(ctx, ring, -rc);
+	return memory == ZC_MEMORY_BEST ? fail_alloc(ctx, ring, -rc)
+					: fail_memory(ctx, memory, -rc);
 }
 
 void zc_ring_free(struct zc_ring *ring)
 {
 	if (!ring->base)
 		return;
-	munmap(ring->reserved, ring->reserved_size);
-	if (ring->fd >= 0)
-		close(ring->fd);
+	unmap(ring);
 	free(ring->given);
-	ring->base = NULL;
 }
 
 /*

@@ -5,10 +5,25 @@
 
 #include "internal.h"
 
+/* What a ring is made of. */
+enum zc_memory {
+	ZC_MEMORY_BEST,	 /* as ring.c chooses */
+	ZC_MEMORY_ANON,	 /* anonymous, in small pages */
+	ZC_MEMORY_MEMFD, /* a memfd, in small pages */
+	ZC_MEMORY_HUGE,	 /* huge pages, of the pool or as the kernel grants them */
+	ZC_MEMORY_FILE,	 /* the page cache of a file without a name */
+	ZC_MEMORY_VVAR,	 /* the kernel's own read-only mapping, which has no pages: VM_PFNMAP */
+	ZC_MEMORIES
+};
+
+/* As users write them; NULL for the first, and behind the last. */
+extern const char *const zc_memory_names[ZC_MEMORIES + 1];
+
 struct zc_ring {
 	int fd; /* the memfd, in which block i begins at i * block_size; -1 for anonymous memory */
 	unsigned char *base;
 	size_t block_size;
+	size_t stride; /* from one block to the next; 0 where all are the same */
 	unsigned blocks;
 	size_t page_size; /* of its memory, as the kernel gave it */
 	void *reserved;	  /* address space that @base lies in */
@@ -19,16 +34,16 @@ struct zc_ring {
 };
 
 /*
- * Make a ring. @block_size is a multiple of the page size. @flags: enum zcdma_source_flags; they
- * decide what memory it is made of. On error there is nothing to free.
+ * Make a ring. @block_size is a multiple of the page size. @flags: enum zcdma_source_flags; with
+ * ZC_MEMORY_BEST they decide what memory it is made of. On error there is nothing to free.
  */
-int zc_ring_alloc(struct zcdma_ctx *ctx, struct zc_ring *ring, size_t block_size, unsigned blocks,
-		  unsigned flags);
+int zc_ring_alloc(struct zcdma_ctx *ctx, struct zc_ring *ring, enum zc_memory memory,
+		  size_t block_size, unsigned blocks, unsigned flags);
 void zc_ring_free(struct zc_ring *ring);
 
 static inline void *zc_ring_block(const struct zc_ring *ring, unsigned index)
 {
-	return ring->base + (size_t)index * ring->block_size;
+	return ring->base + (size_t)index * ring->stride;
 }
 
 /*

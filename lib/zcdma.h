@@ -169,7 +169,9 @@ struct zcdma_source_type {
 	const char *name;
 	const char *syntax; /* "sim:[blocks=N,block=SIZE,...]" */
 	const char *summary;
-	bool guarded; /* waits by itself for pages in flight, however a block is put */
+	bool guarded;	    /* waits by itself for pages in flight, however a block is put */
+	const char *memory; /* the option that says what its ring is made of, or NULL ... */
+	const char *const *memories; /* ... and what that takes, NULL behind the last */
 };
 
 struct zcdma_source;

@@ -43,6 +43,7 @@ static const char *const models[] = {
 	[ZCDMA_DEV_PAGES] = "pages",
 	[ZCDMA_DEV_COMPOUND] = "compound",
 	[ZCDMA_DEV_SCATTER] = "scatter",
+	NULL,
 };
 
 static const char *const policies[] = {
@@ -55,7 +56,7 @@ const char zc_dev_fault_hint[] =
 
 const char *zc_dev_model_name(unsigned i)
 {
-	return i < ARRAY_SIZE(models) ? models[i] : NULL;
+	return i < ARRAY_SIZE(models) - 1 ? models[i] : NULL;
 }
 
 static int parse_name(const char *text, const char *const *names, size_t count, uint64_t *value)
@@ -69,7 +70,7 @@ static int parse_name(const char *text, const char *const *names, size_t count, 
 
 static int parse_model(const char *text, uint64_t *value)
 {
-	return parse_name(text, models, ARRAY_SIZE(models), value);
+	return parse_name(text, models, ARRAY_SIZE(models) - 1, value);
 }
 
 static int parse_policy(const char *text, uint64_t *value)
@@ -454,6 +455,8 @@ const struct zc_source_ops zc_source_dev = {
 		.syntax = "dev:[PATH,model=NAME,blocks=N,block=SIZE,rate=SIZE,seed=N,policy=NAME]",
 		.summary = "a device of the driver, whose ring every way of sending accepts",
 		.guarded = true,
+		.memory = "model",
+		.memories = models,
 	},
 	.size = sizeof(struct dev),
 	.open = dev_open,

@@ -227,7 +227,7 @@ static int alloc_ring(struct pipe_source *p, unsigned flags)
 	p->unused = calloc(BLOCKS, sizeof(*p->unused));
 	if (!p->unused)
 		return zc_fail(p->src.ctx, ENOMEM, "read %s", p->src.name);
-	rc = zc_ring_alloc(p->src.ctx, &p->ring, BLOCK_SIZE, BLOCKS, flags);
+	rc = zc_ring_alloc(p->src.ctx, &p->ring, ZC_MEMORY_BEST, BLOCK_SIZE, BLOCKS, flags);
 	if (rc) {
 		free(p->unused);
 		return rc;

@@ -25,6 +25,7 @@ struct sim_options {
 	uint64_t rate; /* bytes per second; 0: as fast as blocks become free */
 	uint64_t seed;
 	uint64_t fill_once; /* bool */
+	uint64_t memory;    /* enum zc_memory */
 };
 
 /* Indexes of blocks, first in, first out. Never holds more than the ring has. */
@@ -105,6 +106,17 @@ static int parse_fill(const char *text, uint64_t *once)
 	return *once || !strcmp(text, "always") ? 0 : -EINVAL;
 }
 
+static int parse_memory(const char *text, uint64_t *memory)
+{
+	for (unsigned i = ZC_MEMORY_BEST + 1; i < ZC_MEMORIES; i++) {
+		if (!strcmp(text, zc_memory_names[i])) {
+			*memory = i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
 static const struct zc_option options[] = {
 	{ "blocks", offsetof(struct sim_options, blocks), parse_blocks,
 	  "a number from 1 to 65536" },
@@ -115,6 +127,8 @@ static const struct zc_option options[] = {
 	{ "seed", offsetof(struct sim_options, seed), zc_option_number,
 	  "a number, decimal or 0x..." },
 	{ "fill", offsetof(struct sim_options, fill_once), parse_fill, "always or once" },
+	{ "memory", offsetof(struct sim_options, memory), parse_memory,
+	  "anon, memfd, huge, file or vvar" },
 };
 
 /*
@@ -246,6 +260,9 @@ static void sim_init(struct sim *sim)
 			.fd = ring->fd,
 			.fd_offset = ring->fd < 0 ? -1 : (int64_t)(i * ring->block_size),
 		};
+		/* The kernel fills it, and nobody else can. */
+		sim->filled[i] = !ring->stride;
+		sim->filled_count += sim->filled[i];
 		fifo_push(&sim->free, i);
 	}
 	sim->src.info.block_size = ring->block_size;
@@ -267,10 +284,11 @@ static int sim_open(struct zcdma_source *src, const char *arg, unsigned flags)
 	rc = zc_options_parse(src, options, ARRAY_SIZE(options), arg, &sim->opt);
 	if (rc)
 		return rc;
-	rc = zc_ring_alloc(src->ctx, &sim->ring, sim->opt.block_size, (unsigned)sim->opt.blocks,
-			   flags);
+	rc = zc_ring_alloc(src->ctx, &sim->ring, (enum zc_memory)sim->opt.memory,
+			   sim->opt.block_size, (unsigned)sim->opt.blocks, flags);
 	if (rc)
 		return rc;
+	sim->opt.fill_once |= !sim->ring.stride;
 	src->poll_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (src->poll_fd < 0) {
 		rc = zc_fail(src->ctx, errno, "%s eventfd", src->name);
@@ -426,8 +444,10 @@ static void sim_close(struct zcdma_source *src)
 const struct zc_source_ops zc_source_sim = {
 	.type = {
 		.name = "sim",
-		.syntax = "sim:[blocks=N,block=SIZE,rate=SIZE,seed=N,fill=once]",
+		.syntax = "sim:[blocks=N,block=SIZE,rate=SIZE,seed=N,fill=once,memory=KIND]",
 		.summary = "a simulated device that writes the pattern into a ring",
+		.memory = "memory",
+		.memories = zc_memory_names + 1,
 	},
 	.size = sizeof(struct sim),
 	.open = sim_open,

@@ -148,3 +148,12 @@ stalled() {
     run -0 zcdma zcsend --complete
     assert_line --partial "--path=${names//, /|}"
 }
+
+@test "zcsend: from memory without pages: Bad address, without a driver" {
+    grep -q "\[vvar\]$" /proc/self/maps || skip "this kernel gives its processes no [vvar]"
+    receiver --streams 2
+    run -2 zcdma zcsend "$TO" sim:memory=vvar
+    assert_line --index 0 "zcdma zcsend: send(MSG_ZEROCOPY) from sim:memory=vvar: Bad address"
+    assert_line --index 1 --partial VM_PFNMAP
+    run -0 zcdma copysend "$TO" sim:memory=vvar --bytes 40K
+}

@@ -59,7 +59,7 @@ static void check_ring(unsigned flags, size_t block_size, unsigned blocks)
 	unsigned first;
 	int renewed = 0, fd[64];
 
-	assert_int_equal(zc_ring_alloc(ctx, &ring, block_size, blocks, flags), 0);
+	assert_int_equal(zc_ring_alloc(ctx, &ring, ZC_MEMORY_BEST, block_size, blocks, flags), 0);
 	for (unsigned i = 0; i < blocks; i++) {
 		memset(zc_ring_block(&ring, i), 'A', block_size);
 		fd[i] = spliced(&ring, i);
@@ -98,7 +98,7 @@ static void reuse_shows_in_the_pipe(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(zc_ring_alloc(ctx, &ring, 4096, 2, ZCDMA_SOURCE_GIVE), 0);
+	assert_int_equal(zc_ring_alloc(ctx, &ring, ZC_MEMORY_BEST, 4096, 2, ZCDMA_SOURCE_GIVE), 0);
 	memset(zc_ring_block(&ring, 0), 'A', 4096);
 	fd = spliced(&ring, 0);
 	memset(zc_ring_block(&ring, 0), 'B', 4096);
@@ -113,7 +113,7 @@ static void units_are_renewed_together(void **state)
 	unsigned first = 99;
 
 	(void)state;
-	assert_int_equal(zc_ring_alloc(ctx, &ring, 4096, 12, ZCDMA_SOURCE_GIVE), 0);
+	assert_int_equal(zc_ring_alloc(ctx, &ring, ZC_MEMORY_BEST, 4096, 12, ZCDMA_SOURCE_GIVE), 0);
 	ring.unit = 4;
 	assert_int_equal(zc_ring_renew(&ring, 5, &first), 0);
 	assert_int_equal(zc_ring_renew(&ring, 1, &first), 0);
@@ -130,7 +130,8 @@ static void too_large(void **state)
 	struct zc_ring ring;
 
 	(void)state;
-	assert_int_equal(zc_ring_alloc(ctx, &ring, (size_t)1 << 40, 65536, 0), -ENOMEM);
+	assert_int_equal(zc_ring_alloc(ctx, &ring, ZC_MEMORY_BEST, (size_t)1 << 40, 65536, 0),
+			 -ENOMEM);
 	assert_non_null(strstr(zcdma_error(ctx), "ring of 65536 blocks"));
 	assert_non_null(zcdma_hint(ctx));
 	zc_ring_free(&ring);
@@ -142,7 +143,7 @@ static void every_block_is_memory_of_its_own(void **state)
 	unsigned char byte;
 
 	(void)state;
-	assert_int_equal(zc_ring_alloc(ctx, &ring, 8192, 5, 0), 0);
+	assert_int_equal(zc_ring_alloc(ctx, &ring, ZC_MEMORY_BEST, 8192, 5, 0), 0);
 	for (unsigned i = 0; i < 5; i++)
 		memset(zc_ring_block(&ring, i), 'a' + (int)i, 8192);
 	for (unsigned i = 0; i < 5; i++) {
@@ -167,7 +168,7 @@ static void *churn(void *arg)
 	if (zcdma_new(&own))
 		return "no context";
 	for (int i = 0; i < 2000; i++) {
-		if (zc_ring_alloc(own, &ring, 1 << 20, 16, 0))
+		if (zc_ring_alloc(own, &ring, ZC_MEMORY_BEST, 1 << 20, 16, 0))
 			return "no ring";
 		if (pthread_create(&thread, NULL, do_nothing, arg))
 			return "no thread";

@@ -316,6 +316,37 @@ static void sim_fill_once_goes_round(void **state)
 }
 
 /* With a rate every block goes through the device's hands again, which must not write to it. */
+/* What was asked for is what there is, in small pages unless they are huge. */
+static void sim_memory_of_each_kind(void **state)
+{
+	static const char *const kinds[] = { "anon", "memfd", "file", "vvar" };
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct zcdma_source_info info;
+	struct zcdma_source *src;
+	struct zcdma_block b;
+	char spec[64];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		bool named = !strcmp(kinds[i], "memfd") || !strcmp(kinds[i], "file");
+
+		snprintf(spec, sizeof(spec), "sim:blocks=3,block=64K,memory=%s", kinds[i]);
+		src = start(spec, 0);
+		zcdma_source_get_info(src, &info);
+		assert_int_equal(info.page_size, page);
+		assert_int_equal(info.block_size, strcmp(kinds[i], "vvar") ? 65536 : page);
+		assert_int_equal(!!(info.offers & ZCDMA_NEEDS_FD), named);
+		b = take(src);
+		assert_int_equal(b.len, info.block_size);
+		zcdma_source_put(src, &b, ZCDMA_PUT_REUSE);
+		zcdma_source_close(src);
+		assert_int_equal(zcdma_source_open(ctx, spec, ZCDMA_SOURCE_FD, &src),
+				 named ? 0 : -EOPNOTSUPP);
+		if (named)
+			zcdma_source_close(src);
+	}
+}
+
 static void sim_fill_once_at_a_rate(void **state)
 {
 	struct zcdma_source *src = start("sim:blocks=3,block=4K,fill=once,rate=40M", 0);
@@ -760,6 +791,7 @@ static void wrong_specs_have_a_sentence(void **state)
 		{ "sim:rate=fast", EINVAL, "rate=fast is not valid", "bytes per second" },
 		{ "sim:seed=", EINVAL, "seed= is not valid", "a number" },
 		{ "sim:seed=99999999999999999999", ERANGE, "seed=9999", "a number" },
+		{ "sim:memory=core", EINVAL, "memory=core is not valid", "anon, memfd" },
 		{ "sim:fill=twice", EINVAL, "fill=twice is not valid", "always or once" },
 		{ "sim:colour=red", EINVAL, "unknown option colour", "sim: takes blocks=" },
 		{ "sim:block=4K,", EINVAL, "unknown option (an empty one)", "sim: takes blocks=" },
@@ -844,6 +876,7 @@ int main(void)
 		cmocka_unit_test(sim_stop_wakes_the_reader),
 		cmocka_unit_test(sim_fill_once_goes_round),
 		cmocka_unit_test(sim_fill_once_at_a_rate),
+		cmocka_unit_test(sim_memory_of_each_kind),
 		cmocka_unit_test(sim_given_blocks_come_back_with_fresh_pages),
 		cmocka_unit_test(sim_two_at_once),
 		cmocka_unit_test(sim_says_what_it_is),
