@@ -7,7 +7,6 @@
 /* after those four */
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
@@ -19,11 +18,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../lib/handover.h"
 #include "../../lib/source.h"
+#include "handover.h"
 
-#define PAGE	 4096u
-#define BLOCK	 65536u
 #define LIMIT_MS 20000 /* for what happens at once on an idle machine */
 #define FIND_MS	 100
 
@@ -31,39 +28,7 @@
  * Messages
  */
 
-static const struct zc_ho_offer ring_offer = {
-	.ring = ZC_HO_MEMORY,
-	.blocks = 4,
-	.block_size = BLOCK,
-	.stride = BLOCK,
-	.page_size = PAGE,
-};
-
 static const struct zc_ho_block first_block = { .len = BLOCK };
-
-/* A valid message of each type, with as many bodies as there may be. */
-static struct zc_ho_msg valid(enum zc_ho_type type)
-{
-	struct zc_ho_msg msg = { .head = { 0 } };
-	uint32_t count = type == ZC_HO_HELLO || type == ZC_HO_ACCEPT ? 0
-			 : type == ZC_HO_BLOCK			     ? ZC_HO_BLOCKS
-			 : type == ZC_HO_RELEASE		     ? ZC_HO_RELEASES
-								     : 1;
-
-	zc_ho_begin(&msg, type, count);
-	if (type == ZC_HO_OFFER)
-		msg.offer = ring_offer;
-	for (uint32_t i = 0; type == ZC_HO_BLOCK && i < count; i++)
-		msg.block[i].len = BLOCK;
-	return msg;
-}
-
-static unsigned fds_of(enum zc_ho_type type)
-{
-	return type == ZC_HO_OFFER
-		       ? 2
-		       : type == ZC_HO_HELLO || type == ZC_HO_WELCOME || type == ZC_HO_ACCEPT;
-}
 
 static int parse(const struct zc_ho_msg *msg)
 {
@@ -225,160 +190,9 @@ static void test_blocks(void **state)
 	assert_int_equal(check(&file, 0, 0, BLOCK + 1), -EPROTO);
 }
 
-/* xorshift64: the same on every run. */
-static uint64_t random_state = 88172645463325252u;
-
-static uint64_t random_number(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
-
-static const uint64_t nasty[] = { 0,
-				  1,
-				  2,
-				  63,
-				  64,
-				  65,
-				  0x7fffffff,
-				  0x80000000,
-				  0xffffffff,
-				  INT64_MAX,
-				  (uint64_t)INT64_MAX + 1,
-				  UINT64_MAX,
-				  BLOCK };
-
-/* Change a few places of @bytes: a bit, a byte, a word that programs stumble over. */
-static void mutate(unsigned char *bytes, size_t len)
-{
-	for (uint64_t n = random_number() % 4; len && n-- > 0;) {
-		size_t at = random_number() % len;
-		uint64_t word = nasty[random_number() % ARRAY_SIZE(nasty)];
-		size_t width = (size_t)4 << random_number() % 2;
-
-		switch (random_number() % 3) {
-		case 0:
-			bytes[at] ^= (unsigned char)(1u << random_number() % 8);
-			break;
-		case 1:
-			bytes[at] = (unsigned char)random_number();
-			break;
-		default:
-			at -= at % width;
-			memcpy(bytes + at, &word, zc_min(width, len - at));
-		}
-	}
-}
-
-/* Send a message with the descriptors of its type, the first of which are @a and @b. */
-static int say(int sock, const struct zc_ho_msg *msg, int a, int b)
-{
-	return zc_ho_send(sock, msg, (const int[]){ a, b });
-}
-
-/* The same, with a name of the pipe @fd. */
-static int say_name(int sock, const struct zc_ho_msg *msg, int fd)
-{
-	int name = zc_ho_name_pipe(fd), rc = say(sock, msg, name, -1);
-
-	close(name);
-	return rc;
-}
-
-/* What may be believed of a message that was parsed. */
-static void assert_sane(const struct zc_ho_msg *msg, size_t len)
-{
-	uint64_t end;
-
-	assert_int_equal(len, zc_ho_len(msg));
-	assert_true(len <= sizeof(*msg));
-	if (msg->head.type == ZC_HO_REFUSE)
-		assert_non_null(zc_ho_reason(msg->refuse.reason));
-	if (msg->head.type == ZC_HO_OFFER && msg->offer.ring != ZC_HO_FILE)
-		assert_false(__builtin_mul_overflow(msg->offer.stride, msg->offer.blocks, &end));
-	for (uint32_t i = 0; msg->head.type == ZC_HO_BLOCK && i < msg->head.count; i++) {
-		const struct zc_ho_block *b = &msg->block[i];
-
-		if (zc_ho_check_block(&ring_offer, b, 0))
-			continue;
-		assert_in_range(b->ring_offset + b->len, 1, 4 * BLOCK);
-		assert_true(b->ring_offset < 4 * BLOCK);
-	}
-}
-
-/* In memory that ends with the message, so that a sanitizer sees a look behind it. */
-static void test_fuzz(void **state)
-{
-	unsigned good = 0;
-
-	(void)state;
-	for (int i = 0; i < 400000; i++) {
-		enum zc_ho_type type = 1 + random_number() % (ZC_HO_TYPES - 1);
-		struct zc_ho_msg msg = valid(type);
-		size_t len = zc_ho_len(&msg);
-		unsigned char *bytes;
-
-		if (random_number() % 8 == 0)
-			len = random_number() % (sizeof(msg) + 1);
-		bytes = malloc(len ? len : 1);
-		assert_non_null(bytes);
-		memcpy(bytes, &msg, len);
-		mutate(bytes, len);
-		if (!zc_ho_parse((const struct zc_ho_msg *)bytes, len, fds_of(type))) {
-			assert_sane((const struct zc_ho_msg *)bytes, len);
-			good++;
-		}
-		free(bytes);
-	}
-	/* Some of both, or the test tests nothing. */
-	assert_in_range(good, 40000, 360000);
-}
-
 /*
  * Sockets and descriptors
  */
-
-static int pipe_fd[2];
-static int saved_stdin;
-
-/* A pipe, whose reading end is standard input too. */
-static int make_pipe(void **state)
-{
-	(void)state;
-	saved_stdin = dup(STDIN_FILENO);
-	return pipe2(pipe_fd, O_CLOEXEC) || dup2(pipe_fd[0], STDIN_FILENO) < 0;
-}
-
-static void close_end(int end)
-{
-	if (pipe_fd[end] >= 0)
-		close(pipe_fd[end]);
-	pipe_fd[end] = -1;
-}
-
-static int close_pipe(void **state)
-{
-	(void)state;
-	close_end(0);
-	close_end(1);
-	dup2(saved_stdin, STDIN_FILENO);
-	close(saved_stdin);
-	return 0;
-}
-
-static int count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	int n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
 
 static int connect_pipe(void)
 {
@@ -438,15 +252,6 @@ static void test_proof(void **state)
 	close(other[1]);
 }
 
-static int make_memfd(size_t size, int seals)
-{
-	int fd = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-	assert_int_equal(ftruncate(fd, (off_t)size), 0);
-	assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
-	return fd;
-}
-
 static void assert_no_ring(int fd)
 {
 	struct zc_ho_offer offer = ring_offer;
@@ -498,31 +303,6 @@ static void test_rings(void **state)
 	assert_no_ring(reopen(good, O_WRONLY));
 	close(good);
 	assert_no_ring(-1);
-}
-
-/* Send @len bytes of @data with @count descriptors. */
-static void send_raw(int sock, const void *data, size_t len, int count)
-{
-	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
-	union {
-		char buf[CMSG_SPACE(8 * sizeof(int))];
-		struct cmsghdr align;
-	} control = { { 0 } };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-	const int fds[8] = { 0, 1, 2, 0, 1, 2, 0, 1 };
-
-	if (count) {
-		struct cmsghdr *c;
-
-		m.msg_control = &control;
-		m.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
-		c = CMSG_FIRSTHDR(&m);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
-		memcpy(CMSG_DATA(c), fds, (size_t)count * sizeof(int));
-	}
-	assert_int_equal(sendmsg(sock, &m, 0), len);
 }
 
 static void test_descriptors(void **state)
@@ -1297,37 +1077,6 @@ static void test_block_twice(void **state)
 	close(sock);
 }
 
-/* Random and mutated messages to a consumer with a ring: it may end, it may not stumble. */
-static void test_fuzz_consumer(void **state)
-{
-	(void)state;
-	for (int round = 0; round < 300; round++) {
-		int sock = hand_over(), rc = 1;
-		struct zcdma_block b;
-
-		for (int i = 0; i < 10 && rc >= 0; i++) {
-			struct zc_ho_msg msg;
-
-			zc_ho_begin(&msg, ZC_HO_BLOCK, 1);
-			msg.block[0] = first_block;
-			msg.block[0].id = (uint64_t)i;
-			if (random_number() % 4 == 0)
-				mutate((unsigned char *)&msg, zc_ho_len(&msg));
-			if (send(sock, &msg, 80, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-				break;
-			rc = zcdma_source_next(in, 0, &b);
-			if (rc != 1)
-				break;
-			assert_in_range(b.len, 1, BLOCK);
-			assert_int_equal(((const char *)b.data)[b.len - 1], 0);
-			zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
-		}
-		close(sock);
-		zcdma_source_close(in);
-		assert_int_equal(zcdma_source_open(ctx, "-", ZCDMA_SOURCE_HANDOVER, &in), 0);
-	}
-}
-
 /*
  * False consumers: played here, before a producer that is a thread
  */
@@ -1558,7 +1307,6 @@ int main(void)
 		cmocka_unit_test(test_offers),
 		cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_blocks),
-		cmocka_unit_test(test_fuzz),
 		WITH_PIPE(test_meeting),
 		WITH_PIPE(test_proof),
 		WITH_PIPE(test_rings),
@@ -1585,7 +1333,6 @@ int main(void)
 		WITH_CONSUMER(test_deaf_producer),
 		WITH_CONSUMER(test_broken_blocks),
 		WITH_CONSUMER(test_block_twice),
-		WITH_CONSUMER(test_fuzz_consumer),
 		WITH_PIPE(test_nobody_there),
 		WITH_PIPE(test_false_answers),
 		WITH_PIPE(test_interrupted),

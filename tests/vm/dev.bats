@@ -219,3 +219,38 @@ passed() {
     zcdma capture dev: --bytes 1M -o /dev/null -q
     grep -q '^ring_blocks 0$' /sys/class/zcdma/zcdma0/stats
 }
+
+# hand_over DEVICE COMMAND...: capture from a device to a command that takes its ring, and is waited for.
+hand_over() {
+    local device=$1 consumer
+    shift
+    rm -f pipe
+    mkfifo pipe
+    "$ZCDMA" "$@" <pipe >consumed 2>&1 3>&- 9<&- &
+    consumer=$!
+    PIDS+=("$consumer")
+    exec 9>pipe
+    until_true 30 grep -q zcdma-handover /proc/net/unix
+    zcdma capture --json --handover=require --bytes 4M "$device" >&9 2>report
+    exec 9>&-
+    wait_exit "$consumer" || fail "$(cat consumed)"
+    jq -e '.handover and .user_copies == 0 and .kernel_copies == 0' report
+}
+
+@test "dev: the ring itself goes through a pipe, from every model" {
+    local model
+    for model in coherent pages compound scatter; do
+        hand_over "dev:model=$model,$SMALL" verify -q --handover=require --bytes 4M -
+    done
+    receiver --streams 4 --bytes 4M
+    hand_over "dev:model=compound,$SMALL" zcsend "$TO" -q --handover=require
+    hand_over "dev:model=pages,$SMALL" zcsend "$TO" -q --handover=require --path=splice
+    hand_over "dev:model=scatter,$SMALL,policy=strict" vmsplice "$TO" -q --handover=require
+    hand_over "dev:model=coherent,$SMALL" copysend "$TO" -q --handover=require
+    received
+}
+
+@test "dev: only the ring that a file of the driver's has is taken for one" {
+    run -0 "$TOOLS/ringcheck" /dev/zcdma0
+    assert_output ''
+}
