@@ -18,6 +18,12 @@ int zc_reader_none(struct zcdma_ctx *ctx, const char *why)
 	return zc_fail_plain(ctx, EOPNOTSUPP, "no hand-over through the pipe: %s", why);
 }
 
+int zc_reader_fail(struct zcdma_ctx *ctx, int err)
+{
+	zc_fail(ctx, err, "no hand-over through the pipe");
+	return -EOPNOTSUPP;
+}
+
 static int fail_connect(struct zcdma_ctx *ctx, int rc)
 {
 	if (rc == -EINTR)
@@ -29,8 +35,7 @@ static int fail_connect(struct zcdma_ctx *ctx, int rc)
 				      "no zcdma of this network namespace reads its other end");
 	if (rc == -EAGAIN)
 		return zc_reader_none(ctx, "too many others try it too");
-	zc_fail(ctx, -rc, "no hand-over through the pipe");
-	return -EOPNOTSUPP;
+	return zc_reader_fail(ctx, -rc);
 }
 
 /* The reader may not be there yet. The socket, or a negative errno with its sentence. */
@@ -90,8 +95,10 @@ static int greet(struct zcdma_handover *h, unsigned *flags)
 	struct zc_ho_msg msg;
 	bool good;
 
-	if (name < 0)
+	if (name == -ENOENT)
 		return zc_reader_none(h->ctx, "there is no /proc to name it by");
+	if (name < 0)
+		return zc_reader_fail(h->ctx, -name);
 	zc_ho_begin(&msg, ZC_HO_HELLO, 0);
 	rc = zc_ho_send(h->sock, &msg, &name);
 	close(name);

@@ -12,8 +12,9 @@ struct zcdma_handover {
 	bool offered; /* a ring, and no answer yet */
 };
 
-/* The sentence: there is no reader for a ring. Returns -EOPNOTSUPP. */
+/* The sentence: there is no reader for a ring, or none is to be had. Return -EOPNOTSUPP. */
 int zc_reader_none(struct zcdma_ctx *ctx, const char *why);
+int zc_reader_fail(struct zcdma_ctx *ctx, int err);
 
 /*
  * Wait for the reader's answer. 1 and the message, as zc_ho_recv(), or a negative errno with its

@@ -6,6 +6,7 @@
  */
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "../path.h"
 #include "../reader.h"
@@ -381,12 +382,27 @@ static int share_ring(struct handover *h)
 	return fd;
 }
 
+/* Who accepts passes its end of the pipe: without a descriptor left for that, it would not be heard. */
+static int check_room_for_answer(const struct zcdma_handover *peer)
+{
+	int spare = fcntl(peer->sock, F_DUPFD_CLOEXEC, 0);
+
+	if (spare < 0)
+		return zc_reader_fail(peer->ctx, errno);
+	close(spare);
+	return 0;
+}
+
 static int offer_ring(struct handover *h, struct zcdma_handover *peer, int fd)
 {
 	struct zc_ho_msg msg;
+	int rc;
 
 	if (peer->offered)
 		return 0;
+	rc = check_room_for_answer(peer);
+	if (rc)
+		return rc;
 	zc_ho_begin(&msg, ZC_HO_OFFER, 1);
 	msg.offer = h->offer;
 	if (zc_ho_send(peer->sock, &msg, (const int[]){ fd, peer->pipe_fd }))
