@@ -455,14 +455,21 @@ pids_there() {
     wait_exit "$RECEIVER" 1
 }
 
+# limited N OPTION...: zcdma, with descriptors below N alone; for a subshell.
+limited() {
+    ulimit -n "$1"
+    shift
+    exec "$ZCDMA" "$@"
+}
+
 @test "handover: with few descriptors left on either side: a ring or bytes, and all of them" {
     local most
     for most in {5..18}; do
         rm -f status
-        run eval '{
+        run eval "{
             until_true 30 reader_listens 7>&1
-            (ulimit -n "$most" && exec "$ZCDMA" capture -q --bytes 3M sim:) 2>err 3>&- || echo $? >status
-        } | "$ZCDMA" verify -q --bytes 3M -'
+            (limited $most capture -q --bytes 3M sim:) 2>err 3>&- || echo \$? >status
+        } | zcdma verify -q --bytes 3M -"
         # Or too few to have a source at all.
         if [[ -s status ]]; then
             assert_equal "$(<status)" 2
@@ -471,8 +478,7 @@ pids_there() {
         fi
     done
     for most in {5..18}; do
-        run eval '"$ZCDMA" capture -q --bytes 3M sim: 2>err |
-            (ulimit -n "$most" && exec "$ZCDMA" verify -q --bytes 3M -) 3>&-'
+        run eval "zcdma capture -q --bytes 3M sim: 2>err | (limited $most verify -q --bytes 3M -) 3>&-"
         if ((status == 2)); then
             assert_output --partial 'Too many open files'
         else
@@ -480,7 +486,7 @@ pids_there() {
         fi
     done
     # It did come to a ring.
-    run -0 eval '"$ZCDMA" capture -q --bytes 3M sim: | (ulimit -n 18 && exec "$ZCDMA" verify -q --handover=require --bytes 3M -)'
+    lead -q --bytes 3M sim: | (limited 18 verify -q --handover=require --bytes 3M -)
 }
 
 #
