@@ -977,6 +977,28 @@ static void test_flood_behind(void **state)
 		close(silent[i]);
 }
 
+/* One for whom there is no place is told so, even where it has said nothing yet. */
+static void test_busy(void **state)
+{
+	struct producer p = { .spec = "sim:", .blocks = 1 };
+	struct zcdma_block b;
+	int sock[8];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(sock); i++)
+		sock[i] = call();
+	start(&p);
+	while (pthread_tryjoin_np(p.thread, NULL)) {
+		assert_in_range(zcdma_source_next(in, 0, &b) + EAGAIN, 0, EAGAIN);
+		zcdma_wait(ctx, in, NULL, ZCDMA_WAIT_BLOCK, 5);
+	}
+	assert_int_equal(p.found, -EOPNOTSUPP);
+	assert_non_null(strstr(p.error, zc_ho_reason(ZC_HO_BUSY)));
+	for (size_t i = 0; i < ARRAY_SIZE(sock); i++)
+		close(sock[i]);
+	assert_int_equal(next(&b), 0);
+}
+
 /* No descriptor is left for a caller: it is turned away, and does not keep us awake. */
 static void test_no_descriptor_left(void **state)
 {
@@ -1329,6 +1351,7 @@ int main(void)
 		WITH_CONSUMER(test_bad_rings),
 		WITH_CONSUMER(test_flood),
 		WITH_CONSUMER(test_flood_behind),
+		WITH_CONSUMER(test_busy),
 		WITH_CONSUMER(test_no_descriptor_left),
 		WITH_CONSUMER(test_deaf_producer),
 		WITH_CONSUMER(test_broken_blocks),
