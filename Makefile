@@ -43,7 +43,8 @@ PKG_CONFIG ?= pkg-config
 LIBS_LIB := libxxhash
 LIBS_CMD := popt jansson smartcols
 LIBS_TEST := cmocka
-HAVE_LIBURING := $(shell $(PKG_CONFIG) --exists liburing 2>/dev/null && echo 1)
+# Optional: HAVE_LIBURING=0 does without. SEND_ZC came with 2.3.
+HAVE_LIBURING := $(shell $(PKG_CONFIG) --exists 'liburing >= 2.3' 2>/dev/null && echo 1)
 ifeq ($(HAVE_LIBURING),1)
 LIBS_LIB += liburing
 URING := -DHAVE_LIBURING=1
@@ -116,6 +117,7 @@ help:
 	@echo '  make clean        remove what was built'
 	@echo
 	@echo '  V=1 shows the commands. CC, CFLAGS, LDFLAGS are respected.'
+	@echo '  HAVE_LIBURING=0 builds without liburing, which is optional.'
 	@echo '  SAN=1 builds and tests under the address and undefined-behaviour sanitizers.'
 
 # The flags that objects were built with: a change rebuilds them.

@@ -28,7 +28,7 @@ struct poptOption setup_options[] = {
 	{ "pattern", 0, POPT_ARG_STRING, &arg.pattern, 0,
 	  "seed of the pattern that sim: or dev: writes", "SEED" },
 	{ "path", 0, POPT_ARG_STRING, &arg.path, 0, "way to send",
-	  "copy|zerocopy|vmsplice|splice|sendfile|null" },
+	  "copy|zerocopy|vmsplice|splice|sendfile|uring|uring-fixed|null" },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, handover_options, 0, NULL, NULL },
 	POPT_TABLEEND,
 };
@@ -119,9 +119,30 @@ static unsigned source_flags(const struct transfer *t, const struct setup *s)
 
 	if (t->path_type->needs & ZCDMA_NEEDS_FD)
 		flags |= ZCDMA_SOURCE_FD;
+	if (t->path_type->needs & ZCDMA_NEEDS_RING)
+		flags |= ZCDMA_SOURCE_WRITE;
 	if (t->path_type->reuse == ZCDMA_REUSE_NEVER && !t->unsafe_reuse)
 		flags |= ZCDMA_SOURCE_GIVE;
 	return flags;
+}
+
+/* Does the path do what the options ask for? 0 or an exit status. */
+static int check_path(const struct zcdma_path_type *type, struct report *r, const struct setup *s)
+{
+	if (s->reads_data && type->needs & ZCDMA_NEEDS_FD)
+		return report_error(r, STATUS_ERROR, NULL,
+				    "--manifest reads the data, which --path=%s does not",
+				    type->name);
+	if (s->only_path && strcmp(type->name, s->only_path))
+		return report_error(r, STATUS_ERROR, NULL,
+				    "%s is for --path=%s, and not for --path=%s", s->only_for,
+				    s->only_path, type->name);
+	if (s->only_telling && !type->tells)
+		return report_error(
+			r, STATUS_ERROR, NULL,
+			"%s is for paths with completions, such as zerocopy, and not for --path=%s",
+			s->only_telling, type->name);
+	return STATUS_OK;
 }
 
 static bool parse_limits(struct transfer *t, struct report *r)
@@ -240,14 +261,9 @@ int setup_source(struct transfer *t, struct report *r, const struct setup *s)
 	t->path_type = choose_path(r, arg.path ? arg.path : name);
 	if (!t->path_type)
 		return STATUS_ERROR;
-	if (s->reads_data && t->path_type->needs & ZCDMA_NEEDS_FD)
-		return report_error(r, STATUS_ERROR, NULL,
-				    "--manifest reads the data, which --path=%s does not",
-				    t->path_type->name);
-	if (s->only_path && strcmp(t->path_type->name, s->only_path))
-		return report_error(r, STATUS_ERROR, NULL,
-				    "%s is for --path=%s, and not for --path=%s", s->only_for,
-				    s->only_path, t->path_type->name);
+	status = check_path(t->path_type, r, s);
+	if (status)
+		return status;
 	status = check_handover(r, s, source, mode);
 	if (status)
 		return status;

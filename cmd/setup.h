@@ -19,6 +19,7 @@ struct setup {
 	bool reads_data;	  /* the applet itself reads the blocks' bytes (--manifest) */
 	const char *only_path;	  /* the only one that will do, or NULL ... */
 	const char *only_for;	  /* ... and the option that asks for it */
+	const char *only_telling; /* the option that asks for completions that tell, or NULL */
 };
 
 /* Make @t's context. As below. */

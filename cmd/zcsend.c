@@ -50,8 +50,7 @@ int zcsend_main(struct report *r, int argc, char **argv)
 		if (choice < 0)
 			goto out;
 		s.expect = (enum sender_expect)(choice + 1);
-		s.setup.only_path = "zerocopy"; /* completions tell */
-		s.setup.only_for = "--expect";
+		s.setup.only_telling = "--expect";
 	}
 	status = sender_run(r, argv[0], &s);
 out:

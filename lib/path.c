@@ -15,8 +15,8 @@
 #include "path.h"
 
 static const struct zc_path_ops *const paths[] = {
-	&zc_path_copy,	 &zc_path_zerocopy, &zc_path_vmsplice,
-	&zc_path_splice, &zc_path_sendfile, &zc_path_null,
+	&zc_path_copy,	   &zc_path_zerocopy, &zc_path_vmsplice,    &zc_path_splice,
+	&zc_path_sendfile, &zc_path_uring,    &zc_path_uring_fixed, &zc_path_null,
 };
 
 ZC_PUBLIC const struct zcdma_path_type *zcdma_path_type_at(unsigned i)
@@ -130,6 +130,8 @@ static const struct {
 	{ ZCDMA_NEEDS_MEMORY, "its blocks are not in memory", "--path=splice does without" },
 	{ ZCDMA_NEEDS_FD, "its blocks are in no file or pipe", "--path=copy reads memory" },
 	{ ZCDMA_NEEDS_OFFSET, "it is not a file", "--path=splice takes a pipe or a socket" },
+	{ ZCDMA_NEEDS_RING, "registered buffers pin a ring for good, and it has none that can be",
+	  "sim: and - have one; --path=uring registers nothing" },
 };
 
 ZC_PUBLIC int zcdma_path_accepts(struct zcdma_ctx *ctx, const struct zcdma_path_type *type,
@@ -163,6 +165,7 @@ int zc_path_new(struct zcdma_ctx *ctx, const struct zc_path_ops *ops, struct zcd
 		.src = src,
 		.fd = fd,
 		.own_fd = -1,
+		.completion_fd = -1,
 		.room_events = POLLOUT,
 		.fallback = fallback,
 		.handover = handover,

@@ -28,6 +28,8 @@ struct zcdma_path {
 	short room_events;   /* what poll() says of .fd when there is room again */
 	short watch_events;  /* and when attend() has something to do, whatever is waited for ... */
 	bool watched;	     /* ... even where that is not the path */
+	int completion_fd; /* readable when there may be a completion; -1: POLLERR of .fd says so */
+	bool reapable;	   /* reap() has a block: there is no completion to wait for */
 	struct zcdma_handover *handover; /* that zcdma_path_open_handover() got, or NULL */
 	enum zcdma_fallback fallback;
 	size_t sent; /* bytes of the block that send() was busy with */
@@ -55,7 +57,7 @@ struct zc_path_ops {
 };
 
 extern const struct zc_path_ops zc_path_copy, zc_path_zerocopy, zc_path_vmsplice, zc_path_splice,
-	zc_path_sendfile, zc_path_null, zc_path_handover;
+	zc_path_sendfile, zc_path_uring, zc_path_uring_fixed, zc_path_null, zc_path_handover;
 
 /* zcdma_path_open(), for a path that may not be in the table; @handover is for zc_path_handover. */
 int zc_path_new(struct zcdma_ctx *ctx, const struct zc_path_ops *ops, struct zcdma_source *src,

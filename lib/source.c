@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "dev.h"
+#include "ring.h"
 #include "source.h"
 
 static const struct zc_source_ops *const kinds[] = {
@@ -47,6 +48,14 @@ void zc_source_delete(struct zcdma_source *src)
 {
 	free(src->name);
 	free(src);
+}
+
+void zc_source_offer_ring(struct zcdma_source *src, const struct zc_ring *ring)
+{
+	if (ring->giving)
+		return;
+	src->ring = ring;
+	src->info.offers |= ZCDMA_NEEDS_RING;
 }
 
 /* "sim:x" is a kind with an argument; "-" the pipe; everything else a path: a device of the driver, or a file. */

@@ -8,6 +8,7 @@
 #include "internal.h"
 
 struct zc_ho_offer;
+struct zc_ring;
 struct zc_source_ops;
 
 /* The part that all sources share; a kind embeds it as its first member. */
@@ -20,6 +21,8 @@ struct zcdma_source {
 	bool starved;	   /* all blocks are out: nothing but a put() makes next() worth a try */
 	int file_fd;	   /* the file that it reads, or -1 */
 	const char *fault_hint; /* what cures an EFAULT on its memory, where more is known */
+	const struct zc_ring
+		*ring; /* that can be registered, with ZCDMA_NEEDS_RING among the offers */
 	struct zcdma_source_info info;
 	struct zcdma_source_stats stats;
 };
@@ -54,6 +57,12 @@ int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const 
 		  struct zcdma_source **src);
 /* And free it again, without closing it. */
 void zc_source_delete(struct zcdma_source *src);
+
+/*
+ * Its blocks are in , for all its life: offer it to be registered, unless pages are given away, of
+ * which a registered buffer would keep the old ones.
+ */
+void zc_source_offer_ring(struct zcdma_source *src, const struct zc_ring *ring);
 
 /* Let a pipe source, just allocated, read @fd; with @own, it closes @fd too. */
 int zc_pipe_attach(struct zcdma_source *src, int fd, bool own, unsigned flags);

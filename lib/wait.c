@@ -10,15 +10,29 @@ static bool always_ready(const struct zcdma_source *src)
 	return src->poll_fd < 0 && !src->starved;
 }
 
+/* What the sink itself tells: a completion too, unless there is a descriptor for that. */
+static unsigned sink_events(const struct zcdma_path *path)
+{
+	return path->completion_fd < 0 ? ZCDMA_WAIT_ROOM | ZCDMA_WAIT_COMPLETION : ZCDMA_WAIT_ROOM;
+}
+
+/* What that descriptor tells: room too, where it is completions that make it. */
+static unsigned completion_events(const struct zcdma_path *path)
+{
+	return path->room_events ? ZCDMA_WAIT_COMPLETION : ZCDMA_WAIT_ROOM | ZCDMA_WAIT_COMPLETION;
+}
+
 ZC_PUBLIC int zcdma_wait(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_path *path,
 			 unsigned what, int timeout_ms)
 {
-	struct pollfd p[3] = {
+	struct pollfd p[4] = {
 		{ .fd = ctx->wake_fd, .events = POLLIN },
 		{ .fd = -1 },
 		{ .fd = -1 },
+		{ .fd = -1, .events = POLLIN },
 	};
-	bool ready = what & ZCDMA_WAIT_BLOCK && always_ready(src);
+	bool ready = (what & ZCDMA_WAIT_BLOCK && always_ready(src)) ||
+		     (what & ZCDMA_WAIT_COMPLETION && path->reapable);
 	int n;
 
 	if (path && path->ops->flush)
@@ -27,13 +41,15 @@ ZC_PUBLIC int zcdma_wait(struct zcdma_ctx *ctx, struct zcdma_source *src, struct
 		p[1].fd = src->poll_fd;
 		p[1].events = src->poll_events;
 	}
-	if (path && (what & (ZCDMA_WAIT_ROOM | ZCDMA_WAIT_COMPLETION) || path->watched)) {
+	if (path && (what & sink_events(path) || path->watched)) {
 		p[2].fd = path->fd;
 		/* A completion is POLLERR, which cannot be asked for: it always comes. */
 		p[2].events = path->watch_events;
 		if (what & ZCDMA_WAIT_ROOM)
 			p[2].events |= path->room_events;
 	}
+	if (path && what & completion_events(path))
+		p[3].fd = path->completion_fd;
 	n = poll(p, ARRAY_SIZE(p), ready ? 0 : timeout_ms);
 	if (n < 0)
 		return -errno;

@@ -12,13 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "errqueue.h"
 #include "internal.h"
+#include "pinning.h"
 #include "uring.h"
 #include "ways.h"
 
@@ -337,47 +337,13 @@ static ssize_t direct_step(struct attempt *a, const void *p, size_t len)
  * io_uring
  */
 
-static const char *memlock_limit(char *buf, size_t len)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_MEMLOCK, &limit) < 0)
-		return "unknown";
-	if (limit.rlim_cur == RLIM_INFINITY)
-		return "unlimited";
-	return zcdma_size_format(limit.rlim_cur, buf, len);
-}
-
-static void uring_refused(struct zcdma_way_result *res, int err)
-{
-	char value[16];
-
-	if (err == EOPNOTSUPP)
-		zc_way_untried(res, "this zcdma was built without liburing");
-	else if (err == ENOSYS)
-		zc_way_untried(res, "this kernel has no io_uring");
-	else if (err == ENOMEM)
-		zc_way_untried(res, "no memory for an io_uring: RLIMIT_MEMLOCK is %s",
-			       memlock_limit(value, sizeof(value)));
-	else if (err == EPERM &&
-		 zc_read_line("/proc/sys/kernel/io_uring_disabled", value, sizeof(value)) &&
-		 value[0] != '0')
-		zc_way_untried(res, "io_uring is switched off: kernel.io_uring_disabled is %s",
-			       value);
-	else if (err == EPERM)
-		zc_way_untried(
-			res,
-			"io_uring is refused, by a seccomp profile (containers have one) or a security module");
-	else
-		zc_way_untried(res, "no io_uring: %s", strerror(err));
-}
-
 static int registered_open(struct attempt *a)
 {
+	char why[128];
 	int rc = io_uring_queue_init(1, &a->ring, 0);
 
 	if (rc)
-		uring_refused(a->res, -rc);
+		zc_way_untried(a->res, "%s", zc_uring_refused(-rc, why, sizeof(why)));
 	return rc;
 }
 
@@ -417,7 +383,7 @@ static void say_memlock(char *text, size_t len)
 	char limit[32];
 
 	snprintf(text, len, "RLIMIT_MEMLOCK, %s, does not let so much be pinned",
-		 memlock_limit(limit, sizeof(limit)));
+		 zc_memlock_limit(limit, sizeof(limit)));
 }
 
 static void say_enobufs(char *text, size_t len)
@@ -426,7 +392,7 @@ static void say_enobufs(char *text, size_t len)
 
 	zc_read_line("/proc/sys/net/core/optmem_max", optmem, sizeof(optmem));
 	snprintf(text, len, "a limit is too small: net.core.optmem_max (%s) or RLIMIT_MEMLOCK (%s)",
-		 optmem, memlock_limit(limit, sizeof(limit)));
+		 optmem, zc_memlock_limit(limit, sizeof(limit)));
 }
 
 static void say_refused(char *text, size_t len)

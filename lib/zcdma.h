@@ -106,7 +106,10 @@ enum zcdma_source_flags {
 	ZCDMA_SOURCE_READ = 1 << 1,
 	/* The path takes a block from its descriptor: .data is not needed. */
 	ZCDMA_SOURCE_FD = 1 << 2,
-	/* .data may be registered with io_uring, which takes writable mappings only. */
+	/*
+	 * .data may be registered with io_uring, which takes writable mappings only: as a path with
+	 * ZCDMA_NEEDS_RING does. No ring is then taken from the writer of a pipe.
+	 */
 	ZCDMA_SOURCE_WRITE = 1 << 6,
 	/* The ring will be handed over to another process: zcdma_path_open_handover(). */
 	ZCDMA_SOURCE_SHARE = 1 << 3,
@@ -147,6 +150,8 @@ enum zcdma_needs {
 	ZCDMA_NEEDS_OFFSET = 1 << 2, /* and its .fd_offset */
 	ZCDMA_NEEDS_SOCKET = 1 << 3, /* the sink is a socket */
 	ZCDMA_NEEDS_STREAM = 1 << 4, /* the sink is a socket or a pipe */
+	/* .data lies in a ring that can be registered with io_uring: see ZCDMA_SOURCE_WRITE */
+	ZCDMA_NEEDS_RING = 1 << 5,
 };
 
 struct zcdma_source_info {
@@ -245,6 +250,7 @@ struct zcdma_path_type {
 	const char *summary;
 	unsigned needs; /* enum zcdma_needs */
 	enum zcdma_reuse reuse;
+	bool tells; /* completions say what was copied after all */
 };
 
 enum zcdma_sent {
@@ -267,10 +273,12 @@ struct zcdma_path_stats {
 	uint64_t zerocopy_calls;
 	uint64_t fell_back_bytes; /* completions said: copied after all */
 	uint64_t fell_back_calls;
+	uint64_t untold_bytes; /* completed, and the kernel does not tell whether copied */
+	uint64_t untold_calls;
 	uint64_t pending_bytes; /* no completion yet */
 	uint64_t pending_calls;
 	uint64_t pending_blocks;  /* QUEUED and not reaped */
-	uint64_t enobufs;	  /* times the kernel had no room for another completion */
+	uint64_t enobufs;	  /* times the kernel had no room for another completion, or pin */
 	bool plain;		  /* has gone over to plain sends for now */
 	const char *plain_reason; /* why, once that was decided; the path's own */
 	const char *plain_hint;	  /* its cure, or NULL */

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "../errqueue.h"
 #include "../nic.h"
 #include "../path.h"
+#include "../pinning.h"
 
 /* So many completions in a row say "copied" before plain sends take over ... */
 #define PATIENCE 8
@@ -22,16 +22,10 @@
 #define RETRY_FIRST 256u
 #define RETRY_MOST  4096u
 
-/* The smallest send that is worth its completion, when the kernel's limits are tight. */
-#define LEAST_SEND 4096
-/* After so many completions a larger send is tried again. */
-#define GROW_AFTER 64
-
 struct zerocopy {
 	struct zcdma_path path;
 	struct zc_tracker tracker;
-	size_t most;	      /* bytes per send; halved where limits refuse more ... */
-	unsigned good;	      /* ... and doubled after so many completions */
+	struct zc_pinning pinning;
 	unsigned fell_in_row; /* completions, since the last true one */
 	bool emptied;	      /* the error queue, when the block reported last was found */
 	bool never;	      /* MSG_ZEROCOPY is not to be had: plain sends for good */
@@ -49,14 +43,11 @@ struct zerocopy {
 
 static void describe_limits(char *text, size_t len)
 {
-	char optmem[32] = "?", memlock[32] = "unlimited";
-	struct rlimit limit;
+	char optmem[32] = "?", memlock[32];
 
 	zc_read_line("/proc/sys/net/core/optmem_max", optmem, sizeof(optmem));
-	if (!getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur != RLIM_INFINITY)
-		snprintf(memlock, sizeof(memlock), "%llu", (unsigned long long)limit.rlim_cur);
-	snprintf(text, len, "RLIMIT_MEMLOCK is %s bytes, net.core.optmem_max is %s bytes", memlock,
-		 optmem);
+	snprintf(text, len, "RLIMIT_MEMLOCK is %s, net.core.optmem_max is %s bytes",
+		 zc_memlock_limit(memlock, sizeof(memlock)), optmem);
 }
 
 /* MSG_ZEROCOPY cannot be had at all: go on with copies where that is allowed, else fail. */
@@ -96,11 +87,8 @@ static int refused_room(struct zerocopy *z, size_t len)
 {
 	char limits[160];
 
-	if (len > LEAST_SEND) {
-		z->most = len / 2 < LEAST_SEND ? LEAST_SEND : len / 2 - len / 2 % LEAST_SEND;
-		z->good = 0;
+	if (zc_pinning_less(&z->pinning, len))
 		return 0;
-	}
 	describe_limits(limits, sizeof(limits));
 	snprintf(z->cure, sizeof(z->cure), "%s; raise them: ulimit -l, sysctl net.core.optmem_max",
 		 limits);
@@ -117,11 +105,7 @@ static void count(struct zerocopy *z, struct zc_completed done, bool copied)
 
 	s->pending_bytes -= done.bytes;
 	s->pending_calls -= done.sends;
-	z->good += done.sends;
-	if (z->good >= GROW_AFTER && z->most <= SIZE_MAX / 2) {
-		z->most *= 2;
-		z->good = 0;
-	}
+	zc_pinning_completed(&z->pinning, done.sends);
 	if (copied) {
 		s->fell_back_bytes += done.bytes;
 		s->fell_back_calls += done.sends;
@@ -205,7 +189,7 @@ static int send_zerocopy(struct zerocopy *z, const struct zcdma_block *b)
 {
 	struct zcdma_path *path = &z->path;
 	const unsigned char *data = b->data;
-	size_t len = zc_min(b->len - path->sent, z->most);
+	size_t len = zc_min(b->len - path->sent, z->pinning.most);
 	ssize_t n;
 
 	if (zc_tracker_prepare(&z->tracker, b))
@@ -288,7 +272,7 @@ static int zerocopy_open(struct zcdma_path *path)
 				     path->sink_name);
 	err = enable(path->fd);
 	zc_tracker_init(&z->tracker);
-	z->most = SIZE_MAX;
+	zc_pinning_init(&z->pinning);
 	z->retry = RETRY_FIRST;
 	return err ? refused_setup(z, err) : 0;
 }
@@ -304,6 +288,7 @@ const struct zc_path_ops zc_path_zerocopy = {
 		.summary = "send(MSG_ZEROCOPY): no copy on a real network device, completions tell",
 		.needs = ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_SOCKET,
 		.reuse = ZCDMA_REUSE_DONE,
+		.tells = true,
 	},
 	.size = sizeof(struct zerocopy),
 	.probe = zerocopy_probe,

@@ -194,22 +194,29 @@ static void handover_close(struct zcdma_source *src)
  * Opening
  */
 
-/* Be there for a writer; where that cannot be, bytes will do. */
-static void listen_to_writers(struct handover_source *h)
+/* Be there for a writer. 0 or a negative errno. */
+static int listen_to_writers(struct handover_source *h)
 {
-	int rc = zc_callers_open(&h->callers);
+	int rc;
 
-	if (!rc) {
+	/* A writer's ring is mapped to be read, which cannot be registered, and another may follow it. */
+	if (h->flags & ZCDMA_SOURCE_WRITE)
+		return -EACCES;
+	rc = zc_callers_open(&h->callers);
+	if (!rc)
 		h->src.poll_fd = h->callers.epoll;
-		return;
-	}
-	if (rc == -ENOTSUP)
-		snprintf(h->reason, sizeof(h->reason), "it is not a pipe");
-	else if (rc == -EADDRINUSE)
-		snprintf(h->reason, sizeof(h->reason),
-			 "another process takes the hand-over from this pipe");
-	else
-		snprintf(h->reason, sizeof(h->reason), "%s", strerror(-rc));
+	return rc;
+}
+
+/* Bytes will do: why it is to be them. */
+static void stay_plain(struct handover_source *h, int err)
+{
+	const char *why = err == ENOTSUP      ? "it is not a pipe"
+			  : err == EADDRINUSE ? "another process takes the hand-over from this pipe"
+			  : err == EACCES     ? "registered buffers need a ring of this process"
+					      : strerror(err);
+
+	snprintf(h->reason, sizeof(h->reason), "%s", why);
 	h->src.stats.plain_reason = h->reason;
 }
 
@@ -250,7 +257,13 @@ static int handover_open(struct zcdma_source *src, const char *arg, unsigned fla
 	}
 	src->info = h->pipe->info;
 	src->info.name = src->name;
-	listen_to_writers(h);
+	if (flags & ZCDMA_SOURCE_WRITE)
+		src->ring = h->pipe->ring;
+	else
+		src->info.offers &= ~ZCDMA_NEEDS_RING;
+	rc = listen_to_writers(h);
+	if (rc)
+		stay_plain(h, -rc);
 	rc = h->callers.listener < 0 && flags & ZCDMA_SOURCE_HANDOVER_ONLY ? not_plain(h) : 0;
 	if (!rc)
 		return 0;

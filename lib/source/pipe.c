@@ -239,6 +239,7 @@ static int alloc_ring(struct pipe_source *p, unsigned flags)
 	}
 	p->src.info.blocks = BLOCKS;
 	p->src.info.page_size = p->ring.page_size;
+	zc_source_offer_ring(&p->src, &p->ring);
 	return 0;
 }
 

@@ -271,6 +271,7 @@ static void sim_init(struct sim *sim)
 	sim->src.info.offers = ring->fd < 0
 				       ? ZCDMA_NEEDS_MEMORY
 				       : ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET;
+	zc_source_offer_ring(&sim->src, ring);
 	sim->src.info.endless = true;
 	sim->src.info.lossy = sim->opt.rate;
 }

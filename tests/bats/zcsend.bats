@@ -109,10 +109,10 @@ load common
     unshare -Ur true || skip "no user namespaces, and root's privilege hides the limit"
     receiver --streams 2
     run -0 --separate-stderr unshare -Ur sh -c "ulimit -l 0; exec '$ZCDMA' zcsend $TO sim: --bytes 32M"
-    [ "$(grep -c 'No buffer space available.*RLIMIT_MEMLOCK is 0 bytes.*ulimit -l' <<<"$stderr")" -eq 1 ]
+    [ "$(grep -c 'No buffer space available.*RLIMIT_MEMLOCK is 0 B.*ulimit -l' <<<"$stderr")" -eq 1 ]
     [[ $output == *"copied        32.00 MiB"* ]]
     run -2 unshare -Ur sh -c "ulimit -l 0; exec '$ZCDMA' zcsend $TO sim: --bytes 32M --fallback=keep"
-    [[ $output == *"RLIMIT_MEMLOCK is 0 bytes"* ]]
+    [[ $output == *"RLIMIT_MEMLOCK is 0 B"* ]]
 }
 
 @test "zcsend: a small RLIMIT_MEMLOCK or optmem_max only makes it wait for completions" {

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * uring, uring-fixed: IORING_OP_SEND_ZC. A send has two completions: the first is what send() would
+ * return, and says nothing of the pages; the second, the notification (IORING_CQE_F_NOTIF), is the proof
+ * that nobody reads them any more. See io_uring_prep_send_zc(3).
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "../completion.h"
+#include "../path.h"
+#include "../pinning.h"
+#include "../ring.h"
+#include "../uring.h"
+
+/* Room for twice as many completions; what is beyond that the kernel keeps (IORING_FEAT_NODROP). */
+#define ENTRIES 256
+
+/* The most that the kernel registers as one buffer (io_buffer_validate() in io_uring/rsrc.c) ... */
+#define MOST_REGISTERED ((size_t)1 << 30)
+/* ... and a length that fits into the result of a send. */
+#define MOST_SENT ((size_t)1 << 30)
+
+struct uring {
+	struct zcdma_path path;
+	struct io_uring ring;
+	struct zc_tracker tracker;
+	struct zc_pinning pinning;
+	unsigned zc_flags; /* of each send: with IORING_SEND_ZC_REPORT_USAGE notifications tell */
+	size_t registered; /* bytes of the source's ring in each registered buffer; 0: there is none */
+	bool answered;	   /* the send submitted last: its first completion has come ... */
+	int answer;	   /* ... with this result ... */
+	bool notifies;	   /* ... and a notification will follow */
+};
+
+/*
+ * Completions
+ */
+
+/* A send of so many bytes is done with its pages. */
+static void count(struct uring *u, struct zc_completed done, bool told, bool copied)
+{
+	struct zcdma_path_stats *s = &u->path.stats;
+
+	s->pending_bytes -= done.bytes;
+	s->pending_calls -= done.sends;
+	zc_pinning_completed(&u->pinning, done.sends);
+	*(!told	   ? &s->untold_bytes
+	  : copied ? &s->fell_back_bytes
+		   : &s->zerocopy_bytes) += done.bytes;
+	*(!told	   ? &s->untold_calls
+	  : copied ? &s->fell_back_calls
+		   : &s->zerocopy_calls) += done.sends;
+}
+
+static void completed(struct uring *u, uint32_t number, bool told, bool copied)
+{
+	struct zc_completed done = zc_tracker_complete(&u->tracker, number, number);
+
+	/* A send that was refused has a notification too. */
+	if (done.bytes)
+		count(u, done, told, copied);
+}
+
+static void take(struct uring *u, struct io_uring_cqe *cqe)
+{
+	if (cqe->flags & IORING_CQE_F_NOTIF) {
+		completed(u, (uint32_t)cqe->user_data, u->zc_flags & IORING_SEND_ZC_REPORT_USAGE,
+			  (uint32_t)cqe->res & IORING_NOTIF_USAGE_ZC_COPIED);
+	} else {
+		u->answered = true;
+		u->answer = cqe->res;
+		u->notifies = cqe->flags & IORING_CQE_F_MORE;
+	}
+	io_uring_cqe_seen(&u->ring, cqe);
+}
+
+static void take_all(struct uring *u)
+{
+	struct io_uring_cqe *cqe;
+
+	while (!io_uring_peek_cqe(&u->ring, &cqe))
+		take(u, cqe);
+	u->path.reapable = u->tracker.done;
+}
+
+static int uring_reap(struct zcdma_path *path, struct zcdma_block *b)
+{
+	struct uring *u = (struct uring *)path;
+	bool any;
+
+	if (!u->tracker.done)
+		take_all(u);
+	any = zc_tracker_reap(&u->tracker, b);
+	path->reapable = u->tracker.done;
+	path->stats.pending_blocks = u->tracker.blocks;
+	return any;
+}
+
+/*
+ * Sending
+ */
+
+/*
+ * Submit what is prepared, and wait for its first completion: with MSG_DONTWAIT the kernel is done with
+ * it when it has been submitted, so there is no wait. 0 or a negative errno.
+ */
+static int submit(struct uring *u)
+{
+	struct io_uring_cqe *cqe;
+	int rc;
+
+	u->answered = false;
+	do {
+		rc = io_uring_submit(&u->ring);
+	} while (rc == -EINTR);
+	while (rc >= 0 && !u->answered) {
+		rc = io_uring_wait_cqe(&u->ring, &cqe);
+		if (!rc)
+			take(u, cqe);
+		else if (rc == -EINTR)
+			rc = 0;
+	}
+	return rc < 0 ? rc : 0;
+}
+
+static void prepare(struct uring *u, const void *data, size_t len)
+{
+	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+	int fd = u->path.fd;
+
+	if (u->registered) {
+		size_t at = (size_t)((const unsigned char *)data - u->path.src->ring->base);
+
+		io_uring_prep_send_zc_fixed(sqe, fd, data, len, flags, u->zc_flags,
+					    (unsigned)(at / u->registered));
+	} else {
+		io_uring_prep_send_zc(sqe, fd, data, len, flags, u->zc_flags);
+	}
+	sqe->user_data = u->tracker.next;
+}
+
+/*
+ * The limit on what may be pinned: with sends in flight the next notification makes room; without, it is
+ * too small for a send of @len bytes.
+ */
+static int out_of_room(struct uring *u, size_t len)
+{
+	struct zcdma_path *path = &u->path;
+	char limit[32];
+
+	path->stats.enobufs++;
+	if (path->stats.pending_calls) {
+		path->room_events = 0; /* the ring alone */
+		return ZCDMA_BUSY;
+	}
+	if (zc_pinning_less(&u->pinning, len))
+		return ZCDMA_DONE;
+	zc_path_fail(path, ENOMEM, "io_uring SEND_ZC");
+	zc_hint(path->ctx, "RLIMIT_MEMLOCK is %s; raise it: ulimit -l",
+		zc_memlock_limit(limit, sizeof(limit)));
+	return -ENOMEM;
+}
+
+static int refused(struct uring *u, const struct zcdma_block *b, int err, size_t len)
+{
+	if (err == EAGAIN || err == EINTR)
+		return ZCDMA_BUSY;
+	if (err == ENOMEM && !u->registered)
+		return out_of_room(u, len);
+	if (err == EFAULT)
+		return zc_path_fault(&u->path, b, "io_uring SEND_ZC");
+	return zc_path_fail(&u->path, err, "io_uring SEND_ZC");
+}
+
+/* The send submitted last took @len bytes, 0 where it was refused. */
+static void track(struct uring *u, const struct zcdma_block *b, size_t len)
+{
+	struct zcdma_path *path = &u->path;
+	uint32_t number = u->tracker.next;
+
+	zc_tracker_sent(&u->tracker, len);
+	if (len) {
+		path->stats.pending_bytes += len;
+		path->stats.pending_calls++;
+		zc_path_advance(path, b, len);
+	}
+	if (!u->notifies)
+		completed(u, number, false, false);
+}
+
+static int send_some(struct uring *u, const struct zcdma_block *b)
+{
+	struct zcdma_path *path = &u->path;
+	size_t len = zc_min(zc_min(b->len - path->sent, u->pinning.most), MOST_SENT);
+	int rc;
+
+	if (zc_tracker_prepare(&u->tracker, b))
+		return zc_fail(path->ctx, ENOMEM, "io_uring SEND_ZC to %s", path->sink_name);
+	prepare(u, (const unsigned char *)b->data + path->sent, len);
+	rc = submit(u);
+	if (rc)
+		return zc_path_fail(path, -rc, "io_uring_enter");
+	track(u, b, u->answer > 0 ? (size_t)u->answer : 0);
+	take_all(u);
+	return u->answer > 0 ? ZCDMA_DONE : refused(u, b, -u->answer, len);
+}
+
+static int uring_send(struct zcdma_path *path, const struct zcdma_block *b)
+{
+	struct uring *u = (struct uring *)path;
+	int rc;
+
+	path->room_events = POLLOUT;
+	while (path->sent < b->len) {
+		rc = send_some(u, b);
+		if (rc)
+			return rc;
+	}
+	zc_tracker_finish_block(&u->tracker);
+	path->reapable = u->tracker.done;
+	path->stats.pending_blocks = u->tracker.blocks;
+	return ZCDMA_QUEUED;
+}
+
+/*
+ * Opening
+ */
+
+/*
+ * What does the kernel say to a send with @zc_flags that goes nowhere? It looks at the operation and its
+ * flags before it looks for the descriptor (io_init_req() in io_uring/io_uring.c): -EBADF is a yes,
+ * -EINVAL a no.
+ */
+static int ask(struct uring *u, unsigned zc_flags)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+	int rc;
+
+	io_uring_prep_send_zc(sqe, -1, NULL, 0, 0, zc_flags);
+	sqe->user_data = UINT32_MAX; /* before the first, for when its notification comes */
+	rc = submit(u);
+	return rc ? rc : u->answer;
+}
+
+/* The kernel answers, but not with what is needed. */
+static int no_send_zc(struct zcdma_ctx *ctx, int err)
+{
+	if (err == EINVAL)
+		return zc_fail_plain(
+			ctx, EOPNOTSUPP,
+			"the io_uring of this kernel has no SEND_ZC, which came with Linux 6.0");
+	zc_fail(ctx, err, "io_uring SEND_ZC");
+	return -EOPNOTSUPP;
+}
+
+/* Make the ring. 0, or -EOPNOTSUPP with a sentence. */
+static int open_ring(struct zcdma_ctx *ctx, struct uring *u)
+{
+	int rc = io_uring_queue_init(ENTRIES, &u->ring, 0);
+	char why[160];
+
+	if (rc)
+		return zc_fail_plain(ctx, EOPNOTSUPP, "%s",
+				     zc_uring_refused(-rc, why, sizeof(why)));
+	if (ask(u, IORING_SEND_ZC_REPORT_USAGE) == -EBADF) {
+		u->zc_flags = IORING_SEND_ZC_REPORT_USAGE;
+		return 0;
+	}
+	rc = ask(u, 0);
+	if (rc == -EBADF)
+		return 0;
+	io_uring_queue_exit(&u->ring);
+	return no_send_zc(ctx, -rc);
+}
+
+static int uring_probe(struct zcdma_ctx *ctx)
+{
+	struct uring u = { .zc_flags = 0 };
+	int rc = open_ring(ctx, &u);
+
+	if (!rc)
+		io_uring_queue_exit(&u.ring);
+	return rc;
+}
+
+static int uring_open(struct zcdma_path *path)
+{
+	struct uring *u = (struct uring *)path;
+	int rc = open_ring(path->ctx, u);
+
+	if (rc)
+		return rc;
+	zc_tracker_init(&u->tracker);
+	zc_pinning_init(&u->pinning);
+	path->completion_fd = u->ring.ring_fd;
+	return 0;
+}
+
+static int registration_failed(struct uring *u, int err)
+{
+	struct zcdma_path *path = &u->path;
+	char limit[32];
+
+	zc_fail(path->ctx, err, "register the ring of %s with io_uring", path->src->name);
+	if (err == ENOMEM)
+		zc_hint(path->ctx,
+			"RLIMIT_MEMLOCK is %s: raise it (ulimit -l), or take a smaller ring",
+			zc_memlock_limit(limit, sizeof(limit)));
+	else if (err == EFAULT || err == EOPNOTSUPP)
+		zc_hint(path->ctx,
+			"this kernel registers no mapping of this kind; --path=uring does without");
+	return -err;
+}
+
+/* As few buffers as can be, with no block in two of them. */
+static int register_ring(struct uring *u)
+{
+	const struct zc_ring *ring = u->path.src->ring;
+	size_t each = MOST_REGISTERED / ring->block_size, left = ring->blocks, n = 0;
+	struct iovec *iov;
+	int rc;
+
+	if (!each)
+		return registration_failed(u, EFBIG);
+	iov = calloc(left / each + 1, sizeof(*iov));
+	if (!iov)
+		return registration_failed(u, ENOMEM);
+	u->registered = each * ring->block_size;
+	for (; left; left -= zc_min(left, each), n++)
+		iov[n] = (struct iovec){
+			.iov_base = ring->base + n * u->registered,
+			.iov_len = zc_min(left, each) * ring->block_size,
+		};
+	rc = io_uring_register_buffers(&u->ring, iov, (unsigned)n);
+	free(iov);
+	return rc ? registration_failed(u, -rc) : 0;
+}
+
+static void uring_close(struct zcdma_path *path)
+{
+	struct uring *u = (struct uring *)path;
+
+	io_uring_queue_exit(&u->ring);
+	zc_tracker_free(&u->tracker);
+}
+
+static int fixed_open(struct zcdma_path *path)
+{
+	int rc = uring_open(path);
+
+	if (rc)
+		return rc;
+	rc = register_ring((struct uring *)path);
+	if (rc)
+		uring_close(path);
+	return rc;
+}
+
+const struct zc_path_ops zc_path_uring = {
+	.type = {
+		.name = "uring",
+		.summary = "io_uring SEND_ZC: as zerocopy, with notifications in place of an error queue",
+		.needs = ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_SOCKET,
+		.reuse = ZCDMA_REUSE_DONE,
+		.tells = true,
+	},
+	.size = sizeof(struct uring),
+	.probe = uring_probe,
+	.open = uring_open,
+	.send = uring_send,
+	.reap = uring_reap,
+	.close = uring_close,
+};
+
+const struct zc_path_ops zc_path_uring_fixed = {
+	.type = {
+		.name = "uring-fixed",
+		.summary = "the same from a registered ring, whose pages are pinned once and not for each send",
+		.needs = ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_RING | ZCDMA_NEEDS_SOCKET,
+		.reuse = ZCDMA_REUSE_DONE,
+		.tells = true,
+	},
+	.size = sizeof(struct uring),
+	.probe = uring_probe,
+	.open = fixed_open,
+	.send = uring_send,
+	.reap = uring_reap,
+	.close = uring_close,
+};
