@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -205,14 +206,25 @@ static void need_blackhole(void)
  * Zero-copy, true and not
  */
 
+/* Before Linux 6.2 the notifications of io_uring do not say whether there was a copy. */
+static bool tells(void)
+{
+	int major = 0, minor = 0;
+	struct utsname u;
+
+	uname(&u);
+	sscanf(u.release, "%d.%d", &major, &minor);
+	return !strcmp(name, "zerocopy") || major > 6 || (major == 6 && minor >= 2);
+}
+
 static void true_zerocopy(void)
 {
 	need_blackhole();
 	open_path("sim:blocks=4,block=32K", 0, ZCDMA_FALLBACK_COPY);
 	send_blocks(100);
-	/* Before Linux 6.2 io_uring does not tell. */
-	if (stats().zerocopy_bytes + stats().untold_bytes != 100 * BLOCK ||
-	    stats().zerocopy_calls + stats().untold_calls != 100)
+	if (!tells() && stats().untold_bytes == 100 * BLOCK && stats().untold_calls == 100)
+		return;
+	if (stats().zerocopy_bytes != 100 * BLOCK || stats().zerocopy_calls != 100)
 		_exit(1);
 	if (stats().fell_back_bytes || stats().copied_bytes || stats().pending_bytes ||
 	    stats().plain)
@@ -243,8 +255,8 @@ static void keep_keeps_trying(void)
 {
 	open_path("sim:blocks=4,block=32K", 0, ZCDMA_FALLBACK_KEEP);
 	send_blocks(100);
-	if (stats().plain || stats().fell_back_calls + stats().untold_calls != 100 ||
-	    stats().copied_calls)
+	if (stats().plain || stats().copied_calls ||
+	    (tells() ? stats().fell_back_calls : stats().untold_calls) != 100)
 		_exit(1);
 }
 
@@ -536,6 +548,40 @@ static void test_uring_receiver_gone(void **state)
 	close_all();
 }
 
+/* The descriptor of the ring tells of notifications: the receiver reads, and that alone ends a wait. */
+static void test_uring_wait_for_notifications(void **state)
+{
+	uint64_t end = zc_now_ns() + 10 * UINT64_C(1000000000);
+	struct zcdma_check *check;
+	struct zcdma_block b;
+	int rc = ZCDMA_QUEUED;
+
+	(void)state;
+	if (!can("uring"))
+		skip();
+	name = "uring";
+	assert_int_equal(zcdma_new(&ctx), 0);
+	tcp_pair();
+	open_path("sim:blocks=64,block=32K", 0, ZCDMA_FALLBACK_KEEP);
+	assert_int_equal(zcdma_check_pattern(ctx, 0, &check), 0);
+	for (int i = 0; i < 64 && rc != ZCDMA_BUSY; i++) {
+		while (zcdma_source_next(src, 0, &b) == -EAGAIN)
+			assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, 10000), 0);
+		rc = zcdma_path_send(path, &b);
+	}
+	reap();
+	assert_true(stats().pending_blocks);
+	while (stats().pending_blocks && zc_now_ns() < end) {
+		if (!zcdma_wait(ctx, NULL, path, ZCDMA_WAIT_COMPLETION, 10))
+			reap();
+		else
+			receive(check);
+	}
+	assert_int_equal(stats().pending_blocks, 0);
+	zcdma_check_free(check);
+	close_all();
+}
+
 /* A registered buffer would keep the pages that are given away, and what is mapped late is in none. */
 static void test_what_cannot_be_registered(void **state)
 {
@@ -610,6 +656,7 @@ int main(void)
 		cmocka_unit_test(test_late_reader),
 		cmocka_unit_test(test_late_reader_sees_unsafe_reuse),
 		cmocka_unit_test(test_uring_receiver_gone),
+		cmocka_unit_test(test_uring_wait_for_notifications),
 		cmocka_unit_test(test_what_cannot_be_registered),
 		cmocka_unit_test(test_interrupt),
 		cmocka_unit_test(test_wrong_sinks),
