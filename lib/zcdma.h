@@ -292,7 +292,10 @@ const struct zcdma_path_type *zcdma_path_type_at(unsigned i);
 /* The path of that name, or NULL. */
 const struct zcdma_path_type *zcdma_path_find(const char *name);
 
-/* Is this path to be had on this kernel, for this process? 0, or -EOPNOTSUPP with a sentence why. */
+/*
+ * Is this path to be had on this kernel, for this process? 0, or with a sentence why not -EOPNOTSUPP, or
+ * -ENOMEM for a limit.
+ */
 int zcdma_path_probe(struct zcdma_ctx *ctx, const struct zcdma_path_type *type);
 
 /* Can @src's blocks take this path? 0, or -EINVAL with a sentence why not. */

@@ -257,15 +257,25 @@ static int no_send_zc(struct zcdma_ctx *ctx, int err)
 	return -EOPNOTSUPP;
 }
 
-/* Make the ring. 0, or -EOPNOTSUPP with a sentence. */
+/* There is no ring, for a reason that can be cured where it is a limit. */
+static int no_ring(struct zcdma_ctx *ctx, int err)
+{
+	char why[160];
+
+	zc_fail_plain(ctx, err, "%s", zc_uring_refused(err, why, sizeof(why)));
+	if (err != ENOMEM)
+		return -EOPNOTSUPP;
+	zc_hint(ctx, "raise it: ulimit -l");
+	return -ENOMEM;
+}
+
+/* Make the ring. 0, or -EOPNOTSUPP or -ENOMEM with a sentence. */
 static int open_ring(struct zcdma_ctx *ctx, struct uring *u)
 {
 	int rc = io_uring_queue_init(ENTRIES, &u->ring, 0);
-	char why[160];
 
 	if (rc)
-		return zc_fail_plain(ctx, EOPNOTSUPP, "%s",
-				     zc_uring_refused(-rc, why, sizeof(why)));
+		return no_ring(ctx, -rc);
 	if (ask(u, IORING_SEND_ZC_REPORT_USAGE) == -EBADF) {
 		u->zc_flags = IORING_SEND_ZC_REPORT_USAGE;
 		return 0;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * deny WHAT COMMAND...: run a command under a seccomp profile that answers EPERM to WHAT: vmsplice,
- * so-zerocopy (the socket option), msg-zerocopy (the flag of a send).
+ * io-uring, so-zerocopy (the socket option), msg-zerocopy (the flag of a send).
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -50,6 +50,7 @@ static const struct {
 	uint32_t mask, value;
 } profiles[] = {
 	{ "vmsplice", __NR_vmsplice, 0, 0, 0 },
+	{ "io-uring", __NR_io_uring_setup, 0, 0, 0 },
 	{ "so-zerocopy", __NR_setsockopt, 2, UINT32_MAX, SO_ZEROCOPY },
 	{ "msg-zerocopy", __NR_sendto, 3, MSG_ZEROCOPY, MSG_ZEROCOPY },
 };
@@ -67,6 +68,6 @@ int main(int argc, char **argv)
 		perror(argv[2]);
 		return 127;
 	}
-	fprintf(stderr, "usage: deny vmsplice|so-zerocopy|msg-zerocopy COMMAND...\n");
+	fprintf(stderr, "usage: deny vmsplice|io-uring|so-zerocopy|msg-zerocopy COMMAND...\n");
 	return 125;
 }
