@@ -284,7 +284,7 @@ static int open_ring(struct zcdma_ctx *ctx, struct uring *u)
 	if (rc == -EBADF)
 		return 0;
 	io_uring_queue_exit(&u->ring);
-	return no_send_zc(ctx, -rc);
+	return rc == -ENOMEM ? no_ring(ctx, ENOMEM) : no_send_zc(ctx, -rc);
 }
 
 static int uring_probe(struct zcdma_ctx *ctx)

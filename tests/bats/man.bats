@@ -241,7 +241,7 @@ columns() {
 @test "every path is in the table of zcdma.7, and no other" {
     run -2 zcdma capture --path=no-such-path sim: -o out
     sed -n 's/.*must be one of //p' <<<"$output" | tr -d ',' | tr ' ' '\n' | sort >expected
-    sed -nE 's/^\.It Cm ([a-z]+) Ta .*/\1/p' "$MAN/zcdma.7" | sort >found
+    sed -nE 's/^\.It Cm ([a-z-]+) Ta .*/\1/p' "$MAN/zcdma.7" | sort >found
     same 'paths in zcdma.7'
 }
 

@@ -16,9 +16,9 @@ teardown_file() {
 }
 
 # Send from every model along every path to what `receiver` has started, 4 MiB each. Kernels before 5.19
-# take no device for sendfile.
+# take no device for sendfile, those before 6.0 have no SEND_ZC.
 PATHS=(copy zerocopy vmsplice splice)
-[[ $(uname -r) == 5.10.* ]] || PATHS+=(sendfile)
+[[ $(uname -r) == 5.10.* ]] || PATHS+=(sendfile uring)
 STREAMS=$((3 * ${#PATHS[@]}))
 
 send_all() {
@@ -66,6 +66,27 @@ passed() {
     received
 }
 
+@test "dev: with uring every byte is zero-copied over e1000e, where the kernel tells" {
+    [[ $(uname -r) != 5.10.* ]] || skip 'this kernel has no SEND_ZC'
+    receiver_in wire --streams 3 --bytes 16M
+    for model in pages compound scatter; do
+        run -0 --separate-stderr zcdma zcsend "$TO" dev:model=$model --bytes 16M --path=uring --json
+        jq -e '.zerocopy_bytes + .untold_bytes == 16777216 and .fell_back_bytes == 0 and
+            .copied_bytes == 0 and .outstanding_bytes == 0' <<<"$output"
+        # As Linux 6.2 began to.
+        [[ $(uname -r) == 6.1.* ]] || jq -e '.untold_bytes == 0' <<<"$output"
+        [[ $(uname -r) != 6.1.* ]] || jq -e '.zerocopy_bytes == 0' <<<"$output"
+    done
+    received
+}
+
+@test "dev: its ring is not registered, as the driver would wait for that for ever" {
+    receiver
+    run -2 zcdma zcsend "$TO" dev:$SMALL --path=uring-fixed
+    assert_line --index 0 --partial 'uring-fixed from dev:'
+    assert_line --index 1 --partial '--path=uring registers nothing'
+}
+
 @test "dev: a receiver that sleeps gets the right data, and blocks wait for their pages" {
     for path in "${PATHS[@]:1}"; do
         receiver --bytes 8M
@@ -78,7 +99,7 @@ passed() {
         kill -CONT "$RECEIVER"
         wait_exit "$sender"
         received
-        [[ $path == zerocopy ]] || jq -e '.drained_blocks > 0' sent
+        [[ $path == zerocopy || $path == uring ]] || jq -e '.drained_blocks > 0' sent
     done
 }
 
@@ -101,8 +122,11 @@ passed() {
 }
 
 @test "dev: coherent memory answers Bad address, and is told from the others" {
-    receiver --streams 5 --bytes 4M
-    for command in zcsend vmsplice; do
+    local uring=()
+    [[ $(uname -r) == 5.10.* ]] || uring=('zcsend --path=uring')
+    receiver --streams $((5 + ${#uring[@]})) --bytes 4M
+    for command in zcsend vmsplice "${uring[@]}"; do
+        # shellcheck disable=SC2086 # words
         run -2 zcdma $command "$TO" dev:model=coherent --bytes 4M
         assert_output --partial 'from dev:model=coherent: Bad address'
         assert_output --partial 'VM_PFNMAP'
