@@ -10,6 +10,10 @@
 #include "opts.h"
 #include "report_text.h"
 
+/* Where descriptions begin, and lines end. */
+#define HELP_COLUMN 30
+#define HELP_WIDTH  79
+
 /* What poptGetNextOpt() returns; far from any value of an applet's table. */
 enum {
 	OPT_HELP = 0x10000,
@@ -129,27 +133,31 @@ static void try_option(const struct poptOption *option, void *data)
 		nearest_try(data, option->longName);
 }
 
-static void print_help(const struct opts *o, char **argv)
+/* popt's own help puts every description behind the longest option, where there is hardly room. */
+static void print_option(const struct poptOption *option)
 {
-	char *name, *saved, *text;
-	size_t size;
-	FILE *f = must(open_memstream(&text, &size));
+	const char *value = option->argDescrip;
+	int used = printf(option->shortName ? "  -%c, " : "      ", option->shortName);
 
-	must(asprintf(&name, "zcdma %s", argv[0]) < 0 ? NULL : name);
-	fprintf(f, "%s\n\n", o->usage);
-	text_wrap(f, o->about, 79);
-	fclose(f);
+	used += printf("--%s%s%s", option->longName, value ? "=" : "", value ? value : "");
+	if (used + 2 > HELP_COLUMN) {
+		putchar('\n');
+		used = 0;
+	}
+	printf("%*s", HELP_COLUMN - used, "");
+	text_wrap(stdout, option->descrip, HELP_COLUMN, HELP_WIDTH);
+}
 
-	/* popt prints argv[0] as the command's name, then its "other help" and a newline. */
-	must(text);
-	text[size - 1] = 0;
-	poptSetOtherOptionHelp(o->popt, text);
-	saved = argv[0];
-	argv[0] = name;
-	poptPrintHelp(o->popt, stdout, 0);
-	argv[0] = saved;
-	free(text);
-	free(name);
+static void print_help(const struct opts *o, const char *applet)
+{
+	printf("Usage: zcdma %s %s\n\n", applet, o->usage);
+	text_wrap(stdout, o->about, 0, HELP_WIDTH);
+	for (size_t i = 0; top[i].arg; i++) {
+		printf("\n%s\n", top[i].descrip);
+		for (const struct poptOption *option = top[i].arg; !is_end(option); option++)
+			if (!(option->argInfo & POPT_ARGFLAG_DOC_HIDDEN))
+				print_option(option);
+	}
 }
 
 /* Print what a person or a completion asked for, which is text even where the report is JSON. */
@@ -158,7 +166,7 @@ static void show(struct opts *o, struct report *r, int what, char **argv)
 	report_set_mode(r, false, false, false);
 	report_use_stderr(r, false);
 	if (what == OPT_HELP)
-		print_help(o, argv);
+		print_help(o, argv[0]);
 	else
 		for_each_option(print_completion, stdout);
 }

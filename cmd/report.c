@@ -312,7 +312,7 @@ static void print_text(const struct report *r, FILE *f, FILE *screen)
 		return;
 	if (ftell(f) > 0)
 		fputc('\n', f);
-	text_wrap(f, r->paragraphs, text_width(screen));
+	text_wrap(f, r->paragraphs, 0, text_width(screen));
 }
 
 static void print_json(struct report *r, FILE *f, int status)

@@ -66,7 +66,7 @@ static unsigned columns(const char *text, size_t len)
 	return n;
 }
 
-void text_wrap(FILE *f, const char *text, unsigned width)
+void text_wrap(FILE *f, const char *text, unsigned indent, unsigned width)
 {
 	unsigned used = 0, wide;
 	size_t len;
@@ -76,14 +76,14 @@ void text_wrap(FILE *f, const char *text, unsigned width)
 		if (!len) {
 			len = 1;
 			if (*text == '\n') {
-				fputc('\n', f);
+				fprintf(f, "\n%*s", (int)indent, "");
 				used = 0;
 			}
 			continue;
 		}
 		wide = columns(text, len);
-		if (used && used + 1 + wide > width) {
-			fputc('\n', f);
+		if (used && indent + used + 1 + wide > width) {
+			fprintf(f, "\n%*s", (int)indent, "");
 			used = 0;
 		}
 		if (used)

@@ -18,8 +18,11 @@ void text_rate(FILE *f, double bytes_per_second);
 /* "0.34" */
 void text_number(FILE *f, double value);
 
-/* Print @text in lines of at most @width columns, broken at spaces; a newline in it stays one. */
-void text_wrap(FILE *f, const char *text, unsigned width);
+/*
+ * Print @text in lines of at most @width columns, broken at spaces; a newline in it stays one. All but
+ * the first are indented by @indent, which is where the first begins.
+ */
+void text_wrap(FILE *f, const char *text, unsigned indent, unsigned width);
 
 /* Columns to fill on @f: those of the terminal, or 80 where it is none. */
 unsigned text_width(FILE *f);

@@ -57,14 +57,14 @@ static int check_expectation(const struct transfer *t, struct report *r, enum se
 	if (s.bytes && !s.untold_bytes &&
 	    s.zerocopy_bytes == (expect == EXPECT_ZEROCOPY ? s.bytes : 0))
 		return STATUS_OK;
-	return report_error(
-		r, STATUS_INCOMPLETE,
-		s.untold_bytes ? "before Linux 6.2 the completions of io_uring do not tell" : NULL,
-		"--expect=%s: %s were zero-copied, %s were copied%s or are outstanding",
-		expect == EXPECT_ZEROCOPY ? "zerocopy" : "copied",
-		zcdma_size_format(s.zerocopy_bytes, zerocopied, sizeof(zerocopied)),
-		zcdma_size_format(s.bytes - s.zerocopy_bytes, rest, sizeof(rest)),
-		s.untold_bytes ? " or not" : "");
+	return report_error(r, STATUS_INCOMPLETE,
+			    s.untold_bytes ? "the notifications of io_uring tell from Linux 6.2 on"
+					   : NULL,
+			    "--expect=%s: %s were zero-copied, %s were copied%s or are outstanding",
+			    expect == EXPECT_ZEROCOPY ? "zerocopy" : "copied",
+			    zcdma_size_format(s.zerocopy_bytes, zerocopied, sizeof(zerocopied)),
+			    zcdma_size_format(s.bytes - s.zerocopy_bytes, rest, sizeof(rest)),
+			    s.untold_bytes ? " or not" : "");
 }
 
 /* Open everything. 0 or an exit status; *@fd is the connection, where there is one. */

@@ -26,8 +26,8 @@ tells() {
     need_uring
     receiver --streams 2 --bytes 64M
     for path in "${BOTH[@]}"; do
-        run -0 --separate-stderr zcdma zcsend "$TO" sim: --bytes 64M --path=$path --json
-        jq -e --arg path $path '.path == $path and .sent_bytes == 67108864 and .copied_bytes == 0
+        run -0 --separate-stderr zcdma zcsend "$TO" sim: --bytes 64M --path="$path" --json
+        jq -e --arg path "$path" '.path == $path and .sent_bytes == 67108864 and .copied_bytes == 0
             and .sent_bytes == .zerocopy_bytes + .fell_back_bytes + .untold_bytes
             and .outstanding_bytes == 0 and .outstanding_sends == 0 and .exit_status == 0' <<<"$output"
         ! tells || jq -e '.untold_bytes == 0 and .fell_back_bytes == 67108864
@@ -53,8 +53,8 @@ tells() {
     tells || skip 'before Linux 6.2 the completions do not tell'
     receiver --streams 4
     for path in "${BOTH[@]}"; do
-        run -0 zcdma zcsend "$TO" sim: --bytes 16M --path=$path --expect=copied
-        run -1 zcdma zcsend "$TO" sim: --bytes 16M --path=$path --expect=zerocopy
+        run -0 zcdma zcsend "$TO" sim: --bytes 16M --path="$path" --expect=copied
+        run -1 zcdma zcsend "$TO" sim: --bytes 16M --path="$path" --expect=zerocopy
         assert_line --partial '--expect=zerocopy: 0 B were zero-copied, 16.00 MiB were copied'
     done
     received
@@ -67,7 +67,7 @@ tells() {
     for path in "${BOTH[@]}"; do
         receiver --bytes 64M
         kill -STOP "$RECEIVER"
-        "$ZCDMA" zcsend "$TO" sim:blocks=64,block=64K --bytes 64M --path=$path -q 2>err 3>&- &
+        "$ZCDMA" zcsend "$TO" sim:blocks=64,block=64K --bytes 64M --path="$path" -q 2>err 3>&- &
         PIDS+=($!)
         until_true 20 stalled $!
         kill -CONT "$RECEIVER"
@@ -86,7 +86,7 @@ stalled() {
     need_uring
     for path in "${BOTH[@]}"; do
         receiver
-        "$ZCDMA" zcsend "$TO" sim: --path=$path --json >sent 3>&- &
+        "$ZCDMA" zcsend "$TO" sim: --path="$path" --json >sent 3>&- &
         sender=$!
         PIDS+=("$sender")
         until_true 20 handles "$sender" INT
@@ -102,7 +102,7 @@ stalled() {
     need_uring
     for path in "${BOTH[@]}"; do
         receiver
-        "$ZCDMA" zcsend "$TO" sim: --path=$path -q 2>err 3>&- &
+        "$ZCDMA" zcsend "$TO" sim: --path="$path" -q 2>err 3>&- &
         sender=$!
         PIDS+=("$sender")
         until_true 20 moving "$sender"
@@ -149,7 +149,7 @@ moving() {
 @test "uring: a profile that forbids it is told, with its own status" {
     receiver --streams 2
     for path in "${BOTH[@]}"; do
-        run -3 "$TOOLS/deny" io-uring "$ZCDMA" zcsend "$TO" sim: --path=$path -q
+        run -3 "$TOOLS/deny" io-uring "$ZCDMA" zcsend "$TO" sim: --path="$path" -q
         assert_output --regexp 'io_uring is (switched off|refused, by a seccomp profile)'
     done
 }
@@ -160,8 +160,8 @@ moving() {
     receiver --streams 5 --bytes 10000001
     zcdma zcsend "$TO" file:run.bin --path=uring -q
     for path in "${BOTH[@]}"; do
-        cat run.bin | zcdma zcsend "$TO" --path=$path -q
-        zcdma zcsend "$TO" --path=$path -q <run.bin
+        cat run.bin | zcdma zcsend "$TO" --path="$path" -q
+        zcdma zcsend "$TO" --path="$path" -q <run.bin
     done
     received
     run -2 zcdma zcsend "$TO" file:run.bin --path=uring-fixed
@@ -194,9 +194,9 @@ moving() {
     refute_output --partial warning
     receiver --streams 4
     for path in "${BOTH[@]}"; do
-        run -3 ./zcdma zcsend "$TO" sim: --path=$path
+        run -3 ./zcdma zcsend "$TO" sim: --path="$path"
         assert_output --partial 'this zcdma was built without liburing'
-        run -3 ./zcdma zcsend "$TO" sim: --path=$path --fallback=keep --json
+        run -3 ./zcdma zcsend "$TO" sim: "--path=$path" --fallback=keep --json
         jq -e '.error.sentence // .error | tostring | test("without liburing")' <<<"$output"
     done
     run -0 ./zcdma probe --json

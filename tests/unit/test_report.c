@@ -58,14 +58,15 @@ static void test_times(void **state)
 static void test_wrap(void **state)
 {
 	(void)state;
-	assert_prints("\n", text_wrap(f, "", 10));
-	assert_prints("aa bb cc d\n", text_wrap(f, "aa bb  cc d", 10));
-	assert_prints("aa bb cc\ndd\n", text_wrap(f, "aa bb cc dd", 10));
-	assert_prints("a\nlongerthanthewidth\nb\n", text_wrap(f, "a longerthanthewidth b", 10));
-	assert_prints("one\n\ntwo\n", text_wrap(f, "one\n\ntwo", 10));
+	assert_prints("\n", text_wrap(f, "", 0, 10));
+	assert_prints("aa bb cc d\n", text_wrap(f, "aa bb  cc d", 0, 10));
+	assert_prints("aa bb cc\ndd\n", text_wrap(f, "aa bb cc dd", 0, 10));
+	assert_prints("a\nlongerthanthewidth\nb\n", text_wrap(f, "a longerthanthewidth b", 0, 10));
+	assert_prints("one\n\ntwo\n", text_wrap(f, "one\n\ntwo", 0, 10));
+	assert_prints("aa\n  bb\n  cc\n", text_wrap(f, "aa bb\ncc", 2, 6));
 	/* two bytes each, but one column */
 	assert_prints("\xc3\xa4\xc3\xb6\xc3\xbc xx\n",
-		      text_wrap(f, "\xc3\xa4\xc3\xb6\xc3\xbc xx", 6));
+		      text_wrap(f, "\xc3\xa4\xc3\xb6\xc3\xbc xx", 0, 6));
 }
 
 static void test_clean(void **state)
