@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Takes apart what a person writes as an address: "host:port", "[::1]:9000", ":9000". */
+/* Takes apart what a person writes as an address: "host:port", "[::1]:9000", ":9000", each also
+ * behind "udp:". */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
 
+#define UDP	"udp:"
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 /* Is it an IPv6 address? A zone, as in "fe80::1%eth0", is for the resolver to judge. */
@@ -32,17 +34,20 @@ static int fail_no_port(struct zcdma_ctx *ctx, const char *text, size_t host_len
 	return rc;
 }
 
-static int fail_brackets(struct zcdma_ctx *ctx, const char *text, const char *colon)
+static int fail_brackets(struct zcdma_ctx *ctx, const char *text, const char *host,
+			 const char *colon)
 {
+	int prefix = (int)(host - text);
 	int rc = zc_fail_plain(ctx, EINVAL, "address '%s': an IPv6 address must be in brackets",
 			       text);
 
-	if (is_ipv6(text, (size_t)(colon - text)))
-		zc_hint(ctx, "write [%.*s]%s", (int)(colon - text), text, colon);
-	else if (is_ipv6(text, strlen(text)))
-		zc_hint(ctx, "write [%s]:PORT, as in [%s]:9000", text, text);
+	if (is_ipv6(host, (size_t)(colon - host)))
+		zc_hint(ctx, "write %.*s[%.*s]%s", prefix, text, (int)(colon - host), host, colon);
+	else if (is_ipv6(host, strlen(host)))
+		zc_hint(ctx, "write %.*s[%s]:PORT, as in %.*s[%s]:9000", prefix, text, host, prefix,
+			text, host);
 	else
-		zc_hint(ctx, "write it as in [::1]:9000");
+		zc_hint(ctx, "write it as in %.*s[::1]:9000", prefix, text);
 	return rc;
 }
 
@@ -75,9 +80,10 @@ static int parse_port(struct zcdma_ctx *ctx, const char *text, const char *port,
 }
 
 /* "[HOST]:PORT" */
-static int parse_bracketed(struct zcdma_ctx *ctx, const char *text, struct zcdma_addr *addr)
+static int parse_bracketed(struct zcdma_ctx *ctx, const char *text, const char *bracket,
+			   struct zcdma_addr *addr)
 {
-	const char *host = text + 1;
+	const char *host = bracket + 1;
 	const char *end = strchr(host, ']');
 	size_t len;
 	int rc;
@@ -85,12 +91,12 @@ static int parse_bracketed(struct zcdma_ctx *ctx, const char *text, struct zcdma
 	if (!end || !is_ipv6(host, (size_t)(end - host))) {
 		rc = zc_fail_plain(ctx, EINVAL, "address '%s': %s", text,
 				   end ? "no IPv6 address in the brackets" : "']' is missing");
-		zc_hint(ctx, "write it as in [::1]:9000");
+		zc_hint(ctx, "write it as in %.*s[::1]:9000", (int)(bracket - text), text);
 		return rc;
 	}
 	len = (size_t)(end - host);
 	if (end[1] != ':')
-		return fail_no_port(ctx, text, len + 2);
+		return fail_no_port(ctx, text, (size_t)(end + 1 - text));
 	/* A zone may have any length. */
 	if (len >= sizeof(addr->host))
 		return zc_fail_plain(ctx, EINVAL, "address '%s': the host is too long", text);
@@ -101,19 +107,23 @@ static int parse_bracketed(struct zcdma_ctx *ctx, const char *text, struct zcdma
 
 ZC_PUBLIC int zcdma_addr_parse(struct zcdma_ctx *ctx, const char *text, struct zcdma_addr *addr)
 {
-	const char *colon = strrchr(text, ':');
+	const char *host = text, *colon;
 	size_t len;
 
 	memset(addr, 0, sizeof(*addr));
-	if (*text == '[')
-		return parse_bracketed(ctx, text, addr);
+	addr->udp = !strncmp(text, UDP, strlen(UDP));
+	if (addr->udp)
+		host += strlen(UDP);
+	if (*host == '[')
+		return parse_bracketed(ctx, text, host, addr);
+	colon = strrchr(host, ':');
 	if (!colon)
 		return fail_no_port(ctx, text, strlen(text));
-	len = (size_t)(colon - text);
-	if (memchr(text, ':', len))
-		return fail_brackets(ctx, text, colon);
+	len = (size_t)(colon - host);
+	if (memchr(host, ':', len))
+		return fail_brackets(ctx, text, host, colon);
 	if (len >= sizeof(addr->host))
 		return zc_fail_plain(ctx, EINVAL, "address '%s': the host is too long", text);
-	memcpy(addr->host, text, len);
+	memcpy(addr->host, host, len);
 	return parse_port(ctx, text, colon + 1, addr);
 }

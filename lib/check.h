@@ -47,6 +47,14 @@ struct zcdma_check {
 	struct zc_judge judge;
 };
 
+/*
+ * Look for two words of the pattern that agree, anywhere in @buf from *@at on, and set *@at to where they
+ * begin or to where the search can go on with more bytes. Where a byte of 0xff stands right before two
+ * words of the stream, those one byte earlier agree too, by a carry: the later ones are meant. (The other
+ * way round it cannot be: the top byte of the second would differ.)
+ */
+bool zc_pattern_find(const void *buf, size_t len, uint64_t seed, size_t *at);
+
 /* Count a fault, in the order of positions; one without length is none. */
 void zc_check_fault(struct zcdma_check *check, enum zcdma_fault_kind kind, uint64_t pos,
 		    uint64_t len, uint64_t distance);

@@ -9,11 +9,10 @@
 
 #include "check.h"
 
-#define WORD	   sizeof(uint64_t)
-#define PROOF	   (2 * WORD)	       /* bytes that prove where they belong */
-#define BEHIND	   (WORD - 1)	       /* bytes that may look right though the change was before */
-#define OFFSET_MAX (UINT64_C(1) << 60) /* a word that claims more is garbage */
-#define WINDOW	   4096
+#define WORD   sizeof(uint64_t)
+#define PROOF  (2 * WORD) /* bytes that prove where they belong */
+#define BEHIND (WORD - 1) /* bytes that may look right though the change was before */
+#define WINDOW 4096
 
 /* Bytes from the start that prove another seed; in a stream that is shorter, all, but so many. */
 #define SEED_PROOF 4096
@@ -132,34 +131,6 @@ static uint64_t extend_back(const struct pattern_check *p, size_t at, size_t mos
 	return pos;
 }
 
-static bool words_agree(const struct pattern_check *p, size_t at)
-{
-	uint64_t first = load(&p->window[at]) ^ p->seed;
-	uint64_t second = load(&p->window[at + WORD]) ^ p->seed;
-
-	return second - first == 1 && first < OFFSET_MAX / WORD;
-}
-
-/*
- * Look for two words that agree, anywhere in the window. Where a byte of 0xff stands right before
- * two words of the stream, those one byte earlier agree too, by a carry: the later ones are meant.
- * (The other way round it cannot be: the top byte of the second would differ.)
- */
-static bool find_words(struct pattern_check *p)
-{
-	for (; p->tried + PROOF <= p->held; p->tried++) {
-		if (!words_agree(p, p->tried))
-			continue;
-		if ((load(&p->window[p->tried]) ^ p->seed) % 256 != 255)
-			return true;
-		if (p->tried + PROOF == p->held)
-			return false;
-		if (!words_agree(p, p->tried + 1))
-			return true;
-	}
-	return false;
-}
-
 /* Search @len more bytes. Returns how many were used. */
 static size_t search(struct pattern_check *p, const uint8_t *data, size_t len)
 {
@@ -172,7 +143,7 @@ static size_t search(struct pattern_check *p, const uint8_t *data, size_t len)
 	memcpy(&p->window[p->held], data, n);
 	p->held += n;
 	p->pos += n;
-	if (find_words(p)) {
+	if (zc_pattern_find(p->window, p->held, p->seed, &p->tried)) {
 		/* The bytes behind the two words are not of this search any more. */
 		extra = p->held - (p->tried + PROOF);
 		p->held -= extra;

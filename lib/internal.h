@@ -6,14 +6,16 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "zcdma.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* Evaluates the smaller argument twice. */
+/* They evaluate an argument twice. */
 #define zc_min(a, b) ((a) < (b) ? (a) : (b))
+#define zc_max(a, b) ((a) > (b) ? (a) : (b))
 
 /* The public API is what is marked so; everything else is hidden (-fvisibility=hidden). */
 #define ZC_PUBLIC __attribute__((visibility("default")))
@@ -40,6 +42,13 @@ void zc_hint(struct zcdma_ctx *ctx, const char *fmt, ...) __attribute__((format(
  * or -EINTR.
  */
 int zc_poll(struct zcdma_ctx *ctx, int fd, short events, int timeout_ms);
+
+/* Is this a UDP socket? */
+bool zc_is_udp(int fd);
+
+/* An address of  bytes as "127.0.0.1:9000", into @buf; "?" where it is none. */
+const char *zc_format_name(const struct sockaddr_storage *sa, socklen_t len, char *buf,
+			   size_t buf_len);
 
 /* Open a regular file, and nothing else, to read. The descriptor, or a negative errno. */
 int zc_open_regular(struct zcdma_ctx *ctx, const char *path);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* TCP sockets: connect, listen, accept, and names for them. */
+/* TCP and UDP sockets: connect, listen, accept, and names for them. */
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -21,6 +21,9 @@
 
 #define BACKLOG 64
 
+/* Asked for to receive into, as UDP waits for nobody; net.core.rmem_max is the most that is given. */
+#define UDP_BUFFER (32 << 20)
+
 static int fail_lookup(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int gai)
 {
 	int rc;
@@ -41,12 +44,20 @@ static int lookup(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int fami
 {
 	const struct addrinfo want = {
 		.ai_family = family,
-		.ai_socktype = SOCK_STREAM,
+		.ai_socktype = addr->udp ? SOCK_DGRAM : SOCK_STREAM,
 		.ai_flags = flags,
 	};
 	int gai = getaddrinfo(addr->host[0] ? addr->host : NULL, addr->port, &want, list);
 
 	return gai ? fail_lookup(ctx, addr, gai) : 0;
+}
+
+bool zc_is_udp(int fd)
+{
+	int protocol = 0;
+	socklen_t len = sizeof(protocol);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) && protocol == IPPROTO_UDP;
 }
 
 /*
@@ -61,16 +72,23 @@ static bool connected_to_itself(int fd)
 		       zcdma_sockname(fd, true, theirs, sizeof(theirs)));
 }
 
+static int open_socket(const struct addrinfo *ai)
+{
+	int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
 /* One attempt. The socket, or a negative errno without a sentence. */
 static int try_connect(struct zcdma_ctx *ctx, const struct addrinfo *ai)
 {
 	const struct linger at_once = { .l_onoff = 1 };
 	const int one = 1;
-	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), err = 0, rc;
+	int fd = open_socket(ai), err = 0, rc;
 	socklen_t len = sizeof(err);
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	if (!connect(fd, ai->ai_addr, ai->ai_addrlen))
 		goto connected;
 	if (errno != EINPROGRESS) {
@@ -92,7 +110,8 @@ connected:
 		goto err_close;
 	}
 	/* The end of a block should not wait for an acknowledgement of what went before it. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	if (ai->ai_socktype == SOCK_STREAM)
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return fd;
 
 err_close:
@@ -133,22 +152,27 @@ ZC_PUBLIC int zcdma_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr
 	zc_fail(ctx, -fd, "connect to %s port %s", addr->host[0] ? addr->host : "this machine",
 		addr->port);
 	if (fd == -ECONNREFUSED)
-		zc_hint(ctx, "nothing listens there; start a receiver: zcdma verify --listen :%s",
-			addr->port);
+		zc_hint(ctx, "nothing listens there; start a receiver: zcdma verify --listen %s:%s",
+			addr->udp ? "udp:" : "", addr->port);
 	return fd;
 }
 
 static int try_listen(const struct addrinfo *ai)
 {
-	const int one = 1, zero = 0;
-	int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), err;
+	const int one = 1, zero = 0, buffer = UDP_BUFFER;
+	bool stream = ai->ai_socktype == SOCK_STREAM;
+	int fd = open_socket(ai), err;
 
 	if (fd < 0)
-		return -errno;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+		return fd;
+	/* For UDP that would let two receivers have one port. */
+	if (stream)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	else
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
 	if (ai->ai_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
-	if (!bind(fd, ai->ai_addr, ai->ai_addrlen) && !listen(fd, BACKLOG))
+	if (!bind(fd, ai->ai_addr, ai->ai_addrlen) && (!stream || !listen(fd, BACKLOG)))
 		return fd;
 	err = errno;
 	close(fd);
@@ -179,12 +203,13 @@ ZC_PUBLIC int zcdma_listen(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
 		zc_hint(ctx, "no interface of this machine has that address; to listen on all: :%s",
 			addr->port);
 	else if (fd == -EADDRINUSE)
-		zc_hint(ctx, "another program listens there: ss -ltnp 'sport = :%s'", addr->port);
+		zc_hint(ctx, "another program listens there: ss -l%cnp 'sport = :%s'",
+			addr->udp ? 'u' : 't', addr->port);
 	return fd;
 }
 
-static const char *format_name(const struct sockaddr_storage *sa, socklen_t len, char *buf,
-			       size_t buf_len)
+const char *zc_format_name(const struct sockaddr_storage *sa, socklen_t len, char *buf,
+			   size_t buf_len)
 {
 	char host[128], port[16];
 	const char *v4;
@@ -220,17 +245,23 @@ ZC_PUBLIC int zcdma_accept(struct zcdma_ctx *ctx, int listen_fd, char *peer, siz
 			return rc;
 	}
 	if (peer)
-		format_name(&sa, len, peer, peer_len);
+		zc_format_name(&sa, len, peer, peer_len);
 	return fd;
 }
 
 ZC_PUBLIC const char *zcdma_sockname(int fd, bool peer, char *buf, size_t buf_len)
 {
+	static const char prefix[] = "udp:";
 	int (*const get)(int, struct sockaddr *, socklen_t *) = peer ? getpeername : getsockname;
 	struct sockaddr_storage sa = { 0 };
 	socklen_t len = sizeof(sa);
 
 	if (get(fd, (struct sockaddr *)&sa, &len) < 0)
 		len = 0;
-	return format_name(&sa, len, buf, buf_len);
+	if (zc_is_udp(fd) && buf_len > sizeof(prefix)) {
+		strcpy(buf, prefix);
+		zc_format_name(&sa, len, buf + strlen(prefix), buf_len - strlen(prefix));
+		return buf;
+	}
+	return zc_format_name(&sa, len, buf, buf_len);
 }

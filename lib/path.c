@@ -178,7 +178,9 @@ int zc_path_new(struct zcdma_ctx *ctx, const struct zc_path_ops *ops, struct zcd
 		if (path->own_fd >= 0)
 			path->fd = path->own_fd;
 	}
-	rc = ops->open ? ops->open(path) : 0;
+	rc = zc_datagram_open(path);
+	if (!rc && ops->open)
+		rc = ops->open(path);
 	if (rc)
 		goto err_close;
 	*out = path;
@@ -272,6 +274,8 @@ ZC_PUBLIC int zcdma_path_finish(struct zcdma_path *path, bool complete)
 		return path->ops->finish(path, complete);
 	if (path->sink != ZC_SINK_SOCKET)
 		return 0;
+	if (path->datagram)
+		return zc_datagram_finish(path, complete);
 	if (!complete)
 		setsockopt(path->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	else if (shutdown(path->fd, SHUT_WR) < 0 && errno != ENOTCONN)
@@ -303,9 +307,16 @@ bool zc_path_took(struct zcdma_path *path, const struct zcdma_block *b, size_t l
 	return path->sent == b->len;
 }
 
-bool zc_path_advance(struct zcdma_path *path, const struct zcdma_block *b, size_t len)
+void zc_path_arrived(struct zcdma_path *path, size_t len)
 {
 	path->stats.bytes += len;
+	if (path->datagram)
+		path->stats.datagrams += (len + path->datagram - 1) / path->datagram;
+}
+
+bool zc_path_advance(struct zcdma_path *path, const struct zcdma_block *b, size_t len)
+{
+	zc_path_arrived(path, len);
 	return zc_path_took(path, b, len);
 }
 
@@ -315,6 +326,9 @@ static const struct {
 } cures[] = {
 	{ EPIPE, "the reader closed its end; what it had taken is what it has" },
 	{ ECONNRESET, "the receiver went away; what it had taken is what it has" },
+	{ ECONNREFUSED,
+	  "nobody takes datagrams there: start the receiver first, zcdma verify --listen udp::PORT" },
+	{ EMSGSIZE, "the way there takes smaller packets by now: give a smaller --datagram" },
 	{ ETIMEDOUT, "the receiver's machine no longer answers" },
 	{ EINVAL, "what it goes to does not take this path; --path=copy goes everywhere" },
 };

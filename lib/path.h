@@ -32,13 +32,18 @@ struct zcdma_path {
 	bool reapable;	   /* reap() has a block: there is no completion to wait for */
 	struct zcdma_handover *handover; /* that zcdma_path_open_handover() got, or NULL */
 	enum zcdma_fallback fallback;
-	size_t sent; /* bytes of the block that send() was busy with */
+	size_t datagram;   /* most bytes of one, where the sink takes datagrams; else 0 */
+	size_t batch;	   /* most bytes of a call that sends datagrams: whole ones */
+	size_t batch_most; /* what .batch cannot exceed, whatever the datagrams */
+	size_t sent;	   /* bytes of the block that send() was busy with */
+	unsigned marks;	   /* of the end that were sent */
 	struct zcdma_path_stats stats;
 };
 
 struct zc_path_ops {
 	struct zcdma_path_type type; /* first: path.c finds the operations by it */
 	size_t size;		     /* of the path's own struct */
+	bool datagrams;		     /* send() keeps to zc_datagram_piece() */
 	/* Is it to be had on this kernel? NULL: everywhere. 0, or an error with its sentence. */
 	int (*probe)(struct zcdma_ctx *ctx);
 	int (*open)(
@@ -79,6 +84,9 @@ bool zc_path_took(struct zcdma_path *path, const struct zcdma_block *b, size_t l
 /* The same, of one that brought them to the sink. */
 bool zc_path_advance(struct zcdma_path *path, const struct zcdma_block *b, size_t len);
 
+/* Count the same that zc_path_took() has left uncounted. */
+void zc_path_arrived(struct zcdma_path *path, size_t len);
+
 /* The sentence, and the cure where it is known, for what @call answered. Returns -@err. */
 int zc_path_fail(struct zcdma_path *path, int err, const char *call);
 
@@ -88,10 +96,39 @@ int zc_path_fail(struct zcdma_path *path, int err, const char *call);
  */
 int zc_path_fault(struct zcdma_path *path, const struct zcdma_block *b, const char *call);
 
+/*
+ * Datagrams: one system call makes a batch of them, where the kernel splits it (UDP_SEGMENT), or one.
+ */
+
+/* Look whether the sink takes datagrams, and choose their size. 0, or an error with a sentence. */
+int zc_datagram_open(struct zcdma_path *path);
+
+/* Can pages be spliced into datagrams here? 0, or an error with a sentence. */
+int zc_datagram_splices(struct zcdma_path *path);
+
+/* The path can send no more than @most bytes at once. 0, or an error: a datagram is more. */
+int zc_datagram_limit(struct zcdma_path *path, size_t most);
+
+/*
+ * How much of @left bytes the next call may take, if not more than @most anyway: whole datagrams, or
+ * the rest.
+ */
+size_t zc_datagram_piece(const struct zcdma_path *path, size_t left, size_t most);
+
+/* @err of a call says that the kernel cannot split here: one by one from now on. True: try again. */
+bool zc_datagram_unbatch(struct zcdma_path *path, int err);
+
+/* A call took @n of @len bytes: 0, or an error where that does not end with a datagram. */
+int zc_datagram_whole(struct zcdma_path *path, const char *call, size_t n, size_t len);
+
+/* As zcdma_path_finish(). */
+int zc_datagram_finish(struct zcdma_path *path, bool complete);
+
 /* A pipe on the way to the sink, for the paths that splice. */
 struct zc_transit {
 	int rd, wr;
 	size_t held; /* bytes in it */
+	size_t want; /* as many that make whole datagrams; 0: any number will do */
 };
 
 int zc_transit_open(struct zcdma_path *path, struct zc_transit *t);

@@ -4,7 +4,7 @@
  */
 #include <endian.h>
 
-#include "internal.h"
+#include "check.h"
 
 /* The stream's words lie anywhere in memory. */
 typedef uint64_t word __attribute__((aligned(1), may_alias));
@@ -15,6 +15,8 @@ typedef uint64_t word __attribute__((aligned(1), may_alias));
  */
 #define CHUNK_WORDS 512
 #define CHUNK_BYTES (CHUNK_WORDS * sizeof(word))
+
+#define OFFSET_MAX (UINT64_C(1) << 60) /* a word that claims more is garbage */
 
 static uint8_t pattern_byte(uint64_t offset, uint64_t seed)
 {
@@ -85,4 +87,29 @@ ZC_PUBLIC size_t zcdma_pattern_match(const void *buf, size_t len, uint64_t offse
 	       le64toh(*(const word *)(p + done)) == ((offset + done) / 8 ^ seed))
 		done += sizeof(word);
 	return done + match_bytes(p + done, len - done, offset + done, seed);
+}
+
+static bool words_agree(const uint8_t *p, uint64_t seed)
+{
+	const word *w = (const word *)p;
+	uint64_t first = le64toh(w[0]) ^ seed;
+
+	return (le64toh(w[1]) ^ seed) - first == 1 && first < OFFSET_MAX / sizeof(word);
+}
+
+bool zc_pattern_find(const void *buf, size_t len, uint64_t seed, size_t *at)
+{
+	const uint8_t *p = buf;
+
+	for (; *at + 2 * sizeof(word) <= len; ++*at) {
+		if (!words_agree(p + *at, seed))
+			continue;
+		if ((le64toh(*(const word *)(p + *at)) ^ seed) % 256 != 255)
+			return true;
+		if (*at + 2 * sizeof(word) == len)
+			return false;
+		if (!words_agree(p + *at + 1, seed))
+			return true;
+	}
+	return false;
 }

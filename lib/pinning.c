@@ -9,16 +9,16 @@
 /* After so many completions a larger send is tried again. */
 #define GROW_AFTER 64
 
-void zc_pinning_init(struct zc_pinning *p)
+void zc_pinning_init(struct zc_pinning *p, size_t whole)
 {
-	*p = (struct zc_pinning){ .most = SIZE_MAX };
+	*p = (struct zc_pinning){ .least = zc_max(LEAST_SEND, whole), .most = SIZE_MAX };
 }
 
 bool zc_pinning_less(struct zc_pinning *p, size_t len)
 {
-	if (len <= LEAST_SEND)
+	if (len <= p->least)
 		return false;
-	p->most = len / 2 < LEAST_SEND ? LEAST_SEND : len / 2 - len / 2 % LEAST_SEND;
+	p->most = len / 2 < p->least ? p->least : len / 2 - len / 2 % LEAST_SEND;
 	p->good = 0;
 	return true;
 }

@@ -6,11 +6,13 @@
 #include "internal.h"
 
 struct zc_pinning {
-	size_t most;   /* bytes per send; halved where the limit refuses more ... */
+	size_t least;  /* bytes per send that make sense */
+	size_t most;   /* and that are allowed; halved where the limit refuses more ... */
 	unsigned good; /* ... and doubled after so many completions */
 };
 
-void zc_pinning_init(struct zc_pinning *p);
+/* @whole: what cannot be sent in part, a datagram; or 0. */
+void zc_pinning_init(struct zc_pinning *p, size_t whole);
 
 /* A send of @len bytes was refused though nothing is in flight. False where less makes no sense. */
 bool zc_pinning_less(struct zc_pinning *p, size_t len);

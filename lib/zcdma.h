@@ -15,7 +15,7 @@
  *   the errno alone.
  * - The library never prints, never exits, and installs no signal handler.
  * - Nothing sleeps but zcdma_wait(), zcdma_connect(), zcdma_accept(), zcdma_path_finish(),
- *   zcdma_handover_find() and zcdma_path_open_handover(), and all of them return -EINTR when
+ *   zcdma_receiver_next(), zcdma_handover_find() and zcdma_path_open_handover(), and all of them return -EINTR when
  *   zcdma_interrupt() is called. What the kernel offers no other way for may wait as well: a file's
  *   disk, the look-up of a name (zcdma_connect(), zcdma_listen()), a blocking descriptor that
  *   somebody else gave us, a probe up to 2 s for each way that it tries.
@@ -278,6 +278,8 @@ struct zcdma_path_stats {
 	uint64_t pending_bytes; /* no completion yet */
 	uint64_t pending_calls;
 	uint64_t pending_blocks;  /* QUEUED and not reaped */
+	uint64_t datagrams;	  /* that .bytes went in; 0 where the sink takes a stream */
+	size_t datagram_bytes;	  /* the most in one; 0 there */
 	uint64_t enobufs;	  /* times the kernel had no room for another completion, or pin */
 	bool plain;		  /* has gone over to plain sends for now */
 	const char *plain_reason; /* why, once that was decided; the path's own */
@@ -313,6 +315,13 @@ int zcdma_path_open(struct zcdma_ctx *ctx, const struct zcdma_path_type *type,
 		    struct zcdma_path **path);
 
 /*
+ * Send datagrams of at most @bytes: before the first block, over UDP only. Else it is what the MTU of
+ * the way there has room for, down to a multiple of 8; larger ones would be cut into fragments, and are
+ * refused.
+ */
+int zcdma_path_set_datagram(struct zcdma_path *path, size_t bytes);
+
+/*
  * Hand over a block: enum zcdma_sent. After ZCDMA_BUSY the next call must be for the same block.
  * After an error the path can only be finished as not complete, and closed. A part of the block may be
  * in flight then: it must not be put for reuse. Put it with ZCDMA_PUT_GIVE, or leave it to
@@ -331,6 +340,8 @@ int zcdma_path_reap(struct zcdma_path *path, struct zcdma_block *b);
  * stream is @complete a socket ends it (FIN); where it is not, closing the socket will reset the
  * connection, so that the receiver learns of it too. For other descriptors there is nothing to do.
  * -ECONNRESET, -EPIPE, -ETIMEDOUT: it never arrived.
+ * Over UDP nothing tells what has arrived. Where the stream is @complete its end is sent, three times
+ * within 50 ms; -ECONNREFUSED: the receiver's machine answered that nobody takes it.
  */
 int zcdma_path_finish(struct zcdma_path *path, bool complete);
 
@@ -399,19 +410,29 @@ int zcdma_wait(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_pat
  * Addresses and sockets
  */
 
-/* "host:port", "[::1]:9000" or ":9000" (every address), taken apart. */
+/*
+ * "host:port", "[::1]:9000" or ":9000" (every address), taken apart. TCP, or UDP where "udp:" comes
+ * before it.
+ */
 struct zcdma_addr {
 	char host[256]; /* empty: every address */
 	char port[32];
+	bool udp;
 };
 
 /* Take @text apart. 0, or -EINVAL with a sentence in zcdma_error(). Looks nothing up. */
 int zcdma_addr_parse(struct zcdma_ctx *ctx, const char *text, struct zcdma_addr *addr);
 
-/* Connect to a receiver (TCP, non-blocking). Returns the socket, which is the caller's. */
+/*
+ * Connect to a receiver (non-blocking). Returns the socket, which is the caller's. Over UDP nobody need
+ * be there.
+ */
 int zcdma_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr);
 
-/* Listen on @addr (TCP). Returns the socket, which is the caller's. */
+/*
+ * Listen on @addr: for zcdma_accept(), or over UDP for zcdma_receiver_open(). Returns the socket, which
+ * is the caller's.
+ */
 int zcdma_listen(struct zcdma_ctx *ctx, const struct zcdma_addr *addr);
 
 /*
@@ -420,8 +441,46 @@ int zcdma_listen(struct zcdma_ctx *ctx, const struct zcdma_addr *addr);
  */
 int zcdma_accept(struct zcdma_ctx *ctx, int fd, char *peer, size_t len);
 
-/* A socket's own (@peer false) or other end's address as "127.0.0.1:9000", into @buf; "?" if none. */
+/*
+ * A socket's own (@peer false) or other end's address as "127.0.0.1:9000", or "udp:127.0.0.1:9000",
+ * into @buf; "?" if none.
+ */
 const char *zcdma_sockname(int fd, bool peer, char *buf, size_t len);
+
+/*
+ * Datagrams
+ *
+ * Over UDP each block goes as datagrams that hold nothing of another one, all of the same size but its
+ * last. A datagram of 0 bytes ends the stream: zcdma_path_finish() sends it three times, as it may be
+ * lost like any other.
+ */
+
+struct zcdma_receiver;
+
+/* One that came. Valid until the next call. */
+struct zcdma_datagram {
+	const void *data;
+	size_t len;
+	const char *from; /* the sender's address: "127.0.0.1:9000" */
+};
+
+/* Receive from @fd, a UDP socket of zcdma_listen(), which stays the caller's. */
+int zcdma_receiver_open(struct zcdma_ctx *ctx, int fd, struct zcdma_receiver **receiver);
+
+/*
+ * Take the next datagram, and wait for it up to @timeout_ms; -1 is for ever. 0, -ETIMEDOUT, -EINTR
+ * after zcdma_interrupt().
+ */
+int zcdma_receiver_next(struct zcdma_receiver *receiver, int timeout_ms, struct zcdma_datagram *d);
+
+/*
+ * Datagrams that the kernel dropped since the socket is there, as they came faster than they were taken,
+ * from whomever. @buffer, where not NULL: the bytes that it could hold.
+ */
+uint64_t zcdma_receiver_drops(const struct zcdma_receiver *receiver, size_t *buffer);
+
+/* NULL is fine. */
+void zcdma_receiver_close(struct zcdma_receiver *receiver);
 
 /* Sizes */
 
@@ -480,6 +539,14 @@ struct zcdma_check_result {
 	uint64_t blocks;	  /* manifest: blocks checked */
 	uint64_t blocks_good;	  /* manifest: of those, right */
 	uint64_t blocks_expected; /* manifest: blocks that it lists */
+	uint64_t datagrams;	  /* datagrams: that came; of those ... */
+	uint64_t late;		  /* ... after one that was sent later */
+	uint64_t duplicates;	  /* ... with nothing but what had come before */
+	uint64_t duplicate_bytes;
+	uint64_t unplaced;   /* ... too short to tell where they belong, so not checked */
+	uint64_t lost;	     /* that did not come, judged from the next line and the largest */
+	uint64_t lost_bytes; /* before .end_offset */
+	uint64_t end_offset; /* in the sent stream, behind the last byte that came */
 };
 
 /* A check of one stream. */
@@ -494,7 +561,14 @@ int zcdma_check_pattern(struct zcdma_ctx *ctx, uint64_t seed, struct zcdma_check
 /* Begin a check against the manifest in @path. -EINVAL: not a manifest, or one cut short. */
 int zcdma_check_manifest(struct zcdma_ctx *ctx, const char *path, struct zcdma_check **check);
 
-/* Check the stream's next @len bytes. */
+/*
+ * Begin a check of datagrams that follow the pattern with @seed. Each goes to zcdma_check_feed() by
+ * itself. They tell where they belong, so one that is lost, comes late or twice is counted and no
+ * fault; what is not of the stream, or of several places of it, is.
+ */
+int zcdma_check_datagrams(struct zcdma_ctx *ctx, uint64_t seed, struct zcdma_check **check);
+
+/* Check the stream's next @len bytes, or its next datagram. */
 int zcdma_check_feed(struct zcdma_check *check, const void *data, size_t len);
 
 /* The stream has ended: close open faults, so that the result is final. */

@@ -23,10 +23,26 @@ static ssize_t write_direct(struct zcdma_path *path, const void *data, size_t le
 	return write(path->fd, data, len);
 }
 
+static ssize_t send_datagrams(struct zcdma_path *path, const void *data, size_t len)
+{
+	ssize_t n;
+
+	do {
+		n = send(path->fd, data, zc_datagram_piece(path, len, len),
+			 MSG_NOSIGNAL | MSG_DONTWAIT);
+	} while (n < 0 && zc_datagram_unbatch(path, errno));
+	if (n >= 0)
+		return n;
+	/* A device's queue is full: send(2). */
+	return errno == ENOBUFS ? -EAGAIN : -errno;
+}
+
 ssize_t zc_path_write(struct zcdma_path *path, const void *data, size_t len)
 {
 	ssize_t n;
 
+	if (path->datagram)
+		return send_datagrams(path, data, len);
 	if (path->sink == ZC_SINK_SOCKET)
 		n = send(path->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	else if (path->direct)
@@ -67,5 +83,6 @@ const struct zc_path_ops zc_path_copy = {
 		.reuse = ZCDMA_REUSE_DONE,
 	},
 	.size = sizeof(struct zcdma_path),
+	.datagrams = true,
 	.send = zc_path_copy_block,
 };

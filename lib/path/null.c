@@ -15,5 +15,6 @@ const struct zc_path_ops zc_path_null = {
 		.reuse = ZCDMA_REUSE_DONE,
 	},
 	.size = sizeof(struct zcdma_path),
+	.datagrams = true,
 	.send = null_send,
 };

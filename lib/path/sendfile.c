@@ -10,12 +10,15 @@
 static int sendfile_send(struct zcdma_path *path, const struct zcdma_block *b)
 {
 	bool whole = path->sent == b->len;
+	size_t piece;
 	off_t offset;
 	ssize_t n;
+	int rc;
 
 	while (!whole) {
+		piece = zc_datagram_piece(path, b->len - path->sent, SIZE_MAX);
 		offset = (off_t)b->fd_offset + (off_t)path->sent;
-		n = sendfile(path->fd, b->fd, &offset, b->len - path->sent);
+		n = sendfile(path->fd, b->fd, &offset, piece);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			return ZCDMA_BUSY;
 		if (n < 0)
@@ -24,6 +27,9 @@ static int sendfile_send(struct zcdma_path *path, const struct zcdma_block *b)
 			return zc_fail_plain(path->ctx, EIO,
 					     "sendfile from %s: it was cut short meanwhile",
 					     path->src->name);
+		rc = zc_datagram_whole(path, "sendfile", (size_t)n, piece);
+		if (rc)
+			return rc;
 		whole = zc_path_advance(path, b, (size_t)n);
 	}
 	return ZCDMA_DONE;
@@ -37,5 +43,7 @@ const struct zc_path_ops zc_path_sendfile = {
 		.reuse = ZCDMA_REUSE_NEVER,
 	},
 	.size = sizeof(struct zcdma_path),
+	.datagrams = true,
+	.open = zc_datagram_splices,
 	.send = sendfile_send,
 };

@@ -15,11 +15,12 @@ struct splice_path {
 	bool has_transit;
 };
 
-/* One splice() of the rest of @b into @fd. Bytes moved, or a negative errno. */
-static ssize_t splice_once(const struct zcdma_path *path, const struct zcdma_block *b, int fd)
+/* One splice() of the next @len bytes of @b into @fd. Bytes moved, or a negative errno. */
+static ssize_t splice_once(const struct zcdma_path *path, const struct zcdma_block *b, int fd,
+			   size_t len)
 {
 	loff_t offset = b->fd_offset + (loff_t)path->sent;
-	ssize_t n = splice(b->fd, b->fd_offset < 0 ? NULL : &offset, fd, NULL, b->len - path->sent,
+	ssize_t n = splice(b->fd, b->fd_offset < 0 ? NULL : &offset, fd, NULL, len,
 			   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 
 	return n < 0 ? -errno : n;
@@ -40,7 +41,7 @@ static int splice_direct(struct zcdma_path *path, const struct zcdma_block *b)
 	ssize_t n;
 
 	while (!whole) {
-		n = splice_once(path, b, path->fd);
+		n = splice_once(path, b, path->fd, b->len - path->sent);
 		if (n == -EAGAIN && b->fd_offset < 0 && is_empty(b->fd))
 			return zc_fail_plain(path->ctx, EIO,
 					     "splice from %s: somebody else reads from it too",
@@ -57,20 +58,31 @@ static int splice_direct(struct zcdma_path *path, const struct zcdma_block *b)
 	return ZCDMA_DONE;
 }
 
+/* What has to be in the pipe before it goes on; 0: anything. */
+static size_t wanted(const struct zcdma_path *path, const struct zcdma_block *b)
+{
+	return path->datagram ? zc_datagram_piece(path, b->len - path->sent, SIZE_MAX) : 0;
+}
+
 static int splice_through(struct splice_path *s, const struct zcdma_block *b)
 {
 	struct zcdma_path *path = &s->path;
+	struct zc_transit *t = &s->transit;
 	bool whole = path->sent == b->len;
 	ssize_t n;
 	int rc;
 
 	for (;;) {
-		rc = zc_transit_drain(path, &s->transit, !whole);
+		rc = t->held < t->want ? 0 : zc_transit_drain(path, t, !whole);
 		if (rc)
 			return rc == -EAGAIN ? ZCDMA_BUSY : rc;
 		if (whole)
 			return ZCDMA_DONE;
-		n = splice_once(path, b, s->transit.wr);
+		if (!t->held)
+			t->want = wanted(path, b);
+		n = splice_once(path, b, t->wr, t->want ? t->want - t->held : b->len - path->sent);
+		if (n == -EAGAIN && t->held)
+			return zc_datagram_whole(path, "splice", t->held, t->want);
 		if (n == -EAGAIN || n == -EINTR)
 			return ZCDMA_BUSY;
 		if (n < 0)
@@ -79,9 +91,20 @@ static int splice_through(struct splice_path *s, const struct zcdma_block *b)
 			return zc_fail_plain(path->ctx, EIO,
 					     "splice from %s: it was cut short meanwhile",
 					     path->src->name);
-		s->transit.held = (size_t)n;
+		t->held += (size_t)n;
 		whole = zc_path_took(path, b, (size_t)n);
 	}
+}
+
+/* How the pipe holds its bytes would decide where a datagram ends. */
+static int refuse_pipe(struct zcdma_path *path)
+{
+	int rc = zc_fail_plain(path->ctx, EINVAL,
+			       "splice from %s to %s: what comes from a pipe has no datagrams",
+			       path->src->name, path->sink_name);
+
+	zc_hint(path->ctx, "--path=vmsplice and --path=copy read it first");
+	return rc;
 }
 
 static int splice_send(struct zcdma_path *path, const struct zcdma_block *b)
@@ -90,6 +113,8 @@ static int splice_send(struct zcdma_path *path, const struct zcdma_block *b)
 	struct stat st;
 	int rc;
 
+	if (path->datagram && b->fd_offset < 0)
+		return refuse_pipe(path);
 	if (!s->has_transit) {
 		if (path->sink == ZC_SINK_PIPE || (!fstat(b->fd, &st) && S_ISFIFO(st.st_mode)))
 			return splice_direct(path, b);
@@ -117,6 +142,7 @@ const struct zc_path_ops zc_path_splice = {
 		.reuse = ZCDMA_REUSE_NEVER,
 	},
 	.size = sizeof(struct splice_path),
+	.datagrams = true,
 	.send = splice_send,
 	.close = splice_close,
 };

@@ -195,7 +195,8 @@ static void track(struct uring *u, const struct zcdma_block *b, size_t len)
 static int send_some(struct uring *u, const struct zcdma_block *b)
 {
 	struct zcdma_path *path = &u->path;
-	size_t len = zc_min(zc_min(b->len - path->sent, u->pinning.most), MOST_SENT);
+	size_t len = zc_datagram_piece(path, b->len - path->sent,
+				       zc_min(u->pinning.most, MOST_SENT));
 	int rc;
 
 	if (zc_tracker_prepare(&u->tracker, b))
@@ -305,7 +306,7 @@ static int uring_open(struct zcdma_path *path)
 	if (rc)
 		return rc;
 	zc_tracker_init(&u->tracker);
-	zc_pinning_init(&u->pinning);
+	zc_pinning_init(&u->pinning, path->datagram);
 	path->completion_fd = u->ring.ring_fd;
 	return 0;
 }
@@ -379,6 +380,7 @@ const struct zc_path_ops zc_path_uring = {
 		.tells = true,
 	},
 	.size = sizeof(struct uring),
+	.datagrams = true,
 	.probe = uring_probe,
 	.open = uring_open,
 	.send = uring_send,
@@ -395,6 +397,7 @@ const struct zc_path_ops zc_path_uring_fixed = {
 		.tells = true,
 	},
 	.size = sizeof(struct uring),
+	.datagrams = true,
 	.probe = uring_probe,
 	.open = fixed_open,
 	.send = uring_send,

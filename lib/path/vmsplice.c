@@ -56,7 +56,7 @@ static int vmsplice_send(struct zcdma_path *path, const struct zcdma_block *b)
 		if (whole)
 			return ZCDMA_DONE;
 		iov.iov_base = (char *)b->data + path->sent;
-		iov.iov_len = b->len - path->sent;
+		iov.iov_len = zc_datagram_piece(path, b->len - path->sent, SIZE_MAX);
 		n = vmsplice(to_pipe ? path->fd : v->transit.wr, &iov, 1, SPLICE_F_NONBLOCK);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return ZCDMA_BUSY;
@@ -66,6 +66,9 @@ static int vmsplice_send(struct zcdma_path *path, const struct zcdma_block *b)
 			return zc_path_fault(path, b, "vmsplice");
 		if (n < 0)
 			return fail(path->ctx, errno, path->src->name);
+		rc = zc_datagram_whole(path, "vmsplice", (size_t)n, iov.iov_len);
+		if (rc)
+			return rc;
 		if (to_pipe) {
 			whole = zc_path_advance(path, b, (size_t)n);
 		} else {
@@ -98,6 +101,7 @@ const struct zc_path_ops zc_path_vmsplice = {
 		.reuse = ZCDMA_REUSE_NEVER,
 	},
 	.size = sizeof(struct vmsplice_path),
+	.datagrams = true,
 	.probe = vmsplice_probe,
 	.open = vmsplice_open,
 	.send = vmsplice_send,

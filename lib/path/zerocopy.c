@@ -189,7 +189,7 @@ static int send_zerocopy(struct zerocopy *z, const struct zcdma_block *b)
 {
 	struct zcdma_path *path = &z->path;
 	const unsigned char *data = b->data;
-	size_t len = zc_min(b->len - path->sent, z->pinning.most);
+	size_t len = zc_datagram_piece(path, b->len - path->sent, z->pinning.most);
 	ssize_t n;
 
 	if (zc_tracker_prepare(&z->tracker, b))
@@ -204,6 +204,8 @@ static int send_zerocopy(struct zerocopy *z, const struct zcdma_block *b)
 	}
 	if (errno == EAGAIN || errno == EINTR)
 		return ZCDMA_BUSY;
+	if (zc_datagram_unbatch(path, errno))
+		return ZCDMA_DONE; /* nothing yet: again */
 	if (errno == ENOBUFS)
 		return out_of_room(z, len);
 	if (errno == EFAULT)
@@ -272,7 +274,7 @@ static int zerocopy_open(struct zcdma_path *path)
 				     path->sink_name);
 	err = enable(path->fd);
 	zc_tracker_init(&z->tracker);
-	zc_pinning_init(&z->pinning);
+	zc_pinning_init(&z->pinning, path->datagram);
 	z->retry = RETRY_FIRST;
 	return err ? refused_setup(z, err) : 0;
 }
@@ -291,6 +293,7 @@ const struct zc_path_ops zc_path_zerocopy = {
 		.tells = true,
 	},
 	.size = sizeof(struct zerocopy),
+	.datagrams = true,
 	.probe = zerocopy_probe,
 	.open = zerocopy_open,
 	.send = zerocopy_send,
