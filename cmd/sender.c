@@ -6,7 +6,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "opts.h"
 #include "signals.h"
+
+static const char *datagram;
+
+struct poptOption sender_options[] = {
+	{ "datagram", 0, POPT_ARG_STRING, &datagram, 0,
+	  "with udp:HOST:PORT: at most so many bytes in one (what the MTU has room for)", "SIZE" },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, setup_options, 0, NULL, NULL },
+	POPT_TABLEEND,
+};
 
 static void report_sends(const struct zcdma_path_stats *s, bool tells, struct report *r)
 {
@@ -38,6 +48,9 @@ static void report_sender(const struct transfer *t, struct report *r, const char
 		    "%B{sent_bytes} to %S{to} in %T{elapsed_seconds}, %R{bytes_per_second}",
 		    s.bytes, to, t->seconds, t->seconds > 0 ? (double)s.bytes / t->seconds : 0.0);
 	report_line(r, "path", "%S{path}, %N{calls} system calls", type->name, s.calls);
+	report_line(r, s.datagram_bytes ? "datagrams" : NULL,
+		    "%N{datagrams} of at most %N{datagram_bytes} bytes", s.datagrams,
+		    (uint64_t)s.datagram_bytes);
 	report_sends(&s, type->tells, r);
 	report_line(r, "latency",
 		    "p50 %L{latency_p50_ns}, p99 %L{latency_p99_ns}, max %L{latency_max_ns}",
@@ -71,13 +84,18 @@ static int check_expectation(const struct transfer *t, struct report *r, enum se
 static int open_all(struct transfer *t, struct report *r, const struct sender *s, int *fd)
 {
 	struct zcdma_addr addr;
+	uint64_t bytes = 0;
 	int status = setup_context(t, r), rc;
 
 	if (status)
 		return status;
+	if (!opts_size(r, "--datagram", datagram, &bytes))
+		return STATUS_ERROR;
 	rc = zcdma_addr_parse(t->ctx, s->to, &addr);
 	if (rc)
 		return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
+	if (datagram && !addr.udp)
+		return report_error(r, STATUS_ERROR, NULL, "--datagram is for udp:HOST:PORT");
 	status = setup_source(t, r, &s->setup);
 	if (status)
 		return status;
@@ -87,7 +105,11 @@ static int open_all(struct transfer *t, struct report *r, const struct sender *s
 		return 128 + signals_stop();
 	if (*fd < 0)
 		return report_ctx_error(r, STATUS_ERROR, t->ctx, *fd);
-	return setup_path(t, r, *fd, s->fallback);
+	status = setup_path(t, r, *fd, s->fallback);
+	if (status || !datagram)
+		return status;
+	rc = zcdma_path_set_datagram(t->path, bytes);
+	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
 }
 
 int sender_run(struct report *r, const char *applet, const struct sender *s)

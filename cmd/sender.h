@@ -6,6 +6,9 @@
 #include "applet.h"
 #include "setup.h"
 
+/* --datagram and setup_options: an included table for popt. */
+extern struct poptOption sender_options[];
+
 enum sender_expect {
 	EXPECT_NOTHING,
 	EXPECT_ZEROCOPY, /* not a byte was copied */
@@ -13,7 +16,7 @@ enum sender_expect {
 };
 
 struct sender {
-	const char *to; /* HOST:PORT */
+	const char *to; /* HOST:PORT, or udp:HOST:PORT */
 	struct setup setup;
 	enum zcdma_fallback fallback;
 	enum sender_expect expect;

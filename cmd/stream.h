@@ -36,7 +36,8 @@ struct stream {
 	int rc;			     /* a negative errno where it could not be read to its end */
 	bool opened;		     /* false: .rc is about the start, and nothing was read */
 	char error[512], hint[512];
-	char why[320]; /* it was no hand-over, or empty */
+	const char *end; /* over UDP, what ended it, in a word; else NULL */
+	char why[320];	 /* it was no hand-over, or empty */
 
 	pthread_t thread;
 };

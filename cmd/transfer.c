@@ -192,7 +192,15 @@ int transfer_run(struct transfer *t, struct report *r)
 	return rc;
 }
 
-int transfer_finish(struct transfer *t, bool complete)
+static bool sends_datagrams(const struct transfer *t)
+{
+	struct zcdma_path_stats stats;
+
+	zcdma_path_get_stats(t->path, &stats);
+	return stats.datagram_bytes;
+}
+
+static int finish_path(struct transfer *t, bool complete)
 {
 	int rc;
 
@@ -200,6 +208,12 @@ int transfer_finish(struct transfer *t, bool complete)
 		zcdma_resume(t->ctx);
 		look_around(t);
 	}
+	return rc;
+}
+
+/* Unless @rc is an error by now. Returns it, or another. */
+static int reap_rest(struct transfer *t, int rc)
+{
 	reap(t);
 	while (!rc && in_flight(t)) {
 		rc = wait_for(t, ZCDMA_WAIT_COMPLETION);
@@ -207,9 +221,30 @@ int transfer_finish(struct transfer *t, bool complete)
 		reap(t);
 	}
 	look_around(t); /* what the last block brought */
+	return rc;
+}
+
+static void stop_clocks(struct transfer *t)
+{
 	t->seconds = (double)(now_ns() - t->start_ns) / 1e9;
 	t->cpu_seconds = cpu_seconds(RUSAGE_SELF) - t->cpu_seconds;
 	t->sender_cpu_seconds = cpu_seconds(RUSAGE_THREAD) - t->sender_cpu_seconds;
+}
+
+int transfer_finish(struct transfer *t, bool complete)
+{
+	int rc;
+
+	if (sends_datagrams(t)) {
+		/* Nobody acknowledges them. To tell their end takes a time that is not theirs. */
+		rc = reap_rest(t, 0);
+		stop_clocks(t);
+		if (!rc)
+			rc = finish_path(t, complete);
+	} else {
+		rc = reap_rest(t, finish_path(t, complete));
+		stop_clocks(t);
+	}
 	progress_end(&t->progress);
 	return rc;
 }

@@ -27,6 +27,26 @@ static void describe_fault(const struct zcdma_fault *f, char *buf, size_t len)
 			 (unsigned long long)f->distance, words[f->kind].where);
 }
 
+/* Bytes that came; of datagrams, those of the stream up to the last byte that did. */
+static uint64_t reached(const struct stream *s)
+{
+	return s->end ? s->result.end_offset : s->result.bytes;
+}
+
+/* Over UDP what is missing was lost, also behind the last that came. */
+static struct zcdma_check_result with_lost_end(const struct stream *s)
+{
+	struct zcdma_check_result res = s->result;
+	uint64_t missing;
+
+	if (!s->end || s->expect->bytes <= res.end_offset || !res.datagrams)
+		return res;
+	missing = s->expect->bytes - res.end_offset;
+	res.lost_bytes += missing;
+	res.lost += (missing + res.datagram_bytes - 1) / res.datagram_bytes;
+	return res;
+}
+
 /* What is wrong with a stream, or NULL: nothing. */
 static const char *find_fault(const struct stream *s, char *buf, size_t len)
 {
@@ -38,10 +58,12 @@ static const char *find_fault(const struct stream *s, char *buf, size_t len)
 		describe_fault(&res->first, buf, len);
 	else if (!res->bytes)
 		snprintf(buf, len, "no data came, so nothing was verified");
-	else if (s->expect->bytes && res->bytes > s->expect->bytes)
+	else if (res->datagrams && res->unplaced == res->datagrams)
+		snprintf(buf, len, "no datagram tells where it belongs, so nothing was verified");
+	else if (s->expect->bytes && reached(s) > s->expect->bytes)
 		snprintf(buf, len, "more came than the %llu bytes that were expected",
 			 (unsigned long long)s->expect->bytes);
-	else if (s->expect->bytes && res->bytes < s->expect->bytes)
+	else if (!s->end && res->bytes < s->expect->bytes)
 		snprintf(buf, len, "%llu bytes came, %llu were expected",
 			 (unsigned long long)res->bytes, (unsigned long long)s->expect->bytes);
 	else
@@ -97,12 +119,28 @@ static void report_kinds(struct report *r, const struct zcdma_check_result *res)
 			    res->kind[k].count, res->kind[k].bytes);
 }
 
+static void report_datagrams(struct report *r, const struct stream *s)
+{
+	struct zcdma_check_result res = with_lost_end(s);
+
+	if (!s->end)
+		return;
+	report_line(r, "datagrams",
+		    "%N{datagrams} of at most %N{datagram_bytes} bytes, ended by %S{end}",
+		    res.datagrams, res.datagram_bytes, s->end);
+	report_line(r, "lost", "%N{lost_datagrams} (%B{lost_bytes})", res.lost, res.lost_bytes);
+	report_line(
+		r, "out of order",
+		"%N{late_datagrams} late, %N{duplicate_datagrams} twice (%B{duplicate_bytes}), %N{unplaced_datagrams} too short to tell",
+		res.late, res.duplicates, res.duplicate_bytes, res.unplaced);
+}
+
 /* In a word. */
 static const char *result(const struct stream *s, bool correct)
 {
 	if (correct)
 		return "correct";
-	return s->result.faults || (s->expect->bytes && s->result.bytes > s->expect->bytes)
+	return s->result.faults || (s->expect->bytes && reached(s) > s->expect->bytes)
 		       ? "wrong"
 		       : "incomplete";
 }
@@ -128,6 +166,7 @@ void verdict_report(struct report *r, const struct stream *s, bool correct)
 	report_line(r, s->expect->manifest ? "blocks" : NULL,
 		    "%N{blocks_good} right of %N{blocks_expected} in the manifest, %N{blocks} came",
 		    res->blocks_good, res->blocks_expected, res->blocks);
+	report_datagrams(r, s);
 	handover_report(r, s->source.handovers, res->bytes, s->source.copied_bytes, 0);
 	report_line(r, "cpu", "%T{cpu_seconds} to receive and check", s->cpu_seconds);
 }
@@ -136,10 +175,8 @@ void verdict_report_all(struct report *r, const struct stream *streams, unsigned
 			bool correct)
 {
 	static const struct report_column columns[] = {
-		{ "from", "FROM" },
-		{ "received", "RECEIVED" },
-		{ "result", "RESULT" },
-		{ "fault", "FAULT" },
+		{ "from", "FROM" },   { "received", "RECEIVED" }, { "result", "RESULT" },
+		{ "fault", "FAULT" }, { "lost", "LOST" },
 	};
 	uint64_t faults = 0;
 
@@ -149,18 +186,23 @@ void verdict_report_all(struct report *r, const struct stream *streams, unsigned
 		    correct  ? "correct"
 		    : faults ? "wrong"
 			     : "incomplete");
-	report_table(r, "streams", columns, 4);
+	report_table(r, "streams", columns, count && streams[0].end ? 5 : 4);
 	for (unsigned i = 0; i < count; i++) {
-		char size[32], buf[256];
+		struct zcdma_check_result res = with_lost_end(&streams[i]);
+		char size[32], lost[32], buf[256];
 		const char *fault = find_fault(&streams[i], buf, sizeof(buf));
 		const char *const cells[] = {
 			streams[i].from,
 			zcdma_size_format(streams[i].result.bytes, size, sizeof(size)),
 			result(&streams[i], !fault),
 			fault,
+			zcdma_size_format(res.lost_bytes, lost, sizeof(lost)),
 		};
 		json_t *row = report_row(r, cells);
 
+		if (streams[i].end)
+			json_object_set_new(row, "lost_bytes",
+					    json_integer((json_int_t)res.lost_bytes));
 		json_object_set_new(row, "received_bytes",
 				    json_integer((json_int_t)streams[i].result.bytes));
 		json_object_set_new(row, "faults",

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "applet.h"
+#include "datagrams.h"
 #include "handover.h"
 #include "must.h"
 #include "opts.h"
@@ -13,18 +14,23 @@
 #include "signals.h"
 #include "stream.h"
 #include "verdict.h"
+#include "verify.h"
 
 #define MAX_STREAMS (SIGNALS_MAX - 1)
 
 static struct {
-	const char *listen, *streams, *manifest, *pattern, *bytes;
+	const char *listen, *streams, *idle, *manifest, *pattern, *bytes;
 } arg;
 
 static const struct poptOption table[] = {
 	{ "listen", 'l', POPT_ARG_STRING, &arg.listen, 0,
-	  "take the stream from a connection to ADDRESS", "ADDRESS" },
-	{ "streams", 0, POPT_ARG_STRING, &arg.streams, 0, "with --listen: take N connections (1)",
-	  "N" },
+	  "take the stream from a connection to ADDRESS, or from datagrams to udp:ADDRESS",
+	  "ADDRESS" },
+	{ "streams", 0, POPT_ARG_STRING, &arg.streams, 0,
+	  "with --listen: take N connections, or senders of datagrams (1)", "N" },
+	{ "idle", 0, POPT_ARG_STRING, &arg.idle, 0,
+	  "with --listen udp:: the end of a stream that has been silent for so long (5)",
+	  "SECONDS" },
 	{ "manifest", 0, POPT_ARG_STRING, &arg.manifest, 0,
 	  "check against FILE, which capture recorded", "FILE" },
 	{ "pattern", 0, POPT_ARG_STRING, &arg.pattern, 0, "seed of the pattern (0)", "SEED" },
@@ -32,17 +38,6 @@ static const struct poptOption table[] = {
 	  "expect exactly so many bytes of each stream", "SIZE" },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, handover_options, 0, NULL, NULL },
 	POPT_TABLEEND,
-};
-
-/* One run: all its streams. */
-struct verify {
-	struct report *r;
-	struct zcdma_ctx *ctx;
-	struct expectation expect;
-	struct stream *streams;
-	unsigned wanted, started;
-	enum handover handover;
-	struct progress progress;
 };
 
 /*
@@ -58,7 +53,7 @@ static bool all_ended(const struct verify *v)
 	return true;
 }
 
-static void show_progress(struct verify *v)
+void verify_show_progress(struct verify *v)
 {
 	struct progress_now now = { 0 };
 
@@ -75,7 +70,7 @@ static void wait_for_streams(struct verify *v)
 		/* A stream that ends interrupts, and so does a signal, which the streams see too. */
 		if (zcdma_wait(v->ctx, NULL, NULL, 0, progress_timeout(&v->progress)) == -EINTR)
 			zcdma_resume(v->ctx);
-		show_progress(v);
+		verify_show_progress(v);
 	}
 	for (unsigned i = 0; i < v->started; i++)
 		stream_join(&v->streams[i]);
@@ -83,7 +78,7 @@ static void wait_for_streams(struct verify *v)
 }
 
 /* The next stream, with nothing in it but what all have in common. */
-static struct stream *next_stream(struct verify *v)
+struct stream *verify_next_stream(struct verify *v)
 {
 	struct stream *s = &v->streams[v->started];
 
@@ -110,11 +105,11 @@ static int accept_streams(struct verify *v, int listen_fd)
 	int status = STATUS_OK;
 
 	while (!status && v->started < v->wanted && !signals_stop()) {
-		s = next_stream(v);
+		s = verify_next_stream(v);
 		s->fd = zcdma_accept(v->ctx, listen_fd, s->from, sizeof(s->from));
 		if (s->fd == -EINTR) {
 			zcdma_resume(v->ctx);
-			show_progress(v);
+			verify_show_progress(v);
 			continue;
 		}
 		if (s->fd < 0)
@@ -126,22 +121,42 @@ static int accept_streams(struct verify *v, int listen_fd)
 
 static int listen_and_receive(struct verify *v)
 {
-	struct zcdma_addr addr;
 	char name[128];
-	int status, fd = zcdma_addr_parse(v->ctx, arg.listen, &addr);
+	int status, fd = zcdma_listen(v->ctx, &v->addr);
 
-	if (!fd)
-		fd = zcdma_listen(v->ctx, &addr);
 	if (fd < 0)
 		return report_ctx_error(v->r, STATUS_ERROR, v->ctx, fd);
 	/* On stderr even with --json: who asked for port 0 has to learn it before the end. */
 	if (!report_is_quiet(v->r))
 		fprintf(stderr, "zcdma verify: listening on %s\n",
 			zcdma_sockname(fd, false, name, sizeof(name)));
-	status = accept_streams(v, fd);
+	if (v->addr.udp) {
+		status = datagrams_receive(v, fd);
+		progress_end(&v->progress);
+	} else {
+		status = accept_streams(v, fd);
+	}
 	close(fd);
-	wait_for_streams(v);
+	if (!v->addr.udp)
+		wait_for_streams(v);
 	return status;
+}
+
+/* What only one of TCP and UDP has. 0 or an exit status. */
+static int check_address(struct verify *v)
+{
+	int rc = arg.listen ? zcdma_addr_parse(v->ctx, arg.listen, &v->addr) : 0;
+
+	if (rc)
+		return report_ctx_error(v->r, STATUS_ERROR, v->ctx, rc);
+	if (arg.idle && !v->addr.udp)
+		return report_error(v->r, STATUS_ERROR, NULL, "--idle is for --listen udp:ADDRESS");
+	if (arg.manifest && v->addr.udp)
+		return report_error(
+			v->r, STATUS_ERROR,
+			"the pattern tells where a datagram belongs: leave --manifest out",
+			"--manifest is for whole streams, and not for datagrams");
+	return STATUS_OK;
 }
 
 /* A manifest that is none shall not be found out when a sender has come. */
@@ -165,7 +180,7 @@ static int receive(struct verify *v, const char *source)
 		return report_error(v->r, STATUS_ERROR,
 				    "give a SOURCE, --listen ADDRESS, or pipe something in",
 				    "standard input is a terminal");
-	s = next_stream(v);
+	s = verify_next_stream(v);
 	s->spec = source ? source : "-";
 	if (!strcmp(s->spec, "-")) {
 		s->flags = handover_flags(v->handover);
@@ -186,13 +201,15 @@ static int receive(struct verify *v, const char *source)
 
 static int verify(struct report *r, const char *source)
 {
-	struct verify v = { .r = r, .wanted = 1 };
+	struct verify v = { .r = r, .wanted = 1, .idle_seconds = 5 };
 	uint64_t wanted = 1;
 	int status, judged;
 
 	if (!opts_count(r, "--streams", arg.streams, &wanted) ||
 	    !opts_number(r, "--pattern", arg.pattern, &v.expect.seed) ||
-	    !opts_size(r, "--bytes", arg.bytes, &v.expect.bytes) || !handover_parse(r, &v.handover))
+	    !opts_size(r, "--bytes", arg.bytes, &v.expect.bytes) ||
+	    !opts_seconds(r, "--idle", arg.idle, &v.idle_seconds) ||
+	    !handover_parse(r, &v.handover))
 		return STATUS_ERROR;
 	if (wanted > MAX_STREAMS)
 		return report_error(r, STATUS_ERROR, NULL, "--streams %s: at most %d", arg.streams,
@@ -217,7 +234,9 @@ static int verify(struct report *r, const char *source)
 	v.streams = must(calloc(v.wanted, sizeof(*v.streams)));
 	progress_begin(&v.progress, r, "verify", true);
 
-	status = check_manifest(&v);
+	status = check_address(&v);
+	if (!status)
+		status = check_manifest(&v);
 	if (!status)
 		status = receive(&v, source);
 	judged = verdict(r, v.streams, v.started);
@@ -225,6 +244,11 @@ static int verify(struct report *r, const char *source)
 		verdict_report_all(r, v.streams, v.started, !judged && v.started == v.wanted);
 	else if (v.started && v.streams[0].opened) /* else there is nothing but the error */
 		verdict_report(r, &v.streams[0], !judged);
+	if (v.addr.udp && v.started)
+		report_line(
+			r, "socket",
+			"%N{socket_dropped_datagrams} dropped for want of room in %B{socket_buffer_bytes}, %N{ignored_datagrams} of no stream",
+			v.socket.drops, (uint64_t)v.socket.buffer, v.socket.ignored);
 	if (!status)
 		status = signals_stop() ? 128 + signals_stop() : judged;
 

@@ -8,7 +8,7 @@ static int unsafe_reuse;
 static const struct poptOption table[] = {
 	{ "unsafe-reuse", 0, POPT_ARG_NONE, &unsafe_reuse, 0,
 	  "for the lab: write to pages that may still be unsent, and see the data change", NULL },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, setup_options, 0, NULL, NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, sender_options, 0, NULL, NULL },
 	POPT_TABLEEND,
 };
 
@@ -17,7 +17,7 @@ int vmsplice_main(struct report *r, int argc, char **argv)
 	struct opts o = {
 		.usage = "[OPTION...] HOST:PORT [SOURCE]",
 		.about =
-			"Sends blocks by vmsplice() into a pipe and splice() from there; what is on standard input is spliced as it is. SOURCE is dev:[PATH,OPTIONS], sim:[OPTIONS], file:PATH or -.",
+			"Sends blocks by vmsplice() into a pipe and splice() from there; what is on standard input is spliced as it is. To udp:HOST:PORT it sends datagrams. SOURCE is dev:[PATH,OPTIONS], sim:[OPTIONS], file:PATH or -.",
 		.table = table,
 		.min_args = 1,
 		.max_args = 2,

@@ -17,7 +17,7 @@ static const struct poptOption table[] = {
 	  "copy|keep" },
 	{ "expect", 0, POPT_ARG_STRING, &arg.expect, 0,
 	  "exit with 1 unless all data was zero-copied, or all copied", "zerocopy|copied" },
-	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, setup_options, 0, NULL, NULL },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, sender_options, 0, NULL, NULL },
 	POPT_TABLEEND,
 };
 
@@ -26,7 +26,7 @@ int zcsend_main(struct report *r, int argc, char **argv)
 	struct opts o = {
 		.usage = "[OPTION...] HOST:PORT [SOURCE]",
 		.about =
-			"Sends blocks with MSG_ZEROCOPY and reads the completions. SOURCE is dev:[PATH,OPTIONS], sim:[OPTIONS], file:PATH or - (standard input, also the default where something is piped in).",
+			"Sends blocks with MSG_ZEROCOPY and reads the completions. To udp:HOST:PORT it sends datagrams. SOURCE is dev:[PATH,OPTIONS], sim:[OPTIONS], file:PATH or - (standard input, also the default where something is piped in).",
 		.table = table,
 		.min_args = 1,
 		.max_args = 2,

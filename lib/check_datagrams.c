@@ -30,7 +30,6 @@ struct part {
 struct datagram_check {
 	struct zcdma_check base;
 	uint64_t seed;
-	uint64_t largest;   /* bytes of a datagram */
 	uint64_t forgotten; /* holes before this offset are not known any more */
 	unsigned count;
 	struct hole holes[HOLES]; /* in the order of the stream */
@@ -45,11 +44,10 @@ static struct datagram_check *to_datagrams(struct zcdma_check *check)
  * What has come
  */
 
-static void count_lost(const struct datagram_check *d, const struct hole *h,
-		       struct zcdma_check_result *result)
+static void count_lost(const struct hole *h, struct zcdma_check_result *result)
 {
 	result->lost_bytes += h->to - h->from;
-	result->lost += (h->to - h->from + d->largest - 1) / d->largest;
+	result->lost += (h->to - h->from + result->datagram_bytes - 1) / result->datagram_bytes;
 }
 
 static void remove_hole(struct datagram_check *d, unsigned i)
@@ -59,7 +57,7 @@ static void remove_hole(struct datagram_check *d, unsigned i)
 
 static void forget_oldest(struct datagram_check *d)
 {
-	count_lost(d, &d->holes[0], &d->base.result);
+	count_lost(&d->holes[0], &d->base.result);
 	d->forgotten = d->holes[0].to;
 	remove_hole(d, 0);
 }
@@ -244,7 +242,7 @@ static void datagrams_feed(struct zcdma_check *check, const uint8_t *data, size_
 		return;
 	check->result.bytes += len;
 	check->result.datagrams++;
-	d->largest = zc_max(d->largest, len);
+	check->result.datagram_bytes = zc_max(check->result.datagram_bytes, len);
 	judge(d, data, len);
 }
 
@@ -254,7 +252,7 @@ static void datagrams_peek(const struct zcdma_check *check, struct zcdma_check_r
 
 	*result = check->result;
 	for (unsigned i = 0; i < d->count; i++)
-		count_lost(d, &d->holes[i], result);
+		count_lost(&d->holes[i], result);
 }
 
 static void datagrams_end(struct zcdma_check *check)

@@ -539,7 +539,8 @@ struct zcdma_check_result {
 	uint64_t blocks;	  /* manifest: blocks checked */
 	uint64_t blocks_good;	  /* manifest: of those, right */
 	uint64_t blocks_expected; /* manifest: blocks that it lists */
-	uint64_t datagrams;	  /* datagrams: that came; of those ... */
+	uint64_t datagrams;	  /* that came; of those ... */
+	uint64_t datagram_bytes;  /* the largest */
 	uint64_t late;		  /* ... after one that was sent later */
 	uint64_t duplicates;	  /* ... with nothing but what had come before */
 	uint64_t duplicate_bytes;

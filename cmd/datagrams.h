@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Receives and checks datagrams: each sender's are a stream. */
+#ifndef DATAGRAMS_H
+#define DATAGRAMS_H
+
+#include "verify.h"
+
+/* Receive @v's streams from the UDP socket @fd, and check them, to their ends. 0 or an exit status. */
+int datagrams_receive(struct verify *v, int fd);
+
+#endif
