@@ -116,6 +116,7 @@ static void end_stream(struct sender *s, const char *end)
 	zcdma_check_get_result(s->check, &stream->result);
 	stream->seconds = (double)(s->last_ns - s->first_ns) / 1e9;
 	stream->end = end;
+	stream->source.copied_bytes = stream->bytes;
 	stream->ended = true;
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -29,14 +30,20 @@ static void addresses_are_taken_apart(void **state)
 {
 	static const struct {
 		const char *text, *host, *port;
+		bool udp;
 	} cases[] = {
-		{ "host:9000", "host", "9000" },
-		{ "127.0.0.1:0", "127.0.0.1", "0" },
-		{ "[::1]:9000", "::1", "9000" },
-		{ "[fe80::1%eth0]:65535", "fe80::1%eth0", "65535" },
-		{ ":9000", "", "9000" },
-		{ "example.org:http", "example.org", "http" },
-		{ "host:3com-tsmux", "host", "3com-tsmux" },
+		{ "host:9000", "host", "9000", false },
+		{ "127.0.0.1:0", "127.0.0.1", "0", false },
+		{ "[::1]:9000", "::1", "9000", false },
+		{ "[fe80::1%eth0]:65535", "fe80::1%eth0", "65535", false },
+		{ ":9000", "", "9000", false },
+		{ "example.org:http", "example.org", "http", false },
+		{ "host:3com-tsmux", "host", "3com-tsmux", false },
+		{ "udp:host:9000", "host", "9000", true },
+		{ "udp:[::1]:9000", "::1", "9000", true },
+		{ "udp::9000", "", "9000", true },
+		{ "udp:udp:9000", "udp", "9000", true },
+		{ "udpx:9000", "udpx", "9000", false },
 	};
 	struct zcdma_addr addr;
 
@@ -46,6 +53,7 @@ static void addresses_are_taken_apart(void **state)
 		assert_int_equal(zcdma_addr_parse(ctx, cases[i].text, &addr), 0);
 		assert_string_equal(addr.host, cases[i].host);
 		assert_string_equal(addr.port, cases[i].port);
+		assert_int_equal(addr.udp, cases[i].udp);
 	}
 }
 
@@ -68,6 +76,13 @@ static void others_come_with_a_cure(void **state)
 		{ "[::1:9000", "']' is missing", "[::1]:9000" },
 		{ "[]:9000", "no IPv6 address", "[::1]:9000" },
 		{ "[host]:9000", "no IPv6 address", "[::1]:9000" },
+		{ "udp:9000", "no port", "write udp:9000:PORT" },
+		{ "udp:host:", "no port", "write udp:host:PORT" },
+		{ "udp:", "no port", "PORT" },
+		{ "udp:::1:9000", "must be in brackets", "write udp:[::1]:9000" },
+		{ "udp:[::1]", "no port", "write udp:[::1]:PORT" },
+		{ "udp:[host]:9000", "no IPv6 address", "udp:[::1]:9000" },
+		{ "udp:a:b:c", "must be in brackets", "udp:[::1]:9000" },
 		{ "host:65536", "'65536' is no port", "0 to 65535" },
 		{ "host:18446744073709551617", "is no port", "0 to 65535" },
 		{ "host:-1", "'-1' is no port", "0 to 65535" },
