@@ -246,7 +246,7 @@ columns() {
 }
 
 @test "every key of a report is in its page, and no other" {
-    local applet
+    local applet streams
     run -0 zcdma capture --json --bytes 64K sim: -o out
     assert_keys "$MAN/zcdma-capture.1"
     assert_no_other_keys "$MAN/zcdma-capture.1"
@@ -266,6 +266,14 @@ columns() {
     received
     output=$(<receiver.out)
     assert_keys "$MAN/zcdma-verify.1"
+    for streams in 1 2; do
+        LISTEN=udp:127.0.0.1:0 receiver --streams $streams --json
+        zcdma copysend -q "$TO" out
+        ((streams == 1)) || zcdma copysend -q "$TO" out
+        received
+        output=$(<receiver.out)
+        assert_keys "$MAN/zcdma-verify.1"
+    done
     assert_no_other_keys "$MAN/zcdma-verify.1"
     run -0 --separate-stderr zcdma probe --json
     assert_keys "$MAN/zcdma-probe.1"

@@ -1,0 +1,243 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# Datagrams: what the senders cut blocks into, and what verify makes of those that come, or do not.
+
+load common
+
+LISTEN=udp:127.0.0.1:0
+
+# listen [OPTION...]: a receiver that reports as JSON.
+listen() {
+    receiver --json "$@"
+    PORT=${TO##*:}
+}
+
+# told FILTER: what the receiver's report says.
+told() {
+    jq -e "$1" receiver.out || fail "not so: $1"$'\n'"$(cat receiver.out receiver.err)"
+}
+
+# So little that it fits into the receiver's buffer, however late it reads: nothing is lost.
+LITTLE=(sim:block=64K --bytes 64K)
+
+# namespace SCRIPT: run it in a network of its own, or skip.
+namespace() {
+    unshare -rn true 2>/dev/null || skip "no user and network namespaces here"
+    PATH=$PATH:/sbin:/usr/sbin
+    # shellcheck disable=SC2016 # for the shell inside
+    ZCDMA=$ZCDMA run unshare -rn bash -c 'ip link set lo up || exit 77; '"$1"
+    # shellcheck disable=SC2154 # bats sets status
+    ((status != 77)) || skip "not possible in a namespace here: $output"
+}
+
+@test "udp: every path that sends, and the report counts datagrams" {
+    for path in copy zerocopy vmsplice splice sendfile; do
+        listen --bytes 64K
+        run -0 --separate-stderr zcdma copysend "$TO" "${LITTLE[@]}" --path=$path --datagram 1000 --json
+        jq -e '.datagrams == 66 and .datagram_bytes == 1000 and .sent_bytes == 65536' <<<"$output"
+        jq -e '.calls < .datagrams' <<<"$output"
+        received
+        told '.datagrams == 66 and .lost_bytes == 0 and .late_datagrams == 0 and .end == "mark"
+            and .result == "correct" and .received_bytes == 65536'
+    done
+}
+
+@test "udp: each applet, with the size that the way has room for" {
+    for applet in copysend zcsend vmsplice; do
+        listen --bytes 64K
+        run -0 --separate-stderr zcdma $applet "$TO" "${LITTLE[@]}" --json
+        jq -e '.datagrams == 2 and .datagram_bytes == 65504' <<<"$output"
+        received
+        told '.datagrams == 2 and .lost_bytes == 0'
+    done
+}
+
+@test "udp: from a file and from a pipe, of odd lengths" {
+    zcdma capture --bytes 60001 -o run.bin -q sim:
+    for path in copy zerocopy vmsplice splice sendfile; do
+        listen --bytes 60001
+        zcdma zcsend "$TO" run.bin --path=$path --datagram 999 -q
+        received
+        told '.datagrams == 61 and .lost_bytes == 0'
+    done
+    listen --bytes 60001
+    cat run.bin | zcdma zcsend "$TO" --datagram 999 -q
+    received
+    told '.lost_bytes == 0'
+}
+
+@test "udp: how a pipe holds its bytes cannot decide where datagrams end" {
+    listen
+    run -2 --separate-stderr zcdma vmsplice "$TO" < <(head -c 60000 /dev/zero)
+    [[ $stderr == *"what comes from a pipe has no datagrams"*"--path=copy"* ]]
+}
+
+@test "udp: IPv6" {
+    [[ -e /proc/net/if_inet6 ]] && grep -q ' lo$' /proc/net/if_inet6 || skip "no IPv6 here"
+    LISTEN='udp:[::1]:0'
+    for path in copy zerocopy; do
+        listen --bytes 64K
+        zcdma copysend "$TO" "${LITTLE[@]}" --path=$path --datagram 1001 -q
+        received
+        told '.lost_bytes == 0 and (.from | startswith("[::1]:"))'
+    done
+}
+
+@test "udp: a receiver that does not read loses data, which is counted and no fault" {
+    listen --bytes 64M --idle 0.5
+    kill -STOP "$RECEIVER"
+    zcdma copysend "$TO" sim: --bytes 64M -q
+    kill -CONT "$RECEIVER"
+    received
+    told '.lost_bytes > 0 and .lost_datagrams > 0 and .socket_dropped_datagrams > 0 and .faults == 0
+        and .received_bytes + .lost_bytes == 67108864 and .exit_status == 0
+        and .socket_dropped_datagrams >= .lost_datagrams'
+    grep -q rmem_max receiver.out
+}
+
+@test "udp: nobody there" {
+    listen
+    kill "$RECEIVER"
+    wait_exit "$RECEIVER" 143
+    for path in copy zerocopy vmsplice splice sendfile; do
+        run -1 --separate-stderr zcdma copysend "$TO" sim: --bytes 1M --path=$path
+        [[ $stderr == *"to $TO: Connection refused"*"zcdma verify --listen udp:"* ]]
+    done
+    # The only datagram was sent: only its end finds out.
+    run -1 --separate-stderr zcdma copysend "$TO" sim: --bytes 1000
+    [[ $stderr == *"Connection refused"* ]]
+}
+
+@test "udp: datagrams that do not fit, and options that do not belong" {
+    listen
+    run -2 --separate-stderr zcdma copysend "$TO" sim: --datagram 65508
+    [[ $stderr == *"datagrams of 65508 bytes do not fit its MTU"*"--datagram=65507"* ]]
+    run -2 zcdma copysend "$TO" sim: --datagram 0
+    run -2 --separate-stderr zcdma copysend 127.0.0.1:9 sim: --datagram 1000
+    [[ $stderr == *"--datagram is for udp:HOST:PORT"* ]]
+    run -2 --separate-stderr zcdma verify --listen 127.0.0.1:0 --idle 1
+    [[ $stderr == *"--idle is for --listen udp:"* ]]
+    run -2 --separate-stderr zcdma verify --listen udp::0 --manifest any
+    [[ $stderr == *"--manifest is for whole streams"* ]]
+    run -2 --separate-stderr zcdma verify --listen "$TO"
+    [[ $stderr == *"Address already in use"*"ss -lunp"* ]]
+}
+
+@test "udp: several senders at once" {
+    listen --streams 3 --bytes 64K
+    for i in 1 2 3; do
+        zcdma copysend "$TO" "${LITTLE[@]}" -q
+    done
+    received
+    told '(.streams | length) == 3 and all(.streams[]; .result == "correct" and .lost_bytes == 0)
+        and ([.streams[].from] | unique | length) == 3'
+}
+
+@test "udp: lost, late and twice, as they come" {
+    listen --bytes 10000
+    "$TOOLS/udp" "$PORT" 0+1000 2000+1000 1000+1000 1000+1000 5000+1000 .
+    received
+    told '.datagrams == 5 and .lost_bytes == 6000 and .lost_datagrams == 6 and .late_datagrams == 1
+        and .duplicate_datagrams == 1 and .duplicate_bytes == 1000 and .result == "correct"'
+}
+
+@test "udp: wrong content is wrong" {
+    listen
+    "$TOOLS/udp" "$PORT" 0+1000 !1000 2000+1000 .
+    received 1
+    told '.result == "wrong" and .garbage_bytes == 1000 and .lost_bytes == 1000 and .first_offset == 1000'
+    listen --pattern 7
+    "$TOOLS/udp" "$PORT" 0+1000 .
+    received 1
+    grep -q 'another seed: --pattern 0' receiver.out
+    listen --bytes 5000
+    "$TOOLS/udp" "$PORT" 0+5008 .
+    received 1
+    grep -q 'more came than the 5000 bytes' receiver.out
+    listen
+    "$TOOLS/udp" "$PORT" 5000+7 .
+    received 1
+    grep -q 'nothing was verified' receiver.out
+}
+
+@test "udp: a sender that says no end is believed to have ended after a silence" {
+    listen --idle 0.2
+    "$TOOLS/udp" "$PORT" 0+1000
+    received
+    told '.end == "silence" and .received_bytes == 1000'
+}
+
+@test "udp: a signal ends the receiver, with its report" {
+    listen
+    "$TOOLS/udp" "$PORT" 0+1000 1000+500
+    kill -INT "$RECEIVER"
+    wait_exit "$RECEIVER" 130
+    told '.end == "signal" and .received_bytes == 1500 and .exit_status == 130'
+}
+
+@test "udp: what strangers send is no stream, and nothing waits for them" {
+    listen --bytes 2000
+    # The last word of an earlier stream, then ours, then some that come in between.
+    "$TOOLS/udp" "$PORT" . /
+    exec 5>"/dev/udp/127.0.0.1/$PORT"
+    zcdma capture sim: --bytes 2000 -q -o run.bin
+    dd if=run.bin bs=1000 count=1 status=none >&5
+    "$TOOLS/udp" "$PORT" !1 / !100 / . / 0+1000 / !65507 @20
+    dd if=run.bin bs=1000 count=1 skip=1 status=none >&5
+    exec 5>&-
+    zcdma copysend "$TO" sim: --bytes 2000 -q
+    kill -INT "$RECEIVER"
+    wait_exit "$RECEIVER" 130
+    told '.received_bytes == 2000 and .faults == 0 and .ignored_datagrams >= 50'
+}
+
+@test "udp: hostile datagrams cost neither memory nor time" {
+    listen --streams 4 --idle 0.5
+    # Offsets that leap back and forth, holes without end, words that lie.
+    "$TOOLS/udp" "$PORT" 0+100 1152921504606842880+100 18446744073709547520+100 !1 !7 !8 !15 !16 !23 \
+        0+1 1+2 3+65507 !65507 / !3 / 8+8 7+9 . / 5000000000+16 4000000000+16 3000000000+16 @300
+    received 1
+    (($(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' /proc/self/status) > 0))
+    told '.exit_status == 1'
+}
+
+@test "udp: behind a blackhole zerocopy is truly zero-copy, in datagrams of any size" {
+    # shellcheck disable=SC2016 # for the shell inside
+    namespace 'tc qdisc add dev lo root blackhole || exit 77
+        for size in 1464 8968 60000; do
+            "$ZCDMA" zcsend udp:127.0.0.1:9 sim: --bytes 64M --datagram $size --expect=zerocopy --json || exit
+        done'
+    [ "$status" -eq 0 ]
+    jq -es 'length == 3 and all(.[]; .zerocopy_bytes == 67108864 and .fell_back_bytes == 0
+        and .datagrams >= 67108864 / .datagram_bytes)' <<<"$output"
+}
+
+@test "udp: a line that loses, repeats and shuffles" {
+    # shellcheck disable=SC2016 # for the shell inside
+    namespace 'tc qdisc add dev lo root netem delay 1ms loss 5% duplicate 5% reorder 10% || exit 77
+        "$ZCDMA" verify --listen udp:127.0.0.1:9000 --bytes 32M --idle 2 --json >out 2>err & v=$!
+        until grep -q "listening on" err; do sleep 0.02; done
+        "$ZCDMA" copysend udp:127.0.0.1:9000 sim: --bytes 32M --datagram 8000 -q || exit
+        wait $v'
+    [ "$status" -eq 0 ]
+    jq -e '.lost_bytes > 0 and .duplicate_datagrams > 0 and .late_datagrams > 0 and .faults == 0
+        and .received_bytes - .duplicate_bytes + .lost_bytes == 33554432 and .result == "correct"' out ||
+        fail "$(cat out err)"
+}
+
+@test "udp: an MTU that shrinks under a sender" {
+    # shellcheck disable=SC2016 # for the shell inside
+    namespace 'ip link set lo mtu 9000
+        "$ZCDMA" verify --listen udp:127.0.0.1:9000 --idle 1 -q 2>err & v=$!
+        mkfifo pipe
+        "$ZCDMA" copysend udp:127.0.0.1:9000 - -v --json <pipe >out & s=$!
+        exec 3>pipe
+        until [[ $(ss -unH state established) == *:9000* ]]; do sleep 0.02; done
+        ip link set lo mtu 1500
+        head -c 50000 /dev/zero >&3
+        exec 3>&-
+        wait $s; echo "sender $?"; kill $v; exit 0'
+    [[ $output == *"sender 1"* ]] || fail "$output $(cat out sender.err)"
+    jq -e '.datagram_bytes == 8968 and (.error.message | contains("Message too long"))
+        and (.error.hint | contains("--datagram"))' out
+}
