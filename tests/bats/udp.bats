@@ -74,6 +74,7 @@ namespace() {
 
 @test "udp: IPv6" {
     [[ -e /proc/net/if_inet6 ]] && grep -q ' lo$' /proc/net/if_inet6 || skip "no IPv6 here"
+    # shellcheck disable=SC2034 # for the receiver
     LISTEN='udp:[::1]:0'
     for path in copy zerocopy; do
         listen --bytes 64K
@@ -125,7 +126,7 @@ namespace() {
 
 @test "udp: several senders at once" {
     listen --streams 3 --bytes 64K
-    for i in 1 2 3; do
+    for _ in 1 2 3; do
         zcdma copysend "$TO" "${LITTLE[@]}" -q
     done
     received
@@ -191,13 +192,12 @@ namespace() {
     told '.received_bytes == 2000 and .faults == 0 and .ignored_datagrams >= 50'
 }
 
-@test "udp: hostile datagrams cost neither memory nor time" {
+@test "udp: hostile datagrams are lived through" {
     listen --streams 4 --idle 0.5
     # Offsets that leap back and forth, holes without end, words that lie.
     "$TOOLS/udp" "$PORT" 0+100 1152921504606842880+100 18446744073709547520+100 !1 !7 !8 !15 !16 !23 \
         0+1 1+2 3+65507 !65507 / !3 / 8+8 7+9 . / 5000000000+16 4000000000+16 3000000000+16 @300
     received 1
-    (($(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' /proc/self/status) > 0))
     told '.exit_status == 1'
 }
 
@@ -230,14 +230,13 @@ namespace() {
     namespace 'ip link set lo mtu 9000
         "$ZCDMA" verify --listen udp:127.0.0.1:9000 --idle 1 -q 2>err & v=$!
         mkfifo pipe
-        "$ZCDMA" copysend udp:127.0.0.1:9000 - -v --json <pipe >out & s=$!
+        "$ZCDMA" copysend udp:127.0.0.1:9000 - -v <pipe >out 2>sender.err & s=$!
         exec 3>pipe
-        until [[ $(ss -unH state established) == *:9000* ]]; do sleep 0.02; done
+        until grep -q "connected from" sender.err; do sleep 0.02; done
         ip link set lo mtu 1500
         head -c 50000 /dev/zero >&3
         exec 3>&-
         wait $s; echo "sender $?"; kill $v; exit 0'
-    [[ $output == *"sender 1"* ]] || fail "$output $(cat out sender.err)"
-    jq -e '.datagram_bytes == 8968 and (.error.message | contains("Message too long"))
-        and (.error.hint | contains("--datagram"))' out
+    [[ $output == *"sender 2"* && $(<out) == *"of at most 8968 bytes"* ]] || fail "$output $(cat out sender.err)"
+    grep -A1 "Message too long" sender.err | grep -q -e --datagram
 }
