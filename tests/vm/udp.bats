@@ -1,0 +1,66 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# Datagrams on the networks of the VM: over a NIC, and where they are lost, repeated and shuffled.
+
+load guest
+
+# udp_receiver_in NETWORK [OPTION...]: as receiver_in, of datagrams.
+udp_receiver_in() {
+    local network=$1
+    shift
+    ZCDMA=/run/zcdma-in-$network LISTEN=udp:${ADDRESS[$network]}:0 receiver --json "$@"
+}
+
+told() {
+    jq -e "$1" receiver.out || fail "not so: $1"$'\n'"$(cat receiver.out receiver.err)"
+}
+
+@test "udp: e1000e: every byte is zero-copied, in datagrams that fill its packets" {
+    udp_receiver_in wire --bytes 4M
+    run -0 zcdma zcsend "$TO" sim: --bytes 4M --rate 8M --expect=zerocopy --json
+    jq -e '.zerocopy_bytes == 4194304 and .datagram_bytes == 1472 and .calls < .datagrams' <<<"$output"
+    received
+    told '.faults == 0 and .datagrams > 0 and .received_bytes + .lost_bytes == 4194304'
+}
+
+@test "udp: e1000e: every path, from the driver and from memory" {
+    local source path
+    for source in sim: dev:; do
+        for path in copy zerocopy vmsplice splice sendfile; do
+            # Before Linux 5.19 sendfile() takes no device.
+            [[ $source$path == dev:sendfile ]] && continue
+            udp_receiver_in wire --bytes 2M
+            zcdma zcsend "$TO" $source --bytes 2M --rate 8M --path=$path -q
+            received
+            told '.faults == 0 and .datagram_bytes == 1472 and .received_bytes + .lost_bytes == 2097152'
+        done
+    done
+}
+
+@test "udp: a line that loses and shuffles: counted, and no fault" {
+    local path
+    for path in copy zerocopy vmsplice; do
+        udp_receiver_in lossy --bytes 4M
+        zcdma zcsend "$TO" sim: --bytes 4M --rate 8M --datagram 1000 --path=$path -q
+        received
+        told '.faults == 0 and .lost_bytes > 0 and .late_datagrams > 0 and .result == "correct"
+            and .received_bytes - .duplicate_bytes + .lost_bytes == 4194304'
+    done
+}
+
+@test "udp: before Linux 6.5 splicing to IPv6 is refused, and after it datagrams are whole" {
+    local major minor
+    IFS=.- read -r major minor _ < <(uname -r)
+    LISTEN='udp:[::1]:0' receiver --json --bytes 64K
+    if ((major * 100 + minor < 605)); then
+        for path in vmsplice splice sendfile; do
+            run -3 zcdma zcsend "$TO" sim: --path=$path
+            [[ $output == *"before Linux 6.5 splice() cuts"* ]]
+        done
+        zcdma zcsend "$TO" sim:block=64K --bytes 64K -q
+    else
+        zcdma vmsplice "$TO" sim:block=64K --bytes 64K -q
+    fi
+    received
+    told '.datagrams == 2 and .lost_bytes == 0'
+}
