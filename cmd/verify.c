@@ -199,6 +199,21 @@ static int receive(struct verify *v, const char *source)
  * The applet
  */
 
+static void report_streams(const struct verify *v, int judged)
+{
+	if (v->wanted > 1)
+		verdict_report_all(v->r, v->streams, v->started,
+				   !judged && v->started == v->wanted);
+	else if (v->started && v->streams[0].opened) /* else there is nothing but the error */
+		verdict_report(v->r, &v->streams[0], !judged);
+	if (!v->addr.udp || !v->started)
+		return;
+	report_line(
+		v->r, "socket",
+		"%N{socket_dropped_datagrams} dropped for want of room in %B{socket_buffer_bytes}, %N{ignored_datagrams} of no stream",
+		v->socket.drops, (uint64_t)v->socket.buffer, v->socket.ignored);
+}
+
 static int verify(struct report *r, const char *source)
 {
 	struct verify v = { .r = r, .wanted = 1, .idle_seconds = 5 };
@@ -240,15 +255,7 @@ static int verify(struct report *r, const char *source)
 	if (!status)
 		status = receive(&v, source);
 	judged = verdict(r, v.streams, v.started);
-	if (v.wanted > 1)
-		verdict_report_all(r, v.streams, v.started, !judged && v.started == v.wanted);
-	else if (v.started && v.streams[0].opened) /* else there is nothing but the error */
-		verdict_report(r, &v.streams[0], !judged);
-	if (v.addr.udp && v.started)
-		report_line(
-			r, "socket",
-			"%N{socket_dropped_datagrams} dropped for want of room in %B{socket_buffer_bytes}, %N{ignored_datagrams} of no stream",
-			v.socket.drops, (uint64_t)v.socket.buffer, v.socket.ignored);
+	report_streams(&v, judged);
 	if (!status)
 		status = signals_stop() ? 128 + signals_stop() : judged;
 
