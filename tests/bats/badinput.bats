@@ -56,7 +56,14 @@ stuck() {
     [[ $before == *[1-9A-F]* && $before == "$(queued)" ]]
 }
 
-paths_to_sockets=(copy zerocopy vmsplice splice sendfile)
+# Not everywhere is there an io_uring: a container's profile may forbid it.
+setup_file() {
+    ! "$ZCDMA" probe --json 2>/dev/null | jq -e 'any(.mappings[]; .registered.answer == "works")' ||
+        export URING=uring
+}
+
+# shellcheck disable=SC2206 # a word or none
+paths_to_sockets=(copy zerocopy vmsplice splice sendfile ${URING-})
 
 #
 # Words
