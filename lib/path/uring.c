@@ -126,9 +126,13 @@ static int submit(struct uring *u)
 	return rc < 0 ? rc : 0;
 }
 
+/*
+ * MSG_EOR: from Linux 6.10 on a send may join the last packet of the one before (io_link_skb() in
+ * io_uring/notif.c), and where all of it does, its notification says "copied" though it was not.
+ */
 static void prepare(struct uring *u, const void *data, size_t len)
 {
-	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | MSG_EOR;
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
 	int fd = u->path.fd;
 

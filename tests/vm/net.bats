@@ -16,6 +16,20 @@ load guest
     received
 }
 
+@test "e1000e: along uring every byte is zero-copied, and small blocks are said to be" {
+    [[ $(uname -r) != 5.10.* ]] || skip 'this kernel has no SEND_ZC'
+    receiver_in wire --bytes 4M --streams 4
+    for path in uring uring-fixed; do
+        for size in 4K 1M; do
+            run -0 --separate-stderr zcdma zcsend "$TO" sim:block=$size --bytes 4M --path=$path --json
+            # From 6.10 on the rest of a block that joins a packet is said to be copied.
+            jq -e '.zerocopy_bytes > 3900000 and .zerocopy_bytes + .fell_back_bytes == 4194304 and
+                .fell_back_bytes <= .fell_back_sends * 65536' <<<"$output"
+        done
+    done
+    received
+}
+
 @test "loss and reordering: what is sent with zerocopy and vmsplice arrives" {
     receiver_in lossy --bytes 8M --streams 2
     for path in zerocopy vmsplice; do
