@@ -199,8 +199,8 @@ static void track(struct uring *u, const struct zcdma_block *b, size_t len)
 static int send_some(struct uring *u, const struct zcdma_block *b)
 {
 	struct zcdma_path *path = &u->path;
-	size_t len = zc_datagram_piece(path, b->len - path->sent,
-				       zc_min(u->pinning.most, MOST_SENT));
+	size_t len =
+		zc_datagram_piece(path, b->len - path->sent, zc_min(u->pinning.most, MOST_SENT));
 	int rc;
 
 	if (zc_tracker_prepare(&u->tracker, b))

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # The driver's ring, handed over through a pipe, and what a plain pipe gets of it.
+# shellcheck disable=SC2016 # scripts for another shell
 
 load guest
 load ../bats/pipe
