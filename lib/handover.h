@@ -65,12 +65,7 @@ struct zc_ho_offer {
 	uint64_t block_size;
 	uint64_t stride; /* from one block to the next */
 	uint64_t page_size;
-	uint32_t flags; /* enum zc_ho_offer_flags */
-	uint32_t reserved;
-};
-
-enum zc_ho_offer_flags {
-	ZC_HO_LOSSY = 1 << 0, /* the device does not wait: it needs each block back at once */
+	uint64_t reserved;
 };
 
 enum zc_ho_reason {

@@ -371,15 +371,11 @@ static void free_table(struct handover *h)
 static int share_ring(struct handover *h)
 {
 	const struct zcdma_source *src = h->path.src;
-	int fd;
-
 	if (!src->ops->share)
 		return zc_fail_plain(h->path.ctx, EOPNOTSUPP,
 				     "no hand-over of %s: its blocks are in no ring to share",
 				     src->name);
-	fd = src->ops->share(src, &h->offer);
-	h->offer.flags = src->info.lossy ? ZC_HO_LOSSY : 0;
-	return fd;
+	return src->ops->share(src, &h->offer);
 }
 
 /* Who accepts passes its end of the pipe: without a descriptor left for that, it would not be heard. */
