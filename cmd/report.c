@@ -273,6 +273,14 @@ json_t *report_row(struct report *r, const char *const cells[])
 	return row;
 }
 
+void report_mark(struct report *r, unsigned column)
+{
+	struct libscols_table *table = r->tables[r->table_count - 1];
+	struct libscols_line *line = scols_table_get_line(table, scols_table_get_nlines(table) - 1);
+
+	scols_cell_set_color(scols_line_get_cell(line, column), "bold");
+}
+
 void report_paragraph(struct report *r, const char *fmt, ...)
 {
 	char *text, *all;
@@ -297,6 +305,7 @@ static void print_table(struct libscols_table *table, FILE *f, FILE *screen)
 	if (ftell(f) > 0)
 		fputc('\n', f);
 	scols_table_set_stream(table, f);
+	scols_table_enable_colors(table, terminal);
 	scols_table_set_termforce(table, terminal ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
 	scols_table_set_termwidth(table, text_width(screen));
 	scols_print_table(table);

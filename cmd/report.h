@@ -83,6 +83,9 @@ void report_table(struct report *r, const char *key, const struct report_column 
  */
 json_t *report_row(struct report *r, const char *const cells[]);
 
+/* Let a cell of the row added last stand out on a terminal. */
+void report_mark(struct report *r, unsigned column);
+
 /* A paragraph under the lines and tables, wrapped to the terminal; text only. */
 void report_paragraph(struct report *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -115,15 +115,11 @@ static const struct zcdma_path_type *choose_path(struct report *r, const char *n
 
 static unsigned source_flags(const struct transfer *t, const struct setup *s)
 {
-	unsigned flags = s->reads_data ? ZCDMA_SOURCE_READ : 0;
+	unsigned flags = zcdma_path_source_flags(t->path_type);
 
-	if (t->path_type->needs & ZCDMA_NEEDS_FD)
-		flags |= ZCDMA_SOURCE_FD;
-	if (t->path_type->needs & ZCDMA_NEEDS_RING)
-		flags |= ZCDMA_SOURCE_WRITE;
-	if (t->path_type->reuse == ZCDMA_REUSE_NEVER && !t->unsafe_reuse)
-		flags |= ZCDMA_SOURCE_GIVE;
-	return flags;
+	if (t->unsafe_reuse)
+		flags &= ~(unsigned)ZCDMA_SOURCE_GIVE;
+	return s->reads_data ? flags | ZCDMA_SOURCE_READ : flags;
 }
 
 /* Does the path do what the options ask for? 0 or an exit status. */

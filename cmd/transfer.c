@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "clock.h"
 #include "handover.h"
@@ -26,6 +27,8 @@ static void look_around(struct transfer *t)
 
 	if (signals_stop())
 		stop_source(t);
+	if (t->watch)
+		t->watch(t);
 
 	zcdma_path_get_stats(t->path, &path);
 	if (path.plain_reason && !t->plain_noted) {
@@ -175,15 +178,21 @@ static int send_block(struct transfer *t, struct zcdma_block *b)
 	return 0;
 }
 
+void transfer_restart(struct transfer *t)
+{
+	memset(&t->latency, 0, sizeof(t->latency));
+	t->start_ns = now_ns();
+	t->cpu_seconds = cpu_seconds(RUSAGE_SELF);
+	t->sender_cpu_seconds = cpu_seconds(RUSAGE_THREAD);
+}
+
 int transfer_run(struct transfer *t, struct report *r)
 {
 	struct zcdma_block b;
 	int rc;
 
 	t->report = r;
-	t->start_ns = now_ns();
-	t->cpu_seconds = cpu_seconds(RUSAGE_SELF);
-	t->sender_cpu_seconds = cpu_seconds(RUSAGE_THREAD);
+	transfer_restart(t);
 	rc = zcdma_source_start(t->src);
 	while (!rc && (rc = take_block(t, &b)) == 1)
 		rc = send_block(t, &b);

@@ -18,7 +18,9 @@ struct transfer {
 	uint64_t max_bytes, max_blocks;
 	double max_seconds;
 
-	/* Results. */
+	void (*watch)(struct transfer *t); /* called between blocks and while waiting, or NULL */
+
+	/* Results, from the start or transfer_restart() on. */
 	uint64_t blocks;	   /* sent whole */
 	uint64_t seq;		   /* of the last of them */
 	double seconds;		   /* from the start until the receiver had acknowledged all */
@@ -40,6 +42,9 @@ struct transfer {
  * sentence.
  */
 int transfer_run(struct transfer *t, struct report *r);
+
+/* Begin to measure anew: for .watch, where what came before was to warm up. Not what the path counts. */
+void transfer_restart(struct transfer *t);
 
 /*
  * Then, in any case, wait until what was sent has arrived; a stream that is not @complete is seen to be

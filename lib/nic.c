@@ -73,6 +73,36 @@ static bool ask_ethtool(int fd, const char *name, void *request)
 	return !ioctl(fd, SIOCETHTOOL, &ifr);
 }
 
+static bool has_feature(int fd, const char *name, uint32_t question)
+{
+	struct ethtool_value value = { .cmd = question };
+
+	return ask_ethtool(fd, name, &value) && value.data;
+}
+
+ZC_PUBLIC int zcdma_nic_of(int fd, struct zcdma_nic *nic)
+{
+	struct ethtool_drvinfo driver = { .cmd = ETHTOOL_GDRVINFO };
+	union address local;
+	socklen_t len = sizeof(local);
+	struct ifreq ifr = { 0 };
+
+	*nic = (struct zcdma_nic){ .mtu = 0 };
+	if (getsockname(fd, &local.any, &len) < 0)
+		return -errno;
+	if (!find_interface(&local, nic->name))
+		return -ENODEV;
+	if (ask_ethtool(fd, nic->name, &driver))
+		snprintf(nic->driver, sizeof(nic->driver), "%s", driver.driver);
+	snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", nic->name);
+	if (!ioctl(fd, SIOCGIFMTU, &ifr))
+		nic->mtu = (unsigned)ifr.ifr_mtu;
+	nic->scatter_gather = has_feature(fd, nic->name, ETHTOOL_GSG);
+	nic->checksum = has_feature(fd, nic->name, ETHTOOL_GTXCSUM);
+	nic->segmentation = has_feature(fd, nic->name, ETHTOOL_GTSO);
+	return 0;
+}
+
 static const char *why_interface(int fd, const char *name, char *why, size_t len)
 {
 	struct ethtool_drvinfo driver = { .cmd = ETHTOOL_GDRVINFO };

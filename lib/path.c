@@ -134,6 +134,13 @@ static const struct {
 	  "sim: and - have one; --path=uring registers nothing" },
 };
 
+ZC_PUBLIC unsigned zcdma_path_source_flags(const struct zcdma_path_type *type)
+{
+	return (type->needs & ZCDMA_NEEDS_FD ? ZCDMA_SOURCE_FD : 0) |
+	       (type->needs & ZCDMA_NEEDS_RING ? ZCDMA_SOURCE_WRITE : 0) |
+	       (type->reuse == ZCDMA_REUSE_NEVER ? ZCDMA_SOURCE_GIVE : 0);
+}
+
 ZC_PUBLIC int zcdma_path_accepts(struct zcdma_ctx *ctx, const struct zcdma_path_type *type,
 				 struct zcdma_source *src)
 {

@@ -300,6 +300,9 @@ const struct zcdma_path_type *zcdma_path_find(const char *name);
  */
 int zcdma_path_probe(struct zcdma_ctx *ctx, const struct zcdma_path_type *type);
 
+/* How a source for this path has to be opened: enum zcdma_source_flags. Thread-safe. */
+unsigned zcdma_path_source_flags(const struct zcdma_path_type *type);
+
 /* Can @src's blocks take this path? 0, or -EINVAL with a sentence why not. */
 int zcdma_path_accepts(struct zcdma_ctx *ctx, const struct zcdma_path_type *type,
 		       struct zcdma_source *src);
@@ -598,6 +601,17 @@ int zcdma_manifest_add(struct zcdma_manifest *m, const struct zcdma_block *b);
  * tells of the blocks that were added, whatever became of the rest.
  */
 int zcdma_manifest_close(struct zcdma_manifest *m);
+
+/* The interface that a connected socket sends through. */
+struct zcdma_nic {
+	char name[16];	 /* "eth0" */
+	char driver[32]; /* "e1000e"; empty where it does not say */
+	unsigned mtu;
+	bool scatter_gather, checksum, segmentation; /* it does them itself; TSO is the last */
+};
+
+/* Fill in *@nic for the socket @fd. 0 or a negative errno; -ENODEV: none has its address. */
+int zcdma_nic_of(int fd, struct zcdma_nic *nic);
 
 /*
  * Latency histogram: 16 steps to a power of two, so a quantile is at most 6.25 % too high.

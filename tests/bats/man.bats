@@ -278,6 +278,13 @@ columns() {
     run -0 --separate-stderr zcdma probe --json
     assert_keys "$MAN/zcdma-probe.1"
     assert_no_other_keys "$MAN/zcdma-probe.1"
+    run -0 --separate-stderr zcdma bench --mode=copy --memory=memfd --seconds 0.05 --repeat 1 --json
+    cat >then.json <<<"$output"
+    assert_keys "$MAN/zcdma-bench.1"
+    prlimit --memlock=unlimited true 2>/dev/null && raise=(prlimit --memlock=unlimited)
+    run -0 --separate-stderr "${raise[@]}" "$ZCDMA" bench --mode=copy,splice --memory=memfd,anon --seconds 0.05 \
+        --repeat 1 --json --compare then.json
+    assert_keys "$MAN/zcdma-bench.1"
     run -0 jq -r 'keys_unsorted[]' <(zcdma capture --json -q --bytes 64K sim: -o out | jq '
         {schema, applet, version, notes, error, exit_status}')
     sort -u <<<"$output" >expected

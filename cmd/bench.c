@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* bench: every path from every memory, side by side, and what that means. */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "applet.h"
+#include "bench_compare.h"
+#include "bench_facts.h"
+#include "bench_net.h"
+#include "bench_peer.h"
+#include "bench_plan.h"
+#include "bench_plot.h"
+#include "bench_run.h"
+#include "bench_show.h"
+#include "clock.h"
+#include "must.h"
+#include "opts.h"
+#include "signals.h"
+
+/* A run to see whether a row runs at all, which also warms up what every later one shares. */
+#define TRY_SECONDS 0.02
+
+#define WARMUP_SECONDS 0.1
+
+/* All runs together take so long, unless told how long one takes: an answer within a minute. */
+#define TOTAL_SECONDS 40
+#define LEAST_SECONDS 0.1
+#define MOST_SECONDS  2.0
+
+#define REPEATS 3
+
+/* Each four times the one before. */
+#define SWEEP_FIRST (4u << 10)
+#define SWEEP_LAST  (4u << 20)
+
+static struct {
+	const char *mode, *memory, *net, *to, *serve, *block, *ring, *repeat, *seconds, *streams;
+	const char *cpu, *congestion, *sweep, *plot, *compare;
+	int check, list;
+} arg;
+
+static const struct poptOption table[] = {
+	{ "mode", 0, POPT_ARG_STRING, &arg.mode, 0,
+	  "paths: all (the default), or names with commas", "NAME,..." },
+	{ "memory", 0, POPT_ARG_STRING, &arg.memory, 0,
+	  "memories: all (the default), or names with commas", "NAME,..." },
+	{ "list", 0, POPT_ARG_NONE, &arg.list, 0, "list the names of modes, memories and nets",
+	  NULL },
+	{ "net", 0, POPT_ARG_STRING, &arg.net, 0, "the network, which bench makes and removes",
+	  "loopback|veth|blackhole" },
+	{ "to", 0, POPT_ARG_STRING, &arg.to, 0,
+	  "send there: to zcdma bench --serve, or zcdma verify --listen", "ADDRESS" },
+	{ "serve", 0, POPT_ARG_STRING, &arg.serve, 0, "be the receiver of benches elsewhere",
+	  "ADDRESS" },
+	{ "block", 0, POPT_ARG_STRING, &arg.block, 0, "size of a block (1M)", "SIZE" },
+	{ "ring", 0, POPT_ARG_STRING, &arg.ring, 0,
+	  "size of the ring; the default is more than the cache holds", "SIZE" },
+	{ "streams", 0, POPT_ARG_STRING, &arg.streams, 0, "streams side by side (1)", "N" },
+	{ "repeat", 0, POPT_ARG_STRING, &arg.repeat, 0, "runs of each row (3)", "N" },
+	{ "seconds", 0, POPT_ARG_STRING, &arg.seconds, 0,
+	  "of a run; by default so long that all take less than a minute", "S" },
+	{ "check", 0, POPT_ARG_NONE, &arg.check, 0,
+	  "the receiver verifies, and every block is filled anew", NULL },
+	{ "cpu", 0, POPT_ARG_STRING, &arg.cpu, 0, "bind the sender to a CPU", "N" },
+	{ "congestion", 0, POPT_ARG_STRING, &arg.congestion, 0,
+	  "congestion control of the sender (reno, which every namespace has)", "NAME" },
+	{ "sweep", 0, POPT_ARG_STRING, &arg.sweep, 0, "one row for each size of a block", "block" },
+	{ "plot", 0, POPT_ARG_STRING, &arg.plot, 0, "draw a sweep into an SVG file, by gnuplot",
+	  "FILE" },
+	{ "compare", 0, POPT_ARG_STRING, &arg.compare, 0,
+	  "say what changed since the --json document in FILE", "FILE" },
+	POPT_TABLEEND,
+};
+
+static const char *const sweeps[] = { "block", NULL };
+
+/*
+ * Options
+ */
+
+static bool parse_cpu(struct report *r, int *cpu)
+{
+	uint64_t n = 0;
+	cpu_set_t set;
+
+	*cpu = -1;
+	if (!arg.cpu)
+		return true;
+	if (!opts_number(r, "--cpu", arg.cpu, &n))
+		return false;
+	if (sched_getaffinity(0, sizeof(set), &set) < 0 || n >= CPU_SETSIZE ||
+	    !CPU_ISSET(n, &set)) {
+		report_error(r, STATUS_ERROR, NULL, "--cpu=%s: this process may not run there",
+			     arg.cpu);
+		return false;
+	}
+	*cpu = (int)n;
+	return true;
+}
+
+static bool parse_count(struct report *r, const char *name, const char *text, uint64_t most,
+			uint64_t *value)
+{
+	if (!opts_count(r, name, text, value))
+		return false;
+	if (*value <= most)
+		return true;
+	report_error(r, STATUS_ERROR, NULL, "%s=%s: at most %u", name, text, (unsigned)most);
+	return false;
+}
+
+/* Captured data is cold: a ring that the cache holds would flatter whoever copies. */
+static uint64_t cold_ring(void)
+{
+	uint64_t cache = 2 * bench_cache_bytes(), least = 64u << 20;
+
+	return cache > least ? cache : least;
+}
+
+static bool parse_job(struct report *r, struct bench_job *job)
+{
+	uint64_t streams = 1;
+
+	*job = (struct bench_job){
+		.congestion = arg.congestion ? arg.congestion : "reno",
+		.ring_bytes = cold_ring(),
+		.warmup_seconds = WARMUP_SECONDS,
+		.check = arg.check,
+	};
+	if (!opts_size(r, "--ring", arg.ring, &job->ring_bytes) ||
+	    !parse_count(r, "--streams", arg.streams, BENCH_STREAMS_MAX, &streams) ||
+	    !opts_seconds(r, "--seconds", arg.seconds, &job->seconds) || !parse_cpu(r, &job->cpu))
+		return false;
+	job->streams = (unsigned)streams;
+	return true;
+}
+
+/* The block sizes to measure. Their number, or 0 after a usage error. */
+static unsigned parse_blocks(struct report *r, uint64_t *block)
+{
+	unsigned count = 0;
+
+	*block = 1 << 20;
+	if (!opts_size(r, "--block", arg.block, block))
+		return 0;
+	if (!arg.sweep)
+		return 1;
+	if (opts_choice(r, "--sweep", arg.sweep, sweeps) < 0)
+		return 0;
+	for (uint64_t size = SWEEP_FIRST; size <= SWEEP_LAST; size *= 4)
+		block[count++] = size;
+	return count;
+}
+
+static const struct bench_net *choose_net(struct report *r)
+{
+	const char *names[16] = { NULL };
+	int i;
+
+	for (i = 0; i < 15 && bench_net_at((unsigned)i); i++)
+		names[i] = bench_net_at((unsigned)i)->name;
+	i = arg.net ? opts_choice(r, "--net", arg.net, names) : 0;
+	return i < 0 ? NULL : bench_net_at((unsigned)i);
+}
+
+/*
+ * Running
+ */
+
+static void fail_row(struct bench_row *row, const struct bench_sample *s)
+{
+	row->failed = *s;
+	row->count = 0;
+}
+
+/* Which rows run at all? The first run of each is thrown away. Their number. */
+static unsigned try_rows(const struct bench_job *job, struct bench_rows *rows)
+{
+	unsigned good = 0;
+
+	for (unsigned i = 0; i < rows->count && !signals_stop(); i++) {
+		struct bench_sample s;
+
+		bench_run(job, &rows->row[i], TRY_SECONDS, &s);
+		if (s.rc)
+			fail_row(&rows->row[i], &s);
+		else
+			good++;
+	}
+	return good;
+}
+
+static double choose_seconds(unsigned good, unsigned repeats)
+{
+	double each = good ? TOTAL_SECONDS / (double)(good * repeats) - WARMUP_SECONDS : 0;
+
+	return each < LEAST_SECONDS ? LEAST_SECONDS : each > MOST_SECONDS ? MOST_SECONDS : each;
+}
+
+/* Rows by turns, so that what the machine does besides hits them all alike. */
+static void run_rows(const struct bench_job *job, struct bench_rows *rows, unsigned repeats)
+{
+	for (unsigned repeat = 0; repeat < repeats; repeat++) {
+		for (unsigned i = 0; i < rows->count; i++) {
+			struct bench_row *row = &rows->row[i];
+			struct bench_sample *s = &row->sample[row->count];
+
+			if (row->failed.rc)
+				continue;
+			bench_run(job, row, job->seconds, s);
+			if (signals_stop())
+				return;
+			if (s->rc)
+				fail_row(row, s);
+			else
+				row->count++;
+		}
+	}
+}
+
+/* With --check, is what arrived right? */
+static int check_rows(struct report *r, const struct bench_job *job, const struct bench_rows *rows)
+{
+	for (unsigned i = 0; job->check && i < rows->count; i++) {
+		const struct bench_row *row = &rows->row[i];
+
+		for (unsigned k = 0; k < row->count; k++) {
+			if (!row->sample[k].correct && row->sample[k].receiver_cpu_ns >= 0)
+				return report_error(r, STATUS_INCOMPLETE, NULL,
+						    "--check: what came by %s from %s is not right",
+						    row->path->name, row->memory);
+		}
+	}
+	return STATUS_OK;
+}
+
+/* No row ran: the first one's reason is the bench's. */
+static int nothing_ran(struct report *r, const struct bench_rows *rows)
+{
+	const struct bench_sample *s = &rows->row[0].failed;
+
+	for (unsigned i = 0; i < rows->count; i++) {
+		if (rows->row[i].count)
+			return STATUS_OK;
+	}
+	if (!rows->count)
+		return report_error(r, STATUS_ERROR, NULL, "there is nothing to run");
+	return report_system_error(r, STATUS_ERROR, s->rc, s->hint[0] ? s->hint : NULL, "%s",
+				   s->error);
+}
+
+static int measure(struct report *r, struct bench_job *job, struct bench_rows *rows,
+		   const char *net)
+{
+	uint64_t repeats = REPEATS;
+	unsigned good;
+	int status;
+
+	if (!parse_count(r, "--repeat", arg.repeat, BENCH_REPEATS_MAX, &repeats))
+		return STATUS_ERROR;
+	good = try_rows(job, rows);
+	if (job->seconds <= 0)
+		job->seconds = choose_seconds(good, (unsigned)repeats);
+	run_rows(job, rows, (unsigned)repeats);
+	status = signals_stop() ? 128 + signals_stop() : nothing_ran(r, rows);
+	bench_report_facts(r, job, net);
+	bench_show(r, rows, arg.sweep);
+	bench_verdict(r, rows, net, arg.sweep);
+	return status ? status : check_rows(r, job, rows);
+}
+
+static int bench(struct report *r)
+{
+	const struct bench_net *net = choose_net(r);
+	struct bench_compare *old = NULL;
+	struct bench_rows rows = { 0 };
+	struct bench_job job;
+	uint64_t block[16];
+	unsigned blocks;
+	char to[160];
+	int status;
+
+	blocks = net ? parse_blocks(r, block) : 0;
+	if (!blocks || !parse_job(r, &job))
+		return STATUS_ERROR;
+	status = bench_plan(r, arg.mode ? arg.mode : "all", arg.memory ? arg.memory : "all", block,
+			    blocks, &rows);
+	if (!status && arg.compare)
+		status = bench_compare_load(r, arg.compare, &old);
+	if (!status && arg.plot)
+		status = bench_plot_check(r, arg.sweep);
+	job.to = arg.to ? arg.to : to;
+	if (!status && !arg.to)
+		status = bench_net_enter(net, r, job.check, to, sizeof(to));
+	if (!status)
+		status = measure(r, &job, &rows, arg.to ? arg.to : net->name);
+	if (!status && arg.compare)
+		bench_compare_show(r, old, &rows);
+	if (!status && arg.plot)
+		status = bench_plot(r, &rows, arg.plot);
+	bench_compare_free(old);
+	free(rows.row);
+	return status;
+}
+
+static int serve(struct report *r, struct zcdma_ctx *ctx)
+{
+	struct zcdma_addr addr;
+	int rc = zcdma_addr_parse(ctx, arg.serve, &addr), listener;
+	char name[128];
+
+	if (rc)
+		return report_ctx_error(r, STATUS_ERROR, ctx, rc);
+	listener = zcdma_listen(ctx, &addr);
+	if (listener < 0)
+		return report_ctx_error(r, STATUS_ERROR, ctx, listener);
+	report_note(r, "listening on %s", zcdma_sockname(listener, false, name, sizeof(name)));
+	rc = bench_peer_serve(ctx, listener, arg.check);
+	return rc ? report_ctx_error(r, STATUS_ERROR, ctx, rc) : 128 + signals_stop();
+}
+
+static int run(struct report *r)
+{
+	struct zcdma_ctx *ctx;
+	int rc = zcdma_new(&ctx), status;
+
+	if (rc)
+		return report_system_error(r, STATUS_ERROR, rc, NULL, "start: %s", strerror(-rc));
+	signals_watch(ctx);
+	status = arg.serve ? serve(r, ctx) : bench(r);
+	signals_unwatch(ctx);
+	zcdma_free(ctx);
+	return status;
+}
+
+int bench_main(struct report *r, int argc, char **argv)
+{
+	struct opts o = {
+		.usage = "[OPTION...]",
+		.about =
+			"Measures every path from every memory, by turns, and says which one to use here and why.",
+		.table = table,
+	};
+	int status;
+
+	if (!opts_parse(&o, r, argc, argv, &status))
+		goto out;
+	status = STATUS_OK;
+	if (arg.list)
+		bench_list(r);
+	else if ((arg.to != NULL) + (arg.serve != NULL) + (arg.net != NULL) > 1)
+		status = report_error(r, STATUS_ERROR, NULL,
+				      "--net, --to and --serve exclude each other");
+	else
+		status = run(r);
+out:
+	opts_free(&o);
+	return status;
+}

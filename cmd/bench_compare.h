@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What changed since an earlier bench. */
+#ifndef BENCH_COMPARE_H
+#define BENCH_COMPARE_H
+
+#include "bench_stats.h"
+
+struct bench_compare;
+
+/* Load a document of an earlier run. 0, or an exit status after an error, which has been reported. */
+int bench_compare_load(struct report *r, const char *path, struct bench_compare **old);
+
+/* A table of the rows that both have: only what the noise of both leaves no doubt about has changed. */
+void bench_compare_show(struct report *r, const struct bench_compare *old,
+			const struct bench_rows *rows);
+
+void bench_compare_free(struct bench_compare *old);
+
+#endif

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The machine that a bench ran on, so that two of them can be compared. */
+#include "bench_facts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+/* The first line of a file, or what follows @key and a colon in it. False: there is none. */
+static bool read_value(const char *path, const char *key, char *value, size_t len)
+{
+	size_t key_len = key ? strlen(key) : 0;
+	FILE *f = fopen(path, "re");
+	bool found = false;
+	char line[512];
+
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		const char *start = key ? strchr(line, ':') : line - 1;
+
+		if (!start || (key && strncmp(line, key, key_len)))
+			continue;
+		line[strcspn(line, "\n")] = '\0';
+		snprintf(value, len, "%s", start + 1 + strspn(start + 1, " \t"));
+		found = true;
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+uint64_t bench_cache_bytes(void)
+{
+	uint64_t most = 0, bytes;
+	char path[96], text[32];
+
+	for (unsigned i = 0; i < 8; i++) {
+		snprintf(path, sizeof(path), "/sys/devices/system/cpu/cpu0/cache/index%u/size", i);
+		if (read_value(path, NULL, text, sizeof(text)) && !zcdma_size_parse(text, &bytes) &&
+		    bytes > most)
+			most = bytes;
+	}
+	return most;
+}
+
+static void report_nic(struct report *r, const struct bench_job *job)
+{
+	struct zcdma_addr addr;
+	struct zcdma_nic nic;
+	struct zcdma_ctx *ctx;
+	int fd;
+
+	if (zcdma_new(&ctx))
+		return;
+	fd = zcdma_addr_parse(ctx, job->to, &addr);
+	/* To connect a datagram socket sends nothing: the receiver need not know. */
+	addr.udp = true;
+	if (!fd)
+		fd = zcdma_connect(ctx, &addr);
+	if (fd >= 0) {
+		zcdma_nic_of(fd, &nic);
+		close(fd);
+		report_line(
+			r, "interface",
+			"%S{interface} %S{nic_driver}, MTU %N{mtu_bytes}, scatter-gather %F{nic_scatter_gather}, checksums %F{nic_checksums}, segmentation %F{nic_segmentation}",
+			nic.name, nic.driver[0] ? nic.driver : NULL, (uint64_t)nic.mtu,
+			nic.scatter_gather, nic.checksum, nic.segmentation);
+	}
+	zcdma_free(ctx);
+}
+
+static void report_setting(struct report *r, const char *path, const char *fmt)
+{
+	char value[128];
+	bool known = read_value(path, NULL, value, sizeof(value));
+
+	for (char *p = value; known && *p; p++) {
+		if (*p == '\t')
+			*p = ' ';
+	}
+	report_line(r, NULL, fmt, known ? value : NULL);
+}
+
+static void report_limits(struct report *r)
+{
+	struct rlimit memlock = { 0 };
+
+	report_setting(r, "/proc/sys/net/ipv4/tcp_wmem", "%S{tcp_wmem}");
+	report_setting(r, "/proc/sys/net/ipv4/tcp_rmem", "%S{tcp_rmem}");
+	report_setting(r, "/proc/sys/net/core/optmem_max", "%S{optmem_max}");
+	report_setting(r, "/sys/kernel/mm/transparent_hugepage/enabled",
+		       "%S{transparent_hugepage}");
+	getrlimit(RLIMIT_MEMLOCK, &memlock);
+	if (memlock.rlim_cur == RLIM_INFINITY)
+		report_line(r, NULL, "%S{memlock}", "unlimited");
+	else
+		report_line(r, NULL, "%B{memlock_bytes}", (uint64_t)memlock.rlim_cur);
+}
+
+void bench_report_facts(struct report *r, const struct bench_job *job, const char *net)
+{
+	char model[128], congestion[32];
+	struct utsname uts;
+
+	uname(&uts);
+	if (!read_value("/proc/cpuinfo", "model name", model, sizeof(model)))
+		snprintf(model, sizeof(model), "%s", uts.machine);
+	if (!read_value("/proc/sys/net/ipv4/tcp_congestion_control", NULL, congestion,
+			sizeof(congestion)))
+		congestion[0] = '\0';
+	report_line(r, "machine", "Linux %S{kernel}, %S{cpu}, %N{cpus} CPUs, cache %B{cache_bytes}",
+		    uts.release, model, (uint64_t)sysconf(_SC_NPROCESSORS_ONLN),
+		    bench_cache_bytes());
+	report_line(r, "network", "%S{net}, to %S{to}, congestion control %S{congestion_control}",
+		    net, job->to, job->congestion ? job->congestion : congestion);
+	report_nic(r, job);
+	report_line(r, "runs",
+		    "ring %B{ring_bytes}%S{ring_note}, streams %N{streams}, %T{run_seconds} each",
+		    job->ring_bytes,
+		    job->ring_bytes > bench_cache_bytes() ? ", cold" : ", hot: in the cache",
+		    (uint64_t)job->streams, job->seconds);
+	report_limits(r);
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The machine that a bench ran on, so that two of them can be compared. */
+#ifndef BENCH_FACTS_H
+#define BENCH_FACTS_H
+
+#include "bench.h"
+
+/* Bytes of the last level of cache, or 0 where that is not known. */
+uint64_t bench_cache_bytes(void);
+
+/* Lines of the report: kernel, CPU, memory, the way to @to (NIC, driver, MTU), settings, limits. */
+void bench_report_facts(struct report *r, const struct bench_job *job, const char *net);
+
+#endif
