@@ -90,7 +90,7 @@ UDEVDIR ?= /usr/lib/udev/rules.d
 VM_KERNELS ?= 6.1
 VM_KERNELS_ALL := 6.1 6.1-rt 6.12 6.12-rt 5.10 7.x
 
-.PHONY: all demo check check-unit check-bats check-vm check-vm-all check-speed lint deps deps-vm install \
+.PHONY: all demo check check-unit check-bats check-vm check-vm-all check-speed bench-vm lint deps deps-vm install \
 	uninstall clean help tests-build headers kmod kmod-access kmod_install dkms-install
 .DELETE_ON_ERROR:
 
@@ -108,6 +108,7 @@ help:
 	@echo '                    tests/vm/vm.sh tells its variables'
 	@echo '  make check-vm-all the same with every kernel: $(VM_KERNELS_ALL)'
 	@echo '  make check-speed  what sending from the driver costs, counted in a virtual machine'
+	@echo '  make bench-vm     zcdma bench with the memory models of the driver, in the same machine'
 	@echo '  make lint         check the style of C, shell and man pages'
 	@echo '  make install      install to PREFIX ($(PREFIX)), below DESTDIR; SYMLINKS=yes: also'
 	@echo '                    a link for each applet'
@@ -272,6 +273,14 @@ check-speed:
 	@$(MAKE) --no-print-directory all tests-build
 	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) \
 		TOOLS=$(CURDIR)/$(BUILD)/tools VM_ICOUNT=1 VM_RUN=tests/vm/speed.sh \
+		VM_KERNELS='$(VM_KERNELS)' tests/check.sh vm
+
+# The same machines, and the table for people.
+bench-vm:
+	@$(MAKE) --no-print-directory deps deps-vm
+	@$(MAKE) --no-print-directory all tests-build
+	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) \
+		TOOLS=$(CURDIR)/$(BUILD)/tools VM_ICOUNT=1 VM_RUN=tests/vm/bench.sh \
 		VM_KERNELS='$(VM_KERNELS)' tests/check.sh vm
 
 lint:

@@ -7,4 +7,5 @@ exec </dev/null
 ip link set lo up
 ip addr add 10.9.0.2/24 dev eth0
 ip link set eth0 up
+"$PWD/$ZCDMA" bench --serve 10.9.0.2:9001 &
 exec "$VM_BIN/tools/sink" 10.9.0.2 9000
