@@ -76,10 +76,19 @@ static struct bench_spread old_spread(json_t *row, const char *key)
 	return bench_spread_of(values, count);
 }
 
+static json_t *ratio(const struct bench_spread *now, const struct bench_spread *then)
+{
+	double value = now->median / then->median;
+
+	return isfinite(value) ? json_real(value) : json_null();
+}
+
 static char *describe(const struct bench_spread *now, const struct bench_spread *then)
 {
 	char *text;
 
+	if (!now->count || !then->count)
+		return NULL;
 	must(asprintf(&text, "%.2f%s", now->median / then->median,
 		      bench_distinct(now, then) ? "" : " (within the noise)") < 0
 		     ? NULL
@@ -94,10 +103,14 @@ static void compare_row(struct report *r, const struct bench_row *row, json_t *t
 	struct bench_spread old_rate = old_spread(then, "bytes_per_second");
 	struct bench_spread old_cpu = old_spread(then, "sender_cpu_seconds_per_gb");
 	char *rate_text = describe(&rate, &old_rate), *cpu_text = describe(&cpu, &old_cpu);
+	char block[32];
 	json_t *json;
 
-	json = report_row(
-		r, (const char *const[]){ row->path->name, row->memory, rate_text, cpu_text });
+	zcdma_size_format(row->sample[0].block_bytes, block, sizeof(block));
+	json = report_row(r, (const char *const[]){ row->path->name, row->memory, block, rate_text,
+						    cpu_text });
+	json_object_set_new(json, "throughput_ratio", ratio(&rate, &old_rate));
+	json_object_set_new(json, "sender_cpu_ratio", ratio(&cpu, &old_cpu));
 	json_object_set_new(json, "block_bytes",
 			    json_integer((json_int_t)row->sample[0].block_bytes));
 	json_object_set_new(json, "throughput_changed",
@@ -114,11 +127,12 @@ void bench_compare_show(struct report *r, const struct bench_compare *old,
 	static const struct report_column columns[] = {
 		{ "mode", "MODE" },
 		{ "memory", "MEMORY" },
+		{ "block_bytes", "BLOCK" },
 		{ "throughput_ratio", "THROUGHPUT NOW/THEN" },
 		{ "sender_cpu_ratio", "SENDER CPU NOW/THEN" },
 	};
 
-	report_table(r, "comparison", columns, 4);
+	report_table(r, "comparison", columns, 5);
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
 		json_t *then = row->count ? find(old, row) : NULL;

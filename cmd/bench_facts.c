@@ -115,10 +115,10 @@ void bench_report_facts(struct report *r, const struct bench_job *job, const cha
 	report_line(r, "network", "%S{net}, to %S{to}, congestion control %S{congestion_control}",
 		    net, job->to, job->congestion ? job->congestion : congestion);
 	report_nic(r, job);
-	report_line(r, "runs",
-		    "ring %B{ring_bytes}%S{ring_note}, streams %N{streams}, %T{run_seconds} each",
-		    job->ring_bytes,
-		    job->ring_bytes > bench_cache_bytes() ? ", cold" : ", hot: in the cache",
-		    (uint64_t)job->streams, job->seconds);
+	report_line(
+		r, "runs",
+		"ring %B{ring_bytes}, in the cache: %F{ring_hot}, streams %N{streams}, %T{run_seconds} each",
+		job->ring_bytes, job->ring_bytes <= bench_cache_bytes(), (uint64_t)job->streams,
+		job->seconds);
 	report_limits(r);
 }

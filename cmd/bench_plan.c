@@ -115,24 +115,24 @@ int bench_plan(struct report *r, const char *modes, const char *memories,
 	return STATUS_OK;
 }
 
-static const struct report_column columns[] = {
-	{ "name", "NAME" },
-	{ "summary", "" },
-};
+/* A header is the name of the option that takes the names: completion goes by that. */
+static const struct report_column modes[] = { { "name", "MODE" }, { "summary", "" } };
+static const struct report_column memories[] = { { "name", "MEMORY" }, { "summary", "" } };
+static const struct report_column networks[] = { { "name", "NET" }, { "summary", "" } };
 
 void bench_list(struct report *r)
 {
 	const struct zcdma_source_type *source;
 	const struct bench_net *net;
 
-	report_table(r, "modes", columns, 2);
+	report_table(r, "modes", modes, 2);
 	for (unsigned i = 0; path_name(i); i++)
 		report_row(r,
 			   (const char *const[]){ path_name(i), zcdma_path_type_at(i)->summary });
-	report_table(r, "memories", columns, 2);
+	report_table(r, "memories", memories, 2);
 	for (unsigned i = 0; memory_at(i, &source); i++)
 		report_row(r, (const char *const[]){ memory_at(i, &source), source->summary });
-	report_table(r, "nets", columns, 2);
+	report_table(r, "nets", networks, 2);
 	for (unsigned i = 0; (net = bench_net_at(i)); i++)
 		report_row(r, (const char *const[]){ net->name, net->summary });
 }

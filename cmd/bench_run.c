@@ -86,6 +86,21 @@ static void watch(struct transfer *t)
 	transfer_restart(t);
 }
 
+/*
+ * Of the @bytes sent, how many fell back. What was under way at the beginning completes in between too, so
+ * it is the share among the completions that counts.
+ */
+static uint64_t fell_back(uint64_t bytes, const struct zcdma_path_stats *end,
+			  const struct zcdma_path_stats *begin)
+{
+	uint64_t copied = end->fell_back_bytes - begin->fell_back_bytes;
+	uint64_t told = copied + end->zerocopy_bytes - begin->zerocopy_bytes + end->untold_bytes -
+			begin->untold_bytes;
+	uint64_t plain = end->copied_bytes - begin->copied_bytes;
+
+	return copied ? (uint64_t)((double)(bytes - plain) * (double)copied / (double)told) : 0;
+}
+
 static void collect(struct measured *m)
 {
 	struct zcdma_source_stats source;
@@ -100,7 +115,7 @@ static void collect(struct measured *m)
 	s->calls = path.calls - m->path.calls;
 	s->blocks = m->t.blocks - m->blocks;
 	s->user_copied_bytes = source.copied_bytes - m->source.copied_bytes;
-	s->fell_back_bytes = path.fell_back_bytes - m->path.fell_back_bytes;
+	s->fell_back_bytes = fell_back(s->bytes, &path, &m->path);
 	s->untold_bytes = path.untold_bytes - m->path.untold_bytes;
 	s->kernel_copied_bytes = path.copied_bytes - m->path.copied_bytes + s->fell_back_bytes +
 				 source.driver_copied_bytes - m->source.driver_copied_bytes;
@@ -115,19 +130,12 @@ static void collect(struct measured *m)
 	s->ring_bytes = info.block_size * info.blocks;
 }
 
-/* Nobody answers there. */
-static bool is_datagram(int fd)
-{
-	int type = 0;
-	socklen_t len = sizeof(type);
-
-	return !getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) && type == SOCK_DGRAM;
-}
-
 /* The receiver's last words: see bench_peer.c. Another one just closes. */
 static void hear_receiver(int fd, struct bench_sample *s)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int type = 0;
+	socklen_t type_len = sizeof(type);
 	char text[256];
 	size_t len = 0;
 	ssize_t n = 1;
@@ -135,6 +143,9 @@ static void hear_receiver(int fd, struct bench_sample *s)
 	json_t *answer;
 	int correct;
 
+	/* Nobody answers datagrams, or ends their stream. */
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) < 0 || type != SOCK_STREAM)
+		return;
 	while (n > 0 && len < sizeof(text) && poll(&p, 1, ANSWER_MS) == 1) {
 		n = recv(fd, text + len, sizeof(text) - len, 0);
 		len += n > 0 ? (size_t)n : 0;
@@ -240,7 +251,7 @@ static void measure(const struct bench_job *job, const struct bench_row *row, do
 		snprintf(s->hint, sizeof(s->hint), "%s", hint ? hint : "");
 	}
 	zcdma_path_close(m.t.path);
-	if (!s->rc && fd >= 0 && !is_datagram(fd))
+	if (!s->rc && fd >= 0)
 		hear_receiver(fd, s);
 }
 

@@ -105,14 +105,19 @@ static char *printed(const struct figure *figure, double value)
 	return must(text);
 }
 
-/* Half the range, as a part of the median. */
-static char *print_spread(const struct bench_row *row)
+/* Half the range of the throughput, as a part of its median. */
+static double spread_percent(const struct bench_row *row)
 {
 	struct bench_spread rate = bench_spread(row, bench_rate);
+
+	return (rate.high - rate.low) / 2 / rate.median * 100;
+}
+
+static char *print_spread(const struct bench_row *row)
+{
 	char *text;
 
-	must(asprintf(&text, "%.0f", (rate.high - rate.low) / 2 / rate.median * 100) < 0 ? NULL
-											 : text);
+	must(asprintf(&text, "%.0f", spread_percent(row)) < 0 ? NULL : text);
 	return text;
 }
 
@@ -155,6 +160,7 @@ static void add_numbers(json_t *json, const struct bench_row *row)
 	json_object_set_new(json, "block_bytes", json_integer((json_int_t)s->block_bytes));
 	json_object_set_new(json, "page_bytes", json_integer((json_int_t)s->page_bytes));
 	json_object_set_new(json, "ring_bytes", json_integer((json_int_t)s->ring_bytes));
+	json_object_set_new(json, "spread_percent", json_real(spread_percent(row)));
 	for (size_t f = 0; f < FIGURES; f++) {
 		double value = bench_spread(row, figures[f].of).median;
 
@@ -205,8 +211,8 @@ static void show_figures(struct report *r, const struct bench_rows *rows, bool s
 	columns[MODE] = (struct report_column){ "mode", "MODE" };
 	columns[MEMORY] = (struct report_column){ "memory", "MEMORY" };
 	columns[BLOCK] = (struct report_column){ "block_bytes", sweep ? "BLOCK" : NULL };
-	columns[SPREAD] = (struct report_column){ "spread", "+-%" };
-	columns[BAR] = (struct report_column){ "bar", "" };
+	columns[SPREAD] = (struct report_column){ "spread_percent", "+-%" };
+	columns[BAR] = (struct report_column){ NULL, "" };
 	if (!lost)
 		columns[FIRST_FIGURE + FIGURES - 1].header = NULL;
 	report_table(r, "rows", columns, COLUMNS);

@@ -110,10 +110,23 @@ static void tell_fallback(struct report *r, const struct bench_rows *rows)
 	}
 }
 
+/* Did a path that does not copy run from this memory? Then it has pages. */
+static bool has_pages(const struct bench_rows *rows, const char *memory)
+{
+	for (unsigned i = 0; i < rows->count; i++) {
+		const struct bench_row *row = &rows->row[i];
+
+		if (row->count && row->memory == memory && bench_sends(row) &&
+		    row->path->needs != ZCDMA_NEEDS_MEMORY)
+			return true;
+	}
+	return false;
+}
+
 static void tell_fault(struct report *r, const struct bench_rows *rows)
 {
 	for (unsigned i = 0; i < rows->count; i++) {
-		if (rows->row[i].failed.rc != -EFAULT)
+		if (rows->row[i].failed.rc != -EFAULT || has_pages(rows, rows->row[i].memory))
 			continue;
 		report_paragraph(
 			r,

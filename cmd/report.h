@@ -67,7 +67,7 @@ int report_ctx_error(struct report *r, int status, const struct zcdma_ctx *ctx, 
  */
 void report_line(struct report *r, const char *label, const char *fmt, ...);
 
-/* A table, or an array of objects under @key. NULL headers: columns for JSON only. */
+/* A table, or an array of objects under @key. NULL headers: columns for JSON only; NULL keys: for text. */
 /* The array of columns has to outlive the report. */
 struct report_column {
 	const char *key;
