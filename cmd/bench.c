@@ -112,20 +112,21 @@ static bool parse_count(struct report *r, const char *name, const char *text, ui
 }
 
 /* Captured data is cold: a ring that the cache holds would flatter whoever copies. */
-static uint64_t cold_ring(void)
+static uint64_t cold_ring(uint64_t largest_block)
 {
 	uint64_t cache = 2 * bench_cache_bytes(), least = 64u << 20;
 
+	least = least > 2 * largest_block ? least : 2 * largest_block;
 	return cache > least ? cache : least;
 }
 
-static bool parse_job(struct report *r, struct bench_job *job)
+static bool parse_job(struct report *r, struct bench_job *job, uint64_t largest_block)
 {
 	uint64_t streams = 1;
 
 	*job = (struct bench_job){
 		.congestion = arg.congestion ? arg.congestion : "reno",
-		.ring_bytes = cold_ring(),
+		.ring_bytes = cold_ring(largest_block),
 		.warmup_seconds = WARMUP_SECONDS,
 		.check = arg.check,
 	};
@@ -133,6 +134,11 @@ static bool parse_job(struct report *r, struct bench_job *job)
 	    !parse_count(r, "--streams", arg.streams, BENCH_STREAMS_MAX, &streams) ||
 	    !opts_seconds(r, "--seconds", arg.seconds, &job->seconds) || !parse_cpu(r, &job->cpu))
 		return false;
+	if (job->ring_bytes / largest_block < 2) {
+		report_error(r, STATUS_ERROR, NULL, "--ring=%s: has no room for two blocks",
+			     arg.ring);
+		return false;
+	}
 	job->streams = (unsigned)streams;
 	return true;
 }
@@ -227,7 +233,13 @@ static int check_rows(struct report *r, const struct bench_job *job, const struc
 		const struct bench_row *row = &rows->row[i];
 
 		for (unsigned k = 0; k < row->count; k++) {
-			if (!row->sample[k].correct && row->sample[k].receiver_cpu_ns >= 0)
+			const struct bench_sample *s = &row->sample[k];
+
+			if (s->receiver_cpu_ns >= 0 && !s->checked)
+				return report_error(r, STATUS_ERROR,
+						    "zcdma bench --serve=ADDRESS --check",
+						    "--check: the receiver does not");
+			if (s->checked && !s->correct)
 				return report_error(r, STATUS_INCOMPLETE, NULL,
 						    "--check: what came by %s from %s is not right",
 						    row->path->name, row->memory);
@@ -265,7 +277,7 @@ static int measure(struct report *r, struct bench_job *job, struct bench_rows *r
 		job->seconds = choose_seconds(good, (unsigned)repeats);
 	run_rows(job, rows, (unsigned)repeats);
 	status = signals_stop() ? 128 + signals_stop() : nothing_ran(r, rows);
-	bench_report_facts(r, job, net);
+	bench_report_facts(r, job, rows, net);
 	bench_show(r, rows, arg.sweep);
 	bench_verdict(r, rows, net, arg.sweep);
 	return status ? status : check_rows(r, job, rows);
@@ -283,7 +295,7 @@ static int bench(struct report *r)
 	int status;
 
 	blocks = net ? parse_blocks(r, block) : 0;
-	if (!blocks || !parse_job(r, &job))
+	if (!blocks || !parse_job(r, &job, block[blocks - 1]))
 		return STATUS_ERROR;
 	status = bench_plan(r, arg.mode ? arg.mode : "all", arg.memory ? arg.memory : "all", block,
 			    blocks, &rows);

@@ -24,7 +24,9 @@ struct bench_sample {
 	uint64_t most_waiting; /* blocks, for their completion */
 	uint64_t overruns;
 	uint64_t block_bytes, page_bytes, ring_bytes;
-	bool correct; /* the receiver's verdict, where it was asked for one */
+	struct zcdma_nic nic; /* that it went out by */
+	bool checked;	      /* the receiver looked at every byte ... */
+	bool correct;	      /* ... and found it right */
 };
 
 /* A line of the table: a path from a memory, with blocks of a size. */

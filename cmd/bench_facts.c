@@ -44,30 +44,18 @@ uint64_t bench_cache_bytes(void)
 	return most;
 }
 
-static void report_nic(struct report *r, const struct bench_job *job)
+/* The interface of the first run that had a connection. */
+static void report_nic(struct report *r, const struct bench_rows *rows)
 {
-	struct zcdma_addr addr;
-	struct zcdma_nic nic;
-	struct zcdma_ctx *ctx;
-	int fd;
+	const struct zcdma_nic *nic = &rows->row[0].failed.nic;
 
-	if (zcdma_new(&ctx))
-		return;
-	fd = zcdma_addr_parse(ctx, job->to, &addr);
-	/* To connect a datagram socket sends nothing: the receiver need not know. */
-	addr.udp = true;
-	if (!fd)
-		fd = zcdma_connect(ctx, &addr);
-	if (fd >= 0) {
-		zcdma_nic_of(fd, &nic);
-		close(fd);
-		report_line(
-			r, "interface",
-			"%S{interface} %S{nic_driver}, MTU %N{mtu_bytes}, scatter-gather %F{nic_scatter_gather}, checksums %F{nic_checksums}, segmentation %F{nic_segmentation}",
-			nic.name, nic.driver[0] ? nic.driver : NULL, (uint64_t)nic.mtu,
-			nic.scatter_gather, nic.checksum, nic.segmentation);
-	}
-	zcdma_free(ctx);
+	for (unsigned i = 0; i < rows->count && !nic->name[0]; i++)
+		nic = rows->row[i].count ? &rows->row[i].sample[0].nic : &rows->row[i].failed.nic;
+	report_line(
+		r, "interface",
+		"%S{interface} %S{nic_driver}, MTU %N{mtu_bytes}, scatter-gather %F{nic_scatter_gather}, checksums %F{nic_checksums}, segmentation %F{nic_segmentation}",
+		nic->name[0] ? nic->name : NULL, nic->driver[0] ? nic->driver : NULL,
+		(uint64_t)nic->mtu, nic->scatter_gather, nic->checksum, nic->segmentation);
 }
 
 static void report_setting(struct report *r, const char *path, const char *fmt)
@@ -98,7 +86,8 @@ static void report_limits(struct report *r)
 		report_line(r, NULL, "%B{memlock_bytes}", (uint64_t)memlock.rlim_cur);
 }
 
-void bench_report_facts(struct report *r, const struct bench_job *job, const char *net)
+void bench_report_facts(struct report *r, const struct bench_job *job,
+			const struct bench_rows *rows, const char *net)
 {
 	char model[128], congestion[32];
 	struct utsname uts;
@@ -114,7 +103,7 @@ void bench_report_facts(struct report *r, const struct bench_job *job, const cha
 		    bench_cache_bytes());
 	report_line(r, "network", "%S{net}, to %S{to}, congestion control %S{congestion_control}",
 		    net, job->to, job->congestion ? job->congestion : congestion);
-	report_nic(r, job);
+	report_nic(r, rows);
 	report_line(
 		r, "runs",
 		"ring %B{ring_bytes}, in the cache: %F{ring_hot}, streams %N{streams}, %T{run_seconds} each",

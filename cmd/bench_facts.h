@@ -9,6 +9,7 @@
 uint64_t bench_cache_bytes(void);
 
 /* Lines of the report: kernel, CPU, memory, the way to @to (NIC, driver, MTU), settings, limits. */
-void bench_report_facts(struct report *r, const struct bench_job *job, const char *net);
+void bench_report_facts(struct report *r, const struct bench_job *job,
+			const struct bench_rows *rows, const char *net);
 
 #endif

@@ -26,6 +26,9 @@
 /* In place of the receiver's process, in whose namespace one end goes. */
 #define PEER "PEER"
 
+/* Where tc is: in the PATH of root alone, as a rule. */
+#define SBIN ":/usr/sbin:/sbin"
+
 static const struct bench_net nets[] = {
 	{
 		.name = "loopback",
@@ -66,7 +69,8 @@ const struct bench_net *bench_net_at(unsigned i)
 /* Run a command, whose complaint goes to our standard error. 0 or an exit status. */
 static int run(struct report *r, const char *const *command, pid_t peer)
 {
-	char *argv[16], id[16];
+	const char *path = getenv("PATH");
+	char *argv[16], id[16], paths[4096];
 	int status = -1;
 	pid_t pid;
 
@@ -78,6 +82,8 @@ static int run(struct report *r, const char *const *command, pid_t peer)
 	}
 	pid = fork();
 	if (!pid) {
+		snprintf(paths, sizeof(paths), "%s" SBIN, path ? path : "/usr/bin:/bin");
+		setenv("PATH", paths, true);
 		execvp(argv[0], argv);
 		_exit(127);
 	}

@@ -61,7 +61,10 @@ static void take(int fd, bool wanted)
 	bytes = read_all(fd, check, &good);
 	good &= !check || is_correct(check);
 	dprintf(fd, "{\"received_bytes\": %llu, \"cpu_seconds\": %.6f, \"correct\": %s}\n",
-		(unsigned long long)bytes, cpu_seconds(RUSAGE_SELF), good ? "true" : "false");
+		(unsigned long long)bytes, cpu_seconds(RUSAGE_SELF),
+		!check ? "null"
+		: good ? "true"
+		       : "false");
 }
 
 int bench_peer_serve(struct zcdma_ctx *ctx, int listener, bool check)

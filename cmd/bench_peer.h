@@ -7,8 +7,8 @@
 
 /*
  * Take connections of @listener until a signal: each is read, and with @check verified, in a process of
- * its own, which answers with one JSON object: received_bytes, cpu_seconds, correct. 0 after a signal, or
- * a negative errno with its sentence.
+ * its own, which answers with one JSON object: received_bytes, cpu_seconds, correct (null
+ * without @check). 0 after a signal, or a negative errno with its sentence.
  */
 int bench_peer_serve(struct zcdma_ctx *ctx, int listener, bool check);
 

@@ -140,8 +140,7 @@ static void hear_receiver(int fd, struct bench_sample *s)
 	size_t len = 0;
 	ssize_t n = 1;
 	double bytes, cpu;
-	json_t *answer;
-	int correct;
+	json_t *answer, *correct;
 
 	/* Nobody answers datagrams, or ends their stream. */
 	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) < 0 || type != SOCK_STREAM)
@@ -151,22 +150,23 @@ static void hear_receiver(int fd, struct bench_sample *s)
 		len += n > 0 ? (size_t)n : 0;
 	}
 	answer = json_loadb(text, len, 0, NULL);
-	if (!json_unpack(answer, "{s:F, s:F, s:b}", "received_bytes", &bytes, "cpu_seconds", &cpu,
+	if (!json_unpack(answer, "{s:F, s:F, s:o}", "received_bytes", &bytes, "cpu_seconds", &cpu,
 			 "correct", &correct) &&
 	    bytes > 0) {
 		s->receiver_cpu_ns = cpu * 1e9 / bytes;
-		s->correct = correct;
+		s->checked = !json_is_null(correct);
+		s->correct = json_is_true(correct);
 	}
 	json_decref(answer);
 }
 
 static char *make_spec(const struct bench_job *job, const struct bench_row *row)
 {
-	uint64_t blocks = job->ring_bytes / row->block_bytes;
 	char *spec;
 
 	must(asprintf(&spec, "%s:%s=%s,block=%" PRIu64 ",blocks=%" PRIu64 "%s", row->source->name,
-		      row->source->memory, row->memory, row->block_bytes, blocks < 2 ? 2 : blocks,
+		      row->source->memory, row->memory, row->block_bytes,
+		      job->ring_bytes / row->block_bytes,
 		      row->source->guarded || job->check ? "" : ",fill=once") < 0
 		     ? NULL
 		     : spec);
@@ -182,18 +182,28 @@ static int open_source(struct transfer *t, const struct bench_job *job, const st
 	return rc ? rc : zcdma_path_accepts(t->ctx, row->path, t->src);
 }
 
+/* Pin the congestion control. 0 or a negative errno with its sentence in *@s. */
+static int choose_congestion(int fd, const char *name, struct bench_sample *s)
+{
+	/* Where it is not TCP there is nothing to choose. */
+	if (!name || !setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) ||
+	    errno == ENOPROTOOPT || errno == EOPNOTSUPP)
+		return 0;
+	s->rc = -errno;
+	snprintf(s->error, sizeof(s->error), "--congestion=%s: %s", name, strerror(errno));
+	snprintf(
+		s->hint, sizeof(s->hint),
+		"sysctl net.ipv4.tcp_available_congestion_control has the names, net.ipv4.tcp_allowed_congestion_control those for everyone");
+	return s->rc;
+}
+
 /* The receiver's socket, or a negative errno with its sentence. */
 static int open_sink(struct zcdma_ctx *ctx, const struct bench_job *job)
 {
 	struct zcdma_addr addr;
 	int rc = zcdma_addr_parse(ctx, job->to, &addr);
-	int fd = rc ? rc : zcdma_connect(ctx, &addr);
 
-	/* Where it is not TCP there is nothing to choose. */
-	if (fd >= 0 && job->congestion)
-		(void)setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, job->congestion,
-				 (socklen_t)strlen(job->congestion));
-	return fd;
+	return rc ? rc : zcdma_connect(ctx, &addr);
 }
 
 static int send_all(struct measured *m, const struct bench_row *row, int *fd)
@@ -210,6 +220,10 @@ static int send_all(struct measured *m, const struct bench_row *row, int *fd)
 	*fd = open_sink(t->ctx, m->job);
 	if (*fd < 0)
 		return *fd;
+	zcdma_nic_of(*fd, &m->s->nic);
+	rc = choose_congestion(*fd, m->job->congestion, m->s);
+	if (rc)
+		return rc;
 	/* What asking costs is what is to be known: no going over to plain sends. */
 	rc = zcdma_path_open(t->ctx, row->path, t->src, *fd, ZCDMA_FALLBACK_KEEP, &t->path);
 	if (rc)
@@ -244,7 +258,7 @@ static void measure(const struct bench_job *job, const struct bench_row *row, do
 	}
 	signals_watch(m.t.ctx);
 	s->rc = send_all(&m, row, &fd);
-	if (s->rc) {
+	if (s->rc && !s->error[0]) {
 		const char *hint = zcdma_hint(m.t.ctx);
 
 		snprintf(s->error, sizeof(s->error), "%s", zcdma_error(m.t.ctx));
@@ -341,6 +355,7 @@ static void add(struct bench_sample *sum, const struct bench_sample *s)
 	sum->cpu_seconds += s->cpu_seconds;
 	sum->most_waiting += s->most_waiting;
 	sum->overruns += s->overruns;
+	sum->checked &= s->checked;
 	sum->correct &= s->correct;
 	/* They run at the same time. */
 	if (s->seconds > sum->seconds)
