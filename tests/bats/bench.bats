@@ -97,6 +97,10 @@ serve() {
     serve bench --serve 127.0.0.1:0 --check
     bench --to "$TO" --mode=copy --memory=memfd --ring 2M --check
     jq -e '.rows | length == 1' <<<"$output"
+    # One that does not look cannot say that all is well.
+    serve bench --serve 127.0.0.1:0
+    run -2 zcdma bench "${SHORT[@]}" --to "$TO" --mode=copy --memory=memfd --check
+    assert_output --partial '--check: the receiver does not'
 }
 
 @test "bench: a sweep, from which block size on it pays" {
@@ -162,6 +166,10 @@ serve() {
     run -2 zcdma bench --cpu 4095
     assert_output --partial 'may not run there'
     run -2 zcdma bench --sweep=ring
+    run -2 zcdma bench --ring 1M
+    assert_output --partial 'has no room for two blocks'
+    run -2 zcdma bench --mode=copy --memory=memfd --congestion=nosuch
+    assert_output --partial '--congestion=nosuch'
     run -2 zcdma bench --net=veth --to host:9
     assert_output --partial 'exclude each other'
     run -2 zcdma bench --to 127.0.0.1:1 --mode=copy --memory=memfd
