@@ -37,13 +37,14 @@ told() {
     done
 }
 
-@test "udp: a line that loses and shuffles: counted, and no fault" {
+@test "udp: a line that loses: counted, and no fault" {
     local path
     for path in copy zerocopy vmsplice; do
         udp_receiver_in lossy --bytes 4M
         zcdma zcsend "$TO" sim: --bytes 4M --rate 8M --datagram 1000 --path=$path -q
         received
-        told '.faults == 0 and .lost_bytes > 0 and .late_datagrams > 0 and .result == "correct"
+        # Whether any comes late is the moment's: a receiver that has no room loses those too.
+        told '.faults == 0 and .lost_bytes > 0 and .result == "correct"
             and .received_bytes - .duplicate_bytes + .lost_bytes == 4194304'
     done
 }
