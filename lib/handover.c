@@ -161,8 +161,8 @@ const char *zc_ho_reason(uint32_t reason)
  * Where two ends meet
  */
 
-/* A name that both ends of a pipe find, and no other pipe has. */
-static int make_name(int pipe_fd, struct sockaddr_un *sa, socklen_t *len)
+/* A name that both ends of a pipe find, and no other pipe has. Its length, or a negative errno. */
+static int make_name(int pipe_fd, struct sockaddr_un *sa)
 {
 	struct stat st;
 	int n;
@@ -175,51 +175,40 @@ static int make_name(int pipe_fd, struct sockaddr_un *sa, socklen_t *len)
 	/* The first byte stays 0: unix(7), abstract. */
 	n = snprintf(sa->sun_path + 1, sizeof(sa->sun_path) - 1, "zcdma-handover-%llx-%llx",
 		     (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
-	*len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
-	return 0;
+	return (int)offsetof(struct sockaddr_un, sun_path) + 1 + n;
 }
 
-static int make_socket(void)
+/* A socket that @meet has taken to the pipe's name. It, or a negative errno. */
+static int open_named(int pipe_fd, int (*meet)(int fd, const struct sockaddr *sa, socklen_t len))
 {
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct sockaddr_un sa;
+	int len = make_name(pipe_fd, &sa), fd, rc;
 
-	return fd < 0 ? -errno : fd;
+	if (len < 0)
+		return len;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (!meet(fd, (const struct sockaddr *)&sa, (socklen_t)len))
+		return fd;
+	rc = -errno;
+	close(fd);
+	return rc;
+}
+
+static int bind_and_listen(int fd, const struct sockaddr *sa, socklen_t len)
+{
+	return bind(fd, sa, len) ? -1 : listen(fd, BACKLOG);
 }
 
 int zc_ho_listen(int pipe_fd)
 {
-	struct sockaddr_un sa;
-	socklen_t len;
-	int rc = make_name(pipe_fd, &sa, &len), fd;
-
-	if (rc)
-		return rc;
-	fd = make_socket();
-	if (fd < 0)
-		return fd;
-	if (!bind(fd, (const struct sockaddr *)&sa, len) && !listen(fd, BACKLOG))
-		return fd;
-	rc = -errno;
-	close(fd);
-	return rc;
+	return open_named(pipe_fd, bind_and_listen);
 }
 
 int zc_ho_connect(int pipe_fd)
 {
-	struct sockaddr_un sa;
-	socklen_t len;
-	int rc = make_name(pipe_fd, &sa, &len), fd;
-
-	if (rc)
-		return rc;
-	fd = make_socket();
-	if (fd < 0)
-		return fd;
-	if (!connect(fd, (const struct sockaddr *)&sa, len))
-		return fd;
-	rc = -errno;
-	close(fd);
-	return rc;
+	return open_named(pipe_fd, connect);
 }
 
 bool zc_ho_same_user(int sock)
