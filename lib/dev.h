@@ -17,10 +17,4 @@ bool zc_dev_has_ring(int fd, uint32_t blocks, uint64_t bytes);
 /* What cures an EFAULT on a ring's memory, which only the model coherent answers. */
 extern const char zc_dev_fault_hint[];
 
-/*
- * The name of memory model @i, or NULL behind the last that this library knows. Models that a driver
- * does not have are refused when they are asked for.
- */
-const char *zc_dev_model_name(unsigned i);
-
 #endif

@@ -23,6 +23,15 @@ int zc_option_rate(const char *text, uint64_t *value)
 	return rc ? rc : *value ? 0 : -ERANGE;
 }
 
+int zc_option_name(const char *text, const char *const *names, uint64_t *value)
+{
+	for (*value = 0; names[*value]; ++*value) {
+		if (!strcmp(text, names[*value]))
+			return 0;
+	}
+	return -EINVAL;
+}
+
 static int unknown(struct zcdma_source *src, const struct zc_option *table, size_t count,
 		   const char *text)
 {

@@ -22,4 +22,7 @@ int zc_options_parse(struct zcdma_source *src, const struct zc_option *table, si
 int zc_option_number(const char *text, uint64_t *value); /* decimal or 0x... */
 int zc_option_rate(const char *text, uint64_t *value);	 /* bytes per second, not 0 */
 
+/* One of @names, NULL behind the last: its index. For a .parse that knows them. */
+int zc_option_name(const char *text, const char *const *names, uint64_t *value);
+
 #endif

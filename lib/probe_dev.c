@@ -2,6 +2,7 @@
 /* Probe a device of the driver: one mapping for each memory model, tried on a block that it filled. */
 #include "dev.h"
 #include "probe.h"
+#include "source.h"
 
 #define LIMIT_MS 5000
 
@@ -51,7 +52,7 @@ int zc_probe_device(struct zcdma_ctx *ctx, const char *path, unsigned i, size_t 
 	char spec[512];
 	int rc;
 
-	snprintf(p->model, sizeof(p->model), "%s", zc_dev_model_name(i));
+	snprintf(p->model, sizeof(p->model), "%s", zc_source_dev.type.memories[i]);
 	snprintf(p->name, sizeof(p->name), "%.200s %s", path, p->model);
 	snprintf(spec, sizeof(spec), "dev:%s,model=%s,blocks=2,block=%zu", path, p->model, bytes);
 	rc = open_ring(ctx, spec, &src, &writable);

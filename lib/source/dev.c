@@ -49,33 +49,20 @@ static const char *const models[] = {
 static const char *const policies[] = {
 	[ZCDMA_DEV_TRACK] = "track",
 	[ZCDMA_DEV_STRICT] = "strict",
+	NULL,
 };
 
 const char zc_dev_fault_hint[] =
 	"coherent memory is mapped without pages (VM_PFNMAP), and the kernel sends only pages without copying: model=compound, pages and scatter have them; from here, what copies works (zcdma copysend, zcdma capture without --direct)";
 
-const char *zc_dev_model_name(unsigned i)
-{
-	return i < ARRAY_SIZE(models) - 1 ? models[i] : NULL;
-}
-
-static int parse_name(const char *text, const char *const *names, size_t count, uint64_t *value)
-{
-	for (*value = 0; *value < count; ++*value) {
-		if (!strcmp(text, names[*value]))
-			return 0;
-	}
-	return -EINVAL;
-}
-
 static int parse_model(const char *text, uint64_t *value)
 {
-	return parse_name(text, models, ARRAY_SIZE(models) - 1, value);
+	return zc_option_name(text, models, value);
 }
 
 static int parse_policy(const char *text, uint64_t *value)
 {
-	return parse_name(text, policies, ARRAY_SIZE(policies), value);
+	return zc_option_name(text, policies, value);
 }
 
 /* Its limits, and those of the block size, are the driver's: check_limits(). */

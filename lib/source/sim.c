@@ -108,13 +108,10 @@ static int parse_fill(const char *text, uint64_t *once)
 
 static int parse_memory(const char *text, uint64_t *memory)
 {
-	for (unsigned i = ZC_MEMORY_BEST + 1; i < ZC_MEMORIES; i++) {
-		if (!strcmp(text, zc_memory_names[i])) {
-			*memory = i;
-			return 0;
-		}
-	}
-	return -EINVAL;
+	int rc = zc_option_name(text, zc_memory_names + 1, memory);
+
+	*memory += ZC_MEMORY_BEST + 1;
+	return rc;
 }
 
 static const struct zc_option options[] = {
