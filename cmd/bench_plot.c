@@ -28,15 +28,6 @@ int bench_plot_check(struct report *r, bool sweep)
 	return STATUS_OK;
 }
 
-/* The first row of a line of the plot: its path and memory did not come before. */
-static bool begins_line(const struct bench_rows *rows, unsigned i)
-{
-	const struct bench_row *row = &rows->row[i];
-
-	return bench_sends(row) && row->count &&
-	       (!i || row[-1].path != row->path || row[-1].memory != row->memory || !row[-1].count);
-}
-
 static void write_point(FILE *f, const struct bench_row *row)
 {
 	fprintf(f, "%" PRIu64 " %g %g\n", row->sample[0].block_bytes,
@@ -51,7 +42,7 @@ static void write_data(FILE *f, const struct bench_rows *rows)
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
 
-		if (begins_line(rows, i))
+		if (bench_begins_line(rows, i))
 			fprintf(f, "%s$line%u << END\n", line ? "END\n" : "", line), line++;
 		if (!row->count || !bench_sends(row))
 			continue;
@@ -66,7 +57,7 @@ static void write_plot(FILE *f, const struct bench_rows *rows, unsigned crossing
 
 	fprintf(f, "plot ");
 	for (unsigned i = 0; i < rows->count; i++) {
-		if (!begins_line(rows, i))
+		if (!bench_begins_line(rows, i))
 			continue;
 		fprintf(f,
 			"%s$line%u using 1:%u with linespoints lw 2 pt 7 ps 0.4 title \"%s, %s\"",

@@ -11,6 +11,9 @@ void bench_show(struct report *r, const struct bench_rows *rows, bool sweep);
 /* Which path to take here, and why; with @sweep, from which block size on. */
 void bench_verdict(struct report *r, const struct bench_rows *rows, const char *net, bool sweep);
 
+/* Is row @i, which ran and sends, the first one of its path and memory? Theirs follow each other. */
+bool bench_begins_line(const struct bench_rows *rows, unsigned i);
+
 /*
  * From which block size on does @like's path cost the system less than copying from the same memory? 0:
  * never, or it copies itself.

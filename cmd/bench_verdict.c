@@ -136,6 +136,20 @@ static void tell_fault(struct report *r, const struct bench_rows *rows)
 	}
 }
 
+static bool same_line(const struct bench_row *a, const struct bench_row *b)
+{
+	return a->path == b->path && a->memory == b->memory;
+}
+
+bool bench_begins_line(const struct bench_rows *rows, unsigned i)
+{
+	const struct bench_row *row = &rows->row[i];
+
+	while (i && same_line(&rows->row[i - 1], row) && !rows->row[i - 1].count)
+		i--;
+	return row->count && bench_sends(row) && (!i || !same_line(&rows->row[i - 1], row));
+}
+
 uint64_t bench_crossing(const struct bench_rows *rows, const struct bench_row *like)
 {
 	uint64_t from = 0;
@@ -144,8 +158,7 @@ uint64_t bench_crossing(const struct bench_rows *rows, const struct bench_row *l
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i], *plain = plain_row(rows, row);
 
-		if (row->path != like->path || row->memory != like->memory || !row->count ||
-		    !plain || row == plain)
+		if (!same_line(row, like) || !row->count || !plain || row == plain)
 			continue;
 		if (cost_of(row) >= cost_of(plain))
 			from = 0;
@@ -163,8 +176,7 @@ static void tell_crossings(struct report *r, const struct bench_rows *rows)
 		const struct bench_row *row = &rows->row[i];
 		uint64_t from;
 
-		if (!row->count || !bench_sends(row) || row->path->needs == ZCDMA_NEEDS_MEMORY ||
-		    (i && row[-1].path == row->path && row[-1].memory == row->memory))
+		if (!bench_begins_line(rows, i) || row->path->needs == ZCDMA_NEEDS_MEMORY)
 			continue;
 		from = bench_crossing(rows, row);
 		if (from)
