@@ -258,30 +258,27 @@ check-unit check-bats: check-%: all tests-build
 	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) TOOLS=$(CURDIR)/$(BUILD)/tools \
 		BATS_FILES='$(BATS_FILES)' tests/check.sh $*
 
-check-vm:
+# in_vm VARIABLES: the part in the virtual machine, with these for tests/vm/vm.sh.
+define in_vm
 	@$(MAKE) --no-print-directory deps deps-vm
 	@$(MAKE) --no-print-directory all tests-build
 	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) TOOLS=$(CURDIR)/$(BUILD)/tools \
-		VM_KERNELS='$(VM_KERNELS)' tests/check.sh vm
+		VM_KERNELS='$(VM_KERNELS)' $(1) tests/check.sh vm
+endef
+
+check-vm:
+	$(call in_vm)
 
 check-vm-all: VM_KERNELS := $(VM_KERNELS_ALL)
 check-vm-all: check-vm
 
 # Not a part of the check: how the two machines take turns moves the figures by some per cent.
 check-speed:
-	@$(MAKE) --no-print-directory deps deps-vm
-	@$(MAKE) --no-print-directory all tests-build
-	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) \
-		TOOLS=$(CURDIR)/$(BUILD)/tools VM_ICOUNT=1 VM_RUN=tests/vm/speed.sh \
-		VM_KERNELS='$(VM_KERNELS)' tests/check.sh vm
+	$(call in_vm,VM_ICOUNT=1 VM_RUN=tests/vm/speed.sh)
 
 # The same machines, and the table for people.
 bench-vm:
-	@$(MAKE) --no-print-directory deps deps-vm
-	@$(MAKE) --no-print-directory all tests-build
-	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) \
-		TOOLS=$(CURDIR)/$(BUILD)/tools VM_ICOUNT=1 VM_RUN=tests/vm/bench.sh \
-		VM_KERNELS='$(VM_KERNELS)' tests/check.sh vm
+	$(call in_vm,VM_ICOUNT=1 VM_RUN=tests/vm/bench.sh)
 
 lint:
 	@tests/lint.sh

@@ -4,25 +4,13 @@
 # instruction, over an emulated NIC, to a second VM that receives (make bench-vm). Its table is for people;
 # the only test is that there is one.
 set -u
-exec </dev/null
-ZCDMA=$PWD/$ZCDMA TO=10.9.0.2:9001
+source tests/vm/pair.bash
+TO=10.9.0.2:9001
 
-/sbin/modprobe -d "$PWD/$VM_MODULES" e1000e
-ip link set lo up
-ip addr add 10.9.0.1/24 dev eth0
-ip link set eth0 up
+join_wire 10.9.0.1
 insmod "$VM_KMOD/zcdma.ko"
 
-# The other VM may still be on its way.
-for ((i = 0; i < 60; i++)); do
-    "$ZCDMA" bench --to $TO --mode=copy --memory=memfd --ring 16M --seconds 0.01 --repeat 1 -q 2>/tmp/error && break
-    sleep 1
-done
-if ((i == 60)); then
-    sed 's/^/# /' /tmp/error
-    echo "not ok - the other VM cannot be reached"
-    exit
-fi
+reach "$ZCDMA" bench --to $TO --mode=copy --memory=memfd --ring 16M --seconds 0.01 --repeat 1 -q || exit
 
 if "$ZCDMA" bench --to $TO --mode=copy,zerocopy,vmsplice,splice,sendfile,uring,uring-fixed \
     --memory=memfd,coherent,pages,compound,scatter --ring 16M --seconds 0.2 --repeat 3; then

@@ -4,25 +4,14 @@
 # a nanosecond is an instruction, over an emulated NIC, to a second VM that discards (make check-speed).
 # A ratio of two such figures hardly depends on the machine, so it can be held as a line. TAP.
 set -u
-exec </dev/null
-ZCDMA=$PWD/$ZCDMA TO=10.9.0.2:9000 MIB=128
+source tests/vm/pair.bash
+TO=10.9.0.2:9000 MIB=128
 
-/sbin/modprobe -d "$PWD/$VM_MODULES" e1000e
-ip link set lo up
-ip addr add 10.9.0.1/24 dev eth0
-ip link set eth0 up
+join_wire 10.9.0.1
 insmod "$VM_KMOD/zcdma.ko"
 
 # Also what is slow once only: names, random numbers, the other VM's start.
-for ((i = 0; i < 60; i++)); do
-    "$ZCDMA" zcsend $TO dev: --bytes 16M -q 2>/tmp/error && break
-    sleep 1
-done
-if ((i == 60)); then
-    sed 's/^/# /' /tmp/error
-    echo "not ok - the other VM cannot be reached"
-    exit
-fi
+reach "$ZCDMA" zcsend $TO dev: --bytes 16M -q || exit
 
 # cost MODEL PATH: instructions of the sending thread for a MiB.
 cost() {
