@@ -2,6 +2,16 @@
 # Completion for bash. The binary lists its applets and their options, so nothing here names one.
 # shellcheck shell=bash
 
+# _zcdma_names OPTION COMMAND...: what a list of names may have, from the table of --list that is headed by
+# the option's name.
+_zcdma_names() {
+    local option=${1#--}
+    shift
+    echo all
+    "$@" --list 2>/dev/null |
+        awk -v head="${option^^}" '!NF { on = 0 } on { print $1 } $1 == head { on = 1 }'
+}
+
 # _zcdma_value OPTION VALUE PREFIX COMMAND...: what VALUE may become, each behind PREFIX. Fails where
 # the option takes no value.
 _zcdma_value() {
@@ -12,8 +22,12 @@ _zcdma_value() {
         argument=${line#*=}
         argument=${argument%%$'\t'*}
         case $argument in
-        *'|'*) compgen -P "$prefix" -W "${argument//|/ }" -- "$value" ;;
+        *'|'* | [[:lower:]]*) compgen -P "$prefix" -W "${argument//|/ }" -- "$value" ;;
         *FILE*) compgen -P "$prefix" -f -- "$value" ;;
+        NAME,...)
+            prefix+=${value%"${value##*,}"}
+            compgen -P "$prefix" -W "$(_zcdma_names "$option" "$@")" -- "${value##*,}"
+            ;;
         esac
         return 0
     done < <("$@" --complete 2>/dev/null)

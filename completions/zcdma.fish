@@ -24,9 +24,17 @@ function __zcdma_options
     for line in ($run --complete 2>/dev/null)
         set -l option (string split -m 1 \t -- $line)
         set -l parts (string split -m 1 = -- $option[1])
-        if string match -q '*|*' -- $parts[2]
+        if string match -qr '[|]|^[a-z]' -- $parts[2]
             for value in (string split '|' -- $parts[2])
                 printf '%s=%s\t%s\n' $parts[1] $value $option[2]
+            end
+        else if test "$parts[2]" = NAME,...
+            # Behind what the list has already.
+            set -l list (string match -r -- "^$parts[1]=(.*,)?" (commandline -ct); or echo $parts[1]=)[1]
+            set -l head (string upper -- (string sub -s 3 -- $parts[1]))
+            for name in all ($run --list 2>/dev/null |
+                    awk -v head=$head '!NF { on = 0 } on { print $1 } $1 == head { on = 1 }')
+                printf '%s%s\t%s\n' $list $name $option[2]
             end
         else
             string replace -r '=.*?\t' =\t -- $line

@@ -11,12 +11,14 @@ fake() {
 #!/bin/sh
 case ${0##*/} in
 zcdma) [ "$1" = --list ] && exec printf '%-10s %s\n' teleport 'beam: it up' duplicate 'in two'
-    applet=$1 ;;
+    applet=$1
+    shift ;;
 *) applet=${0##*/} ;;
 esac
 [ "$applet" = teleport ] || exit 2
+[ "$1" = --list ] && exec printf '%-10s %s\n' VIA '' ether 'by air' wire 'by cable' '' '' COLOUR '' red ''
 printf -- '%s\t%s\n' --bytes=SIZE 'stop after SIZE [bytes]' --warp=slow\|fast 'how: fast' \
-    --manifest=FILE 'write one' --json 'one document'
+    --via=NAME,... 'ways to go' --manifest=FILE 'write one' --json 'one document'
 END
     chmod +x bin/zcdma
     PATH=$PWD/bin:$PATH
@@ -68,6 +70,14 @@ need() {
         run -0 complete_bash "zcdma $applet --"
         assert_output "$(zcdma "$applet" --complete | sed -E 's/\t.*//; s/=.*/=/')"
     done
+    run -0 complete_bash 'zcdma bench --mode=copy,zero'
+    assert_output copy,zerocopy
+    run -0 complete_bash 'zcdma bench --memory=vv'
+    assert_output vvar
+    run -0 complete_bash 'zcdma bench --net=v'
+    assert_output veth
+    run -0 complete_bash 'zcdma bench --sweep='
+    assert_output block
     run -0 complete_bash './bin/zcdma capture --jso'
     assert_output --json
 }
@@ -83,6 +93,12 @@ need() {
     assert_output $'slow\nfast'
     run -0 complete_bash 'zcdma teleport --warp f'
     assert_output fast
+    run -0 complete_bash 'zcdma teleport --via='
+    assert_output $'all\nether\nwire'
+    run -0 complete_bash 'zcdma teleport --via=wire,e'
+    assert_output wire,ether
+    run -0 complete_bash 'zcdma teleport --via e'
+    assert_output ether
     run -0 complete_bash 'zcdma teleport --manifest=some'
     assert_output some.bin
     run -0 complete_bash 'zcdma teleport --bytes '
@@ -130,6 +146,10 @@ need() {
     assert_line $'--json\tone document'
     run -0 complete_fish 'zcdma teleport --warp=f'
     assert_output $'--warp=fast\thow: fast'
+    run -0 complete_fish 'zcdma teleport --via=e'
+    assert_output $'--via=ether\tways to go'
+    run -0 complete_fish 'zcdma teleport --via=wire,e'
+    assert_output $'--via=wire,ether\tways to go'
     run -0 complete_fish 'zcdma teleport si'
     assert_output sim:
     run -0 complete_fish 'zcdma teleport de'
@@ -183,6 +203,8 @@ END
     complete_zsh 'zcdma teleport --' 'stop after SIZE [bytes]'
     complete_zsh 'zcdma teleport --by' '[zcdma teleport --bytes=]'
     complete_zsh 'zcdma teleport --warp=f' '[zcdma teleport --warp=fast '
+    complete_zsh 'zcdma teleport --via=w' '[zcdma teleport --via=wire'
+    complete_zsh 'zcdma teleport --via=wire,e' '[zcdma teleport --via=wire,ether'
     complete_zsh 'zcdma teleport --manifest=bi' '[zcdma teleport --manifest=bin/]'
     # compinit knows the first line of _zcdma only; the rest runs with the first completion
     complete_zsh $'zcdma \t\025teleport si' '[teleport sim:]'
