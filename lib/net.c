@@ -79,8 +79,34 @@ static int open_socket(const struct addrinfo *ai)
 	return fd < 0 ? -errno : fd;
 }
 
+static int fail_congestion(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
+{
+	int rc = zc_fail_plain(
+		ctx, ENOENT, "congestion control %s: there is none of that name here for everyone",
+		addr->congestion);
+
+	zc_hint(ctx,
+		"sysctl net.ipv4.tcp_available_congestion_control has the names, net.ipv4.tcp_allowed_congestion_control those for everyone");
+	return rc;
+}
+
+/*
+ * Before the connection is made: one that began under a control that paces (bbr) is paced for ever. 0, or
+ * -ENOENT where there is none of that name, or not for everyone.
+ */
+static int choose_congestion(int fd, const struct zcdma_addr *addr)
+{
+	const char *name = addr->congestion;
+
+	if (!name[0] || addr->udp)
+		return 0;
+	return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) ? -ENOENT
+											  : 0;
+}
+
 /* One attempt. The socket, or a negative errno without a sentence. */
-static int try_connect(struct zcdma_ctx *ctx, const struct addrinfo *ai)
+static int try_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
+		       const struct addrinfo *ai)
 {
 	const struct linger at_once = { .l_onoff = 1 };
 	const int one = 1;
@@ -89,6 +115,9 @@ static int try_connect(struct zcdma_ctx *ctx, const struct addrinfo *ai)
 
 	if (fd < 0)
 		return fd;
+	rc = choose_congestion(fd, addr);
+	if (rc)
+		goto err_close;
 	if (!connect(fd, ai->ai_addr, ai->ai_addrlen))
 		goto connected;
 	if (errno != EINPROGRESS) {
@@ -119,12 +148,13 @@ err_close:
 	return rc;
 }
 
-static int try_all(struct zcdma_ctx *ctx, const struct addrinfo *list)
+static int try_all(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
+		   const struct addrinfo *list)
 {
 	int fd = -EADDRNOTAVAIL;
 
 	for (const struct addrinfo *ai = list; ai; ai = ai->ai_next) {
-		fd = try_connect(ctx, ai);
+		fd = try_connect(ctx, addr, ai);
 		if (fd >= 0 || fd == -EINTR)
 			break;
 	}
@@ -143,12 +173,14 @@ ZC_PUBLIC int zcdma_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr
 	if (rc)
 		return rc;
 	do {
-		fd = try_all(ctx, list);
+		fd = try_all(ctx, addr, list);
 	} while (fd == -ECONNREFUSED && zc_now_ns() - start < REFUSED_PATIENCE_NS &&
 		 zc_poll(ctx, -1, 0, REFUSED_NAP_MS) == -ETIMEDOUT);
 	freeaddrinfo(list);
 	if (fd >= 0)
 		return fd;
+	if (fd == -ENOENT)
+		return fail_congestion(ctx, addr);
 	zc_fail(ctx, -fd, "connect to %s port %s", addr->host[0] ? addr->host : "this machine",
 		addr->port);
 	if (fd == -ECONNREFUSED)

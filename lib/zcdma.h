@@ -421,6 +421,8 @@ struct zcdma_addr {
 	char host[256]; /* empty: every address */
 	char port[32];
 	bool udp;
+	char congestion
+		[16]; /* control of a TCP connection to it, such as "reno"; empty: the system's */
 };
 
 /* Take @text apart. 0, or -EINVAL with a sentence in zcdma_error(). Looks nothing up. */

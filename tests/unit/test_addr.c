@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Addresses: what they are taken apart into, and the cure for those that are none. */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "../../lib/zcdma.h"
@@ -123,12 +127,39 @@ static void hosts_have_a_limit(void **state)
 	assert_int_equal(zcdma_addr_parse(ctx, zone, &addr), -EINVAL);
 }
 
+static void congestion_control_is_chosen_before_the_first_byte(void **state)
+{
+	struct zcdma_addr addr = { .host = "127.0.0.1", .port = "0" };
+	char name[32] = "";
+	socklen_t len = sizeof(name);
+	int listener = zcdma_listen(ctx, &addr), fd;
+
+	(void)state;
+	assert_true(listener >= 0);
+	zcdma_sockname(listener, false, name, sizeof(name));
+	assert_int_equal(zcdma_addr_parse(ctx, name, &addr), 0);
+	assert_string_equal(addr.congestion, "");
+	strcpy(addr.congestion, "reno");
+	fd = zcdma_connect(ctx, &addr);
+	assert_true(fd >= 0);
+	assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len), 0);
+	assert_string_equal(name, "reno");
+	close(fd);
+
+	strcpy(addr.congestion, "nosuch");
+	assert_int_equal(zcdma_connect(ctx, &addr), -ENOENT);
+	assert_non_null(strstr(zcdma_error(ctx), "nosuch"));
+	assert_non_null(zcdma_hint(ctx));
+	close(listener);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_taken_apart),
 		cmocka_unit_test(others_come_with_a_cure),
 		cmocka_unit_test(hosts_have_a_limit),
+		cmocka_unit_test(congestion_control_is_chosen_before_the_first_byte),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
