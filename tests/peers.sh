@@ -18,6 +18,9 @@ if [[ -z ${PEERS_INSIDE:-} ]]; then
     PEERS_INSIDE=1 exec unshare --user --map-root-user --net "$0" "$@"
 fi
 
+# The namespaces are new: both get the control that every one has, and not what this machine prefers.
+sysctl -qw net.ipv4.tcp_congestion_control=reno
+
 dir=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$dir"' EXIT
 
@@ -66,13 +69,14 @@ ROWS=(
     "copysend sink cat" "zcsend sink cat" "vmspliced sink cat" "spliced sink cat" "pipeline sink cat" "sendfile sink cat"
 )
 
-# cpu FILE COMMAND...: run it, and write user and system time of all its processes to FILE.
+# cpu FILE COMMAND...: run it, and write user and system time of all its processes to FILE. In a shell of its
+# own, as bash counts every child that ends meanwhile: the receiver does.
 TIMEFORMAT='%R %U %S'
-cpu() {
-    local out=$1
+cpu() (
+    out=$1
     shift
     { time "$@" >/dev/null 2>"$dir/err" || { echo "failed: $*"; cat "$dir/err"; } >&3; } 3>&2 2>"$out"
-}
+)
 
 # shellcheck disable=SC2086 # a list of words
 listens() { [[ -n $(${WHERE[$net]} ss -Htln "sport = :$PORT") ]]; }

@@ -52,10 +52,11 @@ compare() {
 
 copysend() { "$ZCDMA" copysend "127.0.0.1:$PORT" sim:fill=once --bytes "$BYTES" -q; }
 zcsend() { "$ZCDMA" zcsend "127.0.0.1:$PORT" sim:fill=once --bytes "$BYTES" -q; }
-sendfile() { "$ZCDMA" vmsplice --path=sendfile "127.0.0.1:$PORT" sim:fill=once --bytes "$BYTES" -q; }
-splice() { "$ZCDMA" vmsplice --path=splice "127.0.0.1:$PORT" sim:fill=once --bytes "$BYTES" -q; }
-minimal_sendfile() { "$TOOLS/minimal" sendfile "$PORT" "$BYTES"; }
-minimal_splice() { "$TOOLS/minimal" splice "$PORT" "$BYTES"; }
+# Each path, and the shortest loop of the same system calls.
+paths=(copy zerocopy vmsplice splice sendfile)
+declare -A calls=([copy]=send [zerocopy]=zerocopy [vmsplice]=vmsplice [splice]=splice [sendfile]=sendfile)
+path() { "$ZCDMA" zcsend --path="$way" --fallback=keep "127.0.0.1:$PORT" sim:fill=once,memory=memfd --bytes "$BYTES" -q; }
+minimal() { "$TOOLS/minimal" "${calls[$way]}" "$PORT" "$BYTES"; }
 iperf() { iperf3 -c 127.0.0.1 -p "$IPERF_PORT" -n "$BYTES"; }
 pipeline() { "$ZCDMA" capture sim:fill=once --bytes "$BYTES" -q | "$ZCDMA" zcsend "127.0.0.1:$PORT" -q; }
 pipeline_plain() {
@@ -76,8 +77,9 @@ else
     echo 'copysend / iperf3: left out, there is no iperf3'
 fi
 compare 'zcsend / copysend' '>= 0.98' zcsend copysend
-compare 'sendfile path / minimal sendfile loop' '>= 0.95' sendfile minimal_sendfile
-compare 'splice path / minimal splice loop' '>= 0.95' splice minimal_splice
+for way in "${paths[@]}"; do
+    compare "$way path / minimal loop" '>= 0.95' path minimal
+done
 compare 'capture | zcsend / zcsend' '>= 0.95, CPU <= 1.05' pipeline zcsend
 compare 'capture | zcsend, hand-over / bytes' '> 1, CPU <= 0.67' pipeline pipeline_plain
 if command -v nc >/dev/null; then

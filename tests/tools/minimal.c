@@ -1,18 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * minimal WAY PORT BYTES: the shortest loop of the system calls of a path (send, sendfile, splice),
+ * minimal WAY PORT BYTES: the shortest loop of the system calls of a path (send, zerocopy, sendfile, splice, vmsplice),
  * from a 16 MiB memfd that is written once, 1 MiB at a time, to 127.0.0.1. What a path is measured
- * against; no completion, no check, no statistics.
+ * against; no check, no statistics, and of completions no more than that they are read.
  */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define BLOCK (1 << 20)
@@ -26,15 +29,34 @@ static ssize_t by_send(off_t offset, size_t len)
 	return send(sock, ring + offset, len, 0);
 }
 
+/* All completions that are there; they merge, so it is a few at a time. */
+static void read_completions(void)
+{
+	char control[128];
+	struct msghdr msg = { .msg_control = control };
+
+	do
+		msg.msg_controllen = sizeof(control);
+	while (recvmsg(sock, &msg, MSG_ERRQUEUE | MSG_DONTWAIT) >= 0);
+}
+
+static ssize_t by_zerocopy(off_t offset, size_t len)
+{
+	ssize_t n;
+
+	while ((n = send(sock, ring + offset, len, MSG_ZEROCOPY)) < 0 && errno == ENOBUFS)
+		poll(&(struct pollfd){ .fd = sock }, 1, -1);
+	read_completions();
+	return n;
+}
+
 static ssize_t by_sendfile(off_t offset, size_t len)
 {
 	return sendfile(sock, memfd, &offset, len);
 }
 
-static ssize_t by_splice(off_t offset, size_t len)
+static ssize_t drain(ssize_t n)
 {
-	ssize_t n = splice(memfd, &offset, pipe_fd[1], NULL, len, SPLICE_F_MOVE);
-
 	for (ssize_t left = n, moved; left > 0; left -= moved) {
 		moved = splice(pipe_fd[0], NULL, sock, NULL, (size_t)left, SPLICE_F_MOVE);
 		if (moved <= 0)
@@ -43,13 +65,24 @@ static ssize_t by_splice(off_t offset, size_t len)
 	return n;
 }
 
+static ssize_t by_splice(off_t offset, size_t len)
+{
+	return drain(splice(memfd, &offset, pipe_fd[1], NULL, len, SPLICE_F_MOVE));
+}
+
+static ssize_t by_vmsplice(off_t offset, size_t len)
+{
+	struct iovec iov = { .iov_base = ring + offset, .iov_len = len };
+
+	return drain(vmsplice(pipe_fd[1], &iov, 1, 0));
+}
+
 static const struct {
 	const char *name;
 	ssize_t (*move)(off_t offset, size_t len);
 } ways[] = {
-	{ "send", by_send },
-	{ "sendfile", by_sendfile },
-	{ "splice", by_splice },
+	{ "send", by_send },	 { "zerocopy", by_zerocopy }, { "sendfile", by_sendfile },
+	{ "splice", by_splice }, { "vmsplice", by_vmsplice },
 };
 
 static int prepare(const char *port)
@@ -69,6 +102,7 @@ static int prepare(const char *port)
 		return -1;
 	memset(ring, 'x', RING);
 	sock = socket(AF_INET, SOCK_STREAM, 0);
+	setsockopt(sock, SOL_SOCKET, SO_ZEROCOPY, &(int){ 1 }, sizeof(int));
 	return connect(sock, (struct sockaddr *)&sa, sizeof(sa));
 }
 
@@ -81,7 +115,8 @@ int main(int argc, char **argv)
 	while (argc == 4 && way < sizeof(ways) / sizeof(ways[0]) && strcmp(argv[1], ways[way].name))
 		way++;
 	if (argc != 4 || way == sizeof(ways) / sizeof(ways[0]) || prepare(argv[2])) {
-		fprintf(stderr, "usage: minimal send|sendfile|splice PORT BYTES\n");
+		fprintf(stderr,
+			"usage: minimal send|zerocopy|sendfile|splice|vmsplice PORT BYTES\n");
 		return 2;
 	}
 	for (off_t offset = 0; left > 0; offset %= RING) {
