@@ -7,33 +7,20 @@
 
 #include "applet.h"
 #include "bench_compare.h"
+#include "bench_cross.h"
 #include "bench_facts.h"
 #include "bench_net.h"
 #include "bench_peer.h"
 #include "bench_plan.h"
 #include "bench_plot.h"
-#include "bench_run.h"
+#include "bench_rows.h"
 #include "bench_show.h"
 #include "clock.h"
 #include "must.h"
 #include "opts.h"
 #include "signals.h"
 
-/* A run to see whether a row runs at all, which also warms up what every later one shares. */
-#define TRY_SECONDS 0.02
-
-#define WARMUP_SECONDS 0.1
-
-/* All runs together take so long, unless told how long one takes: an answer within a minute. */
-#define TOTAL_SECONDS 40
-#define LEAST_SECONDS 0.1
-#define MOST_SECONDS  2.0
-
 #define REPEATS 3
-
-/* Each four times the one before. */
-#define SWEEP_FIRST (4u << 10)
-#define SWEEP_LAST  (4u << 20)
 
 static struct {
 	const char *mode, *memory, *net, *to, *serve, *block, *ring, *repeat, *seconds, *streams;
@@ -127,7 +114,6 @@ static bool parse_job(struct report *r, struct bench_job *job, uint64_t largest_
 	*job = (struct bench_job){
 		.congestion = arg.congestion ? arg.congestion : "reno",
 		.ring_bytes = cold_ring(largest_block),
-		.warmup_seconds = WARMUP_SECONDS,
 		.check = arg.check,
 	};
 	if (!opts_size(r, "--ring", arg.ring, &job->ring_bytes) ||
@@ -155,7 +141,7 @@ static unsigned parse_blocks(struct report *r, uint64_t *block)
 		return 1;
 	if (opts_choice(r, "--sweep", arg.sweep, sweeps) < 0)
 		return 0;
-	for (uint64_t size = SWEEP_FIRST; size <= SWEEP_LAST; size *= 4)
+	for (uint64_t size = BENCH_SWEEP_FIRST; size <= BENCH_SWEEP_LAST; size *= 4)
 		block[count++] = size;
 	return count;
 }
@@ -174,57 +160,6 @@ static const struct bench_net *choose_net(struct report *r)
 /*
  * Running
  */
-
-static void fail_row(struct bench_row *row, const struct bench_sample *s)
-{
-	row->failed = *s;
-	row->count = 0;
-}
-
-/* Which rows run at all? The first run of each is thrown away. Their number. */
-static unsigned try_rows(const struct bench_job *job, struct bench_rows *rows)
-{
-	unsigned good = 0;
-
-	for (unsigned i = 0; i < rows->count && !signals_stop(); i++) {
-		struct bench_sample s;
-
-		bench_run(job, &rows->row[i], TRY_SECONDS, &s);
-		if (s.rc)
-			fail_row(&rows->row[i], &s);
-		else
-			good++;
-	}
-	return good;
-}
-
-static double choose_seconds(unsigned good, unsigned repeats)
-{
-	double each = good ? TOTAL_SECONDS / (double)(good * repeats) - WARMUP_SECONDS : 0;
-
-	return each < LEAST_SECONDS ? LEAST_SECONDS : each > MOST_SECONDS ? MOST_SECONDS : each;
-}
-
-/* Rows by turns, so that what the machine does besides hits them all alike. */
-static void run_rows(const struct bench_job *job, struct bench_rows *rows, unsigned repeats)
-{
-	for (unsigned repeat = 0; repeat < repeats; repeat++) {
-		for (unsigned i = 0; i < rows->count; i++) {
-			struct bench_row *row = &rows->row[i];
-			struct bench_sample *s = &row->sample[row->count];
-
-			if (row->failed.rc)
-				continue;
-			bench_run(job, row, job->seconds, s);
-			if (signals_stop())
-				return;
-			if (s->rc)
-				fail_row(row, s);
-			else
-				row->count++;
-		}
-	}
-}
 
 /* With --check, is what arrived right? */
 static int check_rows(struct report *r, const struct bench_job *job, const struct bench_rows *rows)
@@ -263,23 +198,58 @@ static int nothing_ran(struct report *r, const struct bench_rows *rows)
 				   s->error);
 }
 
+/* A receiver that takes so many streams and no more, as verify does, may be gone in the middle. */
+static void note_gone(struct report *r, const struct bench_job *job, const struct bench_rows *rows,
+		      uint64_t repeats)
+{
+	unsigned gone = 0, other = 0;
+
+	for (unsigned i = 0; i < rows->count; i++) {
+		if (rows->row[i].failed.rc == -ECONNREFUSED)
+			gone++;
+		else if (rows->row[i].failed.rc)
+			other++;
+	}
+	if (arg.to && gone)
+		report_note(
+			r,
+			"the receiver was gone before the end: zcdma bench --serve takes any number of streams, zcdma verify --listen --streams=%u those of all rows",
+			(rows->count - other) * (1 + (unsigned)repeats) * job->streams);
+}
+
+/* One that does not tell what it cost may count the streams: it gets those of the table. */
+static bool may_cross(const struct bench_rows *rows)
+{
+	for (unsigned i = 0; arg.to && i < rows->count; i++) {
+		if (rows->row[i].count && rows->row[i].sample[0].receiver_cpu_ns < 0)
+			return false;
+	}
+	return !arg.sweep && !signals_stop();
+}
+
 static int measure(struct report *r, struct bench_job *job, struct bench_rows *rows,
 		   const char *net)
 {
+	struct bench_rows crossing = { 0 };
 	uint64_t repeats = REPEATS;
 	unsigned good;
 	int status;
 
 	if (!parse_count(r, "--repeat", arg.repeat, BENCH_REPEATS_MAX, &repeats))
 		return STATUS_ERROR;
-	good = try_rows(job, rows);
+	good = bench_rows_try(job, rows);
 	if (job->seconds <= 0)
-		job->seconds = choose_seconds(good, (unsigned)repeats);
-	run_rows(job, rows, (unsigned)repeats);
+		job->seconds = bench_rows_seconds(good, (unsigned)repeats);
+	bench_rows_run(job, rows, (unsigned)repeats);
+	if (may_cross(rows))
+		bench_cross(job, rows, &crossing);
 	status = signals_stop() ? 128 + signals_stop() : nothing_ran(r, rows);
+	note_gone(r, job, rows, repeats);
 	bench_report_facts(r, job, rows, net);
-	bench_show(r, rows, arg.sweep);
-	bench_verdict(r, rows, net, arg.sweep);
+	bench_show(r, rows, &crossing, arg.sweep);
+	bench_verdict(r, rows, net);
+	bench_verdict_crossings(r, arg.sweep ? rows : &crossing);
+	free(crossing.row);
 	return status ? status : check_rows(r, job, rows);
 }
 

@@ -8,6 +8,10 @@
 #define BENCH_REPEATS_MAX 64
 #define BENCH_STREAMS_MAX 64
 
+/* Block sizes of a sweep: each four times the one before. */
+#define BENCH_SWEEP_FIRST (4u << 10)
+#define BENCH_SWEEP_LAST  (4u << 20)
+
 /* One run. Plain data: it comes through a pipe from the process that was measured. */
 struct bench_sample {
 	int rc; /* 0, or a negative errno with its sentence */
@@ -48,9 +52,9 @@ struct bench_rows {
 /* What holds for every run of a bench. */
 struct bench_job {
 	const char *to;		/* HOST:PORT */
-	const char *congestion; /* NULL: the system's own */
+	const char *congestion; /* control of the sender */
 	uint64_t ring_bytes;
-	double seconds, warmup_seconds;
+	double seconds;
 	unsigned streams;
 	int cpu;    /* that the sender is bound to, or -1 */
 	bool check; /* the receiver verifies, so that every block is filled anew */

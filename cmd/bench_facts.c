@@ -89,20 +89,17 @@ static void report_limits(struct report *r)
 void bench_report_facts(struct report *r, const struct bench_job *job,
 			const struct bench_rows *rows, const char *net)
 {
-	char model[128], congestion[32];
+	char model[128];
 	struct utsname uts;
 
 	uname(&uts);
 	if (!read_value("/proc/cpuinfo", "model name", model, sizeof(model)))
 		snprintf(model, sizeof(model), "%s", uts.machine);
-	if (!read_value("/proc/sys/net/ipv4/tcp_congestion_control", NULL, congestion,
-			sizeof(congestion)))
-		congestion[0] = '\0';
 	report_line(r, "machine", "Linux %S{kernel}, %S{cpu}, %N{cpus} CPUs, cache %B{cache_bytes}",
 		    uts.release, model, (uint64_t)sysconf(_SC_NPROCESSORS_ONLN),
 		    bench_cache_bytes());
 	report_line(r, "network", "%S{net}, to %S{to}, congestion control %S{congestion_control}",
-		    net, job->to, job->congestion ? job->congestion : congestion);
+		    net, job->to, job->congestion);
 	report_nic(r, rows);
 	report_line(
 		r, "runs",

@@ -7,7 +7,7 @@
 
 #include "applet.h"
 #include "bench_net.h"
-#include "must.h"
+#include "bench_rows.h"
 
 /* Is @name in @list? */
 static bool is_listed(const char *list, const char *name)
@@ -84,12 +84,6 @@ static bool is_here(const struct zcdma_source_type *source, const char *memories
 	       zcdma_source_type_of(zcdma_source_default()) == source;
 }
 
-static void add_row(struct bench_rows *rows, const struct bench_row *row)
-{
-	rows->row = must(reallocarray(rows->row, rows->count + 1, sizeof(*row)));
-	rows->row[rows->count++] = *row;
-}
-
 int bench_plan(struct report *r, const char *modes, const char *memories,
 	       const uint64_t *block_bytes, unsigned count, struct bench_rows *rows)
 {
@@ -108,7 +102,7 @@ int bench_plan(struct report *r, const char *modes, const char *memories,
 				continue;
 			for (unsigned b = 0; b < count; b++) {
 				row.block_bytes = block_bytes[b];
-				add_row(rows, &row);
+				bench_rows_add(rows, &row);
 			}
 		}
 	}

@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench_rows.h"
 #include "clock.h"
 #include "must.h"
 #include "signals.h"
@@ -74,7 +74,7 @@ static void watch(struct transfer *t)
 	if (path.pending_blocks > m->s->most_waiting)
 		m->s->most_waiting = path.pending_blocks;
 	if (m->warm || path.bytes < m->job->ring_bytes ||
-	    (double)(now_ns() - m->begin_ns) < m->job->warmup_seconds * 1e9)
+	    (double)(now_ns() - m->begin_ns) < BENCH_WARMUP_SECONDS * 1e9)
 		return;
 	m->warm = true;
 	m->path = path;
@@ -182,28 +182,16 @@ static int open_source(struct transfer *t, const struct bench_job *job, const st
 	return rc ? rc : zcdma_path_accepts(t->ctx, row->path, t->src);
 }
 
-/* Pin the congestion control. 0 or a negative errno with its sentence in *@s. */
-static int choose_congestion(int fd, const char *name, struct bench_sample *s)
-{
-	/* Where it is not TCP there is nothing to choose. */
-	if (!name || !setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) ||
-	    errno == ENOPROTOOPT || errno == EOPNOTSUPP)
-		return 0;
-	s->rc = -errno;
-	snprintf(s->error, sizeof(s->error), "--congestion=%s: %s", name, strerror(errno));
-	snprintf(
-		s->hint, sizeof(s->hint),
-		"sysctl net.ipv4.tcp_available_congestion_control has the names, net.ipv4.tcp_allowed_congestion_control those for everyone");
-	return s->rc;
-}
-
 /* The receiver's socket, or a negative errno with its sentence. */
 static int open_sink(struct zcdma_ctx *ctx, const struct bench_job *job)
 {
 	struct zcdma_addr addr;
 	int rc = zcdma_addr_parse(ctx, job->to, &addr);
 
-	return rc ? rc : zcdma_connect(ctx, &addr);
+	if (rc)
+		return rc;
+	snprintf(addr.congestion, sizeof(addr.congestion), "%s", job->congestion);
+	return zcdma_connect(ctx, &addr);
 }
 
 static int send_all(struct measured *m, const struct bench_row *row, int *fd)
@@ -221,9 +209,6 @@ static int send_all(struct measured *m, const struct bench_row *row, int *fd)
 	if (*fd < 0)
 		return *fd;
 	zcdma_nic_of(*fd, &m->s->nic);
-	rc = choose_congestion(*fd, m->job->congestion, m->s);
-	if (rc)
-		return rc;
 	/* What asking costs is what is to be known: no going over to plain sends. */
 	rc = zcdma_path_open(t->ctx, row->path, t->src, *fd, ZCDMA_FALLBACK_KEEP, &t->path);
 	if (rc)

@@ -246,8 +246,26 @@ static void show_failures(struct report *r, const struct bench_rows *rows)
 	}
 }
 
-void bench_show(struct report *r, const struct bench_rows *rows, bool sweep)
+/* In the JSON document alone: no column has a header. */
+static void keep_figures(struct report *r, const struct bench_rows *rows)
+{
+	static const struct report_column columns[] = { { "mode", NULL }, { "memory", NULL } };
+
+	report_table(r, "crossing_rows", columns, 2);
+	for (unsigned i = 0; i < rows->count; i++) {
+		const struct bench_row *row = &rows->row[i];
+
+		if (row->count)
+			add_numbers(report_row(r, (const char *const[]){ row->path->name,
+									 row->memory }),
+				    row);
+	}
+}
+
+void bench_show(struct report *r, const struct bench_rows *rows, const struct bench_rows *crossing,
+		bool sweep)
 {
 	show_figures(r, rows, sweep);
+	keep_figures(r, crossing);
 	show_failures(r, rows);
 }

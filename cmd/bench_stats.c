@@ -35,6 +35,11 @@ double bench_receiver_cpu(const struct bench_sample *s)
 	return s->receiver_cpu_ns < 0 ? NAN : s->receiver_cpu_ns;
 }
 
+double bench_both_cpu(const struct bench_sample *s)
+{
+	return bench_sender_cpu(s) + bench_receiver_cpu(s);
+}
+
 double bench_system_cpu(const struct bench_sample *s)
 {
 	if (s->system_seconds * (double)sysconf(_SC_CLK_TCK) < SYSTEM_TICKS)

@@ -13,10 +13,11 @@ struct bench_spread {
 /* A figure of one run, for example bytes per second. */
 typedef double bench_figure(const struct bench_sample *s);
 
-bench_figure bench_rate;	 /* bytes per second */
-bench_figure bench_sender_cpu;	 /* CPU seconds per GB (1e9 bytes), below too */
-bench_figure bench_receiver_cpu; /* NAN where it is not known */
-bench_figure bench_system_cpu;
+bench_figure bench_rate;	   /* bytes per second */
+bench_figure bench_sender_cpu;	   /* CPU seconds per GB (1e9 bytes), below too */
+bench_figure bench_receiver_cpu;   /* NAN where it is not known */
+bench_figure bench_both_cpu;	   /* the same */
+bench_figure bench_system_cpu;	   /* NAN where the run was too short to tell */
 bench_figure bench_calls;	   /* system calls per GB */
 bench_figure bench_copies;	   /* of each byte, on the sender's side; NAN: not told */
 bench_figure bench_fell_back;	   /* share of the bytes */

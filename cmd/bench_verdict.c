@@ -9,9 +9,7 @@
 /* Rows this near to the fastest one count as fast: what they cost decides. */
 #define FAST 0.9
 
-/* What everything is compared to: a path that needs memory alone, and no receiver of a kind. */
-static const struct bench_row *plain_row(const struct bench_rows *rows,
-					 const struct bench_row *like)
+const struct bench_row *bench_plain(const struct bench_rows *rows, const struct bench_row *like)
 {
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
@@ -24,54 +22,82 @@ static const struct bench_row *plain_row(const struct bench_rows *rows,
 }
 
 /*
- * All CPUs are what an operator pays for; but a run too short to tell that of one row makes it no measure
- * for any: then it is the sender's.
+ * What an operator pays for is what both ends do. Where the receiver does not tell, all CPUs are the next
+ * best, though they do other work too; where a run is too short to tell that, the sender's is left.
  */
-static bench_figure *cost_of_all(const struct bench_rows *rows)
+static const struct cost {
+	bench_figure *of;
+	const char *whose;
+} costs[] = {
+	{ bench_both_cpu, "at both ends" },
+	{ bench_system_cpu, "in the whole system" },
+	{ bench_sender_cpu, "of the sender" },
+};
+
+static bool all_have(const struct bench_rows *rows, bench_figure *figure)
 {
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
 
-		if (row->count && bench_sends(row) &&
-		    isnan(bench_spread(row, bench_system_cpu).median))
-			return bench_sender_cpu;
+		if (row->count && bench_sends(row) && isnan(bench_spread(row, figure).median))
+			return false;
 	}
-	return bench_system_cpu;
+	return true;
+}
+
+/* The first one that all rows have, so that they can be compared. */
+static const struct cost *choose_cost(const struct bench_rows *rows)
+{
+	const struct cost *cost = costs;
+
+	while (cost->of != bench_sender_cpu && !all_have(rows, cost->of))
+		cost++;
+	return cost;
 }
 
 static double cost_of(const struct bench_rows *rows, const struct bench_row *row)
 {
-	return bench_spread(row, cost_of_all(rows)).median;
+	return bench_spread(row, choose_cost(rows)->of).median;
 }
 
-static const char *whose_cost(const struct bench_rows *rows)
+/* May this row be the best one? */
+typedef bool is_wanted(const struct bench_rows *rows, const struct bench_row *row);
+
+static bool any(const struct bench_rows *rows, const struct bench_row *row)
 {
-	return cost_of_all(rows) == bench_system_cpu ? "the whole system" : "the sender";
+	(void)rows;
+	return row->count && bench_sends(row);
 }
 
-static const struct bench_row *fastest(const struct bench_rows *rows)
+static bool uncopied(const struct bench_rows *rows, const struct bench_row *row)
+{
+	const struct bench_row *plain = bench_plain(rows, row);
+
+	return any(rows, row) && plain && plain != row;
+}
+
+static const struct bench_row *fastest(const struct bench_rows *rows, is_wanted *wanted)
 {
 	const struct bench_row *best = NULL;
 
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
 
-		if (row->count && bench_sends(row) &&
-		    (!best ||
-		     bench_spread(row, bench_rate).median > bench_spread(best, bench_rate).median))
+		if (wanted(rows, row) && (!best || bench_spread(row, bench_rate).median >
+							   bench_spread(best, bench_rate).median))
 			best = row;
 	}
 	return best;
 }
 
-static const struct bench_row *cheapest_fast(const struct bench_rows *rows)
+static const struct bench_row *cheapest_fast(const struct bench_rows *rows, is_wanted *wanted)
 {
-	const struct bench_row *fast = fastest(rows), *best = fast;
+	const struct bench_row *fast = fastest(rows, wanted), *best = fast;
 
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
 
-		if (row->count && bench_sends(row) &&
+		if (wanted(rows, row) &&
 		    bench_spread(row, bench_rate).median >=
 			    FAST * bench_spread(fast, bench_rate).median &&
 		    cost_of(rows, row) < cost_of(rows, best))
@@ -80,27 +106,30 @@ static const struct bench_row *cheapest_fast(const struct bench_rows *rows)
 	return best;
 }
 
+const struct bench_row *bench_best_uncopied(const struct bench_rows *rows)
+{
+	return cheapest_fast(rows, uncopied);
+}
+
 static void tell_best(struct report *r, const struct bench_rows *rows, const char *net)
 {
-	const struct bench_row *best = cheapest_fast(rows), *plain;
+	const struct bench_row *best = cheapest_fast(rows, any), *plain;
+	const struct cost *cost = choose_cost(rows);
 	struct bench_spread a, b;
-	char size[32], whole[48] = "";
+	char size[32];
 
 	report_paragraph(
 		r,
-		"Over %s, in blocks of %s: %s from %s memory, with %.2f GB/s for %.3f CPU seconds per GB in %s, is the cheapest of the fastest.",
+		"Over %s, in blocks of %s: %s from %s memory, with %.2f GB/s for %.3f CPU seconds per GB %s, is the cheapest of the fastest.",
 		net, zcdma_size_format(best->sample[0].block_bytes, size, sizeof(size)),
 		best->path->name, best->memory, bench_spread(best, bench_rate).median / 1e9,
-		cost_of(rows, best), whose_cost(rows));
+		cost_of(rows, best), cost->whose);
 	report_line(r, NULL, "%S{best_mode}%S{best_memory}", best->path->name, best->memory);
-	plain = plain_row(rows, best);
+	plain = bench_plain(rows, best);
 	if (!plain || plain == best)
 		return;
 	a = bench_spread(best, bench_rate);
 	b = bench_spread(plain, bench_rate);
-	if (cost_of_all(rows) == bench_system_cpu)
-		snprintf(whole, sizeof(whole), " and %.2f of the system's",
-			 cost_of(rows, best) / cost_of(rows, plain));
 	if (!bench_distinct(&a, &b))
 		report_paragraph(
 			r,
@@ -109,11 +138,11 @@ static void tell_best(struct report *r, const struct bench_rows *rows, const cha
 	else
 		report_paragraph(
 			r,
-			"That is %.2f times the throughput of %s from the same memory, at %.2f of the sender's CPU%s.",
+			"That is %.2f times the throughput of %s from the same memory, at %.2f of the sender's CPU and %.2f of that %s.",
 			a.median / b.median, plain->path->name,
 			bench_spread(best, bench_sender_cpu).median /
 				bench_spread(plain, bench_sender_cpu).median,
-			whole);
+			cost_of(rows, best) / cost_of(rows, plain), cost->whose);
 }
 
 static void tell_fallback(struct report *r, const struct bench_rows *rows)
@@ -177,7 +206,7 @@ uint64_t bench_crossing(const struct bench_rows *rows, const struct bench_row *l
 
 	/* The rows of a path and memory are in order of block size. */
 	for (unsigned i = 0; i < rows->count; i++) {
-		const struct bench_row *row = &rows->row[i], *plain = plain_row(rows, row);
+		const struct bench_row *row = &rows->row[i], *plain = bench_plain(rows, row);
 
 		if (!same_line(row, like) || !row->count || !plain || row == plain)
 			continue;
@@ -189,7 +218,7 @@ uint64_t bench_crossing(const struct bench_rows *rows, const struct bench_row *l
 	return from;
 }
 
-static void tell_crossings(struct report *r, const struct bench_rows *rows)
+void bench_verdict_crossings(struct report *r, const struct bench_rows *rows)
 {
 	char size[32];
 
@@ -203,28 +232,22 @@ static void tell_crossings(struct report *r, const struct bench_rows *rows)
 		if (from)
 			report_paragraph(
 				r,
-				"%s from %s memory costs the system less than copying from blocks of %s on.",
+				"%s from %s memory costs less than copying from blocks of %s on.",
 				row->path->name, row->memory,
 				zcdma_size_format(from, size, sizeof(size)));
 		else
 			report_paragraph(
 				r,
-				"%s from %s memory never costs the system less than copying here.",
+				"%s from %s memory costs more than copying here, whatever the size of a block.",
 				row->path->name, row->memory);
 	}
 }
 
-void bench_verdict(struct report *r, const struct bench_rows *rows, const char *net, bool sweep)
+void bench_verdict(struct report *r, const struct bench_rows *rows, const char *net)
 {
-	if (!fastest(rows))
+	if (!fastest(rows, any))
 		return;
 	tell_best(r, rows, net);
 	tell_fallback(r, rows);
 	tell_fault(r, rows);
-	if (sweep)
-		tell_crossings(r, rows);
-	else
-		report_paragraph(
-			r,
-			"From which block size on it pays: zcdma bench --sweep=block with the same options.");
 }

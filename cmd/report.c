@@ -296,11 +296,21 @@ void report_paragraph(struct report *r, const char *fmt, ...)
 	r->paragraphs = all;
 }
 
+/* None has a header: the table is for the JSON document alone. */
+static bool shows_a_column(struct libscols_table *table)
+{
+	for (size_t i = 0; i < scols_table_get_ncols(table); i++) {
+		if (!scols_column_is_hidden(scols_table_get_column(table, i)))
+			return true;
+	}
+	return false;
+}
+
 static void print_table(struct libscols_table *table, FILE *f, FILE *screen)
 {
 	bool terminal = isatty(fileno(screen));
 
-	if (!scols_table_get_nlines(table))
+	if (!scols_table_get_nlines(table) || !shows_a_column(table))
 		return;
 	if (ftell(f) > 0)
 		fputc('\n', f);

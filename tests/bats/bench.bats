@@ -92,6 +92,13 @@ serve() {
     jq -e '[.streams[].verdict] == ["correct", "correct"] or .exit_status == 0' serve.out
 }
 
+@test "bench: a receiver that ends too early: how many streams it would have to take" {
+    serve verify --listen 127.0.0.1:0
+    run -2 zcdma bench "${SHORT[@]}" --to "$TO" --mode=copy,vmsplice --memory=memfd --check
+    assert_output --partial 'the receiver was gone before the end'
+    assert_output --partial -- '--streams=4 those of all rows'
+}
+
 @test "bench: --check: the receiver verifies" {
     bench --mode=copy,vmsplice --memory=memfd --check
     serve bench --serve 127.0.0.1:0 --check
@@ -107,7 +114,19 @@ serve() {
     bench --mode=copy,vmsplice --memory=memfd --sweep=block
     jq -e '[.rows[].block_bytes] | unique | length == 6 and .[0] == 4096 and .[5] == 4194304' <<<"$output"
     run -0 zcdma bench "${SHORT[@]}" --mode=copy,vmsplice --memory=memfd --sweep=block
-    assert_output --regexp 'vmsplice from memfd memory (costs the system less|never costs)'
+    assert_output --regexp 'vmsplice from memfd memory costs (less|more) than copying'
+}
+
+@test "bench: from which block size on the best path without a copy pays, without being asked" {
+    bench --mode=copy,vmsplice,null --memory=memfd
+    jq -e '[.crossing_rows[] | {mode, block_bytes}] | group_by(.mode) |
+        map(length) == [6, 6] and (map(.[0].mode) == ["copy", "vmsplice"])' <<<"$output"
+    jq -e 'all(.crossing_rows[]; .repeats | length == 2)' <<<"$output"
+    run -0 zcdma bench "${SHORT[@]}" --mode=copy,vmsplice --memory=memfd
+    assert_output --regexp 'vmsplice from memfd memory costs (less|more) than'
+    refute_output --partial 'BLOCK'
+    bench --mode=copy --memory=memfd
+    jq -e '.crossing_rows == []' <<<"$output"
 }
 
 @test "bench: a plot, by gnuplot where it is" {
@@ -169,7 +188,7 @@ serve() {
     run -2 zcdma bench --ring 1M
     assert_output --partial 'has no room for two blocks'
     run -2 zcdma bench --mode=copy --memory=memfd --congestion=nosuch
-    assert_output --partial '--congestion=nosuch'
+    assert_output --partial 'congestion control nosuch'
     run -2 zcdma bench --net=veth --to host:9
     assert_output --partial 'exclude each other'
     run -2 zcdma bench --to 127.0.0.1:1 --mode=copy --memory=memfd

@@ -82,6 +82,11 @@ static void test_figures(void **state)
 	assert_true(bench_copies(&s) == 1.5);
 	assert_true(bench_fell_back(&s) == 1);
 	assert_true(isnan(bench_receiver_cpu(&s)));
+	assert_true(isnan(bench_both_cpu(&s)));
+	s.receiver_cpu_ns = 0.25;
+	assert_true(bench_both_cpu(&s) == 0.75);
+	s.system_seconds = 0.04; /* 4 ticks */
+	assert_true(isnan(bench_system_cpu(&s)));
 	s.untold_bytes = 1;
 	assert_true(isnan(bench_copies(&s)) && isnan(bench_fell_back(&s)));
 	s.bytes = 0;

@@ -12,8 +12,10 @@ insmod "$VM_KMOD/zcdma.ko"
 
 reach "$ZCDMA" bench --to $TO --mode=copy --memory=memfd --ring 16M --seconds 0.01 --repeat 1 -q || exit
 
+# Which path is the fastest means nothing here, and so the words below the tables are left out.
+set -o pipefail
 if "$ZCDMA" bench --to $TO --mode=copy,zerocopy,vmsplice,splice,sendfile,uring,uring-fixed \
-    --memory=memfd,coherent,pages,compound,scatter --ring 16M --seconds 0.2 --repeat 3; then
+    --memory=memfd,coherent,pages,compound,scatter --ring 16M --seconds 0.2 --repeat 3 | sed '/^Over /,$d'; then
     echo "ok - the table is there"
 else
     echo "not ok - the table is there"

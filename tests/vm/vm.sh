@@ -6,7 +6,7 @@
 # VM_ACCEL=kvm|tcg    do not find out which works       VM_RUN=SCRIPT   run this inside
 # VM_CPUS=N           processors (2)                    VM_LIMIT=N      seconds for a run (1500)
 # VM_ICOUNT=1         for measurements: one processor, on which an instruction takes a nanosecond, and
-#                     a second VM on the other end of its NIC's wire, which runs tests/vm/peer.sh
+#                     a second VM like it on the other end of its NIC's wire, which runs tests/vm/peer.sh
 # VM_BATS='FILE…'     only these of tests/vm           MUTANT=1         the module that must fail, throughout
 # VM_APPEND=…         more of the kernel's command line
 # VM_QEMU=…           more options of QEMU
@@ -132,11 +132,11 @@ end_receiver() {
 
 # A second VM, on the other end of the wire of the first one's NIC.
 start_peer() {
-    local folder=$1 accel=$2 wire=${1#"$tree/"}/wire
+    local folder=$1 wire=${1#"$tree/"}/wire
     mkdir -p "$folder"
     rm -f "$wire"
     cp "$folder/../initramfs" "$folder/"
-    (qemu "$folder" "$VM_LIMIT" "$accel" tests/vm/peer.sh \
+    (qemu "$folder" "$VM_LIMIT" icount tests/vm/peer.sh \
         -netdev "stream,id=wire,server=on,addr.type=unix,addr.path=$wire" \
         -device e1000e,netdev=wire,mac=52:54:00:00:00:05) &
     children+=($!)
@@ -193,11 +193,11 @@ run_kernel() {
     exec {lock}>"$folder/lock"
     flock --nonblock "$lock" || { echo "# waiting for another run of $name" && flock "$lock"; }
     prepare "$name" "$folder" || return
-    accel=$(find_accel "$folder")
     if [[ -n ${VM_ICOUNT:-} ]]; then
-        start_peer "$folder/peer" "$accel"
         accel=icount
+        start_peer "$folder/peer"
     else
+        accel=$(find_accel "$folder")
         start_receiver "$folder"
         # shellcheck disable=SC2054 # commas are part of the words
         nics=(-netdev user,id=outside -device e1000e,netdev=outside,mac=52:54:00:00:00:01
