@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A sweep as a picture, drawn by gnuplot, to which it goes as a script on standard input: throughput
- * above, CPU of the whole system below, against the size of a block, both logarithmic.
+ * above, CPU time below, against the size of a block, both logarithmic.
  */
 #include "bench_plot.h"
 
@@ -28,11 +28,10 @@ int bench_plot_check(struct report *r, bool sweep)
 	return STATUS_OK;
 }
 
-static void write_point(FILE *f, const struct bench_row *row)
+static void write_point(FILE *f, const struct bench_rows *rows, const struct bench_row *row)
 {
 	fprintf(f, "%" PRIu64 " %g %g\n", row->sample[0].block_bytes,
-		bench_spread(row, bench_rate).median / 1e9,
-		bench_spread(row, bench_system_cpu).median);
+		bench_spread(row, bench_rate).median / 1e9, bench_cost(rows, row));
 }
 
 static void write_data(FILE *f, const struct bench_rows *rows)
@@ -46,7 +45,7 @@ static void write_data(FILE *f, const struct bench_rows *rows)
 			fprintf(f, "%s$line%u << END\n", line ? "END\n" : "", line), line++;
 		if (!row->count || !bench_sends(row))
 			continue;
-		write_point(f, row);
+		write_point(f, rows, row);
 	}
 	fprintf(f, "%s", line ? "END\n" : "");
 }
@@ -98,7 +97,7 @@ static unsigned write_crossings(FILE *f, const struct bench_rows *rows)
 
 		if (!row->count || bench_crossing(rows, row) != row->sample[0].block_bytes)
 			continue;
-		write_point(f, row);
+		write_point(f, rows, row);
 		count++;
 	}
 	fputs("END\n", f);
@@ -137,8 +136,8 @@ static void write_script(FILE *f, const struct bench_rows *rows, const char *pat
 	crossings = write_crossings(f, rows);
 	fputs("set ylabel 'throughput, GB/s'\nset yrange [0:*]\n", f);
 	write_plot(f, rows, crossings, 2);
-	fputs("set ylabel 'CPU of the whole system, s per GB'\nset logscale y\nset yrange [*:*]\n",
-	      f);
+	fprintf(f, "set ylabel 'CPU %s, s per GB'\nset logscale y\nset yrange [*:*]\n",
+		bench_cost_whose(rows));
 	write_plot(f, rows, crossings, 3);
 	fputs("unset multiplot\n", f);
 }

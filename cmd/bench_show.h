@@ -24,6 +24,13 @@ const struct bench_row *bench_plain(const struct bench_rows *rows, const struct 
 /* The one to take of those that can be compared to it, or NULL. */
 const struct bench_row *bench_best_uncopied(const struct bench_rows *rows);
 
+/*
+ * What a row costs, in CPU seconds per GB, by a measure that all @rows have; and whose time that is: "at both
+ * ends".
+ */
+double bench_cost(const struct bench_rows *rows, const struct bench_row *row);
+const char *bench_cost_whose(const struct bench_rows *rows);
+
 /* Is row @i, which ran and sends, the first one of its path and memory? Theirs follow each other. */
 bool bench_begins_line(const struct bench_rows *rows, unsigned i);
 

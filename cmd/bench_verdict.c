@@ -55,9 +55,14 @@ static const struct cost *choose_cost(const struct bench_rows *rows)
 	return cost;
 }
 
-static double cost_of(const struct bench_rows *rows, const struct bench_row *row)
+double bench_cost(const struct bench_rows *rows, const struct bench_row *row)
 {
 	return bench_spread(row, choose_cost(rows)->of).median;
+}
+
+const char *bench_cost_whose(const struct bench_rows *rows)
+{
+	return choose_cost(rows)->whose;
 }
 
 /* May this row be the best one? */
@@ -100,7 +105,7 @@ static const struct bench_row *cheapest_fast(const struct bench_rows *rows, is_w
 		if (wanted(rows, row) &&
 		    bench_spread(row, bench_rate).median >=
 			    FAST * bench_spread(fast, bench_rate).median &&
-		    cost_of(rows, row) < cost_of(rows, best))
+		    bench_cost(rows, row) < bench_cost(rows, best))
 			best = row;
 	}
 	return best;
@@ -114,7 +119,6 @@ const struct bench_row *bench_best_uncopied(const struct bench_rows *rows)
 static void tell_best(struct report *r, const struct bench_rows *rows, const char *net)
 {
 	const struct bench_row *best = cheapest_fast(rows, any), *plain;
-	const struct cost *cost = choose_cost(rows);
 	struct bench_spread a, b;
 	char size[32];
 
@@ -123,7 +127,7 @@ static void tell_best(struct report *r, const struct bench_rows *rows, const cha
 		"Over %s, in blocks of %s: %s from %s memory, with %.2f GB/s for %.3f CPU seconds per GB %s, is the cheapest of the fastest.",
 		net, zcdma_size_format(best->sample[0].block_bytes, size, sizeof(size)),
 		best->path->name, best->memory, bench_spread(best, bench_rate).median / 1e9,
-		cost_of(rows, best), cost->whose);
+		bench_cost(rows, best), bench_cost_whose(rows));
 	report_line(r, NULL, "%S{best_mode}%S{best_memory}", best->path->name, best->memory);
 	plain = bench_plain(rows, best);
 	if (!plain || plain == best)
@@ -142,7 +146,7 @@ static void tell_best(struct report *r, const struct bench_rows *rows, const cha
 			a.median / b.median, plain->path->name,
 			bench_spread(best, bench_sender_cpu).median /
 				bench_spread(plain, bench_sender_cpu).median,
-			cost_of(rows, best) / cost_of(rows, plain), cost->whose);
+			bench_cost(rows, best) / bench_cost(rows, plain), bench_cost_whose(rows));
 }
 
 static void tell_fallback(struct report *r, const struct bench_rows *rows)
@@ -210,7 +214,7 @@ uint64_t bench_crossing(const struct bench_rows *rows, const struct bench_row *l
 
 		if (!same_line(row, like) || !row->count || !plain || row == plain)
 			continue;
-		if (cost_of(rows, row) >= cost_of(rows, plain))
+		if (bench_cost(rows, row) >= bench_cost(rows, plain))
 			from = 0;
 		else if (!from)
 			from = row->sample[0].block_bytes;
