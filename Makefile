@@ -60,7 +60,7 @@ CMD_CFLAGS = $(ALL_CFLAGS) -fPIE -pthread $(call pkg_cflags,$(LIBS_CMD))
 ALL_FLAGS = $(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(LDFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pthread
 
-LIB_SRC := $(wildcard lib/*.c lib/path/*.c lib/source/*.c)
+LIB_SRC := $(wildcard lib/*.c lib/packet/*.c lib/path/*.c lib/source/*.c)
 CMD_SRC := $(wildcard cmd/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 TOOL_SRC := $(wildcard tests/tools/*.c)

@@ -21,6 +21,15 @@ ZC_PUBLIC int zcdma_check_feed(struct zcdma_check *check, const void *data, size
 	return 0;
 }
 
+ZC_PUBLIC int zcdma_check_skip(struct zcdma_check *check, uint64_t len)
+{
+	if (check->ended)
+		return zc_fail_plain(check->ctx, EINVAL, "check: the stream has ended already");
+	if (check->ops->skip)
+		check->ops->skip(check, len);
+	return 0;
+}
+
 ZC_PUBLIC int zcdma_check_end(struct zcdma_check *check)
 {
 	if (!check->ended)

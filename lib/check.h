@@ -30,12 +30,16 @@ struct zc_judge {
 
 struct zc_check_ops {
 	void (*feed)(struct zcdma_check *check, const uint8_t *data, size_t len);
+	/* So many bytes were not seen; UINT64_MAX: all the rest. NULL: that means nothing. */
+	void (*skip)(struct zcdma_check *check, uint64_t len);
 	/* The result if the stream ended here, though it may not. */
 	void (*peek)(const struct zcdma_check *check, struct zcdma_check_result *result);
 	void (*end)(struct zcdma_check *check);
 	void (*free)(struct zcdma_check *check);
 	/* The sent stream's bytes [@from, @to) have arrived right. May be NULL. */
 	void (*right)(struct zcdma_check *check, uint64_t from, uint64_t to);
+	/* The number of the block that @offset of the sent stream is in. May be NULL. */
+	uint64_t (*block)(const struct zcdma_check *check, uint64_t offset);
 };
 
 struct zcdma_check {
@@ -61,6 +65,9 @@ void zc_check_fault(struct zcdma_check *check, enum zcdma_fault_kind kind, uint6
 
 /* Judge the next run, which begins where the one before ends. One without length is none. */
 void zc_check_run(struct zcdma_check *check, const struct zc_run *run);
+
+/* What follows was not seen: those that wait stand where other data should, unless they are right. */
+void zc_check_runs_settle(struct zcdma_check *check);
 
 /* No run follows: judge those that wait. */
 void zc_check_runs_end(struct zcdma_check *check);

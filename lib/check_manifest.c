@@ -18,12 +18,19 @@ struct manifest_check {
 	size_t next;	  /* entry that follows the block before in the manifest */
 	uint32_t want;	  /* length of the block that is being read, 0 without any blocks */
 	uint32_t read;	  /* bytes of it */
+	uint64_t discard; /* bytes of a block of which others were not seen */
 	struct zc_run at; /* the run that is going on */
 };
 
 static struct manifest_check *to_manifest(struct zcdma_check *check)
 {
 	return (struct manifest_check *)check; /* .base comes first */
+}
+
+/* Where in the stream the next byte is, as far as it is known what came. */
+static uint64_t position(const struct manifest_check *m)
+{
+	return m->base.result.bytes + m->base.result.unseen_bytes;
 }
 
 static int compare(const void *a, const void *b)
@@ -121,7 +128,7 @@ static void begin_block(struct manifest_check *m)
 	m->want = m->next < list->count ? list->entry[m->next].len : 0;
 	if (m->next + 1 < list->count || !list->count)
 		return;
-	due = blocks_before(m, m->base.result.bytes + (uint64_t)m->base.judge.home);
+	due = blocks_before(m, position(m) + (uint64_t)m->base.judge.home);
 	if (due == list->count)
 		due = 0;
 	if (list->entry[due].len > m->want)
@@ -131,7 +138,7 @@ static void begin_block(struct manifest_check *m)
 /* All bytes of a block have been read: where does it belong? Sets what is expected next. */
 static void end_block(struct manifest_check *m)
 {
-	const uint64_t pos = m->base.result.bytes - m->read;
+	const uint64_t pos = position(m) - m->read;
 	const struct zc_manifest_entry key = {
 		.offset = pos + (uint64_t)m->base.judge.home,
 		.hash = XXH3_64bits_digest(m->state),
@@ -150,11 +157,49 @@ static void end_block(struct manifest_check *m)
 	begin_block(m);
 }
 
+/*
+ * Blocks of which a part was not seen cannot be looked up, and no byte of them can be told wrong: the next one
+ * that can is the one behind.
+ */
+static void manifest_skip(struct zcdma_check *check, uint64_t len)
+{
+	struct manifest_check *m = to_manifest(check);
+	uint64_t from, to;
+	size_t first;
+
+	if (!len)
+		return;
+	zc_check_run(check, &m->at);
+	zc_check_runs_settle(check);
+	from = position(m) + (uint64_t)check->judge.home;
+	first = blocks_before(m, from) + (m->discard > 0);
+	if (len == UINT64_MAX)
+		len = from < m->list.bytes ? m->list.bytes - from : 0;
+	to = from + len;
+	check->result.unseen_bytes += len;
+	m->read = 0;
+	m->next = blocks_before(m, to);
+	m->discard = 0;
+	if (m->next < m->list.count && m->list.entry[m->next].offset < to) {
+		m->discard = m->list.entry[m->next].offset + m->list.entry[m->next].len - to;
+		m->next++;
+	}
+	if (m->next > first)
+		check->result.blocks_unseen += m->next - first;
+	m->at = (struct zc_run){ .pos = position(m) + m->discard, .delta = check->judge.home };
+	begin_block(m);
+}
+
 static void manifest_feed(struct zcdma_check *check, const uint8_t *data, size_t len)
 {
 	struct manifest_check *m = to_manifest(check);
 	size_t n;
 
+	n = zc_min(len, (size_t)m->discard);
+	check->result.bytes += n;
+	m->discard -= n;
+	data += n;
+	len -= n;
 	if (!m->want) {
 		check->result.bytes += len;
 		put_block(m, &(struct zc_run){ .len = len, .garbage = true });
@@ -187,7 +232,6 @@ static void manifest_peek(const struct zcdma_check *check, struct zcdma_check_re
 static void manifest_end(struct zcdma_check *check)
 {
 	struct manifest_check *m = to_manifest(check);
-	const struct zcdma_check_result *result = &check->result;
 	struct zc_manifest_entry key = { .len = m->read };
 	uint64_t offset;
 
@@ -198,12 +242,12 @@ static void manifest_end(struct zcdma_check *check)
 			end_block(m);
 	}
 	end_runs(m);
-	offset = result->bytes + (uint64_t)check->judge.home;
+	offset = position(m) + (uint64_t)check->judge.home;
 	if (offset < m->list.bytes)
 		/* Of a block that was cut no byte can be told wrong; what is missing can. */
-		zc_check_fault(check, ZCDMA_FAULT_GAP, result->bytes, m->list.bytes - offset, 0);
+		zc_check_fault(check, ZCDMA_FAULT_GAP, position(m), m->list.bytes - offset, 0);
 	else
-		zc_check_fault(check, ZCDMA_FAULT_GARBAGE, result->bytes - m->read, m->read, 0);
+		zc_check_fault(check, ZCDMA_FAULT_GARBAGE, position(m) - m->read, m->read, 0);
 }
 
 static void manifest_right(struct zcdma_check *check, uint64_t from, uint64_t to)
@@ -211,6 +255,11 @@ static void manifest_right(struct zcdma_check *check, uint64_t from, uint64_t to
 	const struct manifest_check *m = to_manifest(check);
 
 	check->result.blocks_good += blocks_before(m, to) - blocks_before(m, from);
+}
+
+static uint64_t manifest_block(const struct zcdma_check *check, uint64_t offset)
+{
+	return blocks_before((const struct manifest_check *)check, offset);
 }
 
 static void manifest_free(struct zcdma_check *check)
@@ -225,10 +274,12 @@ static void manifest_free(struct zcdma_check *check)
 
 static const struct zc_check_ops manifest_ops = {
 	.feed = manifest_feed,
+	.skip = manifest_skip,
 	.peek = manifest_peek,
 	.end = manifest_end,
 	.free = manifest_free,
 	.right = manifest_right,
+	.block = manifest_block,
 };
 
 ZC_PUBLIC int zcdma_check_manifest(struct zcdma_ctx *ctx, const char *path,

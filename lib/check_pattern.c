@@ -216,6 +216,26 @@ static bool has_other_seed(const struct pattern_check *p)
 	       p->other_len >= zc_min(p->pos, (uint64_t)SEED_PROOF);
 }
 
+/* Behind bytes that were not seen the stream is where it should be, until what comes says otherwise. */
+static void pattern_skip(struct zcdma_check *check, uint64_t len)
+{
+	struct pattern_check *p = to_pattern(check);
+
+	if (p->searching)
+		end_search(p);
+	put_run(p, p->at, p->pos);
+	zc_check_runs_settle(check);
+	if (len == UINT64_MAX)
+		len = 0;
+	check->result.unseen_bytes += len;
+	p->pos += len;
+	p->at = (struct zc_run){ .pos = p->pos, .delta = check->judge.home };
+	if (p->other_len >= WORD)
+		p->other_len += len;
+	else
+		p->other = false;
+}
+
 static void pattern_end(struct zcdma_check *check)
 {
 	struct pattern_check *p = to_pattern(check);
@@ -252,6 +272,7 @@ static void pattern_free(struct zcdma_check *check)
 
 static const struct zc_check_ops pattern_ops = {
 	.feed = pattern_feed,
+	.skip = pattern_skip,
 	.peek = pattern_peek,
 	.end = pattern_end,
 	.free = pattern_free,

@@ -147,9 +147,7 @@ void zc_check_run(struct zcdma_check *c, const struct zc_run *r)
 	if (!j->waiting)
 		j->mark = r->pos + (uint64_t)j->home;
 	if (is_home(c, r)) {
-		for (unsigned i = 0; i < j->waiting; i++)
-			judge_in_place(c, &j->run[i]);
-		j->waiting = 0;
+		zc_check_runs_settle(c);
 		accept_run(c, r);
 	} else if (is_proof(c, r)) {
 		while (j->waiting)
@@ -164,4 +162,11 @@ void zc_check_runs_end(struct zcdma_check *c)
 {
 	while (c->judge.waiting)
 		judge_oldest(c, NULL);
+}
+
+void zc_check_runs_settle(struct zcdma_check *c)
+{
+	for (unsigned i = 0; i < c->judge.waiting; i++)
+		judge_in_place(c, &c->judge.run[i]);
+	c->judge.waiting = 0;
 }

@@ -531,6 +531,7 @@ struct zcdma_fault {
 
 struct zcdma_check_result {
 	uint64_t bytes;		  /* received */
+	uint64_t unseen_bytes;	  /* that were skipped: not received here, and no fault */
 	uint64_t bad_bytes;	  /* of those, wrong */
 	uint64_t missing_bytes;	  /* in gaps */
 	uint64_t faults;	  /* all kinds */
@@ -543,6 +544,7 @@ struct zcdma_check_result {
 	uint64_t seed;		  /* ... this seed */
 	uint64_t blocks;	  /* manifest: blocks checked */
 	uint64_t blocks_good;	  /* manifest: of those, right */
+	uint64_t blocks_unseen;	  /* manifest: not checked, as not all of them was seen */
 	uint64_t blocks_expected; /* manifest: blocks that it lists */
 	uint64_t datagrams;	  /* that came; of those ... */
 	uint64_t datagram_bytes;  /* the largest */
@@ -576,6 +578,12 @@ int zcdma_check_datagrams(struct zcdma_ctx *ctx, uint64_t seed, struct zcdma_che
 
 /* Check the stream's next @len bytes, or its next datagram. */
 int zcdma_check_feed(struct zcdma_check *check, const void *data, size_t len);
+
+/*
+ * So many bytes of the stream were sent, and not seen here: they are no fault, and what is fed next comes
+ * behind them. UINT64_MAX: all the rest, however much that is. Of datagrams it means nothing.
+ */
+int zcdma_check_skip(struct zcdma_check *check, uint64_t len);
 
 /* The stream has ended: close open faults, so that the result is final. */
 int zcdma_check_end(struct zcdma_check *check);
