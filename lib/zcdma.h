@@ -612,6 +612,121 @@ int zcdma_manifest_add(struct zcdma_manifest *m, const struct zcdma_block *b);
  */
 int zcdma_manifest_close(struct zcdma_manifest *m);
 
+/*
+ * On the wire
+ *
+ * Packets that were captured, from an interface or a file: each direction of a TCP connection is put in order
+ * by its sequence numbers and checked, and so are datagrams. What is sent again is compared with what was sent
+ * first: other bytes there were written to in flight, whatever the stream is. Bytes that were not captured are
+ * unseen, and no fault. Memory is bounded, whatever comes.
+ *
+ *	zcdma_wire_open() -> zcdma_wire_run() ... -> zcdma_wire_end() -> zcdma_wire_next_stream() ...
+ */
+struct zcdma_wire;
+
+struct zcdma_wire_options {
+	const char *iface;    /* to capture from, which takes privileges; or NULL and ... */
+	const char *file;     /* ... a capture of pcap or pcapng; "-": standard input */
+	unsigned port;	      /* of either end; 0: every connection */
+	size_t buffer_bytes;  /* of the kernel's ring; 0: a default */
+	bool unchecked;	      /* only follow the streams; else check them against ... */
+	const char *manifest; /* ... this or, where it is NULL, ... */
+	uint64_t seed;	      /* ... the pattern with this seed */
+	uint64_t block_bytes; /* to tell the block of an offset; unless the manifest does */
+};
+
+enum zcdma_wire_end {
+	ZCDMA_WIRE_OPEN,  /* the capture ended first */
+	ZCDMA_WIRE_FIN,	  /* its end was captured; of datagrams, their mark */
+	ZCDMA_WIRE_RESET, /* the connection broke off */
+	ZCDMA_WIRE_ENDS
+};
+
+/* One direction of a connection, which carried data. */
+struct zcdma_wire_stream {
+	char from[64], to[64]; /* "127.0.0.1:9000" */
+	bool udp;
+	bool from_start; /* its SYN was captured: offsets are the stream's */
+	bool checked;	 /* .result is valid */
+	enum zcdma_wire_end end;
+	uint64_t packets;	/* with data */
+	uint64_t bytes;		/* of the stream, with those unseen */
+	uint64_t unseen_bytes;	/* of those, that were not captured, or not in time */
+	uint64_t cut_bytes;	/* of packets, beyond the snap length */
+	uint64_t retransmitted; /* packets with bytes that had come before */
+	uint64_t retransmitted_bytes;
+	uint64_t differing; /* of those packets: where the bytes were others */
+	uint64_t differing_bytes;
+	uint64_t
+		uncompared_bytes; /* retransmitted; what came first was not captured, or forgotten */
+	uint64_t out_of_order;	  /* packets with bytes that come before others that had come */
+	uint64_t late_bytes;	  /* captured when they counted as unseen already */
+	uint64_t keepalives;
+	uint64_t given_up; /* times that what is missing could be waited for no longer */
+	uint64_t strayed;  /* packets too far from the others to belong to them */
+	struct zcdma_check_result result;
+};
+
+/* A packet that was sent again with other bytes. */
+struct zcdma_wire_difference {
+	char from[64], to[64];
+	uint32_t seq;	      /* TCP's, of the first byte that differs */
+	uint64_t offset;      /* of it in the stream */
+	uint64_t block;	      /* that it is in; UINT64_MAX: nothing tells */
+	uint64_t bytes;	      /* that differ in this packet */
+	uint8_t first, again; /* the byte's values */
+};
+
+struct zcdma_wire_stats {
+	uint64_t packets;	      /* captured; of those ... */
+	uint64_t packet_bytes;	      /* ... on the wire */
+	uint64_t tcp, udp;	      /* ... of connections that were asked for */
+	uint64_t elsewhere;	      /* ... of others, and what is neither */
+	uint64_t fragments;	      /* ... pieces of IP packets, which are not put together */
+	uint64_t cut;		      /* ... without all of their headers */
+	uint64_t malformed;	      /* ... that contradict themselves */
+	uint64_t unfollowed;	      /* ... of connections for which there was no room */
+	uint64_t checksums_right;     /* TCP's and UDP's */
+	uint64_t checksums_offloaded; /* left to the network card */
+	uint64_t checksums_wrong;     /* as a receiver drops such packets, they are left out here */
+	uint64_t checksums_unknown;   /* not all of the packet was captured, or it has none */
+	uint64_t connections, ended;
+	uint64_t
+		unlisted; /* streams that were dropped from the list, nothing being wrong with them */
+	uint64_t differences;			/* in all streams */
+	uint64_t dropped, dropped_by_interface; /* before they could be captured */
+	uint64_t first_ns, last_ns; /* since 1970: the first packet's time, the last one's */
+};
+
+/*
+ * Open a capture. -EPERM, -EACCES: no privilege for that interface. Privileges that opening took may be given
+ * up afterwards.
+ */
+int zcdma_wire_open(struct zcdma_ctx *ctx, const struct zcdma_wire_options *options,
+		    struct zcdma_wire **wire);
+
+/*
+ * Take packets, for some 10 ms at most where many come, and wait for the first up to @timeout_ms; -1 is for
+ * ever. 1; 0 at the end of the file; -ETIMEDOUT; -EINTR after zcdma_interrupt(). A file that is cut short is an
+ * error at its end: what was before is followed.
+ */
+int zcdma_wire_run(struct zcdma_wire *wire, int timeout_ms);
+
+/* Nothing more is taken: the results are final. */
+int zcdma_wire_end(struct zcdma_wire *wire);
+
+void zcdma_wire_get_stats(struct zcdma_wire *wire, struct zcdma_wire_stats *stats);
+
+/* The next stream, the oldest first: 1 and *@stream, or 0 behind the last, and then from the first on again. */
+int zcdma_wire_next_stream(struct zcdma_wire *wire, struct zcdma_wire_stream *stream);
+
+/* The @i-th difference: 1 and *@d, or 0: there are no more, or there was no room to remember it. */
+int zcdma_wire_get_difference(const struct zcdma_wire *wire, unsigned i,
+			      struct zcdma_wire_difference *d);
+
+/* NULL is fine. */
+void zcdma_wire_close(struct zcdma_wire *wire);
+
 /* The interface that a connected socket sends through. */
 struct zcdma_nic {
 	char name[16];	 /* "eth0" */

@@ -8,8 +8,6 @@
 #include <sys/random.h>
 #include <xxhash.h>
 
-#include "../internal.h"
-
 #define BUCKETS 16384u
 
 struct zc_flows {

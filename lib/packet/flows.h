@@ -3,6 +3,7 @@
 #ifndef ZCDMA_FLOWS_H
 #define ZCDMA_FLOWS_H
 
+#include "../internal.h"
 #include "frame.h"
 
 /* Both ends in an order of their own, so that both directions have the same key. No padding: it is hashed. */

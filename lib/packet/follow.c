@@ -281,10 +281,10 @@ void zc_follow_acked(struct zc_follow *f, uint32_t ack, bool from_syn)
 	if (offset <= (int64_t)f->acked)
 		return;
 	f->acked = to = (uint64_t)offset;
+	/* One more than there was may be a FIN that was not captured. */
 	if (f->has_end)
 		to = zc_min(to, f->end);
-	/* One more than there was may be a FIN that was not captured. */
-	if (to == f->kept.top + 1)
+	else if (to == f->kept.top + 1)
 		to--;
 	if (to > f->kept.top && !zc_kept_extend(&f->kept, to))
 		start_over(f, to);
@@ -304,6 +304,8 @@ bool zc_follow_is_complete(const struct zc_follow *f)
 
 void zc_follow_end(struct zc_follow *f)
 {
+	if (f->has_end && !zc_kept_extend(&f->kept, f->end))
+		start_over(f, f->end);
 	give_up(f, f->kept.top);
 	zc_kept_drop(&f->kept);
 }

@@ -19,18 +19,19 @@ struct zc_follow_ops {
 };
 
 struct zc_follow_stats {
-	uint64_t segments; /* with data */
-	uint64_t data_bytes; /* in them, whatever came of it */
+	uint64_t segments;	     /* with data */
+	uint64_t data_bytes;	     /* in them, whatever came of it */
 	uint64_t again, again_bytes; /* segments with bytes that had come before, and those */
 	uint64_t differing, differing_bytes; /* of those: that were others */
 	uint64_t out_of_order; /* segments before which others had come that belong behind */
 	uint64_t keepalives;
 	uint64_t unseen_bytes; /* of the stream, that were not captured in time */
-	uint64_t cut_bytes; /* of segments, that were beyond the snap length */
-	uint64_t late_bytes; /* that came when they had been given up */
-	uint64_t uncompared_bytes; /* came again when what they were to be compared with was forgotten */
-	uint64_t given_up; /* times that there was no room to wait for what is missing */
-	uint64_t strayed; /* segments so far from the others that they were left out */
+	uint64_t cut_bytes;    /* of segments, that were beyond the snap length */
+	uint64_t late_bytes;   /* that came when they had been given up */
+	uint64_t
+		uncompared_bytes; /* came again when what they were to be compared with was forgotten */
+	uint64_t given_up;	  /* times that there was no room to wait for what is missing */
+	uint64_t strayed;	  /* segments so far from the others that they were left out */
 };
 
 /* All-zero, but for .ops, .arg and .kept.pool, is one before its first segment. */
@@ -40,7 +41,7 @@ struct zc_follow {
 	struct zc_kept kept;
 	bool started, from_syn;
 	bool has_end, reset;
-	bool told; /* what it acknowledged has been heard of */
+	bool told;	/* what it acknowledged has been heard of */
 	uint32_t first; /* sequence number of offset 0 */
 	/* Offsets. */
 	uint64_t next;	/* what was before it has been passed on, or given up */

@@ -121,6 +121,8 @@ static bool insert_hole(struct zc_kept *k, unsigned i, struct zc_kept_hole hole)
 
 static void remove_holes(struct zc_kept *k, unsigned i, unsigned count)
 {
+	if (!count)
+		return;
 	k->holes -= count;
 	memmove(&k->hole[i], &k->hole[i + count], (k->holes - i) * sizeof(*k->hole));
 }

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One direction of a connection that was captured: what is followed goes into a check. */
+#ifndef ZCDMA_PACKET_STREAM_H
+#define ZCDMA_PACKET_STREAM_H
+
+#include "flows.h"
+#include "follow.h"
+
+/* So many bytes of the pattern tell where in the stream they are. */
+#define ZC_STREAM_PLACED 23
+/* Differences that are remembered, of all streams; the others are counted. */
+#define ZC_STREAM_DIFFERENCES 64
+
+/* What all streams of a capture have in common. */
+struct zc_streams {
+	struct zcdma_ctx *ctx;
+	const struct zcdma_wire_options *options;
+	struct zc_kept_pool pool;
+	unsigned differences;
+	struct zcdma_wire_difference difference[ZC_STREAM_DIFFERENCES];
+	int rc; /* a check could not be made: why is the context's */
+};
+
+struct zc_stream {
+	struct zc_follow follow;
+	struct zc_streams *all;
+	const struct zc_flow *flow;
+	unsigned from; /* the end of it that sends */
+	bool ended, placed, checked;
+	uint64_t bytes;	  /* up to the last that is known of */
+	uint64_t packets; /* UDP; of TCP the follower counts */
+	uint64_t cut_bytes;
+	uint64_t begins; /* the first byte that was seen: its offset here ... */
+	uint64_t shift;	 /* ... and what its offset in the stream has more */
+	struct zcdma_check *check;
+	struct zcdma_check_result result;
+	uint8_t early[ZC_STREAM_PLACED]; /* until it is known where they belong */
+	unsigned early_len;
+};
+
+void zc_stream_begin(struct zc_stream *s, struct zc_streams *all, const struct zc_flow *flow,
+		     unsigned from);
+
+/* A datagram of it. */
+void zc_stream_datagram(struct zc_stream *s, const struct zc_frame *frame);
+
+/* Nothing more comes: the result is final, and what it took is given back. */
+void zc_stream_end(struct zc_stream *s);
+
+/* Did it carry anything? */
+bool zc_stream_has_data(const struct zc_stream *s);
+
+void zc_stream_get(const struct zc_stream *s, struct zcdma_wire_stream *out);
+
+#endif

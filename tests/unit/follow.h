@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A follower under test: segments of a stream that is known go in, and what comes out is looked at. */
+#ifndef TESTS_FOLLOW_H
+#define TESTS_FOLLOW_H
+
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../lib/packet/follow.h"
+
+struct bench {
+	struct zc_follow f;
+	struct zc_kept_pool pool;
+	uint32_t first;	 /* sequence number of offset 0 of the stream that is known */
+	uint64_t at;	 /* offset of what comes out next */
+	uint64_t data;	 /* bytes that came out, and were right */
+	uint64_t wrong;	 /* and were not */
+	uint64_t unseen; /* bytes */
+	unsigned differences;
+	uint32_t seq; /* of the last one */
+	struct zc_kept_put difference;
+	bool recalls; /* what is forgotten can be known */
+};
+
+/* The stream: nothing in it repeats soon, whatever the distance. */
+static inline uint8_t stream_byte(uint64_t offset)
+{
+	return (uint8_t)((offset * 0x9e3779b97f4a7c15u) >> 56);
+}
+
+static inline void stream_fill(uint8_t *buf, uint64_t offset, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		buf[i] = stream_byte(offset + i);
+}
+
+static inline void bench_data(void *arg, const uint8_t *data, size_t len)
+{
+	struct bench *b = arg;
+
+	for (size_t i = 0; i < len; i++, b->at++) {
+		if (data[i] == stream_byte(b->at))
+			b->data++;
+		else
+			b->wrong++;
+	}
+}
+
+static inline void bench_unseen(void *arg, uint64_t len)
+{
+	struct bench *b = arg;
+
+	b->unseen += len;
+	b->at += len;
+}
+
+static inline bool bench_recall(void *arg, uint64_t offset, uint8_t *buf, size_t len)
+{
+	struct bench *b = arg;
+
+	if (b->recalls)
+		stream_fill(buf, offset, len);
+	return b->recalls;
+}
+
+static inline void bench_differs(void *arg, uint32_t seq, const struct zc_kept_put *what)
+{
+	struct bench *b = arg;
+
+	b->differences++;
+	b->seq = seq;
+	b->difference = *what;
+}
+
+/* A stream whose byte 0 has the sequence number @first. */
+static inline void bench_begin(struct bench *b, uint32_t first)
+{
+	static const struct zc_follow_ops ops = { bench_data, bench_unseen, bench_recall,
+						  bench_differs };
+
+	*b = (struct bench){ .first = first, .pool.most = 64u << 20 };
+	b->f.ops = &ops;
+	b->f.arg = b;
+	b->f.kept.pool = &b->pool;
+}
+
+static inline void bench_frame(struct bench *b, uint8_t flags, uint64_t offset, const uint8_t *data,
+			       uint32_t len, uint32_t captured)
+{
+	const struct zc_frame frame = {
+		.kind = ZC_FRAME_TCP,
+		.flags = flags,
+		.seq = b->first + (uint32_t)offset,
+		.payload = data,
+		.len = len,
+		.captured = captured,
+	};
+
+	zc_follow_take(&b->f, &frame);
+}
+
+static inline void bench_syn(struct bench *b)
+{
+	bench_frame(b, TH_SYN, (uint64_t)-1, NULL, 0, 0);
+}
+
+static inline void bench_fin(struct bench *b, uint64_t offset)
+{
+	bench_frame(b, TH_FIN | TH_ACK, offset, NULL, 0, 0);
+}
+
+static inline void bench_ack(struct bench *b, uint64_t offset)
+{
+	zc_follow_acked(&b->f, b->first + (uint32_t)offset, false);
+}
+
+/* A segment, of which the last bytes are beyond the snap length, in memory that ends where it does. */
+static inline void bench_cut(struct bench *b, uint64_t offset, uint32_t len, uint32_t captured)
+{
+	uint8_t *data = malloc(captured ? captured : 1);
+
+	stream_fill(data, offset, captured);
+	bench_frame(b, TH_ACK, offset, data, len, captured);
+	free(data);
+}
+
+static inline void bench_put(struct bench *b, uint64_t offset, uint32_t len)
+{
+	bench_cut(b, offset, len, len);
+}
+
+/* A segment whose byte at @spoiled has all bits the other way round. */
+static inline void bench_spoil(struct bench *b, uint64_t offset, uint32_t len, uint64_t spoiled)
+{
+	uint8_t *data = malloc(len);
+
+	stream_fill(data, offset, len);
+	data[spoiled - offset] ^= 0xff;
+	bench_frame(b, TH_ACK, offset, data, len, len);
+	free(data);
+}
+
+static inline void bench_end(struct bench *b)
+{
+	zc_follow_end(&b->f);
+}
+
+#endif

@@ -1,0 +1,470 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* TCP as it was captured: in order, out of order, twice, not at all. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* after those four */
+#include <cmocka.h>
+
+#include "follow.h"
+
+/* So many bytes came out, all right, and so many were skipped. */
+static void assert_out(const struct bench *b, uint64_t data, uint64_t unseen)
+{
+	assert_int_equal(b->wrong, 0);
+	assert_int_equal(b->data, data);
+	assert_int_equal(b->unseen, unseen);
+	assert_int_equal(b->f.stats.unseen_bytes, unseen);
+}
+
+static void test_in_order(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 1000);
+	bench_syn(&b);
+	for (uint64_t at = 0; at < 100000; at += 1000)
+		bench_put(&b, at, 1000);
+	assert_out(&b, 100000, 0);
+	assert_true(b.f.from_syn);
+	assert_int_equal(b.f.stats.segments, 100);
+	assert_int_equal(b.f.stats.again, 0);
+	assert_int_equal(b.f.stats.out_of_order, 0);
+	assert_false(zc_follow_is_complete(&b.f));
+	bench_fin(&b, 100000);
+	assert_true(zc_follow_is_complete(&b.f));
+	bench_end(&b);
+	assert_int_equal(b.pool.used, 0);
+}
+
+static void test_reordered(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 7);
+	bench_syn(&b);
+	bench_put(&b, 0, 100);
+	bench_put(&b, 200, 100);
+	bench_put(&b, 400, 100);
+	assert_out(&b, 100, 0);
+	bench_put(&b, 100, 100);
+	assert_out(&b, 300, 0);
+	bench_put(&b, 300, 100);
+	assert_out(&b, 500, 0);
+	assert_int_equal(b.f.stats.out_of_order, 2);
+	assert_int_equal(b.f.stats.again, 0);
+	bench_end(&b);
+}
+
+static void test_again_and_the_same(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 7);
+	bench_syn(&b);
+	bench_put(&b, 0, 100);
+	bench_put(&b, 100, 100);
+	bench_put(&b, 0, 100);
+	/* Over the edge between two, and beyond the newest. */
+	bench_put(&b, 50, 100);
+	bench_put(&b, 150, 100);
+	assert_out(&b, 250, 0);
+	assert_int_equal(b.f.stats.again, 3);
+	assert_int_equal(b.f.stats.again_bytes, 250);
+	assert_int_equal(b.f.stats.differing, 0);
+	assert_int_equal(b.differences, 0);
+	bench_end(&b);
+}
+
+static void test_again_and_not_the_same(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 0xfffffff0);
+	bench_syn(&b);
+	bench_put(&b, 0, 100);
+	bench_put(&b, 100, 100);
+	bench_ack(&b, 200); /* an ACK is no reason to forget it */
+	bench_spoil(&b, 50, 100, 120);
+	assert_out(&b, 200, 0);
+	assert_int_equal(b.f.stats.differing, 1);
+	assert_int_equal(b.f.stats.differing_bytes, 1);
+	assert_int_equal(b.differences, 1);
+	assert_int_equal(b.seq, 0xfffffff0u + 120);
+	assert_int_equal(b.difference.first, 120);
+	assert_int_equal(b.difference.was, stream_byte(120));
+	assert_int_equal(b.difference.is, stream_byte(120) ^ 0xff);
+	/* What waits out of order is compared, too. */
+	bench_put(&b, 300, 100);
+	bench_spoil(&b, 350, 100, 351);
+	assert_int_equal(b.differences, 2);
+	assert_int_equal(b.difference.first, 351);
+	bench_end(&b);
+}
+
+static void test_the_first_stays(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 7);
+	bench_syn(&b);
+	bench_put(&b, 100, 100);
+	bench_spoil(&b, 100, 100, 150);
+	bench_put(&b, 100, 100);
+	bench_put(&b, 0, 100);
+	assert_out(&b, 200, 0);
+	assert_int_equal(b.differences, 1);
+	bench_end(&b);
+}
+
+/* Streams of more than 8 GiB, in steps that leave out most of it: the ACKs tell that it was sent. */
+static void test_wrap_around(void **state)
+{
+	const uint64_t step = 1u << 30;
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 0x80000001);
+	bench_syn(&b);
+	for (uint64_t at = 0; at < 9 * step; at += step) {
+		bench_put(&b, at, 1000);
+		bench_put(&b, at + 1000, 1000);
+		bench_put(&b, at, 1000);
+		bench_ack(&b, at + step);
+	}
+	assert_out(&b, 9 * 2000, 9 * (step - 2000));
+	assert_int_equal(b.f.stats.again, 9);
+	assert_int_equal(b.f.stats.uncompared_bytes, 0);
+	bench_end(&b);
+}
+
+static void test_middle(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 5000);
+	bench_ack(&b, 300); /* nobody knows yet of what */
+	bench_put(&b, 0, 100);
+	bench_put(&b, 100, 100);
+	assert_false(b.f.from_syn);
+	assert_out(&b, 200, 0);
+	/* What was sent before the capture began cannot be compared. */
+	bench_put(&b, (uint64_t)-50, 100);
+	assert_int_equal(b.f.stats.uncompared_bytes, 50);
+	assert_int_equal(b.f.stats.again_bytes, 100);
+	bench_put(&b, (uint64_t)-50, 20);
+	assert_int_equal(b.f.stats.uncompared_bytes, 70);
+	assert_out(&b, 200, 0);
+	bench_end(&b);
+}
+
+static void test_syn_ack_tells_the_beginning(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 5000);
+	zc_follow_acked(&b.f, 5000, true);
+	bench_put(&b, 100, 100);
+	assert_out(&b, 0, 0);
+	bench_put(&b, 0, 100);
+	assert_out(&b, 200, 0);
+	bench_end(&b);
+}
+
+static void test_keepalive(void **state)
+{
+	const uint8_t garbage = (uint8_t)~stream_byte(99);
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 7);
+	bench_syn(&b);
+	bench_put(&b, 0, 100);
+	/* Not acknowledged: it is a retransmission. */
+	bench_ack(&b, 50);
+	bench_frame(&b, TH_ACK, 99, &garbage, 1, 1);
+	assert_int_equal(b.differences, 1);
+	assert_int_equal(b.f.stats.keepalives, 0);
+	/* Acknowledged: it is none. */
+	bench_ack(&b, 100);
+	bench_frame(&b, TH_ACK, 99, &garbage, 1, 1);
+	bench_frame(&b, TH_ACK, 99, NULL, 0, 0);
+	assert_int_equal(b.differences, 1);
+	assert_int_equal(b.f.stats.keepalives, 2);
+	assert_int_equal(b.f.stats.again, 1);
+	assert_out(&b, 100, 0);
+	/* A probe of a closed window brings a byte that is new, and brings it again. */
+	bench_put(&b, 100, 1);
+	bench_put(&b, 100, 1);
+	bench_put(&b, 100, 100);
+	assert_out(&b, 200, 0);
+	assert_int_equal(b.differences, 1);
+	bench_end(&b);
+}
+
+static void test_missing(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 7);
+	bench_syn(&b);
+	bench_put(&b, 0, 100);
+	bench_put(&b, 200, 100);
+	bench_ack(&b, 100);
+	assert_out(&b, 100, 0); /* it may still come */
+	bench_ack(&b, 150);
+	assert_out(&b, 100, 50); /* it has come, and not here */
+	bench_ack(&b, 300);
+	assert_out(&b, 200, 100);
+	/* All of a stretch is missing, and the last of it. */
+	bench_ack(&b, 400);
+	assert_out(&b, 200, 200);
+	bench_put(&b, 400, 100);
+	assert_out(&b, 300, 200);
+	/* What comes after all cannot go into the stream, but a second one is compared with it. */
+	bench_put(&b, 100, 100);
+	assert_int_equal(b.f.stats.late_bytes, 100);
+	bench_spoil(&b, 100, 100, 101);
+	assert_int_equal(b.differences, 1);
+	assert_out(&b, 300, 200);
+	bench_end(&b);
+}
+
+static void test_fin_is_no_byte(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 7);
+	bench_syn(&b);
+	bench_put(&b, 0, 100);
+	bench_ack(&b, 100);
+	bench_fin(&b, 100);
+	assert_false(zc_follow_is_complete(&b.f));
+	bench_ack(&b, 101);
+	assert_true(zc_follow_is_complete(&b.f));
+	assert_out(&b, 100, 0);
+	bench_end(&b);
+	/* Nor one that was not captured. */
+	bench_begin(&b, 7);
+	bench_syn(&b);
+	bench_put(&b, 0, 100);
+	bench_ack(&b, 101);
+	assert_out(&b, 100, 0);
+	bench_end(&b);
+	assert_out(&b, 100, 0);
+}
+
+static void test_snap_length(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 7);
+	bench_syn(&b);
+	for (uint64_t at = 0; at < 10000; at += 1000) {
+		bench_cut(&b, at, 1000, 60);
+		bench_ack(&b, at + 1000);
+	}
+	assert_out(&b, 600, 9400);
+	assert_int_equal(b.f.stats.cut_bytes, 9400);
+	/* A whole one later: what was there is compared, what was not is late. */
+	bench_put(&b, 0, 1000);
+	assert_int_equal(b.f.stats.late_bytes, 940);
+	assert_int_equal(b.f.stats.again_bytes, 60);
+	bench_cut(&b, 10000, 1000, 0);
+	bench_end(&b);
+	assert_out(&b, 600, 10400);
+}
+
+/* Nobody acknowledges, and the first byte is missing: the wait for it ends. */
+static void test_limit(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 7);
+	bench_syn(&b);
+	for (uint64_t at = 1000; at < 3ull * ZC_KEPT_MOST; at += 50000) {
+		bench_put(&b, at, 50000);
+		assert_true(b.pool.used <= ZC_KEPT_MOST);
+	}
+	assert_true(b.f.stats.given_up > 0);
+	assert_int_equal(b.unseen, 1000);
+	assert_int_equal(b.wrong, 0);
+	bench_end(&b);
+	assert_int_equal(b.unseen, 1000);
+	assert_true(b.data >= 3ull * ZC_KEPT_MOST - 1000);
+}
+
+static void test_limit_of_holes(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 7);
+	bench_syn(&b);
+	for (uint64_t at = 1; at < 40000; at += 2)
+		bench_put(&b, at, 1);
+	assert_true(b.f.stats.given_up > 0);
+	bench_end(&b);
+	assert_int_equal(b.wrong, 0);
+	assert_int_equal(b.data + b.unseen, 40000);
+}
+
+static void test_no_memory_at_all(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 7);
+	b.pool.most = 1000;
+	bench_syn(&b);
+	bench_put(&b, 0, 100);
+	bench_put(&b, 100, 100);
+	bench_spoil(&b, 100, 100, 100);
+	assert_out(&b, 200, 0);
+	assert_int_equal(b.f.stats.uncompared_bytes, 100);
+	bench_put(&b, 300, 100);
+	bench_put(&b, 400, 100);
+	bench_end(&b);
+	assert_int_equal(b.data + b.unseen, 500);
+	assert_int_equal(b.wrong, 0);
+}
+
+/* What is forgotten is compared where it is known from elsewhere, and counted where it is not. */
+static void test_too_late(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	for (int recalls = 0; recalls < 2; recalls++) {
+		bench_begin(&b, 7);
+		b.recalls = recalls;
+		bench_syn(&b);
+		for (uint64_t at = 0; at < 1000000; at += 10000) {
+			bench_put(&b, at, 10000);
+			bench_ack(&b, at + 10000);
+		}
+		bench_put(&b, 0, 10000);
+		bench_spoil(&b, 10000, 10000, 17777);
+		assert_int_equal(b.differences, recalls);
+		assert_int_equal(b.f.stats.again, 2);
+		assert_int_equal(b.f.stats.uncompared_bytes, recalls ? 0 : 20000);
+		if (recalls)
+			assert_int_equal(b.difference.first, 17777);
+		bench_end(&b);
+	}
+}
+
+/* What nobody has acknowledged is kept, however much that is. */
+static void test_unacknowledged_is_kept(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 7);
+	bench_syn(&b);
+	for (uint64_t at = 0; at < 10000000; at += 10000)
+		bench_put(&b, at, 10000);
+	bench_spoil(&b, 0, 10000, 7);
+	assert_int_equal(b.differences, 1);
+	assert_int_equal(b.f.stats.uncompared_bytes, 0);
+	bench_end(&b);
+}
+
+static void test_stray(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 7);
+	bench_syn(&b);
+	bench_put(&b, 0, 100);
+	bench_put(&b, 500u << 20, 100);
+	bench_put(&b, 100, 100);
+	assert_out(&b, 200, 0);
+	assert_int_equal(b.f.stats.strayed, 1);
+	/* Two in a row: the capture has missed what was before. */
+	bench_put(&b, 600u << 20, 100);
+	bench_put(&b, (600u << 20) + 100, 100);
+	bench_end(&b);
+	assert_out(&b, 300, (600u << 20) - 100);
+}
+
+static void test_reset(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 7);
+	bench_syn(&b);
+	bench_put(&b, 0, 100);
+	/* Not one that the receiver would ignore. */
+	bench_frame(&b, TH_RST, 1u << 30, NULL, 0, 0);
+	assert_false(b.f.reset);
+	bench_frame(&b, TH_RST, 100, NULL, 0, 0);
+	assert_true(b.f.reset);
+	bench_end(&b);
+}
+
+static void test_begins_at(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 7);
+	assert_true(zc_follow_begins_at(&b.f, 99));
+	bench_syn(&b);
+	assert_true(zc_follow_begins_at(&b.f, 7));
+	assert_false(zc_follow_begins_at(&b.f, 8));
+	/* Data may come with a SYN: RFC 7413. */
+	bench_end(&b);
+	bench_begin(&b, 7);
+	{
+		uint8_t data[10];
+
+		stream_fill(data, 0, sizeof(data));
+		bench_frame(&b, TH_SYN, (uint64_t)-1, data, sizeof(data), sizeof(data));
+	}
+	bench_put(&b, 10, 10);
+	assert_out(&b, 20, 0);
+	bench_end(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_in_order),
+		cmocka_unit_test(test_reordered),
+		cmocka_unit_test(test_again_and_the_same),
+		cmocka_unit_test(test_again_and_not_the_same),
+		cmocka_unit_test(test_the_first_stays),
+		cmocka_unit_test(test_wrap_around),
+		cmocka_unit_test(test_middle),
+		cmocka_unit_test(test_syn_ack_tells_the_beginning),
+		cmocka_unit_test(test_keepalive),
+		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_fin_is_no_byte),
+		cmocka_unit_test(test_snap_length),
+		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_limit_of_holes),
+		cmocka_unit_test(test_no_memory_at_all),
+		cmocka_unit_test(test_too_late),
+		cmocka_unit_test(test_unacknowledged_is_kept),
+		cmocka_unit_test(test_stray),
+		cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_begins_at),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
