@@ -40,7 +40,7 @@ say = @printf '  %-7s %s\n'
 endif
 
 PKG_CONFIG ?= pkg-config
-LIBS_LIB := libxxhash
+LIBS_LIB := libxxhash libpcap
 LIBS_CMD := popt jansson smartcols
 LIBS_TEST := cmocka
 # Optional: HAVE_LIBURING=0 does without. SEND_ZC came with 2.3.
@@ -225,7 +225,7 @@ dkms-install: headers kmod-access
 
 # What building and testing needs, as Debian packages: a command or a pkg-config name, then a package.
 DEPS := pkg-config:pkg-config popt:libpopt-dev jansson:libjansson-dev smartcols:libsmartcols-dev \
-	libxxhash:libxxhash-dev liburing:liburing-dev cmocka:libcmocka-dev gcc:gcc \
+	libxxhash:libxxhash-dev libpcap:libpcap-dev liburing:liburing-dev cmocka:libcmocka-dev gcc:gcc \
 	/usr/include/stdio.h:libc6-dev bats:bats nc:netcat-openbsd \
 	/usr/lib/bats/bats-assert/load.bash:bats-assert \
 	/usr/lib/bats/bats-support/load.bash:bats-support jq:jq ip:iproute2 unshare:util-linux \

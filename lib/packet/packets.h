@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Packets, by libpcap: of an interface, of a file or of a stream that another program writes. */
+#ifndef ZCDMA_PACKETS_H
+#define ZCDMA_PACKETS_H
+
+#include "../internal.h"
+
+struct zc_packets;
+
+struct zc_packets_from {
+	const char *iface;   /* live, or NULL and ... */
+	const char *path;    /* ... a file, "-" for standard input */
+	const char *filter;  /* libpcap's language; NULL: everything */
+	uint32_t snaplen;    /* live; 0: whole packets */
+	uint64_t ring_bytes; /* live: of the kernel's ring; 0: a default */
+};
+
+struct zc_packet {
+	uint64_t time_ns;    /* since 1970 */
+	const uint8_t *data; /* good until the next call */
+	uint32_t captured, len;
+};
+
+struct zc_packets_stats {
+	uint64_t received, dropped, dropped_by_interface; /* live only, else 0 */
+};
+
+/*
+ * Errors have their sentence, in libpcap's own words where they are libpcap's. Privileges that opening
+ * an interface took are dropped by the caller.
+ */
+int zc_packets_open(struct zcdma_ctx *ctx, const struct zc_packets_from *from,
+		    struct zc_packets **out);
+
+/*
+ * 1 and a packet; 0: the end; -EAGAIN: none now (poll the descriptor); else a negative errno with its
+ * sentence. Never waits, but for a file's disk.
+ */
+int zc_packets_next(struct zc_packets *p, struct zc_packet *packet);
+
+/* A DLT_* of libpcap's, and the most of a packet that is captured. */
+int zc_packets_linktype(const struct zc_packets *p);
+uint32_t zc_packets_snaplen(const struct zc_packets *p);
+
+/* Can zc_frame_parse() take its packets apart? 0, or -EINVAL with a sentence. */
+int zc_packets_check_linktype(const struct zc_packets *p);
+
+/* To poll for POLLIN, or -1: always is worth a try. */
+int zc_packets_fd(const struct zc_packets *p);
+
+void zc_packets_get_stats(struct zc_packets *p, struct zc_packets_stats *stats);
+
+/* NULL is fine. */
+void zc_packets_close(struct zc_packets *p);
+
+#endif
