@@ -7,7 +7,7 @@
 #include "applet.h"
 #include "handover.h"
 
-static void describe_fault(const struct zcdma_fault *f, char *buf, size_t len)
+void verdict_describe_fault(const struct zcdma_fault *f, char *buf, size_t len)
 {
 	static const struct {
 		const char *what, *where;
@@ -55,7 +55,7 @@ static const char *find_fault(const struct stream *s, char *buf, size_t len)
 	if (s->rc)
 		return s->error;
 	if (res->faults)
-		describe_fault(&res->first, buf, len);
+		verdict_describe_fault(&res->first, buf, len);
 	else if (!res->bytes)
 		snprintf(buf, len, "no data came, so nothing was verified");
 	else if (res->datagrams && res->unplaced == res->datagrams)

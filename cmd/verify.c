@@ -15,6 +15,7 @@
 #include "stream.h"
 #include "verdict.h"
 #include "verify.h"
+#include "wire.h"
 
 #define MAX_STREAMS (SIGNALS_MAX - 1)
 
@@ -27,15 +28,19 @@ static const struct poptOption table[] = {
 	  "take the stream from a connection to ADDRESS, or from datagrams to udp:ADDRESS",
 	  "ADDRESS" },
 	{ "streams", 0, POPT_ARG_STRING, &arg.streams, 0,
-	  "with --listen: take N connections, or senders of datagrams (1)", "N" },
+	  "with --listen: take N connections, or senders of datagrams; with -i: end after N (1)",
+	  "N" },
 	{ "idle", 0, POPT_ARG_STRING, &arg.idle, 0,
 	  "with --listen udp:: the end of a stream that has been silent for so long (5)",
 	  "SECONDS" },
 	{ "manifest", 0, POPT_ARG_STRING, &arg.manifest, 0,
 	  "check against FILE, which capture recorded", "FILE" },
-	{ "pattern", 0, POPT_ARG_STRING, &arg.pattern, 0, "seed of the pattern (0)", "SEED" },
+	{ "pattern", 0, POPT_ARG_STRING, &arg.pattern, 0,
+	  "seed of the pattern (0); with -i, -r, none: follow the streams, whatever they are",
+	  "SEED" },
 	{ "bytes", 'n', POPT_ARG_STRING, &arg.bytes, 0,
 	  "expect exactly so many bytes of each stream", "SIZE" },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, wire_options, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, handover_options, 0, NULL, NULL },
 	POPT_TABLEEND,
 };
@@ -214,53 +219,97 @@ static void report_streams(const struct verify *v, int judged)
 		v->socket.drops, (uint64_t)v->socket.buffer, v->socket.ignored);
 }
 
-static int verify(struct report *r, const char *source)
+/* What belongs together, and what does not. 0 or an exit status, after an error that has been reported. */
+static int check_options(struct report *r, const struct verify *v, const char *source)
 {
-	struct verify v = { .r = r, .wanted = 1, .idle_seconds = 5 };
-	uint64_t wanted = 1;
-	int status, judged;
+	const bool piped = !arg.listen && !v->wire;
 
+	if ((source != NULL) + (arg.listen != NULL) + v->wire > 1)
+		return report_error(
+			r, STATUS_ERROR, NULL,
+			"a SOURCE, --listen, and --interface or --read exclude each other");
+	if (v->handover == HANDOVER_REQUIRE && !piped)
+		return handover_no_pipe(r);
+	if (arg.streams && !arg.listen && !v->wire_is_live)
+		return report_error(r, STATUS_ERROR, NULL,
+				    "--streams is for --listen and --interface");
+	if (v->unchecked && !v->wire)
+		return report_error(r, STATUS_ERROR, NULL,
+				    "--pattern none is for --interface and --read");
+	if (arg.manifest && arg.pattern)
+		return report_error(r, STATUS_ERROR, NULL,
+				    "--manifest and --pattern exclude each other");
+	return STATUS_OK;
+}
+
+/* 0 or an exit status, after an error that has been reported. */
+static int parse_options(struct report *r, struct verify *v)
+{
+	uint64_t wanted = 1;
+
+	v->unchecked = arg.pattern && !strcmp(arg.pattern, "none");
 	if (!opts_count(r, "--streams", arg.streams, &wanted) ||
-	    !opts_number(r, "--pattern", arg.pattern, &v.expect.seed) ||
-	    !opts_size(r, "--bytes", arg.bytes, &v.expect.bytes) ||
-	    !opts_seconds(r, "--idle", arg.idle, &v.idle_seconds) ||
-	    !handover_parse(r, &v.handover))
+	    (!v->unchecked && !opts_number(r, "--pattern", arg.pattern, &v->expect.seed)) ||
+	    !opts_size(r, "--bytes", arg.bytes, &v->expect.bytes) ||
+	    !opts_seconds(r, "--idle", arg.idle, &v->idle_seconds) ||
+	    !handover_parse(r, &v->handover) || !wire_parse(r, &v->wire, &v->wire_is_live))
 		return STATUS_ERROR;
 	if (wanted > MAX_STREAMS)
 		return report_error(r, STATUS_ERROR, NULL, "--streams %s: at most %d", arg.streams,
 				    MAX_STREAMS);
-	if (source && arg.listen)
-		return report_error(r, STATUS_ERROR, NULL,
-				    "a SOURCE and --listen exclude each other");
-	if (v.handover == HANDOVER_REQUIRE && arg.listen)
-		return handover_no_pipe(r);
-	if (arg.streams && !arg.listen)
-		return report_error(r, STATUS_ERROR, NULL, "--streams is for --listen");
-	if (arg.manifest && arg.pattern)
-		return report_error(r, STATUS_ERROR, NULL,
-				    "--manifest and --pattern exclude each other");
-	v.wanted = (unsigned)wanted;
-	v.expect.manifest = arg.manifest;
+	v->wanted = (unsigned)wanted;
+	v->expect.manifest = arg.manifest;
+	return STATUS_OK;
+}
+
+static int verify_streams(struct verify *v, const char *source)
+{
+	int status, judged;
+
+	v->streams = must(calloc(v->wanted, sizeof(*v->streams)));
+	progress_begin(&v->progress, v->r, "verify", true);
+	status = receive(v, source);
+	judged = verdict(v->r, v->streams, v->started);
+	report_streams(v, judged);
+	free(v->streams);
+	if (!status)
+		status = signals_stop() ? 128 + signals_stop() : judged;
+	return status;
+}
+
+static int verify_wire(struct verify *v)
+{
+	const struct wire w = {
+		.r = v->r,
+		.ctx = v->ctx,
+		.expect = &v->expect,
+		.unchecked = v->unchecked,
+		.streams = v->wanted,
+	};
+
+	return wire_verify(&w);
+}
+
+static int verify(struct report *r, const char *source)
+{
+	struct verify v = { .r = r, .idle_seconds = 5 };
+	int status = parse_options(r, &v);
+
+	if (!status)
+		status = check_options(r, &v, source);
+	if (status)
+		return status;
 	status = zcdma_new(&v.ctx);
 	if (status)
 		return report_system_error(r, STATUS_ERROR, status, NULL, "start: %s",
 					   strerror(-status));
 	signals_watch(v.ctx);
-	v.streams = must(calloc(v.wanted, sizeof(*v.streams)));
-	progress_begin(&v.progress, r, "verify", true);
-
 	status = check_address(&v);
 	if (!status)
 		status = check_manifest(&v);
 	if (!status)
-		status = receive(&v, source);
-	judged = verdict(r, v.streams, v.started);
-	report_streams(&v, judged);
-	if (!status)
-		status = signals_stop() ? 128 + signals_stop() : judged;
-
+		status = v.wire ? verify_wire(&v) : verify_streams(&v, source);
 	signals_unwatch(v.ctx);
-	free(v.streams);
 	zcdma_free(v.ctx);
 	return status;
 }
@@ -268,9 +317,9 @@ static int verify(struct report *r, const char *source)
 int verify_main(struct report *r, int argc, char **argv)
 {
 	struct opts o = {
-		.usage = "[OPTION...] [SOURCE | --listen ADDRESS]",
+		.usage = "[OPTION...] [SOURCE | --listen ADDRESS | -i NAME | -r FILE]",
 		.about =
-			"Checks a stream, and says where and how it differs. SOURCE is file:PATH, a path, sim:[OPTIONS] or - (standard input, the default).",
+			"Checks a stream, and says where and how it differs; with -i and -r also what of it was on the wire, and whether that changed in flight. SOURCE is file:PATH, a path, sim:[OPTIONS] or - (standard input, the default).",
 		.table = table,
 		.max_args = 1,
 	};

@@ -24,6 +24,8 @@ struct verify {
 	unsigned wanted, started;
 	enum handover handover;
 	struct verify_socket socket;
+	bool wire, wire_is_live; /* packets of -i or -r; of -i */
+	bool unchecked;		 /* --pattern none */
 	struct progress progress;
 };
 

@@ -39,6 +39,7 @@ struct zcdma_wire {
 	struct zcdma_wire_stats stats;
 	struct connection *told; /* whose streams come next */
 	unsigned told_dir;
+	bool telling;
 };
 
 /*
@@ -85,7 +86,7 @@ static bool forget_one(struct zcdma_wire *w)
 			continue;
 		w->stats.unlisted +=
 			zc_stream_has_data(&c->dir[0]) + zc_stream_has_data(&c->dir[1]);
-		w->told = NULL;
+		w->telling = false;
 		free_connection(w, c);
 		return true;
 	}
@@ -264,9 +265,14 @@ ZC_PUBLIC int zcdma_wire_open(struct zcdma_ctx *ctx, const struct zcdma_wire_opt
 	rc = zc_packets_open(ctx, &from, &w->packets);
 	if (rc)
 		goto free_wire;
+	rc = zc_packets_check_linktype(w->packets);
+	if (rc)
+		goto close_packets;
 	w->linktype = zc_packets_linktype(w->packets);
 	*out = w;
 	return 0;
+close_packets:
+	zc_packets_close(w->packets);
 free_wire:
 	zc_flows_free(w->flows);
 	free(w->manifest);
@@ -305,10 +311,11 @@ ZC_PUBLIC void zcdma_wire_get_stats(struct zcdma_wire *w, struct zcdma_wire_stat
 
 ZC_PUBLIC int zcdma_wire_next_stream(struct zcdma_wire *w, struct zcdma_wire_stream *stream)
 {
-	if (!w->told) {
+	if (!w->telling) {
 		w->told = TAILQ_FIRST(&w->all);
 		w->told_dir = 0;
 	}
+	w->telling = true;
 	while (w->told) {
 		const struct zc_stream *s = &w->told->dir[w->told_dir];
 
@@ -320,6 +327,7 @@ ZC_PUBLIC int zcdma_wire_next_stream(struct zcdma_wire *w, struct zcdma_wire_str
 		zc_stream_get(s, stream);
 		return 1;
 	}
+	w->telling = false;
 	return 0;
 }
 
