@@ -140,9 +140,12 @@ static const char *hint(const struct wire *w, const struct zcdma_wire_stream *s,
  * Lines
  */
 
-static void report_streams_lines(struct report *r, const struct totals *t)
+static void report_streams_lines(struct report *r, const struct totals *t,
+				 const struct zcdma_wire_stats *s)
 {
-	report_line(r, "streams", "%N{streams_count}, %B{stream_bytes}", t->streams, t->bytes);
+	report_line(r, "streams",
+		    "%N{streams_count} in %N{connections} connections, %B{stream_bytes}",
+		    t->streams, s->connections, t->bytes);
 	report_line(
 		r, "unseen",
 		"%B{unseen_bytes} not captured in time, %B{late_bytes} captured later; %B{cut_bytes} beyond the snap length",
@@ -350,7 +353,7 @@ int wire_report(const struct wire *w, struct zcdma_wire *wire, double seconds, b
 		    : w->unchecked ? "followed"
 				   : "correct");
 	report_packets(w->r, &stats, seconds, live);
-	report_streams_lines(w->r, &t);
+	report_streams_lines(w->r, &t, &stats);
 	report_line(w->r, stats.unlisted ? "not listed" : NULL,
 		    "%N{unlisted_streams} streams, for want of room", stats.unlisted);
 	report_line(w->r, "cpu", "%T{cpu_seconds} to read and check", cpu_seconds(RUSAGE_THREAD));

@@ -1,0 +1,523 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Captures that are made here: what zcdma_wire makes of them, from the file to the verdict. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* after those four */
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <netinet/ip.h>
+#include <netinet/tcp.h>
+#include <netinet/udp.h>
+#include <pcap/pcap.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../../lib/internal.h"
+
+#define SEED 3
+#define ISN  0xfffff000u /* so that every stream wraps around */
+#define PORT 9000
+#define MSS  1000
+
+/* A capture that is being written, and the one connection that most tests need. */
+static struct {
+	char path[64];
+	FILE *file;
+	uint16_t port; /* of the sender */
+	uint64_t total;
+} cap;
+
+static struct zcdma_ctx *ctx;
+
+static int setup(void **state)
+{
+	const struct pcap_file_header head = { 0xa1b2c3d4, 2, 4, 0, 0, 262144, DLT_RAW };
+
+	(void)state;
+	snprintf(cap.path, sizeof(cap.path), "/tmp/zcdma-wire-%d.pcap", (int)getpid());
+	cap.file = fopen(cap.path, "w");
+	cap.port = 40000;
+	if (!cap.file || fwrite(&head, sizeof(head), 1, cap.file) != 1)
+		return -1;
+	return zcdma_new(&ctx);
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	zcdma_free(ctx);
+	unlink(cap.path);
+	return 0;
+}
+
+static uint32_t add16(uint32_t sum, const void *data, size_t len)
+{
+	const uint8_t *p = data;
+
+	for (size_t i = 0; i < len; i++)
+		sum += i % 2 ? p[i] : (uint32_t)p[i] << 8;
+	return sum;
+}
+
+static uint16_t fold(uint32_t sum)
+{
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return htons((uint16_t)~sum);
+}
+
+/* An IPv4 packet with @l4, whose checksum is at @check: made here. @back: by the receiver. */
+static void write_packet(bool back, uint8_t protocol, uint8_t *l4, size_t len, uint16_t *check,
+			 bool spoil)
+{
+	struct iphdr ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = protocol };
+	const uint32_t size = (uint32_t)(sizeof(ip) + len), record[4] = { 1, 0, size, size };
+	uint32_t sum;
+
+	ip.tot_len = htons((uint16_t)size);
+	ip.saddr = htonl(back ? 0x0a000002 : 0x0a000001);
+	ip.daddr = htonl(back ? 0x0a000001 : 0x0a000002);
+	*check = 0;
+	sum = add16(add16(protocol + (uint32_t)len, &ip.saddr, 8), l4, len);
+	*check = fold(sum) ^ (spoil ? 0x1111 : 0);
+	assert_int_equal(fwrite(record, sizeof(record), 1, cap.file), 1);
+	assert_int_equal(fwrite(&ip, sizeof(ip), 1, cap.file), 1);
+	assert_int_equal(fwrite(l4, len, 1, cap.file), 1);
+}
+
+static void write_segment(bool back, uint8_t flags, uint32_t seq, uint32_t ack, const void *data,
+			  size_t len, bool spoil)
+{
+	uint8_t packet[sizeof(struct tcphdr) + 2 * MSS];
+	struct tcphdr *tcp = (struct tcphdr *)packet;
+
+	*tcp = (struct tcphdr){ .th_sport = htons(back ? PORT : cap.port),
+				.th_dport = htons(back ? cap.port : PORT),
+				.th_seq = htonl(seq),
+				.th_ack = htonl(ack),
+				.th_flags = flags,
+				.th_off = 5 };
+	memcpy(tcp + 1, data, len);
+	write_packet(back, IPPROTO_TCP, packet, sizeof(*tcp) + len, &tcp->th_sum, spoil);
+}
+
+static void syn(void)
+{
+	write_segment(false, TH_SYN, ISN - 1, 0, "", 0, false);
+	write_segment(true, TH_SYN | TH_ACK, 500, ISN, "", 0, false);
+}
+
+/* The stream's bytes from @offset on, with a byte at @spoiled that is another; UINT64_MAX: none. */
+static void send_spoiled(uint64_t offset, size_t len, uint64_t spoiled)
+{
+	uint8_t data[2 * MSS];
+
+	zcdma_pattern_fill(data, len, offset, SEED);
+	if (spoiled != UINT64_MAX)
+		data[spoiled - offset] ^= 0xff;
+	write_segment(false, TH_ACK, ISN + (uint32_t)offset, 501, data, len, false);
+}
+
+static void send_range(uint64_t from, uint64_t to)
+{
+	for (; from < to; from += MSS)
+		send_spoiled(from, (size_t)zc_min(to - from, (uint64_t)MSS), UINT64_MAX);
+}
+
+static void ack(uint64_t offset)
+{
+	write_segment(true, TH_ACK, 501, ISN + (uint32_t)offset, "", 0, false);
+}
+
+static void fin(uint64_t offset)
+{
+	write_segment(false, TH_FIN | TH_ACK, ISN + (uint32_t)offset, 501, "", 0, false);
+	write_segment(true, TH_FIN | TH_ACK, 501, ISN + (uint32_t)offset + 1, "", 0, false);
+	write_segment(false, TH_ACK, ISN + (uint32_t)offset + 1, 502, "", 0, false);
+}
+
+/* What was written is read, and followed to its end. */
+static struct zcdma_wire *follow(const struct zcdma_wire_options *options)
+{
+	struct zcdma_wire_options o = *options;
+	struct zcdma_wire *wire;
+	int rc;
+
+	if (cap.file)
+		fclose(cap.file);
+	cap.file = NULL;
+	o.file = cap.path;
+	o.seed = SEED;
+	o.block_bytes = 4096;
+	assert_int_equal(zcdma_wire_open(ctx, &o, &wire), 0);
+	do
+		rc = zcdma_wire_run(wire, -1);
+	while (rc > 0);
+	assert_int_equal(rc, 0);
+	assert_int_equal(zcdma_wire_end(wire), 0);
+	return wire;
+}
+
+/* The only stream. */
+static struct zcdma_wire_stream only(struct zcdma_wire *wire)
+{
+	struct zcdma_wire_stream s, none;
+
+	assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
+	assert_int_equal(zcdma_wire_next_stream(wire, &none), 0);
+	return s;
+}
+
+static const struct zcdma_wire_options plain;
+
+static void test_correct(void **state)
+{
+	struct zcdma_wire_stream s;
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	send_range(0, 10000);
+	ack(10000);
+	fin(10000);
+	wire = follow(&plain);
+	s = only(wire);
+	assert_string_equal(s.from, "10.0.0.1:40000");
+	assert_string_equal(s.to, "10.0.0.2:9000");
+	assert_true(s.from_start && s.checked && !s.udp);
+	assert_int_equal(s.end, ZCDMA_WIRE_FIN);
+	assert_int_equal(s.bytes, 10000);
+	assert_int_equal(s.result.bytes, 10000);
+	assert_int_equal(s.result.faults, 0);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.connections, 1);
+	assert_int_equal(stats.ended, 1);
+	assert_int_equal(stats.checksums_right, stats.packets);
+	zcdma_wire_close(wire);
+}
+
+static void test_overwritten(void **state)
+{
+	struct zcdma_wire_difference d;
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+	uint8_t right[1];
+
+	(void)state;
+	syn();
+	send_range(0, 20000);
+	send_spoiled(9000, MSS, 9555);
+	ack(20000);
+	fin(20000);
+	wire = follow(&plain);
+	s = only(wire);
+	/* What was sent first is right. */
+	assert_int_equal(s.result.faults, 0);
+	assert_int_equal(s.retransmitted, 1);
+	assert_int_equal(s.differing, 1);
+	assert_int_equal(zcdma_wire_get_difference(wire, 0, &d), 1);
+	assert_int_equal(zcdma_wire_get_difference(wire, 1, &d), 0);
+	zcdma_pattern_fill(right, 1, 9555, SEED);
+	assert_int_equal(d.offset, 9555);
+	assert_int_equal(d.seq, ISN + 9555);
+	assert_int_equal(d.block, 2);
+	assert_int_equal(d.bytes, 1);
+	assert_int_equal(d.first, right[0]);
+	assert_int_equal(d.again, right[0] ^ 0xff);
+	zcdma_wire_close(wire);
+}
+
+/* A receiver drops it, so it was never sent as far as anybody knows. */
+static void test_wrong_checksum(void **state)
+{
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	write_segment(false, TH_ACK, ISN, 501, "damaged on its way", 18, true);
+	send_range(0, 5000);
+	fin(5000);
+	wire = follow(&plain);
+	s = only(wire);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.checksums_wrong, 1);
+	assert_int_equal(s.retransmitted, 0);
+	assert_int_equal(s.differing, 0);
+	assert_int_equal(s.result.faults, 0);
+	zcdma_wire_close(wire);
+}
+
+static void test_missing_is_no_fault(void **state)
+{
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	send_range(0, 5003);
+	send_range(8001, 12000);
+	ack(12000);
+	fin(12000);
+	wire = follow(&plain);
+	s = only(wire);
+	assert_int_equal(s.unseen_bytes, 8001 - 5003);
+	assert_int_equal(s.bytes, 12000);
+	assert_int_equal(s.result.unseen_bytes, 8001 - 5003);
+	assert_int_equal(s.result.bytes, 12000 - s.unseen_bytes);
+	assert_int_equal(s.result.faults, 0);
+	zcdma_wire_close(wire);
+}
+
+/* Wrong data behind what is missing is at its place all the same. */
+static void test_fault_behind_what_is_missing(void **state)
+{
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	send_range(0, 5000);
+	send_range(8000, 9000);
+	send_spoiled(9000, MSS, 9004);
+	send_range(10000, 12000);
+	ack(12000);
+	wire = follow(&plain);
+	s = only(wire);
+	assert_int_equal(s.result.faults, 1);
+	assert_int_equal(s.result.first.kind, ZCDMA_FAULT_GARBAGE);
+	assert_in_range(s.result.first.position, 9000, 9004);
+	zcdma_wire_close(wire);
+}
+
+static void test_from_the_middle(void **state)
+{
+	struct zcdma_wire_difference d;
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	send_spoiled(50003, 7, UINT64_MAX); /* too little to tell where it is */
+	send_range(50010, 60000);
+	send_spoiled(55000, MSS, 55001);
+	wire = follow(&plain);
+	s = only(wire);
+	assert_false(s.from_start);
+	assert_int_equal(s.end, ZCDMA_WIRE_OPEN);
+	assert_int_equal(s.bytes, 60000 - 50003);
+	assert_int_equal(s.result.faults, 0);
+	assert_int_equal(s.result.bytes, 60000 - 50003);
+	assert_int_equal(zcdma_wire_get_difference(wire, 0, &d), 1);
+	assert_int_equal(d.offset, 55001);
+	zcdma_wire_close(wire);
+}
+
+static void test_port_reused(void **state)
+{
+	struct zcdma_wire_stream s;
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	send_range(0, 3000);
+	fin(3000);
+	/* Another connection, that has another ISN. */
+	write_segment(false, TH_SYN, ISN + 70000, 0, "", 0, false);
+	write_segment(false, TH_ACK, ISN + 70001, 501, "", 0, false);
+	for (uint64_t at = 0; at < 2000; at += MSS) {
+		uint8_t data[MSS];
+
+		zcdma_pattern_fill(data, MSS, at, SEED);
+		write_segment(false, TH_ACK, ISN + 70001 + (uint32_t)at, 501, data, MSS, false);
+	}
+	wire = follow(&plain);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.connections, 2);
+	assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
+	assert_int_equal(s.bytes, 3000);
+	assert_int_equal(s.result.faults, 0);
+	assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
+	assert_int_equal(s.bytes, 2000);
+	assert_int_equal(s.retransmitted, 0);
+	assert_int_equal(s.result.faults, 0);
+	zcdma_wire_close(wire);
+}
+
+static void test_ports(void **state)
+{
+	const struct zcdma_wire_options other = { .port = 9001 }, sender = { .port = 40000 };
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	send_range(0, 1000);
+	wire = follow(&other);
+	assert_int_equal(zcdma_wire_next_stream(wire, &s), 0);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.elsewhere, stats.packets);
+	zcdma_wire_close(wire);
+	wire = follow(&sender);
+	assert_int_equal(only(wire).bytes, 1000);
+	zcdma_wire_close(wire);
+}
+
+static void test_unchecked(void **state)
+{
+	const struct zcdma_wire_options unchecked = { .unchecked = true };
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	write_segment(false, TH_ACK, ISN, 501, "GET / HTTP/1.0", 14, false);
+	write_segment(false, TH_ACK, ISN, 501, "GET / HTTP/1.1", 14, false);
+	wire = follow(&unchecked);
+	s = only(wire);
+	assert_false(s.checked);
+	assert_int_equal(s.differing_bytes, 1);
+	zcdma_wire_close(wire);
+}
+
+/* Blocks of 4000 bytes, and where bytes of one are missing it cannot be checked, but the others. */
+static void test_manifest(void **state)
+{
+	char path[80];
+	const struct zcdma_wire_options options = { .manifest = path };
+	struct zcdma_manifest *m;
+	struct zcdma_wire_difference d;
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+	uint8_t data[4000];
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s.xxh", cap.path);
+	assert_int_equal(zcdma_manifest_create(ctx, path, &m), 0);
+	for (uint64_t at = 0; at < 40000; at += sizeof(data)) {
+		const struct zcdma_block b = { .data = data, .len = sizeof(data), .offset = at };
+
+		zcdma_pattern_fill(data, sizeof(data), at, SEED);
+		assert_int_equal(zcdma_manifest_add(m, &b), 0);
+	}
+	assert_int_equal(zcdma_manifest_close(m), 0);
+	syn();
+	send_range(0, 13000);
+	send_range(17000, 30000); /* half of block 3, and a part of block 4, are missing */
+	ack(30000);
+	send_spoiled(25000, MSS, 25000);
+	wire = follow(&options);
+	s = only(wire);
+	assert_int_equal(s.result.faults, 0);
+	assert_int_equal(s.result.blocks_good, 5);   /* 0 1 2, 5 6 */
+	assert_int_equal(s.result.blocks_unseen, 5); /* 3 4, 7 and what the capture has no more */
+	assert_int_equal(zcdma_wire_get_difference(wire, 0, &d), 1);
+	assert_int_equal(d.block, 6);
+	zcdma_wire_close(wire);
+	unlink(path);
+}
+
+static void test_reset(void **state)
+{
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	send_range(0, 1000);
+	write_segment(true, TH_RST, 501, 0, "", 0, false);
+	wire = follow(&plain);
+	assert_int_equal(only(wire).end, ZCDMA_WIRE_RESET);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.ended, 1);
+	zcdma_wire_close(wire);
+}
+
+static void write_datagram(uint64_t offset, size_t len)
+{
+	uint8_t packet[sizeof(struct udphdr) + MSS];
+	struct udphdr *udp = (struct udphdr *)packet;
+
+	*udp = (struct udphdr){ .uh_sport = htons(cap.port),
+				.uh_dport = htons(PORT),
+				.uh_ulen = htons((uint16_t)(sizeof(*udp) + len)) };
+	zcdma_pattern_fill(udp + 1, len, offset, SEED);
+	write_packet(false, IPPROTO_UDP, packet, sizeof(*udp) + len, &udp->uh_sum, false);
+}
+
+static void test_datagrams(void **state)
+{
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	write_datagram(0, 800);
+	write_datagram(1600, 800);
+	write_datagram(2400, 800);
+	write_datagram(0, 0);
+	wire = follow(&plain);
+	s = only(wire);
+	assert_true(s.udp);
+	assert_int_equal(s.end, ZCDMA_WIRE_FIN);
+	assert_int_equal(s.bytes, 2400);
+	assert_int_equal(s.result.lost_bytes, 800);
+	assert_int_equal(s.result.faults, 0);
+	zcdma_wire_close(wire);
+}
+
+/* More connections than are remembered: those with nothing wrong make room, and one that is wrong stays. */
+static void test_many_connections(void **state)
+{
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+	unsigned streams = 0, wrong = 0;
+
+	(void)state;
+	for (cap.port = 10000; cap.port < 30000; cap.port++) {
+		syn();
+		send_spoiled(0, 100, cap.port == 10007 ? 50 : UINT64_MAX);
+		fin(100);
+	}
+	wire = follow(&plain);
+	while (zcdma_wire_next_stream(wire, &s)) {
+		streams++;
+		wrong += s.result.faults > 0;
+	}
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.connections, 20000);
+	assert_int_equal(stats.unfollowed, 0);
+	assert_int_equal(streams + stats.unlisted, 20000);
+	assert_int_equal(wrong, 1);
+	zcdma_wire_close(wire);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_correct),
+		TEST(test_overwritten),
+		TEST(test_wrong_checksum),
+		TEST(test_missing_is_no_fault),
+		TEST(test_fault_behind_what_is_missing),
+		TEST(test_from_the_middle),
+		TEST(test_port_reused),
+		TEST(test_ports),
+		TEST(test_unchecked),
+		TEST(test_manifest),
+		TEST(test_reset),
+		TEST(test_datagrams),
+		TEST(test_many_connections),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
