@@ -1,0 +1,230 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# verify -i and -r: streams that were on the wire, live and from captures that other programs made.
+
+load common
+
+DATA=$TOP/tests/data/wire
+
+# namespace SCRIPT: run it in a network of its own, or skip.
+namespace() {
+    unshare -rn true 2>/dev/null || skip "no user and network namespaces here"
+    PATH=$PATH:/sbin:/usr/sbin
+    # shellcheck disable=SC2016 # for the shell inside
+    ZCDMA=$ZCDMA run timeout 60 unshare -rn bash -c 'ip link set lo up || exit 77
+        trap "kill \$(jobs -p) 2>/dev/null" EXIT
+        await() { for ((n = 0; n < 1000; n++)); do grep -qs "$1" "$2" && return; sleep 0.02; done; exit 1; }
+        watch() { "$ZCDMA" verify -i "$1" --port 9000 --json "${@:2}" >wire.json 2>wire.err & w=$!; await capturing wire.err; }
+        listen() { "$ZCDMA" verify --listen "$1:9000" -q >received 2>&1 & v=$!
+            for ((n = 0; n < 1000; n++)); do grep -q ":2328 0*:0000 0A" /proc/net/tcp && return; sleep 0.02; done; }
+        '"$1"
+    # shellcheck disable=SC2154 # bats sets status
+    ((status != 77)) || skip "not possible in a namespace here: $output"
+}
+
+# told FILTER: what the report in wire.json says.
+told() {
+    jq -e "$1" wire.json || fail "not so: $1"$'\n'"$(cat wire.json wire.err received 2>/dev/null)"
+}
+
+# A wire to a router that drops what its bucket does not hold, and the receiver behind it. The sender's end, on
+# which is captured, is before the loss: all that is sent again is seen twice.
+# shellcheck disable=SC2016 # for the shell inside
+LOSSY='
+    other() { unshare -n sleep 60 & pid=$!
+        until [[ $(readlink /proc/$pid/ns/net) != "$(readlink /proc/self/ns/net)" ]]; do sleep 0.02; done; }
+    other; router=$pid; other; far=$pid
+    at() { nsenter --net="/proc/$1/ns/net" "${@:2}"; }
+    ip link add near type veth peer name in netns $router
+    at $router ip link add out type veth peer name far netns $far
+    ip addr add 10.1.0.1/24 dev near && ip link set near up && ip route add default via 10.1.0.2
+    for dev in "in 10.1.0.2" "out 10.2.0.1"; do
+        at $router ip addr add ${dev#* }/24 dev ${dev% *}; at $router ip link set ${dev% *} up; done
+    at $router bash -c "echo 1 >/proc/sys/net/ipv4/ip_forward" || exit 77
+    at $router tc qdisc add dev out root tbf rate 400mbit burst 64k limit 150k || exit 77
+    at $far ip addr add 10.2.0.2/24 dev far; at $far ip link set far up
+    at $far ip route add default via 10.2.0.1
+    # through COMMAND...: a stream to a receiver there.
+    through() { watch near
+        at $far "$ZCDMA" verify --listen 10.2.0.2:9000 >received 2>listening & v=$!
+        await "listening on" listening
+        "$ZCDMA" "$@" -q; sent=$?
+        wait $v; received=$?; wait $w; }
+    '
+
+@test "wire: live, a stream over loopback" {
+    # shellcheck disable=SC2016 # for the shell inside
+    namespace 'watch lo --bytes 16M; listen 127.0.0.1
+        "$ZCDMA" copysend 127.0.0.1:9000 sim: --bytes 16M -q && wait $v && wait $w'
+    [ "$status" -eq 0 ] || fail "$output $(cat wire.json wire.err)"
+    told '.result == "correct" and .streams_count == 1 and .streams[0].stream_bytes == 16777216
+        and .streams[0].end == "end" and .streams[0].from_start and .connections == 1
+        and .differing_packets == 0 and .checksums_wrong == 0 and .checksums_offloaded > 0
+        and .exit_status == 0'
+}
+
+@test "wire: live, IPv6 and several connections" {
+    # shellcheck disable=SC2016 # for the shell inside
+    namespace '[[ -e /proc/net/if_inet6 ]] || exit 77
+        watch any --streams 2
+        "$ZCDMA" verify --listen "[::1]:9000" --streams 2 >received 2>listening & v=$!
+        await "listening on" listening
+        for i in 1 2; do "$ZCDMA" zcsend "[::1]:9000" sim: --bytes 2M -q || exit; done
+        wait $v && wait $w'
+    [ "$status" -eq 0 ] || fail "$output $(cat wire.json wire.err)"
+    told '.result == "correct" and .streams_count == 2 and all(.streams[]; .stream_bytes == 2097152)
+        and (.streams[0].from | startswith("[::1]:"))'
+}
+
+@test "wire: live, datagrams" {
+    # shellcheck disable=SC2016 # for the shell inside
+    namespace 'watch lo
+        "$ZCDMA" verify --listen udp:127.0.0.1:9000 --bytes 64K >received 2>listening & v=$!
+        await "listening on" listening
+        "$ZCDMA" copysend udp:127.0.0.1:9000 sim: --bytes 64K --datagram 1000 -q && wait $v && wait $w'
+    [ "$status" -eq 0 ] || fail "$output $(cat wire.json wire.err)"
+    told '.result == "correct" and .streams[0].protocol == "udp" and .streams[0].stream_bytes == 65536
+        and .streams[0].lost_bytes == 0 and .streams[0].end == "end"'
+}
+
+@test "wire: a buffer that is written to in flight is caught when it is sent again" {
+    # shellcheck disable=SC2016 # for the shell inside
+    namespace "$LOSSY"'
+        through vmsplice --unsafe-reuse 10.2.0.2:9000 sim:blocks=2,block=64K --bytes 16M'
+    told '.result == "wrong" and .differing_packets > 0 and .retransmitted_packets >= .differing_packets
+        and .exit_status == 1 and (.overwritten | length) > 0
+        and all(.overwritten[]; .was != .is and .block == (.offset / 65536 / 16 | floor))
+        and (.error.message | contains("overwritten in flight: sent again with other data at offset"))'
+}
+
+@test "wire: what is sent again along safe paths is the same" {
+    # shellcheck disable=SC2016 # for the shell inside
+    namespace "$LOSSY"'
+        for path in copy zerocopy vmsplice splice; do
+            through copysend --path=$path 10.2.0.2:9000 sim:blocks=4,block=64K --bytes 8M
+            echo "$path $sent $received"
+            mv wire.json $path.json
+        done'
+    for path in copy zerocopy vmsplice splice; do
+        [[ $output == *"$path 0 0"* ]] || fail "$path: $output"
+        mv $path.json wire.json
+        told '.result == "correct" and .retransmitted_packets > 0 and .differing_packets == 0
+            and .uncompared_bytes == 0 and .streams[0].stream_bytes == 8388608'
+    done
+}
+
+@test "wire: live ends after its time, and by a signal" {
+    # shellcheck disable=SC2016 # for the shell inside
+    namespace 'watch lo --seconds 0.2; wait $w; echo "time $?"
+        watch lo; kill -INT $w; wait $w; echo "signal $?"'
+    [[ $output == *"time 1"*"signal 130"* ]] || fail "$output"
+    told '.result == "incomplete" and (.error.message | contains("nothing was verified"))'
+}
+
+@test "wire: captures of other programs, and what tshark says of them" {
+    local file connections retransmissions bytes
+    while read -r file connections retransmissions bytes; do
+        run -0 --separate-stderr zcdma verify -r "$DATA/$file" --pattern none --json
+        echo "$output" >wire.json
+        told ".connections == $connections and .result == \"followed\" and .differing_packets == 0
+            and .retransmitted_packets + .out_of_order_packets == $retransmissions
+            and (.retransmitted_packets == 0 or .retransmitted_bytes == $bytes)
+            and .uncompared_bytes == 0 and .checksums_wrong == 0 and .malformed_packets == 0"
+    done < <(grep -v '^#' "$DATA/expected.txt")
+    # Cut by the snap length, and said to be.
+    run -0 --separate-stderr zcdma verify -r "$DATA/iperf3-receiver.pcap" --pattern none --json
+    jq -e '.cut_bytes > 900000 and .unseen_bytes == .cut_bytes' <<<"$output"
+}
+
+@test "wire: a capture on standard input" {
+    run -0 --separate-stderr zcdma verify -r - --port 7001 --json <"$DATA/udp.pcap"
+    jq -e '.result == "correct" and .streams[0].stream_bytes == 20000' <<<"$output"
+    run -0 bash -c "cat '$DATA/udp.pcap' | '$ZCDMA' verify -r -"
+    [[ $output == *"result "*"correct"*"127.0.0.1:7001"* ]]
+}
+
+@test "wire: a stream that is not the pattern is wrong, and the cure is named" {
+    run -1 --separate-stderr zcdma verify -r "$DATA/any.pcap" -q
+    [[ $stderr == *"differs at offset 0"*"--pattern none"* ]]
+    run -0 zcdma verify -r "$DATA/any.pcap" -q --pattern none
+    run -1 --separate-stderr zcdma verify -r "$DATA/any.pcap" -q --pattern none --bytes 19999
+    [[ $stderr == *"20000 bytes were sent, 19999 were expected"* ]]
+    run -0 zcdma verify -r "$DATA/any.pcap" -q --pattern none --bytes 20000
+}
+
+@test "wire: by a manifest" {
+    zcdma capture sim: --bytes 40000 -q -o run.bin --manifest run.xxh
+    # shellcheck disable=SC2016 # for the shell inside
+    namespace 'watch lo --manifest run.xxh; listen 127.0.0.1
+        "$ZCDMA" copysend 127.0.0.1:9000 run.bin -q && wait $v && wait $w'
+    [ "$status" -eq 0 ] || fail "$output $(cat wire.json wire.err)"
+    told '.result == "correct" and .streams[0].blocks_good == .streams[0].blocks_expected'
+    run -1 --separate-stderr zcdma verify -r "$DATA/udp.pcap" --manifest run.xxh -q
+    [[ $stderr == *"a manifest does not tell where datagrams belong"* ]]
+    run -1 --separate-stderr zcdma verify -r "$DATA/any.pcap" --manifest run.xxh -q
+    [[ $stderr == *"differs at offset 0"* ]]
+    run -2 zcdma verify -r "$DATA/any.pcap" --manifest "$DATA/any.pcap" -q
+}
+
+@test "wire: nothing to verify is not correct" {
+    run -1 --separate-stderr zcdma verify -r "$DATA/any.pcap" --port 1 -q
+    [[ $stderr == *"no data of a connection was captured, so nothing was verified"* ]]
+    run -1 --separate-stderr zcdma verify -r "$DATA/any.pcap" --port 1 -q --pattern none
+    [[ $stderr == *"nothing was verified"* ]]
+}
+
+@test "wire: files that are cut short, empty, or no capture" {
+    head -c 10000 "$DATA/udp.pcap" >cut.pcap
+    run -2 --separate-stderr zcdma verify -r cut.pcap --json
+    # What was before is told of.
+    jq -e '.streams[0].stream_bytes > 0 and (.error.message | contains("cut.pcap"))' <<<"$output"
+    : >empty.pcap
+    echo 'no capture at all, but some text' >text.pcap
+    head -c 24 "$DATA/udp.pcap" >none.pcap
+    for file in empty.pcap text.pcap missing.pcap .; do
+        run -2 --separate-stderr zcdma verify -r $file
+        # shellcheck disable=SC2154 # bats sets stderr
+        [[ $stderr == *"open $file"* ]] || fail "$file: $stderr"
+    done
+    run -1 zcdma verify -r none.pcap -q
+    run -2 zcdma verify -r - <&-
+    run -2 zcdma verify -r - </dev/null
+}
+
+@test "wire: interfaces that are not there, and privileges that are not" {
+    # shellcheck disable=SC2016 # for the shell inside
+    namespace '"$ZCDMA" verify -i nosuch0; echo "status $?"
+        "$ZCDMA" verify -i lo --buffer 1; echo "status $?"' || :
+    [[ $output == *"capture on nosuch0: No such device"*"there are lo"*"status 2"* ]] || fail "$output"
+    if ((UID)); then
+        run -2 --separate-stderr zcdma verify -i lo
+    else
+        run -2 --separate-stderr setpriv --reuid=65534 --clear-groups "$ZCDMA" verify -i lo
+    fi
+    [[ $stderr == *"capture on lo: Operation not permitted"*CAP_NET_RAW* ]] || fail "$stderr"
+}
+
+@test "wire: options that do not belong" {
+    local options
+    while read -r options; do
+        # shellcheck disable=SC2086 # several
+        run -2 --separate-stderr zcdma verify $options </dev/null
+        [[ $stderr == *"zcdma verify: -"* || $stderr == *"exclude each other"* ]] || fail "$options: $stderr"
+    done <<<"-i lo -r file
+-i lo --listen :0
+-r file --listen :0
+-r file sim:
+--port 9000 sim:
+--block 4K sim:
+--pattern none sim:
+--seconds 1 sim:
+--seconds 1 -r file
+--buffer 1M -r file
+--streams 2 -r file
+--port 0 -r file
+--port 65536 -r file
+--port x -r file
+--block 0 -r file
+--handover=require -r file
+--pattern none --manifest x -r file"
+}
