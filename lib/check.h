@@ -63,6 +63,9 @@ bool zc_pattern_find(const void *buf, size_t len, uint64_t seed, size_t *at);
 void zc_check_fault(struct zcdma_check *check, enum zcdma_fault_kind kind, uint64_t pos,
 		    uint64_t len, uint64_t distance);
 
+/* Begin another check against the manifest of @check, which is one of zcdma_check_manifest(). */
+int zc_check_manifest_again(const struct zcdma_check *check, struct zcdma_check **another);
+
 /* Judge the next run, which begins where the one before ends. One without length is none. */
 void zc_check_run(struct zcdma_check *check, const struct zc_run *run);
 

@@ -10,10 +10,16 @@
 #include "check.h"
 #include "manifest.h"
 
-struct manifest_check {
-	struct zcdma_check base;
+/* A manifest, which several checks may share. */
+struct index {
+	unsigned users;
 	struct zc_manifest list;
 	const struct zc_manifest_entry **by_hash; /* then by length, then by offset */
+};
+
+struct manifest_check {
+	struct zcdma_check base;
+	struct index *index;
 	XXH3_state_t *state;
 	size_t next;	  /* entry that follows the block before in the manifest */
 	uint32_t want;	  /* length of the block that is being read, 0 without any blocks */
@@ -53,12 +59,12 @@ static bool same_bytes(const struct zc_manifest_entry *a, const struct zc_manife
 /* The first entry in by_hash[] that is not before @key. */
 static size_t lower_bound(const struct manifest_check *m, const struct zc_manifest_entry *key)
 {
-	size_t low = 0, high = m->list.count;
+	size_t low = 0, high = m->index->list.count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (compare(&m->by_hash[middle], &key) < 0)
+		if (compare(&m->index->by_hash[middle], &key) < 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -76,24 +82,24 @@ static const struct zc_manifest_entry *find(const struct manifest_check *m,
 	const struct zc_manifest_entry *found = NULL;
 	size_t i = lower_bound(m, key);
 
-	if (i < m->list.count && same_bytes(m->by_hash[i], key))
-		found = m->by_hash[i];
-	else if (i && same_bytes(m->by_hash[i - 1], key))
-		found = m->by_hash[i - 1];
-	if (found && found->offset != key->offset && m->next < m->list.count &&
-	    same_bytes(&m->list.entry[m->next], key))
-		found = &m->list.entry[m->next];
+	if (i < m->index->list.count && same_bytes(m->index->by_hash[i], key))
+		found = m->index->by_hash[i];
+	else if (i && same_bytes(m->index->by_hash[i - 1], key))
+		found = m->index->by_hash[i - 1];
+	if (found && found->offset != key->offset && m->next < m->index->list.count &&
+	    same_bytes(&m->index->list.entry[m->next], key))
+		found = &m->index->list.entry[m->next];
 	return found;
 }
 
 /* How many blocks end at or before @offset. */
 static size_t blocks_before(const struct manifest_check *m, uint64_t offset)
 {
-	size_t low = 0, high = m->list.count;
+	size_t low = 0, high = m->index->list.count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		const struct zc_manifest_entry *e = &m->list.entry[middle];
+		const struct zc_manifest_entry *e = &m->index->list.entry[middle];
 
 		if (e->offset + e->len <= offset)
 			low = middle + 1;
@@ -120,7 +126,7 @@ static void put_block(struct manifest_check *m, const struct zc_run *run)
  */
 static void begin_block(struct manifest_check *m)
 {
-	const struct zc_manifest *list = &m->list;
+	const struct zc_manifest *list = &m->index->list;
 	size_t due;
 
 	m->read = 0;
@@ -149,7 +155,7 @@ static void end_block(struct manifest_check *m)
 
 	if (found) {
 		run.delta = (int64_t)(found->offset - pos);
-		m->next = (size_t)(found - m->list.entry);
+		m->next = (size_t)(found - m->index->list.entry);
 	}
 	put_block(m, &run);
 	m->base.result.blocks++;
@@ -174,14 +180,15 @@ static void manifest_skip(struct zcdma_check *check, uint64_t len)
 	from = position(m) + (uint64_t)check->judge.home;
 	first = blocks_before(m, from) + (m->discard > 0);
 	if (len == UINT64_MAX)
-		len = from < m->list.bytes ? m->list.bytes - from : 0;
+		len = from < m->index->list.bytes ? m->index->list.bytes - from : 0;
 	to = from + len;
 	check->result.unseen_bytes += len;
 	m->read = 0;
 	m->next = blocks_before(m, to);
 	m->discard = 0;
-	if (m->next < m->list.count && m->list.entry[m->next].offset < to) {
-		m->discard = m->list.entry[m->next].offset + m->list.entry[m->next].len - to;
+	if (m->next < m->index->list.count && m->index->list.entry[m->next].offset < to) {
+		m->discard = m->index->list.entry[m->next].offset +
+			     m->index->list.entry[m->next].len - to;
 		m->next++;
 	}
 	if (m->next > first)
@@ -243,9 +250,10 @@ static void manifest_end(struct zcdma_check *check)
 	}
 	end_runs(m);
 	offset = position(m) + (uint64_t)check->judge.home;
-	if (offset < m->list.bytes)
+	if (offset < m->index->list.bytes)
 		/* Of a block that was cut no byte can be told wrong; what is missing can. */
-		zc_check_fault(check, ZCDMA_FAULT_GAP, position(m), m->list.bytes - offset, 0);
+		zc_check_fault(check, ZCDMA_FAULT_GAP, position(m), m->index->list.bytes - offset,
+			       0);
 	else
 		zc_check_fault(check, ZCDMA_FAULT_GARBAGE, position(m) - m->read, m->read, 0);
 }
@@ -262,13 +270,21 @@ static uint64_t manifest_block(const struct zcdma_check *check, uint64_t offset)
 	return blocks_before((const struct manifest_check *)check, offset);
 }
 
+static void release_index(struct index *index)
+{
+	if (--index->users)
+		return;
+	free(index->by_hash);
+	free(index->list.entry);
+	free(index);
+}
+
 static void manifest_free(struct zcdma_check *check)
 {
 	struct manifest_check *m = to_manifest(check);
 
 	XXH3_freeState(m->state);
-	free(m->by_hash);
-	free(m->list.entry);
+	release_index(m->index);
 	free(m);
 }
 
@@ -282,38 +298,72 @@ static const struct zc_check_ops manifest_ops = {
 	.block = manifest_block,
 };
 
-ZC_PUBLIC int zcdma_check_manifest(struct zcdma_ctx *ctx, const char *path,
-				   struct zcdma_check **check)
+static int load_index(struct zcdma_ctx *ctx, const char *path, struct index **out)
 {
-	struct manifest_check *m = calloc(1, sizeof(*m));
+	struct index *index = calloc(1, sizeof(*index));
 	int rc;
 
-	if (!m)
+	if (!index)
 		return zc_fail(ctx, ENOMEM, "check");
-	rc = zc_manifest_load(ctx, path, &m->list);
+	index->users = 1;
+	rc = zc_manifest_load(ctx, path, &index->list);
 	if (rc)
-		goto free_check;
-	m->state = XXH3_createState();
-	m->by_hash = calloc(m->list.count + 1, sizeof(*m->by_hash));
-	if (!m->state || !m->by_hash) {
+		goto free_index;
+	index->by_hash = calloc(index->list.count + 1, sizeof(*index->by_hash));
+	if (!index->by_hash) {
 		rc = zc_fail(ctx, ENOMEM, "check");
 		goto free_list;
 	}
-	for (size_t i = 0; i < m->list.count; i++)
-		m->by_hash[i] = &m->list.entry[i];
-	qsort(m->by_hash, m->list.count, sizeof(*m->by_hash), compare);
+	for (size_t i = 0; i < index->list.count; i++)
+		index->by_hash[i] = &index->list.entry[i];
+	qsort(index->by_hash, index->list.count, sizeof(*index->by_hash), compare);
+	*out = index;
+	return 0;
+free_list:
+	free(index->list.entry);
+free_index:
+	free(index);
+	return rc;
+}
+
+static int make_check(struct zcdma_ctx *ctx, struct index *index, struct zcdma_check **check)
+{
+	struct manifest_check *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return zc_fail(ctx, ENOMEM, "check");
+	m->state = XXH3_createState();
+	if (!m->state) {
+		free(m);
+		return zc_fail(ctx, ENOMEM, "check");
+	}
+	index->users++;
+	m->index = index;
 	m->base.ops = &manifest_ops;
 	m->base.ctx = ctx;
-	m->base.judge.end = m->list.bytes;
-	m->base.result.blocks_expected = m->list.count;
+	m->base.judge.end = index->list.bytes;
+	m->base.result.blocks_expected = index->list.count;
 	begin_block(m);
 	*check = &m->base;
 	return 0;
-free_list:
-	XXH3_freeState(m->state);
-	free(m->by_hash);
-	free(m->list.entry);
-free_check:
-	free(m);
+}
+
+int zc_check_manifest_again(const struct zcdma_check *check, struct zcdma_check **another)
+{
+	const struct manifest_check *m = (const struct manifest_check *)check;
+
+	return make_check(check->ctx, m->index, another);
+}
+
+ZC_PUBLIC int zcdma_check_manifest(struct zcdma_ctx *ctx, const char *path,
+				   struct zcdma_check **check)
+{
+	struct index *index = NULL;
+	int rc = load_index(ctx, path, &index);
+
+	if (rc)
+		return rc;
+	rc = make_check(ctx, index, check);
+	release_index(index);
 	return rc;
 }

@@ -28,7 +28,8 @@ TAILQ_HEAD(connections, connection);
 struct zcdma_wire {
 	struct zcdma_ctx *ctx;
 	struct zcdma_wire_options options;
-	char *manifest;
+	struct zcdma_check
+		*manifest; /* is read while we may: what streams are checked with is made of it */
 	struct zc_packets *packets;
 	int linktype;
 	struct zc_flows *flows;
@@ -255,12 +256,12 @@ ZC_PUBLIC int zcdma_wire_open(struct zcdma_ctx *ctx, const struct zcdma_wire_opt
 	TAILQ_INIT(&w->all);
 	TAILQ_INIT(&w->ended);
 	w->flows = zc_flows_new();
-	w->manifest = options->manifest ? strdup(options->manifest) : NULL;
-	w->options.manifest = w->manifest;
-	if (!w->flows || (options->manifest && !w->manifest)) {
-		rc = zc_fail(ctx, ENOMEM, "capture");
+	rc = w->flows ? 0 : zc_fail(ctx, ENOMEM, "capture");
+	if (!rc && options->manifest)
+		rc = zcdma_check_manifest(ctx, options->manifest, &w->manifest);
+	if (rc)
 		goto free_wire;
-	}
+	w->streams.manifest = w->manifest;
 	snprintf(filter, sizeof(filter), "port %u", options->port);
 	rc = zc_packets_open(ctx, &from, &w->packets);
 	if (rc)
@@ -275,7 +276,7 @@ close_packets:
 	zc_packets_close(w->packets);
 free_wire:
 	zc_flows_free(w->flows);
-	free(w->manifest);
+	zcdma_check_free(w->manifest);
 	free(w);
 	return rc;
 }
@@ -351,6 +352,6 @@ ZC_PUBLIC void zcdma_wire_close(struct zcdma_wire *w)
 		free_connection(w, c);
 	zc_packets_close(w->packets);
 	zc_flows_free(w->flows);
-	free(w->manifest);
+	zcdma_check_free(w->manifest);
 	free(w);
 }

@@ -18,7 +18,7 @@ static int make_check(struct zc_stream *s)
 	if (s->flow->key.kind == ZC_FRAME_UDP)
 		return zcdma_check_datagrams(s->all->ctx, o->seed, &s->check);
 	if (o->manifest)
-		return zcdma_check_manifest(s->all->ctx, o->manifest, &s->check);
+		return zc_check_manifest_again(s->all->manifest, &s->check);
 	return zcdma_check_pattern(s->all->ctx, o->seed, &s->check);
 }
 

@@ -15,6 +15,7 @@
 struct zc_streams {
 	struct zcdma_ctx *ctx;
 	const struct zcdma_wire_options *options;
+	const struct zcdma_check *manifest; /* of .options, or NULL */
 	struct zc_kept_pool pool;
 	unsigned differences;
 	struct zcdma_wire_difference difference[ZC_STREAM_DIFFERENCES];

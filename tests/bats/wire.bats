@@ -162,7 +162,7 @@ LOSSY='
     run -1 --separate-stderr zcdma verify -r "$DATA/udp.pcap" --manifest run.xxh -q
     [[ $stderr == *"a manifest does not tell where datagrams belong"* ]]
     run -1 --separate-stderr zcdma verify -r "$DATA/any.pcap" --manifest run.xxh -q
-    [[ $stderr == *"differs at offset 0"* ]]
+    [[ $stderr == *"differs at offset"* ]]
     run -2 zcdma verify -r "$DATA/any.pcap" --manifest "$DATA/any.pcap" -q
 }
 
@@ -174,8 +174,8 @@ LOSSY='
 }
 
 @test "wire: files that are cut short, empty, or no capture" {
-    head -c 10000 "$DATA/udp.pcap" >cut.pcap
-    run -2 --separate-stderr zcdma verify -r cut.pcap --json
+    head -c 50000 "$DATA/iperf3-loss.pcap" >cut.pcap
+    run -2 --separate-stderr zcdma verify -r cut.pcap --pattern none --json
     # What was before is told of.
     jq -e '.streams[0].stream_bytes > 0 and (.error.message | contains("cut.pcap"))' <<<"$output"
     : >empty.pcap
