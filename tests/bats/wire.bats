@@ -187,7 +187,7 @@ LOSSY='
         [[ $stderr == *"open $file"* ]] || fail "$file: $stderr"
     done
     run -1 zcdma verify -r none.pcap -q
-    run -2 zcdma verify -r - <&-
+    run -2 bash -c "'$ZCDMA' verify -r - <&-"
     run -2 zcdma verify -r - </dev/null
 }
 
