@@ -274,6 +274,8 @@ columns() {
         output=$(<receiver.out)
         assert_keys "$MAN/zcdma-verify.1"
     done
+    run -1 --separate-stderr zcdma verify --json -r "$TOP/tests/data/wire/overwritten.pcap"
+    assert_keys "$MAN/zcdma-verify.1"
     assert_no_other_keys "$MAN/zcdma-verify.1"
     run -0 --separate-stderr zcdma probe --json
     assert_keys "$MAN/zcdma-probe.1"

@@ -97,6 +97,18 @@ LOSSY='
         and (.error.message | contains("overwritten in flight: sent again with other data at offset"))'
 }
 
+@test "wire: the same in a capture: where, and what stood there" {
+    run -1 --separate-stderr zcdma verify -r "$DATA/overwritten.pcap" --block 4K --json
+    # tshark counts 28 retransmissions with 67192 bytes.
+    jq -e '.retransmitted_packets == 28 and .retransmitted_bytes == 67192 and .differing_packets == 8
+        and .overwritten[0] == {from: "10.1.0.1:53948", to: "10.2.0.2:9000", offset: 12289, block: 3,
+            sequence: 1114440998, was: 6, is: 50, differing_bytes: 181}
+        and (.overwritten | length) == 8' <<<"$output"
+    # Whatever the stream is.
+    run -1 --separate-stderr zcdma verify -r "$DATA/overwritten.pcap" --pattern none -q
+    [[ $stderr == *"overwritten in flight"*"written to before its data had been acknowledged"* ]]
+}
+
 @test "wire: what is sent again along safe paths is the same" {
     # shellcheck disable=SC2016 # for the shell inside
     namespace "$LOSSY"'
