@@ -10,6 +10,7 @@
 #include "applet.h"
 #include "clock.h"
 #include "opts.h"
+#include "privilege.h"
 #include "progress.h"
 #include "signals.h"
 
@@ -160,10 +161,14 @@ int wire_verify(const struct wire *w)
 	rc = zcdma_wire_open(w->ctx, &o, &run.wire);
 	if (rc)
 		return report_ctx_error(w->r, STATUS_ERROR, w->ctx, rc);
+	status = arg.iface ? privilege_drop(w->r) : STATUS_OK;
+	if (status)
+		goto close_wire;
 	status = run_to_end(&run);
 	judged = wire_report(w, run.wire, (double)(now_ns() - run.start_ns) / 1e9, arg.iface);
-	zcdma_wire_close(run.wire);
 	if (!status)
 		status = signals_stop() ? 128 + signals_stop() : judged;
+close_wire:
+	zcdma_wire_close(run.wire);
 	return status;
 }
