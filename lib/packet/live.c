@@ -36,8 +36,8 @@ static void hint_interfaces(struct zcdma_ctx *ctx)
 
 	for (size_t i = 0; list && list[i].if_index && len < sizeof(names); i++)
 		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s, ", list[i].if_name);
-	zc_hint(ctx, "there are %.*s%s", (int)sizeof(names), names,
-		"and any, which is all of them");
+	zc_hint(ctx, "the interfaces are %.*sand any, which is all of them", (int)sizeof(names),
+		names);
 	if (list)
 		if_freenameindex(list);
 }

@@ -53,12 +53,19 @@ err_close:
 	return rc;
 }
 
+/*
+ * Where an interface went down, libpcap waits for it to come back, and wants to be asked all the time
+ * whether it still exists.
+ */
 int zc_packets_next(struct zc_packets *p, struct zc_packet *packet)
 {
 	struct pcap_pkthdr *h;
 	const uint8_t *data;
 	int n = pcap_next_ex(p->pcap, &h, &data);
 
+	if (!n && pcap_get_required_select_timeout(p->pcap))
+		return zc_fail_plain(p->ctx, ENETDOWN, "capture on %s: the interface went down",
+				     p->name);
 	if (!n)
 		return -EAGAIN;
 	if (n == PCAP_ERROR_BREAK)
@@ -80,11 +87,6 @@ int zc_packets_next(struct zc_packets *p, struct zc_packet *packet)
 int zc_packets_linktype(const struct zc_packets *p)
 {
 	return pcap_datalink(p->pcap);
-}
-
-uint32_t zc_packets_snaplen(const struct zc_packets *p)
-{
-	return (uint32_t)pcap_snapshot(p->pcap);
 }
 
 int zc_packets_check_linktype(const struct zc_packets *p)

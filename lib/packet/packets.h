@@ -38,9 +38,14 @@ int zc_packets_open(struct zcdma_ctx *ctx, const struct zc_packets_from *from,
  */
 int zc_packets_next(struct zc_packets *p, struct zc_packet *packet);
 
-/* A DLT_* of libpcap's, and the most of a packet that is captured. */
+/* A DLT_* of libpcap's. */
 int zc_packets_linktype(const struct zc_packets *p);
-uint32_t zc_packets_snaplen(const struct zc_packets *p);
+
+/* What a pcap file of them begins with, and each packet in it: times are in nanoseconds. */
+#define ZC_PACKETS_HEADER 24
+#define ZC_PACKET_HEADER  16
+int zc_packets_header(const struct zc_packets *p, uint8_t header[ZC_PACKETS_HEADER]);
+void zc_packet_header(const struct zc_packet *packet, uint8_t header[ZC_PACKET_HEADER]);
 
 /* Can zc_frame_parse() take its packets apart? 0, or -EINVAL with a sentence. */
 int zc_packets_check_linktype(const struct zc_packets *p);

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The headers of a pcap file, in this machine's byte order, as libpcap writes them. */
+#include <pcap/pcap.h>
+#include <string.h>
+
+#include "handle.h"
+
+#define MAGIC_NANOSECONDS 0xa1b23c4d
+
+/* By libpcap: its numbers of link types are others in files. */
+int zc_packets_header(const struct zc_packets *p, uint8_t header[ZC_PACKETS_HEADER])
+{
+	const uint32_t magic = MAGIC_NANOSECONDS;
+	FILE *file = fmemopen(header, ZC_PACKETS_HEADER, "w");
+	pcap_dumper_t *dumper;
+	int rc;
+
+	if (!file)
+		return zc_fail(p->ctx, errno, "write packets of %s", p->name);
+	setbuf(file, NULL); /* fmemopen() would add a zero where it is flushed */
+	dumper = pcap_dump_fopen(p->pcap, file);
+	if (!dumper) {
+		rc = zc_fail_plain(p->ctx, EINVAL, "write packets of %s: %s", p->name,
+				   pcap_geterr(p->pcap));
+		fclose(file);
+		return rc;
+	}
+	pcap_dump_close(dumper);
+	memcpy(header, &magic, sizeof(magic));
+	return 0;
+}
+
+void zc_packet_header(const struct zc_packet *packet, uint8_t header[ZC_PACKET_HEADER])
+{
+	const uint32_t h[] = {
+		(uint32_t)(packet->time_ns / 1000000000u),
+		(uint32_t)(packet->time_ns % 1000000000u),
+		packet->captured,
+		packet->len,
+	};
+
+	memcpy(header, h, sizeof(h));
+}
