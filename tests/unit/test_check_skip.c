@@ -152,6 +152,24 @@ static void test_stale(void **state)
 	assert_int_equal(r.bad_bytes, 1000);
 }
 
+/* Newer data there is no gap: what would tell so was not seen. */
+static void test_overwritten(void **state)
+{
+	struct zcdma_check *check = begin(false);
+	struct zcdma_check_result r;
+
+	(void)state;
+	zcdma_check_feed(check, stream, 20000);
+	zcdma_check_feed(check, stream + 30000, 100);
+	zcdma_check_skip(check, 9900);
+	zcdma_check_feed(check, stream + 30000, 20000);
+	r = finish(check);
+	assert_int_equal(r.faults, 1);
+	assert_int_equal(r.first.kind, ZCDMA_FAULT_OVERWRITTEN);
+	assert_int_equal(r.bad_bytes, 100);
+	assert_int_equal(r.missing_bytes, 0);
+}
+
 /* The end of a manifest is missing, or only unseen. */
 static void test_rest(void **state)
 {
@@ -179,9 +197,8 @@ static void test_rest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_right),
-		cmocka_unit_test(test_wrong),
-		cmocka_unit_test(test_stale),
+		cmocka_unit_test(test_right), cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_stale), cmocka_unit_test(test_overwritten),
 		cmocka_unit_test(test_rest),
 	};
 

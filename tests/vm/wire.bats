@@ -22,6 +22,8 @@ setup_file() {
     ip netns exec lossy tc qdisc add dev out root netem delay 2ms loss 3%
     # Of the loss on our own side nothing would be seen.
     tc qdisc del dev lossy root
+    # Packets of 64 KiB are so few that all might arrive.
+    ip link set lossy gso_max_segs 1
     printf '#!/bin/sh\nexec ip netns exec far %s "$@"\n' "$ZCDMA" >/run/zcdma-in-far
     chmod +x /run/zcdma-in-far
 }
@@ -29,6 +31,7 @@ setup_file() {
 teardown_file() {
     ip netns del far
     ip route del 10.3.0.0/24
+    ip link set lossy gso_max_segs 65535
     tc qdisc add dev lossy root netem delay 2ms loss 2% reorder 20% 50%
 }
 
