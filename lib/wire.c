@@ -57,8 +57,11 @@ static void end_connection(struct zcdma_wire *w, struct connection *c)
 	TAILQ_INSERT_TAIL(&w->ended, c, in_ended);
 }
 
+/* The last words of an earlier connection, which came late, are not the end of a stream. */
 static void note_end(struct zcdma_wire *w, struct connection *c)
 {
+	if (!zc_stream_has_data(&c->dir[0]) && !zc_stream_has_data(&c->dir[1]))
+		return;
 	w->stats.ended += !c->has_end;
 	c->has_end = true;
 }

@@ -690,7 +690,7 @@ struct zcdma_wire_stats {
 	uint64_t checksums_offloaded; /* left to the network card */
 	uint64_t checksums_wrong;     /* as a receiver drops such packets, they are left out here */
 	uint64_t checksums_unknown;   /* not all of the packet was captured, or it has none */
-	uint64_t connections, ended;
+	uint64_t connections, ended;  /* and of those with data, how many came to an end */
 	uint64_t
 		unlisted; /* streams that were dropped from the list, nothing being wrong with them */
 	uint64_t differences;			/* in all streams */

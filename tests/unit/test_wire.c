@@ -441,6 +441,23 @@ static void test_reset(void **state)
 	zcdma_wire_close(wire);
 }
 
+/* What is left of an earlier connection is no stream that has ended. */
+static void test_last_words(void **state)
+{
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	write_segment(true, TH_RST, 501, 0, "", 0, false);
+	cap.port++;
+	fin(1000);
+	wire = follow(&plain);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.connections, 2);
+	assert_int_equal(stats.ended, 0);
+	zcdma_wire_close(wire);
+}
+
 static void write_datagram(uint64_t offset, size_t len)
 {
 	uint8_t packet[sizeof(struct udphdr) + MSS];
@@ -515,6 +532,7 @@ int main(void)
 		TEST(test_unchecked),
 		TEST(test_manifest),
 		TEST(test_reset),
+		TEST(test_last_words),
 		TEST(test_datagrams),
 		TEST(test_many_connections),
 	};
