@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../../lib/handover.h"
+#include "random.h"
 
 #define PAGE  4096u
 #define BLOCK 65536u
@@ -81,58 +82,6 @@ static inline int count_fds(void)
 		n++;
 	closedir(dir);
 	return n;
-}
-
-/* xorshift64: the same on every run. */
-static uint64_t random_state = 88172645463325252u;
-
-static inline uint64_t random_number(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
-
-static inline bool one_in(unsigned n)
-{
-	return random_number() % n == 0;
-}
-
-static const uint64_t nasty[] = { 0,
-				  1,
-				  2,
-				  63,
-				  64,
-				  65,
-				  0x7fffffff,
-				  0x80000000,
-				  0xffffffff,
-				  INT64_MAX,
-				  (uint64_t)INT64_MAX + 1,
-				  UINT64_MAX,
-				  BLOCK };
-
-/* Change a few places of @bytes: a bit, a byte, a word that programs stumble over. */
-static inline void mutate(unsigned char *bytes, size_t len)
-{
-	for (uint64_t n = random_number() % 4; len && n-- > 0;) {
-		size_t at = random_number() % len;
-		uint64_t word = nasty[random_number() % ARRAY_SIZE(nasty)];
-		size_t width = (size_t)4 << random_number() % 2;
-
-		switch (random_number() % 3) {
-		case 0:
-			bytes[at] ^= (unsigned char)(1u << random_number() % 8);
-			break;
-		case 1:
-			bytes[at] = (unsigned char)random_number();
-			break;
-		default:
-			at -= at % width;
-			memcpy(bytes + at, &word, zc_min(width, len - at));
-		}
-	}
 }
 
 static int pipe_fd[2];
