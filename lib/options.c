@@ -41,13 +41,34 @@ static int unknown(struct zcdma_source *src, const struct zc_option *table, size
 			       *text ? text : "(an empty one)");
 
 	for (size_t i = 0; i < count && len < sizeof(names); i++)
-		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s=",
+		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s%s",
 					!i		 ? ""
 					: i + 1 == count ? " and "
 							 : ", ",
-					table[i].name);
+					table[i].name, table[i].takes ? "=" : "");
 	zc_hint(src->ctx, "%s: takes %s", src->info.type, names);
 	return rc;
+}
+
+static int set_text(const char *text, char **value)
+{
+	free(*value);
+	*value = strdup(text);
+	return *value ? 0 : -ENOMEM;
+}
+
+/* Set the option from what is behind its =, or NULL: there is none. 0 or a negative errno. */
+static int set(const struct zc_option *option, const char *text, void *values)
+{
+	void *value = (char *)values + option->offset;
+
+	if (!text == !!option->takes)
+		return -EINVAL;
+	if (!text) {
+		*(uint64_t *)value = 1;
+		return 0;
+	}
+	return option->parse ? option->parse(text, value) : set_text(text, value);
 }
 
 static int parse_one(struct zcdma_source *src, const struct zc_option *table, size_t count,
@@ -61,13 +82,15 @@ static int parse_one(struct zcdma_source *src, const struct zc_option *table, si
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(text, table[i].name))
 			continue;
-		rc = value ? table[i].parse(value, (uint64_t *)((char *)values + table[i].offset))
-			   : -EINVAL;
+		rc = set(&table[i], value, values);
 		if (!rc)
 			return 0;
-		zc_fail_plain(src->ctx, -rc, "source %s: %s=%s is not valid", src->name, text,
-			      value ? value : "");
-		zc_hint(src->ctx, "%s= takes %s", text, table[i].takes);
+		zc_fail_plain(src->ctx, -rc, "source %s: %s%s%s is not valid", src->name, text,
+			      value || table[i].takes ? "=" : "", value ? value : "");
+		if (table[i].takes)
+			zc_hint(src->ctx, "%s= takes %s", text, table[i].takes);
+		else
+			zc_hint(src->ctx, "%s takes no value", text);
 		return rc;
 	}
 	return unknown(src, table, count, text);

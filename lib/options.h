@@ -5,13 +5,16 @@
 
 #include "source.h"
 
-/* An option, whose value is a uint64_t at .offset of the kind's own struct. */
+/* An option, whose value is at .offset of the kind's own struct: a uint64_t. */
 struct zc_option {
 	const char *name;
 	size_t offset;
-	/* 0, or a negative errno: it is none of the values that .takes tells of. */
+	/*
+	 * 0, or a negative errno: it is none of the values that .takes tells of. NULL: the value is the
+	 * text itself, a char * for the kind to free.
+	 */
 	int (*parse)(const char *text, uint64_t *value);
-	const char *takes; /* for people */
+	const char *takes; /* for people; NULL: no value, and the option sets 1 */
 };
 
 /* Read @arg, which may be empty, into @values. 0, or a negative errno with a sentence. */

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Sources: from a spec to a kind, and from a call to its operation. */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "dev.h"
+#include "handover.h"
 #include "ring.h"
 #include "source.h"
 
 static const struct zc_source_ops *const kinds[] = {
-	&zc_source_sim,
-	&zc_source_dev,
-	&zc_source_file,
-	&zc_source_pipe,
+	&zc_source_sim, &zc_source_dev, &zc_source_file, &zc_source_pipe, &zc_source_pcap,
 };
 
 ZC_PUBLIC const struct zcdma_source_type *zcdma_source_type_at(unsigned i)
@@ -56,6 +55,25 @@ void zc_source_offer_ring(struct zcdma_source *src, const struct zc_ring *ring)
 		return;
 	src->ring = ring;
 	src->info.offers |= ZCDMA_NEEDS_RING;
+}
+
+/* Sealed, so that whoever maps it need not fear that it shrinks. Holes can still be punched. */
+int zc_source_share_ring(const struct zcdma_source *src, const struct zc_ring *ring,
+			 struct zc_ho_offer *offer)
+{
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+
+	/* Once: the last seal is on the seals themselves. */
+	if (fcntl(ring->fd, F_GET_SEALS) != seals && fcntl(ring->fd, F_ADD_SEALS, seals) < 0)
+		return zc_fail(src->ctx, errno, "seal the ring of %s", src->name);
+	*offer = (struct zc_ho_offer){
+		.ring = ZC_HO_MEMORY,
+		.blocks = ring->blocks,
+		.block_size = ring->block_size,
+		.stride = ring->block_size,
+		.page_size = ring->page_size,
+	};
+	return ring->fd;
 }
 
 /* "sim:x" is a kind with an argument; "-" the pipe; everything else a path: a device of the driver, or a file. */
@@ -108,7 +126,7 @@ ZC_PUBLIC int zcdma_source_open(struct zcdma_ctx *ctx, const char *spec, unsigne
 	if (!ops) {
 		rc = zc_fail_plain(ctx, EINVAL, "source %s: unknown kind of source", spec);
 		zc_hint(ctx,
-			"known are sim:[OPTIONS], dev:[PATH,OPTIONS], file:PATH and - (standard input); for a file whose name has a colon write file:NAME");
+			"known are sim:[OPTIONS], dev:[PATH,OPTIONS], file:PATH, pcap:NAME[,OPTIONS] and - (standard input); for a file whose name has a colon write file:NAME");
 		return rc;
 	}
 	if (flags & ZCDMA_SOURCE_READ && ops->reading)

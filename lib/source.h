@@ -50,7 +50,7 @@ struct zc_source_ops {
 };
 
 extern const struct zc_source_ops zc_source_sim, zc_source_dev, zc_source_file, zc_source_file_read,
-	zc_source_pipe, zc_source_handover;
+	zc_source_pipe, zc_source_pcap, zc_source_handover;
 
 /* Allocate a source of a kind, without opening it. */
 int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const char *name,
@@ -63,6 +63,13 @@ void zc_source_delete(struct zcdma_source *src);
  * which a registered buffer would keep the old ones.
  */
 void zc_source_offer_ring(struct zcdma_source *src, const struct zc_ring *ring);
+
+/*
+ * Offer its ring, whose memory is a memfd, to another process: a source's .share. The descriptor, or a
+ * negative errno with its sentence.
+ */
+int zc_source_share_ring(const struct zcdma_source *src, const struct zc_ring *ring,
+			 struct zc_ho_offer *offer);
 
 /* Let a pipe source, just allocated, read @fd; with @own, it closes @fd too. */
 int zc_pipe_attach(struct zcdma_source *src, int fd, bool own, unsigned flags);

@@ -128,6 +128,27 @@ enum zcdma_put {
 	ZCDMA_PUT_GIVE,	 /* somebody may: never touch these pages again, take fresh ones */
 };
 
+/* What a source of packets came across; else all 0. */
+struct zcdma_packet_stats {
+	uint64_t packets;	       /* that were read */
+	uint64_t dropped;	       /* by the kernel, as they were not read in time */
+	uint64_t dropped_by_interface; /* before that */
+	/* Of those read, with their payload alone asked for: */
+	uint64_t cut;	     /* left out, as the snap length cut their payload */
+	uint64_t fragments;  /* left out: pieces of IP packets */
+	uint64_t malformed;  /* left out: their lengths contradict each other */
+	uint64_t others;     /* left out: neither TCP nor UDP */
+	uint64_t flows;	     /* of UDP, each from one address to another */
+	uint64_t unnumbered; /* left out: too short to hold a sequence number */
+	/* By the sequence numbers in datagrams: */
+	uint64_t lost;	     /* numbers that did not come in time */
+	uint64_t late;	     /* left out: they came after that, or before the first */
+	uint64_t duplicates; /* left out */
+	uint64_t reordered;  /* that waited for one that came later */
+	uint64_t restarts;   /* times that the numbers began anew */
+	uint64_t overflows;  /* times that there was no room to wait any longer */
+};
+
 struct zcdma_source_stats {
 	uint64_t blocks;	      /* handed out */
 	uint64_t bytes;		      /* in them */
@@ -141,6 +162,7 @@ struct zcdma_source_stats {
 	uint64_t handovers;	      /* rings taken from the writer at the other end of a pipe */
 	const char
 		*plain_reason; /* why bytes came instead, or NULL: they did not; the source's own */
+	struct zcdma_packet_stats packets;
 };
 
 /* What a path takes of a block, and what it asks of the sink. */
@@ -155,7 +177,7 @@ enum zcdma_needs {
 };
 
 struct zcdma_source_info {
-	const char *type;  /* "sim", "dev", "file", "pipe" */
+	const char *type;  /* "sim", "dev", "file", "pipe", "pcap" */
 	const char *name;  /* as the user gave it; the source's own */
 	size_t block_size; /* bytes */
 	unsigned blocks;   /* in the ring; 0 where there is none */
@@ -167,6 +189,9 @@ struct zcdma_source_info {
 	bool lossy;	   /* has overruns when the reader is late */
 	bool guarded;	   /* as its kind is */
 	bool bounced;	   /* the device's DMA goes through a copy, into bounce buffers */
+	bool privileged;   /* opening it took privileges, which nothing else of it needs */
+	bool has_packets;  /* see zcdma_source_stats.packets */
+	bool has_payload;  /* of them its stream is */
 };
 
 /* A kind of source, for lists and help. */
@@ -188,8 +213,8 @@ const struct zcdma_source_type *zcdma_source_type_at(unsigned i);
 const struct zcdma_source_type *zcdma_source_type_of(const char *spec);
 
 /*
- * Open the source that @spec names: "sim:OPTIONS", "dev:PATH,OPTIONS", "file:PATH", "-" (standard
- * input), or a bare path.
+ * Open the source that @spec names: "sim:OPTIONS", "dev:PATH,OPTIONS", "file:PATH",
+ * "pcap:NAME,OPTIONS", "-" (standard input), or a bare path.
  * @flags: enum zcdma_source_flags. Nothing is produced before zcdma_source_start().
  * -EINVAL: @spec is wrong; -EOPNOTSUPP: there is no such driver here; -ENOENT and the like: what it
  * names.

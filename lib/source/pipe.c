@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../ring.h"
+#include "../pool.h"
 #include "../source.h"
 
 #define BLOCK_SIZE (1u << 20)
@@ -26,7 +26,7 @@
 
 struct pipe_source {
 	struct zcdma_source src;
-	struct zc_ring ring; /* .base is NULL for a path that takes descriptors */
+	struct zc_pool pool; /* .ring.base is NULL for a path that takes descriptors */
 	int fd;
 	bool own_fd;
 	bool regular;	  /* a file: has offsets, never lets one wait */
@@ -34,10 +34,7 @@ struct pipe_source {
 	int64_t size;	  /* of it, at first */
 	uint64_t offset, seq;
 	uint64_t deadline_ns; /* 0: not stopping */
-	uint32_t *unused;     /* indexes of the ring's blocks */
-	unsigned unused_count;
-	bool lent; /* descriptors: the one block that is out */
-	int error; /* no fresh pages were to be had, a negative errno */
+	bool lent;	      /* descriptors: the one block that is out */
 };
 
 /* A connection that was reset has nothing to read either, but that is not its end. */
@@ -93,18 +90,19 @@ static int read_block(struct pipe_source *p, size_t max, struct zcdma_block *b)
 	uint32_t index;
 	ssize_t len;
 
-	p->src.starved = !p->unused_count;
+	p->src.starved = !p->pool.unused_count;
 	/* Nor where a signal ended it: the read() would wait. */
 	if (p->src.starved || (!p->regular && poll(&fd, 1, 0) <= 0))
 		return -EAGAIN;
-	index = p->unused[p->unused_count - 1];
-	len = read(p->fd, zc_ring_block(&p->ring, index), zc_min(max, p->ring.block_size));
+	index = zc_pool_next(&p->pool);
+	len = read(p->fd, zc_ring_block(&p->pool.ring, index),
+		   zc_min(max, p->pool.ring.block_size));
 	if (len <= 0)
 		return len < 0 ? -errno : 0;
-	p->unused_count--;
+	zc_pool_take(&p->pool);
 	p->src.stats.copied_bytes += (size_t)len;
 	*b = (struct zcdma_block){
-		.data = zc_ring_block(&p->ring, index),
+		.data = zc_ring_block(&p->pool.ring, index),
 		.len = (size_t)len,
 		.index = index,
 		.fd = -1,
@@ -128,9 +126,9 @@ static int pipe_next(struct zcdma_source *src, size_t max, struct zcdma_block *b
 
 	if (p->deadline_ns && (p->regular || zc_now_ns() > p->deadline_ns))
 		return 0;
-	if (p->error)
-		return zc_fail(src->ctx, -p->error, "fresh pages for %s", src->name);
-	rc = p->ring.base ? read_block(p, max, b) : lend_descriptor(p, max, b);
+	if (p->pool.error)
+		return zc_fail(src->ctx, -p->pool.error, "fresh pages for %s", src->name);
+	rc = p->pool.ring.base ? read_block(p, max, b) : lend_descriptor(p, max, b);
 	if (rc == -EINTR)
 		return -EAGAIN;
 	if (rc < 0 && rc != -EAGAIN)
@@ -151,25 +149,17 @@ static int pipe_next(struct zcdma_source *src, size_t max, struct zcdma_block *b
 static void pipe_put(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how)
 {
 	struct pipe_source *p = (struct pipe_source *)src;
-	unsigned first = b->index;
-	int count = 1;
 
-	if (!p->ring.base) {
+	if (!p->pool.ring.base) {
 		/* The path took the bytes by their offset; the file's own position follows. */
 		if (p->regular)
 			lseek(p->fd, p->position, SEEK_SET);
 		p->lent = src->starved = false;
 		return;
 	}
-	if (how == ZCDMA_PUT_GIVE) {
-		count = zc_ring_renew(&p->ring, b->index, &first);
-		src->stats.given_away++;
-	}
-	if (count < 0)
-		p->error = count;
-	while (count-- > 0)
-		p->unused[p->unused_count++] = first++;
-	src->starved = !p->unused_count;
+	src->stats.given_away += how == ZCDMA_PUT_GIVE;
+	zc_pool_put(&p->pool, b->index, how);
+	src->starved = !p->pool.unused_count;
 }
 
 static void pipe_stop(struct zcdma_source *src)
@@ -188,8 +178,7 @@ static void pipe_close(struct zcdma_source *src)
 {
 	struct pipe_source *p = (struct pipe_source *)src;
 
-	zc_ring_free(&p->ring);
-	free(p->unused);
+	zc_pool_free(&p->pool);
 	if (p->own_fd)
 		close(p->fd);
 }
@@ -222,24 +211,13 @@ static int check_spliceable(struct zcdma_source *src, const struct stat *st)
 
 static int alloc_ring(struct pipe_source *p, unsigned flags)
 {
-	int rc;
+	int rc = zc_pool_alloc(p->src.ctx, &p->pool, BLOCK_SIZE, BLOCKS, flags);
 
-	p->unused = calloc(BLOCKS, sizeof(*p->unused));
-	if (!p->unused)
-		return zc_fail(p->src.ctx, ENOMEM, "read %s", p->src.name);
-	rc = zc_ring_alloc(p->src.ctx, &p->ring, ZC_MEMORY_BEST, BLOCK_SIZE, BLOCKS, flags);
-	if (rc) {
-		free(p->unused);
+	if (rc)
 		return rc;
-	}
-	/* The last index is taken first, and put back last: a fast path stays in the cache. */
-	while (p->unused_count < BLOCKS) {
-		p->unused[p->unused_count] = p->unused_count;
-		p->unused_count++;
-	}
 	p->src.info.blocks = BLOCKS;
-	p->src.info.page_size = p->ring.page_size;
-	zc_source_offer_ring(&p->src, &p->ring);
+	p->src.info.page_size = p->pool.ring.page_size;
+	zc_source_offer_ring(&p->src, &p->pool.ring);
 	return 0;
 }
 

@@ -3,7 +3,6 @@
  * sim: - a stand-in for a DMA engine. A thread of its own fills the blocks of a ring, at its own
  * pace where a rate is set, and drops data when no block is free, as a device must.
  */
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -12,7 +11,6 @@
 #include <unistd.h>
 
 #include "../options.h"
-#include "../handover.h"
 #include "../ring.h"
 #include "../source.h"
 
@@ -407,23 +405,9 @@ static void sim_get_stats(struct zcdma_source *src, struct zcdma_source_stats *s
 	pthread_mutex_unlock(&sim->lock);
 }
 
-/* Sealed, so that whoever maps it need not fear that it shrinks. Holes can still be punched. */
 static int sim_share(const struct zcdma_source *src, struct zc_ho_offer *offer)
 {
-	const struct zc_ring *ring = &((const struct sim *)src)->ring;
-	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
-
-	/* Once: the last seal is on the seals themselves. */
-	if (fcntl(ring->fd, F_GET_SEALS) != seals && fcntl(ring->fd, F_ADD_SEALS, seals) < 0)
-		return zc_fail(src->ctx, errno, "seal the ring of %s", src->name);
-	*offer = (struct zc_ho_offer){
-		.ring = ZC_HO_MEMORY,
-		.blocks = ring->blocks,
-		.block_size = ring->block_size,
-		.stride = ring->block_size,
-		.page_size = ring->page_size,
-	};
-	return ring->fd;
+	return zc_source_share_ring(src, &((const struct sim *)src)->ring, offer);
 }
 
 static void sim_close(struct zcdma_source *src)

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * From packets to the stream of their payloads. Datagrams come in the order of their arrival, those of
+ * a flow in that of their numbers, where they have some.
+ */
+#include "payload.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "frame.h"
+
+/* That are told apart at once. The one that was silent for longest gives way to another one. */
+#define FLOWS 64
+
+struct flow {
+	uint8_t src[16], dst[16];
+	uint16_t sport, dport;
+	uint64_t used;		/* when: packets since the start */
+	struct zc_order *order; /* or NULL: no numbers */
+};
+
+struct zc_payload {
+	struct zcdma_ctx *ctx;
+	const char *name;
+	struct zc_order_field field;
+	struct flow flow[FLOWS];
+	unsigned flows;
+	struct flow *draining; /* what waited there comes next ... */
+	bool draining_all;     /* ... with what waits for what is missing */
+	unsigned to_flush;     /* flows, from the last one on */
+	struct zc_frame frame; /* to be looked at where .pending */
+	bool pending;
+	const uint8_t *data; /* the next piece, or NULL */
+	size_t len;
+	struct zc_order_stats order_stats;
+	struct zcdma_packet_stats stats;
+};
+
+int zc_payload_new(struct zcdma_ctx *ctx, const char *name, const struct zc_order_field *field,
+		   struct zc_payload **out)
+{
+	struct zc_payload *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return zc_fail(ctx, ENOMEM, "payload of %s", name);
+	p->ctx = ctx;
+	p->name = name;
+	if (field)
+		p->field = *field;
+	*out = p;
+	return 0;
+}
+
+void zc_payload_free(struct zc_payload *p)
+{
+	if (!p)
+		return;
+	for (unsigned i = 0; i < p->flows; i++)
+		zc_order_free(p->flow[i].order);
+	free(p);
+}
+
+int zc_payload_put(struct zc_payload *p, int linktype, const struct zc_packet *packet)
+{
+	struct zc_frame *f = &p->frame;
+
+	p->to_flush = 0;
+	p->stats.packets++;
+	zc_frame_parse(linktype, packet->data, packet->captured, packet->len, f);
+	p->pending = f->kind == ZC_FRAME_UDP && f->captured == f->len;
+	if (f->kind == ZC_FRAME_CUT || (f->kind <= ZC_FRAME_UDP && f->captured < f->len))
+		p->stats.cut++;
+	else if (f->kind == ZC_FRAME_FRAGMENT)
+		p->stats.fragments++;
+	else if (f->kind == ZC_FRAME_MALFORMED)
+		p->stats.malformed++;
+	else if (f->kind != ZC_FRAME_UDP)
+		p->stats.others++;
+	return 0;
+}
+
+/*
+ * Flows
+ */
+
+static bool is_of(const struct flow *flow, const struct zc_frame *f)
+{
+	return flow->sport == f->sport && flow->dport == f->dport &&
+	       !memcmp(flow->src, f->src, sizeof(f->src)) &&
+	       !memcmp(flow->dst, f->dst, sizeof(f->dst));
+}
+
+static struct flow *find(struct zc_payload *p)
+{
+	for (unsigned i = 0; i < p->flows; i++) {
+		if (is_of(&p->flow[i], &p->frame))
+			return &p->flow[i];
+	}
+	return NULL;
+}
+
+/* One that is free, or the one that was silent for longest. */
+static struct flow *make_room(struct zc_payload *p)
+{
+	struct flow *oldest = &p->flow[0];
+
+	if (p->flows < FLOWS)
+		return &p->flow[p->flows++];
+	for (unsigned i = 1; i < FLOWS; i++) {
+		if (p->flow[i].used < oldest->used)
+			oldest = &p->flow[i];
+	}
+	return oldest;
+}
+
+static void drain(struct zc_payload *p, struct flow *flow, bool all)
+{
+	p->draining = flow->order ? flow : NULL;
+	p->draining_all = all;
+}
+
+/* The flow of .frame; NULL: after draining. Or a negative errno. */
+static int get_flow(struct zc_payload *p, struct flow **out)
+{
+	const struct zc_frame *f = &p->frame;
+	struct flow *flow = find(p);
+
+	*out = NULL;
+	if (!flow) {
+		flow = make_room(p);
+		if (flow->order && zc_order_waits(flow->order)) {
+			drain(p, flow, true);
+			return 0;
+		}
+		zc_order_free(flow->order);
+		*flow = (struct flow){ .sport = f->sport, .dport = f->dport };
+		memcpy(flow->src, f->src, sizeof(flow->src));
+		memcpy(flow->dst, f->dst, sizeof(flow->dst));
+		if (p->field.width)
+			flow->order = zc_order_new(&p->field, &p->order_stats);
+		if (p->field.width && !flow->order)
+			return zc_fail(p->ctx, ENOMEM, "payload of %s", p->name);
+		p->stats.flows++;
+	}
+	flow->used = p->stats.packets;
+	*out = flow;
+	return 0;
+}
+
+/*
+ * Pieces
+ */
+
+static void pass_on(struct zc_payload *p, const uint8_t *data, size_t len)
+{
+	p->data = len ? data : NULL;
+	p->len = len;
+}
+
+/* The datagram in .frame: it is the next piece, or not. 0 or a negative errno. */
+static int look_at(struct zc_payload *p)
+{
+	const struct zc_frame *f = &p->frame;
+	struct flow *flow;
+	uint64_t number;
+	int rc = get_flow(p, &flow);
+
+	if (rc || !flow)
+		return rc;
+	if (!flow->order) {
+		rc = ZC_ORDER_NOW;
+	} else if (zc_order_read(&p->field, f->payload, f->len, &number)) {
+		rc = zc_order_put(flow->order, number, f->payload, f->len);
+	} else {
+		p->stats.unnumbered++;
+		rc = ZC_ORDER_LEFT;
+	}
+	if (rc < 0)
+		return zc_fail(p->ctx, -rc, "payload of %s", p->name);
+	if (rc == ZC_ORDER_NOW)
+		pass_on(p, f->payload, f->len);
+	p->pending = rc == ZC_ORDER_FULL;
+	drain(p, flow, false);
+	return 0;
+}
+
+static void take_waiting(struct zc_payload *p)
+{
+	size_t len;
+	const uint8_t *data = zc_order_next(p->draining->order, p->draining_all, &len);
+
+	if (data)
+		pass_on(p, data, len);
+	else
+		p->draining = NULL;
+}
+
+int zc_payload_get(struct zc_payload *p, const uint8_t **data, size_t *len)
+{
+	int rc = 0;
+
+	while (!rc && !p->data) {
+		if (p->draining)
+			take_waiting(p);
+		else if (p->pending)
+			rc = look_at(p);
+		else if (p->to_flush)
+			drain(p, &p->flow[--p->to_flush], true);
+		else
+			return 0;
+	}
+	*data = p->data;
+	*len = p->len;
+	return rc ? rc : 1;
+}
+
+void zc_payload_done(struct zc_payload *p)
+{
+	p->data = NULL;
+}
+
+void zc_payload_flush(struct zc_payload *p)
+{
+	p->to_flush = p->flows;
+}
+
+bool zc_payload_waits(const struct zc_payload *p)
+{
+	return p->order_stats.waiting_bytes;
+}
+
+void zc_payload_get_stats(const struct zc_payload *p, struct zcdma_packet_stats *stats)
+{
+	const struct zc_order_stats *o = &p->order_stats;
+
+	*stats = p->stats;
+	stats->lost = o->lost;
+	stats->late = o->late;
+	stats->duplicates = o->duplicates;
+	stats->reordered = o->reordered;
+	stats->restarts = o->restarts;
+	stats->overflows = o->overflows;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* From packets to the stream of their payloads. */
+#ifndef ZCDMA_PAYLOAD_H
+#define ZCDMA_PAYLOAD_H
+
+#include "order.h"
+#include "packets.h"
+
+struct zc_payload;
+
+/* @field: of UDP, the number that gives datagrams their order, or NULL. @name is for messages. */
+int zc_payload_new(struct zcdma_ctx *ctx, const char *name, const struct zc_order_field *field,
+		   struct zc_payload **out);
+
+/* NULL is fine. */
+void zc_payload_free(struct zc_payload *p);
+
+/*
+ * A packet came, and zc_payload_get() has nothing more. It has to stay until that is so again. 0, or a
+ * negative errno with its sentence.
+ */
+int zc_payload_put(struct zc_payload *p, int linktype, const struct zc_packet *packet);
+
+/* What is missing is not waited for, until zc_payload_put(): there is nothing more, or not for now. */
+void zc_payload_flush(struct zc_payload *p);
+
+/*
+ * 1 and the next piece of the stream, the same until zc_payload_done(); 0: there is none without another
+ * packet; a negative errno with its sentence.
+ */
+int zc_payload_get(struct zc_payload *p, const uint8_t **data, size_t *len);
+void zc_payload_done(struct zc_payload *p);
+
+/* Does anything wait for what is missing? */
+bool zc_payload_waits(const struct zc_payload *p);
+
+/* Add what is known of the payload. */
+void zc_payload_get_stats(const struct zc_payload *p, struct zcdma_packet_stats *stats);
+
+#endif

@@ -1,0 +1,474 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * pcap: - the packets of an interface or of a file, as a pcap stream, or the payload in them. Several of
+ * them go into a block, each whole; a block goes on when nothing more is there.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include "../options.h"
+#include "../packet/payload.h"
+#include "../pool.h"
+#include "../source.h"
+
+#define BLOCK_SIZE (1u << 20)
+#define BLOCKS	   16
+
+/* How long a datagram waits for an earlier one where nothing else comes. */
+#define PATIENCE_NS 100000000
+
+struct pcap_options {
+	char *filter;
+	uint64_t payload, seq, snaplen, buffer;
+};
+
+struct pcap_source {
+	struct zcdma_source src;
+	struct pcap_options opt;
+	char *from; /* the interface or the file */
+	struct zc_packets *packets;
+	struct zc_payload *payload; /* or NULL: whole packets */
+	struct zc_pool pool;
+	int timer_fd; /* that patience has an end; or -1 */
+	bool patient; /* it runs */
+	bool ended, stopped;
+	int failed; /* after the blocks before: a negative errno, and why */
+	char why[512];
+
+	/* The next piece of the stream: what is in .header, then .data. */
+	bool has_piece;
+	size_t header_len, len;
+	const uint8_t *data;
+	uint8_t header[ZC_PACKETS_HEADER];
+
+	uint64_t offset, seq;
+};
+
+/*
+ * Options
+ */
+
+static int parse_snaplen(const char *text, uint64_t *value)
+{
+	int rc = zc_option_number(text, value);
+
+	return rc ? rc : *value >= 1 && *value <= 262144 ? 0 : -ERANGE;
+}
+
+static int parse_buffer(const char *text, uint64_t *value)
+{
+	int rc = zcdma_size_parse(text, value);
+
+	return rc ? rc : *value >= 65536 && *value <= INT32_MAX ? 0 : -ERANGE;
+}
+
+/* "OFFSET:WIDTHbe" or "...le": one number holds it all. */
+#define SEQ_LITTLE (UINT64_C(1) << 63)
+#define SEQ_WIDTH  (UINT64_C(1) << 32)
+
+static int parse_seq(const char *text, uint64_t *value)
+{
+	unsigned offset, width;
+	char order[3] = "";
+	int end = 0;
+
+	if (sscanf(text, "%5u:%1u%2[a-z]%n", &offset, &width, order, &end) != 3 || text[end] ||
+	    *text < '0' || *text > '9')
+		return -EINVAL;
+	if (offset > 65535 || !width || width > 8 || (strcmp(order, "be") && strcmp(order, "le")))
+		return -EINVAL;
+	*value = offset | width * SEQ_WIDTH | (*order == 'l' ? SEQ_LITTLE : 0);
+	return 0;
+}
+
+static const struct zc_option options[] = {
+	{ "filter", offsetof(struct pcap_options, filter), NULL, "an expression, as tcpdump does" },
+	{ "payload", offsetof(struct pcap_options, payload), NULL, NULL },
+	{ "seq", offsetof(struct pcap_options, seq), parse_seq,
+	  "OFFSET:WIDTHbe or OFFSET:WIDTHle, of 1 to 8 bytes, for example 0:4be" },
+	{ "snaplen", offsetof(struct pcap_options, snaplen), parse_snaplen,
+	  "a number of bytes from 1 to 262144" },
+	{ "buffer", offsetof(struct pcap_options, buffer), parse_buffer,
+	  "a size from 64K to below 2G" },
+};
+
+/* In quotes that the shell has left, too. */
+static void strip_quotes(char *text)
+{
+	size_t len = strlen(text);
+
+	if (len < 2 || (*text != '\'' && *text != '"') || text[len - 1] != *text)
+		return;
+	memmove(text, text + 1, len - 2);
+	text[len - 2] = '\0';
+}
+
+/* "NAME[,OPTIONS]" */
+static int parse(struct pcap_source *p, const char *arg)
+{
+	struct zcdma_source *src = &p->src;
+	size_t len = strcspn(arg, ",");
+	int rc;
+
+	p->from = strndup(arg, len);
+	if (!p->from)
+		return zc_fail(src->ctx, ENOMEM, "source %s", src->name);
+	rc = zc_options_parse(src, options, ARRAY_SIZE(options), arg + len + (arg[len] == ','),
+			      &p->opt);
+	if (rc)
+		return rc;
+	if (!len) {
+		rc = zc_fail_plain(src->ctx, EINVAL,
+				   "source %s: it names neither an interface nor a file",
+				   src->name);
+		zc_hint(src->ctx, "for example pcap:eth0 or pcap:trace.pcap");
+		return rc;
+	}
+	if (p->opt.seq && !p->opt.payload)
+		return zc_fail_plain(src->ctx, EINVAL,
+				     "source %s: seq= is for the payload: add payload", src->name);
+	if (p->opt.filter)
+		strip_quotes(p->opt.filter);
+	return 0;
+}
+
+/*
+ * Opening
+ */
+
+static bool is_file(const char *name)
+{
+	return !strcmp(name, "-") || strchr(name, '/') || !access(name, F_OK);
+}
+
+static int open_packets(struct pcap_source *p)
+{
+	struct zcdma_source *src = &p->src;
+	const bool file = is_file(p->from);
+	const struct zc_packets_from from = {
+		.iface = file ? NULL : p->from,
+		.path = p->from,
+		.filter = p->opt.filter,
+		.snaplen = (uint32_t)p->opt.snaplen,
+		.ring_bytes = p->opt.buffer,
+	};
+
+	if (file && (p->opt.snaplen || p->opt.buffer))
+		return zc_fail_plain(
+			src->ctx, EINVAL,
+			"source %s: snaplen= and buffer= are for an interface, and %s is a file",
+			src->name, p->from);
+	src->info.endless = src->info.privileged = !file;
+	return zc_packets_open(src->ctx, &from, &p->packets);
+}
+
+static int open_payload(struct pcap_source *p)
+{
+	const struct zc_order_field field = {
+		.offset = (uint32_t)(p->opt.seq & 0xffff),
+		.width = (uint32_t)(p->opt.seq / SEQ_WIDTH) & 15,
+		.little_endian = p->opt.seq & SEQ_LITTLE,
+	};
+	int rc;
+
+	p->src.info.has_packets = true;
+	if (!p->opt.payload) {
+		p->has_piece = true;
+		p->header_len = ZC_PACKETS_HEADER;
+		return zc_packets_header(p->packets, p->header);
+	}
+	p->src.info.has_payload = true;
+	rc = zc_packets_check_linktype(p->packets);
+	return rc ? rc : zc_payload_new(p->src.ctx, p->from, &field, &p->payload);
+}
+
+static int watch(int epoll_fd, int fd)
+{
+	struct epoll_event e = { .events = EPOLLIN };
+
+	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &e);
+}
+
+/* Packets and patience have a descriptor each, and the source one for both. */
+static int open_timer(struct pcap_source *p)
+{
+	const int fd = zc_packets_fd(p->packets);
+
+	p->src.poll_fd = fd;
+	if (!p->opt.seq || fd < 0)
+		return 0;
+	p->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	p->src.poll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (p->timer_fd < 0 || p->src.poll_fd < 0 || watch(p->src.poll_fd, fd) ||
+	    watch(p->src.poll_fd, p->timer_fd))
+		return zc_fail(p->src.ctx, errno, "source %s: its timer", p->src.name);
+	return 0;
+}
+
+static int open_ring(struct pcap_source *p, unsigned flags)
+{
+	struct zcdma_source_info *info = &p->src.info;
+	const struct zc_ring *ring = &p->pool.ring;
+	int rc = zc_pool_alloc(p->src.ctx, &p->pool, BLOCK_SIZE, BLOCKS, flags);
+
+	if (rc)
+		return rc;
+	info->block_size = ring->block_size;
+	info->blocks = ring->blocks;
+	info->page_size = ring->page_size;
+	info->offers = ring->fd < 0 ? ZCDMA_NEEDS_MEMORY
+				    : ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET;
+	zc_source_offer_ring(&p->src, ring);
+	return 0;
+}
+
+static void pcap_close_all(struct zcdma_source *src)
+{
+	struct pcap_source *p = (struct pcap_source *)src;
+
+	if (p->timer_fd >= 0)
+		close(p->timer_fd);
+	if (src->poll_fd >= 0 && src->poll_fd != zc_packets_fd(p->packets))
+		close(src->poll_fd);
+	zc_pool_free(&p->pool);
+	zc_payload_free(p->payload);
+	zc_packets_close(p->packets);
+	free(p->opt.filter);
+	free(p->from);
+}
+
+static int pcap_open_spec(struct zcdma_source *src, const char *arg, unsigned flags)
+{
+	struct pcap_source *p = (struct pcap_source *)src;
+	int rc;
+
+	p->timer_fd = -1;
+	rc = parse(p, arg);
+	if (rc)
+		goto err_close;
+	/* What was read of it to no avail would be missing when it is opened again. */
+	if (flags & ZCDMA_SOURCE_SHARE && !strcmp(p->from, "-")) {
+		rc = zc_fail_plain(src->ctx, EOPNOTSUPP, "source %s has no ring to share",
+				   src->name);
+		goto err_close;
+	}
+	rc = open_packets(p);
+	if (rc)
+		goto err_close;
+	rc = open_payload(p);
+	if (rc)
+		goto err_close;
+	rc = open_timer(p);
+	if (rc)
+		goto err_close;
+	rc = open_ring(p, flags);
+	if (rc)
+		goto err_close;
+	return 0;
+
+err_close:
+	pcap_close_all(src);
+	return rc;
+}
+
+/*
+ * Packets, and pieces of the stream
+ */
+
+/* Has it ended? Else it begins, where anything waits. */
+static bool patience_has_ended(struct pcap_source *p)
+{
+	const struct itimerspec t = { .it_value.tv_nsec = PATIENCE_NS };
+	uint64_t times;
+
+	if (p->timer_fd < 0)
+		return false;
+	if (p->patient && read(p->timer_fd, &times, sizeof(times)) > 0) {
+		p->patient = false;
+		return true;
+	}
+	if (!p->patient && zc_payload_waits(p->payload))
+		p->patient = !timerfd_settime(p->timer_fd, 0, &t, NULL);
+	return false;
+}
+
+/* 1: a packet was taken; 0: the end; or a negative errno. */
+static int take_packet(struct pcap_source *p)
+{
+	struct zc_packet packet;
+	int rc = p->stopped ? 0 : zc_packets_next(p->packets, &packet);
+
+	if (rc != 1)
+		return rc;
+	if (p->payload) {
+		rc = zc_payload_put(p->payload, zc_packets_linktype(p->packets), &packet);
+		return rc ? rc : 1;
+	}
+	p->src.stats.packets.packets++;
+	zc_packet_header(&packet, p->header);
+	p->header_len = ZC_PACKET_HEADER;
+	p->data = packet.data;
+	p->len = packet.captured;
+	p->has_piece = true;
+	return 1;
+}
+
+/* 1: a piece is there; 0: no more come; -EAGAIN: none now; or another negative errno. */
+static int find_piece(struct pcap_source *p)
+{
+	int rc;
+
+	while (!p->has_piece) {
+		rc = p->payload ? zc_payload_get(p->payload, &p->data, &p->len) : 0;
+		if (rc < 0)
+			return rc;
+		p->has_piece = rc;
+		if (rc || p->ended)
+			break;
+		rc = take_packet(p);
+		p->ended = !rc;
+		if (p->payload && (p->ended || (rc == -EAGAIN && patience_has_ended(p))))
+			zc_payload_flush(p->payload);
+		else if (rc < 0)
+			return rc;
+	}
+	return p->has_piece;
+}
+
+/*
+ * Blocks
+ */
+
+static void append_piece(struct pcap_source *p, uint8_t *to)
+{
+	memcpy(to, p->header, p->header_len);
+	if (p->len)
+		memcpy(to + p->header_len, p->data, p->len);
+	p->header_len = p->len = 0;
+	p->has_piece = false;
+	if (p->payload)
+		zc_payload_done(p->payload);
+}
+
+/*
+ * Put pieces into @block of @size bytes, for as long as there are some and they fit. Their bytes, and
+ * what find_piece() said last in *@rc.
+ */
+static size_t fill(struct pcap_source *p, uint8_t *block, size_t size, int *rc)
+{
+	size_t filled = 0;
+
+	while ((*rc = find_piece(p)) == 1 && p->header_len + p->len <= size - filled) {
+		size_t len = p->header_len + p->len;
+
+		append_piece(p, block + filled);
+		filled += len;
+	}
+	return filled;
+}
+
+/* An error comes after what was read before it. */
+static int fail_later(struct pcap_source *p, int rc)
+{
+	snprintf(p->why, sizeof(p->why), "%s", zcdma_error(p->src.ctx));
+	return p->failed = rc;
+}
+
+static void make_block(struct pcap_source *p, size_t len, struct zcdma_block *b)
+{
+	const struct zc_ring *ring = &p->pool.ring;
+	const uint32_t index = zc_pool_take(&p->pool);
+
+	*b = (struct zcdma_block){
+		.data = zc_ring_block(ring, index),
+		.len = len,
+		.offset = p->offset,
+		.seq = p->seq++,
+		.time_ns = zc_now_ns(),
+		.index = index,
+		.fd = ring->fd,
+		.fd_offset = ring->fd < 0 ? -1 : (int64_t)(index * ring->block_size),
+	};
+	p->offset += len;
+	p->src.stats.copied_bytes += len;
+}
+
+static int pcap_next_block(struct zcdma_source *src, size_t max, struct zcdma_block *b)
+{
+	struct pcap_source *p = (struct pcap_source *)src;
+	/* A file of packets ends with a whole one. */
+	const size_t size = p->payload ? BLOCK_SIZE : zc_min(max, (size_t)BLOCK_SIZE);
+	size_t len;
+	int rc;
+
+	if (p->pool.error)
+		return zc_fail(src->ctx, -p->pool.error, "fresh pages for %s", src->name);
+	if (p->failed)
+		return zc_fail_plain(src->ctx, -p->failed, "%s", p->why);
+	src->starved = !p->pool.unused_count;
+	if (src->starved)
+		return -EAGAIN;
+	len = fill(p, zc_ring_block(&p->pool.ring, zc_pool_next(&p->pool)), size, &rc);
+	if (rc < 0 && rc != -EAGAIN)
+		fail_later(p, rc);
+	if (len) {
+		make_block(p, len, b);
+		return 1;
+	}
+	if (rc == 1 && size == BLOCK_SIZE)
+		return zc_fail_plain(src->ctx, EMSGSIZE,
+				     "source %s: a packet of %zu bytes is larger than a block",
+				     src->name, p->len);
+	return rc == 1 ? 0 : rc;
+}
+
+static void pcap_put(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how)
+{
+	struct pcap_source *p = (struct pcap_source *)src;
+
+	src->stats.given_away += how == ZCDMA_PUT_GIVE;
+	zc_pool_put(&p->pool, b->index, how);
+	src->starved = !p->pool.unused_count;
+}
+
+static void pcap_stop(struct zcdma_source *src)
+{
+	((struct pcap_source *)src)->stopped = true;
+}
+
+static void pcap_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
+{
+	struct pcap_source *p = (struct pcap_source *)src;
+	struct zc_packets_stats s;
+
+	stats->next_seq = p->seq;
+	if (p->payload)
+		zc_payload_get_stats(p->payload, &stats->packets);
+	zc_packets_get_stats(p->packets, &s);
+	stats->packets.dropped = s.dropped;
+	stats->packets.dropped_by_interface = s.dropped_by_interface;
+}
+
+static int pcap_share(const struct zcdma_source *src, struct zc_ho_offer *offer)
+{
+	return zc_source_share_ring(src, &((const struct pcap_source *)src)->pool.ring, offer);
+}
+
+const struct zc_source_ops zc_source_pcap = {
+	.type = {
+		.name = "pcap",
+		.syntax = "pcap:IFACE|FILE[,filter=EXPRESSION,payload,seq=FIELD,snaplen=N,buffer=SIZE]",
+		.summary = "packets of an interface or of a file, or their payload",
+	},
+	.size = sizeof(struct pcap_source),
+	.open = pcap_open_spec,
+	.next = pcap_next_block,
+	.put = pcap_put,
+	.stop = pcap_stop,
+	.get_stats = pcap_get_stats,
+	.share = pcap_share,
+	.close = pcap_close_all,
+};
