@@ -13,6 +13,8 @@
 #include "handover.h"
 #include "must.h"
 #include "opts.h"
+#include "packets.h"
+#include "privilege.h"
 #include "signals.h"
 
 static struct {
@@ -316,13 +318,26 @@ static int judge(struct transfer *t, struct report *r, int rc)
 		rc);
 }
 
+/* Not before everything is open: a file may be where only root may write. */
+static int drop_privileges(const struct transfer *t, struct report *r)
+{
+	struct zcdma_source_info info;
+
+	zcdma_source_get_info(t->src, &info);
+	return info.privileged ? privilege_drop(r) : STATUS_OK;
+}
+
 int setup_run(struct transfer *t, struct report *r)
 {
-	int status = judge(t, r, transfer_run(t, r));
-	int rc = transfer_finish(t, !status);
+	int status = drop_privileges(t, r), rc;
 
 	if (!status)
+		status = judge(t, r, transfer_run(t, r));
+	rc = transfer_finish(t, !status);
+	if (!status)
 		status = judge(t, r, rc);
+	if (!status)
+		status = packets_check(r, t->src);
 	return status ? status : signals_stop() ? 128 + signals_stop() : STATUS_OK;
 }
 

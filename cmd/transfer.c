@@ -8,6 +8,7 @@
 
 #include "clock.h"
 #include "handover.h"
+#include "packets.h"
 #include "signals.h"
 
 /* While stopping, how often to look whether a producer that goes on has had its time. */
@@ -277,6 +278,7 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 		    info.model, (uint64_t)info.pieces, info.bounced);
 	report_line(r, info.lossy || stats.overruns ? "overruns" : NULL,
 		    "%N{overruns} blocks lost, %B{lost_bytes}", stats.overruns, stats.lost_bytes);
+	packets_report(r, t->src);
 	report_line(r, stats.given_away ? "given away" : NULL,
 		    "%N{given_away_blocks} blocks, as nothing says when their pages are free",
 		    stats.given_away);

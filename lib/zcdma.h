@@ -176,6 +176,14 @@ enum zcdma_needs {
 	ZCDMA_NEEDS_RING = 1 << 5,
 };
 
+/* What a stream has of packets. */
+enum zcdma_packets {
+	ZCDMA_PACKETS_NONE,
+	ZCDMA_PACKETS_WHOLE,	/* a pcap stream of them */
+	ZCDMA_PACKETS_PAYLOAD,	/* their payload ... */
+	ZCDMA_PACKETS_NUMBERED, /* ... by sequence numbers */
+};
+
 struct zcdma_source_info {
 	const char *type;  /* "sim", "dev", "file", "pipe", "pcap" */
 	const char *name;  /* as the user gave it; the source's own */
@@ -190,8 +198,7 @@ struct zcdma_source_info {
 	bool guarded;	   /* as its kind is */
 	bool bounced;	   /* the device's DMA goes through a copy, into bounce buffers */
 	bool privileged;   /* opening it took privileges, which nothing else of it needs */
-	bool has_packets;  /* see zcdma_source_stats.packets */
-	bool has_payload;  /* of them its stream is */
+	enum zcdma_packets packets;
 };
 
 /* A kind of source, for lists and help. */

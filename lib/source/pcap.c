@@ -155,6 +155,7 @@ static int open_packets(struct pcap_source *p)
 		.snaplen = (uint32_t)p->opt.snaplen,
 		.ring_bytes = p->opt.buffer,
 	};
+	int rc;
 
 	if (file && (p->opt.snaplen || p->opt.buffer))
 		return zc_fail_plain(
@@ -162,7 +163,12 @@ static int open_packets(struct pcap_source *p)
 			"source %s: snaplen= and buffer= are for an interface, and %s is a file",
 			src->name, p->from);
 	src->info.endless = src->info.privileged = !file;
-	return zc_packets_open(src->ctx, &from, &p->packets);
+	rc = zc_packets_open(src->ctx, &from, &p->packets);
+	if (rc == -ENODEV) {
+		snprintf(p->why, sizeof(p->why), "%s", zcdma_hint(src->ctx));
+		zc_hint(src->ctx, "there is no file of that name either; %s", p->why);
+	}
+	return rc;
 }
 
 static int open_payload(struct pcap_source *p)
@@ -174,13 +180,13 @@ static int open_payload(struct pcap_source *p)
 	};
 	int rc;
 
-	p->src.info.has_packets = true;
 	if (!p->opt.payload) {
+		p->src.info.packets = ZCDMA_PACKETS_WHOLE;
 		p->has_piece = true;
 		p->header_len = ZC_PACKETS_HEADER;
 		return zc_packets_header(p->packets, p->header);
 	}
-	p->src.info.has_payload = true;
+	p->src.info.packets = p->opt.seq ? ZCDMA_PACKETS_NUMBERED : ZCDMA_PACKETS_PAYLOAD;
 	rc = zc_packets_check_linktype(p->packets);
 	return rc ? rc : zc_payload_new(p->src.ctx, p->from, &field, &p->payload);
 }

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What a source of packets came across. */
+#include "packets.h"
+
+#include <inttypes.h>
+
+#include "applet.h"
+
+static enum zcdma_packets get(struct zcdma_source *src, struct zcdma_packet_stats *packets)
+{
+	struct zcdma_source_info info;
+	struct zcdma_source_stats stats;
+
+	zcdma_source_get_info(src, &info);
+	zcdma_source_get_stats(src, &stats);
+	*packets = stats.packets;
+	return info.packets;
+}
+
+static void report_payload(struct report *r, const struct zcdma_packet_stats *s)
+{
+	report_line(
+		r, "payload",
+		"of %N{flows} flows of UDP; left out: %N{cut_packets} cut short, %N{fragments} fragments, %N{malformed_packets} malformed, %N{other_packets} others",
+		s->flows, s->cut, s->fragments, s->malformed, s->others);
+}
+
+static void report_numbers(struct report *r, const struct zcdma_packet_stats *s)
+{
+	report_line(
+		r, "numbers",
+		"%N{lost_datagrams} datagrams lost, %N{reordered_datagrams} put in order; left out: %N{duplicate_datagrams} duplicates, %N{late_datagrams} too late, %N{unnumbered_datagrams} too short",
+		s->lost, s->reordered, s->duplicates, s->late, s->unnumbered);
+	report_line(
+		r, s->restarts || s->overflows ? "order" : NULL,
+		"%N{order_restarts} times the numbers began anew, %N{order_overflows} times there was no room to wait",
+		s->restarts, s->overflows);
+}
+
+void packets_report(struct report *r, struct zcdma_source *src)
+{
+	struct zcdma_packet_stats s;
+	enum zcdma_packets kind = get(src, &s);
+
+	if (kind == ZCDMA_PACKETS_NONE)
+		return;
+	report_line(
+		r, "packets",
+		"%N{packets} read, %N{dropped_packets} dropped as they came too fast, %N{interface_dropped_packets} by the interface",
+		s.packets, s.dropped, s.dropped_by_interface);
+	if (kind >= ZCDMA_PACKETS_PAYLOAD)
+		report_payload(r, &s);
+	if (kind == ZCDMA_PACKETS_NUMBERED)
+		report_numbers(r, &s);
+}
+
+int packets_check(struct report *r, struct zcdma_source *src)
+{
+	struct zcdma_packet_stats s;
+
+	if (get(src, &s) < ZCDMA_PACKETS_PAYLOAD || !(s.cut || s.fragments))
+		return STATUS_OK;
+	return report_error(r, STATUS_INCOMPLETE,
+			    s.cut ? "capture whole packets: leave snaplen= out, or tcpdump's -s"
+				  : "let the sender make packets no larger than the MTU",
+			    "the payload is not whole: %" PRIu64
+			    " packets were cut short when they were captured, %" PRIu64
+			    " were fragments; they are left out",
+			    s.cut, s.fragments);
+}
