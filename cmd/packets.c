@@ -21,8 +21,11 @@ static void report_payload(struct report *r, const struct zcdma_packet_stats *s)
 {
 	report_line(
 		r, "payload",
-		"of %N{flows} flows of UDP; left out: %N{cut_packets} cut short, %N{fragments} fragments, %N{malformed_packets} malformed, %N{other_packets} others",
+		"of %N{flows} flows; left out: %N{cut_packets} packets cut short, %N{fragments} fragments, %N{malformed_packets} malformed, %N{other_packets} others",
 		s->flows, s->cut, s->fragments, s->malformed, s->others);
+	report_line(r, s->missing_bytes || s->differing_bytes ? "tcp" : NULL,
+		    "%B{missing_bytes} were not captured, %B{differing_bytes} came again as others",
+		    s->missing_bytes, s->differing_bytes);
 }
 
 static void report_numbers(struct report *r, const struct zcdma_packet_stats *s)
@@ -58,13 +61,13 @@ int packets_check(struct report *r, struct zcdma_source *src)
 {
 	struct zcdma_packet_stats s;
 
-	if (get(src, &s) < ZCDMA_PACKETS_PAYLOAD || !(s.cut || s.fragments))
+	if (get(src, &s) < ZCDMA_PACKETS_PAYLOAD || !(s.cut || s.fragments || s.missing_bytes))
 		return STATUS_OK;
-	return report_error(r, STATUS_INCOMPLETE,
-			    s.cut ? "capture whole packets: leave snaplen= out, or tcpdump's -s"
-				  : "let the sender make packets no larger than the MTU",
-			    "the payload is not whole: %" PRIu64
-			    " packets were cut short when they were captured, %" PRIu64
-			    " were fragments; they are left out",
-			    s.cut, s.fragments);
+	return report_error(
+		r, STATUS_INCOMPLETE,
+		"capture whole packets, and all of them: no snap length, a larger buffer=; fragments come of packets larger than the MTU",
+		"the payload is not whole: %" PRIu64
+		" packets were cut short when they were captured, %" PRIu64
+		" were fragments, and %" PRIu64 " bytes of TCP are missing",
+		s.cut, s.fragments, s.missing_bytes);
 }

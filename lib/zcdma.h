@@ -137,10 +137,13 @@ struct zcdma_packet_stats {
 	uint64_t cut;	     /* left out, as the snap length cut their payload */
 	uint64_t fragments;  /* left out: pieces of IP packets */
 	uint64_t malformed;  /* left out: their lengths contradict each other */
-	uint64_t others;     /* left out: neither TCP nor UDP */
-	uint64_t flows;	     /* of UDP, each from one address to another */
-	uint64_t unnumbered; /* left out: too short to hold a sequence number */
+	uint64_t others;     /* left out: no UDP, nor TCP where that is looked for */
+	uint64_t flows;	     /* of UDP, each from one address to another, or one of TCP */
+	/* Of TCP: */
+	uint64_t missing_bytes;	  /* that were sent, and not captured */
+	uint64_t differing_bytes; /* that came again as others: the first to come are taken */
 	/* By the sequence numbers in datagrams: */
+	uint64_t unnumbered; /* left out: too short to hold one */
 	uint64_t lost;	     /* numbers that did not come in time */
 	uint64_t late;	     /* left out: they came after that, or before the first */
 	uint64_t duplicates; /* left out */

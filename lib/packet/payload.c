@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * From packets to the stream of their payloads. Datagrams come in the order of their arrival, those of
- * a flow in that of their numbers, where they have some.
+ * From packets to the stream of their payloads: of one end of a TCP connection, or of datagrams. These
+ * come in the order of their arrival, those of a flow in that of their numbers, where they have some.
  */
 #include "payload.h"
 
@@ -9,9 +9,13 @@
 #include <string.h>
 
 #include "frame.h"
+#include "tcp.h"
 
 /* That are told apart at once. The one that was silent for longest gives way to another one. */
 #define FLOWS 64
+
+/* Of the bytes of TCP, the most that goes on at a time. */
+#define PIECE 65536
 
 struct flow {
 	uint8_t src[16], dst[16];
@@ -24,6 +28,7 @@ struct zc_payload {
 	struct zcdma_ctx *ctx;
 	const char *name;
 	struct zc_order_field field;
+	struct zc_tcp *tcp; /* or NULL: datagrams with numbers are looked for */
 	struct flow flow[FLOWS];
 	unsigned flows;
 	struct flow *draining; /* what waited there comes next ... */
@@ -33,6 +38,7 @@ struct zc_payload {
 	bool pending;
 	const uint8_t *data; /* the next piece, or NULL */
 	size_t len;
+	bool of_tcp;
 	struct zc_order_stats order_stats;
 	struct zcdma_packet_stats stats;
 };
@@ -46,8 +52,14 @@ int zc_payload_new(struct zcdma_ctx *ctx, const char *name, const struct zc_orde
 		return zc_fail(ctx, ENOMEM, "payload of %s", name);
 	p->ctx = ctx;
 	p->name = name;
-	if (field)
-		p->field = *field;
+	p->field = *field;
+	if (!field->width) {
+		p->tcp = zc_tcp_new(ctx, name);
+		if (!p->tcp) {
+			free(p);
+			return zc_fail(ctx, ENOMEM, "payload of %s", name);
+		}
+	}
 	*out = p;
 	return 0;
 }
@@ -58,25 +70,62 @@ void zc_payload_free(struct zc_payload *p)
 		return;
 	for (unsigned i = 0; i < p->flows; i++)
 		zc_order_free(p->flow[i].order);
+	zc_tcp_free(p->tcp);
 	free(p);
+}
+
+static int fail_mixed(struct zc_payload *p)
+{
+	int rc = zc_fail_plain(p->ctx, EINVAL,
+			       "payload of %s: both TCP and UDP, which do not go into one stream",
+			       p->name);
+
+	zc_hint(p->ctx, "choose with filter=, for example filter=udp");
+	return rc;
+}
+
+static int put_segment(struct zc_payload *p)
+{
+	if (!p->tcp) {
+		p->stats.others++;
+		return 0;
+	}
+	return p->frame.len && p->stats.flows ? fail_mixed(p) : zc_tcp_put(p->tcp, &p->frame);
+}
+
+static int put_datagram(struct zc_payload *p)
+{
+	struct zcdma_packet_stats tcp = { 0 };
+
+	p->pending = p->frame.captured == p->frame.len;
+	p->stats.cut += !p->pending;
+	if (p->tcp)
+		zc_tcp_get_stats(p->tcp, &tcp);
+	return tcp.flows ? fail_mixed(p) : 0;
 }
 
 int zc_payload_put(struct zc_payload *p, int linktype, const struct zc_packet *packet)
 {
-	struct zc_frame *f = &p->frame;
-
 	p->to_flush = 0;
 	p->stats.packets++;
-	zc_frame_parse(linktype, packet->data, packet->captured, packet->len, f);
-	p->pending = f->kind == ZC_FRAME_UDP && f->captured == f->len;
-	if (f->kind == ZC_FRAME_CUT || (f->kind <= ZC_FRAME_UDP && f->captured < f->len))
-		p->stats.cut++;
-	else if (f->kind == ZC_FRAME_FRAGMENT)
+	zc_frame_parse(linktype, packet->data, packet->captured, packet->len, &p->frame);
+	switch (p->frame.kind) {
+	case ZC_FRAME_TCP:
+		return put_segment(p);
+	case ZC_FRAME_UDP:
+		return put_datagram(p);
+	case ZC_FRAME_FRAGMENT:
 		p->stats.fragments++;
-	else if (f->kind == ZC_FRAME_MALFORMED)
+		break;
+	case ZC_FRAME_CUT:
+		p->stats.cut++;
+		break;
+	case ZC_FRAME_MALFORMED:
 		p->stats.malformed++;
-	else if (f->kind != ZC_FRAME_UDP)
+		break;
+	case ZC_FRAME_OTHER:
 		p->stats.others++;
+	}
 	return 0;
 }
 
@@ -152,7 +201,7 @@ static int get_flow(struct zc_payload *p, struct flow **out)
  * Pieces
  */
 
-static void pass_on(struct zc_payload *p, const uint8_t *data, size_t len)
+static void set_piece(struct zc_payload *p, const uint8_t *data, size_t len)
 {
 	p->data = len ? data : NULL;
 	p->len = len;
@@ -179,10 +228,19 @@ static int look_at(struct zc_payload *p)
 	if (rc < 0)
 		return zc_fail(p->ctx, -rc, "payload of %s", p->name);
 	if (rc == ZC_ORDER_NOW)
-		pass_on(p, f->payload, f->len);
+		set_piece(p, f->payload, f->len);
 	p->pending = rc == ZC_ORDER_FULL;
 	drain(p, flow, false);
 	return 0;
+}
+
+/* A part of what TCP has. False: there is nothing. */
+static bool take_bytes(struct zc_payload *p)
+{
+	p->data = p->tcp ? zc_tcp_get(p->tcp, &p->len) : NULL;
+	p->of_tcp = p->data;
+	p->len = zc_min(p->len, (size_t)PIECE);
+	return p->data;
 }
 
 static void take_waiting(struct zc_payload *p)
@@ -191,7 +249,7 @@ static void take_waiting(struct zc_payload *p)
 	const uint8_t *data = zc_order_next(p->draining->order, p->draining_all, &len);
 
 	if (data)
-		pass_on(p, data, len);
+		set_piece(p, data, len);
 	else
 		p->draining = NULL;
 }
@@ -207,7 +265,7 @@ int zc_payload_get(struct zc_payload *p, const uint8_t **data, size_t *len)
 			rc = look_at(p);
 		else if (p->to_flush)
 			drain(p, &p->flow[--p->to_flush], true);
-		else
+		else if (!take_bytes(p))
 			return 0;
 	}
 	*data = p->data;
@@ -217,12 +275,21 @@ int zc_payload_get(struct zc_payload *p, const uint8_t **data, size_t *len)
 
 void zc_payload_done(struct zc_payload *p)
 {
+	if (p->of_tcp)
+		zc_tcp_done(p->tcp, p->len);
+	p->of_tcp = false;
 	p->data = NULL;
 }
 
 void zc_payload_flush(struct zc_payload *p)
 {
 	p->to_flush = p->flows;
+}
+
+int zc_payload_end(struct zc_payload *p)
+{
+	zc_payload_flush(p);
+	return p->tcp ? zc_tcp_end(p->tcp) : 0;
 }
 
 bool zc_payload_waits(const struct zc_payload *p)
@@ -241,4 +308,6 @@ void zc_payload_get_stats(const struct zc_payload *p, struct zcdma_packet_stats 
 	stats->reordered = o->reordered;
 	stats->restarts = o->restarts;
 	stats->overflows = o->overflows;
+	if (p->tcp)
+		zc_tcp_get_stats(p->tcp, stats);
 }

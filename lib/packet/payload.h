@@ -8,7 +8,10 @@
 
 struct zc_payload;
 
-/* @field: of UDP, the number that gives datagrams their order, or NULL. @name is for messages. */
+/*
+ * @field: the number that gives datagrams their order; with a .width of 0 there is none, and TCP will do as
+ * well. @name is for messages.
+ */
 int zc_payload_new(struct zcdma_ctx *ctx, const char *name, const struct zc_order_field *field,
 		   struct zc_payload **out);
 
@@ -21,8 +24,11 @@ void zc_payload_free(struct zc_payload *p);
  */
 int zc_payload_put(struct zc_payload *p, int linktype, const struct zc_packet *packet);
 
-/* What is missing is not waited for, until zc_payload_put(): there is nothing more, or not for now. */
+/* No datagram that is missing is waited for, until the next zc_payload_put(). */
 void zc_payload_flush(struct zc_payload *p);
+
+/* Nothing more comes. 0, or a negative errno with its sentence. */
+int zc_payload_end(struct zc_payload *p);
 
 /*
  * 1 and the next piece of the stream, the same until zc_payload_done(); 0: there is none without another

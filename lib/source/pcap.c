@@ -322,6 +322,20 @@ static int take_packet(struct pcap_source *p)
 	return 1;
 }
 
+/* No packet came: the end, or none for now. 0, or a negative errno. */
+static int wait_no_longer(struct pcap_source *p, int rc)
+{
+	p->ended = !rc;
+	if (!p->payload)
+		return rc;
+	if (p->ended)
+		return zc_payload_end(p->payload);
+	if (rc != -EAGAIN || !patience_has_ended(p))
+		return rc;
+	zc_payload_flush(p->payload);
+	return 0;
+}
+
 /* 1: a piece is there; 0: no more come; -EAGAIN: none now; or another negative errno. */
 static int find_piece(struct pcap_source *p)
 {
@@ -335,10 +349,9 @@ static int find_piece(struct pcap_source *p)
 		if (rc || p->ended)
 			break;
 		rc = take_packet(p);
-		p->ended = !rc;
-		if (p->payload && (p->ended || (rc == -EAGAIN && patience_has_ended(p))))
-			zc_payload_flush(p->payload);
-		else if (rc < 0)
+		if (rc <= 0)
+			rc = wait_no_longer(p, rc);
+		if (rc < 0)
 			return rc;
 	}
 	return p->has_piece;

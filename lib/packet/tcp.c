@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The bytes that one end of a TCP connection sent, in order. */
+#include "tcp.h"
+
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "flows.h"
+#include "follow.h"
+
+/* Bytes that wait for what is missing, at most. */
+#define POOL_BYTES (32u << 20)
+
+struct zc_tcp {
+	struct zcdma_ctx *ctx;
+	const char *name;
+	bool known;  /* .key is that of a connection ... */
+	bool chosen; /* ... and .from the end of it that sends the stream */
+	struct zc_flow_key key;
+	unsigned from;
+	struct zc_follow end[2];
+	struct zc_kept_pool pool;
+	/* What was passed on. */
+	uint8_t *bytes;
+	size_t taken, len, room;
+	int error; /* a negative errno: there was no memory for it */
+};
+
+static void append(void *arg, const uint8_t *data, size_t len)
+{
+	struct zc_tcp *t = arg;
+
+	if (t->len + len > t->room) {
+		size_t room = zc_max(2 * t->room, t->len + len);
+		uint8_t *bytes = realloc(t->bytes, room);
+
+		if (!bytes) {
+			t->error = -ENOMEM;
+			return;
+		}
+		t->bytes = bytes;
+		t->room = room;
+	}
+	memcpy(t->bytes + t->len, data, len);
+	t->len += len;
+}
+
+/* The follower counts, and that is enough. */
+static void miss(void *arg, uint64_t len)
+{
+	(void)arg;
+	(void)len;
+}
+
+/* What was passed on is gone. */
+static bool recall(void *arg, uint64_t offset, uint8_t *buf, size_t len)
+{
+	(void)arg;
+	(void)offset;
+	(void)buf;
+	(void)len;
+	return false;
+}
+
+static void note_difference(void *arg, uint32_t seq, const struct zc_kept_put *what)
+{
+	(void)arg;
+	(void)seq;
+	(void)what;
+}
+
+static const struct zc_follow_ops ops = {
+	.data = append,
+	.unseen = miss,
+	.recall = recall,
+	.differs = note_difference,
+};
+
+static void follow(struct zc_tcp *t, const struct zc_flow_key *key)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		zc_kept_drop(&t->end[i].kept);
+		t->end[i] = (struct zc_follow){ .ops = &ops, .arg = t, .kept.pool = &t->pool };
+	}
+	t->key = *key;
+	t->known = true;
+}
+
+struct zc_tcp *zc_tcp_new(struct zcdma_ctx *ctx, const char *name)
+{
+	struct zc_tcp *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->ctx = ctx;
+	t->name = name;
+	t->pool.most = POOL_BYTES;
+	t->end[0].kept.pool = t->end[1].kept.pool = &t->pool;
+	return t;
+}
+
+void zc_tcp_free(struct zc_tcp *t)
+{
+	if (!t)
+		return;
+	for (unsigned i = 0; i < 2; i++)
+		zc_kept_drop(&t->end[i].kept);
+	free(t->bytes);
+	free(t);
+}
+
+static int fail_mixed(struct zc_tcp *t, const struct zc_flow_key *key, unsigned from)
+{
+	char one[2][80], other[2][80];
+	int rc;
+
+	for (unsigned i = 0; i < 2; i++) {
+		zc_flow_name(&t->key, t->from ^ i, one[i], sizeof(one[i]));
+		zc_flow_name(key, from ^ i, other[i], sizeof(other[i]));
+	}
+	rc = zc_fail_plain(
+		t->ctx, EINVAL,
+		"payload of %s: two streams of TCP, from %s to %s and from %s to %s, do not go into one",
+		t->name, one[0], one[1], other[0], other[1]);
+	zc_hint(t->ctx, "choose one with filter=, for example filter='tcp src port %u'",
+		t->key.port[t->from]);
+	return rc;
+}
+
+/* May the data of @f be taken? Its end is *@from, and it is the one to follow from now on. */
+static int choose(struct zc_tcp *t, const struct zc_frame *f, unsigned *from)
+{
+	struct zc_flow_key key;
+	bool same, again;
+
+	*from = zc_flow_key(f, &key);
+	same = t->known && !memcmp(&key, &t->key, sizeof(key));
+	/* A new connection between the same ports. */
+	again = same && f->flags & TH_SYN && !zc_follow_begins_at(&t->end[*from], f->seq + 1);
+	if (t->chosen && f->len && (!same || *from != t->from))
+		return fail_mixed(t, &key, *from);
+	if (t->chosen)
+		return again ? fail_mixed(t, &key, *from) : same;
+	if (!same || again)
+		follow(t, &key);
+	if (f->len) {
+		t->chosen = true;
+		t->from = *from;
+	}
+	return true;
+}
+
+int zc_tcp_put(struct zc_tcp *t, const struct zc_frame *f)
+{
+	unsigned from;
+	int rc;
+
+	if (!f->len && !t->chosen && !(f->flags & TH_SYN) && !t->known)
+		return 0;
+	rc = choose(t, f, &from);
+	if (rc <= 0)
+		return rc;
+	zc_follow_take(&t->end[from], f);
+	if (f->flags & TH_ACK)
+		zc_follow_acked(&t->end[!from], f->ack, f->flags & TH_SYN);
+	return t->error ? zc_fail(t->ctx, -t->error, "payload of %s", t->name) : 0;
+}
+
+int zc_tcp_end(struct zc_tcp *t)
+{
+	if (t->chosen)
+		zc_follow_end(&t->end[t->from]);
+	return t->error ? zc_fail(t->ctx, -t->error, "payload of %s", t->name) : 0;
+}
+
+const uint8_t *zc_tcp_get(const struct zc_tcp *t, size_t *len)
+{
+	*len = t->len - t->taken;
+	return *len ? t->bytes + t->taken : NULL;
+}
+
+void zc_tcp_done(struct zc_tcp *t, size_t len)
+{
+	t->taken += len;
+	if (t->taken == t->len)
+		t->taken = t->len = 0;
+}
+
+void zc_tcp_get_stats(const struct zc_tcp *t, struct zcdma_packet_stats *stats)
+{
+	const struct zc_follow_stats *s = &t->end[t->from].stats;
+
+	if (!t->chosen)
+		return;
+	stats->flows++;
+	stats->missing_bytes = s->unseen_bytes;
+	stats->differing_bytes = s->differing_bytes;
+}
