@@ -17,10 +17,10 @@ static enum zcdma_packets get(struct zcdma_source *src, struct zcdma_packet_stat
 	return info.packets;
 }
 
-static void report_payload(struct report *r, const struct zcdma_packet_stats *s)
+static void report_payload(struct report *r, const struct zcdma_packet_stats *s, bool show)
 {
 	report_line(
-		r, "payload",
+		r, show ? "payload" : NULL,
 		"of %N{flows} flows; left out: %N{cut_packets} packets cut short, %N{fragments} fragments, %N{malformed_packets} malformed, %N{other_packets} others",
 		s->flows, s->cut, s->fragments, s->malformed, s->others);
 	report_line(r, s->missing_bytes || s->differing_bytes ? "tcp" : NULL,
@@ -28,10 +28,10 @@ static void report_payload(struct report *r, const struct zcdma_packet_stats *s)
 		    s->missing_bytes, s->differing_bytes);
 }
 
-static void report_numbers(struct report *r, const struct zcdma_packet_stats *s)
+static void report_numbers(struct report *r, const struct zcdma_packet_stats *s, bool show)
 {
 	report_line(
-		r, "numbers",
+		r, show ? "numbers" : NULL,
 		"%N{lost_datagrams} datagrams lost, %N{reordered_datagrams} put in order; left out: %N{duplicate_datagrams} duplicates, %N{late_datagrams} too late, %N{unnumbered_datagrams} too short",
 		s->lost, s->reordered, s->duplicates, s->late, s->unnumbered);
 	report_line(
@@ -40,21 +40,18 @@ static void report_numbers(struct report *r, const struct zcdma_packet_stats *s)
 		s->restarts, s->overflows);
 }
 
+/* Every key is in every document, as those of other sources are. */
 void packets_report(struct report *r, struct zcdma_source *src)
 {
 	struct zcdma_packet_stats s;
 	enum zcdma_packets kind = get(src, &s);
 
-	if (kind == ZCDMA_PACKETS_NONE)
-		return;
 	report_line(
-		r, "packets",
+		r, kind ? "packets" : NULL,
 		"%N{packets} read, %N{dropped_packets} dropped as they came too fast, %N{interface_dropped_packets} by the interface",
 		s.packets, s.dropped, s.dropped_by_interface);
-	if (kind >= ZCDMA_PACKETS_PAYLOAD)
-		report_payload(r, &s);
-	if (kind == ZCDMA_PACKETS_NUMBERED)
-		report_numbers(r, &s);
+	report_payload(r, &s, kind >= ZCDMA_PACKETS_PAYLOAD);
+	report_numbers(r, &s, kind == ZCDMA_PACKETS_NUMBERED);
 }
 
 int packets_check(struct report *r, struct zcdma_source *src)

@@ -42,7 +42,7 @@ _zcdma_words() {
     file:*) compgen -P file: -f -- "${word#file:}" ;;
     *)
         [[ $previous == --* ]] && _zcdma_value "$previous" "$word" '' "$@" && return
-        compgen -W 'dev: sim: file:' -- "$word"
+        compgen -W 'dev: sim: file: pcap:' -- "$word"
         compgen -f -- "$word"
         ;;
     esac

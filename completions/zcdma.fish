@@ -46,7 +46,7 @@ function __zcdma_complete -a name
     complete -c $name -n __zcdma_needs_applet -f -a '(__zcdma_applets)'
     complete -c $name -n __zcdma_needs_applet -f -a '--help --list --version'
     complete -c $name -n 'not __zcdma_needs_applet' -a '(__zcdma_options)'
-    complete -c $name -n 'not __zcdma_needs_applet' -a 'dev: sim: file:'
+    complete -c $name -n 'not __zcdma_needs_applet' -a 'dev: sim: file: pcap:'
 end
 
 # An applet's name belongs to zcdma only where that command is a link to it.
