@@ -229,7 +229,7 @@ DEPS := pkg-config:pkg-config popt:libpopt-dev jansson:libjansson-dev smartcols:
 	/usr/include/stdio.h:libc6-dev bats:bats nc:netcat-openbsd \
 	/usr/lib/bats/bats-assert/load.bash:bats-assert \
 	/usr/lib/bats/bats-support/load.bash:bats-support jq:jq ip:iproute2 unshare:util-linux \
-	mandoc:mandoc fish:fish zsh:zsh ps:procps
+	mandoc:mandoc fish:fish zsh:zsh ps:procps tcpdump:tcpdump
 
 # What the virtual machine needs on top of that. Its kernels are fetched, but not installed.
 DEPS_VM := qemu-system-x86_64:qemu-system-x86 cpio:cpio xz:xz-utils make:make /sbin/modprobe:kmod \

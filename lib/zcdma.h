@@ -134,11 +134,11 @@ struct zcdma_packet_stats {
 	uint64_t dropped;	       /* by the kernel, as they were not read in time */
 	uint64_t dropped_by_interface; /* before that */
 	/* Of those read, with their payload alone asked for: */
-	uint64_t cut;	     /* left out, as the snap length cut their payload */
-	uint64_t fragments;  /* left out: pieces of IP packets */
-	uint64_t malformed;  /* left out: their lengths contradict each other */
-	uint64_t others;     /* left out: no UDP, nor TCP where that is looked for */
-	uint64_t flows;	     /* of UDP, each from one address to another, or one of TCP */
+	uint64_t cut;	    /* left out, as the snap length cut their payload */
+	uint64_t fragments; /* left out: pieces of IP packets */
+	uint64_t malformed; /* left out: their lengths contradict each other */
+	uint64_t others;    /* left out: no UDP, nor TCP where that is looked for */
+	uint64_t flows;	    /* of UDP, each from one address to another, or one of TCP */
 	/* Of TCP: */
 	uint64_t missing_bytes;	  /* that were sent, and not captured */
 	uint64_t differing_bytes; /* that came again as others: the first to come are taken */

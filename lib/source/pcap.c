@@ -36,7 +36,7 @@ struct pcap_source {
 	bool patient; /* it runs */
 	bool ended, stopped;
 	int failed; /* after the blocks before: a negative errno, and why */
-	char why[512];
+	char why[512], cure[512];
 
 	/* The next piece of the stream: what is in .header, then .data. */
 	bool has_piece;
@@ -392,8 +392,20 @@ static size_t fill(struct pcap_source *p, uint8_t *block, size_t size, int *rc)
 /* An error comes after what was read before it. */
 static int fail_later(struct pcap_source *p, int rc)
 {
+	const char *hint = zcdma_hint(p->src.ctx);
+
 	snprintf(p->why, sizeof(p->why), "%s", zcdma_error(p->src.ctx));
+	snprintf(p->cure, sizeof(p->cure), "%s", hint ? hint : "");
 	return p->failed = rc;
+}
+
+static int fail_now(struct pcap_source *p)
+{
+	int rc = zc_fail_plain(p->src.ctx, -p->failed, "%s", p->why);
+
+	if (*p->cure)
+		zc_hint(p->src.ctx, "%s", p->cure);
+	return rc;
 }
 
 static void make_block(struct pcap_source *p, size_t len, struct zcdma_block *b)
@@ -426,7 +438,7 @@ static int pcap_next_block(struct zcdma_source *src, size_t max, struct zcdma_bl
 	if (p->pool.error)
 		return zc_fail(src->ctx, -p->pool.error, "fresh pages for %s", src->name);
 	if (p->failed)
-		return zc_fail_plain(src->ctx, -p->failed, "%s", p->why);
+		return fail_now(p);
 	src->starved = !p->pool.unused_count;
 	if (src->starved)
 		return -EAGAIN;

@@ -1,0 +1,289 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# pcap: packets of files and of interfaces, and their payload.
+# shellcheck disable=SC2016 # scripts for another shell
+
+load common
+load pipe
+
+DATA=$TOP/tests/data
+
+# seen FILE: what tcpdump has to say of its packets, to the nanosecond and the byte.
+seen() {
+    tcpdump -Z "$(id -un)" --time-stamp-precision=nano -tt -nneeXXr "$1" 2>/dev/null
+}
+
+# bytes be|le WIDTH NUMBER...: the numbers, in that byte order.
+bytes() {
+    local order=$1 width=$2 hex n
+    shift 2
+    for n; do
+        printf -v hex "%0$((width * 2))x" "$n"
+        [[ $order == be ]] || hex=$(fold -w2 <<<"$hex" | tac | tr -d '\n')
+        # shellcheck disable=SC2001
+        printf '%b' "$(sed 's/../\\x&/g' <<<"$hex")"
+    done
+}
+
+# datagrams be|le TEXT...: a file in that byte order, with a datagram of raw IPv4 for each TEXT, in which
+# escapes are expanded, cut down to SNAP bytes, from port FROM, with MAGIC.
+datagrams() {
+    local order=$1 text len t=1700000000
+    shift
+    bytes "$order" 4 "${MAGIC:-0xa1b2c3d4}"
+    bytes "$order" 2 2 4
+    bytes "$order" 4 0 0 65535 101
+    for text; do
+        len=$(($(printf '%b' "$text" | wc -c) + 28))
+        {
+            printf '\x45\0'
+            bytes be 2 "$len"
+            printf '\0\0\0\0\x40\x11\0\0\x7f\0\0\1\x7f\0\0\1'
+            bytes be 2 "${FROM:-1000}" 5000 $((len - 20)) 0
+            printf '%b' "$text"
+        } | head -c "${SNAP:-65535}" >packet
+        bytes "$order" 4 $((t++)) 123456 "$(stat -c %s packet)" "$len"
+        cat packet
+    done
+}
+
+# on_veth: script.sh in a namespace with a veth from v0, 10.0.0.1, to v1, behind which 10.0.0.2 is believed to be.
+on_veth() {
+    unshare -rn true 2>/dev/null || skip 'no namespaces for this user'
+    timeout 60 unshare -rn bash -euc '
+        ip link set lo up
+        ip link add v0 type veth peer name v1 2>/dev/null || exit 77
+        for i in v0 v1; do echo 1 >/proc/sys/net/ipv6/conf/$i/disable_ipv6; done
+        ip link set v0 up
+        ip link set v1 address 02:00:00:00:00:02 up
+        ip addr add 10.0.0.1/24 dev v0
+        ip neigh add 10.0.0.2 lladdr 02:00:00:00:00:02 dev v0
+        . ./script.sh' </dev/null 3>&- >out 2>&1 || {
+        (($? != 77)) || skip 'this kernel has no veth'
+        fail "$(cat out)"
+    }
+}
+
+#
+# Files
+#
+
+@test "pcap: every file comes out as tcpdump sees it, in pcap with nanoseconds" {
+    for file in "$DATA"/*.pcap "$DATA"/*.pcapng "$DATA"/wire/*.pcap*; do
+        zcdma capture -q -o out.pcap "pcap:$file"
+        seen "$file" >expected
+        [[ -s expected ]]
+        run -0 diff expected <(seen out.pcap)
+        run -0 eval 'head -c4 out.pcap | od -An -tx4'
+        assert_output ' a1b23c4d'
+    done
+}
+
+@test "pcap: both byte orders, microseconds and nanoseconds, a file and standard input" {
+    for order in le be; do
+        for MAGIC in 0xa1b2c3d4 0xa1b23c4d; do
+            datagrams $order 'one\n' 'two\n' >x.pcap
+            run -0 zcdma capture -q pcap:x.pcap,payload
+            assert_output $'one\ntwo'
+            run -0 eval 'zcdma capture -q pcap:- <x.pcap | zcdma capture -q pcap:-,payload'
+            assert_output $'one\ntwo'
+            zcdma capture -q -o out.pcap pcap:x.pcap
+            run -0 diff <(seen x.pcap) <(seen out.pcap)
+        done
+    done
+}
+
+@test "pcap: two interfaces in one pcapng" {
+    run -0 zcdma capture -q pcap:"$DATA/two.pcapng,filter=udp and dst host 10.0.0.2,payload"
+    assert_output $'datagram 1 to 10.0.0.2\ndatagram 2 to 10.0.0.2\ndatagram 3 to 10.0.0.2'
+    run -0 zcdma capture -q pcap:"$DATA/two.pcapng,filter='udp and dst host 127.0.0.1',payload"
+    assert_output --partial 'datagram 3 to 127.0.0.1'
+}
+
+@test "pcap: a limit in bytes ends with a whole packet" {
+    cp "$DATA/ethernet.pcap" x.pcap
+    zcdma capture -q --bytes 300 -o out.pcap pcap:x.pcap
+    run -0 diff <(seen x.pcap | head -n "$(seen out.pcap | wc -l)") <(seen out.pcap)
+    (($(stat -c %s out.pcap) == 24 + 3 * 16 + 65 + 84 + 65))
+}
+
+@test "pcap: bad files, names and options" {
+    cp "$DATA/ethernet.pcap" x.pcap
+    : >empty
+    run -2 --separate-stderr zcdma capture pcap:./empty
+    assert_regex "$stderr" 'open ./empty: .*truncated'
+    seq 999 >text
+    run -2 --separate-stderr zcdma capture pcap:text
+    assert_regex "$stderr" 'open text: unknown file format.*tcpdump -w'
+    run -2 --separate-stderr zcdma capture pcap:x.pcap,filter='udp prot 5'
+    assert_regex "$stderr" "filter 'udp prot 5': .*syntax error"
+    run -2 --separate-stderr zcdma capture pcap:nowhere
+    assert_regex "$stderr" 'capture on nowhere: .*no file of that name.*interfaces are .*lo, '
+    run -2 --separate-stderr zcdma capture pcap:./nowhere
+    assert_regex "$stderr" 'open ./nowhere: No such file'
+    run -2 --separate-stderr zcdma capture pcap:.
+    assert_regex "$stderr" 'Is a directory|no such'
+    run -2 --separate-stderr zcdma capture pcap:
+    assert_regex "$stderr" 'names neither an interface nor a file'
+    for option in payload=1 filter seq=0 seq=0:9be seq=0:4xe seq=-1:4be seq=0:4bex snaplen=0 snaplen=262145 buffer=1 other; do
+        run -2 --separate-stderr zcdma capture "pcap:x.pcap,payload,$option"
+        assert_regex "$stderr" "${option%%=*}"
+    done
+    run -2 --separate-stderr zcdma capture pcap:x.pcap,seq=0:4be
+    assert_regex "$stderr" 'add payload'
+    run -2 --separate-stderr zcdma capture pcap:x.pcap,buffer=1M
+    assert_regex "$stderr" 'is a file'
+}
+
+@test "pcap: a file that ends in the middle of a packet" {
+    head -c 400 "$DATA/ethernet.pcap" >x.pcap
+    run -1 --separate-stderr zcdma capture pcap:x.pcap,payload
+    assert_output $'datagram 1 to 10.0.0.2\ndatagram 1 to fd00::2\ndatagram 2 to 10.0.0.2\ndatagram 2 to fd00::2'
+    assert_regex "$stderr" 'truncated dump file'
+}
+
+@test "pcap: a link layer that is not known" {
+    datagrams le x >x.pcap
+    printf '\x69' | dd of=x.pcap bs=1 seek=20 conv=notrunc status=none
+    run -2 --separate-stderr zcdma capture pcap:x.pcap,payload
+    assert_regex "$stderr" 'link type, IEEE802_11 .*not known'
+    zcdma capture -q -o out.pcap pcap:x.pcap
+}
+
+@test "pcap: a full disk, and a reader that goes away" {
+    cp "$DATA/wire/iperf3-loss.pcap" x.pcap
+    run -1 --separate-stderr zcdma capture -o /dev/full pcap:x.pcap
+    assert_regex "$stderr" 'No space left'
+    run -0 bash -c 'set +o pipefail; "$0" capture --handover never pcap:x.pcap 2>err | :; echo "${PIPESTATUS[0]}"' "$ZCDMA"
+    assert_output 1
+}
+
+#
+# Payload
+#
+
+@test "pcap: what one end of a TCP connection sent, as tshark follows it" {
+    cd "$DATA/wire"
+    run -0 eval 'zcdma capture -q pcap:iperf3-loss.pcap,filter="src port 56178",payload | sha256sum'
+    assert_output --partial 3a849d38cd04e2895a55a38c171058089983a3a6f5910a3655ec284e168e178f
+    run -0 eval 'zcdma capture -q "pcap:curl-ipv6.pcapng,filter=src port 8080 and dst port 59678,payload" | sha256sum'
+    assert_output --partial acc42928084119491188bac27790dc989d64506efd5f772cf15c275336e8d0b3
+}
+
+@test "pcap: two streams do not go into one" {
+    run -1 --separate-stderr zcdma capture "pcap:$DATA/wire/curl-ipv6.pcapng,payload"
+    assert_regex "$stderr" 'two streams of TCP, from \[::1\]:59678 to \[::1\]:8080 and from .*filter='
+    run -1 --separate-stderr zcdma capture "pcap:$DATA/cooked.pcap,payload"
+    assert_regex "$stderr" 'both TCP and UDP.*filter='
+}
+
+@test "pcap: payload that was cut is left out, and said" {
+    SNAP=33 datagrams le 'short' 'too long for that' 'last' >x.pcap
+    run -1 --separate-stderr zcdma capture --json pcap:x.pcap,payload
+    assert_output 'shortlast'
+    assert_regex "$stderr" '"cut_packets": ?1,'
+    run -1 --separate-stderr zcdma capture "pcap:$DATA/wire/iperf3-receiver.pcap,payload,filter=src port 56202"
+    assert_regex "$stderr" '[1-9][0-9]* bytes of TCP are missing'
+}
+
+@test "pcap: datagrams in the order of their numbers" {
+    datagrams le '\0\0\0\6a' '\0\0\0\7b' '\0\0\0\011d' '\0\0\0\010c' '\0\0\0\010c' '\0\0\0\013f' '\0\0\0\6a' x >x.pcap
+    run -0 eval 'zcdma capture --json pcap:x.pcap,payload,seq=0:4be 2>report | tr -d "\0-\37"'
+    assert_output abcdf
+    run -0 keys report lost_datagrams reordered_datagrams duplicate_datagrams unnumbered_datagrams flows
+    assert_output '1 2 2 1 1'
+    # Without, as they came.
+    run -0 eval 'zcdma capture -q pcap:x.pcap,payload | tr -d "\0-\37"'
+    assert_output abdccfax
+}
+
+@test "pcap: each flow has numbers of its own" {
+    datagrams le '\1\0a' '\3\0c' >x.pcap
+    FROM=2000 datagrams le '\x81\0A' '\x82\0B' | tail -c +25 >>x.pcap
+    datagrams le '\2\0b' | tail -c +25 >>x.pcap
+    run -0 eval 'zcdma capture --json pcap:x.pcap,payload,seq=0:2le 2>report | tr -d "\0-\37\200-\377"'
+    assert_output aABbc
+    run -0 keys report flows lost_datagrams
+    assert_output '2 0'
+}
+
+@test "pcap: the ring is handed over" {
+    cp "$DATA/wire/iperf3-loss.pcap" x.pcap
+    lead -q --handover require pcap:x.pcap | zcdma capture -q -o out.pcap -
+    run -0 diff <(seen x.pcap) <(seen out.pcap)
+}
+
+#
+# Interfaces
+#
+
+@test "pcap: without privilege" {
+    setpriv --reuid 65534 --clear-groups true 2>/dev/null || skip 'this user has none to give up'
+    run -2 setpriv --reuid 65534 --clear-groups "$ZCDMA" capture pcap:lo -o /dev/null
+    assert_output --regexp 'capture on lo: Operation not permitted.*CAP_NET_RAW.*sudo'
+}
+
+# helpers: for scripts in the namespace.
+helpers() {
+    cat <<'END'
+until_true() { local end=$((SECONDS + 20)); until "$@"; do ((SECONDS < end)); sleep 0.02; done; }
+has() { [[ $(stat -c %s "$1") -ge $2 ]]; }
+ready() { until_true grep -q 'without privileges' "$1"; }
+END
+}
+
+@test "pcap: an interface, live: payload goes on at once, packets are tcpdump's" {
+    { helpers; cat; } <<'END' >script.sh
+"$ZCDMA" capture --json pcap:v1,filter='udp port 5000',payload -o payload >report & one=$!
+"$ZCDMA" capture -v pcap:v1 -o v1.pcap 2>notes & two=$!
+until_true has v1.pcap 24
+ready notes
+until_true grep -q '^CapEff:.*0000000000000000$' /proc/$one/status
+for i in 1 2 3 4 5; do echo "datagram $i" >/dev/udp/10.0.0.2/5000; done
+echo other >/dev/udp/10.0.0.2/5001
+until_true has payload 55
+until_true has v1.pcap $((24 + 5 * (16 + 53) + 16 + 48))
+kill -INT $one $two
+wait $one || (($? == 130))
+wait $two || (($? == 130))
+END
+    on_veth
+    run -0 cat payload
+    assert_line -n 0 'datagram 1'
+    assert_line -n 4 'datagram 5'
+    run -0 eval 'seen v1.pcap | grep -c UDP'
+    assert_output 6
+    run -0 keys report packets dropped_packets flows
+    assert_output '5 0 5'
+}
+
+@test "pcap: what is missing is not waited for when nothing else comes" {
+    { helpers; cat; } <<'END' >script.sh
+"$ZCDMA" capture -v pcap:v1,filter='udp port 5000',payload,seq=0:1be -o payload 2>notes & one=$!
+ready notes
+exec 9>/dev/udp/10.0.0.2/5000
+for i in 1 2 4; do echo "$i" >&9; done
+until_true has payload 6
+kill -INT $one
+wait $one || (($? == 130))
+END
+    on_veth
+    run -0 cat payload
+    assert_output $'1\n2\n4'
+}
+
+@test "pcap: an interface that is down, goes down, or is removed" {
+    { helpers; cat; } <<'END' >script.sh
+ip link set v1 down
+"$ZCDMA" capture pcap:v1 -o /dev/null 2>&1 | grep -A1 'Network is down' | grep 'ip link set v1 up'
+for how in 'set v1 down' 'del v1'; do
+    ip link set v1 up
+    "$ZCDMA" capture -v pcap:v1 -o /dev/null 2>notes & one=$!
+    ready notes
+    ip link $how
+    ! wait $one
+    grep 'went down\|disappeared' notes
+done
+END
+    on_veth
+}
