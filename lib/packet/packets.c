@@ -61,7 +61,7 @@ int zc_packets_next(struct zc_packets *p, struct zc_packet *packet)
 {
 	struct pcap_pkthdr *h;
 	const uint8_t *data;
-	int n = pcap_next_ex(p->pcap, &h, &data);
+	int n = zc_packets_saved_is_idle(p) ? 0 : pcap_next_ex(p->pcap, &h, &data);
 
 	if (!n && pcap_get_required_select_timeout(p->pcap))
 		return zc_fail_plain(p->ctx, ENETDOWN, "capture on %s: the interface went down",

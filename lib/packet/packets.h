@@ -34,7 +34,8 @@ int zc_packets_open(struct zcdma_ctx *ctx, const struct zc_packets_from *from,
 
 /*
  * 1 and a packet; 0: the end; -EAGAIN: none now (poll the descriptor); else a negative errno with its
- * sentence. Never waits, but for a file's disk.
+ * sentence. Never waits, but for a file's disk, and for the rest of a packet
+ * of which a stream has a part.
  */
 int zc_packets_next(struct zc_packets *p, struct zc_packet *packet);
 

@@ -287,3 +287,21 @@ done
 END
     on_veth
 }
+
+@test "pcap: a stream: what is there goes on, signals are heeded, and it ends where its writer does" {
+    datagrams le one two three >x.pcap
+    mkfifo pipe
+    "$ZCDMA" capture --json pcap:./pipe,payload -o out 2>&1 >report 3>&- <&- &
+    PIDS+=($!)
+    exec 7>pipe
+    head -c $((24 + 2 * (16 + 28) + 3 + 3)) x.pcap >&7
+    until_true 20 eval '[[ $(cat out) == onetwo ]]'
+    ask "${PIDS[0]}"
+    tail -c +$((24 + 2 * (16 + 28) + 3 + 3 + 1)) x.pcap >&7
+    until_true 20 eval '[[ $(cat out) == onetwothree ]]'
+    kill -INT "${PIDS[0]}"
+    wait_exit "${PIDS[0]}" 130
+    exec 7>&-
+    run -0 keys report packets exit_status
+    assert_output '3 130'
+}
