@@ -74,26 +74,60 @@ void zcdma_block_give_back(struct zcdma_ring *ring, struct zcdma_block *block)
 		zcdma_ring_reap_later(ring);
 }
 
-void zcdma_block_done(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes)
+dma_addr_t zcdma_block_dma(const struct zcdma_ring *ring, const struct zcdma_block *block,
+			   size_t off, size_t *bytes)
+{
+	return zcdma_mem_dma(&ring->mem, &ring->mem.buf[block->index], off, bytes);
+}
+
+/* A block comes from the device. What it skipped in the stream is its own size. */
+static void finish(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes, int error)
 {
 	struct zcdma_device *zdev = ring->zdev;
 	unsigned long flags;
 
-	ring->mem.ops->sync_for_cpu(&ring->mem, zcdma_ring_buf(ring, block), bytes);
-
 	spin_lock_irqsave(&zdev->lock, flags);
-	block->length = bytes;
+	block->length = error ? 0 : bytes;
+	block->error = error;
 	block->offset = ring->offset;
 	block->seq = zdev->stats.next_seq++;
 	block->time_ns = ktime_get_ns();
 	block->lost = ring->lost;
 	ring->lost = 0;
 	ring->offset += bytes;
-	zdev->stats.blocks++;
-	zdev->stats.bytes += bytes;
+	if (error) {
+		zdev->stats.failed++;
+	} else {
+		zdev->stats.blocks++;
+		zdev->stats.bytes += bytes;
+		zdev->stats.bounced += zcdma_ring_buf(ring, block)->bounced;
+	}
 	zcdma_block_move(ring, block, ZCDMA_FULL, &ring->full);
 	spin_unlock_irqrestore(&zdev->lock, flags);
 	wake_up_interruptible_poll(&zdev->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+void zcdma_block_done(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes)
+{
+	ring->mem.ops->sync_for_cpu(&ring->mem, zcdma_ring_buf(ring, block), bytes);
+	finish(ring, block, bytes, 0);
+}
+
+void zcdma_block_failed(struct zcdma_ring *ring, struct zcdma_block *block, int error)
+{
+	finish(ring, block, ring->mem.block_size, error);
+}
+
+void zcdma_ring_halted(struct zcdma_ring *ring)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	unsigned long flags;
+
+	spin_lock_irqsave(&zdev->lock, flags);
+	zdev->stats.running = 0;
+	ring->halted = true;
+	spin_unlock_irqrestore(&zdev->lock, flags);
+	wake_up_interruptible_all(&zdev->wait);
 }
 
 bool zcdma_block_wanted(struct zcdma_ring *ring)
@@ -123,7 +157,7 @@ int zcdma_ring_start(struct zcdma_ring *ring)
 
 	lockdep_assert_held(&zdev->ring_lock);
 	if (ring->running)
-		return 0;
+		return READ_ONCE(ring->halted) ? -EIO : 0;
 	ret = zdev->source->start(ring);
 	if (ret)
 		return ret;
@@ -158,6 +192,7 @@ void zcdma_ring_stop(struct zcdma_ring *ring)
 		if (ring->block[i].state == ZCDMA_FILLING)
 			zcdma_block_move(ring, &ring->block[i], ZCDMA_FREE, &ring->free);
 	}
+	ring->halted = false;
 	ring->ended = true;
 	spin_unlock_irq(&zdev->lock);
 	wake_up_interruptible_all(&zdev->wait);

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Devices: coming and going, statistics in sysfs. */
+/* Devices: coming and going, and what sysfs tells of them. */
+#include <linux/idr.h>
 #include <linux/module.h>
-#include <linux/platform_device.h>
 #include <linux/slab.h>
 
-#include "compat.h"
 #include "debugfs.h"
 #include "device.h"
 
 static dev_t zcdma_devt;
+static DEFINE_IDA(zcdma_ids);
 
 bool zcdma_device_enter(struct zcdma_device *zdev)
 {
@@ -50,6 +50,27 @@ void zcdma_device_get_stats(struct zcdma_device *zdev, struct zcdma_dev_stats *s
 	spin_unlock_irq(&zdev->lock);
 }
 
+static ssize_t source_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct zcdma_device *zdev = container_of(dev, struct zcdma_device, dev);
+
+	return sysfs_emit(buf, "%s\n", zdev->source->name);
+}
+static DEVICE_ATTR_RO(source);
+
+static ssize_t model_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct zcdma_device *zdev = container_of(dev, struct zcdma_device, dev);
+	const char *name = "none";
+
+	mutex_lock(&zdev->ring_lock);
+	if (zdev->ring)
+		name = zdev->ring->mem.ops->name;
+	mutex_unlock(&zdev->ring_lock);
+	return sysfs_emit(buf, "%s\n", name);
+}
+static DEVICE_ATTR_RO(model);
+
 static ssize_t stats_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct zcdma_device *zdev = container_of(dev, struct zcdma_device, dev);
@@ -58,17 +79,20 @@ static ssize_t stats_show(struct device *dev, struct device_attribute *attr, cha
 	zcdma_device_get_stats(zdev, &s);
 	return sysfs_emit(buf,
 			  "running %u\nblocks %llu\nbytes %llu\ndelivered %llu\ngiven %llu\n"
-			  "overruns %llu\nlost_bytes %llu\ndrained %llu\nread_bytes %llu\n"
-			  "splice_bytes %llu\nsplice_copied_bytes %llu\nnext_seq %llu\n"
-			  "ring_blocks %u\nfree %u\nfilling %u\nfull %u\nheld %u\ndraining %u\n",
+			  "overruns %llu\nlost_bytes %llu\nfailed %llu\nbounced %llu\n"
+			  "drained %llu\nread_bytes %llu\nsplice_bytes %llu\n"
+			  "splice_copied_bytes %llu\nnext_seq %llu\nring_blocks %u\nfree %u\n"
+			  "filling %u\nfull %u\nheld %u\ndraining %u\n",
 			  s.running, s.blocks, s.bytes, s.delivered, s.given, s.overruns,
-			  s.lost_bytes, s.drained, s.read_bytes, s.splice_bytes,
-			  s.splice_copied_bytes, s.next_seq, s.ring_blocks, s.free, s.filling,
-			  s.full, s.held, s.draining);
+			  s.lost_bytes, s.failed, s.bounced, s.drained, s.read_bytes,
+			  s.splice_bytes, s.splice_copied_bytes, s.next_seq, s.ring_blocks, s.free,
+			  s.filling, s.full, s.held, s.draining);
 }
 static DEVICE_ATTR_RO(stats);
 
 static struct attribute *zcdma_attrs[] = {
+	&dev_attr_source.attr,
+	&dev_attr_model.attr,
 	&dev_attr_stats.attr,
 	NULL
 };
@@ -88,7 +112,7 @@ static void zcdma_device_release(struct device *dev)
 	kfree(zdev);
 }
 
-static struct zcdma_device *zcdma_device_alloc(struct device *parent, int id)
+static struct zcdma_device *zcdma_device_alloc(struct device *parent)
 {
 	struct zcdma_device *zdev;
 
@@ -104,9 +128,7 @@ static struct zcdma_device *zcdma_device_alloc(struct device *parent, int id)
 	zdev->dev.class = &zcdma_class;
 	zdev->dev.parent = parent;
 	zdev->dev.release = zcdma_device_release;
-	zdev->dev.devt = MKDEV(MAJOR(zcdma_devt), MINOR(zcdma_devt) + id);
 	zdev->parent = get_device(parent);
-	zdev->source = &zcdma_source_sim;
 	init_waitqueue_head(&zdev->wait);
 	mutex_init(&zdev->ring_lock);
 	spin_lock_init(&zdev->lock);
@@ -115,44 +137,48 @@ static struct zcdma_device *zcdma_device_alloc(struct device *parent, int id)
 	return zdev;
 }
 
-static int zcdma_probe(struct platform_device *pdev)
+struct zcdma_device *zcdma_device_add(struct device *parent, const struct zcdma_source_ops *source,
+				      const struct zcdma_limits *limits, void *priv)
 {
 	struct zcdma_device *zdev;
 	int ret;
 
-	if (pdev->id < 0 || pdev->id >= ZCDMA_DEVICES_MAX)
-		return -EINVAL;
-	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
-	if (ret)
-		return ret;
-	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
-
-	zdev = zcdma_device_alloc(&pdev->dev, pdev->id);
+	zdev = zcdma_device_alloc(parent);
 	if (!zdev)
-		return -ENOMEM;
-	ret = dev_set_name(&zdev->dev, "zcdma%d", pdev->id);
-	if (ret)
+		return ERR_PTR(-ENOMEM);
+	zdev->source = source;
+	if (limits)
+		zdev->limits = *limits;
+	zdev->priv = priv;
+
+	zdev->id = ida_alloc_max(&zcdma_ids, ZCDMA_DEVICES_MAX - 1, GFP_KERNEL);
+	if (zdev->id < 0) {
+		ret = zdev->id;
 		goto err_put;
+	}
+	zdev->dev.devt = MKDEV(MAJOR(zcdma_devt), MINOR(zcdma_devt) + zdev->id);
+	ret = dev_set_name(&zdev->dev, "zcdma%d", zdev->id);
+	if (ret)
+		goto err_id;
 	ret = cdev_device_add(&zdev->cdev, &zdev->dev);
 	if (ret)
-		goto err_put;
-
-	platform_set_drvdata(pdev, zdev);
+		goto err_id;
 	zcdma_debugfs_add(zdev);
-	return 0;
+	return zdev;
 
+err_id:
+	ida_free(&zcdma_ids, zdev->id);
 err_put:
 	put_device(&zdev->dev);
-	return ret;
+	return ERR_PTR(ret);
 }
 
-/* Files and mappings may stay open for as long as they like: they keep @zdev, and find it gone. */
-static void zcdma_unbind(struct platform_device *pdev)
+void zcdma_device_remove(struct zcdma_device *zdev)
 {
-	struct zcdma_device *zdev = platform_get_drvdata(pdev);
-
 	cdev_device_del(&zdev->cdev, &zdev->dev);
 	zcdma_debugfs_del(zdev);
+	/* The next one may have its number, though files of this one are open. */
+	ida_free(&zcdma_ids, zdev->id);
 	WRITE_ONCE(zdev->gone, true);
 	/* Nobody comes in any more; those who sleep inside wake up and leave. */
 	percpu_ref_kill(&zdev->users);
@@ -168,14 +194,6 @@ static void zcdma_unbind(struct platform_device *pdev)
 	put_device(&zdev->dev);
 }
 
-ZCDMA_PLATFORM_REMOVE(zcdma_remove, zcdma_unbind)
-
-static struct platform_driver zcdma_driver = {
-	.driver = { .name = "zcdma" },
-	.probe = zcdma_probe,
-	.remove = zcdma_remove,
-};
-
 int zcdma_device_init(void)
 {
 	int ret;
@@ -187,14 +205,8 @@ int zcdma_device_init(void)
 	if (ret)
 		goto err_region;
 	zcdma_debugfs_init();
-	ret = platform_driver_register(&zcdma_driver);
-	if (ret)
-		goto err_class;
 	return 0;
 
-err_class:
-	zcdma_debugfs_exit();
-	class_unregister(&zcdma_class);
 err_region:
 	unregister_chrdev_region(zcdma_devt, ZCDMA_DEVICES_MAX);
 	return ret;
@@ -202,7 +214,6 @@ err_region:
 
 void zcdma_device_exit(void)
 {
-	platform_driver_unregister(&zcdma_driver);
 	zcdma_debugfs_exit();
 	class_unregister(&zcdma_class);
 	unregister_chrdev_region(zcdma_devt, ZCDMA_DEVICES_MAX);

@@ -24,8 +24,11 @@ struct pipe_inode_info;
 struct zcdma_device {
 	struct device dev;
 	struct cdev cdev;
+	int id;				/* its number: zcdma%d */
 	struct device *parent;		/* that does the DMA */
 	const struct zcdma_source_ops *source;
+	struct zcdma_limits limits;
+	void *priv;			/* of the driver that added it */
 	struct dentry *debugfs;
 	bool gone;			/* the parent went away */
 	struct percpu_ref users;	/* calls that are in the driver: zcdma_device_enter() */

@@ -24,39 +24,59 @@ union zcdma_arg {
 	struct zcdma_dev_stats stats;
 };
 
-static u64 block_size_max(void)
+static u32 block_align(const struct zcdma_device *zdev)
 {
-	return min_t(u64, BLOCK_SIZE_MAX, zcdma_ring_bytes_max() / BLOCKS_MIN);
+	return max(BLOCK_ALIGN, zdev->limits.align);
+}
+
+static u64 block_size_max(const struct zcdma_device *zdev)
+{
+	u64 most = min_t(u64, BLOCK_SIZE_MAX, zcdma_ring_bytes_max() / BLOCKS_MIN);
+
+	return min_not_zero(most, (u64)zdev->limits.block_size_max);
+}
+
+static u32 info_flags(const struct zcdma_device *zdev)
+{
+	return (zdev->source->paced ? ZCDMA_DEV_INFO_PACED : 0) |
+	       (dma_addressing_limited(zdev->parent) ? ZCDMA_DEV_INFO_LIMITED : 0);
 }
 
 static int ioc_info(struct zcdma_file *zf, union zcdma_arg *arg)
 {
+	const struct zcdma_device *zdev = zf->zdev;
+
 	arg->info = (struct zcdma_dev_info){
 		.abi_version = ZCDMA_DEV_ABI_VERSION,
 		.page_size = PAGE_SIZE,
 		.models = zcdma_mem_models_mask(),
 		.policies = BIT(ZCDMA_DEV_TRACK) | BIT(ZCDMA_DEV_STRICT),
 		.default_model = ZCDMA_DEV_COMPOUND,
-		.block_align = BLOCK_ALIGN,
+		.block_align = block_align(zdev),
 		.blocks_max = BLOCKS_MAX,
-		.block_size_max = block_size_max(),
+		.block_size_max = block_size_max(zdev),
 		.ring_bytes_max = zcdma_ring_bytes_max(),
-		.chunk_bytes_max = PAGE_SIZE << zcdma_mem_order_max(zf->zdev->parent),
+		.chunk_bytes_max = PAGE_SIZE << zcdma_mem_order_max(zdev->parent),
 		.memlock_bytes = zcdma_ring_memlock(),
+		.flags = info_flags(zdev),
+		.chunks_max = zdev->limits.chunks_max,
 	};
+	strscpy(arg->info.source, zdev->source->name, sizeof(arg->info.source));
 	return 0;
 }
 
-static bool setup_valid(const struct zcdma_dev_setup *setup)
+static bool setup_valid(const struct zcdma_device *zdev, const struct zcdma_dev_setup *setup)
 {
 	if (setup->model > ZCDMA_DEV_SCATTER || setup->policy > ZCDMA_DEV_STRICT || setup->flags)
 		return false;
 	if (setup->policy == ZCDMA_DEV_STRICT && !zcdma_mem_models[setup->model]->revocable)
 		return false;
+	if (setup->rate && !zdev->source->paced)
+		return false;
 	if (setup->blocks < BLOCKS_MIN || setup->blocks > BLOCKS_MAX)
 		return false;
-	return setup->block_size && setup->block_size <= block_size_max() &&
-	       setup->block_size % BLOCK_ALIGN == 0;
+	return setup->block_size && setup->block_size <= block_size_max(zdev) &&
+	       setup->block_size % block_align(zdev) == 0;
 }
 
 /* Own the stream, or say why not. */
@@ -89,7 +109,7 @@ static int ioc_setup(struct zcdma_file *zf, union zcdma_arg *arg)
 	struct zcdma_ring *ring;
 	int ret;
 
-	if (!setup_valid(&arg->setup))
+	if (!setup_valid(zdev, &arg->setup))
 		return -EINVAL;
 	ret = claim(zf);
 	if (ret)
@@ -150,7 +170,8 @@ static int ioc_take(struct zcdma_file *zf, union zcdma_arg *arg)
 		return PTR_ERR(block);
 	arg->block = (struct zcdma_dev_block){
 		.index = block->index,
-		.flags = block->lost ? ZCDMA_DEV_BLOCK_LOST : 0,
+		.flags = (block->lost ? ZCDMA_DEV_BLOCK_LOST : 0) |
+			 (block->error ? ZCDMA_DEV_BLOCK_ERROR : 0),
 		.lost = block->lost,
 		.length = block->length,
 		.mmap_offset = zcdma_ring_start_of(ring, block->index),
@@ -158,6 +179,7 @@ static int ioc_take(struct zcdma_file *zf, union zcdma_arg *arg)
 		.offset = block->offset,
 		.seq = block->seq,
 		.time_ns = block->time_ns,
+		.error = -block->error,
 	};
 	return 0;
 }

@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* zcdma: capture blocks in memory that every way of sending accepts. */
+#include <linux/kernel.h>
 #include <linux/module.h>
-#include <linux/platform_device.h>
-#include <linux/slab.h>
 
 #include "device.h"
+#include "source/drivers.h"
 #include "unpark.h"
 
-static unsigned int devices = 1;
-module_param(devices, uint, 0444);
-MODULE_PARM_DESC(devices, "Number of simulated devices: /dev/zcdma0, /dev/zcdma1, ... (default 1, at most 64)");
+/* The first to add devices gets the first numbers. */
+static const struct {
+	int (*init)(void);
+	void (*exit)(void);
+} parts[] = {
+	{ zcdma_unpark_init, zcdma_unpark_exit },
+	{ zcdma_device_init, zcdma_device_exit },
+	{ zcdma_sim_init, zcdma_sim_exit },
+};
 
-static struct platform_device *simulated[ZCDMA_DEVICES_MAX];
-
-static void remove_simulated(unsigned int count)
+static void exit_parts(unsigned int count)
 {
 	while (count--)
-		platform_device_unregister(simulated[count]);
+		parts[count].exit();
 }
 
 static int __init zcdma_init(void)
@@ -24,45 +28,20 @@ static int __init zcdma_init(void)
 	unsigned int i;
 	int ret;
 
-	if (devices > ZCDMA_DEVICES_MAX) {
-		pr_err("zcdma: devices=%u: at most %d\n", devices, ZCDMA_DEVICES_MAX);
-		return -EINVAL;
-	}
-	ret = zcdma_unpark_init();
-	if (ret)
-		return ret;
-	ret = zcdma_device_init();
-	if (ret)
-		goto err_unpark;
-	for (i = 0; i < devices; i++) {
-		const struct platform_device_info info = {
-			.name = "zcdma",
-			.id = i,
-			.dma_mask = DMA_BIT_MASK(64),
-		};
-
-		simulated[i] = platform_device_register_full(&info);
-		if (IS_ERR(simulated[i])) {
-			ret = PTR_ERR(simulated[i]);
-			goto err_remove;
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		ret = parts[i].init();
+		if (ret) {
+			exit_parts(i);
+			return ret;
 		}
 	}
 	return 0;
-
-err_remove:
-	remove_simulated(i);
-	zcdma_device_exit();
-err_unpark:
-	zcdma_unpark_exit();
-	return ret;
 }
 module_init(zcdma_init);
 
 static void __exit zcdma_exit(void)
 {
-	remove_simulated(devices);
-	zcdma_device_exit();
-	zcdma_unpark_exit();
+	exit_parts(ARRAY_SIZE(parts));
 }
 module_exit(zcdma_exit);
 

@@ -63,7 +63,7 @@ static ssize_t read_stream(struct zcdma_ring *ring, struct iov_iter *to, bool no
 	ssize_t ret, done = 0;
 
 	while (iov_iter_count(to)) {
-		block = zcdma_ring_cursor(ring, nonblock || done);
+		block = zcdma_ring_cursor(ring, nonblock, done);
 		if (IS_ERR(block)) {
 			ret = PTR_ERR(block);
 			if (ret == -ENODATA)

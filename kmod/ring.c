@@ -81,6 +81,7 @@ static void init_ring(struct zcdma_ring *ring, const struct zcdma_dev_setup *set
 	mutex_init(&ring->map_lock);
 	mutex_init(&ring->read_lock);
 	zcdma_ring_reap_init(ring);
+	ring->priv = zdev->priv;
 	ring->mem.dev = zdev->parent;
 	ring->mem.dir = zdev->source->dir;
 	ring->mem.block_size = setup->block_size;
@@ -89,12 +90,32 @@ static void init_ring(struct zcdma_ring *ring, const struct zcdma_dev_setup *set
 	ring->bytes = (u64)ring->mem.stride * setup->blocks;
 }
 
+static unsigned int count_bounced(const struct zcdma_mem *mem)
+{
+	unsigned int i, count = 0;
+
+	for (i = 0; i < mem->blocks; i++)
+		count += mem->buf[i].bounced;
+	return count;
+}
+
 static void report(const struct zcdma_ring *ring, struct zcdma_dev_setup *setup)
 {
 	setup->stride = ring->mem.stride;
 	setup->ring_bytes = ring->bytes;
 	setup->chunks = ring->mem.buf[0].chunks ?: 1;
-	setup->bounced = dma_max_mapping_size(ring->mem.dev) < SIZE_MAX;
+	setup->bounced = count_bounced(&ring->mem);
+}
+
+/* Memory that the device cannot fill is refused, and @setup says why. */
+static int check_pieces(const struct zcdma_ring *ring, struct zcdma_dev_setup *setup)
+{
+	unsigned int most = ring->zdev->limits.chunks_max;
+
+	if (!most)
+		return 0;
+	setup->chunks = zcdma_mem_pieces(&ring->mem);
+	return setup->chunks > most ? -EMSGSIZE : 0;
 }
 
 /*
@@ -138,11 +159,16 @@ struct zcdma_ring *zcdma_ring_create(struct zcdma_device *zdev, struct address_s
 	ret = zcdma_mem_alloc(&ring->mem, &setup->blocks_fit);
 	if (ret)
 		goto err_blocks;
+	ret = check_pieces(ring, setup);
+	if (ret)
+		goto err_mem;
 	init_blocks(ring);
 	setup->blocks_fit = setup->blocks;
 	report(ring, setup);
 	return ring;
 
+err_mem:
+	zcdma_mem_free(&ring->mem);
 err_blocks:
 	kvfree(ring->block);
 err_uncharge:

@@ -29,6 +29,7 @@ struct zcdma_block {
 	enum zcdma_state state;
 	u32 index;
 	u32 lost;
+	int error;		/* why there is no data in it, or 0 */
 	u32 users;		/* calls that read from it right now */
 	u64 length;
 	u64 offset;
@@ -54,9 +55,11 @@ struct zcdma_ring {
 	u32 lost;			/* blocks, since the last one that was filled */
 	u64 offset;			/* of the device in the stream */
 	bool ended;			/* stopped, and not started again */
+	bool halted;			/* the device gave up, and was not stopped yet */
 
 	bool running;			/* below zdev->ring_lock */
-	void *source;			/* the source's own */
+	void *priv;			/* of the driver that added the device */
+	void *source;			/* the source's own, from start to abort */
 	struct mutex map_lock;		/* page tables grow, or are revoked; .mappers */
 	struct list_head mappers;
 	struct mutex read_lock;		/* .cursor and .cursor_off */
@@ -87,7 +90,7 @@ void zcdma_ring_stop(struct zcdma_ring *ring);
 u64 zcdma_ring_bytes_max(void);
 u64 zcdma_ring_memlock(void);
 
-/* The next full block, in state @as; -EAGAIN, -ENODATA, -ENODEV or -ERESTARTSYS. */
+/* The next full block, in state @as; -EAGAIN, -ENODATA, -EIO, -ENODEV or -ERESTARTSYS. */
 struct zcdma_block *zcdma_ring_take(struct zcdma_ring *ring, enum zcdma_state as, bool nonblock);
 /* A block that user space holds by TAKE goes back. */
 int zcdma_ring_give(struct zcdma_ring *ring, u32 index);
@@ -96,9 +99,10 @@ bool zcdma_ring_readable(struct zcdma_ring *ring);
 
 /*
  * Where read() and splice() are in the stream, below .read_lock: a block, of which the bytes from
- * .cursor_off on are wanted. Errors as for zcdma_ring_take().
+ * .cursor_off on are wanted. Errors as for zcdma_ring_take(); and -EIO for a block that failed, which
+ * then is behind, unless the call has something else to tell: it got @done bytes.
  */
-struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock);
+struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock, size_t done);
 /* @bytes of it are read. */
 void zcdma_ring_advance(struct zcdma_ring *ring, u64 bytes);
 

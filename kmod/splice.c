@@ -86,7 +86,7 @@ static ssize_t splice_stream(struct zcdma_ring *ring, struct pipe_inode_info *pi
 	u64 left;
 
 	while (len) {
-		block = zcdma_ring_cursor(ring, true);
+		block = zcdma_ring_cursor(ring, true, done);
 		if (IS_ERR(block)) {
 			ret = PTR_ERR(block);
 			if (ret == -ENODATA)

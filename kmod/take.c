@@ -7,11 +7,16 @@
 #include "block.h"
 #include "device.h"
 
-/* .ended is set after the last block became full. */
+/* .ended and .halted are set after the last block became full. */
+static bool has_news(struct zcdma_ring *ring)
+{
+	return READ_ONCE(ring->ended) || READ_ONCE(ring->halted) ||
+	       !list_empty_careful(&ring->full);
+}
+
 static bool readable(struct zcdma_ring *ring)
 {
-	return READ_ONCE(ring->ended) || READ_ONCE(ring->cursor) ||
-	       !list_empty_careful(&ring->full);
+	return READ_ONCE(ring->cursor) || has_news(ring);
 }
 
 bool zcdma_ring_readable(struct zcdma_ring *ring)
@@ -27,20 +32,21 @@ static struct zcdma_block *try_take(struct zcdma_ring *ring, enum zcdma_state as
 {
 	struct zcdma_device *zdev = ring->zdev;
 	struct zcdma_block *block;
-	bool ended;
+	int none = -EAGAIN;
 
 	spin_lock_irq(&zdev->lock);
 	block = list_first_entry_or_null(&ring->full, struct zcdma_block, node);
-	ended = ring->ended;
+	if (ring->ended)
+		none = -ENODATA;
+	else if (ring->halted)
+		none = -EIO;
 	if (block) {
 		list_del_init(&block->node);
 		zcdma_block_set_state(ring, block, as);
 		zdev->stats.delivered++;
 	}
 	spin_unlock_irq(&zdev->lock);
-	if (block)
-		return block;
-	return ERR_PTR(ended ? -ENODATA : -EAGAIN);
+	return block ?: ERR_PTR(none);
 }
 
 struct zcdma_block *zcdma_ring_take(struct zcdma_ring *ring, enum zcdma_state as, bool nonblock)
@@ -55,8 +61,7 @@ struct zcdma_block *zcdma_ring_take(struct zcdma_ring *ring, enum zcdma_state as
 			return block;
 		zcdma_ring_reap(ring, UINT_MAX);
 		ret = wait_event_interruptible(zdev->wait, READ_ONCE(zdev->gone) ||
-					       READ_ONCE(ring->ended) ||
-					       !list_empty_careful(&ring->full));
+					       has_news(ring));
 		if (ret)
 			return ERR_PTR(ret);
 		if (READ_ONCE(zdev->gone))
@@ -84,19 +89,23 @@ int zcdma_ring_give(struct zcdma_ring *ring, u32 index)
 	return 0;
 }
 
-struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock)
+struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock, size_t done)
 {
-	struct zcdma_block *block;
+	struct zcdma_block *block = ring->cursor;
 
 	lockdep_assert_held(&ring->read_lock);
-	if (ring->cursor)
-		return ring->cursor;
-	block = zcdma_ring_take(ring, ZCDMA_READING, nonblock);
-	if (!IS_ERR(block)) {
+	if (!block) {
+		block = zcdma_ring_take(ring, ZCDMA_READING, nonblock || done);
+		if (IS_ERR(block))
+			return block;
 		WRITE_ONCE(ring->cursor, block);
 		ring->cursor_off = 0;
 	}
-	return block;
+	if (!block->error)
+		return block;
+	if (!done)
+		zcdma_ring_advance(ring, 0);
+	return ERR_PTR(-EIO);
 }
 
 void zcdma_ring_advance(struct zcdma_ring *ring, u64 bytes)

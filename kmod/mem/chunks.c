@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Blocks made of pages: what the models pages, compound and scatter have in common. */
+#include <linux/dma-direct.h>
+#include <linux/iommu.h>
 #include <linux/slab.h>
 
 #include "chunks.h"
@@ -43,6 +45,40 @@ void zcdma_chunks_free(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	buf->chunks = 0;
 }
 
+/* An IOMMU may translate, or be there and let the device through. */
+static phys_addr_t phys_of(struct device *dev, dma_addr_t addr)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	if (domain && domain->type & __IOMMU_DOMAIN_PAGING)
+		return iommu_iova_to_phys(domain, addr);
+	return dma_to_phys(dev, addr);
+}
+
+/*
+ * The DMA API does not tell which mappings are bounced. But then the device is shown other memory than
+ * what was mapped. Chunks are bounced as a whole.
+ */
+static bool is_bounced(struct zcdma_mem *mem, const struct zcdma_buf *buf)
+{
+	struct scatterlist *sg = buf->sgt.sgl;
+	size_t off = 0;
+	unsigned int i;
+
+	for (i = 0; i < buf->chunks; i++) {
+		const struct zcdma_chunk *chunk = &buf->chunk[i];
+
+		if (phys_of(mem->dev, sg_dma_address(sg) + off) != page_to_phys(chunk->page))
+			return true;
+		off += (size_t)chunk->pages << PAGE_SHIFT;
+		if (off >= sg_dma_len(sg)) {
+			off = 0;
+			sg = sg_next(sg);
+		}
+	}
+	return false;
+}
+
 int zcdma_chunks_dma_map(struct zcdma_mem *mem, struct zcdma_buf *buf)
 {
 	struct scatterlist *sg;
@@ -60,6 +96,7 @@ int zcdma_chunks_dma_map(struct zcdma_mem *mem, struct zcdma_buf *buf)
 		/* -EIO is what the DMA API says where bounce buffers ran out, too. */
 		return ret == -EIO ? -ENOMEM : ret;
 	}
+	buf->bounced = is_bounced(mem, buf);
 	return 0;
 }
 
@@ -71,6 +108,17 @@ void zcdma_chunks_dma_unmap(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	 */
 	dma_unmap_sgtable(mem->dev, &buf->sgt, mem->dir, DMA_ATTR_SKIP_CPU_SYNC);
 	sg_free_table(&buf->sgt);
+}
+
+/* An IOMMU may have joined chunks: these are the device's pieces, not the CPU's. */
+dma_addr_t zcdma_chunks_dma_addr(const struct zcdma_buf *buf, size_t off, size_t *left)
+{
+	struct scatterlist *sg = buf->sgt.sgl;
+
+	for (; off >= sg_dma_len(sg); sg = sg_next(sg))
+		off -= sg_dma_len(sg);
+	*left = sg_dma_len(sg) - off;
+	return sg_dma_address(sg) + off;
 }
 
 /* A list must be synced as it was mapped, as a whole; one piece can be synced in part. */

@@ -10,6 +10,7 @@ int zcdma_chunks_add(struct zcdma_buf *buf, struct page *page, unsigned int page
 
 int zcdma_chunks_dma_map(struct zcdma_mem *mem, struct zcdma_buf *buf);
 void zcdma_chunks_dma_unmap(struct zcdma_mem *mem, struct zcdma_buf *buf);
+dma_addr_t zcdma_chunks_dma_addr(const struct zcdma_buf *buf, size_t off, size_t *left);
 void zcdma_chunks_sync_for_cpu(struct zcdma_mem *mem, struct zcdma_buf *buf, size_t bytes);
 void zcdma_chunks_sync_for_device(struct zcdma_mem *mem, struct zcdma_buf *buf);
 int zcdma_chunks_mmap(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm_area_struct *vma,
@@ -22,6 +23,7 @@ struct page *zcdma_chunks_page_at(const struct zcdma_buf *buf, size_t off, size_
 #define ZCDMA_CHUNKS_OPS				\
 	.dma_map = zcdma_chunks_dma_map,		\
 	.dma_unmap = zcdma_chunks_dma_unmap,		\
+	.dma_addr = zcdma_chunks_dma_addr,		\
 	.sync_for_cpu = zcdma_chunks_sync_for_cpu,	\
 	.sync_for_device = zcdma_chunks_sync_for_device,\
 	.mmap = zcdma_chunks_mmap,			\

@@ -28,6 +28,12 @@ static void coherent_dma_unmap(struct zcdma_mem *mem, struct zcdma_buf *buf)
 {
 }
 
+static dma_addr_t coherent_dma_addr(const struct zcdma_buf *buf, size_t off, size_t *left)
+{
+	*left = buf->bytes - off;
+	return buf->dma + off;
+}
+
 static void coherent_sync_for_cpu(struct zcdma_mem *mem, struct zcdma_buf *buf, size_t bytes)
 {
 }
@@ -88,11 +94,13 @@ static bool coherent_count(const struct zcdma_buf *buf, unsigned int i, int *ref
 }
 
 const struct zcdma_mem_ops zcdma_mem_coherent = {
+	.name = "coherent",
 	.stride = zcdma_mem_page_stride,
 	.alloc = coherent_alloc,
 	.free = coherent_free,
 	.dma_map = coherent_dma_map,
 	.dma_unmap = coherent_dma_unmap,
+	.dma_addr = coherent_dma_addr,
 	.sync_for_cpu = coherent_sync_for_cpu,
 	.sync_for_device = coherent_sync_for_device,
 	.mmap = coherent_mmap,

@@ -41,6 +41,7 @@ err_free:
 }
 
 const struct zcdma_mem_ops zcdma_mem_compound = {
+	.name = "compound",
 	.stride = compound_stride,
 	.alloc = compound_alloc,
 	ZCDMA_CHUNKS_COMPOUND_OPS,

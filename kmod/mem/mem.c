@@ -22,8 +22,9 @@ unsigned int zcdma_mem_models_mask(void)
 
 unsigned int zcdma_mem_order_max(struct device *dev)
 {
-	size_t most = max_t(size_t, dma_max_mapping_size(dev), PAGE_SIZE);
+	size_t most = min_t(size_t, dma_max_mapping_size(dev), dma_get_max_seg_size(dev));
 
+	most = max_t(size_t, most, PAGE_SIZE);
 	return min_t(unsigned int, ZCDMA_MAX_ORDER, ilog2(most >> PAGE_SHIFT));
 }
 
@@ -66,6 +67,30 @@ bool zcdma_mem_page_busy(struct page *page, unsigned int pages)
 	 */
 	smp_rmb();
 	return refs != 1 + maps || refs != page_ref_count(page);
+}
+
+dma_addr_t zcdma_mem_dma(const struct zcdma_mem *mem, const struct zcdma_buf *buf, size_t off,
+			 size_t *bytes)
+{
+	dma_addr_t addr = mem->ops->dma_addr(buf, off, bytes);
+
+	*bytes = min3(*bytes, mem->block_size - off, (size_t)dma_get_max_seg_size(mem->dev));
+	return addr;
+}
+
+unsigned int zcdma_mem_pieces(const struct zcdma_mem *mem)
+{
+	unsigned int i, count, most = 0;
+	size_t off, bytes;
+
+	for (i = 0; i < mem->blocks; i++) {
+		count = 0;
+		for (off = 0; off < mem->block_size; off += bytes, count++)
+			zcdma_mem_dma(mem, &mem->buf[i], off, &bytes);
+		most = max(most, count);
+		cond_resched();
+	}
+	return most;
 }
 
 static int alloc_block(struct zcdma_mem *mem, struct zcdma_buf *buf)

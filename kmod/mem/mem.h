@@ -24,9 +24,11 @@ struct zcdma_buf {
 	void *coherent;
 	dma_addr_t dma;
 	size_t bytes;		/* of .coherent */
+	bool bounced;		/* the DMA API copies what the device writes */
 };
 
 struct zcdma_mem_ops {
+	const char *name;
 	/* Bytes of memory that a block takes. */
 	size_t (*stride)(const struct zcdma_mem *mem);
 	int (*alloc)(struct zcdma_mem *mem, struct zcdma_buf *buf);
@@ -34,6 +36,8 @@ struct zcdma_mem_ops {
 	void (*free)(struct zcdma_mem *mem, struct zcdma_buf *buf);
 	int (*dma_map)(struct zcdma_mem *mem, struct zcdma_buf *buf);
 	void (*dma_unmap)(struct zcdma_mem *mem, struct zcdma_buf *buf);
+	/* Where the device finds the byte at @off, and how many from there. */
+	dma_addr_t (*dma_addr)(const struct zcdma_buf *buf, size_t off, size_t *left);
 	void (*sync_for_cpu)(struct zcdma_mem *mem, struct zcdma_buf *buf, size_t bytes);
 	void (*sync_for_device)(struct zcdma_mem *mem, struct zcdma_buf *buf);
 	/* Map @len bytes from @off of the block to @addr. Both are multiples of the page size. */
@@ -84,6 +88,12 @@ void zcdma_mem_layout(struct zcdma_mem *mem, unsigned int model);
 
 /* Allocate and map for DMA. After an error *@fit is how many blocks there was memory for. */
 int zcdma_mem_alloc(struct zcdma_mem *mem, unsigned int *fit);
+
+/* Where the device finds the byte of a block at @off, and how many it can take from there in one piece. */
+dma_addr_t zcdma_mem_dma(const struct zcdma_mem *mem, const struct zcdma_buf *buf, size_t off,
+			 size_t *bytes);
+/* The most pieces that it finds any block in. */
+unsigned int zcdma_mem_pieces(const struct zcdma_mem *mem);
 
 /* The device goes: no DMA from here on. Afterwards only zcdma_mem_free() is left to call. */
 void zcdma_mem_detach(struct zcdma_mem *mem);

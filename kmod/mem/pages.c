@@ -89,6 +89,7 @@ static bool pages_count(const struct zcdma_buf *buf, unsigned int n, int *refs, 
 }
 
 const struct zcdma_mem_ops zcdma_mem_pages = {
+	.name = "pages",
 	.stride = zcdma_mem_page_stride,
 	.alloc = pages_alloc,
 	.free = pages_free,

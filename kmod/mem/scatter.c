@@ -45,6 +45,7 @@ err_free:
 }
 
 const struct zcdma_mem_ops zcdma_mem_scatter = {
+	.name = "scatter",
 	.stride = zcdma_mem_page_stride,
 	.alloc = scatter_alloc,
 	ZCDMA_CHUNKS_COMPOUND_OPS,

@@ -7,7 +7,7 @@
 
 #include "device.h"
 #include "ring.h"
-#include "source.h"
+#include "sim.h"
 
 struct sim {
 	struct zcdma_ring *ring;
@@ -190,6 +190,7 @@ static void sim_abort(struct zcdma_ring *ring)
 
 const struct zcdma_source_ops zcdma_source_sim = {
 	.name = "sim",
+	.paced = true,
 	/* Both ways, as it is the CPU that hands the data to the device: see sim_fill(). */
 	.dir = DMA_BIDIRECTIONAL,
 	.start = sim_start,

@@ -1,33 +1,65 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The contract between a ring and the device that fills its blocks. */
+/* The contract between a ring and the device that fills its blocks: zcdma-driver(9) explains it. */
 #ifndef ZCDMA_SOURCE_H
 #define ZCDMA_SOURCE_H
 
 #include <linux/dma-direction.h>
 #include <linux/types.h>
 
+struct device;
 struct zcdma_block;
+struct zcdma_device;
 struct zcdma_ring;
 
 struct zcdma_source_ops {
-	const char *name;
+	const char *name;	/* at most 15 characters */
 	enum dma_data_direction dir;
+	bool paced;		/* it produces at ring->rate; others are asked for no rate */
 	/* The device runs from here on. May sleep. What it needs to know is in @ring. */
 	int (*start)(struct zcdma_ring *ring);
 	/*
-	 * Fill @block when its turn comes, and call zcdma_block_done() for it. Context: as for the
-	 * callbacks. An error means that there is no room for more now, and the block stays with
-	 * the ring.
+	 * Fill @block when its turn comes, and call zcdma_block_done() or zcdma_block_failed() for
+	 * it. Context: as for the callbacks. An error means that there is no room for more now, and
+	 * the block stays with the ring.
 	 */
 	int (*submit)(struct zcdma_ring *ring, struct zcdma_block *block);
 	/*
-	 * The device stops. May sleep. On return no callback is running or will come, and
-	 * all blocks that were submitted and not done are the ring's again.
+	 * The device stops, even if it is broken, or gone. May sleep. On return no callback is
+	 * running or will come, the device writes to no memory, and all blocks that were submitted
+	 * and not done are the ring's again.
 	 */
 	void (*abort)(struct zcdma_ring *ring);
 };
 
-extern const struct zcdma_source_ops zcdma_source_sim;
+/*
+ * What a device can do, beyond what the DMA API knows of it (its mask, its largest segment). Rings
+ * that it cannot fill are refused. 0: no limit.
+ */
+struct zcdma_limits {
+	u32 align;		/* of the length of a block, in bytes: a power of two */
+	u32 chunks_max;		/* contiguous pieces of a block */
+	size_t block_size_max;
+};
+
+/*
+ * Add a device, the next free /dev/zcdmaN, that @source fills by means of @parent, whose mask and
+ * largest segment are set. @limits may be NULL. The source finds @priv in ring->priv.
+ */
+struct zcdma_device *zcdma_device_add(struct device *parent, const struct zcdma_source_ops *source,
+				      const struct zcdma_limits *limits, void *priv);
+
+/*
+ * It goes, though it may be in use: the source is stopped, and its memory is unmapped, on return.
+ * Files and mappings may stay open for as long as they like, and find it gone.
+ */
+void zcdma_device_remove(struct zcdma_device *zdev);
+
+/*
+ * Where the device finds the byte of @block at @off, and *@bytes, how many it finds from there on. As
+ * for the callbacks, from any context.
+ */
+dma_addr_t zcdma_block_dma(const struct zcdma_ring *ring, const struct zcdma_block *block,
+			   size_t off, size_t *bytes);
 
 /*
  * The callbacks, from any context in which a spinlock_t can be taken: under PREEMPT_RT that is not a
@@ -36,6 +68,15 @@ extern const struct zcdma_source_ops zcdma_source_sim;
 
 /* The device filled @bytes of @block. The blocks become full in the order of these calls. */
 void zcdma_block_done(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes);
+
+/*
+ * It did not, because of @error, a negative errno, and writes to it no more. User space is told of it
+ * in the block's turn, and gets nothing of its data.
+ */
+void zcdma_block_failed(struct zcdma_ring *ring, struct zcdma_block *block, int error);
+
+/* The device cannot go on before it is stopped and started again. The last callback. */
+void zcdma_ring_halted(struct zcdma_ring *ring);
 
 /* The device has data and no block: is there one by now? Then it was submitted. */
 bool zcdma_block_wanted(struct zcdma_ring *ring);

@@ -19,6 +19,10 @@
  * it drops the data and counts an overrun; the stream offset and the sequence number go on
  * counting, so the next block tells how much is missing.
  *
+ * A block that the device could not fill comes in its turn too, without data and with
+ * ZCDMA_DEV_BLOCK_ERROR. A device that cannot go on *halts*: when the blocks that it filled are
+ * taken, ZCDMA_IOC_TAKE and read() fail with EIO, until ZCDMA_IOC_STOP and ZCDMA_IOC_START.
+ *
  * A file
  *
  * open() gives a file that can ask for ZCDMA_IOC_INFO and ZCDMA_IOC_STATS; any number of them may
@@ -38,7 +42,8 @@
  *
  * read	   Copies the stream, in order, out of the blocks that nobody has taken; a block goes back
  *	   to the device when its last byte is read. Returns what is there, at least one byte;
- *	   waits while there is nothing (EAGAIN with O_NONBLOCK); 0 is the end of the stream.
+ *	   waits while there is nothing (EAGAIN with O_NONBLOCK); 0 is the end of the stream. A
+ *	   block that the device could not fill is one EIO.
  *
  * splice   The same without the copy: the pipe gets the pages, and the block drains until all of
  *	   them came back. Never waits: EAGAIN while there is nothing, poll() first. A slot of the
@@ -94,6 +99,9 @@ enum zcdma_dev_policy {
 				 */
 };
 
+#define ZCDMA_DEV_INFO_PACED (1U << 0) /* zcdma_dev_setup.rate may be set */
+#define ZCDMA_DEV_INFO_LIMITED (1U << 1) /* there is memory that the device does not reach */
+
 /*
  * ZCDMA_IOC_INFO: what this kernel and this device can do. Never assume any of it.
  */
@@ -110,6 +118,11 @@ struct zcdma_dev_info {
 	__u64 ring_bytes_max;	/* out: largest ring, whatever RLIMIT_MEMLOCK says */
 	__u64 chunk_bytes_max;	/* out: largest piece that is contiguous for device and CPU */
 	__u64 memlock_bytes;	/* out: largest ring for this caller now; ~0 where unlimited */
+	__u32 flags;		/* out: ZCDMA_DEV_INFO_* */
+	__u32 chunks_max;	/* out: most contiguous pieces of a block that the device takes;
+				 * 0: any number
+				 */
+	char source[16];	/* out: what fills the blocks, a name that ends with a 0 */
 	__u64 reserved[4];
 };
 
@@ -119,7 +132,8 @@ struct zcdma_dev_info {
  * EBUSY: another file owns the stream. EALREADY: this one has a ring. EINVAL: a value is not
  * what ZCDMA_IOC_INFO allows. ENOMEM: there is no memory for so large a ring. EPERM: it is beyond
  * RLIMIT_MEMLOCK (counted for the user who set it up, over all devices) without CAP_IPC_LOCK.
- * After ENOMEM and EPERM .blocks_fit says how many blocks of that size would have fit.
+ * After ENOMEM and EPERM .blocks_fit says how many blocks of that size would have fit. EMSGSIZE: the
+ * memory is in more pieces than zcdma_dev_info.chunks_max allows for a block; .chunks says how many.
  */
 struct zcdma_dev_setup {
 	__u32 size;
@@ -127,32 +141,36 @@ struct zcdma_dev_setup {
 	__u32 policy;		/* enum zcdma_dev_policy */
 	__u32 flags;		/* 0 */
 	__u64 block_size;	/* bytes of data in a block */
-	__u64 rate;		/* bytes/s that a simulated device produces; 0: as fast as it can */
+	__u64 rate;		/* bytes/s that a simulated device produces; 0: as fast as it can,
+				 * and all that is valid without ZCDMA_DEV_INFO_PACED
+				 */
 	__u64 seed;		/* of the pattern that a simulated device writes */
 	__u32 blocks;		/* in the ring */
 	__u32 blocks_fit;	/* out */
 	__u64 stride;		/* out: from one block to the next in the mapping */
 	__u64 ring_bytes;	/* out: size of the whole mapping */
 	__u32 chunks;		/* out: contiguous pieces that block 0 consists of */
-	__u32 bounced;		/* out: not 0 where DMA goes through bounce buffers */
+	__u32 bounced;		/* out: blocks that the kernel copies, from where the device reaches */
 	__u64 reserved[4];
 };
 
 /*
  * ZCDMA_IOC_START (argument 0): the device produces from here on.
  * ZCDMA_IOC_STOP (argument 0): it produces no more. Full blocks can still be taken. Starting again
- * continues the stream where it stopped. Either is no error where it changes nothing.
+ * continues the stream where it stopped. Either is no error where it changes nothing; but EIO: the
+ * device has halted, and was not stopped yet. START has the errors of the device as well.
  *
  * A simulated device writes the pattern: each aligned 64-bit little-endian word holds its own
  * stream offset divided by 8, xored with the seed.
  */
 
 #define ZCDMA_DEV_BLOCK_LOST (1U << 0) /* data was lost right before this block */
+#define ZCDMA_DEV_BLOCK_ERROR (1U << 1) /* the device could not fill it: see .error */
 
 /*
  * ZCDMA_IOC_TAKE: take the next full block, which is the caller's until ZCDMA_IOC_GIVE. Blocks come
  * in stream order. Waits for one, or fails with EAGAIN under O_NONBLOCK. ENODATA: the device is
- * stopped, and every block was taken.
+ * stopped, and every block was taken. EIO: it has halted, and every block was taken.
  */
 struct zcdma_dev_block {
 	__u32 size;
@@ -165,7 +183,10 @@ struct zcdma_dev_block {
 	__u64 offset;		/* out: of its first byte in the stream */
 	__u64 seq;		/* out: counts what the device produced, lost blocks included */
 	__u64 time_ns;		/* out: CLOCK_MONOTONIC, when it became full */
-	__u64 reserved[2];
+	__u32 error;		/* out: an errno where ZCDMA_DEV_BLOCK_ERROR is set: EIO, ETIMEDOUT, ...
+				 * .length is 0, and .offset goes on by .block_size
+				 */
+	__u32 reserved[5];
 };
 
 /*
@@ -184,13 +205,15 @@ struct zcdma_dev_give {
  */
 struct zcdma_dev_stats {
 	__u32 size;
-	__u32 running;		/* out: not 0 between start and stop */
+	__u32 running;		/* out: not 0 between start and stop, until it halts */
 	__u64 blocks;		/* out: that the device filled */
 	__u64 bytes;		/* out: in them */
 	__u64 delivered;	/* out: blocks that went to user space, whichever way */
 	__u64 given;		/* out: blocks that came back */
 	__u64 overruns;		/* out: blocks that the device dropped */
 	__u64 lost_bytes;	/* out: in them */
+	__u64 failed;		/* out: blocks that the device could not fill */
+	__u64 bounced;		/* out: filled blocks that the kernel copied, see zcdma_dev_setup */
 	__u64 drained;		/* out: blocks that were in flight when they were given back */
 	__u64 read_bytes;	/* out: copied by read() */
 	__u64 splice_bytes;	/* out: moved by splice() without a copy */

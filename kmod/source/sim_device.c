@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Simulated devices: platform devices, with a driver of their own, that the source sim fills. */
+#include <linux/dma-mapping.h>
+#include <linux/module.h>
+#include <linux/platform_device.h>
+
+#include "compat.h"
+#include "device.h"
+#include "drivers.h"
+#include "sim.h"
+
+static unsigned int devices = 1;
+module_param(devices, uint, 0444);
+MODULE_PARM_DESC(devices, "Number of simulated devices: /dev/zcdma0, /dev/zcdma1, ... (default 1, at most 64)");
+
+static struct platform_device *simulated[ZCDMA_DEVICES_MAX];
+
+static int sim_probe(struct platform_device *pdev)
+{
+	struct zcdma_device *zdev;
+	int ret;
+
+	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
+	if (ret)
+		return ret;
+	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
+
+	zdev = zcdma_device_add(&pdev->dev, &zcdma_source_sim, NULL, NULL);
+	if (IS_ERR(zdev))
+		return PTR_ERR(zdev);
+	platform_set_drvdata(pdev, zdev);
+	return 0;
+}
+
+static void sim_unbind(struct platform_device *pdev)
+{
+	zcdma_device_remove(platform_get_drvdata(pdev));
+}
+
+ZCDMA_PLATFORM_REMOVE(sim_remove, sim_unbind)
+
+static struct platform_driver sim_driver = {
+	.driver = { .name = "zcdma" },
+	.probe = sim_probe,
+	.remove = sim_remove,
+};
+
+static void remove_simulated(unsigned int count)
+{
+	while (count--)
+		platform_device_unregister(simulated[count]);
+}
+
+int zcdma_sim_init(void)
+{
+	unsigned int i;
+	int ret;
+
+	if (devices > ZCDMA_DEVICES_MAX) {
+		pr_err("zcdma: devices=%u: at most %d\n", devices, ZCDMA_DEVICES_MAX);
+		return -EINVAL;
+	}
+	ret = platform_driver_register(&sim_driver);
+	if (ret)
+		return ret;
+	for (i = 0; i < devices; i++) {
+		const struct platform_device_info info = {
+			.name = "zcdma",
+			.id = i,
+			.dma_mask = DMA_BIT_MASK(64),
+		};
+
+		simulated[i] = platform_device_register_full(&info);
+		if (IS_ERR(simulated[i])) {
+			ret = PTR_ERR(simulated[i]);
+			goto err_remove;
+		}
+	}
+	return 0;
+
+err_remove:
+	remove_simulated(i);
+	platform_driver_unregister(&sim_driver);
+	return ret;
+}
+
+void zcdma_sim_exit(void)
+{
+	remove_simulated(devices);
+	platform_driver_unregister(&sim_driver);
+}
