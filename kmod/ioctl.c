@@ -39,7 +39,7 @@ static u64 block_size_max(const struct zcdma_device *zdev)
 static u32 info_flags(const struct zcdma_device *zdev)
 {
 	return (zdev->source->paced ? ZCDMA_DEV_INFO_PACED : 0) |
-	       (dma_addressing_limited(zdev->parent) ? ZCDMA_DEV_INFO_LIMITED : 0);
+	       (zcdma_mem_limited(zdev->parent) ? ZCDMA_DEV_INFO_LIMITED : 0);
 }
 
 static int ioc_info(struct zcdma_file *zf, union zcdma_arg *arg)

@@ -15,6 +15,7 @@ static const struct {
 	{ zcdma_unpark_init, zcdma_unpark_exit },
 	{ zcdma_device_init, zcdma_device_exit },
 	{ zcdma_sim_init, zcdma_sim_exit },
+	{ zcdma_edu_init, zcdma_edu_exit },
 };
 
 static void exit_parts(unsigned int count)

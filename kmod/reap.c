@@ -5,6 +5,7 @@
 
 #include "block.h"
 #include "device.h"
+#include "mutant.h"
 #include "unpark.h"
 
 /*
@@ -17,21 +18,14 @@
 /* From this delay on, packets that keep blocks from a starving device are looked for. */
 #define UNPARK_DELAY DIV_ROUND_UP(HZ, 100)
 
-/* Without looking there are only tests to be failed: they have to notice. */
-#ifdef ZCDMA_MUTANT_NO_REUSE_CHECK
-#define LOOKS false
-#else
-#define LOOKS true
-#endif
-
 static bool is_busy(struct zcdma_ring *ring, const struct zcdma_block *block)
 {
-	return LOOKS && ring->mem.ops->busy(zcdma_ring_buf(ring, block));
+	return !zcdma_mutant("reuse") && ring->mem.ops->busy(zcdma_ring_buf(ring, block));
 }
 
 static bool is_read(const struct zcdma_block *block)
 {
-	return LOOKS && block->users;
+	return !zcdma_mutant("reuse") && block->users;
 }
 
 /*

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Blocks made of pages: what the models pages, compound and scatter have in common. */
-#include <linux/dma-direct.h>
-#include <linux/iommu.h>
 #include <linux/slab.h>
 
 #include "chunks.h"
+#include "mutant.h"
 
 int zcdma_chunks_add(struct zcdma_buf *buf, struct page *page, unsigned int pages)
 {
@@ -30,8 +29,15 @@ int zcdma_chunks_add(struct zcdma_buf *buf, struct page *page, unsigned int page
  */
 struct page *zcdma_chunks_alloc_pages(struct zcdma_mem *mem, gfp_t gfp, unsigned int order)
 {
+	int node = dev_to_node(mem->dev);
+	struct page *page = NULL;
+
 	gfp |= GFP_USER | __GFP_ZERO | __GFP_NOWARN;
-	return alloc_pages_node(dev_to_node(mem->dev), gfp, order);
+	/* Memory that the device reaches is not bounced. There may be little of it. */
+	if (mem->zone)
+		page = alloc_pages_node(node, (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY | mem->zone,
+					order);
+	return page ?: alloc_pages_node(node, gfp, order);
 }
 
 void zcdma_chunks_free(struct zcdma_mem *mem, struct zcdma_buf *buf)
@@ -43,16 +49,6 @@ void zcdma_chunks_free(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	kfree(buf->chunk);
 	buf->chunk = NULL;
 	buf->chunks = 0;
-}
-
-/* An IOMMU may translate, or be there and let the device through. */
-static phys_addr_t phys_of(struct device *dev, dma_addr_t addr)
-{
-	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
-
-	if (domain && domain->type & __IOMMU_DOMAIN_PAGING)
-		return iommu_iova_to_phys(domain, addr);
-	return dma_to_phys(dev, addr);
 }
 
 /*
@@ -68,7 +64,7 @@ static bool is_bounced(struct zcdma_mem *mem, const struct zcdma_buf *buf)
 	for (i = 0; i < buf->chunks; i++) {
 		const struct zcdma_chunk *chunk = &buf->chunk[i];
 
-		if (phys_of(mem->dev, sg_dma_address(sg) + off) != page_to_phys(chunk->page))
+		if (zcdma_mem_phys(mem->dev, sg_dma_address(sg) + off) != page_to_phys(chunk->page))
 			return true;
 		off += (size_t)chunk->pages << PAGE_SHIFT;
 		if (off >= sg_dma_len(sg)) {
@@ -118,12 +114,16 @@ dma_addr_t zcdma_chunks_dma_addr(const struct zcdma_buf *buf, size_t off, size_t
 	for (; off >= sg_dma_len(sg); sg = sg_next(sg))
 		off -= sg_dma_len(sg);
 	*left = sg_dma_len(sg) - off;
+	if (zcdma_mutant("phys"))
+		return sg_phys(sg) + off;
 	return sg_dma_address(sg) + off;
 }
 
 /* A list must be synced as it was mapped, as a whole; one piece can be synced in part. */
 void zcdma_chunks_sync_for_cpu(struct zcdma_mem *mem, struct zcdma_buf *buf, size_t bytes)
 {
+	if (zcdma_mutant("sync"))
+		return;
 	if (buf->sgt.orig_nents == 1)
 		dma_sync_single_for_cpu(mem->dev, sg_dma_address(buf->sgt.sgl), bytes, mem->dir);
 	else

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The memory of a ring, whatever its model. */
+#include <linux/dma-direct.h>
+#include <linux/iommu.h>
 #include <linux/log2.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -20,6 +22,34 @@ unsigned int zcdma_mem_models_mask(void)
 	return (1U << ARRAY_SIZE(zcdma_mem_models)) - 1;
 }
 
+/* An IOMMU that translates; it may be there and let the device through. */
+static struct iommu_domain *translating(struct device *dev)
+{
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	return domain && domain->type & __IOMMU_DOMAIN_PAGING ? domain : NULL;
+}
+
+phys_addr_t zcdma_mem_phys(struct device *dev, dma_addr_t addr)
+{
+	struct iommu_domain *domain = translating(dev);
+
+	return domain ? iommu_iova_to_phys(domain, addr) : dma_to_phys(dev, addr);
+}
+
+bool zcdma_mem_limited(struct device *dev)
+{
+	return !translating(dev) && dma_addressing_limited(dev);
+}
+
+static gfp_t zone_of(struct device *dev)
+{
+	if (!zcdma_mem_limited(dev))
+		return 0;
+	return min_not_zero(dma_get_mask(dev), dev->bus_dma_limit) < DMA_BIT_MASK(32) ? GFP_DMA :
+										     GFP_DMA32;
+}
+
 unsigned int zcdma_mem_order_max(struct device *dev)
 {
 	size_t most = min_t(size_t, dma_max_mapping_size(dev), dma_get_max_seg_size(dev));
@@ -32,6 +62,7 @@ void zcdma_mem_layout(struct zcdma_mem *mem, unsigned int model)
 {
 	mem->ops = zcdma_mem_models[model];
 	mem->order_max = zcdma_mem_order_max(mem->dev);
+	mem->zone = zone_of(mem->dev);
 	mem->stride = mem->ops->stride(mem);
 }
 

@@ -67,6 +67,7 @@ struct zcdma_mem {
 	size_t stride;
 	unsigned int blocks;
 	unsigned int order_max;	/* of a chunk */
+	gfp_t zone;		/* all of which the device reaches, or 0 where it reaches any */
 	bool gone;		/* zcdma_mem_detach() was here */
 	struct zcdma_buf *buf;
 };
@@ -79,6 +80,11 @@ extern const struct zcdma_mem_ops zcdma_mem_coherent;
 extern const struct zcdma_mem_ops zcdma_mem_pages;
 extern const struct zcdma_mem_ops zcdma_mem_compound;
 extern const struct zcdma_mem_ops zcdma_mem_scatter;
+
+/* Is there memory that the device does not reach? */
+bool zcdma_mem_limited(struct device *dev);
+/* Where a bus address leads. */
+phys_addr_t zcdma_mem_phys(struct device *dev, dma_addr_t addr);
 
 /* The largest order of a chunk that the device can be given in one piece. */
 unsigned int zcdma_mem_order_max(struct device *dev);

@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 
 #include "device.h"
+#include "pattern.h"
 #include "ring.h"
 #include "sim.h"
 
@@ -34,14 +35,6 @@ static struct zcdma_block *sim_pop(struct sim *sim)
 	return block;
 }
 
-static void fill_page(__le64 *word, size_t bytes, u64 first, u64 seed)
-{
-	size_t i;
-
-	for (i = 0; i < bytes / sizeof(*word); i++)
-		word[i] = cpu_to_le64((first + i) ^ seed);
-}
-
 /*
  * The CPU writes what a device would. So the memory is the CPU's meanwhile, and goes back to the
  * device before it is reported as done: with bounce buffers the data takes the way of real DMA.
@@ -57,7 +50,7 @@ static void sim_fill(struct sim *sim, struct zcdma_block *block)
 	for (off = 0; off < mem->block_size; off += bytes) {
 		bytes = min_t(size_t, mem->block_size - off, PAGE_SIZE);
 		/* Only this thread moves the offset. */
-		fill_page(mem->ops->vaddr(buf, off), bytes, (ring->offset + off) / 8, ring->seed);
+		zcdma_pattern_fill(mem->ops->vaddr(buf, off), bytes, ring->offset + off, ring->seed);
 		cond_resched();
 	}
 	mem->ops->sync_for_device(mem, buf);

@@ -16,26 +16,28 @@
 #define LAYOUT(type, field, offset) \
 	_Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
 #define SIZE(type, size) _Static_assert(sizeof(struct type) == (size), #type)
-SIZE(zcdma_dev_info, 96);
+SIZE(zcdma_dev_info, 120);
 LAYOUT(zcdma_dev_info, block_size_max, 32);
 LAYOUT(zcdma_dev_info, memlock_bytes, 56);
-LAYOUT(zcdma_dev_info, reserved, 64);
+LAYOUT(zcdma_dev_info, source, 72);
+LAYOUT(zcdma_dev_info, reserved, 88);
 SIZE(zcdma_dev_setup, 104);
 LAYOUT(zcdma_dev_setup, block_size, 16);
 LAYOUT(zcdma_dev_setup, blocks, 40);
 LAYOUT(zcdma_dev_setup, stride, 48);
 LAYOUT(zcdma_dev_setup, chunks, 64);
 LAYOUT(zcdma_dev_setup, reserved, 72);
-SIZE(zcdma_dev_block, 80);
+SIZE(zcdma_dev_block, 88);
 LAYOUT(zcdma_dev_block, length, 16);
 LAYOUT(zcdma_dev_block, time_ns, 56);
-LAYOUT(zcdma_dev_block, reserved, 64);
+LAYOUT(zcdma_dev_block, error, 64);
+LAYOUT(zcdma_dev_block, reserved, 68);
 SIZE(zcdma_dev_give, 16);
 LAYOUT(zcdma_dev_give, reserved, 8);
-SIZE(zcdma_dev_stats, 152);
+SIZE(zcdma_dev_stats, 168);
 LAYOUT(zcdma_dev_stats, blocks, 8);
-LAYOUT(zcdma_dev_stats, ring_blocks, 96);
-LAYOUT(zcdma_dev_stats, reserved, 120);
+LAYOUT(zcdma_dev_stats, ring_blocks, 112);
+LAYOUT(zcdma_dev_stats, reserved, 136);
 _Static_assert(ZCDMA_IOC_INFO == 0xdc00 && ZCDMA_IOC_STATS == 0xdc06, "numbers");
 
 /* An argument of any ioctl, with room for what a later version may add. */

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The source edu: QEMU's PCI device of that name, which masters the bus. Made to be copied by whoever
+ * has a card of their own; zcdma-driver(9) goes with it.
+ *
+ * A card that captures has its data. This one has a buffer, which only DMA can fill: so each piece of
+ * a block takes two transfers, one of the pattern into that buffer, and one out of it into the block.
+ */
+#include <linux/interrupt.h>
+#include <linux/io-64-nonatomic-lo-hi.h>
+#include <linux/iopoll.h>
+#include <linux/module.h>
+#include <linux/pci.h>
+
+#include "drivers.h"
+#include "edu_regs.h"
+#include "pattern.h"
+#include "ring.h"
+#include "source.h"
+
+/* The device does not tell. What is beyond these bits it cuts off, and writes elsewhere. */
+static unsigned int edu_bits = 28;
+module_param(edu_bits, uint, 0444);
+MODULE_PARM_DESC(edu_bits, "Bits of an address that QEMU's edu device uses: its dma_mask (default 28)");
+
+struct edu {
+	struct pci_dev *pdev;
+	void __iomem *regs;
+	__le64 *stage;			/* what the device is to produce */
+	dma_addr_t stage_dma;
+	struct delayed_work watchdog;
+
+	spinlock_t lock;		/* all below; and callbacks are made one at a time */
+	struct zcdma_ring *ring;	/* NULL: no transfer may begin */
+	struct list_head armed;		/* blocks; the first is being filled, */
+	size_t off;			/* ... from here on, */
+	size_t bytes;			/* ... so many of them now, */
+	bool out;			/* ... by the second of the two transfers */
+	bool busy;			/* a transfer is under way */
+	unsigned long deadline;
+};
+#define edu_block(edu) list_first_entry_or_null(&(edu)->armed, struct zcdma_block, node)
+
+/* Begin the next transfer, if there is one. The ring has mapped and synced the block. */
+static void edu_next(struct edu *edu)
+{
+	struct zcdma_block *block = edu_block(edu);
+	dma_addr_t addr;
+
+	edu->busy = edu->ring && block;
+	if (!edu->busy)
+		return;
+	addr = zcdma_block_dma(edu->ring, block, edu->off, &edu->bytes);
+	edu->bytes = min_t(size_t, edu->bytes, EDU_BYTES);
+	/* Nobody else moves the offset of the ring in the stream. */
+	if (!edu->out)
+		zcdma_pattern_fill(edu->stage, edu->bytes, edu->ring->offset + edu->off,
+				   edu->ring->seed);
+
+	edu->deadline = jiffies + EDU_TIMEOUT;
+	writeq(edu->out ? EDU_BUFFER : edu->stage_dma, edu->regs + EDU_DMA_FROM);
+	writeq(edu->out ? addr : EDU_BUFFER, edu->regs + EDU_DMA_TO);
+	writeq(edu->bytes, edu->regs + EDU_DMA_COUNT);
+	/* Ordered behind what the CPU wrote to memory, as every writel(): no barrier. */
+	writel(EDU_DMA_RUN | EDU_DMA_IRQ | (edu->out ? EDU_DMA_OUT : 0), edu->regs + EDU_DMA_CMD);
+}
+
+/* A transfer is done. */
+static void edu_done(struct edu *edu)
+{
+	struct zcdma_block *block = edu_block(edu);
+
+	edu->off += edu->out ? edu->bytes : 0;
+	edu->out = !edu->out;
+	if (edu->off == edu->ring->mem.block_size) {
+		list_del_init(&block->node);
+		zcdma_block_done(edu->ring, block, edu->off);
+		edu->off = 0;
+	}
+	edu_next(edu);
+}
+
+/* What is under way may never end. But nothing that a device writes comes through after this. */
+static void edu_fail(struct edu *edu, int error)
+{
+	struct zcdma_block *block = edu_block(edu);
+
+	dev_err(&edu->pdev->dev, "DMA failed: %d\n", error);
+	pci_clear_master(edu->pdev);
+	list_del_init(&block->node);
+	zcdma_block_failed(edu->ring, block, error);
+	zcdma_ring_halted(edu->ring);
+	edu->ring = NULL;
+	edu->busy = false;
+}
+
+static irqreturn_t edu_irq(int irq, void *data)
+{
+	struct edu *edu = data;
+	unsigned long flags;
+	u32 status;
+
+	spin_lock_irqsave(&edu->lock, flags);
+	status = readl(edu->regs + EDU_IRQ_STATUS);
+	if (status & EDU_IRQ_DMA) {
+		writel(status, edu->regs + EDU_IRQ_ACK);
+		if (edu->busy && status == ~0U)
+			edu_fail(edu, -EIO); /* nobody answers on the bus any more */
+		else if (edu->busy)
+			edu_done(edu);
+	}
+	spin_unlock_irqrestore(&edu->lock, flags);
+	return status & EDU_IRQ_DMA ? IRQ_HANDLED : IRQ_NONE;
+}
+
+/* From a device that has stopped answering no interrupt comes. */
+static void edu_watchdog(struct work_struct *work)
+{
+	struct edu *edu = container_of(to_delayed_work(work), struct edu, watchdog);
+
+	spin_lock_irq(&edu->lock);
+	if (edu->busy && time_after(jiffies, edu->deadline))
+		edu_fail(edu, -ETIMEDOUT);
+	if (edu->ring)
+		schedule_delayed_work(&edu->watchdog, HZ / 4);
+	spin_unlock_irq(&edu->lock);
+}
+
+/* A transfer cannot be called off. */
+static int edu_wait(struct edu *edu)
+{
+	u32 cmd;
+
+	return readl_poll_timeout(edu->regs + EDU_DMA_CMD, cmd, !(cmd & EDU_DMA_RUN), 5000, 1000000);
+}
+
+static int edu_start(struct zcdma_ring *ring)
+{
+	struct edu *edu = ring->priv;
+
+	/* One that never ended must not write to what is others' memory by now. */
+	if (edu_wait(edu))
+		return -EIO;
+	writel(readl(edu->regs + EDU_IRQ_STATUS), edu->regs + EDU_IRQ_ACK);
+	pci_set_master(edu->pdev);
+	edu->off = 0;
+	edu->out = false;
+	edu->ring = ring;
+	schedule_delayed_work(&edu->watchdog, HZ / 4);
+	return 0;
+}
+
+/* Any number is taken, so that the next block is there when one is full. */
+static int edu_submit(struct zcdma_ring *ring, struct zcdma_block *block)
+{
+	struct edu *edu = ring->priv;
+	unsigned long flags;
+	int ret = -EIO;
+
+	spin_lock_irqsave(&edu->lock, flags);
+	if (edu->ring) {
+		list_add_tail(&block->node, &edu->armed);
+		ret = 0;
+		if (!edu->busy)
+			edu_next(edu);
+	}
+	spin_unlock_irqrestore(&edu->lock, flags);
+	return ret;
+}
+
+static void edu_abort(struct zcdma_ring *ring)
+{
+	struct edu *edu = ring->priv;
+
+	spin_lock_irq(&edu->lock);
+	edu->ring = NULL;
+	edu->busy = false;
+	spin_unlock_irq(&edu->lock);
+	cancel_delayed_work_sync(&edu->watchdog);
+	/* Then it is kept from the memory, done or broken. The ring takes its blocks off the list. */
+	edu_wait(edu);
+	pci_clear_master(edu->pdev);
+}
+
+static const struct zcdma_source_ops edu_source = {
+	.name = "edu",
+	.dir = DMA_FROM_DEVICE,
+	.start = edu_start,
+	.submit = edu_submit,
+	.abort = edu_abort,
+};
+
+static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct device *dev = &pdev->dev;
+	struct zcdma_device *zdev;
+	struct edu *edu;
+	int ret;
+
+	edu = devm_kzalloc(dev, sizeof(*edu), GFP_KERNEL);
+	if (!edu)
+		return -ENOMEM;
+	edu->pdev = pdev;
+	spin_lock_init(&edu->lock);
+	INIT_LIST_HEAD(&edu->armed);
+	INIT_DELAYED_WORK(&edu->watchdog, edu_watchdog);
+
+	/* Whatever this and "m" take goes by itself, also after an error. */
+	ret = pcim_enable_device(pdev);
+	if (ret)
+		return ret;
+	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(clamp(edu_bits, 1U, 64U)));
+	if (ret)
+		return dev_err_probe(dev, ret, "no DMA with edu_bits=%u\n", edu_bits);
+	/* Pieces of any size, as the driver itself cuts them into transfers. */
+	dma_set_max_seg_size(dev, UINT_MAX);
+	edu->stage = dmam_alloc_coherent(dev, EDU_BYTES, &edu->stage_dma, GFP_KERNEL);
+	edu->regs = pci_resource_len(pdev, 0) < EDU_REGS ? NULL : pcim_iomap(pdev, 0, 0);
+	if (!edu->stage || !edu->regs)
+		return -ENOMEM;
+	ret = pci_alloc_irq_vectors(pdev, 1, 1, PCI_IRQ_ALL_TYPES);
+	if (ret > 0)
+		ret = devm_request_irq(dev, pci_irq_vector(pdev, 0), edu_irq, IRQF_SHARED,
+				       "zcdma", edu);
+	if (ret)
+		return ret;
+	/* Last, as it may be in use at once. */
+	zdev = zcdma_device_add(dev, &edu_source, NULL, edu);
+	pci_set_drvdata(pdev, zdev);
+	return PTR_ERR_OR_ZERO(zdev);
+}
+
+/* The device may be gone already, and in use still. On return it is not. */
+static void edu_remove(struct pci_dev *pdev)
+{
+	zcdma_device_remove(pci_get_drvdata(pdev));
+}
+
+static const struct pci_device_id edu_ids[] = { { PCI_DEVICE(0x1234, 0x11e8) }, { } };
+MODULE_DEVICE_TABLE(pci, edu_ids);
+
+struct pci_driver zcdma_edu_driver = {
+	.name = "zcdma-edu",
+	.id_table = edu_ids,
+	.probe = edu_probe,
+	.remove = edu_remove,
+};
