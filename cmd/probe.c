@@ -217,6 +217,7 @@ static void print_row(const struct probe *all, const struct zcdma_probe *p)
 		set_way(row, columns[COLUMN_WAYS + way].key, &p->way[way]);
 	json_object_set_new(row, "bytes", value_count(p->bytes));
 	json_object_set_new(row, "model", value_text(or_null(p->model)));
+	json_object_set_new(row, "bounced", json_boolean(p->bounced));
 	json_object_set_new(row, "vmflags", value_text(or_null(p->vmflags)));
 	json_object_set_new(row, "errno", error_name(p->err));
 	json_object_set_new(row, "why", value_text(or_null(p->why)));
@@ -289,6 +290,24 @@ static void print_cause(const struct probe *all, size_t i)
 		return;
 	names = mappings_with(all, i, p->cause, has_cause);
 	report_paragraph(all->r, "EFAULT, %s: %s. Cure: %s.", names, p->cause, p->cure);
+	free(names);
+}
+
+static bool is_bounced(const struct zcdma_probe *p, const char *text)
+{
+	(void)text;
+	return p->bounced;
+}
+
+static void print_bounced(const struct probe *all)
+{
+	char *names = mappings_with(all, 0, NULL, is_bounced);
+
+	if (names[0])
+		report_paragraph(
+			all->r,
+			"bounced, %s: the device writes to bounce buffers, from which the kernel copies each block.",
+			names);
 	free(names);
 }
 
@@ -389,6 +408,7 @@ static void print_all(const struct probe *all)
 		print_cause(all, i);
 	for (size_t i = 0; i < all->count; i++)
 		print_remarks(all, i);
+	print_bounced(all);
 	print_read_device(all);
 	for (size_t i = 0; i < all->count; i++)
 		print_absence(all, i);

@@ -62,6 +62,7 @@ int zc_probe_device(struct zcdma_ctx *ctx, const char *path, unsigned i, size_t 
 	}
 	rc = take_block(ctx, src, &b);
 	if (!rc) {
+		p->bounced = src->info.bounced;
 		rc = zc_probe_ring(ctx, b.data, b.len, writable, p);
 		zcdma_source_put(src, &b, ZCDMA_PUT_REUSE);
 	} else if (rc != -EINTR) {

@@ -819,6 +819,7 @@ struct zcdma_way_result {
 struct zcdma_probe {
 	char name[256];	   /* "anonymous", "[vvar]", "/dev/mydriver0", "/dev/zcdma0 compound" */
 	char model[16];	   /* the memory model of a device of zcdma's driver, else empty */
+	bool bounced;	   /* the device writes to bounce buffers, which the kernel copies */
 	size_t bytes;	   /* mapped; 0 where there is no mapping, and .why says why */
 	char why[256];	   /* why there is none */
 	int err;	   /* errno, positive, of that */

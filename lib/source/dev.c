@@ -209,6 +209,12 @@ static int check_limits(struct dev *d, const struct dev_options *o,
 		zc_hint(ctx, "blocks= takes a number from 2 to %u", info->blocks_max);
 		return rc;
 	}
+	if (o->rate && !(info->flags & ZCDMA_DEV_INFO_PACED)) {
+		rc = out_of_limits(d, "rate", o->rate);
+		zc_hint(ctx, "%s keeps its own pace: only a simulated device takes a rate",
+			info->source);
+		return rc;
+	}
 	if (o->block_size && o->block_size <= info->block_size_max &&
 	    !(o->block_size % info->block_align))
 		return 0;
@@ -216,6 +222,22 @@ static int check_limits(struct dev *d, const struct dev_options *o,
 	zc_hint(ctx, "block= takes a multiple of %u bytes, up to %s", info->block_align,
 		zcdma_size_format(info->block_size_max, most, sizeof(most)));
 	return rc;
+}
+
+/* The memory is in more pieces than the device takes. */
+static int too_many_pieces(struct dev *d, const struct dev_options *o,
+			   const struct zcdma_dev_info *info)
+{
+	struct zcdma_ctx *ctx = d->src.ctx;
+	char most[32];
+
+	zc_fail_plain(
+		ctx, EMSGSIZE,
+		"source %s: %s takes a block of at most %u pieces, and with model=%s it has %u",
+		d->src.name, info->source, info->chunks_max, models[o->model], d->setup.chunks);
+	zc_hint(ctx, "model=compound has pieces of up to %s: make block= smaller",
+		zcdma_size_format(info->chunk_bytes_max, most, sizeof(most)));
+	return -EMSGSIZE;
 }
 
 /* Why there is no ring, where more is known than the errno. */
@@ -234,7 +256,11 @@ static void explain_refusal(struct dev *d, int err, const char *path,
 			"RLIMIT_MEMLOCK leaves %s, which is enough for blocks=%u: raise it (ulimit -l)",
 			zcdma_size_format(info->memlock_bytes, most, sizeof(most)),
 			d->setup.blocks_fit);
-	if (err == ENOMEM && d->setup.blocks_fit < 2)
+	if (err == ENOMEM && info->flags & ZCDMA_DEV_INFO_LIMITED)
+		zc_hint(ctx,
+			"%s does not reach all of the memory; in what it reaches there was room for %u",
+			info->source, d->setup.blocks_fit);
+	else if (err == ENOMEM && d->setup.blocks_fit < 2)
 		zc_hint(ctx, "there is no memory for two blocks of that size");
 	else if (err == ENOMEM)
 		zc_hint(ctx, "there is memory for blocks=%u", d->setup.blocks_fit);
@@ -258,6 +284,8 @@ static int set_up(struct dev *d, const char *path, const struct dev_options *o,
 	if (!ioctl(d->fd, ZCDMA_IOC_SETUP, &d->setup))
 		return 0;
 	err = errno;
+	if (err == EMSGSIZE)
+		return too_many_pieces(d, o, info);
 	zc_fail(d->src.ctx, err, "set up %u blocks of %s in %s", d->setup.blocks,
 		zcdma_size_format(o->block_size, size, sizeof(size)), path);
 	explain_refusal(d, err, path, info);
@@ -354,6 +382,19 @@ static int dev_start(struct zcdma_source *src)
 	return ioctl(d->fd, ZCDMA_IOC_START, 0) ? fail(d, errno, "start") : 0;
 }
 
+/* Nothing of its data is good, so the stream ends before it. */
+static int failed_block(struct dev *d, const struct zcdma_dev_block *k)
+{
+	struct zcdma_dev_give give = { .size = sizeof(give), .index = k->index };
+	struct zcdma_ctx *ctx = d->src.ctx;
+
+	ioctl(d->fd, ZCDMA_IOC_GIVE, &give);
+	zc_fail_plain(ctx, EIO, "read %s: the device could not fill the block at offset %llu: %s",
+		      d->src.name, (unsigned long long)k->offset, strerror((int)k->error));
+	zc_hint(ctx, "the kernel log may tell more (dmesg); the next start begins anew");
+	return -EIO;
+}
+
 static int dev_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 {
 	struct dev *d = (struct dev *)src;
@@ -367,6 +408,8 @@ static int dev_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 			return 0;
 		return errno == EAGAIN || errno == EINTR ? -EAGAIN : fail(d, errno, "read");
 	}
+	if (k.flags & ZCDMA_DEV_BLOCK_ERROR)
+		return failed_block(d, &k);
 	*b = (struct zcdma_block){
 		.data = d->map ? d->map + k.mmap_offset : NULL,
 		.len = k.length,

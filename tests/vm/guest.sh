@@ -5,18 +5,7 @@
 set -u
 exec </dev/null
 echo "# up after $(cut -d' ' -f1 /proc/uptime) s"
-
-# The kernel loads modules by itself too, and they are not where it looks.
-printf '#!/bin/sh\nexec /sbin/modprobe -d %s "$@"\n' "$PWD/$VM_MODULES" >/run/modprobe
-chmod +x /run/modprobe
-echo /run/modprobe >/proc/sys/kernel/modprobe
-
-# check NAME COMMAND...: a test of one command.
-check() {
-    local name=$1
-    shift
-    if "$@" >&2; then echo "ok - $name"; else echo "not ok - $name"; fi
-}
+source tests/vm/inside.bash
 
 # carrier IN...: wait until the network interface is up, where IN says how to run a command there.
 carrier() {
@@ -56,19 +45,6 @@ networks() {
     carrier eth0 && carrier eth1 && carrier eth2 ip netns exec wire && carrier lossy
 }
 
-ZCDMA=$PWD/$ZCDMA
-VM_BIN=$PWD/$VM_BIN
-export ZCDMA VM_BIN TOOLS=$VM_BIN/tools
-
-# run_tests PROGRAM...: of C, which speak TAP.
-run_tests() {
-    local program status
-    for program; do
-        timeout -k 5 300 "$VM_BIN/vm-tests/$program"
-        status=$?
-        ((status == 0)) || echo "not ok - $program ended with status $status"
-    done
-}
 
 disks() {
     /run/modprobe brd rd_nr=2 rd_size=65536 && /run/modprobe dm-mod
@@ -77,7 +53,7 @@ disks() {
 # The driver that does not look before it fills a block again: each test of that must fail with it.
 mutant_is_caught() {
     local results
-    insmod "$VM_MUTANT/zcdma.ko" || return
+    insmod "$VM_MUTANT/zcdma.ko" mutant=reuse || return
     results=$(run_tests inflight)
     echo "$results"
     rmmod zcdma || return

@@ -603,12 +603,14 @@ static void sysfs_says_what_the_ioctl_says(unsigned model)
 	s = ring_stats(r.fd);
 	snprintf(want, sizeof(want),
 		 "running %u\nblocks %llu\nbytes %llu\ndelivered %llu\ngiven %llu\n"
-		 "overruns %llu\nlost_bytes %llu\ndrained %llu\nread_bytes %llu\n"
-		 "splice_bytes %llu\nsplice_copied_bytes %llu\nnext_seq %llu\n"
-		 "ring_blocks %u\nfree %u\nfilling %u\nfull %u\nheld %u\ndraining %u\n",
+		 "overruns %llu\nlost_bytes %llu\nfailed %llu\nbounced %llu\n"
+		 "drained %llu\nread_bytes %llu\nsplice_bytes %llu\n"
+		 "splice_copied_bytes %llu\nnext_seq %llu\nring_blocks %u\nfree %u\n"
+		 "filling %u\nfull %u\nheld %u\ndraining %u\n",
 		 s.running, s.blocks, s.bytes, s.delivered, s.given, s.overruns, s.lost_bytes,
-		 s.drained, s.read_bytes, s.splice_bytes, s.splice_copied_bytes, s.next_seq,
-		 s.ring_blocks, s.free, s.filling, s.full, s.held, s.draining);
+		 s.failed, s.bounced, s.drained, s.read_bytes, s.splice_bytes,
+		 s.splice_copied_bytes, s.next_seq, s.ring_blocks, s.free, s.filling, s.full,
+		 s.held, s.draining);
 	n = read(fd, got, sizeof(got) - 1);
 	EXPECT(n > 0);
 	got[n] = '\0';

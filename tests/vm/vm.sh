@@ -8,6 +8,8 @@
 # VM_ICOUNT=1         for measurements: one processor, on which an instruction takes a nanosecond, and
 #                     a second VM like it on the other end of its NIC's wire, which runs tests/vm/peer.sh
 # VM_BATS='FILE…'     only these of tests/vm           MUTANT=1         the module that must fail, throughout
+# VM_PARTS='NAME…'    of guest (most tests), swiotlb, iommu (DMA with bounce buffers, and translated): all,
+#                     but guest alone where VM_BATS or VM_RUN tell what to run
 # VM_APPEND=…         more of the kernel's command line
 # VM_QEMU=…           more options of QEMU
 set -uo pipefail
@@ -17,6 +19,10 @@ tree=$(realpath "$here/../..")
 build=$tree/build/vm
 bin=$tree/${BUILD:-build}
 : "${ZCDMA:=$tree/zcdma}" "${VM_RUN:=tests/vm/guest.sh}" "${VM_LIMIT:=1500}" "${VM_CPUS:=2}"
+if [[ -n ${VM_BATS:-} || $VM_RUN != tests/vm/guest.sh ]]; then
+    : "${VM_PARTS:=guest}"
+fi
+: "${VM_PARTS:=guest swiotlb iommu}"
 cd "$tree" || exit 2
 mkdir -p "$build"
 
@@ -65,7 +71,7 @@ qemu() {
         -nodefaults -no-user-config -display none -no-reboot \
         -kernel "$dir/boot/vmlinuz-$release" -initrd "$folder/initramfs" \
         -append "console=ttyS0 loglevel=4 panic=-1 printk.devkmsg=on mitigations=off $debug ${VM_APPEND:-} \
-            ${script:+VM_RUN=$script} VM_MODULES=${dir#"$tree/"} VM_KMOD=$kmod VM_MUTANT=$mutant VM_OUTSIDE=${outside:-} \
+            ${script:+VM_RUN=$script} VM_MODULES=${dir#"$tree/"} VM_KMOD=$kmod VM_MUTANT=$mutant VM_OUTSIDE=${outside:-} VM_DMA=${part:-} \
             VM_BIN=${bin#"$tree/"} ZCDMA=${ZCDMA#"$tree/"} ${VM_BATS:+\"VM_BATS=$VM_BATS\"}" \
         -serial "file:$folder/console" \
         -device virtio-serial-pci -chardev "file,id=result,path=$folder/result" \
@@ -187,39 +193,82 @@ prepare() {
     fi
 }
 
-run_kernel() {
-    local name=$1 folder=$build/run-$1 accel pid status lock nics=()
-    mkdir -p "$folder"
-    exec {lock}>"$folder/lock"
-    flock --nonblock "$lock" || { echo "# waiting for another run of $name" && flock "$lock"; }
-    prepare "$name" "$folder" || return
-    if [[ -n ${VM_ICOUNT:-} ]]; then
-        accel=icount
-        start_peer "$folder/peer"
-    else
-        accel=$(find_accel "$folder")
-        start_receiver "$folder"
-        # shellcheck disable=SC2054 # commas are part of the words
-        nics=(-netdev user,id=outside -device e1000e,netdev=outside,mac=52:54:00:00:00:01
-            -netdev hubport,id=left,hubid=1 -device e1000e,netdev=left,mac=52:54:00:00:00:02
-            -netdev hubport,id=right,hubid=1 -device e1000e,netdev=right,mac=52:54:00:00:00:03)
-    fi
-    echo "# linux $release, $accel"
-
+# Boot the kernel, with the folder of its files: in_machine NAME FOLDER ACCEL RUN [OPTION...]
+in_machine() {
+    local name=$1 folder=$2 pid status
     : >"$folder/result" # nothing of before counts
-    (qemu "$folder" "$VM_LIMIT" "$accel" "$VM_RUN" "${nics[@]}") &
+    (qemu "$folder" "$VM_LIMIT" "${@:3}") &
     pid=$!
     children+=("$pid")
     tail -n +1 -s 0.1 -f --pid="$pid" "$folder/result" | grep --line-buffered -v '^# end '
     wait "$pid"
     status=$?
-    [[ $accel == icount ]] || end_receiver "$folder"
+    [[ $(tail -n 1 "$folder/result") != '# end 0' ]] || return 0
+    tail -n 30 "$folder/console" "$folder/qemu.log" | sed 's/^/# /'
+    ((status != 124)) || echo "# stopped after $VM_LIMIT seconds"
+    echo "not ok - vm $name did not come to its end (status $status)"
+}
 
-    if [[ $(tail -n 1 "$folder/result") != '# end 0' ]]; then
-        tail -n 30 "$folder/console" "$folder/qemu.log" | sed 's/^/# /'
-        ((status != 124)) || echo "# stopped after $VM_LIMIT seconds"
-        echo "not ok - vm $name did not come to its end (status $status)"
+# Most of the tests, with networks.
+run_guest() {
+    local name=$1 folder=$2 accel=$3 nics=()
+    if [[ -n ${VM_ICOUNT:-} ]]; then
+        start_peer "$folder/peer"
+        in_machine "$name" "$folder" icount "$VM_RUN" "${nics[@]}"
+        return
     fi
+    start_receiver "$folder"
+    # shellcheck disable=SC2054 # commas are part of the words
+    nics=(-netdev user,id=outside -device e1000e,netdev=outside,mac=52:54:00:00:00:01
+        -netdev hubport,id=left,hubid=1 -device e1000e,netdev=left,mac=52:54:00:00:00:02
+        -netdev hubport,id=right,hubid=1 -device e1000e,netdev=right,mac=52:54:00:00:00:03)
+    in_machine "$name" "$folder" "$accel" "$VM_RUN" "${nics[@]}" -device edu
+    end_receiver "$folder"
+}
+
+# run_dma NAME FOLDER ACCEL PART: what only DMA shows, with the PCI device edu in a slot that it can be
+# taken out of, by QEMU's monitor, which the VM itself reaches. QEMU's path of it must be short.
+run_dma() {
+    local name=$1 folder=$2/$4 accel=$3 part=$4 VM_APPEND=${VM_APPEND:-} options
+    local monitor=${folder#"$tree/"}/monitor
+    mkdir -p "$folder"
+    rm -f "$monitor"
+    cp "$2/initramfs" "$folder/"
+    # shellcheck disable=SC2054 # commas are part of the words
+    case $part in
+    swiotlb)
+        VM_APPEND+=" swiotlb=force"
+        # The bounce buffers are beyond what the device reaches by itself.
+        options=(-device edu,id=edu,bus=bay,dma_mask=0xffffffff)
+        ;;
+    iommu)
+        VM_APPEND+=" intel_iommu=on"
+        options=(-machine kernel-irqchip=split -device intel-iommu -device edu,id=edu,bus=bay)
+        ;;
+    esac
+    # shellcheck disable=SC2054
+    options=(-device pcie-root-port,id=bay,chassis=1,slot=1 "${options[@]}"
+        -chardev "socket,id=monitor,path=$monitor,server=on,wait=off" -mon chardev=monitor
+        -chardev "socket,id=to-monitor,path=$monitor"
+        -device virtserialport,chardev=to-monitor,name=monitor)
+    echo "# $part"
+    in_machine "$name $part" "$folder" "$accel" tests/vm/dma.sh "${options[@]}"
+}
+
+run_kernel() {
+    local name=$1 folder=$build/run-$1 accel lock part
+    mkdir -p "$folder"
+    exec {lock}>"$folder/lock"
+    flock --nonblock "$lock" || { echo "# waiting for another run of $name" && flock "$lock"; }
+    prepare "$name" "$folder" || return
+    accel=$(find_accel "$folder")
+    echo "# linux $release, $accel"
+    for part in $VM_PARTS; do
+        case $part in
+        guest) run_guest "$name" "$folder" "$accel" ;;
+        *) run_dma "$name" "$folder" "$accel" "$part" ;;
+        esac
+    done
 }
 
 for command in qemu-system-x86_64 cpio /sbin/modprobe apt-get dpkg-deb make "${CC:-gcc}"; do

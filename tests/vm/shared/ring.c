@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A ring of /dev/zcdma0, as tests use it. */
+/* A ring of a device, as tests use it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -9,6 +9,8 @@
 
 #include "ring.h"
 #include "tap.h"
+
+const char *ring_device = DEVICE;
 
 struct zcdma_dev_setup ring_wanted(unsigned model)
 {
@@ -29,7 +31,7 @@ int ring_setup(int fd, struct zcdma_dev_setup *setup)
 
 int ring_open(int flags)
 {
-	int fd = open(DEVICE, flags | O_CLOEXEC);
+	int fd = open(ring_device, flags | O_CLOEXEC);
 
 	EXPECT(fd >= 0);
 	return fd;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A ring of /dev/zcdma0, as tests use it. All but ring_setup() and ring_give() end a test that fails. */
+/* A ring of a device, as tests use it. All but ring_setup() and ring_give() end a test that fails. */
 #ifndef RING_H
 #define RING_H
 
@@ -14,6 +14,9 @@
 #define BLOCK  (256 * 1024)
 #define BLOCKS 8
 #define PAGE   4096
+
+/* DEVICE, unless a program says otherwise. */
+extern const char *ring_device;
 
 struct ring {
 	int fd;

@@ -1,0 +1,40 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What runs inside the VMs in which only a device that masters the bus shows whether DMA is done right,
+# /dev/zcdma1. VM_DMA says how: "swiotlb", where all of it is bounced, or "iommu", where the device sees
+# addresses of its own.
+set -u
+exec </dev/null
+source tests/vm/inside.bash
+ip link set lo up
+declare -A BITS=([swiotlb]=32 [iommu]=28) FAULT=([swiotlb]=sync [iommu]=phys)
+
+load() {
+    insmod "$1/zcdma.ko" edu_bits="${BITS[$VM_DMA]}" "${@:2}"
+}
+
+# A device whose mask takes in too little is not used, and the kernel log says why.
+mask_is_refused() {
+    insmod "$VM_KMOD/zcdma.ko" edu_bits=16 || return
+    [[ -e /dev/zcdma0 && ! -e /dev/zcdma1 ]] && dmesg | grep -q 'zcdma-edu.*no DMA with edu_bits=16' &&
+        rmmod zcdma
+}
+
+# The driver that makes the mistake which shows here must have wrong data in every block with pages,
+# and there only.
+mutant_is_caught() {
+    local results
+    load "$VM_MUTANT" mutant="${FAULT[$VM_DMA]}" || return
+    results=$(run_tests edu | grep 'the device fills the block')
+    echo "$results"
+    rmmod zcdma && [[ $(grep -c '^not ok - ' <<<"$results") == 3 && $results == *$'ok - coherent'* ]]
+}
+
+[[ $VM_DMA == iommu ]] || check "a mask that is too small is refused" mask_is_refused
+check "the mutant is caught" mutant_is_caught
+check "the module loads" load "$VM_KMOD"
+run_tests edu
+timeout 300 bats --formatter tap --print-output-on-failure tests/vm/edu.bats 2>&1
+# Last, as it takes the device away.
+run_tests surprise
+check "the module goes" rmmod zcdma
