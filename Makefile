@@ -76,7 +76,7 @@ LIB_SO := $(BUILD)/$(SONAME)
 LIB_A := $(BUILD)/libzcdma.a
 BATS_FILES ?= $(wildcard tests/bats/*.bats)
 APPLETS := $(shell sed -n 's/^APPLET.\([a-z]*\),.*/\1/p' cmd/applets.def)
-MAN_PAGES := $(wildcard man/*.[1-8])
+MAN_PAGES := $(wildcard man/*.[1-9])
 
 # The kernel to build the module for. KCC, where set, is its compiler instead of the kernel's own.
 KDIR ?= /lib/modules/$(shell uname -r)/build

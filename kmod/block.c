@@ -24,11 +24,12 @@ void zcdma_block_move(struct zcdma_ring *ring, struct zcdma_block *block, enum z
 	list_move_tail(&block->node, list);
 }
 
-void zcdma_ring_arm(struct zcdma_ring *ring)
+bool zcdma_ring_arm(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
 	struct zcdma_block *block;
 	unsigned long flags;
+	bool any = false;
 	int ret;
 
 	do {
@@ -36,7 +37,7 @@ void zcdma_ring_arm(struct zcdma_ring *ring)
 		block = list_first_entry_or_null(&ring->free, struct zcdma_block, node);
 		if (!block || !zdev->stats.running) {
 			spin_unlock_irqrestore(&zdev->lock, flags);
-			return;
+			return any;
 		}
 		list_del_init(&block->node);
 		zcdma_block_set_state(ring, block, ZCDMA_FILLING);
@@ -49,9 +50,11 @@ void zcdma_ring_arm(struct zcdma_ring *ring)
 		spin_lock_irqsave(&zdev->lock, flags);
 		if (ret)
 			zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
+		any |= !ret;
 		ring->arming--;
 		spin_unlock_irqrestore(&zdev->lock, flags);
 	} while (!ret);
+	return any;
 }
 
 void zcdma_block_give_back(struct zcdma_ring *ring, struct zcdma_block *block)
@@ -132,7 +135,7 @@ void zcdma_ring_halted(struct zcdma_ring *ring)
 
 bool zcdma_block_wanted(struct zcdma_ring *ring)
 {
-	return zcdma_ring_reap(ring, 1);
+	return zcdma_ring_arm(ring) || zcdma_ring_reap(ring, 1);
 }
 
 void zcdma_block_lost(struct zcdma_ring *ring, size_t bytes)

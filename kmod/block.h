@@ -12,8 +12,8 @@ void zcdma_block_move(struct zcdma_ring *ring, struct zcdma_block *block, enum z
 		      struct list_head *list);
 /* A block that is nobody's: to the device, or to those that wait for their pages. */
 void zcdma_block_give_back(struct zcdma_ring *ring, struct zcdma_block *block);
-/* Hand free blocks to the source, as many as it takes. */
-void zcdma_ring_arm(struct zcdma_ring *ring);
+/* Hand free blocks to the source, as many as it takes. Was there one? */
+bool zcdma_ring_arm(struct zcdma_ring *ring);
 
 /* reap.c */
 void zcdma_ring_reap_init(struct zcdma_ring *ring);

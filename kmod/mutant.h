@@ -8,7 +8,9 @@
 #ifdef ZCDMA_MUTANT
 /*
  * "reuse": blocks are filled while they are in flight; "sync": bounce buffers and caches are not synced
- * with what the device wrote; "phys": the device is given physical addresses.
+ * with what the device wrote; "phys": the device is given physical addresses. And devices that are as
+ * they should not be: "fail": the simulated one cannot fill block 1; "one": it takes one piece for a
+ * block.
  */
 bool zcdma_mutant(const char *fault);
 #else

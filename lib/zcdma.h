@@ -199,7 +199,7 @@ struct zcdma_source_info {
 	bool endless;	   /* produces until it is stopped */
 	bool lossy;	   /* has overruns when the reader is late */
 	bool guarded;	   /* as its kind is */
-	bool bounced;	   /* the device's DMA goes through a copy, into bounce buffers */
+	bool bounced;	   /* the device writes to bounce buffers, which the kernel copies */
 	bool privileged;   /* opening it took privileges, which nothing else of it needs */
 	enum zcdma_packets packets;
 };

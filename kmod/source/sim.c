@@ -6,6 +6,7 @@
 #include <linux/slab.h>
 
 #include "device.h"
+#include "mutant.h"
 #include "pattern.h"
 #include "ring.h"
 #include "sim.h"
@@ -54,7 +55,10 @@ static void sim_fill(struct sim *sim, struct zcdma_block *block)
 		cond_resched();
 	}
 	mem->ops->sync_for_device(mem, buf);
-	zcdma_block_done(ring, block, mem->block_size);
+	if (zcdma_mutant("fail") && block->index == 1)
+		zcdma_block_failed(ring, block, -EIO);
+	else
+		zcdma_block_done(ring, block, mem->block_size);
 }
 
 static void sim_sleep_until_due(struct sim *sim)

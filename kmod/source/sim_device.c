@@ -7,6 +7,7 @@
 #include "compat.h"
 #include "device.h"
 #include "drivers.h"
+#include "mutant.h"
 #include "sim.h"
 
 static unsigned int devices = 1;
@@ -17,6 +18,7 @@ static struct platform_device *simulated[ZCDMA_DEVICES_MAX];
 
 static int sim_probe(struct platform_device *pdev)
 {
+	const struct zcdma_limits limits = { .chunks_max = zcdma_mutant("one") };
 	struct zcdma_device *zdev;
 	int ret;
 
@@ -25,7 +27,7 @@ static int sim_probe(struct platform_device *pdev)
 		return ret;
 	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
 
-	zdev = zcdma_device_add(&pdev->dev, &zcdma_source_sim, NULL, NULL);
+	zdev = zcdma_device_add(&pdev->dev, &zcdma_source_sim, &limits, NULL);
 	if (IS_ERR(zdev))
 		return PTR_ERR(zdev);
 	platform_set_drvdata(pdev, zdev);

@@ -192,6 +192,23 @@ members() {
     same 'module parameters'
 }
 
+# What a source consists of, in the header that is its contract.
+contract() {
+    sed -n "$1" "$TOP/kmod/source/source.h"
+}
+
+@test "every function, operation and limit of a source is in zcdma-driver.9, and no other" {
+    contract p | grep -E '^[a-z]' | grep -oE 'zcdma_[a-z_]+\(' | tr -d '(' | sort >expected
+    section zcdma-driver.9 SYNOPSIS | sed -nE 's/^\.Fn (zcdma_[a-z_]+) .*/\1/p' | sort >found
+    same functions
+    contract '/^struct zcdma_source_ops {/,/^};/p' | grep -oE '\(\*[a-z]+\)' | tr -d '(*)' | sort >expected
+    subsection zcdma-driver.9 'The operations' | sed -nE 's/^\.It Fn ([a-z]+) .*/\1/p' | sort >found
+    same operations
+    contract '/^struct zcdma_limits {/,/^};/p' | sed -nE 's/^	[a-z0-9_]+ ([a-z_]+);.*/\1/p' | sort >expected
+    subsection zcdma-driver.9 Memory | sed -n 's/^\.It Fa //p' | sort >found
+    same limits
+}
+
 # items: the names of .It lines, one or several in each.
 items() {
     sed -nE 's/^\.It Va //p' | tr -s ' ,' '\n' | grep -vx Va

@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-#define COUNTS_MAX 4096
+#define COUNTS_MAX 32768
 
 /* A line of /sys/kernel/debug/zcdma/zcdma0/pages, of blocks in order. */
 struct count {
