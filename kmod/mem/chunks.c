@@ -1,22 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Blocks made of pages: what the models pages, compound and scatter have in common. */
+#include <linux/mm.h>
 #include <linux/slab.h>
+#include <linux/vmalloc.h>
 
 #include "chunks.h"
 #include "mutant.h"
 
+/*
+ * A list is needed most where memory is in pieces: then there are no several pages for a slab of larger
+ * objects, as debug kernels have them, and looking for them ends with the OOM killer.
+ */
+#define LIST_KMALLOC 512
+
+static struct zcdma_chunk *alloc_list(size_t bytes)
+{
+	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL;
+
+	return bytes <= LIST_KMALLOC ? kmalloc(bytes, gfp) : __vmalloc(bytes, gfp);
+}
+
 int zcdma_chunks_add(struct zcdma_buf *buf, struct page *page, unsigned int pages)
 {
+	size_t bytes = buf->chunks * sizeof(*buf->chunk);
 	struct zcdma_chunk *chunk;
 
 	/* At each power of two there is no more room. */
 	if (!(buf->chunks & (buf->chunks - 1))) {
-		size_t room = buf->chunks ? 2 * (size_t)buf->chunks : 1;
-
-		chunk = krealloc(buf->chunk, room * sizeof(*chunk),
-				 GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+		chunk = alloc_list(bytes ? 2 * bytes : sizeof(*chunk));
 		if (!chunk)
 			return -ENOMEM;
+		if (bytes)
+			memcpy(chunk, buf->chunk, bytes);
+		kvfree(buf->chunk);
 		buf->chunk = chunk;
 	}
 	buf->chunk[buf->chunks++] = (struct zcdma_chunk){ .page = page, .pages = pages };
@@ -46,7 +62,7 @@ void zcdma_chunks_free(struct zcdma_mem *mem, struct zcdma_buf *buf)
 
 	for (i = 0; i < buf->chunks; i++)
 		put_page(buf->chunk[i].page);
-	kfree(buf->chunk);
+	kvfree(buf->chunk);
 	buf->chunk = NULL;
 	buf->chunks = 0;
 }
@@ -81,7 +97,7 @@ int zcdma_chunks_dma_map(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	unsigned int i;
 	int ret;
 
-	ret = sg_alloc_table(&buf->sgt, buf->chunks, GFP_KERNEL);
+	ret = sg_alloc_table(&buf->sgt, buf->chunks, GFP_KERNEL | __GFP_RETRY_MAYFAIL);
 	if (ret)
 		return ret;
 	for_each_sgtable_sg(&buf->sgt, sg, i)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The model pages: large allocations, split into single pages with a reference count each. */
+#include <linux/mm.h>
 #include <linux/slab.h>
 
 #include "chunks.h"
@@ -20,7 +21,7 @@ static void pages_free(struct zcdma_mem *mem, struct zcdma_buf *buf)
 		buf->chunk[i].pages = 0;
 	}
 	buf->chunks = 0;
-	kfree(buf->chunk);
+	kvfree(buf->chunk);
 	buf->chunk = NULL;
 }
 

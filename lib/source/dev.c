@@ -233,8 +233,9 @@ static int too_many_pieces(struct dev *d, const struct dev_options *o,
 
 	zc_fail_plain(
 		ctx, EMSGSIZE,
-		"source %s: %s takes a block of at most %u pieces, and with model=%s it has %u",
-		d->src.name, info->source, info->chunks_max, models[o->model], d->setup.chunks);
+		"source %s: %s takes at most %u piece%s for a block, and with model=%s there are %u",
+		d->src.name, info->source, info->chunks_max, info->chunks_max == 1 ? "" : "s",
+		models[o->model], d->setup.chunks);
 	zc_hint(ctx, "model=compound has pieces of up to %s: make block= smaller",
 		zcdma_size_format(info->chunk_bytes_max, most, sizeof(most)));
 	return -EMSGSIZE;

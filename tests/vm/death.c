@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "shared/flight.h"
+#include "shared/memory.h"
 #include "shared/tap.h"
 
 /* A child that does not outlive the test. */
@@ -30,67 +31,6 @@ static pid_t fork_child(void)
 /*
  * Memory
  */
-
-struct memory {
-	long free; /* pages: free, or on a list of a processor's */
-	long slab; /* KiB */
-};
-
-static void write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	EXPECT(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
-	close(fd);
-}
-
-static struct memory memory_now(void)
-{
-	struct memory m = { 0 };
-	char line[128];
-	long value;
-	FILE *f;
-
-	/* What can be had back is no leak. */
-	write_file("/proc/sys/vm/drop_caches", "3");
-	f = fopen("/proc/meminfo", "re");
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "MemFree: %ld", &value) == 1)
-			m.free += value / 4;
-		if (sscanf(line, "Slab: %ld", &value) == 1)
-			m.slab = value;
-	}
-	fclose(f);
-	f = fopen("/proc/zoneinfo", "re");
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, " count: %ld", &value) == 1)
-			m.free += value;
-	}
-	fclose(f);
-	return m;
-}
-
-/*
- * Memory is as before, but for @pages and @slab KiB. It takes a while: what is freed after a grace
- * period, or by another thread, is under way.
- */
-static void expect_memory_back(const struct memory *before, long pages, long slab)
-{
-	struct memory now;
-
-	for (unsigned i = 0; i < 200; i++) {
-		now = memory_now();
-		if (now.free >= before->free - pages && now.slab <= before->slab + slab) {
-			printf("# %ld pages and %ld KiB of slab less\n", before->free - now.free,
-			       now.slab - before->slab);
-			return;
-		}
-		usleep(50000);
-	}
-	printf("# %ld pages and %ld KiB of slab are missing\n", before->free - now.free,
-	       now.slab - before->slab);
-	EXPECT(!"memory is back");
-}
 
 /* A small ring, of one, three or five pages a block; the device runs in each 16th, as that takes time. */
 static void live_once(unsigned model, unsigned i)

@@ -62,7 +62,8 @@ stat_of() {
     "$ZCDMA" capture $EDU,blocks=2,block=4K -o out.bin 2>captured 3>&- &
     capture=$!
     PIDS+=("$capture")
-    until_true 20 grep -q '^blocks [1-9]' $SYSFS/stats
+    until_true 20 grep -q '^running 1$' $SYSFS/stats
+    until_true 20 grep -q '^delivered [1-9]' $SYSFS/stats
     # Its command register, without the bit that lets it be master of the bus.
     printf '\3\0' | dd of="$(realpath $SYSFS/device)/config" bs=1 seek=4 conv=notrunc status=none
     wait_exit "$capture" 1

@@ -50,6 +50,23 @@ disks() {
     /run/modprobe brd rd_nr=2 rd_size=65536 && /run/modprobe dm-mod
 }
 
+# A capture ends before a block that the device could not fill, which is the second.
+capture_ends() {
+    insmod "$VM_MUTANT/zcdma.ko" mutant=fail || return
+    "$ZCDMA" capture dev:blocks=4,block=64K -o /run/captured 2>&1 | tee /run/report
+    [[ ${PIPESTATUS[0]} == 1 ]] && grep -q 'could not fill the block at offset 65536: Input/output error' /run/report &&
+        "$ZCDMA" verify --bytes 64K /run/captured
+}
+
+# A device that takes no list of pieces refuses blocks that are one, and says how to do without.
+pieces_are_refused() {
+    insmod "$VM_MUTANT/zcdma.ko" mutant=one || return
+    "$ZCDMA" capture dev:model=scatter,block=12K --bytes 12K -o /run/captured 2>&1 | tee /run/report
+    [[ ${PIPESTATUS[0]} == 2 ]] && grep -q 'sim takes at most 1 piece for a block, and with model=scatter there are 2' /run/report &&
+        grep -qx 'ring_blocks 0' /sys/class/zcdma/zcdma0/stats &&
+        "$ZCDMA" capture dev:model=compound,block=16K --bytes 16K -o /run/captured -q && rmmod zcdma
+}
+
 # The driver that does not look before it fills a block again: each test of that must fail with it.
 mutant_is_caught() {
     local results
@@ -68,13 +85,21 @@ run_tests park
 check "the networks are there" networks
 # The second is for writes that wait: see tests/vm/shared/disk.c.
 check "there are disks" disks
-run_tests abi stream refs inflight splice hostile death
+run_tests abi stream refs inflight splice hostile death sizes edu
 
 # shellcheck disable=SC2086 # a list of files
 timeout 900 bats --formatter tap --print-output-on-failure ${VM_BATS:-tests/vm/*.bats} 2>&1
 (($? < 2)) || echo "not ok - bats was cut short"
 
 # Last, as what fails here may leave no device.
+# The card would take numbers that these expect to be free.
+for device in /sys/bus/pci/devices/*; do
+    [[ $(<"$device/device") != 0x11e8 ]] || echo none >"$device/driver_override"
+done
 run_tests unplug
 check "the module goes" rmmod zcdma
 check "the mutant is caught" mutant_is_caught
+check "a capture ends before a block that the device could not fill" capture_ends
+run_tests fail
+check "the module goes" rmmod zcdma
+check "more pieces than a device takes are refused" pieces_are_refused

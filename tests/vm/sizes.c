@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "shared/counts.h"
+#include "shared/memory.h"
 #include "shared/ring.h"
 #include "shared/tap.h"
 
@@ -77,81 +78,48 @@ static void takes_the_fewest_pieces(unsigned model)
  * Fragmented memory
  */
 
-static char *hog;
-static size_t hog_bytes;
-
-static long meminfo(const char *name)
-{
-	FILE *f = fopen("/proc/meminfo", "re");
-	char line[128];
-	long kib = -1;
-
-	while (kib < 0 && fgets(line, sizeof(line), f)) {
-		if (!strncmp(line, name, strlen(name)))
-			kib = strtol(line + strlen(name), NULL, 10);
-	}
-	fclose(f);
-	EXPECT(kib >= 0);
-	return kib;
-}
-
-static void set_sysctl(const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	EXPECT(fd >= 0 && write(fd, value, strlen(value)) > 0 && !close(fd));
-}
-
-/* Locked, so that compaction does not move it, once it is told to leave such pages alone. */
-static void take_memory(char *at, size_t bytes, int advice)
-{
-	EXPECT(!madvise(at, bytes, advice));
-	EXPECT(!mlock(at, bytes));
-}
-
 /*
- * Nearly all memory is taken: most in huge pages, as that is quick, and then in single ones, of which
- * every second is let go.
+ * Nearly all memory is taken: most in huge pages, as that is quick; and @single bytes in single ones, of
+ * which every second is let go. Compaction is told to leave alone what is locked.
  */
 static void fragment_memory(size_t single)
 {
-	size_t leave = 64 * MIB, huge;
-	char *at;
+	const size_t leave = 64 * MIB;
+	int fd = memfd_create("single pages", MFD_CLOEXEC);
+	size_t huge;
+	char *map;
 
-	set_sysctl("/proc/sys/vm/drop_caches", "3");
-	set_sysctl("/proc/sys/vm/compact_unevictable_allowed", "0");
-	hog_bytes = (size_t)meminfo("MemFree:") * 1024 - leave;
-	hog_bytes -= hog_bytes % (2 * MIB);
-	huge = hog_bytes - single;
-	hog = mmap(NULL, hog_bytes + 2 * MIB, PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	EXPECT(hog != MAP_FAILED);
-	at = hog + (-(uintptr_t)hog & (2 * MIB - 1));
-	take_memory(at, huge, MADV_HUGEPAGE);
-	take_memory(at + huge, single, MADV_NOHUGEPAGE);
-	for (size_t off = huge; off < hog_bytes; off += 2 * PAGE) {
-		EXPECT(!munlock(at + off, PAGE));
-		EXPECT(!madvise(at + off, PAGE, MADV_DONTNEED));
-	}
+	memory_write("/proc/sys/vm/compact_unevictable_allowed", "0");
+	huge = (size_t)memory_now().free * PAGE - leave - single;
+	map = mmap(NULL, huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	EXPECT(map != MAP_FAILED && !madvise(map, huge, MADV_HUGEPAGE) && !mlock(map, huge));
+
+	EXPECT(fd >= 0 && !ftruncate(fd, (off_t)single));
+	map = mmap(NULL, single, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	EXPECT(map != MAP_FAILED && !mlock(map, single));
+	for (size_t off = 0; off < single; off += 2 * PAGE)
+		EXPECT(!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
+				  PAGE));
 }
 
 /* More than what was left alone, less than what was let go. */
 static void works_in_fragments(unsigned model)
 {
-	const unsigned blocks = 100;
+	const unsigned blocks = 70;
 	unsigned fit;
-	long before;
+	struct memory before;
 
-	fragment_memory(2 * 160 * MIB);
-	before = meminfo("MemFree:");
+	fragment_memory(2 * 160ul * MIB);
+	before = memory_now();
 	fit = try_ring(model, MIB, blocks);
 	printf("# %u of %u blocks\n", fit, blocks);
 	EXPECT(model != ZCDMA_DEV_SCATTER || fit == blocks);
 	/* What fits, fits. */
 	if (fit < blocks && fit >= 4)
 		EXPECT(try_ring(model, MIB, fit / 2) == fit / 2);
-	WAIT_FOR(meminfo("MemFree:") > before - 8 * 1024);
-	set_sysctl("/proc/sys/vm/compact_unevictable_allowed", "1");
+	/* A block is 256 pages. */
+	expect_memory_back(&before, 200, 256);
+	memory_write("/proc/sys/vm/compact_unevictable_allowed", "1");
 }
 
 /* So that the tests above are what they seem: single pages are what there is. */
@@ -161,15 +129,15 @@ static void is_in_fragments(unsigned model)
 	struct zcdma_dev_setup setup = ring_wanted(model);
 	struct ring r;
 
-	fragment_memory(2 * 160 * MIB);
+	fragment_memory(2 * 160ul * MIB);
 	setup.block_size = MIB;
-	setup.blocks = 100;
+	setup.blocks = 70;
 	r = ring_create(O_RDONLY, setup);
 	counts_read(&counts);
-	printf("# 100 blocks have %zu pieces\n", counts.n);
+	printf("# 70 blocks have %zu pieces\n", counts.n);
 	EXPECT(counts.n > 1000);
 	ring_end(&r);
-	set_sysctl("/proc/sys/vm/compact_unevictable_allowed", "1");
+	memory_write("/proc/sys/vm/compact_unevictable_allowed", "1");
 }
 
 int main(void)

@@ -71,7 +71,7 @@ qemu() {
         -nodefaults -no-user-config -display none -no-reboot \
         -kernel "$dir/boot/vmlinuz-$release" -initrd "$folder/initramfs" \
         -append "console=ttyS0 loglevel=4 panic=-1 printk.devkmsg=on mitigations=off $debug ${VM_APPEND:-} \
-            ${script:+VM_RUN=$script} VM_MODULES=${dir#"$tree/"} VM_KMOD=$kmod VM_MUTANT=$mutant VM_OUTSIDE=${outside:-} VM_DMA=${part:-} \
+            ${script:+VM_RUN=$script} VM_MODULES=${dir#"$tree/"} VM_KMOD=$kmod VM_MUTANT=$mutant VM_OUTSIDE=${outside:-} VM_DMA=${dma:-} \
             VM_BIN=${bin#"$tree/"} ZCDMA=${ZCDMA#"$tree/"} ${VM_BATS:+\"VM_BATS=$VM_BATS\"}" \
         -serial "file:$folder/console" \
         -device virtio-serial-pci -chardev "file,id=result,path=$folder/result" \
@@ -169,6 +169,22 @@ build_module() {
     fi
 }
 
+# The program in a page of the manual must go on being a source that builds.
+build_skeleton() {
+    local folder=build/kmod-$release-skeleton log=$1
+    mkdir -p "$folder"
+    cp -Rpu kmod/. "$folder"
+    sed -n '/^\/\* card /,/^\.Ed/p' man/zcdma-driver.9 | sed '/^\.Ed/d; s/\\-/-/g' >"$folder/source/card.c"
+    grep -q card.o "$folder/Kbuild" || echo 'zcdma-y += source/card.o' >>"$folder/Kbuild"
+    if make -s -C "$dir/usr/src/linux-headers-$release" M="$tree/$folder" CC="${CC:-gcc}" W=1 \
+        source/card.o >"$log" 2>&1 && ! grep 'warning:' "$log"; then
+        echo "ok - vm $name: the source in zcdma-driver(9) builds"
+    else
+        sed 's/^/# /' "$log"
+        echo "not ok - vm $name: the source in zcdma-driver(9) builds"
+    fi
+}
+
 # Fetch the kernel, build its module and the initial file system: sets $dir, $release, $kmod and $mutant.
 prepare() {
     local name=$1 folder=$2
@@ -186,6 +202,7 @@ prepare() {
         return
     fi
     # The run of everything also loads the driver that must fail.
+    [[ -n ${VM_BATS:-} || $VM_RUN != tests/vm/guest.sh ]] || build_skeleton "$folder/skeleton.log"
     [[ $VM_RUN != tests/vm/guest.sh ]] || MUTANT=1 build_module "$mutant" "$folder/mutant.log"
     if ! build_initramfs "$release" "$dir" "$folder/initramfs"; then
         echo "not ok - vm $name: no initial file system"
@@ -229,13 +246,13 @@ run_guest() {
 # run_dma NAME FOLDER ACCEL PART: what only DMA shows, with the PCI device edu in a slot that it can be
 # taken out of, by QEMU's monitor, which the VM itself reaches. QEMU's path of it must be short.
 run_dma() {
-    local name=$1 folder=$2/$4 accel=$3 part=$4 VM_APPEND=${VM_APPEND:-} options
+    local name=$1 folder=$2/$4 accel=$3 dma=$4 VM_APPEND=${VM_APPEND:-} options
     local monitor=${folder#"$tree/"}/monitor
     mkdir -p "$folder"
     rm -f "$monitor"
     cp "$2/initramfs" "$folder/"
     # shellcheck disable=SC2054 # commas are part of the words
-    case $part in
+    case $dma in
     swiotlb)
         VM_APPEND+=" swiotlb=force"
         # The bounce buffers are beyond what the device reaches by itself.
@@ -251,8 +268,8 @@ run_dma() {
         -chardev "socket,id=monitor,path=$monitor,server=on,wait=off" -mon chardev=monitor
         -chardev "socket,id=to-monitor,path=$monitor"
         -device virtserialport,chardev=to-monitor,name=monitor)
-    echo "# $part"
-    in_machine "$name $part" "$folder" "$accel" tests/vm/dma.sh "${options[@]}"
+    echo "# $dma"
+    in_machine "$name $dma" "$folder" "$accel" tests/vm/dma.sh "${options[@]}"
 }
 
 run_kernel() {

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* How much memory the VM has, to see what was not given back. */
+#ifndef MEMORY_H
+#define MEMORY_H
+
+struct memory {
+	long free; /* pages: free, or on a list of a processor's */
+	long slab; /* KiB */
+};
+
+struct memory memory_now(void);
+
+/*
+ * Memory is as before, but for @pages and @slab KiB. It takes a while: what is freed after a grace
+ * period, or by another thread, is under way.
+ */
+void expect_memory_back(const struct memory *before, long pages, long slab);
+
+/* Write a setting of the kernel's. */
+void memory_write(const char *path, const char *text);
+
+#endif /* MEMORY_H */
