@@ -35,7 +35,7 @@ stat_of() {
     fi
     run -0 --separate-stderr zcdma probe /dev/zcdma1 --bytes 4K --json
     bounced && yes=true || yes=false
-    jq -e --argjson yes $yes '[.mappings[].bounced] == [false, $yes, $yes, $yes]' <<<"$output"
+    jq -e --argjson yes "$yes" '[.mappings[].bounced] == [false, $yes, $yes, $yes]' <<<"$output"
     run -0 zcdma probe /dev/zcdma1 --bytes 4K
     if bounced; then
         assert_output --partial 'bounced, /dev/zcdma1 pages, /dev/zcdma1 compound, /dev/zcdma1 scatter: the'

@@ -102,6 +102,46 @@ static void has_no_rate(unsigned model)
 	EXPECT(!close(fd));
 }
 
+/* What can be mapped at once is what a piece may have; the ring is not filled, as that takes long. */
+static void pieces_can_be_mapped(unsigned model)
+{
+	struct zcdma_dev_info info = { .size = sizeof(info) };
+	struct zcdma_dev_setup setup = ring_wanted(model);
+	int fd = ring_open(O_RDONLY);
+
+	EXPECT(!ioctl(fd, ZCDMA_IOC_INFO, &info));
+	EXPECT(info.chunk_bytes_max == (is_bounced(model) ? 256 * 1024 : 4096 * 1024));
+	setup.block_size = 2 * info.chunk_bytes_max;
+	setup.blocks = 2;
+	/* Without bounce buffers and an IOMMU there is not much that this card reaches. */
+	if (ring_setup(fd, &setup))
+		EXPECT(info.flags & ZCDMA_DEV_INFO_LIMITED && setup.blocks_fit < 2);
+	else
+		EXPECT(setup.chunks == 2 && setup.bounced == (is_bounced(model) ? 2 : 0));
+	EXPECT(!close(fd));
+}
+
+/* There are 64 MiB of them. */
+static void ring_exceeds_bounce_buffers(unsigned model)
+{
+	struct zcdma_dev_setup setup = ring_wanted(model);
+	int fd = ring_open(O_RDONLY);
+	unsigned fit;
+
+	if (!is_bounced(model))
+		tap_skip("nothing is bounced here");
+	setup.block_size = 1024 * 1024;
+	setup.blocks = 100;
+	EXPECT(ring_setup(fd, &setup) == -ENOMEM);
+	fit = setup.blocks_fit;
+	EXPECT(fit >= 2 && fit < 64);
+	setup = ring_wanted(model);
+	setup.block_size = 1024 * 1024;
+	setup.blocks = fit;
+	EXPECT(!ring_setup(fd, &setup) && setup.bounced == fit);
+	EXPECT(!close(fd));
+}
+
 static struct zcdma_dev_block take_failed(const struct ring *r)
 {
 	for (;;) {
@@ -170,6 +210,10 @@ int main(void)
 		{ "the device fills several pieces", device_fills_pieces, 1 << ZCDMA_DEV_SCATTER },
 		{ "the stream goes on after a stop", goes_on_after_stop, 1 << ZCDMA_DEV_PAGES },
 		{ "the device takes no rate", has_no_rate, 1 << ZCDMA_DEV_COMPOUND },
+		{ "a piece is what can be mapped at once", pieces_can_be_mapped,
+		  1 << ZCDMA_DEV_COMPOUND | 1 << ZCDMA_DEV_SCATTER },
+		{ "a ring beyond the bounce buffers is refused, with what fits",
+		  ring_exceeds_bounce_buffers, TAP_PAGED },
 		{ "a device that stops answering, and starts again", stops_answering,
 		  1 << ZCDMA_DEV_COMPOUND },
 		{ "read() tells of a block that failed", read_tells, 1 << ZCDMA_DEV_COMPOUND },

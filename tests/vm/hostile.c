@@ -225,7 +225,8 @@ static void random_calls_do_no_harm(unsigned unused)
 	/* Calls that are always refused would try nothing. */
 	for (size_t call = 0; call < sizeof(f.done) / sizeof(f.done[0]); call++) {
 		printf("# %u of call %zu succeeded\n", f.done[call], call);
-		EXPECT(f.done[call] >= 10);
+		/* How many blocks there are to be taken is for the processors to say. */
+		EXPECT(f.done[call]);
 	}
 	r = ring_start(ZCDMA_DEV_COMPOUND, ZCDMA_DEV_TRACK);
 	expect_works(&r);
