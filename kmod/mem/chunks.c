@@ -91,12 +91,27 @@ static bool is_bounced(struct zcdma_mem *mem, const struct zcdma_buf *buf)
 	return false;
 }
 
+static bool is_reached(const struct zcdma_mem *mem, const struct zcdma_buf *buf)
+{
+	unsigned int i;
+
+	for (i = 0; i < buf->chunks; i++) {
+		const struct zcdma_chunk *chunk = &buf->chunk[i];
+
+		if (page_to_phys(chunk->page + chunk->pages) - 1 > mem->reach)
+			return false;
+	}
+	return true;
+}
+
 int zcdma_chunks_dma_map(struct zcdma_mem *mem, struct zcdma_buf *buf)
 {
 	struct scatterlist *sg;
 	unsigned int i;
 	int ret;
 
+	if (!is_reached(mem, buf))
+		return -ENOMEM;
 	ret = sg_alloc_table(&buf->sgt, buf->chunks, GFP_KERNEL | __GFP_RETRY_MAYFAIL);
 	if (ret)
 		return ret;

@@ -50,6 +50,17 @@ static gfp_t zone_of(struct device *dev)
 										     GFP_DMA32;
 }
 
+/*
+ * The DMA API would warn of memory that the device does not reach and that nobody bounces. Whether there
+ * are bounce buffers is what the largest mapping tells.
+ */
+static phys_addr_t reach_of(struct device *dev)
+{
+	if (!zcdma_mem_limited(dev) || dma_max_mapping_size(dev) < SIZE_MAX)
+		return PHYS_ADDR_MAX;
+	return dma_to_phys(dev, min_not_zero(dma_get_mask(dev), dev->bus_dma_limit));
+}
+
 unsigned int zcdma_mem_order_max(struct device *dev)
 {
 	size_t most = min_t(size_t, dma_max_mapping_size(dev), dma_get_max_seg_size(dev));
@@ -63,6 +74,7 @@ void zcdma_mem_layout(struct zcdma_mem *mem, unsigned int model)
 	mem->ops = zcdma_mem_models[model];
 	mem->order_max = zcdma_mem_order_max(mem->dev);
 	mem->zone = zone_of(mem->dev);
+	mem->reach = reach_of(mem->dev);
 	mem->stride = mem->ops->stride(mem);
 }
 

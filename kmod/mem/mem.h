@@ -68,6 +68,7 @@ struct zcdma_mem {
 	unsigned int blocks;
 	unsigned int order_max;	/* of a chunk */
 	gfp_t zone;		/* all of which the device reaches, or 0 where it reaches any */
+	phys_addr_t reach;	/* the last byte that a block may have: beyond it nothing is bounced */
 	bool gone;		/* zcdma_mem_detach() was here */
 	struct zcdma_buf *buf;
 };
