@@ -328,6 +328,18 @@ static int handover_reap(struct zcdma_path *path, struct zcdma_block *b)
 	return 1;
 }
 
+/*
+ * A reader that waits for more may hold releases back, and without an end there is nothing that makes it
+ * tell. What is out stays in its hands: that we hang up is what it finds next.
+ */
+static void give_up(struct handover *h)
+{
+	h->gone = true;
+	h->out = 0;
+	h->path.watched = false;
+	h->path.stats.pending_blocks = h->done_count;
+}
+
 /* The end is told, and every block back; or, where the stream is not complete, all is told. */
 static int handover_finish(struct zcdma_path *path, bool complete)
 {
@@ -340,7 +352,9 @@ static int handover_finish(struct zcdma_path *path, bool complete)
 			rc = send_end(h);
 		if (rc < 0 && rc != -EAGAIN)
 			return rc;
-		if (!rc && (!complete || !h->out))
+		if (!rc && !complete)
+			give_up(h);
+		if (!rc && !h->out)
 			return 0;
 		rc = zc_poll(path->ctx, path->fd, rc ? POLLIN | POLLOUT : POLLIN, -1);
 		if (!rc)
