@@ -112,7 +112,8 @@ int zcdma_chunks_dma_map(struct zcdma_mem *mem, struct zcdma_buf *buf)
 
 	if (!is_reached(mem, buf))
 		return -ENOMEM;
-	ret = sg_alloc_table(&buf->sgt, buf->chunks, GFP_KERNEL | __GFP_RETRY_MAYFAIL);
+	ret = sg_alloc_table(&buf->sgt, buf->chunks,
+			     GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL);
 	if (ret)
 		return ret;
 	for_each_sgtable_sg(&buf->sgt, sg, i)
