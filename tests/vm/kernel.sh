@@ -3,9 +3,12 @@
 # Fetch one of Debian's kernels with its headers, as packages that are unpacked and not installed, and
 # print the folder: kernel.sh NAME DIR, where NAME is one of those below. Needs no privilege.
 set -euo pipefail
+# shellcheck source=tests/vm/apt.bash
+. "$(dirname "$0")/apt.bash"
 
-# A name, the suites that have it, and the packages that depend on the newest image and headers. Where
-# there is no image the kernel is not booted: it is there to build modules for.
+# A name, the suites that have it, the packages that depend on the newest image and headers, and the
+# architecture, if another than this one. Where there is no image the kernel is not booted: it is there
+# to build modules for.
 kernels="
 6.1     bookworm linux-image-amd64         linux-headers-amd64
 6.1-rt  bookworm linux-image-rt-amd64      linux-headers-rt-amd64
@@ -13,58 +16,8 @@ kernels="
 6.12-rt bookworm linux-image-6.12-rt-amd64 linux-headers-6.12-rt-amd64
 5.10    bullseye linux-image-amd64         linux-headers-amd64
 7.x     trixie-backports,trixie -          linux-headers-amd64/trixie-backports
+armmp   bookworm linux-image-armmp         linux-headers-armmp armhf
 "
-
-# The mirrors are those of this machine; the lists are our own, so that root's may be of another suite,
-# old or missing.
-deb() {
-    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $1 $2 main"
-}
-
-configure_apt() {
-    local suites=${1//,/ } suite uri release
-    local -A mirror=()
-
-    # shellcheck disable=SC2016 # the words are apt-get's
-    while read -r uri release; do
-        case $uri:$release in
-        *-security) mirror[security]=$uri ;;
-        */debian/:*) mirror[main]=$uri ;;
-        esac
-    done < <(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages')
-
-    if [[ -z ${mirror[main]:-} ]]; then
-        echo "kernel.sh: this machine's apt has no sources of Debian's packages" >&2
-        return 1
-    fi
-
-    mkdir -p "$apt"/{lists/partial,archives/partial,empty}
-    : >"$apt/status"
-    for suite in $suites; do
-        deb "${mirror[main]}" "$suite"
-        [[ -z ${mirror[security]:-} || $suite == *-backports ]] ||
-            deb "${mirror[security]}" "$suite-security"
-    done >"$apt/sources.list"
-    cat >"$apt/apt.conf" <<END
-Dir::State::Lists "$apt/lists";
-Dir::State::status "$apt/status";
-Dir::Cache "$apt";
-Dir::Etc::SourceList "$apt/sources.list";
-Dir::Etc::SourceParts "$apt/empty";
-Dir::Etc::PreferencesParts "$apt/empty";
-APT::Architecture "amd64";
-APT::Architectures "amd64";
-APT::Sandbox::User "";
-Acquire::Languages "none";
-Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
-Acquire::Retries "2";
-Debug::NoLocking "true";
-END
-    export APT_CONFIG=$apt/apt.conf
-    exec {lock}>"$apt/lock"
-    flock "$lock"
-    apt-get -q update --error-on=any
-}
 
 # depends PACKAGE PATTERN: the names of the packages that it depends on, by pattern.
 depends() {
@@ -88,14 +41,32 @@ adapt() {
         "$dir"/usr/src/linux-headers-"$1"/include/config/auto.conf
 }
 
+# Debian's modpost checks device tables by the sizes that they have on the machine it is built for. So the
+# one of that machine runs here, in emulation.
+adapt_to() {
+    local arch=$1 tool
+    tool=$(cd "$dir" && ls usr/lib/linux-kbuild-*/scripts/mod/modpost)
+    mkdir "$dir/foreign"
+    for package in "$dir"/foreign-packages/*.deb; do
+        dpkg-deb -x "$package" "$dir/foreign"
+    done
+    rm -r "$dir/foreign-packages"
+    # shellcheck disable=SC2016 # words of the script that is made
+    printf '#!/bin/sh\ntop=$(realpath "$(dirname "$0")/../../../../../foreign")\nexec %s -L "$top" "$top/%s" "$@"\n' \
+        "qemu-${arch%hf}" "$tool.real-lsb-32" >"$dir/$tool.new"
+    chmod +x "$dir/$tool.new"
+    mv "$dir/$tool.new" "$dir/$tool"
+}
+
 fetch() {
     local suites=$1 image=$2 headers release packages kbuild
-    configure_apt "$suites"
+    configure_apt "$apt" "$suites" "$4"
     headers=$(depends "$3" '^linux-headers-' | head -n 1)
     release=${headers#linux-headers-}
-    packages="$headers $(depends "$headers" '^linux-(headers|kbuild)-')"
+    # The tools that build modules run here, whatever the modules are for.
+    kbuild=$(depends "$headers" '^linux-kbuild-'):amd64
+    packages="$headers $(depends "$headers" '^linux-headers-') $kbuild"
     if [[ $image == - ]]; then
-        kbuild=$(grep -o 'linux-kbuild-[^ ]*' <<<"$packages" | head -n 1)
         packages+=" libzstd1 $(depends "$kbuild" '^(lib|zlib)')"
     else
         image=$(depends "$image" '^linux-image-' | head -n 1)
@@ -111,6 +82,11 @@ fetch() {
         dpkg-deb -x "$package" "$dir"
     done
     rm -r "$dir/packages"
+    if [[ $4 != amd64 ]]; then
+        mkdir "$dir/foreign-packages"
+        (cd "$dir/foreign-packages" && apt-get -q download "${kbuild%:*}" libc6 libgcc-s1)
+        adapt_to "$4"
+    fi
 
     [[ -d $dir/lib/modules ]] || ln -s usr/lib "$dir/lib"
     if [[ $2 == - ]]; then
@@ -123,12 +99,12 @@ fetch() {
 
 mkdir -p "$2"
 dir=$(realpath "$2")/$1
-read -r _ suites image headers < <(grep -E "^$1 " <<<"$kernels") || {
+read -r _ suites image headers architecture < <(grep -E "^$1 " <<<"$kernels") || {
     echo "no kernel is named $1" >&2
     exit 2
 }
-apt=$(realpath "$2")/apt-${suites%%,*}
-[[ -s $dir/release ]] || fetch "$suites" "$image" "$headers" >&2
+apt=$(realpath "$2")/apt-${suites%%,*}${architecture:+-$architecture}
+[[ -s $dir/release ]] || fetch "$suites" "$image" "$headers" "${architecture:-amd64}" >&2
 # The headers expect to be below /; and the whole tree may have been moved.
 sed -Ei "s#^(include|KBUILD_OUTPUT=) ?.*/usr/src/#\1 $dir/usr/src/#" \
     "$dir/usr/src/linux-headers-$(<"$dir/release")/Makefile"

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Debian's packages of any suite and architecture, to be unpacked and not installed. Needs no privilege.
+# shellcheck shell=bash
+
+# The mirrors are those of this machine; the lists are our own, so that root's may be of another suite,
+# old or missing.
+deb() {
+    echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $1 $2 main"
+}
+
+# configure_apt FOLDER SUITES [ARCHITECTURE]: from here on apt-get and apt-cache know those suites
+# (comma between them), and those of this machine's programs too. One process at a time.
+configure_apt() {
+    local apt=$1 suites=${2//,/ } architecture=${3:-amd64} suite uri release
+    local -A mirror=()
+
+    # shellcheck disable=SC2016 # the words are apt-get's
+    while read -r uri release; do
+        case $uri:$release in
+        *-security) mirror[security]=$uri ;;
+        */debian/:*) mirror[main]=$uri ;;
+        esac
+    done < <(apt-get indextargets --format '$(REPO_URI) $(RELEASE)' 'Created-By: Packages')
+
+    if [[ -z ${mirror[main]:-} ]]; then
+        echo "this machine's apt has no sources of Debian's packages" >&2
+        return 1
+    fi
+    # Cross-building wants the same version of two architectures, which come at different times there.
+    [[ $architecture == amd64 ]] || unset 'mirror[security]'
+
+    mkdir -p "$apt"/{lists/partial,archives/partial,empty}
+    : >"$apt/status"
+    for suite in $suites; do
+        deb "${mirror[main]}" "$suite"
+        [[ -z ${mirror[security]:-} || $suite == *-backports ]] ||
+            deb "${mirror[security]}" "$suite-security"
+    done >"$apt/sources.list"
+    cat >"$apt/apt.conf" <<CONF
+Dir::State::Lists "$apt/lists";
+Dir::State::status "$apt/status";
+Dir::Cache "$apt";
+Dir::Etc::SourceList "$apt/sources.list";
+Dir::Etc::SourceParts "$apt/empty";
+Dir::Etc::PreferencesParts "$apt/empty";
+APT::Architecture "$architecture";
+APT::Architectures { "$architecture"; "amd64"; };
+APT::Sandbox::User "";
+Acquire::Languages "none";
+Acquire::IndexTargets::deb::DEP-11::DefaultEnabled "false";
+Acquire::Retries "2";
+Debug::NoLocking "true";
+CONF
+    export APT_CONFIG=$apt/apt.conf
+    exec {lock}>"$apt/lock"
+    flock "$lock"
+    apt-get -q update --error-on=any
+}

@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Make a root of Debian's armhf packages, which are unpacked and not installed, and print the folder:
+# root.sh DIR. What programs for ARM are built against, and what they find where they run.
+set -euo pipefail
+# shellcheck source=tests/vm/apt.bash
+. "$(dirname "$0")/apt.bash"
+
+packages="libc6-dev libpopt-dev libjansson-dev libsmartcols-dev libxxhash-dev liburing-dev libcmocka-dev
+    bash dash coreutils grep sed findutils util-linux mount procps kmod jq iproute2 diffutils
+    bats bats-assert bats-support"
+
+fetch() {
+    local package
+    configure_apt "$apt" bookworm armhf
+    # shellcheck disable=SC2086 # a list of words
+    apt-get -q -y --no-install-recommends --download-only install $packages
+
+    rm -rf "$dir"
+    # Debian's layout since 2023: links, and libraries that are named in one place only.
+    mkdir -p "$dir"/usr/{bin,sbin,lib}
+    ln -s usr/bin usr/sbin usr/lib "$dir"
+    for package in "$apt"/archives/*.deb; do
+        dpkg-deb --fsys-tarfile "$package" | tar -x -C "$dir" --keep-directory-symlink
+    done
+    rm -f "$apt"/archives/*.deb
+    rm -rf "$dir"/usr/share/{doc,man,locale,info,bash-completion,lintian,bug,perl,perl5,common-licenses}
+    touch "$dir/complete" # last, as it says that all is there
+}
+
+mkdir -p "$1"
+dir=$(realpath "$1")/armhf
+apt=$(realpath "$1")/apt-bookworm-armhf
+[[ -e $dir/complete ]] || fetch >&2
+echo "$dir"
