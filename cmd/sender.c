@@ -108,7 +108,7 @@ static int open_all(struct transfer *t, struct report *r, const struct sender *s
 	status = setup_path(t, r, *fd, s->fallback);
 	if (status || !datagram)
 		return status;
-	rc = zcdma_path_set_datagram(t->path, bytes);
+	rc = zcdma_path_set_datagram(t->path, bytes < SIZE_MAX ? (size_t)bytes : SIZE_MAX);
 	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
 }
 

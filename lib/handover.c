@@ -40,6 +40,9 @@ static int check_offer(const struct zc_ho_msg *msg)
 		return -EPROTO;
 	if (!o->blocks || o->blocks > ZC_HO_RING_BLOCKS || !is_power_of_two(o->page_size))
 		return -EPROTO;
+	/* The other end may have more address space. */
+	if (o->block_size > SIZE_MAX)
+		return -EPROTO;
 	if (o->ring == ZC_HO_FILE)
 		return o->blocks > ZC_HO_FILE_BLOCKS || !o->block_size || o->stride ? -EPROTO : 0;
 	if (!o->block_size || o->block_size > o->stride || o->stride > LARGEST / o->blocks ||

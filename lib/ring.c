@@ -312,6 +312,8 @@ int zc_ring_alloc(struct zcdma_ctx *ctx, struct zc_ring *ring, enum zc_memory me
 	char text[32];
 	int rc;
 
+	/* Memory may be more than addresses. */
+	most = zc_min(most, (uint64_t)SIZE_MAX / 2);
 	*ring = (struct zc_ring){ .fd = -1,
 				  .blocks = blocks,
 				  .block_size = block_size,

@@ -301,6 +301,9 @@ static int map_ring(struct dev *d, const char *path, unsigned flags)
 	/* Unmapped pages are cheaper to watch. */
 	if (flags & ZCDMA_SOURCE_FD && !(flags & ZCDMA_SOURCE_READ))
 		return 0;
+	/* A 64-bit kernel has rings that a 32-bit program cannot map. */
+	if (d->setup.ring_bytes > SIZE_MAX)
+		return zc_fail(d->src.ctx, ENOMEM, "map the ring of %s", path);
 	map = mmap(NULL, d->setup.ring_bytes, prot, MAP_SHARED, d->fd, 0);
 	if (map == MAP_FAILED)
 		return zc_fail(d->src.ctx, errno, "map the ring of %s", path);

@@ -15,7 +15,13 @@
 #include "../source.h"
 
 #define MAX_BLOCKS 65536
-#define MAX_BLOCK  (1ull << 40)
+#if SIZE_MAX > UINT32_MAX
+#define MAX_BLOCK      (1ull << 40)
+#define MAX_BLOCK_TEXT "1T"
+#else
+#define MAX_BLOCK      (1ull << 30)
+#define MAX_BLOCK_TEXT "1G"
+#endif
 
 struct sim_options {
 	uint64_t blocks;
@@ -93,7 +99,7 @@ static int parse_block(const char *text, uint64_t *value)
 
 	if (rc)
 		return rc;
-	if (!*value || *value > zc_min(MAX_BLOCK, (uint64_t)SIZE_MAX / 2))
+	if (!*value || *value > MAX_BLOCK)
 		return -ERANGE;
 	return *value % (uint64_t)sysconf(_SC_PAGESIZE) ? -EINVAL : 0;
 }
@@ -116,7 +122,7 @@ static const struct zc_option options[] = {
 	{ "blocks", offsetof(struct sim_options, blocks), parse_blocks,
 	  "a number from 1 to 65536" },
 	{ "block", offsetof(struct sim_options, block_size), parse_block,
-	  "a size that is a multiple of the page size, up to 1T" },
+	  "a size that is a multiple of the page size, up to " MAX_BLOCK_TEXT },
 	{ "rate", offsetof(struct sim_options, rate), zc_option_rate,
 	  "bytes per second, for example 360M" },
 	{ "seed", offsetof(struct sim_options, seed), zc_option_number,

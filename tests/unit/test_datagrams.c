@@ -349,16 +349,20 @@ static void take_block(struct zcdma_receiver *rx, uint64_t offset, size_t len, s
 	}
 }
 
-static void send_block(struct zcdma_block *b)
+/* False: this kernel would cut the datagrams up, which shows when the first is to go. */
+static bool send_block(struct zcdma_block *b)
 {
 	bool give = zcdma_path_get_type(path)->reuse == ZCDMA_REUSE_NEVER;
 	int rc;
 
 	while ((rc = zcdma_path_send(path, b)) == ZCDMA_BUSY)
 		assert_int_equal(zcdma_wait(ctx, NULL, path, ZCDMA_WAIT_ROOM, 10000), 0);
+	if (rc == -EOPNOTSUPP && strstr(zcdma_error(ctx), "cuts datagrams"))
+		return false;
 	assert_in_range(rc, ZCDMA_DONE, ZCDMA_QUEUED);
 	if (rc == ZCDMA_DONE)
 		zcdma_source_put(src, b, give ? ZCDMA_PUT_GIVE : ZCDMA_PUT_REUSE);
+	return true;
 }
 
 static void next_block(struct zcdma_block *b)
@@ -387,7 +391,10 @@ static void send_and_take(const struct zcdma_path_type *type, size_t size, bool 
 	per_block = (unsigned)((131072 + size - 1) / size);
 	for (uint64_t n = 0; n < 6; n++) {
 		next_block(&b);
-		send_block(&b);
+		if (!send_block(&b)) {
+			assert_int_equal(n, 0);
+			goto out;
+		}
 		take_block(rx, n * 131072, 131072, size);
 		while (zcdma_path_reap(path, &b))
 			zcdma_source_put(src, &b, ZCDMA_PUT_REUSE);
@@ -406,6 +413,7 @@ static void send_and_take(const struct zcdma_path_type *type, size_t size, bool 
 	}
 	assert_int_equal(zcdma_receiver_next(rx, 0, &d), -ETIMEDOUT);
 	assert_int_equal(zcdma_receiver_drops(rx, NULL), 0);
+out:
 	zcdma_receiver_close(rx);
 	close_path();
 }

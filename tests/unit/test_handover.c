@@ -125,6 +125,18 @@ static void test_offers(void **state)
 	assert_int_equal(parse(&msg), 0);
 }
 
+/* What a 64-bit program offers may be more than a 32-bit one can address. */
+static void test_large_offers(void **state)
+{
+	struct zc_ho_msg msg = valid(ZC_HO_OFFER);
+
+	(void)state;
+	msg.offer = (struct zc_ho_offer){
+		.ring = ZC_HO_FILE, .blocks = 1, .block_size = UINT64_C(5) << 30, .page_size = PAGE
+	};
+	assert_int_equal(parse(&msg), sizeof(size_t) < 8 ? -EPROTO : 0);
+}
+
 static void test_bodies(void **state)
 {
 	struct zc_ho_msg msg;
@@ -1336,6 +1348,7 @@ int main(void)
 		cmocka_unit_test(test_valid),
 		cmocka_unit_test(test_heads),
 		cmocka_unit_test(test_offers),
+		cmocka_unit_test(test_large_offers),
 		cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_blocks),
 		WITH_PIPE(test_meeting),

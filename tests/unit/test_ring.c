@@ -130,7 +130,7 @@ static void too_large(void **state)
 	struct zc_ring ring;
 
 	(void)state;
-	assert_int_equal(zc_ring_alloc(ctx, &ring, ZC_MEMORY_BEST, (size_t)1 << 40, 65536, 0),
+	assert_int_equal(zc_ring_alloc(ctx, &ring, ZC_MEMORY_BEST, SIZE_MAX / 65536 + 1, 65536, 0),
 			 -ENOMEM);
 	assert_non_null(strstr(zcdma_error(ctx), "ring of 65536 blocks"));
 	assert_non_null(zcdma_hint(ctx));

@@ -278,6 +278,7 @@ static void a_setup_that_nobody_hears_of_owns_nothing(unsigned unused)
 	EXPECT(!ring_setup(other, &s));
 }
 
+#ifdef __x86_64__
 /* From a 64-bit program: the kernel sees a 32-bit one for the length of the call. */
 static int ioctl_32(int fd, unsigned cmd, void *arg)
 {
@@ -317,6 +318,7 @@ static void calls_of_32_bit_are_the_same(unsigned unused)
 	EXPECT(arg->stats.given == 1 && arg->stats.ring_blocks == BLOCKS);
 	EXPECT(!ioctl_32(fd, ZCDMA_IOC_STOP, NULL));
 }
+#endif
 
 /*
  * Limits
@@ -420,6 +422,8 @@ static void a_block_of_several_pieces_is_not_for_it(unsigned model)
 	const struct zcdma_dev_info info = limits();
 	struct zcdma_dev_setup s;
 
+	if (!access("/proc/device-tree", F_OK))
+		tap_skip("it may come from CMA, in pieces of any size");
 	EXPECT(!try_setup(&s, model, info.chunk_bytes_max, 2));
 	EXPECT(try_setup(&s, model, 2 * info.chunk_bytes_max, 2) == -ENOMEM && s.blocks_fit == 0);
 }
@@ -541,6 +545,8 @@ static void only_what_is_there_is_mapped(unsigned model)
 {
 	struct ring r = ring_create(O_RDONLY, ring_wanted(model));
 	const int prot[] = { PROT_WRITE, PROT_READ | PROT_WRITE };
+	/* Of 32-bit programs and kernels some offsets do not get as far as to the driver. */
+	const int beyond = sizeof(long) < sizeof(off_t) ? EOVERFLOW : EINVAL;
 	const size_t end = r.setup.ring_bytes;
 	const struct {
 		size_t len;
@@ -558,7 +564,7 @@ static void only_what_is_there_is_mapped(unsigned model)
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		EXPECT(mmap(NULL, wrong[i].len, PROT_READ, MAP_SHARED, r.fd, wrong[i].off) ==
 			       MAP_FAILED &&
-		       errno == EINVAL);
+		       (errno == EINVAL || errno == beyond));
 }
 
 static void any_part_is_mapped_any_number_of_times(unsigned model)
@@ -596,7 +602,9 @@ static const struct tap_test tests[] = {
 	  a_block_that_nobody_hears_of_is_not_held, 0 },
 	{ "a setup whose answer could not be written owns nothing",
 	  a_setup_that_nobody_hears_of_owns_nothing, 0 },
+#ifdef __x86_64__
 	{ "32-bit programs make the same calls", calls_of_32_bit_are_the_same, 0 },
+#endif
 	{ "values beyond the limits: EINVAL", values_beyond_the_limits_are_refused, TAP_ALL },
 	{ "values at the limits are taken", values_at_the_limits_are_taken, TAP_ALL },
 	{ "as many blocks as there may be", the_most_blocks_are_taken, 0x4 },

@@ -102,7 +102,7 @@ static void *odd_argument(struct fuzz *f, size_t call)
 	char *arg;
 
 	if (!below(&f->random, 10))
-		return (void *)odd_value(&f->random);
+		return (void *)(uintptr_t)odd_value(&f->random);
 	if (!below(&f->random, 8))
 		size = (__u32)below(&f->random, 2 * PAGE);
 	arg = f->arg_end - (size > 8 ? size : 8);

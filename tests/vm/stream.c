@@ -179,7 +179,7 @@ static void nothing_there_is_eagain(unsigned model)
 
 static void *take_one(void *arg)
 {
-	return (void *)ring_take(arg).seq;
+	return (void *)(uintptr_t)ring_take(arg).seq;
 }
 
 static void *read_some(void *arg)
