@@ -3,6 +3,7 @@
 #ifndef ZCDMA_COMPAT_H
 #define ZCDMA_COMPAT_H
 
+#include <linux/dmaengine.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/netdevice.h>
@@ -90,6 +91,13 @@ static inline void zcdma_free_netdev_dummy(struct net_device *dev)
 {
 	kfree(dev);
 }
+#endif
+
+/* The device that a channel does its DMA as. Since 5.11 it may have one of its own. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+#define zcdma_dma_device(chan) dmaengine_get_dma_device(chan)
+#else
+#define zcdma_dma_device(chan) ((chan)->device->dev)
 #endif
 
 #endif /* ZCDMA_COMPAT_H */

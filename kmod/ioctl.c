@@ -76,7 +76,7 @@ static bool setup_valid(const struct zcdma_device *zdev, const struct zcdma_dev_
 	if (setup->blocks < BLOCKS_MIN || setup->blocks > BLOCKS_MAX)
 		return false;
 	return setup->block_size && setup->block_size <= block_size_max(zdev) &&
-	       setup->block_size % block_align(zdev) == 0;
+	       IS_ALIGNED(setup->block_size, block_align(zdev));
 }
 
 /* Own the stream, or say why not. */

@@ -16,6 +16,7 @@ static const struct {
 	{ zcdma_device_init, zcdma_device_exit },
 	{ zcdma_sim_init, zcdma_sim_exit },
 	{ zcdma_edu_init, zcdma_edu_exit },
+	{ zcdma_dmaengine_init, zcdma_dmaengine_exit },
 };
 
 static void exit_parts(unsigned int count)

@@ -21,4 +21,18 @@ static inline void zcdma_edu_exit(void)
 		pci_unregister_driver(&zcdma_edu_driver);
 }
 
+#ifdef CONFIG_DMA_ENGINE
+int zcdma_dmaengine_init(void);
+void zcdma_dmaengine_exit(void);
+#else
+static inline int zcdma_dmaengine_init(void)
+{
+	return 0;
+}
+
+static inline void zcdma_dmaengine_exit(void)
+{
+}
+#endif
+
 #endif /* ZCDMA_DRIVERS_H */

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The source dmaengine: blocks on their way through a channel, in order, several at a time. */
+#include <linux/delay.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+
+#include "dmaengine.h"
+#include "ring.h"
+
+static struct zcdma_transfer *pop_done(struct zcdma_capture *c)
+{
+	struct zcdma_transfer *t;
+	unsigned long flags;
+
+	spin_lock_irqsave(&c->lock, flags);
+	t = list_first_entry_or_null(&c->queued, struct zcdma_transfer, node);
+	if (t && t->left)
+		t = NULL;
+	if (t) {
+		list_del(&t->node);
+		c->count--;
+	}
+	spin_unlock_irqrestore(&c->lock, flags);
+	return t;
+}
+
+static void report(struct zcdma_transfer *t)
+{
+	struct zcdma_ring *ring = t->capture->ring;
+	size_t bytes = ring->mem.block_size;
+
+	bytes -= min(bytes, t->residue);
+	/* A block without a byte is no block. */
+	if (t->error || !bytes)
+		zcdma_block_failed(ring, t->block, t->error ?: -EIO);
+	else
+		zcdma_block_done(ring, t->block, bytes);
+}
+
+static struct zcdma_transfer *next_armed(struct zcdma_capture *c)
+{
+	struct zcdma_transfer *t = NULL;
+	unsigned long flags;
+
+	spin_lock_irqsave(&c->lock, flags);
+	if (!c->stopping && c->count < c->engine->ops->ahead)
+		t = list_first_entry_or_null(&c->armed, struct zcdma_transfer, node);
+	if (t) {
+		list_move_tail(&t->node, &c->queued);
+		c->count++;
+		t->offset = c->offset;
+		/* One that never comes back before all the others are on their way. */
+		t->left = 1;
+		t->residue = 0;
+		t->error = 0;
+	}
+	spin_unlock_irqrestore(&c->lock, flags);
+	return t;
+}
+
+/* False: no memory for it now; but there are others, whose end will tell when to try again. */
+static bool queue(struct zcdma_capture *c, struct zcdma_transfer *t)
+{
+	int ret = c->engine->ops->queue(t);
+	unsigned long flags;
+	bool later;
+
+	spin_lock_irqsave(&c->lock, flags);
+	later = ret == -ENOMEM && t->left == 1 && c->count > 1;
+	if (later) {
+		list_move(&t->node, &c->armed);
+		c->count--;
+	} else {
+		if (ret)
+			t->error = ret;
+		if (!--t->left)
+			c->news = true;
+		c->offset += c->ring->mem.block_size;
+	}
+	spin_unlock_irqrestore(&c->lock, flags);
+	return !later;
+}
+
+/*
+ * Report what is done, and queue what is armed. Some drivers run callbacks on several processors at
+ * once, or below dma_async_issue_pending(): so one at a time is here, and whoever else comes
+ * makes it go round again.
+ */
+static void run(struct zcdma_capture *c)
+{
+	struct zcdma_transfer *t;
+	unsigned long flags;
+	bool mine, queued;
+
+	spin_lock_irqsave(&c->lock, flags);
+	c->news = true;
+	mine = !c->running;
+	c->running = true;
+	while (mine && c->news) {
+		c->news = false;
+		spin_unlock_irqrestore(&c->lock, flags);
+		while ((t = pop_done(c)))
+			report(t);
+		for (queued = false; (t = next_armed(c)) && queue(c, t);)
+			queued = true;
+		if (queued)
+			dma_async_issue_pending(c->engine->chan);
+		spin_lock_irqsave(&c->lock, flags);
+	}
+	if (mine)
+		c->running = false;
+	spin_unlock_irqrestore(&c->lock, flags);
+}
+
+static void run_work(struct work_struct *work)
+{
+	run(container_of(work, struct zcdma_capture, work));
+}
+
+static void kick(struct zcdma_capture *c)
+{
+	if (c->engine->ops->sleeps)
+		queue_work(system_long_wq, &c->work);
+	else
+		run(c);
+}
+
+static void descriptor_result(void *data, const struct dmaengine_result *result)
+{
+	struct zcdma_transfer *t = data;
+	struct zcdma_capture *c = t->capture;
+	unsigned long flags;
+
+	spin_lock_irqsave(&c->lock, flags);
+	t->left--;
+	t->residue += result->residue;
+	if (result->result != DMA_TRANS_NOERROR)
+		t->error = -EIO;
+	spin_unlock_irqrestore(&c->lock, flags);
+	kick(c);
+}
+
+static void descriptor_done(void *data)
+{
+	static const struct dmaengine_result fine = { .result = DMA_TRANS_NOERROR };
+
+	descriptor_result(data, &fine);
+}
+
+int zcdma_transfer_submit(struct zcdma_transfer *t, struct dma_async_tx_descriptor *tx)
+{
+	struct zcdma_capture *c = t->capture;
+	unsigned long flags;
+
+	if (!tx)
+		return -ENOMEM;
+	if (c->engine->silent)
+		tx->callback = descriptor_done;
+	else
+		tx->callback_result = descriptor_result;
+	tx->callback_param = t;
+	spin_lock_irqsave(&c->lock, flags);
+	t->left++;
+	spin_unlock_irqrestore(&c->lock, flags);
+	if (!dma_submit_error(dmaengine_submit(tx)))
+		return 0;
+	spin_lock_irqsave(&c->lock, flags);
+	t->left--;
+	spin_unlock_irqrestore(&c->lock, flags);
+	return -EIO;
+}
+
+static struct zcdma_capture *capture_alloc(struct zcdma_ring *ring)
+{
+	struct zcdma_capture *c;
+	unsigned int i;
+
+	c = kzalloc(sizeof(*c), GFP_KERNEL);
+	if (!c)
+		return NULL;
+	c->transfer = kvcalloc(ring->mem.blocks, sizeof(*c->transfer), GFP_KERNEL);
+	if (!c->transfer) {
+		kfree(c);
+		return NULL;
+	}
+	for (i = 0; i < ring->mem.blocks; i++) {
+		c->transfer[i].capture = c;
+		c->transfer[i].block = &ring->block[i];
+	}
+	c->ring = ring;
+	c->engine = ring->priv;
+	c->offset = ring->offset;
+	INIT_WORK(&c->work, run_work);
+	spin_lock_init(&c->lock);
+	INIT_LIST_HEAD(&c->armed);
+	INIT_LIST_HEAD(&c->queued);
+	return c;
+}
+
+static void capture_free(struct zcdma_capture *c)
+{
+	kvfree(c->transfer);
+	kfree(c);
+}
+
+static int engine_start(struct zcdma_ring *ring)
+{
+	struct zcdma_capture *c;
+	int ret;
+
+	c = capture_alloc(ring);
+	if (!c)
+		return -ENOMEM;
+	ret = c->engine->ops->start(c);
+	if (ret) {
+		capture_free(c);
+		return ret;
+	}
+	ring->source = c;
+	return 0;
+}
+
+static int engine_submit(struct zcdma_ring *ring, struct zcdma_block *block)
+{
+	struct zcdma_capture *c = ring->source;
+	unsigned long flags;
+
+	spin_lock_irqsave(&c->lock, flags);
+	list_add_tail(&c->transfer[block->index].node, &c->armed);
+	spin_unlock_irqrestore(&c->lock, flags);
+	kick(c);
+	return 0;
+}
+
+static void engine_abort(struct zcdma_ring *ring)
+{
+	struct zcdma_capture *c = ring->source;
+
+	spin_lock_irq(&c->lock);
+	c->stopping = true;
+	spin_unlock_irq(&c->lock);
+	/* Who is half way through may still queue one. */
+	while (READ_ONCE(c->running))
+		usleep_range(10, 50);
+	dmaengine_terminate_sync(c->engine->chan);
+	/*
+	 * Not every driver can synchronize: PL330's tasklet may be on its way to a callback. RCU
+	 * waits for softirqs.
+	 */
+	synchronize_rcu();
+	cancel_work_sync(&c->work);
+	c->engine->ops->stop(c);
+	ring->source = NULL;
+	capture_free(c);
+}
+
+const struct zcdma_source_ops zcdma_source_dmaengine = {
+	.name = "dmaengine",
+	.dir = DMA_FROM_DEVICE,
+	.start = engine_start,
+	.submit = engine_submit,
+	.abort = engine_abort,
+};

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The source dmaengine: a channel of a DMA controller that fills the blocks. */
+#ifndef ZCDMA_DMAENGINE_H
+#define ZCDMA_DMAENGINE_H
+
+#include <linux/dmaengine.h>
+#include <linux/scatterlist.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+
+#include "source.h"
+
+struct zcdma_capture;
+struct zcdma_transfer;
+
+/* How a channel gets at its data. */
+struct zcdma_engine_ops {
+	unsigned int ahead;	/* blocks that are with the channel at a time, at most */
+	bool sleeps;		/* .queue may */
+	/* What a capture needs, into capture->priv. May sleep; so may .stop, which undoes it. */
+	int (*start)(struct zcdma_capture *capture);
+	void (*stop)(struct zcdma_capture *capture);
+	/* zcdma_transfer_submit() all that it takes to fill the block, or say why not. */
+	int (*queue)(struct zcdma_transfer *t);
+};
+
+/* A channel, from when it is bound to a device until it is not. */
+struct zcdma_engine {
+	struct dma_chan *chan;
+	const struct zcdma_engine_ops *ops;
+	struct dma_slave_config config;	/* of a slave; otherwise not used */
+	bool silent;			/* the channel tells no results */
+	struct zcdma_device *zdev;
+};
+
+/* A block on its way through the channel. */
+struct zcdma_transfer {
+	struct list_head node;
+	struct zcdma_capture *capture;
+	struct zcdma_block *block;
+	struct sg_table sgt;		/* .ops' own */
+	u64 offset;			/* in the stream, if all blocks before it are whole */
+	unsigned int left;		/* descriptors that have not come back */
+	size_t residue;			/* bytes that they did not transfer */
+	int error;
+};
+
+/* From start to abort. */
+struct zcdma_capture {
+	struct zcdma_ring *ring;
+	struct zcdma_engine *engine;
+	struct zcdma_transfer *transfer;	/* one for each block */
+	void *priv;				/* of .ops */
+	struct work_struct work;
+
+	spinlock_t lock;		/* what follows, and what changes in a transfer */
+	struct list_head armed;
+	struct list_head queued;	/* with the channel, in this order */
+	unsigned int count;		/* of .queued */
+	u64 offset;			/* in the stream, of the next to be queued */
+	bool running;			/* somebody is in run(), */
+	bool news;			/* ... and has to look again */
+	bool stopping;
+};
+
+extern const struct zcdma_source_ops zcdma_source_dmaengine;
+extern const struct zcdma_engine_ops zcdma_engine_slave;
+extern const struct zcdma_engine_ops zcdma_engine_memcpy;
+
+/* Hand a descriptor to the channel: 0, or why it was not taken. @tx may be NULL. */
+int zcdma_transfer_submit(struct zcdma_transfer *t, struct dma_async_tx_descriptor *tx);
+
+#endif /* ZCDMA_DMAENGINE_H */

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Devices that the source dmaengine fills: those of the device tree, and channels that copy memory,
+ * which the module's parameter names.
+ */
+#include <linux/dma-mapping.h>
+#include <linux/err.h>
+#include <linux/log2.h>
+#include <linux/module.h>
+#include <linux/of.h>
+#include <linux/platform_device.h>
+#include <linux/property.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include "compat.h"
+#include "device.h"
+#include "dmaengine.h"
+#include "drivers.h"
+
+#define NAME "zcdma-dmaengine"
+
+static char *dmaengine;
+module_param(dmaengine, charp, 0444);
+MODULE_PARM_DESC(dmaengine, "Channels that copy memory, to stand in for devices: names as in /sys/class/dma, with commas between them");
+
+static struct platform_device *named[ZCDMA_DEVICES_MAX];
+static unsigned int named_count;
+
+/* The properties of the binding, or what they are without: see zcdma,dmaengine-capture.yaml. */
+static void read_properties(struct platform_device *pdev, struct dma_slave_config *config,
+			    struct zcdma_limits *limits)
+{
+	struct resource *reg = platform_get_resource(pdev, IORESOURCE_MEM, 0);
+	u32 width = 4, burst = 1, most = 0;
+
+	device_property_read_u32(&pdev->dev, "reg-io-width", &width);
+	device_property_read_u32(&pdev->dev, "zcdma,burst", &burst);
+	device_property_read_u32(&pdev->dev, "zcdma,block-align", &limits->align);
+	device_property_read_u32(&pdev->dev, "zcdma,block-size-max", &most);
+	limits->block_size_max = most;
+	config->direction = DMA_DEV_TO_MEM;
+	config->src_addr = reg ? reg->start : 0;
+	config->src_addr_width = width;
+	config->src_maxburst = burst;
+}
+
+static int check_geometry(struct device *dev, struct dma_chan *chan,
+			  const struct dma_slave_config *config, struct zcdma_limits *limits)
+{
+	u32 width = config->src_addr_width, burst = config->src_maxburst;
+	struct dma_slave_caps caps;
+	int ret;
+
+	if (!is_power_of_2(burst))
+		return dev_err_probe(dev, -EINVAL, "zcdma,burst = <%u>: not a power of two\n",
+				     burst);
+	if (limits->align && !is_power_of_2(limits->align))
+		return dev_err_probe(dev, -EINVAL, "zcdma,block-align = <%u>: not a power of two\n",
+				     limits->align);
+	ret = dma_get_slave_caps(chan, &caps);
+	if (ret)
+		return dev_err_probe(dev, ret, "%s: it does not tell what it can do\n",
+				     dma_chan_name(chan));
+	if (!(caps.directions & BIT(DMA_DEV_TO_MEM)))
+		return dev_err_probe(dev, -EINVAL, "%s: it does not write to memory\n",
+				     dma_chan_name(chan));
+	if (width > 31 || !(caps.src_addr_widths & BIT(width)))
+		return dev_err_probe(dev, -EINVAL,
+				     "reg-io-width = <%u>: %s has widths by the mask %#x\n", width,
+				     dma_chan_name(chan), caps.src_addr_widths);
+	if (caps.max_burst && burst > caps.max_burst)
+		return dev_err_probe(dev, -EINVAL, "zcdma,burst = <%u>: %s has at most %u\n", burst,
+				     dma_chan_name(chan), caps.max_burst);
+	limits->align = max(limits->align, width * burst);
+	return 0;
+}
+
+static int bind_slave(struct platform_device *pdev, struct zcdma_engine *e,
+		      struct zcdma_limits *limits)
+{
+	struct device *dev = &pdev->dev;
+	int ret;
+
+	e->ops = &zcdma_engine_slave;
+	e->chan = dma_request_chan(dev, "rx");
+	if (IS_ERR(e->chan))
+		return dev_err_probe(dev, PTR_ERR(e->chan),
+				     "no channel \"rx\" in dmas, or it is in use\n");
+	read_properties(pdev, &e->config, limits);
+	ret = check_geometry(dev, e->chan, &e->config, limits);
+	if (ret)
+		dma_release_channel(e->chan);
+	return ret;
+}
+
+static bool is_it(struct dma_chan *chan, void *name)
+{
+	return !strcmp(dma_chan_name(chan), name) &&
+	       !dma_has_cap(DMA_COMPLETION_NO_ORDER, chan->device->cap_mask);
+}
+
+static int bind_memcpy(struct platform_device *pdev, struct zcdma_engine *e,
+		       struct zcdma_limits *limits)
+{
+	char *name = dev_get_platdata(&pdev->dev);
+	dma_cap_mask_t mask;
+
+	dma_cap_zero(mask);
+	dma_cap_set(DMA_MEMCPY, mask);
+	e->ops = &zcdma_engine_memcpy;
+	e->chan = dma_request_channel(mask, is_it, name);
+	if (!e->chan)
+		return dev_err_probe(&pdev->dev, -ENODEV,
+				     "%s: no such channel, or it is in use, or does not copy memory in order; /sys/class/dma has those there are\n",
+				     name);
+	limits->align = 1U << e->chan->device->copy_align;
+	/* There are two buffers of that size for the pattern. */
+	limits->block_size_max = SZ_4M;
+	return 0;
+}
+
+/*
+ * The driver of PL330 has no results to tell. And of a descriptor that it uses again it clears
+ * .callback, but not .callback_result: the next user, of whatever driver, would have our callback
+ * called.
+ */
+static bool is_silent(const struct dma_chan *chan)
+{
+	return !strcmp(dev_driver_string(chan->device->dev), "dma-pl330");
+}
+
+static int engine_probe(struct platform_device *pdev)
+{
+	struct zcdma_limits limits = {};
+	struct zcdma_engine *e;
+	int ret;
+
+	e = devm_kzalloc(&pdev->dev, sizeof(*e), GFP_KERNEL);
+	if (!e)
+		return -ENOMEM;
+	if (pdev->dev.of_node)
+		ret = bind_slave(pdev, e, &limits);
+	else
+		ret = bind_memcpy(pdev, e, &limits);
+	if (ret)
+		return ret;
+	/* It would write to memory that is somebody else's by then. */
+	if (!e->chan->device->device_terminate_all) {
+		ret = dev_err_probe(&pdev->dev, -EOPNOTSUPP, "%s: it cannot be stopped\n",
+				    dma_chan_name(e->chan));
+		goto err_release;
+	}
+	e->silent = is_silent(e->chan);
+	/* It is the controller that does the DMA: its mask, its largest segment, its IOMMU. */
+	e->zdev = zcdma_device_add(zcdma_dma_device(e->chan), &zcdma_source_dmaengine, &limits, e);
+	if (IS_ERR(e->zdev)) {
+		ret = PTR_ERR(e->zdev);
+		goto err_release;
+	}
+	platform_set_drvdata(pdev, e);
+	return 0;
+
+err_release:
+	dma_release_channel(e->chan);
+	return ret;
+}
+
+static void engine_unbind(struct platform_device *pdev)
+{
+	struct zcdma_engine *e = platform_get_drvdata(pdev);
+
+	zcdma_device_remove(e->zdev);
+	dma_release_channel(e->chan);
+}
+
+ZCDMA_PLATFORM_REMOVE(engine_remove, engine_unbind)
+
+static const struct of_device_id engine_of_ids[] = {
+	{ .compatible = "zcdma,dmaengine-capture" },
+	{ }
+};
+MODULE_DEVICE_TABLE(of, engine_of_ids);
+
+static struct platform_driver engine_driver = {
+	.driver = { .name = NAME, .of_match_table = engine_of_ids },
+	.probe = engine_probe,
+	.remove = engine_remove,
+};
+
+/* A parameter that names what is not there is a mistake, which the module's loading tells. */
+static int add_named(const char *name)
+{
+	const struct platform_device_info info = {
+		.name = NAME,
+		.id = named_count,
+		.data = name,
+		.size_data = strlen(name) + 1,
+	};
+	struct platform_device *pdev;
+
+	if (named_count == ZCDMA_DEVICES_MAX)
+		return -EINVAL;
+	pdev = platform_device_register_full(&info);
+	if (IS_ERR(pdev))
+		return PTR_ERR(pdev);
+	named[named_count++] = pdev;
+	return platform_get_drvdata(pdev) ? 0 : -ENODEV;
+}
+
+static int add_all_named(void)
+{
+	char *names, *rest, *name;
+	int ret = 0;
+
+	if (!dmaengine)
+		return 0;
+	names = kstrdup(dmaengine, GFP_KERNEL);
+	if (!names)
+		return -ENOMEM;
+	for (rest = names; !ret && (name = strsep(&rest, ","));)
+		ret = add_named(name);
+	kfree(names);
+	return ret;
+}
+
+int zcdma_dmaengine_init(void)
+{
+	int ret;
+
+	ret = platform_driver_register(&engine_driver);
+	if (ret)
+		return ret;
+	ret = add_all_named();
+	if (ret)
+		zcdma_dmaengine_exit();
+	return ret;
+}
+
+void zcdma_dmaengine_exit(void)
+{
+	while (named_count)
+		platform_device_unregister(named[--named_count]);
+	platform_driver_unregister(&engine_driver);
+}
