@@ -90,7 +90,7 @@ UDEVDIR ?= /usr/lib/udev/rules.d
 VM_KERNELS ?= 6.1
 VM_KERNELS_ALL := 6.1 6.1-rt 6.12 6.12-rt 5.10 7.x
 
-.PHONY: all demo check check-unit check-bats check-vm check-vm-all check-speed bench-vm lint deps deps-vm install \
+.PHONY: all demo check check-unit check-bats check-vm check-vm-all check-vm-arm check-speed bench-vm lint deps deps-vm install \
 	uninstall clean help tests-build headers kmod kmod-access kmod_install dkms-install
 .DELETE_ON_ERROR:
 
@@ -107,6 +107,7 @@ help:
 	@echo '  make check-vm     the tests in a virtual machine alone (VM_KERNELS="$(VM_KERNELS)");'
 	@echo '                    tests/vm/vm.sh tells its variables'
 	@echo '  make check-vm-all the same with every kernel: $(VM_KERNELS_ALL)'
+	@echo '  make check-vm-arm the tests on an emulated 32-bit ARM board, with real DMA (QEMU needs no privilege)'
 	@echo '  make check-speed  what sending from the driver costs, counted in a virtual machine'
 	@echo '  make bench-vm     zcdma bench with the memory models of the driver, in the same machine'
 	@echo '  make lint         check the style of C, shell and man pages'
@@ -235,6 +236,11 @@ DEPS := pkg-config:pkg-config popt:libpopt-dev jansson:libjansson-dev smartcols:
 DEPS_VM := qemu-system-x86_64:qemu-system-x86 cpio:cpio xz:xz-utils make:make /sbin/modprobe:kmod \
 	/sbin/tc:iproute2 /sbin/mkfs.ext4:e2fsprogs /usr/bin/setpriv:util-linux
 
+# What the emulated ARM board needs on top of both. Its kernel and libraries are fetched, but not installed.
+DEPS_ARM := qemu-system-arm:qemu-system-arm qemu-arm:qemu-user fdtput:device-tree-compiler \
+	arm-linux-gnueabihf-gcc:gcc-arm-linux-gnueabihf \
+	/usr/arm-linux-gnueabihf/include/stdio.h:libc6-dev-armhf-cross
+
 deps:
 	@tests/deps.sh $(DEPS)
 
@@ -271,6 +277,12 @@ check-vm:
 
 check-vm-all: VM_KERNELS := $(VM_KERNELS_ALL)
 check-vm-all: check-vm
+
+check-vm-arm:
+	@$(MAKE) --no-print-directory deps
+	@tests/deps.sh $(DEPS_VM) $(DEPS_ARM)
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) TOOLS=$(CURDIR)/$(BUILD)/tools tests/check.sh arm
 
 # Not a part of the check: how the two machines take turns moves the figures by some per cent.
 check-speed:

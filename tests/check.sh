@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Run the parts of the tests that are named (unit, bats, vm), and end with one line that counts them all.
+# Run the parts of the tests that are named (unit, bats, vm, arm), and end with one line that counts them all.
 set -u
 
 : "${BUILD:?}" "${ZCDMA:?}" "${TOOLS:?}"
@@ -8,18 +8,9 @@ cd "$(dirname "$0")/.." || exit 2
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 
-# Every part speaks TAP: "ok N name", "not ok N name", "ok N name # skip why". cmocka says "not ok" of a
-# test that it skips.
+# Every part speaks TAP: "ok N name", "not ok N name", "ok N name # skip why".
 unit() {
-    local bin status
-    for bin in "$BUILD"/unit/test_*; do
-        [[ -x $bin ]] || continue
-        echo "# ${bin##*/}"
-        CMOCKA_MESSAGE_OUTPUT=TAP timeout 300 "$bin" 2>&1 | sed 's/^not \(ok .*# SKIP\)/\1/'
-        status=${PIPESTATUS[0]}
-        # cmocka's status is the number of failures, which its lines tell; a crash tells none.
-        ((status < 124)) || echo "not ok - ${bin##*/} ended with status $status"
-    done
+    tests/unit/run.sh "$BUILD"/unit/test_*
 }
 
 # shellcheck disable=SC2086 # a list of files
@@ -33,11 +24,16 @@ vm() {
     tests/vm/vm.sh ${VM_KERNELS:-} 2>&1
 }
 
+arm() {
+    tests/vm/arm.sh 2>&1
+}
+
 for part; do
     case $part in
     unit) unit ;;
     bats) bats_files ;;
     vm) vm ;;
+    arm) arm ;;
     *) echo "not ok - unknown part $part" ;;
     esac
 done | tee "$log"

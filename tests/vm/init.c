@@ -3,6 +3,7 @@
  * PID 1 of the VM: loads what the root needs, makes the host's root its own, read-only, runs one
  * script, and writes its TAP to a port of the host's, with what the kernel log says of each test.
  * The host believes only what is written: the last line is the script's exit status.
+ * A machine that has no shares with the host brings all of it along: VM_RESULT names its port then.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -18,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define TREE	      "/mnt/zcdma"
@@ -55,6 +57,8 @@ static int kernel_log;
 static void power_off(void)
 {
 	fflush(NULL);
+	if (result)
+		tcdrain(fileno(result));
 	sync();
 	reboot(RB_POWER_OFF);
 }
@@ -104,15 +108,20 @@ static void load_modules(const char *folder)
 	}
 }
 
-static void open_port(void)
+static void open_port(const char *path)
 {
+	struct termios tty;
 	int fd = -1;
 
 	/* The host's side is announced by an interrupt, some time after the driver was loaded. */
-	for (int i = 0; i < 1000 && (fd = open("/dev/vport0p1", O_WRONLY | O_CLOEXEC)) < 0; i++)
+	for (int i = 0; i < 1000 && (fd = open(path, O_WRONLY | O_NOCTTY | O_CLOEXEC)) < 0; i++)
 		usleep(10000);
 	if (fd < 0 || !(result = fdopen(fd, "w")))
 		die("the port of the result");
+	if (!tcgetattr(fd, &tty)) {
+		cfmakeraw(&tty);
+		tcsetattr(fd, TCSANOW, &tty);
+	}
 	setvbuf(result, NULL, _IOLBF, 0);
 }
 
@@ -128,15 +137,18 @@ static void switch_root(void)
 	    mount("/sys", "sys", NULL, MS_MOVE, NULL) || mount(".", "/", NULL, MS_MOVE, NULL) ||
 	    chroot(".") || chdir("/"))
 		die("switch to the host's root");
+	mount_at("tmpfs", "/mnt", "tmpfs", 0, "mode=755");
+	mount_at("tree", TREE, "9p", MS_RDONLY, SHARE_OPTIONS);
+}
 
+static void fill_root(void)
+{
 	mount_at("tmpfs", "/tmp", "tmpfs", 0, "mode=1777");
 	mount_at("tmpfs", "/run", "tmpfs", 0, "mode=755");
-	mount_at("tmpfs", "/mnt", "tmpfs", 0, "mode=755");
 	mount_at("tmpfs", "/var/tmp", "tmpfs", 0, "mode=1777");
 	mount_at("devpts", "/dev/pts", "devpts", 0, NULL);
 	mount_at("tmpfs", "/dev/shm", "tmpfs", 0, "mode=1777");
 	mount_at("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
-	mount_at("tree", TREE, "9p", MS_RDONLY, SHARE_OPTIONS);
 	if (symlink("/proc/self/fd", "/dev/fd") || chdir(TREE))
 		die(TREE);
 }
@@ -261,16 +273,19 @@ static int run(const char *script)
 
 int main(void)
 {
-	const char *script = getenv("VM_RUN");
+	const char *script = getenv("VM_RUN"), *port = getenv("VM_RESULT");
 	int status = 0;
 
 	mount_at("devtmpfs", "/dev", "devtmpfs", 0, NULL);
 	mount_at("proc", "/proc", "proc", 0, NULL);
 	mount_at("sysfs", "/sys", "sysfs", 0, NULL);
-	load_modules("/modules");
-	open_port();
+	if (!port)
+		load_modules("/modules");
+	open_port(port ? port : "/dev/vport0p1");
 	if (script) {
-		switch_root();
+		if (!port)
+			switch_root();
+		fill_root();
 		open_log();
 		setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
 		setenv("HOME", "/tmp", 1);

@@ -1,0 +1,207 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# Blocks that DMA fills: through channels of PL330, from a UART that receives the pattern, and from memory.
+# QEMU has no caches, so a sync that is missing does not show here.
+
+load ../../bats/common
+
+DRIVER=/sys/bus/platform/drivers/zcdma-dmaengine
+UART=/dev/zcdma0 # of the device tree
+COPY=/dev/zcdma1 # from memory
+CHANNEL=dma1chan0
+
+setup_file() {
+    dmesg --clear
+    insmod "$VM_KMOD/zcdma.ko" devices=0 dmaengine=$CHANNEL
+    dmesg >"$BATS_FILE_TMPDIR/loading"
+    # Its FIFO is used, and what it receives goes to DMA: reading makes it see that there is nothing yet.
+    "$VM_BIN/vm-tests/poke" 0x13800004 6 0x13800008 1 0x13800024 -
+}
+
+teardown_file() {
+    rmmod zcdma
+}
+
+stat_of() {
+    sed -n "s/^$2 //p" "/sys/class/zcdma/${1##*/}/stats"
+}
+
+is() {
+    [[ $(stat_of "$1" "$2") == "$3" ]]
+}
+
+@test "dma: the devices are there, and say what fills them" {
+    for n in 0 1; do
+        [ "$(cat /sys/class/zcdma/zcdma$n/source)" = dmaengine ]
+    done
+    [ ! -e /dev/zcdma2 ]
+}
+
+# receive OFFSET BYTES: have the UART receive that part of the pattern.
+receive() {
+    local text="$1 $2"$'\n' args=() i
+    for ((i = 0; i < ${#text}; i++)); do
+        args+=(0x13800020 "$(printf %d "'${text:i:1}")")
+    done
+    "$VM_BIN/vm-tests/poke" "${args[@]}"
+}
+
+# capture_uart BYTES OPTIONS: four blocks, one after the other, so that nothing comes between two of them.
+capture_uart() {
+    "$ZCDMA" capture "dev:$UART,blocks=4,block=$1,$2" --bytes $((4 * $1)) -o out.bin -q 3>&- &
+    PIDS+=($!)
+    until_true 30 is $UART filling 4
+    for ((i = 0; i < 4; i++)); do
+        receive $((i * $1)) "$1"
+        until_true 60 is $UART blocks $((i + 1))
+    done
+    wait_exit $!
+    run -0 zcdma verify --bytes $((4 * $1)) out.bin
+}
+
+@test "dma: from a device, to blocks of one piece" {
+    capture_uart 4096 model=compound
+}
+
+@test "dma: from a device, to blocks of two pieces" {
+    # 8 KiB and what the FIFO has room for, whenever the second one begins.
+    capture_uart 8320 model=scatter
+}
+
+# The ring is small: its blocks go round many times, as soon as the driver lets them.
+SMALL=blocks=4,block=64K
+
+@test "dma: from memory, into every model" {
+    for model in coherent pages compound scatter; do
+        zcdma capture dev:$COPY,model=$model,$SMALL --bytes 2M -o out.bin -q
+        zcdma verify -q --bytes 2M out.bin
+        zcdma capture dev:$COPY,model=$model,blocks=3,block=1089600 --bytes 6537600 -o out.bin -q
+        zcdma verify -q --bytes 6537600 out.bin
+    done
+}
+
+@test "dma: every model with pages along every path arrives" {
+    receiver --streams 15 --bytes 1M
+    for model in pages compound scatter; do
+        for path in copy zerocopy vmsplice splice sendfile; do
+            zcdma zcsend "$TO" dev:$COPY,model=$model,$SMALL --bytes 1M --path=$path -q
+        done
+    done
+    received
+}
+
+@test "dma: a receiver that sleeps gets the right data, and blocks wait for their pages" {
+    for path in zerocopy vmsplice splice; do
+        receiver --bytes 8M
+        kill -STOP "$RECEIVER"
+        "$ZCDMA" zcsend "$TO" dev:$COPY,$SMALL --bytes 8M --path=$path -q 3>&- &
+        PIDS+=($!)
+        until_true 60 in_flight
+        kill -CONT "$RECEIVER"
+        wait_exit $!
+        received
+    done
+}
+
+# The channel has nothing to fill: all blocks are sent, and none has come back.
+in_flight() {
+    is $COPY filling 0 && is $COPY full 0 && is $COPY ring_blocks 4
+}
+
+@test "dma: coherent memory answers Bad address" {
+    receiver --streams 2 --bytes 1M
+    for command in zcsend vmsplice; do
+        run -2 zcdma $command "$TO" dev:$COPY,model=coherent,$SMALL --bytes 1M
+        assert_output --partial "from dev:$COPY,model=coherent,$SMALL: Bad address"
+    done
+    wait_exit "$RECEIVER" 1
+}
+
+@test "dma: stopped in the middle, what came is right" {
+    "$ZCDMA" capture dev:$COPY,$SMALL -o out.bin -q 3>&- &
+    PIDS+=($!)
+    until_true 60 is_beyond 8
+    kill -INT $!
+    wait_exit $! 130
+    zcdma verify -q out.bin
+    is $COPY running 0
+}
+
+is_beyond() {
+    (($(stat_of $COPY blocks) > $1))
+}
+
+@test "dma: stopped and started again and again" {
+    for ((i = 0; i < 10; i++)); do
+        zcdma capture dev:$COPY,$SMALL --bytes 64K -o out.bin -q
+        zcdma verify -q --bytes 64K out.bin
+    done
+}
+
+@test "dma: unbound in the middle, the stream ends with its reason, and the channel is free" {
+    "$ZCDMA" capture dev:$COPY,$SMALL -o /dev/null 2>captured 3>&- &
+    PIDS+=($!)
+    until_true 60 is_beyond 8
+    echo zcdma-dmaengine.0 >$DRIVER/unbind
+    [ "$(cat /sys/class/dma/$CHANNEL/in_use)" = 0 ]
+    wait_exit $! 1
+    grep -q 'No such device' captured
+    echo zcdma-dmaengine.0 >$DRIVER/bind
+    zcdma capture dev:$COPY,$SMALL --bytes 1M -o out.bin -q
+    zcdma verify -q --bytes 1M out.bin
+}
+
+@test "dma: what waits for its device is unbound as well" {
+    "$ZCDMA" capture "dev:$UART,blocks=4,block=64K" -o /dev/null 2>captured 3>&- &
+    PIDS+=($!)
+    until_true 60 is $UART filling 4
+    echo 13800024.uart >$DRIVER/unbind
+    wait_exit $! 2
+    grep -q 'No such device' captured
+    echo 13800024.uart >$DRIVER/bind
+}
+
+@test "dma: what an engine cannot do is refused" {
+    run -2 zcdma capture dev:$COPY,block=1000 -o out.bin
+    assert_output --partial 'block= takes a multiple of 64 bytes'
+    run -2 zcdma capture dev:$COPY,block=8M -o out.bin
+    assert_output --partial '4.00 MiB'
+    run -2 zcdma capture dev:$COPY,rate=1M -o out.bin
+}
+
+@test "dma: devices of the device tree that cannot be are refused in words" {
+    local said
+    said=$(cat "$BATS_FILE_TMPDIR/loading")
+    for words in 'taken: error -ENODEV: no channel "rx" in dmas, or it is in use' \
+        'unnamed: error -ENODEV: no channel "rx" in dmas, or it is in use' \
+        'bursts: error -EINVAL: zcdma,burst = <32>: dma0chan1 has at most 16' \
+        'burst: error -EINVAL: zcdma,burst = <3>: not a power of two' \
+        'width: error -EINVAL: reg-io-width = <3>: dma0chan1 has widths by the mask 0x117'; do
+        [[ $said == *"13800024.$words"* ]] || fail "$words"
+    done
+    [ "$(cat /sys/class/dma/dma0chan1/in_use)" = 0 ]
+}
+
+@test "dma: the module removed, what is in a pipe stays right" {
+    mkfifo pipe
+    exec 9<>pipe
+    zcdma capture dev:$COPY,$SMALL,model=compound --path=splice --bytes 64K -q >&9 3>&-
+    rmmod zcdma
+    [ "$(cat /sys/class/dma/$CHANNEL/in_use)" = 0 ]
+    head -c 64K <&9 | zcdma verify -q --bytes 64K -
+    exec 9>&-
+}
+
+@test "dma: channels that are not there, or not free, are refused as the module is loaded" {
+    for channels in none "dma1chan0," "dma1chan0,dma1chan0" "dma1chan1,dma9chan9"; do
+        dmesg --clear
+        run -1 insmod "$VM_KMOD/zcdma.ko" devices=0 "dmaengine=$channels"
+        assert_output --partial 'No such device'
+        run -0 dmesg
+        assert_output --partial ": no such channel, or it is in use, or does not copy memory in order"
+        [ ! -e /sys/module/zcdma ]
+        [ ! -e /dev/zcdma0 ]
+        [ "$(cat /sys/class/dma/dma1chan[01]/in_use)" = $'0\n0' ]
+    done
+    insmod "$VM_KMOD/zcdma.ko" devices=0 dmaengine=$CHANNEL
+}

@@ -1,0 +1,42 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# What runs on the ARM board, below init.c: TAP on standard output, the rest to the console.
+set -u
+exec </dev/null
+echo "# up after $(cut -d' ' -f1 /proc/uptime) s"
+# shellcheck source=tests/vm/inside.bash
+source tests/vm/inside.bash
+export VM_KMOD=$PWD/$VM_KMOD
+shopt -s extglob
+
+disks() {
+    /run/modprobe brd rd_nr=2 rd_size=65536 && /run/modprobe dm-mod
+}
+
+# The devices of the device tree, which tests of the simulated ones do not reckon with: none of them is
+# bound to anything but the driver of that name.
+only_for() {
+    local device
+    for device in /sys/bus/platform/devices/13800024.*; do
+        echo "$1" >"$device/driver_override"
+    done
+}
+
+if [[ -z ${VM_BATS:-} ]]; then
+    only_for nobody
+    check "the module loads" insmod "$VM_KMOD/zcdma.ko"
+    # While there is no other network yet: it is about what happens where no packet comes by.
+    check "loopback is up" ip link set lo up
+    run_tests park
+    check "there are disks" disks
+    run_tests abi stream refs inflight splice hostile death unplug
+    check "the module goes" rmmod zcdma
+    only_for ''
+    # The two need minutes here, and nothing of the kernel: see arm.sh.
+    tests/unit/run.sh "$VM_BIN"/unit/test_!(check|ring)
+fi
+ip link set lo up
+
+# shellcheck disable=SC2086 # a list of files
+timeout 900 bats --formatter tap --print-output-on-failure ${VM_BATS:-tests/vm/arm/*.bats} 2>&1
+(($? < 2)) || echo "not ok - bats was cut short"
