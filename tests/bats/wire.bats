@@ -41,7 +41,7 @@ LOSSY='
     for dev in "in 10.1.0.2" "out 10.2.0.1"; do
         at $router ip addr add ${dev#* }/24 dev ${dev% *}; at $router ip link set ${dev% *} up; done
     at $router bash -c "echo 1 >/proc/sys/net/ipv4/ip_forward" || exit 77
-    at $router tc qdisc add dev out root tbf rate 400mbit burst 64k limit 150k || exit 77
+    at $router tc qdisc add dev out root tbf rate 100mbit burst 10k limit 40k || exit 77
     at $far ip addr add 10.2.0.2/24 dev far; at $far ip link set far up
     at $far ip route add default via 10.2.0.1
     # through COMMAND...: a stream to a receiver there.
@@ -90,7 +90,7 @@ LOSSY='
 @test "wire: a buffer that is written to in flight is caught when it is sent again" {
     # shellcheck disable=SC2016 # for the shell inside
     namespace "$LOSSY"'
-        through vmsplice --unsafe-reuse 10.2.0.2:9000 sim:blocks=2,block=64K --bytes 16M'
+        through vmsplice --unsafe-reuse 10.2.0.2:9000 sim:blocks=2,block=64K --bytes 4M'
     told '.result == "wrong" and .differing_packets > 0 and .retransmitted_packets >= .differing_packets
         and .exit_status == 1 and (.overwritten | length) > 0
         and all(.overwritten[]; .was != .is and .block == (.offset / 65536 / 16 | floor))
@@ -113,7 +113,7 @@ LOSSY='
     # shellcheck disable=SC2016 # for the shell inside
     namespace "$LOSSY"'
         for path in copy zerocopy vmsplice splice; do
-            through copysend --path=$path 10.2.0.2:9000 sim:blocks=4,block=64K --bytes 8M
+            through copysend --path=$path 10.2.0.2:9000 sim:blocks=4,block=64K --bytes 4M
             echo "$path $sent $received"
             mv wire.json $path.json
         done'
@@ -121,7 +121,7 @@ LOSSY='
         [[ $output == *"$path 0 0"* ]] || fail "$path: $output"
         mv $path.json wire.json
         told '.result == "correct" and .retransmitted_packets > 0 and .differing_packets == 0
-            and .uncompared_bytes == 0 and .streams[0].stream_bytes == 8388608'
+            and .uncompared_bytes == 0 and .streams[0].stream_bytes == 4194304'
     done
 }
 
