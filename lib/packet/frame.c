@@ -334,16 +334,16 @@ void zc_frame_parse(int linktype, const void *frame, uint32_t captured, uint32_t
 
 static uint64_t sum(const uint8_t *data, uint32_t len)
 {
-	uint64_t total = 0;
-	uint32_t word = 0;
+	uint64_t total = 0, word;
 
 	for (; len >= sizeof(word); data += sizeof(word), len -= sizeof(word)) {
 		memcpy(&word, data, sizeof(word));
-		total += word;
+		total += (uint32_t)word;
+		total += word >> 32;
 	}
 	word = 0;
 	memcpy(&word, data, len);
-	return total + word;
+	return total + (uint32_t)word + (word >> 32);
 }
 
 static uint16_t fold(uint64_t total)

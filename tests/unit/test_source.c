@@ -837,7 +837,7 @@ static void wrong_descriptors_have_a_sentence(void **state)
 
 static void kinds_are_listed(void **state)
 {
-	static const char *const names[] = { "sim", "dev", "file", "pipe" };
+	static const char *const names[] = { "sim", "dev", "file", "pipe", "pcap" };
 	unsigned i;
 
 	(void)state;
