@@ -184,7 +184,7 @@ paths_to_sockets=(copy zerocopy vmsplice splice sendfile ${URING-})
             "to read it as a stream: zcdma ... - < $name" zcdma capture "file:$name" -o out
     done
     failed 2 'zcdma capture: source foo:bar: unknown kind of source' \
-        'known are sim:[OPTIONS], dev:[PATH,OPTIONS], file:PATH and - (standard input); for a file whose name has a colon write file:NAME' \
+        'known are sim:[OPTIONS], dev:[PATH,OPTIONS], file:PATH, pcap:NAME[,OPTIONS] and - (standard input); for a file whose name has a colon write file:NAME' \
         zcdma capture foo:bar -o out
     [ ! -e out ]
 }

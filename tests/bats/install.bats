@@ -33,7 +33,7 @@ expected() {
             lib/libzcdma.so lib/libzcdma.so.0 "lib/libzcdma.so.$version" \
             share/bash-completion/completions/zcdma share/zsh/site-functions/_zcdma \
             share/fish/vendor_completions.d/zcdma.fish
-        for page in "$TOP"/man/*.[1-8]; do
+        for page in "$TOP"/man/*.[1-9]; do
             printf 'usr/share/man/man%s/%s\n' "${page##*.}" "${page##*/}"
         done
         (($#)) && printf 'usr/bin/%s\n' "$@"

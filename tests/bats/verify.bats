@@ -377,7 +377,7 @@ says() {
 
 @test "verify: options that exclude each other" {
     run -2 --separate-stderr zcdma verify --listen :0 good
-    assert_equal "$stderr" 'zcdma verify: a SOURCE and --listen exclude each other'
+    assert_equal "$stderr" 'zcdma verify: a SOURCE, --listen, and --interface or --read exclude each other'
     run -2 --separate-stderr zcdma verify --streams 2 good
-    assert_equal "$stderr" 'zcdma verify: --streams is for --listen'
+    assert_equal "$stderr" 'zcdma verify: --streams is for --listen and --interface'
 }
