@@ -105,6 +105,7 @@ find_accel() {
 # A receiver on this host, which the VM reaches through the emulated NIC at the address in $outside.
 start_receiver() {
     local folder=$1
+    rm -f "$folder/receiver" # of an earlier run, with its port
     "$ZCDMA" verify --listen 127.0.0.1:0 --bytes 32M >"$folder/receiver" 2>&1 &
     receiver=$!
     children+=("$receiver")
