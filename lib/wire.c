@@ -170,6 +170,13 @@ static void take_datagram(struct zcdma_wire *w, struct connection *c, unsigned f
 		note_end(w, c);
 }
 
+/* Files hold packets in any order, and of clocks that were set back. */
+static void note_time(struct zcdma_wire_stats *s, uint64_t time_ns)
+{
+	s->first_ns = s->packets > 1 ? zc_min(s->first_ns, time_ns) : time_ns;
+	s->last_ns = zc_max(s->last_ns, time_ns);
+}
+
 static void take_packet(struct zcdma_wire *w, const struct zc_packet *p)
 {
 	struct zc_frame f;
@@ -179,9 +186,7 @@ static void take_packet(struct zcdma_wire *w, const struct zc_packet *p)
 
 	w->stats.packets++;
 	w->stats.packet_bytes += p->len;
-	w->stats.last_ns = p->time_ns;
-	if (!w->stats.first_ns)
-		w->stats.first_ns = p->time_ns;
+	note_time(&w->stats, p->time_ns);
 	zc_frame_parse(w->linktype, p->data, p->captured, p->len, &f);
 	if (f.kind > ZC_FRAME_UDP) {
 		w->kinds[f.kind]++;

@@ -29,6 +29,7 @@ static struct {
 	char path[64];
 	FILE *file;
 	uint16_t port; /* of the sender */
+	uint32_t second;
 	uint64_t total;
 } cap;
 
@@ -42,6 +43,7 @@ static int setup(void **state)
 	snprintf(cap.path, sizeof(cap.path), "/tmp/zcdma-wire-%d.pcap", (int)getpid());
 	cap.file = fopen(cap.path, "w");
 	cap.port = 40000;
+	cap.second = 1;
 	if (!cap.file || fwrite(&head, sizeof(head), 1, cap.file) != 1)
 		return -1;
 	return zcdma_new(&ctx);
@@ -76,7 +78,8 @@ static void write_packet(bool back, uint8_t protocol, uint8_t *l4, size_t len, u
 			 bool spoil)
 {
 	struct iphdr ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = protocol };
-	const uint32_t size = (uint32_t)(sizeof(ip) + len), record[4] = { 1, 0, size, size };
+	const uint32_t size = (uint32_t)(sizeof(ip) + len);
+	const uint32_t record[4] = { cap.second, 0, size, size };
 	uint32_t sum;
 
 	ip.tot_len = htons((uint16_t)size);
@@ -517,6 +520,26 @@ static void test_many_connections(void **state)
 	zcdma_wire_close(wire);
 }
 
+/* Of a clock that was set back, or of captures that were put together. */
+static void test_times_go_back(void **state)
+{
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	cap.second = 7;
+	syn();
+	cap.second = 3;
+	send_range(0, 1000);
+	cap.second = 5;
+	fin(1000);
+	wire = follow(&plain);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.first_ns, 3000000000);
+	assert_int_equal(stats.last_ns, 7000000000);
+	zcdma_wire_close(wire);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -535,6 +558,7 @@ int main(void)
 		TEST(test_last_words),
 		TEST(test_datagrams),
 		TEST(test_many_connections),
+		TEST(test_times_go_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
