@@ -136,7 +136,7 @@ struct zcdma_packet_stats {
 	/* Of those read, with their payload alone asked for: */
 	uint64_t cut;	    /* left out, as the snap length cut their payload */
 	uint64_t fragments; /* left out: pieces of IP packets */
-	uint64_t malformed; /* left out: their lengths contradict each other */
+	uint64_t malformed; /* left out: contradictory lengths, or a wrong checksum */
 	uint64_t others;    /* left out: no UDP, nor TCP where that is looked for */
 	uint64_t flows;	    /* of UDP, each from one address to another, or one of TCP */
 	/* Of TCP: */
@@ -730,7 +730,7 @@ struct zcdma_wire_stats {
 		unlisted; /* streams that were dropped from the list, nothing being wrong with them */
 	uint64_t differences;			/* in all streams */
 	uint64_t dropped, dropped_by_interface; /* before they could be captured */
-	uint64_t first_ns, last_ns; /* since 1970: the first packet's time, the last one's */
+	uint64_t first_ns, last_ns; /* since 1970: the earliest packet's time, the latest one's */
 };
 
 /*

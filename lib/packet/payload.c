@@ -109,6 +109,11 @@ int zc_payload_put(struct zc_payload *p, int linktype, const struct zc_packet *p
 	p->to_flush = 0;
 	p->stats.packets++;
 	zc_frame_parse(linktype, packet->data, packet->captured, packet->len, &p->frame);
+	/* The receiver drops it, and so it is no part of the stream. */
+	if (zc_frame_checksum(&p->frame) == ZC_CHECKSUM_WRONG) {
+		p->stats.malformed++;
+		return 0;
+	}
 	switch (p->frame.kind) {
 	case ZC_FRAME_TCP:
 		return put_segment(p);

@@ -26,7 +26,7 @@ bytes() {
 }
 
 # datagrams be|le TEXT...: a file in that byte order, with a datagram of raw IPv4 for each TEXT, in which
-# escapes are expanded, cut down to SNAP bytes, from port FROM, with MAGIC.
+# escapes are expanded, cut down to SNAP bytes, from port FROM, with checksum SUM, with MAGIC.
 datagrams() {
     local order=$1 text len t=1700000000
     shift
@@ -39,7 +39,7 @@ datagrams() {
             printf '\x45\0'
             bytes be 2 "$len"
             printf '\0\0\0\0\x40\x11\0\0\x7f\0\0\1\x7f\0\0\1'
-            bytes be 2 "${FROM:-1000}" 5000 $((len - 20)) 0
+            bytes be 2 "${FROM:-1000}" 5000 $((len - 20)) "${SUM:-0}"
             printf '%b' "$text"
         } | head -c "${SNAP:-65535}" >packet
         bytes "$order" 4 $((t++)) 123456 "$(stat -c %s packet)" "$len"
@@ -184,6 +184,18 @@ on_veth() {
     assert_regex "$stderr" '"cut_packets": ?1,'
     run -1 --separate-stderr zcdma capture "pcap:$DATA/wire/iperf3-receiver.pcap,payload,filter=src port 56202"
     assert_regex "$stderr" '[1-9][0-9]* bytes of TCP are missing'
+}
+
+@test "pcap: payload with a wrong checksum is left out, as its receiver does" {
+    datagrams le good >x.pcap
+    SUM=0x1111 datagrams le 'bad!' | tail -c +25 >>x.pcap
+    datagrams le last | tail -c +25 >>x.pcap
+    for options in payload payload,seq=0:1be; do
+        run -0 --separate-stderr zcdma capture --json "pcap:x.pcap,$options"
+        assert_output --partial good
+        refute_output --partial 'bad!'
+        assert_regex "$stderr" '"malformed_packets": ?1,'
+    done
 }
 
 @test "pcap: datagrams in the order of their numbers" {
