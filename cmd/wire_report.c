@@ -301,7 +301,8 @@ static void report_differences(struct report *r, struct zcdma_wire *wire)
  * Judging
  */
 
-static void judge(const struct wire *w, struct zcdma_wire *wire, struct totals *t)
+static void judge(const struct wire *w, struct zcdma_wire *wire,
+		  const struct zcdma_wire_stats *stats, struct totals *t)
 {
 	struct zcdma_wire_stream s;
 	char buf[256], cure[160];
@@ -316,6 +317,13 @@ static void judge(const struct wire *w, struct zcdma_wire *wire, struct totals *
 		if (fault)
 			report_error(w->r, STATUS_INCOMPLETE, hint(w, &s, cure, sizeof(cure)),
 				     "%s to %s: %s", s.from, s.to, fault);
+	}
+	if (stats->unfollowed) {
+		t->incomplete = true;
+		report_error(w->r, STATUS_INCOMPLETE, "--port leaves others out",
+			     "%" PRIu64
+			     " packets were not followed, as they are of too many connections",
+			     stats->unfollowed);
 	}
 	if (t->streams)
 		return;
@@ -345,8 +353,8 @@ int wire_report(const struct wire *w, struct zcdma_wire *wire, double seconds, b
 	struct zcdma_wire_stats stats;
 	struct totals t = { 0 };
 
-	judge(w, wire, &t);
 	zcdma_wire_get_stats(wire, &stats);
+	judge(w, wire, &stats, &t);
 	report_line(w->r, "result", "%S{result}",
 		    t.wrong	   ? "wrong"
 		    : t.incomplete ? "incomplete"

@@ -185,6 +185,22 @@ LOSSY='
     [[ $stderr == *"nothing was verified"* ]]
 }
 
+@test "wire: with more connections than can be followed it is incomplete" {
+    local port
+    # Datagrams of raw IPv4, each from a port of its own; nothing tells that these have ended.
+    {
+        printf '\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\0\0\4\0\145\0\0\0'
+        for ((port = 1; port <= 16385; port++)); do
+            printf -v port_bytes '\\x%x\\x%x' $((port >> 8)) $((port & 255))
+            printf "\1\0\0\0\0\0\0\0\54\0\0\0\54\0\0\0\x45\0\0\54\0\0\0\0\x40\x11\0\0\x7f\0\0\1\x7f\0\0\1${port_bytes}\x23\x28\0\30\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0"
+        done
+    } >many.pcap
+    run -1 --separate-stderr zcdma verify -r many.pcap --json
+    jq -e '.result == "incomplete" and .unfollowed_packets == 1 and .streams_count == 16384
+        and (.error.message | contains("not followed"))' <<<"$output" >/dev/null || fail "$(jq 'del(.streams)' <<<"$output")"
+    run -1 --separate-stderr zcdma verify -r many.pcap --pattern none --json
+}
+
 @test "wire: files that are cut short, empty, or no capture" {
     head -c 50000 "$DATA/iperf3-loss.pcap" >cut.pcap
     run -2 --separate-stderr zcdma verify -r cut.pcap --pattern none --json
