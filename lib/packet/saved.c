@@ -28,9 +28,15 @@ static ssize_t stream_read(void *cookie, char *to, size_t size)
 	if (s->taken == s->len) {
 		ssize_t n;
 
-		do {
-			n = read(s->fd, s->buffer, sizeof(s->buffer));
-		} while (n < 0 && errno == EINTR);
+		/* Whoever has the other descriptors of it may have made it non-blocking. */
+		while ((n = read(s->fd, s->buffer, sizeof(s->buffer))) < 0) {
+			struct pollfd fd = { .fd = s->fd, .events = POLLIN };
+
+			if (errno == EAGAIN)
+				poll(&fd, 1, -1);
+			else if (errno != EINTR)
+				break;
+		}
 		if (n <= 0)
 			return n;
 		s->taken = 0;

@@ -155,6 +155,11 @@ LOSSY='
     [[ $output == *"result "*"correct"*"127.0.0.1:7001"* ]]
 }
 
+@test "wire: a pipe that somebody made non-blocking, and a packet that comes in two parts" {
+    run -0 bash -c "(sleep 0.1; head -c 1000 '$DATA/udp.pcap'; sleep 0.1; tail -c +1001 '$DATA/udp.pcap') |
+        (dd iflag=nonblock count=0 status=none; exec '$ZCDMA' verify -r -)"
+}
+
 @test "wire: a stream that is not the pattern is wrong, and the cure is named" {
     run -1 --separate-stderr zcdma verify -r "$DATA/any.pcap" -q
     [[ $stderr == *"differs at offset 0"*"--pattern none"* ]]
