@@ -74,10 +74,17 @@ static struct slot *slot_of(struct zc_order *o, uint64_t number)
 	return &o->slot[number % o->window];
 }
 
+/* Hostile numbers may leap further than can be counted, and again: then it stays at the most. */
+static void lose(struct zc_order *o, uint64_t numbers)
+{
+	if (__builtin_add_overflow(o->stats->lost, numbers, &o->stats->lost))
+		o->stats->lost = UINT64_MAX;
+}
+
 static void advance(struct zc_order *o, bool passed)
 {
 	slot_of(o, o->next)->passed = passed;
-	o->stats->lost += !passed;
+	lose(o, !passed);
 	o->next = (o->next + 1) & o->mask;
 	o->give_up -= !!o->give_up;
 }
@@ -88,7 +95,7 @@ static void leap(struct zc_order *o)
 	uint64_t numbers = o->give_up > o->window ? o->give_up - o->window : 0;
 
 	o->next = (o->next + numbers) & o->mask;
-	o->stats->lost += numbers;
+	lose(o, numbers);
 	o->give_up -= numbers;
 }
 

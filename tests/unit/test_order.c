@@ -175,6 +175,17 @@ static void leaps(void **state)
 	assert_int_equal(stats.restarts, 0);
 }
 
+/* Round and round by great leaps: the count stops at the most that it holds. */
+static void what_is_lost_does_not_wrap(void **state)
+{
+	(void)state;
+	begin(8);
+	for (unsigned i = 0; i < 9; i++)
+		give(i * (UINT64_C(3) << 61));
+	end();
+	assert_true(stats.lost == UINT64_MAX);
+}
+
 static void numbers_begin_anew(void **state)
 {
 	(void)state;
@@ -228,6 +239,7 @@ int main(void)
 		cmocka_unit_test(losses_are_counted),
 		cmocka_unit_test(duplicates_and_latecomers_are_left_out),
 		cmocka_unit_test(leaps),
+		cmocka_unit_test(what_is_lost_does_not_wrap),
 		cmocka_unit_test(numbers_begin_anew),
 		cmocka_unit_test(memory_is_bounded),
 	};
