@@ -3,6 +3,7 @@
 #include "wire.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -125,6 +126,9 @@ static int parse(const struct wire *w, struct zcdma_wire_options *o, double *sec
 		return STATUS_ERROR;
 	if (port > 65535)
 		return report_error(r, STATUS_ERROR, NULL, "--port %s: at most 65535", arg.port);
+	if (buffer > INT_MAX) /* as libpcap takes it */
+		return report_error(r, STATUS_ERROR, NULL, "--buffer %s: at most %d bytes",
+				    arg.buffer, INT_MAX);
 	o->port = (unsigned)port;
 	o->buffer_bytes = (size_t)buffer;
 	return STATUS_OK;

@@ -253,6 +253,7 @@ LOSSY='
 --seconds 1 sim:
 --seconds 1 -r file
 --buffer 1M -r file
+-i lo --buffer 4G
 --streams 2 -r file
 --port 0 -r file
 --port 65536 -r file
