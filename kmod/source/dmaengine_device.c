@@ -48,7 +48,7 @@ static void read_properties(struct platform_device *pdev, struct dma_slave_confi
 static int check_geometry(struct device *dev, struct dma_chan *chan,
 			  const struct dma_slave_config *config, struct zcdma_limits *limits)
 {
-	u32 width = config->src_addr_width, burst = config->src_maxburst;
+	u32 width = config->src_addr_width, burst = config->src_maxburst, most;
 	struct dma_slave_caps caps;
 	int ret;
 
@@ -65,13 +65,16 @@ static int check_geometry(struct device *dev, struct dma_chan *chan,
 	if (!(caps.directions & BIT(DMA_DEV_TO_MEM)))
 		return dev_err_probe(dev, -EINVAL, "%s: it does not write to memory\n",
 				     dma_chan_name(chan));
-	if (width > 31 || !(caps.src_addr_widths & BIT(width)))
+	/* Some masks have bit 0, of no width at all. */
+	if (!is_power_of_2(width) || width > 16 || !(caps.src_addr_widths & BIT(width)))
 		return dev_err_probe(dev, -EINVAL,
 				     "reg-io-width = <%u>: %s has widths by the mask %#x\n", width,
 				     dma_chan_name(chan), caps.src_addr_widths);
-	if (caps.max_burst && burst > caps.max_burst)
+	/* Those that do not tell have none longer than the largest piece of memory. */
+	most = caps.max_burst ?: dma_get_max_seg_size(zcdma_dma_device(chan)) / width;
+	if (burst > most)
 		return dev_err_probe(dev, -EINVAL, "zcdma,burst = <%u>: %s has at most %u\n", burst,
-				     dma_chan_name(chan), caps.max_burst);
+				     dma_chan_name(chan), most);
 	limits->align = max(limits->align, width * burst);
 	return 0;
 }
@@ -106,6 +109,9 @@ static int bind_memcpy(struct platform_device *pdev, struct zcdma_engine *e,
 	char *name = dev_get_platdata(&pdev->dev);
 	dma_cap_mask_t mask;
 
+	/* By driver_override anybody's device may be bound, with no name, or something else. */
+	if (strcmp(pdev->name, NAME))
+		return -ENODEV;
 	dma_cap_zero(mask);
 	dma_cap_set(DMA_MEMCPY, mask);
 	e->ops = &zcdma_engine_memcpy;
@@ -183,7 +189,12 @@ static const struct of_device_id engine_of_ids[] = {
 MODULE_DEVICE_TABLE(of, engine_of_ids);
 
 static struct platform_driver engine_driver = {
-	.driver = { .name = NAME, .of_match_table = engine_of_ids },
+	.driver = {
+		.name = NAME,
+		.of_match_table = engine_of_ids,
+		/* add_named() looks at the result, whatever insmod's async_probe says. */
+		.probe_type = PROBE_FORCE_SYNCHRONOUS,
+	},
 	.probe = engine_probe,
 	.remove = engine_remove,
 };

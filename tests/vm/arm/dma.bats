@@ -176,6 +176,7 @@ is_beyond() {
         'unnamed: error -ENODEV: no channel "rx" in dmas, or it is in use' \
         'bursts: error -EINVAL: zcdma,burst = <32>: dma0chan1 has at most 16' \
         'burst: error -EINVAL: zcdma,burst = <3>: not a power of two' \
+        'nowidth: error -EINVAL: reg-io-width = <0>: dma0chan1 has widths by the mask 0x117' \
         'width: error -EINVAL: reg-io-width = <3>: dma0chan1 has widths by the mask 0x117'; do
         [[ $said == *"13800024.$words"* ]] || fail "$words"
     done
@@ -204,4 +205,23 @@ is_beyond() {
         [ "$(cat /sys/class/dma/dma1chan[01]/in_use)" = $'0\n0' ]
     done
     insmod "$VM_KMOD/zcdma.ko" devices=0 dmaengine=$CHANNEL
+}
+
+@test "dma: the device of another driver is not taken for a channel's" {
+    rmmod zcdma
+    insmod "$VM_KMOD/zcdma.ko"
+    echo zcdma.0 >/sys/bus/platform/drivers/zcdma/unbind
+    echo zcdma-dmaengine >/sys/bus/platform/devices/zcdma.0/driver_override
+    run bash -c "echo zcdma.0 >$DRIVER/bind"
+    assert_failure
+    assert_output --partial 'No such device'
+    [ "$(cat /sys/class/dma/$CHANNEL/in_use)" = 0 ]
+    rmmod zcdma
+    insmod "$VM_KMOD/zcdma.ko" devices=0 dmaengine=$CHANNEL
+}
+
+@test "dma: drivers that are told to probe later do it at once" {
+    rmmod zcdma
+    insmod "$VM_KMOD/zcdma.ko" devices=0 dmaengine=$CHANNEL async_probe=1
+    [ "$(cat /sys/class/dma/$CHANNEL/in_use)" = 1 ]
 }
