@@ -154,10 +154,9 @@ int zcdma_transfer_submit(struct zcdma_transfer *t, struct dma_async_tx_descript
 
 	if (!tx)
 		return -ENOMEM;
-	if (c->engine->silent)
-		tx->callback = descriptor_done;
-	else
-		tx->callback_result = descriptor_result;
+	/* Both: a descriptor that is used again may have those of somebody else. */
+	tx->callback = c->engine->silent ? descriptor_done : NULL;
+	tx->callback_result = c->engine->silent ? NULL : descriptor_result;
 	tx->callback_param = t;
 	spin_lock_irqsave(&c->lock, flags);
 	t->left++;
@@ -235,6 +234,7 @@ static int engine_submit(struct zcdma_ring *ring, struct zcdma_block *block)
 static void engine_abort(struct zcdma_ring *ring)
 {
 	struct zcdma_capture *c = ring->source;
+	int ret;
 
 	spin_lock_irq(&c->lock);
 	c->stopping = true;
@@ -242,7 +242,12 @@ static void engine_abort(struct zcdma_ring *ring)
 	/* Who is half way through may still queue one. */
 	while (READ_ONCE(c->running))
 		usleep_range(10, 50);
-	dmaengine_terminate_sync(c->engine->chan);
+	ret = dmaengine_terminate_async(c->engine->chan);
+	if (ret)
+		dev_err(c->engine->chan->device->dev, "%s does not stop: %d\n",
+			dma_chan_name(c->engine->chan), ret);
+	/* Also then: dmaengine_terminate_sync() would leave callbacks to come. */
+	dmaengine_synchronize(c->engine->chan);
 	/*
 	 * Not every driver can synchronize: PL330's tasklet may be on its way to a callback. RCU
 	 * waits for softirqs.
