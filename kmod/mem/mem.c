@@ -116,8 +116,10 @@ dma_addr_t zcdma_mem_dma(const struct zcdma_mem *mem, const struct zcdma_buf *bu
 			 size_t *bytes)
 {
 	dma_addr_t addr = mem->ops->dma_addr(buf, off, bytes);
+	size_t most = rounddown_pow_of_two(dma_get_max_seg_size(mem->dev));
 
-	*bytes = min3(*bytes, mem->block_size - off, (size_t)dma_get_max_seg_size(mem->dev));
+	/* A power of two: a limit may be any number, PL330's is 1900800, and would cut a burst. */
+	*bytes = min3(*bytes, mem->block_size - off, most);
 	return addr;
 }
 
@@ -128,10 +130,12 @@ unsigned int zcdma_mem_pieces(const struct zcdma_mem *mem)
 
 	for (i = 0; i < mem->blocks; i++) {
 		count = 0;
-		for (off = 0; off < mem->block_size; off += bytes, count++)
+		for (off = 0; off < mem->block_size; off += bytes, count++) {
 			zcdma_mem_dma(mem, &mem->buf[i], off, &bytes);
+			/* Each looks through all the pieces before it, of which there may be many. */
+			cond_resched();
+		}
 		most = max(most, count);
-		cond_resched();
 	}
 	return most;
 }

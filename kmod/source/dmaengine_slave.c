@@ -13,8 +13,11 @@ static int list_pieces(struct zcdma_ring *ring, struct zcdma_transfer *t)
 	struct scatterlist *sg;
 	int ret;
 
-	for (off = 0; off < size; off += bytes, pieces++)
+	for (off = 0; off < size; off += bytes, pieces++) {
 		zcdma_block_dma(ring, t->block, off, &bytes);
+		/* Each looks through all the pieces before it, of which there may be many. */
+		cond_resched();
+	}
 	ret = sg_alloc_table(&t->sgt, pieces, GFP_KERNEL);
 	if (ret)
 		return ret;
@@ -25,6 +28,7 @@ static int list_pieces(struct zcdma_ring *ring, struct zcdma_transfer *t)
 		/* Drivers that look at the CPU's side look for this alone. */
 		sg->length = bytes;
 		off += bytes;
+		cond_resched();
 	}
 	return 0;
 }
