@@ -91,6 +91,11 @@ static bool is_bounced(struct zcdma_mem *mem, const struct zcdma_buf *buf)
 	return false;
 }
 
+static phys_addr_t chunk_bytes(const struct zcdma_chunk *chunk)
+{
+	return (phys_addr_t)chunk->pages << PAGE_SHIFT;
+}
+
 static bool is_reached(const struct zcdma_mem *mem, const struct zcdma_buf *buf)
 {
 	unsigned int i;
@@ -98,7 +103,8 @@ static bool is_reached(const struct zcdma_mem *mem, const struct zcdma_buf *buf)
 	for (i = 0; i < buf->chunks; i++) {
 		const struct zcdma_chunk *chunk = &buf->chunk[i];
 
-		if (page_to_phys(chunk->page + chunk->pages) - 1 > mem->reach)
+		/* By the address: behind the last page there need not be a struct page. */
+		if (page_to_phys(chunk->page) + chunk_bytes(chunk) - 1 > mem->reach)
 			return false;
 	}
 	return true;
@@ -121,8 +127,8 @@ int zcdma_chunks_dma_map(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	ret = dma_map_sgtable(mem->dev, &buf->sgt, mem->dir, DMA_ATTR_NO_WARN);
 	if (ret) {
 		sg_free_table(&buf->sgt);
-		/* -EIO is what the DMA API says where bounce buffers ran out, too. */
-		return ret == -EIO ? -ENOMEM : ret;
+		/* Bounce buffers ran out: the DMA API says -EIO, or before 5.15 -EINVAL. */
+		return -ENOMEM;
 	}
 	buf->bounced = is_bounced(mem, buf);
 	return 0;
