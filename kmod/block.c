@@ -166,7 +166,8 @@ int zcdma_ring_start(struct zcdma_ring *ring)
 		return ret;
 	ring->running = true;
 	spin_lock_irq(&zdev->lock);
-	zdev->stats.running = 1;
+	/* It may have halted by now. */
+	zdev->stats.running = !ring->halted;
 	ring->ended = false;
 	spin_unlock_irq(&zdev->lock);
 	zcdma_ring_arm(ring);

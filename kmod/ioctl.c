@@ -33,7 +33,8 @@ static u64 block_size_max(const struct zcdma_device *zdev)
 {
 	u64 most = min_t(u64, BLOCK_SIZE_MAX, zcdma_ring_bytes_max() / BLOCKS_MIN);
 
-	return min_not_zero(most, (u64)zdev->limits.block_size_max);
+	most = min_not_zero(most, (u64)zdev->limits.block_size_max);
+	return round_down(most, block_align(zdev));
 }
 
 static u32 info_flags(const struct zcdma_device *zdev)
