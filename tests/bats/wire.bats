@@ -197,6 +197,7 @@ LOSSY='
         printf '\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\0\0\4\0\145\0\0\0'
         for ((port = 1; port <= 16385; port++)); do
             printf -v port_bytes '\\x%x\\x%x' $((port >> 8)) $((port & 255))
+            # shellcheck disable=SC2059 # bytes, and the port among them
             printf "\1\0\0\0\0\0\0\0\54\0\0\0\54\0\0\0\x45\0\0\54\0\0\0\0\x40\x11\0\0\x7f\0\0\1\x7f\0\0\1${port_bytes}\x23\x28\0\30\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0"
         done
     } >many.pcap
