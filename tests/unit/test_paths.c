@@ -165,18 +165,26 @@ static bool can(const char *which)
 	return !rc;
 }
 
-/*
- * A test inside a namespace runs in a child, along the path @which. Its status: 0 passed, 77 not
- * possible here.
- */
-static void in_namespace(void (*test)(void), const char *which)
+/* A test inside a namespace, along the path .which. */
+struct inside {
+	void (*test)(void);
+	const char *which;
+};
+
+/* clang-format off */
+#define INSIDE(name, test, which) { #name, in_namespace, NULL, NULL, &(struct inside){ test, which } }
+/* clang-format on */
+
+/* It runs in a child, whose status is 0 where it passed, 77 where it is not possible here. */
+static void in_namespace(void **state)
 {
+	const struct inside *inside = *state;
 	int status;
 	pid_t pid;
 
-	if (!can(which))
+	if (!can(inside->which))
 		skip();
-	name = which;
+	name = inside->which;
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
@@ -184,7 +192,7 @@ static void in_namespace(void (*test)(void), const char *which)
 			_exit(77);
 		zcdma_new(&ctx);
 		udp_pair();
-		test();
+		inside->test();
 		close_all();
 		_exit(0);
 	}
@@ -289,36 +297,6 @@ static void one_zerocopy_path_to_a_socket(void)
 		_exit(2);
 }
 
-static void test_one_zerocopy_path_to_a_socket(void **state)
-{
-	(void)state;
-	in_namespace(one_zerocopy_path_to_a_socket, "zerocopy");
-}
-
-static void test_true_zerocopy(void **state)
-{
-	(void)state;
-	in_namespace(true_zerocopy, "zerocopy");
-}
-
-static void test_true_zerocopy_uring(void **state)
-{
-	(void)state;
-	in_namespace(true_zerocopy, "uring");
-}
-
-static void test_true_zerocopy_uring_fixed(void **state)
-{
-	(void)state;
-	in_namespace(true_zerocopy, "uring-fixed");
-}
-
-static void test_uring_keeps_trying(void **state)
-{
-	(void)state;
-	in_namespace(keep_keeps_trying, "uring");
-}
-
 /* A send takes completions of those before it: a wait for them must not be for another one. */
 static void reapable_is_not_waited_for(void)
 {
@@ -339,30 +317,6 @@ static void reapable_is_not_waited_for(void)
 	}
 	if (stats().pending_blocks)
 		_exit(3);
-}
-
-static void test_reapable_is_not_waited_for(void **state)
-{
-	(void)state;
-	in_namespace(reapable_is_not_waited_for, "uring");
-}
-
-static void test_loopback_goes_plain(void **state)
-{
-	(void)state;
-	in_namespace(loopback_goes_plain, "zerocopy");
-}
-
-static void test_keep_keeps_trying(void **state)
-{
-	(void)state;
-	in_namespace(keep_keeps_trying, "zerocopy");
-}
-
-static void test_comes_back_to_zerocopy(void **state)
-{
-	(void)state;
-	in_namespace(comes_back_to_zerocopy, "zerocopy");
 }
 
 /*
@@ -645,15 +599,16 @@ static void test_wrong_sinks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_true_zerocopy),
-		cmocka_unit_test(test_true_zerocopy_uring),
-		cmocka_unit_test(test_true_zerocopy_uring_fixed),
-		cmocka_unit_test(test_uring_keeps_trying),
-		cmocka_unit_test(test_reapable_is_not_waited_for),
-		cmocka_unit_test(test_loopback_goes_plain),
-		cmocka_unit_test(test_keep_keeps_trying),
-		cmocka_unit_test(test_comes_back_to_zerocopy),
-		cmocka_unit_test(test_one_zerocopy_path_to_a_socket),
+		INSIDE(test_true_zerocopy, true_zerocopy, "zerocopy"),
+		INSIDE(test_true_zerocopy_uring, true_zerocopy, "uring"),
+		INSIDE(test_true_zerocopy_uring_fixed, true_zerocopy, "uring-fixed"),
+		INSIDE(test_uring_keeps_trying, keep_keeps_trying, "uring"),
+		INSIDE(test_reapable_is_not_waited_for, reapable_is_not_waited_for, "uring"),
+		INSIDE(test_loopback_goes_plain, loopback_goes_plain, "zerocopy"),
+		INSIDE(test_keep_keeps_trying, keep_keeps_trying, "zerocopy"),
+		INSIDE(test_comes_back_to_zerocopy, comes_back_to_zerocopy, "zerocopy"),
+		INSIDE(test_one_zerocopy_path_to_a_socket, one_zerocopy_path_to_a_socket,
+		       "zerocopy"),
 		cmocka_unit_test(test_late_reader),
 		cmocka_unit_test(test_late_reader_sees_unsafe_reuse),
 		cmocka_unit_test(test_uring_receiver_gone),
