@@ -234,7 +234,7 @@ DEPS := pkg-config:pkg-config popt:libpopt-dev jansson:libjansson-dev smartcols:
 
 # What the virtual machine needs on top of that. Its kernels are fetched, but not installed.
 DEPS_VM := qemu-system-x86_64:qemu-system-x86 cpio:cpio xz:xz-utils make:make /sbin/modprobe:kmod \
-	/sbin/tc:iproute2 /sbin/mkfs.ext4:e2fsprogs /usr/bin/setpriv:util-linux
+	/sbin/tc:iproute2 /sbin/mkfs.ext4:e2fsprogs /usr/bin/setpriv:util-linux pahole:pahole
 
 # What the emulated ARM board needs on top of both. Its kernel and libraries are fetched, but not installed.
 DEPS_ARM := qemu-system-arm:qemu-system-arm qemu-arm:qemu-user fdtput:device-tree-compiler \

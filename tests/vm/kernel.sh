@@ -7,25 +7,24 @@ set -euo pipefail
 . "$(dirname "$0")/apt.bash"
 
 # A name, the suites that have it, the packages that depend on the newest image and headers, and the
-# architecture, if another than this one. Where there is no image the kernel is not booted: it is there
-# to build modules for.
+# architecture, if another than this one.
 kernels="
 6.1     bookworm linux-image-amd64         linux-headers-amd64
 6.1-rt  bookworm linux-image-rt-amd64      linux-headers-rt-amd64
 6.12    bookworm linux-image-6.12-amd64    linux-headers-6.12-amd64
 6.12-rt bookworm linux-image-6.12-rt-amd64 linux-headers-6.12-rt-amd64
 5.10    bullseye linux-image-amd64         linux-headers-amd64
-7.x     trixie-backports,trixie -          linux-headers-amd64/trixie-backports
+7.x     trixie-backports,trixie linux-image-amd64/trixie-backports linux-headers-amd64/trixie-backports
 armmp   bookworm linux-image-armmp         linux-headers-armmp armhf
 "
 
-# depends PACKAGE PATTERN: the names of the packages that it depends on, by pattern.
+# depends PACKAGE PATTERN: print the names of the packages that it depends on, by pattern.
 depends() {
     apt-cache depends --important "$1" | sed -n 's/^ *|\?Depends: //p' | grep -E "$2"
 }
 
-# Headers of a newer Debian: their tools want its libc, which they get, and their configuration wants
-# its gcc and pahole, which building a module can do without.
+# adapt RELEASE: make headers of a newer Debian usable here. Their tools want its libc, which they get, and
+# their configuration wants its gcc and pahole, which building a module can do without.
 adapt() {
     local lib=$dir/usr/lib/x86_64-linux-gnu tool
     while read -r tool; do
@@ -59,19 +58,20 @@ adapt_to() {
 }
 
 fetch() {
-    local suites=$1 image=$2 headers release packages kbuild
+    local suites=$1 image=$2 headers release packages kbuild newer=
     configure_apt "$apt" "$suites" "$4"
     headers=$(depends "$3" '^linux-headers-' | head -n 1)
     release=${headers#linux-headers-}
     # The tools that build modules run here, whatever the modules are for.
     kbuild=$(depends "$headers" '^linux-kbuild-'):amd64
     packages="$headers $(depends "$headers" '^linux-headers-') $kbuild"
-    if [[ $image == - ]]; then
+    image=$(depends "$image" '^linux-image-' | head -n 1)
+    [[ $image == linux-image-$release ]]
+    # The image of 7.x is split: it depends on the packages that have its files.
+    packages+=" $image $(depends "$image" '^linux-(base|binary|modules)-')"
+    if [[ $suites == trixie* ]]; then
+        newer=1
         packages+=" libzstd1 $(depends "$kbuild" '^(lib|zlib)')"
-    else
-        image=$(depends "$image" '^linux-image-' | head -n 1)
-        [[ $image == linux-image-$release ]]
-        packages+=" $image"
     fi
 
     rm -rf "$dir"
@@ -89,11 +89,12 @@ fetch() {
     fi
 
     [[ -d $dir/lib/modules ]] || ln -s usr/lib "$dir/lib"
-    if [[ $2 == - ]]; then
-        adapt "$release"
-    else
-        PATH=$PATH:/sbin:/usr/sbin depmod -b "$dir" "$release"
+    if [[ -e $dir/lib/modules/$release/vmlinuz ]]; then
+        mkdir -p "$dir/boot"
+        ln -s "../lib/modules/$release/vmlinuz" "$dir/boot/vmlinuz-$release"
     fi
+    [[ -z $newer ]] || adapt "$release"
+    PATH=$PATH:/sbin:/usr/sbin depmod -b "$dir" "$release"
     echo "$release" >"$dir/release" # last, as it says that all is there
 }
 
