@@ -46,6 +46,12 @@ int zc_poll(struct zcdma_ctx *ctx, int fd, short events, int timeout_ms);
 /* Is this a UDP socket? */
 bool zc_is_udp(int fd);
 
+/*
+ * Have the kernel reset the connection when its last descriptor is closed (SO_LINGER, socket(7)), or end
+ * it with a FIN again. A process that is killed cannot do so itself any more.
+ */
+void zc_reset_on_close(int fd, bool reset);
+
 /* An address of  bytes as "127.0.0.1:9000", into @buf; "?" where it is none. */
 const char *zc_format_name(const struct sockaddr_storage *sa, socklen_t len, char *buf,
 			   size_t buf_len);

@@ -104,11 +104,17 @@ static int choose_congestion(int fd, const struct zcdma_addr *addr)
 											  : 0;
 }
 
+void zc_reset_on_close(int fd, bool reset)
+{
+	const struct linger linger = { .l_onoff = reset };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
 /* One attempt. The socket, or a negative errno without a sentence. */
 static int try_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 		       const struct addrinfo *ai)
 {
-	const struct linger at_once = { .l_onoff = 1 };
 	const int one = 1;
 	int fd = open_socket(ai), err = 0, rc;
 	socklen_t len = sizeof(err);
@@ -132,9 +138,10 @@ static int try_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 		goto err_close;
 	}
 connected:
+	/* Also without a TIME_WAIT, in which the port would be taken, where it is connected to itself. */
+	if (ai->ai_socktype == SOCK_STREAM)
+		zc_reset_on_close(fd, true);
 	if (connected_to_itself(fd)) {
-		/* Without a TIME_WAIT in which the port would be taken. */
-		setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 		rc = -ECONNREFUSED;
 		goto err_close;
 	}

@@ -114,6 +114,8 @@ static int set_sink(struct zcdma_path *path, const struct zcdma_source *src)
 	path->sink = S_ISSOCK(st.st_mode)   ? ZC_SINK_SOCKET
 		     : S_ISFIFO(st.st_mode) ? ZC_SINK_PIPE
 					    : ZC_SINK_FILE;
+	if (path->sink == ZC_SINK_SOCKET)
+		zc_reset_on_close(path->fd, true);
 	path->direct = path->sink == ZC_SINK_FILE && fcntl(path->fd, F_GETFL) & O_DIRECT;
 	name_sink(path);
 	if (same_file(&st, src))
@@ -275,7 +277,7 @@ static int wait_acknowledged(struct zcdma_path *path)
 
 ZC_PUBLIC int zcdma_path_finish(struct zcdma_path *path, bool complete)
 {
-	const struct linger reset = { .l_onoff = 1 };
+	int rc;
 
 	if (path->ops->finish)
 		return path->ops->finish(path, complete);
@@ -283,11 +285,12 @@ ZC_PUBLIC int zcdma_path_finish(struct zcdma_path *path, bool complete)
 		return 0;
 	if (path->datagram)
 		return zc_datagram_finish(path, complete);
-	if (!complete)
-		setsockopt(path->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	else if (shutdown(path->fd, SHUT_WR) < 0 && errno != ENOTCONN)
+	if (complete && shutdown(path->fd, SHUT_WR) < 0 && errno != ENOTCONN)
 		return zc_path_fail(path, errno, "shutdown");
-	return wait_acknowledged(path);
+	rc = wait_acknowledged(path);
+	if (!rc && complete)
+		zc_reset_on_close(path->fd, false);
+	return rc;
 }
 
 ZC_PUBLIC const struct zcdma_path_type *zcdma_path_get_type(const struct zcdma_path *path)

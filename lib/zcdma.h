@@ -375,8 +375,10 @@ int zcdma_path_reap(struct zcdma_path *path, struct zcdma_block *b);
 
 /*
  * Nothing more will be sent: wait until the receiver's kernel has acknowledged all that was. Where the
- * stream is @complete a socket ends it (FIN); where it is not, closing the socket will reset the
- * connection, so that the receiver learns of it too. For other descriptors there is nothing to do.
+ * stream is @complete a TCP connection ends with a FIN. Where it is not, and from zcdma_path_open() on until
+ * everything of a complete one is acknowledged, closing the socket resets the connection: the receiver of
+ * a sender that fails, crashes or is killed sees an error, and no end. For other descriptors there is
+ * nothing to do.
  * -ECONNRESET, -EPIPE, -ETIMEDOUT: it never arrived.
  * Over UDP nothing tells what has arrived. Where the stream is @complete its end is sent, three times
  * within 50 ms; -ECONNREFUSED: the receiver's machine answered that nobody takes it.
@@ -464,8 +466,8 @@ struct zcdma_addr {
 int zcdma_addr_parse(struct zcdma_ctx *ctx, const char *text, struct zcdma_addr *addr);
 
 /*
- * Connect to a receiver (non-blocking). Returns the socket, which is the caller's. Over UDP nobody need
- * be there.
+ * Connect to a receiver (non-blocking). Returns the socket, which is the caller's. Closing it resets the
+ * connection until zcdma_path_finish() has ended the stream. Over UDP nobody need be there.
  */
 int zcdma_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr);
 

@@ -68,6 +68,13 @@ start_sending() {
     grep -q '^  sent' out
 }
 
+@test "copysend: killed in the middle: its receiver does not take that for the end" {
+    start_sending
+    kill -KILL "$sender"
+    received 1
+    grep -q 'Connection reset by peer' receiver.err
+}
+
 # Statistics on request tell that data has arrived.
 received_something() {
     ask "$RECEIVER"

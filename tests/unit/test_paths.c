@@ -561,6 +561,79 @@ static void test_what_cannot_be_registered(void **state)
 	zcdma_free(ctx);
 }
 
+/*
+ * A sender that is killed closes its socket, and no more
+ */
+
+/* What the receiver gets after all data: 0 for an end, or a negative errno. */
+static int end_of_stream(void)
+{
+	struct pollfd p = { .fd = in, .events = POLLIN };
+	char buf[4096];
+	ssize_t n;
+
+	do {
+		assert_int_equal(poll(&p, 1, 10000), 1);
+		n = recv(in, buf, sizeof(buf), 0);
+	} while (n > 0);
+	return n ? -errno : 0;
+}
+
+static void send_one_block(void)
+{
+	struct zcdma_block b;
+
+	while (zcdma_source_next(src, 0, &b) == -EAGAIN)
+		assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, 10000), 0);
+	assert_in_range(zcdma_path_send(path, &b), ZCDMA_DONE, ZCDMA_QUEUED);
+}
+
+static void close_out(void)
+{
+	close(out);
+	out = -1;
+}
+
+static void test_end_only_when_finished(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; zcdma_path_type_at(i); i++) {
+		const struct zcdma_path_type *type = zcdma_path_type_at(i);
+
+		if (!type->needs || !can(type->name))
+			continue;
+		name = type->name;
+		for (int finish = 0; finish < 2; finish++) {
+			assert_int_equal(zcdma_new(&ctx), 0);
+			tcp_pair();
+			open_path("sim:blocks=4,block=32K",
+				  type->needs & ZCDMA_NEEDS_FD ? ZCDMA_SOURCE_FD : 0,
+				  ZCDMA_FALLBACK_KEEP);
+			send_one_block();
+			if (finish)
+				assert_int_equal(zcdma_path_finish(path, true), 0);
+			close_out();
+			/* A ring of io_uring has the socket too, as long as it is there. */
+			zcdma_path_close(path);
+			path = NULL;
+			assert_int_equal(end_of_stream(), finish ? 0 : -ECONNRESET);
+			close_all();
+		}
+	}
+}
+
+static void test_reset_before_there_is_a_path(void **state)
+{
+	(void)state;
+	assert_int_equal(zcdma_new(&ctx), 0);
+	tcp_pair();
+	close_out();
+	assert_int_equal(end_of_stream(), -ECONNRESET);
+	close(in);
+	in = -1;
+	zcdma_free(ctx);
+}
+
 /* With no block of the ring left, an interruption still ends the wait. */
 static void test_interrupt(void **state)
 {
@@ -614,6 +687,8 @@ int main(void)
 		cmocka_unit_test(test_uring_receiver_gone),
 		cmocka_unit_test(test_uring_wait_for_notifications),
 		cmocka_unit_test(test_what_cannot_be_registered),
+		cmocka_unit_test(test_end_only_when_finished),
+		cmocka_unit_test(test_reset_before_there_is_a_path),
 		cmocka_unit_test(test_interrupt),
 		cmocka_unit_test(test_wrong_sinks),
 	};
