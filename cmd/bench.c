@@ -300,7 +300,7 @@ static int serve(struct report *r, struct zcdma_ctx *ctx)
 		return report_ctx_error(r, STATUS_ERROR, ctx, listener);
 	report_note(r, "listening on %s", zcdma_sockname(listener, false, name, sizeof(name)));
 	rc = bench_peer_serve(ctx, listener, arg.check);
-	return rc ? report_ctx_error(r, STATUS_ERROR, ctx, rc) : 128 + signals_stop();
+	return rc ? report_ctx_error(r, STATUS_ERROR, ctx, rc) : signals_status(true);
 }
 
 static int run(struct report *r)

@@ -327,6 +327,18 @@ static int drop_privileges(const struct transfer *t, struct report *r)
 	return info.privileged ? privilege_drop(r) : STATUS_OK;
 }
 
+/* Return true if only a signal ends the run, which loses nothing by that. */
+static bool is_endless(const struct transfer *t)
+{
+	struct zcdma_source_stats stats;
+	struct zcdma_source_info info;
+
+	zcdma_source_get_info(t->src, &info);
+	zcdma_source_get_stats(t->src, &stats);
+	return info.endless && !stats.overruns && !t->max_bytes && !t->max_blocks &&
+	       t->max_seconds <= 0;
+}
+
 int setup_run(struct transfer *t, struct report *r)
 {
 	int status = drop_privileges(t, r), rc;
@@ -338,7 +350,7 @@ int setup_run(struct transfer *t, struct report *r)
 		status = judge(t, r, rc);
 	if (!status)
 		status = packets_check(r, t->src);
-	return status ? status : signals_stop() ? 128 + signals_stop() : STATUS_OK;
+	return status ? status : signals_status(is_endless(t));
 }
 
 void setup_close(struct transfer *t)

@@ -6,25 +6,44 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+#include <unistd.h>
+
+#include "clock.h"
+
+/*
+ * Until this long after the first request to stop, another one is taken to be the same: timeout(1) signals its
+ * child and right after that the whole process group, to which the child belongs.
+ */
+#define SAME_REQUEST_NS 1000000000u
 
 static struct zcdma_ctx *_Atomic watched[SIGNALS_MAX];
 static atomic_int stop;
+static atomic_ullong stop_ns; /* when it was first asked for, or 0 */
 static atomic_uint stats;
 static atomic_int handling; /* handlers that run now, in whatever thread */
 
 static const int stops[] = { SIGINT, SIGTERM, SIGHUP };
 
+/* Note the first request; end the process, as @sig would by default, at a later one. */
+static void request_stop(int sig)
+{
+	unsigned long long now = now_ns(), first = 0;
+
+	if (atomic_compare_exchange_strong(&stop_ns, &first, now)) {
+		stop = sig;
+	} else if (now >= first + SAME_REQUEST_NS) {
+		signal(sig, SIG_DFL);
+		kill(getpid(), sig);
+	}
+}
+
 static void handle(int sig)
 {
 	handling++;
-	if (sig == SIGUSR1) {
+	if (sig == SIGUSR1)
 		stats++;
-	} else {
-		/* The next one, whichever of them, is final. */
-		for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
-			signal(stops[i], SIG_DFL);
-		stop = sig;
-	}
+	else
+		request_stop(sig);
 	for (size_t i = 0; i < SIGNALS_MAX; i++) {
 		struct zcdma_ctx *ctx = watched[i];
 
@@ -40,6 +59,9 @@ static void install(void)
 	struct sigaction sa = { .sa_handler = handle };
 
 	sigaction(SIGUSR1, &sa, NULL);
+	/* One request at a time, so that the first one is the one that is reported. */
+	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
+		sigaddset(&sa.sa_mask, stops[i]);
 	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++) {
 		struct sigaction old;
 
@@ -85,6 +107,11 @@ void signals_unwatch(struct zcdma_ctx *ctx)
 int signals_stop(void)
 {
 	return stop;
+}
+
+int signals_status(bool endless)
+{
+	return stop == SIGTERM && endless ? 0 : stop ? 128 + stop : 0;
 }
 
 unsigned signals_stats(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Signals. The first SIGINT, SIGTERM or SIGHUP asks a run to drain, report and exit with 128 + its number;
- * a second one ends the process at once. SIGUSR1 asks for statistics now.
+ * Signals. The first SIGINT, SIGTERM or SIGHUP asks a run to drain, report and exit with signals_status();
+ * another one, a second later or more, ends the process at once. SIGUSR1 asks for statistics now.
  */
 #ifndef SIGNALS_H
 #define SIGNALS_H
@@ -21,6 +21,12 @@ void signals_unwatch(struct zcdma_ctx *ctx);
 
 /* The signal that asked to stop, or 0. */
 int signals_stop(void);
+
+/*
+ * Return the exit status of a run that went well until a signal stopped it, if one did: 128 + the signal's
+ * number, but 0 after SIGTERM, which is how a service is stopped, if the run was @endless.
+ */
+int signals_status(bool endless);
 
 /*
  * How often statistics were asked for. Compare with an earlier answer, so that each thread of a

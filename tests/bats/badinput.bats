@@ -656,14 +656,50 @@ has_two_sockets() {
     done
 }
 
-@test "SIGTERM: what was captured is written, the manifest is whole, status 143" {
-    start capture --json sim: --rate 50M -o out --manifest manifest
+@test "SIGTERM: what was captured is written, the manifest is whole, status 143 of a run with an end" {
+    start capture --json sim: --rate 50M -o out --manifest manifest --bytes 1T
     until_true 20 [ -s out ]
     kill -TERM "$SENDER"
     wait_exit "$SENDER" 143
     one_document 143 "$(cat sender.out)"
     assert_equal "$(jq .captured_bytes sender.out)" "$(stat -c %s out)"
     zcdma verify -q --manifest manifest out
+}
+
+@test "SIGTERM of a run without an end: status 0, as a service that was stopped; but not of one that lost data" {
+    start capture --json sim: --rate 50M -o out
+    until_true 20 [ -s out ]
+    kill -TERM "$SENDER"
+    wait_exit "$SENDER"
+    one_document 0 "$(cat sender.out)"
+    zcdma verify -q out
+    # A device whose ring is full while the reader is stopped.
+    start capture --json sim:rate=400M,blocks=2,block=64K -o lost
+    until_true 20 [ -s lost ]
+    kill -STOP "$SENDER"
+    sleep 0.1 # 40 MB of the device's time
+    kill -CONT "$SENDER"
+    kill -TERM "$SENDER"
+    until_true 20 ended "$SENDER"
+    wait "$SENDER" && fail 'lost data, and ended with 0'
+    forget "$SENDER"
+    jq -e '.overruns > 0 and .exit_status > 0' sender.out
+}
+
+@test "two signals at once, as timeout sends them: the run still drains and reports" {
+    local applet
+    for applet in 'capture -o out' 'copysend TO'; do
+        receiver
+        # shellcheck disable=SC2086 # a list of words
+        start ${applet/TO/$TO} --json sim:
+        [[ $applet != copysend* ]] || until_true 20 received_some
+        until_true 20 handles "$SENDER" INT
+        kill -TERM "$SENDER"
+        kill -INT "$SENDER"
+        until_true 20 ended "$SENDER"
+        forget "$SENDER"
+        jq -e '.cpu_seconds > 0' sender.out
+    done
 }
 
 @test "Ctrl-C, and the producer goes on: it is left behind" {

@@ -80,8 +80,8 @@ serve() {
     serve bench --serve 127.0.0.1:0
     bench --to "$TO" --mode=copy --memory=memfd --streams 2
     jq -e '.streams == 2 and .rows[0].receiver_cpu_seconds_per_gb > 0' <<<"$output"
-    kill -INT "${PIDS[0]}"
-    wait_exit "${PIDS[0]}" 130
+    kill -TERM "${PIDS[0]}" # a service
+    wait_exit "${PIDS[0]}"
 }
 
 @test "bench: to verify, which checks, and does not tell" {
