@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "applet.h"
+#include "losses.h"
 #include "opts.h"
 #include "setup.h"
 #include "signals.h"
@@ -183,6 +184,8 @@ static int capture(struct report *r, const char *source)
 out:
 	status = close_manifest(&t, r, status);
 	status = close_file(r, fd, status);
+	if (t.path)
+		status = losses_check(r, t.src, status);
 	setup_close(&t);
 	return status;
 }

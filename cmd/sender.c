@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "losses.h"
 #include "opts.h"
 #include "signals.h"
 
@@ -131,6 +132,7 @@ int sender_run(struct report *r, const char *applet, const struct sender *s)
 	report_sender(&t, r, to);
 	if (!status)
 		status = check_expectation(&t, r, s->expect);
+	status = losses_check(r, t.src, status);
 out:
 	setup_close(&t);
 	if (fd >= 0)

@@ -25,6 +25,7 @@ struct zcdma_source {
 		*ring; /* that can be registered, with ZCDMA_NEEDS_RING among the offers */
 	struct zcdma_source_info info;
 	struct zcdma_source_stats stats;
+	uint64_t next_seq, next_offset; /* of the block that follows without a gap */
 };
 
 struct zc_source_ops {

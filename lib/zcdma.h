@@ -157,6 +157,8 @@ struct zcdma_source_stats {
 	uint64_t bytes;		      /* in them */
 	uint64_t overruns;	      /* blocks the device had to drop, as none was free */
 	uint64_t lost_bytes;	      /* in those */
+	uint64_t gap_blocks;	      /* lost between the blocks that were handed out */
+	uint64_t gap_bytes;	      /* in those */
 	uint64_t given_away;	      /* blocks whose pages were replaced */
 	uint64_t next_seq;	      /* sequence number that the device is at */
 	uint64_t drained;	      /* blocks that were still in flight when they were put */

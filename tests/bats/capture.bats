@@ -129,7 +129,8 @@ need_direct() {
     assert_equal "$(jq .received_bytes <<<"$output")" $((40 * 65536))
     missing=$(jq .missing_bytes <<<"$output")
 
-    wait_exit "$CAPTURE"
+    wait_exit "$CAPTURE" 4
+    value error.message | grep -q "^lost data: $((missing / 65536)) blocks (.*) are missing"
     # What may have been lost behind the last block leaves no gap: nothing follows it.
     assert_equal "$missing" $((($(value last_seq) + 1 - $(value blocks)) * 65536))
     assert_equal "$(value lost_bytes)" $(($(value overruns) * 65536))

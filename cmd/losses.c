@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Data that was lost before it could be read, by the device, the capture or the network: its exit status. */
+#include "losses.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "applet.h"
+
+int losses_worse(int a, int b)
+{
+	if (a == STATUS_LOST || b == STATUS_LOST)
+		return a == STATUS_LOST && b ? b : a ? a : b;
+	return a > b ? a : b;
+}
+
+/* Describe what is lost in @buf of @len bytes. Returns the hint, or NULL where nothing is lost. */
+static const char *describe(struct zcdma_source *src, char *buf, size_t len)
+{
+	struct zcdma_source_stats s;
+	char bytes[32];
+
+	zcdma_source_get_stats(src, &s);
+	if (s.gap_blocks) {
+		snprintf(buf, len,
+			 "%" PRIu64 " blocks (%s) are missing: the device found no free block",
+			 s.gap_blocks, zcdma_size_format(s.gap_bytes, bytes, sizeof(bytes)));
+		return "a larger ring (blocks=N) bridges longer waits";
+	}
+	if (s.packets.dropped) {
+		snprintf(buf, len, "%" PRIu64 " packets were dropped: they came too fast",
+			 s.packets.dropped);
+		return "a larger buffer=SIZE bridges longer waits";
+	}
+	if (s.packets.lost) {
+		snprintf(buf, len, "%" PRIu64 " datagrams did not arrive, by their numbers",
+			 s.packets.lost);
+		return "they were lost on the way, or by the capture";
+	}
+	return NULL;
+}
+
+int losses_check(struct report *r, struct zcdma_source *src, int status)
+{
+	char what[160];
+	const char *hint;
+
+	if (status && status < 128)
+		return status;
+	hint = describe(src, what, sizeof(what));
+	if (!hint)
+		return status;
+	if (!status)
+		return report_error(r, STATUS_LOST, hint, "lost data: %s", what);
+	report_note(r, "lost data: %s (%s)", what, hint);
+	return status;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Data that was lost before it could be read, by the device, the capture or the network: its exit status. */
+#ifndef LOSSES_H
+#define LOSSES_H
+
+#include "report.h"
+
+/* Return the exit status that counts of two: lost data weighs less than any other fault, more than none. */
+int losses_worse(int a, int b);
+
+/*
+ * Report as an error what @src lost between the blocks that it delivered. Return STATUS_LOST then, or
+ * @status where that is another fault. After a signal (@status of 128 and more) it is a note.
+ */
+int losses_check(struct report *r, struct zcdma_source *src, int status);
+
+#endif
