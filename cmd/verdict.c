@@ -60,6 +60,11 @@ static const char *find_fault(const struct stream *s, char *buf, size_t len)
 		snprintf(buf, len, "no data came, so nothing was verified");
 	else if (res->datagrams && res->unplaced == res->datagrams)
 		snprintf(buf, len, "no datagram tells where it belongs, so nothing was verified");
+	else if (res->unplaced)
+		snprintf(
+			buf, len,
+			"%llu of %llu datagrams do not tell where they belong, and were not checked",
+			(unsigned long long)res->unplaced, (unsigned long long)res->datagrams);
 	else if (s->expect->bytes && reached(s) > s->expect->bytes)
 		snprintf(buf, len, "more came than the %llu bytes that were expected",
 			 (unsigned long long)s->expect->bytes);

@@ -112,6 +112,11 @@ static const char *find_incomplete(const struct wire *w, const struct zcdma_wire
 			 s->bytes);
 	else if (s->result.datagrams && s->result.unplaced == s->result.datagrams)
 		snprintf(buf, len, "no datagram tells where it belongs, so nothing was verified");
+	else if (s->result.unplaced)
+		snprintf(buf, len,
+			 "%" PRIu64 " of %" PRIu64
+			 " datagrams do not tell where they belong, and were not checked",
+			 s->result.unplaced, s->result.datagrams);
 	else if (w->expect->manifest && s->result.blocks_unseen && !s->result.blocks)
 		snprintf(buf, len, "no block was captured whole, so nothing was verified");
 	else

@@ -27,12 +27,24 @@ struct part {
 	bool garbage;
 };
 
+/*
+ * Short datagrams that came last and are not placed: bytes that follow on each other, of which PLACED tell
+ * where all of them belong.
+ */
+struct shorts {
+	uint8_t data[3 * PLACED];
+	uint8_t lens[3 * PLACED];
+	size_t len;
+	unsigned count;
+};
+
 struct datagram_check {
 	struct zcdma_check base;
 	uint64_t seed;
 	uint64_t forgotten; /* holes before this offset are not known any more */
 	unsigned count;
 	struct hole holes[HOLES]; /* in the order of the stream */
+	struct shorts shorts;
 };
 
 static struct datagram_check *to_datagrams(struct zcdma_check *check)
@@ -208,26 +220,169 @@ static void look_for_seed(struct datagram_check *d, const uint8_t *data, size_t 
 	d->base.result.seed = seed;
 }
 
+/*
+ * Short datagrams
+ */
+
+static void remove_short(struct shorts *s, unsigned i)
+{
+	size_t at = 0, len = s->lens[i];
+
+	for (unsigned k = 0; k < i; k++)
+		at += s->lens[k];
+	memmove(&s->data[at], &s->data[at + len], s->len - at - len);
+	memmove(&s->lens[i], &s->lens[i + 1], s->count - i - 1);
+	s->len -= len;
+	s->count--;
+}
+
+static bool matches(const struct datagram_check *d, const uint8_t *data, size_t len,
+		    uint64_t offset)
+{
+	return zcdma_pattern_match(data, len, offset, d->seed) == len;
+}
+
+/* Place the last @count of the kept ones, which end at @end of the stream. */
+static void place_shorts(struct datagram_check *d, unsigned count, uint64_t end)
+{
+	struct shorts *s = &d->shorts;
+
+	for (unsigned i = s->count - count; i < s->count; i++)
+		end -= s->lens[i];
+	for (unsigned i = s->count - count; i < s->count; i++) {
+		arrived(d, end, s->lens[i]);
+		end += s->lens[i];
+	}
+	d->base.result.unplaced -= count;
+	s->count = 0;
+	s->len = 0;
+}
+
+/* Two words that agree are at @at: how many datagrams, to the last, belong there? 0 unless they hold both. */
+static unsigned count_agreeing(const struct datagram_check *d, size_t at, uint64_t end)
+{
+	const struct shorts *s = &d->shorts;
+	size_t from = s->len;
+	unsigned n = 0;
+
+	for (; n < s->count; n++) {
+		size_t len = s->lens[s->count - n - 1];
+
+		if (end - (s->len - from) < len ||
+		    !matches(d, &s->data[from - len], len, end - (s->len - from) - len))
+			break;
+		from -= len;
+	}
+	return from <= at ? n : 0;
+}
+
+/* Keep a datagram that nothing places by itself, and look whether it and those before it tell a place. */
+static void keep_short(struct datagram_check *d, const uint8_t *data, size_t len)
+{
+	struct shorts *s = &d->shorts;
+	unsigned count = 0;
+	uint64_t end = 0;
+
+	while (s->count && s->len - s->lens[0] >= PLACED)
+		remove_short(s, 0);
+	memcpy(&s->data[s->len], data, len);
+	s->lens[s->count++] = (uint8_t)len;
+	s->len += len;
+	d->base.result.unplaced++;
+	for (size_t at = 0; !count && zc_pattern_find(s->data, s->len, d->seed, &at); at++) {
+		end = (load(&s->data[at]) ^ d->seed) * WORD + (s->len - at);
+		count = count_agreeing(d, at, end);
+	}
+	if (count)
+		place_shorts(d, count, end);
+}
+
+/*
+ * Find a kept one that belongs right before @from or, as it was overtaken, right behind @to. Fewer bytes than a
+ * word may fit by chance. Returns its number, or -1 without one.
+ */
+static int find_neighbour(const struct datagram_check *d, uint64_t from, uint64_t to, bool *before)
+{
+	const struct shorts *s = &d->shorts;
+	const uint8_t *data = s->data;
+
+	for (unsigned i = 0; i < s->count; data += s->lens[i++]) {
+		size_t len = s->lens[i];
+
+		if (len < WORD)
+			continue;
+		*before = len <= from && matches(d, data, len, from - len);
+		if (*before || matches(d, data, len, to))
+			return (int)i;
+	}
+	return -1;
+}
+
+/* [@from, @from + @len) has come, and maybe it tells where kept ones belong. */
+static void place(struct datagram_check *d, uint64_t from, size_t len)
+{
+	uint64_t to = from + len;
+	bool before;
+	int i;
+
+	arrived(d, from, len);
+	while ((i = find_neighbour(d, from, to, &before)) >= 0) {
+		len = d->shorts.lens[i];
+		arrived(d, before ? from - len : to, len);
+		from -= before ? len : 0;
+		to += before ? 0 : len;
+		d->base.result.unplaced--;
+		remove_short(&d->shorts, (unsigned)i);
+	}
+}
+
+/* One whole word says where a datagram was sent, if that is no news: it is late, or comes once more. */
+static bool find_earlier(const struct datagram_check *d, const uint8_t *data, size_t len,
+			 uint64_t *from)
+{
+	for (size_t at = 0; at + WORD <= len; at++) {
+		uint64_t word = load(data + at) ^ d->seed;
+
+		if (word > INT64_MAX / WORD || word * WORD < at)
+			continue;
+		*from = word * WORD - at;
+		if (*from + len <= d->base.result.end_offset && matches(d, data, len, *from))
+			return true;
+	}
+	return false;
+}
+
+static void judge_short(struct datagram_check *d, const uint8_t *data, size_t len)
+{
+	uint64_t at;
+
+	if (find_earlier(d, data, len, &at))
+		place(d, at, len);
+	else
+		keep_short(d, data, len);
+}
+
 static void judge(struct datagram_check *d, const uint8_t *data, size_t len)
 {
 	struct zcdma_check_result *r = &d->base.result;
-	int64_t place = (int64_t)r->end_offset;
+	int64_t at = (int64_t)r->end_offset;
 	bool placed;
 
-	if (zcdma_pattern_match(data, len, r->end_offset, d->seed) == len) {
-		arrived(d, r->end_offset, len);
+	/* While others wait for a place, a few zeros that fit may do so by chance. */
+	if ((len >= WORD || !d->shorts.count) && matches(d, data, len, r->end_offset)) {
+		place(d, r->end_offset, len);
 		return;
 	}
-	placed = find_place(d, data, len, &place);
+	placed = find_place(d, data, len, &at);
 	if (!placed && len < PLACED) {
-		r->unplaced++;
+		judge_short(d, data, len);
 		return;
 	}
-	count_faults(d, data, len, place);
+	count_faults(d, data, len, at);
 	if (r->faults && r->datagrams == 1)
 		look_for_seed(d, data, len);
-	if (placed && place >= 0)
-		arrived(d, (uint64_t)place, len);
+	if (placed && at >= 0)
+		place(d, (uint64_t)at, len);
 }
 
 /*

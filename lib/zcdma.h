@@ -590,8 +590,8 @@ struct zcdma_check_result {
 	uint64_t late;		  /* ... after one that was sent later */
 	uint64_t duplicates;	  /* ... with nothing but what had come before */
 	uint64_t duplicate_bytes;
-	uint64_t unplaced;   /* ... too short to tell where they belong, so not checked */
-	uint64_t lost;	     /* that did not come, judged from the next line and the largest */
+	uint64_t unplaced; /* ... too short to tell where they belong, even together: not checked */
+	uint64_t lost;	   /* that did not come, judged from the next line and the largest */
 	uint64_t lost_bytes; /* before .end_offset */
 	uint64_t end_offset; /* in the sent stream, behind the last byte that came */
 };

@@ -212,14 +212,94 @@ static void short_ones_cannot_be_placed(void **state)
 
 	(void)state;
 	feed(0, 1000);
-	feed(2000, 5); /* after a loss nobody can tell */
 	feed(1000, 5); /* where it is expected it is right */
+	feed(2000, 5); /* after a loss nothing tells */
 	feed(8, 23);   /* long enough, wherever it begins */
 	r = result();
 	assert_int_equal(r.unplaced, 1);
 	assert_int_equal(r.duplicates, 1);
 	assert_int_equal(r.faults, 0);
 	assert_int_equal(r.end_offset, 1005);
+}
+
+/* Datagrams of @len bytes from @from to @to, but for the @skip-th. */
+static void feed_short(uint64_t from, uint64_t to, size_t len, uint64_t skip)
+{
+	for (uint64_t i = 0; from + (i + 1) * len <= to; i++) {
+		if (i != skip)
+			feed(from + i * len, len);
+	}
+}
+
+/* A few that follow on each other tell together where they belong, whatever their length. */
+static void short_ones_are_placed_again(void **state)
+{
+	(void)state;
+	for (size_t len = 1; len < 23; len++) {
+		struct zcdma_check_result r;
+
+		teardown(NULL);
+		setup(NULL);
+		feed(0, 24); /* so that the one that is lost is no zero */
+		feed_short(24, 24 + 400 * len, len, 8);
+		r = result();
+		assert_int_equal(r.faults, 0);
+		assert_int_equal(r.unplaced, 0);
+		assert_int_equal(r.end_offset, 24 + 400 * len);
+		assert_int_equal(r.lost_bytes, len);
+	}
+}
+
+static void short_ones_are_checked_after_a_loss(void **state)
+{
+	struct zcdma_check_result r;
+
+	(void)state;
+	feed_short(0, 1200, 12, 5);
+	zcdma_pattern_fill(buf, 12, 1200, SEED);
+	buf[3] ^= 1;
+	zcdma_check_feed(check, buf, 12);
+	feed_short(1212, 2400, 12, UINT64_MAX);
+	r = result();
+	assert_int_equal(r.unplaced, 1);
+	assert_int_equal(r.lost_bytes, 12 + 12); /* what was in the wrong one has not come */
+	assert_int_equal(r.end_offset, 2400);
+}
+
+static void short_ones_may_be_late_or_come_twice(void **state)
+{
+	struct zcdma_check_result r;
+
+	(void)state;
+	feed_short(0, 1200, 12, 50);
+	feed(24, 12);	   /* twice */
+	feed(50 * 12, 12); /* late */
+	feed(1212, 12);	   /* swapped with ... */
+	feed(1200, 12);	   /* ... the last but one */
+	r = result();
+	assert_int_equal(r.unplaced + r.faults, 0);
+	assert_int_equal(r.duplicates, 1);
+	assert_int_equal(r.late, 1);
+	assert_int_equal(r.lost_bytes, 0);
+	assert_int_equal(r.end_offset, 1224);
+}
+
+/* One right datagram makes no stream of what comes after it. */
+static void short_garbage_is_not_placed(void **state)
+{
+	struct zcdma_check_result r;
+
+	(void)state;
+	srand(2);
+	feed(0, 16);
+	for (unsigned i = 0; i < 12500; i++) {
+		for (unsigned k = 0; k < 16; k++)
+			buf[k] = (uint8_t)rand();
+		zcdma_check_feed(check, buf, 16);
+	}
+	r = result();
+	assert_int_equal(r.unplaced, 12500);
+	assert_int_equal(r.end_offset, 16);
 }
 
 static void any_length_at_any_place_is_found(void **state)
@@ -517,6 +597,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_wrong_byte_is_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(mixed_ones_are_wrong, setup, teardown),
 		cmocka_unit_test_setup_teardown(short_ones_cannot_be_placed, setup, teardown),
+		cmocka_unit_test_setup_teardown(short_ones_are_placed_again, setup, teardown),
+		cmocka_unit_test_setup_teardown(short_ones_are_checked_after_a_loss, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(short_ones_may_be_late_or_come_twice, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(short_garbage_is_not_placed, setup, teardown),
 		cmocka_unit_test_setup_teardown(any_length_at_any_place_is_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(offsets_that_cannot_be, setup, teardown),
 		cmocka_unit_test_setup_teardown(another_seed_is_recognized, setup, teardown),
