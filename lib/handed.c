@@ -16,7 +16,11 @@
 
 /* A block of the ring that is out. */
 struct zc_handed_slot {
-	bool used;
+	/*
+	 * From the writer's message until the release is sent, and not only until the block is put: so a
+	 * writer that does not read its releases cannot have more of them pile up than there are slots.
+	 */
+	bool out;
 	bool whole;	 /* nothing of it is left to take */
 	unsigned pieces; /* taken and not put */
 	uint64_t id;
@@ -30,23 +34,36 @@ struct zc_handed_slot {
  * Releases
  */
 
+/* Send the first @n releases. Returns 0, or a negative errno: they are still to be sent. */
+static int send_releases(struct zc_handed *r, unsigned n)
+{
+	struct zc_ho_msg msg;
+	int rc;
+
+	zc_ho_begin(&msg, ZC_HO_RELEASE, n);
+	for (unsigned i = 0; i < n; i++) {
+		const struct zc_handed_slot *s = &r->slots[r->again[i]];
+
+		msg.release[i] =
+			(struct zc_ho_release){ .id = s->id, .how = s->how, .slot = s->theirs };
+	}
+	rc = zc_ho_send(r->sock, &msg, NULL);
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < n; i++)
+		r->slots[r->again[i]].out = false;
+	r->again_count -= n;
+	memmove(r->again, r->again + n, r->again_count * sizeof(*r->again));
+	return 0;
+}
+
 /* Tell the writer what is free again. Where it does not listen, poll_events says when it does. */
 static void flush(struct zc_handed *r)
 {
-	struct zc_ho_msg msg;
 	int rc = 0;
 
-	while (r->again_count && !rc) {
-		unsigned n = zc_min(r->again_count, ZC_HO_RELEASES);
-
-		zc_ho_begin(&msg, ZC_HO_RELEASE, n);
-		memcpy(msg.release, r->again, n * sizeof(*r->again));
-		rc = zc_ho_send(r->sock, &msg, NULL);
-		if (rc)
-			break;
-		r->again_count -= n;
-		memmove(r->again, r->again + n, r->again_count * sizeof(*r->again));
-	}
+	while (r->again_count && !rc)
+		rc = send_releases(r, zc_min(r->again_count, ZC_HO_RELEASES));
 	/* Any other error is the writer's end, which is read from the socket. */
 	if (rc && rc != -EAGAIN)
 		r->again_count = 0;
@@ -59,16 +76,15 @@ static void flush(struct zc_handed *r)
  */
 static void flush_some(struct zc_handed *r)
 {
-	if (r->again_count >= zc_min(r->offer.blocks / 4 + 1, ZC_HO_RELEASES))
+	if (r->again_count >= zc_min(r->offer.blocks / 4 + 1, ZC_HO_RELEASES) ||
+	    r->src->poll_events & POLLOUT)
 		flush(r);
 }
 
 static void release(struct zc_handed *r, struct zc_handed_slot *s)
 {
-	r->again[r->again_count++] =
-		(struct zc_ho_release){ .id = s->id, .how = s->how, .slot = s->theirs };
-	s->used = false;
-	r->used--;
+	r->again[r->again_count++] = (uint32_t)(s - r->slots);
+	r->held--;
 	if (!(r->flags & ZCDMA_SOURCE_READ)) /* else its memory is used again */
 		zc_window_close(&s->window);
 	flush_some(r);
@@ -220,10 +236,26 @@ static int read_ring(struct zc_handed *r)
 static struct zc_handed_slot *free_slot(struct zc_handed *r)
 {
 	for (unsigned i = 0; i < r->offer.blocks; i++) {
-		if (!r->slots[i].used)
+		if (!r->slots[i].out)
 			return &r->slots[i];
 	}
 	return NULL;
+}
+
+/*
+ * Count what the device lost before a block. A writer that lies about its numbers has a block counted, and
+ * no bytes.
+ */
+static void count_lost(struct zc_handed *r, const struct zc_ho_block *d)
+{
+	struct zcdma_source_stats *stats = &r->src->stats;
+
+	if (d->flags & ZCDMA_BLOCK_LOST) {
+		stats->overruns += d->seq > r->next_seq ? d->seq - r->next_seq : 1;
+		stats->lost_bytes += d->offset > r->next_offset ? d->offset - r->next_offset : 0;
+	}
+	r->next_seq = d->seq + 1;
+	r->next_offset = d->offset + d->len;
 }
 
 /* Its place, for the first piece of a block. NULL: the writer tells of a block that we have. */
@@ -233,16 +265,17 @@ static struct zc_handed_slot *find_slot(struct zc_handed *r, const struct zc_ho_
 					   ? free_slot(r)
 					   : &r->slots[d->ring_offset / r->offer.stride];
 
-	if (!s || s->used)
+	if (!s || s->out)
 		return NULL;
-	s->used = true;
+	s->out = true;
 	s->whole = false;
 	s->pieces = 0;
 	s->id = d->id;
 	s->theirs = d->slot;
 	s->how = ZCDMA_PUT_REUSE;
 	s->data = r->map ? r->map + d->ring_offset : NULL;
-	r->used++;
+	r->held++;
+	count_lost(r, d);
 	return s;
 }
 
@@ -288,7 +321,7 @@ static int take_piece(struct zc_handed *r, size_t max, struct zcdma_block *b)
 		.seq = d->seq,
 		.time_ns = d->time_ns,
 		.index = (uint32_t)(s - r->slots),
-		.flags = d->flags,
+		.flags = r->taken ? 0 : d->flags, /* what was lost was lost before its first piece */
 		.fd = r->fd,
 		.fd_offset = (int64_t)(d->fd_offset + r->taken),
 	};
@@ -310,7 +343,7 @@ int zc_handed_next(struct zc_handed *r, size_t max, struct zcdma_block *b)
 	if (rc)
 		return rc == 1 ? take_piece(r, max, b) : rc;
 	/* The end: what is out still is its writer's memory. */
-	r->src->starved = r->used;
+	r->src->starved = r->held;
 	if (r->src->starved)
 		return -EAGAIN;
 	flush(r);
@@ -322,7 +355,7 @@ void zc_handed_leave(struct zc_handed *r)
 	const struct zc_handed_slot *s = r->open;
 	struct zc_ho_msg msg;
 
-	if (r->sock < 0 || r->used > !!s || (s && s->pieces))
+	if (r->sock < 0 || r->held > !!s || (s && s->pieces))
 		return;
 	/* At the end too, where the writer waits for the last of them. */
 	flush(r);

@@ -17,15 +17,16 @@ struct zc_handed {
 	unsigned char *map; /* NULL for a file, and where descriptors are taken */
 	size_t size;
 	struct zc_handed_slot *slots;
-	unsigned used; /* slots */
+	unsigned held; /* slots of which something is not put yet */
 	bool ended;
-	uint64_t next, bytes; /* blocks and bytes that were told of */
+	uint64_t next, bytes;		/* blocks and bytes that the writer announced */
+	uint64_t next_seq, next_offset; /* of the ring's next block, where nothing is lost */
 	struct zc_ho_msg in;  /* blocks told of ... */
 	uint32_t at, count;   /* ... the next one, and how many there are ... */
 	struct zc_handed_slot
 		*open;	/* ... and the next one's place, where a part of it is out ... */
 	uint64_t taken; /* ... of so many bytes */
-	struct zc_ho_release *again; /* releases not sent yet */
+	uint32_t *again; /* slots whose release is not sent yet: at most .offer.blocks */
 	unsigned again_count;
 };
 

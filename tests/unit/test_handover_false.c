@@ -305,6 +305,111 @@ static void test_false_writer(void **state)
 	close(w.file);
 }
 
+/* Have a ring accepted by @in, from a writer that is honest so far. Returns its socket. */
+static int hand_over_ring(struct zcdma_source *in, int ring)
+{
+	struct zc_ho_msg msg = valid(ZC_HO_HELLO);
+	int sock = zc_ho_connect(pipe_fd[1]), fds[ZC_HO_FDS];
+	struct zcdma_block b;
+
+	assert_true(sock >= 0);
+	assert_int_equal(say_name(sock, &msg, pipe_fd[1]), 0);
+	msg = valid(ZC_HO_OFFER);
+	assert_int_equal(say(sock, &msg, ring, pipe_fd[1]), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(zc_ho_recv(sock, &msg, fds), 1);
+		zc_ho_close(fds);
+	}
+	assert_int_equal(msg.head.type, ZC_HO_ACCEPT);
+	return sock;
+}
+
+/*
+ * A writer that goes round and round, and never reads what is released: where that no longer fits into the
+ * socket, the blocks are out, and must not be announced again.
+ */
+static void test_deaf_writer(void **state)
+{
+	int ring = make_memfd(4 * BLOCK, SEALS), sock, rc = 1;
+	struct zc_ho_msg msg = valid(ZC_HO_BLOCK);
+	struct zcdma_source *in;
+	struct zcdma_ctx *ctx;
+	struct zcdma_block b;
+	uint64_t id = 0;
+
+	(void)state;
+	assert_int_equal(zcdma_new(&ctx), 0);
+	assert_int_equal(zcdma_source_open(ctx, "-", ZCDMA_SOURCE_HANDOVER, &in), 0);
+	sock = hand_over_ring(in, ring);
+	msg.head.count = 1;
+	for (; id < 100000 && rc == 1; id++) {
+		msg.block[0] = (struct zc_ho_block){
+			.id = id, .ring_offset = id % 4 * BLOCK, .fd_offset = id % 4 * BLOCK, .len = 1
+		};
+		assert_int_equal(say(sock, &msg, -1, -1), 0);
+		rc = zcdma_source_next(in, 0, &b);
+		if (rc == 1)
+			zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+	}
+	assert_int_equal(rc, -EPROTO);
+	assert_in_range(id, 8, 99999);
+	close(sock);
+	zcdma_source_close(in);
+	zcdma_free(ctx);
+	close(ring);
+}
+
+/* What the device lost crosses with the block after it; a writer's lie about it harms the figure alone. */
+static void test_lost_blocks(void **state)
+{
+	static const struct {
+		uint64_t seq, offset;
+		unsigned flags;
+		uint64_t overruns, lost_bytes; /* from here on */
+	} blocks[] = {
+		{ 2, 2 * BLOCK, ZCDMA_BLOCK_LOST, 2, 2 * BLOCK },
+		{ 3, 3 * BLOCK, 0, 2, 2 * BLOCK },
+		{ 60, 60 * BLOCK, ZCDMA_BLOCK_LOST, 58, 58 * BLOCK },
+		{ 9, 9 * BLOCK, ZCDMA_BLOCK_LOST, 59, 58 * BLOCK },
+	};
+	int ring = make_memfd(4 * BLOCK, SEALS), sock;
+	struct zc_ho_msg msg = valid(ZC_HO_BLOCK);
+	struct zcdma_source_stats stats;
+	struct zcdma_source *in;
+	struct zcdma_ctx *ctx;
+	struct zcdma_block b;
+
+	(void)state;
+	assert_int_equal(zcdma_new(&ctx), 0);
+	assert_int_equal(zcdma_source_open(ctx, "-", ZCDMA_SOURCE_HANDOVER, &in), 0);
+	sock = hand_over_ring(in, ring);
+	msg.head.count = 1;
+	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++) {
+		msg.block[0] = (struct zc_ho_block){ .id = i,
+						     .seq = blocks[i].seq,
+						     .offset = blocks[i].offset,
+						     .ring_offset = i * BLOCK,
+						     .fd_offset = i * BLOCK,
+						     .len = BLOCK,
+						     .flags = blocks[i].flags };
+		assert_int_equal(say(sock, &msg, -1, -1), 0);
+		/* In two pieces, which are one block. */
+		for (int piece = 0; piece < 2; piece++) {
+			assert_int_equal(zcdma_source_next(in, BLOCK / 2, &b), 1);
+			zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+		}
+		zcdma_source_get_stats(in, &stats);
+		assert_int_equal(stats.overruns, blocks[i].overruns);
+		assert_int_equal(stats.lost_bytes, blocks[i].lost_bytes);
+	}
+	close(sock);
+	zcdma_source_close(in);
+	zcdma_free(ctx);
+	close(ring);
+}
+
 /*
  * A false reader, behind the true path
  */
@@ -583,6 +688,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_PIPE(test_false_writer),
+		WITH_PIPE(test_deaf_writer),
+		WITH_PIPE(test_lost_blocks),
 		WITH_PIPE(test_false_reader),
 	};
 
