@@ -9,6 +9,9 @@
 
 #include "internal.h"
 
+/* How often a wake-up that failed is repeated. */
+#define WAKE_TRIES 8
+
 ZC_PUBLIC int zcdma_new(struct zcdma_ctx **out)
 {
 	struct zcdma_ctx *ctx = calloc(1, sizeof(*ctx));
@@ -48,11 +51,12 @@ ZC_PUBLIC void zcdma_interrupt(struct zcdma_ctx *ctx)
 {
 	const uint64_t one = 1;
 	int saved = errno;
-	ssize_t n;
 
-	/* It can fail only when the counter is full, and then it is readable already. */
-	n = write(ctx->wake_fd, &one, sizeof(one));
-	(void)n;
+	/* With EAGAIN the counter is full, and readable: eventfd(2). No other error lasts. */
+	for (int i = 0; i < WAKE_TRIES; i++) {
+		if (write(ctx->wake_fd, &one, sizeof(one)) >= 0 || errno == EAGAIN)
+			break;
+	}
 	errno = saved;
 }
 

@@ -170,7 +170,10 @@ const char *zc_ho_reason(uint32_t reason);
 int zc_ho_listen(int pipe_fd);
 int zc_ho_connect(int pipe_fd);
 
-/* Does the process at the other end of @sock belong to our user? */
+/*
+ * Does the process at the other end of @sock belong to our user? False too where that cannot be known: in a
+ * user namespace every user that is not mapped has the same number, user_namespaces(7).
+ */
 bool zc_ho_same_user(int sock);
 
 /*

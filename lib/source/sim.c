@@ -14,6 +14,10 @@
 #include "../ring.h"
 #include "../source.h"
 
+/* How often, and after how long, a wake-up that failed is repeated. */
+#define WAKE_TRIES  1000
+#define WAKE_NAP_NS 1000000
+
 #define MAX_BLOCKS 65536
 #if SIZE_MAX > UINT32_MAX
 #define MAX_BLOCK      (1ull << 40)
@@ -149,10 +153,23 @@ static bool wait_until(struct sim *sim, uint64_t when_ns)
 	return !sim->stopping;
 }
 
+/* Make .poll_fd readable. A reader would wait for ever for a wake-up that failed, so that it is repeated. */
+static void wake_reader(const struct sim *sim)
+{
+	const struct timespec nap = { .tv_nsec = WAKE_NAP_NS };
+	const uint64_t one = 1;
+
+	for (int i = 0; i < WAKE_TRIES; i++) {
+		/* EAGAIN: the counter is full, so that it is readable: eventfd(2). */
+		if (write(sim->src.poll_fd, &one, sizeof(one)) >= 0 || errno == EAGAIN)
+			return;
+		nanosleep(&nap, NULL);
+	}
+}
+
 static void push_full(struct sim *sim, uint32_t index)
 {
 	struct zcdma_block *b = &sim->meta[index];
-	const uint64_t one = 1;
 
 	b->seq = sim->seq++;
 	b->offset = sim->offset;
@@ -163,7 +180,7 @@ static void push_full(struct sim *sim, uint32_t index)
 	fifo_push(&sim->full, index);
 	if (sim->reader_waits) {
 		sim->reader_waits = false;
-		(void)!write(sim->src.poll_fd, &one, sizeof(one));
+		wake_reader(sim);
 	}
 }
 
@@ -194,7 +211,7 @@ static void fill(struct sim *sim, uint32_t index)
 static void *device(void *arg)
 {
 	struct sim *sim = arg;
-	const uint64_t start = zc_now_ns(), one = 1;
+	const uint64_t start = zc_now_ns();
 	const double period =
 		sim->opt.rate ? (double)sim->ring.block_size * 1e9 / (double)sim->opt.rate : 0;
 	uint32_t index;
@@ -214,7 +231,7 @@ static void *device(void *arg)
 		}
 	}
 	sim->ended = true;
-	(void)!write(sim->src.poll_fd, &one, sizeof(one));
+	wake_reader(sim);
 	pthread_mutex_unlock(&sim->lock);
 	return NULL;
 }

@@ -10,12 +10,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../../lib/source.h"
@@ -235,6 +237,32 @@ static void test_meeting(void **state)
 	close(other[0]);
 	close(other[1]);
 	close(a);
+}
+
+/* In a namespace without a mapping, root and everybody else are the same number. */
+static void test_unmapped_is_nobody(void **state)
+{
+	int status;
+	pid_t pid = fork();
+
+	(void)state;
+	if (!pid) {
+		int pair[2];
+
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) || !zc_ho_same_user(pair[0]))
+			_exit(1);
+		if (unshare(CLONE_NEWUSER))
+			_exit(77);
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) || zc_ho_same_user(pair[0]))
+			_exit(2);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+		print_message("no user namespaces here\n");
+		skip();
+	}
+	assert_int_equal(status, 0);
 }
 
 static void test_proof(void **state)
@@ -1352,6 +1380,7 @@ int main(void)
 		cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_blocks),
 		WITH_PIPE(test_meeting),
+		cmocka_unit_test(test_unmapped_is_nobody),
 		WITH_PIPE(test_proof),
 		WITH_PIPE(test_rings),
 		WITH_PIPE(test_descriptors),

@@ -15,7 +15,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "../../lib/internal.h"
+#include "../../lib/source.h"
 
 #define PAGE	 4096u
 #define LIMIT_MS 20000 /* for what happens at once on an idle machine */
@@ -72,6 +72,23 @@ static struct zcdma_block take(struct zcdma_source *src)
 static void put(struct zcdma_source *src, const struct zcdma_block *b)
 {
 	zcdma_source_put(src, b, ZCDMA_PUT_REUSE);
+}
+
+/* Have the next writes to @src's wake-up fail (ENOSPC). Returns its copy, for mend_wake_up(). */
+static int break_wake_up(const struct zcdma_source *src)
+{
+	int saved = dup(src->poll_fd), full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+	assert_true(saved >= 0 && full >= 0);
+	assert_true(dup2(full, src->poll_fd) >= 0);
+	close(full);
+	return saved;
+}
+
+static void mend_wake_up(const struct zcdma_source *src, int saved)
+{
+	assert_true(dup2(saved, src->poll_fd) >= 0);
+	close(saved);
 }
 
 static void assert_pattern(const struct zcdma_block *b, uint64_t seed)
@@ -865,6 +882,27 @@ static void wait_is_interrupted_until_resumed(void **state)
 	zcdma_source_close(src);
 }
 
+/* The reader that sleeps is woken by the next try. */
+static void sim_repeats_a_wake_up_that_failed(void **state)
+{
+	struct zcdma_source *src = start("sim:blocks=2,block=4K", 0);
+	struct zcdma_block b[2] = { take(src), take(src) }, c;
+	int saved;
+
+	(void)state;
+	assert_int_equal(zcdma_source_next(src, 0, &c), -EAGAIN);
+	saved = break_wake_up(src);
+	put(src, &b[0]);
+	/* The device's thread has the block from here on, and may or may not have failed by then. */
+	usleep(20000);
+	mend_wake_up(src, saved);
+	assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, LIMIT_MS), 0);
+	assert_int_equal(next(src, 0, &c), 1);
+	put(src, &c);
+	put(src, &b[1]);
+	zcdma_source_close(src);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -877,6 +915,7 @@ int main(void)
 		cmocka_unit_test(sim_drops_new_data_when_the_reader_is_late),
 		cmocka_unit_test(sim_stops_then_drains_then_ends),
 		cmocka_unit_test(sim_stop_wakes_the_reader),
+		cmocka_unit_test(sim_repeats_a_wake_up_that_failed),
 		cmocka_unit_test(sim_fill_once_goes_round),
 		cmocka_unit_test(sim_fill_once_at_a_rate),
 		cmocka_unit_test(sim_memory_of_each_kind),
