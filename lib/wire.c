@@ -31,7 +31,6 @@ struct zcdma_wire {
 	struct zcdma_check
 		*manifest; /* is read while we may: what streams are checked with is made of it */
 	struct zc_packets *packets;
-	int linktype;
 	struct zc_flows *flows;
 	struct zc_streams streams;
 	struct connections all, ended; /* in the order in which they began, and ended */
@@ -187,7 +186,7 @@ static void take_packet(struct zcdma_wire *w, const struct zc_packet *p)
 	w->stats.packets++;
 	w->stats.packet_bytes += p->len;
 	note_time(&w->stats, p->time_ns);
-	zc_frame_parse(w->linktype, p->data, p->captured, p->len, &f);
+	zc_frame_parse(p, &f);
 	if (f.kind > ZC_FRAME_UDP) {
 		w->kinds[f.kind]++;
 		return;
@@ -277,7 +276,6 @@ ZC_PUBLIC int zcdma_wire_open(struct zcdma_ctx *ctx, const struct zcdma_wire_opt
 	rc = zc_packets_check_linktype(w->packets);
 	if (rc)
 		goto close_packets;
-	w->linktype = zc_packets_linktype(w->packets);
 	*out = w;
 	return 0;
 close_packets:

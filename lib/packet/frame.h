@@ -6,11 +6,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "packets.h"
+
 enum zc_frame_kind {
 	ZC_FRAME_TCP,
 	ZC_FRAME_UDP,
-	ZC_FRAME_OTHER,	    /* of IP, but neither; or not of IP at all */
-	ZC_FRAME_FRAGMENT,  /* a piece of an IP packet: its payload cannot be told */
+	ZC_FRAME_OTHER,	    /* neither of them, or in layers that are not known */
+	ZC_FRAME_FRAGMENT,  /* a piece of a packet: its payload is not known */
 	ZC_FRAME_CUT,	    /* headers beyond the snap length */
 	ZC_FRAME_MALFORMED, /* lengths that contradict each other */
 };
@@ -22,37 +24,65 @@ enum zc_checksum {
 	ZC_CHECKSUM_WRONG,
 };
 
+/* What a network in a network is named by. */
+enum zc_net {
+	ZC_NET_NONE,
+	ZC_NET_VLAN,   /* the VLAN's id, which is not 0 */
+	ZC_NET_PPPOE,  /* the session's id */
+	ZC_NET_TUNNEL, /* IP in IP, GTP-U, GRE without a key: 0 */
+	ZC_NET_GRE,    /* the key */
+	ZC_NET_VXLAN,  /* the VNI */
+	ZC_NET_GENEVE, /* the VNI */
+	ZC_NET_ERSPAN, /* the session's id */
+};
+
+/*
+ * The networks that a frame was in, from the outermost. Two connections with the same addresses and ports
+ * in two networks are two connections. MPLS labels and the endpoint ids of GTP-U are not in here, as those
+ * of the two directions differ. Without padding, so that it can be hashed.
+ */
+#define ZC_FRAME_NETS 6
+struct zc_frame_nets {
+	uint32_t id[ZC_FRAME_NETS];
+	uint8_t kind[ZC_FRAME_NETS]; /* enum zc_net, ZC_NET_NONE after the last */
+	uint8_t zero[2];
+};
+
 struct zc_frame {
 	enum zc_frame_kind kind;
-	uint8_t version; /* of IP: 4 or 6; 0: none */
+	uint8_t version; /* of IP: 4 or 6; 0: the frame has none */
+
+	/* Where it was captured: copies of one packet differ in it, a retransmission does not. */
+	uint32_t interface; /* an index that differs among interfaces; 0: unknown */
+	int packet_type;    /* of Linux: PACKET_HOST, PACKET_OUTGOING ...; -1: unknown */
+
 	/* The rest is of TCP and UDP only. */
+	struct zc_frame_nets nets;
 	uint8_t src[16], dst[16]; /* of IPv4 the first four, the rest 0 */
 	uint16_t sport, dport;
+	int ip_id;	   /* of IPv4: its identification; -1: IPv6 */
 	uint32_t seq, ack; /* TCP */
 	uint8_t flags;	   /* TCP: TH_SYN and so on, as in <netinet/tcp.h> */
 	const uint8_t *payload;
 	uint32_t len;	   /* bytes of payload on the wire ... */
-	uint32_t captured; /* ... of which so many are at .payload */
+	uint32_t captured; /* ... of which this number is at .payload */
 
-	/* For the checksum: the TCP or UDP header, and the payload behind it. */
+	/* For the checksum: the TCP or UDP header, and the payload after it. */
 	const uint8_t *segment;
 	uint32_t segment_len, segment_captured;
 	bool routed; /* .dst is a stop on the way, which is not what the sum is made with */
 };
 
 /*
- * Take @frame apart: @captured bytes of it are there, of @len on the wire. @linktype is libpcap's
- * DLT_*: Ethernet, Linux cooked (both versions), raw IP, BSD loopback; VLAN tags are skipped, as many
- * as there are. A length field of 0, as offload leaves it in packets over 64 KiB, is the frame's.
- * The result points into @frame.
+ * Take @packet apart, by the layers in layers.c: the innermost TCP or UDP is the result, which points into
+ * the packet. A length field of 0, as offload leaves it in packets over 64 KiB, stands for the frame's.
  */
-void zc_frame_parse(int linktype, const void *frame, uint32_t captured, uint32_t len,
-		    struct zc_frame *out);
+void zc_frame_parse(const struct zc_packet *packet, struct zc_frame *out);
 
-/* Is that link layer known? */
+/* Returns whether @linktype, a DLT_* of libpcap's, is a known link layer. */
 bool zc_frame_knows(int linktype);
 
-/* What its TCP or UDP checksum is worth: reads all of the payload. */
+/* Judge the checksum of TCP or UDP: reads all of the payload. */
 enum zc_checksum zc_frame_checksum(const struct zc_frame *f);
 
 #endif

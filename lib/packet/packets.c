@@ -80,6 +80,8 @@ int zc_packets_next(struct zc_packets *p, struct zc_packet *packet)
 		.data = data,
 		.captured = h->caplen,
 		.len = h->len,
+		.linktype = pcap_datalink(p->pcap),
+		.packet_type = -1,
 	};
 	return 1;
 }

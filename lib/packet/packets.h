@@ -19,6 +19,9 @@ struct zc_packet {
 	uint64_t time_ns;    /* since 1970 */
 	const uint8_t *data; /* good until the next call */
 	uint32_t captured, len;
+	int linktype;	    /* a DLT_* of libpcap's */
+	uint32_t interface; /* in a file of several: a number from 1; 0: unknown */
+	int packet_type;    /* of Linux: PACKET_HOST, PACKET_OUTGOING ...; -1: unknown */
 };
 
 struct zc_packets_stats {

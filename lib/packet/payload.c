@@ -104,11 +104,11 @@ static int put_datagram(struct zc_payload *p)
 	return tcp.flows ? fail_mixed(p) : 0;
 }
 
-int zc_payload_put(struct zc_payload *p, int linktype, const struct zc_packet *packet)
+int zc_payload_put(struct zc_payload *p, const struct zc_packet *packet)
 {
 	p->to_flush = 0;
 	p->stats.packets++;
-	zc_frame_parse(linktype, packet->data, packet->captured, packet->len, &p->frame);
+	zc_frame_parse(packet, &p->frame);
 	/* The receiver drops it, and so it is no part of the stream. */
 	if (zc_frame_checksum(&p->frame) == ZC_CHECKSUM_WRONG) {
 		p->stats.malformed++;

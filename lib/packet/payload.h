@@ -22,7 +22,7 @@ void zc_payload_free(struct zc_payload *p);
  * A packet came, and zc_payload_get() has nothing more. It has to stay until that is so again. 0, or a
  * negative errno with its sentence.
  */
-int zc_payload_put(struct zc_payload *p, int linktype, const struct zc_packet *packet);
+int zc_payload_put(struct zc_payload *p, const struct zc_packet *packet);
 
 /* No datagram that is missing is waited for, until the next zc_payload_put(). */
 void zc_payload_flush(struct zc_payload *p);

@@ -310,7 +310,7 @@ static int take_packet(struct pcap_source *p)
 	if (rc != 1)
 		return rc;
 	if (p->payload) {
-		rc = zc_payload_put(p->payload, zc_packets_linktype(p->packets), &packet);
+		rc = zc_payload_put(p->payload, &packet);
 		return rc ? rc : 1;
 	}
 	p->src.stats.packets.packets++;

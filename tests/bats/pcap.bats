@@ -144,9 +144,9 @@ on_veth() {
 
 @test "pcap: a link layer that is not known" {
     datagrams le x >x.pcap
-    printf '\x69' | dd of=x.pcap bs=1 seek=20 conv=notrunc status=none
+    printf '\x77' | dd of=x.pcap bs=1 seek=20 conv=notrunc status=none
     run -2 --separate-stderr zcdma capture pcap:x.pcap,payload
-    assert_regex "$stderr" 'link type, IEEE802_11 .*not known'
+    assert_regex "$stderr" 'link type, PRISM_HEADER .*not known'
     zcdma capture -q -o out.pcap pcap:x.pcap
 }
 

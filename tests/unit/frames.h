@@ -91,4 +91,20 @@ static inline uint8_t *put_tcp(struct bytes *b, unsigned options, const void *da
 	return h;
 }
 
+static inline struct zc_frame parse_frame(int linktype, const uint8_t *frame, uint32_t captured,
+					  uint32_t len)
+{
+	const struct zc_packet p = {
+		.data = frame,
+		.captured = captured,
+		.len = len,
+		.linktype = linktype,
+		.packet_type = -1,
+	};
+	struct zc_frame f;
+
+	zc_frame_parse(&p, &f);
+	return f;
+}
+
 #endif

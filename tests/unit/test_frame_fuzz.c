@@ -54,7 +54,7 @@ static void add_file(struct zcdma_ctx *ctx, const char *path)
 
 	assert_int_equal(zc_packets_open(ctx, &from, &packets), 0);
 	while (zc_packets_next(packets, &p) == 1)
-		add_seed(zc_packets_linktype(packets), p.data, p.captured);
+		add_seed(p.linktype, p.data, p.captured);
 	zc_packets_close(packets);
 }
 
@@ -134,7 +134,7 @@ static void spoiled_frames(void **state)
 		assert_non_null(frame);
 		memcpy(frame, s->frame, captured);
 		mutate(frame, one_in(2) ? zc_min(captured, 64u) : captured);
-		zc_frame_parse(linktype, frame, captured, len, &f);
+		f = parse_frame(linktype, frame, captured, len);
 		assert_sane(&f, frame, captured, len);
 		kinds[f.kind]++;
 		free(frame);
@@ -175,7 +175,7 @@ static unsigned read_all(struct zcdma_ctx *ctx, const char *path)
 
 		assert_non_null(frame);
 		memcpy(frame, p.data, p.captured);
-		zc_frame_parse(zc_packets_linktype(packets), frame, p.captured, p.len, &f);
+		f = parse_frame(p.linktype, frame, p.captured, p.len);
 		assert_sane(&f, frame, p.captured, p.len);
 		free(frame);
 		count++;

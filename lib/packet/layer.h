@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the layers of a frame share: each takes its header, and names the layer of what follows. */
+#ifndef ZCDMA_LAYER_H
+#define ZCDMA_LAYER_H
+
+#include "frame.h"
+
+/* What is left of a frame. */
+struct zc_rest {
+	const uint8_t *at;
+	uint32_t captured, len;
+	bool aligned; /* the next header is padded to four bytes (radiotap's DATAPAD) */
+};
+
+/*
+ * Take a header off @r. Returns the layer of what follows; one whose .take is NULL is the end, and @f says of
+ * which kind.
+ */
+struct zc_layer {
+	struct zc_layer (*take)(struct zc_rest *r, struct zc_frame *f);
+};
+
+/* Layers by the number that announces them. The names stand in zcdma(7), too. */
+struct zc_layer_row {
+	unsigned number;
+	struct zc_layer layer;
+	const char *name;
+};
+
+struct zc_layer_table {
+	const struct zc_layer_row *row;
+	size_t rows;
+};
+
+extern const struct zc_layer_table zc_links;	 /* by DLT_* */
+extern const struct zc_layer_table zc_types;	 /* by Ethernet type */
+extern const struct zc_layer_table zc_protocols; /* by IP protocol */
+extern const struct zc_layer_table zc_ports;	 /* by UDP port of the receiver */
+extern const struct zc_layer_table zc_ppp_types; /* by protocol of PPP */
+
+/* Returns the layer with @number, or the end: it is not known. */
+struct zc_layer zc_layer_find(const struct zc_layer_table *table, unsigned number);
+
+/* The end: @f says of which kind already. */
+#define ZC_LAYER_END ((struct zc_layer){ NULL })
+
+/* Set the kind, and end. */
+struct zc_layer zc_layer_end(struct zc_frame *f, enum zc_frame_kind kind);
+
+/* Returns the next @bytes of @r, which are taken, or NULL: they are not there, and @f says why. */
+const uint8_t *zc_layer_take(struct zc_rest *r, uint32_t bytes, struct zc_frame *f);
+
+/* Returns the next @bytes of @r, which stay, or NULL: they were not captured. */
+const uint8_t *zc_layer_peek(const struct zc_rest *r, uint32_t bytes);
+
+/* Leave out what comes after @len bytes: padding, or a checksum of Ethernet's. */
+void zc_layer_limit(struct zc_rest *r, uint32_t len);
+
+/* The frame is in the network @kind with @id. False: it is in too many of them. */
+bool zc_layer_enter(struct zc_frame *f, enum zc_net kind, uint32_t id);
+
+static inline uint16_t zc_be16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline uint32_t zc_be32(const uint8_t *p)
+{
+	return (uint32_t)zc_be16(p) << 16 | zc_be16(p + 2);
+}
+
+/* layer_link.c */
+struct zc_layer zc_take_ethernet(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_vlan(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_cooked(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_cooked2(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_raw(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_loopback(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_pflog(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_hdlc(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_ppp(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_pppoe(struct zc_rest *r, struct zc_frame *f);
+
+/* layer_wifi.c */
+struct zc_layer zc_take_radiotap(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_wifi(struct zc_rest *r, struct zc_frame *f);
+
+/* layer_ip.c */
+struct zc_layer zc_take_ipv4(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_ipv6(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_options(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_routing(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_fragment(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_authentication(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_tcp(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_udp(struct zc_rest *r, struct zc_frame *f);
+
+/* layer_tunnel.c */
+struct zc_layer zc_take_mpls(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_ipip(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_gre(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_erspan2(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_erspan3(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_vxlan(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_geneve(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_gtp(struct zc_rest *r, struct zc_frame *f);
+
+/* Returns the layer of an Ethernet @type, which may be a length: then it is LLC. */
+struct zc_layer zc_layer_of_type(uint16_t type);
+
+#endif
