@@ -242,22 +242,6 @@ static struct zc_handed_slot *free_slot(struct zc_handed *r)
 	return NULL;
 }
 
-/*
- * Count what the device lost before a block. A writer that lies about its numbers has a block counted, and
- * no bytes.
- */
-static void count_lost(struct zc_handed *r, const struct zc_ho_block *d)
-{
-	struct zcdma_source_stats *stats = &r->src->stats;
-
-	if (d->flags & ZCDMA_BLOCK_LOST) {
-		stats->overruns += d->seq > r->next_seq ? d->seq - r->next_seq : 1;
-		stats->lost_bytes += d->offset > r->next_offset ? d->offset - r->next_offset : 0;
-	}
-	r->next_seq = d->seq + 1;
-	r->next_offset = d->offset + d->len;
-}
-
 /* Its place, for the first piece of a block. NULL: the writer tells of a block that we have. */
 static struct zc_handed_slot *find_slot(struct zc_handed *r, const struct zc_ho_block *d)
 {
@@ -275,7 +259,6 @@ static struct zc_handed_slot *find_slot(struct zc_handed *r, const struct zc_ho_
 	s->how = ZCDMA_PUT_REUSE;
 	s->data = r->map ? r->map + d->ring_offset : NULL;
 	r->held++;
-	count_lost(r, d);
 	return s;
 }
 

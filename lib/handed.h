@@ -19,8 +19,7 @@ struct zc_handed {
 	struct zc_handed_slot *slots;
 	unsigned held; /* slots of which something is not put yet */
 	bool ended;
-	uint64_t next, bytes;		/* blocks and bytes that the writer announced */
-	uint64_t next_seq, next_offset; /* of the ring's next block, where nothing is lost */
+	uint64_t next, bytes; /* blocks and bytes that the writer announced */
 	struct zc_ho_msg in;  /* blocks told of ... */
 	uint32_t at, count;   /* ... the next one, and how many there are ... */
 	struct zc_handed_slot

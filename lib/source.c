@@ -177,7 +177,9 @@ static void count_gap(struct zcdma_source *src, const struct zcdma_block *b)
 {
 	if (b->flags & ZCDMA_BLOCK_LOST && b->seq > src->next_seq) {
 		src->stats.gap_blocks += b->seq - src->next_seq;
-		src->stats.gap_bytes += b->offset - src->next_offset;
+		/* A ring's writer may lie about it. */
+		src->stats.gap_bytes +=
+			b->offset > src->next_offset ? b->offset - src->next_offset : 0;
 	}
 	src->next_seq = b->seq + 1;
 	src->next_offset = b->offset + b->len;

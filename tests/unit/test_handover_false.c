@@ -372,7 +372,9 @@ static void test_lost_blocks(void **state)
 		{ 2, 2 * BLOCK, ZCDMA_BLOCK_LOST, 2, 2 * BLOCK },
 		{ 3, 3 * BLOCK, 0, 2, 2 * BLOCK },
 		{ 60, 60 * BLOCK, ZCDMA_BLOCK_LOST, 58, 58 * BLOCK },
-		{ 9, 9 * BLOCK, ZCDMA_BLOCK_LOST, 59, 58 * BLOCK },
+		{ 9, 9 * BLOCK, ZCDMA_BLOCK_LOST, 58, 58 * BLOCK },
+		{ 10, 0, ZCDMA_BLOCK_LOST, 58, 58 * BLOCK },
+		{ 12, 0, ZCDMA_BLOCK_LOST, 59, 58 * BLOCK },
 	};
 	int ring = make_memfd(4 * BLOCK, SEALS), sock;
 	struct zc_ho_msg msg = valid(ZC_HO_BLOCK);
@@ -390,8 +392,8 @@ static void test_lost_blocks(void **state)
 		msg.block[0] = (struct zc_ho_block){ .id = i,
 						     .seq = blocks[i].seq,
 						     .offset = blocks[i].offset,
-						     .ring_offset = i * BLOCK,
-						     .fd_offset = i * BLOCK,
+						     .ring_offset = i % 4 * BLOCK,
+						     .fd_offset = i % 4 * BLOCK,
 						     .len = BLOCK,
 						     .flags = blocks[i].flags };
 		assert_int_equal(say(sock, &msg, -1, -1), 0);
