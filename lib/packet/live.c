@@ -51,6 +51,9 @@ static int fail_activate(struct zc_packets *p, int status)
 		if (failures[i].status == status)
 			err = failures[i].err;
 	}
+	/* The kernel refuses the socket before anything asks for the interface. */
+	if (err == EPERM && strcmp(p->name, "any") != 0 && !if_nametoindex(p->name))
+		err = ENODEV;
 	if (err == EIO)
 		return zc_fail_plain(p->ctx, err, "capture on %s: %s", p->name,
 				     *words ? words : pcap_statustostr(status));
