@@ -234,6 +234,7 @@ on_veth() {
 
 @test "pcap: without privilege" {
     setpriv --reuid 65534 --clear-groups true 2>/dev/null || skip 'this user has none to give up'
+    copy_for_all
     run -2 setpriv --reuid 65534 --clear-groups "$ZCDMA" capture pcap:lo -o /dev/null
     assert_output --regexp 'capture on lo: Operation not permitted.*CAP_NET_RAW.*sudo'
 }

@@ -113,7 +113,7 @@ need_vvar() {
 
 @test "another user, who owns nothing here" {
     [ "$(id -u)" -eq 0 ] || skip "only root can become another user"
-    setpriv --reuid 65534 --clear-groups test -x "$ZCDMA" || skip "nobody may not run $ZCDMA"
+    copy_for_all
     run --separate-stderr setpriv --reuid 65534 --clear-groups "$ZCDMA" probe --json
     [ "$status" -eq 0 ]
     assert_has_pages anonymous
@@ -245,7 +245,7 @@ need_vvar() {
     chmod 0 file
     if [ "$(id -u)" -eq 0 ]; then
         chmod o+x "$BATS_TEST_TMPDIR" && chown 65534 file
-        setpriv --reuid 65534 --clear-groups test -x "$ZCDMA" || skip "nobody may not run $ZCDMA"
+        copy_for_all
         run --separate-stderr setpriv --reuid 65534 --clear-groups "$ZCDMA" probe file
     else
         run --separate-stderr zcdma probe file

@@ -233,6 +233,7 @@ LOSSY='
     if ((UID)); then
         run -2 --separate-stderr zcdma verify -i lo
     else
+        copy_for_all
         run -2 --separate-stderr setpriv --reuid=65534 --clear-groups "$ZCDMA" verify -i lo
     fi
     [[ $stderr == *"capture on lo: Operation not permitted"*CAP_NET_RAW* ]] || fail "$stderr"
