@@ -87,7 +87,7 @@ DKMS_VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' kmod/dkms.conf
 UDEVDIR ?= /usr/lib/udev/rules.d
 
 # Kernels that `make check` and `make check-vm` boot, and `make check-vm-all`: see tests/vm/kernel.sh.
-VM_KERNELS ?= 6.1
+VM_KERNELS ?= 6.1 7.x
 VM_KERNELS_ALL := 6.1 6.1-rt 6.12 6.12-rt 5.10 7.x
 
 .PHONY: all demo check check-unit check-bats check-vm check-vm-all check-vm-arm check-speed bench-vm lint deps deps-vm install \

@@ -1,13 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Run unit tests, as TAP: run.sh PROGRAM... RUNNER is a command to run them with. cmocka says "not ok" of a
-# test that it skips.
+# test that it skips. UNIT_LIMIT=N: seconds for a program (1200).
+: "${UNIT_LIMIT:=1200}"
 for bin; do
     [[ -x $bin ]] || continue
     echo "# ${bin##*/}"
     # shellcheck disable=SC2086 # a list of words
-    CMOCKA_MESSAGE_OUTPUT=TAP timeout 300 ${RUNNER:-} "$bin" 2>&1 | sed 's/^not \(ok .*# SKIP\)/\1/'
+    CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "$UNIT_LIMIT" ${RUNNER:-} "$bin" 2>&1 | sed 's/^not \(ok .*# SKIP\)/\1/'
     status=${PIPESTATUS[0]}
     # cmocka's status is the number of failures, which its lines tell; a crash tells none.
-    ((status < 124)) || echo "not ok - ${bin##*/} ended with status $status"
+    case $status in
+    124 | 137) echo "not ok - ${bin##*/}: stopped after $UNIT_LIMIT seconds, the limit UNIT_LIMIT" ;;
+    *) ((status < 124)) || echo "not ok - ${bin##*/} ended with status $status" ;;
+    esac
 done

@@ -5,7 +5,7 @@
 # builds stays below build/. The board shares nothing with the host: it gets all in its initramfs.
 #
 # VM_RUN=SCRIPT   run this inside      VM_BATS='FILE…'   only these of tests/vm/arm
-# VM_LIMIT=N      seconds (1500)       VM_APPEND=…       more of the kernel's command line
+# VM_LIMIT=N      seconds (3600)       VM_APPEND=…       more of the kernel's command line
 # VM_QEMU=…       more options of QEMU
 set -uo pipefail
 
@@ -16,7 +16,7 @@ folder=$build/run-armmp
 bin=build/arm
 dtb=$folder/board.dtb
 triplet=arm-linux-gnueabihf
-: "${ZCDMA:=$tree/zcdma}" "${VM_RUN:=tests/vm/arm/guest.sh}" "${VM_LIMIT:=1500}"
+: "${ZCDMA:=$tree/zcdma}" "${VM_RUN:=tests/vm/arm/guest.sh}" "${VM_LIMIT:=3600}"
 cd "$tree" || exit 2
 mkdir -p "$folder"
 
@@ -160,8 +160,11 @@ run() {
     status=$?
     if [[ $(tail -n 1 "$folder/result") != '# end 0' ]]; then
         tail -n 30 "$folder/console" "$folder/qemu.log" | sed 's/^/# /'
-        ((status != 124)) || echo "# stopped after $VM_LIMIT seconds"
-        echo "not ok - arm did not come to its end (status $status)"
+        if ((status == 124 || status == 137)); then
+            echo "not ok - arm: stopped after $VM_LIMIT seconds, the limit VM_LIMIT"
+        else
+            echo "not ok - arm did not come to its end (QEMU's status is $status)"
+        fi
     fi
 }
 

@@ -34,7 +34,7 @@ mutant_is_caught() {
 check "the mutant is caught" mutant_is_caught
 check "the module loads" load "$VM_KMOD"
 run_tests edu
-timeout 300 bats --formatter tap --print-output-on-failure tests/vm/edu.bats 2>&1
+tests/bats/run.sh tests/vm/edu.bats
 # Last, as it takes the device away.
 run_tests surprise
 check "the module goes" rmmod zcdma

@@ -4,7 +4,7 @@
 # Speaks TAP. Needs no privilege; what it fetches and builds stays below build/.
 #
 # VM_ACCEL=kvm|tcg    do not find out which works       VM_RUN=SCRIPT   run this inside
-# VM_CPUS=N           processors (2)                    VM_LIMIT=N      seconds for a run (1500)
+# VM_CPUS=N           processors (2)                    VM_LIMIT=N      seconds for a run (3600)
 # VM_ICOUNT=1         for measurements: one processor, on which an instruction takes a nanosecond, and
 #                     a second VM like it on the other end of its NIC's wire, which runs tests/vm/peer.sh
 # VM_BATS='FILE…'     only these of tests/vm           MUTANT=1         the module that must fail, throughout
@@ -18,7 +18,7 @@ here=$(realpath "$(dirname "$0")")
 tree=$(realpath "$here/../..")
 build=$tree/build/vm
 bin=$tree/${BUILD:-build}
-: "${ZCDMA:=$tree/zcdma}" "${VM_RUN:=tests/vm/guest.sh}" "${VM_LIMIT:=1500}" "${VM_CPUS:=2}"
+: "${ZCDMA:=$tree/zcdma}" "${VM_RUN:=tests/vm/guest.sh}" "${VM_LIMIT:=3600}" "${VM_CPUS:=2}"
 if [[ -n ${VM_BATS:-} || $VM_RUN != tests/vm/guest.sh ]]; then
     : "${VM_PARTS:=guest}"
 fi
@@ -224,8 +224,11 @@ in_machine() {
     status=$?
     [[ $(tail -n 1 "$folder/result") != '# end 0' ]] || return 0
     tail -n 30 "$folder/console" "$folder/qemu.log" | sed 's/^/# /'
-    ((status != 124)) || echo "# stopped after $VM_LIMIT seconds"
-    echo "not ok - vm $name did not come to its end (status $status)"
+    if ((status == 124 || status == 137)); then
+        echo "not ok - vm $name: stopped after $VM_LIMIT seconds, the limit VM_LIMIT"
+    else
+        echo "not ok - vm $name did not come to its end (QEMU's status is $status)"
+    fi
 }
 
 # Most of the tests, with networks.

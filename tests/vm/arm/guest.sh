@@ -38,5 +38,4 @@ fi
 ip link set lo up
 
 # shellcheck disable=SC2086 # a list of files
-timeout 900 bats --formatter tap --print-output-on-failure ${VM_BATS:-tests/vm/arm/*.bats} 2>&1
-(($? < 2)) || echo "not ok - bats was cut short"
+tests/bats/run.sh ${VM_BATS:-tests/vm/arm/*.bats}

@@ -1,0 +1,26 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# Run bats files, as TAP: run.sh FILE... A file that does not come to its end is a failure with its cause.
+# BATS_LIMIT=N   seconds for a file (2400); busy machines take many times what idle ones do
+: "${BATS_LIMIT:=2400}"
+
+# count_tests FILE: pass TAP on, and compare the number of tests with the plan.
+count_tests() {
+    awk -v file="$1" '
+        /^1\.\.[0-9]+$/ { plan = substr($0, 4) }
+        /^(not )?ok / { ran++ }
+        { print; fflush() }
+        END { if (plan == "" || ran != plan) print "not ok - " file ": " ran + 0 " of " plan + 0 " tests ran" }'
+}
+
+for file; do
+    echo "# $file"
+    timeout -k 10 "$BATS_LIMIT" bats --formatter tap --print-output-on-failure "$file" 2>&1 </dev/null |
+        count_tests "$file"
+    status=${PIPESTATUS[0]}
+    case $status in
+    0 | 1) ;; # the failures of 1 have lines of their own
+    124 | 137) echo "not ok - $file: stopped after $BATS_LIMIT seconds, the limit BATS_LIMIT" ;;
+    *) echo "not ok - $file: bats ended with status $status" ;;
+    esac
+done
