@@ -298,7 +298,7 @@ static void keep_short(struct datagram_check *d, const uint8_t *data, size_t len
 }
 
 /*
- * Find a kept one that belongs right before @from or, as it was overtaken, right behind @to. Fewer bytes than a
+ * Find a kept one that belongs right before @from or, as it was overtaken, right after @to. Fewer bytes than a
  * word may fit by chance. Returns its number, or -1 without one.
  */
 static int find_neighbour(const struct datagram_check *d, uint64_t from, uint64_t to, bool *before)
@@ -318,7 +318,7 @@ static int find_neighbour(const struct datagram_check *d, uint64_t from, uint64_
 	return -1;
 }
 
-/* [@from, @from + @len) has come, and maybe it tells where kept ones belong. */
+/* Count [@from, @from + @len) as arrived, and then the kept ones that belong beside it. */
 static void place(struct datagram_check *d, uint64_t from, size_t len)
 {
 	uint64_t to = from + len;
@@ -336,7 +336,7 @@ static void place(struct datagram_check *d, uint64_t from, size_t len)
 	}
 }
 
-/* One whole word says where a datagram was sent, if that is no news: it is late, or comes once more. */
+/* Find where in what was sent before a datagram belongs, by one whole word: it is late, or comes once more. */
 static bool find_earlier(const struct datagram_check *d, const uint8_t *data, size_t len,
 			 uint64_t *from)
 {

@@ -213,7 +213,7 @@ static void short_ones_cannot_be_placed(void **state)
 	(void)state;
 	feed(0, 1000);
 	feed(1000, 5); /* where it is expected it is right */
-	feed(2000, 5); /* after a loss nothing tells */
+	feed(2000, 5); /* not placed after a loss */
 	feed(8, 23);   /* long enough, wherever it begins */
 	r = result();
 	assert_int_equal(r.unplaced, 1);
@@ -240,7 +240,7 @@ static void short_ones_are_placed_again(void **state)
 
 		teardown(NULL);
 		setup(NULL);
-		feed(0, 24); /* so that the one that is lost is no zero */
+		feed(0, 24); /* so that the byte that is lost is not a zero */
 		feed_short(24, 24 + 400 * len, len, 8);
 		r = result();
 		assert_int_equal(r.faults, 0);
