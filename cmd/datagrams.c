@@ -113,7 +113,7 @@ static void end_stream(struct sender *s, const char *end)
 	struct stream *stream = s->stream;
 
 	zcdma_check_end(s->check);
-	zcdma_check_get_result(s->check, &stream->result);
+	stream_keep_result(stream, s->check);
 	stream->seconds = (double)(s->last_ns - s->first_ns) / 1e9;
 	stream->end = end;
 	stream->source.copied_bytes = stream->bytes;

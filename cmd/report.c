@@ -281,6 +281,14 @@ void report_mark(struct report *r, unsigned column)
 	scols_cell_set_color(scols_line_get_cell(line, column), "bold");
 }
 
+json_t *report_array(struct report *r, const char *key)
+{
+	json_t *array = must(json_array());
+
+	json_object_set_new(r->document, key, array);
+	return array;
+}
+
 void report_paragraph(struct report *r, const char *fmt, ...)
 {
 	char *text, *all;

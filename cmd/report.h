@@ -86,6 +86,9 @@ json_t *report_row(struct report *r, const char *const cells[]);
 /* Let a cell of the row added last stand out on a terminal. */
 void report_mark(struct report *r, unsigned column);
 
+/* An empty array under @key, for the JSON document only. The report owns it. */
+json_t *report_array(struct report *r, const char *key);
+
 /* A paragraph under the lines and tables, wrapped to the terminal; text only. */
 void report_paragraph(struct report *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -60,7 +60,7 @@ static void report_sender(const struct transfer *t, struct report *r, const char
 	transfer_report_source(t, r);
 }
 
-static int check_expectation(const struct transfer *t, struct report *r, enum sender_expect expect)
+static int check_expectation(const struct transfer *t, struct report *r, enum expect expect)
 {
 	struct zcdma_path_stats s;
 	char zerocopied[32], rest[32];
@@ -75,7 +75,7 @@ static int check_expectation(const struct transfer *t, struct report *r, enum se
 			    s.untold_bytes ? "the notifications of io_uring tell from Linux 6.2 on"
 					   : NULL,
 			    "--expect=%s: %s were zero-copied, %s were copied%s or are outstanding",
-			    expect == EXPECT_ZEROCOPY ? "zerocopy" : "copied",
+			    expect_name(expect),
 			    zcdma_size_format(s.zerocopy_bytes, zerocopied, sizeof(zerocopied)),
 			    zcdma_size_format(s.bytes - s.zerocopy_bytes, rest, sizeof(rest)),
 			    s.untold_bytes ? " or not" : "");

@@ -4,22 +4,17 @@
 #define SENDER_H
 
 #include "applet.h"
+#include "expect.h"
 #include "setup.h"
 
 /* --datagram and setup_options: an included table for popt. */
 extern struct poptOption sender_options[];
 
-enum sender_expect {
-	EXPECT_NOTHING,
-	EXPECT_ZEROCOPY, /* not a byte was copied */
-	EXPECT_COPIED,	 /* every byte was */
-};
-
 struct sender {
 	const char *to; /* HOST:PORT, or udp:HOST:PORT */
 	struct setup setup;
 	enum zcdma_fallback fallback;
-	enum sender_expect expect;
+	enum expect expect; /* EXPECT_ZEROCOPY or EXPECT_COPIED, or nothing */
 	bool unsafe_reuse;
 };
 

@@ -110,6 +110,14 @@ static int check_blocks(struct stream *s, struct reader *rd)
 	return rc;
 }
 
+void stream_keep_result(struct stream *s, const struct zcdma_check *check)
+{
+	zcdma_check_get_result(check, &s->result);
+	while (s->fault_count < ZCDMA_FAULTS_KEPT &&
+	       zcdma_check_get_fault(check, s->fault_count, &s->faults[s->fault_count]))
+		s->fault_count++;
+}
+
 static void keep_error(struct stream *s, const struct zcdma_ctx *ctx, int rc)
 {
 	const char *hint = zcdma_hint(ctx);
@@ -140,7 +148,7 @@ static void run(struct stream *s)
 		end = zcdma_check_end(rd.check);
 		if (end && !rc)
 			keep_error(s, rd.ctx, end);
-		zcdma_check_get_result(rd.check, &s->result);
+		stream_keep_result(s, rd.check);
 	}
 	if (rd.src)
 		zcdma_source_get_stats(rd.src, &s->source);

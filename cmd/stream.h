@@ -13,6 +13,7 @@ struct expectation {
 	uint64_t seed;
 	const char *manifest; /* NULL: the pattern */
 	uint64_t bytes;	      /* its length; 0: any but none */
+	bool complete;	      /* it must be known that nothing is missing */
 };
 
 struct stream {
@@ -31,6 +32,8 @@ struct stream {
 
 	/* Afterwards. */
 	struct zcdma_check_result result;
+	struct zcdma_fault faults[ZCDMA_FAULTS_KEPT]; /* the first ones */
+	unsigned fault_count;
 	struct zcdma_source_stats source;
 	double seconds, cpu_seconds; /* from the first byte on; the CPU's of this thread */
 	int rc;			     /* a negative errno where it could not be read to its end */
@@ -44,6 +47,9 @@ struct stream {
 
 /* Start to read and check. False, with .rc and .error, where that is not possible. */
 bool stream_start(struct stream *s);
+
+/* Keep what @check, which has ended, found in the stream. */
+void stream_keep_result(struct stream *s, const struct zcdma_check *check);
 
 /* Wait for the end of a stream that stream_start() began. */
 void stream_join(struct stream *s);

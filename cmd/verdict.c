@@ -2,6 +2,8 @@
 /* What verify says of the streams that it has checked. */
 #include "verdict.h"
 
+#include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 
 #include "applet.h"
@@ -33,7 +35,7 @@ static uint64_t reached(const struct stream *s)
 	return s->end ? s->result.end_offset : s->result.bytes;
 }
 
-/* Over UDP what is missing was lost, also behind the last that came. */
+/* Over UDP what is missing was lost, also after the last that came. */
 static struct zcdma_check_result with_lost_end(const struct stream *s)
 {
 	struct zcdma_check_result res = s->result;
@@ -47,67 +49,191 @@ static struct zcdma_check_result with_lost_end(const struct stream *s)
 	return res;
 }
 
-/* What is wrong with a stream, or NULL: nothing. */
-static const char *find_fault(const struct stream *s, char *buf, size_t len)
+/*
+ * Judging
+ */
+
+/* What a stream turned out to be, the worst last. */
+enum outcome {
+	CORRECT,
+	LOSSY,	    /* right, but for what the device or the network lost */
+	INCOMPLETE, /* right as far as it came, or could be checked */
+	WRONG,
+	UNREAD, /* it could not be opened */
+};
+
+static const struct {
+	const char *word;
+	int status;
+} outcomes[] = {
+	[CORRECT] = { "correct", STATUS_OK },
+	[LOSSY] = { "lossy", STATUS_LOST },
+	[INCOMPLETE] = { "incomplete", STATUS_INCOMPLETE },
+	[WRONG] = { "wrong", STATUS_INCOMPLETE },
+	[UNREAD] = { "incomplete", STATUS_ERROR },
+};
+
+/* A stream's outcome, and the sentence that says why unless it is correct. */
+struct verdict {
+	enum outcome outcome;
+	char fault[512], hint[512]; /* the hint may be empty */
+};
+
+__attribute__((format(printf, 3, 4))) static void say(struct verdict *v, enum outcome outcome,
+						      const char *fmt, ...)
+{
+	va_list ap;
+
+	v->outcome = outcome;
+	va_start(ap, fmt);
+	vsnprintf(v->fault, sizeof(v->fault), fmt, ap);
+	va_end(ap);
+}
+
+static void judge_faults(const struct stream *s, struct verdict *v)
 {
 	const struct zcdma_check_result *res = &s->result;
 
-	if (s->rc)
-		return s->error;
-	if (res->faults)
-		verdict_describe_fault(&res->first, buf, len);
-	else if (!res->bytes)
-		snprintf(buf, len, "no data came, so nothing was verified");
-	else if (res->datagrams && res->unplaced == res->datagrams)
-		snprintf(buf, len, "no datagram tells where it belongs, so nothing was verified");
-	else if (res->unplaced)
-		snprintf(
-			buf, len,
-			"%llu of %llu datagrams do not tell where they belong, and were not checked",
-			(unsigned long long)res->unplaced, (unsigned long long)res->datagrams);
-	else if (s->expect->bytes && reached(s) > s->expect->bytes)
-		snprintf(buf, len, "more came than the %llu bytes that were expected",
-			 (unsigned long long)s->expect->bytes);
-	else if (!s->end && res->bytes < s->expect->bytes)
-		snprintf(buf, len, "%llu bytes came, %llu were expected",
-			 (unsigned long long)res->bytes, (unsigned long long)s->expect->bytes);
-	else
-		return NULL;
-	return buf;
+	v->outcome = WRONG;
+	verdict_describe_fault(&res->first, v->fault, sizeof(v->fault));
+	if (res->other_seed)
+		snprintf(v->hint, sizeof(v->hint),
+			 "it is the pattern with another seed: --pattern %" PRIu64, res->seed);
+	else if (s->expect->manifest && res->blocks && !res->blocks_good)
+		snprintf(v->hint, sizeof(v->hint),
+			 "not one block is in the manifest: it is of another run");
 }
 
-static int judge_stream(struct report *r, const struct stream *s)
+/* Something must have come, and all of it must have been checked. */
+static void judge_checked(const struct stream *s, struct verdict *v)
 {
-	char fault[256], hint[160];
-	const char *cure = NULL;
+	const struct zcdma_check_result *res = &s->result;
 
-	if (s->rc)
-		return report_system_error(r, s->opened ? STATUS_INCOMPLETE : STATUS_ERROR, s->rc,
-					   s->hint[0] ? s->hint : NULL, "%s", s->error);
-	if (!find_fault(s, fault, sizeof(fault)))
-		return STATUS_OK;
-	if (s->result.other_seed) {
-		snprintf(hint, sizeof(hint), "it is the pattern with another seed: --pattern %llu",
-			 (unsigned long long)s->result.seed);
-		cure = hint;
-	} else if (s->expect->manifest && s->result.blocks && !s->result.blocks_good) {
-		cure = "not one block is in the manifest: it is of another run";
+	if (!res->bytes)
+		say(v, INCOMPLETE, "no data came, so nothing was verified");
+	else if (res->datagrams && res->unplaced == res->datagrams)
+		say(v, INCOMPLETE, "no datagram tells where it belongs, so nothing was verified");
+	else if (res->unplaced)
+		say(v, INCOMPLETE,
+		    "%" PRIu64 " of %" PRIu64
+		    " datagrams do not tell where they belong, and were not checked",
+		    res->unplaced, res->datagrams);
+}
+
+static void judge_length(const struct stream *s, struct verdict *v)
+{
+	const uint64_t expected = s->expect->bytes, bytes = s->result.bytes;
+
+	if (expected && reached(s) > expected)
+		say(v, WRONG, "more came than the %" PRIu64 " bytes that were expected", expected);
+	else if (!s->end && bytes < expected)
+		say(v, INCOMPLETE, "%" PRIu64 " bytes came, %" PRIu64 " were expected", bytes,
+		    expected);
+	else if (s->result.unended)
+		say(v, INCOMPLETE,
+		    "manifest %s has no last line: the recording did not come to its end",
+		    s->expect->manifest);
+}
+
+static void judge_losses(const struct stream *s, struct verdict *v)
+{
+	const struct zcdma_check_result res = with_lost_end(s);
+	char size[32];
+
+	if (res.lost)
+		say(v, LOSSY, "%" PRIu64 " datagrams (%s) did not come", res.lost,
+		    zcdma_size_format(res.lost_bytes, size, sizeof(size)));
+	else if (res.blocks_lost)
+		say(v, LOSSY,
+		    "%" PRIu64
+		    " blocks were lost while it was recorded, the first at offset %" PRIu64,
+		    res.blocks_lost, res.lost_offset);
+}
+
+/* --expect=complete: a stream that is not known to be complete is not. */
+static void judge_expectation(const struct stream *s, struct verdict *v)
+{
+	/* A ring that is handed over says where its stream ends; bytes do not. */
+	const bool handed = s->source.handovers && !s->source.copied_bytes;
+
+	if (!s->expect->complete || v->outcome > LOSSY)
+		return;
+	if (v->outcome == LOSSY) {
+		v->outcome = INCOMPLETE;
+	} else if (!s->expect->bytes && !s->expect->manifest && !handed) {
+		say(v, INCOMPLETE, "--expect=complete: nothing says where the stream should end");
+		snprintf(v->hint, sizeof(v->hint), "give --bytes or --manifest");
 	}
-	return report_error(r, STATUS_INCOMPLETE, cure, "%s: %s", s->from, fault);
+}
+
+static void judge(const struct stream *s, struct verdict *v)
+{
+	void (*const steps[])(const struct stream *, struct verdict *) = {
+		judge_checked,
+		judge_length,
+		judge_losses,
+	};
+
+	*v = (struct verdict){ .outcome = CORRECT };
+	if (s->rc) {
+		say(v, !s->opened ? UNREAD : s->result.faults ? WRONG : INCOMPLETE, "%s", s->error);
+		snprintf(v->hint, sizeof(v->hint), "%s", s->hint);
+		return;
+	}
+	if (s->result.faults) {
+		judge_faults(s, v);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && v->outcome == CORRECT; i++)
+		steps[i](s, v);
+	judge_expectation(s, v);
+}
+
+/* With -v, name the places where a stream is wrong, each in a line. */
+static void name_places(struct report *r, const struct stream *s)
+{
+	char text[256];
+
+	for (unsigned i = 1; i < s->fault_count; i++) {
+		verdict_describe_fault(&s->faults[i], text, sizeof(text));
+		report_verbose(r, "%s: %s", s->from, text);
+	}
+	if (s->fault_count < s->result.faults)
+		report_verbose(r, "%s: %" PRIu64 " more places are counted, and not listed",
+			       s->from, s->result.faults - s->fault_count);
 }
 
 int verdict(struct report *r, const struct stream *streams, unsigned count)
 {
-	int status = STATUS_OK;
+	const struct stream *worst = NULL;
+	struct verdict v, of_worst = { .outcome = CORRECT };
+	int status;
 
 	for (unsigned i = 0; i < count; i++) {
-		int this = judge_stream(r, &streams[i]);
-
-		if (this > status)
-			status = this;
+		judge(&streams[i], &v);
+		if (v.outcome <= of_worst.outcome)
+			continue;
+		of_worst = v;
+		worst = &streams[i];
 	}
+	if (!worst)
+		return STATUS_OK;
+	status = outcomes[of_worst.outcome].status;
+	if (worst->rc)
+		status = report_system_error(r, status, worst->rc,
+					     of_worst.hint[0] ? of_worst.hint : NULL, "%s",
+					     of_worst.fault);
+	else
+		report_error(r, status, of_worst.hint[0] ? of_worst.hint : NULL, "%s: %s",
+			     worst->from, of_worst.fault);
+	for (unsigned i = 0; i < count; i++)
+		name_places(r, &streams[i]);
 	return status;
 }
+
+/*
+ * The report
+ */
 
 static void report_kinds(struct report *r, const struct zcdma_check_result *res)
 {
@@ -140,21 +266,41 @@ static void report_datagrams(struct report *r, const struct stream *s)
 		res.late, res.duplicates, res.duplicate_bytes, res.unplaced);
 }
 
-/* In a word. */
-static const char *result(const struct stream *s, bool correct)
+static void add_places(json_t *array, const struct stream *s)
 {
-	if (correct)
-		return "correct";
-	return s->result.faults || (s->expect->bytes && reached(s) > s->expect->bytes)
-		       ? "wrong"
-		       : "incomplete";
+	for (unsigned i = 0; i < s->fault_count; i++) {
+		const struct zcdma_fault *f = &s->faults[i];
+		json_t *place = json_object();
+
+		json_object_set_new(place, "offset", json_integer((json_int_t)f->position));
+		json_object_set_new(place, "kind", json_string(zcdma_fault_name(f->kind)));
+		json_object_set_new(place, "length_bytes", json_integer((json_int_t)f->length));
+		json_object_set_new(place, "distance_bytes", json_integer((json_int_t)f->distance));
+		json_array_append_new(array, place);
+	}
 }
 
-void verdict_report(struct report *r, const struct stream *s, bool correct)
+static void report_manifest(struct report *r, const struct stream *s)
 {
 	const struct zcdma_check_result *res = &s->result;
 
-	report_line(r, "result", "%S{result}", result(s, correct));
+	report_line(r, s->expect->manifest ? "blocks" : NULL,
+		    "%N{blocks_good} right of %N{blocks_expected} in the manifest, %N{blocks} came",
+		    res->blocks_good, res->blocks_expected, res->blocks);
+	if (res->blocks_lost)
+		report_line(
+			r, "lost",
+			"%N{lost_blocks} blocks while it was recorded, the first at offset %N{lost_offset}, number %N{lost_sequence}",
+			res->blocks_lost, res->lost_offset, res->lost_seq);
+}
+
+void verdict_report(struct report *r, const struct stream *s)
+{
+	const struct zcdma_check_result *res = &s->result;
+	struct verdict v;
+
+	judge(s, &v);
+	report_line(r, "result", "%S{result}", outcomes[v.outcome].word);
 	report_line(r, "received",
 		    "%B{received_bytes} from %S{from} in %T{elapsed_seconds}, %R{bytes_per_second}",
 		    res->bytes, s->from, s->seconds,
@@ -168,49 +314,52 @@ void verdict_report(struct report *r, const struct stream *s, bool correct)
 			"%N{first_offset}%S{first_kind}%N{first_length_bytes}%N{first_distance_bytes}",
 			res->first.position, zcdma_fault_name(res->first.kind), res->first.length,
 			res->first.distance);
-	report_line(r, s->expect->manifest ? "blocks" : NULL,
-		    "%N{blocks_good} right of %N{blocks_expected} in the manifest, %N{blocks} came",
-		    res->blocks_good, res->blocks_expected, res->blocks);
+	add_places(report_array(r, "places"), s);
+	report_manifest(r, s);
 	report_datagrams(r, s);
 	handover_report(r, s->source.handovers, res->bytes, s->source.copied_bytes, 0);
 	report_line(r, "cpu", "%T{cpu_seconds} to receive and check", s->cpu_seconds);
 }
 
+static void report_row_of(struct report *r, const struct stream *s, const struct verdict *v)
+{
+	const struct zcdma_check_result res = with_lost_end(s);
+	char size[32], lost[32];
+	const char *const cells[] = {
+		s->from,
+		zcdma_size_format(res.bytes, size, sizeof(size)),
+		outcomes[v->outcome].word,
+		v->fault[0] ? v->fault : NULL,
+		zcdma_size_format(res.lost_bytes, lost, sizeof(lost)),
+	};
+	json_t *row = report_row(r, cells), *places = json_array();
+
+	if (s->end)
+		json_object_set_new(row, "lost_bytes", json_integer((json_int_t)res.lost_bytes));
+	json_object_set_new(row, "received_bytes", json_integer((json_int_t)res.bytes));
+	json_object_set_new(row, "faults", json_integer((json_int_t)res.faults));
+	add_places(places, s);
+	json_object_set_new(row, "places", places);
+}
+
 void verdict_report_all(struct report *r, const struct stream *streams, unsigned count,
-			bool correct)
+			unsigned wanted)
 {
 	static const struct report_column columns[] = {
 		{ "from", "FROM" },   { "received", "RECEIVED" }, { "result", "RESULT" },
 		{ "fault", "FAULT" }, { "lost", "LOST" },
 	};
-	uint64_t faults = 0;
+	enum outcome worst = count < wanted ? INCOMPLETE : CORRECT;
+	struct verdict v;
 
-	for (unsigned i = 0; i < count; i++)
-		faults += streams[i].result.faults;
-	report_line(r, "result", "%S{result}",
-		    correct  ? "correct"
-		    : faults ? "wrong"
-			     : "incomplete");
+	for (unsigned i = 0; i < count; i++) {
+		judge(&streams[i], &v);
+		worst = v.outcome > worst ? v.outcome : worst;
+	}
+	report_line(r, "result", "%S{result}", outcomes[worst].word);
 	report_table(r, "streams", columns, count && streams[0].end ? 5 : 4);
 	for (unsigned i = 0; i < count; i++) {
-		struct zcdma_check_result res = with_lost_end(&streams[i]);
-		char size[32], lost[32], buf[256];
-		const char *fault = find_fault(&streams[i], buf, sizeof(buf));
-		const char *const cells[] = {
-			streams[i].from,
-			zcdma_size_format(streams[i].result.bytes, size, sizeof(size)),
-			result(&streams[i], !fault),
-			fault,
-			zcdma_size_format(res.lost_bytes, lost, sizeof(lost)),
-		};
-		json_t *row = report_row(r, cells);
-
-		if (streams[i].end)
-			json_object_set_new(row, "lost_bytes",
-					    json_integer((json_int_t)res.lost_bytes));
-		json_object_set_new(row, "received_bytes",
-				    json_integer((json_int_t)streams[i].result.bytes));
-		json_object_set_new(row, "faults",
-				    json_integer((json_int_t)streams[i].result.faults));
+		judge(&streams[i], &v);
+		report_row_of(r, &streams[i], &v);
 	}
 }

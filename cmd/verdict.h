@@ -6,17 +6,17 @@
 #include "report.h"
 #include "stream.h"
 
-/* Report what is wrong with the streams, as errors. The exit status. */
+/* Report the worst that is wrong with the streams as an error, with -v every place. Returns the exit status. */
 int verdict(struct report *r, const struct stream *streams, unsigned count);
 
 /* The report's lines on one stream. */
-void verdict_report(struct report *r, const struct stream *s, bool correct);
+void verdict_report(struct report *r, const struct stream *s);
 
 /* A fault as a sentence's end, into @buf. */
 void verdict_describe_fault(const struct zcdma_fault *f, char *buf, size_t len);
 
-/* A table of several streams. */
+/* A table of @count streams, of which @wanted should have come. */
 void verdict_report_all(struct report *r, const struct stream *streams, unsigned count,
-			bool correct);
+			unsigned wanted);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "applet.h"
 #include "datagrams.h"
+#include "expect.h"
 #include "handover.h"
 #include "must.h"
 #include "opts.h"
@@ -20,7 +21,7 @@
 #define MAX_STREAMS (SIGNALS_MAX - 1)
 
 static struct {
-	const char *listen, *streams, *idle, *manifest, *pattern, *bytes;
+	const char *listen, *streams, *idle, *manifest, *pattern, *bytes, *expect;
 } arg;
 
 static const struct poptOption table[] = {
@@ -40,6 +41,8 @@ static const struct poptOption table[] = {
 	  "SEED" },
 	{ "bytes", 'n', POPT_ARG_STRING, &arg.bytes, 0,
 	  "expect exactly so many bytes of each stream", "SIZE" },
+	{ "expect", 0, POPT_ARG_STRING, &arg.expect, 0,
+	  "exit with 1 unless it is known that nothing is missing", "complete" },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, wire_options, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, handover_options, 0, NULL, NULL },
 	POPT_TABLEEND,
@@ -204,13 +207,12 @@ static int receive(struct verify *v, const char *source)
  * The applet
  */
 
-static void report_streams(const struct verify *v, int judged)
+static void report_streams(const struct verify *v)
 {
 	if (v->wanted > 1)
-		verdict_report_all(v->r, v->streams, v->started,
-				   !judged && v->started == v->wanted);
+		verdict_report_all(v->r, v->streams, v->started, v->wanted);
 	else if (v->started && v->streams[0].opened) /* else there is nothing but the error */
-		verdict_report(v->r, &v->streams[0], !judged);
+		verdict_report(v->r, &v->streams[0]);
 	if (!v->addr.udp || !v->started)
 		return;
 	report_line(
@@ -239,12 +241,18 @@ static int check_options(struct report *r, const struct verify *v, const char *s
 	if (arg.manifest && arg.pattern)
 		return report_error(r, STATUS_ERROR, NULL,
 				    "--manifest and --pattern exclude each other");
+	/* A ring that comes through a pipe has an end of its own, and so have connections on the wire. */
+	if (v->expect.complete && !v->wire && (source || arg.listen) &&
+	    (!source || strcmp(source, "-")) && !v->expect.bytes && !v->expect.manifest)
+		return report_error(r, STATUS_ERROR, "give --bytes or --manifest",
+				    "--expect=complete: nothing says where the stream should end");
 	return STATUS_OK;
 }
 
 /* 0 or an exit status, after an error that has been reported. */
 static int parse_options(struct report *r, struct verify *v)
 {
+	enum expect expect;
 	uint64_t wanted = 1;
 
 	v->unchecked = arg.pattern && !strcmp(arg.pattern, "none");
@@ -252,13 +260,15 @@ static int parse_options(struct report *r, struct verify *v)
 	    (!v->unchecked && !opts_number(r, "--pattern", arg.pattern, &v->expect.seed)) ||
 	    !opts_size(r, "--bytes", arg.bytes, &v->expect.bytes) ||
 	    !opts_seconds(r, "--idle", arg.idle, &v->idle_seconds) ||
-	    !handover_parse(r, &v->handover) || !wire_parse(r, &v->wire, &v->wire_is_live))
+	    !expect_parse(r, "verify", arg.expect, &expect) || !handover_parse(r, &v->handover) ||
+	    !wire_parse(r, &v->wire, &v->wire_is_live))
 		return STATUS_ERROR;
 	if (wanted > MAX_STREAMS)
 		return report_error(r, STATUS_ERROR, NULL, "--streams %s: at most %d", arg.streams,
 				    MAX_STREAMS);
 	v->wanted = (unsigned)wanted;
 	v->expect.manifest = arg.manifest;
+	v->expect.complete = expect == EXPECT_COMPLETE;
 	return STATUS_OK;
 }
 
@@ -270,7 +280,7 @@ static int verify_streams(struct verify *v, const char *source)
 	progress_begin(&v->progress, v->r, "verify", true);
 	status = receive(v, source);
 	judged = verdict(v->r, v->streams, v->started);
-	report_streams(v, judged);
+	report_streams(v);
 	free(v->streams);
 	if (!status)
 		status = signals_stop() ? 128 + signals_stop() : judged;

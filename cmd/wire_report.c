@@ -90,6 +90,13 @@ static const char *find_wrong(struct zcdma_wire *wire, const struct zcdma_wire_s
 	return buf;
 }
 
+/* Was all of it captured, from its beginning to its end, and checked? */
+static bool is_complete(const struct zcdma_wire_stream *s)
+{
+	return s->from_start && s->end == ZCDMA_WIRE_FIN && !s->unseen_bytes && !s->cut_bytes &&
+	       !s->strayed && !s->result.lost_bytes && !s->result.blocks_unseen;
+}
+
 /* Why it cannot be said to be right, or NULL. */
 static const char *find_incomplete(const struct wire *w, const struct zcdma_wire_stream *s,
 				   char *buf, size_t len)
@@ -97,6 +104,9 @@ static const char *find_incomplete(const struct wire *w, const struct zcdma_wire
 	if (has_wrong_length(s, w->expect))
 		snprintf(buf, len, "%" PRIu64 " bytes were sent, %" PRIu64 " were expected",
 			 s->bytes, w->expect->bytes);
+	else if (w->expect->complete && !is_complete(s))
+		snprintf(buf, len,
+			 "--expect=complete: it was not captured from its beginning to its end");
 	else if (w->unchecked)
 		return NULL;
 	else if (s->end == ZCDMA_WIRE_RESET)

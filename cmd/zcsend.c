@@ -4,8 +4,6 @@
 #include "sender.h"
 
 static const char *const fallbacks[] = { "copy", "keep", NULL }; /* enum zcdma_fallback */
-static const char *const expectations[] = { "zerocopy", "copied",
-					    NULL }; /* enum sender_expect, from 1 */
 
 static struct {
 	const char *fallback, *expect;
@@ -45,13 +43,10 @@ int zcsend_main(struct report *r, int argc, char **argv)
 			goto out;
 		s.fallback = (enum zcdma_fallback)choice;
 	}
-	if (arg.expect) {
-		choice = opts_choice(r, "--expect", arg.expect, expectations);
-		if (choice < 0)
-			goto out;
-		s.expect = (enum sender_expect)(choice + 1);
+	if (!expect_parse(r, argv[0], arg.expect, &s.expect))
+		goto out;
+	if (s.expect)
 		s.setup.only_telling = "--expect";
-	}
 	status = sender_run(r, argv[0], &s);
 out:
 	opts_free(&o);

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Checks of a stream, whatever they check it against. */
+#include <stdlib.h>
+
 #include "check.h"
 
 ZC_PUBLIC const char *zcdma_fault_name(enum zcdma_fault_kind kind)
@@ -47,8 +49,19 @@ ZC_PUBLIC void zcdma_check_get_result(const struct zcdma_check *check,
 		check->ops->peek(check, result);
 }
 
+ZC_PUBLIC int zcdma_check_get_fault(const struct zcdma_check *check, unsigned i,
+				    struct zcdma_fault *fault)
+{
+	if (!check->kept || i >= zc_min(check->result.faults, ZCDMA_FAULTS_KEPT))
+		return 0;
+	*fault = check->kept[i];
+	return 1;
+}
+
 ZC_PUBLIC void zcdma_check_free(struct zcdma_check *check)
 {
-	if (check)
-		check->ops->free(check);
+	if (!check)
+		return;
+	free(check->kept);
+	check->ops->free(check);
 }

@@ -46,9 +46,11 @@ struct zcdma_check {
 	const struct zc_check_ops *ops;
 	struct zcdma_ctx *ctx;
 	bool ended;
+	bool peeking; /* a copy, to see what the result would be: no fault is kept */
 	struct zcdma_check_result
 		result; /* a reader counts .bytes and .blocks; the rest is judged */
 	struct zc_judge judge;
+	struct zcdma_fault *kept; /* the first ZCDMA_FAULTS_KEPT; NULL before the first */
 };
 
 /*

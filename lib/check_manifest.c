@@ -22,7 +22,7 @@ struct manifest_check {
 	struct index *index;
 	XXH3_state_t *state;
 	size_t next;	  /* entry that follows the block before in the manifest */
-	uint32_t want;	  /* length of the block that is being read, 0 without any blocks */
+	uint32_t want;	  /* length of the block that is being read; 0: none is expected */
 	uint32_t read;	  /* bytes of it */
 	uint64_t discard; /* bytes of a block of which others were not seen */
 	struct zc_run at; /* the run that is going on */
@@ -122,7 +122,8 @@ static void put_block(struct manifest_check *m, const struct zc_run *run)
 /*
  * The next block is expected to follow the one before. The last one often is shorter than others:
  * the longer one that is due here, if data has come from elsewhere, may come as well. A block that
- * is shorter than expected is still found when the stream ends with it.
+ * is shorter than expected is still found when the stream ends with it. After the last block of a manifest
+ * without an end, what follows cannot be told.
  */
 static void begin_block(struct manifest_check *m)
 {
@@ -132,7 +133,7 @@ static void begin_block(struct manifest_check *m)
 	m->read = 0;
 	XXH3_64bits_reset(m->state);
 	m->want = m->next < list->count ? list->entry[m->next].len : 0;
-	if (m->next + 1 < list->count || !list->count)
+	if (m->next + 1 < list->count || !list->count || (m->next == list->count && !list->ended))
 		return;
 	due = blocks_before(m, position(m) + (uint64_t)m->base.judge.home);
 	if (due == list->count)
@@ -207,12 +208,7 @@ static void manifest_feed(struct zcdma_check *check, const uint8_t *data, size_t
 	m->discard -= n;
 	data += n;
 	len -= n;
-	if (!m->want) {
-		check->result.bytes += len;
-		put_block(m, &(struct zc_run){ .len = len, .garbage = true });
-		return;
-	}
-	for (; len; data += n, len -= n) {
+	for (; len && m->want; data += n, len -= n) {
 		n = zc_min(len, (size_t)(m->want - m->read));
 		XXH3_64bits_update(m->state, data, n);
 		check->result.bytes += n;
@@ -220,6 +216,10 @@ static void manifest_feed(struct zcdma_check *check, const uint8_t *data, size_t
 		if (m->read == m->want)
 			end_block(m);
 	}
+	/* What is in no block: of a manifest without any, or after the last of one without an end. */
+	check->result.bytes += len;
+	if (len && m->index->list.ended)
+		put_block(m, &(struct zc_run){ .len = len, .garbage = true });
 }
 
 static void end_runs(struct manifest_check *m)
@@ -232,6 +232,7 @@ static void manifest_peek(const struct zcdma_check *check, struct zcdma_check_re
 {
 	struct manifest_check copy = *(const struct manifest_check *)check;
 
+	copy.base.peeking = true;
 	end_runs(&copy);
 	*result = copy.base.result;
 }
@@ -341,8 +342,12 @@ static int make_check(struct zcdma_ctx *ctx, struct index *index, struct zcdma_c
 	m->index = index;
 	m->base.ops = &manifest_ops;
 	m->base.ctx = ctx;
-	m->base.judge.end = index->list.bytes;
+	m->base.judge.end = index->list.ended ? index->list.bytes : 0;
 	m->base.result.blocks_expected = index->list.count;
+	m->base.result.unended = !index->list.ended;
+	m->base.result.blocks_lost = index->list.lost_blocks;
+	m->base.result.lost_seq = index->list.lost_seq;
+	m->base.result.lost_offset = index->list.lost_offset;
 	begin_block(m);
 	*check = &m->base;
 	return 0;

@@ -261,6 +261,7 @@ static void pattern_peek(const struct zcdma_check *check, struct zcdma_check_res
 {
 	struct pattern_check copy = *(const struct pattern_check *)check;
 
+	copy.base.peeking = true;
 	pattern_end(&copy.base);
 	*result = copy.base.result;
 }

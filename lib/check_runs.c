@@ -8,6 +8,7 @@
  * stood in the place of right data), or until one of them has gone on for so long that it is the
  * right data by now, and its delta becomes home.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
@@ -27,15 +28,28 @@ static bool is_home(const struct zcdma_check *c, const struct zc_run *r)
 	return !r->garbage && r->delta == c->judge.home;
 }
 
+/* Without memory for them the faults are only counted. */
+static void keep_fault(struct zcdma_check *c, const struct zcdma_fault *fault)
+{
+	if (c->peeking || c->result.faults >= ZCDMA_FAULTS_KEPT)
+		return;
+	if (!c->kept)
+		c->kept = calloc(ZCDMA_FAULTS_KEPT, sizeof(*c->kept));
+	if (c->kept)
+		c->kept[c->result.faults] = *fault;
+}
+
 void zc_check_fault(struct zcdma_check *c, enum zcdma_fault_kind kind, uint64_t pos, uint64_t len,
 		    uint64_t distance)
 {
+	const struct zcdma_fault fault = { kind, pos, len, distance };
 	struct zcdma_check_result *result = &c->result;
 
 	if (!len)
 		return;
+	keep_fault(c, &fault);
 	if (!result->faults)
-		result->first = (struct zcdma_fault){ kind, pos, len, distance };
+		result->first = fault;
 	result->faults++;
 	result->kind[kind].count++;
 	result->kind[kind].bytes += len;

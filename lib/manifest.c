@@ -89,8 +89,8 @@ ZC_PUBLIC int zcdma_manifest_close(struct zcdma_manifest *m)
 /* Of a manifest that is being read. */
 struct reader {
 	struct zc_manifest *list;
-	size_t room; /* entries */
-	bool ended;  /* the last line has been read */
+	size_t room;	   /* entries */
+	uint64_t next_seq; /* of the block that follows without a loss */
 };
 
 /* Take the number in @base that @text begins with, and the space behind it. */
@@ -107,6 +107,21 @@ static bool take_number(const char **text, int base, uint64_t *number)
 		return false;
 	*text = end + (*end == ' ');
 	return true;
+}
+
+/* Count what is missing before block @seq. A lower number begins another ring, and misses nothing. */
+static void count_lost(struct reader *r, uint64_t seq)
+{
+	struct zc_manifest *list = r->list;
+
+	if (list->count && seq > r->next_seq) {
+		if (!list->lost_blocks) {
+			list->lost_seq = r->next_seq;
+			list->lost_offset = list->bytes;
+		}
+		list->lost_blocks += seq - r->next_seq;
+	}
+	r->next_seq = seq + 1;
 }
 
 static int add_entry(struct reader *r, uint64_t len, uint64_t hash)
@@ -129,7 +144,7 @@ static int add_entry(struct reader *r, uint64_t len, uint64_t hash)
 	return 0;
 }
 
-/* "SEQ OFFSET LENGTH HASH". Sets *@why, or returns an error of the system. */
+/* Read "SEQ OFFSET LENGTH HASH". Sets *@why if it is something else. Returns 0, or -ENOMEM. */
 static int read_block(struct reader *r, const char *line, const char **why)
 {
 	uint64_t seq, offset, len, hash;
@@ -141,9 +156,10 @@ static int read_block(struct reader *r, const char *line, const char **why)
 		*why = "a block's length is from 1 byte to 1 GiB";
 	else if (offset != r->list->bytes || offset > INT64_MAX - len)
 		*why = "its offset is not where the block before ends";
-	else
-		return add_entry(r, len, hash);
-	return 0;
+	if (*why)
+		return 0;
+	count_lost(r, seq);
+	return add_entry(r, len, hash);
 }
 
 /* "# end BLOCKS BYTES" */
@@ -156,7 +172,7 @@ static void read_end(struct reader *r, const char *line, const char **why)
 		*why = "it is not '" END "BLOCKS BYTES'";
 	else if (blocks != r->list->count || bytes != r->list->bytes)
 		*why = "it counts other blocks than there are";
-	r->ended = true;
+	r->list->ended = true;
 }
 
 static int read_line(struct reader *r, unsigned number, char *line, const char **why)
@@ -171,13 +187,19 @@ static int read_line(struct reader *r, unsigned number, char *line, const char *
 	line[len - 1] = '\0';
 	if (number == 1 && strcmp(line, MAGIC))
 		*why = "it is not '" MAGIC "'";
-	else if (r->ended)
+	else if (r->list->ended)
 		*why = "nothing may follow the '" END "' line";
 	else if (!strncmp(line, END, strlen(END)))
 		read_end(r, line, why);
 	else if (*line != '#')
 		return read_block(r, line, why);
 	return 0;
+}
+
+/* Is it the beginning of a line, after which whatever wrote it did not go on? */
+static bool is_cut(const struct reader *r, unsigned number, const char *line, FILE *file)
+{
+	return number > 1 && !r->list->ended && feof(file) && line[0] && !strchr(line, '\n');
 }
 
 static int read_lines(struct zcdma_ctx *ctx, const char *path, FILE *file, struct reader *r)
@@ -188,7 +210,9 @@ static int read_lines(struct zcdma_ctx *ctx, const char *path, FILE *file, struc
 	int rc;
 
 	while (fgets(line, sizeof(line), file)) {
-		rc = read_line(r, ++number, line, &why);
+		if (is_cut(r, ++number, line, file))
+			break;
+		rc = read_line(r, number, line, &why);
 		if (rc)
 			return zc_fail(ctx, -rc, "read manifest %s", path);
 		if (why)
@@ -197,13 +221,7 @@ static int read_lines(struct zcdma_ctx *ctx, const char *path, FILE *file, struc
 	}
 	if (ferror(file))
 		return zc_fail(ctx, errno, "read manifest %s", path);
-	if (!r->ended) {
-		rc = zc_fail_plain(ctx, EINVAL, "read manifest %s: %s", path,
-				   number ? "its last line is missing" : "it is empty");
-		zc_hint(ctx, "whatever wrote it did not come to its end");
-		return rc;
-	}
-	return 0;
+	return number ? 0 : zc_fail_plain(ctx, EINVAL, "read manifest %s: it is empty", path);
 }
 
 int zc_manifest_load(struct zcdma_ctx *ctx, const char *path, struct zc_manifest *list)

@@ -18,11 +18,14 @@ struct zc_manifest {
 	struct zc_manifest_entry *entry;
 	size_t count;
 	uint64_t bytes; /* in all blocks */
+	bool ended;	/* its last line is there: the recording came to its end */
+	/* Blocks that were lost while it was recorded, by the sequence numbers, and of the first ... */
+	uint64_t lost_blocks, lost_seq, lost_offset; /* ... its number, and where it should be */
 };
 
 /*
- * Read the manifest @path into @list, whose .entry the caller frees, in case of success. -EINVAL:
- * not a manifest, or not a whole one.
+ * Read the manifest @path into @list, whose .entry the caller frees, in case of success. One that was cut short
+ * is read as far as it goes. Returns 0, or -EINVAL if it is not a manifest.
  */
 int zc_manifest_load(struct zcdma_ctx *ctx, const char *path, struct zc_manifest *list);
 

@@ -585,10 +585,14 @@ struct zcdma_check_result {
 	uint64_t blocks_good;	  /* manifest: of those, right */
 	uint64_t blocks_unseen;	  /* manifest: not checked, as not all of them was seen */
 	uint64_t blocks_expected; /* manifest: blocks that it lists */
-	uint64_t datagrams;	  /* that came; of those ... */
-	uint64_t datagram_bytes;  /* the largest */
-	uint64_t late;		  /* ... after one that was sent later */
-	uint64_t duplicates;	  /* ... with nothing but what had come before */
+	bool unended;		  /* manifest: its last line is missing, so the recording failed */
+	uint64_t blocks_lost;	 /* manifest: while it was recorded, by the sequence numbers; ... */
+	uint64_t lost_seq;	 /* ... of the first, its number, and ... */
+	uint64_t lost_offset;	 /* ... where in the stream it is missing */
+	uint64_t datagrams;	 /* that came; of those ... */
+	uint64_t datagram_bytes; /* the largest */
+	uint64_t late;		 /* ... after one that was sent later */
+	uint64_t duplicates;	 /* ... with nothing but what had come before */
 	uint64_t duplicate_bytes;
 	uint64_t unplaced; /* ... too short to tell where they belong, even together: not checked */
 	uint64_t lost;	   /* that did not come, judged from the next line and the largest */
@@ -605,7 +609,10 @@ const char *zcdma_fault_name(enum zcdma_fault_kind kind);
 /* Begin a check against the pattern with @seed. */
 int zcdma_check_pattern(struct zcdma_ctx *ctx, uint64_t seed, struct zcdma_check **check);
 
-/* Begin a check against the manifest in @path. -EINVAL: not a manifest, or one cut short. */
+/*
+ * Begin a check against the manifest in @path. Where its last line is missing, data after its last block is
+ * not checked. Returns 0, or -EINVAL if it is not a manifest.
+ */
 int zcdma_check_manifest(struct zcdma_ctx *ctx, const char *path, struct zcdma_check **check);
 
 /*
@@ -629,6 +636,16 @@ int zcdma_check_end(struct zcdma_check *check);
 
 /* What has been found so far. */
 void zcdma_check_get_result(const struct zcdma_check *check, struct zcdma_check_result *result);
+
+/* Faults that a check remembers, and not only counts. */
+#define ZCDMA_FAULTS_KEPT 64
+
+/*
+ * Get the @i-th fault, in the order of positions. Returns 1, or 0: there are no more, or they were only
+ * counted. Those near the end
+ * are among them after zcdma_check_end().
+ */
+int zcdma_check_get_fault(const struct zcdma_check *check, unsigned i, struct zcdma_fault *fault);
 
 /* Free a check; NULL is fine. */
 void zcdma_check_free(struct zcdma_check *check);

@@ -277,6 +277,10 @@ columns() {
     zcdma capture -q --bytes 64K --pattern 1 -o other sim:
     run -1 zcdma verify --json other
     assert_keys "$MAN/zcdma-verify.1"
+    zcdma capture -q --bytes 64K --manifest other.xxh -o other sim:block=16K
+    sed -i 's/^3 /4 /' other.xxh
+    run -4 zcdma verify --json --manifest other.xxh other
+    assert_keys "$MAN/zcdma-verify.1"
     receiver --streams 2 --json
     zcdma copysend -q "$TO" out
     zcdma copysend -q "$TO" out

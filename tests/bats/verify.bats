@@ -264,14 +264,79 @@ says() {
   not one block is in the manifest: it is of another run"
 }
 
-@test "verify: a manifest: cut, not one, not there: status 2" {
+@test "verify: a manifest: cut short: what it lists is checked, and the result is incomplete" {
     head -n 5 good.xxh >cut.xxh
-    run -2 --separate-stderr zcdma verify --manifest cut.xxh good
-    assert_equal "$stderr" "zcdma verify: read manifest cut.xxh: its last line is missing
-  whatever wrote it did not come to its end"
+    run -1 --separate-stderr zcdma verify --manifest cut.xxh good
+    assert_equal "$stderr" 'zcdma verify: good: manifest cut.xxh has no last line: the recording did not come to its end'
+    assert_line --regexp '^  result +incomplete$'
+    assert_line --regexp '^  blocks +3 right of 3 in the manifest, 3 came$'
     head -c 200 good.xxh >cut.xxh
-    run -2 --separate-stderr zcdma verify --manifest cut.xxh good
-    assert_regex "$stderr" '^zcdma verify: read manifest cut.xxh: line [0-9]+: .* cut short'
+    run -1 --separate-stderr zcdma verify --manifest cut.xxh good
+    assert_regex "$stderr" 'has no last line'
+    printf '\377' | overwrite 100
+    run -1 --separate-stderr zcdma verify --manifest cut.xxh bad
+    assert_equal "$stderr" 'zcdma verify: bad: differs at offset 0: garbage of 65536 bytes'
+}
+
+@test "verify: a manifest: blocks that were lost while it was recorded: status 4" {
+    sed 's/^15 /25 /' good.xxh >lost.xxh
+    run -4 --separate-stderr zcdma verify --manifest lost.xxh good
+    assert_equal "$stderr" 'zcdma verify: good: 10 blocks were lost while it was recorded, the first at offset 983040'
+    assert_line --regexp '^  result +lossy$'
+    assert_line --regexp '^  lost +10 blocks while it was recorded, the first at offset 983040, number 15$'
+    run -4 --separate-stderr zcdma verify --json --manifest lost.xxh good
+    jq -e '.result == "lossy" and .lost_blocks == 10 and .lost_offset == 983040 and .lost_sequence == 15
+        and .exit_status == 4' <<<"$output"
+    # A fault weighs more.
+    printf '\377' | overwrite 100
+    run -1 zcdma verify -q --manifest lost.xxh bad
+    run -1 --separate-stderr zcdma verify -q --expect=complete --manifest lost.xxh good
+}
+
+@test "verify: --expect=complete" {
+    zcdma verify -q --expect=complete --bytes 1M good
+    zcdma verify -q --expect=complete --manifest good.xxh <good
+    zcdma capture --bytes 1M sim: 2>/dev/null | zcdma verify -q --expect=complete --handover=require
+    run -1 --separate-stderr eval 'cat good | zcdma verify --expect=complete'
+    assert_equal "$stderr" 'zcdma verify: standard input: --expect=complete: nothing says where the stream should end
+  give --bytes or --manifest'
+    run -2 --separate-stderr zcdma verify --expect=complete good
+    assert_equal "$stderr" 'zcdma verify: --expect=complete: nothing says where the stream should end
+  give --bytes or --manifest'
+    run -2 --separate-stderr zcdma verify --expect=zerocopy good
+    assert_equal "$stderr" 'zcdma verify: --expect zerocopy: must be one of complete'
+    LISTEN=udp:127.0.0.1:0 receiver --expect=complete --bytes 2000
+    "$TOOLS/udp" "${TO##*:}" 0+1000 .
+    received 1
+    grep -q '1 datagrams (1000 B) did not come' receiver.err
+}
+
+@test "verify: every place where a stream is wrong" {
+    {
+        part 0 100000
+        part 150000 300000 # a gap of 50000
+        head -c 512 /dev/zero | tr '\0' U
+        part 300512 700000
+    } >bad
+    run -1 --separate-stderr zcdma verify -v bad
+    assert_equal "$stderr" 'zcdma verify: bad: differs at offset 100000: a gap of 50000 bytes
+zcdma verify: bad: differs at offset 250000: garbage of 512 bytes'
+    run -1 --separate-stderr zcdma verify --json bad
+    jq -e '.places == [
+        {"offset": 100000, "kind": "gap", "length_bytes": 50000, "distance_bytes": 0},
+        {"offset": 250000, "kind": "garbage", "length_bytes": 512, "distance_bytes": 0}]' <<<"$output"
+    # The first 64.
+    for ((i = 0; i < 70; i++)); do
+        part $((i * 1000)) $((i * 1000 + 900))
+    done >bad
+    run -1 --separate-stderr zcdma verify -v bad
+    assert_equal "$(grep -c 'differs at offset' <<<"$stderr")" 64
+    assert_regex "$stderr" 'bad: 5 more places are counted, and not listed$'
+    run -1 --separate-stderr zcdma verify --json bad
+    jq -e '(.places | length) == 64 and .faults == 69' <<<"$output"
+}
+
+@test "verify: a manifest: not one, not there: status 2" {
     run -2 --separate-stderr zcdma verify --manifest good good
     assert_regex "$stderr" '^zcdma verify: read manifest good: line 1: '
     run -2 --separate-stderr zcdma verify --manifest nowhere good
@@ -336,7 +401,8 @@ says() {
     received 1
     jq -e '.result == "wrong" and (.streams | length) == 3 and all(.streams[]; .received_bytes == 1048576)
         and [.streams[].result] == ["correct", "correct", "wrong"]
-        and [.streams[].faults] == [0, 0, 1]' receiver.out
+        and [.streams[].faults] == [0, 0, 1]
+        and [.streams[].places | length] == [0, 0, 1]' receiver.out
 }
 
 @test "verify: --streams 3 at the same time, all right" {

@@ -138,6 +138,25 @@ static void assert_sound(const struct zcdma_check_result *r)
 	}
 }
 
+/* The first faults are remembered, and the others counted. */
+static void assert_kept(const struct zcdma_check *check, const struct zcdma_check_result *r)
+{
+	struct zcdma_fault f, before = { 0 };
+	uint64_t bytes = 0;
+	unsigned i = 0;
+
+	for (; zcdma_check_get_fault(check, i, &f); i++) {
+		assert_true(f.position >= before.position);
+		if (!i)
+			assert_same_fault(&f, &r->first);
+		bytes += f.length;
+		before = f;
+	}
+	assert_int_equal(i, r->faults < ZCDMA_FAULTS_KEPT ? r->faults : ZCDMA_FAULTS_KEPT);
+	if (i == r->faults)
+		assert_int_equal(bytes, r->bad_bytes + r->missing_bytes);
+}
+
 /* Check the stream whole and cut in many ways. */
 static struct zcdma_check_result check_stream(void)
 {
@@ -149,6 +168,7 @@ static struct zcdma_check_result check_stream(void)
 	assert_int_equal(zcdma_check_feed(check, stream, length), 0);
 	zcdma_check_end(check);
 	zcdma_check_get_result(check, &whole);
+	assert_kept(check, &whole);
 	zcdma_check_free(check);
 	assert_sound(&whole);
 	for (size_t i = 0; i < COUNT(most); i++) {
