@@ -26,7 +26,9 @@ unsigned zc_flow_key(const struct zc_frame *frame, struct zc_flow_key *key)
 {
 	unsigned from = compare_ends(frame) > 0;
 
-	*key = (struct zc_flow_key){ .version = frame->version, .kind = (uint8_t)frame->kind };
+	*key = (struct zc_flow_key){ .version = frame->version,
+				     .kind = (uint8_t)frame->kind,
+				     .nets = frame->nets };
 	memcpy(key->addr[from], frame->src, sizeof(frame->src));
 	memcpy(key->addr[!from], frame->dst, sizeof(frame->dst));
 	key->port[from] = frame->sport;

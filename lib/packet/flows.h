@@ -13,6 +13,7 @@ struct zc_flow_key {
 	uint8_t version; /* of IP */
 	uint8_t kind;	 /* enum zc_frame_kind: TCP or UDP */
 	uint8_t zero[2];
+	struct zc_frame_nets nets;
 };
 
 /* What a connection's structure begins with. */
