@@ -6,21 +6,34 @@
 #include <string.h>
 #include <sys/queue.h>
 
+#include "packet/copies.h"
 #include "packet/packets.h"
+#include "packet/rival.h"
 #include "packet/stream.h"
 
 /* Connections at once; the list has as many, so that ended ones make room. */
 #define CONNECTIONS 16384u
 /* For what all of them keep to compare with. */
 #define KEPT_BYTES (256u << 20)
+/* Connections whose end was captured, and which wait for packets that are captured late. */
+#define CLOSING 64
 /* Packets to take in one go. */
 #define BATCH 256
 
+enum state {
+	OPEN,
+	CLOSING_DOWN, /* its end was captured, but not all that is before it */
+	ENDED,	      /* its results are final */
+};
+
 struct connection {
 	struct zc_flow flow; /* comes first */
-	TAILQ_ENTRY(connection) in_all, in_ended;
-	struct zc_stream dir[2]; /* by the end that sends */
-	bool ended, has_end;
+	TAILQ_ENTRY(connection) in_all, in_queue;
+	struct connections *queue; /* .closing, .clean or .noted of the capture, or NULL */
+	struct zc_stream dir[2];   /* by the end that sends */
+	struct zc_rival rival;
+	enum state state;
+	bool has_end; /* and it was counted */
 };
 
 TAILQ_HEAD(connections, connection);
@@ -33,8 +46,12 @@ struct zcdma_wire {
 	struct zc_packets *packets;
 	struct zc_flows *flows;
 	struct zc_streams streams;
-	struct connections all, ended; /* in the order in which they began, and ended */
-	unsigned count;		       /* in .all */
+	struct zc_copies *copies;
+	struct connections all; /* in the order in which they began */
+	unsigned count;		/* in .all */
+	/* In the order in which they ended: with something to report, or without. */
+	struct connections closing, clean, noted;
+	unsigned closing_count;
 	uint64_t kinds[ZC_FRAME_MALFORMED + 1], checksums[ZC_CHECKSUM_WRONG + 1];
 	struct zcdma_wire_stats stats;
 	struct connection *told; /* whose streams come next */
@@ -46,14 +63,49 @@ struct zcdma_wire {
  * Connections
  */
 
+static void leave_queue(struct zcdma_wire *w, struct connection *c)
+{
+	if (!c->queue)
+		return;
+	TAILQ_REMOVE(c->queue, c, in_queue);
+	w->closing_count -= c->queue == &w->closing;
+	c->queue = NULL;
+}
+
+static void enter_queue(struct zcdma_wire *w, struct connection *c, struct connections *queue)
+{
+	leave_queue(w, c);
+	TAILQ_INSERT_TAIL(queue, c, in_queue);
+	w->closing_count += queue == &w->closing;
+	c->queue = queue;
+}
+
 static void end_connection(struct zcdma_wire *w, struct connection *c)
 {
-	if (c->ended)
+	bool clean;
+
+	if (c->state == ENDED)
 		return;
 	zc_stream_end(&c->dir[0]);
 	zc_stream_end(&c->dir[1]);
-	c->ended = true;
-	TAILQ_INSERT_TAIL(&w->ended, c, in_ended);
+	c->state = ENDED;
+	clean = zc_stream_is_clean(&c->dir[0]) && zc_stream_is_clean(&c->dir[1]);
+	enter_queue(w, c, clean ? &w->clean : &w->noted);
+}
+
+/* Results are final when all was captured; what was not may still come, for as long as there is room to wait. */
+static void close_down(struct zcdma_wire *w, struct connection *c)
+{
+	if (zc_follow_is_complete(&c->dir[0].follow) && zc_follow_is_complete(&c->dir[1].follow)) {
+		end_connection(w, c);
+		return;
+	}
+	if (c->state == CLOSING_DOWN)
+		return;
+	c->state = CLOSING_DOWN;
+	if (w->closing_count == CLOSING)
+		end_connection(w, TAILQ_FIRST(&w->closing));
+	enter_queue(w, c, &w->closing);
 }
 
 /* The last words of an earlier connection, which came late, are not the end of a stream. */
@@ -65,35 +117,51 @@ static void note_end(struct zcdma_wire *w, struct connection *c)
 	c->has_end = true;
 }
 
+/* The connection goes on: its reset was not believed. */
+static void reopen(struct zcdma_wire *w, struct connection *c)
+{
+	leave_queue(w, c);
+	c->state = OPEN;
+	w->stats.ended -= c->has_end;
+	c->has_end = false;
+}
+
 static void free_connection(struct zcdma_wire *w, struct connection *c)
 {
 	zc_flows_remove(w->flows, &c->flow);
 	TAILQ_REMOVE(&w->all, c, in_all);
+	leave_queue(w, c);
 	w->count--;
 	free(c);
 }
 
-static bool is_faulty(const struct zc_stream *s)
+static void drop_stream(struct zcdma_wire *w, const struct zc_stream *s)
 {
-	return s->result.faults || s->follow.stats.differing;
+	struct zcdma_wire_stream stream;
+
+	if (!zc_stream_has_data(s))
+		return;
+	w->stats.unlisted++;
+	if (!w->options.dropped)
+		return;
+	zc_stream_get(s, &stream);
+	w->options.dropped(w->options.arg, &stream);
 }
 
-/* Make room in the list, with nothing that is wrong lost. */
-static bool forget_one(struct zcdma_wire *w)
+/* Make room in the list; those with something to report go last. */
+static bool drop_one(struct zcdma_wire *w)
 {
-	struct connection *c;
+	struct connection *c = TAILQ_FIRST(&w->clean);
 
-	while ((c = TAILQ_FIRST(&w->ended))) {
-		TAILQ_REMOVE(&w->ended, c, in_ended);
-		if (is_faulty(&c->dir[0]) || is_faulty(&c->dir[1]))
-			continue;
-		w->stats.unlisted +=
-			zc_stream_has_data(&c->dir[0]) + zc_stream_has_data(&c->dir[1]);
-		w->telling = false;
-		free_connection(w, c);
-		return true;
-	}
-	return false;
+	if (!c)
+		c = TAILQ_FIRST(&w->noted);
+	if (!c)
+		return false;
+	drop_stream(w, &c->dir[0]);
+	drop_stream(w, &c->dir[1]);
+	w->telling = false;
+	free_connection(w, c);
+	return true;
 }
 
 /* NULL: there is no room. */
@@ -101,7 +169,7 @@ static struct connection *add_connection(struct zcdma_wire *w, const struct zc_f
 {
 	struct connection *c;
 
-	if (w->count == CONNECTIONS && !forget_one(w))
+	if (w->count == CONNECTIONS && !drop_one(w))
 		return NULL;
 	c = calloc(1, sizeof(*c));
 	if (!c)
@@ -109,6 +177,8 @@ static struct connection *add_connection(struct zcdma_wire *w, const struct zc_f
 	c->flow.key = *key;
 	for (unsigned end = 0; end < 2; end++)
 		zc_stream_begin(&c->dir[end], &w->streams, &c->flow, end);
+	c->dir[0].follow.peer = &c->dir[1].follow;
+	c->dir[1].follow.peer = &c->dir[0].follow;
 	zc_flows_add(w->flows, &c->flow);
 	TAILQ_INSERT_TAIL(&w->all, c, in_all);
 	w->count++;
@@ -116,55 +186,97 @@ static struct connection *add_connection(struct zcdma_wire *w, const struct zc_f
 	return c;
 }
 
-/* A SYN that does not fit begins another connection between the same ports. */
-static bool begins_anew(const struct connection *c, unsigned from, const struct zc_frame *f)
+/* Another connection between the same ports has taken @c's place. */
+static struct connection *replace_connection(struct zcdma_wire *w, struct connection *c)
 {
-	return f->kind == ZC_FRAME_TCP && f->flags & TH_SYN &&
-	       !zc_follow_begins_at(&c->dir[from].follow, f->seq + 1);
+	const struct zc_flow_key key = c->flow.key;
+	const struct zc_rival rival = c->rival;
+
+	end_connection(w, c);
+	zc_flows_remove(w->flows, &c->flow);
+	c = add_connection(w, &key);
+	if (c && rival.pending)
+		zc_follow_begin(&c->dir[rival.from].follow, rival.first);
+	return c;
 }
 
+/* Returns NULL if there is no room. */
 static struct connection *connection_of(struct zcdma_wire *w, const struct zc_frame *f,
 					unsigned *from)
 {
 	struct zc_flow_key key;
-	struct connection *c;
+	struct zc_flow *flow;
 
 	*from = zc_flow_key(f, &key);
-	c = (struct connection *)zc_flows_find(w->flows, &key);
-	if (c && begins_anew(c, *from, f)) {
-		end_connection(w, c);
-		zc_flows_remove(w->flows, &c->flow);
-		c = NULL;
-	}
-	return c ? c : add_connection(w, &key);
+	flow = zc_flows_find(w->flows, &key);
+	return flow ? (struct connection *)flow : add_connection(w, &key);
 }
 
 /*
  * Packets
  */
 
-static void take_segment(struct zcdma_wire *w, struct connection *c, unsigned from,
-			 const struct zc_frame *f)
+/* A segment of a connection whose results are final. Returns whether it is of another one. */
+static bool take_after_end(struct connection *c, unsigned from, const struct zc_frame *f, bool copy)
+{
+	if (!f->len)
+		return false;
+	if (!zc_follow_reaches(&c->dir[from].follow, f))
+		return true;
+	zc_stream_leftover(&c->dir[from], f, copy);
+	return false;
+}
+
+static void note_state(struct zcdma_wire *w, struct connection *c)
+{
+	const struct zc_follow *one = &c->dir[0].follow, *other = &c->dir[1].follow;
+	bool over = zc_follow_is_over(one) && zc_follow_is_over(other);
+	bool reset = one->reset == ZC_FOLLOW_RESET || other->reset == ZC_FOLLOW_RESET;
+
+	if (over || reset) {
+		note_end(w, c);
+		close_down(w, c);
+	} else if (c->state == CLOSING_DOWN) {
+		reopen(w, c);
+	}
+}
+
+/* Returns whether the segment is of another connection between the same ports. */
+static bool follow_segment(struct zcdma_wire *w, struct connection *c, unsigned from,
+			   const struct zc_frame *f, bool copy)
 {
 	struct zc_follow *sender = &c->dir[from].follow, *receiver = &c->dir[!from].follow;
+	enum zc_rival_is rival = zc_rival_judge(&c->rival, sender, receiver, from, f);
+	enum zc_follow_taken taken;
 
-	if (c->ended)
-		return;
-	if (f->flags & TH_ACK && !(f->flags & TH_RST))
+	w->stats.ignored_syns += rival == ZC_RIVAL_IGNORED;
+	if (rival != ZC_RIVAL_NONE)
+		return rival == ZC_RIVAL_PROVEN;
+	if (c->state == ENDED)
+		return take_after_end(c, from, f, copy);
+	taken = zc_follow_take(sender, f, copy);
+	if (taken == ZC_FOLLOW_TAKEN && f->flags & TH_ACK && !(f->flags & TH_RST))
 		zc_follow_acked(receiver, f->ack, f->flags & TH_SYN);
-	zc_follow_take(sender, f);
-	if (!sender->reset && !(zc_follow_is_complete(sender) && zc_follow_is_complete(receiver)))
+	note_state(w, c);
+	return taken == ZC_FOLLOW_FOREIGN;
+}
+
+static void take_segment(struct zcdma_wire *w, struct connection *c, unsigned from,
+			 const struct zc_frame *f, bool copy)
+{
+	if (!follow_segment(w, c, from, f, copy))
 		return;
-	/* Both directions are gone. */
-	receiver->reset = sender->reset;
-	note_end(w, c);
-	end_connection(w, c);
+	c = replace_connection(w, c);
+	if (c)
+		follow_segment(w, c, from, f, false);
+	else
+		w->stats.unfollowed++;
 }
 
 static void take_datagram(struct zcdma_wire *w, struct connection *c, unsigned from,
-			  const struct zc_frame *f)
+			  const struct zc_frame *f, bool copy)
 {
-	zc_stream_datagram(&c->dir[from], f);
+	zc_stream_datagram(&c->dir[from], f, copy);
 	if (c->dir[from].follow.has_end)
 		note_end(w, c);
 }
@@ -182,6 +294,7 @@ static void take_packet(struct zcdma_wire *w, const struct zc_packet *p)
 	enum zc_checksum sum;
 	struct connection *c;
 	unsigned from;
+	bool copy;
 
 	w->stats.packets++;
 	w->stats.packet_bytes += p->len;
@@ -202,12 +315,15 @@ static void take_packet(struct zcdma_wire *w, const struct zc_packet *p)
 	if (sum == ZC_CHECKSUM_WRONG)
 		return;
 	c = connection_of(w, &f, &from);
-	if (!c)
+	if (!c) {
 		w->stats.unfollowed++;
-	else if (f.kind == ZC_FRAME_TCP)
-		take_segment(w, c, from, &f);
+		return;
+	}
+	copy = f.len && zc_copies_seen(w->copies, &f, (uintptr_t)&c->dir[from], p->time_ns);
+	if (f.kind == ZC_FRAME_TCP)
+		take_segment(w, c, from, &f, copy);
 	else
-		take_datagram(w, c, from, &f);
+		take_datagram(w, c, from, &f, copy);
 }
 
 ZC_PUBLIC int zcdma_wire_run(struct zcdma_wire *w, int timeout_ms)
@@ -259,11 +375,14 @@ ZC_PUBLIC int zcdma_wire_open(struct zcdma_ctx *ctx, const struct zcdma_wire_opt
 	w->options = *options;
 	w->streams.ctx = ctx;
 	w->streams.options = &w->options;
-	w->streams.pool.most = KEPT_BYTES;
+	w->streams.budget.most = KEPT_BYTES;
 	TAILQ_INIT(&w->all);
-	TAILQ_INIT(&w->ended);
+	TAILQ_INIT(&w->closing);
+	TAILQ_INIT(&w->clean);
+	TAILQ_INIT(&w->noted);
 	w->flows = zc_flows_new();
-	rc = w->flows ? 0 : zc_fail(ctx, ENOMEM, "capture");
+	w->copies = zc_copies_new();
+	rc = w->flows && w->copies ? 0 : zc_fail(ctx, ENOMEM, "capture");
 	if (!rc && options->manifest)
 		rc = zcdma_check_manifest(ctx, options->manifest, &w->manifest);
 	if (rc)
@@ -281,6 +400,7 @@ ZC_PUBLIC int zcdma_wire_open(struct zcdma_ctx *ctx, const struct zcdma_wire_opt
 close_packets:
 	zc_packets_close(w->packets);
 free_wire:
+	zc_copies_free(w->copies);
 	zc_flows_free(w->flows);
 	zcdma_check_free(w->manifest);
 	free(w);
@@ -357,6 +477,7 @@ ZC_PUBLIC void zcdma_wire_close(struct zcdma_wire *w)
 	while ((c = TAILQ_FIRST(&w->all)))
 		free_connection(w, c);
 	zc_packets_close(w->packets);
+	zc_copies_free(w->copies);
 	zc_flows_free(w->flows);
 	zcdma_check_free(w->manifest);
 	free(w);

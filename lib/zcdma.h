@@ -679,6 +679,7 @@ int zcdma_manifest_close(struct zcdma_manifest *m);
  *	zcdma_wire_open() -> zcdma_wire_run() ... -> zcdma_wire_end() -> zcdma_wire_next_stream() ...
  */
 struct zcdma_wire;
+struct zcdma_wire_stream;
 
 struct zcdma_wire_options {
 	const char *iface;    /* to capture from, which takes privileges; or NULL and ... */
@@ -689,6 +690,9 @@ struct zcdma_wire_options {
 	const char *manifest; /* ... this or, where it is NULL, ... */
 	uint64_t seed;	      /* ... the pattern with this seed */
 	uint64_t block_bytes; /* to tell the block of an offset; unless the manifest does */
+	/* Called with @arg before a stream is dropped from the list, as the list is full; may be NULL. */
+	void (*dropped)(void *arg, const struct zcdma_wire_stream *stream);
+	void *arg;
 };
 
 enum zcdma_wire_end {
@@ -707,8 +711,9 @@ struct zcdma_wire_stream {
 	enum zcdma_wire_end end;
 	uint64_t packets;	/* with data */
 	uint64_t bytes;		/* of the stream, with those unseen */
-	uint64_t unseen_bytes;	/* of those, that were not captured, or not in time */
+	uint64_t unseen_bytes;	/* of those, that were not captured, or too late to be checked */
 	uint64_t cut_bytes;	/* of packets, beyond the snap length */
+	uint64_t copies;	/* packets captured more than once, as at a bridge; not in the next */
 	uint64_t retransmitted; /* packets with bytes that had come before */
 	uint64_t retransmitted_bytes;
 	uint64_t differing; /* of those packets: where the bytes were others */
@@ -719,7 +724,8 @@ struct zcdma_wire_stream {
 	uint64_t late_bytes;	  /* captured when they counted as unseen already */
 	uint64_t keepalives;
 	uint64_t given_up; /* times that what is missing could be waited for no longer */
-	uint64_t strayed;  /* packets too far from the others to belong to them */
+	uint64_t strayed;  /* packets too far from the others to belong to them, which are not followed */
+	uint64_t ignored_resets; /* RST that the receiver did not believe (RFC 5961, 3) */
 	struct zcdma_check_result result;
 };
 
@@ -747,8 +753,8 @@ struct zcdma_wire_stats {
 	uint64_t checksums_wrong;     /* as a receiver drops such packets, they are left out here */
 	uint64_t checksums_unknown;   /* not all of the packet was captured, or it has none */
 	uint64_t connections, ended;  /* and of those with data, how many came to an end */
-	uint64_t
-		unlisted; /* streams that were dropped from the list, nothing being wrong with them */
+	uint64_t ignored_syns; /* that began no connection (RFC 5961, 4) */
+	uint64_t unlisted; /* streams that were dropped from the list: those with nothing to report first */
 	uint64_t differences;			/* in all streams */
 	uint64_t dropped, dropped_by_interface; /* before they could be captured */
 	uint64_t first_ns, last_ns; /* since 1970: the earliest packet's time, the latest one's */

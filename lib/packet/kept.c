@@ -9,6 +9,12 @@
 /* Who makes more holes than that has them looked for too long. */
 #define MOST_HOLES 4096u
 
+void zc_kept_init(struct zc_kept *k, struct zc_budget *budget)
+{
+	*k = (struct zc_kept){ .budget = budget,
+			       .holes = { .budget = budget, .most = MOST_HOLES } };
+}
+
 /*
  * The ring
  */
@@ -38,12 +44,13 @@ static bool resize(struct zc_kept *k, size_t room)
 	size_t old_room = k->room;
 	uint8_t *ring;
 
-	if (k->pool->used + room - old_room > k->pool->most)
+	if (!zc_budget_take(k->budget, room - old_room))
 		return false;
 	ring = malloc(room);
-	if (!ring)
+	if (!ring) {
+		zc_budget_return(k->budget, room - old_room);
 		return false;
-	k->pool->used += room - old_room;
+	}
 	k->ring = ring;
 	k->room = room;
 	for (uint64_t at = k->base, n; old && at < k->top; at += n) {
@@ -73,78 +80,11 @@ bool zc_kept_grow(struct zc_kept *k, uint64_t keep, uint64_t to)
  * Holes
  */
 
-/* The index of the first hole that does not end before @offset. */
-static unsigned find_hole(const struct zc_kept *k, uint64_t offset)
+const struct zc_hole *zc_kept_hole(const struct zc_kept *k, uint64_t offset)
 {
-	unsigned low = 0, high = k->holes;
+	unsigned i = zc_holes_find(&k->holes, offset);
 
-	/* As a rule it is behind them all. */
-	if (!high || k->hole[high - 1].to <= offset)
-		return high;
-	while (low < high) {
-		unsigned middle = low + (high - low) / 2;
-
-		if (k->hole[middle].to <= offset)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-const struct zc_kept_hole *zc_kept_hole(const struct zc_kept *k, uint64_t offset)
-{
-	unsigned i = find_hole(k, offset);
-
-	return i < k->holes ? &k->hole[i] : NULL;
-}
-
-static bool insert_hole(struct zc_kept *k, unsigned i, struct zc_kept_hole hole)
-{
-	if (k->holes == k->hole_room) {
-		unsigned room = k->hole_room ? 2 * k->hole_room : 8;
-		void *more;
-
-		if (room > MOST_HOLES)
-			return false;
-		more = reallocarray(k->hole, room, sizeof(*k->hole));
-		if (!more)
-			return false;
-		k->hole = more;
-		k->hole_room = room;
-	}
-	memmove(&k->hole[i + 1], &k->hole[i], (k->holes - i) * sizeof(*k->hole));
-	k->hole[i] = hole;
-	k->holes++;
-	return true;
-}
-
-static void remove_holes(struct zc_kept *k, unsigned i, unsigned count)
-{
-	if (!count)
-		return;
-	k->holes -= count;
-	memmove(&k->hole[i], &k->hole[i + count], (k->holes - i) * sizeof(*k->hole));
-}
-
-/* [@from, @to), which lies in the @i-th hole, is filled. */
-static bool fill_hole(struct zc_kept *k, unsigned i, uint64_t from, uint64_t to)
-{
-	struct zc_kept_hole *h = &k->hole[i];
-	struct zc_kept_hole behind = { to, h->to };
-
-	if (h->from == from && h->to == to) {
-		remove_holes(k, i, 1);
-		return true;
-	}
-	if (h->from == from) {
-		h->from = to;
-		return true;
-	}
-	if (h->to > to && !insert_hole(k, i + 1, behind))
-		return false;
-	k->hole[i].to = from;
-	return true;
+	return i < k->holes.count ? &k->holes.hole[i] : NULL;
 }
 
 void zc_kept_slide(struct zc_kept *k, uint64_t base)
@@ -153,18 +93,20 @@ void zc_kept_slide(struct zc_kept *k, uint64_t base)
 		return;
 	k->base = base;
 	k->top = zc_max(k->top, base);
-	remove_holes(k, 0, find_hole(k, base));
-	if (k->holes)
-		k->hole[0].from = zc_max(k->hole[0].from, base);
+	zc_holes_forget(&k->holes, zc_holes_find(&k->holes, base));
+	if (k->holes.count)
+		k->holes.hole[0].from = zc_max(k->holes.hole[0].from, base);
 }
 
 bool zc_kept_extend(struct zc_kept *k, uint64_t top)
 {
+	struct zc_hole *last = k->holes.count ? &k->holes.hole[k->holes.count - 1] : NULL;
+
 	if (top <= k->top)
 		return true;
-	if (k->holes && k->hole[k->holes - 1].to == k->top)
-		k->hole[k->holes - 1].to = top;
-	else if (!insert_hole(k, k->holes, (struct zc_kept_hole){ k->top, top }))
+	if (last && last->to == k->top)
+		last->to = top;
+	else if (!zc_holes_append(&k->holes, k->top, top))
 		return false;
 	k->top = top;
 	return true;
@@ -224,14 +166,14 @@ bool zc_kept_put(struct zc_kept *k, uint64_t offset, const uint8_t *data, size_t
 	uint64_t end = offset + len;
 
 	while (offset < zc_min(end, k->top)) {
-		unsigned i = find_hole(k, offset);
-		uint64_t hole = i < k->holes ? k->hole[i].from : k->top;
+		unsigned i = zc_holes_find(&k->holes, offset);
+		uint64_t hole = i < k->holes.count ? k->holes.hole[i].from : k->top;
 		uint64_t to = zc_min(hole, zc_min(end, k->top));
 		bool fills = hole <= offset;
 
 		if (fills)
-			to = zc_min(k->hole[i].to, end);
-		if (fills && !fill_hole(k, i, offset, to))
+			to = zc_min(k->holes.hole[i].to, end);
+		if (fills && !zc_holes_fill(&k->holes, i, offset, to))
 			return false;
 		if (fills) {
 			store(k, offset, data, (size_t)(to - offset));
@@ -251,8 +193,11 @@ bool zc_kept_put(struct zc_kept *k, uint64_t offset, const uint8_t *data, size_t
 
 void zc_kept_drop(struct zc_kept *k)
 {
-	k->pool->used -= k->room;
+	if (k->room)
+		zc_budget_return(k->budget, k->room);
 	free(k->ring);
-	free(k->hole);
-	*k = (struct zc_kept){ .pool = k->pool, .base = k->top, .top = k->top };
+	k->ring = NULL;
+	k->room = 0;
+	k->base = k->top;
+	zc_holes_drop(&k->holes);
 }

@@ -7,25 +7,16 @@
 #define ZCDMA_KEPT_H
 
 #include "../internal.h"
+#include "holes.h"
 
-/* Memory that all connections share: so many bytes at most. */
-struct zc_kept_pool {
-	uint64_t used, most;
-};
-
-struct zc_kept_hole {
-	uint64_t from, to;
-};
-
-/* All-zero, but for .pool, is an empty one that begins at offset 0. */
+/* After zc_kept_init() it is empty, and begins at offset 0. */
 struct zc_kept {
-	struct zc_kept_pool *pool;
+	struct zc_budget *budget;
 	uint8_t *ring;
 	size_t room; /* bytes in the ring: 0 or a power of two */
 	/* Offsets. What is from .base to .top is in the ring, but for the holes. */
 	uint64_t base, top;
-	struct zc_kept_hole *hole; /* in the order of the stream; none is empty */
-	unsigned holes, hole_room;
+	struct zc_holes holes;
 };
 
 /* The most that one connection has in each direction. */
@@ -39,6 +30,8 @@ struct zc_kept_put {
 	uint64_t first;	    /* the first of them: its offset, and values */
 	uint8_t was, is;
 };
+
+void zc_kept_init(struct zc_kept *k, struct zc_budget *budget);
 
 /* So much more shall fit in, from @keep on. Does it? There may not be memory. */
 bool zc_kept_grow(struct zc_kept *k, uint64_t keep, uint64_t to);
@@ -61,7 +54,7 @@ void zc_kept_compare(const uint8_t *before, const uint8_t *now, uint64_t offset,
 		     struct zc_kept_put *res);
 
 /* The first hole that does not end before @offset, or NULL. */
-const struct zc_kept_hole *zc_kept_hole(const struct zc_kept *k, uint64_t offset);
+const struct zc_hole *zc_kept_hole(const struct zc_kept *k, uint64_t offset);
 
 /* Bytes at @offset, which is in no hole: as many as lie in one piece, at most @len, which is set. */
 const uint8_t *zc_kept_at(const struct zc_kept *k, uint64_t offset, uint64_t *len);

@@ -117,6 +117,66 @@ static void on_unseen(void *arg, uint64_t len)
 }
 
 /*
+ * What comes late
+ */
+
+/* The pattern tells what is to be at an offset, as long as the stream has not left its place. */
+static bool is_in_place(const struct zc_stream *s)
+{
+	return s->check && !s->all->options->manifest && s->placed && !s->check->judge.home &&
+	       !s->check->judge.waiting;
+}
+
+static void add_faults(struct zcdma_check_result *to, const struct zcdma_check_result *r)
+{
+	if (r->faults && (!to->faults || r->first.position < to->first.position))
+		to->first = r->first;
+	to->faults += r->faults;
+	to->bad_bytes += r->bad_bytes;
+	to->missing_bytes += r->missing_bytes;
+	for (unsigned i = 0; i < ZCDMA_FAULT_KINDS; i++) {
+		to->kind[i].count += r->kind[i].count;
+		to->kind[i].bytes += r->kind[i].bytes;
+	}
+}
+
+/* Check bytes by themselves: what is before and after them has been checked. */
+static int check_alone(struct zc_stream *s, uint64_t offset, const uint8_t *data, size_t len)
+{
+	struct zcdma_check_result result;
+	struct zcdma_check *check;
+	int rc;
+
+	if (zcdma_pattern_match(data, len, offset, s->all->options->seed) == len)
+		return 0;
+	rc = zcdma_check_pattern(s->all->ctx, s->all->options->seed, &check);
+	if (rc)
+		return rc;
+	zcdma_check_skip(check, offset);
+	zcdma_check_feed(check, data, len);
+	zcdma_check_skip(check, UINT64_MAX);
+	zcdma_check_end(check);
+	zcdma_check_get_result(check, &result);
+	zcdma_check_free(check);
+	add_faults(&s->check->result, &result);
+	return 0;
+}
+
+static bool on_late(void *arg, uint64_t offset, const uint8_t *data, size_t len)
+{
+	struct zc_stream *s = arg;
+
+	if (s->all->options->unchecked)
+		return true;
+	if (s->all->rc || !is_in_place(s))
+		return false;
+	s->all->rc = check_alone(s, offset + s->shift, data, len);
+	s->check->result.bytes += len;
+	s->check->result.unseen_bytes -= len;
+	return true;
+}
+
+/*
  * What comes again
  */
 
@@ -125,8 +185,7 @@ static bool on_recall(void *arg, uint64_t offset, uint8_t *buf, size_t len)
 {
 	struct zc_stream *s = arg;
 
-	if (!s->check || s->all->options->manifest || !s->placed || s->check->result.faults ||
-	    s->check->judge.home || s->check->judge.waiting)
+	if (!is_in_place(s) || s->check->result.faults)
 		return false;
 	zcdma_pattern_fill(buf, len, offset + s->shift, s->all->options->seed);
 	return true;
@@ -162,6 +221,7 @@ static void on_difference(void *arg, uint32_t seq, const struct zc_kept_put *wha
 static const struct zc_follow_ops follow_ops = {
 	.data = on_data,
 	.unseen = on_unseen,
+	.late = on_late,
 	.recall = on_recall,
 	.differs = on_difference,
 };
@@ -174,13 +234,15 @@ void zc_stream_begin(struct zc_stream *s, struct zc_streams *all, const struct z
 		     unsigned from)
 {
 	*s = (struct zc_stream){ .all = all, .flow = flow, .from = from };
-	s->follow.ops = &follow_ops;
-	s->follow.arg = s;
-	s->follow.kept.pool = &all->pool;
+	zc_follow_init(&s->follow, &follow_ops, s, &all->budget);
 }
 
-void zc_stream_datagram(struct zc_stream *s, const struct zc_frame *frame)
+void zc_stream_datagram(struct zc_stream *s, const struct zc_frame *frame, bool copy)
 {
+	if (copy) {
+		s->follow.stats.copies++;
+		return;
+	}
 	if (!frame->len) {
 		/* One may be all that was captured of somebody else's: it says nothing then. */
 		s->follow.has_end = s->packets > 0;
@@ -191,6 +253,37 @@ void zc_stream_datagram(struct zc_stream *s, const struct zc_frame *frame)
 	s->cut_bytes += frame->len - zc_min(frame->captured, frame->len);
 	if (frame->captured >= frame->len && check_of(s))
 		zcdma_check_feed(s->check, frame->payload, frame->len);
+}
+
+bool zc_stream_is_reset(const struct zc_stream *s)
+{
+	const struct zc_follow *peer = s->follow.peer;
+
+	return s->follow.reset || (peer && peer->reset);
+}
+
+void zc_stream_leftover(struct zc_stream *s, const struct zc_frame *frame, bool copy)
+{
+	struct zc_follow_stats *f = &s->follow.stats;
+
+	f->copies += copy;
+	if (copy)
+		return;
+	f->again++;
+	f->again_bytes += frame->len;
+	f->uncompared_bytes += frame->len;
+}
+
+bool zc_stream_is_clean(const struct zc_stream *s)
+{
+	const struct zc_follow_stats *f = &s->follow.stats;
+	const struct zcdma_check_result *r = &s->result;
+
+	if (!zc_stream_has_data(s))
+		return !zc_stream_is_reset(s);
+	return s->follow.has_end && !f->differing && !f->unseen_bytes && !f->strayed &&
+	       (s->checked || s->all->options->unchecked) && !r->faults && !r->unplaced &&
+	       !r->lost_bytes && !s->cut_bytes && !f->cut_bytes;
 }
 
 bool zc_stream_has_data(const struct zc_stream *s)
@@ -221,7 +314,7 @@ static enum zcdma_wire_end end_of(const struct zc_stream *s)
 {
 	if (s->follow.has_end)
 		return ZCDMA_WIRE_FIN;
-	return s->follow.reset ? ZCDMA_WIRE_RESET : ZCDMA_WIRE_OPEN;
+	return zc_stream_is_reset(s) ? ZCDMA_WIRE_RESET : ZCDMA_WIRE_OPEN;
 }
 
 void zc_stream_get(const struct zc_stream *s, struct zcdma_wire_stream *out)
@@ -237,6 +330,7 @@ void zc_stream_get(const struct zc_stream *s, struct zcdma_wire_stream *out)
 		.bytes = s->bytes,
 		.unseen_bytes = f->unseen_bytes,
 		.cut_bytes = s->cut_bytes + f->cut_bytes,
+		.copies = f->copies,
 		.retransmitted = f->again,
 		.retransmitted_bytes = f->again_bytes,
 		.differing = f->differing,
@@ -247,6 +341,7 @@ void zc_stream_get(const struct zc_stream *s, struct zcdma_wire_stream *out)
 		.keepalives = f->keepalives,
 		.given_up = f->given_up,
 		.strayed = f->strayed,
+		.ignored_resets = f->ignored_resets,
 		.result = s->result,
 	};
 	zc_flow_name(&s->flow->key, s->from, out->from, sizeof(out->from));

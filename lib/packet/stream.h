@@ -16,7 +16,7 @@ struct zc_streams {
 	struct zcdma_ctx *ctx;
 	const struct zcdma_wire_options *options;
 	const struct zcdma_check *manifest; /* of .options, or NULL */
-	struct zc_kept_pool pool;
+	struct zc_budget budget;
 	unsigned differences;
 	struct zcdma_wire_difference difference[ZC_STREAM_DIFFERENCES];
 	int rc; /* a check could not be made: why is the context's */
@@ -42,11 +42,20 @@ struct zc_stream {
 void zc_stream_begin(struct zc_stream *s, struct zc_streams *all, const struct zc_flow *flow,
 		     unsigned from);
 
-/* A datagram of it. */
-void zc_stream_datagram(struct zc_stream *s, const struct zc_frame *frame);
+/* Take a datagram; @copy: it is one that was captured before, at another point. */
+void zc_stream_datagram(struct zc_stream *s, const struct zc_frame *frame, bool copy);
+
+/* Take a segment from before the FIN, all of which was captured and acknowledged. */
+void zc_stream_leftover(struct zc_stream *s, const struct zc_frame *frame, bool copy);
+
+/* Returns whether the stream was captured to its end, and nothing about it needs to be reported. */
+bool zc_stream_is_clean(const struct zc_stream *s);
 
 /* Nothing more comes: the result is final, and what it took is given back. */
 void zc_stream_end(struct zc_stream *s);
+
+/* Returns whether the connection was reset, by either end. */
+bool zc_stream_is_reset(const struct zc_stream *s);
 
 /* Did it carry anything? */
 bool zc_stream_has_data(const struct zc_stream *s);

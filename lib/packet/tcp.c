@@ -8,9 +8,10 @@
 
 #include "flows.h"
 #include "follow.h"
+#include "rival.h"
 
 /* Bytes that wait for what is missing, at most. */
-#define POOL_BYTES (32u << 20)
+#define BUDGET_BYTES (32u << 20)
 
 struct zc_tcp {
 	struct zcdma_ctx *ctx;
@@ -20,7 +21,8 @@ struct zc_tcp {
 	struct zc_flow_key key;
 	unsigned from;
 	struct zc_follow end[2];
-	struct zc_kept_pool pool;
+	struct zc_rival rival;
+	struct zc_budget budget;
 	/* What was passed on. */
 	uint8_t *bytes;
 	size_t taken, len, room;
@@ -53,6 +55,16 @@ static void miss(void *arg, uint64_t len)
 	(void)len;
 }
 
+/* What comes after it was passed over has no place any more. */
+static bool take_late(void *arg, uint64_t offset, const uint8_t *data, size_t len)
+{
+	(void)arg;
+	(void)offset;
+	(void)data;
+	(void)len;
+	return false;
+}
+
 /* What was passed on is gone. */
 static bool recall(void *arg, uint64_t offset, uint8_t *buf, size_t len)
 {
@@ -73,18 +85,37 @@ static void note_difference(void *arg, uint32_t seq, const struct zc_kept_put *w
 static const struct zc_follow_ops ops = {
 	.data = append,
 	.unseen = miss,
+	.late = take_late,
 	.recall = recall,
 	.differs = note_difference,
 };
 
-static void follow(struct zc_tcp *t, const struct zc_flow_key *key)
+static void drop_ends(struct zc_tcp *t)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		zc_kept_drop(&t->end[i].kept);
-		t->end[i] = (struct zc_follow){ .ops = &ops, .arg = t, .kept.pool = &t->pool };
+		zc_holes_drop(&t->end[i].missed);
 	}
+}
+
+static void init_ends(struct zc_tcp *t)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		zc_follow_init(&t->end[i], &ops, t, &t->budget);
+		t->end[i].peer = &t->end[!i];
+	}
+}
+
+/* Follow another connection from now on. */
+static void follow(struct zc_tcp *t, const struct zc_flow_key *key)
+{
+	drop_ends(t);
+	init_ends(t);
 	t->key = *key;
 	t->known = true;
+	if (t->rival.pending)
+		zc_follow_begin(&t->end[t->rival.from], t->rival.first);
+	t->rival = (struct zc_rival){ 0 };
 }
 
 struct zc_tcp *zc_tcp_new(struct zcdma_ctx *ctx, const char *name)
@@ -95,8 +126,8 @@ struct zc_tcp *zc_tcp_new(struct zcdma_ctx *ctx, const char *name)
 		return NULL;
 	t->ctx = ctx;
 	t->name = name;
-	t->pool.most = POOL_BYTES;
-	t->end[0].kept.pool = t->end[1].kept.pool = &t->pool;
+	t->budget.most = BUDGET_BYTES;
+	init_ends(t);
 	return t;
 }
 
@@ -104,8 +135,7 @@ void zc_tcp_free(struct zc_tcp *t)
 {
 	if (!t)
 		return;
-	for (unsigned i = 0; i < 2; i++)
-		zc_kept_drop(&t->end[i].kept);
+	drop_ends(t);
 	free(t->bytes);
 	free(t);
 }
@@ -131,18 +161,21 @@ static int fail_mixed(struct zc_tcp *t, const struct zc_flow_key *key, unsigned 
 /* May the data of @f be taken? Its end is *@from, and it is the one to follow from now on. */
 static int choose(struct zc_tcp *t, const struct zc_frame *f, unsigned *from)
 {
+	enum zc_rival_is rival = ZC_RIVAL_NONE;
 	struct zc_flow_key key;
-	bool same, again;
+	bool same;
 
 	*from = zc_flow_key(f, &key);
 	same = t->known && !memcmp(&key, &t->key, sizeof(key));
-	/* A new connection between the same ports. */
-	again = same && f->flags & TH_SYN && !zc_follow_begins_at(&t->end[*from], f->seq + 1);
+	if (same)
+		rival = zc_rival_judge(&t->rival, &t->end[*from], &t->end[!*from], *from, f);
+	if (rival == ZC_RIVAL_IGNORED)
+		return false;
 	if (t->chosen && f->len && (!same || *from != t->from))
 		return fail_mixed(t, &key, *from);
 	if (t->chosen)
-		return again ? fail_mixed(t, &key, *from) : same;
-	if (!same || again)
+		return rival == ZC_RIVAL_PROVEN ? fail_mixed(t, &key, *from) : same;
+	if (!same || rival == ZC_RIVAL_PROVEN)
 		follow(t, &key);
 	if (f->len) {
 		t->chosen = true;
@@ -153,6 +186,7 @@ static int choose(struct zc_tcp *t, const struct zc_frame *f, unsigned *from)
 
 int zc_tcp_put(struct zc_tcp *t, const struct zc_frame *f)
 {
+	enum zc_follow_taken taken;
 	unsigned from;
 	int rc;
 
@@ -161,8 +195,10 @@ int zc_tcp_put(struct zc_tcp *t, const struct zc_frame *f)
 	rc = choose(t, f, &from);
 	if (rc <= 0)
 		return rc;
-	zc_follow_take(&t->end[from], f);
-	if (f->flags & TH_ACK)
+	taken = zc_follow_take(&t->end[from], f, false);
+	if (taken == ZC_FOLLOW_FOREIGN)
+		return fail_mixed(t, &t->key, from);
+	if (taken == ZC_FOLLOW_TAKEN && f->flags & TH_ACK && !(f->flags & TH_RST))
 		zc_follow_acked(&t->end[!from], f->ack, f->flags & TH_SYN);
 	return t->error ? zc_fail(t->ctx, -t->error, "payload of %s", t->name) : 0;
 }

@@ -11,16 +11,19 @@
 
 struct bench {
 	struct zc_follow f;
-	struct zc_kept_pool pool;
+	struct zc_budget pool;
 	uint32_t first;	 /* sequence number of offset 0 of the stream that is known */
 	uint64_t at;	 /* offset of what comes out next */
 	uint64_t data;	 /* bytes that came out, and were right */
 	uint64_t wrong;	 /* and were not */
 	uint64_t unseen; /* bytes */
+	uint64_t late;	 /* of those, that came late, and were right */
 	unsigned differences;
 	uint32_t seq; /* of the last one */
 	struct zc_kept_put difference;
-	bool recalls; /* what is forgotten can be known */
+	bool recalls;		    /* what is forgotten can be known */
+	bool copy;		    /* the next segments are copies */
+	enum zc_follow_taken taken; /* what became of the last one */
 };
 
 /* The stream: nothing in it repeats soon, whatever the distance. */
@@ -55,6 +58,20 @@ static inline void bench_unseen(void *arg, uint64_t len)
 	b->at += len;
 }
 
+/* What comes late is right, or it is not known at all. */
+static inline bool bench_late(void *arg, uint64_t offset, const uint8_t *data, size_t len)
+{
+	struct bench *b = arg;
+
+	for (size_t i = 0; i < len; i++) {
+		if (data[i] == stream_byte(offset + i))
+			b->late++;
+		else
+			b->wrong++;
+	}
+	return b->recalls;
+}
+
 static inline bool bench_recall(void *arg, uint64_t offset, uint8_t *buf, size_t len)
 {
 	struct bench *b = arg;
@@ -76,13 +93,11 @@ static inline void bench_differs(void *arg, uint32_t seq, const struct zc_kept_p
 /* A stream whose byte 0 has the sequence number @first. */
 static inline void bench_begin(struct bench *b, uint32_t first)
 {
-	static const struct zc_follow_ops ops = { bench_data, bench_unseen, bench_recall,
-						  bench_differs };
+	static const struct zc_follow_ops ops = { bench_data, bench_unseen, bench_late,
+						  bench_recall, bench_differs };
 
 	*b = (struct bench){ .first = first, .pool.most = 64u << 20 };
-	b->f.ops = &ops;
-	b->f.arg = b;
-	b->f.kept.pool = &b->pool;
+	zc_follow_init(&b->f, &ops, b, &b->pool);
 }
 
 static inline void bench_frame(struct bench *b, uint8_t flags, uint64_t offset, const uint8_t *data,
@@ -97,7 +112,7 @@ static inline void bench_frame(struct bench *b, uint8_t flags, uint64_t offset, 
 		.captured = captured,
 	};
 
-	zc_follow_take(&b->f, &frame);
+	b->taken = zc_follow_take(&b->f, &frame, b->copy);
 }
 
 static inline void bench_syn(struct bench *b)
@@ -108,6 +123,19 @@ static inline void bench_syn(struct bench *b)
 static inline void bench_fin(struct bench *b, uint64_t offset)
 {
 	bench_frame(b, TH_FIN | TH_ACK, offset, NULL, 0, 0);
+}
+
+/* This end acknowledges what is before @ack. */
+static inline void bench_acknowledge(struct bench *b, uint64_t offset, uint32_t ack)
+{
+	const struct zc_frame frame = {
+		.kind = ZC_FRAME_TCP,
+		.flags = TH_ACK,
+		.seq = b->first + (uint32_t)offset,
+		.ack = ack,
+	};
+
+	b->taken = zc_follow_take(&b->f, &frame, false);
 }
 
 static inline void bench_ack(struct bench *b, uint64_t offset)

@@ -136,12 +136,14 @@ static void test_wrap_around(void **state)
 		bench_put(&b, at, 1000);
 		bench_put(&b, at + 1000, 1000);
 		bench_put(&b, at, 1000);
+		/* One alone is not believed, as it is that far away. */
+		bench_ack(&b, at + step - 1);
 		bench_ack(&b, at + step);
 	}
+	bench_end(&b);
 	assert_out(&b, 9 * 2000, 9 * (step - 2000));
 	assert_int_equal(b.f.stats.again, 9);
 	assert_int_equal(b.f.stats.uncompared_bytes, 0);
-	bench_end(&b);
 }
 
 static void test_middle(void **state)
@@ -210,7 +212,73 @@ static void test_keepalive(void **state)
 	bench_end(&b);
 }
 
+/* What was acknowledged may be captured later: it is given up when the stream has gone on for 4 MiB. */
 static void test_missing(void **state)
+{
+	const uint64_t far = 6u << 20;
+	struct bench b;
+
+	(void)state;
+	for (int recalls = 0; recalls < 2; recalls++) {
+		bench_begin(&b, 7);
+		b.recalls = recalls;
+		bench_syn(&b);
+		bench_put(&b, 0, 100);
+		bench_put(&b, 200, 100);
+		bench_ack(&b, 300);
+		assert_out(&b, 100, 0);
+		for (uint64_t at = 300; at < far; at += 50000) {
+			bench_put(&b, at, 50000);
+			bench_ack(&b, at + 50000);
+		}
+		assert_int_equal(b.unseen, 100);
+		assert_int_equal(b.wrong, 0);
+		assert_int_equal(b.f.stats.given_up, 0);
+		assert_true(b.pool.used <= 16u << 20);
+		/* It comes after all: that is new, and where it can be checked it is not unseen any more. */
+		bench_put(&b, 120, 80);
+		assert_int_equal(b.late, 80);
+		assert_int_equal(b.f.stats.late_bytes, 80);
+		assert_int_equal(b.f.stats.unseen_bytes, recalls ? 20 : 100);
+		assert_int_equal(b.f.stats.again, 0);
+		/* Of a second one, what came late is compared, and the rest is new. */
+		bench_spoil(&b, 110, 20, 121);
+		assert_int_equal(b.late, 90);
+		assert_int_equal(b.differences, 1);
+		assert_int_equal(b.f.stats.uncompared_bytes, 0);
+		bench_end(&b);
+		assert_int_equal(b.wrong, 0);
+	}
+}
+
+/* Each segment after its acknowledgement, or all acknowledgements first: nothing is missing, or sent again. */
+static void test_acknowledged_first(void **state)
+{
+	const uint64_t total = 20u << 20;
+	struct bench b;
+
+	(void)state;
+	for (int all_first = 0; all_first < 2; all_first++) {
+		bench_begin(&b, 7);
+		bench_syn(&b);
+		for (uint64_t at = 0; all_first && at < total; at += 1u << 16)
+			bench_ack(&b, at + (1u << 16));
+		for (uint64_t at = 0; at < total; at += 1u << 15) {
+			bench_ack(&b, at + (1u << 15));
+			bench_put(&b, at, 1u << 15);
+		}
+		assert_out(&b, total, 0);
+		assert_int_equal(b.f.stats.again + b.f.stats.late_bytes, 0);
+		assert_int_equal(b.f.stats.out_of_order, 0);
+		bench_fin(&b, total);
+		bench_ack(&b, total + 1);
+		assert_true(zc_follow_is_complete(&b.f));
+		bench_end(&b);
+	}
+}
+
+/* The FIN and its acknowledgement are captured before the last data. */
+static void test_end_first(void **state)
 {
 	struct bench b;
 
@@ -218,24 +286,60 @@ static void test_missing(void **state)
 	bench_begin(&b, 7);
 	bench_syn(&b);
 	bench_put(&b, 0, 100);
-	bench_put(&b, 200, 100);
-	bench_ack(&b, 100);
-	assert_out(&b, 100, 0); /* it may still come */
-	bench_ack(&b, 150);
-	assert_out(&b, 100, 50); /* it has come, and not here */
-	bench_ack(&b, 300);
-	assert_out(&b, 200, 100);
-	/* All of a stretch is missing, and the last of it. */
-	bench_ack(&b, 400);
-	assert_out(&b, 200, 200);
-	bench_put(&b, 400, 100);
-	assert_out(&b, 300, 200);
-	/* What comes after all cannot go into the stream, but a second one is compared with it. */
+	bench_fin(&b, 200);
+	bench_ack(&b, 201);
+	assert_true(zc_follow_is_over(&b.f));
+	assert_false(zc_follow_is_complete(&b.f));
 	bench_put(&b, 100, 100);
-	assert_int_equal(b.f.stats.late_bytes, 100);
-	bench_spoil(&b, 100, 100, 101);
+	assert_true(zc_follow_is_complete(&b.f));
+	assert_out(&b, 200, 0);
+	bench_end(&b);
+	assert_out(&b, 200, 0);
+}
+
+/* More ranges are missing than are remembered: no byte is called new or sent again that may be either. */
+static void test_forgets_what_is_missing(void **state)
+{
+	const uint64_t step = 1u << 14, total = 1000 * step;
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 7);
+	b.recalls = true;
+	bench_syn(&b);
+	for (uint64_t at = 0; at < total; at += step) {
+		bench_put(&b, at, (uint32_t)step - 100);
+		bench_ack(&b, at + step);
+	}
+	bench_spoil(&b, 0, 100, 50);
+	bench_spoil(&b, step - 100, 100, step - 50);
+	assert_int_equal(b.differences, 0);
+	assert_int_equal(b.late, 0);
+	assert_int_equal(b.f.stats.uncompared_bytes, 200);
+	bench_end(&b);
+	assert_int_equal(b.wrong, 0);
+	assert_int_equal(b.unseen, 100 * 1000);
+}
+
+/* A copy of one transmission was not sent again, unless it differs, or brings what is new. */
+static void test_copies(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 7);
+	bench_syn(&b);
+	bench_put(&b, 0, 100);
+	b.copy = true;
+	bench_put(&b, 0, 100);
+	assert_int_equal(b.f.stats.copies, 1);
+	assert_int_equal(b.f.stats.again + b.f.stats.again_bytes, 0);
+	bench_put(&b, 100, 100);
+	assert_out(&b, 200, 0);
+	assert_int_equal(b.f.stats.copies, 1);
+	bench_spoil(&b, 0, 100, 50);
 	assert_int_equal(b.differences, 1);
-	assert_out(&b, 300, 200);
+	assert_int_equal(b.f.stats.again, 1);
 	bench_end(&b);
 }
 
@@ -275,15 +379,14 @@ static void test_snap_length(void **state)
 		bench_cut(&b, at, 1000, 60);
 		bench_ack(&b, at + 1000);
 	}
-	assert_out(&b, 600, 9400);
 	assert_int_equal(b.f.stats.cut_bytes, 9400);
-	/* A whole one later: what was there is compared, what was not is late. */
+	/* A whole one later: what was there is compared, what was not is new. */
 	bench_put(&b, 0, 1000);
-	assert_int_equal(b.f.stats.late_bytes, 940);
 	assert_int_equal(b.f.stats.again_bytes, 60);
+	assert_out(&b, 1060, 0);
 	bench_cut(&b, 10000, 1000, 0);
 	bench_end(&b);
-	assert_out(&b, 600, 10400);
+	assert_out(&b, 600 + 940, 9400 - 940 + 1000);
 }
 
 /* Nobody acknowledges, and the first byte is missing: the wait for it ends. */
@@ -296,7 +399,8 @@ static void test_limit(void **state)
 	bench_syn(&b);
 	for (uint64_t at = 1000; at < 3ull * ZC_KEPT_MOST; at += 50000) {
 		bench_put(&b, at, 50000);
-		assert_true(b.pool.used <= ZC_KEPT_MOST);
+		/* And the list of what is missing. */
+		assert_true(b.pool.used <= ZC_KEPT_MOST + 65536);
 	}
 	assert_true(b.f.stats.given_up > 0);
 	assert_int_equal(b.unseen, 1000);
@@ -401,7 +505,8 @@ static void test_stray(void **state)
 	assert_out(&b, 300, (600u << 20) - 100);
 }
 
-static void test_reset(void **state)
+/* Two in a row far behind, as the receiver would drop them: the ports are used again. */
+static void test_foreign(void **state)
 {
 	struct bench b;
 
@@ -409,11 +514,128 @@ static void test_reset(void **state)
 	bench_begin(&b, 7);
 	bench_syn(&b);
 	bench_put(&b, 0, 100);
-	/* Not one that the receiver would ignore. */
-	bench_frame(&b, TH_RST, 1u << 30, NULL, 0, 0);
-	assert_false(b.f.reset);
-	bench_frame(&b, TH_RST, 100, NULL, 0, 0);
-	assert_true(b.f.reset);
+	bench_put(&b, (uint64_t) - (900 << 20), 100);
+	assert_int_equal(b.taken, ZC_FOLLOW_STRAY);
+	bench_put(&b, 100, 100);
+	assert_int_equal(b.taken, ZC_FOLLOW_TAKEN);
+	bench_put(&b, (uint64_t) - (900 << 20), 100);
+	bench_put(&b, (uint64_t) - (900 << 20) + 100, 100);
+	assert_int_equal(b.taken, ZC_FOLLOW_FOREIGN);
+	assert_int_equal(b.f.stats.strayed, 2);
+	assert_int_equal(b.f.stats.again, 0);
+	assert_out(&b, 200, 0);
+	bench_end(&b);
+}
+
+/* Data after a FIN: before that was acknowledged it was none, and after it is another connection's. */
+static void test_data_after_fin(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 7);
+	bench_syn(&b);
+	bench_put(&b, 0, 100);
+	bench_ack(&b, 50);
+	bench_fin(&b, 100);
+	bench_put(&b, 100, 100);
+	assert_false(b.f.has_end);
+	bench_fin(&b, 200);
+	bench_ack(&b, 201);
+	bench_put(&b, 201, 100);
+	assert_int_equal(b.taken, ZC_FOLLOW_FOREIGN);
+	assert_out(&b, 200, 0);
+	bench_end(&b);
+}
+
+static void reset(struct bench *b, uint64_t offset)
+{
+	bench_frame(b, TH_RST, offset, NULL, 0, 0);
+}
+
+/* What is acknowledged once, far beyond what was sent, is not believed. */
+static void test_stray_acknowledgement(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_begin(&b, 7);
+	bench_syn(&b);
+	bench_put(&b, 0, 100);
+	bench_ack(&b, 1u << 30);
+	bench_put(&b, 100, 100);
+	bench_end(&b);
+	assert_out(&b, 200, 0);
+}
+
+static void test_reset(void **state)
+{
+	static const struct {
+		int64_t offset;
+		enum zc_follow_reset is;
+	} cases[] = {
+		/* 200 bytes were sent, of which 100 are acknowledged. */
+		{ 1 << 30, ZC_FOLLOW_NO_RESET }, { -(1 << 30), ZC_FOLLOW_NO_RESET },
+		{ 99, ZC_FOLLOW_NO_RESET },	 { 100, ZC_FOLLOW_RESET },
+		{ 150, ZC_FOLLOW_RESET },	 { 200, ZC_FOLLOW_RESET },
+		{ 201, ZC_FOLLOW_RESET_AHEAD },	 { 5000, ZC_FOLLOW_RESET_AHEAD },
+	};
+	struct bench b;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		bench_begin(&b, 7);
+		bench_syn(&b);
+		bench_put(&b, 0, 200);
+		bench_ack(&b, 100);
+		reset(&b, (uint64_t)cases[i].offset);
+		assert_int_equal(b.f.reset, cases[i].is);
+		assert_int_equal(b.f.stats.ignored_resets, cases[i].is == ZC_FOLLOW_NO_RESET);
+		bench_end(&b);
+	}
+	/* Of an end that has sent nothing that was captured. */
+	bench_begin(&b, 7);
+	reset(&b, 3);
+	assert_int_equal(b.f.reset, ZC_FOLLOW_RESET);
+	bench_end(&b);
+}
+
+/* The connection goes on after it: whatever its number, it was not believed. */
+static void test_life_after_reset(void **state)
+{
+	const uint64_t at[] = { 200, 900 };
+	struct bench b;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(at); i++) {
+		for (int by_ack = 0; by_ack < 2; by_ack++) {
+			bench_begin(&b, 7);
+			bench_syn(&b);
+			bench_put(&b, 0, 200);
+			bench_ack(&b, 200);
+			reset(&b, at[i]);
+			/* Sent before it, and captured after it. */
+			bench_put(&b, 100, 100);
+			bench_ack(&b, 200);
+			assert_int_not_equal(b.f.reset, ZC_FOLLOW_NO_RESET);
+			if (by_ack)
+				bench_ack(&b, at[i] + 1);
+			else
+				bench_put(&b, 200, (uint32_t)(at[i] + 1 - 200));
+			assert_int_equal(b.f.reset, ZC_FOLLOW_NO_RESET);
+			assert_int_equal(b.f.stats.ignored_resets, 1);
+			bench_end(&b);
+		}
+	}
+	/* An end that only receives is alive when it acknowledges more than before. */
+	bench_begin(&b, 7);
+	bench_syn(&b);
+	bench_acknowledge(&b, 0, 5000);
+	reset(&b, 0);
+	bench_acknowledge(&b, 0, 5000);
+	assert_int_equal(b.f.reset, ZC_FOLLOW_RESET);
+	bench_acknowledge(&b, 0, 5001);
+	assert_int_equal(b.f.reset, ZC_FOLLOW_NO_RESET);
 	bench_end(&b);
 }
 
@@ -454,6 +676,10 @@ int main(void)
 		cmocka_unit_test(test_syn_ack_tells_the_beginning),
 		cmocka_unit_test(test_keepalive),
 		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_acknowledged_first),
+		cmocka_unit_test(test_end_first),
+		cmocka_unit_test(test_forgets_what_is_missing),
+		cmocka_unit_test(test_copies),
 		cmocka_unit_test(test_fin_is_no_byte),
 		cmocka_unit_test(test_snap_length),
 		cmocka_unit_test(test_limit),
@@ -462,7 +688,11 @@ int main(void)
 		cmocka_unit_test(test_too_late),
 		cmocka_unit_test(test_unacknowledged_is_kept),
 		cmocka_unit_test(test_stray),
+		cmocka_unit_test(test_foreign),
+		cmocka_unit_test(test_data_after_fin),
+		cmocka_unit_test(test_stray_acknowledgement),
 		cmocka_unit_test(test_reset),
+		cmocka_unit_test(test_life_after_reset),
 		cmocka_unit_test(test_begins_at),
 	};
 

@@ -29,32 +29,84 @@ static struct {
 	char path[64];
 	FILE *file;
 	uint16_t port; /* of the sender */
-	uint32_t second;
+	uint32_t second, microsecond;
+	uint16_t ip_id;
+	uint8_t link[20]; /* header of the link layer, and its length */
+	uint32_t link_len;
 	uint64_t total;
 } cap;
 
 static struct zcdma_ctx *ctx;
 
+static void begin_file(int linktype)
+{
+	const struct pcap_file_header head = { 0xa1b2c3d4, 2, 4, 0, 0, 262144, (uint32_t)linktype };
+
+	rewind(cap.file);
+	assert_int_equal(fwrite(&head, sizeof(head), 1, cap.file), 1);
+}
+
 static int setup(void **state)
 {
-	const struct pcap_file_header head = { 0xa1b2c3d4, 2, 4, 0, 0, 262144, DLT_RAW };
-
 	(void)state;
 	snprintf(cap.path, sizeof(cap.path), "/tmp/zcdma-wire-%d.pcap", (int)getpid());
 	cap.file = fopen(cap.path, "w");
+	if (!cap.file)
+		return -1;
+	begin_file(DLT_RAW);
 	cap.port = 40000;
 	cap.second = 1;
-	if (!cap.file || fwrite(&head, sizeof(head), 1, cap.file) != 1)
-		return -1;
+	cap.microsecond = 0;
+	cap.ip_id = 0;
+	cap.link_len = 0;
 	return zcdma_new(&ctx);
 }
 
 static int teardown(void **state)
 {
 	(void)state;
+	if (cap.file)
+		fclose(cap.file);
+	cap.file = NULL;
 	zcdma_free(ctx);
 	unlink(cap.path);
 	return 0;
+}
+
+/* Another capture in the same test. */
+static void start_over(void **state)
+{
+	teardown(state);
+	assert_int_equal(setup(state), 0);
+}
+
+/* Ethernet frames, with a tag of VLAN @vlan unless that is 0. */
+static void use_ethernet(uint16_t vlan)
+{
+	const uint8_t untagged[14] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00 };
+	const uint8_t tagged[6] = { 0x81, 0x00, (uint8_t)(vlan >> 8), (uint8_t)vlan, 0x08, 0x00 };
+
+	if (!cap.link_len)
+		begin_file(DLT_EN10MB);
+	memcpy(cap.link, untagged, sizeof(untagged));
+	cap.link_len = sizeof(untagged);
+	if (!vlan)
+		return;
+	memcpy(cap.link + 12, tagged, sizeof(tagged));
+	cap.link_len = 18;
+}
+
+/* Frames as on the interface "any": captured on that with index @interface. */
+static void use_any(uint8_t interface)
+{
+	const uint8_t cooked[20] = {
+		0x08, 0, 0, 0, 0, 0, 0, interface, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1
+	};
+
+	if (!cap.link_len)
+		begin_file(DLT_LINUX_SLL2);
+	memcpy(cap.link, cooked, sizeof(cooked));
+	cap.link_len = sizeof(cooked);
 }
 
 static uint32_t add16(uint32_t sum, const void *data, size_t len)
@@ -79,16 +131,19 @@ static void write_packet(bool back, uint8_t protocol, uint8_t *l4, size_t len, u
 {
 	struct iphdr ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = protocol };
 	const uint32_t size = (uint32_t)(sizeof(ip) + len);
-	const uint32_t record[4] = { cap.second, 0, size, size };
+	const uint32_t frame = cap.link_len + size;
+	const uint32_t record[4] = { cap.second, cap.microsecond, frame, frame };
 	uint32_t sum;
 
 	ip.tot_len = htons((uint16_t)size);
+	ip.id = htons(cap.ip_id);
 	ip.saddr = htonl(back ? 0x0a000002 : 0x0a000001);
 	ip.daddr = htonl(back ? 0x0a000001 : 0x0a000002);
 	*check = 0;
 	sum = add16(add16(protocol + (uint32_t)len, &ip.saddr, 8), l4, len);
 	*check = fold(sum) ^ (spoil ? 0x1111 : 0);
 	assert_int_equal(fwrite(record, sizeof(record), 1, cap.file), 1);
+	assert_int_equal(fwrite(cap.link, 1, cap.link_len, cap.file), cap.link_len);
 	assert_int_equal(fwrite(&ip, sizeof(ip), 1, cap.file), 1);
 	assert_int_equal(fwrite(l4, len, 1, cap.file), 1);
 }
@@ -354,6 +409,102 @@ static void test_port_reused(void **state)
 	zcdma_wire_close(wire);
 }
 
+/* The first @bytes of a stream that begins with @first, without a SYN. */
+static void send_from(uint32_t first, uint64_t from, uint64_t bytes)
+{
+	uint8_t data[MSS];
+
+	for (uint64_t at = from; at < from + bytes; at += MSS) {
+		zcdma_pattern_fill(data, MSS, at, SEED);
+		write_segment(false, TH_ACK, first + (uint32_t)at, 501, data, MSS, false);
+	}
+}
+
+/* The SYN of the next connection was not captured; the first one ended, or that was not captured either. */
+static void test_port_reused_without_syn(void **state)
+{
+	struct zcdma_wire_stream s;
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire *wire;
+
+	for (int ended = 0; ended < 2; ended++) {
+		start_over(state);
+		syn();
+		send_range(0, 3000);
+		if (ended)
+			fin(3000);
+		send_from(ISN - (1u << 30), 50000, 3000);
+		wire = follow(&plain);
+		zcdma_wire_get_stats(wire, &stats);
+		assert_int_equal(stats.connections, 2);
+		assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
+		assert_int_equal(s.bytes, 3000);
+		assert_int_equal(s.retransmitted, 0);
+		/* Only two in a row are believed where nothing has ended: the first one is counted. */
+		assert_int_equal(s.strayed, !ended);
+		assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
+		assert_int_equal(s.bytes, ended ? 3000 : 2000);
+		assert_int_equal(s.result.faults, 0);
+		assert_false(s.from_start);
+		zcdma_wire_close(wire);
+	}
+}
+
+/* A receiver only answers a SYN within a connection (RFC 5961, 4), and so it is not the end of it. */
+static void test_stray_syn(void **state)
+{
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	send_range(0, 3000);
+	write_segment(false, TH_SYN, ISN + 700000, 0, "", 0, false);
+	ack(3000); /* as the answer to it does */
+	send_range(3000, 6000);
+	write_segment(true, TH_SYN | TH_ACK, 777, ISN, "", 0, false);
+	send_range(6000, 9000);
+	fin(9000);
+	wire = follow(&plain);
+	s = only(wire);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.connections, 1);
+	assert_int_equal(stats.ignored_syns, 2);
+	assert_int_equal(s.bytes, 9000);
+	assert_int_equal(s.end, ZCDMA_WIRE_FIN);
+	assert_int_equal(s.result.faults, 0);
+	zcdma_wire_close(wire);
+}
+
+/* One that is answered as a SYN, or followed by its data, begins a connection all the same. */
+static void test_syn_that_is_proven(void **state)
+{
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	for (int answered = 0; answered < 2; answered++) {
+		start_over(state);
+		syn();
+		send_range(0, 3000);
+		write_segment(false, TH_SYN, ISN + 700000, 0, "", 0, false);
+		if (answered)
+			write_segment(true, TH_SYN | TH_ACK, 777, ISN + 700001, "", 0, false);
+		send_from(ISN + 700001, 0, 2000);
+		wire = follow(&plain);
+		zcdma_wire_get_stats(wire, &stats);
+		assert_int_equal(stats.connections, 2);
+		assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
+		assert_int_equal(s.bytes, 3000);
+		assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
+		assert_int_equal(s.bytes, 2000);
+		assert_true(s.from_start);
+		assert_int_equal(s.result.faults, 0);
+		zcdma_wire_close(wire);
+	}
+}
+
 static void test_ports(void **state)
 {
 	const struct zcdma_wire_options other = { .port = 9001 }, sender = { .port = 40000 };
@@ -444,6 +595,114 @@ static void test_reset(void **state)
 	zcdma_wire_close(wire);
 }
 
+/* The connection goes on after a reset that does not fit, and even after one that does. */
+static void test_reset_that_is_ignored(void **state)
+{
+	static const uint32_t ahead[] = { 0, 700 };
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ahead); i++) {
+		start_over(state);
+		syn();
+		send_range(0, 3000);
+		ack(3000);
+		write_segment(false, TH_RST, ISN + 3000 + ahead[i], 0, "", 0, false);
+		write_segment(true, TH_RST, 501 - 5000, 0, "", 0, false);
+		send_range(3000, 6000);
+		send_spoiled(5000, MSS, 5555);
+		ack(6000);
+		fin(6000);
+		wire = follow(&plain);
+		s = only(wire);
+		zcdma_wire_get_stats(wire, &stats);
+		assert_int_equal(s.bytes, 6000);
+		assert_int_equal(s.end, ZCDMA_WIRE_FIN);
+		assert_int_equal(s.differing, 1);
+		assert_int_equal(s.ignored_resets, 1);
+		assert_int_equal(stats.ended, 1);
+		zcdma_wire_close(wire);
+	}
+}
+
+/* Each segment is captured after its acknowledgement: it is checked, and nothing was sent twice. */
+static void test_acknowledged_first(void **state)
+{
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	for (uint64_t at = 0; at < 20000; at += MSS) {
+		ack(at + MSS);
+		send_spoiled(at, MSS, at == 7000 ? 7777 : UINT64_MAX);
+	}
+	fin(20000);
+	wire = follow(&plain);
+	s = only(wire);
+	assert_int_equal(s.unseen_bytes, 0);
+	assert_int_equal(s.retransmitted + s.differing, 0);
+	assert_int_equal(s.result.faults, 1);
+	assert_int_equal(s.result.first.kind, ZCDMA_FAULT_GARBAGE);
+	zcdma_wire_close(wire);
+}
+
+/* What comes when it has been given up is checked by itself: random bytes are not correct. */
+static void test_late_is_checked(void **state)
+{
+	const uint64_t total = 6u << 20;
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	send_range(0, 3000);
+	for (uint64_t at = 6000; at < total; at += MSS) {
+		send_range(at, at + MSS);
+		ack(at + MSS);
+	}
+	send_spoiled(4000, MSS, 4567);
+	send_spoiled(3000, MSS, UINT64_MAX);
+	wire = follow(&plain);
+	s = only(wire);
+	assert_int_equal(s.late_bytes, 2000);
+	assert_int_equal(s.unseen_bytes, 1000);
+	assert_int_equal(s.result.unseen_bytes, 1000);
+	assert_int_equal(s.differing, 0);
+	assert_int_equal(s.retransmitted, 0);
+	assert_int_equal(s.result.faults, 1);
+	assert_int_equal(s.result.first.kind, ZCDMA_FAULT_GARBAGE);
+	assert_in_range(s.result.first.position, 4560, 4567);
+	zcdma_wire_close(wire);
+}
+
+/* The end was captured before the last data, so that the connection waits for that. */
+static void test_data_after_the_end(void **state)
+{
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	send_range(0, 3000);
+	fin(5000);
+	send_range(3000, 5000);
+	/* Sent again after all was over: nothing is left to compare it with. */
+	send_range(1000, 2000);
+	wire = follow(&plain);
+	s = only(wire);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.ended, 1);
+	assert_int_equal(s.bytes, 5000);
+	assert_int_equal(s.unseen_bytes, 0);
+	assert_int_equal(s.result.faults, 0);
+	assert_int_equal(s.retransmitted, 1);
+	assert_int_equal(s.uncompared_bytes, MSS);
+	zcdma_wire_close(wire);
+}
+
 /* What is left of an earlier connection is no stream that has ended. */
 static void test_last_words(void **state)
 {
@@ -490,6 +749,113 @@ static void test_datagrams(void **state)
 	assert_int_equal(s.bytes, 2400);
 	assert_int_equal(s.result.lost_bytes, 800);
 	assert_int_equal(s.result.faults, 0);
+	zcdma_wire_close(wire);
+}
+
+static void count_dropped(void *arg, const struct zcdma_wire_stream *s)
+{
+	unsigned *count = arg;
+
+	count[s->end == ZCDMA_WIRE_RESET]++;
+	assert_int_equal(s->bytes, 100);
+}
+
+/* Where each has something to report, the oldest are dropped, and the caller is told of each. */
+static void test_many_resets(void **state)
+{
+	unsigned dropped[2] = { 0 };
+	const struct zcdma_wire_options options = { .dropped = count_dropped, .arg = dropped };
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	for (cap.port = 10000; cap.port < 30000; cap.port++) {
+		syn();
+		send_range(0, 100);
+		write_segment(false, TH_RST, ISN + 100, 0, "", 0, false);
+	}
+	wire = follow(&options);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.connections, 20000);
+	assert_int_equal(stats.unfollowed, 0);
+	assert_int_equal(stats.unlisted, 20000 - 16384);
+	assert_int_equal(dropped[0], 0);
+	assert_int_equal(dropped[1], stats.unlisted);
+	zcdma_wire_close(wire);
+}
+
+/* The same addresses and ports in two VLANs, and in none, at the same time. */
+static void test_vlans(void **state)
+{
+	static const uint16_t vlans[] = { 0, 5, 6 };
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+	unsigned streams = 0;
+
+	(void)state;
+	for (uint64_t at = 0; at < 5000; at += MSS) {
+		for (size_t i = 0; i < ARRAY_SIZE(vlans); i++) {
+			use_ethernet(vlans[i]);
+			if (!at)
+				syn();
+			send_spoiled(at, MSS, vlans[i] == 6 && at == 3000 ? 3333 : UINT64_MAX);
+		}
+	}
+	wire = follow(&plain);
+	while (zcdma_wire_next_stream(wire, &s)) {
+		assert_int_equal(s.bytes, 5000);
+		assert_int_equal(s.retransmitted, 0);
+		assert_int_equal(s.result.faults, ++streams == 3);
+	}
+	assert_int_equal(streams, 3);
+	zcdma_wire_close(wire);
+}
+
+/* A bridge and its port have the same packet; a second transmission has another identification. */
+static void test_copies(void **state)
+{
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	use_any(2);
+	syn();
+	for (uint64_t at = 0; at < 10000; at += MSS) {
+		cap.ip_id++;
+		for (uint8_t interface = 2; interface < 4; interface++, cap.microsecond += 3) {
+			use_any(interface);
+			send_range(at, at + MSS);
+		}
+	}
+	cap.ip_id++;
+	send_range(4000, 5000);
+	send_spoiled(4000, MSS, 4444);
+	wire = follow(&plain);
+	s = only(wire);
+	assert_int_equal(s.bytes, 10000);
+	assert_int_equal(s.copies, 10);
+	assert_int_equal(s.retransmitted, 2);
+	assert_int_equal(s.differing, 1);
+	zcdma_wire_close(wire);
+}
+
+static void test_copies_of_datagrams(void **state)
+{
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	for (uint64_t at = 0; at < 4000; at += 800) {
+		for (uint8_t interface = 2; interface < 4; interface++, cap.microsecond += 3) {
+			use_any(interface);
+			write_datagram(at, 800);
+		}
+	}
+	wire = follow(&plain);
+	s = only(wire);
+	assert_int_equal(s.packets, 5);
+	assert_int_equal(s.copies, 5);
+	assert_int_equal(s.result.duplicates, 0);
 	zcdma_wire_close(wire);
 }
 
@@ -551,12 +917,23 @@ int main(void)
 		TEST(test_fault_behind_what_is_missing),
 		TEST(test_from_the_middle),
 		TEST(test_port_reused),
+		TEST(test_port_reused_without_syn),
+		TEST(test_stray_syn),
+		TEST(test_syn_that_is_proven),
 		TEST(test_ports),
 		TEST(test_unchecked),
 		TEST(test_manifest),
 		TEST(test_reset),
+		TEST(test_reset_that_is_ignored),
+		TEST(test_acknowledged_first),
+		TEST(test_late_is_checked),
+		TEST(test_data_after_the_end),
 		TEST(test_last_words),
 		TEST(test_datagrams),
+		TEST(test_vlans),
+		TEST(test_copies),
+		TEST(test_copies_of_datagrams),
+		TEST(test_many_resets),
 		TEST(test_many_connections),
 		TEST(test_times_go_back),
 	};
