@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* capture: read blocks from a source and write them to stdout or a file. */
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -9,13 +7,15 @@
 #include "applet.h"
 #include "losses.h"
 #include "opts.h"
+#include "recording.h"
 #include "setup.h"
-#include "signals.h"
 
 static struct {
 	const char *output, *manifest;
-	int direct;
+	int direct, no_sync;
 } arg;
+
+static struct recording recording = { .fd = -1, .manifest_fd = -1 };
 
 static const struct poptOption table[] = {
 	{ "output", 'o', POPT_ARG_STRING, &arg.output, 0,
@@ -24,104 +24,11 @@ static const struct poptOption table[] = {
 	  "write FILE with O_DIRECT, past the page cache", NULL },
 	{ "manifest", 0, POPT_ARG_STRING, &arg.manifest, 0,
 	  "record length and XXH3 of each block in FILE", "FILE" },
+	{ "no-sync", 0, POPT_ARG_NONE, &arg.no_sync, 0, "do not wait until files are on the disk",
+	  NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, setup_options, 0, NULL, NULL },
 	POPT_TABLEEND,
 };
-
-/* These two put the descriptor into *@fd, and return 0 or an exit status. */
-
-static int open_stdout(struct report *r, int *fd)
-{
-	int flags = fcntl(STDOUT_FILENO, F_GETFL);
-
-	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
-		return report_error(r, STATUS_ERROR, "write to a file with -o FILE",
-				    "standard output is closed");
-	if (isatty(STDOUT_FILENO))
-		return report_error(r, STATUS_ERROR, "write to a file with -o FILE, or pipe it on",
-				    "standard output is a terminal, and the data is binary");
-	*fd = STDOUT_FILENO;
-	return STATUS_OK;
-}
-
-static int open_file(struct report *r, int *fd)
-{
-	const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (arg.direct ? O_DIRECT : 0);
-
-	/* A FIFO's open() waits for its reader; statistics can be asked for meanwhile. */
-	do {
-		*fd = open(arg.output, flags, 0666);
-	} while (*fd < 0 && errno == EINTR && !signals_stop());
-	if (*fd >= 0)
-		return STATUS_OK;
-	if (errno == EINTR)
-		return 128 + signals_stop();
-	if (errno == EINVAL && arg.direct)
-		return report_system_error(r, STATUS_IMPOSSIBLE, -errno,
-					   "leave out --direct, or choose another file system",
-					   "open %s with O_DIRECT: its file system cannot",
-					   arg.output);
-	return report_system_error(r, STATUS_ERROR, -errno, NULL, "open %s: %s", arg.output,
-				   strerror(errno));
-}
-
-/* Not before everything else is ready: what cannot be done leaves a file that is there alone. */
-static int truncate_file(struct report *r, int fd)
-{
-	struct stat st;
-
-	if (!arg.output || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !ftruncate(fd, 0))
-		return STATUS_OK;
-	return report_system_error(r, STATUS_ERROR, -errno, NULL, "truncate %s: %s", arg.output,
-				   strerror(errno));
-}
-
-/* Data that is still only promised may yet turn out not to fit: NFS, quotas. */
-static int close_file(struct report *r, int fd, int status)
-{
-	if (fd < 0 || fd == STDOUT_FILENO)
-		return status;
-	if (close(fd) < 0 && !status)
-		return report_system_error(r, STATUS_INCOMPLETE, -errno, NULL, "close %s: %s",
-					   arg.output, strerror(errno));
-	return status;
-}
-
-static bool is_file(const char *path, const struct stat *st)
-{
-	struct stat other;
-
-	return !stat(path, &other) && other.st_dev == st->st_dev && other.st_ino == st->st_ino;
-}
-
-/* Creating the manifest empties a file of that name, which must not be the data. */
-static int create_manifest(struct transfer *t, struct report *r, const char *source, int fd)
-{
-	const char *file = source && !strncmp(source, "file:", 5) ? source + 5 : source;
-	struct stat st;
-	int rc;
-
-	if (!stat(arg.manifest, &st) && S_ISREG(st.st_mode)) {
-		struct stat out, in;
-
-		if (!fstat(fd, &out) && is_file(arg.manifest, &out))
-			return report_error(r, STATUS_ERROR, NULL,
-					    "--manifest %s: it is the output itself", arg.manifest);
-		if ((file && is_file(file, &st)) ||
-		    (!fstat(STDIN_FILENO, &in) && is_file(arg.manifest, &in)))
-			return report_error(r, STATUS_ERROR, NULL,
-					    "--manifest %s: it is the source itself", arg.manifest);
-	}
-	rc = zcdma_manifest_create(t->ctx, arg.manifest, &t->manifest);
-	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
-}
-
-static int close_manifest(struct transfer *t, struct report *r, int status)
-{
-	int rc = t->manifest ? zcdma_manifest_close(t->manifest) : 0;
-
-	return rc && !status ? report_ctx_error(r, STATUS_INCOMPLETE, t->ctx, rc) : status;
-}
 
 static void report_capture(const struct transfer *t, struct report *r)
 {
@@ -130,11 +37,13 @@ static void report_capture(const struct transfer *t, struct report *r)
 	zcdma_path_get_stats(t->path, &s);
 	report_line(r, strcmp(t->path_type->name, "null") ? "captured" : "discarded",
 		    "%B{captured_bytes} to %S{to} in %T{elapsed_seconds}, %R{bytes_per_second}",
-		    s.bytes, arg.output ? arg.output : "standard output", t->seconds,
+		    s.bytes, recording.output ? recording.output : "standard output", t->seconds,
 		    t->seconds > 0 ? (double)s.bytes / t->seconds : 0.0);
 	report_line(r, "path", "%S{path}, %N{calls} system calls",
 		    zcdma_path_get_type(t->path)->name, s.calls);
-	report_line(r, arg.manifest ? "manifest" : NULL, "%S{manifest}", arg.manifest);
+	report_line(r, recording.manifest ? "manifest" : NULL, "%S{manifest}", recording.manifest);
+	report_line(r, recording.synced ? "synced" : NULL, "%F{synced}, in %T{sync_seconds}",
+		    recording.synced, recording.sync_seconds);
 	transfer_report_source(t, r);
 }
 
@@ -146,48 +55,67 @@ static bool wants_progress(int fd)
 	return !fstat(fd, &st) && !S_ISFIFO(st.st_mode);
 }
 
+static int begin(struct transfer *t)
+{
+	return recording_begin(&recording, t);
+}
+
 static int capture(struct report *r, const char *source)
 {
 	static struct transfer t; /* the histogram is large */
 	struct setup s = {
 		.source = source,
 		.default_path = "copy",
-		.to_stdout = !arg.output,
-		.reads_data = arg.manifest,
-		.only_path = arg.direct ? "copy" : NULL, /* which sees to alignment */
+		.to_stdout = !recording.output,
+		.reads_data = recording.manifest,
+		.only_path = recording.direct ? "copy" : NULL, /* which sees to alignment */
 		.only_for = "--direct",
 	};
-	int status, fd = -1;
+	bool ran = false;
+	int status;
 
-	if (arg.direct && !arg.output)
+	if (recording.direct && !recording.output)
 		return report_error(r, STATUS_ERROR, NULL, "--direct needs a file: -o FILE");
+	t.begin = begin;
 	status = setup_context(&t, r);
 	if (!status)
 		status = setup_source(&t, r, &s);
 	if (status)
 		goto out;
-	status = arg.output ? open_file(r, &fd) : open_stdout(r, &fd);
+	status = recording_open(&recording, r);
 	if (status)
 		goto out;
-	status = setup_path(&t, r, fd, ZCDMA_FALLBACK_COPY);
+	status = setup_path(&t, r, recording.fd, ZCDMA_FALLBACK_COPY);
 	if (status)
 		goto out;
-	status = arg.manifest ? create_manifest(&t, r, source, fd) : STATUS_OK;
-	if (status)
-		goto out;
-	status = truncate_file(r, fd);
-	if (status)
-		goto out;
-	progress_begin(&t.progress, r, "capture", wants_progress(fd));
+	progress_begin(&t.progress, r, "capture", wants_progress(recording.fd));
 	status = setup_run(&t, r);
-	report_capture(&t, r);
+	ran = true;
 out:
-	status = close_manifest(&t, r, status);
-	status = close_file(r, fd, status);
-	if (t.path)
+	status = recording_end(&recording, &t, r, status);
+	if (ran) {
+		report_capture(&t, r);
 		status = losses_check(r, t.src, status);
+	}
 	setup_close(&t);
 	return status;
+}
+
+/* Standard output has several names, and what goes there is not mixed with the report. */
+static void choose_outputs(struct report *r)
+{
+	bool named = arg.output && strcmp(arg.output, "-");
+	bool shared = named && recording_is_stdout(arg.output);
+
+	recording.direct = arg.direct;
+	recording.sync = !arg.no_sync;
+	/* O_DIRECT is not set on what others write to as well. */
+	recording.output = named && (arg.direct || !shared) ? arg.output : NULL;
+	recording.manifest =
+		arg.manifest && !strcmp(arg.manifest, "-") ? "/dev/stdout" : arg.manifest;
+	report_use_stderr(r,
+			  !recording.output || shared ||
+				  (recording.manifest && recording_is_stdout(recording.manifest)));
 }
 
 int capture_main(struct report *r, int argc, char **argv)
@@ -203,7 +131,7 @@ int capture_main(struct report *r, int argc, char **argv)
 
 	report_use_stderr(r, true); /* until it is known where the data goes */
 	if (opts_parse(&o, r, argc, argv, &status)) {
-		report_use_stderr(r, !arg.output);
+		choose_outputs(r);
 		status = capture(r, o.args[0]);
 	}
 	opts_free(&o);

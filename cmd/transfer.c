@@ -187,6 +187,14 @@ void transfer_restart(struct transfer *t)
 	t->sender_cpu_seconds = cpu_seconds(RUSAGE_THREAD);
 }
 
+static int begin(struct transfer *t)
+{
+	if (t->began || !t->begin)
+		return 0;
+	t->began = true;
+	return t->begin(t);
+}
+
 int transfer_run(struct transfer *t, struct report *r)
 {
 	struct zcdma_block b;
@@ -195,11 +203,14 @@ int transfer_run(struct transfer *t, struct report *r)
 	t->report = r;
 	transfer_restart(t);
 	rc = zcdma_source_start(t->src);
-	while (!rc && (rc = take_block(t, &b)) == 1)
-		rc = send_block(t, &b);
+	while (!rc && (rc = take_block(t, &b)) == 1) {
+		rc = begin(t);
+		if (!rc)
+			rc = send_block(t, &b);
+	}
 	/* A device that goes on would only count overruns. */
 	stop_source(t);
-	return rc;
+	return rc ? rc : begin(t);
 }
 
 static bool sends_datagrams(const struct transfer *t)

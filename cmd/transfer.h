@@ -18,6 +18,11 @@ struct transfer {
 	uint64_t max_bytes, max_blocks;
 	double max_seconds;
 
+	/*
+	 * Called once the first block has come, or the source has ended, before anything is sent; or NULL.
+	 * Returns 0, or a negative errno.
+	 */
+	int (*begin)(struct transfer *t);
 	void (*watch)(struct transfer *t); /* called between blocks and while waiting, or NULL */
 
 	/* Results, from the start or transfer_restart() on. */
@@ -33,7 +38,7 @@ struct transfer {
 	/* Its own. */
 	struct report *report;
 	struct progress progress;
-	bool stopping;
+	bool stopping, began;
 	uint64_t taken_bytes, taken_blocks, start_ns;
 };
 

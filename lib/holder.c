@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Who holds the other end of a pipe, as far as /proc shows it to us: for messages. */
+/* The process that holds the other end of a pipe, and what it reads, as far as /proc shows it. */
 #include <ctype.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,16 +12,16 @@
 
 #define PID_LEN 17
 
-/* Is /proc/PID/fd/NAME our pipe, open for @access? */
-static bool is_end(int fds, const char *pid, const char *name, const struct stat *pipe, int access)
+/* Check whether /proc/PID/fd/NAME is @what, open for @access. */
+static bool is_open(int fds, const char *pid, const char *name, const struct stat *what, int access)
 {
 	unsigned flags = 0;
 	char path[64], line[64];
 	struct stat st;
 	FILE *f;
 
-	if (fstatat(fds, name, &st, 0) < 0 || st.st_ino != pipe->st_ino ||
-	    st.st_dev != pipe->st_dev)
+	if (fstatat(fds, name, &st, 0) < 0 || st.st_ino != what->st_ino ||
+	    st.st_dev != what->st_dev)
 		return false;
 	snprintf(path, sizeof(path), "/proc/%.16s/fdinfo/%.16s", pid, name);
 	f = fopen(path, "re");
@@ -34,7 +34,7 @@ static bool is_end(int fds, const char *pid, const char *name, const struct stat
 	return f && ((int)flags & O_ACCMODE) == access;
 }
 
-static bool holds(const char *pid, const struct stat *pipe, int access)
+static bool holds(const char *pid, const struct stat *what, int access)
 {
 	char path[64];
 	const struct dirent *e;
@@ -45,7 +45,7 @@ static bool holds(const char *pid, const struct stat *pipe, int access)
 	dir = opendir(path);
 	while (dir && !found && (e = readdir(dir)))
 		found = isdigit((unsigned char)e->d_name[0]) &&
-			is_end(dirfd(dir), pid, e->d_name, pipe, access);
+			is_open(dirfd(dir), pid, e->d_name, what, access);
 	if (dir)
 		closedir(dir);
 	return found;
@@ -74,35 +74,31 @@ static void describe(const char *pid, char *buf, size_t len)
 }
 
 /* Does it run the program that we run? */
-static bool is_like_us(const char *pid)
+static bool is_like_us(const char *pid, void *unused)
 {
 	struct stat theirs, ours;
 	char path[64];
 
+	(void)unused;
 	snprintf(path, sizeof(path), "/proc/%.16s/exe", pid);
 	return !stat(path, &theirs) && !stat("/proc/self/exe", &ours) &&
 	       theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev && in_our_network(pid);
 }
 
 /*
- * A process that holds the other end of the pipe @fd, and is as @wanted (NULL: any). The last one, as
- * a shell holds it too, for the programs that it started later. True where there is one.
+ * Find a process that has @pipe open for @access and is as @wanted (NULL: any). The last one, as a shell
+ * holds it too, for the programs that it started later. True where there is one.
  */
-static bool find_holder(int fd, bool (*wanted)(const char *pid), char pid[PID_LEN])
+static bool find_holder(const struct stat *pipe, int access,
+			bool (*wanted)(const char *pid, void *arg), void *arg, char pid[PID_LEN])
 {
-	int flags = fcntl(fd, F_GETFL), access;
 	const struct dirent *e;
 	bool found = false;
-	struct stat pipe;
-	DIR *dir;
+	DIR *dir = opendir("/proc");
 
-	if (flags < 0 || fstat(fd, &pipe) < 0 || !S_ISFIFO(pipe.st_mode))
-		return false;
-	access = (flags & O_ACCMODE) == O_RDONLY ? O_WRONLY : O_RDONLY;
-	dir = opendir("/proc");
 	while (dir && (e = readdir(dir))) {
 		if (!isdigit((unsigned char)e->d_name[0]) || atoi(e->d_name) == getpid() ||
-		    !holds(e->d_name, &pipe, access) || (wanted && !wanted(e->d_name)))
+		    !holds(e->d_name, pipe, access) || (wanted && !wanted(e->d_name, arg)))
 			continue;
 		snprintf(pid, PID_LEN, "%.16s", e->d_name);
 		found = true;
@@ -112,11 +108,24 @@ static bool find_holder(int fd, bool (*wanted)(const char *pid), char pid[PID_LE
 	return found;
 }
 
+/* The same of the end of the pipe @fd that is not ours. */
+static bool find_other_end(int fd, bool (*wanted)(const char *pid, void *arg), void *arg,
+			   char pid[PID_LEN])
+{
+	int flags = fcntl(fd, F_GETFL);
+	struct stat pipe;
+
+	if (flags < 0 || fstat(fd, &pipe) < 0 || !S_ISFIFO(pipe.st_mode))
+		return false;
+	return find_holder(&pipe, (flags & O_ACCMODE) == O_RDONLY ? O_WRONLY : O_RDONLY, wanted,
+			   arg, pid);
+}
+
 ZC_PUBLIC const char *zcdma_pipe_holder(int fd, char *buf, size_t len)
 {
 	char pid[PID_LEN];
 
-	if (!find_holder(fd, NULL, pid))
+	if (!find_other_end(fd, NULL, NULL, pid))
 		return NULL;
 	describe(pid, buf, len);
 	return buf;
@@ -126,5 +135,36 @@ bool zc_pipe_holder_is_like_us(int fd)
 {
 	char pid[PID_LEN];
 
-	return find_holder(fd, is_like_us, pid);
+	return find_other_end(fd, is_like_us, NULL, pid);
+}
+
+/* A search for the process that reads a file, up a pipeline. */
+struct search {
+	const struct stat *file;
+	unsigned pipes; /* how many more to follow */
+	char *buf;
+	size_t len;
+};
+
+static bool reads(const char *pid, void *arg)
+{
+	struct search *s = arg, next = *s;
+	char path[64], found[PID_LEN];
+	struct stat in;
+
+	if (holds(pid, s->file, O_RDONLY)) {
+		describe(pid, s->buf, s->len);
+		return true;
+	}
+	snprintf(path, sizeof(path), "/proc/%.16s/fd/0", pid);
+	return next.pipes-- && !stat(path, &in) && S_ISFIFO(in.st_mode) &&
+	       find_holder(&in, O_WRONLY, reads, &next, found);
+}
+
+bool zc_pipe_holder_reads(int fd, const struct stat *file, char *buf, size_t len)
+{
+	struct search s = { .file = file, .pipes = 4, .buf = buf, .len = len };
+	char pid[PID_LEN];
+
+	return find_other_end(fd, reads, &s, pid);
 }

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "zcdma.h"
@@ -75,6 +76,12 @@ bool zc_read_line(const char *path, char *buf, size_t len);
  * zcdma_pipe_holder().
  */
 bool zc_pipe_holder_is_like_us(int fd);
+
+/*
+ * Check whether a process at the other end of the pipe @fd reads @file, or one that writes to that process's
+ * standard input. Describes it in @buf of @len bytes as zcdma_pipe_holder() does, and is as slow.
+ */
+bool zc_pipe_holder_reads(int fd, const struct stat *file, char *buf, size_t len);
 
 /* What smaps says of the VMA that holds an address. */
 struct zc_vma {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Manifests: a line of text per block, and a last one that proves that the manifest is whole. */
 #include <ctype.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,34 +23,49 @@ struct zcdma_manifest {
 	int err; /* of the first write that failed */
 };
 
-ZC_PUBLIC int zcdma_manifest_create(struct zcdma_ctx *ctx, const char *path,
-				    struct zcdma_manifest **manifest)
+static void delete (struct zcdma_manifest *m)
+{
+	free(m->path);
+	free(m);
+}
+
+ZC_PUBLIC int zcdma_manifest_create_fd(struct zcdma_ctx *ctx, int fd, const char *name,
+				       struct zcdma_manifest **manifest)
 {
 	struct zcdma_manifest *m = calloc(1, sizeof(*m));
-	int rc;
+	int copy = -1, err;
 
 	if (!m)
-		return zc_fail(ctx, ENOMEM, "create manifest %s", path);
+		return zc_fail(ctx, ENOMEM, "create manifest %s", name);
 	m->ctx = ctx;
-	m->path = strdup(path);
-	if (!m->path) {
-		rc = zc_fail(ctx, ENOMEM, "create manifest %s", path);
-		goto free_manifest;
-	}
-	m->file = fopen(path, "we");
+	m->path = strdup(name);
+	if (m->path)
+		copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (copy >= 0)
+		m->file = fdopen(copy, "w");
 	if (!m->file) {
-		rc = zc_fail(ctx, errno, "create manifest %s", path);
-		goto free_path;
+		err = errno;
+		if (copy >= 0)
+			close(copy);
+		delete (m);
+		return zc_fail(ctx, err, "create manifest %s", name);
 	}
 	/* The close reports it. */
 	if (fputs(MAGIC "\n# sequence offset length xxh3\n", m->file) < 0)
 		m->err = errno;
 	*manifest = m;
 	return 0;
-free_path:
-	free(m->path);
-free_manifest:
-	free(m);
+}
+
+ZC_PUBLIC int zcdma_manifest_create(struct zcdma_ctx *ctx, const char *path,
+				    struct zcdma_manifest **manifest)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666), rc;
+
+	if (fd < 0)
+		return zc_fail(ctx, errno, "create manifest %s", path);
+	rc = zcdma_manifest_create_fd(ctx, fd, path, manifest);
+	close(fd);
 	return rc;
 }
 
@@ -81,9 +97,16 @@ ZC_PUBLIC int zcdma_manifest_close(struct zcdma_manifest *m)
 		rc = write_failed(m, errno);
 	if (fclose(m->file) && !rc)
 		rc = write_failed(m, errno);
-	free(m->path);
-	free(m);
+	delete (m);
 	return rc;
+}
+
+ZC_PUBLIC void zcdma_manifest_abandon(struct zcdma_manifest *m)
+{
+	if (!m)
+		return;
+	fclose(m->file);
+	delete (m);
 }
 
 /* Of a manifest that is being read. */

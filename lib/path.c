@@ -96,15 +96,6 @@ static int check_sink(struct zcdma_path *path)
 	return 0;
 }
 
-/* A file that is written to while it is read from has no end, or nothing left of it. */
-static bool same_file(const struct stat *sink, const struct zcdma_source *src)
-{
-	struct stat st;
-
-	return src->file_fd >= 0 && !fstat(src->file_fd, &st) && st.st_dev == sink->st_dev &&
-	       st.st_ino == sink->st_ino;
-}
-
 static int set_sink(struct zcdma_path *path, const struct zcdma_source *src)
 {
 	struct stat st;
@@ -118,7 +109,8 @@ static int set_sink(struct zcdma_path *path, const struct zcdma_source *src)
 		zc_reset_on_close(path->fd, true);
 	path->direct = path->sink == ZC_SINK_FILE && fcntl(path->fd, F_GETFL) & O_DIRECT;
 	name_sink(path);
-	if (same_file(&st, src))
+	/* A file that is written to while it is read from has no end, or nothing left of it. */
+	if (S_ISREG(st.st_mode) && zc_source_is(src, &st))
 		return zc_fail_plain(path->ctx, EINVAL, "write to %s: it is the source itself",
 				     path->sink_name);
 	return check_sink(path);

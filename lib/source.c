@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dev.h"
@@ -36,6 +37,7 @@ int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const 
 	src->poll_fd = -1;
 	src->poll_events = POLLIN;
 	src->file_fd = -1;
+	src->origin_fd = -1;
 	src->info.type = ops->type.name;
 	src->info.name = src->name;
 	src->info.guarded = ops->type.guarded;
@@ -229,4 +231,28 @@ ZC_PUBLIC void zcdma_source_get_stats(struct zcdma_source *src, struct zcdma_sou
 ZC_PUBLIC void zcdma_source_get_info(struct zcdma_source *src, struct zcdma_source_info *info)
 {
 	*info = src->info;
+}
+
+bool zc_source_is(const struct zcdma_source *src, const struct stat *st)
+{
+	const int fds[] = { src->file_fd, src->origin_fd };
+	struct stat own;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (fds[i] >= 0 && !fstat(fds[i], &own) && own.st_dev == st->st_dev &&
+		    own.st_ino == st->st_ino)
+			return true;
+	}
+	return false;
+}
+
+ZC_PUBLIC bool zcdma_source_reads(const struct zcdma_source *src, int fd, char *buf, size_t len)
+{
+	struct stat st;
+
+	*buf = '\0';
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	return zc_source_is(src, &st) ||
+	       (src->origin_fd >= 0 && zc_pipe_holder_reads(src->origin_fd, &st, buf, len));
 }

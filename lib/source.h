@@ -4,6 +4,7 @@
 #define ZCDMA_SOURCE_H
 
 #include <poll.h>
+#include <sys/stat.h>
 
 #include "internal.h"
 
@@ -19,7 +20,8 @@ struct zcdma_source {
 	int poll_fd;	   /* readable when next() is worth a try; -1: always is */
 	short poll_events; /* what poll() is to be asked of it */
 	bool starved;	   /* all blocks are out: nothing but a put() makes next() worth a try */
-	int file_fd;	   /* the file that it reads, or -1 */
+	int file_fd;	   /* the file that its blocks are in, or -1 */
+	int origin_fd;	   /* what it reads, a file or a pipe, for its identity; or -1 */
 	const char *fault_hint; /* what cures an EFAULT on its memory, where more is known */
 	const struct zc_ring
 		*ring; /* that can be registered, with ZCDMA_NEEDS_RING among the offers */
@@ -74,6 +76,9 @@ int zc_source_share_ring(const struct zcdma_source *src, const struct zc_ring *r
 
 /* Let a pipe source, just allocated, read @fd; with @own, it closes @fd too. */
 int zc_pipe_attach(struct zcdma_source *src, int fd, bool own, unsigned flags);
+
+/* Check whether @st is what the source itself reads. */
+bool zc_source_is(const struct zcdma_source *src, const struct stat *st);
 
 /* Open the file that a spec names, to read. The descriptor, or a negative errno. */
 int zc_source_open_file(struct zcdma_source *src, const char *path);

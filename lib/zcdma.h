@@ -430,6 +430,13 @@ int zcdma_path_open_handover(struct zcdma_handover *handover, struct zcdma_sourc
  */
 const char *zcdma_pipe_holder(int fd, char *buf, size_t len);
 
+/*
+ * Check whether @src reads the regular file that @fd has open, so that writing to it would destroy the source:
+ * itself, or through the program at the other end of its pipe, as far as /proc shows. That program is described
+ * in @buf of @len bytes, which is empty otherwise.
+ */
+bool zcdma_source_reads(const struct zcdma_source *src, int fd, char *buf, size_t len);
+
 const struct zcdma_path_type *zcdma_path_get_type(const struct zcdma_path *path);
 void zcdma_path_get_stats(const struct zcdma_path *path, struct zcdma_path_stats *stats);
 
@@ -659,6 +666,10 @@ struct zcdma_manifest;
 /* Create the manifest @path, which must not be a directory. */
 int zcdma_manifest_create(struct zcdma_ctx *ctx, const char *path, struct zcdma_manifest **m);
 
+/* The same in what @fd has open, which is @name in messages and stays the caller's. */
+int zcdma_manifest_create_fd(struct zcdma_ctx *ctx, int fd, const char *name,
+			     struct zcdma_manifest **m);
+
 /* Add a block's bytes, in the order in which they are written. Reads .data. */
 int zcdma_manifest_add(struct zcdma_manifest *m, const struct zcdma_block *b);
 
@@ -667,6 +678,9 @@ int zcdma_manifest_add(struct zcdma_manifest *m, const struct zcdma_block *b);
  * tells of the blocks that were added, whatever became of the rest.
  */
 int zcdma_manifest_close(struct zcdma_manifest *m);
+
+/* Close it without that line, as the data is not complete. NULL is fine. */
+void zcdma_manifest_abandon(struct zcdma_manifest *m);
 
 /*
  * On the wire

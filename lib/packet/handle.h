@@ -15,6 +15,7 @@ struct zc_packets {
 	char *name; /* for messages; owned */
 	bool live;
 	int fd;				/* to poll, or -1 */
+	int origin;			/* what they are read from, or -1 */
 	struct zc_saved_stream *stream; /* or NULL: no pipe */
 	uint32_t fraction_ns;		/* what a time's fraction counts in */
 };

@@ -33,7 +33,7 @@ int zc_packets_open(struct zcdma_ctx *ctx, const struct zc_packets_from *from,
 	if (!p)
 		return zc_fail(ctx, ENOMEM, "read packets of %s", name);
 	p->ctx = ctx;
-	p->fd = -1;
+	p->fd = p->origin = -1;
 	p->name = strdup(strcmp(name, "-") || from->iface ? name : "standard input");
 	if (!p->name) {
 		rc = zc_fail(ctx, ENOMEM, "read packets of %s", name);
@@ -106,6 +106,11 @@ int zc_packets_check_linktype(const struct zc_packets *p)
 int zc_packets_fd(const struct zc_packets *p)
 {
 	return p->fd;
+}
+
+int zc_packets_origin(const struct zc_packets *p)
+{
+	return p->origin;
 }
 
 void zc_packets_get_stats(struct zc_packets *p, struct zc_packets_stats *stats)

@@ -57,6 +57,9 @@ int zc_packets_check_linktype(const struct zc_packets *p);
 /* To poll for POLLIN, or -1: always is worth a try. */
 int zc_packets_fd(const struct zc_packets *p);
 
+/* The file, pipe or socket that they are read from, for its identity, or -1. */
+int zc_packets_origin(const struct zc_packets *p);
+
 void zc_packets_get_stats(struct zc_packets *p, struct zc_packets_stats *stats);
 
 /* NULL is fine. */

@@ -94,8 +94,10 @@ static int open_path(struct zc_packets *p, const char *path, FILE **file)
 	if (S_ISDIR(st.st_mode))
 		goto err_close;
 	*file = S_ISREG(st.st_mode) ? fdopen(fd, "r") : open_stream(p, fd);
-	if (*file)
+	if (*file) {
+		p->origin = fd;
 		return 0;
+	}
 
 err_close:
 	rc = zc_fail(p->ctx, errno, "open %s", p->name);

@@ -155,7 +155,7 @@ static int file_open(struct zcdma_source *src, const char *arg, unsigned flags)
 	f->fd = zc_source_open_file(src, arg);
 	if (f->fd < 0)
 		return f->fd;
-	src->file_fd = f->fd;
+	src->file_fd = src->origin_fd = f->fd;
 	f->map = !(flags & (ZCDMA_SOURCE_FD | ZCDMA_SOURCE_SHARE));
 	src->info.offers = ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET | (f->map ? ZCDMA_NEEDS_MEMORY : 0);
 	src->info.block_size = BLOCK_SIZE;

@@ -234,6 +234,7 @@ static int open_pipe(struct handover_source *h)
 	}
 	src->poll_fd = h->pipe->poll_fd;
 	src->file_fd = h->pipe->file_fd;
+	src->origin_fd = h->pipe->origin_fd;
 	return 0;
 }
 

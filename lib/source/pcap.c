@@ -164,6 +164,8 @@ static int open_packets(struct pcap_source *p)
 			src->name, p->from);
 	src->info.endless = src->info.privileged = !file;
 	rc = zc_packets_open(src->ctx, &from, &p->packets);
+	if (!rc)
+		src->origin_fd = zc_packets_origin(p->packets);
 	if (rc == -ENODEV) {
 		snprintf(p->why, sizeof(p->why), "%s", zcdma_hint(src->ctx));
 		zc_hint(src->ctx, "there is no file of that name either; %s", p->why);

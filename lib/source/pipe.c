@@ -244,6 +244,7 @@ int zc_pipe_attach(struct zcdma_source *src, int fd, bool own, unsigned flags)
 	p->position = p->regular ? lseek(fd, 0, SEEK_CUR) : 0;
 	src->poll_fd = p->regular ? -1 : fd;
 	src->file_fd = p->regular ? fd : -1;
+	src->origin_fd = fd;
 	src->info.block_size = BLOCK_SIZE;
 	if (!(flags & ZCDMA_SOURCE_FD))
 		src->info.offers = ZCDMA_NEEDS_MEMORY;

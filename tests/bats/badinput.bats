@@ -394,13 +394,15 @@ paths_to_sockets=(copy zerocopy vmsplice splice sendfile ${URING-})
     done
 }
 
-@test "a limit on file size: what was written stays, and the manifest is of that" {
+@test "a limit on file size: what was written stays, and the manifest says that it is not all" {
     run -1 --separate-stderr bash -c 'ulimit -f 100
         "$1" capture -q sim:block=4K --bytes 3M -o out --manifest manifest' - "$ZCDMA"
     assert_equal "$stderr" "zcdma capture: write to $PWD/out: File too large
   raise the limit on file size (ulimit -f); what was written before stays"
     assert_equal "$(stat -c %s out)" 102400
-    zcdma verify -q --manifest manifest out
+    assert_equal "$(grep -c '^[0-9]' manifest)" 25
+    run -1 zcdma verify -q --manifest manifest out
+    assert_output --partial 'no last line: the recording did not come to its end'
 }
 
 @test "a limit on file size does not keep anybody from reading" {

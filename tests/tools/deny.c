@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * deny WHAT COMMAND...: run a command under a seccomp profile that answers EPERM to WHAT: vmsplice,
- * io-uring, so-zerocopy (the socket option), msg-zerocopy (the flag of a send).
+ * io-uring, so-zerocopy (the socket option), msg-zerocopy (the flag of a send); or ENOSPC to fsync.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -22,10 +22,8 @@
 #define ARG(n) (offsetof(struct seccomp_data, args) + 8 * (n) + 4)
 #endif
 
-#define EPERM_ACTION (SECCOMP_RET_ERRNO | EPERM)
-
-/* Deny system call @nr where its argument @arg, masked, is @value. */
-static int install(uint32_t nr, unsigned arg, uint32_t mask, uint32_t value)
+/* Answer @err to system call @nr where its argument @arg, masked, is @value. */
+static int install(uint32_t err, uint32_t nr, unsigned arg, uint32_t mask, uint32_t value)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -33,7 +31,7 @@ static int install(uint32_t nr, unsigned arg, uint32_t mask, uint32_t value)
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, ARG(arg)),
 		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, mask),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, EPERM_ACTION),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | err),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	const struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
@@ -45,14 +43,15 @@ static int install(uint32_t nr, unsigned arg, uint32_t mask, uint32_t value)
 
 static const struct {
 	const char *name;
-	uint32_t nr;
+	uint32_t err, nr;
 	unsigned arg;
 	uint32_t mask, value;
 } profiles[] = {
-	{ "vmsplice", __NR_vmsplice, 0, 0, 0 },
-	{ "io-uring", __NR_io_uring_setup, 0, 0, 0 },
-	{ "so-zerocopy", __NR_setsockopt, 2, UINT32_MAX, SO_ZEROCOPY },
-	{ "msg-zerocopy", __NR_sendto, 3, MSG_ZEROCOPY, MSG_ZEROCOPY },
+	{ "vmsplice", EPERM, __NR_vmsplice, 0, 0, 0 },
+	{ "io-uring", EPERM, __NR_io_uring_setup, 0, 0, 0 },
+	{ "so-zerocopy", EPERM, __NR_setsockopt, 2, UINT32_MAX, SO_ZEROCOPY },
+	{ "msg-zerocopy", EPERM, __NR_sendto, 3, MSG_ZEROCOPY, MSG_ZEROCOPY },
+	{ "fsync", ENOSPC, __NR_fsync, 0, 0, 0 },
 };
 
 int main(int argc, char **argv)
@@ -60,7 +59,8 @@ int main(int argc, char **argv)
 	for (size_t i = 0; argc > 2 && i < sizeof(profiles) / sizeof(profiles[0]); i++) {
 		if (strcmp(argv[1], profiles[i].name))
 			continue;
-		if (install(profiles[i].nr, profiles[i].arg, profiles[i].mask, profiles[i].value)) {
+		if (install(profiles[i].err, profiles[i].nr, profiles[i].arg, profiles[i].mask,
+			    profiles[i].value)) {
 			perror("seccomp");
 			return 125;
 		}
@@ -68,6 +68,7 @@ int main(int argc, char **argv)
 		perror(argv[2]);
 		return 127;
 	}
-	fprintf(stderr, "usage: deny vmsplice|io-uring|so-zerocopy|msg-zerocopy COMMAND...\n");
+	fprintf(stderr,
+		"usage: deny vmsplice|io-uring|so-zerocopy|msg-zerocopy|fsync COMMAND...\n");
 	return 125;
 }

@@ -161,6 +161,14 @@ static void what_cannot_be_written(void **state)
 		rc = zcdma_manifest_add(m, &b);
 	assert_int_equal(rc, -ENOSPC);
 	assert_int_equal(zcdma_manifest_close(m), -ENOSPC);
+	/* One that is abandoned has no last line, and counts as cut short. */
+	assert_int_equal(zcdma_manifest_create(ctx, path, &m), 0);
+	assert_int_equal(zcdma_manifest_add(m, &b), 0);
+	zcdma_manifest_abandon(m);
+	assert_int_equal(zc_manifest_load(ctx, path, &list), 0);
+	assert_int_equal(list.count, 1);
+	assert_false(list.ended);
+	free(list.entry);
 	/* A block that could not be added leaves no manifest that looks whole. */
 	assert_int_equal(zcdma_manifest_create(ctx, path, &m), 0);
 	b.len = (size_t)ZC_MANIFEST_BLOCK_MAX + 1;
