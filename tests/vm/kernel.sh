@@ -68,7 +68,7 @@ fetch() {
     image=$(depends "$image" '^linux-image-' | head -n 1)
     [[ $image == linux-image-$release ]]
     # The image of 7.x is split: it depends on the packages that have its files.
-    packages+=" $image $(depends "$image" '^linux-(base|binary|modules)-')"
+    packages+=" $image $(depends "$image" '^linux-(base|binary|modules)-' || :)"
     if [[ $suites == trixie* ]]; then
         newer=1
         packages+=" libzstd1 $(depends "$kbuild" '^(lib|zlib)')"
