@@ -30,6 +30,15 @@ SANFLAGS :=
 NO_UNDEFINED := -Wl,-z,defs
 endif
 
+# FUZZ=1: the library for libFuzzer, by clang, in a folder of its own; else driver.c runs the targets.
+FUZZ_DRIVER := tests/fuzz/driver.c
+ifeq ($(FUZZ),1)
+BUILD := build-fuzz
+SANFLAGS := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FUZZ_DRIVER :=
+FUZZ_LDFLAGS := -fsanitize=fuzzer
+endif
+
 V ?= 0
 ifeq ($(V),1)
 Q :=
@@ -67,6 +76,7 @@ TOOL_SRC := $(wildcard tests/tools/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/%.o)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
+FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOL_BIN := $(TOOL_SRC:tests/tools/%.c=$(BUILD)/tools/%)
 VM_BIN := $(patsubst tests/vm/%.c,$(BUILD)/vm-tests/%,$(wildcard tests/vm/*.c))
 VM_SHARED_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/vm/shared/*.c))
@@ -90,7 +100,7 @@ UDEVDIR ?= /usr/lib/udev/rules.d
 VM_KERNELS ?= 6.1 7.x
 VM_KERNELS_ALL := 6.1 6.1-rt 6.12 6.12-rt 5.10 7.x
 
-.PHONY: all demo check check-unit check-bats check-vm check-vm-all check-vm-arm check-speed bench-vm lint deps deps-vm install \
+.PHONY: all demo check check-unit check-bats check-vm check-vm-all check-vm-arm check-speed bench-vm fuzz lint deps deps-vm install \
 	uninstall clean help tests-build headers kmod kmod-access kmod_install dkms-install
 .DELETE_ON_ERROR:
 
@@ -110,6 +120,7 @@ help:
 	@echo '  make check-vm-arm the tests on an emulated 32-bit ARM board, with real DMA (QEMU needs no privilege)'
 	@echo '  make check-speed  what sending from the driver costs, counted in a virtual machine'
 	@echo '  make bench-vm     zcdma bench with the memory models of the driver, in the same machine'
+	@echo '  make fuzz         fuzz the parsers with libFuzzer (SECONDS=60 for each target, FUZZ_TARGETS=fuzz_frame); needs clang'
 	@echo '  make lint         check the style of C, shell and man pages'
 	@echo '  make install      install to PREFIX ($(PREFIX)), below DESTDIR; SYMLINKS=yes: also'
 	@echo '                    a link for each applet'
@@ -165,6 +176,12 @@ $(BUILD)/unit/%: tests/unit/%.c $(LIB_A) $(BUILD)/flags
 	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(call pkg_cflags,$(LIBS_TEST) $(LIBS_LIB)) -MMD -MP $(ALL_LDFLAGS) \
 		-o $@ $< $(LIB_A) $(call pkg_libs,$(LIBS_TEST) $(LIBS_LIB))
 
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_DRIVER) $(LIB_A) $(BUILD)/flags
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Ikmod/uapi $(CPPFLAGS) $(call pkg_cflags,$(LIBS_LIB)) -MMD -MP $(ALL_LDFLAGS) \
+		$(FUZZ_LDFLAGS) -o $@ $< $(FUZZ_DRIVER) $(LIB_A) $(call pkg_libs,$(LIBS_LIB))
+
 $(BUILD)/tools/%: tests/tools/%.c $(LIB_A) $(BUILD)/flags
 	$(say) CC $<
 	@mkdir -p $(@D)
@@ -189,9 +206,9 @@ $(BUILD)/vm-tests/%: tests/vm/%.c $(VM_SHARED) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -Ikmod/uapi -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(VM_SHARED)
 
-tests-build: $(UNIT_BIN) $(TOOL_BIN) $(VM_BIN)
+tests-build: $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) $(VM_BIN)
 
--include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:=.d) $(TOOL_BIN:=.d) $(VM_BIN:=.d) \
+-include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d) $(TOOL_BIN:=.d) $(VM_BIN:=.d) \
 	$(VM_SHARED_OBJ:.o=.d)
 
 headers:
@@ -292,6 +309,11 @@ check-speed:
 bench-vm:
 	$(call in_vm,VM_ICOUNT=1 VM_RUN=tests/vm/bench.sh)
 
+# What libFuzzer finds: FUZZ_TARGETS, or all of them, for SECONDS each.
+SECONDS ?= 60
+fuzz:
+	@tests/fuzz/run.sh $(SECONDS) $(FUZZ_TARGETS)
+
 lint:
 	@tests/lint.sh
 
@@ -336,4 +358,4 @@ uninstall:
 	$(Q)for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 
 clean:
-	$(Q)rm -rf build build-san zcdma
+	$(Q)rm -rf build build-san build-fuzz zcdma

@@ -54,7 +54,7 @@ add() {
 add_part() {
     local word
     case $1 in
-    unit) add 1000000 unit "tests/unit/run.sh $BUILD/unit/test_*" ;;
+    unit) add 1000000 unit "tests/unit/run.sh $BUILD/unit/test_* $BUILD/fuzz/fuzz_*" ;;
     bats)
         for word in ${BATS_FILES:-tests/bats/*.bats}; do
             add "$(stat -c %s "$word")" "$word" "alone tests/bats/run.sh $word"

@@ -54,6 +54,17 @@ err_close:
 }
 
 /*
+ * With the precision that was asked for, .tv_usec holds nanoseconds. Files hold 32 bits of the seconds without a
+ * sign, which libpcap takes for one with a sign: they reach to 2106.
+ */
+static uint64_t time_of(const struct zc_packets *p, const struct pcap_pkthdr *h)
+{
+	const uint64_t seconds = p->live ? (uint64_t)h->ts.tv_sec : (uint32_t)h->ts.tv_sec;
+
+	return seconds * 1000000000u + (uint64_t)(uint32_t)h->ts.tv_usec * p->fraction_ns;
+}
+
+/*
  * Where an interface went down, libpcap waits for it to come back, and wants to be asked all the time
  * whether it still exists.
  */
@@ -73,10 +84,8 @@ int zc_packets_next(struct zc_packets *p, struct zc_packet *packet)
 	if (n < 0)
 		return zc_fail_plain(p->ctx, EIO, "read packets of %s: %s", p->name,
 				     pcap_geterr(p->pcap));
-	/* With the precision that was asked for, .tv_usec holds nanoseconds. */
 	*packet = (struct zc_packet){
-		.time_ns = (uint64_t)h->ts.tv_sec * 1000000000u +
-			   (uint64_t)h->ts.tv_usec * p->fraction_ns,
+		.time_ns = time_of(p, h),
 		.data = data,
 		.captured = h->caplen,
 		.len = h->len,

@@ -3,8 +3,12 @@
 # Run unit tests, as TAP: run.sh PROGRAM... RUNNER is a command to run them with. cmocka says "not ok" of a
 # test that it skips. UNIT_LIMIT=N: seconds for a program (1200).
 : "${UNIT_LIMIT:=1200}"
+# A sanitizer's finding is a crash, too.
+export ASAN_OPTIONS=exitcode=199:${ASAN_OPTIONS:-}
+export UBSAN_OPTIONS=halt_on_error=1:exitcode=199:${UBSAN_OPTIONS:-}
+
 for bin; do
-    [[ -x $bin ]] || continue
+    [[ -f $bin && -x $bin ]] || continue
     echo "# ${bin##*/}"
     # shellcheck disable=SC2086 # a list of words
     CMOCKA_MESSAGE_OUTPUT=TAP timeout -k 10 "$UNIT_LIMIT" ${RUNNER:-} "$bin" 2>&1 | sed 's/^not \(ok .*# SKIP\)/\1/'

@@ -906,6 +906,24 @@ static void test_times_go_back(void **state)
 	zcdma_wire_close(wire);
 }
 
+/* Seconds since 1970 that take 32 bits. */
+static void test_times_after_2038(void **state)
+{
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	cap.second = 0x7fffffff;
+	syn();
+	cap.second = 0x80000001;
+	fin(0);
+	wire = follow(&plain);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.first_ns, 0x7fffffff * UINT64_C(1000000000));
+	assert_int_equal(stats.last_ns - stats.first_ns, 2000000000);
+	zcdma_wire_close(wire);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -936,6 +954,7 @@ int main(void)
 		TEST(test_many_resets),
 		TEST(test_many_connections),
 		TEST(test_times_go_back),
+		TEST(test_times_after_2038),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
