@@ -60,6 +60,12 @@ const char *zc_format_name(const struct sockaddr_storage *sa, socklen_t len, cha
 /* Open a regular file, and nothing else, to read. The descriptor, or a negative errno. */
 int zc_open_regular(struct zcdma_ctx *ctx, const char *path);
 
+/*
+ * Check whether the size of the regular file @fd says where it ends. That of what a kernel makes up as it is
+ * read (/proc, /sys) is 0, or too large, and such a file cannot be mapped.
+ */
+bool zc_size_is_known(int fd);
+
 static inline uint64_t zc_now_ns(void)
 {
 	struct timespec ts;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Opening a file that has to be one: no directory, no device, no pipe that would be waited for. */
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -32,4 +33,19 @@ int zc_open_regular(struct zcdma_ctx *ctx, const char *path)
 err_close:
 	close(fd);
 	return rc;
+}
+
+bool zc_size_is_known(int fd)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct stat st;
+	void *map;
+
+	if (fstat(fd, &st) < 0 || !st.st_size)
+		return false;
+	map = mmap(NULL, page, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (map == MAP_FAILED)
+		return false;
+	munmap(map, page);
+	return true;
 }

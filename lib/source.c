@@ -131,7 +131,7 @@ ZC_PUBLIC int zcdma_source_open(struct zcdma_ctx *ctx, const char *spec, unsigne
 			"known are sim:[OPTIONS], dev:[PATH,OPTIONS], file:PATH, pcap:NAME[,OPTIONS] and - (standard input); for a file whose name has a colon write file:NAME");
 		return rc;
 	}
-	if (flags & ZCDMA_SOURCE_READ && ops->reading)
+	if (ops->reading && (flags & ZCDMA_SOURCE_READ || ops->must_read(arg)))
 		ops = ops->reading;
 	if (flags & (ZCDMA_SOURCE_HANDOVER | ZCDMA_SOURCE_HANDOVER_ONLY) && ops->handed)
 		ops = ops->handed;

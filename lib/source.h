@@ -33,8 +33,10 @@ struct zcdma_source {
 struct zc_source_ops {
 	struct zcdma_source_type type;
 	size_t size; /* of the kind's own struct */
-	/* The kind to use instead where ZCDMA_SOURCE_READ is asked for; NULL: this one. */
+	/* The kind to use instead where ZCDMA_SOURCE_READ is asked for; NULL: this one ... */
 	const struct zc_source_ops *reading;
+	/* ... or where what @arg names cannot but be read. Set where .reading is. */
+	bool (*must_read)(const char *arg);
 	/* And where ZCDMA_SOURCE_HANDOVER is. */
 	const struct zc_source_ops *handed;
 	/* Open what @arg (the spec behind "TYPE:") names. On error, free what was taken. */

@@ -3,6 +3,7 @@
  * file: - a regular file, block by block: mapped for a path that takes memory, as it is for one
  * that takes descriptors. A caller that reads the bytes itself gets them read, by the pipe source.
  */
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -148,6 +149,20 @@ int zc_source_open_file(struct zcdma_source *src, const char *path)
 	return fd;
 }
 
+/* What the kernel makes up is in no page that could be mapped or spliced. */
+static bool file_must_read(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat st;
+	bool must;
+
+	if (fd < 0)
+		return false;
+	must = !fstat(fd, &st) && S_ISREG(st.st_mode) && !zc_size_is_known(fd);
+	close(fd);
+	return must;
+}
+
 static int file_open(struct zcdma_source *src, const char *arg, unsigned flags)
 {
 	struct file_source *f = (struct file_source *)src;
@@ -171,6 +186,7 @@ const struct zc_source_ops zc_source_file = {
 	},
 	.size = sizeof(struct file_source),
 	.reading = &zc_source_file_read,
+	.must_read = file_must_read,
 	.open = file_open,
 	.next = file_next,
 	.put = file_put,

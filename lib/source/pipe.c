@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * - : whatever can be read from a descriptor. A block is what one read() gives, so that a slow
- * producer's bytes are passed on at once; for a path that takes descriptors nothing is read at all.
+ * producer's bytes are passed on at once; for a path that takes descriptors nothing is read at all, but for
+ * files whose size says nothing.
  */
 #include <fcntl.h>
 #include <poll.h>
@@ -26,7 +27,7 @@
 
 struct pipe_source {
 	struct zcdma_source src;
-	struct zc_pool pool; /* .ring.base is NULL for a path that takes descriptors */
+	struct zc_pool pool; /* .ring.base is NULL where the descriptor itself is lent */
 	int fd;
 	bool own_fd;
 	bool regular;	  /* a file: has offsets, never lets one wait */
@@ -105,8 +106,10 @@ static int read_block(struct pipe_source *p, size_t max, struct zcdma_block *b)
 		.data = zc_ring_block(&p->pool.ring, index),
 		.len = (size_t)len,
 		.index = index,
-		.fd = -1,
-		.fd_offset = -1,
+		.fd = p->src.info.offers & ZCDMA_NEEDS_FD ? p->pool.ring.fd : -1,
+		.fd_offset = p->src.info.offers & ZCDMA_NEEDS_FD
+				     ? (int64_t)(index * p->pool.ring.block_size)
+				     : -1,
 	};
 	return 1;
 }
@@ -217,6 +220,9 @@ static int alloc_ring(struct pipe_source *p, unsigned flags)
 		return rc;
 	p->src.info.blocks = BLOCKS;
 	p->src.info.page_size = p->pool.ring.page_size;
+	p->src.info.offers = ZCDMA_NEEDS_MEMORY;
+	if (flags & ZCDMA_SOURCE_FD)
+		p->src.info.offers |= ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET;
 	zc_source_offer_ring(&p->src, &p->pool.ring);
 	return 0;
 }
@@ -243,15 +249,14 @@ int zc_pipe_attach(struct zcdma_source *src, int fd, bool own, unsigned flags)
 	p->size = st.st_size;
 	p->position = p->regular ? lseek(fd, 0, SEEK_CUR) : 0;
 	src->poll_fd = p->regular ? -1 : fd;
-	src->file_fd = p->regular ? fd : -1;
 	src->origin_fd = fd;
 	src->info.block_size = BLOCK_SIZE;
-	if (!(flags & ZCDMA_SOURCE_FD))
-		src->info.offers = ZCDMA_NEEDS_MEMORY;
-	else
-		src->info.offers =
-			p->regular ? ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET : ZCDMA_NEEDS_FD;
-	return flags & ZCDMA_SOURCE_FD ? 0 : alloc_ring(p, flags);
+	/* How much is left of a file whose size says nothing cannot be told without reading it. */
+	if (!(flags & ZCDMA_SOURCE_FD) || (p->regular && !zc_size_is_known(fd)))
+		return alloc_ring(p, flags);
+	src->file_fd = p->regular ? fd : -1;
+	src->info.offers = p->regular ? ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET : ZCDMA_NEEDS_FD;
+	return 0;
 }
 
 static int pipe_open(struct zcdma_source *src, const char *arg, unsigned flags)

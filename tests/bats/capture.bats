@@ -411,6 +411,24 @@ need_direct() {
     cmp data copy
 }
 
+# Sizes of 0, and of a page.
+@test "capture: a file whose size says nothing is read to its end" {
+    local path file
+    for file in /proc/filesystems /sys/class/net/lo/mtu; do
+        for path in copy splice sendfile; do
+            zcdma capture -q --path=$path file:$file -o data
+            cmp data $file
+            zcdma capture -q --path=$path - -o data <$file
+            cmp data $file
+            zcdma capture -q --path=$path $file | cmp - $file
+        done
+        zcdma capture -q $file | zcdma capture -q - -o data
+        cmp data $file
+        zcdma capture -q $file --manifest data.xxh -o data
+        zcdma verify -q --manifest data.xxh $file
+    done
+}
+
 @test "capture: - is standard input: a pipe of odd sizes, a file from where it stands" {
     local path
     set -o pipefail
