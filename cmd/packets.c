@@ -23,6 +23,10 @@ static void report_payload(struct report *r, const struct zcdma_packet_stats *s,
 		r, show ? "payload" : NULL,
 		"of %N{flows} flows; left out: %N{cut_packets} packets cut short, %N{fragments} fragments, %N{malformed_packets} malformed, %N{other_packets} others",
 		s->flows, s->cut, s->fragments, s->malformed, s->others);
+	report_line(
+		r, s->wrong_sums ? "checksums" : NULL,
+		"%N{wrong_checksum_packets} packets were taken with a wrong one, which proved nothing",
+		s->wrong_sums);
 	report_line(r, s->missing_bytes || s->differing_bytes ? "tcp" : NULL,
 		    "%B{missing_bytes} were not captured, %B{differing_bytes} came again as others",
 		    s->missing_bytes, s->differing_bytes);

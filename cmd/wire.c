@@ -23,7 +23,7 @@
 #define BLOCK_BYTES (1u << 20)
 
 static struct {
-	const char *iface, *file, *port, *buffer, *block, *seconds;
+	const char *iface, *file, *port, *buffer, *block, *checksum, *seconds;
 } arg;
 
 struct poptOption wire_options[] = {
@@ -37,6 +37,8 @@ struct poptOption wire_options[] = {
 	{ "block", 0, POPT_ARG_STRING, &arg.block, 0,
 	  "with -i, -r: size of the blocks that were sent (1M), to name the one that differs",
 	  "SIZE" },
+	{ "checksum", 0, POPT_ARG_STRING, &arg.checksum, 0,
+	  "with -i, -r: off takes packets whose checksum proves damage, too (auto)", "auto|off" },
 	{ "buffer", 0, POPT_ARG_STRING, &arg.buffer, 0,
 	  "with -i: size of the kernel's buffer for packets (64M)", "SIZE" },
 	{ "seconds", 0, POPT_ARG_STRING, &arg.seconds, 0, "with -i: stop after so long",
@@ -47,7 +49,10 @@ struct poptOption wire_options[] = {
 bool wire_parse(struct report *r, bool *wanted, bool *live)
 {
 	const char *only_live = arg.buffer ? "--buffer" : arg.seconds ? "--seconds" : NULL;
-	const char *only_wire = arg.port ? "--port" : arg.block ? "--block" : only_live;
+	const char *only_wire = arg.port       ? "--port"
+				: arg.block    ? "--block"
+				: arg.checksum ? "--checksum"
+					       : only_live;
 
 	*wanted = arg.iface || arg.file;
 	*live = arg.iface;
@@ -110,8 +115,10 @@ static int take_packets(struct run *run)
 
 static int parse(const struct wire *w, struct zcdma_wire_options *o, double *seconds)
 {
+	static const char *const checksums[] = { "auto", "off", NULL };
 	struct report *r = w->r;
 	uint64_t port = 0, buffer = 0;
+	int checksum = arg.checksum ? opts_choice(r, "--checksum", arg.checksum, checksums) : 0;
 
 	o->iface = arg.iface;
 	o->file = arg.file;
@@ -119,7 +126,8 @@ static int parse(const struct wire *w, struct zcdma_wire_options *o, double *sec
 	o->manifest = w->expect->manifest;
 	o->seed = w->expect->seed;
 	o->block_bytes = BLOCK_BYTES;
-	if (!opts_count(r, "--port", arg.port, &port) ||
+	o->any_checksum = checksum;
+	if (checksum < 0 || !opts_count(r, "--port", arg.port, &port) ||
 	    !opts_size(r, "--buffer", arg.buffer, &buffer) ||
 	    !opts_size(r, "--block", arg.block, &o->block_bytes) ||
 	    !opts_seconds(r, "--seconds", arg.seconds, seconds))

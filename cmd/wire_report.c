@@ -197,8 +197,8 @@ static void report_packets(struct report *r, const struct zcdma_wire_stats *s, d
 		s->fragments, s->cut, s->malformed, s->unfollowed);
 	report_line(
 		r, "checksums",
-		"%N{checksums_right} right, %N{checksums_offloaded} left to the network card, %N{checksums_wrong} wrong, %N{checksums_unknown} unknown",
-		s->checksums_right, s->checksums_offloaded, s->checksums_wrong,
+		"%N{checksums_right} right, %N{checksums_offloaded} left to the network card, %N{checksums_wrong} wrong (%N{damaged_packets} packets damaged), %N{checksums_unknown} unknown",
+		s->checksums_right, s->checksums_offloaded, s->checksums_wrong, s->damaged,
 		s->checksums_unknown);
 	report_line(
 		r, live ? "dropped" : NULL,
@@ -206,10 +206,14 @@ static void report_packets(struct report *r, const struct zcdma_wire_stats *s, d
 		s->dropped, s->dropped_by_interface);
 	if (s->dropped)
 		report_note(r, "packets came faster than they were taken: try a larger --buffer");
-	if (s->checksums_wrong)
+	if (s->damaged)
 		report_note(
 			r,
-			"packets with a wrong checksum are left out, as a receiver drops them too");
+			"packets that were damaged, by their checksum, are left out, as their receiver drops them");
+	if (s->checksums_wrong > s->damaged)
+		report_note(
+			r,
+			"packets with a wrong checksum were taken: where they come from, checksums are not right as a rule");
 }
 
 static void add_numbers(json_t *row, const struct zcdma_wire_stream *s)

@@ -288,6 +288,15 @@ static void note_time(struct zcdma_wire_stats *s, uint64_t time_ns)
 	s->last_ns = zc_max(s->last_ns, time_ns);
 }
 
+/* Returns whether the packet is not a part of the stream, as its receiver drops it. */
+static bool is_damaged(const struct zcdma_wire *w, struct zc_stream *s, enum zc_checksum sum)
+{
+	if (zc_sums_prove_damage(&s->sums, sum) && !w->options.any_checksum)
+		return true;
+	s->follow.doubtful |= sum == ZC_CHECKSUM_WRONG;
+	return false;
+}
+
 static void take_packet(struct zcdma_wire *w, const struct zc_packet *p)
 {
 	struct zc_frame f;
@@ -311,12 +320,13 @@ static void take_packet(struct zcdma_wire *w, const struct zc_packet *p)
 	w->kinds[f.kind]++;
 	sum = zc_frame_checksum(&f);
 	w->checksums[sum]++;
-	/* The receiver drops it, and so it is no part of the stream. */
-	if (sum == ZC_CHECKSUM_WRONG)
-		return;
 	c = connection_of(w, &f, &from);
 	if (!c) {
 		w->stats.unfollowed++;
+		return;
+	}
+	if (is_damaged(w, &c->dir[from], sum)) {
+		w->stats.damaged++;
 		return;
 	}
 	copy = f.len && zc_copies_seen(w->copies, &f, (uintptr_t)&c->dir[from], p->time_ns);

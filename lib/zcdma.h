@@ -134,11 +134,12 @@ struct zcdma_packet_stats {
 	uint64_t dropped;	       /* by the kernel, as they were not read in time */
 	uint64_t dropped_by_interface; /* before that */
 	/* Of those read, with their payload alone asked for: */
-	uint64_t cut;	    /* left out, as the snap length cut their payload */
-	uint64_t fragments; /* left out: pieces of IP packets */
-	uint64_t malformed; /* left out: contradictory lengths, or a wrong checksum */
-	uint64_t others;    /* left out: no UDP, nor TCP where that is looked for */
-	uint64_t flows;	    /* of UDP, each from one address to another, or one of TCP */
+	uint64_t cut;	     /* left out, as the snap length cut their payload */
+	uint64_t fragments;  /* left out: pieces of IP packets */
+	uint64_t malformed;  /* left out: contradictory lengths, or damaged by their checksum */
+	uint64_t others;     /* left out: no UDP, nor TCP where that is looked for */
+	uint64_t wrong_sums; /* taken with a wrong checksum, which proved nothing */
+	uint64_t flows;	     /* of UDP, each from one address to another, or one of TCP */
 	/* Of TCP: */
 	uint64_t missing_bytes;	  /* that were sent, and not captured */
 	uint64_t differing_bytes; /* that came again as others: the first to come are taken */
@@ -700,6 +701,7 @@ struct zcdma_wire_options {
 	const char *file;     /* ... a capture of pcap or pcapng; "-": standard input */
 	unsigned port;	      /* of either end; 0: every connection */
 	size_t buffer_bytes;  /* of the kernel's ring; 0: a default */
+	bool any_checksum;    /* take packets whose checksum proves that they were damaged */
 	bool unchecked;	      /* only follow the streams; else check them against ... */
 	const char *manifest; /* ... this or, where it is NULL, ... */
 	uint64_t seed;	      /* ... the pattern with this seed */
@@ -723,11 +725,11 @@ struct zcdma_wire_stream {
 	bool from_start; /* its SYN was captured: offsets are the stream's */
 	bool checked;	 /* .result is valid */
 	enum zcdma_wire_end end;
-	uint64_t packets;	/* with data */
-	uint64_t bytes;		/* of the stream, with those unseen */
-	uint64_t unseen_bytes;	/* of those, that were not captured, or too late to be checked */
-	uint64_t cut_bytes;	/* of packets, beyond the snap length */
-	uint64_t copies;	/* packets captured more than once, as at a bridge; not in the next */
+	uint64_t packets;      /* with data */
+	uint64_t bytes;	       /* of the stream, with those unseen */
+	uint64_t unseen_bytes; /* of those, that were not captured, or too late to be checked */
+	uint64_t cut_bytes;    /* of packets, beyond the snap length */
+	uint64_t copies; /* packets captured more than once, as at a bridge; not in the next */
 	uint64_t retransmitted; /* packets with bytes that had come before */
 	uint64_t retransmitted_bytes;
 	uint64_t differing; /* of those packets: where the bytes were others */
@@ -738,7 +740,8 @@ struct zcdma_wire_stream {
 	uint64_t late_bytes;	  /* captured when they counted as unseen already */
 	uint64_t keepalives;
 	uint64_t given_up; /* times that what is missing could be waited for no longer */
-	uint64_t strayed;  /* packets too far from the others to belong to them, which are not followed */
+	uint64_t
+		strayed; /* packets too far from the others to belong to them, which are not followed */
 	uint64_t ignored_resets; /* RST that the receiver did not believe (RFC 5961, 3) */
 	struct zcdma_check_result result;
 };
@@ -764,11 +767,13 @@ struct zcdma_wire_stats {
 	uint64_t unfollowed;	      /* ... of connections for which there was no room */
 	uint64_t checksums_right;     /* TCP's and UDP's */
 	uint64_t checksums_offloaded; /* left to the network card */
-	uint64_t checksums_wrong;     /* as a receiver drops such packets, they are left out here */
-	uint64_t checksums_unknown;   /* not all of the packet was captured, or it has none */
-	uint64_t connections, ended;  /* and of those with data, how many came to an end */
-	uint64_t ignored_syns; /* that began no connection (RFC 5961, 4) */
-	uint64_t unlisted; /* streams that were dropped from the list: those with nothing to report first */
+	uint64_t checksums_wrong;
+	uint64_t damaged; /* packets that were left out, as a wrong checksum proves damage */
+	uint64_t checksums_unknown;  /* not all of the packet was captured, or it has none */
+	uint64_t connections, ended; /* and of those with data, how many came to an end */
+	uint64_t ignored_syns;	     /* that began no connection (RFC 5961, 4) */
+	uint64_t
+		unlisted; /* streams that were dropped from the list: those with nothing to report first */
 	uint64_t differences;			/* in all streams */
 	uint64_t dropped, dropped_by_interface; /* before they could be captured */
 	uint64_t first_ns, last_ns; /* since 1970: the earliest packet's time, the latest one's */

@@ -241,6 +241,10 @@ static void count(struct zc_follow *f, const struct zc_kept_put *res, bool behin
 	}
 	if (!res->differing)
 		return;
+	if (f->doubtful) {
+		s->uncompared_bytes += res->differing;
+		return;
+	}
 	s->differing++;
 	s->differing_bytes += res->differing;
 	f->ops->differs(f->arg, f->first + (uint32_t)res->first, res);

@@ -64,6 +64,7 @@ struct zc_follow {
 	bool told;	/* an acknowledgement by the other end was captured */
 	bool has_stray; /* .stray is valid */
 	bool has_ack;	/* .ack is valid */
+	bool doubtful;	/* packets with a wrong checksum were taken: other bytes prove nothing */
 	enum zc_follow_reset reset;
 	uint32_t reset_seq, reset_ack; /* of the RST */
 	uint32_t first;		       /* sequence number of offset 0 */

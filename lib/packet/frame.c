@@ -120,8 +120,11 @@ enum zc_checksum zc_frame_checksum(const struct zc_frame *f)
 	addresses = sum(f->src, 16) + sum(f->dst, 16) + htonl(udp ? IPPROTO_UDP : IPPROTO_TCP);
 	if (fold(addresses + htonl(f->segment_len) + sum(f->segment, f->segment_len)) == 0xffff)
 		return ZC_CHECKSUM_RIGHT;
-	/* Before it is cut into segments, some drivers have the length left out. */
-	if (field == fold(addresses + htonl(f->segment_len)) || field == fold(addresses))
+	/*
+	 * CHECKSUM_PARTIAL: before the packet is cut into segments, some drivers have the length left out. Others,
+	 * and some tools, leave 0.
+	 */
+	if (!field || field == fold(addresses + htonl(f->segment_len)) || field == fold(addresses))
 		return ZC_CHECKSUM_OFFLOADED;
 	return ZC_CHECKSUM_WRONG;
 }

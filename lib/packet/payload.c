@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "frame.h"
+#include "sums.h"
 #include "tcp.h"
 
 /* That are told apart at once. The one that was silent for longest gives way to another one. */
@@ -22,12 +23,14 @@ struct flow {
 	uint16_t sport, dport;
 	uint64_t used;		/* when: packets since the start */
 	struct zc_order *order; /* or NULL: no numbers */
+	struct zc_sums sums;
 };
 
 struct zc_payload {
 	struct zcdma_ctx *ctx;
 	const char *name;
 	struct zc_order_field field;
+	bool any_checksum;
 	struct zc_tcp *tcp; /* or NULL: datagrams with numbers are looked for */
 	struct flow flow[FLOWS];
 	unsigned flows;
@@ -35,6 +38,7 @@ struct zc_payload {
 	bool draining_all;     /* ... with what waits for what is missing */
 	unsigned to_flush;     /* flows, from the last one on */
 	struct zc_frame frame; /* to be looked at where .pending */
+	enum zc_checksum sum;  /* of it */
 	bool pending;
 	const uint8_t *data; /* the next piece, or NULL */
 	size_t len;
@@ -44,7 +48,7 @@ struct zc_payload {
 };
 
 int zc_payload_new(struct zcdma_ctx *ctx, const char *name, const struct zc_order_field *field,
-		   struct zc_payload **out)
+		   bool any_checksum, struct zc_payload **out)
 {
 	struct zc_payload *p = calloc(1, sizeof(*p));
 
@@ -53,6 +57,7 @@ int zc_payload_new(struct zcdma_ctx *ctx, const char *name, const struct zc_orde
 	p->ctx = ctx;
 	p->name = name;
 	p->field = *field;
+	p->any_checksum = any_checksum;
 	if (!field->width) {
 		p->tcp = zc_tcp_new(ctx, name);
 		if (!p->tcp) {
@@ -90,7 +95,8 @@ static int put_segment(struct zc_payload *p)
 		p->stats.others++;
 		return 0;
 	}
-	return p->frame.len && p->stats.flows ? fail_mixed(p) : zc_tcp_put(p->tcp, &p->frame);
+	return p->frame.len && p->stats.flows ? fail_mixed(p)
+					      : zc_tcp_put(p->tcp, &p->frame, p->sum);
 }
 
 static int put_datagram(struct zc_payload *p)
@@ -109,11 +115,7 @@ int zc_payload_put(struct zc_payload *p, const struct zc_packet *packet)
 	p->to_flush = 0;
 	p->stats.packets++;
 	zc_frame_parse(packet, &p->frame);
-	/* The receiver drops it, and so it is no part of the stream. */
-	if (zc_frame_checksum(&p->frame) == ZC_CHECKSUM_WRONG) {
-		p->stats.malformed++;
-		return 0;
-	}
+	p->sum = p->any_checksum ? ZC_CHECKSUM_UNKNOWN : zc_frame_checksum(&p->frame);
 	switch (p->frame.kind) {
 	case ZC_FRAME_TCP:
 		return put_segment(p);
@@ -222,7 +224,10 @@ static int look_at(struct zc_payload *p)
 
 	if (rc || !flow)
 		return rc;
-	if (!flow->order) {
+	if (zc_sums_prove_damage(&flow->sums, p->sum)) {
+		p->stats.malformed++;
+		rc = ZC_ORDER_LEFT;
+	} else if (!flow->order) {
 		rc = ZC_ORDER_NOW;
 	} else if (zc_order_read(&p->field, f->payload, f->len, &number)) {
 		rc = zc_order_put(flow->order, number, f->payload, f->len);
@@ -235,6 +240,7 @@ static int look_at(struct zc_payload *p)
 	if (rc == ZC_ORDER_NOW)
 		set_piece(p, f->payload, f->len);
 	p->pending = rc == ZC_ORDER_FULL;
+	p->stats.wrong_sums += rc != ZC_ORDER_LEFT && !p->pending && p->sum == ZC_CHECKSUM_WRONG;
 	drain(p, flow, false);
 	return 0;
 }

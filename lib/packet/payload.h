@@ -10,10 +10,10 @@ struct zc_payload;
 
 /*
  * @field: the number that gives datagrams their order; with a .width of 0 there is none, and TCP will do as
- * well. @name is for messages.
+ * well. @any_checksum: take packets whose checksum proves that they were damaged, too. @name is for messages.
  */
 int zc_payload_new(struct zcdma_ctx *ctx, const char *name, const struct zc_order_field *field,
-		   struct zc_payload **out);
+		   bool any_checksum, struct zc_payload **out);
 
 /* NULL is fine. */
 void zc_payload_free(struct zc_payload *p);

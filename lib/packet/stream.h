@@ -5,6 +5,7 @@
 
 #include "flows.h"
 #include "follow.h"
+#include "sums.h"
 
 /* So many bytes of the pattern tell where in the stream they are. */
 #define ZC_STREAM_PLACED 23
@@ -24,6 +25,7 @@ struct zc_streams {
 
 struct zc_stream {
 	struct zc_follow follow;
+	struct zc_sums sums;
 	struct zc_streams *all;
 	const struct zc_flow *flow;
 	unsigned from; /* the end of it that sends */

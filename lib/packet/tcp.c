@@ -9,6 +9,7 @@
 #include "flows.h"
 #include "follow.h"
 #include "rival.h"
+#include "sums.h"
 
 /* Bytes that wait for what is missing, at most. */
 #define BUDGET_BYTES (32u << 20)
@@ -26,7 +27,11 @@ struct zc_tcp {
 	/* What was passed on. */
 	uint8_t *bytes;
 	size_t taken, len, room;
-	int error; /* a negative errno: there was no memory for it */
+	struct zc_sums sums[2]; /* by the end that sends */
+	uint64_t damaged;	/* packets that were left out */
+	uint64_t wrong_sums;	/* packets that were taken with a wrong checksum */
+	uint64_t missing_bytes; /* of connections of which no data was captured */
+	int error;		/* a negative errno: there was no memory for it */
 };
 
 static void append(void *arg, const uint8_t *data, size_t len)
@@ -106,11 +111,22 @@ static void init_ends(struct zc_tcp *t)
 	}
 }
 
+/* The data of a connection of which none was captured. Sequence numbers may prove that there was some. */
+static void count_missing(struct zc_tcp *t)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		zc_follow_end(&t->end[i]);
+		t->missing_bytes += t->end[i].stats.unseen_bytes;
+	}
+}
+
 /* Follow another connection from now on. */
 static void follow(struct zc_tcp *t, const struct zc_flow_key *key)
 {
+	count_missing(t);
 	drop_ends(t);
 	init_ends(t);
+	memset(t->sums, 0, sizeof(t->sums));
 	t->key = *key;
 	t->known = true;
 	if (t->rival.pending)
@@ -184,7 +200,7 @@ static int choose(struct zc_tcp *t, const struct zc_frame *f, unsigned *from)
 	return true;
 }
 
-int zc_tcp_put(struct zc_tcp *t, const struct zc_frame *f)
+int zc_tcp_put(struct zc_tcp *t, const struct zc_frame *f, enum zc_checksum sum)
 {
 	enum zc_follow_taken taken;
 	unsigned from;
@@ -195,6 +211,12 @@ int zc_tcp_put(struct zc_tcp *t, const struct zc_frame *f)
 	rc = choose(t, f, &from);
 	if (rc <= 0)
 		return rc;
+	if (zc_sums_prove_damage(&t->sums[from], sum)) {
+		t->damaged++;
+		return 0;
+	}
+	t->wrong_sums += sum == ZC_CHECKSUM_WRONG;
+	t->end[from].doubtful |= sum == ZC_CHECKSUM_WRONG;
 	taken = zc_follow_take(&t->end[from], f, false);
 	if (taken == ZC_FOLLOW_FOREIGN)
 		return fail_mixed(t, &t->key, from);
@@ -207,6 +229,8 @@ int zc_tcp_end(struct zc_tcp *t)
 {
 	if (t->chosen)
 		zc_follow_end(&t->end[t->from]);
+	else
+		count_missing(t);
 	return t->error ? zc_fail(t->ctx, -t->error, "payload of %s", t->name) : 0;
 }
 
@@ -227,9 +251,12 @@ void zc_tcp_get_stats(const struct zc_tcp *t, struct zcdma_packet_stats *stats)
 {
 	const struct zc_follow_stats *s = &t->end[t->from].stats;
 
+	stats->missing_bytes = t->missing_bytes;
+	stats->malformed += t->damaged;
+	stats->wrong_sums += t->wrong_sums;
 	if (!t->chosen)
 		return;
 	stats->flows++;
-	stats->missing_bytes = s->unseen_bytes;
+	stats->missing_bytes += s->unseen_bytes;
 	stats->differing_bytes = s->differing_bytes;
 }

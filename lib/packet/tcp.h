@@ -18,7 +18,7 @@ void zc_tcp_free(struct zc_tcp *t);
  * A segment of whatever connection. The first data decides which stream it is; -EINVAL with a sentence
  * where data of another one comes.
  */
-int zc_tcp_put(struct zc_tcp *t, const struct zc_frame *f);
+int zc_tcp_put(struct zc_tcp *t, const struct zc_frame *f, enum zc_checksum sum);
 
 /* No more come: what is missing is not waited for. */
 int zc_tcp_end(struct zc_tcp *t);

@@ -22,7 +22,7 @@
 
 struct pcap_options {
 	char *filter;
-	uint64_t payload, seq, snaplen, buffer;
+	uint64_t payload, seq, checksum, snaplen, buffer;
 };
 
 struct pcap_source {
@@ -84,11 +84,19 @@ static int parse_seq(const char *text, uint64_t *value)
 	return 0;
 }
 
+static int parse_checksum(const char *text, uint64_t *value)
+{
+	static const char *const names[] = { "auto", "off", NULL };
+
+	return zc_option_name(text, names, value);
+}
+
 static const struct zc_option options[] = {
 	{ "filter", offsetof(struct pcap_options, filter), NULL, "an expression, as tcpdump does" },
 	{ "payload", offsetof(struct pcap_options, payload), NULL, NULL },
 	{ "seq", offsetof(struct pcap_options, seq), parse_seq,
 	  "OFFSET:WIDTHbe or OFFSET:WIDTHle, of 1 to 8 bytes, for example 0:4be" },
+	{ "checksum", offsetof(struct pcap_options, checksum), parse_checksum, "auto or off" },
 	{ "snaplen", offsetof(struct pcap_options, snaplen), parse_snaplen,
 	  "a number of bytes from 1 to 262144" },
 	{ "buffer", offsetof(struct pcap_options, buffer), parse_buffer,
@@ -130,6 +138,10 @@ static int parse(struct pcap_source *p, const char *arg)
 	if (p->opt.seq && !p->opt.payload)
 		return zc_fail_plain(src->ctx, EINVAL,
 				     "source %s: seq= is for the payload: add payload", src->name);
+	if (p->opt.checksum && !p->opt.payload)
+		return zc_fail_plain(src->ctx, EINVAL,
+				     "source %s: checksum= is for the payload: add payload",
+				     src->name);
 	if (p->opt.filter)
 		strip_quotes(p->opt.filter);
 	return 0;
@@ -190,7 +202,7 @@ static int open_payload(struct pcap_source *p)
 	}
 	p->src.info.packets = p->opt.seq ? ZCDMA_PACKETS_NUMBERED : ZCDMA_PACKETS_PAYLOAD;
 	rc = zc_packets_check_linktype(p->packets);
-	return rc ? rc : zc_payload_new(p->src.ctx, p->from, &field, &p->payload);
+	return rc ? rc : zc_payload_new(p->src.ctx, p->from, &field, p->opt.checksum, &p->payload);
 }
 
 static int watch(int epoll_fd, int fd)
@@ -493,7 +505,7 @@ static int pcap_share(const struct zcdma_source *src, struct zc_ho_offer *offer)
 const struct zc_source_ops zc_source_pcap = {
 	.type = {
 		.name = "pcap",
-		.syntax = "pcap:IFACE|FILE[,filter=EXPRESSION,payload,seq=FIELD,snaplen=N,buffer=SIZE]",
+		.syntax = "pcap:IFACE|FILE[,filter=EXPRESSION,payload,seq=FIELD,checksum=off,snaplen=N,buffer=SIZE]",
 		.summary = "packets of an interface or of a file, or their payload",
 	},
 	.size = sizeof(struct pcap_source),

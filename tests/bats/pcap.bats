@@ -186,10 +186,11 @@ on_veth() {
     assert_regex "$stderr" '[1-9][0-9]* bytes of TCP are missing'
 }
 
-@test "pcap: payload with a wrong checksum is left out, as its receiver does" {
-    datagrams le good >x.pcap
+# Made with the right checksum by hand: of ports 1000 and 5000, from 127.0.0.1 to itself.
+@test "pcap: payload with a wrong checksum is left out where the others are right, as its receiver does" {
+    SUM=0x1390 datagrams le good >x.pcap
     SUM=0x1111 datagrams le 'bad!' | tail -c +25 >>x.pcap
-    datagrams le last | tail -c +25 >>x.pcap
+    SUM=0x0a8e datagrams le last | tail -c +25 >>x.pcap
     # As numbers, "g" and "l" have four others in between.
     for options in payload payload,seq=0:1be; do
         status=0
@@ -199,6 +200,47 @@ on_veth() {
         refute_output --partial 'bad!'
         assert_regex "$stderr" '"malformed_packets": ?1,'
     done
+}
+
+@test "pcap: checksums that are wrong as a rule prove nothing, and can be switched off" {
+    SUM=0x1111 datagrams le one two >x.pcap
+    run -0 --separate-stderr zcdma capture --json pcap:x.pcap,payload
+    assert_output onetwo
+    assert_regex "$stderr" '"wrong_checksum_packets": ?2,'
+    SUM=0x1390 datagrams le good >x.pcap
+    SUM=0x1111 datagrams le 'bad!' | tail -c +25 >>x.pcap
+    run -0 zcdma capture -q pcap:x.pcap,payload,checksum=off
+    assert_output 'goodbad!'
+    run -2 zcdma capture pcap:x.pcap,payload,checksum=no
+    assert_output --partial 'auto or off'
+    run -2 zcdma capture pcap:x.pcap,checksum=off
+    assert_output --partial 'add payload'
+}
+
+# tcp FLAGS SEQ ACK: a packet without data from port 1000 to 5000, its checksum left to the network card.
+tcp() {
+    {
+        printf '\x45\0\0\x28\0\0\0\0\x40\6\0\0\x7f\0\0\1\x7f\0\0\1'
+        bytes be 2 1000 5000
+        bytes be 4 "$2" "$3"
+        bytes be 2 $((0x5000 | $1)) 65535 0 0
+    } >packet
+    bytes le 4 1700000000 0 40 40
+    cat packet
+}
+
+@test "pcap: data that is proved, and was not captured, is missing" {
+    datagrams le >x.pcap
+    tcp 0x02 1000 0 >>x.pcap
+    tcp 0x11 11001 501 >>x.pcap
+    run -1 --separate-stderr zcdma capture --json -o out pcap:x.pcap,payload
+    assert_regex "$output" '"missing_bytes": ?10000,'
+    assert_regex "$output" '10000 bytes of TCP are missing'
+    # Without data there is nothing to miss.
+    datagrams le >x.pcap
+    tcp 0x02 1000 0 >>x.pcap
+    tcp 0x11 1001 501 >>x.pcap
+    run -0 zcdma capture -q -o out pcap:x.pcap,payload
 }
 
 @test "pcap: datagrams in the order of their numbers" {

@@ -313,6 +313,60 @@ static void test_wrong_checksum(void **state)
 	zcdma_wire_close(wire);
 }
 
+/* Nothing but wrong checksums: that is how they are captured there, and what is sent again proves nothing. */
+static void test_wrong_checksums_as_a_rule(void **state)
+{
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+	uint8_t data[MSS];
+
+	(void)state;
+	write_segment(false, TH_SYN, ISN - 1, 0, "", 0, true);
+	write_segment(true, TH_SYN | TH_ACK, 500, ISN, "", 0, false);
+	for (uint32_t at = 0; at < 5000; at += MSS) {
+		zcdma_pattern_fill(data, MSS, at, SEED);
+		write_segment(false, TH_ACK, ISN + at, 501, data, MSS, true);
+	}
+	write_segment(false, TH_ACK, ISN + 4000, 501, "other data", 10, true);
+	fin(5000);
+	wire = follow(&plain);
+	s = only(wire);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.checksums_wrong, 7);
+	assert_int_equal(stats.damaged, 0);
+	assert_int_equal(s.bytes, 5000);
+	assert_int_equal(s.unseen_bytes, 0);
+	assert_int_equal(s.result.faults, 0);
+	assert_int_equal(s.retransmitted, 1);
+	assert_int_equal(s.differing, 0);
+	assert_int_equal(s.uncompared_bytes, 10);
+	zcdma_wire_close(wire);
+}
+
+static void test_any_checksum(void **state)
+{
+	const struct zcdma_wire_options any = { .any_checksum = true };
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire *wire;
+	uint8_t data[MSS];
+
+	(void)state;
+	syn();
+	zcdma_pattern_fill(data, MSS, 0, SEED);
+	write_segment(false, TH_ACK, ISN, 501, data, MSS, true);
+	wire = follow(&plain);
+	assert_int_equal(zcdma_wire_next_stream(wire, &(struct zcdma_wire_stream){ 0 }), 0);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.damaged, 1);
+	zcdma_wire_close(wire);
+	wire = follow(&any);
+	assert_int_equal(only(wire).bytes, MSS);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.damaged, 0);
+	zcdma_wire_close(wire);
+}
+
 static void test_missing_is_no_fault(void **state)
 {
 	struct zcdma_wire_stream s;
@@ -931,6 +985,8 @@ int main(void)
 		TEST(test_correct),
 		TEST(test_overwritten),
 		TEST(test_wrong_checksum),
+		TEST(test_wrong_checksums_as_a_rule),
+		TEST(test_any_checksum),
 		TEST(test_missing_is_no_fault),
 		TEST(test_fault_behind_what_is_missing),
 		TEST(test_from_the_middle),
