@@ -19,7 +19,8 @@ struct bench_sample {
 
 	uint64_t bytes, calls, blocks;
 	uint64_t user_copied_bytes, kernel_copied_bytes, fell_back_bytes;
-	uint64_t untold_bytes; /* the kernel does not tell whether it copied them */
+	uint64_t untold_bytes;	 /* of which it is unknown whether the kernel copied them */
+	char copies_reason[192]; /* why the kernel copies, or why that is unknown; or empty */
 	double seconds;
 	double cpu_seconds;	/* of the sending process */
 	double system_seconds;	/* of all CPUs, whatever they did */

@@ -94,8 +94,8 @@ static uint64_t fell_back(uint64_t bytes, const struct zcdma_path_stats *end,
 			  const struct zcdma_path_stats *begin)
 {
 	uint64_t copied = end->fell_back_bytes - begin->fell_back_bytes;
-	uint64_t told = copied + end->zerocopy_bytes - begin->zerocopy_bytes + end->untold_bytes -
-			begin->untold_bytes;
+	uint64_t told = copied + end->zerocopy_bytes - begin->zerocopy_bytes + end->unknown_bytes -
+			begin->unknown_bytes;
 	uint64_t plain = end->copied_bytes - begin->copied_bytes;
 
 	return copied ? (uint64_t)((double)(bytes - plain) * (double)copied / (double)told) : 0;
@@ -116,9 +116,10 @@ static void collect(struct measured *m)
 	s->blocks = m->t.blocks - m->blocks;
 	s->user_copied_bytes = source.copied_bytes - m->source.copied_bytes;
 	s->fell_back_bytes = fell_back(s->bytes, &path, &m->path);
-	s->untold_bytes = path.untold_bytes - m->path.untold_bytes;
+	s->untold_bytes = path.unknown_bytes - m->path.unknown_bytes;
 	s->kernel_copied_bytes = path.copied_bytes - m->path.copied_bytes + s->fell_back_bytes +
 				 source.driver_copied_bytes - m->source.driver_copied_bytes;
+	snprintf(s->copies_reason, sizeof(s->copies_reason), "%s", path.copies_reason ?: "");
 	s->overruns = source.overruns - m->source.overruns;
 	s->seconds = m->t.seconds;
 	s->cpu_seconds = m->t.cpu_seconds;

@@ -98,7 +98,7 @@ static char *printed(const struct figure *figure, double value)
 	FILE *f;
 
 	if (isnan(value))
-		return NULL;
+		return figure->of == bench_copies ? must(strdup("unknown")) : NULL;
 	f = must(open_memstream(&text, &size));
 	figure->print(f, value);
 	fclose(f);
@@ -167,6 +167,8 @@ static void add_numbers(json_t *json, const struct bench_row *row)
 		json_object_set_new(json, figures[f].key,
 				    isnan(value) ? json_null() : json_real(value));
 	}
+	json_object_set_new(json, "copies_reason",
+			    s->copies_reason[0] ? json_string(s->copies_reason) : json_null());
 	add_repeats(json, row);
 }
 
@@ -262,10 +264,26 @@ static void keep_figures(struct report *r, const struct bench_rows *rows)
 	}
 }
 
+/* Each reason once: rows share the network. */
+static void explain_copies(struct report *r, const struct bench_rows *rows)
+{
+	const char *last = "";
+
+	for (unsigned i = 0; i < rows->count; i++) {
+		const char *reason = rows->row[i].sample[0].copies_reason;
+
+		if (!rows->row[i].count || !reason[0] || !strcmp(reason, last))
+			continue;
+		last = reason;
+		report_paragraph(r, "Copies of %s: %s.", rows->row[i].path->name, reason);
+	}
+}
+
 void bench_show(struct report *r, const struct bench_rows *rows, const struct bench_rows *crossing,
 		bool sweep)
 {
 	show_figures(r, rows, sweep);
+	explain_copies(r, rows);
 	keep_figures(r, crossing);
 	show_failures(r, rows);
 }

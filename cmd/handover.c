@@ -142,13 +142,8 @@ void handover_note(struct report *r, int fd, const char *why)
 	report_verbose(r, "%s", text);
 }
 
-void handover_report(struct report *r, bool handed, uint64_t bytes, uint64_t user, uint64_t kernel)
+void handover_report(struct report *r, bool handed, const struct copies *copies)
 {
-	double each = (double)bytes;
-
 	report_line(r, handed ? "handover" : NULL, "%F{handover}", handed);
-	report_line(r, "copies",
-		    "%D{user_copies} of each byte by user space, %D{kernel_copies} by the kernel",
-		    bytes ? (double)user / each : 0.0, bytes ? (double)kernel / each : 0.0);
-	report_line(r, NULL, "%B{user_copied_bytes}%B{kernel_copied_bytes}", user, kernel);
+	copies_report(r, copies);
 }

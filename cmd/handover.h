@@ -5,7 +5,7 @@
 
 #include <popt.h>
 
-#include "report.h"
+#include "copies.h"
 
 struct transfer;
 
@@ -45,10 +45,7 @@ int handover_refuse(struct transfer *t, struct report *r, int rc);
 /* The same for -v, where bytes go to the pipe @fd for the reason in @why. */
 void handover_note(struct report *r, int fd, const char *why);
 
-/*
- * The report's lines on what a hand-over saves: was there one, and how often each of @bytes was copied
- * by this process's own calls to read, and by the kernel on the way out.
- */
-void handover_report(struct report *r, bool handed, uint64_t bytes, uint64_t user, uint64_t kernel);
+/* The report's lines on what a hand-over saves: was there one, and how often was the data copied? */
+void handover_report(struct report *r, bool handed, const struct copies *copies);
 
 #endif

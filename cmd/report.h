@@ -63,8 +63,12 @@ int report_ctx_error(struct report *r, int status, const struct zcdma_ctx *ctx, 
  *	%S{key}		const char *, NULL is null	%F{key}		int: "yes" or "no", true or false
  *	%%
  *
+ * REPORT_UNKNOWN as a uint64_t, and a double that is not finite, are "-" and null.
+ *
  * A @label of NULL puts values into the JSON document only.
  */
+#define REPORT_UNKNOWN UINT64_MAX
+
 void report_line(struct report *r, const char *label, const char *fmt, ...);
 
 /* A table, or an array of objects under @key. NULL headers: columns for JSON only; NULL keys: for text. */

@@ -61,11 +61,19 @@ json_t *value_count(uint64_t value)
 	return must(json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value));
 }
 
+static json_t *print_unknown(FILE *f)
+{
+	fputc('-', f);
+	return json_null();
+}
+
 static json_t *take_bytes(va_list *ap, FILE *f)
 {
 	uint64_t bytes = va_arg(*ap, uint64_t);
 	char buf[32];
 
+	if (bytes == REPORT_UNKNOWN)
+		return print_unknown(f);
 	fputs(zcdma_size_format(bytes, buf, sizeof(buf)), f);
 	return value_count(bytes);
 }
@@ -74,6 +82,8 @@ static json_t *take_count(va_list *ap, FILE *f)
 {
 	uint64_t count = va_arg(*ap, uint64_t);
 
+	if (count == REPORT_UNKNOWN)
+		return print_unknown(f);
 	fprintf(f, "%llu", (unsigned long long)count);
 	return value_count(count);
 }
@@ -90,6 +100,8 @@ static json_t *take_latency(va_list *ap, FILE *f)
 {
 	uint64_t ns = va_arg(*ap, uint64_t);
 
+	if (ns == REPORT_UNKNOWN)
+		return print_unknown(f);
 	text_latency(f, ns);
 	return value_count(ns);
 }

@@ -19,24 +19,40 @@ struct poptOption sender_options[] = {
 	POPT_TABLEEND,
 };
 
-static void report_sends(const struct zcdma_path_stats *s, bool tells, struct report *r)
+static void report_sends(const struct zcdma_path_stats *s, const struct zcdma_path_type *type,
+			 struct report *r)
 {
+	bool tells = type->tells, plain = type->reuse == ZCDMA_REUSE_DONE;
+
 	report_line(r, tells ? "zero-copied" : NULL,
 		    "%B{zerocopy_bytes} in %N{zerocopy_sends} sends", s->zerocopy_bytes,
 		    s->zerocopy_calls);
 	report_line(r, tells ? "fell back" : NULL,
 		    "%B{fell_back_bytes} in %N{fell_back_sends} sends", s->fell_back_bytes,
 		    s->fell_back_calls);
-	report_line(r, s->untold_calls ? "not told" : NULL,
-		    "%B{untold_bytes} in %N{untold_sends} sends, copied or not", s->untold_bytes,
-		    s->untold_calls);
-	report_line(r, tells || s->copied_calls ? "copied" : NULL,
-		    "%B{copied_bytes} in %N{copied_sends} plain sends", s->copied_bytes,
-		    s->copied_calls);
+	report_line(r, s->unknown_bytes ? "unknown" : NULL,
+		    "%B{unknown_bytes} in %N{unknown_sends} sends, copied or not", s->unknown_bytes,
+		    s->unknown_calls);
+	report_line(r, tells || s->copied_bytes ? "copied" : NULL,
+		    plain ? "%B{copied_bytes} in %N{copied_sends} plain sends"
+			  : "%B{copied_bytes} in %N{copied_sends} sends",
+		    s->copied_bytes, s->copied_calls);
 	report_line(r, tells ? "outstanding" : NULL,
 		    "%B{outstanding_bytes} in %N{outstanding_sends} sends", s->pending_bytes,
 		    s->pending_calls);
 	report_line(r, NULL, "%N{enobufs}%S{plain_reason}", s->enobufs, s->plain_reason);
+}
+
+/* A transfer without blocks has no latency. */
+static void report_latency(const struct zcdma_hist *h, struct report *r)
+{
+	bool any = h->count;
+
+	report_line(r, any ? "latency" : NULL,
+		    "p50 %L{latency_p50_ns}, p99 %L{latency_p99_ns}, max %L{latency_max_ns}",
+		    any ? zcdma_hist_quantile(h, 0.5) : REPORT_UNKNOWN,
+		    any ? zcdma_hist_quantile(h, 0.99) : REPORT_UNKNOWN,
+		    any ? h->max : REPORT_UNKNOWN);
 }
 
 static void report_sender(const struct transfer *t, struct report *r, const char *to)
@@ -52,11 +68,8 @@ static void report_sender(const struct transfer *t, struct report *r, const char
 	report_line(r, s.datagram_bytes ? "datagrams" : NULL,
 		    "%N{datagrams} of at most %N{datagram_bytes} bytes", s.datagrams,
 		    (uint64_t)s.datagram_bytes);
-	report_sends(&s, type->tells, r);
-	report_line(r, "latency",
-		    "p50 %L{latency_p50_ns}, p99 %L{latency_p99_ns}, max %L{latency_max_ns}",
-		    zcdma_hist_quantile(&t->latency, 0.5), zcdma_hist_quantile(&t->latency, 0.99),
-		    t->latency.max);
+	report_sends(&s, type, r);
+	report_latency(&t->latency, r);
 	transfer_report_source(t, r);
 }
 
@@ -68,17 +81,17 @@ static int check_expectation(const struct transfer *t, struct report *r, enum ex
 	zcdma_path_get_stats(t->path, &s);
 	if (expect == EXPECT_NOTHING)
 		return STATUS_OK;
-	if (s.bytes && !s.untold_bytes &&
+	if (s.bytes && !s.unknown_bytes &&
 	    s.zerocopy_bytes == (expect == EXPECT_ZEROCOPY ? s.bytes : 0))
 		return STATUS_OK;
-	return report_error(r, STATUS_INCOMPLETE,
-			    s.untold_bytes ? "the notifications of io_uring tell from Linux 6.2 on"
-					   : NULL,
-			    "--expect=%s: %s were zero-copied, %s were copied%s or are outstanding",
-			    expect_name(expect),
-			    zcdma_size_format(s.zerocopy_bytes, zerocopied, sizeof(zerocopied)),
-			    zcdma_size_format(s.bytes - s.zerocopy_bytes, rest, sizeof(rest)),
-			    s.untold_bytes ? " or not" : "");
+	return report_error(
+		r, STATUS_INCOMPLETE, s.copies_hint,
+		"--expect=%s: %s were zero-copied, %s were copied%s or are outstanding%s%s",
+		expect_name(expect),
+		zcdma_size_format(s.zerocopy_bytes, zerocopied, sizeof(zerocopied)),
+		zcdma_size_format(s.bytes - s.zerocopy_bytes, rest, sizeof(rest)),
+		s.unknown_bytes ? " or not" : "", s.copies_reason ? ": " : "",
+		s.copies_reason ?: "");
 }
 
 /* Open everything. 0 or an exit status; *@fd is the connection, where there is one. */

@@ -300,8 +300,16 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	report_line(r, stats.driver_copied_bytes ? "driver" : NULL,
 		    "copied %B{driver_copied_bytes}, as its memory has no pages to splice",
 		    stats.driver_copied_bytes);
-	handover_report(r, t->handed || stats.handovers, path.bytes, stats.copied_bytes,
-			path.copied_bytes + path.fell_back_bytes + stats.driver_copied_bytes);
+	handover_report(r, t->handed || stats.handovers,
+			&(struct copies){
+				.bytes = path.bytes,
+				.user = stats.copied_bytes,
+				.kernel = path.copied_bytes + path.fell_back_bytes +
+					  stats.driver_copied_bytes,
+				.unknown = path.unknown_bytes,
+				.reason = path.copies_reason,
+				.hint = path.copies_hint,
+			});
 	report_line(r, "cpu",
 		    "%T{cpu_seconds} in this process, %T{sender_cpu_seconds} in the sending thread",
 		    t->cpu_seconds, t->sender_cpu_seconds);

@@ -317,7 +317,8 @@ void verdict_report(struct report *r, const struct stream *s)
 	add_places(report_array(r, "places"), s);
 	report_manifest(r, s);
 	report_datagrams(r, s);
-	handover_report(r, s->source.handovers, res->bytes, s->source.copied_bytes, 0);
+	handover_report(r, s->source.handovers,
+			&(struct copies){ .bytes = res->bytes, .user = s->source.copied_bytes });
 	report_line(r, "cpu", "%T{cpu_seconds} to receive and check", s->cpu_seconds);
 }
 

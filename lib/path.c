@@ -108,6 +108,7 @@ static int set_sink(struct zcdma_path *path, const struct zcdma_source *src)
 	if (path->sink == ZC_SINK_SOCKET)
 		zc_reset_on_close(path->fd, true);
 	path->direct = path->sink == ZC_SINK_FILE && fcntl(path->fd, F_GETFL) & O_DIRECT;
+	path->opaque = path->sink == ZC_SINK_FILE && !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode);
 	name_sink(path);
 	/* A file that is written to while it is read from has no end, or nothing left of it. */
 	if (S_ISREG(st.st_mode) && zc_source_is(src, &st))
@@ -219,8 +220,11 @@ ZC_PUBLIC void zcdma_path_close(struct zcdma_path *path)
 
 ZC_PUBLIC int zcdma_path_send(struct zcdma_path *path, const struct zcdma_block *b)
 {
-	int rc = path->ops->send(path, b);
+	int rc;
 
+	if (!path->copied.looked)
+		zc_copied_look(path, b);
+	rc = path->ops->send(path, b);
 	if (rc != ZCDMA_BUSY)
 		path->sent = 0;
 	return rc;
@@ -293,9 +297,7 @@ ZC_PUBLIC const struct zcdma_path_type *zcdma_path_get_type(const struct zcdma_p
 ZC_PUBLIC void zcdma_path_get_stats(const struct zcdma_path *path, struct zcdma_path_stats *stats)
 {
 	*stats = path->stats;
-	/* Into a file's pages splice() and sendfile() copy. */
-	if (path->sink == ZC_SINK_FILE && path->ops->type.reuse == ZCDMA_REUSE_NEVER)
-		stats->copied_bytes = stats->bytes;
+	zc_copied_count(path, stats);
 }
 
 /*
@@ -311,6 +313,8 @@ bool zc_path_took(struct zcdma_path *path, const struct zcdma_block *b, size_t l
 
 void zc_path_arrived(struct zcdma_path *path, size_t len)
 {
+	/* The connection is there, so nothing of it was dropped until now. */
+	path->fresh.bytes = path->fresh.calls = 0;
 	path->stats.bytes += len;
 	if (path->datagram)
 		path->stats.datagrams += (len + path->datagram - 1) / path->datagram;
@@ -320,6 +324,38 @@ bool zc_path_advance(struct zcdma_path *path, const struct zcdma_block *b, size_
 {
 	zc_path_arrived(path, len);
 	return zc_path_took(path, b, len);
+}
+
+void zc_path_zerocopied(struct zcdma_path *path, uint64_t bytes, uint64_t calls)
+{
+	struct zcdma_path_stats *s = &path->stats;
+
+	if (path->broken) {
+		s->unknown_bytes += bytes;
+		s->unknown_calls += calls;
+		return;
+	}
+	s->zerocopy_bytes += bytes;
+	s->zerocopy_calls += calls;
+	path->fresh.bytes += bytes;
+	path->fresh.calls += calls;
+}
+
+/*
+ * What a reset drops from the queue (tcp_write_queue_purge() in net/ipv4/tcp.c) completes as if it had
+ * been sent, and the completions may have been read before the error: no send that was taken came after.
+ */
+static void break_off(struct zcdma_path *path)
+{
+	struct zcdma_path_stats *s = &path->stats;
+
+	if (path->sink != ZC_SINK_SOCKET || path->datagram || path->broken)
+		return;
+	path->broken = true;
+	s->zerocopy_bytes -= path->fresh.bytes;
+	s->zerocopy_calls -= path->fresh.calls;
+	s->unknown_bytes += path->fresh.bytes;
+	s->unknown_calls += path->fresh.calls;
 }
 
 static const struct {
@@ -337,6 +373,7 @@ static const struct {
 
 int zc_path_fail(struct zcdma_path *path, int err, const char *call)
 {
+	break_off(path);
 	zc_fail(path->ctx, err, "%s to %s", call, path->sink_name);
 	for (size_t i = 0; i < ARRAY_SIZE(cures); i++) {
 		if (cures[i].err == err)

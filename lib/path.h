@@ -5,6 +5,7 @@
 
 #include <poll.h>
 
+#include "copied.h"
 #include "source.h"
 
 enum zc_sink {
@@ -24,6 +25,7 @@ struct zcdma_path {
 	int own_fd; /* ... or a non-blocking description of the same pipe, or -1 */
 	enum zc_sink sink;
 	bool direct;	     /* the sink is a file with O_DIRECT */
+	bool opaque;	     /* the sink is a device, whose driver decides what write() does */
 	char sink_name[128]; /* "127.0.0.1:9000", "standard output", "/data/run1.bin" */
 	short room_events;   /* what poll() says of .fd when there is room again */
 	short watch_events;  /* and when attend() has something to do, whatever is waited for ... */
@@ -37,6 +39,11 @@ struct zcdma_path {
 	size_t batch_most; /* what .batch cannot exceed, whatever the datagrams */
 	size_t sent;	   /* bytes of the block that send() was busy with */
 	unsigned marks;	   /* of the end that were sent */
+	bool broken;	   /* the connection is gone, with what was in its queue */
+	struct {
+		uint64_t bytes, calls;
+	} fresh; /* zero-copy completions since the connection was last known to be there */
+	struct zc_copied copied;
 	struct zcdma_path_stats stats;
 };
 
@@ -44,6 +51,7 @@ struct zc_path_ops {
 	struct zcdma_path_type type; /* first: path.c finds the operations by it */
 	size_t size;		     /* of the path's own struct */
 	bool datagrams;		     /* send() keeps to zc_datagram_piece() */
+	enum zc_takes takes;	     /* 0: it sends nothing */
 	/* Is it to be had on this kernel? NULL: everywhere. 0, or an error with its sentence. */
 	int (*probe)(struct zcdma_ctx *ctx);
 	int (*open)(
@@ -86,6 +94,12 @@ bool zc_path_advance(struct zcdma_path *path, const struct zcdma_block *b, size_
 
 /* Count the same that zc_path_took() has left uncounted. */
 void zc_path_arrived(struct zcdma_path *path, size_t len);
+
+/*
+ * Count @calls sends of @bytes whose completions say that nothing was copied. A connection that is
+ * reset drops what is in its queue, with completions that say the same.
+ */
+void zc_path_zerocopied(struct zcdma_path *path, uint64_t bytes, uint64_t calls);
 
 /* The sentence, and the cure where it is known, for what @call answered. Returns -@err. */
 int zc_path_fail(struct zcdma_path *path, int err, const char *call);

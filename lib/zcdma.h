@@ -305,14 +305,14 @@ enum zcdma_fallback {
 struct zcdma_path_stats {
 	uint64_t bytes;	       /* accepted by the kernel */
 	uint64_t calls;	       /* system calls that moved them */
-	uint64_t copied_bytes; /* by calls that copy */
+	uint64_t copied_bytes; /* by calls that copy, or below the sink */
 	uint64_t copied_calls;
-	uint64_t zerocopy_bytes; /* completions said: not copied */
+	uint64_t zerocopy_bytes; /* completions said: not copied, and nothing below does */
 	uint64_t zerocopy_calls;
-	uint64_t fell_back_bytes; /* completions said: copied after all */
+	uint64_t fell_back_bytes; /* accepted without a copy, and copied after all */
 	uint64_t fell_back_calls;
-	uint64_t untold_bytes; /* completed, and the kernel does not tell whether copied */
-	uint64_t untold_calls;
+	uint64_t unknown_bytes; /* it is unknown whether they were copied */
+	uint64_t unknown_calls;
 	uint64_t pending_bytes; /* no completion yet */
 	uint64_t pending_calls;
 	uint64_t pending_blocks;  /* QUEUED and not reaped */
@@ -322,6 +322,12 @@ struct zcdma_path_stats {
 	bool plain;		  /* has gone over to plain sends for now */
 	const char *plain_reason; /* why, once that was decided; the path's own */
 	const char *plain_hint;	  /* its cure, or NULL */
+	/*
+	 * Why the kernel copies what the path hands over without a copy, or why that is unknown; the path's
+	 * own. NULL: the kernel does not copy, or nothing was sent yet.
+	 */
+	const char *copies_reason;
+	const char *copies_hint; /* what helps, or NULL */
 };
 
 struct zcdma_path;

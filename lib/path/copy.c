@@ -67,9 +67,11 @@ int zc_path_copy_block(struct zcdma_path *path, const struct zcdma_block *b)
 			return zc_path_fault(path, b, call);
 		if (n < 0)
 			return zc_path_fail(path, (int)-n, call);
-		if (!path->direct) /* O_DIRECT does without */
+		/* Where it is not sure to copy, zc_copied_count() counts it. */
+		if (!path->direct && !path->opaque) {
 			path->stats.copied_bytes += (size_t)n;
-		path->stats.copied_calls++;
+			path->stats.copied_calls++;
+		}
 		whole = zc_path_advance(path, b, (size_t)n);
 	}
 	return ZCDMA_DONE;
@@ -84,5 +86,6 @@ const struct zc_path_ops zc_path_copy = {
 	},
 	.size = sizeof(struct zcdma_path),
 	.datagrams = true,
+	.takes = ZC_TAKES_COPY,
 	.send = zc_path_copy_block,
 };

@@ -47,12 +47,12 @@ static void count(struct uring *u, struct zc_completed done, bool told, bool cop
 	s->pending_bytes -= done.bytes;
 	s->pending_calls -= done.sends;
 	zc_pinning_completed(&u->pinning, done.sends);
-	*(!told	   ? &s->untold_bytes
-	  : copied ? &s->fell_back_bytes
-		   : &s->zerocopy_bytes) += done.bytes;
-	*(!told	   ? &s->untold_calls
-	  : copied ? &s->fell_back_calls
-		   : &s->zerocopy_calls) += done.sends;
+	if (told && !copied) {
+		zc_path_zerocopied(&u->path, done.bytes, done.sends);
+		return;
+	}
+	*(told ? &s->fell_back_bytes : &s->unknown_bytes) += done.bytes;
+	*(told ? &s->fell_back_calls : &s->unknown_calls) += done.sends;
 }
 
 static void completed(struct uring *u, uint32_t number, bool told, bool copied)
@@ -385,6 +385,7 @@ const struct zc_path_ops zc_path_uring = {
 	},
 	.size = sizeof(struct uring),
 	.datagrams = true,
+	.takes = ZC_TAKES_MEMORY,
 	.probe = uring_probe,
 	.open = uring_open,
 	.send = uring_send,
@@ -402,6 +403,7 @@ const struct zc_path_ops zc_path_uring_fixed = {
 	},
 	.size = sizeof(struct uring),
 	.datagrams = true,
+	.takes = ZC_TAKES_MEMORY,
 	.probe = uring_probe,
 	.open = fixed_open,
 	.send = uring_send,

@@ -102,6 +102,7 @@ const struct zc_path_ops zc_path_vmsplice = {
 	},
 	.size = sizeof(struct vmsplice_path),
 	.datagrams = true,
+	.takes = ZC_TAKES_VMSPLICE,
 	.probe = vmsplice_probe,
 	.open = vmsplice_open,
 	.send = vmsplice_send,

@@ -112,8 +112,7 @@ static void count(struct zerocopy *z, struct zc_completed done, bool copied)
 		z->fell_in_row += done.sends;
 		return;
 	}
-	s->zerocopy_bytes += done.bytes;
-	s->zerocopy_calls += done.sends;
+	zc_path_zerocopied(&z->path, done.bytes, done.sends);
 	if (done.sends) {
 		z->fell_in_row = 0;
 		z->retry = RETRY_FIRST;
@@ -294,6 +293,7 @@ const struct zc_path_ops zc_path_zerocopy = {
 	},
 	.size = sizeof(struct zerocopy),
 	.datagrams = true,
+	.takes = ZC_TAKES_MEMORY,
 	.probe = zerocopy_probe,
 	.open = zerocopy_open,
 	.send = zerocopy_send,

@@ -59,3 +59,31 @@ late() {
     [[ $output == *"vmsplice"*"Operation not permitted"*"--path=copy"* ]]
     run -0 "$TOOLS/deny" vmsplice "$ZCDMA" vmsplice "$TO" sim: --bytes 1M --path=splice
 }
+
+# A library that copies in place of vmsplice(), as sandboxes do.
+make_copying_vmsplice() {
+    command -v "${CC:-cc}" >/dev/null || skip "${CC:-cc} is not installed"
+    cat >copying.c <<'C'
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <sys/uio.h>
+ssize_t vmsplice(int fd, const struct iovec *iov, size_t n, unsigned flags)
+{
+    return pwritev2(fd, iov, n, -1, flags & SPLICE_F_NONBLOCK ? RWF_NOWAIT : 0);
+}
+C
+    "${CC:-cc}" -shared -fPIC -o copying.so copying.c
+    export ASAN_OPTIONS=verify_asan_link_order=0:$ASAN_OPTIONS
+}
+
+@test "vmsplice: where the kernel copies in vmsplice(), the report and probe say so" {
+    make_copying_vmsplice
+    receiver
+    run -0 env LD_PRELOAD=./copying.so "$ZCDMA" vmsplice "$TO" sim: --bytes 1M --json
+    received
+    jq -e '.kernel_copies == 1 and .copied_bytes == .sent_bytes and
+        (.copies_reason | test("vmsplice\\(\\) copies"))' <<<"$output"
+    run -0 env LD_PRELOAD=./copying.so "$ZCDMA" probe --json
+    jq -e '.mappings[] | select(.mapping == "anonymous").vmsplice |
+        .answer == "works" and (.text | test("copie"))' <<<"$output"
+}

@@ -157,3 +157,24 @@ stalled() {
     assert_line --index 1 --partial VM_PFNMAP
     run -0 zcdma copysend "$TO" sim:memory=vvar --bytes 40K
 }
+
+@test "zcsend: --expect=zerocopy fails where it is unknown whether the kernel copies" {
+    unshare -Urn tc qdisc add dev lo root blackhole 2>/dev/null || skip 'no blackhole qdisc here'
+    # Completions say "not copied" in both, but a route with a smaller MTU may lead through IPsec.
+    run -0 unshare -Urn sh -c 'ip link set lo up && tc qdisc add dev lo root blackhole &&
+        exec "$0" zcsend udp:127.0.0.1:9 sim:block=32K --bytes 1M --expect=zerocopy --json' "$ZCDMA"
+    jq -e '.zerocopy_bytes == .sent_bytes and .kernel_copies == 0 and .copies_reason == null' <<<"$output"
+    run -1 unshare -Urn sh -c 'ip link set lo up && tc qdisc add dev lo root blackhole &&
+        ip route change local 127.0.0.1 dev lo table local mtu 1400 &&
+        exec "$0" zcsend udp:127.0.0.1:9 sim:block=32K --bytes 1M --expect=zerocopy --json' "$ZCDMA"
+    jq -e '.zerocopy_bytes == 0 and .unknown_bytes == .sent_bytes and .kernel_copies == null and
+        (.copies_reason | test("MTU")) and (.error.message | test("MTU"))' <<<"$output"
+}
+
+@test "zcsend: of nothing there are no latencies and no copies" {
+    receiver
+    run -0 --separate-stderr zcdma zcsend --json "$TO" - </dev/null
+    received 1 # no data is nothing to be verified
+    jq -e '[.latency_p50_ns, .latency_p99_ns, .latency_max_ns, .user_copies, .kernel_copies] |
+        all(. == null)' <<<"$output"
+}

@@ -72,7 +72,7 @@ passed() {
     for model in pages compound scatter; do
         run -0 --separate-stderr zcdma zcsend "$TO" dev:model=$model --bytes 16M --path=uring --json
         # Debian's 6.1 tells, as 6.2 was the first to.
-        jq -e '.zerocopy_bytes + .fell_back_bytes == 16777216 and .untold_bytes == 0 and
+        jq -e '.zerocopy_bytes + .fell_back_bytes == 16777216 and .unknown_bytes == 0 and
             .copied_bytes == 0 and .outstanding_bytes == 0' <<<"$output"
         # From 6.10 on the rest of a block that joins a packet is said to be copied.
         jq -e '.zerocopy_bytes > 15000000 and .fell_back_bytes <= .fell_back_sends * 65536' <<<"$output"
