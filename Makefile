@@ -95,13 +95,20 @@ KMOD = $(or $(KMOD_BUILD),build/kmod-$(KRELEASE))
 KBUILD = $(MAKE) -C $(KDIR) M=$(abspath $(KMOD)) $(if $(KCC),CC=$(KCC))
 DKMS_VERSION := $(shell sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' kmod/dkms.conf)
 UDEVDIR ?= /usr/lib/udev/rules.d
+DKMS ?= dkms
+
+# Where drivers are, by kmod_install and by DKMS. A driver can be removed when the headers are gone.
+KVERSION = $(or $(KRELEASE),$(shell uname -r))
+KMOD_INSTALLED = $(DESTDIR)/lib/modules/$(KVERSION)/updates/zcdma.ko
+KMOD_DKMS = $(DESTDIR)/lib/modules/$(KVERSION)/updates/dkms/zcdma.ko
 
 # Kernels that `make check` and `make check-vm` boot, and `make check-vm-all`: see tests/vm/kernel.sh.
 VM_KERNELS ?= 6.1 7.x
 VM_KERNELS_ALL := 6.1 6.1-rt 6.12 6.12-rt 5.10 7.x
 
-.PHONY: all demo check check-unit check-bats check-vm check-vm-all check-vm-arm check-speed bench-vm fuzz lint deps deps-vm install \
-	uninstall clean help tests-build headers kmod kmod-access kmod_install dkms-install
+.PHONY: all demo check check-unit check-bats check-vm check-vm-all check-vm-arm check-speed bench-vm fuzz lint deps deps-vm \
+	install uninstall clean help tests-build headers kmod kmod-access kmod_install kmod_uninstall dkms-there \
+	dkms-install dkms-uninstall
 .DELETE_ON_ERROR:
 
 all: $(ZCDMA) $(LIB_SO) $(BUILD)/libzcdma.so
@@ -127,6 +134,7 @@ help:
 	@echo '  make uninstall    remove that again'
 	@echo '  make kmod         build the driver for the kernel in KDIR; kmod_install installs it'
 	@echo '  make dkms-install install the driver through DKMS, which builds it for each new kernel'
+	@echo '  make kmod_uninstall, dkms-uninstall   remove it again'
 	@echo '  make clean        remove what was built'
 	@echo
 	@echo '  V=1 shows the commands. CC, CFLAGS, LDFLAGS are respected.'
@@ -212,7 +220,8 @@ tests-build: $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) $(VM_BIN)
 	$(VM_SHARED_OBJ:.o=.d)
 
 headers:
-	@test -n '$(KRELEASE)' || { echo 'no kernel headers in $(KDIR); set KDIR' >&2; exit 1; }
+	@test -n '$(KRELEASE)' || { echo 'no kernel headers in $(KDIR): install their package' \
+		'(linux-headers-$(shell uname -r)), or set KDIR' >&2; exit 1; }
 
 # kbuild builds where the sources are: in a copy, one for each kernel.
 kmod: headers
@@ -228,18 +237,50 @@ ifeq ($(DESTDIR),)
 endif
 	$(Q)install -D -m 644 kmod/60-zcdma.rules $(DESTDIR)$(UDEVDIR)/60-zcdma.rules
 
-kmod_install: kmod kmod-access
-	$(Q)install -D -m 644 $(KMOD)/zcdma.ko $(DESTDIR)/lib/modules/$(KRELEASE)/updates/zcdma.ko
+# refuse_beside FILE,TARGET: of two drivers depmod takes one, and DKMS leaves its own out where the other has
+# its version, with status 0.
+refuse_beside = @test ! -e '$(1)' || { \
+	echo '$(1): a driver is installed already: remove it first (make $(2))' >&2; exit 1; }
+
+# remove_access FILE: the rule goes, unless that is a driver which needs it. The group may own files.
+remove_access = [ -e '$(1)' ] || rm -f $(DESTDIR)$(UDEVDIR)/60-zcdma.rules
+
+kmod_install: headers
+	$(call refuse_beside,$(KMOD_DKMS),dkms-uninstall)
+	$(Q)$(MAKE) --no-print-directory kmod kmod-access
+	$(Q)install -D -m 644 $(KMOD)/zcdma.ko $(KMOD_INSTALLED)
 ifeq ($(DESTDIR),)
-	$(Q)depmod $(KRELEASE)
+	$(Q)depmod $(KVERSION)
 endif
 
+kmod_uninstall:
+	$(Q)rm -f $(KMOD_INSTALLED)
+	$(Q)$(call remove_access,$(KMOD_DKMS))
+ifeq ($(DESTDIR),)
+	$(Q)depmod $(KVERSION)
+	@[ ! -e /sys/module/zcdma ] || echo 'the driver is still loaded: rmmod zcdma'
+endif
+
+dkms-there:
+	@command -v $(DKMS) >/dev/null || { echo '$(DKMS) is not there: install the package dkms,' \
+		'or take make kmod_install' >&2; exit 1; }
+
 # An earlier installation of the same version gives way.
-dkms-install: headers kmod-access
-	$(Q)[ -z "$$(dkms status zcdma/$(DKMS_VERSION))" ] || dkms remove zcdma/$(DKMS_VERSION) --all
-	$(Q)rm -rf /usr/src/zcdma-$(DKMS_VERSION)
-	$(Q)dkms add ./kmod
-	$(Q)dkms install zcdma/$(DKMS_VERSION) -k $(KRELEASE) --kernelsourcedir $(KDIR)
+dkms-install: headers dkms-there
+	$(call refuse_beside,$(KMOD_INSTALLED),kmod_uninstall)
+	$(Q)$(MAKE) --no-print-directory kmod-access
+	$(Q)[ -z "$$($(DKMS) status zcdma/$(DKMS_VERSION))" ] || $(DKMS) remove zcdma/$(DKMS_VERSION) --all
+	$(Q)rm -rf $(DESTDIR)/usr/src/zcdma-$(DKMS_VERSION)
+	$(Q)$(DKMS) add ./kmod
+	$(Q)$(DKMS) install zcdma/$(DKMS_VERSION) -k $(KRELEASE) --kernelsourcedir $(KDIR)
+	@$(DKMS) status zcdma/$(DKMS_VERSION) -k $(KRELEASE) | tee /dev/stderr | grep -q ': installed$$' || { \
+		echo 'DKMS did not install the driver for $(KRELEASE)' >&2; exit 1; }
+
+dkms-uninstall: dkms-there
+	$(Q)[ -z "$$($(DKMS) status zcdma/$(DKMS_VERSION))" ] || $(DKMS) remove zcdma/$(DKMS_VERSION) --all
+	$(Q)rm -rf $(DESTDIR)/usr/src/zcdma-$(DKMS_VERSION)
+	$(Q)$(call remove_access,$(KMOD_INSTALLED))
+	@[ ! -e /sys/module/zcdma ] || echo 'the driver is still loaded: rmmod zcdma'
 
 # What building and testing needs, as Debian packages: a command or a pkg-config name, then a package.
 DEPS := pkg-config:pkg-config popt:libpopt-dev jansson:libjansson-dev smartcols:libsmartcols-dev \
@@ -341,6 +382,11 @@ ifeq ($(SYMLINKS),yes)
 	$(Q)for applet in $(APPLETS); do link=$(DESTDIR)$(BINDIR)/$$applet; \
 		if [ ! -e $$link ] || [ "$$(readlink $$link)" = zcdma ]; then ln -sf zcdma $$link; \
 		else echo "left alone, as it is another program's: $$link"; fi; done
+endif
+ifeq ($(DESTDIR),)
+	$(Q)PATH="$$PATH:/sbin:/usr/sbin"; ldconfig 2>/dev/null; ldconfig -p | grep -q ' $(LIBDIR)/$(SONAME)$$' || \
+		echo 'programs do not find libzcdma in $(LIBDIR): run ldconfig as root, with the folder in' \
+			'/etc/ld.so.conf.d, or set LD_LIBRARY_PATH'
 endif
 
 # Links are removed only where they are links to zcdma: another package may own the name.

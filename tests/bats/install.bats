@@ -144,3 +144,79 @@ expected() {
     make_ install SYMLINKS=yes || :
     grep -qx stranger "$ROOT/usr/bin/capture"
 }
+
+@test "install: a folder where programs do not look for libraries is told" {
+    run -0 make -s -C "$TOP" SAN= PREFIX="$PWD/usr" install
+    assert_output --partial "do not find libzcdma in $PWD/usr/lib: run ldconfig as root"
+}
+
+#
+# The driver
+#
+
+# driver TARGET: with the headers of a kernel that is not there, and the commands of this test.
+driver() {
+    mkdir -p headers/include/generated
+    echo '#define UTS_RELEASE "9.9-test"' >headers/include/generated/utsrelease.h
+    make -s -C "$TOP" DESTDIR="$ROOT" KDIR="$PWD/headers" DKMS="$PWD/dkms" "$@" 2>&1
+}
+
+# fake_dkms STATUS: it does nothing, writes down what it was asked for, and has this to tell.
+fake_dkms() {
+    printf '#!/bin/sh\necho "$@" >>%s/asked\n[ "$1" != status ] || echo "%s"\n' "$PWD" "$1" >dkms
+    chmod +x dkms
+}
+
+@test "driver: without headers their package is named" {
+    run -2 make -s -C "$TOP" kmod KDIR="$PWD/none"
+    assert_output --partial "no kernel headers in $PWD/none: install their package (linux-headers-$(uname -r))"
+}
+
+@test "driver: dkms-install without DKMS does nothing" {
+    run -2 driver dkms-install
+    assert_output --partial 'install the package dkms, or take make kmod_install'
+    [ ! -e "$ROOT" ]
+}
+
+@test "driver: one beside another is refused, before anything is done" {
+    local modules=$ROOT/lib/modules/9.9-test/updates
+    fake_dkms ''
+    mkdir -p "$modules/dkms"
+    touch "$modules/zcdma.ko"
+    run -2 driver dkms-install
+    assert_output --partial "$modules/zcdma.ko: a driver is installed already: remove it first (make kmod_uninstall)"
+    [ ! -e asked ]
+    mv "$modules/zcdma.ko" "$modules/dkms/"
+    run -2 driver kmod_install
+    assert_output --partial 'a driver is installed already: remove it first (make dkms-uninstall)'
+    run -0 tree
+    assert_output lib/modules/9.9-test/updates/dkms/zcdma.ko
+}
+
+@test "driver: a module that DKMS left out is an error" {
+    fake_dkms 'zcdma/0.1.0, 9.9-test, x86_64: installed (WARNING! Diff between built and installed module!)'
+    run -2 driver dkms-install
+    assert_output --partial 'DKMS did not install the driver for 9.9-test'
+    fake_dkms 'zcdma/0.1.0, 9.9-test, x86_64: installed'
+    run -0 driver dkms-install
+    run -0 tree
+    assert_output usr/lib/udev/rules.d/60-zcdma.rules
+    run -0 driver dkms-uninstall
+    grep -q '^remove zcdma/.* --all' asked
+    run -0 tree
+    assert_output ''
+}
+
+@test "driver: kmod_uninstall removes what kmod_install installed, and the rule with the last driver" {
+    local modules=lib/modules/9.9-test/updates
+    mkdir -p "$ROOT/$modules/dkms" "$ROOT/usr/lib/udev/rules.d"
+    touch "$ROOT/$modules/zcdma.ko" "$ROOT/$modules/dkms/zcdma.ko" "$ROOT/usr/lib/udev/rules.d/60-zcdma.rules"
+    run -0 driver kmod_uninstall
+    run -0 tree
+    assert_output "$modules/dkms/zcdma.ko
+usr/lib/udev/rules.d/60-zcdma.rules"
+    rm "$ROOT/$modules/dkms/zcdma.ko"
+    run -0 driver kmod_uninstall
+    run -0 tree
+    assert_output ''
+}
