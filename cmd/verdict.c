@@ -3,11 +3,11 @@
 #include "verdict.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "applet.h"
 #include "handover.h"
+#include "outcome.h"
 
 void verdict_describe_fault(const struct zcdma_fault *f, char *buf, size_t len)
 {
@@ -53,48 +53,11 @@ static struct zcdma_check_result with_lost_end(const struct stream *s)
  * Judging
  */
 
-/* What a stream turned out to be, the worst last. */
-enum outcome {
-	CORRECT,
-	LOSSY,	    /* right, but for what the device or the network lost */
-	INCOMPLETE, /* right as far as it came, or could be checked */
-	WRONG,
-	UNREAD, /* it could not be opened */
-};
-
-static const struct {
-	const char *word;
-	int status;
-} outcomes[] = {
-	[CORRECT] = { "correct", STATUS_OK },
-	[LOSSY] = { "lossy", STATUS_LOST },
-	[INCOMPLETE] = { "incomplete", STATUS_INCOMPLETE },
-	[WRONG] = { "wrong", STATUS_INCOMPLETE },
-	[UNREAD] = { "incomplete", STATUS_ERROR },
-};
-
-/* A stream's outcome, and the sentence that says why unless it is correct. */
-struct verdict {
-	enum outcome outcome;
-	char fault[512], hint[512]; /* the hint may be empty */
-};
-
-__attribute__((format(printf, 3, 4))) static void say(struct verdict *v, enum outcome outcome,
-						      const char *fmt, ...)
-{
-	va_list ap;
-
-	v->outcome = outcome;
-	va_start(ap, fmt);
-	vsnprintf(v->fault, sizeof(v->fault), fmt, ap);
-	va_end(ap);
-}
-
 static void judge_faults(const struct stream *s, struct verdict *v)
 {
 	const struct zcdma_check_result *res = &s->result;
 
-	v->outcome = WRONG;
+	v->outcome = OUTCOME_WRONG;
 	verdict_describe_fault(&res->first, v->fault, sizeof(v->fault));
 	if (res->other_seed)
 		snprintf(v->hint, sizeof(v->hint),
@@ -110,14 +73,15 @@ static void judge_checked(const struct stream *s, struct verdict *v)
 	const struct zcdma_check_result *res = &s->result;
 
 	if (!res->bytes)
-		say(v, INCOMPLETE, "no data came, so nothing was verified");
+		outcome_say(v, OUTCOME_INCOMPLETE, "no data came, so nothing was verified");
 	else if (res->datagrams && res->unplaced == res->datagrams)
-		say(v, INCOMPLETE, "no datagram tells where it belongs, so nothing was verified");
+		outcome_say(v, OUTCOME_INCOMPLETE,
+			    "no datagram tells where it belongs, so nothing was verified");
 	else if (res->unplaced)
-		say(v, INCOMPLETE,
-		    "%" PRIu64 " of %" PRIu64
-		    " datagrams do not tell where they belong, and were not checked",
-		    res->unplaced, res->datagrams);
+		outcome_say(v, OUTCOME_INCOMPLETE,
+			    "%" PRIu64 " of %" PRIu64
+			    " datagrams do not tell where they belong, and were not checked",
+			    res->unplaced, res->datagrams);
 }
 
 static void judge_length(const struct stream *s, struct verdict *v)
@@ -125,14 +89,15 @@ static void judge_length(const struct stream *s, struct verdict *v)
 	const uint64_t expected = s->expect->bytes, bytes = s->result.bytes;
 
 	if (expected && reached(s) > expected)
-		say(v, WRONG, "more came than the %" PRIu64 " bytes that were expected", expected);
+		outcome_say(v, OUTCOME_WRONG,
+			    "more came than the %" PRIu64 " bytes that were expected", expected);
 	else if (!s->end && bytes < expected)
-		say(v, INCOMPLETE, "%" PRIu64 " bytes came, %" PRIu64 " were expected", bytes,
-		    expected);
+		outcome_say(v, OUTCOME_INCOMPLETE,
+			    "%" PRIu64 " bytes came, %" PRIu64 " were expected", bytes, expected);
 	else if (s->result.unended)
-		say(v, INCOMPLETE,
-		    "manifest %s has no last line: the recording did not come to its end",
-		    s->expect->manifest);
+		outcome_say(v, OUTCOME_INCOMPLETE,
+			    "manifest %s has no last line: the recording did not come to its end",
+			    s->expect->manifest);
 }
 
 static void judge_losses(const struct stream *s, struct verdict *v)
@@ -141,13 +106,13 @@ static void judge_losses(const struct stream *s, struct verdict *v)
 	char size[32];
 
 	if (res.lost)
-		say(v, LOSSY, "%" PRIu64 " datagrams (%s) did not come", res.lost,
-		    zcdma_size_format(res.lost_bytes, size, sizeof(size)));
+		outcome_say(v, OUTCOME_LOSSY, "%" PRIu64 " datagrams (%s) did not come", res.lost,
+			    zcdma_size_format(res.lost_bytes, size, sizeof(size)));
 	else if (res.blocks_lost)
-		say(v, LOSSY,
-		    "%" PRIu64
-		    " blocks were lost while it was recorded, the first at offset %" PRIu64,
-		    res.blocks_lost, res.lost_offset);
+		outcome_say(v, OUTCOME_LOSSY,
+			    "%" PRIu64
+			    " blocks were lost while it was recorded, the first at offset %" PRIu64,
+			    res.blocks_lost, res.lost_offset);
 }
 
 /* --expect=complete: a stream that is not known to be complete is not. */
@@ -156,12 +121,13 @@ static void judge_expectation(const struct stream *s, struct verdict *v)
 	/* A ring that is handed over says where its stream ends; bytes do not. */
 	const bool handed = s->source.handovers && !s->source.copied_bytes;
 
-	if (!s->expect->complete || v->outcome > LOSSY)
+	if (!s->expect->complete || v->outcome > OUTCOME_LOSSY)
 		return;
-	if (v->outcome == LOSSY) {
-		v->outcome = INCOMPLETE;
+	if (v->outcome == OUTCOME_LOSSY) {
+		v->outcome = OUTCOME_INCOMPLETE;
 	} else if (!s->expect->bytes && !s->expect->manifest && !handed) {
-		say(v, INCOMPLETE, "--expect=complete: nothing says where the stream should end");
+		outcome_say(v, OUTCOME_INCOMPLETE,
+			    "--expect=complete: nothing says where the stream should end");
 		snprintf(v->hint, sizeof(v->hint), "give --bytes or --manifest");
 	}
 }
@@ -174,9 +140,13 @@ static void judge(const struct stream *s, struct verdict *v)
 		judge_losses,
 	};
 
-	*v = (struct verdict){ .outcome = CORRECT };
+	*v = (struct verdict){ .outcome = OUTCOME_CORRECT };
 	if (s->rc) {
-		say(v, !s->opened ? UNREAD : s->result.faults ? WRONG : INCOMPLETE, "%s", s->error);
+		outcome_say(v,
+			    !s->opened	       ? OUTCOME_UNREAD
+			    : s->result.faults ? OUTCOME_WRONG
+					       : OUTCOME_INCOMPLETE,
+			    "%s", s->error);
 		snprintf(v->hint, sizeof(v->hint), "%s", s->hint);
 		return;
 	}
@@ -184,7 +154,8 @@ static void judge(const struct stream *s, struct verdict *v)
 		judge_faults(s, v);
 		return;
 	}
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && v->outcome == CORRECT; i++)
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && v->outcome == OUTCOME_CORRECT;
+	     i++)
 		steps[i](s, v);
 	judge_expectation(s, v);
 }
@@ -206,7 +177,7 @@ static void name_places(struct report *r, const struct stream *s)
 int verdict(struct report *r, const struct stream *streams, unsigned count)
 {
 	const struct stream *worst = NULL;
-	struct verdict v, of_worst = { .outcome = CORRECT };
+	struct verdict v, of_worst = { .outcome = OUTCOME_CORRECT };
 	int status;
 
 	for (unsigned i = 0; i < count; i++) {
@@ -218,7 +189,7 @@ int verdict(struct report *r, const struct stream *streams, unsigned count)
 	}
 	if (!worst)
 		return STATUS_OK;
-	status = outcomes[of_worst.outcome].status;
+	status = outcome_status(of_worst.outcome);
 	if (worst->rc)
 		status = report_system_error(r, status, worst->rc,
 					     of_worst.hint[0] ? of_worst.hint : NULL, "%s",
@@ -300,7 +271,7 @@ void verdict_report(struct report *r, const struct stream *s)
 	struct verdict v;
 
 	judge(s, &v);
-	report_line(r, "result", "%S{result}", outcomes[v.outcome].word);
+	report_line(r, "result", "%S{result}", outcome_word(v.outcome));
 	report_line(r, "received",
 		    "%B{received_bytes} from %S{from} in %T{elapsed_seconds}, %R{bytes_per_second}",
 		    res->bytes, s->from, s->seconds,
@@ -329,7 +300,7 @@ static void report_row_of(struct report *r, const struct stream *s, const struct
 	const char *const cells[] = {
 		s->from,
 		zcdma_size_format(res.bytes, size, sizeof(size)),
-		outcomes[v->outcome].word,
+		outcome_word(v->outcome),
 		v->fault[0] ? v->fault : NULL,
 		zcdma_size_format(res.lost_bytes, lost, sizeof(lost)),
 	};
@@ -350,14 +321,14 @@ void verdict_report_all(struct report *r, const struct stream *streams, unsigned
 		{ "from", "FROM" },   { "received", "RECEIVED" }, { "result", "RESULT" },
 		{ "fault", "FAULT" }, { "lost", "LOST" },
 	};
-	enum outcome worst = count < wanted ? INCOMPLETE : CORRECT;
+	enum outcome worst = count < wanted ? OUTCOME_INCOMPLETE : OUTCOME_CORRECT;
 	struct verdict v;
 
 	for (unsigned i = 0; i < count; i++) {
 		judge(&streams[i], &v);
 		worst = v.outcome > worst ? v.outcome : worst;
 	}
-	report_line(r, "result", "%S{result}", outcomes[worst].word);
+	report_line(r, "result", "%S{result}", outcome_word(worst));
 	report_table(r, "streams", columns, count && streams[0].end ? 5 : 4);
 	for (unsigned i = 0; i < count; i++) {
 		judge(&streams[i], &v);

@@ -78,6 +78,7 @@ struct run {
 	double seconds; /* --seconds, or 0 */
 	uint64_t start_ns;
 	uint64_t ended_ns; /* when as many connections had ended as were asked for, or 0 */
+	struct wire_totals totals;
 };
 
 static bool is_over(struct run *run, const struct zcdma_wire_stats *stats, uint64_t now)
@@ -86,7 +87,10 @@ static bool is_over(struct run *run, const struct zcdma_wire_stats *stats, uint6
 		return false;
 	if (run->seconds > 0 && (double)(now - run->start_ns) >= run->seconds * 1e9)
 		return true;
-	if (!run->ended_ns && run->w->streams && stats->ended >= run->w->streams)
+	/* One that was reset may turn out to go on. */
+	if (!run->w->streams || stats->ended < run->w->streams)
+		run->ended_ns = 0;
+	else if (!run->ended_ns)
 		run->ended_ns = now;
 	return run->ended_ns && now - run->ended_ns >= LINGER_NS;
 }
@@ -162,6 +166,14 @@ static int run_to_end(struct run *run)
 	return rc || end ? STATUS_ERROR : STATUS_OK;
 }
 
+/* The list is full: what is dropped from it has its place in the totals. */
+static void add_dropped(void *to, const struct zcdma_wire_stream *s)
+{
+	struct run *run = to;
+
+	wire_add(run->w, run->wire, &run->totals, s);
+}
+
 int wire_verify(const struct wire *w)
 {
 	struct run run = { .w = w };
@@ -170,6 +182,8 @@ int wire_verify(const struct wire *w)
 
 	if (status)
 		return status;
+	o.dropped = add_dropped;
+	o.arg = &run;
 	rc = zcdma_wire_open(w->ctx, &o, &run.wire);
 	if (rc)
 		return report_ctx_error(w->r, STATUS_ERROR, w->ctx, rc);
@@ -177,7 +191,8 @@ int wire_verify(const struct wire *w)
 	if (status)
 		goto close_wire;
 	status = run_to_end(&run);
-	judged = wire_report(w, run.wire, (double)(now_ns() - run.start_ns) / 1e9, arg.iface);
+	judged = wire_report(w, run.wire, &run.totals, (double)(now_ns() - run.start_ns) / 1e9,
+			     arg.iface);
 	if (!status)
 		status = signals_stop() ? 128 + signals_stop() : judged;
 close_wire:

@@ -5,6 +5,7 @@
 
 #include <popt.h>
 
+#include "outcome.h"
 #include "report.h"
 #include "stream.h"
 
@@ -25,7 +26,36 @@ bool wire_parse(struct report *r, bool *wanted, bool *live);
 /* Check what is captured, and report it. The exit status. */
 int wire_verify(const struct wire *w);
 
-/* The report on @wire, whose results are final. The exit status. @live: it was no file. */
-int wire_report(const struct wire *w, struct zcdma_wire *wire, double seconds, bool live);
+/* Sums over all streams, with those that were dropped from the list, and the worst of them. */
+struct wire_totals {
+	uint64_t streams, bytes, unseen, cut, late;
+	uint64_t copies, again, again_bytes, differing, differing_bytes, uncompared;
+	uint64_t out_of_order, given_up, strayed, ignored_resets;
+	enum outcome outcome;  /* of all */
+	struct verdict worst;  /* of a stream */
+	char from[64], to[64]; /* of that stream */
+};
+
+/* Judge a stream. */
+void wire_judge(const struct wire *w, struct zcdma_wire *wire, const struct zcdma_wire_stream *s,
+		struct verdict *v);
+
+/* Add a stream to the totals. */
+void wire_add(const struct wire *w, struct zcdma_wire *wire, struct wire_totals *t,
+	      const struct zcdma_wire_stream *s);
+
+/* Add the streams of the list, and report the worst that is wrong as an error. Returns the exit status. */
+int wire_verdict(const struct wire *w, struct zcdma_wire *wire,
+		 const struct zcdma_wire_stats *stats, struct wire_totals *t);
+
+/* An outcome in a word: a stream that was only followed is not called correct. */
+const char *wire_word(const struct wire *w, enum outcome outcome);
+
+/*
+ * Report on @wire, whose results are final; @t has the streams that are not in its list any more. @live: it was
+ * not a file. Returns the exit status.
+ */
+int wire_report(const struct wire *w, struct zcdma_wire *wire, struct wire_totals *t,
+		double seconds, bool live);
 
 #endif

@@ -4,9 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "applet.h"
 #include "clock.h"
-#include "verdict.h"
 #include "wire.h"
 
 static const char *const ends[ZCDMA_WIRE_ENDS] = {
@@ -15,147 +13,11 @@ static const char *const ends[ZCDMA_WIRE_ENDS] = {
 	[ZCDMA_WIRE_RESET] = "reset",
 };
 
-/* Sums over all streams. */
-struct totals {
-	uint64_t streams, bytes, unseen, cut, late;
-	uint64_t again, again_bytes, differing, differing_bytes, uncompared;
-	uint64_t out_of_order, given_up, strayed;
-	bool wrong, incomplete;
-};
-
-static void add(struct totals *t, const struct zcdma_wire_stream *s)
-{
-	t->streams++;
-	t->bytes += s->bytes;
-	t->unseen += s->unseen_bytes;
-	t->cut += s->cut_bytes;
-	t->late += s->late_bytes;
-	t->again += s->retransmitted;
-	t->again_bytes += s->retransmitted_bytes;
-	t->differing += s->differing;
-	t->differing_bytes += s->differing_bytes;
-	t->uncompared += s->uncompared_bytes;
-	t->out_of_order += s->out_of_order;
-	t->given_up += s->given_up;
-	t->strayed += s->strayed;
-}
-
-/*
- * Faults
- */
-
-static bool find_difference(struct zcdma_wire *wire, const struct zcdma_wire_stream *s,
-			    struct zcdma_wire_difference *d)
-{
-	for (unsigned i = 0; zcdma_wire_get_difference(wire, i, d); i++) {
-		if (!strcmp(d->from, s->from) && !strcmp(d->to, s->to))
-			return true;
-	}
-	return false;
-}
-
-static void describe_difference(struct zcdma_wire *wire, const struct zcdma_wire_stream *s,
-				char *buf, size_t len)
-{
-	struct zcdma_wire_difference d;
-
-	if (find_difference(wire, s, &d))
-		snprintf(buf, len,
-			 "overwritten in flight: sent again with other data at offset %" PRIu64
-			 " (block %" PRIu64 ", sequence %" PRIu32 "): 0x%02x, which was 0x%02x",
-			 d.offset, d.block, d.seq, d.again, d.first);
-	else
-		snprintf(buf, len, "overwritten in flight: %" PRIu64 " packets sent again differ",
-			 s->differing);
-}
-
-/* Has it another length than was expected? Of one whose end was not captured only too long is known. */
-static bool has_wrong_length(const struct zcdma_wire_stream *s, const struct expectation *expect)
-{
-	if (!expect->bytes || s->udp)
-		return false;
-	return s->bytes > expect->bytes || (s->end == ZCDMA_WIRE_FIN && s->bytes < expect->bytes);
-}
-
-/* What is wrong with the data, or NULL. */
-static const char *find_wrong(struct zcdma_wire *wire, const struct zcdma_wire_stream *s, char *buf,
-			      size_t len)
-{
-	if (s->differing)
-		describe_difference(wire, s, buf, len);
-	else if (s->checked && s->result.faults)
-		verdict_describe_fault(&s->result.first, buf, len);
-	else
-		return NULL;
-	return buf;
-}
-
-/* Was all of it captured, from its beginning to its end, and checked? */
-static bool is_complete(const struct zcdma_wire_stream *s)
-{
-	return s->from_start && s->end == ZCDMA_WIRE_FIN && !s->unseen_bytes && !s->cut_bytes &&
-	       !s->strayed && !s->result.lost_bytes && !s->result.blocks_unseen;
-}
-
-/* Why it cannot be said to be right, or NULL. */
-static const char *find_incomplete(const struct wire *w, const struct zcdma_wire_stream *s,
-				   char *buf, size_t len)
-{
-	if (has_wrong_length(s, w->expect))
-		snprintf(buf, len, "%" PRIu64 " bytes were sent, %" PRIu64 " were expected",
-			 s->bytes, w->expect->bytes);
-	else if (w->expect->complete && !is_complete(s))
-		snprintf(buf, len,
-			 "--expect=complete: it was not captured from its beginning to its end");
-	else if (w->unchecked)
-		return NULL;
-	else if (s->end == ZCDMA_WIRE_RESET)
-		snprintf(buf, len, "the connection was reset before the stream's end");
-	else if (!s->checked && s->udp)
-		snprintf(buf, len, "a manifest does not tell where datagrams belong");
-	else if (!s->checked && s->bytes > s->unseen_bytes)
-		snprintf(buf, len,
-			 "the capture began in the middle: a manifest does not tell where");
-	else if (!s->result.bytes)
-		snprintf(buf, len,
-			 "none of its %" PRIu64 " bytes were captured, so nothing was verified",
-			 s->bytes);
-	else if (s->result.datagrams && s->result.unplaced == s->result.datagrams)
-		snprintf(buf, len, "no datagram tells where it belongs, so nothing was verified");
-	else if (s->result.unplaced)
-		snprintf(buf, len,
-			 "%" PRIu64 " of %" PRIu64
-			 " datagrams do not tell where they belong, and were not checked",
-			 s->result.unplaced, s->result.datagrams);
-	else if (w->expect->manifest && s->result.blocks_unseen && !s->result.blocks)
-		snprintf(buf, len, "no block was captured whole, so nothing was verified");
-	else
-		return NULL;
-	return buf;
-}
-
-static const char *hint(const struct wire *w, const struct zcdma_wire_stream *s, char *buf,
-			size_t len)
-{
-	if (s->differing)
-		return "a buffer was written to before its data had been acknowledged";
-	if (s->result.other_seed) {
-		snprintf(buf, len, "it is the pattern with another seed: --pattern %" PRIu64,
-			 s->result.seed);
-		return buf;
-	}
-	if (w->expect->manifest && s->result.blocks && !s->result.blocks_good)
-		return "not one block is in the manifest: it is of another run";
-	if (s->checked && s->result.bytes && s->result.bad_bytes == s->result.bytes)
-		return "for streams that are not the pattern: --manifest FILE, or --pattern none; --port leaves others out";
-	return NULL;
-}
-
 /*
  * Lines
  */
 
-static void report_streams_lines(struct report *r, const struct totals *t,
+static void report_streams_lines(struct report *r, const struct wire_totals *t,
 				 const struct zcdma_wire_stats *s)
 {
 	report_line(r, "streams",
@@ -171,7 +33,13 @@ static void report_streams_lines(struct report *r, const struct totals *t,
 		t->again, t->again_bytes, t->uncompared);
 	report_line(r, "overwritten", "%N{differing_packets} of those packets, %B{differing_bytes}",
 		    t->differing, t->differing_bytes);
+	report_line(r, t->copies ? "copies" : NULL,
+		    "%N{copied_packets} packets captured more than once", t->copies);
 	report_line(r, "out of order", "%N{out_of_order_packets} packets", t->out_of_order);
+	report_line(
+		r, t->ignored_resets || s->ignored_syns ? "ignored" : NULL,
+		"%N{ignored_resets} RST and %N{ignored_syns} SYN that the receiver did not believe",
+		t->ignored_resets, s->ignored_syns);
 	report_line(
 		r, t->given_up || t->strayed ? "limits" : NULL,
 		"%N{given_up} times no room to wait for what was missing, %N{strayed_packets} packets too far off",
@@ -227,6 +95,7 @@ static void add_numbers(json_t *row, const struct zcdma_wire_stream *s)
 		{ "late_bytes", s->late_bytes },
 		{ "cut_bytes", s->cut_bytes },
 		{ "packets", s->packets },
+		{ "copied_packets", s->copies },
 		{ "retransmitted_packets", s->retransmitted },
 		{ "retransmitted_bytes", s->retransmitted_bytes },
 		{ "differing_packets", s->differing },
@@ -236,6 +105,7 @@ static void add_numbers(json_t *row, const struct zcdma_wire_stream *s)
 		{ "keepalives", s->keepalives },
 		{ "given_up", s->given_up },
 		{ "strayed_packets", s->strayed },
+		{ "ignored_resets", s->ignored_resets },
 		{ "faults", s->result.faults },
 		{ "bad_bytes", s->result.bad_bytes },
 		{ "missing_bytes", s->result.missing_bytes },
@@ -316,75 +186,34 @@ static void report_differences(struct report *r, struct zcdma_wire *wire)
 	}
 }
 
-/*
- * Judging
- */
-
-static void judge(const struct wire *w, struct zcdma_wire *wire,
-		  const struct zcdma_wire_stats *stats, struct totals *t)
-{
-	struct zcdma_wire_stream s;
-	char buf[256], cure[160];
-
-	while (zcdma_wire_next_stream(wire, &s)) {
-		const char *wrong = find_wrong(wire, &s, buf, sizeof(buf));
-		const char *fault = wrong ? wrong : find_incomplete(w, &s, buf, sizeof(buf));
-
-		add(t, &s);
-		t->wrong |= wrong != NULL;
-		t->incomplete |= fault && !wrong;
-		if (fault)
-			report_error(w->r, STATUS_INCOMPLETE, hint(w, &s, cure, sizeof(cure)),
-				     "%s to %s: %s", s.from, s.to, fault);
-	}
-	if (stats->unfollowed) {
-		t->incomplete = true;
-		report_error(w->r, STATUS_INCOMPLETE, "--port leaves others out",
-			     "%" PRIu64
-			     " packets were not followed, as they are of too many connections",
-			     stats->unfollowed);
-	}
-	if (t->streams)
-		return;
-	t->incomplete = true;
-	report_error(w->r, STATUS_INCOMPLETE, NULL,
-		     "no data of a connection was captured, so nothing was verified");
-}
-
 static void report_table_of_streams(const struct wire *w, struct zcdma_wire *wire)
 {
 	struct zcdma_wire_stream s;
-	char buf[256];
+	struct verdict v;
 
 	report_table(w->r, "streams", stream_columns,
 		     sizeof(stream_columns) / sizeof(stream_columns[0]));
 	while (zcdma_wire_next_stream(wire, &s)) {
-		const char *wrong = find_wrong(wire, &s, buf, sizeof(buf));
-		const char *fault = wrong ? wrong : find_incomplete(w, &s, buf, sizeof(buf));
-		const char *good = w->unchecked ? "followed" : "correct";
-
-		report_stream(w->r, &s, wrong ? "wrong" : fault ? "incomplete" : good, fault);
+		wire_judge(w, wire, &s, &v);
+		report_stream(w->r, &s, wire_word(w, v.outcome), v.fault[0] ? v.fault : NULL);
 	}
 }
 
-int wire_report(const struct wire *w, struct zcdma_wire *wire, double seconds, bool live)
+int wire_report(const struct wire *w, struct zcdma_wire *wire, struct wire_totals *t,
+		double seconds, bool live)
 {
 	struct zcdma_wire_stats stats;
-	struct totals t = { 0 };
+	int status;
 
 	zcdma_wire_get_stats(wire, &stats);
-	judge(w, wire, &stats, &t);
-	report_line(w->r, "result", "%S{result}",
-		    t.wrong	   ? "wrong"
-		    : t.incomplete ? "incomplete"
-		    : w->unchecked ? "followed"
-				   : "correct");
+	status = wire_verdict(w, wire, &stats, t);
+	report_line(w->r, "result", "%S{result}", wire_word(w, t->outcome));
 	report_packets(w->r, &stats, seconds, live);
-	report_streams_lines(w->r, &t, &stats);
+	report_streams_lines(w->r, t, &stats);
 	report_line(w->r, stats.unlisted ? "not listed" : NULL,
 		    "%N{unlisted_streams} streams, for want of room", stats.unlisted);
 	report_line(w->r, "cpu", "%T{cpu_seconds} to read and check", cpu_seconds(RUSAGE_THREAD));
 	report_table_of_streams(w, wire);
 	report_differences(w->r, wire);
-	return t.wrong || t.incomplete ? STATUS_INCOMPLETE : STATUS_OK;
+	return status;
 }

@@ -745,9 +745,8 @@ struct zcdma_wire_stream {
 	uint64_t out_of_order;	  /* packets with bytes that come before others that had come */
 	uint64_t late_bytes;	  /* captured when they counted as unseen already */
 	uint64_t keepalives;
-	uint64_t given_up; /* times that what is missing could be waited for no longer */
-	uint64_t
-		strayed; /* packets too far from the others to belong to them, which are not followed */
+	uint64_t given_up;	 /* times that what is missing could be waited for no longer */
+	uint64_t strayed;	 /* packets too far from the others: not followed */
 	uint64_t ignored_resets; /* RST that the receiver did not believe (RFC 5961, 3) */
 	struct zcdma_check_result result;
 };
@@ -778,8 +777,7 @@ struct zcdma_wire_stats {
 	uint64_t checksums_unknown;  /* not all of the packet was captured, or it has none */
 	uint64_t connections, ended; /* and of those with data, how many came to an end */
 	uint64_t ignored_syns;	     /* that began no connection (RFC 5961, 4) */
-	uint64_t
-		unlisted; /* streams that were dropped from the list: those with nothing to report first */
+	uint64_t unlisted; /* streams dropped from the list: first those with nothing to report */
 	uint64_t differences;			/* in all streams */
 	uint64_t dropped, dropped_by_interface; /* before they could be captured */
 	uint64_t first_ns, last_ns; /* since 1970: the earliest packet's time, the latest one's */

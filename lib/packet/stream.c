@@ -127,23 +127,24 @@ static bool is_in_place(const struct zc_stream *s)
 	       !s->check->judge.waiting;
 }
 
-static void add_faults(struct zcdma_check_result *to, const struct zcdma_check_result *r)
+/* Add what another check has found, as far as it lists its faults. */
+static void add_faults(struct zcdma_check *to, const struct zcdma_check *from)
 {
-	if (r->faults && (!to->faults || r->first.position < to->first.position))
-		to->first = r->first;
-	to->faults += r->faults;
-	to->bad_bytes += r->bad_bytes;
-	to->missing_bytes += r->missing_bytes;
-	for (unsigned i = 0; i < ZCDMA_FAULT_KINDS; i++) {
-		to->kind[i].count += r->kind[i].count;
-		to->kind[i].bytes += r->kind[i].bytes;
+	struct zcdma_fault f, first = to->result.first;
+	bool had = to->result.faults;
+
+	for (unsigned i = 0; zcdma_check_get_fault(from, i, &f); i++) {
+		zc_check_fault(to, f.kind, f.position, f.length, f.distance);
+		if (!had || f.position < first.position)
+			first = f;
+		had = true;
 	}
+	to->result.first = first;
 }
 
 /* Check bytes by themselves: what is before and after them has been checked. */
 static int check_alone(struct zc_stream *s, uint64_t offset, const uint8_t *data, size_t len)
 {
-	struct zcdma_check_result result;
 	struct zcdma_check *check;
 	int rc;
 
@@ -156,9 +157,8 @@ static int check_alone(struct zc_stream *s, uint64_t offset, const uint8_t *data
 	zcdma_check_feed(check, data, len);
 	zcdma_check_skip(check, UINT64_MAX);
 	zcdma_check_end(check);
-	zcdma_check_get_result(check, &result);
+	add_faults(s->check, check);
 	zcdma_check_free(check);
-	add_faults(&s->check->result, &result);
 	return 0;
 }
 

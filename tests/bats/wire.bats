@@ -14,7 +14,7 @@ namespace() {
     ZCDMA=$ZCDMA run timeout 60 unshare -rn bash -c 'ip link set lo up || exit 77
         trap "kill \$(jobs -p) 2>/dev/null" EXIT
         await() { for ((n = 0; n < 1000; n++)); do grep -qs "$1" "$2" && return; sleep 0.02; done; exit 1; }
-        watch() { "$ZCDMA" verify -i "$1" --port 9000 --json "${@:2}" >wire.json 2>wire.err & w=$!; await capturing wire.err; }
+        watch() { rm -f wire.err; "$ZCDMA" verify -i "$1" --port 9000 --json "${@:2}" >wire.json 2>wire.err & w=$!; await capturing wire.err; }
         listen() { "$ZCDMA" verify --listen "$1:9000" -q >received 2>&1 & v=$!
             for ((n = 0; n < 1000; n++)); do grep -q ":2328 0*:0000 0A" /proc/net/tcp && return; sleep 0.02; done; }
         '"$1"
@@ -136,16 +136,46 @@ LOSSY='
 @test "wire: captures of other programs, and what tshark says of them" {
     local file connections retransmissions bytes
     while read -r file connections retransmissions bytes; do
-        run -0 --separate-stderr zcdma verify -r "$DATA/$file" --pattern none --json
+        # What the snap length cut off is lost to the capture.
+        local result=followed status_expected=0
+        [[ $file != *receiver* ]] || result=lossy status_expected=4
+        run -$status_expected --separate-stderr zcdma verify -r "$DATA/$file" --pattern none --json
         echo "$output" >wire.json
-        told ".connections == $connections and .result == \"followed\" and .differing_packets == 0
+        told ".connections == $connections and .result == \"$result\" and .differing_packets == 0
             and .retransmitted_packets + .out_of_order_packets == $retransmissions
             and (.retransmitted_packets == 0 or .retransmitted_bytes == $bytes)
             and .uncompared_bytes == 0 and .checksums_wrong == 0 and .malformed_packets == 0"
     done < <(grep -v '^#' "$DATA/expected.txt")
     # Cut by the snap length, and said to be.
-    run -0 --separate-stderr zcdma verify -r "$DATA/iperf3-receiver.pcap" --pattern none --json
-    jq -e '.cut_bytes > 900000 and .unseen_bytes == .cut_bytes' <<<"$output"
+    run -4 --separate-stderr zcdma verify -r "$DATA/iperf3-receiver.pcap" --pattern none --json
+    jq -e '.cut_bytes > 900000 and .unseen_bytes == .cut_bytes
+        and (.error.message | contains("were not captured"))' <<<"$output"
+    run -1 --separate-stderr zcdma verify -r "$DATA/iperf3-receiver.pcap" --pattern none --expect=complete -q
+}
+
+# record_end FILE N: where the Nth record of a pcap file ends.
+record_end() {
+    local at=24 n
+    for ((n = 0; n < $2; n++)); do
+        at=$((at + 16 + $(od -A n -t u4 -j $((at + 8)) -N 4 "$1")))
+    done
+    echo "$at"
+}
+
+@test "wire: what was not captured is a status of its own, and --expect=complete demands all of it" {
+    local any=$DATA/any.pcap
+    run -0 zcdma verify -r "$any" --pattern none -q --expect=complete
+    # Without the fourth packet, which has 16384 of its 20000 bytes.
+    { head -c "$(record_end "$any" 3)" "$any" && tail -c +$(($(record_end "$any" 4) + 1)) "$any"; } >lossy.pcap
+    run -4 --separate-stderr zcdma verify -r lossy.pcap --pattern none --json
+    jq -e '.result == "lossy" and .streams[0].result == "lossy" and .unseen_bytes == 16384
+        and .exit_status == 4 and (.error.message | endswith("16.00 KiB of it were not captured"))' <<<"$output"
+    run -1 zcdma verify -r lossy.pcap --pattern none -q --expect=complete
+    # Without its end, nothing is known to be missing.
+    head -c "$(record_end "$any" 7)" "$any" >cut.pcap
+    run -0 zcdma verify -r cut.pcap --pattern none -q
+    run -1 --separate-stderr zcdma verify -r cut.pcap --pattern none -q --expect=complete
+    [[ $stderr == *"it was not captured from its beginning to its end"* ]]
 }
 
 @test "wire: a capture on standard input" {
@@ -191,20 +221,21 @@ LOSSY='
 }
 
 @test "wire: with more connections than can be followed it is incomplete" {
-    local port
-    # Datagrams of raw IPv4, each from a port of its own; nothing tells that these have ended.
-    {
-        printf '\xd4\xc3\xb2\xa1\2\0\4\0\0\0\0\0\0\0\0\0\0\0\4\0\145\0\0\0'
-        for ((port = 1; port <= 16385; port++)); do
-            printf -v port_bytes '\\x%x\\x%x' $((port >> 8)) $((port & 255))
-            # shellcheck disable=SC2059 # bytes, and the port among them
-            printf "\1\0\0\0\0\0\0\0\54\0\0\0\54\0\0\0\x45\0\0\54\0\0\0\0\x40\x11\0\0\x7f\0\0\1\x7f\0\0\1${port_bytes}\x23\x28\0\30\0\0\0\0\0\0\0\0\0\0\1\0\0\0\0\0\0\0"
-        done
-    } >many.pcap
+    # Datagrams, each from a port of its own; nothing tells that these have ended.
+    "$TOOLS/flood" udp 16385 >many.pcap
     run -1 --separate-stderr zcdma verify -r many.pcap --json
     jq -e '.result == "incomplete" and .unfollowed_packets == 1 and .streams_count == 16384
         and (.error.message | contains("not followed"))' <<<"$output" >/dev/null || fail "$(jq 'del(.streams)' <<<"$output")"
     run -1 --separate-stderr zcdma verify -r many.pcap --pattern none --json
+}
+
+@test "wire: a stream that is dropped from the full list keeps its verdict" {
+    "$TOOLS/flood" tcp 16500 >many.pcap
+    run -1 --separate-stderr zcdma verify -r many.pcap --json
+    jq -e '.result == "wrong" and .unlisted_streams == 116 and .streams_count == 16500
+        and all(.streams[]; .result == "incomplete")
+        and (.error.message | startswith("127.0.0.1:1 to 127.0.0.1:9000: differs at offset 0"))
+        ' <<<"$output" >/dev/null || fail "$(jq 'del(.streams)' <<<"$output")"
 }
 
 @test "wire: files that are cut short, empty, or no capture" {
