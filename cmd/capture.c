@@ -41,6 +41,10 @@ static void report_capture(const struct transfer *t, struct report *r)
 		    t->seconds > 0 ? (double)s.bytes / t->seconds : 0.0);
 	report_line(r, "path", "%S{path}, %N{calls} system calls",
 		    zcdma_path_get_type(t->path)->name, s.calls);
+	report_line(
+		r, recording.direct ? "direct" : NULL,
+		"%B{direct_bytes} past the page cache; %B{gathered_bytes} came in odd lengths and were gathered",
+		s.direct_bytes, s.gathered_bytes);
 	report_line(r, recording.manifest ? "manifest" : NULL, "%S{manifest}", recording.manifest);
 	report_line(r, recording.synced ? "synced" : NULL, "%F{synced}, in %T{sync_seconds}",
 		    recording.synced, recording.sync_seconds);

@@ -91,11 +91,17 @@ static void own_table(const struct poptOption *table)
 	top[0].arg = own.options;
 }
 
-static void keep_string(struct opts *o, int i)
+/* Keep the value of option @i. False where it has one already: neither is more meant than the other. */
+static bool keep_string(struct opts *o, int i)
 {
-	free(own.strings[i]);
-	own.strings[i] = poptGetOptArg(o->popt);
-	*own.where[i] = own.strings[i];
+	char *value = must(poptGetOptArg(o->popt)); /* NULL: popt had no memory for it */
+
+	if (own.strings[i]) {
+		free(value);
+		return false;
+	}
+	*own.where[i] = own.strings[i] = value;
+	return true;
 }
 
 void opts_free(struct opts *o)
@@ -237,8 +243,14 @@ bool opts_parse(struct opts *o, struct report *r, int argc, char **argv, int *st
 
 	own_table(o->table);
 	o->popt = must(poptGetContext(NULL, argc, (const char **)argv, top, POPT_CONTEXT_NO_EXEC));
-	while ((rc = poptGetNextOpt(o->popt)) >= OPT_STRING)
-		keep_string(o, rc - OPT_STRING);
+	while ((rc = poptGetNextOpt(o->popt)) >= OPT_STRING) {
+		if (keep_string(o, rc - OPT_STRING))
+			continue;
+		*status = report_error(r, STATUS_ERROR, NULL,
+				       "--%s: given twice, and it takes one value",
+				       own.options[rc - OPT_STRING].longName);
+		return false;
+	}
 
 	*status = STATUS_OK;
 	if (rc > 0) {

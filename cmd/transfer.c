@@ -303,7 +303,7 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	handover_report(r, t->handed || stats.handovers,
 			&(struct copies){
 				.bytes = path.bytes,
-				.user = stats.copied_bytes,
+				.user = stats.copied_bytes + path.gathered_bytes,
 				.kernel = path.copied_bytes + path.fell_back_bytes +
 					  stats.driver_copied_bytes,
 				.unknown = path.unknown_bytes,

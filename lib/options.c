@@ -71,8 +71,9 @@ static int set(const struct zc_option *option, const char *text, void *values)
 	return option->parse ? option->parse(text, value) : set_text(text, value);
 }
 
+/* @seen has a bit for each option of the table. */
 static int parse_one(struct zcdma_source *src, const struct zc_option *table, size_t count,
-		     char *text, void *values)
+		     char *text, void *values, uint64_t *seen)
 {
 	char *value = strchr(text, '=');
 	int rc;
@@ -82,6 +83,10 @@ static int parse_one(struct zcdma_source *src, const struct zc_option *table, si
 	for (size_t i = 0; i < count; i++) {
 		if (strcmp(text, table[i].name))
 			continue;
+		if (*seen & UINT64_C(1) << i)
+			return zc_fail_plain(src->ctx, EINVAL, "source %s: %s is given twice",
+					     src->name, text);
+		*seen |= UINT64_C(1) << i;
 		rc = set(&table[i], value, values);
 		if (!rc)
 			return 0;
@@ -100,12 +105,13 @@ int zc_options_parse(struct zcdma_source *src, const struct zc_option *table, si
 		     const char *arg, void *values)
 {
 	char *copy = strdup(arg), *rest = copy, *text;
+	uint64_t seen = 0;
 	int rc = 0;
 
 	if (!copy)
 		return zc_fail(src->ctx, ENOMEM, "source %s", src->name);
 	while (!rc && *arg && (text = strsep(&rest, ",")))
-		rc = parse_one(src, table, count, text, values);
+		rc = parse_one(src, table, count, text, values, &seen);
 	free(copy);
 	return rc;
 }

@@ -96,6 +96,15 @@ static int check_sink(struct zcdma_path *path)
 	return 0;
 }
 
+/* On a pipe the flag means packets: pipe(2). */
+static bool is_direct(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && !S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode) &&
+	       fcntl(fd, F_GETFL) & O_DIRECT;
+}
+
 static int set_sink(struct zcdma_path *path, const struct zcdma_source *src)
 {
 	struct stat st;
@@ -107,7 +116,7 @@ static int set_sink(struct zcdma_path *path, const struct zcdma_source *src)
 					    : ZC_SINK_FILE;
 	if (path->sink == ZC_SINK_SOCKET)
 		zc_reset_on_close(path->fd, true);
-	path->direct = path->sink == ZC_SINK_FILE && fcntl(path->fd, F_GETFL) & O_DIRECT;
+	path->direct = is_direct(path->fd);
 	path->opaque = path->sink == ZC_SINK_FILE && !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode);
 	name_sink(path);
 	/* A file that is written to while it is read from has no end, or nothing left of it. */
@@ -200,7 +209,11 @@ ZC_PUBLIC int zcdma_path_open(struct zcdma_ctx *ctx, const struct zcdma_path_typ
 			      struct zcdma_source *src, int fd, enum zcdma_fallback fallback,
 			      struct zcdma_path **out)
 {
-	return zc_path_new(ctx, ops_of(type), src, fd, fallback, NULL, out);
+	const struct zc_path_ops *ops = ops_of(type);
+
+	if (ops == &zc_path_copy && is_direct(fd))
+		ops = &zc_path_direct;
+	return zc_path_new(ctx, ops, src, fd, fallback, NULL, out);
 }
 
 ZC_PUBLIC void zcdma_path_close(struct zcdma_path *path)

@@ -69,8 +69,9 @@ struct zc_path_ops {
 	void (*close)(struct zcdma_path *path);		       /* NULL: nothing to close */
 };
 
-extern const struct zc_path_ops zc_path_copy, zc_path_zerocopy, zc_path_vmsplice, zc_path_splice,
-	zc_path_sendfile, zc_path_uring, zc_path_uring_fixed, zc_path_null, zc_path_handover;
+extern const struct zc_path_ops zc_path_copy, zc_path_direct, zc_path_zerocopy, zc_path_vmsplice,
+	zc_path_splice, zc_path_sendfile, zc_path_uring, zc_path_uring_fixed, zc_path_null,
+	zc_path_handover;
 
 /* zcdma_path_open(), for a path that may not be in the table; @handover is for zc_path_handover. */
 int zc_path_new(struct zcdma_ctx *ctx, const struct zc_path_ops *ops, struct zcdma_source *src,

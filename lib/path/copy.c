@@ -6,23 +6,6 @@
 
 #include "../path.h"
 
-/* What O_DIRECT asks of lengths: the logical block size of the device, 4096 at most in practice. */
-#define DIRECT_ALIGN 4096
-
-/*
- * A stream's end seldom has the length that O_DIRECT wants: the aligned part goes out so, and the rest,
- * and what may follow it at its odd offset, through the page cache.
- */
-static ssize_t write_direct(struct zcdma_path *path, const void *data, size_t len)
-{
-	if (len >= DIRECT_ALIGN)
-		return write(path->fd, data, len - len % DIRECT_ALIGN);
-	if (fcntl(path->fd, F_SETFL, fcntl(path->fd, F_GETFL) & ~O_DIRECT) < 0)
-		return -1;
-	path->direct = false;
-	return write(path->fd, data, len);
-}
-
 static ssize_t send_datagrams(struct zcdma_path *path, const void *data, size_t len)
 {
 	ssize_t n;
@@ -45,8 +28,6 @@ ssize_t zc_path_write(struct zcdma_path *path, const void *data, size_t len)
 		return send_datagrams(path, data, len);
 	if (path->sink == ZC_SINK_SOCKET)
 		n = send(path->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
-	else if (path->direct)
-		n = write_direct(path, data, len);
 	else
 		n = write(path->fd, data, len);
 	return n < 0 ? -errno : n;
@@ -68,7 +49,7 @@ int zc_path_copy_block(struct zcdma_path *path, const struct zcdma_block *b)
 		if (n < 0)
 			return zc_path_fail(path, (int)-n, call);
 		/* Where it is not sure to copy, zc_copied_count() counts it. */
-		if (!path->direct && !path->opaque) {
+		if (!path->opaque) {
 			path->stats.copied_bytes += (size_t)n;
 			path->stats.copied_calls++;
 		}

@@ -70,9 +70,20 @@ usage_error() {
     usage_error 'zcdma capture: --bytes: needs a value' '' zcdma capture --bytes
 }
 
-@test "an option given twice: the last one counts" {
-    run -0 zcdma capture -q sim: -o out --bytes 8192 --bytes 4096
-    assert_equal "$(stat -c %s out)" 4096
+@test "an option given twice, with a value that it has once" {
+    local applet
+    usage_error 'zcdma capture: --output: given twice, and it takes one value' '' \
+        zcdma capture sim: -o out --bytes 4096 --output=out2
+    for applet in zcsend vmsplice copysend; do
+        usage_error "zcdma $applet: --bytes: given twice, and it takes one value" '' \
+            zcdma $applet 127.0.0.1:1 sim: -n 8192 --bytes 4096
+    done
+    [[ ! -e out && ! -e out2 ]]
+    usage_error 'zcdma capture: source sim:block=4K,blocks=2,block=8K: block is given twice' '' \
+        zcdma capture -o out sim:block=4K,blocks=2,block=8K
+    usage_error 'zcdma capture: source sim:rate=1M,rate=2097152: rate is given twice' '' \
+        zcdma capture -o out --rate 2M sim:rate=1M
+    run -0 zcdma capture -q -q sim: -o out -n 4096
 }
 
 @test "sizes, counts and seconds: what is none" {

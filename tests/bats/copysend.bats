@@ -23,7 +23,7 @@ load common
 
 @test "copysend: from a paced capture, which is a pipe" {
     receiver --bytes 20M
-    zcdma capture --bytes 20M --rate 200M -q | zcdma copysend "$TO" -q
+    zcdma capture --bytes 20M --rate 200M -q sim:blocks=20 | zcdma copysend "$TO" -q
     received
 }
 
@@ -38,7 +38,7 @@ load common
     receiver --streams 2
     run -0 --separate-stderr zcdma copysend "$TO" sim:block=64K --blocks 7 --json
     jq -e '.sent_bytes == 7 * 65536 and .blocks == 7 and .last_seq == 6' <<<"$output"
-    run -0 zcdma copysend "$TO" sim:rate=100M --seconds 0.2
+    run -0 zcdma copysend "$TO" sim:rate=100M,blocks=256 --seconds 0.2
     received
 }
 
