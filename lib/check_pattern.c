@@ -33,7 +33,8 @@ struct pattern_check {
 
 	/* A stream with another seed begins with that seed. */
 	uint64_t other_seed;
-	uint64_t other_len; /* bytes from the start that follow it */
+	uint64_t other_len; /* bytes that came from the start on, and follow it */
+	uint64_t other_pos; /* in the stream, of the byte after them */
 	bool other;	    /* all of them, so far */
 	uint64_t first_len; /* bytes from the start that the first run explains */
 };
@@ -164,13 +165,14 @@ static void feed_other(struct pattern_check *p, const uint8_t *data, size_t len)
 {
 	size_t n;
 
-	for (; p->other_len < WORD && len; len--)
-		p->other_seed |= (uint64_t)*data++ << 8 * p->other_len++;
-	if (p->other_len == WORD && p->other_seed == p->seed) {
+	for (; p->other_pos < WORD && len; len--, p->other_len++)
+		p->other_seed |= (uint64_t)*data++ << 8 * p->other_pos++;
+	if (p->other_pos == WORD && p->other_seed == p->seed) {
 		p->other = false;
 		return;
 	}
-	n = zcdma_pattern_match(data, len, p->other_len, p->other_seed);
+	n = zcdma_pattern_match(data, len, p->other_pos, p->other_seed);
+	p->other_pos += n;
 	p->other_len += n;
 	if (n < len)
 		p->other = false;
@@ -213,7 +215,7 @@ static void end_search(struct pattern_check *p)
 static bool has_other_seed(const struct pattern_check *p)
 {
 	return p->other_len > p->first_len && p->other_len >= SEED_LEAST &&
-	       p->other_len >= zc_min(p->pos, (uint64_t)SEED_PROOF);
+	       p->other_len >= zc_min(p->base.result.bytes, (uint64_t)SEED_PROOF);
 }
 
 /* Behind bytes that were not seen the stream is where it should be, until what comes says otherwise. */
@@ -230,8 +232,8 @@ static void pattern_skip(struct zcdma_check *check, uint64_t len)
 	check->result.unseen_bytes += len;
 	p->pos += len;
 	p->at = (struct zc_run){ .pos = p->pos, .delta = check->judge.home };
-	if (p->other_len >= WORD)
-		p->other_len += len;
+	if (p->other_pos >= WORD)
+		p->other_pos += len;
 	else
 		p->other = false;
 }
@@ -248,12 +250,15 @@ static void pattern_end(struct zcdma_check *check)
 		return;
 	check->result.other_seed = true;
 	check->result.seed = p->other_seed;
-	if (p->other_len == p->pos) {
+	if (p->other_len == check->result.bytes) {
 		/* Runs that were right by chance, as those of seeds 0 and 256 are, mean nothing. */
-		check->result = (struct zcdma_check_result){ .bytes = p->pos,
-							     .other_seed = true,
-							     .seed = p->other_seed };
-		zc_check_fault(check, ZCDMA_FAULT_GARBAGE, 0, p->pos, 0);
+		check->result = (struct zcdma_check_result){
+			.bytes = check->result.bytes,
+			.unseen_bytes = check->result.unseen_bytes,
+			.other_seed = true,
+			.seed = p->other_seed,
+		};
+		zc_check_fault(check, ZCDMA_FAULT_GARBAGE, 0, check->result.bytes, 0);
 	}
 }
 

@@ -194,12 +194,51 @@ static void test_rest(void **state)
 	assert_int_equal(r.faults, 0);
 }
 
+/* Bytes that were not seen prove nothing: not another seed, and no garbage. */
+static void test_seeds(void **state)
+{
+	struct zcdma_check *check;
+	struct zcdma_check_result r;
+	uint8_t wrong[BLOCK];
+
+	(void)state;
+	for (size_t first = 1; first <= 1000; first += 37) {
+		for (int wrong_later = 0; wrong_later < 2; wrong_later++) {
+			check = begin(false);
+			zcdma_check_feed(check, stream, first);
+			zcdma_check_skip(check, 40000 - first);
+			memcpy(wrong, stream + 40000, sizeof(wrong));
+			wrong[500] ^= 1;
+			if (wrong_later)
+				zcdma_check_feed(check, wrong, sizeof(wrong));
+			r = finish(check);
+			assert_int_equal(r.faults, wrong_later);
+			assert_int_equal(r.bad_bytes, wrong_later);
+			assert_false(r.other_seed);
+		}
+	}
+	/* All that was seen follows another one. */
+	check = begin(false);
+	for (size_t at = 0; at < TOTAL; at += 10000) {
+		zcdma_pattern_fill(wrong, sizeof(wrong), at, SEED + 1);
+		zcdma_check_feed(check, wrong, sizeof(wrong));
+		zcdma_check_skip(check, 10000 - sizeof(wrong));
+	}
+	r = finish(check);
+	assert_true(r.other_seed);
+	assert_int_equal(r.seed, SEED + 1);
+	assert_int_equal(r.faults, 1);
+	assert_int_equal(r.bytes, 5 * sizeof(wrong));
+	assert_int_equal(r.bad_bytes, r.bytes);
+	assert_int_equal(r.unseen_bytes, TOTAL - r.bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_right), cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_stale), cmocka_unit_test(test_overwritten),
-		cmocka_unit_test(test_rest),
+		cmocka_unit_test(test_rest),  cmocka_unit_test(test_seeds),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
