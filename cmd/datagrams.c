@@ -186,11 +186,11 @@ static void report_socket(struct run *run)
 			"the socket's buffer was full: a larger net.core.rmem_max lets it be larger");
 }
 
-int datagrams_receive(struct verify *v, int fd)
+int datagrams_receive(struct verify *v, const int *fds, unsigned count)
 {
 	struct run run = { .v = v, .looked_ns = now_ns() };
 	double cpu = cpu_seconds(RUSAGE_THREAD);
-	int rc = zcdma_receiver_open(v->ctx, fd, &run.receiver);
+	int rc = zcdma_receiver_open(v->ctx, fds, count, &run.receiver);
 
 	if (rc)
 		return report_ctx_error(v->r, STATUS_ERROR, v->ctx, rc);

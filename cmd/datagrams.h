@@ -5,7 +5,7 @@
 
 #include "verify.h"
 
-/* Receive @v's streams from the UDP socket @fd, and check them, to their ends. 0 or an exit status. */
-int datagrams_receive(struct verify *v, int fd);
+/* Receive @v's streams from the UDP sockets @fds, and check them to their ends. Returns 0 or an exit status. */
+int datagrams_receive(struct verify *v, const int *fds, unsigned count);
 
 #endif

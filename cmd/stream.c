@@ -3,6 +3,7 @@
 #include "stream.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,7 +20,8 @@ struct reader {
 	struct zcdma_source *src;
 	struct zcdma_check *check;
 	uint64_t limit; /* where an endless source is to end; others may turn out to be longer */
-	bool stopping;
+	uint64_t deadline_ns;  /* of what comes next, or 0 */
+	bool stopping, silent; /* silent: nothing came in time */
 };
 
 static int open_source(struct stream *s, struct reader *rd)
@@ -62,6 +64,34 @@ static void look_at_signals(struct reader *rd)
 	zcdma_source_stop(rd->src);
 }
 
+static int timeout_ms(const struct reader *rd)
+{
+	uint64_t now = now_ns();
+
+	if (rd->stopping)
+		return STOPPING_MS;
+	if (!rd->deadline_ns)
+		return -1;
+	if (now >= rd->deadline_ns)
+		return 0;
+	return rd->deadline_ns - now < (uint64_t)INT_MAX * 1000000u
+		       ? (int)((rd->deadline_ns - now) / 1000000u) + 1
+		       : INT_MAX;
+}
+
+/* Wait for data. Returns 0 where it is worth to look, or an error. */
+static int wait_for_block(struct reader *rd)
+{
+	int rc = zcdma_wait(rd->ctx, rd->src, NULL, ZCDMA_WAIT_BLOCK, timeout_ms(rd));
+
+	if (rc == -EINTR)
+		zcdma_resume(rd->ctx);
+	if (rc == -EINTR || (rc == -ETIMEDOUT && rd->stopping))
+		return 0;
+	rd->silent = rc == -ETIMEDOUT && rd->deadline_ns && now_ns() >= rd->deadline_ns;
+	return rc == -ETIMEDOUT && !rd->silent ? 0 : rc;
+}
+
 /* 1 and a block, 0 at the end, or an error. */
 static int next_block(struct stream *s, struct reader *rd, struct zcdma_block *b)
 {
@@ -71,16 +101,14 @@ static int next_block(struct stream *s, struct reader *rd, struct zcdma_block *b
 	/* The end, or so far behind it that the stream is known to be too long. */
 	if ((rd->limit && !left) || (s->expect->bytes && s->bytes > s->expect->bytes))
 		return 0;
+	rd->deadline_ns = s->idle_seconds > 0 ? now_ns() + (uint64_t)(s->idle_seconds * 1e9) : 0;
 	for (;;) {
 		look_at_signals(rd);
 		rc = zcdma_source_next(rd->src, left < SIZE_MAX ? (size_t)left : SIZE_MAX, b);
 		if (rc != -EAGAIN)
 			break;
-		rc = zcdma_wait(rd->ctx, rd->src, NULL, ZCDMA_WAIT_BLOCK,
-				rd->stopping ? STOPPING_MS : -1);
-		if (rc == -EINTR)
-			zcdma_resume(rd->ctx);
-		else if (rc && rc != -ETIMEDOUT)
+		rc = wait_for_block(rd);
+		if (rc)
 			return rc;
 	}
 	if (rc == 1 && left && b->len > left)
@@ -127,6 +155,15 @@ static void keep_error(struct stream *s, const struct zcdma_ctx *ctx, int rc)
 	snprintf(s->hint, sizeof(s->hint), "%s", hint ? hint : "");
 }
 
+static void keep_silence(struct stream *s, int rc)
+{
+	s->rc = rc;
+	snprintf(s->error, sizeof(s->error), "read %s: nothing came for %g s", s->from,
+		 s->idle_seconds);
+	snprintf(s->hint, sizeof(s->hint),
+		 "the sender waits, or it or the way to it is dead; --idle waits longer");
+}
+
 static void run(struct stream *s)
 {
 	struct reader rd = { .ctx = NULL };
@@ -142,7 +179,9 @@ static void run(struct stream *s)
 	s->opened = !rc;
 	if (!rc)
 		rc = check_blocks(s, &rd);
-	if (rc)
+	if (rd.silent)
+		keep_silence(s, rc);
+	else if (rc)
 		keep_error(s, rd.ctx, rc);
 	if (rd.check) {
 		end = zcdma_check_end(rd.check);

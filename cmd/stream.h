@@ -23,6 +23,7 @@ struct stream {
 	const char *spec;	 /* the source, or NULL and ... */
 	unsigned flags;		 /* more to open it with */
 	bool verbose;		 /* fill in .why */
+	double idle_seconds;	 /* how long nothing may come; 0: without a limit */
 	int fd;			 /* ... a connection, which is closed at the end, from ... */
 	char from[256];		 /* ... this address; a source sets it to its name */
 

@@ -20,6 +20,9 @@
 
 #define MAX_STREAMS (SIGNALS_MAX - 1)
 
+/* Over UDP nothing but a mark ends a stream, which may be lost. */
+#define UDP_IDLE_SECONDS 5
+
 static struct {
 	const char *listen, *streams, *idle, *manifest, *pattern, *bytes, *expect;
 } arg;
@@ -32,7 +35,7 @@ static const struct poptOption table[] = {
 	  "with --listen: take N connections, or senders of datagrams; with -i: end after N (1)",
 	  "N" },
 	{ "idle", 0, POPT_ARG_STRING, &arg.idle, 0,
-	  "with --listen udp:: the end of a stream that has been silent for so long (5)",
+	  "with --listen: how long a stream may be silent; over UDP that is its end (5), else a fault",
 	  "SECONDS" },
 	{ "manifest", 0, POPT_ARG_STRING, &arg.manifest, 0,
 	  "check against FILE, which capture recorded", "FILE" },
@@ -90,7 +93,12 @@ struct stream *verify_next_stream(struct verify *v)
 {
 	struct stream *s = &v->streams[v->started];
 
-	*s = (struct stream){ .expect = &v->expect, .owner = v->ctx, .fd = -1 };
+	*s = (struct stream){
+		.expect = &v->expect,
+		.owner = v->ctx,
+		.fd = -1,
+		.idle_seconds = v->idle_seconds,
+	};
 	return s;
 }
 
@@ -107,14 +115,14 @@ static int start_stream(struct verify *v, struct stream *s)
 }
 
 /* 0 or an exit status. */
-static int accept_streams(struct verify *v, int listen_fd)
+static int accept_streams(struct verify *v, const int *fds, unsigned count)
 {
 	struct stream *s;
 	int status = STATUS_OK;
 
 	while (!status && v->started < v->wanted && !signals_stop()) {
 		s = verify_next_stream(v);
-		s->fd = zcdma_accept(v->ctx, listen_fd, s->from, sizeof(s->from));
+		s->fd = zcdma_accept_any(v->ctx, fds, count, s->from, sizeof(s->from));
 		if (s->fd == -EINTR) {
 			zcdma_resume(v->ctx);
 			verify_show_progress(v);
@@ -127,24 +135,32 @@ static int accept_streams(struct verify *v, int listen_fd)
 	return status;
 }
 
-static int listen_and_receive(struct verify *v)
+/* Print it to stderr even with --json: the port that the kernel chose for 0 is needed before the end. */
+static void say_where(const struct verify *v, const int *fds, unsigned count)
 {
 	char name[128];
-	int status, fd = zcdma_listen(v->ctx, &v->addr);
 
-	if (fd < 0)
-		return report_ctx_error(v->r, STATUS_ERROR, v->ctx, fd);
-	/* On stderr even with --json: who asked for port 0 has to learn it before the end. */
-	if (!report_is_quiet(v->r))
+	for (unsigned i = 0; i < count && !report_is_quiet(v->r); i++)
 		fprintf(stderr, "zcdma verify: listening on %s\n",
-			zcdma_sockname(fd, false, name, sizeof(name)));
+			zcdma_sockname(fds[i], false, name, sizeof(name)));
+}
+
+static int listen_and_receive(struct verify *v)
+{
+	int fds[ZCDMA_LISTEN_MOST], status, count;
+
+	count = zcdma_listen_all(v->ctx, &v->addr, fds, ZCDMA_LISTEN_MOST);
+	if (count < 0)
+		return report_ctx_error(v->r, STATUS_ERROR, v->ctx, count);
+	say_where(v, fds, (unsigned)count);
 	if (v->addr.udp) {
-		status = datagrams_receive(v, fd);
+		status = datagrams_receive(v, fds, (unsigned)count);
 		progress_end(&v->progress);
 	} else {
-		status = accept_streams(v, fd);
+		status = accept_streams(v, fds, (unsigned)count);
 	}
-	close(fd);
+	while (count > 0)
+		close(fds[--count]);
 	if (!v->addr.udp)
 		wait_for_streams(v);
 	return status;
@@ -157,8 +173,10 @@ static int check_address(struct verify *v)
 
 	if (rc)
 		return report_ctx_error(v->r, STATUS_ERROR, v->ctx, rc);
-	if (arg.idle && !v->addr.udp)
-		return report_error(v->r, STATUS_ERROR, NULL, "--idle is for --listen udp:ADDRESS");
+	if (arg.idle && !arg.listen)
+		return report_error(v->r, STATUS_ERROR, NULL, "--idle is for --listen");
+	if (!arg.idle && v->addr.udp)
+		v->idle_seconds = UDP_IDLE_SECONDS;
 	if (arg.manifest && v->addr.udp)
 		return report_error(
 			v->r, STATUS_ERROR,
@@ -302,7 +320,7 @@ static int verify_wire(struct verify *v)
 
 static int verify(struct report *r, const char *source)
 {
-	struct verify v = { .r = r, .idle_seconds = 5 };
+	struct verify v = { .r = r };
 	int status = parse_options(r, &v);
 
 	if (!status)

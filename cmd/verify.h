@@ -19,7 +19,7 @@ struct verify {
 	struct zcdma_ctx *ctx;
 	struct expectation expect;
 	struct zcdma_addr addr; /* of --listen */
-	double idle_seconds;	/* over UDP, of silence that end a stream */
+	double idle_seconds;	/* how long a stream may be silent; 0: without a limit */
 	struct stream *streams;
 	unsigned wanted, started;
 	enum handover handover;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Takes apart what a person writes as an address: "host:port", "[::1]:9000", ":9000", each also
- * behind "udp:". */
+ * after "udp:". */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,8 +29,16 @@ static bool is_ipv6(const char *text, size_t len)
 static int fail_no_port(struct zcdma_ctx *ctx, const char *text, size_t host_len)
 {
 	int rc = zc_fail_plain(ctx, EINVAL, "address '%s': it has no port", text);
+	const int prefix = strncmp(text, UDP, strlen(UDP)) ? 0 : (int)strlen(UDP);
+	const char *host = text + prefix;
 
-	zc_hint(ctx, "write %.*s:PORT, as in %.*s:9000", (int)host_len, text, (int)host_len, text);
+	/* Nothing but digits is a port, and not a host. */
+	if (*host && !host[strspn(host, "0123456789")])
+		zc_hint(ctx, "write %.*s:%s for every address of this machine, or %.*sHOST:%s",
+			prefix, text, host, prefix, text, host);
+	else
+		zc_hint(ctx, "write %.*s:PORT, as in %.*s:9000", (int)host_len, text, (int)host_len,
+			text);
 	return rc;
 }
 

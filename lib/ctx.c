@@ -121,19 +121,24 @@ void zc_hint(struct zcdma_ctx *ctx, const char *fmt, ...)
 	va_end(ap);
 }
 
-int zc_poll(struct zcdma_ctx *ctx, int fd, short events, int timeout_ms)
+int zc_poll_any(struct zcdma_ctx *ctx, const int *fds, unsigned count, short events, int timeout_ms)
 {
-	struct pollfd p[2] = {
-		{ .fd = ctx->wake_fd, .events = POLLIN },
-		{ .fd = fd, .events = events },
-	};
-	int n = poll(p, ARRAY_SIZE(p), timeout_ms);
+	struct pollfd p[1 + ZC_POLL_MOST] = { { .fd = ctx->wake_fd, .events = POLLIN } };
+	int n;
 
+	for (unsigned i = 0; i < count; i++)
+		p[1 + i] = (struct pollfd){ .fd = fds[i], .events = events };
+	n = poll(p, 1 + count, timeout_ms);
 	if (n < 0)
 		return -errno;
 	if (n == 0)
 		return -ETIMEDOUT;
 	return p[0].revents ? -EINTR : 0;
+}
+
+int zc_poll(struct zcdma_ctx *ctx, int fd, short events, int timeout_ms)
+{
+	return zc_poll_any(ctx, &fd, 1, events, timeout_ms);
 }
 
 bool zc_read_line(const char *path, char *buf, size_t len)

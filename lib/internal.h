@@ -44,6 +44,11 @@ void zc_hint(struct zcdma_ctx *ctx, const char *fmt, ...) __attribute__((format(
  */
 int zc_poll(struct zcdma_ctx *ctx, int fd, short events, int timeout_ms);
 
+/* The same for any of @count descriptors, at most ZC_POLL_MOST. */
+#define ZC_POLL_MOST ZCDMA_LISTEN_MOST
+int zc_poll_any(struct zcdma_ctx *ctx, const int *fds, unsigned count, short events,
+		int timeout_ms);
+
 /* Is this a UDP socket? */
 bool zc_is_udp(int fd);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* TCP and UDP sockets: connect, listen, accept, and names for them. */
+/* TCP and UDP sockets: look addresses up, connect, and name them. */
 #include <fcntl.h>
-#include <netdb.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "net.h"
 
 /*
  * A receiver that was started in the same breath may not listen yet: a refusal is believed only
@@ -18,11 +18,6 @@
  */
 #define REFUSED_PATIENCE_NS 300000000u
 #define REFUSED_NAP_MS	    20
-
-#define BACKLOG 64
-
-/* Asked for to receive into, as UDP waits for nobody; net.core.rmem_max is the most that is given. */
-#define UDP_BUFFER (32 << 20)
 
 static int fail_lookup(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int gai)
 {
@@ -39,17 +34,71 @@ static int fail_lookup(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int
 	return rc;
 }
 
-static int lookup(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int family, int flags,
-		  struct addrinfo **list)
+/*
+ * Take the zone of an address: the index of the interface after "%", 0 without one. @host, as large as addr->host,
+ * becomes what is before it. glibc takes a name only for some addresses of IPv6.
+ */
+static int take_zone(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, char *host,
+		     unsigned *zone)
 {
-	const struct addrinfo want = {
+	const char *percent = strchr(addr->host, '%');
+	int rc;
+
+	*zone = 0;
+	snprintf(host, sizeof(addr->host), "%s", addr->host);
+	if (!percent)
+		return 0;
+	host[percent - addr->host] = '\0';
+	*zone = if_nametoindex(percent + 1);
+	if (*zone)
+		return 0;
+	rc = zc_fail_plain(ctx, ENODEV, "look up %s: no interface %s", addr->host, percent + 1);
+	zc_hint(ctx, "ip -brief link lists the interfaces");
+	return rc;
+}
+
+/* Say in all addresses of @list which interface they are meant on. Returns false where one has no use for it. */
+static bool set_zone(const struct addrinfo *list, unsigned zone)
+{
+	for (; list; list = list->ai_next) {
+		if (list->ai_family == AF_INET6)
+			((struct sockaddr_in6 *)list->ai_addr)->sin6_scope_id = zone;
+		else if (!zc_is_group(list->ai_addr))
+			return false;
+	}
+	return true;
+}
+
+int zc_lookup(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int family, int flags,
+	      struct addrinfo **list, unsigned *zone)
+{
+	char host[sizeof(addr->host)];
+	struct addrinfo want = {
 		.ai_family = family,
 		.ai_socktype = addr->udp ? SOCK_DGRAM : SOCK_STREAM,
 		.ai_flags = flags,
 	};
-	int gai = getaddrinfo(addr->host[0] ? addr->host : NULL, addr->port, &want, list);
+	int rc = take_zone(ctx, addr, host, zone), gai;
 
-	return gai ? fail_lookup(ctx, addr, gai) : 0;
+	if (rc)
+		return rc;
+	if (*zone)
+		want.ai_flags |= AI_NUMERICHOST;
+	gai = getaddrinfo(host[0] ? host : NULL, addr->port, &want, list);
+	if (gai)
+		return fail_lookup(ctx, addr, gai);
+	if (!addr->udp && zc_is_group((*list)->ai_addr)) {
+		rc = zc_fail_plain(ctx, EINVAL, "address %s: TCP has no multicast", addr->host);
+		zc_hint(ctx, "datagrams go there: udp:%s:%s", addr->host, addr->port);
+	} else if (*zone && !set_zone(*list, *zone)) {
+		rc = zc_fail_plain(ctx, EINVAL,
+				   "address %s: an interface is for IPv6 and multicast",
+				   addr->host);
+		zc_hint(ctx, "leave out %s", strchr(addr->host, '%'));
+	}
+	if (rc)
+		freeaddrinfo(*list);
+	return rc;
 }
 
 bool zc_is_udp(int fd)
@@ -58,6 +107,22 @@ bool zc_is_udp(int fd)
 	socklen_t len = sizeof(protocol);
 
 	return !getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) && protocol == IPPROTO_UDP;
+}
+
+/* How long a connection on which nothing comes is believed in: its other end may be gone without a word. */
+#define KEEPALIVE_IDLE_S 30
+#define KEEPALIVE_EACH_S 10
+#define KEEPALIVE_PROBES 6
+
+void zc_keep_alive(int fd)
+{
+	const int on = 1, idle = KEEPALIVE_IDLE_S, each = KEEPALIVE_EACH_S,
+		  probes = KEEPALIVE_PROBES;
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &each, sizeof(each));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
 }
 
 /*
@@ -72,7 +137,7 @@ static bool connected_to_itself(int fd)
 		       zcdma_sockname(fd, true, theirs, sizeof(theirs)));
 }
 
-static int open_socket(const struct addrinfo *ai)
+int zc_open_socket(const struct addrinfo *ai)
 {
 	int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
@@ -113,15 +178,17 @@ void zc_reset_on_close(int fd, bool reset)
 
 /* One attempt. The socket, or a negative errno without a sentence. */
 static int try_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
-		       const struct addrinfo *ai)
+		       const struct addrinfo *ai, unsigned zone)
 {
 	const int one = 1;
-	int fd = open_socket(ai), err = 0, rc;
+	int fd = zc_open_socket(ai), err = 0, rc;
 	socklen_t len = sizeof(err);
 
 	if (fd < 0)
 		return fd;
 	rc = choose_congestion(fd, addr);
+	if (!rc && zone && zc_is_group(ai->ai_addr))
+		rc = zc_send_to_group(fd, ai->ai_family, zone);
 	if (rc)
 		goto err_close;
 	if (!connect(fd, ai->ai_addr, ai->ai_addrlen))
@@ -146,8 +213,10 @@ connected:
 		goto err_close;
 	}
 	/* The end of a block should not wait for an acknowledgement of what went before it. */
-	if (ai->ai_socktype == SOCK_STREAM)
+	if (ai->ai_socktype == SOCK_STREAM) {
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		zc_keep_alive(fd);
+	}
 	return fd;
 
 err_close:
@@ -156,94 +225,82 @@ err_close:
 }
 
 static int try_all(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
-		   const struct addrinfo *list)
+		   const struct addrinfo *list, unsigned zone)
 {
 	int fd = -EADDRNOTAVAIL;
 
 	for (const struct addrinfo *ai = list; ai; ai = ai->ai_next) {
-		fd = try_connect(ctx, addr, ai);
+		fd = try_connect(ctx, addr, ai, zone);
 		if (fd >= 0 || fd == -EINTR)
 			break;
 	}
 	return fd;
 }
 
+/* Does @sa mean nothing without an interface (RFC 4007, 6), and has none? */
+static bool lacks_zone(const struct sockaddr *sa)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
+
+	return sa->sa_family == AF_INET6 && !in6->sin6_scope_id &&
+	       (IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr) ||
+		IN6_IS_ADDR_MC_LINKLOCAL(&in6->sin6_addr));
+}
+
+bool zc_hint_interface(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
+		       const struct addrinfo *list, int err)
+{
+	const bool lacks = lacks_zone(list->ai_addr);
+	const bool no_route = zc_is_group(list->ai_addr) && (err == ENETUNREACH || err == ENODEV);
+	const bool v6 = list->ai_family == AF_INET6;
+
+	if (!lacks && !no_route)
+		return false;
+	zc_hint(ctx, "%s: name the interface, as in %s%s%s%%eth0%s:%s",
+		lacks ? "it is an address of one link" : "no route leads to the group",
+		addr->udp ? "udp:" : "", v6 ? "[" : "", addr->host, v6 ? "]" : "", addr->port);
+	return true;
+}
+
+static int fail_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
+			const struct addrinfo *list, int err)
+{
+	if (err == ENOENT)
+		return fail_congestion(ctx, addr);
+	zc_fail(ctx, err, "connect to %s port %s", addr->host[0] ? addr->host : "this machine",
+		addr->port);
+	if (zc_hint_interface(ctx, addr, list, err))
+		return -err;
+	if (err == ECONNREFUSED)
+		zc_hint(ctx,
+			"nothing listens there; start a receiver on that machine: zcdma verify --listen %s:%s",
+			addr->udp ? "udp:" : "", addr->port);
+	else if (err == ENETUNREACH || err == EHOSTUNREACH)
+		zc_hint(ctx, "ip route get %s shows the way there", addr->host);
+	else if (err == ETIMEDOUT)
+		zc_hint(ctx, "nothing answers: check the address, and firewalls on the way");
+	return -err;
+}
+
 ZC_PUBLIC int zcdma_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
 {
 	uint64_t start = zc_now_ns();
 	struct addrinfo *list;
-	int fd, rc = lookup(ctx, addr, AF_UNSPEC, AI_ADDRCONFIG, &list);
+	unsigned zone;
+	int fd, rc = zc_lookup(ctx, addr, AF_UNSPEC, AI_ADDRCONFIG, &list, &zone);
 
 	/* Where no interface but loopback is up, AI_ADDRCONFIG hides even "::1". */
 	if (rc)
-		rc = lookup(ctx, addr, AF_UNSPEC, 0, &list);
+		rc = zc_lookup(ctx, addr, AF_UNSPEC, 0, &list, &zone);
 	if (rc)
 		return rc;
 	do {
-		fd = try_all(ctx, addr, list);
+		fd = try_all(ctx, addr, list, zone);
 	} while (fd == -ECONNREFUSED && zc_now_ns() - start < REFUSED_PATIENCE_NS &&
 		 zc_poll(ctx, -1, 0, REFUSED_NAP_MS) == -ETIMEDOUT);
+	if (fd < 0 && fd != -EINTR)
+		fail_connect(ctx, addr, list, -fd);
 	freeaddrinfo(list);
-	if (fd >= 0)
-		return fd;
-	if (fd == -ENOENT)
-		return fail_congestion(ctx, addr);
-	zc_fail(ctx, -fd, "connect to %s port %s", addr->host[0] ? addr->host : "this machine",
-		addr->port);
-	if (fd == -ECONNREFUSED)
-		zc_hint(ctx, "nothing listens there; start a receiver: zcdma verify --listen %s:%s",
-			addr->udp ? "udp:" : "", addr->port);
-	return fd;
-}
-
-static int try_listen(const struct addrinfo *ai)
-{
-	const int one = 1, zero = 0, buffer = UDP_BUFFER;
-	bool stream = ai->ai_socktype == SOCK_STREAM;
-	int fd = open_socket(ai), err;
-
-	if (fd < 0)
-		return fd;
-	/* For UDP that would let two receivers have one port. */
-	if (stream)
-		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	else
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
-	if (ai->ai_family == AF_INET6)
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
-	if (!bind(fd, ai->ai_addr, ai->ai_addrlen) && (!stream || !listen(fd, BACKLOG)))
-		return fd;
-	err = errno;
-	close(fd);
-	return -err;
-}
-
-ZC_PUBLIC int zcdma_listen(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
-{
-	/* Every address: one IPv6 socket takes IPv4 too, unless this machine has no IPv6. */
-	const int families[] = { addr->host[0] ? AF_UNSPEC : AF_INET6, AF_INET };
-	int fd = -EADDRNOTAVAIL;
-
-	for (size_t i = 0; i < ARRAY_SIZE(families) && fd < 0; i++) {
-		struct addrinfo *list;
-		int rc = lookup(ctx, addr, families[i], AI_PASSIVE, &list);
-
-		if (rc)
-			return rc;
-		fd = try_listen(list);
-		freeaddrinfo(list);
-		if (addr->host[0])
-			break;
-	}
-	if (fd >= 0)
-		return fd;
-	zc_fail(ctx, -fd, "listen on %s port %s", addr->host[0] ? addr->host : "*", addr->port);
-	if (fd == -EADDRNOTAVAIL)
-		zc_hint(ctx, "no interface of this machine has that address; to listen on all: :%s",
-			addr->port);
-	else if (fd == -EADDRINUSE)
-		zc_hint(ctx, "another program listens there: ss -l%cnp 'sport = :%s'",
-			addr->udp ? 'u' : 't', addr->port);
 	return fd;
 }
 
@@ -261,31 +318,6 @@ const char *zc_format_name(const struct sockaddr_storage *sa, socklen_t len, cha
 	v4 = strncmp(host, "::ffff:", 7) ? host : host + 7; /* IPv4 through an IPv6 socket */
 	snprintf(buf, buf_len, strchr(v4, ':') ? "[%s]:%s" : "%s:%s", v4, port);
 	return buf;
-}
-
-ZC_PUBLIC int zcdma_accept(struct zcdma_ctx *ctx, int listen_fd, char *peer, size_t peer_len)
-{
-	struct sockaddr_storage sa;
-	socklen_t len;
-	int fd, rc;
-
-	for (;;) {
-		len = sizeof(sa);
-		fd = accept4(listen_fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd >= 0)
-			break;
-		/* The connection was gone before it was taken: accept(2). */
-		if (errno == ECONNABORTED || errno == EINTR)
-			continue;
-		if (errno != EAGAIN)
-			return zc_fail(ctx, errno, "accept a connection");
-		rc = zc_poll(ctx, listen_fd, POLLIN, -1);
-		if (rc)
-			return rc;
-	}
-	if (peer)
-		zc_format_name(&sa, len, peer, peer_len);
-	return fd;
 }
 
 ZC_PUBLIC const char *zcdma_sockname(int fd, bool peer, char *buf, size_t buf_len)

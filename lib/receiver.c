@@ -13,8 +13,9 @@
 
 struct zcdma_receiver {
 	struct zcdma_ctx *ctx;
-	int fd;
-	unsigned count, next; /* datagrams of the last call, and the one to hand out next */
+	int fds[ZCDMA_LISTEN_MOST];
+	unsigned fd_count, fd_next; /* the socket to ask next, so that each has its turn */
+	unsigned count, next;	    /* datagrams of the last call, and the one to hand out next */
 	struct mmsghdr msgs[BATCH];
 	struct iovec iov[BATCH];
 	struct sockaddr_storage from[BATCH];
@@ -24,21 +25,28 @@ struct zcdma_receiver {
 	unsigned char data[BATCH][ROOM];
 };
 
-ZC_PUBLIC int zcdma_receiver_open(struct zcdma_ctx *ctx, int fd, struct zcdma_receiver **out)
+ZC_PUBLIC int zcdma_receiver_open(struct zcdma_ctx *ctx, const int *fds, unsigned count,
+				  struct zcdma_receiver **out)
 {
-	struct zcdma_receiver *r = malloc(sizeof(*r));
+	struct zcdma_receiver *r;
 
+	if (!count || count > ZCDMA_LISTEN_MOST)
+		return zc_fail_plain(ctx, EINVAL,
+				     "receive datagrams: %u sockets, and from 1 to %d can be",
+				     count, ZCDMA_LISTEN_MOST);
+	r = malloc(sizeof(*r));
 	if (!r)
 		return zc_fail(ctx, ENOMEM, "receive datagrams");
 	/* Not its buffers, which take their memory when datagrams come. */
 	memset(r, 0, offsetof(struct zcdma_receiver, data));
 	r->ctx = ctx;
-	r->fd = fd;
+	memcpy(r->fds, fds, count * sizeof(*fds));
+	r->fd_count = count;
 	*out = r;
 	return 0;
 }
 
-static int receive(struct zcdma_receiver *r)
+static int receive(struct zcdma_receiver *r, int fd)
 {
 	int n;
 
@@ -51,10 +59,22 @@ static int receive(struct zcdma_receiver *r)
 			.msg_iovlen = 1,
 		};
 	}
-	n = recvmmsg(r->fd, r->msgs, BATCH, MSG_DONTWAIT, NULL);
+	n = recvmmsg(fd, r->msgs, BATCH, MSG_DONTWAIT, NULL);
 	r->next = 0;
 	r->count = n < 0 ? 0 : (unsigned)n;
 	return n < 0 ? -errno : 0;
+}
+
+/* Receive from the first socket that has something. Returns 0, -EAGAIN if none has, or another negative errno. */
+static int receive_any(struct zcdma_receiver *r)
+{
+	int rc = -EAGAIN;
+
+	for (unsigned i = 0; i < r->fd_count && rc == -EAGAIN; i++) {
+		rc = receive(r, r->fds[r->fd_next]);
+		r->fd_next = (r->fd_next + 1) % r->fd_count;
+	}
+	return rc;
 }
 
 /* Names are seldom new ones: the sender before is asked for first. */
@@ -75,12 +95,12 @@ ZC_PUBLIC int zcdma_receiver_next(struct zcdma_receiver *r, int timeout_ms,
 	int rc;
 
 	while (r->next == r->count) {
-		rc = receive(r);
+		rc = receive_any(r);
 		if (rc && rc != -EAGAIN && rc != -EINTR)
 			return zc_fail(r->ctx, -rc, "receive a datagram");
 		if (!rc)
 			continue;
-		rc = zc_poll(r->ctx, r->fd, POLLIN, timeout_ms);
+		rc = zc_poll_any(r->ctx, r->fds, r->fd_count, POLLIN, timeout_ms);
 		if (rc)
 			return rc;
 	}
@@ -95,13 +115,20 @@ ZC_PUBLIC int zcdma_receiver_next(struct zcdma_receiver *r, int timeout_ms,
 
 ZC_PUBLIC uint64_t zcdma_receiver_drops(const struct zcdma_receiver *r, size_t *buffer)
 {
-	uint32_t info[SK_MEMINFO_VARS] = { 0 };
-	socklen_t len = sizeof(info);
+	size_t room = 0;
+	uint64_t drops = 0;
 
-	getsockopt(r->fd, SOL_SOCKET, SO_MEMINFO, info, &len);
+	for (unsigned i = 0; i < r->fd_count; i++) {
+		uint32_t info[SK_MEMINFO_VARS] = { 0 };
+		socklen_t len = sizeof(info);
+
+		getsockopt(r->fds[i], SOL_SOCKET, SO_MEMINFO, info, &len);
+		room += info[SK_MEMINFO_RCVBUF];
+		drops += info[SK_MEMINFO_DROPS];
+	}
 	if (buffer)
-		*buffer = info[SK_MEMINFO_RCVBUF];
-	return info[SK_MEMINFO_DROPS];
+		*buffer = room;
+	return drops;
 }
 
 ZC_PUBLIC void zcdma_receiver_close(struct zcdma_receiver *r)

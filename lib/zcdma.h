@@ -474,7 +474,7 @@ int zcdma_wait(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_pat
  * before it.
  */
 struct zcdma_addr {
-	char host[256]; /* empty: every address */
+	char host[256]; /* empty: every address; an interface may follow: "fe80::1%eth0" */
 	char port[32];
 	bool udp;
 	char congestion
@@ -490,16 +490,27 @@ int zcdma_addr_parse(struct zcdma_ctx *ctx, const char *text, struct zcdma_addr 
  */
 int zcdma_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr);
 
+/* The most sockets that a receiver can have: of a name with more addresses, the first ones. */
+#define ZCDMA_LISTEN_MOST 16
+
 /*
- * Listen on @addr: for zcdma_accept(), or over UDP for zcdma_receiver_open(). Returns the socket, which
- * is the caller's.
+ * Listen on every address of @addr that this machine has, which its name may have several of; of a multicast
+ * group, join it. For zcdma_accept_any(), or over UDP for zcdma_receiver_open(). Puts the sockets, which are the
+ * caller's, into @fds with room for @room. Returns how many there are.
  */
+int zcdma_listen_all(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int *fds, unsigned room);
+
+/* Listen on the first of them only. Returns the socket, which is the caller's. */
 int zcdma_listen(struct zcdma_ctx *ctx, const struct zcdma_addr *addr);
 
 /*
- * Take the next connection of a listening socket. Returns the socket, which is the caller's, and puts
- * the other end's address into @peer of @len bytes, as zcdma_sockname() does; @peer may be NULL.
+ * Take the next connection of any of @count listening sockets. Returns the connection's socket, which is the
+ * caller's, and puts the other end's address into @peer of @len bytes, as zcdma_sockname() does; @peer may be
+ * NULL.
  */
+int zcdma_accept_any(struct zcdma_ctx *ctx, const int *fds, unsigned count, char *peer, size_t len);
+
+/* The same with one listening socket. */
 int zcdma_accept(struct zcdma_ctx *ctx, int fd, char *peer, size_t len);
 
 /*
@@ -525,8 +536,9 @@ struct zcdma_datagram {
 	const char *from; /* the sender's address: "127.0.0.1:9000" */
 };
 
-/* Receive from @fd, a UDP socket of zcdma_listen(), which stays the caller's. */
-int zcdma_receiver_open(struct zcdma_ctx *ctx, int fd, struct zcdma_receiver **receiver);
+/* Receive from the @count UDP sockets @fds, of zcdma_listen_all(), which stay the caller's. */
+int zcdma_receiver_open(struct zcdma_ctx *ctx, const int *fds, unsigned count,
+			struct zcdma_receiver **receiver);
 
 /*
  * Take the next datagram, and wait for it up to @timeout_ms; -1 is for ever. 0, -ETIMEDOUT, -EINTR

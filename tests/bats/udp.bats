@@ -27,7 +27,7 @@ namespace() {
     # shellcheck disable=SC2016 # for the shell inside
     ZCDMA=$ZCDMA run unshare -rn bash -c 'ip link set lo up || exit 77
         trap "kill \$(jobs -p) 2>/dev/null" EXIT
-        await() { for ((n = 0; n < 1000; n++)); do grep -q "$1" "$2" && return; sleep 0.02; done; exit 1; }
+        await() { for ((n = 0; n < 1000; n++)); do grep -qs "$1" "$2" && return; sleep 0.02; done; exit 1; }
         '"$1"
     # shellcheck disable=SC2154 # bats sets status
     ((status != 77)) || skip "not possible in a namespace here: $output"
@@ -119,8 +119,8 @@ namespace() {
     run -2 zcdma copysend "$TO" sim: --datagram 0
     run -2 --separate-stderr zcdma copysend 127.0.0.1:9 sim: --datagram 1000
     [[ $stderr == *"--datagram is for udp:HOST:PORT"* ]]
-    run -2 --separate-stderr zcdma verify --listen 127.0.0.1:0 --idle 1
-    [[ $stderr == *"--idle is for --listen udp:"* ]]
+    run -2 --separate-stderr zcdma verify --idle 1 - </dev/null
+    [[ $stderr == *"--idle is for --listen"* ]]
     run -2 --separate-stderr zcdma verify --listen udp::0 --manifest any
     [[ $stderr == *"--manifest is for whole streams"* ]]
     run -2 --separate-stderr zcdma verify --listen "$TO"
@@ -253,6 +253,44 @@ namespace() {
     jq -e '.lost_bytes > 0 and .duplicate_datagrams > 0 and .late_datagrams > 0 and .faults == 0
         and .received_bytes - .duplicate_bytes + .lost_bytes == 33554432 and .result == "lossy"' out ||
         fail "$(cat out err)"
+}
+
+@test "udp: multicast: the group is joined, on the interface that is named, and left" {
+    # shellcheck disable=SC2016 # for the shell inside
+    namespace 'ip link add v0 type veth peer name v1 && ip addr add 10.9.0.1/24 dev v0 || exit 77
+        ip link set v0 up && ip link set v1 up || exit 77
+        sysctl -qw net.ipv6.conf.v0.accept_dad=0 2>/dev/null
+        for group in 239.1.2.3 ff05::1234; do
+            addr=$group%v0
+            [[ $group != *:* ]] || addr=[$addr]
+            [[ $group != *:* ]] || { [[ -e /proc/net/if_inet6 ]] && ip -6 addr show dev v0 | grep -q fe80; } || continue
+            for ((n = 0; n < 500; n++)); do ip addr show dev v0 | grep -q tentative || break; sleep 0.02; done
+            rm -f err
+            "$ZCDMA" verify --listen "udp:$addr:9001" --bytes 64K --json >out 2>err & v=$!
+            await "listening on" err
+            ip maddr show dev v0 | grep -q "$group" || { echo "$group: not joined"; exit 1; }
+            "$ZCDMA" copysend -q "udp:$addr:9001" sim:block=64K --bytes 64K || exit
+            wait $v || exit
+            ! ip maddr show dev v0 | grep -q "$group" || { echo "$group: not left"; exit 1; }
+        done
+        "$ZCDMA" verify --listen udp:239.1.2.3:9001; echo "status $?"
+        "$ZCDMA" copysend udp:239.1.2.3:9001 sim: --bytes 1K; echo "status $?"
+        "$ZCDMA" verify --listen 239.1.2.3:9001; echo "status $?"
+        "$ZCDMA" verify --listen udp:239.1.2.3%nosuch:9001; echo "status $?"; exit 0'
+    [ "$status" -eq 0 ] || fail "$output $(cat out err 2>&1)"
+    assert_output "zcdma verify: listen on 239.1.2.3 port 9001: No such device
+  no route leads to the group: name the interface, as in udp:239.1.2.3%eth0:9001
+status 2
+zcdma copysend: connect to 239.1.2.3 port 9001: Network is unreachable
+  no route leads to the group: name the interface, as in udp:239.1.2.3%eth0:9001
+status 2
+zcdma verify: address 239.1.2.3: TCP has no multicast
+  datagrams go there: udp:239.1.2.3:9001
+status 2
+zcdma verify: look up 239.1.2.3%nosuch: no interface nosuch
+  ip -brief link lists the interfaces
+status 2"
+    jq -e '.result == "correct" and .received_bytes == 65536' out
 }
 
 @test "udp: an MTU that shrinks under a sender" {

@@ -420,6 +420,58 @@ zcdma verify: bad: differs at offset 250000: garbage of 512 bytes'
     assert_equal "$(grep -c "20.00 MiB.*correct" receiver.out)" 3
 }
 
+@test "verify: --idle: a sender from which nothing comes any more: status 1" {
+    receiver --json --idle 0.3
+    exec 5<>"/dev/tcp/127.0.0.1/${TO##*:}"
+    part 0 1000 >&5
+    received 1
+    exec 5>&-
+    jq -e '.result == "incomplete" and .received_bytes == 1000 and .faults == 0
+        and (.error.message | endswith(": nothing came for 0.3 s")) and .error.errno == "ETIMEDOUT"' receiver.out
+    # It counts from the last byte, and not from the first.
+    receiver --idle 1
+    { part 0 1000; sleep 0.6; part 1000 2000; sleep 0.6; part 2000 3000; } >"/dev/tcp/127.0.0.1/${TO##*:}"
+    received
+}
+
+@test "verify: --listen, every address of a name" {
+    unshare -rnm true 2>/dev/null || skip 'no user, network and mount namespaces here'
+    [[ -e /proc/net/if_inet6 ]] || skip 'no IPv6 here'
+    printf '127.0.0.1 localhost both\n::1 localhost both\n127.0.0.1 both\n192.0.2.1 both\n' >hosts
+    # shellcheck disable=SC2016 # for the shell inside
+    ZCDMA=$ZCDMA run timeout 60 unshare -rnm bash -c 'mount --bind hosts /etc/hosts && ip link set lo up || exit 77
+        trap "kill \$(jobs -p) 2>/dev/null" EXIT
+        for port in 9000 0; do
+            for proto in "" udp:; do
+                rm -f err
+                "$ZCDMA" verify --listen ${proto}both:$port --streams 2 --bytes 64K >out 2>err & v=$!
+                for ((n = 0; n < 1000; n++)); do [[ $(grep -cs "listening on" err) == 2 ]] && break; sleep 0.02; done
+                sed -n "s/.*listening on //p" err >to
+                cat to
+                while read -r addr; do
+                    "$ZCDMA" copysend -q --bytes 64K "$addr" sim:block=64K || exit
+                done <to
+                wait $v || exit
+            done
+        done'
+    ((status != 77)) || skip "not possible in a namespace here: $output"
+    [ "$status" -eq 0 ] || fail "$output $(cat out err)"
+    assert_equal "$(sed -n 1,4p <<<"$output" | sort)" "$(printf '%s\n' 127.0.0.1:9000 '[::1]:9000' \
+        udp:127.0.0.1:9000 'udp:[::1]:9000')"
+    # With port 0 both have the same.
+    assert_equal "$(sed -n 5,6p <<<"$output" | sed 's/.*://' | uniq | wc -l)" 1
+    assert_equal "$(sed -n 7,8p <<<"$output" | sed 's/.*://' | uniq | wc -l)" 1
+}
+
+@test "verify: an address of one link without its interface, and a port alone: the hint has the cure" {
+    run -2 --separate-stderr zcdma verify --listen '[fe80::1]:9000'
+    assert_regex "$stderr" 'it is an address of one link: name the interface, as in \[fe80::1%eth0\]:9000$'
+    run -2 --separate-stderr zcdma copysend '[fe80::1]:9000' sim:
+    assert_regex "$stderr" 'it is an address of one link: name the interface, as in \[fe80::1%eth0\]:9000$'
+    run -2 --separate-stderr zcdma verify --listen 9000
+    assert_regex "$stderr" 'write :9000 for every address of this machine, or HOST:9000$'
+}
+
 @test "verify: Ctrl-C ends a receiver that nobody sends to" {
     receiver
     kill -INT "$RECEIVER"

@@ -48,6 +48,7 @@ static void addresses_are_taken_apart(void **state)
 		{ "udp::9000", "", "9000", true },
 		{ "udp:udp:9000", "udp", "9000", true },
 		{ "udpx:9000", "udpx", "9000", false },
+		{ "udp:239.1.2.3%eth0:9001", "239.1.2.3%eth0", "9001", true },
 	};
 	struct zcdma_addr addr;
 
@@ -80,7 +81,10 @@ static void others_come_with_a_cure(void **state)
 		{ "[::1:9000", "']' is missing", "[::1]:9000" },
 		{ "[]:9000", "no IPv6 address", "[::1]:9000" },
 		{ "[host]:9000", "no IPv6 address", "[::1]:9000" },
-		{ "udp:9000", "no port", "write udp:9000:PORT" },
+		{ "9000", "no port",
+		  "write :9000 for every address of this machine, or HOST:9000" },
+		{ "udp:9000", "no port", "write udp::9000 for every" },
+		{ "udp:9000", "no port", "udp:HOST:9000" },
 		{ "udp:host:", "no port", "write udp:host:PORT" },
 		{ "udp:", "no port", "PORT" },
 		{ "udp:::1:9000", "must be in brackets", "write udp:[::1]:9000" },

@@ -463,7 +463,7 @@ static void send_and_take(const struct zcdma_path_type *type, size_t size, bool 
 	unsigned per_block;
 
 	assert_int_equal(open_path("sim:blocks=8,block=128K", type), 0);
-	assert_int_equal(zcdma_receiver_open(ctx, in, &rx), 0);
+	assert_int_equal(zcdma_receiver_open(ctx, &in, 1, &rx), 0);
 	if (size)
 		assert_int_equal(zcdma_path_set_datagram(path, size), 0);
 	zcdma_path_get_stats(path, &stats);
