@@ -688,22 +688,6 @@ has_two_sockets() {
     jq -e '.overruns > 0 and .exit_status > 0' sender.out
 }
 
-@test "two signals at once, as timeout sends them: the run still drains and reports" {
-    local applet
-    for applet in 'capture -o out' 'copysend TO'; do
-        receiver
-        # shellcheck disable=SC2086 # a list of words
-        start ${applet/TO/$TO} --json sim:
-        [[ $applet != copysend* ]] || until_true 20 received_some
-        until_true 20 handles "$SENDER" INT
-        kill -TERM "$SENDER"
-        kill -INT "$SENDER"
-        until_true 20 ended "$SENDER"
-        forget "$SENDER"
-        jq -e '.cpu_seconds > 0' sender.out
-    done
-}
-
 @test "Ctrl-C, and the producer goes on: it is left behind" {
     receiver
     mkfifo pipe
