@@ -51,7 +51,7 @@ endif
 PKG_CONFIG ?= pkg-config
 LIBS_LIB := libxxhash libpcap
 LIBS_CMD := popt jansson smartcols
-LIBS_TEST := cmocka
+LIBS_TEST := cmocka jansson
 # Optional: HAVE_LIBURING=0 does without. SEND_ZC came with 2.3.
 HAVE_LIBURING := $(shell $(PKG_CONFIG) --exists 'liburing >= 2.3' 2>/dev/null && echo 1)
 ifeq ($(HAVE_LIBURING),1)
@@ -172,7 +172,7 @@ $(LIB_A): $(LIB_OBJ)
 	$(Q)rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
 
 link_cmd = $(CC) -pie -Wl,-z,relro,-z,now $(ALL_LDFLAGS) -o $(1) $(CMD_OBJ) $(LIB_SO) \
-	-Wl,-rpath,'$(2)' $(call pkg_libs,$(LIBS_CMD))
+	-Wl,-rpath,'$(2)' $(call pkg_libs,$(LIBS_CMD)) -lm
 
 $(ZCDMA): $(CMD_OBJ) $(LIB_SO) | $(BUILD)/libzcdma.so
 	$(say) LINK $@
@@ -182,7 +182,7 @@ $(BUILD)/unit/%: tests/unit/%.c $(LIB_A) $(BUILD)/flags
 	$(say) CC $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(call pkg_cflags,$(LIBS_TEST) $(LIBS_LIB)) -MMD -MP $(ALL_LDFLAGS) \
-		-o $@ $< $(LIB_A) $(call pkg_libs,$(LIBS_TEST) $(LIBS_LIB))
+		-o $@ $< $(LIB_A) $(call pkg_libs,$(LIBS_TEST) $(LIBS_LIB)) -lm
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_DRIVER) $(LIB_A) $(BUILD)/flags
 	$(say) CC $<

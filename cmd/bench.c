@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* bench: every path from every memory, side by side, and what that means. */
 #include <errno.h>
+#include <math.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +20,6 @@
 #include "must.h"
 #include "opts.h"
 #include "signals.h"
-
-#define REPEATS 3
 
 static struct {
 	const char *mode, *memory, *net, *to, *serve, *block, *ring, *repeat, *seconds, *streams;
@@ -45,9 +44,11 @@ static const struct poptOption table[] = {
 	{ "ring", 0, POPT_ARG_STRING, &arg.ring, 0,
 	  "size of the ring; the default is more than the cache holds", "SIZE" },
 	{ "streams", 0, POPT_ARG_STRING, &arg.streams, 0, "streams side by side (1)", "N" },
-	{ "repeat", 0, POPT_ARG_STRING, &arg.repeat, 0, "runs of each row (3)", "N" },
+	{ "repeat", 0, POPT_ARG_STRING, &arg.repeat, 0,
+	  "runs of each row; by default as many as a minute has room for, 3 to 9", "N" },
 	{ "seconds", 0, POPT_ARG_STRING, &arg.seconds, 0,
-	  "of a run; by default so long that all take less than a minute", "S" },
+	  "of a run; by default such that all take less than a minute, if 0.1 is enough for that",
+	  "S" },
 	{ "check", 0, POPT_ARG_NONE, &arg.check, 0,
 	  "the receiver verifies, and every block is filled anew", NULL },
 	{ "cpu", 0, POPT_ARG_STRING, &arg.cpu, 0, "bind the sender to a CPU", "N" },
@@ -109,7 +110,7 @@ static uint64_t cold_ring(uint64_t largest_block)
 
 static bool parse_job(struct report *r, struct bench_job *job, uint64_t largest_block)
 {
-	uint64_t streams = 1;
+	uint64_t streams = 1, repeats = 0;
 
 	*job = (struct bench_job){
 		.congestion = arg.congestion ? arg.congestion : "reno",
@@ -118,6 +119,7 @@ static bool parse_job(struct report *r, struct bench_job *job, uint64_t largest_
 	};
 	if (!opts_size(r, "--ring", arg.ring, &job->ring_bytes) ||
 	    !parse_count(r, "--streams", arg.streams, BENCH_STREAMS_MAX, &streams) ||
+	    !parse_count(r, "--repeat", arg.repeat, BENCH_REPEATS_MAX, &repeats) ||
 	    !opts_seconds(r, "--seconds", arg.seconds, &job->seconds) || !parse_cpu(r, &job->cpu))
 		return false;
 	if (job->ring_bytes / largest_block < 2) {
@@ -126,6 +128,7 @@ static bool parse_job(struct report *r, struct bench_job *job, uint64_t largest_
 		return false;
 	}
 	job->streams = (unsigned)streams;
+	job->repeats = (unsigned)repeats;
 	return true;
 }
 
@@ -161,13 +164,16 @@ static const struct bench_net *choose_net(struct report *r)
  * Running
  */
 
-/* With --check, is what arrived right? */
+/* Check that what arrived is complete and, with --check, right. Returns 0 or an exit status. */
 static int check_rows(struct report *r, const struct bench_job *job, const struct bench_rows *rows)
 {
-	for (unsigned i = 0; job->check && i < rows->count; i++) {
+	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
 
-		for (unsigned k = 0; k < row->count; k++) {
+		if (row->failed.incomplete)
+			return report_error(r, STATUS_INCOMPLETE, NULL, "%s from %s: %s",
+					    row->path->name, row->memory, row->failed.error);
+		for (unsigned k = 0; job->check && k < row->count; k++) {
 			const struct bench_sample *s = &row->sample[k];
 
 			if (s->receiver_cpu_ns >= 0 && !s->checked)
@@ -183,24 +189,30 @@ static int check_rows(struct report *r, const struct bench_job *job, const struc
 	return STATUS_OK;
 }
 
-/* No row ran: the first one's reason is the bench's. */
-static int nothing_ran(struct report *r, const struct bench_rows *rows)
+/* No row ran: the first one's reason is the bench's; but one that holds for all of them comes first. */
+static int nothing_ran(struct report *r, const struct bench_job *job, const struct bench_rows *rows)
 {
 	const struct bench_sample *s = &rows->row[0].failed;
+	char hint[256];
 
 	for (unsigned i = 0; i < rows->count; i++) {
-		if (rows->row[i].count)
-			return STATUS_OK;
+		if (rows->row[i].failed.unreachable) {
+			s = &rows->row[i].failed;
+			break;
+		}
 	}
 	if (!rows->count)
 		return report_error(r, STATUS_ERROR, NULL, "there is nothing to run");
-	return report_system_error(r, STATUS_ERROR, s->rc, s->hint[0] ? s->hint : NULL, "%s",
-				   s->error);
+	snprintf(hint, sizeof(hint), "%s", s->hint);
+	if (arg.to && s->unreachable && s->rc == -ECONNREFUSED)
+		snprintf(hint, sizeof(hint),
+			 "nothing listens there; start a receiver: zcdma bench --serve :%s",
+			 strrchr(job->to, ':') ? strrchr(job->to, ':') + 1 : job->to);
+	return report_system_error(r, STATUS_ERROR, s->rc, hint[0] ? hint : NULL, "%s", s->error);
 }
 
 /* A receiver that takes so many streams and no more, as verify does, may be gone in the middle. */
-static void note_gone(struct report *r, const struct bench_job *job, const struct bench_rows *rows,
-		      uint64_t repeats)
+static void note_gone(struct report *r, const struct bench_job *job, const struct bench_rows *rows)
 {
 	unsigned gone = 0, other = 0;
 
@@ -214,7 +226,7 @@ static void note_gone(struct report *r, const struct bench_job *job, const struc
 		report_note(
 			r,
 			"the receiver was gone before the end: zcdma bench --serve takes any number of streams, zcdma verify --listen --streams=%u those of all rows",
-			(rows->count - other) * (1 + (unsigned)repeats) * job->streams);
+			(rows->count - other) * (1 + job->repeats) * job->streams);
 }
 
 /* One that does not tell what it cost may count the streams: it gets those of the table. */
@@ -227,62 +239,124 @@ static bool may_cross(const struct bench_rows *rows)
 	return !arg.sweep && !signals_stop();
 }
 
+/* How many rows a crossing adds to @good ones, if one of them does not copy. */
+static unsigned crossing_rows(unsigned good)
+{
+	return arg.sweep || good < 2 ? 0 : 2 * (BENCH_SWEEP_SIZES - 1);
+}
+
+/* Compare the best path that does not copy to copying, with other block sizes. */
+static void cross(const struct bench_job *job, const struct bench_rows *rows,
+		  struct bench_pace *pace, struct bench_rows *crossing)
+{
+	const struct bench_row *best = may_cross(rows) ? bench_best_uncopied(rows) : NULL;
+
+	if (!best)
+		return;
+	bench_cross_plan(rows, best, job->ring_bytes, crossing);
+	bench_rows_try(job, crossing, pace);
+	bench_rows_run(job, crossing, pace);
+}
+
+static void note_time(struct report *r, double seconds, unsigned rows, const struct bench_job *job)
+{
+	if (seconds > 60 && !signals_stop())
+		report_note(r, "%u rows, %u runs each: about %.0f minutes", rows, job->repeats,
+			    ceil(seconds / 60));
+}
+
+static bool any_ran(const struct bench_rows *rows)
+{
+	for (unsigned i = 0; i < rows->count; i++) {
+		if (rows->row[i].count)
+			return true;
+	}
+	return false;
+}
+
+static int show(struct report *r, const struct bench_job *job, const struct bench_outcome *o)
+{
+	if (!o->interrupted && !any_ran(o->rows))
+		return nothing_ran(r, job, o->rows);
+	bench_report_facts(r, job, o->rows, o->net);
+	bench_show(r, o);
+	bench_verdict(r, o);
+	return o->interrupted ? signals_status(false) : check_rows(r, job, o->rows);
+}
+
 static int measure(struct report *r, struct bench_job *job, struct bench_rows *rows,
 		   const char *net)
 {
 	struct bench_rows crossing = { 0 };
-	uint64_t repeats = REPEATS;
+	struct bench_outcome o = {
+		.rows = rows,
+		.crossing = arg.sweep ? rows : &crossing,
+		.sweep = arg.sweep,
+		.net = net,
+	};
+	struct bench_pace pace = { 0 };
 	unsigned good;
 	int status;
 
-	if (!parse_count(r, "--repeat", arg.repeat, BENCH_REPEATS_MAX, &repeats))
-		return STATUS_ERROR;
-	good = bench_rows_try(job, rows);
-	if (job->seconds <= 0)
-		job->seconds = bench_rows_seconds(good, (unsigned)repeats);
-	bench_rows_run(job, rows, (unsigned)repeats);
-	if (may_cross(rows))
-		bench_cross(job, rows, &crossing);
-	status = signals_stop() ? 128 + signals_stop() : nothing_ran(r, rows);
-	note_gone(r, job, rows, repeats);
-	bench_report_facts(r, job, rows, net);
-	bench_show(r, rows, &crossing, arg.sweep);
-	bench_verdict(r, rows, net);
-	bench_verdict_crossings(r, arg.sweep ? rows : &crossing);
+	progress_begin(&pace.progress, r, "bench", true);
+	good = bench_rows_try(job, rows, &pace);
+	if (!good && !signals_stop()) {
+		progress_end(&pace.progress);
+		return nothing_ran(r, job, rows);
+	}
+	note_time(r, bench_rows_schedule(job, &pace, good + crossing_rows(good)), good, job);
+	bench_rows_run(job, rows, &pace);
+	cross(job, rows, &pace, &crossing);
+	progress_end(&pace.progress);
+	note_gone(r, job, rows);
+	o.interrupted = signals_stop();
+	o.done = pace.done;
+	o.planned = pace.planned;
+	status = show(r, job, &o);
 	free(crossing.row);
-	return status ? status : check_rows(r, job, rows);
+	return status;
+}
+
+static int run_bench(struct report *r, const struct bench_net *net, struct bench_job *job,
+		     struct bench_rows *rows)
+{
+	const char *where = arg.to ? arg.to : net->name;
+	struct bench_compare *old = NULL;
+	char to[160];
+	int status = STATUS_OK;
+
+	job->to = arg.to ? arg.to : to;
+	if (arg.plot)
+		status = bench_plot_check(r, arg.sweep);
+	if (!status && arg.compare)
+		status = bench_compare_load(r, arg.compare, job, rows, where, &old);
+	if (!status && !arg.to)
+		status = bench_net_enter(net, r, job->check, to, sizeof(to));
+	if (!status)
+		status = measure(r, job, rows, where);
+	if (!status && arg.compare)
+		bench_compare_show(r, old, rows);
+	if (!status && arg.plot)
+		status = bench_plot(r, rows, arg.plot);
+	bench_compare_free(old);
+	return status;
 }
 
 static int bench(struct report *r)
 {
 	const struct bench_net *net = choose_net(r);
-	struct bench_compare *old = NULL;
 	struct bench_rows rows = { 0 };
 	struct bench_job job;
 	uint64_t block[16];
-	unsigned blocks;
-	char to[160];
+	unsigned blocks = net ? parse_blocks(r, block) : 0;
 	int status;
 
-	blocks = net ? parse_blocks(r, block) : 0;
 	if (!blocks || !parse_job(r, &job, block[blocks - 1]))
 		return STATUS_ERROR;
 	status = bench_plan(r, arg.mode ? arg.mode : "all", arg.memory ? arg.memory : "all", block,
 			    blocks, &rows);
-	if (!status && arg.compare)
-		status = bench_compare_load(r, arg.compare, &old);
-	if (!status && arg.plot)
-		status = bench_plot_check(r, arg.sweep);
-	job.to = arg.to ? arg.to : to;
-	if (!status && !arg.to)
-		status = bench_net_enter(net, r, job.check, to, sizeof(to));
 	if (!status)
-		status = measure(r, &job, &rows, arg.to ? arg.to : net->name);
-	if (!status && arg.compare)
-		bench_compare_show(r, old, &rows);
-	if (!status && arg.plot)
-		status = bench_plot(r, &rows, arg.plot);
-	bench_compare_free(old);
+		status = run_bench(r, net, &job, &rows);
 	free(rows.row);
 	return status;
 }

@@ -11,10 +11,13 @@
 /* Block sizes of a sweep: each four times the one before. */
 #define BENCH_SWEEP_FIRST (4u << 10)
 #define BENCH_SWEEP_LAST  (4u << 20)
+#define BENCH_SWEEP_SIZES 6
 
 /* One run. Plain data: it comes through a pipe from the process that was measured. */
 struct bench_sample {
-	int rc; /* 0, or a negative errno with its sentence */
+	int rc;		  /* 0, or a negative errno with its sentence */
+	bool unreachable; /* that error is the connection's, and so every row's */
+	bool incomplete;  /* it is that the receiver got another number of bytes than were sent */
 	char error[256], hint[256];
 
 	uint64_t bytes, calls, blocks;
@@ -42,6 +45,7 @@ struct bench_row {
 	uint64_t block_bytes; /* as asked for */
 	struct bench_sample sample[BENCH_REPEATS_MAX];
 	unsigned count;
+	bool given;		    /* its samples are those of a row that ran before */
 	struct bench_sample failed; /* .rc is not 0: it cannot run, or ended so */
 };
 
@@ -56,6 +60,7 @@ struct bench_job {
 	const char *congestion; /* control of the sender */
 	uint64_t ring_bytes;
 	double seconds;
+	unsigned repeats; /* 0: not chosen yet, as .seconds */
 	unsigned streams;
 	int cpu;    /* that the sender is bound to, or -1 */
 	bool check; /* the receiver verifies, so that every block is filled anew */

@@ -5,8 +5,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "applet.h"
+#include "bench_facts.h"
+#include "bench_stats.h"
 #include "must.h"
 
 struct bench_compare {
@@ -14,32 +17,8 @@ struct bench_compare {
 	json_t *rows;
 };
 
-int bench_compare_load(struct report *r, const char *path, struct bench_compare **old)
-{
-	struct bench_compare *c = must(calloc(1, sizeof(*c)));
-	json_error_t error;
-	const char *applet;
-
-	*old = c;
-	c->document = json_load_file(path, 0, &error);
-	if (!c->document)
-		return report_error(r, STATUS_ERROR, NULL, "--compare: %s: %s", path, error.text);
-	if (json_unpack(c->document, "{s:s, s:o}", "applet", &applet, "rows", &c->rows) ||
-	    strcmp(applet, "bench") || !json_is_array(c->rows))
-		return report_error(r, STATUS_ERROR, "zcdma bench --json writes one",
-				    "--compare: %s is no document of bench", path);
-	return STATUS_OK;
-}
-
-void bench_compare_free(struct bench_compare *old)
-{
-	if (!old)
-		return;
-	json_decref(old->document);
-	free(old);
-}
-
-static json_t *find(const struct bench_compare *old, const struct bench_row *row)
+static json_t *find(const struct bench_compare *old, const struct bench_row *row,
+		    uint64_t block_bytes)
 {
 	size_t i;
 	json_t *one;
@@ -52,10 +31,90 @@ static json_t *find(const struct bench_compare *old, const struct bench_row *row
 		if (!json_unpack(one, "{s:s, s:s, s:I}", "mode", &mode, "memory", &memory,
 				 "block_bytes", &block) &&
 		    !strcmp(mode, row->path->name) && !strcmp(memory, row->memory) &&
-		    (uint64_t)block == row->sample[0].block_bytes)
+		    (uint64_t)block == block_bytes)
 			return one;
 	}
 	return NULL;
+}
+
+/* What has to be the same in both, as the document has it. */
+static json_t *conditions(const struct bench_job *job, const char *net)
+{
+	char cpu[128];
+
+	bench_cpu_name(cpu, sizeof(cpu));
+	return must(json_pack("{s:i, s:s, s:i, s:I, s:s, s:i, s:b}", "schema", REPORT_SCHEMA, "cpu",
+			      cpu, "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN), "cache_bytes",
+			      (json_int_t)bench_cache_bytes(), "net", net, "streams",
+			      (int)job->streams, "checked", job->check));
+}
+
+static int check_conditions(struct report *r, const struct bench_compare *c, const char *path,
+			    json_t *here)
+{
+	const char *key;
+	json_t *now;
+
+	json_object_foreach(here, key, now)
+	{
+		json_t *then = json_object_get(c->document, key);
+		char *was = then ? json_dumps(then, JSON_ENCODE_ANY) : NULL;
+		char *is = json_dumps(now, JSON_ENCODE_ANY);
+
+		if (!json_equal(now, then))
+			report_error(
+				r, STATUS_ERROR,
+				"compare runs that differ in the kernel or in zcdma alone",
+				"--compare: %s cannot be compared: %s is %s there, and %s here",
+				path, key, was ? was : "missing", is);
+		free(was);
+		free(is);
+		if (!json_equal(now, then))
+			return STATUS_ERROR;
+	}
+	return STATUS_OK;
+}
+
+static int check_rows(struct report *r, const struct bench_compare *c, const char *path,
+		      const struct bench_rows *rows)
+{
+	for (unsigned i = 0; i < rows->count; i++) {
+		if (find(c, &rows->row[i], rows->row[i].block_bytes))
+			return STATUS_OK;
+	}
+	return report_error(r, STATUS_ERROR, "give --block, --mode and --memory as for that run",
+			    "--compare: %s has none of the rows of this run", path);
+}
+
+int bench_compare_load(struct report *r, const char *path, const struct bench_job *job,
+		       const struct bench_rows *rows, const char *net, struct bench_compare **old)
+{
+	struct bench_compare *c = must(calloc(1, sizeof(*c)));
+	json_error_t error;
+	const char *applet;
+	json_t *here;
+	int status;
+
+	*old = c;
+	c->document = json_load_file(path, 0, &error);
+	if (!c->document)
+		return report_error(r, STATUS_ERROR, NULL, "--compare: %s: %s", path, error.text);
+	if (json_unpack(c->document, "{s:s, s:o}", "applet", &applet, "rows", &c->rows) ||
+	    strcmp(applet, "bench") || !json_is_array(c->rows))
+		return report_error(r, STATUS_ERROR, "zcdma bench --json writes one",
+				    "--compare: %s is no document of bench", path);
+	here = conditions(job, net);
+	status = check_conditions(r, c, path, here);
+	json_decref(here);
+	return status ? status : check_rows(r, c, path, rows);
+}
+
+void bench_compare_free(struct bench_compare *old)
+{
+	if (!old)
+		return;
+	json_decref(old->document);
+	free(old);
 }
 
 /* The spread of a figure over the repeats of an old row. */
@@ -90,7 +149,7 @@ static char *describe(const struct bench_spread *now, const struct bench_spread 
 	if (!now->count || !then->count)
 		return NULL;
 	must(asprintf(&text, "%.2f%s", now->median / then->median,
-		      bench_distinct(now, then) ? "" : " (within the noise)") < 0
+		      bench_distinct(now, then) ? "" : " (not distinct)") < 0
 		     ? NULL
 		     : text);
 	return text;
@@ -135,7 +194,7 @@ void bench_compare_show(struct report *r, const struct bench_compare *old,
 	report_table(r, "comparison", columns, 5);
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
-		json_t *then = row->count ? find(old, row) : NULL;
+		json_t *then = row->count ? find(old, row, row->sample[0].block_bytes) : NULL;
 
 		if (then)
 			compare_row(r, row, then);

@@ -17,12 +17,13 @@ static bool read_value(const char *path, const char *key, char *value, size_t le
 	char line[512];
 
 	while (f && !found && fgets(line, sizeof(line), f)) {
-		const char *start = key ? strchr(line, ':') : line - 1;
+		const char *start = key ? strchr(line, ':') : line;
 
 		if (!start || (key && strncmp(line, key, key_len)))
 			continue;
 		line[strcspn(line, "\n")] = '\0';
-		snprintf(value, len, "%s", start + 1 + strspn(start + 1, " \t"));
+		start += key != NULL; /* the colon */
+		snprintf(value, len, "%s", start + strspn(start, " \t"));
 		found = true;
 	}
 	if (f)
@@ -44,6 +45,16 @@ uint64_t bench_cache_bytes(void)
 	return most;
 }
 
+void bench_cpu_name(char *name, size_t len)
+{
+	struct utsname uts;
+
+	if (read_value("/proc/cpuinfo", "model name", name, len))
+		return;
+	uname(&uts);
+	snprintf(name, len, "%s", uts.machine);
+}
+
 /* The interface of the first run that had a connection. */
 static void report_nic(struct report *r, const struct bench_rows *rows)
 {
@@ -51,11 +62,18 @@ static void report_nic(struct report *r, const struct bench_rows *rows)
 
 	for (unsigned i = 0; i < rows->count && !nic->name[0]; i++)
 		nic = rows->row[i].count ? &rows->row[i].sample[0].nic : &rows->row[i].failed.nic;
+	if (!nic->name[0]) {
+		report_line(
+			r, NULL,
+			"%S{interface}%S{nic_driver}%S{mtu_bytes}%S{nic_scatter_gather}%S{nic_checksums}%S{nic_segmentation}",
+			NULL, NULL, NULL, NULL, NULL, NULL);
+		return;
+	}
 	report_line(
 		r, "interface",
 		"%S{interface} %S{nic_driver}, MTU %N{mtu_bytes}, scatter-gather %F{nic_scatter_gather}, checksums %F{nic_checksums}, segmentation %F{nic_segmentation}",
-		nic->name[0] ? nic->name : NULL, nic->driver[0] ? nic->driver : NULL,
-		(uint64_t)nic->mtu, nic->scatter_gather, nic->checksum, nic->segmentation);
+		nic->name, nic->driver[0] ? nic->driver : NULL, (uint64_t)nic->mtu,
+		nic->scatter_gather, nic->checksum, nic->segmentation);
 }
 
 static void report_setting(struct report *r, const char *path, const char *fmt)
@@ -93,8 +111,7 @@ void bench_report_facts(struct report *r, const struct bench_job *job,
 	struct utsname uts;
 
 	uname(&uts);
-	if (!read_value("/proc/cpuinfo", "model name", model, sizeof(model)))
-		snprintf(model, sizeof(model), "%s", uts.machine);
+	bench_cpu_name(model, sizeof(model));
 	report_line(r, "machine", "Linux %S{kernel}, %S{cpu}, %N{cpus} CPUs, cache %B{cache_bytes}",
 		    uts.release, model, (uint64_t)sysconf(_SC_NPROCESSORS_ONLN),
 		    bench_cache_bytes());
@@ -103,8 +120,9 @@ void bench_report_facts(struct report *r, const struct bench_job *job,
 	report_nic(r, rows);
 	report_line(
 		r, "runs",
-		"ring %B{ring_bytes}, in the cache: %F{ring_hot}, streams %N{streams}, %T{run_seconds} each",
+		"ring %B{ring_bytes}, in the cache: %F{ring_hot}, streams %N{streams}, %N{repeats} of %T{run_seconds}",
 		job->ring_bytes, job->ring_bytes <= bench_cache_bytes(), (uint64_t)job->streams,
-		job->seconds);
+		(uint64_t)job->repeats, job->seconds);
+	report_line(r, NULL, "%F{checked}", job->check);
 	report_limits(r);
 }

@@ -8,6 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -16,6 +19,9 @@
 
 #include "clock.h"
 #include "signals.h"
+
+/* A receiver that has all of it answers at once, or not at all. */
+#define ANSWER_MS 10000
 
 /* As much as iperf3 reads at a time. */
 #define READ_BYTES (128 << 10)
@@ -67,14 +73,29 @@ static void take(int fd, bool wanted)
 		       : "false");
 }
 
+/* Wait for processes that have ended, and as long as there are as many as there may be. Returns how many are left. */
+static unsigned reap(unsigned running)
+{
+	while (running && !signals_stop()) {
+		pid_t pid = waitpid(-1, NULL, running < BENCH_PEER_STREAMS ? WNOHANG : 0);
+
+		if (pid < 0 && errno == ECHILD)
+			return 0;
+		if (!pid)
+			break;
+		running -= pid > 0;
+	}
+	return running;
+}
+
 int bench_peer_serve(struct zcdma_ctx *ctx, int listener, bool check)
 {
+	unsigned running = 0;
+
 	while (!signals_stop()) {
 		int fd = zcdma_accept(ctx, listener, NULL, 0);
 		pid_t pid;
 
-		while (waitpid(-1, NULL, WNOHANG) > 0)
-			;
 		if (fd == -EINTR)
 			zcdma_resume(ctx);
 		if (fd < 0 && fd != -EINTR)
@@ -90,6 +111,50 @@ int bench_peer_serve(struct zcdma_ctx *ctx, int listener, bool check)
 			_exit(0);
 		}
 		close(fd);
+		running = reap(running + (pid > 0));
 	}
 	return 0;
+}
+
+/* Read the answer, a line of JSON, to the end of the connection. Returns NULL if it is not one. */
+static json_t *read_answer(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char text[256];
+	size_t len = 0;
+	ssize_t n = 1;
+
+	while (n > 0 && len < sizeof(text) && poll(&p, 1, ANSWER_MS) == 1) {
+		n = recv(fd, text + len, sizeof(text) - len, 0);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	return json_loadb(text, len, 0, NULL);
+}
+
+void bench_peer_ask(int fd, uint64_t sent_bytes, struct bench_sample *s)
+{
+	socklen_t len = sizeof(int);
+	json_t *answer, *correct;
+	double bytes, cpu;
+	int type = 0;
+
+	/* Datagrams are not answered. */
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_STREAM)
+		return;
+	answer = read_answer(fd);
+	if (json_unpack(answer, "{s:F, s:F, s:o}", "received_bytes", &bytes, "cpu_seconds", &cpu,
+			"correct", &correct))
+		goto out;
+	s->checked = !json_is_null(correct);
+	s->correct = json_is_true(correct);
+	if (bytes > 0)
+		s->receiver_cpu_ns = cpu * 1e9 / bytes;
+	if (bytes != (double)sent_bytes) {
+		s->rc = -EIO;
+		s->incomplete = true;
+		snprintf(s->error, sizeof(s->error),
+			 "%" PRIu64 " bytes were sent, and %.0f arrived", sent_bytes, bytes);
+	}
+out:
+	json_decref(answer);
 }

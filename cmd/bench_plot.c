@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A sweep as a picture, drawn by gnuplot, to which it goes as a script on standard input: throughput
- * above, CPU time below, against the size of a block, both logarithmic.
+ * A sweep as a picture, drawn by gnuplot, to which it goes as a script on standard input: for each path throughput and
+ * CPU time against the size of a block, beside those of copying. Two lines to a panel are what an eye can compare.
  */
 #include "bench_plot.h"
 
@@ -14,6 +14,8 @@
 
 #include "applet.h"
 #include "bench_show.h"
+
+#define MOST_PANELS 16
 
 int bench_plot_check(struct report *r, bool sweep)
 {
@@ -28,80 +30,114 @@ int bench_plot_check(struct report *r, bool sweep)
 	return STATUS_OK;
 }
 
-static void write_point(FILE *f, const struct bench_rows *rows, const struct bench_row *row)
+/* A panel: a path from the memory that it costs least from, and copying from there. */
+struct panel {
+	const struct bench_row *row;
+	struct bench_crossing crossing;
+};
+
+static bool is_line(const struct bench_row *row, const struct bench_row *like)
 {
-	fprintf(f, "%" PRIu64 " %g %g\n", row->sample[0].block_bytes,
-		bench_spread(row, bench_rate).median / 1e9, bench_cost(rows, row));
+	return row->count && row->path == like->path && row->memory == like->memory;
 }
 
-static void write_data(FILE *f, const struct bench_rows *rows)
+/* Return the mean cost of a line over all sizes: that of its logarithm, as sizes and costs span decades. */
+static double mean_cost(const struct bench_rows *rows, const struct bench_row *like)
 {
-	unsigned line = 0;
+	double sum = 0;
+	unsigned count = 0;
 
 	for (unsigned i = 0; i < rows->count; i++) {
-		const struct bench_row *row = &rows->row[i];
-
-		if (bench_begins_line(rows, i))
-			fprintf(f, "%s$line%u << END\n", line ? "END\n" : "", line), line++;
-		if (!row->count || !bench_sends(row))
+		if (!is_line(&rows->row[i], like))
 			continue;
-		write_point(f, rows, row);
+		sum += log(bench_spread(&rows->row[i], bench_cost(rows)->of).median);
+		count++;
 	}
-	fprintf(f, "%s", line ? "END\n" : "");
+	return sum / count;
 }
 
-static void write_plot(FILE *f, const struct bench_rows *rows, unsigned crossings, unsigned column)
-{
-	unsigned line = 0;
-
-	fprintf(f, "plot ");
-	for (unsigned i = 0; i < rows->count; i++) {
-		if (!bench_begins_line(rows, i))
-			continue;
-		fprintf(f,
-			"%s$line%u using 1:%u with linespoints lw 2 pt 7 ps 0.4 title \"%s, %s\"",
-			line ? ", " : "", line, column, rows->row[i].path->name,
-			rows->row[i].memory);
-		line++;
-	}
-	if (crossings)
-		fprintf(f,
-			", $crossings using 1:%u with points pt 6 ps 2 lw 2 lc rgb '#000000' title 'from here on cheaper than copying'",
-			column);
-	fprintf(f, "\n");
-}
-
-/* One tic for each size of a block. */
-static void write_tics(FILE *f, const struct bench_rows *rows)
-{
-	char size[32];
-
-	fputs("set xtics (", f);
-	for (unsigned i = 0; i < rows->count; i++) {
-		uint64_t block = rows->row[i].block_bytes;
-
-		fprintf(f, "%s\"%s\" %" PRIu64, i ? ", " : "",
-			zcdma_size_format(block, size, sizeof(size)), block);
-	}
-	fputs(")\n", f);
-}
-
-/* Where a path begins to cost less than copying: points on its lines. How many. */
-static unsigned write_crossings(FILE *f, const struct bench_rows *rows)
+/* Find a panel for each path that can be compared to copying, at most @most. Returns their number. */
+static unsigned choose_panels(const struct bench_rows *rows, struct panel *panel, unsigned most)
 {
 	unsigned count = 0;
 
-	fputs("$crossings << END\n", f);
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
+		struct bench_crossing c;
+		unsigned p = 0;
 
-		if (!row->count || bench_crossing(rows, row) != row->sample[0].block_bytes)
+		if (!bench_begins_line(rows, i))
 			continue;
-		write_point(f, rows, row);
-		count++;
+		c = bench_crossing(rows, row, bench_cost(rows)->of);
+		if (!c.row)
+			continue;
+		while (p < count && panel[p].row->path != row->path)
+			p++;
+		if (p == count && count == most)
+			continue;
+		if (p < count && mean_cost(rows, panel[p].row) <= mean_cost(rows, row))
+			continue;
+		panel[p] = (struct panel){ row, c };
+		count += p == count;
+	}
+	return count;
+}
+
+static void write_line(FILE *f, const struct bench_rows *rows, const struct bench_row *like,
+		       const char *name, unsigned number)
+{
+	bench_figure *cost = bench_cost(rows)->of;
+
+	fprintf(f, "$%s%u << END\n", name, number);
+	for (unsigned i = 0; i < rows->count; i++) {
+		const struct bench_row *row = &rows->row[i];
+		struct bench_spread rate = bench_spread(row, bench_rate);
+		struct bench_spread cpu = bench_spread(row, cost);
+
+		if (is_line(row, like))
+			fprintf(f, "%" PRIu64 " %g %g %g %g %g %g\n", row->block_bytes,
+				rate.median / 1e9, rate.low / 1e9, rate.high / 1e9, cpu.median,
+				cpu.low, cpu.high);
 	}
 	fputs("END\n", f);
-	return count;
+}
+
+/* Plot median and range: @column is the median's, the range's follow. */
+static void write_panel(FILE *f, const struct panel *panel, unsigned number, unsigned column,
+			const char *what)
+{
+	fprintf(f, "set title \"%s from %s: %s\"\nplot ", panel->row->path->name,
+		panel->row->memory, what);
+	fprintf(f,
+		"$copy%u using 1:%u:%u with filledcurves lc rgb '#dddddd' notitle, $path%u using 1:%u:%u with filledcurves lc rgb '#cfe3f7' notitle, ",
+		number, column + 1, column + 2, number, column + 1, column + 2);
+	fprintf(f,
+		"$copy%u using 1:%u with linespoints lw 2 pt 7 ps 0.4 lc rgb '#777777' title '%s', $path%u using 1:%u with linespoints lw 2 pt 7 ps 0.4 lc rgb '#0060c0' title '%s'",
+		number, column, panel->crossing.than->path->name, number, column,
+		panel->row->path->name);
+	if (panel->crossing.from)
+		fprintf(f,
+			", $path%u using ($1 == %" PRIu64
+			" ? $1 : NaN):%u with points pt 6 ps 2 lw 2 lc rgb '#000000' title 'costs less from here on'",
+			number, panel->crossing.from, column);
+	fputc('\n', f);
+}
+
+/* One tic for each second size of a block. */
+static void write_tics(FILE *f)
+{
+	const char *separator = "";
+	char size[32];
+
+	fputs("set xtics (", f);
+	for (uint64_t block = BENCH_SWEEP_FIRST; block <= BENCH_SWEEP_LAST; block *= 4) {
+		zcdma_size_format(block, size, sizeof(size));
+		/* "4.00 KiB" */
+		fprintf(f, "%s\"%.*s%s\" %" PRIu64, separator, (int)strcspn(size, "."), size,
+			strchr(size, ' '), block);
+		separator = ", ";
+	}
+	fputs(")\n", f);
 }
 
 static void write_quoted(FILE *f, const char *text)
@@ -116,41 +152,56 @@ static void write_quoted(FILE *f, const char *text)
 	fputc('\'', f);
 }
 
-static void write_script(FILE *f, const struct bench_rows *rows, const char *path)
+static void write_head(FILE *f, const char *path, unsigned panels)
 {
-	unsigned crossings;
-
-	fputs("set terminal svg size 900,900 background '#ffffff' enhanced font 'sans,13'\nset output ",
-	      f);
+	fprintf(f,
+		"set terminal svg size 900,%u background '#ffffff' enhanced font 'sans,12'\nset output ",
+		60 + 260 * panels);
 	write_quoted(f, path);
-	fputs("\n"
-	      "set multiplot layout 2,1 title 'zcdma bench: what a block costs'\n"
-	      "set logscale x 2\n"
-	      "set lmargin 10\nset rmargin 6\n"
-	      "set xlabel 'size of a block'\n"
-	      "set grid\n"
-	      "set key below\n",
-	      f);
-	write_tics(f, rows);
-	write_data(f, rows);
-	crossings = write_crossings(f, rows);
-	fputs("set ylabel 'throughput, GB/s'\nset yrange [0:*]\n", f);
-	write_plot(f, rows, crossings, 2);
-	fprintf(f, "set ylabel 'CPU %s, s per GB'\nset logscale y\nset yrange [*:*]\n",
-		bench_cost_whose(rows));
-	write_plot(f, rows, crossings, 3);
+	fprintf(f,
+		"\n"
+		"set multiplot layout %u,2 title 'zcdma bench: each path beside copying (median and range)' font ',15'\n"
+		"set logscale x 2\n"
+		"set lmargin 9\nset rmargin 3\n"
+		"set grid lc rgb '#eeeeee'\n"
+		"set key top left reverse Left font ',10'\n",
+		panels);
+	write_tics(f);
+}
+
+static void write_script(FILE *f, const struct bench_rows *rows, const struct panel *panel,
+			 unsigned panels, const char *path)
+{
+	char cost[64];
+
+	snprintf(cost, sizeof(cost), "CPU time %s", bench_cost(rows)->whose);
+	write_head(f, path, panels);
+	for (unsigned i = 0; i < panels; i++) {
+		write_line(f, rows, panel[i].row, "path", i);
+		write_line(f, rows, panel[i].crossing.than, "copy", i);
+		fputs("unset logscale y\nset yrange [0:*]\nset ylabel 'GB/s'\n", f);
+		write_panel(f, &panel[i], i, 2, "throughput");
+		fputs("set logscale y\nset yrange [*:*]\nset ylabel 's per GB'\n", f);
+		write_panel(f, &panel[i], i, 5, cost);
+	}
 	fputs("unset multiplot\n", f);
 }
 
 int bench_plot(struct report *r, const struct bench_rows *rows, const char *path)
 {
-	FILE *f = popen("gnuplot", "we");
+	struct panel panel[MOST_PANELS];
+	unsigned panels = choose_panels(rows, panel, MOST_PANELS);
 	int status;
+	FILE *f;
 
+	if (!panels)
+		return report_error(r, STATUS_ERROR, "add copy to --mode",
+				    "--plot: a path to compare to copying is missing");
+	f = popen("gnuplot", "we");
 	if (!f)
 		return report_system_error(r, STATUS_ERROR, -errno, NULL, "start gnuplot: %s",
 					   strerror(errno));
-	write_script(f, rows, path);
+	write_script(f, rows, panel, panels, path);
 	status = pclose(f);
 	if (status)
 		return report_error(r, STATUS_ERROR, NULL, "gnuplot could not draw %s", path);

@@ -8,25 +8,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <netinet/in.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench_peer.h"
 #include "bench_rows.h"
 #include "clock.h"
 #include "must.h"
 #include "signals.h"
 #include "transfer.h"
-
-/* A receiver that has all of it tells at once, or not at all. */
-#define ANSWER_MS 10000
 
 /* Seconds until what does not get warm is measured as it is. */
 #define WARMUP_MOST 20
@@ -131,36 +126,6 @@ static void collect(struct measured *m)
 	s->ring_bytes = info.block_size * info.blocks;
 }
 
-/* The receiver's last words: see bench_peer.c. Another one just closes. */
-static void hear_receiver(int fd, struct bench_sample *s)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	int type = 0;
-	socklen_t type_len = sizeof(type);
-	char text[256];
-	size_t len = 0;
-	ssize_t n = 1;
-	double bytes, cpu;
-	json_t *answer, *correct;
-
-	/* Nobody answers datagrams, or ends their stream. */
-	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) < 0 || type != SOCK_STREAM)
-		return;
-	while (n > 0 && len < sizeof(text) && poll(&p, 1, ANSWER_MS) == 1) {
-		n = recv(fd, text + len, sizeof(text) - len, 0);
-		len += n > 0 ? (size_t)n : 0;
-	}
-	answer = json_loadb(text, len, 0, NULL);
-	if (!json_unpack(answer, "{s:F, s:F, s:o}", "received_bytes", &bytes, "cpu_seconds", &cpu,
-			 "correct", &correct) &&
-	    bytes > 0) {
-		s->receiver_cpu_ns = cpu * 1e9 / bytes;
-		s->checked = !json_is_null(correct);
-		s->correct = json_is_true(correct);
-	}
-	json_decref(answer);
-}
-
 static char *make_spec(const struct bench_job *job, const struct bench_row *row)
 {
 	char *spec;
@@ -207,6 +172,7 @@ static int send_all(struct measured *m, const struct bench_row *row, int *fd)
 	if (rc)
 		return rc;
 	*fd = open_sink(t->ctx, m->job);
+	m->s->unreachable = *fd < 0;
 	if (*fd < 0)
 		return *fd;
 	zcdma_nic_of(*fd, &m->s->nic);
@@ -228,6 +194,7 @@ static void measure(const struct bench_job *job, const struct bench_row *row, do
 		    struct bench_sample *s)
 {
 	static struct measured m; /* the histogram is large */
+	struct zcdma_path_stats sent;
 	int fd = -1;
 
 	m.job = job;
@@ -250,9 +217,11 @@ static void measure(const struct bench_job *job, const struct bench_row *row, do
 		snprintf(s->error, sizeof(s->error), "%s", zcdma_error(m.t.ctx));
 		snprintf(s->hint, sizeof(s->hint), "%s", hint ? hint : "");
 	}
+	if (!s->rc)
+		zcdma_path_get_stats(m.t.path, &sent);
 	zcdma_path_close(m.t.path);
 	if (!s->rc && fd >= 0)
-		hear_receiver(fd, s);
+		bench_peer_ask(fd, row->path->needs ? sent.bytes : 0, s); /* which sends nothing */
 }
 
 static void bind_to_cpu(int cpu)
@@ -324,6 +293,8 @@ static void add(struct bench_sample *sum, const struct bench_sample *s)
 
 	if (!sum->rc && s->rc) {
 		sum->rc = s->rc;
+		sum->unreachable = s->unreachable;
+		sum->incomplete = s->incomplete;
 		memcpy(sum->error, s->error, sizeof(sum->error));
 		memcpy(sum->hint, s->hint, sizeof(sum->hint));
 	}

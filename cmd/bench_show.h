@@ -1,44 +1,43 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The table of a bench, and what it means in words. */
+/* The tables of a bench, and what they mean in words. */
 #ifndef BENCH_SHOW_H
 #define BENCH_SHOW_H
 
-#include "bench_stats.h"
+#include "bench_cross.h"
+
+/* What a verdict is made from. */
+struct bench_outcome {
+	const struct bench_rows *rows;
+	const struct bench_rows *crossing; /* other block sizes, or with a sweep @rows themselves */
+	bool sweep;
+	const char *net;
+	bool interrupted;	/* by a signal, ... */
+	unsigned done, planned; /* ... after .done of .planned runs */
+};
 
 /*
- * The table of what ran, and one of what did not, each row with every repeat in the JSON document; the rows
- * of @crossing are there alone.
+ * Show the table of what ran, that of the block sizes, and one of what did not run; each row with every repeat in the
+ * JSON document.
  */
-void bench_show(struct report *r, const struct bench_rows *rows, const struct bench_rows *crossing,
-		bool sweep);
+void bench_show(struct report *r, const struct bench_outcome *o);
 
-/* Which path to take here, and why. */
-void bench_verdict(struct report *r, const struct bench_rows *rows, const char *net);
+/* Say which path to take here, why, and how sure that is. */
+void bench_verdict(struct report *r, const struct bench_outcome *o);
 
-/* From which block size on each path pays of which there are rows with several. */
-void bench_verdict_crossings(struct report *r, const struct bench_rows *rows);
-
-/* What everything is compared to: a path that copies, from the same memory with blocks of the same size. */
-const struct bench_row *bench_plain(const struct bench_rows *rows, const struct bench_row *like);
-
-/* The one to take of those that can be compared to it, or NULL. */
+/* Return the row to take of those that can be compared to copying from the same memory, or NULL. */
 const struct bench_row *bench_best_uncopied(const struct bench_rows *rows);
 
-/*
- * What a row costs, in CPU seconds per GB, by a measure that all @rows have; and whose time that is: "at both
- * ends".
- */
-double bench_cost(const struct bench_rows *rows, const struct bench_row *row);
-const char *bench_cost_whose(const struct bench_rows *rows);
+/* By what rows are compared: CPU seconds per GB, of as many ends as all of them know. */
+struct bench_cost {
+	bench_figure *of;
+	const char *whose; /* "of both ends" */
+	const char *key;   /* "both_ends" */
+};
+
+const struct bench_cost *bench_cost(const struct bench_rows *rows);
 
 /* Is row @i, which ran and sends, the first one of its path and memory? Theirs follow each other. */
 bool bench_begins_line(const struct bench_rows *rows, unsigned i);
-
-/*
- * From which block size on does @like's path cost less than copying from the same memory? 0:
- * never, or it copies itself.
- */
-uint64_t bench_crossing(const struct bench_rows *rows, const struct bench_row *like);
 
 /* Does it send anything? A path that needs nothing measures the harness. */
 bool bench_sends(const struct bench_row *row);

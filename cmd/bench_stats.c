@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Medians, and what can be told apart. */
+/* Medians, spreads, and a test whether two rows are distinct. */
 #include "bench_stats.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-/* The kernel counts the whole system in ticks: fewer than these tell nothing. */
+/* The kernel counts the whole system in ticks: fewer than these say nothing. */
 #define SYSTEM_TICKS 5
+
+/* The most error of the rank test. */
+#define ERROR_CHANCE 0.1
 
 static double per_gb(const struct bench_sample *s, double value)
 {
@@ -94,23 +98,21 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-struct bench_spread bench_spread_of(double *values, unsigned count)
+struct bench_spread bench_spread_of(const double *values, unsigned count)
 {
-	unsigned known = 0;
+	struct bench_spread s = { .median = NAN, .low = NAN, .high = NAN };
 
-	for (unsigned i = 0; i < count; i++) {
+	for (unsigned i = 0; i < count && s.count < BENCH_REPEATS_MAX; i++) {
 		if (!isnan(values[i]))
-			values[known++] = values[i];
+			s.value[s.count++] = values[i];
 	}
-	if (!known)
-		return (struct bench_spread){ .median = NAN, .low = NAN, .high = NAN };
-	qsort(values, known, sizeof(*values), compare);
-	return (struct bench_spread){
-		.median = (values[(known - 1) / 2] + values[known / 2]) / 2,
-		.low = values[0],
-		.high = values[known - 1],
-		.count = known,
-	};
+	if (!s.count)
+		return s;
+	qsort(s.value, s.count, sizeof(*s.value), compare);
+	s.median = (s.value[(s.count - 1) / 2] + s.value[s.count / 2]) / 2;
+	s.low = s.value[0];
+	s.high = s.value[s.count - 1];
+	return s;
 }
 
 struct bench_spread bench_spread(const struct bench_row *row, bench_figure *figure)
@@ -122,7 +124,48 @@ struct bench_spread bench_spread(const struct bench_row *row, bench_figure *figu
 	return bench_spread_of(values, row->count);
 }
 
+double bench_below(const struct bench_spread *a, const struct bench_spread *b)
+{
+	double sum = 0;
+
+	for (unsigned i = 0; i < a->count; i++) {
+		for (unsigned k = 0; k < b->count; k++)
+			sum += (a->value[i] < b->value[k]) - (a->value[i] > b->value[k]);
+	}
+	return a->count && b->count ? sum / (double)(a->count * b->count) : 0;
+}
+
+/*
+ * Return the chance of at most @most inversions where @m and @n values come in any order. Their numbers are the
+ * coefficients of the Gaussian binomial, the product of (1 - q^(n+i)) / (1 - q^i) over i = 1 to m.
+ */
+static double chance(unsigned m, unsigned n, unsigned most)
+{
+	static double orders[BENCH_REPEATS_MAX * BENCH_REPEATS_MAX + 1];
+	unsigned last = m * n;
+	double all = 0, few = 0;
+
+	memset(orders, 0, sizeof(orders));
+	orders[0] = 1;
+	for (unsigned i = 1; i <= m; i++) {
+		for (unsigned q = last; q >= n + i; q--)
+			orders[q] -= orders[q - n - i];
+		for (unsigned q = i; q <= last; q++)
+			orders[q] += orders[q - i];
+	}
+	for (unsigned q = 0; q <= last; q++) {
+		all += orders[q];
+		few += q <= most ? orders[q] : 0;
+	}
+	return few / all;
+}
+
 bool bench_distinct(const struct bench_spread *a, const struct bench_spread *b)
 {
-	return a->count && b->count && (a->low > b->high || b->low > a->high);
+	double pairs = (double)a->count * b->count;
+	/* Half an inversion for each tie, and rounded up: what is in doubt speaks against a difference. */
+	double inversions = ceil((1 - fabs(bench_below(a, b))) * pairs / 2 - 1e-9);
+
+	return a->count >= BENCH_LEAST_REPEATS && b->count >= BENCH_LEAST_REPEATS &&
+	       2 * chance(a->count, b->count, (unsigned)inversions) <= ERROR_CHANCE;
 }

@@ -2,36 +2,23 @@
 /* What a bench means, in words. */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bench_show.h"
+#include "must.h"
 
 /* Rows this near to the fastest one count as fast: what they cost decides. */
 #define FAST 0.9
 
-const struct bench_row *bench_plain(const struct bench_rows *rows, const struct bench_row *like)
-{
-	for (unsigned i = 0; i < rows->count; i++) {
-		const struct bench_row *row = &rows->row[i];
-
-		if (row->count && row->path->needs == ZCDMA_NEEDS_MEMORY &&
-		    row->memory == like->memory && row->block_bytes == like->block_bytes)
-			return row;
-	}
-	return NULL;
-}
-
 /*
- * What an operator pays for is what both ends do. Where the receiver does not tell, all CPUs are the next
- * best, though they do other work too; where a run is too short to tell that, the sender's is left.
+ * What an operator pays for is what both ends do. Where the receiver does not report it, the sender's own is left: all CPUs
+ * together do other work too.
  */
-static const struct cost {
-	bench_figure *of;
-	const char *whose;
-} costs[] = {
-	{ bench_both_cpu, "at both ends" },
-	{ bench_system_cpu, "in the whole system" },
-	{ bench_sender_cpu, "of the sender" },
+static const struct bench_cost costs[] = {
+	{ bench_both_cpu, "of both ends", "both_ends" },
+	{ bench_sender_cpu, "of the sender", "sender" },
 };
 
 static bool all_have(const struct bench_rows *rows, bench_figure *figure)
@@ -45,24 +32,9 @@ static bool all_have(const struct bench_rows *rows, bench_figure *figure)
 	return true;
 }
 
-/* The first one that all rows have, so that they can be compared. */
-static const struct cost *choose_cost(const struct bench_rows *rows)
+const struct bench_cost *bench_cost(const struct bench_rows *rows)
 {
-	const struct cost *cost = costs;
-
-	while (cost->of != bench_sender_cpu && !all_have(rows, cost->of))
-		cost++;
-	return cost;
-}
-
-double bench_cost(const struct bench_rows *rows, const struct bench_row *row)
-{
-	return bench_spread(row, choose_cost(rows)->of).median;
-}
-
-const char *bench_cost_whose(const struct bench_rows *rows)
-{
-	return choose_cost(rows)->whose;
+	return &costs[all_have(rows, costs[0].of) ? 0 : 1];
 }
 
 /* May this row be the best one? */
@@ -95,61 +67,147 @@ static const struct bench_row *fastest(const struct bench_rows *rows, is_wanted 
 	return best;
 }
 
+static bool is_distinct(const struct bench_row *a, const struct bench_row *b, bench_figure *figure)
+{
+	struct bench_spread x = bench_spread(a, figure), y = bench_spread(b, figure);
+
+	return bench_distinct(&x, &y);
+}
+
+/* Return true if @row is about as fast as @fast, or not distinct from it. */
+static bool is_fast(const struct bench_row *row, const struct bench_row *fast)
+{
+	return bench_spread(row, bench_rate).median >=
+		       FAST * bench_spread(fast, bench_rate).median ||
+	       (row->count >= BENCH_LEAST_REPEATS && !is_distinct(row, fast, bench_rate));
+}
+
 static const struct bench_row *cheapest_fast(const struct bench_rows *rows, is_wanted *wanted)
 {
 	const struct bench_row *fast = fastest(rows, wanted), *best = fast;
+	bench_figure *cost = bench_cost(rows)->of;
 
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
 
-		if (wanted(rows, row) &&
-		    bench_spread(row, bench_rate).median >=
-			    FAST * bench_spread(fast, bench_rate).median &&
-		    bench_cost(rows, row) < bench_cost(rows, best))
+		if (wanted(rows, row) && is_fast(row, fast) &&
+		    bench_spread(row, cost).median < bench_spread(best, cost).median)
 			best = row;
 	}
 	return best;
 }
 
+/* Return true if @row is as good as @best, which is the cheapest of the fast ones, as far as rows are distinct. */
+static bool is_as_good(const struct bench_rows *rows, const struct bench_row *row,
+		       const struct bench_row *best, is_wanted *wanted)
+{
+	return row == best ||
+	       (wanted(rows, row) && is_fast(row, fastest(rows, wanted)) &&
+		row->count >= BENCH_LEAST_REPEATS && !is_distinct(row, best, bench_cost(rows)->of));
+}
+
+/* Return the first one of those that are as good as the best: its order is not that of chance. */
+static const struct bench_row *choose(const struct bench_rows *rows, is_wanted *wanted)
+{
+	const struct bench_row *best = cheapest_fast(rows, wanted);
+	unsigned i = 0;
+
+	if (!best)
+		return NULL;
+	while (!is_as_good(rows, &rows->row[i], best, wanted))
+		i++;
+	return &rows->row[i];
+}
+
 const struct bench_row *bench_best_uncopied(const struct bench_rows *rows)
 {
-	return cheapest_fast(rows, uncopied);
+	return choose(rows, uncopied);
 }
 
-static void tell_best(struct report *r, const struct bench_rows *rows, const char *net)
+/* List the others that are as good as the best, in the JSON document too. */
+static void list_equals(struct report *r, const struct bench_rows *rows,
+			const struct bench_row *chosen, char *text, size_t len)
 {
-	const struct bench_row *best = cheapest_fast(rows, any), *plain;
-	struct bench_spread a, b;
-	char size[32];
+	static const struct report_column columns[] = { { "mode", NULL }, { "memory", NULL } };
+	const struct bench_row *best = cheapest_fast(rows, any);
+	size_t used = 0;
 
-	report_paragraph(
-		r,
-		"Over %s, in blocks of %s: %s from %s memory, with %.2f GB/s for %.3f CPU seconds per GB %s, is the cheapest of the fastest.",
-		net, zcdma_size_format(best->sample[0].block_bytes, size, sizeof(size)),
-		best->path->name, best->memory, bench_spread(best, bench_rate).median / 1e9,
-		bench_cost(rows, best), bench_cost_whose(rows));
-	report_line(r, NULL, "%S{best_mode}%S{best_memory}", best->path->name, best->memory);
-	plain = bench_plain(rows, best);
+	report_table(r, "best_equals", columns, 2);
+	for (unsigned i = 0; i < rows->count; i++) {
+		const struct bench_row *row = &rows->row[i];
+		char size[32];
+
+		if (row == chosen || !is_as_good(rows, row, best, any))
+			continue;
+		json_object_set_new(
+			report_row(r, (const char *const[]){ row->path->name, row->memory }),
+			"block_bytes", json_integer((json_int_t)row->block_bytes));
+		if (used >= len)
+			continue;
+		used += (size_t)snprintf(text + used, len - used, "%s%s from %s", used ? ", " : "",
+					 row->path->name, row->memory);
+		if (row->block_bytes != chosen->block_bytes && used < len)
+			used += (size_t)snprintf(
+				text + used, len - used, " (%s)",
+				zcdma_size_format(row->block_bytes, size, sizeof(size)));
+	}
+}
+
+/* "1.37 times (1.10 to 1.62)", and that it may be chance where the rows are not distinct. */
+static void describe_ratio(const struct bench_row *a, const struct bench_row *b,
+			   bench_figure *figure, char *text, size_t len)
+{
+	struct bench_spread x = bench_spread(a, figure), y = bench_spread(b, figure);
+
+	snprintf(text, len, "%.2f times (%.2f to %.2f%s)", x.median / y.median, x.low / y.high,
+		 x.high / y.low, bench_distinct(&x, &y) ? "" : ", so not distinct");
+}
+
+static void compare_to_plain(struct report *r, const struct bench_rows *rows,
+			     const struct bench_row *best)
+{
+	const struct bench_row *plain = bench_plain(rows, best);
+	const struct bench_cost *cost = bench_cost(rows);
+	char rate[80], cpu[80];
+
 	if (!plain || plain == best)
 		return;
-	a = bench_spread(best, bench_rate);
-	b = bench_spread(plain, bench_rate);
-	if (!bench_distinct(&a, &b))
-		report_paragraph(
-			r,
-			"Too noisy to tell its throughput from that of %s: more --repeat, longer --seconds, or a quieter machine may.",
-			plain->path->name);
-	else
-		report_paragraph(
-			r,
-			"That is %.2f times the throughput of %s from the same memory, at %.2f of the sender's CPU and %.2f of that %s.",
-			a.median / b.median, plain->path->name,
-			bench_spread(best, bench_sender_cpu).median /
-				bench_spread(plain, bench_sender_cpu).median,
-			bench_cost(rows, best) / bench_cost(rows, plain), bench_cost_whose(rows));
+	describe_ratio(best, plain, bench_rate, rate, sizeof(rate));
+	describe_ratio(best, plain, cost->of, cpu, sizeof(cpu));
+	report_paragraph(r, "Compared to %s from %s: throughput %s; CPU time %s %s.",
+			 plain->path->name, plain->memory, rate, cost->whose, cpu);
+	report_line(r, NULL,
+		    "%D{throughput_ratio}%F{throughput_distinct}%D{cpu_ratio}%F{cpu_distinct}",
+		    bench_spread(best, bench_rate).median / bench_spread(plain, bench_rate).median,
+		    is_distinct(best, plain, bench_rate),
+		    bench_spread(best, cost->of).median / bench_spread(plain, cost->of).median,
+		    is_distinct(best, plain, cost->of));
 }
 
-static void tell_fallback(struct report *r, const struct bench_rows *rows)
+static void say_best(struct report *r, const struct bench_outcome *o)
+{
+	const struct bench_row *best = choose(o->rows, any);
+	const struct bench_cost *cost = bench_cost(o->rows);
+	char size[32], equals[1024] = "";
+
+	list_equals(r, o->rows, best, equals, sizeof(equals));
+	report_paragraph(
+		r,
+		"Best over %s with blocks of %s: %s from %s (%.2f GB/s, %.3f CPU s/GB %s), the least CPU time %s among the paths within 10 %% of the highest throughput, as far as they are distinct.%s%s%s",
+		o->net, zcdma_size_format(best->sample[0].block_bytes, size, sizeof(size)),
+		best->path->name, best->memory, bench_spread(best, bench_rate).median / 1e9,
+		bench_spread(best, cost->of).median, cost->whose, cost->whose,
+		*equals ? " Not distinct from it: " : "", equals, *equals ? "." : "");
+	report_line(r, NULL, "%S{best_mode}%S{best_memory}%B{best_block_bytes}%S{cost_of}",
+		    best->path->name, best->memory, best->sample[0].block_bytes, cost->key);
+	compare_to_plain(r, o->rows, best);
+	if (best->count < BENCH_LEAST_REPEATS)
+		report_paragraph(
+			r,
+			"One or two runs of a row are never distinct from those of another: use --repeat=3 or more.");
+}
+
+static void say_fallback(struct report *r, const struct bench_rows *rows)
 {
 	for (unsigned i = 0; i < rows->count; i++) {
 		double share = bench_spread(&rows->row[i], bench_fell_back).median;
@@ -177,14 +235,21 @@ static bool has_pages(const struct bench_rows *rows, const char *memory)
 	return false;
 }
 
-static void tell_fault(struct report *r, const struct bench_rows *rows)
+/* A ring that cannot be registered may be a file's as well: that answer says nothing of its pages. */
+static bool lacks_pages(const struct bench_rows *rows, const struct bench_row *row)
+{
+	return row->failed.rc == -EFAULT && !(row->path->needs & ZCDMA_NEEDS_RING) &&
+	       !has_pages(rows, row->memory);
+}
+
+static void say_fault(struct report *r, const struct bench_rows *rows)
 {
 	for (unsigned i = 0; i < rows->count; i++) {
-		if (rows->row[i].failed.rc != -EFAULT || has_pages(rows, rows->row[i].memory))
+		if (!lacks_pages(rows, &rows->row[i]))
 			continue;
 		report_paragraph(
 			r,
-			"Bad address: %s has no pages (VM_PFNMAP), so only what copies can send it. That is what most drivers' mappings answer; \"zcdma probe /dev/DRIVER\" tells.",
+			"Bad address: %s has no pages (VM_PFNMAP), so only what copies can send it. That is what most drivers' mappings answer; \"zcdma probe /dev/DRIVER\" says more.",
 			rows->row[i].memory);
 		return;
 	}
@@ -204,54 +269,118 @@ bool bench_begins_line(const struct bench_rows *rows, unsigned i)
 	return row->count && bench_sends(row) && (!i || !same_line(&rows->row[i - 1], row));
 }
 
-uint64_t bench_crossing(const struct bench_rows *rows, const struct bench_row *like)
+/* Print @before and the size, unless it is 0. */
+static void put_size(FILE *f, const char *before, uint64_t size)
 {
-	uint64_t from = 0;
+	char text[32];
 
-	/* The rows of a path and memory are in order of block size. */
-	for (unsigned i = 0; i < rows->count; i++) {
-		const struct bench_row *row = &rows->row[i], *plain = bench_plain(rows, row);
-
-		if (!same_line(row, like) || !row->count || !plain || row == plain)
-			continue;
-		if (bench_cost(rows, row) >= bench_cost(rows, plain))
-			from = 0;
-		else if (!from)
-			from = row->sample[0].block_bytes;
-	}
-	return from;
+	if (size)
+		fprintf(f, "%s%s", before, zcdma_size_format(size, text, sizeof(text)));
 }
 
-void bench_verdict_crossings(struct report *r, const struct bench_rows *rows)
+/* Say from which size on the path pays, and between which sizes the answer lies. */
+static void say_crossing(struct report *r, const struct bench_crossing *c, const char *whose)
 {
-	char size[32];
+	size_t size;
+	char *text;
+	FILE *f = must(open_memstream(&text, &size));
 
-	for (unsigned i = 0; i < rows->count; i++) {
-		const struct bench_row *row = &rows->row[i];
-		uint64_t from;
+	fprintf(f, "%s from %s costs %s CPU time %s than %s ", c->row->path->name, c->row->memory,
+		c->from ? "less" : "no less", whose, c->than->path->name);
+	if (!c->from)
+		fputs("at any size of a block", f);
+	else if (c->from == c->first)
+		fputs("at every size of a block", f);
+	else
+		put_size(f, "from blocks of ", c->from), fputs(" on", f);
+	put_size(f, ", but not at ", c->but_not);
+	put_size(f, "; surely more up to ", c->surely_less);
+	put_size(f, "; surely less from ", c->surely_from);
+	fputs(c->surely_less || c->surely_from ? "." : "; the two are nowhere distinct.", f);
+	fclose(f);
+	must(text);
+	report_paragraph(r, "%s", text);
+	free(text);
+}
 
-		if (!bench_begins_line(rows, i) || row->path->needs == ZCDMA_NEEDS_MEMORY)
+static json_t *size_or_null(uint64_t size)
+{
+	return size ? json_integer((json_int_t)size) : json_null();
+}
+
+static char *size_or_dash(uint64_t size, char *text, size_t len)
+{
+	return size ? (char *)zcdma_size_format(size, text, len) : NULL;
+}
+
+/* One row for each path and memory that can be compared; with a sweep people see it too. */
+static void list_crossings(struct report *r, const struct bench_outcome *o,
+			   const struct bench_cost *cost)
+{
+	static const struct report_column seen[] = {
+		{ "mode", "MODE" },    { "memory", "MEMORY" },	   { "than_mode", "COMPARED TO" },
+		{ NULL, "LESS FROM" }, { NULL, "SURELY MORE TO" }, { NULL, "SURELY LESS FROM" },
+	};
+	static const struct report_column hidden[] = {
+		{ "mode", NULL },
+		{ "memory", NULL },
+		{ "than_mode", NULL },
+	};
+
+	report_table(r, "crossings", o->sweep ? seen : hidden, o->sweep ? 6 : 3);
+	for (unsigned i = 0; i < o->crossing->count; i++) {
+		const struct bench_row *row = &o->crossing->row[i];
+		struct bench_crossing c = bench_crossing(o->crossing, row, cost->of);
+		char from[32], less[32], sure[32];
+		json_t *json;
+
+		if (!c.row || c.first != row->block_bytes || !row->count)
 			continue;
-		from = bench_crossing(rows, row);
-		if (from)
-			report_paragraph(
-				r,
-				"%s from %s memory costs less than copying from blocks of %s on.",
-				row->path->name, row->memory,
-				zcdma_size_format(from, size, sizeof(size)));
-		else
-			report_paragraph(
-				r,
-				"%s from %s memory costs more than copying here, whatever the size of a block.",
-				row->path->name, row->memory);
+		json = report_row(
+			r, (const char *const[]){
+				   row->path->name, row->memory, c.than->path->name,
+				   c.from ? zcdma_size_format(c.from, from, sizeof(from)) : "never",
+				   size_or_dash(c.surely_less, less, sizeof(less)),
+				   size_or_dash(c.surely_from, sure, sizeof(sure)) });
+		json_object_set_new(json, "cost_of", json_string(cost->key));
+		json_object_set_new(json, "from_block_bytes", size_or_null(c.from));
+		json_object_set_new(json, "surely_more_to_block_bytes",
+				    size_or_null(c.surely_less));
+		json_object_set_new(json, "surely_less_from_block_bytes",
+				    size_or_null(c.surely_from));
+		json_object_set_new(json, "but_not_block_bytes", size_or_null(c.but_not));
 	}
 }
 
-void bench_verdict(struct report *r, const struct bench_rows *rows, const char *net)
+static void say_crossings(struct report *r, const struct bench_outcome *o)
 {
-	if (!fastest(rows, any))
+	const struct bench_cost *cost = bench_cost(o->crossing);
+	const struct bench_row *like = bench_best_uncopied(o->crossing);
+	struct bench_crossing c;
+
+	list_crossings(r, o, cost);
+	if (!like || !o->crossing->count)
 		return;
-	tell_best(r, rows, net);
-	tell_fallback(r, rows);
-	tell_fault(r, rows);
+	c = bench_crossing(o->crossing, like, cost->of);
+	if (c.row && c.first != c.last)
+		say_crossing(r, &c, cost->whose);
+}
+
+void bench_verdict(struct report *r, const struct bench_outcome *o)
+{
+	report_line(r, NULL, "%F{interrupted}%N{runs_done}%N{runs_planned}", o->interrupted,
+		    (uint64_t)o->done, (uint64_t)o->planned);
+	if (o->interrupted) {
+		report_paragraph(
+			r,
+			"Interrupted by a signal after %u of %u runs: rows that lack were not measured, and a verdict needs all runs.",
+			o->done, o->planned);
+		return;
+	}
+	if (!fastest(o->rows, any))
+		return;
+	say_best(r, o);
+	say_crossings(r, o);
+	say_fallback(r, o->rows);
+	say_fault(r, o->rows);
 }

@@ -4,9 +4,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "clock.h"
+#include "report_text.h"
 #include "signals.h"
 
 #define INTERVAL_MS 500
@@ -17,15 +20,27 @@ int progress_timeout(const struct progress *p)
 	return p->shown ? INTERVAL_MS : -1;
 }
 
+/* Return true if the terminal understands CLEAR_LINE: terminfo's "dumb" does not, nor does one without a name. */
+static bool can_clear(void)
+{
+	const char *term = getenv("TERM");
+
+	return term && *term && strcmp(term, "dumb");
+}
+
 void progress_begin(struct progress *p, const struct report *r, const char *applet, bool wanted)
 {
 	*p = (struct progress){
 		.applet = applet,
-		.shown = wanted && isatty(STDERR_FILENO) && !report_is_quiet(r),
+		.shown = wanted && isatty(STDERR_FILENO) && can_clear() && !report_is_quiet(r),
 		.stats_seen = signals_stats(),
-		.start_ns = now_ns(),
 	};
-	p->last_ns = p->start_ns;
+	progress_restart(p);
+}
+
+void progress_restart(struct progress *p)
+{
+	p->start_ns = p->last_ns = now_ns();
 	p->next_ns = p->start_ns + INTERVAL_MS * 1000000ull;
 }
 
@@ -34,29 +49,57 @@ bool progress_due(const struct progress *p)
 	return p->stats_seen != signals_stats() || (p->shown && now_ns() >= p->next_ns);
 }
 
-void progress_show(struct progress *p, const struct progress_now *now)
+void progress_say(struct progress *p, const char *const part[])
 {
 	bool asked = p->stats_seen != signals_stats();
-	uint64_t t = now_ns();
-	double elapsed = (double)(t - p->start_ns) / 1e9, since = (double)(t - p->last_ns) / 1e9;
-	char text[32];
+	/* The last column stays empty: some terminals go on to the next line from there. */
+	size_t room = asked || !p->shown ? SIZE_MAX : text_width(stderr) - 1, len;
 
 	if (p->dirty)
 		fputs(CLEAR_LINE, stderr);
-	fprintf(stderr, "zcdma %s: %s in %.1f s, %.2f MB/s", p->applet,
-		zcdma_size_format(now->bytes, text, sizeof(text)), elapsed,
-		since > 0 ? (double)(now->bytes - p->last_bytes) / since / 1e6 : 0);
-	if (now->sends)
-		fprintf(stderr, ", block %" PRIu64 ", in flight %" PRIu64 ", overruns %" PRIu64,
-			now->seq, now->in_flight, now->overruns);
+	len = strlen("zcdma : ") + strlen(p->applet);
+	for (unsigned i = 0; part[i] && (len += strlen(part[i])) <= room; i++) {
+		if (!i)
+			fprintf(stderr, "zcdma %s: ", p->applet);
+		fputs(part[i], stderr);
+	}
 	if (asked || !p->shown)
 		fputc('\n', stderr);
 	p->dirty = p->shown && !asked;
 	fflush(stderr);
 	p->stats_seen = signals_stats();
+	p->next_ns = now_ns() + INTERVAL_MS * 1000000ull;
+}
+
+static double mb_per_second(uint64_t bytes, uint64_t ns)
+{
+	return ns ? (double)bytes / (double)ns * 1e3 : 0;
+}
+
+void progress_show(struct progress *p, const struct progress_now *now)
+{
+	uint64_t t = now_ns(), elapsed, since;
+	char size[32], bytes[64], rate[48], mean[48], block[48] = "", flight[48] = "",
+						      lost[48] = "";
+
+	/* The clock starts with the first byte. */
+	if (!now->bytes)
+		p->start_ns = p->last_ns = t;
+	elapsed = t - p->start_ns;
+	since = t - p->last_ns;
+	snprintf(bytes, sizeof(bytes), "%s in %.1f s",
+		 zcdma_size_format(now->bytes, size, sizeof(size)), (double)elapsed / 1e9);
+	snprintf(rate, sizeof(rate), ", now %.2f MB/s",
+		 mb_per_second(now->bytes - p->last_bytes, since));
+	snprintf(mean, sizeof(mean), ", mean %.2f MB/s", mb_per_second(now->bytes, elapsed));
+	if (now->sends) {
+		snprintf(block, sizeof(block), ", block %" PRIu64, now->seq);
+		snprintf(flight, sizeof(flight), ", in flight %" PRIu64, now->in_flight);
+		snprintf(lost, sizeof(lost), ", overruns %" PRIu64, now->overruns);
+	}
+	progress_say(p, (const char *const[]){ bytes, rate, mean, block, flight, lost, NULL });
 	p->last_bytes = now->bytes;
 	p->last_ns = t;
-	p->next_ns = t + INTERVAL_MS * 1000000ull;
 }
 
 void progress_end(struct progress *p)

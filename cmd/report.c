@@ -9,8 +9,6 @@
 #include "report_text.h"
 #include "report_value.h"
 
-#define SCHEMA 1
-
 struct report {
 	const char *applet; /* NULL: zcdma itself */
 	bool json, quiet, verbose, to_stderr;
@@ -53,7 +51,7 @@ struct report *report_new(const char *applet)
 	r->applet = applet;
 	r->document = must(json_object());
 	r->notes = must(json_array());
-	json_object_set_new(r->document, "schema", value_count(SCHEMA));
+	json_object_set_new(r->document, "schema", value_count(REPORT_SCHEMA));
 	json_object_set_new(r->document, "applet", value_text(applet));
 	json_object_set_new(r->document, "version", value_text(ZCDMA_VERSION));
 
@@ -314,18 +312,29 @@ static bool shows_a_column(struct libscols_table *table)
 	return false;
 }
 
+/* no-color.org; and terminfo's "dumb" cannot. */
+static bool wants_color(void)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return !(no && *no) && term && *term && strcmp(term, "dumb");
+}
+
 static void print_table(struct libscols_table *table, FILE *f, FILE *screen)
 {
 	bool terminal = isatty(fileno(screen));
+	size_t last = scols_table_get_ncols(table) - 1;
 
 	if (!scols_table_get_nlines(table) || !shows_a_column(table))
 		return;
 	if (ftell(f) > 0)
 		fputc('\n', f);
 	scols_table_set_stream(table, f);
-	scols_table_enable_colors(table, terminal);
+	scols_table_enable_colors(table, terminal && wants_color());
 	scols_table_set_termforce(table, terminal ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
 	scols_table_set_termwidth(table, text_width(screen));
+	if (terminal && !scols_column_is_hidden(scols_table_get_column(table, last)))
+		scols_column_set_flags(scols_table_get_column(table, last), SCOLS_FL_WRAP);
 	scols_print_table(table);
 }
 

@@ -13,6 +13,9 @@
 
 #include "../lib/zcdma.h"
 
+/* Version of the JSON document; see zcdma(1) for when it changes. */
+#define REPORT_SCHEMA 1
+
 struct report;
 
 /* @applet NULL: zcdma itself. The caller frees it with report_free(). */

@@ -106,7 +106,8 @@ struct stream *verify_next_stream(struct verify *v)
 static int start_stream(struct verify *v, struct stream *s)
 {
 	if (stream_start(s)) {
-		v->started++;
+		if (!v->started++)
+			progress_restart(&v->progress);
 		return STATUS_OK;
 	}
 	if (s->fd >= 0)

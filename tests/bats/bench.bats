@@ -26,6 +26,7 @@ need_namespaces() {
     jq -e 'all(.rows[]; (.repeats | length) == 1 and .bytes_per_second > 0)' <<<"$output"
     jq -e '.kernel and .cpu and .cpus > 0 and .congestion_control == "reno" and .interface == "lo"' <<<"$output"
     jq -e '.best_mode as $m | any(.rows[]; .mode == $m)' <<<"$output"
+    jq -e '.interrupted == false and .runs_done == .runs_planned and .cost_of == "both_ends"' <<<"$output"
 }
 
 @test "bench: the table and the verdict, for people" {
@@ -33,7 +34,8 @@ need_namespaces() {
     assert_line --regexp '^MODE +MEMORY +GB/s +SENDER s/GB'
     assert_line --regexp '^copy +memfd +[0-9.]+ .* 1\.0 '
     assert_line --regexp '^vmsplice +memfd +[0-9.]+ .* 0\.0 '
-    assert_output --partial 'the cheapest of the'
+    assert_output --partial 'Best over loopback with blocks of 1.00 MiB: '
+    assert_output --partial 'are never distinct from those of another'
     refute_output --partial $'\e['
 }
 
@@ -59,6 +61,8 @@ need_namespaces() {
     bench --net=blackhole --mode=copy,zerocopy --memory=memfd
     jq -e '.rows[] | select(.mode == "zerocopy") | .copies_per_byte == 0 and .fell_back_share == 0 and
         .receiver_cpu_seconds_per_gb == null' <<<"$output"
+    # The sender's cost is the only one that is known.
+    jq -e '.cost_of == "sender"' <<<"$output"
 }
 
 @test "bench: between namespaces, of which nothing stays" {
@@ -114,17 +118,22 @@ serve() {
     bench --mode=copy,vmsplice --memory=memfd --sweep=block
     jq -e '[.rows[].block_bytes] | unique | length == 6 and .[0] == 4096 and .[5] == 4194304' <<<"$output"
     run -0 zcdma bench "${SHORT[@]}" --mode=copy,vmsplice --memory=memfd --sweep=block
-    assert_output --regexp 'vmsplice from memfd memory costs (less|more) than copying'
+    assert_line --regexp '^MODE +MEMORY +COMPARED TO +LESS FROM +SURELY MORE TO +SURELY LESS FROM'
+    assert_output --regexp 'vmsplice from memfd costs (no )?less CPU'
 }
 
 @test "bench: from which block size on the best path without a copy pays, without being asked" {
     bench --mode=copy,vmsplice,null --memory=memfd
     jq -e '[.crossing_rows[] | {mode, block_bytes}] | group_by(.mode) |
         map(length) == [6, 6] and (map(.[0].mode) == ["copy", "vmsplice"])' <<<"$output"
-    jq -e 'all(.crossing_rows[]; .repeats | length == 2)' <<<"$output"
+    # Those of the table are not measured twice.
+    jq -e '[.rows[] | select(.mode == "copy")][0].repeats as $r |
+        any(.crossing_rows[]; .mode == "copy" and .block_bytes == 1048576 and .repeats == $r)' <<<"$output"
+    jq -e '.crossings | length == 1 and .[0].mode == "vmsplice" and .[0].than_mode == "copy" and
+        (.[0] | has("from_block_bytes"))' <<<"$output"
     run -0 zcdma bench "${SHORT[@]}" --mode=copy,vmsplice --memory=memfd
-    assert_output --regexp 'vmsplice from memfd memory costs (less|more) than'
-    refute_output --partial 'BLOCK'
+    assert_line --regexp '^BLOCK +copy CPU s/GB +vmsplice CPU s/GB +COSTS LESS'
+    assert_output --regexp 'vmsplice from memfd costs (no )?less CPU'
     bench --mode=copy --memory=memfd
     jq -e '.crossing_rows == []' <<<"$output"
 }
@@ -140,16 +149,19 @@ serve() {
     command -v gnuplot >/dev/null || skip 'gnuplot is not installed'
     bench --mode=copy,vmsplice --memory=memfd --sweep=block --plot "it's.svg"
     grep -q '<svg' "it's.svg"
-    grep -q 'vmsplice, memfd' "it's.svg"
+    grep -q 'vmsplice from memfd: throughput' "it's.svg"
+    run -2 zcdma bench "${SHORT[@]}" --mode=vmsplice --memory=memfd --sweep=block --plot none.svg
+    assert_output --partial 'a path to compare to copying is missing'
 }
 
 @test "bench: --compare with an earlier run" {
+    SHORT=(--seconds 0.05 --repeat 3)
     bench --mode=copy --memory=memfd
     cat >old.json <<<"$output"
     bench --mode=copy --memory=memfd --compare old.json
     jq -e '.comparison | length == 1 and (.[0].throughput_ratio | tonumber? // 1) > 0' <<<"$output"
-    # What took ten times as long has changed, whatever the noise.
-    jq '.rows[0].repeats[0].bytes_per_second /= 100' old.json >slow.json
+    # What took a hundred times as long has changed, whatever the noise.
+    jq '.rows[0].repeats[].bytes_per_second /= 100' old.json >slow.json
     bench --mode=copy --memory=memfd --compare slow.json
     jq -e '.comparison[0].throughput_changed' <<<"$output"
     echo '{' >broken.json
@@ -158,6 +170,23 @@ serve() {
     zcdma probe --json >probe.json
     run -2 zcdma bench --compare probe.json
     assert_output --partial 'is no document of bench'
+}
+
+@test "bench: --compare refuses what cannot be compared, before anything is measured" {
+    bench --mode=copy --memory=memfd
+    cat >old.json <<<"$output"
+    local change
+    for change in '.cpu = "another"' '.cpus += 1' '.cache_bytes += 1' '.schema = 0' 'del(.net)'; do
+        jq "$change" old.json >other.json
+        run -2 --separate-stderr zcdma bench --mode=copy --memory=memfd --compare other.json
+        [[ $stderr == *'other.json cannot be compared: '*' there, and '*' here'* ]]
+    done
+    run -2 zcdma bench --net=blackhole --compare old.json
+    assert_output --partial 'net is "loopback" there, and "blackhole" here'
+    run -2 zcdma bench --streams 2 --compare old.json
+    assert_output --partial 'streams is 1 there, and 2 here'
+    run -2 zcdma bench --block 64K --compare old.json
+    assert_output --partial 'has none of the rows of this run'
 }
 
 @test "bench: Ctrl-C ends it, with what there is" {
@@ -169,6 +198,23 @@ serve() {
     pkill -INT -P $! || :
     wait_exit $! 130
     jq -e '.exit_status == 130' out
+}
+
+@test "bench: one that was interrupted says so, and not why rows lack" {
+    "$ZCDMA" bench --mode=copy,zerocopy,vmsplice --memory=file --sweep=block --seconds 60 >out 2>err 3>&- &
+    PIDS+=($!)
+    until_true 20 handles $! INT
+    until_true 60 children $!
+    kill -INT -- $!
+    pkill -INT -P $! || :
+    wait_exit $! 130
+    grep -q 'Interrupted by a signal after' <(tr '\n' ' ' <out)
+    run ! grep -qE 'VM_PFNMAP|CANNOT BE HERE|Best over' out
+}
+
+# children PID: it has some.
+children() {
+    [[ -n $(cat /proc/"$1"/task/*/children) ]]
 }
 
 @test "bench: wrong options: which one, and why" {
@@ -191,6 +237,43 @@ serve() {
     assert_output --partial 'congestion control nosuch'
     run -2 zcdma bench --net=veth --to host:9
     assert_output --partial 'exclude each other'
-    run -2 zcdma bench --to 127.0.0.1:1 --mode=copy --memory=memfd
-    assert_output --partial 'Connection refused'
+}
+
+@test "bench: a receiver that is not there: one error at once, and how to start one" {
+    run -2 --separate-stderr zcdma bench --to 127.0.0.1:1
+    assert_equal "$output" ''
+    assert_equal "$stderr" 'zcdma bench: connect to 127.0.0.1 port 1: Connection refused
+  nothing listens there; start a receiver: zcdma bench --serve :1'
+}
+
+# on_terminal COLUMNS COMMAND: run it on a terminal of that width, with what it prints in $output.
+on_terminal() {
+    run -0 script -qec "stty cols $1 rows 24; $2" /dev/null
+    output=${output//$'\r'/$'\n'}
+}
+
+# widest: columns of the longest line in $output, without escape sequences.
+widest() {
+    awk '{ gsub(/\x1b\[[0-9;]*[A-Za-z]/, "") } length > n { n = length } END { print n + 0 }' <<<"$output"
+}
+
+@test "bench: on a terminal the tables fit, and -v shows every column" {
+    local args="bench ${SHORT[*]} --mode=copy,vmsplice,zerocopy --memory=memfd,vvar"
+    TERM=xterm on_terminal 80 "$ZCDMA $args"
+    assert_output --partial 'SENDER s/GB'
+    refute_output --partial 'P99 us'
+    # The lines above the tables are as long as a name in them.
+    output=$(sed -n '/^MODE/,$p' <<<"$output")
+    (($(widest) <= 80)) || fail "$(widest) columns: $output"
+    TERM=xterm on_terminal 200 "$ZCDMA $args"
+    assert_output --partial 'P99 us'
+    TERM=xterm on_terminal 80 "$ZCDMA $args -v"
+    assert_output --partial 'P99 us'
+    run -0 zcdma bench "${SHORT[@]}" --mode=copy --memory=memfd
+    assert_output --partial 'P99 us'
+}
+
+@test "bench: on a terminal it shows which run is next, and how long the rest takes" {
+    TERM=xterm on_terminal 80 "$ZCDMA bench --mode=copy,vmsplice --memory=memfd --repeat 3 --seconds 0.6"
+    assert_output --regexp 'zcdma bench: run [0-9]+ of [0-9]+, [0-9]+ s left: (copy|vmsplice) from memfd, '
 }

@@ -94,18 +94,20 @@ received_something() {
     kill -STOP "$RECEIVER"
     until_true 20 stalled "$sender"
     kill -INT "$sender"
-    # The handler is gone from then on.
-    until_true 20 handler_gone "$sender"
-    kill -INT "$sender"
+    # Not before a second has passed, as what comes sooner is taken for the same request.
+    until_true 20 grep -q 'a second signal ends it' err
+    until_true 20 killed_by_another "$sender"
     wait_exit "$sender" 130
+    run ! grep -q '^  sent' out
+}
+
+killed_by_another() {
+    kill -INT "$1"
+    ended "$1"
 }
 
 # Statistics on request: nothing has moved since the last.
 stalled() {
     ask "$1"
     tail -n 1 err | grep -q 'iB in .* 0.00 MB/s'
-}
-
-handler_gone() {
-    ! handles "$1" INT
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Medians, spreads, and what can be told apart. */
+/* Medians, spreads, and the test whether two rows are distinct. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,11 +13,7 @@
 
 static struct bench_spread of(unsigned count, const double *given)
 {
-	double values[8];
-
-	for (unsigned i = 0; i < count; i++)
-		values[i] = given[i];
-	return bench_spread_of(values, count);
+	return bench_spread_of(given, count);
 }
 
 static void test_median(void **state)
@@ -50,6 +46,7 @@ static void test_distinct(void **state)
 	struct bench_spread low = of(3, (const double[]){ 1, 2, 3 });
 	struct bench_spread high = of(3, (const double[]){ 4, 5, 6 });
 	struct bench_spread touching = of(3, (const double[]){ 3, 5, 6 });
+	struct bench_spread few = of(2, (const double[]){ 7, 8 });
 	struct bench_spread none = of(0, NULL);
 
 	(void)state;
@@ -57,7 +54,53 @@ static void test_distinct(void **state)
 	assert_true(bench_distinct(&high, &low));
 	assert_false(bench_distinct(&low, &touching));
 	assert_false(bench_distinct(&low, &low));
+	assert_false(bench_distinct(&low, &few));
 	assert_false(bench_distinct(&low, &none));
+}
+
+static void one_wild_value_hides_no_difference(void **state)
+{
+	struct bench_spread low = of(5, (const double[]){ 1, 2, 3, 4, 99 });
+	struct bench_spread high = of(5, (const double[]){ 10, 11, 12, 13, 14 });
+	struct bench_spread middle = of(5, (const double[]){ 3, 4, 5, 6, 7 });
+
+	(void)state;
+	assert_false(bench_distinct(&low, &high)); /* 5 of 25 pairs: 15 % */
+	low = of(7, (const double[]){ 1, 2, 3, 4, 5, 6, 99 });
+	high = of(7, (const double[]){ 10, 11, 12, 13, 14, 15, 16 });
+	assert_true(bench_distinct(&low, &high));
+	assert_false(bench_distinct(&low, &middle));
+}
+
+/* Critical values of U from the tables of Mann and Whitney: two-sided, 10 %. */
+static void the_chance_is_that_of_the_tables(void **state)
+{
+	static const struct {
+		unsigned m, n, most;
+	} rows[] = { { 3, 3, 0 }, { 4, 4, 1 },	{ 5, 5, 4 },
+		     { 3, 6, 2 }, { 8, 8, 15 }, { 20, 20, 138 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_true(2 * chance(rows[i].m, rows[i].n, rows[i].most) <= 0.1 + 1e-9);
+		assert_true(2 * chance(rows[i].m, rows[i].n, rows[i].most + 1) > 0.1);
+	}
+	assert_true(fabs(chance(64, 64, 64 * 64) - 1) < 1e-9);
+	assert_true(fabs(chance(64, 64, 64 * 64 / 2 - 1) - 0.5) < 0.01);
+}
+
+static void test_below(void **state)
+{
+	struct bench_spread low = of(3, (const double[]){ 1, 2, 3 });
+	struct bench_spread high = of(3, (const double[]){ 4, 5, 6 });
+	struct bench_spread same = of(3, (const double[]){ 2, 2, 2 });
+	struct bench_spread none = of(0, NULL);
+
+	(void)state;
+	assert_true(bench_below(&low, &high) == 1);
+	assert_true(bench_below(&high, &low) == -1);
+	assert_true(bench_below(&low, &same) == 0);
+	assert_true(bench_below(&none, &same) == 0);
 }
 
 static void test_figures(void **state)
@@ -99,6 +142,9 @@ int main(void)
 		cmocka_unit_test(test_median),
 		cmocka_unit_test(test_unknown),
 		cmocka_unit_test(test_distinct),
+		cmocka_unit_test(one_wild_value_hides_no_difference),
+		cmocka_unit_test(the_chance_is_that_of_the_tables),
+		cmocka_unit_test(test_below),
 		cmocka_unit_test(test_figures),
 	};
 

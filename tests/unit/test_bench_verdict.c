@@ -10,11 +10,14 @@
 
 #include <cmocka.h>
 
+#include "../../cmd/bench_cross.c"
 #include "../../cmd/bench_stats.c"
 #include "../../cmd/bench_verdict.c"
 
 static const struct zcdma_path_type copy = { .name = "copy", .needs = ZCDMA_NEEDS_MEMORY };
 static const struct zcdma_path_type gift = { .name = "gift", .needs = ZCDMA_NEEDS_STREAM };
+static const struct zcdma_path_type pin = { .name = "pin",
+					    .needs = ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_RING };
 static const struct zcdma_path_type null = { .name = "null" };
 
 static char said[4096];
@@ -38,13 +41,44 @@ void report_line(struct report *r, const char *label, const char *fmt, ...)
 	(void)fmt;
 }
 
+void report_table(struct report *r, const char *key, const struct report_column *columns,
+		  unsigned count)
+{
+	(void)r;
+	(void)key;
+	(void)columns;
+	(void)count;
+}
+
+/* A row of the document, until the next one. */
+static json_t *listed;
+
+json_t *report_row(struct report *r, const char *const cells[])
+{
+	(void)r;
+	(void)cells;
+	json_decref(listed);
+	listed = json_object();
+	return listed;
+}
+
+static json_int_t listed_number(const char *key)
+{
+	return json_integer_value(json_object_get(listed, key));
+}
+
 bool bench_sends(const struct bench_row *row)
 {
 	return row->path->needs;
 }
 
-static struct bench_row row[16];
+static struct bench_row row[32];
 static struct bench_rows rows = { .row = row };
+
+void bench_rows_add(struct bench_rows *to, const struct bench_row *one)
+{
+	to->row[to->count++] = *one;
+}
 
 static int setup(void **state)
 {
@@ -55,24 +89,38 @@ static int setup(void **state)
 	return 0;
 }
 
-/* A row of one run of a second: CPU seconds per GB of both ends. */
-static struct bench_sample *add(const struct zcdma_path_type *path, const char *memory,
-				uint64_t block, double gb, double sender, double receiver)
+static int teardown(void **state)
+{
+	(void)state;
+	json_decref(listed);
+	listed = NULL;
+	return 0;
+}
+
+/* By how much the repeats of a row differ from what is given. */
+static const double noise[] = { 1, 0.99, 1.01, 0.98, 1.02 };
+
+#define REPEATS (sizeof(noise) / sizeof(noise[0]))
+
+/* A row of five runs of a second: CPU seconds per GB of both ends. */
+static struct bench_row *add(const struct zcdma_path_type *path, const char *memory, uint64_t block,
+			     double gb, double sender, double receiver)
 {
 	struct bench_row *one = &row[rows.count++];
 
 	*one = (struct bench_row){
-		.path = path, .memory = memory, .block_bytes = block, .count = 1
+		.path = path, .memory = memory, .block_bytes = block, .count = REPEATS
 	};
-	one->sample[0] = (struct bench_sample){
-		.bytes = (uint64_t)(gb * 1e9),
-		.seconds = 1,
-		.cpu_seconds = sender * gb,
-		.receiver_cpu_ns = receiver,
-		.system_seconds = 10,
-		.block_bytes = block,
-	};
-	return &one->sample[0];
+	for (unsigned i = 0; i < REPEATS; i++)
+		one->sample[i] = (struct bench_sample){
+			.bytes = (uint64_t)(gb * noise[i] * 1e9),
+			.seconds = 1,
+			.cpu_seconds = sender * noise[i] * gb * noise[i],
+			.receiver_cpu_ns = receiver < 0 ? -1 : receiver * noise[i],
+			.system_seconds = 10,
+			.block_bytes = block,
+		};
+	return one;
 }
 
 static const char memfd[] = "memfd", huge[] = "huge", vvar[] = "vvar";
@@ -82,55 +130,139 @@ static bool says(const char *text)
 	return strstr(said, text);
 }
 
+static struct bench_outcome outcome = {
+	.rows = &rows, .crossing = &rows, .net = "loopback", .done = 9, .planned = 9
+};
+
 static void the_cheapest_of_the_fastest_is_the_best(void **state)
 {
 	(void)state;
-	add(&gift, vvar, 4096, 0, 0, 0)->seconds = 0; /* did not run */
-	row[0].count = 0;
+	add(&gift, vvar, 4096, 0, 0, 0)->count = 0; /* did not run */
 	add(&copy, memfd, 4096, 5, 0.2, 0.1);
 	add(&gift, memfd, 4096, 9.5, 0.2, 0.1);
 	add(&gift, huge, 4096, 10, 0.3, 0.1);
 	add(&gift, vvar, 4096, 1, 0.01, 0.01); /* cheap, and slow */
 	add(&null, memfd, 4096, 1000, 0, -1);  /* sends nothing */
-	bench_verdict(NULL, &rows, "loopback");
-	assert_true(says("gift from memfd memory, with 9.50 GB/s for 0.300 CPU"));
-	assert_true(says("1.90 times the throughput of copy"));
-	assert_true(says("1.00 of the sender's CPU and 1.00 of that at both ends"));
+	for (unsigned i = 0; i < REPEATS; i++)
+		row[rows.count - 1].sample[i].receiver_cpu_ns = -1;
+	bench_verdict(NULL, &outcome);
+	assert_true(says("gift from memfd (9.50 GB/s, 0.300 CPU s/GB of both ends)"));
+	assert_true(says("Compared to copy from memfd: throughput 1.90 times (1.83 to 1.98);"));
+	assert_true(says("CPU time of both ends 1.00 times (0.96 to 1.04, so not distinct)"));
+	assert_false(says("Not distinct from it"));
+}
+
+static void what_is_as_good_is_named_and_the_first_is_chosen(void **state)
+{
+	(void)state;
+	add(&copy, memfd, 4096, 5, 0.2, 0.1);
+	add(&gift, memfd, 4096, 5.01, 0.199, 0.0999);
+	bench_verdict(NULL, &outcome);
+	assert_true(says("Best over loopback with blocks of 4.00 KiB: copy from memfd"));
+	assert_true(says("Not distinct from it: gift from memfd."));
 }
 
 static void a_cost_is_one_that_all_rows_have(void **state)
 {
-	struct bench_sample *s;
-
 	(void)state;
 	add(&copy, memfd, 4096, 5, 0.2, 0.1);
-	s = add(&gift, memfd, 4096, 5, 0.1, -1);
-	bench_verdict(NULL, &rows, "loopback");
-	assert_true(says("for 2.000 CPU seconds per GB in the whole system"));
-	said[0] = '\0';
-	s->system_seconds = 0.01;
-	bench_verdict(NULL, &rows, "loopback");
-	assert_true(says(
-		"gift from memfd memory, with 5.00 GB/s for 0.100 CPU seconds per GB of the sender"));
+	add(&gift, memfd, 4096, 5, 0.1, -1);
+	bench_verdict(NULL, &outcome);
+	assert_true(says("gift from memfd (5.00 GB/s, 0.100 CPU s/GB of the sender)"));
+	assert_true(says("CPU time of the sender 0.50 times"));
+	/* Not the whole system's, which does other work too. */
+	assert_false(says("system"));
 }
 
-static void it_pays_from_the_size_on_from_which_it_always_does(void **state)
+static void few_runs_are_never_distinct(void **state)
 {
-	static const double cost[] = { 0.2, 0.35, 0.4, 0.2, 0.1 };
+	(void)state;
+	add(&copy, memfd, 4096, 5, 0.2, 0.1)->count = 2;
+	add(&gift, memfd, 4096, 9, 0.1, 0.1)->count = 2;
+	bench_verdict(NULL, &outcome);
+	assert_true(says("use --repeat=3 or more"));
+}
+
+/* Rows of five sizes: what the path costs, and what copying does. */
+static void add_sizes(const double *path, const double *plain)
+{
+	for (unsigned i = 0; i < 5; i++)
+		add(&gift, memfd, 4096u << i, 5, path[i], 0.1);
+	for (unsigned i = 0; i < 5; i++)
+		add(&copy, memfd, 4096u << i, 5, plain[i], 0.1);
+}
+
+static struct bench_crossing cross(void)
+{
+	return bench_crossing(&rows, &row[0], bench_both_cpu);
+}
+
+static void it_pays_from_where_a_step_fits(void **state)
+{
+	static const double path[] = { 0.5, 0.4, 0.3, 0.2, 0.1 };
+	static const double plain[] = { 0.3, 0.3, 0.3, 0.3, 0.3 };
+	struct bench_crossing c;
 
 	(void)state;
-	for (unsigned i = 0; i < 5; i++)
-		add(&gift, memfd, 4096u << i, 5, cost[i], 0.1);
-	for (unsigned i = 0; i < 5; i++)
-		add(&copy, memfd, 4096u << i, 5, i == 2 ? 0.5 : 0.3, 0.1);
-	assert_int_equal(bench_crossing(&rows, &row[0]), 4096 << 2);
-	bench_verdict_crossings(NULL, &rows);
-	assert_true(
-		says("gift from memfd memory costs less than copying from blocks of 16.00 KiB on"));
-	row[4].sample[0].cpu_seconds *= 10;
-	said[0] = '\0';
-	bench_verdict_crossings(NULL, &rows);
-	assert_true(says("costs more than copying here, whatever the size"));
+	add_sizes(path, plain);
+	c = cross();
+	assert_int_equal(c.first, 4096);
+	assert_int_equal(c.last, 4096 << 4);
+	assert_int_equal(c.from, 4096 << 3);
+	assert_int_equal(c.surely_from, 4096 << 3);
+	assert_int_equal(c.surely_less, 4096 << 1);
+	assert_int_equal(c.but_not, 0);
+	bench_verdict(NULL, &outcome);
+	assert_true(says(
+		"gift from memfd costs less CPU time of both ends than copy from blocks of 32.00 KiB on; surely more up to 8.00 KiB; surely less from 32.00 KiB."));
+	assert_int_equal(listed_number("from_block_bytes"), 4096 << 3);
+	assert_int_equal(listed_number("surely_more_to_block_bytes"), 4096 << 1);
+	assert_int_equal(listed_number("surely_less_from_block_bytes"), 4096 << 3);
+}
+
+static void a_noisy_size_does_not_undo_the_answer(void **state)
+{
+	static const double path[] = { 0.5, 0.1, 0.1, 0.1, 0.1 };
+	static const double plain[] = { 0.3, 0.3, 0.3, 0.3, 0.3 };
+	struct bench_crossing c;
+
+	(void)state;
+	add_sizes(path, plain);
+	/* The largest blocks ran while something else did. */
+	for (unsigned i = 0; i < REPEATS; i++)
+		row[4].sample[i].cpu_seconds *= i < 2 ? 10 : 2.2;
+	c = cross();
+	assert_int_equal(c.from, 8192);
+	assert_int_equal(c.but_not, 0);
+	for (unsigned i = 0; i < REPEATS; i++)
+		row[4].sample[i].cpu_seconds *= 10;
+	c = cross();
+	assert_int_equal(c.from, 8192);
+	assert_int_equal(c.but_not, 4096 << 4);
+	bench_verdict(NULL, &outcome);
+	assert_true(says("from blocks of 8.00 KiB on, but not at 64.00 KiB;"));
+}
+
+static void it_pays_always_or_never(void **state)
+{
+	static const double less[] = { 0.1, 0.1, 0.1, 0.1, 0.1 };
+	static const double more[] = { 0.3, 0.3, 0.3, 0.3, 0.3 };
+
+	(void)state;
+	add_sizes(less, more);
+	bench_verdict(NULL, &outcome);
+	assert_true(says("than copy at every size of a block; surely less from 4.00 KiB."));
+	setup(state);
+	add_sizes(more, less);
+	assert_int_equal(cross().from, 0);
+	bench_verdict(NULL, &outcome);
+	assert_true(says(
+		"costs no less CPU time of both ends than copy at any size of a block; surely more up to 64.00 KiB."));
+	setup(state);
+	add_sizes(more, more);
+	assert_int_equal(cross().from, 0);
+	bench_verdict(NULL, &outcome);
+	assert_true(says("at any size of a block; the two are nowhere distinct."));
 }
 
 static void only_what_copying_can_be_beside_is_compared_to_it(void **state)
@@ -138,10 +270,33 @@ static void only_what_copying_can_be_beside_is_compared_to_it(void **state)
 	(void)state;
 	add(&gift, huge, 4096, 10, 0.1, 0.1);
 	assert_null(bench_best_uncopied(&rows));
+	assert_null(cross().row);
 	add(&copy, memfd, 4096, 5, 0.2, 0.1);
 	assert_null(bench_best_uncopied(&rows));
 	add(&gift, memfd, 4096, 5, 0.2, 0.1);
 	assert_ptr_equal(bench_best_uncopied(&rows), &row[2]);
+}
+
+static void what_ran_before_is_not_measured_again(void **state)
+{
+	static struct bench_row other[16];
+	struct bench_rows crossing = { .row = other };
+	unsigned given = 0;
+
+	(void)state;
+	add(&copy, memfd, 1 << 20, 5, 0.2, 0.1);
+	add(&gift, memfd, 1 << 20, 5, 0.1, 0.1);
+	bench_cross_plan(&rows, &row[1], 64 << 20, &crossing);
+	assert_int_equal(crossing.count, 12);
+	for (unsigned i = 0; i < crossing.count; i++) {
+		given += other[i].given;
+		assert_int_equal(other[i].given, other[i].block_bytes == 1 << 20);
+		assert_int_equal(other[i].count, other[i].given ? REPEATS : 0);
+	}
+	assert_int_equal(given, 2);
+	crossing.count = 0;
+	bench_cross_plan(&rows, &row[1], 4 << 20, &crossing); /* two blocks of 4 MiB do not fit */
+	assert_int_equal(crossing.count, 10);
 }
 
 static void memory_without_pages_is_named(void **state)
@@ -151,11 +306,38 @@ static void memory_without_pages_is_named(void **state)
 	add(&gift, vvar, 4096, 0, 0, 0);
 	row[1].count = 0;
 	row[1].failed.rc = -EFAULT;
-	bench_verdict(NULL, &rows, "loopback");
+	bench_verdict(NULL, &outcome);
 	assert_true(says("Bad address: vvar has no pages"));
 	row[1].failed.rc = -EPERM;
 	said[0] = '\0';
-	bench_verdict(NULL, &rows, "loopback");
+	bench_verdict(NULL, &outcome);
+	assert_false(says("Bad address"));
+}
+
+static void a_ring_that_cannot_be_registered_may_have_pages(void **state)
+{
+	(void)state;
+	add(&copy, memfd, 4096, 5, 0.2, 0.1);
+	add(&pin, memfd, 4096, 0, 0, 0);
+	row[1].count = 0;
+	row[1].failed.rc = -EFAULT;
+	bench_verdict(NULL, &outcome);
+	assert_false(says("VM_PFNMAP"));
+}
+
+static void an_interrupted_bench_says_so_and_no_more(void **state)
+{
+	struct bench_outcome cut = outcome;
+
+	(void)state;
+	cut.interrupted = true;
+	cut.done = 4;
+	add(&copy, memfd, 4096, 5, 0.2, 0.1);
+	add(&gift, memfd, 4096, 9, 0.1, 0.1);
+	row[1].failed.rc = -EFAULT;
+	bench_verdict(NULL, &cut);
+	assert_true(says("Interrupted by a signal after 4 of 9 runs"));
+	assert_false(says("Best over"));
 	assert_false(says("Bad address"));
 }
 
@@ -163,20 +345,28 @@ static void where_nothing_ran_there_is_nothing_to_say(void **state)
 {
 	(void)state;
 	add(&null, memfd, 4096, 1000, 0, 0);
-	bench_verdict(NULL, &rows, "loopback");
-	bench_verdict_crossings(NULL, &rows);
+	bench_verdict(NULL, &outcome);
 	assert_string_equal(said, "");
 }
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(the_cheapest_of_the_fastest_is_the_best, setup),
-		cmocka_unit_test_setup(a_cost_is_one_that_all_rows_have, setup),
-		cmocka_unit_test_setup(it_pays_from_the_size_on_from_which_it_always_does, setup),
-		cmocka_unit_test_setup(only_what_copying_can_be_beside_is_compared_to_it, setup),
-		cmocka_unit_test_setup(memory_without_pages_is_named, setup),
-		cmocka_unit_test_setup(where_nothing_ran_there_is_nothing_to_say, setup),
+		TEST(the_cheapest_of_the_fastest_is_the_best),
+		TEST(what_is_as_good_is_named_and_the_first_is_chosen),
+		TEST(a_cost_is_one_that_all_rows_have),
+		TEST(few_runs_are_never_distinct),
+		TEST(it_pays_from_where_a_step_fits),
+		TEST(a_noisy_size_does_not_undo_the_answer),
+		TEST(it_pays_always_or_never),
+		TEST(only_what_copying_can_be_beside_is_compared_to_it),
+		TEST(what_ran_before_is_not_measured_again),
+		TEST(memory_without_pages_is_named),
+		TEST(a_ring_that_cannot_be_registered_may_have_pages),
+		TEST(an_interrupted_bench_says_so_and_no_more),
+		TEST(where_nothing_ran_there_is_nothing_to_say),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

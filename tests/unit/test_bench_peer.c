@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The receiver of a bench: what its answer makes of a run, and how many streams it reads at once. */
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../../cmd/bench_peer.c"
+#include "../../cmd/signals.c"
+
+/* What a run of @sent bytes is after the receiver's @answer. */
+static struct bench_sample ask(uint64_t sent, const char *answer)
+{
+	struct bench_sample s = { .receiver_cpu_ns = -1 };
+	int ends[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	assert_int_equal(write(ends[1], answer, strlen(answer)), strlen(answer));
+	close(ends[1]);
+	bench_peer_ask(ends[0], sent, &s);
+	close(ends[0]);
+	return s;
+}
+
+static void an_answer_says_what_receiving_cost(void **state)
+{
+	struct bench_sample s =
+		ask(2000, "{\"received_bytes\": 2000, \"cpu_seconds\": 1e-6, \"correct\": null}\n");
+
+	(void)state;
+	assert_int_equal(s.rc, 0);
+	assert_true(s.receiver_cpu_ns > 0.49 && s.receiver_cpu_ns < 0.51);
+	assert_false(s.checked);
+	s = ask(8, "{\"received_bytes\": 8, \"cpu_seconds\": 0, \"correct\": false}\n");
+	assert_true(s.checked && !s.correct && !s.rc);
+	s = ask(8, "{\"received_bytes\": 8, \"cpu_seconds\": 0, \"correct\": true}\n");
+	assert_true(s.checked && s.correct && !s.rc);
+}
+
+static void another_number_of_bytes_is_an_error(void **state)
+{
+	static const char *const answers[] = {
+		"{\"received_bytes\": 7, \"cpu_seconds\": 0, \"correct\": true}\n",
+		"{\"received_bytes\": 9, \"cpu_seconds\": 0, \"correct\": null}\n",
+		"{\"received_bytes\": 0, \"cpu_seconds\": 0, \"correct\": true}\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		struct bench_sample s = ask(8, answers[i]);
+
+		assert_true(s.rc && s.incomplete);
+		assert_non_null(strstr(s.error, "8 bytes were sent"));
+	}
+}
+
+/* verify --listen says nothing; another program may say anything. */
+static void a_receiver_that_does_not_answer_is_none_to_compare(void **state)
+{
+	static const char *const answers[] = { "", "hello\n", "{\"received_bytes\": 3}\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		struct bench_sample s = ask(8, answers[i]);
+
+		assert_true(!s.rc && !s.checked && s.receiver_cpu_ns < 0);
+	}
+}
+
+static void serve(struct zcdma_ctx *ctx, int listener)
+{
+	signals_watch(ctx);
+	_exit(bench_peer_serve(ctx, listener, false) != 0);
+}
+
+static int connect_to(int listener)
+{
+	struct sockaddr_in sa;
+	socklen_t len = sizeof(sa);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&sa, &len), 0);
+	assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
+	return fd;
+}
+
+/* Does @fd's receiver answer within @ms? */
+static bool answers(int fd, int ms)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char c;
+
+	return poll(&p, 1, ms) == 1 && recv(fd, &c, 1, 0) == 1 && c == '{';
+}
+
+/* The first ones go on, so that the last one's turn comes when one of them ends. */
+static void more_streams_than_it_reads_at_once_wait(void **state)
+{
+	struct zcdma_addr addr = { .host = "127.0.0.1", .port = "0" };
+	struct zcdma_ctx *ctx;
+	int fd[BENCH_PEER_STREAMS + 1], listener, status = -1;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(zcdma_new(&ctx), 0);
+	listener = zcdma_listen(ctx, &addr);
+	assert_true(listener >= 0);
+	pid = fork();
+	if (!pid)
+		serve(ctx, listener);
+	for (unsigned i = 0; i <= BENCH_PEER_STREAMS; i++)
+		fd[i] = connect_to(listener);
+	shutdown(fd[BENCH_PEER_STREAMS - 1], SHUT_WR);
+	shutdown(fd[BENCH_PEER_STREAMS], SHUT_WR);
+	/* All but the last have come by when this one is answered, which makes room. */
+	assert_true(answers(fd[BENCH_PEER_STREAMS - 1], 30000));
+	assert_true(answers(fd[BENCH_PEER_STREAMS], 30000));
+	kill(pid, SIGTERM);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+	for (unsigned i = 0; i <= BENCH_PEER_STREAMS; i++)
+		close(fd[i]);
+	close(listener);
+	zcdma_free(ctx);
+}
+
+static void no_more_streams_than_that_are_read_at_once(void **state)
+{
+	unsigned running = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 3 * BENCH_PEER_STREAMS; i++) {
+		if (!fork()) {
+			usleep(20000); /* longer than it takes to start too many, if nothing waits */
+			_exit(0);
+		}
+		running = reap(running + 1);
+		assert_true(running < BENCH_PEER_STREAMS);
+	}
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	/* None is left to wait for. */
+	assert_int_equal(reap(BENCH_PEER_STREAMS), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_answer_says_what_receiving_cost),
+		cmocka_unit_test(another_number_of_bytes_is_an_error),
+		cmocka_unit_test(a_receiver_that_does_not_answer_is_none_to_compare),
+		cmocka_unit_test(more_streams_than_it_reads_at_once_wait),
+		cmocka_unit_test(no_more_streams_than_that_are_read_at_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
