@@ -15,6 +15,7 @@ int zc_pool_alloc(struct zcdma_ctx *ctx, struct zc_pool *pool, size_t block_size
 	rc = zc_ring_alloc(ctx, &pool->ring, ZC_MEMORY_BEST, block_size, blocks, flags);
 	if (rc) {
 		free(pool->unused);
+		*pool = (struct zc_pool){ 0 };
 		return rc;
 	}
 	/* The last index is taken first, and put back last: a fast path stays in the cache. */

@@ -13,6 +13,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "../../lib/pool.h"
 #include "../../lib/ring.h"
 
 static struct zcdma_ctx *ctx;
@@ -193,6 +194,17 @@ static void rings_leave_other_mappings_alone(void **state)
 	}
 }
 
+/* Its owner frees what it has, whether or not that was allocated. */
+static void pool_without_a_ring(void **state)
+{
+	struct zc_pool pool;
+
+	(void)state;
+	assert_int_equal(zc_pool_alloc(ctx, &pool, SIZE_MAX / 4, 2, 0), -ENOMEM);
+	assert_null(pool.unused);
+	zc_pool_free(&pool);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +213,7 @@ int main(void)
 		cmocka_unit_test(reuse_shows_in_the_pipe),
 		cmocka_unit_test(units_are_renewed_together),
 		cmocka_unit_test(too_large),
+		cmocka_unit_test(pool_without_a_ring),
 		cmocka_unit_test(every_block_is_memory_of_its_own),
 		cmocka_unit_test(rings_leave_other_mappings_alone),
 	};
