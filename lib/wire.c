@@ -54,6 +54,7 @@ struct zcdma_wire {
 	unsigned closing_count;
 	uint64_t kinds[ZC_FRAME_MALFORMED + 1], checksums[ZC_CHECKSUM_WRONG + 1];
 	struct zcdma_wire_stats stats;
+	bool has_time;		 /* .stats has those of packets */
 	struct connection *told; /* whose streams come next */
 	unsigned told_dir;
 	bool telling;
@@ -282,10 +283,13 @@ static void take_datagram(struct zcdma_wire *w, struct connection *c, unsigned f
 }
 
 /* Files hold packets in any order, and of clocks that were set back. */
-static void note_time(struct zcdma_wire_stats *s, uint64_t time_ns)
+static void note_time(struct zcdma_wire *w, uint64_t time_ns)
 {
-	s->first_ns = s->packets > 1 ? zc_min(s->first_ns, time_ns) : time_ns;
+	struct zcdma_wire_stats *s = &w->stats;
+
+	s->first_ns = w->has_time ? zc_min(s->first_ns, time_ns) : time_ns;
 	s->last_ns = zc_max(s->last_ns, time_ns);
+	w->has_time = true;
 }
 
 /* Returns whether the packet is not a part of the stream, as its receiver drops it. */
@@ -307,7 +311,8 @@ static void take_packet(struct zcdma_wire *w, const struct zc_packet *p)
 
 	w->stats.packets++;
 	w->stats.packet_bytes += p->len;
-	note_time(&w->stats, p->time_ns);
+	if (p->timed)
+		note_time(w, p->time_ns);
 	zc_frame_parse(p, &f);
 	if (f.kind > ZC_FRAME_UDP) {
 		w->kinds[f.kind]++;
@@ -329,7 +334,8 @@ static void take_packet(struct zcdma_wire *w, const struct zc_packet *p)
 		w->stats.damaged++;
 		return;
 	}
-	copy = f.len && zc_copies_seen(w->copies, &f, (uintptr_t)&c->dir[from], p->time_ns);
+	copy = f.len && p->timed &&
+	       zc_copies_seen(w->copies, &f, (uintptr_t)&c->dir[from], p->time_ns);
 	if (f.kind == ZC_FRAME_TCP)
 		take_segment(w, c, from, &f, copy);
 	else

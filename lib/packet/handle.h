@@ -5,26 +5,29 @@
 
 #include <pcap/pcap.h>
 
+#include "links.h"
 #include "packets.h"
-
-struct zc_saved_stream;
 
 struct zc_packets {
 	struct zcdma_ctx *ctx;
-	pcap_t *pcap;
-	char *name; /* for messages; owned */
+	pcap_t *pcap; /* or NULL: it is a pcapng file */
+	char *name;   /* for messages; owned */
 	bool live;
-	int fd;				/* to poll, or -1 */
-	int origin;			/* what they are read from, or -1 */
-	struct zc_saved_stream *stream; /* or NULL: no pipe */
-	uint32_t fraction_ns;		/* what a time's fraction counts in */
+	int fd;			 /* to poll, or -1 */
+	int origin;		 /* of the file, or -1 */
+	uint32_t fraction_ns;	 /* what a time's fraction counts in */
+	struct zc_saved *saved;	 /* the bytes of a file, or NULL */
+	struct zc_ng *ng;	 /* what reads them as pcapng, or NULL */
+	struct zc_links links;	 /* of .ng */
+	bool must_know;		 /* an end without a packet of a known link type is an error */
+	uint64_t known, unknown; /* packets by that */
+	int unknown_linktype;
 };
 
 /* Fill in the rest of @p, of which zc_packets_close() frees what was taken on an error too. */
 int zc_packets_open_live(struct zc_packets *p, const struct zc_packets_from *from);
 int zc_packets_open_saved(struct zc_packets *p, const char *path);
 
-/* Is it a stream of which nothing is there now? */
-bool zc_packets_saved_is_idle(const struct zc_packets *p);
+void zc_packets_close_saved(struct zc_packets *p);
 
 #endif

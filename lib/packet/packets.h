@@ -16,7 +16,8 @@ struct zc_packets_from {
 };
 
 struct zc_packet {
-	uint64_t time_ns;    /* since 1970 */
+	uint64_t time_ns;    /* since 1970, if .timed, else 0 */
+	bool timed;	     /* a simple packet block of pcapng has no time */
 	const uint8_t *data; /* good until the next call */
 	uint32_t captured, len;
 	int linktype;	    /* a DLT_* of libpcap's */
@@ -42,17 +43,23 @@ int zc_packets_open(struct zcdma_ctx *ctx, const struct zc_packets_from *from,
  */
 int zc_packets_next(struct zc_packets *p, struct zc_packet *packet);
 
-/* A DLT_* of libpcap's. */
+/* Returns the DLT_* of all packets, or -1: it is not known yet, as a file may have several. */
 int zc_packets_linktype(const struct zc_packets *p);
+
+/* Report that a file ends in the middle of a packet. Returns -EIO. */
+int zc_packets_fail_cut(struct zcdma_ctx *ctx, const char *name);
 
 /* What a pcap file of them begins with, and each packet in it: times are in nanoseconds. */
 #define ZC_PACKETS_HEADER 24
 #define ZC_PACKET_HEADER  16
-int zc_packets_header(const struct zc_packets *p, uint8_t header[ZC_PACKETS_HEADER]);
+int zc_packets_header(const struct zc_packets *p, int linktype, uint8_t header[ZC_PACKETS_HEADER]);
 void zc_packet_header(const struct zc_packet *packet, uint8_t header[ZC_PACKET_HEADER]);
 
-/* Can zc_frame_parse() take its packets apart? 0, or -EINVAL with a sentence. */
-int zc_packets_check_linktype(const struct zc_packets *p);
+/*
+ * Refuse packets that zc_frame_parse() does not take apart: now, or at the end of a file that may have several link
+ * types. Returns 0, or -EINVAL with the error message set.
+ */
+int zc_packets_check_linktype(struct zc_packets *p);
 
 /* To poll for POLLIN, or -1: always is worth a try. */
 int zc_packets_fd(const struct zc_packets *p);

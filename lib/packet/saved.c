@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Packets of a file, pcap or pcapng, or of the stream that another program writes in one of them. */
+#include "saved.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -9,38 +11,35 @@
 #include <unistd.h>
 
 #include "handle.h"
+#include "ng.h"
 
-/* A pipe or a socket, read ahead of libpcap, so that it is known whether anything is there. */
-struct zc_saved_stream {
-	int fd;
-	size_t taken, len;
-	uint8_t buffer[65536];
-};
-
-/*
- * For libpcap, which cannot be asked to come back for the rest of a packet: a signal that comes in the
- * middle of one has to wait for it.
- */
-static ssize_t stream_read(void *cookie, char *to, size_t size)
+/* Read into the buffer after what is there. Returns as read(2) does. */
+static ssize_t refill(struct zc_saved *s)
 {
-	struct zc_saved_stream *s = cookie;
+	ssize_t n;
 
+	if (s->taken == s->len)
+		s->taken = s->len = 0;
+	while ((n = read(s->fd, s->buffer + s->len, sizeof(s->buffer) - s->len)) < 0) {
+		struct pollfd fd = { .fd = s->fd, .events = POLLIN };
+
+		if (errno == EAGAIN)
+			poll(&fd, 1, -1);
+		else if (errno != EINTR)
+			break;
+	}
+	if (n > 0)
+		s->len += (size_t)n;
+	return n;
+}
+
+ssize_t zc_saved_read(struct zc_saved *s, void *to, size_t size)
+{
 	if (s->taken == s->len) {
-		ssize_t n;
+		ssize_t n = refill(s);
 
-		/* Whoever has the other descriptors of it may have made it non-blocking. */
-		while ((n = read(s->fd, s->buffer, sizeof(s->buffer))) < 0) {
-			struct pollfd fd = { .fd = s->fd, .events = POLLIN };
-
-			if (errno == EAGAIN)
-				poll(&fd, 1, -1);
-			else if (errno != EINTR)
-				break;
-		}
 		if (n <= 0)
 			return n;
-		s->taken = 0;
-		s->len = (size_t)n;
 	}
 	size = zc_min(size, s->len - s->taken);
 	memcpy(to, s->buffer + s->taken, size);
@@ -48,40 +47,27 @@ static ssize_t stream_read(void *cookie, char *to, size_t size)
 	return (ssize_t)size;
 }
 
-static int stream_close(void *cookie)
+size_t zc_saved_peek(struct zc_saved *s, void *to, size_t size)
 {
-	struct zc_saved_stream *s = cookie;
-
-	close(s->fd);
-	free(s);
-	return 0;
+	while (s->len - s->taken < size && refill(s) > 0)
+		;
+	size = zc_min(size, s->len - s->taken);
+	memcpy(to, s->buffer + s->taken, size);
+	return size;
 }
 
-bool zc_packets_saved_is_idle(const struct zc_packets *p)
+bool zc_saved_is_idle(const struct zc_saved *s)
 {
-	struct pollfd fd = { .fd = p->fd, .events = POLLIN };
+	struct pollfd fd = { .fd = s->fd, .events = POLLIN };
 
-	return p->stream && p->stream->taken == p->stream->len && poll(&fd, 1, 0) <= 0;
+	return s->taken == s->len && poll(&fd, 1, 0) <= 0;
 }
 
-static FILE *open_stream(struct zc_packets *p, int fd)
-{
-	const cookie_io_functions_t io = { .read = stream_read, .close = stream_close };
-	FILE *file;
+/*
+ * Opening
+ */
 
-	p->stream = calloc(1, sizeof(*p->stream));
-	if (!p->stream)
-		return NULL;
-	p->stream->fd = p->fd = fd;
-	file = fopencookie(p->stream, "r", io);
-	if (file)
-		setbuf(file, NULL);
-	else
-		free(p->stream);
-	return file;
-}
-
-static int open_path(struct zc_packets *p, const char *path, FILE **file)
+static int open_path(struct zc_packets *p, const char *path)
 {
 	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC)
 				   : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
@@ -93,11 +79,13 @@ static int open_path(struct zc_packets *p, const char *path, FILE **file)
 	errno = EISDIR;
 	if (S_ISDIR(st.st_mode))
 		goto err_close;
-	*file = S_ISREG(st.st_mode) ? fdopen(fd, "r") : open_stream(p, fd);
-	if (*file) {
-		p->origin = fd;
-		return 0;
-	}
+	errno = ENOMEM;
+	p->saved = calloc(1, sizeof(*p->saved));
+	if (!p->saved)
+		goto err_close;
+	p->saved->fd = p->origin = fd;
+	p->fd = S_ISREG(st.st_mode) ? -1 : fd;
+	return 0;
 
 err_close:
 	rc = zc_fail(p->ctx, errno, "open %s", p->name);
@@ -106,21 +94,48 @@ err_close:
 	return rc;
 }
 
+static ssize_t cookie_read(void *cookie, char *to, size_t size)
+{
+	return zc_saved_read(cookie, to, size);
+}
+
+/* By libpcap, which reads through a FILE. */
+static int open_classic(struct zc_packets *p)
+{
+	const cookie_io_functions_t io = { .read = cookie_read };
+	FILE *file = fopencookie(p->saved, "r", io);
+	char words[PCAP_ERRBUF_SIZE];
+	int rc;
+
+	if (!file)
+		return zc_fail(p->ctx, ENOMEM, "open %s", p->name);
+	setbuf(file, NULL);
+	p->fraction_ns = 1;
+	p->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, words);
+	if (p->pcap)
+		return 0;
+	fclose(file);
+	rc = zc_fail_plain(p->ctx, EINVAL, "open %s: %s", p->name, words);
+	zc_hint(p->ctx, "give a pcap or pcapng file, as tcpdump -w writes it");
+	return rc;
+}
+
 int zc_packets_open_saved(struct zc_packets *p, const char *path)
 {
-	char words[PCAP_ERRBUF_SIZE];
-	FILE *file;
-	int rc = open_path(p, path, &file);
+	uint8_t magic[4] = { 0 };
+	int rc = open_path(p, path);
 
 	if (rc)
 		return rc;
-	p->fraction_ns = 1;
-	p->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, words);
-	if (!p->pcap) {
-		fclose(file);
-		rc = zc_fail_plain(p->ctx, EINVAL, "open %s: %s", p->name, words);
-		zc_hint(p->ctx, "it is to be a pcap or pcapng file, as tcpdump -w writes it");
-		return rc;
-	}
-	return 0;
+	zc_saved_peek(p->saved, magic, sizeof(magic));
+	return zc_ng_is_magic(magic) ? zc_ng_open(p->ctx, p->name, p->saved, &p->ng)
+				     : open_classic(p);
+}
+
+void zc_packets_close_saved(struct zc_packets *p)
+{
+	zc_ng_free(p->ng);
+	if (p->saved)
+		close(p->saved->fd);
+	free(p->saved);
 }

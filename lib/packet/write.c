@@ -8,7 +8,7 @@
 #define MAGIC_NANOSECONDS 0xa1b23c4d
 
 /* By libpcap: its numbers of link types are others in files. */
-int zc_packets_header(const struct zc_packets *p, uint8_t header[ZC_PACKETS_HEADER])
+static int dump_header(struct zcdma_ctx *ctx, pcap_t *pcap, const char *name, uint8_t *header)
 {
 	const uint32_t magic = MAGIC_NANOSECONDS;
 	FILE *file = fmemopen(header, ZC_PACKETS_HEADER, "w");
@@ -16,18 +16,30 @@ int zc_packets_header(const struct zc_packets *p, uint8_t header[ZC_PACKETS_HEAD
 	int rc;
 
 	if (!file)
-		return zc_fail(p->ctx, errno, "write packets of %s", p->name);
+		return zc_fail(ctx, errno, "write packets of %s", name);
 	setbuf(file, NULL); /* fmemopen() would add a zero where it is flushed */
-	dumper = pcap_dump_fopen(p->pcap, file);
+	dumper = pcap_dump_fopen(pcap, file);
 	if (!dumper) {
-		rc = zc_fail_plain(p->ctx, EINVAL, "write packets of %s: %s", p->name,
-				   pcap_geterr(p->pcap));
+		rc = zc_fail_plain(ctx, EINVAL, "write packets of %s: %s", name, pcap_geterr(pcap));
 		fclose(file);
 		return rc;
 	}
 	pcap_dump_close(dumper);
 	memcpy(header, &magic, sizeof(magic));
 	return 0;
+}
+
+int zc_packets_header(const struct zc_packets *p, int linktype, uint8_t header[ZC_PACKETS_HEADER])
+{
+	pcap_t *pcap = p->pcap ? p->pcap : pcap_open_dead(linktype, 262144);
+	int rc;
+
+	if (!pcap)
+		return zc_fail(p->ctx, ENOMEM, "write packets of %s", p->name);
+	rc = dump_header(p->ctx, pcap, p->name, header);
+	if (!p->pcap)
+		pcap_close(pcap);
+	return rc;
 }
 
 void zc_packet_header(const struct zc_packet *packet, uint8_t header[ZC_PACKET_HEADER])

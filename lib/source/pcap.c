@@ -3,6 +3,7 @@
  * pcap: - the packets of an interface or of a file, as a pcap stream, or the payload in them. Several of
  * them go into a block, each whole; a block goes on when nothing more is there.
  */
+#include <pcap/dlt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -42,7 +43,9 @@ struct pcap_source {
 	bool has_piece;
 	size_t header_len, len;
 	const uint8_t *data;
-	uint8_t header[ZC_PACKETS_HEADER];
+	uint8_t header[ZC_PACKETS_HEADER + ZC_PACKET_HEADER];
+	bool has_header; /* the one of the file is a piece, or was ... */
+	int linktype;	 /* ... and has that link type */
 
 	uint64_t offset, seq;
 };
@@ -185,6 +188,15 @@ static int open_packets(struct pcap_source *p)
 	return rc;
 }
 
+/* What the pcap stream begins with is a piece of it, alone or with its first packet. */
+static int add_file_header(struct pcap_source *p, int linktype)
+{
+	p->has_header = p->has_piece = true;
+	p->linktype = linktype;
+	p->header_len = ZC_PACKETS_HEADER;
+	return zc_packets_header(p->packets, linktype, p->header);
+}
+
 static int open_payload(struct pcap_source *p)
 {
 	const struct zc_order_field field = {
@@ -195,10 +207,10 @@ static int open_payload(struct pcap_source *p)
 	int rc;
 
 	if (!p->opt.payload) {
+		const int linktype = zc_packets_linktype(p->packets);
+
 		p->src.info.packets = ZCDMA_PACKETS_WHOLE;
-		p->has_piece = true;
-		p->header_len = ZC_PACKETS_HEADER;
-		return zc_packets_header(p->packets, p->header);
+		return linktype < 0 ? 0 : add_file_header(p, linktype);
 	}
 	p->src.info.packets = p->opt.seq ? ZCDMA_PACKETS_NUMBERED : ZCDMA_PACKETS_PAYLOAD;
 	rc = zc_packets_check_linktype(p->packets);
@@ -315,6 +327,35 @@ static bool patience_has_ended(struct pcap_source *p)
 	return false;
 }
 
+static int fail_linktypes(struct pcap_source *p, int linktype)
+{
+	int rc = zc_fail_plain(
+		p->src.ctx, EINVAL,
+		"source %s: packets of the link types %d and %d do not go into one pcap stream",
+		p->src.name, p->linktype, linktype);
+
+	zc_hint(p->src.ctx, "choose some with filter=, or take their payload");
+	return rc;
+}
+
+/* The packet as it is, with its header. Returns 1 or a negative errno. */
+static int take_whole(struct pcap_source *p, const struct zc_packet *packet)
+{
+	int rc = p->has_header ? 0 : add_file_header(p, packet->linktype);
+
+	if (rc)
+		return rc;
+	if (packet->linktype != p->linktype)
+		return fail_linktypes(p, packet->linktype);
+	p->src.stats.packets.packets++;
+	zc_packet_header(packet, p->header + p->header_len);
+	p->header_len += ZC_PACKET_HEADER;
+	p->data = packet->data;
+	p->len = packet->captured;
+	p->has_piece = true;
+	return 1;
+}
+
 /* 1: a packet was taken; 0: the end; or a negative errno. */
 static int take_packet(struct pcap_source *p)
 {
@@ -327,19 +368,15 @@ static int take_packet(struct pcap_source *p)
 		rc = zc_payload_put(p->payload, &packet);
 		return rc ? rc : 1;
 	}
-	p->src.stats.packets.packets++;
-	zc_packet_header(&packet, p->header);
-	p->header_len = ZC_PACKET_HEADER;
-	p->data = packet.data;
-	p->len = packet.captured;
-	p->has_piece = true;
-	return 1;
+	return take_whole(p, &packet);
 }
 
 /* No packet came: the end, or none for now. 0, or a negative errno. */
 static int wait_no_longer(struct pcap_source *p, int rc)
 {
 	p->ended = !rc;
+	if (p->ended && !p->payload && !p->has_header)
+		return add_file_header(p, DLT_EN10MB);
 	if (!p->payload)
 		return rc;
 	if (p->ended)
