@@ -146,11 +146,14 @@ static int parse(const struct wire *w, struct zcdma_wire_options *o, double *sec
 	return STATUS_OK;
 }
 
-/* 0 or an exit status, after an error that has been reported. */
+/*
+ * Take packets to the end, or as far as they can be read: then the run is incomplete, as a transfer is. Returns 0, or
+ * an exit status after an error that has been reported.
+ */
 static int run_to_end(struct run *run)
 {
 	struct report *r = run->w->r;
-	int rc, end;
+	int rc, end, status;
 
 	if (arg.iface && !report_is_quiet(r))
 		fprintf(stderr, "zcdma verify: capturing on %s\n", arg.iface);
@@ -158,12 +161,14 @@ static int run_to_end(struct run *run)
 	run->start_ns = now_ns();
 	rc = take_packets(run);
 	progress_end(&run->progress);
+	run->totals.broke_off = rc;
+	status = rc == -ENOMEM ? STATUS_ERROR : rc ? STATUS_INCOMPLETE : STATUS_OK;
 	if (rc)
-		report_ctx_error(r, STATUS_ERROR, run->w->ctx, rc);
+		report_ctx_error(r, status, run->w->ctx, rc);
 	end = zcdma_wire_end(run->wire);
 	if (end && !rc)
-		report_ctx_error(r, STATUS_ERROR, run->w->ctx, end);
-	return rc || end ? STATUS_ERROR : STATUS_OK;
+		status = report_ctx_error(r, STATUS_ERROR, run->w->ctx, end);
+	return status;
 }
 
 /* The list is full: what is dropped from it has its place in the totals. */

@@ -32,6 +32,7 @@ struct wire_totals {
 	uint64_t copies, again, again_bytes, differing, differing_bytes, uncompared;
 	uint64_t out_of_order, given_up, strayed, ignored_resets;
 	enum outcome outcome;  /* of all */
+	bool broke_off;	       /* by an error, which was reported: what was not read is unknown */
 	struct verdict worst;  /* of a stream */
 	char from[64], to[64]; /* of that stream */
 };

@@ -260,8 +260,12 @@ int wire_verdict(const struct wire *w, struct zcdma_wire *wire,
 	while (zcdma_wire_next_stream(wire, &s))
 		wire_add(w, wire, t, &s);
 	worsen(t, judge_capture(w, stats, t, &capture));
+	if (t->broke_off)
+		worsen(t, OUTCOME_INCOMPLETE);
 	if (t->outcome == OUTCOME_CORRECT)
 		return STATUS_OK;
+	if (t->outcome > capture.outcome && t->outcome > t->worst.outcome)
+		return outcome_status(t->outcome);
 	if (capture.outcome > t->worst.outcome) {
 		hint = capture.hint[0] ? capture.hint : NULL;
 		return report_error(w->r, outcome_status(t->outcome), hint, "%s", capture.fault);

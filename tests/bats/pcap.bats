@@ -139,7 +139,20 @@ on_veth() {
     head -c 400 "$DATA/ethernet.pcap" >x.pcap
     run -1 --separate-stderr zcdma capture pcap:x.pcap,payload
     assert_output $'datagram 1 to 10.0.0.2\ndatagram 1 to fd00::2\ndatagram 2 to 10.0.0.2\ndatagram 2 to fd00::2'
-    assert_regex "$stderr" 'truncated dump file'
+    assert_regex "$stderr" 'read packets of x.pcap: it ends in the middle of a packet'
+}
+
+@test "pcap: a pcapng that ends in the middle of a packet, and one of two link types" {
+    head -c 400 "$DATA/two.pcapng" >x.pcapng
+    run -1 --separate-stderr zcdma capture -o out.pcap pcap:x.pcapng
+    assert_regex "$stderr" 'it ends in the middle of a packet'
+    run -0 diff <(seen x.pcapng) <(seen out.pcap)
+    # A section with an interface for packets of raw IP: link type 101.
+    cat "$DATA/two.pcapng" >x.pcapng
+    bytes le 4 0x0a0d0d0a 28 0x1a2b3c4d 1 0xffffffff 0xffffffff 28 1 20 101 0 20 3 20 4 0x45000000 20 >>x.pcapng
+    run -1 --separate-stderr zcdma capture -o out.pcap pcap:x.pcapng
+    assert_regex "$stderr" 'link types 1 and 12 do not go into one pcap stream'
+    run -0 diff <(seen "$DATA/two.pcapng") <(seen out.pcap)
 }
 
 @test "pcap: a link layer that is not known" {
@@ -245,6 +258,8 @@ tcp() {
 
 @test "pcap: datagrams in the order of their numbers" {
     datagrams le '\0\0\0\6a' '\0\0\0\7b' '\0\0\0\011d' '\0\0\0\010c' '\0\0\0\010c' '\0\0\0\013f' '\0\0\0\6a' x >x.pcap
+    run -4 zcdma capture --json -o out pcap:x.pcap,payload,seq=0:4be
+    assert_output --partial '1 datagrams did not arrive'
     run -0 eval 'zcdma capture --json pcap:x.pcap,payload,seq=0:4be 2>report | tr -d "\0-\37"'
     assert_output abcdf
     run -0 keys report lost_datagrams reordered_datagrams duplicate_datagrams unnumbered_datagrams flows

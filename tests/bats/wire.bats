@@ -240,9 +240,9 @@ record_end() {
 
 @test "wire: files that are cut short, empty, or no capture" {
     head -c 50000 "$DATA/iperf3-loss.pcap" >cut.pcap
-    run -2 --separate-stderr zcdma verify -r cut.pcap --pattern none --json
+    run -1 --separate-stderr zcdma verify -r cut.pcap --pattern none --json
     # What was before is told of.
-    jq -e '.streams[0].stream_bytes > 0 and (.error.message | contains("cut.pcap"))' <<<"$output"
+    jq -e '.result == "incomplete" and .streams[0].stream_bytes > 0 and (.error.message | contains("cut.pcap"))' <<<"$output"
     : >empty.pcap
     echo 'no capture at all, but some text' >text.pcap
     head -c 24 "$DATA/udp.pcap" >none.pcap
