@@ -354,7 +354,7 @@ static int take_simple(struct zc_ng *ng, struct zc_packet *p)
 	return set_packet(ng, p, 0, 4, captured, len);
 }
 
-/* Returns 1 after a packet, 0 after a block that is none, or a negative errno. */
+/* Returns 1 after a packet, 0 after another block, or a negative errno. */
 static int take_block(struct zc_ng *ng, struct zc_packet *p)
 {
 	switch (ng->type) {

@@ -60,7 +60,9 @@ bool zc_saved_is_idle(const struct zc_saved *s)
 {
 	struct pollfd fd = { .fd = s->fd, .events = POLLIN };
 
-	return s->taken == s->len && poll(&fd, 1, 0) <= 0;
+	if (s->taken < s->len || (s->file && ftello(s->file) < s->given))
+		return false;
+	return poll(&fd, 1, 0) <= 0;
 }
 
 /*
@@ -94,22 +96,63 @@ err_close:
 	return rc;
 }
 
+/*
+ * A pipe for libpcap, which reads through a FILE. What the FILE has read ahead is there, too, although a poll says
+ * that nothing is: how far libpcap has read is known from ftello(), which needs a position.
+ */
 static ssize_t cookie_read(void *cookie, char *to, size_t size)
 {
-	return zc_saved_read(cookie, to, size);
+	struct zc_saved *s = cookie;
+	ssize_t n = zc_saved_read(s, to, size);
+
+	if (n > 0)
+		s->given += n;
+	return n;
 }
 
-/* By libpcap, which reads through a FILE. */
+static int cookie_seek(void *cookie, off64_t *offset, int whence)
+{
+	const struct zc_saved *s = cookie;
+
+	if (*offset || whence != SEEK_CUR)
+		return -1;
+	*offset = s->given;
+	return 0;
+}
+
+static FILE *open_stream(struct zc_packets *p)
+{
+	const cookie_io_functions_t io = { .read = cookie_read, .seek = cookie_seek };
+	FILE *file = fopencookie(p->saved, "r", io);
+
+	if (file)
+		setvbuf(file, NULL, _IOFBF, sizeof(p->saved->buffer));
+	p->saved->file = file;
+	return file;
+}
+
+/* The FILE of a regular file reads it without a copy in between. Its position is what was not looked at. */
+static FILE *open_regular(struct zc_packets *p)
+{
+	FILE *file = NULL;
+
+	if (lseek(p->saved->fd, -(off_t)p->saved->len, SEEK_CUR) >= 0)
+		file = fdopen(p->saved->fd, "r");
+	if (!file)
+		return NULL;
+	free(p->saved);
+	p->saved = NULL;
+	return file;
+}
+
 static int open_classic(struct zc_packets *p)
 {
-	const cookie_io_functions_t io = { .read = cookie_read };
-	FILE *file = fopencookie(p->saved, "r", io);
+	FILE *file = p->fd < 0 ? open_regular(p) : open_stream(p);
 	char words[PCAP_ERRBUF_SIZE];
 	int rc;
 
 	if (!file)
-		return zc_fail(p->ctx, ENOMEM, "open %s", p->name);
-	setbuf(file, NULL);
+		return zc_fail(p->ctx, errno, "open %s", p->name);
 	p->fraction_ns = 1;
 	p->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, words);
 	if (p->pcap)

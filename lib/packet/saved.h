@@ -3,6 +3,8 @@
 #ifndef ZCDMA_PACKET_SAVED_H
 #define ZCDMA_PACKET_SAVED_H
 
+#include <stdio.h>
+
 #include "../internal.h"
 
 /* Read ahead, so that it is known whether something is there. */
@@ -10,11 +12,13 @@ struct zc_saved {
 	int fd;
 	size_t taken, len;
 	uint8_t buffer[65536];
+	FILE *file;  /* of libpcap's, or NULL ... */
+	off_t given; /* ... and the bytes that it was given */
 };
 
 /*
- * Read up to @size bytes, and wait for the first. Whoever has the other descriptors of a pipe may have made it
- * non-blocking; a signal in the middle of a packet waits for the rest of the packet. Returns the number of bytes, 0
+ * Read up to @size bytes, and wait for the first. Another program may have made a pipe non-blocking; a signal in the
+ * middle of a packet waits for the rest of the packet. Returns the number of bytes, 0
  * at the end, or -1 with errno set.
  */
 ssize_t zc_saved_read(struct zc_saved *s, void *to, size_t size);

@@ -165,7 +165,7 @@ static unsigned read_all(struct zcdma_ctx *ctx, const char *path)
 	int rc = zc_packets_open(ctx, &from, &packets);
 
 	if (rc) {
-		assert_int_equal(rc, -EINVAL);
+		assert_true(rc == -EINVAL || rc == -EIO);
 		assert_true(*zcdma_error(ctx));
 		return 0;
 	}
