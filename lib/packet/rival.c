@@ -4,10 +4,9 @@
 
 #include <netinet/tcp.h>
 
+/* A reset is no proof of it: what follows may show that it was not believed. */
 static bool has_ended(const struct zc_follow *one, const struct zc_follow *other)
 {
-	if (one->reset == ZC_FOLLOW_RESET || other->reset == ZC_FOLLOW_RESET)
-		return true;
 	return (zc_follow_is_over(one) || !one->started) &&
 	       (zc_follow_is_over(other) || !other->started);
 }

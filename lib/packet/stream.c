@@ -84,6 +84,7 @@ static void place_early(struct zc_stream *s, const uint8_t *data, size_t len)
 	if (s->early_len < ZC_STREAM_PLACED)
 		return;
 	place(s, s->early, s->early_len);
+	s->early_len = 0;
 	zcdma_check_feed(s->check, data + n, len - n);
 }
 
@@ -102,6 +103,13 @@ static void on_data(void *arg, const uint8_t *data, size_t len)
 		place_early(s, data, len);
 }
 
+/* The first bytes are too few to tell where they belong, so they are not checked. */
+static void leave_early(struct zc_stream *s)
+{
+	s->follow.stats.unseen_bytes += s->early_len;
+	s->early_len = 0;
+}
+
 static void on_unseen(void *arg, uint64_t len)
 {
 	struct zc_stream *s = arg;
@@ -109,8 +117,9 @@ static void on_unseen(void *arg, uint64_t len)
 	s->bytes += len;
 	if (!check_of(s))
 		return;
-	if (!s->placed && (s->early_len || s->follow.from_syn))
-		place(s, s->early, s->early_len);
+	if (!s->placed && s->follow.from_syn)
+		place(s, s->early, 0);
+	leave_early(s);
 	/* Before anything has been placed there is nothing to count from. */
 	if (s->placed)
 		zcdma_check_skip(s->check, len);
@@ -266,6 +275,8 @@ void zc_stream_leftover(struct zc_stream *s, const struct zc_frame *frame, bool 
 {
 	struct zc_follow_stats *f = &s->follow.stats;
 
+	f->segments++;
+	f->data_bytes += frame->len;
 	f->copies += copy;
 	if (copy)
 		return;
@@ -288,7 +299,9 @@ bool zc_stream_is_clean(const struct zc_stream *s)
 
 bool zc_stream_has_data(const struct zc_stream *s)
 {
-	return s->bytes || s->follow.stats.segments || s->packets;
+	const struct zc_follow_stats *f = &s->follow.stats;
+
+	return s->bytes || f->segments || f->strayed || s->packets;
 }
 
 void zc_stream_end(struct zc_stream *s)
@@ -299,8 +312,7 @@ void zc_stream_end(struct zc_stream *s)
 	s->ended = true;
 	if (!s->check)
 		return;
-	if (!s->placed && s->early_len)
-		place(s, s->early, s->early_len);
+	leave_early(s);
 	/* What a manifest has behind the end of a capture is unseen, too. */
 	if (!s->follow.has_end)
 		zcdma_check_skip(s->check, UINT64_MAX);

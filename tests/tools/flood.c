@@ -3,7 +3,7 @@
  * Writes a capture of many connections, each from a port of its own, to standard output:
  *
  *     flood udp COUNT    a datagram of 16 bytes of the pattern
- *     flood tcp COUNT    8 bytes and a reset; those of the first connection are not the pattern
+ *     flood tcp COUNT    24 bytes and a reset; those of the first connection are not the pattern
  */
 #include <arpa/inet.h>
 #include <netinet/ip.h>
@@ -54,9 +54,10 @@ static void put_segment(uint16_t port, uint32_t seq, uint8_t flags, const void *
 
 static void put_tcp(uint16_t port)
 {
-	uint8_t data[8];
+	uint8_t data[24] = { [8] = 1, [16] = 2 };
 
-	memset(data, port == 1 ? 0xff : 0, sizeof(data));
+	if (port == 1)
+		memset(data, 0xff, sizeof(data));
 	put_segment(port, 0, TH_ACK, data, sizeof(data));
 	put_segment(port, sizeof(data), TH_RST, data, 0);
 }
