@@ -88,6 +88,7 @@ static void finish(struct zcdma_ring *ring, struct zcdma_block *block, size_t by
 {
 	struct zcdma_device *zdev = ring->zdev;
 	unsigned long flags;
+	bool starving;
 
 	spin_lock_irqsave(&zdev->lock, flags);
 	block->length = error ? 0 : bytes;
@@ -96,7 +97,9 @@ static void finish(struct zcdma_ring *ring, struct zcdma_block *block, size_t by
 	block->seq = zdev->stats.next_seq++;
 	block->time_ns = ktime_get_ns();
 	block->lost = ring->lost;
+	block->gap = ring->gap;
 	ring->lost = 0;
+	ring->gap = false;
 	ring->offset += bytes;
 	if (error) {
 		zdev->stats.failed++;
@@ -106,12 +109,18 @@ static void finish(struct zcdma_ring *ring, struct zcdma_block *block, size_t by
 		zdev->stats.bounced += zcdma_ring_buf(ring, block)->bounced;
 	}
 	zcdma_block_move(ring, block, ZCDMA_FULL, &ring->full);
+	starving = zcdma_ring_is_starving(ring) && zdev->count[ZCDMA_DRAINING];
 	spin_unlock_irqrestore(&zdev->lock, flags);
+	if (starving)
+		zcdma_ring_reap_now(ring);
 	wake_up_interruptible_poll(&zdev->wait, EPOLLIN | EPOLLRDNORM);
 }
 
 void zcdma_block_done(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes)
 {
+	if (WARN_ONCE(bytes > ring->mem.block_size, "%s: %zu bytes in a block of %zu\n",
+		      ring->zdev->source->name, bytes, ring->mem.block_size))
+		bytes = ring->mem.block_size;
 	ring->mem.ops->sync_for_cpu(&ring->mem, zcdma_ring_buf(ring, block), bytes);
 	finish(ring, block, bytes, 0);
 }
@@ -153,18 +162,26 @@ void zcdma_block_lost(struct zcdma_ring *ring, size_t bytes)
 	spin_unlock_irqrestore(&zdev->lock, flags);
 }
 
-int zcdma_ring_start(struct zcdma_ring *ring)
+void zcdma_block_gap(struct zcdma_ring *ring)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	unsigned long flags;
+
+	spin_lock_irqsave(&zdev->lock, flags);
+	zdev->stats.gaps += !ring->gap;
+	ring->gap = true;
+	spin_unlock_irqrestore(&zdev->lock, flags);
+}
+
+static int start_source(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
 	int ret;
 
-	lockdep_assert_held(&zdev->ring_lock);
-	if (ring->running)
-		return READ_ONCE(ring->halted) ? -EIO : 0;
 	ret = zdev->source->start(ring);
 	if (ret)
 		return ret;
-	ring->running = true;
+	ring->active = true;
 	spin_lock_irq(&zdev->lock);
 	/* It may have halted by now. */
 	zdev->stats.running = !ring->halted;
@@ -174,13 +191,12 @@ int zcdma_ring_start(struct zcdma_ring *ring)
 	return 0;
 }
 
-void zcdma_ring_stop(struct zcdma_ring *ring)
+static void stop_source(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
 	unsigned int i;
 
-	lockdep_assert_held(&zdev->ring_lock);
-	if (!ring->running)
+	if (!ring->active)
 		return;
 	spin_lock_irq(&zdev->lock);
 	zdev->stats.running = 0;
@@ -189,15 +205,64 @@ void zcdma_ring_stop(struct zcdma_ring *ring)
 	while (READ_ONCE(ring->arming))
 		usleep_range(10, 50);
 	zdev->source->abort(ring);
-	ring->running = false;
+	ring->active = false;
 
 	spin_lock_irq(&zdev->lock);
 	for (i = 0; i < ring->mem.blocks; i++) {
 		if (ring->block[i].state == ZCDMA_FILLING)
 			zcdma_block_move(ring, &ring->block[i], ZCDMA_FREE, &ring->free);
 	}
+	spin_unlock_irq(&zdev->lock);
+}
+
+int zcdma_ring_start(struct zcdma_ring *ring)
+{
+	int ret;
+
+	lockdep_assert_held(&ring->zdev->ring_lock);
+	if (ring->running)
+		return READ_ONCE(ring->halted) ? -EIO : 0;
+	if (ring->zdev->asleep)
+		return -EIO;
+	ret = start_source(ring);
+	if (!ret)
+		ring->running = true;
+	return ret;
+}
+
+void zcdma_ring_stop(struct zcdma_ring *ring)
+{
+	struct zcdma_device *zdev = ring->zdev;
+
+	lockdep_assert_held(&zdev->ring_lock);
+	if (!ring->running)
+		return;
+	stop_source(ring);
+	ring->running = false;
+	spin_lock_irq(&zdev->lock);
 	ring->halted = false;
 	ring->ended = true;
 	spin_unlock_irq(&zdev->lock);
 	wake_up_interruptible_all(&zdev->wait);
+}
+
+void zcdma_ring_suspend(struct zcdma_ring *ring)
+{
+	lockdep_assert_held(&ring->zdev->ring_lock);
+	stop_source(ring);
+}
+
+void zcdma_ring_resume(struct zcdma_ring *ring)
+{
+	int ret;
+
+	lockdep_assert_held(&ring->zdev->ring_lock);
+	if (!ring->running || ring->active || READ_ONCE(ring->halted))
+		return;
+	zcdma_block_gap(ring);
+	ret = start_source(ring);
+	if (!ret)
+		return;
+	dev_err(&ring->zdev->dev, "the device does not start again: %d\n", ret);
+	zcdma_ring_halted(ring);
 }

@@ -3,6 +3,7 @@
 #ifndef ZCDMA_BLOCK_H
 #define ZCDMA_BLOCK_H
 
+#include "device.h"
 #include "ring.h"
 
 /* block.c. The first two below zdev->lock. */
@@ -23,6 +24,16 @@ bool zcdma_block_settle(struct zcdma_ring *ring, struct zcdma_block *block);
 bool zcdma_ring_reap(struct zcdma_ring *ring, unsigned int most);
 /* A block drains since now. */
 void zcdma_ring_reap_later(struct zcdma_ring *ring);
+/* Look for a block at once, for a device that starves. Context: any. */
+void zcdma_ring_reap_now(struct zcdma_ring *ring);
+
+/* The device runs, and has neither a block nor the prospect of one. Below zdev->lock. */
+static inline bool zcdma_ring_is_starving(const struct zcdma_ring *ring)
+{
+	const struct zcdma_device *zdev = ring->zdev;
+
+	return zdev->stats.running && !zdev->count[ZCDMA_FREE] && !zdev->count[ZCDMA_FILLING];
+}
 
 /* map.c: no mapping shows the block any more, until it is held and touched again. */
 void zcdma_ring_revoke(struct zcdma_ring *ring, const struct zcdma_block *block);

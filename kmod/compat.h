@@ -100,4 +100,11 @@ static inline void zcdma_free_netdev_dummy(struct net_device *dev)
 #define zcdma_dma_device(chan) ((chan)->device->dev)
 #endif
 
+/* Charge pages to the memory cgroup. Before 5.11 a page that is charged cannot be mapped. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+#define ZCDMA_GFP_ACCOUNT __GFP_ACCOUNT
+#else
+#define ZCDMA_GFP_ACCOUNT 0
+#endif
+
 #endif /* ZCDMA_COMPAT_H */

@@ -2,6 +2,8 @@
 /* Devices: coming and going, and what sysfs tells of them. */
 #include <linux/idr.h>
 #include <linux/module.h>
+#include <linux/of.h>
+#include <linux/pm.h>
 #include <linux/slab.h>
 
 #include "debugfs.h"
@@ -27,8 +29,10 @@ struct zcdma_ring *zcdma_file_enter(struct zcdma_file *zf)
 	if (!zcdma_device_enter(zf->zdev))
 		return ERR_PTR(-ENODEV);
 	ring = zcdma_file_ring(zf);
-	if (ring)
+	if (ring) {
+		zcdma_ring_took_part(ring);
 		return ring;
+	}
 	zcdma_device_leave(zf->zdev);
 	return ERR_PTR(-EBADFD);
 }
@@ -82,11 +86,11 @@ static ssize_t stats_show(struct device *dev, struct device_attribute *attr, cha
 			  "overruns %llu\nlost_bytes %llu\nfailed %llu\nbounced %llu\n"
 			  "drained %llu\nread_bytes %llu\nsplice_bytes %llu\n"
 			  "splice_copied_bytes %llu\nnext_seq %llu\nring_blocks %u\nfree %u\n"
-			  "filling %u\nfull %u\nheld %u\ndraining %u\n",
+			  "filling %u\nfull %u\nheld %u\ndraining %u\ngaps %llu\n",
 			  s.running, s.blocks, s.bytes, s.delivered, s.given, s.overruns,
 			  s.lost_bytes, s.failed, s.bounced, s.drained, s.read_bytes,
 			  s.splice_bytes, s.splice_copied_bytes, s.next_seq, s.ring_blocks, s.free,
-			  s.filling, s.full, s.held, s.draining);
+			  s.filling, s.full, s.held, s.draining, s.gaps);
 }
 static DEVICE_ATTR_RO(stats);
 
@@ -108,11 +112,12 @@ static void zcdma_device_release(struct device *dev)
 	struct zcdma_device *zdev = container_of(dev, struct zcdma_device, dev);
 
 	percpu_ref_exit(&zdev->users);
-	put_device(zdev->parent);
+	of_node_put(dev->of_node);
+	put_device(zdev->dma);
 	kfree(zdev);
 }
 
-static struct zcdma_device *zcdma_device_alloc(struct device *parent)
+static struct zcdma_device *zcdma_device_alloc(struct device *parent, struct device *dma)
 {
 	struct zcdma_device *zdev;
 
@@ -128,7 +133,8 @@ static struct zcdma_device *zcdma_device_alloc(struct device *parent)
 	zdev->dev.class = &zcdma_class;
 	zdev->dev.parent = parent;
 	zdev->dev.release = zcdma_device_release;
-	zdev->parent = get_device(parent);
+	device_set_of_node_from_dev(&zdev->dev, parent);
+	zdev->dma = get_device(dma);
 	init_waitqueue_head(&zdev->wait);
 	mutex_init(&zdev->ring_lock);
 	spin_lock_init(&zdev->lock);
@@ -137,13 +143,14 @@ static struct zcdma_device *zcdma_device_alloc(struct device *parent)
 	return zdev;
 }
 
-struct zcdma_device *zcdma_device_add(struct device *parent, const struct zcdma_source_ops *source,
+struct zcdma_device *zcdma_device_add(struct device *parent, struct device *dma,
+				      const struct zcdma_source_ops *source,
 				      const struct zcdma_limits *limits, void *priv)
 {
 	struct zcdma_device *zdev;
 	int ret;
 
-	zdev = zcdma_device_alloc(parent);
+	zdev = zcdma_device_alloc(parent, dma);
 	if (!zdev)
 		return ERR_PTR(-ENOMEM);
 	zdev->source = source;
@@ -193,6 +200,38 @@ void zcdma_device_remove(struct zcdma_device *zdev)
 	mutex_unlock(&zdev->ring_lock);
 	put_device(&zdev->dev);
 }
+
+void zcdma_device_suspend(struct zcdma_device *zdev)
+{
+	mutex_lock(&zdev->ring_lock);
+	zdev->asleep = true;
+	if (zdev->ring)
+		zcdma_ring_suspend(zdev->ring);
+	mutex_unlock(&zdev->ring_lock);
+}
+
+void zcdma_device_resume(struct zcdma_device *zdev)
+{
+	mutex_lock(&zdev->ring_lock);
+	zdev->asleep = false;
+	if (zdev->ring)
+		zcdma_ring_resume(zdev->ring);
+	mutex_unlock(&zdev->ring_lock);
+}
+
+static int __maybe_unused pm_suspend(struct device *dev)
+{
+	zcdma_device_suspend(dev_get_drvdata(dev));
+	return 0;
+}
+
+static int __maybe_unused pm_resume(struct device *dev)
+{
+	zcdma_device_resume(dev_get_drvdata(dev));
+	return 0;
+}
+
+const struct dev_pm_ops zcdma_pm_ops = { SET_SYSTEM_SLEEP_PM_OPS(pm_suspend, pm_resume) };
 
 int zcdma_device_init(void)
 {

@@ -25,12 +25,13 @@ struct zcdma_device {
 	struct device dev;
 	struct cdev cdev;
 	int id;				/* its number: zcdma%d */
-	struct device *parent;		/* that does the DMA */
+	struct device *dma;		/* that does the DMA: its parent, or a controller */
 	const struct zcdma_source_ops *source;
 	struct zcdma_limits limits;
 	void *priv;			/* of the driver that added it */
 	struct dentry *debugfs;
 	bool gone;			/* the parent went away */
+	bool asleep;			/* it must not run now: below ring_lock */
 	struct percpu_ref users;	/* calls that are in the driver: zcdma_device_enter() */
 	struct completion unused;	/* none is left, and none comes */
 	wait_queue_head_t wait;		/* for a full block, the end of the stream, or the device */
@@ -91,6 +92,9 @@ struct zcdma_ring *zcdma_file_enter(struct zcdma_file *zf);
  * *@left.
  */
 struct zcdma_block *zcdma_file_pin(struct zcdma_ring *ring, loff_t pos, u64 *off, u64 *left);
+
+/* A ring of the file goes, and with it the stream. */
+void zcdma_file_drop_ring(struct zcdma_file *zf, struct zcdma_ring *ring);
 
 long zcdma_ioctl(struct file *file, unsigned int cmd, unsigned long user);
 ssize_t zcdma_read_iter(struct kiocb *iocb, struct iov_iter *to);

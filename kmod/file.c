@@ -74,26 +74,32 @@ static int zcdma_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+void zcdma_file_drop_ring(struct zcdma_file *zf, struct zcdma_ring *ring)
+{
+	struct zcdma_device *zdev = zf->zdev;
+
+	mutex_lock(&zdev->ring_lock);
+	/* Where the device is gone, it has been detached already. */
+	if (zdev->ring == ring) {
+		zcdma_ring_detach(ring);
+		zdev->ring = NULL;
+	}
+	mutex_unlock(&zdev->ring_lock);
+
+	zcdma_ring_destroy(ring);
+	/* Only now may the next owner come: it uses the same counters. */
+	mutex_lock(&zdev->ring_lock);
+	zdev->owner = NULL;
+	mutex_unlock(&zdev->ring_lock);
+}
+
 static int zcdma_release(struct inode *inode, struct file *file)
 {
 	struct zcdma_file *zf = file->private_data;
 	struct zcdma_device *zdev = zf->zdev;
 
-	mutex_lock(&zdev->ring_lock);
-	/* Where the device is gone, it has been detached already. */
-	if (zf->ring && zdev->ring == zf->ring) {
-		zcdma_ring_detach(zf->ring);
-		zdev->ring = NULL;
-	}
-	mutex_unlock(&zdev->ring_lock);
-
 	if (zf->ring)
-		zcdma_ring_destroy(zf->ring);
-	/* Only now may the next owner come: it uses the same counters. */
-	mutex_lock(&zdev->ring_lock);
-	if (zdev->owner == zf)
-		zdev->owner = NULL;
-	mutex_unlock(&zdev->ring_lock);
+		zcdma_file_drop_ring(zf, zf->ring);
 	put_device(&zdev->dev);
 	/* What is left of the file may still look at its mapping. */
 	file->f_mapping = inode->i_mapping;

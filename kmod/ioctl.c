@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The ioctls of /dev/zcdmaN. */
+#include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
+#include "account.h"
 #include "device.h"
 
 #define BLOCKS_MIN 2
@@ -40,7 +42,7 @@ static u64 block_size_max(const struct zcdma_device *zdev)
 static u32 info_flags(const struct zcdma_device *zdev)
 {
 	return (zdev->source->paced ? ZCDMA_DEV_INFO_PACED : 0) |
-	       (zcdma_mem_limited(zdev->parent) ? ZCDMA_DEV_INFO_LIMITED : 0);
+	       (zcdma_mem_limited(zdev->dma) ? ZCDMA_DEV_INFO_LIMITED : 0);
 }
 
 static int ioc_info(struct zcdma_file *zf, union zcdma_arg *arg)
@@ -57,8 +59,8 @@ static int ioc_info(struct zcdma_file *zf, union zcdma_arg *arg)
 		.blocks_max = BLOCKS_MAX,
 		.block_size_max = block_size_max(zdev),
 		.ring_bytes_max = zcdma_ring_bytes_max(),
-		.chunk_bytes_max = PAGE_SIZE << zcdma_mem_order_max(zdev->parent),
-		.memlock_bytes = zcdma_ring_memlock(),
+		.chunk_bytes_max = PAGE_SIZE << zcdma_mem_order_max(zdev->dma),
+		.memlock_bytes = zcdma_account_room(),
 		.flags = info_flags(zdev),
 		.chunks_max = zdev->limits.chunks_max,
 	};
@@ -73,6 +75,8 @@ static bool setup_valid(const struct zcdma_device *zdev, const struct zcdma_dev_
 	if (setup->policy == ZCDMA_DEV_STRICT && !zcdma_mem_models[setup->model]->revocable)
 		return false;
 	if (setup->rate && !zdev->source->paced)
+		return false;
+	if (div_u64(setup->rate, ZCDMA_DEV_RATE_BLOCKS) > setup->block_size)
 		return false;
 	if (setup->blocks < BLOCKS_MIN || setup->blocks > BLOCKS_MAX)
 		return false;
@@ -97,7 +101,7 @@ static int claim(struct zcdma_file *zf)
 	return ret;
 }
 
-static void disclaim(struct zcdma_file *zf)
+static void release_owner(struct zcdma_file *zf)
 {
 	mutex_lock(&zf->zdev->ring_lock);
 	zf->zdev->owner = NULL;
@@ -119,28 +123,26 @@ static int ioc_setup(struct zcdma_file *zf, union zcdma_arg *arg)
 	/* Without the lock, as it may take a while. */
 	ring = zcdma_ring_create(zdev, &zf->mapping, &arg->setup);
 	if (IS_ERR(ring)) {
-		disclaim(zf);
+		release_owner(zf);
 		return PTR_ERR(ring);
 	}
 	zf->made = ring;
+	/* The device may go before the caller knows of the ring. */
+	mutex_lock(&zdev->ring_lock);
+	zdev->ring = ring;
+	mutex_unlock(&zdev->ring_lock);
 	return 0;
 }
 
-/* There is a ring once the caller knows of it. */
-static void setup_done(struct zcdma_file *zf, union zcdma_arg *arg, bool told)
+/* Let the file have the ring once the caller knows of it. */
+static void setup_done(struct zcdma_file *zf, union zcdma_arg *arg, bool copied_out)
 {
-	struct zcdma_device *zdev = zf->zdev;
-
-	if (!told) {
-		zcdma_ring_destroy(zf->made);
-		disclaim(zf);
+	if (!copied_out) {
+		zcdma_file_drop_ring(zf, zf->made);
 		return;
 	}
-	mutex_lock(&zdev->ring_lock);
-	zdev->ring = zf->made;
 	/* Pairs with zcdma_file_ring(). */
 	smp_store_release(&zf->ring, zf->made);
-	mutex_unlock(&zdev->ring_lock);
 }
 
 static int ioc_start(struct zcdma_file *zf, union zcdma_arg *arg)
@@ -172,7 +174,8 @@ static int ioc_take(struct zcdma_file *zf, union zcdma_arg *arg)
 	arg->block = (struct zcdma_dev_block){
 		.index = block->index,
 		.flags = (block->lost ? ZCDMA_DEV_BLOCK_LOST : 0) |
-			 (block->error ? ZCDMA_DEV_BLOCK_ERROR : 0),
+			 (block->error ? ZCDMA_DEV_BLOCK_ERROR : 0) |
+			 (block->gap ? ZCDMA_DEV_BLOCK_GAP : 0),
 		.lost = block->lost,
 		.length = block->length,
 		.mmap_offset = zcdma_ring_start_of(ring, block->index),
@@ -185,11 +188,11 @@ static int ioc_take(struct zcdma_file *zf, union zcdma_arg *arg)
 	return 0;
 }
 
-/* A block that nobody was told of would be held for ever. */
-static void take_done(struct zcdma_file *zf, union zcdma_arg *arg, bool told)
+/* Put a block back of which the caller does not know: it would stay held. */
+static void take_done(struct zcdma_file *zf, union zcdma_arg *arg, bool copied_out)
 {
-	if (!told)
-		zcdma_ring_give(zf->ring, arg->block.index);
+	if (!copied_out)
+		zcdma_ring_untake(zf->ring, arg->block.index, arg->block.seq);
 }
 
 static int ioc_give(struct zcdma_file *zf, union zcdma_arg *arg)
@@ -212,8 +215,8 @@ static const struct zcdma_ioctl {
 	size_t size;
 	size_t reserved;	/* to the end */
 	unsigned int flags;
-	/* After .call succeeded: was the caller told what it answered? */
-	void (*done)(struct zcdma_file *zf, union zcdma_arg *arg, bool told);
+	/* After .call succeeded. The device may be gone. */
+	void (*done)(struct zcdma_file *zf, union zcdma_arg *arg, bool copied_out);
 } ioctls[] = {
 	[_IOC_NR(ZCDMA_IOC_INFO)] = { ioc_info, sizeof(struct zcdma_dev_info),
 				      offsetof(struct zcdma_dev_info, reserved) },
@@ -255,39 +258,52 @@ static int get_arg(const struct zcdma_ioctl *ioc, union zcdma_arg *arg, void __u
 	return 0;
 }
 
+static int call(struct zcdma_file *zf, const struct zcdma_ioctl *ioc, union zcdma_arg *arg)
+{
+	int ret = -EBADFD;
+
+	if (!zcdma_device_enter(zf->zdev))
+		return -ENODEV;
+	if (!(ioc->flags & WITH_RING)) {
+		ret = ioc->call(zf, arg);
+	} else if (zcdma_file_ring(zf)) {
+		zcdma_ring_took_part(zf->ring);
+		ret = ioc->call(zf, arg);
+	}
+	zcdma_device_leave(zf->zdev);
+	return ret;
+}
+
+/*
+ * Copy arguments outside of zcdma_device_enter(): memory of a userfaultfd or of a FUSE file answers
+ * when its owner likes, and must not keep the device from going.
+ */
 long zcdma_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 {
 	struct zcdma_file *zf = file->private_data;
 	unsigned int nr = _IOC_NR(cmd);
 	const struct zcdma_ioctl *ioc;
 	union zcdma_arg arg;
-	bool told;
+	bool copied_out;
 	u32 size;
 	int ret;
 
 	if (nr >= ARRAY_SIZE(ioctls) || cmd != _IO(ZCDMA_IOC_MAGIC, nr))
 		return -ENOTTY;
 	ioc = &ioctls[array_index_nospec(nr, ARRAY_SIZE(ioctls))];
-	if (!zcdma_device_enter(zf->zdev))
-		return -ENODEV;
 	ret = get_arg(ioc, &arg, (void __user *)user);
 	if (ret)
-		goto leave;
-	ret = -EBADFD;
-	if (ioc->flags & WITH_RING && !zcdma_file_ring(zf))
-		goto leave;
+		return ret;
 	size = ioc->size ? arg.size : 0;
-	ret = ioc->call(zf, &arg);
+	ret = call(zf, ioc, &arg);
 	/* A failed setup says what would have fit. */
 	if (!ioc->size || ioc->flags & IN_ONLY || (ret && cmd != ZCDMA_IOC_SETUP))
-		goto leave;
+		return ret;
 	arg.size = size;
-	told = !copy_to_user((void __user *)user, &arg, ioc->size);
-	if (!ret && ioc->done)
-		ioc->done(zf, &arg, told);
-	if (!ret && !told)
-		ret = -EFAULT;
-leave:
-	zcdma_device_leave(zf->zdev);
-	return ret;
+	copied_out = !copy_to_user((void __user *)user, &arg, ioc->size);
+	if (ret)
+		return ret;
+	if (ioc->done)
+		ioc->done(zf, &arg, copied_out);
+	return copied_out ? 0 : -EFAULT;
 }

@@ -3,16 +3,20 @@
 #include <linux/kernel.h>
 #include <linux/module.h>
 
+#include "account.h"
 #include "device.h"
+#include "skb_flush.h"
 #include "source/drivers.h"
-#include "unpark.h"
+#include "work.h"
 
 /* The first to add devices gets the first numbers. */
 static const struct {
-	int (*init)(void);
+	int (*init)(void);	/* or NULL */
 	void (*exit)(void);
 } parts[] = {
-	{ zcdma_unpark_init, zcdma_unpark_exit },
+	{ zcdma_work_init, zcdma_work_exit },
+	{ zcdma_skb_flush_init, zcdma_skb_flush_exit },
+	{ NULL, zcdma_account_exit },
 	{ zcdma_device_init, zcdma_device_exit },
 	{ zcdma_sim_init, zcdma_sim_exit },
 	{ zcdma_edu_init, zcdma_edu_exit },
@@ -31,7 +35,7 @@ static int __init zcdma_init(void)
 	int ret;
 
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
-		ret = parts[i].init();
+		ret = parts[i].init ? parts[i].init() : 0;
 		if (ret) {
 			exit_parts(i);
 			return ret;

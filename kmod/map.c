@@ -3,11 +3,18 @@
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "block.h"
 #include "compat.h"
 #include "device.h"
+
+/*
+ * Limit the mappings of a ring: each adds one reference for each page of a chunk to one count,
+ * which has 31 bits. Of the largest chunk these are 2^22.
+ */
+#define MAPPINGS_MAX 4096
 
 /*
  * Whoever mapped memory that goes with the device. mmap() makes a mapping known to
@@ -103,6 +110,7 @@ static vm_fault_t ring_fault(struct vm_fault *vmf)
 
 	if (!ring || !ring->mem.ops->revocable)
 		return VM_FAULT_SIGBUS;
+	zcdma_ring_took_part(ring);
 	index = div64_u64((u64)vmf->pgoff << PAGE_SHIFT, ring->mem.stride);
 	if (index >= ring->mem.blocks)
 		return VM_FAULT_SIGBUS;
@@ -115,30 +123,72 @@ static vm_fault_t ring_fault(struct vm_fault *vmf)
 	insert_end(ring);
 	if (ret == -ENOMEM)
 		return VM_FAULT_OOM;
+	/* It is about to die. */
+	if (ret == -EINTR)
+		return VM_FAULT_NOPAGE;
 	return ret ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 }
 
-/* A child that got the mapping nevertheless, by madvise(), finds nothing there. */
+/*
+ * A part of a mapping that was cut in two; but a child that got it nevertheless, by madvise(),
+ * finds nothing there.
+ */
 static void ring_vm_open(struct vm_area_struct *vma)
 {
+	struct zcdma_ring *ring = vma->vm_private_data;
+
 	if (vma->vm_mm != current->mm)
 		vma->vm_private_data = NULL;
+	else if (ring)
+		atomic_inc(&ring->mappings);
+}
+
+static void ring_vm_close(struct vm_area_struct *vma)
+{
+	struct zcdma_ring *ring = vma->vm_private_data;
+
+	if (ring)
+		atomic_dec(&ring->mappings);
 }
 
 static const struct vm_operations_struct ring_vm_ops = {
 	.open = ring_vm_open,
+	.close = ring_vm_close,
 	.fault = ring_fault,
 };
+
+/* Map all of @vma at once. Returns 0, -ENOMEM, or -EINTR for a process that is to die. */
+static int map_all(struct zcdma_ring *ring, struct vm_area_struct *vma)
+{
+	u64 first = (u64)vma->vm_pgoff << PAGE_SHIFT;
+	u64 last = first + (vma->vm_end - vma->vm_start) - 1;
+	u32 index = div64_u64(first, ring->mem.stride);
+	u32 end = div64_u64(last, ring->mem.stride) + 1;
+	int ret = 0;
+
+	insert_begin(ring);
+	if (ring->mem.ops->bound)
+		ret = remember_mapper(ring, vma->vm_mm);
+	for (; !ret && index < end; index++) {
+		ret = fatal_signal_pending(current) ? -EINTR : map_block(ring, vma, index);
+		cond_resched();
+	}
+	insert_end(ring);
+	return ret;
+}
 
 int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma)
 {
 	u64 first = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	u64 size = vma->vm_end - vma->vm_start;
-	u32 index, end;
 	int ret = 0;
 
 	if (first >= ring->bytes || size > ring->bytes - first)
 		return -EINVAL;
+	if (atomic_inc_return(&ring->mappings) > MAPPINGS_MAX) {
+		atomic_dec(&ring->mappings);
+		return -ENOMEM;
+	}
 	/*
 	 * No copies in children and no growth: page tables grow in insert_begin() .. insert_end()
 	 * alone. madvise(MADV_DOFORK) takes VM_DONTCOPY away, as libibverbs does; then
@@ -149,19 +199,11 @@ int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma)
 			   (ring->mem.ops->revocable ? VM_MIXEDMAP : 0));
 	vma->vm_ops = &ring_vm_ops;
 	vma->vm_private_data = ring;
-	if (ring->strict)
-		return 0;
-
-	index = div64_u64(first, ring->mem.stride);
-	end = div64_u64(first + size - 1, ring->mem.stride) + 1;
-	insert_begin(ring);
-	if (ring->mem.ops->bound)
-		ret = remember_mapper(ring, vma->vm_mm);
-	for (; !ret && index < end; index++) {
-		ret = map_block(ring, vma, index);
-		cond_resched();
-	}
-	insert_end(ring);
+	if (!ring->strict)
+		ret = map_all(ring, vma);
+	/* The mapping is not closed where it did not come to be. */
+	if (ret)
+		atomic_dec(&ring->mappings);
 	return ret;
 }
 

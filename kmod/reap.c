@@ -1,26 +1,46 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* When a block may be filled again: once nobody refers to its pages any more. */
+#include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/minmax.h>
 #include <linux/workqueue.h>
 
 #include "block.h"
 #include "device.h"
 #include "mutant.h"
-#include "unpark.h"
+#include "skb_flush.h"
+#include "work.h"
 
 /*
- * How long a block drains at most after the last reference went, while nobody asks for it. A socket
- * may stay unread for hours: the longer nothing changed, the less often it is looked at.
+ * How long a block drains at most after the last reference went, while no call asks for it. A
+ * socket may stay unread for hours: the longer nothing changed, the less often it is looked at. But
+ * a device that starves loses data meanwhile, so then look at each tick, for a tenth of the time at
+ * most.
+ *
+ * The kernel has no notification of the last reference to such a page. Examined were:
+ * dev_pagemap_ops.page_free and dax_wait_page_idle(), which are for ZONE_DEVICE pages alone;
+ * pipe_buf_operations.release, which is called when a page goes on to a socket, and would make each
+ * pipe hold the module; page_pool, which takes pages back from received packets only; the
+ * tracepoints of page references, which distributions do not build; kfree_skb, which comes before
+ * the pages are put, for each packet of the machine; MMU notifiers, which report mappings only.
  */
 #define REAP_DELAY_MIN 1
 #define REAP_DELAY_MAX (HZ / 10)
+#define REAP_SHARE 10
 
-/* From this delay on, packets that keep blocks from a starving device are looked for. */
-#define UNPARK_DELAY DIV_ROUND_UP(HZ, 100)
+/* When to look for packets that keep blocks from a starving device: first, and again. */
+#define FLUSH_DELAY DIV_ROUND_UP(HZ, 100)
+#define FLUSH_PERIOD (HZ / 10)
+/*
+ * Look on all processors each tenth time: to send from a mapping is not a call of the driver's, so
+ * the processor that did is not among those that took part.
+ */
+#define FLUSH_ALL 10
 
 static bool is_busy(struct zcdma_ring *ring, const struct zcdma_block *block)
 {
-	return !zcdma_mutant("reuse") && ring->mem.ops->busy(zcdma_ring_buf(ring, block));
+	return !zcdma_mutant("reuse") && ring->mem.ops->busy &&
+	       ring->mem.ops->busy(zcdma_ring_buf(ring, block));
 }
 
 static bool is_read(const struct zcdma_block *block)
@@ -30,9 +50,9 @@ static bool is_read(const struct zcdma_block *block)
 
 /*
  * A block may have many pages, so they are looked at without the lock. Page tables grow only where
- * the driver itself makes them grow, which .inserts tells: where it was even and stayed the same, none
- * did between the two counts that .busy compares. Nor can somebody new start to read from the block,
- * as nobody holds it.
+ * the driver itself makes them grow, which .inserts tells: where it was even and stayed the same,
+ * none did between the two counts that .busy compares. Nor can somebody new start to read from the
+ * block, as nobody holds it.
  */
 bool zcdma_block_settle(struct zcdma_ring *ring, struct zcdma_block *block)
 {
@@ -95,49 +115,75 @@ bool zcdma_ring_reap(struct zcdma_ring *ring, unsigned int most)
 	return found;
 }
 
-/* The device runs, and has neither a block nor the prospect of one. */
 static bool is_starving(struct zcdma_ring *ring)
 {
-	struct zcdma_device *zdev = ring->zdev;
 	bool starving;
 
-	spin_lock_irq(&zdev->lock);
-	starving = zdev->stats.running && !zdev->count[ZCDMA_FREE] && !zdev->count[ZCDMA_FILLING];
-	spin_unlock_irq(&zdev->lock);
+	spin_lock_irq(&ring->zdev->lock);
+	starving = zcdma_ring_is_starving(ring);
+	spin_unlock_irq(&ring->zdev->lock);
 	return starving;
+}
+
+static void flush_packets(struct zcdma_ring *ring)
+{
+	if (time_before(jiffies, ring->flush_at))
+		return;
+	ring->flush_at = jiffies + FLUSH_PERIOD;
+	if (++ring->flushes % FLUSH_ALL)
+		zcdma_skb_flush(ring->mem.account->cpus);
+	else
+		zcdma_skb_flush_all();
+}
+
+/* How long to wait until the next look, as the last one took @ns. */
+static unsigned long next_delay(struct zcdma_ring *ring, bool found, u64 ns)
+{
+	unsigned long delay = READ_ONCE(ring->reap_delay);
+
+	if (!found && is_starving(ring)) {
+		flush_packets(ring);
+		return max_t(unsigned long, REAP_DELAY_MIN, nsecs_to_jiffies(REAP_SHARE * ns));
+	}
+	ring->flush_at = jiffies + FLUSH_DELAY;
+	ring->flushes = 0;
+	return found ? REAP_DELAY_MIN : min_t(unsigned long, 2 * delay, REAP_DELAY_MAX);
 }
 
 static void reap_work(struct work_struct *work)
 {
 	struct zcdma_ring *ring = container_of(to_delayed_work(work), struct zcdma_ring, reap);
-	unsigned long delay = READ_ONCE(ring->reap_delay);
+	u64 began = ktime_get_ns();
+	unsigned long delay;
 	bool found;
 
 	found = zcdma_ring_reap(ring, UINT_MAX);
-	if (!found && delay >= UNPARK_DELAY && is_starving(ring)) {
-		zcdma_unpark();
-		found = zcdma_ring_reap(ring, UINT_MAX);
-	}
-	delay = found ? REAP_DELAY_MIN : min_t(unsigned long, 2 * delay, REAP_DELAY_MAX);
+	delay = next_delay(ring, found, ktime_get_ns() - began);
 	WRITE_ONCE(ring->reap_delay, delay);
 	/* A reference that goes tells nobody, so look again. */
 	if (draining(ring))
-		schedule_delayed_work(&ring->reap, delay);
+		queue_delayed_work(zcdma_wq, &ring->reap, delay);
 }
 
 /*
- * Look soon, even if nothing changed for long. That reap_work() may double the delay at the same time
- * does no harm.
+ * Look soon, even if nothing changed for long. That reap_work() may double the delay at the same
+ * time does no harm.
  */
 void zcdma_ring_reap_later(struct zcdma_ring *ring)
 {
 	if (xchg(&ring->reap_delay, REAP_DELAY_MIN) != REAP_DELAY_MIN)
 		cancel_delayed_work(&ring->reap);
-	schedule_delayed_work(&ring->reap, REAP_DELAY_MIN);
+	queue_delayed_work(zcdma_wq, &ring->reap, REAP_DELAY_MIN);
+}
+
+void zcdma_ring_reap_now(struct zcdma_ring *ring)
+{
+	mod_delayed_work(zcdma_wq, &ring->reap, 0);
 }
 
 void zcdma_ring_reap_init(struct zcdma_ring *ring)
 {
 	INIT_DELAYED_WORK(&ring->reap, reap_work);
 	ring->reap_delay = REAP_DELAY_MIN;
+	ring->flush_at = jiffies;
 }

@@ -1,53 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The life of a ring, and who pays for its memory. */
-#include <linux/cred.h>
+/* The life of a ring. */
 #include <linux/math64.h>
 #include <linux/mm.h>
-#include <linux/sched/signal.h>
-#include <linux/sched/user.h>
 #include <linux/slab.h>
 
+#include "account.h"
 #include "block.h"
 #include "device.h"
 #include "ring.h"
+#include "skb_flush.h"
 
 u64 zcdma_ring_bytes_max(void)
 {
 	/* Half of the memory; and what mmap() can address. */
 	return min_t(u64, (u64)totalram_pages() << PAGE_SHIFT >> 1, LONG_MAX);
-}
-
-u64 zcdma_ring_memlock(void)
-{
-	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
-	unsigned long locked = atomic_long_read(&current_user()->locked_vm);
-
-	if (capable(CAP_IPC_LOCK) || rlimit(RLIMIT_MEMLOCK) == RLIM_INFINITY)
-		return U64_MAX;
-	return locked < limit ? (u64)(limit - locked) << PAGE_SHIFT : 0;
-}
-
-/* As xdp_umem_account_pages() does. */
-static int charge(struct zcdma_ring *ring)
-{
-	unsigned long limit = rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT;
-	unsigned long pages = ring->bytes >> PAGE_SHIFT;
-	struct user_struct *user = current_user();
-	unsigned long locked;
-
-	locked = atomic_long_add_return(pages, &user->locked_vm);
-	if (locked > limit && rlimit(RLIMIT_MEMLOCK) != RLIM_INFINITY && !capable(CAP_IPC_LOCK)) {
-		atomic_long_sub(pages, &user->locked_vm);
-		return -EPERM;
-	}
-	ring->cred = get_current_cred();
-	return 0;
-}
-
-static void uncharge(struct zcdma_ring *ring)
-{
-	atomic_long_sub(ring->bytes >> PAGE_SHIFT, &ring->cred->user->locked_vm);
-	put_cred(ring->cred);
 }
 
 static void init_blocks(struct zcdma_ring *ring)
@@ -82,7 +48,7 @@ static void init_ring(struct zcdma_ring *ring, const struct zcdma_dev_setup *set
 	mutex_init(&ring->read_lock);
 	zcdma_ring_reap_init(ring);
 	ring->priv = zdev->priv;
-	ring->mem.dev = zdev->parent;
+	ring->mem.dev = zdev->dma;
 	ring->mem.dir = zdev->source->dir;
 	ring->mem.block_size = setup->block_size;
 	ring->mem.blocks = setup->blocks;
@@ -136,7 +102,7 @@ struct zcdma_ring *zcdma_ring_create(struct zcdma_device *zdev, struct address_s
 	struct zcdma_ring *ring;
 	int ret;
 
-	ring = kzalloc(sizeof(*ring), GFP_KERNEL);
+	ring = kzalloc(sizeof(*ring), GFP_KERNEL_ACCOUNT);
 	if (!ring)
 		return ERR_PTR(-ENOMEM);
 	ring->zdev = zdev;
@@ -147,15 +113,17 @@ struct zcdma_ring *zcdma_ring_create(struct zcdma_device *zdev, struct address_s
 	setup->blocks_fit = div64_u64(available, ring->mem.stride);
 	if (ring->bytes > available)
 		goto err_free;
-	setup->blocks_fit = min_t(u64, div64_u64(zcdma_ring_memlock(), ring->mem.stride), U32_MAX);
-	ret = charge(ring);
-	if (ret)
+	setup->blocks_fit = min_t(u64, div64_u64(zcdma_account_room(), ring->mem.stride), U32_MAX);
+	ring->mem.account = zcdma_account_open(ring->bytes >> PAGE_SHIFT);
+	if (IS_ERR(ring->mem.account)) {
+		ret = PTR_ERR(ring->mem.account);
 		goto err_free;
+	}
 	ret = -ENOMEM;
 	setup->blocks_fit = 0;
 	ring->block = kvcalloc(ring->mem.blocks, sizeof(*ring->block), GFP_KERNEL_ACCOUNT);
 	if (!ring->block)
-		goto err_uncharge;
+		goto err_account;
 	ret = zcdma_mem_alloc(&ring->mem, &setup->blocks_fit);
 	if (ret)
 		goto err_blocks;
@@ -171,8 +139,8 @@ err_mem:
 	zcdma_mem_free(&ring->mem);
 err_blocks:
 	kvfree(ring->block);
-err_uncharge:
-	uncharge(ring);
+err_account:
+	zcdma_account_close(ring->mem.account);
 err_free:
 	kfree(ring);
 	return ERR_PTR(ret);
@@ -185,6 +153,8 @@ void zcdma_ring_detach(struct zcdma_ring *ring)
 	/* Memory that goes with the device must be out of all page tables first. */
 	if (ring->mem.ops->bound)
 		zcdma_ring_unmap(ring);
+	/* Pages in packets that are kept for later come home. */
+	zcdma_skb_flush(ring->mem.account->cpus);
 	zcdma_mem_detach(&ring->mem);
 }
 
@@ -193,7 +163,7 @@ void zcdma_ring_destroy(struct zcdma_ring *ring)
 	struct zcdma_device *zdev = ring->zdev;
 
 	zcdma_mem_free(&ring->mem);
-	uncharge(ring);
+	zcdma_account_close(ring->mem.account);
 	spin_lock_irq(&zdev->lock);
 	memset(zdev->count, 0, sizeof(zdev->count));
 	zdev->stats.ring_blocks = 0;

@@ -3,15 +3,16 @@
 #ifndef ZCDMA_RING_H
 #define ZCDMA_RING_H
 
+#include <linux/atomic.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/types.h>
 #include <linux/workqueue.h>
 #include <linux/zcdma.h>
 
+#include "account.h"
 #include "mem/mem.h"
 
-struct cred;
 struct zcdma_device;
 
 enum zcdma_state {
@@ -30,6 +31,7 @@ struct zcdma_block {
 	u32 index;
 	u32 lost;
 	int error;		/* why there is no data in it, or 0 */
+	bool gap;		/* data may be missing before it, of unknown length */
 	u32 users;		/* calls that read from it right now */
 	u64 length;
 	u64 offset;
@@ -53,21 +55,25 @@ struct zcdma_ring {
 	unsigned int inserts;		/* odd while page tables grow; each time another number */
 	unsigned int arming;		/* blocks between .free and the source */
 	u32 lost;			/* blocks, since the last one that was filled */
+	bool gap;			/* data may be missing before the next one */
 	u64 offset;			/* of the device in the stream */
 	bool ended;			/* stopped, and not started again */
 	bool halted;			/* the device gave up, and was not stopped yet */
 
-	bool running;			/* below zdev->ring_lock */
+	bool running;			/* from start to stop: below zdev->ring_lock, as is ... */
+	bool active;			/* ... that the source is started, and not aborted */
 	void *priv;			/* of the driver that added the device */
 	void *source;			/* the source's own, from start to abort */
 	struct mutex map_lock;		/* page tables grow, or are revoked; .mappers */
 	struct list_head mappers;
+	atomic_t mappings;		/* parts that were cut off are ones too */
 	struct mutex read_lock;		/* .cursor and .cursor_off */
 	struct zcdma_block *cursor;	/* half read */
 	u64 cursor_off;
 	struct delayed_work reap;	/* looks for blocks that have drained, every ... */
 	unsigned long reap_delay;	/* ... so many jiffies */
-	const struct cred *cred;	/* whose user's RLIMIT_MEMLOCK pays */
+	unsigned long flush_at;		/* when to look for packets that keep blocks, in jiffies */
+	unsigned int flushes;		/* since a block was found */
 	struct zcdma_block *block;
 };
 
@@ -82,25 +88,32 @@ void zcdma_ring_destroy(struct zcdma_ring *ring);
 /* Stop the device, and take the memory away from it. Below zdev->ring_lock. */
 void zcdma_ring_detach(struct zcdma_ring *ring);
 
-/* Both below zdev->ring_lock. */
+/* All below zdev->ring_lock. */
 int zcdma_ring_start(struct zcdma_ring *ring);
 void zcdma_ring_stop(struct zcdma_ring *ring);
+/* The device stops without a word to user space, ... */
+void zcdma_ring_suspend(struct zcdma_ring *ring);
+/* ... and goes on where it did, with a gap, or halts where it cannot. */
+void zcdma_ring_resume(struct zcdma_ring *ring);
 
-/* Most bytes that a ring may have: on this machine, and for the current user now. */
+/* Most bytes that a ring may have on this machine. */
 u64 zcdma_ring_bytes_max(void);
-u64 zcdma_ring_memlock(void);
 
 /* The next full block, in state @as; -EAGAIN, -ENODATA, -EIO, -ENODEV or -ERESTARTSYS. */
 struct zcdma_block *zcdma_ring_take(struct zcdma_ring *ring, enum zcdma_state as, bool nonblock);
 /* A block that user space holds by TAKE goes back. */
 int zcdma_ring_give(struct zcdma_ring *ring, u32 index);
+/*
+ * Put a block that was taken as number @seq back where it was, unless it was given back meanwhile.
+ */
+void zcdma_ring_untake(struct zcdma_ring *ring, u32 index, u64 seq);
 /* Would taking not wait? */
 bool zcdma_ring_readable(struct zcdma_ring *ring);
 
 /*
  * Where read() and splice() are in the stream, below .read_lock: a block, of which the bytes from
- * .cursor_off on are wanted. Errors as for zcdma_ring_take(); and -EIO for a block that failed, which
- * then is behind, unless the call has something else to tell: it got @done bytes.
+ * .cursor_off on are wanted. Errors as for zcdma_ring_take(); and -EIO for a block that failed,
+ * which then is behind, unless the call has something else to tell: it got @done bytes.
  */
 struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock, size_t done);
 /* @bytes of it are read. */
@@ -112,6 +125,16 @@ void zcdma_ring_unpin(struct zcdma_ring *ring, struct zcdma_block *block);
 
 /* Map the bytes from @off on to @vma, all of it. */
 int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma);
+
+/* This processor may keep packets with blocks of the ring. */
+static inline void zcdma_ring_took_part(struct zcdma_ring *ring)
+{
+	struct cpumask *cpus = ring->mem.account->cpus;
+	unsigned int cpu = raw_smp_processor_id();
+
+	if (!cpumask_test_cpu(cpu, cpus))
+		cpumask_set_cpu(cpu, cpus);
+}
 
 static inline struct zcdma_buf *zcdma_ring_buf(struct zcdma_ring *ring,
 					       const struct zcdma_block *block)

@@ -24,8 +24,8 @@ static struct page *copy_of_page(struct zcdma_ring *ring, const struct zcdma_buf
 /*
  * Up to @left bytes from @off of a block go into the pipe, whose lock the caller holds.
  *
- * One pipe buffer takes as much of a compound page as is wanted, as a socket's cost is by the buffer.
- * Those who read pipes know such buffers from sockets: see __splice_segment() in
+ * One pipe buffer takes as much of a compound page as is wanted, as a socket's cost is by the
+ * buffer. Those who read pipes know such buffers from sockets: see __splice_segment() in
  * net/core/skbuff.c, and nfsd_splice_actor() in fs/nfsd/vfs.c.
  *
  * Once in the pipe a page is the kernel's: nosteal_pipe_buf_ops only counts references, so a pipe

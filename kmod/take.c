@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Blocks on their way to user space and back, taken whole or read as a stream. */
 #include <linux/nospec.h>
+#include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/wait.h>
 
 #include "block.h"
 #include "device.h"
+#include "mutant.h"
 
 /* .ended and .halted are set after the last block became full. */
 static bool has_news(struct zcdma_ring *ring)
@@ -89,6 +91,28 @@ int zcdma_ring_give(struct zcdma_ring *ring, u32 index)
 	return 0;
 }
 
+/* Blocks that another thread took meanwhile, and puts back too, may have either order. */
+void zcdma_ring_untake(struct zcdma_ring *ring, u32 index, u64 seq)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	struct zcdma_block *block = &ring->block[index], *next;
+
+	spin_lock_irq(&zdev->lock);
+	if (block->state != ZCDMA_HELD || block->seq != seq) {
+		spin_unlock_irq(&zdev->lock);
+		return;
+	}
+	list_for_each_entry(next, &ring->full, node) {
+		if (next->seq > seq)
+			break;
+	}
+	list_add_tail(&block->node, &next->node);
+	zcdma_block_set_state(ring, block, ZCDMA_FULL);
+	zdev->stats.delivered--;
+	spin_unlock_irq(&zdev->lock);
+	wake_up_interruptible_poll(&zdev->wait, EPOLLIN | EPOLLRDNORM);
+}
+
 struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock, size_t done)
 {
 	struct zcdma_block *block = ring->cursor;
@@ -131,7 +155,7 @@ struct zcdma_block *zcdma_ring_pin(struct zcdma_ring *ring, u32 index)
 
 	spin_lock_irq(&ring->zdev->lock);
 	held = block->state == ZCDMA_HELD;
-	if (held)
+	if (held && !zcdma_mutant("get"))
 		block->users++;
 	spin_unlock_irq(&ring->zdev->lock);
 	return held ? block : NULL;

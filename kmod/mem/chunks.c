@@ -4,16 +4,18 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "account.h"
 #include "chunks.h"
+#include "compat.h"
 #include "mutant.h"
 
 /*
- * A list is needed most where memory is in pieces: then there are no several pages for a slab of larger
- * objects, as debug kernels have them, and looking for them ends with the OOM killer.
+ * A list is needed most where memory is in pieces: then there are no several pages for a slab of
+ * larger objects, as debug kernels have them, and looking for them ends with the OOM killer.
  */
 #define LIST_KMALLOC 512
 
-static struct zcdma_chunk *alloc_list(size_t bytes)
+static void *alloc_list(size_t bytes)
 {
 	gfp_t gfp = GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL;
 
@@ -35,7 +37,12 @@ int zcdma_chunks_add(struct zcdma_buf *buf, struct page *page, unsigned int page
 		kvfree(buf->chunk);
 		buf->chunk = chunk;
 	}
-	buf->chunk[buf->chunks++] = (struct zcdma_chunk){ .page = page, .pages = pages };
+	buf->chunk[buf->chunks++] = (struct zcdma_chunk){
+		.page = page,
+		.pages = pages,
+		.first = buf->bytes >> PAGE_SHIFT,
+	};
+	buf->bytes += (size_t)pages << PAGE_SHIFT;
 	return 0;
 }
 
@@ -48,11 +55,11 @@ struct page *zcdma_chunks_alloc_pages(struct zcdma_mem *mem, gfp_t gfp, unsigned
 	int node = dev_to_node(mem->dev);
 	struct page *page = NULL;
 
-	gfp |= GFP_USER | __GFP_ZERO | __GFP_NOWARN;
+	gfp |= GFP_USER | ZCDMA_GFP_ACCOUNT | __GFP_ZERO | __GFP_NOWARN;
 	/* Memory that the device reaches is not bounced. There may be little of it. */
 	if (mem->zone)
-		page = alloc_pages_node(node, (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY | mem->zone,
-					order);
+		page = alloc_pages_node(node, (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY |
+					mem->zone, order);
 	return page ?: alloc_pages_node(node, gfp, order);
 }
 
@@ -60,16 +67,22 @@ void zcdma_chunks_free(struct zcdma_mem *mem, struct zcdma_buf *buf)
 {
 	unsigned int i;
 
-	for (i = 0; i < buf->chunks; i++)
-		put_page(buf->chunk[i].page);
+	for (i = zcdma_mutant("put"); i < buf->chunks; i++)
+		zcdma_account_put_page(mem->account, buf->chunk[i].page);
+	zcdma_chunks_forget(buf);
+}
+
+void zcdma_chunks_forget(struct zcdma_buf *buf)
+{
 	kvfree(buf->chunk);
 	buf->chunk = NULL;
 	buf->chunks = 0;
+	buf->bytes = 0;
 }
 
 /*
- * The DMA API does not tell which mappings are bounced. But then the device is shown other memory than
- * what was mapped. Chunks are bounced as a whole.
+ * The DMA API does not tell which mappings are bounced. But then the device is shown other memory
+ * than what was mapped. Chunks are bounced as a whole.
  */
 static bool is_bounced(struct zcdma_mem *mem, const struct zcdma_buf *buf)
 {
@@ -110,6 +123,53 @@ static bool is_reached(const struct zcdma_mem *mem, const struct zcdma_buf *buf)
 	return true;
 }
 
+/*
+ * Without coherent DMA the zeros may be in the CPU's cache alone, and some machines drop what is
+ * there when memory is mapped for the device to write to, as 32-bit ARM does in v7_dma_map_area():
+ * the block would show what was in the memory before. Mapping it for the device to read writes them
+ * back.
+ */
+static int write_zeros_back(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+	int ret;
+
+	if (mem->dir != DMA_FROM_DEVICE || zcdma_mutant("dirty"))
+		return 0;
+	ret = zcdma_dma_map_sgtable(mem->dev, &buf->sgt, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+	if (!ret)
+		dma_unmap_sgtable(mem->dev, &buf->sgt, DMA_TO_DEVICE, 0);
+	return ret;
+}
+
+/* What the device is asked for again and again is found by zcdma_chunks_dma_addr() in few steps. */
+static int list_pieces(struct zcdma_buf *buf)
+{
+	struct scatterlist *sg;
+	size_t first = 0;
+	unsigned int i;
+
+	buf->piece = alloc_list(buf->sgt.nents * sizeof(*buf->piece));
+	if (!buf->piece)
+		return -ENOMEM;
+	for_each_sgtable_dma_sg(&buf->sgt, sg, i) {
+		buf->piece[i] = (struct zcdma_piece){ first, sg_dma_address(sg) };
+		first += sg_dma_len(sg);
+	}
+	buf->pieces = buf->sgt.nents;
+	return 0;
+}
+
+static int map_table(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+	int ret;
+
+	ret = write_zeros_back(mem, buf);
+	if (!ret)
+		ret = zcdma_dma_map_sgtable(mem->dev, &buf->sgt, mem->dir, DMA_ATTR_NO_WARN);
+	/* Bounce buffers ran out: the DMA API says -EIO, or before 5.15 -EINVAL. */
+	return ret ? -ENOMEM : 0;
+}
+
 int zcdma_chunks_dma_map(struct zcdma_mem *mem, struct zcdma_buf *buf)
 {
 	struct scatterlist *sg;
@@ -119,19 +179,25 @@ int zcdma_chunks_dma_map(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	if (!is_reached(mem, buf))
 		return -ENOMEM;
 	ret = sg_alloc_table(&buf->sgt, buf->chunks,
-			     GFP_KERNEL | __GFP_NOWARN | __GFP_RETRY_MAYFAIL);
+			     GFP_KERNEL_ACCOUNT | __GFP_NOWARN | __GFP_RETRY_MAYFAIL);
 	if (ret)
 		return ret;
 	for_each_sgtable_sg(&buf->sgt, sg, i)
 		sg_set_page(sg, buf->chunk[i].page, buf->chunk[i].pages << PAGE_SHIFT, 0);
-	ret = dma_map_sgtable(mem->dev, &buf->sgt, mem->dir, DMA_ATTR_NO_WARN);
-	if (ret) {
-		sg_free_table(&buf->sgt);
-		/* Bounce buffers ran out: the DMA API says -EIO, or before 5.15 -EINVAL. */
-		return -ENOMEM;
-	}
+	ret = map_table(mem, buf);
+	if (ret)
+		goto err_table;
+	ret = list_pieces(buf);
+	if (ret)
+		goto err_unmap;
 	buf->bounced = is_bounced(mem, buf);
 	return 0;
+
+err_unmap:
+	dma_unmap_sgtable(mem->dev, &buf->sgt, mem->dir, DMA_ATTR_SKIP_CPU_SYNC);
+err_table:
+	sg_free_table(&buf->sgt);
+	return ret;
 }
 
 void zcdma_chunks_dma_unmap(struct zcdma_mem *mem, struct zcdma_buf *buf)
@@ -142,19 +208,37 @@ void zcdma_chunks_dma_unmap(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	 */
 	dma_unmap_sgtable(mem->dev, &buf->sgt, mem->dir, DMA_ATTR_SKIP_CPU_SYNC);
 	sg_free_table(&buf->sgt);
+	kvfree(buf->piece);
+	buf->piece = NULL;
+	buf->pieces = 0;
 }
 
-/* An IOMMU may have joined chunks: these are the device's pieces, not the CPU's. */
+/*
+ * A block may have 65536 pieces, and be gone through from one to the next: so halve, do not count.
+ */
+static const struct zcdma_piece *piece_at(const struct zcdma_buf *buf, size_t off)
+{
+	unsigned int low = 0, high = buf->pieces, mid;
+
+	while (high - low > 1) {
+		mid = low + (high - low) / 2;
+		if (buf->piece[mid].first <= off)
+			low = mid;
+		else
+			high = mid;
+	}
+	return &buf->piece[low];
+}
+
 dma_addr_t zcdma_chunks_dma_addr(const struct zcdma_buf *buf, size_t off, size_t *left)
 {
-	struct scatterlist *sg = buf->sgt.sgl;
+	const struct zcdma_piece *piece = piece_at(buf, off);
+	bool last = piece == &buf->piece[buf->pieces - 1];
 
-	for (; off >= sg_dma_len(sg); sg = sg_next(sg))
-		off -= sg_dma_len(sg);
-	*left = sg_dma_len(sg) - off;
+	*left = (last ? buf->bytes : piece[1].first) - off;
 	if (zcdma_mutant("phys"))
-		return sg_phys(sg) + off;
-	return sg_dma_address(sg) + off;
+		return page_to_phys(zcdma_chunks_page_at(buf, off, NULL)) + offset_in_page(off);
+	return piece->addr + (off - piece->first);
 }
 
 /* A list must be synced as it was mapped, as a whole; one piece can be synced in part. */
@@ -173,28 +257,71 @@ void zcdma_chunks_sync_for_device(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	dma_sync_sgtable_for_device(mem->dev, &buf->sgt, mem->dir);
 }
 
+/* The chunk of the block's page @n. */
+static const struct zcdma_chunk *chunk_at(const struct zcdma_buf *buf, unsigned long n)
+{
+	unsigned int low = 0, high = buf->chunks, mid;
+
+	while (high - low > 1) {
+		mid = low + (high - low) / 2;
+		if (buf->chunk[mid].first <= n)
+			low = mid;
+		else
+			high = mid;
+	}
+	return &buf->chunk[low];
+}
+
 struct page *zcdma_chunks_page_at(const struct zcdma_buf *buf, size_t off, size_t *left)
 {
-	const struct zcdma_chunk *chunk = buf->chunk;
-	unsigned long n = off >> PAGE_SHIFT;
+	const struct zcdma_chunk *chunk = chunk_at(buf, off >> PAGE_SHIFT);
+	unsigned long n = (off >> PAGE_SHIFT) - chunk->first;
 
-	while (n >= chunk->pages)
-		n -= chunk++->pages;
 	if (left)
 		*left = ((size_t)(chunk->pages - n) << PAGE_SHIFT) - offset_in_page(off);
 	return chunk->page + n;
 }
 
+/* Pages that are inserted below one lock of a page table. */
+#define INSERT_PAGES 64ul
+
+static int insert_pages(const struct zcdma_buf *buf, struct vm_area_struct *vma, unsigned long addr,
+			size_t off, unsigned long count)
+{
+	struct page *pages[INSERT_PAGES];
+	unsigned long i, left;
+	int ret;
+
+	for (i = 0; i < count; i++)
+		pages[i] = zcdma_chunks_page_at(buf, off + (i << PAGE_SHIFT), NULL);
+	for (i = 0; i < count; i = count - left) {
+		left = count - i;
+		ret = vm_insert_pages(vma, addr + (i << PAGE_SHIFT), &pages[i], &left);
+		/* A page that is there already is as good. */
+		if (ret == -EBUSY)
+			left--;
+		else if (ret)
+			return ret;
+	}
+	return 0;
+}
+
 int zcdma_chunks_mmap(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm_area_struct *vma,
 		      unsigned long addr, size_t off, size_t len)
 {
-	unsigned long end = addr + len;
+	size_t end = off + len, bytes;
 	int ret;
 
-	for (; addr < end; addr += PAGE_SIZE, off += PAGE_SIZE) {
-		ret = vm_insert_page(vma, addr, zcdma_chunks_page_at(buf, off, NULL));
-		/* A page that is there already is as good. */
-		if (ret && ret != -EBUSY)
+	for (; off < end; off += bytes, addr += bytes) {
+		/*
+		 * A block may have 262144 pages, and whoever waits for the mmap_lock may be killed.
+		 */
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+		bytes = min_t(size_t, end - off, INSERT_PAGES << PAGE_SHIFT);
+		ret = insert_pages(buf, vma, addr, off, bytes >> PAGE_SHIFT);
+		if (ret)
 			return ret;
 	}
 	return 0;

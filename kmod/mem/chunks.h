@@ -30,6 +30,9 @@ struct page *zcdma_chunks_page_at(const struct zcdma_buf *buf, size_t off, size_
 	.vaddr = zcdma_chunks_vaddr,			\
 	.revocable = true
 
+/* The list, once nothing is left of the chunks. */
+void zcdma_chunks_forget(struct zcdma_buf *buf);
+
 /* Chunks that are compound pages. */
 void zcdma_chunks_free(struct zcdma_mem *mem, struct zcdma_buf *buf);
 struct page *zcdma_chunks_get_page(const struct zcdma_buf *buf, size_t off, size_t *len);

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The model coherent: what most drivers do, and what every zero-copy call refuses. */
+#include <linux/mm.h>
 #include <linux/vmalloc.h>
 
+#include "compat.h"
 #include "mem.h"
 
 static int coherent_alloc(struct zcdma_mem *mem, struct zcdma_buf *buf)
 {
 	/* The DMA API zeroes it. */
 	buf->coherent = dma_alloc_coherent(mem->dev, mem->stride, &buf->dma,
-					   GFP_USER | __GFP_NOWARN | __GFP_RETRY_MAYFAIL);
+					   GFP_USER | ZCDMA_GFP_ACCOUNT | __GFP_NOWARN |
+					   __GFP_RETRY_MAYFAIL);
 	buf->bytes = mem->stride;
 	return buf->coherent ? 0 : -ENOMEM;
 }
@@ -43,49 +46,61 @@ static void coherent_sync_for_device(struct zcdma_mem *mem, struct zcdma_buf *bu
 }
 
 /*
- * dma_mmap_coherent() maps one allocation to one whole VMA, and a ring has many. So the VMA shows
- * it the part that belongs to this block. It must be the VMA itself, as the flags that it gets
- * must stay, and may be, as mmap() holds it for itself: it is in no tree yet.
+ * Set the VMA's page protection as the DMA API wants it for this memory: uncached on some machines,
+ * decrypted on others. dma_pgprot() is not exported, but every mmap operation of the DMA API begins
+ * with it, and then refuses an offset beyond the end: kernel/dma/direct.c,
+ * kernel/dma/ops_helpers.c, drivers/iommu/dma-iommu.c, arch/arm/mm/dma-mapping.c. Returns 0, or
+ * -ENXIO where this memory cannot be mapped.
+ */
+static int set_protection(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm_area_struct *vma)
+{
+	unsigned long pgoff = vma->vm_pgoff;
+	int ret;
+
+	if (!dma_can_mmap(mem->dev))
+		return -ENXIO;
+	vma->vm_pgoff = mem->stride >> PAGE_SHIFT;
+	ret = dma_mmap_coherent(mem->dev, vma, buf->coherent, buf->dma, mem->stride);
+	vma->vm_pgoff = pgoff;
+	return WARN_ON_ONCE(!ret) ? -ENXIO : 0;
+}
+
+static unsigned long pfn_at(const struct zcdma_buf *buf, size_t off)
+{
+	void *addr = buf->coherent + off;
+
+	return is_vmalloc_addr(addr) ? vmalloc_to_pfn(addr) : page_to_pfn(virt_to_page(addr));
+}
+
+/*
+ * dma_mmap_coherent() maps one allocation to one whole VMA, and a ring has many. To show it a part
+ * of the VMA at a time fails since 6.16, as each part then counts as the whole:
+ * remap_pfn_range_track() in mm/memory.c. So map page frames between the VMA's real bounds. Where
+ * an IOMMU let the memory consist of single pages, they are mapped without their pages too: nothing
+ * else can refer to them.
  */
 static int coherent_mmap(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm_area_struct *vma,
 			 unsigned long addr, size_t off, size_t len)
 {
-	unsigned long start = vma->vm_start, end = vma->vm_end, pgoff = vma->vm_pgoff;
+	size_t end = off + len, bytes;
+	unsigned long pfn;
 	int ret;
 
-	vma->vm_start = addr;
-	vma->vm_end = addr + len;
-	vma->vm_pgoff = off >> PAGE_SHIFT;
-	ret = dma_mmap_coherent(mem->dev, vma, buf->coherent, buf->dma, mem->stride);
-	vma->vm_start = start;
-	vma->vm_end = end;
-	vma->vm_pgoff = pgoff;
+	ret = set_protection(mem, buf, vma);
+	for (; !ret && off < end; off += bytes, addr += bytes) {
+		pfn = pfn_at(buf, off);
+		for (bytes = PAGE_SIZE; off + bytes < end; bytes += PAGE_SIZE) {
+			if (pfn_at(buf, off + bytes) != pfn + (bytes >> PAGE_SHIFT))
+				break;
+		}
+		ret = remap_pfn_range(vma, addr, pfn, bytes, vma->vm_page_prot);
+	}
 	return ret;
 }
 
 static void *coherent_vaddr(const struct zcdma_buf *buf, size_t off)
 {
 	return buf->coherent + off;
-}
-
-/*
- * Normally nobody can refer to this memory. But an IOMMU lets it consist of single pages, and its
- * mapping then has those: a send may well hold them. ">" and not "!=": of an allocation that was
- * not split only the first page has a count.
- */
-static bool coherent_busy(const struct zcdma_buf *buf)
-{
-	int refs, maps;
-	size_t off;
-
-	if (!is_vmalloc_addr(buf->coherent))
-		return false;
-	for (off = 0; off < buf->bytes; off += PAGE_SIZE) {
-		zcdma_mem_count(vmalloc_to_page(buf->coherent + off), 1, &refs, &maps);
-		if (refs > 1 + maps)
-			return true;
-	}
-	return false;
 }
 
 static bool coherent_count(const struct zcdma_buf *buf, unsigned int i, int *refs, int *maps)
@@ -105,7 +120,6 @@ const struct zcdma_mem_ops zcdma_mem_coherent = {
 	.sync_for_device = coherent_sync_for_device,
 	.mmap = coherent_mmap,
 	.vaddr = coherent_vaddr,
-	.busy = coherent_busy,
 	.count = coherent_count,
 	.bound = true,
 };

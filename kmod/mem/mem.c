@@ -51,8 +51,8 @@ static gfp_t zone_of(struct device *dev)
 }
 
 /*
- * The DMA API would warn of memory that the device does not reach and that nobody bounces. Whether there
- * are bounce buffers is what the largest mapping tells.
+ * The DMA API would warn of memory that the device does not reach and that nobody bounces. Whether
+ * there are bounce buffers is what the largest mapping tells.
  */
 static phys_addr_t reach_of(struct device *dev)
 {
@@ -84,8 +84,8 @@ size_t zcdma_mem_page_stride(const struct zcdma_mem *mem)
 }
 
 /*
- * The references must be read first: unmapping drops the map count of an entry before its reference,
- * so what changes in between makes the page look busy, never idle.
+ * The references must be read first: unmapping drops the map count of an entry before its
+ * reference, so what changes in between makes the page look busy, never idle.
  */
 void zcdma_mem_count(struct page *page, unsigned int pages, int *refs, int *maps)
 {
@@ -132,7 +132,6 @@ unsigned int zcdma_mem_pieces(const struct zcdma_mem *mem)
 		count = 0;
 		for (off = 0; off < mem->block_size; off += bytes, count++) {
 			zcdma_mem_dma(mem, &mem->buf[i], off, &bytes);
-			/* Each looks through all the pieces before it, of which there may be many. */
 			cond_resched();
 		}
 		most = max(most, count);

@@ -8,22 +8,32 @@
 #include <linux/scatterlist.h>
 #include <linux/types.h>
 
+struct zcdma_account;
 struct zcdma_mem;
 
 /* A piece of a block that is contiguous for the CPU. */
 struct zcdma_chunk {
 	struct page *page;
 	unsigned int pages;
+	unsigned int first;	/* page of the block */
+};
+
+/* A piece of a block that is contiguous for the device. */
+struct zcdma_piece {
+	size_t first;		/* byte of the block */
+	dma_addr_t addr;
 };
 
 /* The memory of one block. */
 struct zcdma_buf {
 	struct zcdma_chunk *chunk;
 	unsigned int chunks;
-	struct sg_table sgt;	/* of the chunks, mapped for the device */
+	struct sg_table sgt;	/* of the chunks, mapped for the device, */
+	struct zcdma_piece *piece; /* ... which sees them as these: an IOMMU joins chunks */
+	unsigned int pieces;
 	void *coherent;
 	dma_addr_t dma;
-	size_t bytes;		/* of .coherent */
+	size_t bytes;		/* of the block, with what it is rounded up by */
 	bool bounced;		/* the DMA API copies what the device writes */
 };
 
@@ -51,7 +61,10 @@ struct zcdma_mem_ops {
 	 * the memory has no pages that may be handed out.
 	 */
 	struct page *(*get_page)(const struct zcdma_buf *buf, size_t off, size_t *len);
-	/* Does anybody but the driver and the mappings refer to a page? No page tables may grow. */
+	/*
+	 * Check whether anything but the driver and the mappings refers to a page. No page tables
+	 * may grow. Without the operation nothing can.
+	 */
 	bool (*busy)(const struct zcdma_buf *buf);
 	/* The @i-th reference count of the block, for people: false where there is none. */
 	bool (*count)(const struct zcdma_buf *buf, unsigned int i, int *refs, int *maps);
@@ -61,14 +74,15 @@ struct zcdma_mem_ops {
 
 struct zcdma_mem {
 	const struct zcdma_mem_ops *ops;
-	struct device *dev;
+	struct device *dev;	/* that does the DMA */
+	struct zcdma_account *account;
 	enum dma_data_direction dir;
 	size_t block_size;
 	size_t stride;
 	unsigned int blocks;
 	unsigned int order_max;	/* of a chunk */
 	gfp_t zone;		/* all of which the device reaches, or 0 where it reaches any */
-	phys_addr_t reach;	/* the last byte that a block may have: beyond it nothing is bounced */
+	phys_addr_t reach;	/* the last byte that a block may have: beyond, none is bounced */
 	bool gone;		/* zcdma_mem_detach() was here */
 	struct zcdma_buf *buf;
 };
@@ -96,7 +110,10 @@ void zcdma_mem_layout(struct zcdma_mem *mem, unsigned int model);
 /* Allocate and map for DMA. After an error *@fit is how many blocks there was memory for. */
 int zcdma_mem_alloc(struct zcdma_mem *mem, unsigned int *fit);
 
-/* Where the device finds the byte of a block at @off, and how many it can take from there in one piece. */
+/*
+ * Where the device finds the byte of a block at @off, and how many it can take from there in one
+ * piece.
+ */
 dma_addr_t zcdma_mem_dma(const struct zcdma_mem *mem, const struct zcdma_buf *buf, size_t off,
 			 size_t *bytes);
 /* The most pieces that it finds any block in. */

@@ -3,6 +3,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 
+#include "account.h"
 #include "chunks.h"
 
 static void free_pages_of(struct page *page, unsigned int pages)
@@ -13,16 +14,13 @@ static void free_pages_of(struct page *page, unsigned int pages)
 
 static void pages_free(struct zcdma_mem *mem, struct zcdma_buf *buf)
 {
-	unsigned int i;
+	unsigned int i, j;
 
-	/* __free_page() drops a reference: a page in flight is freed by whoever lets go last. */
 	for (i = 0; i < buf->chunks; i++) {
-		free_pages_of(buf->chunk[i].page, buf->chunk[i].pages);
-		buf->chunk[i].pages = 0;
+		for (j = 0; j < buf->chunk[i].pages; j++)
+			zcdma_account_put_page(mem->account, buf->chunk[i].page + j);
 	}
-	buf->chunks = 0;
-	kvfree(buf->chunk);
-	buf->chunk = NULL;
+	zcdma_chunks_forget(buf);
 }
 
 static int pages_alloc(struct zcdma_mem *mem, struct zcdma_buf *buf)
@@ -77,16 +75,10 @@ static bool pages_busy(const struct zcdma_buf *buf)
 
 static bool pages_count(const struct zcdma_buf *buf, unsigned int n, int *refs, int *maps)
 {
-	unsigned int i;
-
-	for (i = 0; i < buf->chunks; i++) {
-		if (n < buf->chunk[i].pages) {
-			zcdma_mem_count(buf->chunk[i].page + n, 1, refs, maps);
-			return true;
-		}
-		n -= buf->chunk[i].pages;
-	}
-	return false;
+	if (n >= buf->bytes >> PAGE_SHIFT)
+		return false;
+	zcdma_mem_count(zcdma_chunks_page_at(buf, (size_t)n << PAGE_SHIFT, NULL), 1, refs, maps);
+	return true;
 }
 
 const struct zcdma_mem_ops zcdma_mem_pages = {

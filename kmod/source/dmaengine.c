@@ -47,6 +47,8 @@ static struct zcdma_transfer *next_armed(struct zcdma_capture *c)
 		t = list_first_entry_or_null(&c->armed, struct zcdma_transfer, node);
 	if (t) {
 		list_move_tail(&t->node, &c->queued);
+		t->gap = c->begun && !c->count && c->engine->ops->loses;
+		c->begun = true;
 		c->count++;
 		t->offset = c->offset;
 		/* One that never comes back before all the others are on their way. */
@@ -61,9 +63,13 @@ static struct zcdma_transfer *next_armed(struct zcdma_capture *c)
 /* False: no memory for it now; but there are others, whose end will tell when to try again. */
 static bool queue(struct zcdma_capture *c, struct zcdma_transfer *t)
 {
-	int ret = c->engine->ops->queue(t);
 	unsigned long flags;
 	bool later;
+	int ret;
+
+	if (t->gap)
+		zcdma_block_gap(c->ring);
+	ret = c->engine->ops->queue(t);
 
 	spin_lock_irqsave(&c->lock, flags);
 	later = ret == -ENOMEM && t->left == 1 && c->count > 1;
@@ -174,10 +180,10 @@ static struct zcdma_capture *capture_alloc(struct zcdma_ring *ring)
 	struct zcdma_capture *c;
 	unsigned int i;
 
-	c = kzalloc(sizeof(*c), GFP_KERNEL);
+	c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
 	if (!c)
 		return NULL;
-	c->transfer = kvcalloc(ring->mem.blocks, sizeof(*c->transfer), GFP_KERNEL);
+	c->transfer = kvcalloc(ring->mem.blocks, sizeof(*c->transfer), GFP_KERNEL_ACCOUNT);
 	if (!c->transfer) {
 		kfree(c);
 		return NULL;

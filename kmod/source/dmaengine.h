@@ -17,6 +17,7 @@ struct zcdma_transfer;
 struct zcdma_engine_ops {
 	unsigned int ahead;	/* blocks that are with the channel at a time, at most */
 	bool sleeps;		/* .queue may */
+	bool loses;		/* data comes whether or not the channel has a block */
 	/* What a capture needs, into capture->priv. May sleep; so may .stop, which undoes it. */
 	int (*start)(struct zcdma_capture *capture);
 	void (*stop)(struct zcdma_capture *capture);
@@ -43,6 +44,7 @@ struct zcdma_transfer {
 	unsigned int left;		/* descriptors that have not come back */
 	size_t residue;			/* bytes that they did not transfer */
 	int error;
+	bool gap;			/* the channel had nothing to do before it */
 };
 
 /* From start to abort. */
@@ -60,6 +62,7 @@ struct zcdma_capture {
 	u64 offset;			/* in the stream, of the next to be queued */
 	bool running;			/* somebody is in run(), */
 	bool news;			/* ... and has to look again */
+	bool begun;			/* the channel had a block */
 	bool stopping;
 };
 

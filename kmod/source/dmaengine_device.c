@@ -159,12 +159,13 @@ static int engine_probe(struct platform_device *pdev)
 	}
 	e->silent = is_silent(e->chan);
 	/* It is the controller that does the DMA: its mask, its largest segment, its IOMMU. */
-	e->zdev = zcdma_device_add(zcdma_dma_device(e->chan), &zcdma_source_dmaengine, &limits, e);
+	e->zdev = zcdma_device_add(&pdev->dev, zcdma_dma_device(e->chan), &zcdma_source_dmaengine,
+				   &limits, e);
 	if (IS_ERR(e->zdev)) {
 		ret = PTR_ERR(e->zdev);
 		goto err_release;
 	}
-	platform_set_drvdata(pdev, e);
+	platform_set_drvdata(pdev, e->zdev);
 	return 0;
 
 err_release:
@@ -174,13 +175,19 @@ err_release:
 
 static void engine_unbind(struct platform_device *pdev)
 {
-	struct zcdma_engine *e = platform_get_drvdata(pdev);
+	struct zcdma_device *zdev = platform_get_drvdata(pdev);
+	struct zcdma_engine *e = zdev->priv;
 
-	zcdma_device_remove(e->zdev);
+	zcdma_device_remove(zdev);
 	dma_release_channel(e->chan);
 }
 
 ZCDMA_PLATFORM_REMOVE(engine_remove, engine_unbind)
+
+static void engine_shutdown(struct platform_device *pdev)
+{
+	zcdma_device_suspend(platform_get_drvdata(pdev));
+}
 
 static const struct of_device_id engine_of_ids[] = {
 	{ .compatible = "zcdma,dmaengine-capture" },
@@ -192,11 +199,13 @@ static struct platform_driver engine_driver = {
 	.driver = {
 		.name = NAME,
 		.of_match_table = engine_of_ids,
+		.pm = &zcdma_pm_ops,
 		/* add_named() looks at the result, whatever insmod's async_probe says. */
 		.probe_type = PROBE_FORCE_SYNCHRONOUS,
 	},
 	.probe = engine_probe,
 	.remove = engine_remove,
+	.shutdown = engine_shutdown,
 };
 
 /* A parameter that names what is not there is a mistake, which the module's loading tells. */

@@ -15,10 +15,9 @@ static int list_pieces(struct zcdma_ring *ring, struct zcdma_transfer *t)
 
 	for (off = 0; off < size; off += bytes, pieces++) {
 		zcdma_block_dma(ring, t->block, off, &bytes);
-		/* Each looks through all the pieces before it, of which there may be many. */
 		cond_resched();
 	}
-	ret = sg_alloc_table(&t->sgt, pieces, GFP_KERNEL);
+	ret = sg_alloc_table(&t->sgt, pieces, GFP_KERNEL_ACCOUNT);
 	if (ret)
 		return ret;
 	off = 0;
@@ -78,6 +77,7 @@ static int slave_queue(struct zcdma_transfer *t)
 
 const struct zcdma_engine_ops zcdma_engine_slave = {
 	.ahead = 32,
+	.loses = true,
 	.start = slave_start,
 	.stop = slave_stop,
 	.queue = slave_queue,

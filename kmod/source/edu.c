@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The source edu: QEMU's PCI device of that name, which masters the bus. Made to be copied by whoever
- * has a card of their own; zcdma-driver(9) goes with it.
+ * The source edu: QEMU's PCI device of that name, which masters the bus. Made to be copied by
+ * whoever has a card of their own; zcdma-driver(9) goes with it.
  *
- * A card that captures has its data. This one has a buffer, which only DMA can fill: so each piece of
- * a block takes two transfers, one of the pattern into that buffer, and one out of it into the block.
+ * A card that captures has its data. This one has a buffer, which only DMA can fill: so each piece
+ * of a block takes two transfers, one of the pattern into that buffer, and one out of it into the
+ * block.
  */
 #include <linux/interrupt.h>
 #include <linux/io-64-nonatomic-lo-hi.h>
@@ -39,6 +40,7 @@ struct edu {
 	bool busy;			/* a transfer is under way */
 	unsigned long deadline;
 };
+
 #define edu_block(edu) list_first_entry_or_null(&(edu)->armed, struct zcdma_block, node)
 
 /* Begin the next transfer, if there is one. The ring has mapped and synced the block. */
@@ -131,7 +133,8 @@ static int edu_wait(struct edu *edu)
 {
 	u32 cmd;
 
-	return readl_poll_timeout(edu->regs + EDU_DMA_CMD, cmd, !(cmd & EDU_DMA_RUN), 5000, 1000000);
+	return readl_poll_timeout(edu->regs + EDU_DMA_CMD, cmd, !(cmd & EDU_DMA_RUN), 5000,
+				  1000000);
 }
 
 static int edu_start(struct zcdma_ring *ring)
@@ -177,7 +180,9 @@ static void edu_abort(struct zcdma_ring *ring)
 	edu->busy = false;
 	spin_unlock_irq(&edu->lock);
 	cancel_delayed_work_sync(&edu->watchdog);
-	/* Then it is kept from the memory, done or broken. The ring takes its blocks off the list. */
+	/*
+	 * Then it is kept from the memory, done or broken. The ring takes its blocks off the list.
+	 */
 	edu_wait(edu);
 	pci_clear_master(edu->pdev);
 }
@@ -225,9 +230,13 @@ static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return ret;
 	/* Last, as it may be in use at once. */
-	zdev = zcdma_device_add(dev, &edu_source, NULL, edu);
+	zdev = zcdma_device_add(dev, dev, &edu_source, NULL, edu);
 	pci_set_drvdata(pdev, zdev);
-	return PTR_ERR_OR_ZERO(zdev);
+	if (IS_ERR(zdev))
+		return PTR_ERR(zdev);
+	/* What it is restored to after an error of the bus. */
+	pci_save_state(pdev);
+	return 0;
 }
 
 /* The device may be gone already, and in use still. On return it is not. */
@@ -235,6 +244,38 @@ static void edu_remove(struct pci_dev *pdev)
 {
 	zcdma_device_remove(pci_get_drvdata(pdev));
 }
+
+static void edu_shutdown(struct pci_dev *pdev)
+{
+	zcdma_device_suspend(pci_get_drvdata(pdev));
+}
+
+/* Errors of the bus: Documentation/PCI/pci-error-recovery.rst. */
+static pci_ers_result_t edu_error_detected(struct pci_dev *pdev, pci_channel_state_t state)
+{
+	zcdma_device_suspend(pci_get_drvdata(pdev));
+	return state == pci_channel_io_perm_failure ? PCI_ERS_RESULT_DISCONNECT :
+						      PCI_ERS_RESULT_NEED_RESET;
+}
+
+static pci_ers_result_t edu_slot_reset(struct pci_dev *pdev)
+{
+	pci_restore_state(pdev);
+	/* Restoring uses up what was saved. */
+	pci_save_state(pdev);
+	return PCI_ERS_RESULT_RECOVERED;
+}
+
+static void edu_error_resume(struct pci_dev *pdev)
+{
+	zcdma_device_resume(pci_get_drvdata(pdev));
+}
+
+static const struct pci_error_handlers edu_error_handlers = {
+	.error_detected = edu_error_detected,
+	.slot_reset = edu_slot_reset,
+	.resume = edu_error_resume,
+};
 
 static const struct pci_device_id edu_ids[] = { { PCI_DEVICE(0x1234, 0x11e8) }, { } };
 MODULE_DEVICE_TABLE(pci, edu_ids);
@@ -244,4 +285,7 @@ struct pci_driver zcdma_edu_driver = {
 	.id_table = edu_ids,
 	.probe = edu_probe,
 	.remove = edu_remove,
+	.shutdown = edu_shutdown,
+	.err_handler = &edu_error_handlers,
+	.driver = { .pm = &zcdma_pm_ops },
 };

@@ -51,10 +51,13 @@ static void sim_fill(struct sim *sim, struct zcdma_block *block)
 	for (off = 0; off < mem->block_size; off += bytes) {
 		bytes = min_t(size_t, mem->block_size - off, PAGE_SIZE);
 		/* Only this thread moves the offset. */
-		zcdma_pattern_fill(mem->ops->vaddr(buf, off), bytes, ring->offset + off, ring->seed);
+		zcdma_pattern_fill(mem->ops->vaddr(buf, off), bytes, ring->offset + off,
+				   ring->seed);
 		cond_resched();
 	}
 	mem->ops->sync_for_device(mem, buf);
+	if (zcdma_mutant("gap") && block->index == 1)
+		zcdma_block_gap(ring);
 	if (zcdma_mutant("fail") && block->index == 1)
 		zcdma_block_failed(ring, block, -EIO);
 	else

@@ -10,9 +10,9 @@
 #include "mutant.h"
 #include "sim.h"
 
-static unsigned int devices = 1;
+static unsigned int devices;
 module_param(devices, uint, 0444);
-MODULE_PARM_DESC(devices, "Number of simulated devices: /dev/zcdma0, /dev/zcdma1, ... (default 1, at most 64)");
+MODULE_PARM_DESC(devices, "Number of simulated devices: /dev/zcdma0, /dev/zcdma1, ... (default 0, at most 64)");
 
 static struct platform_device *simulated[ZCDMA_DEVICES_MAX];
 
@@ -27,7 +27,7 @@ static int sim_probe(struct platform_device *pdev)
 		return ret;
 	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
 
-	zdev = zcdma_device_add(&pdev->dev, &zcdma_source_sim, &limits, NULL);
+	zdev = zcdma_device_add(&pdev->dev, &pdev->dev, &zcdma_source_sim, &limits, NULL);
 	if (IS_ERR(zdev))
 		return PTR_ERR(zdev);
 	platform_set_drvdata(pdev, zdev);
@@ -41,10 +41,16 @@ static void sim_unbind(struct platform_device *pdev)
 
 ZCDMA_PLATFORM_REMOVE(sim_remove, sim_unbind)
 
+static void sim_shutdown(struct platform_device *pdev)
+{
+	zcdma_device_suspend(platform_get_drvdata(pdev));
+}
+
 static struct platform_driver sim_driver = {
-	.driver = { .name = "zcdma" },
+	.driver = { .name = "zcdma", .pm = &zcdma_pm_ops },
 	.probe = sim_probe,
 	.remove = sim_remove,
+	.shutdown = sim_shutdown,
 };
 
 static void remove_simulated(unsigned int count)

@@ -6,6 +6,7 @@
 #include <linux/dma-direction.h>
 #include <linux/types.h>
 
+struct dev_pm_ops;
 struct device;
 struct zcdma_block;
 struct zcdma_device;
@@ -42,10 +43,12 @@ struct zcdma_limits {
 };
 
 /*
- * Add a device, the next free /dev/zcdmaN, that @source fills by means of @parent, whose mask and
- * largest segment are set. @limits may be NULL. The source finds @priv in ring->priv.
+ * Add a device, the next free /dev/zcdmaN, as a child of @parent. @source fills it by means of
+ * @dma, whose mask and largest segment are set: @parent itself, or a controller that does the DMA
+ * for it. @limits may be NULL. The source finds @priv in ring->priv.
  */
-struct zcdma_device *zcdma_device_add(struct device *parent, const struct zcdma_source_ops *source,
+struct zcdma_device *zcdma_device_add(struct device *parent, struct device *dma,
+				      const struct zcdma_source_ops *source,
 				      const struct zcdma_limits *limits, void *priv);
 
 /*
@@ -55,33 +58,50 @@ struct zcdma_device *zcdma_device_add(struct device *parent, const struct zcdma_
 void zcdma_device_remove(struct zcdma_device *zdev);
 
 /*
- * Where the device finds the byte of @block at @off, and *@bytes, how many it finds from there on. As
- * for the callbacks, from any context.
+ * The device stops, as before the machine sleeps or ends, or where its bus has failed, and writes
+ * to no memory on return. Resumed it goes on where it was, with a gap in the stream; where it
+ * cannot, it halts.
+ */
+void zcdma_device_suspend(struct zcdma_device *zdev);
+void zcdma_device_resume(struct zcdma_device *zdev);
+
+/* The two as sleep operations of a driver whose drvdata is what zcdma_device_add() returned. */
+extern const struct dev_pm_ops zcdma_pm_ops;
+
+/*
+ * Where the device finds the byte of @block at @off, and *@bytes, how many it finds from there on.
+ * As for the callbacks, from any context.
  */
 dma_addr_t zcdma_block_dma(const struct zcdma_ring *ring, const struct zcdma_block *block,
 			   size_t off, size_t *bytes);
 
 /*
- * The callbacks, from any context in which a spinlock_t can be taken: under PREEMPT_RT that is not a
- * hard interrupt. Only one at a time for a ring.
+ * The callbacks, from any context in which a spinlock_t can be taken: under PREEMPT_RT that is not
+ * a hard interrupt. Only one at a time for a ring.
  */
 
 /* The device filled @bytes of @block. The blocks become full in the order of these calls. */
 void zcdma_block_done(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes);
 
 /*
- * It did not, because of @error, a negative errno, and writes to it no more. User space is told of it
- * in the block's turn, and gets nothing of its data.
+ * It did not, because of @error, a negative errno, and writes to it no more. User space is told of
+ * it in the block's turn, and gets nothing of its data.
  */
 void zcdma_block_failed(struct zcdma_ring *ring, struct zcdma_block *block, int error);
 
 /* The device cannot go on before it is stopped and started again. The last callback. */
 void zcdma_ring_halted(struct zcdma_ring *ring);
 
-/* The device has data and no block: is there one by now? Then it was submitted. */
+/*
+ * Look for a block for a device that has data and none. Returns whether one was submitted. A device
+ * that waits need not ask: as soon as it has no block the ring looks for one, again and again.
+ */
 bool zcdma_block_wanted(struct zcdma_ring *ring);
 
 /* There was none, and the device dropped @bytes. */
 void zcdma_block_lost(struct zcdma_ring *ring, size_t bytes);
+
+/* Mark the next block that is filled: data may be missing before it, of unknown length. */
+void zcdma_block_gap(struct zcdma_ring *ring);
 
 #endif /* ZCDMA_SOURCE_H */

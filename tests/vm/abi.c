@@ -37,7 +37,8 @@ LAYOUT(zcdma_dev_give, reserved, 8);
 SIZE(zcdma_dev_stats, 168);
 LAYOUT(zcdma_dev_stats, blocks, 8);
 LAYOUT(zcdma_dev_stats, ring_blocks, 112);
-LAYOUT(zcdma_dev_stats, reserved, 136);
+LAYOUT(zcdma_dev_stats, gaps, 136);
+LAYOUT(zcdma_dev_stats, reserved, 144);
 _Static_assert(ZCDMA_IOC_INFO == 0xdc00 && ZCDMA_IOC_STATS == 0xdc06, "numbers");
 
 /* An argument of any ioctl, with room for what a later version may add. */
@@ -264,8 +265,9 @@ static void a_block_that_nobody_hears_of_is_not_held(unsigned unused)
 
 	(void)unused;
 	EXPECT_ERRNO(ioctl(r.fd, ZCDMA_IOC_TAKE, read_only(&b, sizeof(b))), EFAULT);
-	EXPECT(ring_stats(r.fd).held == 0);
-	EXPECT(ring_take(&r).seq == 1);
+	EXPECT(ring_stats(r.fd).held == 0 && ring_stats(r.fd).delivered == 0);
+	/* It is the next one again. */
+	EXPECT(ring_take(&r).seq == 0 && ring_take(&r).seq == 1);
 }
 
 static void a_setup_that_nobody_hears_of_owns_nothing(unsigned unused)
@@ -352,6 +354,22 @@ static void values_beyond_the_limits_are_refused(unsigned model)
 	}
 	/* None of them left anything behind. */
 	EXPECT(!ring_setup(fd, &fine));
+}
+
+static void a_rate_has_a_limit(unsigned model)
+{
+	struct zcdma_dev_setup s = ring_wanted(model);
+	int fd = ring_open(O_RDONLY);
+
+	for (unsigned bit = 63; bit > 50; bit--) {
+		s.rate = 1ULL << bit;
+		EXPECT(ring_setup(fd, &s) == -EINVAL);
+	}
+	s.rate = 20001ULL * BLOCK;
+	s.rate += 20000 - s.rate % 20000;
+	EXPECT(ring_setup(fd, &s) == -EINVAL);
+	s.rate = 20000ULL * BLOCK;
+	EXPECT(!ring_setup(fd, &s));
 }
 
 static void values_at_the_limits_are_taken(unsigned model)
@@ -589,6 +607,24 @@ static void any_part_is_mapped_any_number_of_times(unsigned model)
 	EXPECT(*ring_map(&r, PROT_READ) == *r.map);
 }
 
+/* Each adds to one reference count for each of its pages. */
+static void mappings_have_a_limit(unsigned model)
+{
+	struct ring r = ring_create(O_RDONLY, ring_wanted(model));
+	char *map[5];
+
+	for (unsigned i = 1; i < 4096; i++)
+		EXPECT(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, r.fd, 0) != MAP_FAILED);
+	EXPECT(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, r.fd, 0) == MAP_FAILED && errno == ENOMEM);
+	/* One that is cut in three counts as three; when all is unmapped, nothing does. */
+	EXPECT(!munmap(r.map + PAGE, PAGE) && !munmap(r.map + 3 * PAGE, PAGE));
+	EXPECT(!munmap(r.map, r.setup.ring_bytes));
+	for (unsigned i = 0; i < 5; i++) {
+		map[i] = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, r.fd, 0);
+		EXPECT(i ? map[i] == MAP_FAILED : map[i] != MAP_FAILED);
+	}
+}
+
 static const struct tap_test tests[] = {
 	{ "structures of version 1 are taken", version_1_is_taken, 0 },
 	{ "structures of less than version 1: EINVAL", less_than_version_1_is_refused, 0 },
@@ -606,6 +642,7 @@ static const struct tap_test tests[] = {
 	{ "32-bit programs make the same calls", calls_of_32_bit_are_the_same, 0 },
 #endif
 	{ "values beyond the limits: EINVAL", values_beyond_the_limits_are_refused, TAP_ALL },
+	{ "a rate of more than 20000 blocks a second: EINVAL", a_rate_has_a_limit, 0x4 },
 	{ "values at the limits are taken", values_at_the_limits_are_taken, TAP_ALL },
 	{ "as many blocks as there may be", the_most_blocks_are_taken, 0x4 },
 	{ "a block larger than the largest: EINVAL", a_block_beyond_the_largest_is_refused,
@@ -621,6 +658,7 @@ static const struct tap_test tests[] = {
 	{ "without a ring: EBADFD", without_a_ring_there_is_ebadfd, 0 },
 	{ "only what is there is mapped, shared, and writable as the file is",
 	  only_what_is_there_is_mapped, TAP_ALL },
+	{ "the number of mappings has a limit", mappings_have_a_limit, TAP_ALL },
 	{ "any part is mapped, any number of times", any_part_is_mapped_any_number_of_times,
 	  TAP_ALL },
 };

@@ -10,12 +10,12 @@ ip link set lo up
 declare -A BITS=([swiotlb]=32 [iommu]=28) FAULT=([swiotlb]=sync [iommu]=phys)
 
 load() {
-    insmod "$1/zcdma.ko" edu_bits="${BITS[$VM_DMA]}" "${@:2}"
+    insmod "$1/zcdma.ko" devices=1 edu_bits="${BITS[$VM_DMA]}" "${@:2}"
 }
 
 # A device whose mask takes in too little is not used, and the kernel log says why.
 mask_is_refused() {
-    insmod "$VM_KMOD/zcdma.ko" edu_bits=16 || return
+    insmod "$VM_KMOD/zcdma.ko" devices=1 edu_bits=16 || return
     [[ -e /dev/zcdma0 && ! -e /dev/zcdma1 ]] && dmesg | grep -q 'zcdma-edu.*no DMA with edu_bits=16' &&
         rmmod zcdma
 }

@@ -52,7 +52,7 @@ disks() {
 
 # A capture ends before a block that the device could not fill, which is the second.
 capture_ends() {
-    insmod "$VM_MUTANT/zcdma.ko" mutant=fail || return
+    insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=fail || return
     "$ZCDMA" capture dev:blocks=4,block=64K -o /run/captured 2>&1 | tee /run/report
     [[ ${PIPESTATUS[0]} == 1 ]] && grep -q 'could not fill the block at offset 65536: Input/output error' /run/report &&
         "$ZCDMA" verify --bytes 64K /run/captured
@@ -60,7 +60,7 @@ capture_ends() {
 
 # A device that takes no list of pieces refuses blocks that are one, and says how to do without.
 pieces_are_refused() {
-    insmod "$VM_MUTANT/zcdma.ko" mutant=one || return
+    insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=one || return
     "$ZCDMA" capture dev:model=scatter,block=12K --bytes 12K -o /run/captured 2>&1 | tee /run/report
     [[ ${PIPESTATUS[0]} == 2 ]] && grep -q 'sim takes at most 1 piece for a block, and with model=scatter there are 2' /run/report &&
         grep -qx 'ring_blocks 0' /sys/class/zcdma/zcdma0/stats &&
@@ -70,14 +70,54 @@ pieces_are_refused() {
 # The driver that does not look before it fills a block again: each test of that must fail with it.
 mutant_is_caught() {
     local results
-    insmod "$VM_MUTANT/zcdma.ko" mutant=reuse || return
+    insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=reuse || return
     results=$(run_tests inflight)
     echo "$results"
     rmmod zcdma || return
     [[ $results == *"not ok - "*"is waited for"* ]] && ! grep '^ok ' <<<"$results" | grep -v '# skip'
 }
 
+# mutant_fails FAULT PROGRAM TEST...: with that fault these tests of a program fail, and the machine goes on.
+mutant_fails() {
+    local fault=$1 program=$2 results name
+    shift 2
+    insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant="$fault" || return
+    results=$(run_tests "$program")
+    echo "$results"
+    # A test that fails in the middle may have unbound the device, or let the module go.
+    rmmod zcdma
+    for name; do
+        grep -q "^not ok - $name" <<<"$results" || return
+    done
+}
+
+# A machine whose caches are not coherent with DMA: the zeros of a new ring are written back.
+zeros_are_written_back() {
+    local results
+    insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=cache || return
+    results=$(run_tests cold)
+    echo "$results"
+    rmmod zcdma && ! grep '^not ok' <<<"$results"
+}
+
+# A place where data may be missing is told, and has the exit status of lost data.
+gap_is_told() {
+    insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=gap || return
+    "$ZCDMA" capture dev:blocks=4,block=64K --bytes 256K --json -o /run/captured | tee /run/report
+    [[ ${PIPESTATUS[0]} == 4 ]] && jq -e '.discontinuities == 1' /run/report &&
+        grep -qx 'gaps [1-9]' /sys/class/zcdma/zcdma0/stats && rmmod zcdma
+}
+
+not_simulated() {
+    ! grep -qsx sim /sys/class/zcdma/zcdma*/source
+}
+
+check "the zeros of a new ring are written back" zeros_are_written_back
+check "a mutant that does not write them back is caught" mutant_fails dirty cold "compound: a ring that was not filled is all zeros"
 check "the module loads" insmod "$VM_KMOD/zcdma.ko"
+check "no device is simulated unless it is asked for" not_simulated
+check "the module goes" rmmod zcdma
+check "the module loads" insmod "$VM_KMOD/zcdma.ko" devices=1
 # While there is no other network yet: it is about what happens where no packet comes by.
 check "loopback is up" ip link set lo up
 run_tests park
@@ -85,7 +125,7 @@ run_tests park
 check "the networks are there" networks
 # The second is for writes that wait: see tests/vm/shared/disk.c.
 check "there are disks" disks
-run_tests abi stream refs inflight splice hostile death sizes edu
+run_tests abi stream refs inflight splice hostile stall starve death sizes edu cold pinned
 
 # shellcheck disable=SC2086 # a list of files
 tests/bats/run.sh ${VM_BATS:-tests/vm/*.bats}
@@ -102,3 +142,7 @@ check "a capture ends before a block that the device could not fill" capture_end
 run_tests fail
 check "the module goes" rmmod zcdma
 check "more pieces than a device takes are refused" pieces_are_refused
+check "a gap of unknown length is told" gap_is_told
+check "a mutant without a get is caught" mutant_fails get stall "compound: a block stays as it is while a pread() stalls"
+check "a mutant without a put is caught" mutant_fails put pinned "compound: what comes home is freed"
+check "a mutant without a lock is caught" mutant_fails lock stall "compound: readers keep their order while one of them stalls"

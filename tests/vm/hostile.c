@@ -465,7 +465,7 @@ static struct starved starve(unsigned model, unsigned pages)
 
 	setup.block_size = 4 << 20;
 	setup.blocks = 2;
-	setup.rate = 1ULL << 50;
+	setup.rate = 20000ULL * setup.block_size;
 	s.r = ring_create(O_RDONLY, setup);
 	EXPECT(!pipe(s.pipe));
 	ring_go(&s.r);

@@ -337,7 +337,7 @@ static void a_mapping_holds_the_module(unsigned model)
 	EXPECT(!fault_of_reading(r.map));
 	EXPECT(!munmap(r.map, r.setup.ring_bytes));
 	EXPECT(!module_unload());
-	EXPECT(!module_load(""));
+	EXPECT(!module_load("devices=1"));
 	expect_a_new_ring_works(model);
 }
 
@@ -350,7 +350,7 @@ static void a_file_holds_the_module(unsigned model)
 	EXPECT(module_unload() == -EWOULDBLOCK);
 	ring_end(&r);
 	EXPECT(!module_unload());
-	EXPECT(!module_load(""));
+	EXPECT(!module_load("devices=1"));
 	expect_a_new_ring_works(model);
 }
 
@@ -367,7 +367,7 @@ static void data_outlives_the_module(unsigned model)
 	EXPECT(!module_unload());
 	EXPECT(access("/sys/module/zcdma", F_OK));
 	flight_arrive(&f);
-	EXPECT(!module_load(""));
+	EXPECT(!module_load("devices=1"));
 	expect_a_new_ring_works(model);
 }
 
@@ -404,7 +404,7 @@ static void devices_are_independent(unsigned model)
 	EXPECT(take_of(fd[1]).seq == 2 && take_of(fd[2]).seq == 3);
 	for (unsigned i = 0; i < 3; i++)
 		EXPECT(!close(fd[i]));
-	EXPECT(!module_unload() && !module_load(""));
+	EXPECT(!module_unload() && !module_load("devices=1"));
 	EXPECT(access("/dev/zcdma1", F_OK));
 	expect_a_new_ring_works(model);
 }
@@ -418,7 +418,7 @@ static void parameters_are_checked(unsigned unused)
 	EXPECT(!module_load("devices=0") && access(DEVICE, F_OK));
 	EXPECT(!module_unload() && !module_load("devices=64"));
 	EXPECT(!access(DEVICE, F_OK) && !access("/dev/zcdma63", F_OK));
-	EXPECT(!module_unload() && !module_load(""));
+	EXPECT(!module_unload() && !module_load("devices=1"));
 	expect_a_new_ring_works(ZCDMA_DEV_COMPOUND);
 }
 
@@ -440,7 +440,7 @@ static const struct tap_test tests[] = {
 
 static void plug_in(void)
 {
-	int ret = module_load("");
+	int ret = module_load("devices=1");
 
 	EXPECT(!ret || ret == -EEXIST);
 	if (access(DEVICE, F_OK))

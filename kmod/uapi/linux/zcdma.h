@@ -33,8 +33,8 @@
  * Descriptors may be passed to other processes, and all calls made by any number of threads.
  *
  * mmap	   The ring is one mapping of zcdma_dev_setup.ring_bytes, block i at i * stride. Any part of
- *	   it may be mapped, any number of times. MAP_SHARED only (else EINVAL). PROT_READ is
- *	   enough for sending; PROT_WRITE needs O_RDWR, and is for those who insist on it, as
+ *	   it may be mapped, up to 4096 times (else ENOMEM). MAP_SHARED only (EINVAL). PROT_READ
+ *	   is enough for sending; PROT_WRITE needs O_RDWR, and is for those who insist on it, as
  *	   io_uring does for registered buffers. A child does not inherit the mapping, it cannot
  *	   grow, it is not in core dumps.
  *	   From every memory model but ZCDMA_DEV_COHERENT the mapping is good for MSG_ZEROCOPY,
@@ -72,8 +72,8 @@
  * rest is zero; one that knows more takes the rest as zero, and returns only what there is room
  * for. Less than the size of version 1 is EINVAL, more than a page E2BIG. Fields marked "out" are
  * written and never read; "reserved" ones, and unknown flags, must be zero (EINVAL). Where the
- * answer cannot be written (EFAULT) nothing has happened. The layout is the same for 32 and 64 bit.
- * No addresses of the kernel or the bus are in it.
+ * answer cannot be written (EFAULT) nothing has happened: a block that was taken is the next one
+ * again. The layout is the same for 32 and 64 bit. No addresses of the kernel or the bus are in it.
  */
 #ifndef _UAPI_LINUX_ZCDMA_H
 #define _UAPI_LINUX_ZCDMA_H
@@ -126,14 +126,18 @@ struct zcdma_dev_info {
 	__u64 reserved[4];
 };
 
+/* Each block of a simulated device with a rate is waited for by a timer. */
+#define ZCDMA_DEV_RATE_BLOCKS 20000
+
 /*
  * ZCDMA_IOC_SETUP: allocate the ring and own the stream. Once for each open file.
  *
- * EBUSY: another file owns the stream. EALREADY: this one has a ring. EINVAL: a value is not
- * what ZCDMA_IOC_INFO allows. ENOMEM: there is no memory for so large a ring. EPERM: it is beyond
- * RLIMIT_MEMLOCK (counted for the user who set it up, over all devices) without CAP_IPC_LOCK.
- * After ENOMEM and EPERM .blocks_fit says how many blocks of that size would have fit. EMSGSIZE: the
- * memory is in more pieces than zcdma_dev_info.chunks_max allows for a block; .chunks says how many.
+ * EBUSY: another file owns the stream. EALREADY: this one has a ring. EINVAL: a value is not what
+ * ZCDMA_IOC_INFO allows. ENOMEM: there is no memory for so large a ring. EPERM: it is beyond
+ * RLIMIT_MEMLOCK (counted for the user who set it up, over all devices) without CAP_IPC_LOCK. After
+ * ENOMEM and EPERM .blocks_fit says how many blocks of that size would have fit. EMSGSIZE: the
+ * memory is in more pieces than zcdma_dev_info.chunks_max allows for a block; .chunks says how
+ * many.
  */
 struct zcdma_dev_setup {
 	__u32 size;
@@ -141,8 +145,9 @@ struct zcdma_dev_setup {
 	__u32 policy;		/* enum zcdma_dev_policy */
 	__u32 flags;		/* 0 */
 	__u64 block_size;	/* bytes of data in a block */
-	__u64 rate;		/* bytes/s that a simulated device produces; 0: as fast as it can,
-				 * and all that is valid without ZCDMA_DEV_INFO_PACED
+	__u64 rate;		/* bytes/s that a simulated device produces, at most
+				 * ZCDMA_DEV_RATE_BLOCKS in a second; 0: as fast as it can, and
+				 * all that is valid without ZCDMA_DEV_INFO_PACED
 				 */
 	__u64 seed;		/* of the pattern that a simulated device writes */
 	__u32 blocks;		/* in the ring */
@@ -150,7 +155,7 @@ struct zcdma_dev_setup {
 	__u64 stride;		/* out: from one block to the next in the mapping */
 	__u64 ring_bytes;	/* out: size of the whole mapping */
 	__u32 chunks;		/* out: contiguous pieces that block 0 consists of */
-	__u32 bounced;		/* out: blocks that the kernel copies, from where the device reaches */
+	__u32 bounced;		/* out: blocks that the kernel copies to where they are wanted */
 	__u64 reserved[4];
 };
 
@@ -166,6 +171,8 @@ struct zcdma_dev_setup {
 
 #define ZCDMA_DEV_BLOCK_LOST (1U << 0) /* data was lost right before this block */
 #define ZCDMA_DEV_BLOCK_ERROR (1U << 1) /* the device could not fill it: see .error */
+/* Discontinuity: data may be missing right before this block. .offset and .seq do not count it. */
+#define ZCDMA_DEV_BLOCK_GAP (1U << 2)
 
 /*
  * ZCDMA_IOC_TAKE: take the next full block, which is the caller's until ZCDMA_IOC_GIVE. Blocks come
@@ -183,7 +190,7 @@ struct zcdma_dev_block {
 	__u64 offset;		/* out: of its first byte in the stream */
 	__u64 seq;		/* out: counts what the device produced, lost blocks included */
 	__u64 time_ns;		/* out: CLOCK_MONOTONIC, when it became full */
-	__u32 error;		/* out: an errno where ZCDMA_DEV_BLOCK_ERROR is set: EIO, ETIMEDOUT, ...
+	__u32 error;		/* out: an errno where ZCDMA_DEV_BLOCK_ERROR is set, as EIO;
 				 * .length is 0, and .offset goes on by .block_size
 				 */
 	__u32 reserved[5];
@@ -225,7 +232,8 @@ struct zcdma_dev_stats {
 	__u32 full;		/* out: blocks full now */
 	__u32 held;		/* out: blocks held now */
 	__u32 draining;		/* out: blocks draining now */
-	__u64 reserved[4];
+	__u64 gaps;		/* out: discontinuities of unknown length: ZCDMA_DEV_BLOCK_GAP */
+	__u64 reserved[3];
 };
 
 /*

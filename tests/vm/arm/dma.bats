@@ -209,7 +209,7 @@ is_beyond() {
 
 @test "dma: the device of another driver is not taken for a channel's" {
     rmmod zcdma
-    insmod "$VM_KMOD/zcdma.ko"
+    insmod "$VM_KMOD/zcdma.ko" devices=1
     echo zcdma.0 >/sys/bus/platform/drivers/zcdma/unbind
     echo zcdma-dmaengine >/sys/bus/platform/devices/zcdma.0/driver_override
     run bash -c "echo zcdma.0 >$DRIVER/bind"

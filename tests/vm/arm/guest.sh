@@ -24,7 +24,7 @@ only_for() {
 
 if [[ -z ${VM_BATS:-} ]]; then
     only_for nobody
-    check "the module loads" insmod "$VM_KMOD/zcdma.ko"
+    check "the module loads" insmod "$VM_KMOD/zcdma.ko" devices=1
     # While there is no other network yet: it is about what happens where no packet comes by.
     check "loopback is up" ip link set lo up
     run_tests park
