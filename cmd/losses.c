@@ -27,6 +27,13 @@ static const char *describe(struct zcdma_source *src, char *buf, size_t len)
 			 s.gap_blocks, zcdma_size_format(s.gap_bytes, bytes, sizeof(bytes)));
 		return "a larger ring (blocks=N) bridges longer waits";
 	}
+	if (s.discontinuities) {
+		snprintf(buf, len,
+			 "data may be missing in %" PRIu64
+			 " places: the device was not served there",
+			 s.discontinuities);
+		return "how much, or whether any, is unknown; a larger ring (blocks=N) bridges longer waits";
+	}
 	if (s.packets.dropped) {
 		snprintf(buf, len, "%" PRIu64 " packets were dropped: they came too fast",
 			 s.packets.dropped);

@@ -289,6 +289,9 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 		    info.model, (uint64_t)info.pieces, info.bounced);
 	report_line(r, info.lossy || stats.overruns ? "overruns" : NULL,
 		    "%N{overruns} blocks lost, %B{lost_bytes}", stats.overruns, stats.lost_bytes);
+	report_line(r, stats.discontinuities ? "unserved" : NULL,
+		    "%N{discontinuities} times, data may be missing there, of unknown length",
+		    stats.discontinuities);
 	packets_report(r, t->src);
 	report_line(r, stats.given_away ? "given away" : NULL,
 		    "%N{given_away_blocks} blocks, as nothing says when their pages are free",

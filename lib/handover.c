@@ -62,7 +62,7 @@ static int check_blocks(const struct zc_ho_msg *msg)
 	for (uint32_t i = 0; i < msg->head.count; i++) {
 		const struct zc_ho_block *b = &msg->block[i];
 
-		if (!b->len || b->flags & ~(unsigned)ZCDMA_BLOCK_LOST)
+		if (!b->len || b->flags & ~(unsigned)(ZCDMA_BLOCK_LOST | ZCDMA_BLOCK_DISCONTINUITY))
 			return -EPROTO;
 	}
 	return 0;

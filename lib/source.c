@@ -183,6 +183,8 @@ static void count_gap(struct zcdma_source *src, const struct zcdma_block *b)
 		src->stats.gap_bytes +=
 			b->offset > src->next_offset ? b->offset - src->next_offset : 0;
 	}
+	if (b->flags & ZCDMA_BLOCK_DISCONTINUITY)
+		src->stats.discontinuities++;
 	src->next_seq = b->seq + 1;
 	src->next_offset = b->offset + b->len;
 }

@@ -77,6 +77,8 @@ enum zcdma_block_flags {
 	 * that it was handed over to has left its pages to somebody.
 	 */
 	ZCDMA_BLOCK_GIVE = 1 << 1,
+	/* Data may be missing right before this block; the device cannot tell how much, or whether. */
+	ZCDMA_BLOCK_DISCONTINUITY = 1 << 2,
 };
 
 /* One capture buffer of a ring. */
@@ -160,6 +162,7 @@ struct zcdma_source_stats {
 	uint64_t lost_bytes;	      /* in those */
 	uint64_t gap_blocks;	      /* lost between the blocks that were handed out */
 	uint64_t gap_bytes;	      /* in those */
+	uint64_t discontinuities;     /* places where data may be missing, unknown how much */
 	uint64_t given_away;	      /* blocks whose pages were replaced */
 	uint64_t next_seq;	      /* sequence number that the device is at */
 	uint64_t drained;	      /* blocks that were still in flight when they were put */

@@ -169,7 +169,7 @@ static int open_node(struct dev *d, const char *path, unsigned flags)
 	if (err != ENOENT && err != ENXIO && err != ENODEV)
 		return -err;
 	zc_hint(ctx,
-		"the driver is not loaded, or has no such device: modprobe zcdma; sim: needs no driver");
+		"the driver is not loaded, or has no such device: modprobe zcdma devices=1 makes a simulated one; sim: needs no driver");
 	return -EOPNOTSUPP;
 }
 
@@ -213,6 +213,12 @@ static int check_limits(struct dev *d, const struct dev_options *o,
 		rc = out_of_limits(d, "rate", o->rate);
 		zc_hint(ctx, "%s keeps its own pace: only a simulated device takes a rate",
 			info->source);
+		return rc;
+	}
+	if (o->block_size && o->rate / ZCDMA_DEV_RATE_BLOCKS > o->block_size) {
+		rc = out_of_limits(d, "rate", o->rate);
+		zc_hint(ctx, "the device fills at most %u blocks a second: take larger blocks",
+			ZCDMA_DEV_RATE_BLOCKS);
 		return rc;
 	}
 	if (o->block_size && o->block_size <= info->block_size_max &&
@@ -421,7 +427,8 @@ static int dev_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 		.seq = k.seq,
 		.time_ns = k.time_ns,
 		.index = k.index,
-		.flags = k.flags & ZCDMA_DEV_BLOCK_LOST ? ZCDMA_BLOCK_LOST : 0,
+		.flags = (k.flags & ZCDMA_DEV_BLOCK_LOST ? ZCDMA_BLOCK_LOST : 0) |
+			 (k.flags & ZCDMA_DEV_BLOCK_GAP ? ZCDMA_BLOCK_DISCONTINUITY : 0),
 		.fd = d->fd,
 		.fd_offset = (int64_t)k.position,
 	};
