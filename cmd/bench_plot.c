@@ -17,6 +17,9 @@
 
 #define MOST_PANELS 16
 
+/* Columns of the data: a median, and its range in the next two. */
+enum { RATE = 2, COST = 5 };
+
 int bench_plot_check(struct report *r, bool sweep)
 {
 	if (!sweep)
@@ -109,13 +112,13 @@ static void write_panel(FILE *f, const struct panel *panel, unsigned number, uns
 	fprintf(f, "set title \"%s from %s: %s\"\nplot ", panel->row->path->name,
 		panel->row->memory, what);
 	fprintf(f,
-		"$copy%u using 1:%u:%u with filledcurves lc rgb '#dddddd' notitle, $path%u using 1:%u:%u with filledcurves lc rgb '#cfe3f7' notitle, ",
+		"$copy%u using 1:%u:%u with filledcurves fs transparent solid 0.5 lc rgb '#cccccc' notitle, $path%u using 1:%u:%u with filledcurves fs transparent solid 0.5 lc rgb '#a0c8f0' notitle, ",
 		number, column + 1, column + 2, number, column + 1, column + 2);
 	fprintf(f,
 		"$copy%u using 1:%u with linespoints lw 2 pt 7 ps 0.4 lc rgb '#777777' title '%s', $path%u using 1:%u with linespoints lw 2 pt 7 ps 0.4 lc rgb '#0060c0' title '%s'",
 		number, column, panel->crossing.than->path->name, number, column,
 		panel->row->path->name);
-	if (panel->crossing.from)
+	if (panel->crossing.from && column == COST)
 		fprintf(f,
 			", $path%u using ($1 == %" PRIu64
 			" ? $1 : NaN):%u with points pt 6 ps 2 lw 2 lc rgb '#000000' title 'costs less from here on'",
@@ -180,9 +183,9 @@ static void write_script(FILE *f, const struct bench_rows *rows, const struct pa
 		write_line(f, rows, panel[i].row, "path", i);
 		write_line(f, rows, panel[i].crossing.than, "copy", i);
 		fputs("unset logscale y\nset yrange [0:*]\nset ylabel 'GB/s'\n", f);
-		write_panel(f, &panel[i], i, 2, "throughput");
+		write_panel(f, &panel[i], i, RATE, "throughput");
 		fputs("set logscale y\nset yrange [*:*]\nset ylabel 's per GB'\n", f);
-		write_panel(f, &panel[i], i, 5, cost);
+		write_panel(f, &panel[i], i, COST, cost);
 	}
 	fputs("unset multiplot\n", f);
 }

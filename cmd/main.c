@@ -34,6 +34,7 @@ static void print_applets(FILE *f)
 static void print_usage(FILE *f)
 {
 	fputs("Usage: zcdma APPLET [OPTION...] [ARGUMENT...]\n"
+	      "       zcdma help [APPLET]\n"
 	      "       zcdma --help | --version | --list\n"
 	      "\n"
 	      "Moves DMA capture data to a network, a disk or another process without copying it.\n"
@@ -54,8 +55,13 @@ static const struct {
 	const char *name;
 	void (*print)(FILE *f);
 } questions[] = {
-	{ "--help", print_usage }, { "-h", print_usage },	{ "--version", print_version },
-	{ "-V", print_version },   { "--list", print_applets }, { NULL, NULL },
+	{ "--help", print_usage },
+	{ "-h", print_usage },
+	{ "help", print_usage },
+	{ "--version", print_version },
+	{ "-V", print_version },
+	{ "--list", print_applets },
+	{ NULL, NULL },
 };
 
 static int run_applet(const struct applet *a, bool json, int argc, char **argv)
@@ -113,6 +119,15 @@ out:
 	return status;
 }
 
+/* Print the help of the applet @name, as its --help does. Returns the exit status. */
+static int help_with(const char *name, bool json)
+{
+	const struct applet *a = find_applet(name);
+	char *argv[] = { (char *)name, "--help", NULL };
+
+	return a ? run_applet(a, json, 2, argv) : run_main(name, json);
+}
+
 /*
  * A file opened later must not land on a descriptor that everybody takes for standard input, output
  * or errors. The placeholders are opened in the wrong direction, so that they still answer EBADF.
@@ -158,5 +173,7 @@ int main(int argc, char **argv)
 	a = argc > 1 ? find_applet(argv[1]) : NULL;
 	if (a)
 		return run_applet(a, json, argc - 1, argv + 1);
+	if (argc > 2 && !strcmp(argv[1], "help"))
+		return help_with(argv[2], json);
 	return run_main(argv[1], json);
 }

@@ -124,13 +124,16 @@ static void for_each_option(void (*each)(const struct poptOption *option, void *
 				each(option, data);
 }
 
+/* Print "--name=VALUE", the description and, if there is one, the short name, with tabs in between. */
 static void print_completion(const struct poptOption *option, void *data)
 {
 	FILE *f = data;
 
-	if (option->longName)
-		fprintf(f, "--%s%s%s\t%s\n", option->longName, option->argDescrip ? "=" : "",
-			option->argDescrip ? option->argDescrip : "", option->descrip);
+	if (!option->longName)
+		return;
+	fprintf(f, "--%s%s%s\t%s", option->longName, option->argDescrip ? "=" : "",
+		option->argDescrip ? option->argDescrip : "", option->descrip);
+	fprintf(f, option->shortName ? "\t-%c\n" : "\n", option->shortName);
 }
 
 static void try_option(const struct poptOption *option, void *data)

@@ -333,7 +333,9 @@ static void print_table(struct libscols_table *table, FILE *f, FILE *screen)
 	scols_table_enable_colors(table, terminal && wants_color());
 	scols_table_set_termforce(table, terminal ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
 	scols_table_set_termwidth(table, text_width(screen));
-	if (terminal && !scols_column_is_hidden(scols_table_get_column(table, last)))
+	/* A cell of a table would break the lines below it; a line is the terminal's to break. */
+	if (terminal && !scols_table_is_noheadings(table) &&
+	    !scols_column_is_hidden(scols_table_get_column(table, last)))
 		scols_column_set_flags(scols_table_get_column(table, last), SCOLS_FL_WRAP);
 	scols_print_table(table);
 }

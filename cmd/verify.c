@@ -346,7 +346,7 @@ static int verify(struct report *r, const char *source)
 int verify_main(struct report *r, int argc, char **argv)
 {
 	struct opts o = {
-		.usage = "[OPTION...] [SOURCE | --listen ADDRESS | -i NAME | -r FILE]",
+		.usage = "[OPTION...] [SOURCE | --listen ADDRESS | -i INTERFACE | -r FILE]",
 		.about =
 			"Checks a stream, and says where and how it differs; with -i and -r also what of it was on the wire, and whether that changed in flight. SOURCE is file:PATH, a path, sim:[OPTIONS] or - (standard input, the default).",
 		.table = table,

@@ -28,7 +28,7 @@ static struct {
 
 struct poptOption wire_options[] = {
 	{ "interface", 'i', POPT_ARG_STRING, &arg.iface, 0,
-	  "check what is on the wire: capture from interface NAME", "NAME" },
+	  "check what is on the wire: capture from INTERFACE, or from any", "INTERFACE" },
 	{ "read", 'r', POPT_ARG_STRING, &arg.file, 0,
 	  "check what was on the wire: read the capture FILE, pcap or pcapng; - is standard input",
 	  "FILE" },

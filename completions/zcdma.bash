@@ -12,18 +12,27 @@ _zcdma_names() {
         awk -v head="${option^^}" '!NF { on = 0 } on { print $1 } $1 == head { on = 1 }'
 }
 
-# _zcdma_value OPTION VALUE PREFIX COMMAND...: what VALUE may become, each behind PREFIX. Fails where
-# the option takes no value.
+_zcdma_interfaces() {
+    local path
+    for path in /sys/class/net/*; do
+        echo "${path##*/}"
+    done
+    echo any
+}
+
+# _zcdma_value OPTION VALUE PREFIX COMMAND...: what VALUE may become, each after PREFIX. OPTION is the long name
+# or the short one. Fails if the option takes no value.
 _zcdma_value() {
     local option=$1 value=$2 prefix=$3 line argument
     shift 3
     while IFS= read -r line; do
-        [[ $line == "$option="* ]] || continue
-        argument=${line#*=}
-        argument=${argument%%$'\t'*}
+        argument=${line%%$'\t'*}
+        [[ $argument == "$option="* || ($line == *$'\t'"$option" && $argument == *=*) ]] || continue
+        argument=${argument#*=}
         case $argument in
         *'|'* | [[:lower:]]*) compgen -P "$prefix" -W "${argument//|/ }" -- "$value" ;;
         *FILE*) compgen -P "$prefix" -f -- "$value" ;;
+        *INTERFACE*) compgen -P "$prefix" -W "$(_zcdma_interfaces)" -- "$value" ;;
         NAME,...)
             prefix+=${value%"${value##*,}"}
             compgen -P "$prefix" -W "$(_zcdma_names "$option" "$@")" -- "${value##*,}"
@@ -40,18 +49,29 @@ _zcdma_words() {
     --*=*) _zcdma_value "${word%%=*}" "${word#*=}" "${word%%=*}=" "$@" ;;
     -*) compgen -W "$("$@" --complete 2>/dev/null | sed 's/\t.*//; s/=.*/=/')" -- "$word" ;;
     file:*) compgen -P file: -f -- "${word#file:}" ;;
+    pcap:*) compgen -P pcap: -W "$(_zcdma_interfaces)" -- "${word#pcap:}" ;;
     *)
-        [[ $previous == --* ]] && _zcdma_value "$previous" "$word" '' "$@" && return
+        [[ $previous == -* ]] && _zcdma_value "$previous" "$word" '' "$@" && return
         compgen -W 'dev: sim: file: pcap:' -- "$word"
         compgen -f -- "$word"
         ;;
     esac
 }
 
+# Have readline treat the words as file names, which it quotes, if they are. Anything else it would quote as well:
+# "--mode\=" and "file\:".
+_zcdma_mark_files() {
+    local name
+    for name in "${COMPREPLY[@]}"; do
+        [[ -e ${name/#\~/$HOME} ]] || return
+    done
+    compopt -o filenames
+}
+
 _zcdma() {
     # bash has split the line at = and : too, which are parts of words here.
     local line=${COMP_LINE:0:COMP_POINT}
-    local word=${line##*[[:space:]]} previous breaks
+    local word=${line##*[[:space:]]} previous breaks name
     local -a run=("${COMP_WORDS[0]/#\~/$HOME}")
     previous=${line%"$word"}
     previous=${previous%"${previous##*[![:space:]]}"}
@@ -60,27 +80,41 @@ _zcdma() {
     if [[ ${run[0]##*/} == zcdma ]]; then
         if ((COMP_CWORD == 1)); then
             mapfile -t COMPREPLY < <(compgen -W "$("${run[@]}" --list 2>/dev/null |
-                cut -d' ' -f1) --help --list --version" -- "$word")
+                cut -d' ' -f1) help --help --list --version" -- "$word")
+            return
+        fi
+        if [[ ${COMP_WORDS[1]} == help ]]; then
+            mapfile -t COMPREPLY < <(compgen -W "$("${run[@]}" --list 2>/dev/null | cut -d' ' -f1)" -- "$word")
             return
         fi
         run+=("${COMP_WORDS[1]}")
     fi
     mapfile -t COMPREPLY < <(_zcdma_words "${run[@]}")
 
-    [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == *[=:] ]] && compopt -o nospace
+    # readline replaces only what follows the last of its breaks.
     breaks=${COMP_WORDBREAKS//[^=:]/}
     if [[ $breaks && $word == *[$breaks]* ]]; then
         COMPREPLY=("${COMPREPLY[@]#"${word%"${word##*["$breaks"]}"}"}")
     fi
+    if [[ ${#COMPREPLY[@]} -eq 1 ]]; then
+        # Where readline does not break words at = or :, it does not see a file after one.
+        name=${COMPREPLY[0]#*[=:]}
+        if [[ $name != "${COMPREPLY[0]}" && -e $name ]]; then
+            printf -v COMPREPLY[0] '%s%q' "${COMPREPLY[0]%"$name"}" "$name"
+            [[ -d $name ]] && COMPREPLY[0]+=/
+        fi
+        [[ ${COMPREPLY[0]} == *[=:/] ]] && compopt -o nospace
+    fi
+    _zcdma_mark_files
 }
 
 # An applet's name belongs to zcdma only where that command is a link to it.
 _zcdma_register() {
     local binary name file
-    complete -o filenames -F _zcdma zcdma
+    complete -F _zcdma zcdma
     binary=$(type -P zcdma) || return 0
     while read -r name _; do
-        file=$(type -P "$name") && [[ $file -ef $binary ]] && complete -o filenames -F _zcdma "$name"
+        file=$(type -P "$name") && [[ $file -ef $binary ]] && complete -F _zcdma "$name"
     done < <("$binary" --list)
     return 0
 }

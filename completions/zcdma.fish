@@ -12,6 +12,15 @@ function __zcdma_applets
     $words[1] --list 2>/dev/null | string replace -r ' +' \t
 end
 
+function __zcdma_interfaces
+    path basename /sys/class/net/*
+    echo any
+end
+
+function __zcdma_wants_help
+    string match -qr '(^|/)zcdma help$' -- (string join ' ' (commandline -opc))
+end
+
 # "--name=ARG<TAB>text" becomes "--name=<TAB>text", and one line for each of several fixed values.
 function __zcdma_options
     set -l run (commandline -opc)
@@ -21,8 +30,13 @@ function __zcdma_options
     else
         set run $run[1]
     end
+    set -l last (commandline -opc)[-1]
     for line in ($run --complete 2>/dev/null)
-        set -l option (string split -m 1 \t -- $line)
+        set -l option (string split \t -- $line)
+        # After a short name comes a value alone.
+        if test "$option[3]" = $last; and string match -q '*=INTERFACE' -- $option[1]
+            __zcdma_interfaces
+        end
         set -l parts (string split -m 1 = -- $option[1])
         if string match -qr '[|]|^[a-z]' -- $parts[2]
             for value in (string split '|' -- $parts[2])
@@ -36,17 +50,23 @@ function __zcdma_options
                     awk -v head=$head '!NF { on = 0 } on { print $1 } $1 == head { on = 1 }')
                 printf '%s%s\t%s\n' $list $name $option[2]
             end
+        else if test "$parts[2]" = INTERFACE
+            for name in (__zcdma_interfaces)
+                printf '%s=%s\t%s\n' $parts[1] $name $option[2]
+            end
         else
-            string replace -r '=.*?\t' =\t -- $line
+            printf '%s\t%s\n' (string replace -r '=.*' = -- $option[1]) $option[2]
         end
     end
 end
 
 function __zcdma_complete -a name
     complete -c $name -n __zcdma_needs_applet -f -a '(__zcdma_applets)'
-    complete -c $name -n __zcdma_needs_applet -f -a '--help --list --version'
-    complete -c $name -n 'not __zcdma_needs_applet' -a '(__zcdma_options)'
-    complete -c $name -n 'not __zcdma_needs_applet' -a 'dev: sim: file: pcap:'
+    complete -c $name -n __zcdma_needs_applet -f -a 'help --help --list --version'
+    complete -c $name -n __zcdma_wants_help -f -a '(__zcdma_applets)'
+    complete -c $name -n 'not __zcdma_needs_applet; and not __zcdma_wants_help' -a '(__zcdma_options)'
+    complete -c $name -n 'not __zcdma_needs_applet; and not __zcdma_wants_help' -a 'dev: sim: file: pcap:'
+    complete -c $name -n 'not __zcdma_needs_applet; and not __zcdma_wants_help' -a 'pcap:(__zcdma_interfaces)'
 end
 
 # An applet's name belongs to zcdma only where that command is a link to it.

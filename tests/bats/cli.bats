@@ -37,6 +37,52 @@ usage_error() {
     assert_equal "${#lines[@]}" "$(grep -c '^APPLET(' "$TOP/cmd/applets.def")"
 }
 
+@test "help: what --help prints, of zcdma and of an applet" {
+    local expected
+    expected=$(zcdma --help)
+    run -0 zcdma help
+    assert_output "$expected"
+    expected=$(zcdma capture --help)
+    run -0 zcdma help capture
+    assert_output "$expected"
+    usage_error 'zcdma: unknown applet captrue' 'did you mean capture?' zcdma help captrue
+}
+
+# on_terminal COLUMNS COMMAND: run it on a terminal of that width, with what it prints in $output. What overwrites a line
+# is a line of its own there.
+on_terminal() {
+    run -0 script -qec "stty cols $1 rows 24; $2" /dev/null
+    output=${output//$'\r'/$'\n'}
+}
+
+@test "progress: fits the terminal, and says which rate is which" {
+    local run="$ZCDMA capture sim:rate=30M -o /dev/null --seconds 0.8"
+    TERM=xterm on_terminal 200 "$run"
+    assert_output --regexp 'zcdma capture: [0-9.]+ .?i?B in [0-9.]+ s, now [0-9.]+ MB/s, mean [0-9.]+ MB/s, block [0-9]+, in flight [0-9]+, overruns [0-9]+'
+    TERM=xterm on_terminal 70 "$run"
+    assert_output --partial 'MB/s, mean '
+    refute_output --partial ', block '
+    TERM=xterm on_terminal 50 "$run"
+    assert_output --partial ', now '
+    refute_output --partial ', mean '
+    run -0 awk '/^(\x1b\[K)?zcdma capture:/ { sub(/^\x1b\[K/, ""); print length($0) < 50 }' <<<"$output"
+    refute_line 0
+    assert_line 1
+    TERM=xterm on_terminal 10 "$run"
+    refute_output --partial 'zcdma capture: ['
+}
+
+@test "progress: none, and nothing bold, where the terminal cannot or the user does not want it" {
+    local progress="$ZCDMA capture sim:rate=30M -o /dev/null --seconds 0.7"
+    local table="$ZCDMA bench --mode=copy,null --memory=memfd --seconds 0.05 --repeat 1"
+    TERM=dumb on_terminal 80 "$progress; $table"
+    refute_output --partial $'\e'
+    TERM=xterm on_terminal 80 "$table"
+    assert_output --partial $'\e[1m'
+    NO_COLOR=1 TERM=xterm on_terminal 80 "$table"
+    refute_output --partial $'\e[1m'
+}
+
 @test "an unknown applet: the nearest name" {
     usage_error 'zcdma: unknown applet captrue' 'did you mean capture?' zcdma captrue
     usage_error 'zcdma: unknown applet frobnicate' 'zcdma --help lists the applets' zcdma frobnicate

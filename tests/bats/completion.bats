@@ -19,6 +19,7 @@ esac
 [ "$1" = --list ] && exec printf '%-10s %s\n' VIA '' ether 'by air' wire 'by cable' '' '' COLOUR '' red ''
 printf -- '%s\t%s\n' --bytes=SIZE 'stop after SIZE [bytes]' --warp=slow\|fast 'how: fast' \
     --via=NAME,... 'ways to go' --manifest=FILE 'write one' --json 'one document'
+printf -- '%s\t%s\t%s\n' --from=INTERFACE 'where' -f --into=FILE 'a file' -i --loud 'more' -l
 END
     chmod +x bin/zcdma
     PATH=$PWD/bin:$PATH
@@ -37,8 +38,28 @@ complete_bash() {
     ' - "$TOP/completions/zcdma.bash" "$1"
 }
 
+# fish writes to its user's home, even without its configuration.
 complete_fish() {
-    fish --no-config -c "source '$TOP/completions/zcdma.fish'; complete -C '$1'"
+    HOME=$BATS_TEST_TMPDIR XDG_DATA_HOME='' XDG_CONFIG_HOME='' XDG_CACHE_HOME='' fish --no-config -c "source '$TOP/completions/zcdma.fish'; complete -C '$1'"
+}
+
+# type_bash LINE [COMMAND]: what becomes of LINE, in brackets, when a TAB is typed after it at the prompt of a bash which
+# has run COMMAND: readline quotes and cuts what complete_bash shows. It gets a terminal, and no key before its prompt.
+type_bash() {
+    cat >rc <<END
+PS1='ready '
+source '$TOP/completions/zcdma.bash'
+${2:-}
+bind -x '"\C-x": printf "\n[%s]\n" "\$READLINE_LINE"'
+END
+    : >typed
+    {
+        until_true 30 grep -q ready typed
+        printf '%s\t\030' "$1"
+        until_true 30 grep -qa '^\[.*\]' typed
+        printf '\025exit\n'
+    } | TERM=xterm timeout 60 script -qfc 'bash --rcfile rc -i' typed >/dev/null
+    grep -a '^\[.*\]' typed | tr -d '\r'
 }
 
 need() {
@@ -64,7 +85,7 @@ need() {
     ln -s "$ZCDMA" bin/zcdma
     PATH=$PWD/bin:$PATH
     run -0 complete_bash 'zcdma '
-    assert_output "$(zcdma --list | cut -d' ' -f1 && printf '%s\n' --help --list --version)"
+    assert_output "$(zcdma --list | cut -d' ' -f1 && printf '%s\n' help --help --list --version)"
     local applet
     for applet in $(zcdma --list | cut -d' ' -f1); do
         run -0 complete_bash "zcdma $applet --"
@@ -80,6 +101,39 @@ need() {
     assert_output block
     run -0 complete_bash './bin/zcdma capture --jso'
     assert_output --json
+    run -0 complete_bash 'zcdma help cap'
+    assert_output capture
+    [[ -e /sys/class/net/lo ]] || skip 'no /sys/class/net/lo here'
+    run -0 complete_bash 'zcdma verify -i l'
+    assert_output lo
+    run -0 complete_bash 'zcdma verify --interface=l'
+    assert_output lo
+    run -0 complete_bash 'zcdma capture pcap:l'
+    assert_output lo
+}
+
+@test "bash: what readline makes of it: no backslash, no space where more comes, and file names as they are" {
+    fake
+    mkdir 'a folder'
+    touch some.bin 'a folder/x y.bin'
+    local breaks
+    # With readline's own word breaks, and without = and : among them.
+    for breaks in '' "COMP_WORDBREAKS=\${COMP_WORDBREAKS//[:=]}"; do
+        run -0 type_bash 'zcdma teleport --wa' "$breaks"
+        assert_output '[zcdma teleport --warp=]'
+        run -0 type_bash 'zcdma teleport --warp=f' "$breaks"
+        assert_output '[zcdma teleport --warp=fast ]'
+        run -0 type_bash 'zcdma teleport fil' "$breaks"
+        assert_output '[zcdma teleport file:]'
+        run -0 type_bash 'zcdma teleport file:so' "$breaks"
+        assert_output '[zcdma teleport file:some.bin ]'
+    done
+    run -0 type_bash 'zcdma teleport --into so'
+    assert_output '[zcdma teleport --into some.bin ]'
+    run -0 type_bash 'zcdma teleport a'
+    assert_output '[zcdma teleport a\ folder/]'
+    run -0 type_bash 'zcdma teleport --manifest=a'
+    assert_output '[zcdma teleport --manifest=a\ folder/]'
 }
 
 @test "bash: values and sources" {
@@ -109,6 +163,10 @@ need() {
     assert_output dev:
     run -0 complete_bash 'zcdma teleport file:so'
     assert_output some.bin
+    run -0 complete_bash 'zcdma teleport -i some'
+    assert_output some.bin
+    run -0 complete_bash 'zcdma teleport -l s' # takes no value
+    assert_output $'sim:\nsome.bin'
 }
 
 @test "bash: an applet's name is completed only where it is a link to zcdma" {
@@ -132,7 +190,9 @@ need() {
 
 @test "fish: applets, options, values, sources, links" {
     need fish
-    fish --no-execute "$TOP/completions/zcdma.fish"
+    local before
+    before=$(ls -A "$HOME" 2>/dev/null)
+    HOME=$BATS_TEST_TMPDIR XDG_DATA_HOME='' fish --no-execute "$TOP/completions/zcdma.fish"
     fake
     ln -s zcdma bin/teleport
     printf '#!/bin/sh\n' >bin/duplicate
@@ -158,6 +218,14 @@ need() {
     assert_output $'--json\tone document'
     run -0 complete_fish 'duplicate --js'
     assert_output ''
+    assert_equal "$(ls -A "$HOME" 2>/dev/null)" "$before"
+    [[ -e /sys/class/net/lo ]] || skip 'no /sys/class/net/lo here'
+    run -0 complete_fish 'zcdma teleport --from=l'
+    assert_output $'--from=lo\twhere'
+    run -0 complete_fish 'zcdma teleport -f l'
+    assert_line lo
+    run -0 complete_fish 'zcdma teleport pcap:l'
+    assert_output pcap:lo
 }
 
 @test "fish: the options of the real binary" {
@@ -206,6 +274,13 @@ END
     complete_zsh 'zcdma teleport --via=w' '[zcdma teleport --via=wire'
     complete_zsh 'zcdma teleport --via=wire,e' '[zcdma teleport --via=wire,ether'
     complete_zsh 'zcdma teleport --manifest=bi' '[zcdma teleport --manifest=bin/]'
+    complete_zsh 'zcdma teleport -i bi' '[zcdma teleport -i bin/]'
+    complete_zsh 'zcdma help tele' '[zcdma help teleport '
+    if [[ -e /sys/class/net/lo ]]; then
+        complete_zsh 'zcdma teleport --from=l' '[zcdma teleport --from=lo'
+        complete_zsh 'zcdma teleport -f l' '[zcdma teleport -f lo'
+        complete_zsh 'zcdma teleport pcap:l' '[zcdma teleport pcap:lo'
+    fi
     # compinit knows the first line of _zcdma only; the rest runs with the first completion
     complete_zsh $'zcdma \t\025teleport si' '[teleport sim:]'
     complete_zsh $'zcdma \t\025teleport de' '[teleport dev:]'
