@@ -71,6 +71,7 @@ static int capture(struct report *r, const char *source)
 		.source = source,
 		.default_path = "copy",
 		.to_stdout = !recording.output,
+		.to_file = recording_is_file(&recording),
 		.reads_data = recording.manifest,
 		.only_path = recording.direct ? "copy" : NULL, /* which sees to alignment */
 		.only_for = "--direct",

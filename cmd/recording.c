@@ -29,6 +29,15 @@ bool recording_is_stdout(const char *path)
 	return !stat(path, &named) && !fstat(STDOUT_FILENO, &out) && is_same(&named, &out);
 }
 
+bool recording_is_file(const struct recording *rec)
+{
+	struct stat st;
+
+	if (rec->output)
+		return stat(rec->output, &st) < 0 || S_ISREG(st.st_mode);
+	return !fstat(STDOUT_FILENO, &st) && S_ISREG(st.st_mode);
+}
+
 bool recording_shares(const struct recording *rec, int fd)
 {
 	struct stat data, other;
@@ -147,6 +156,7 @@ static int empty_file(const struct transfer *t, int fd, const char *name)
 
 int recording_begin(struct recording *rec, struct transfer *t)
 {
+	struct zcdma_source_info info;
 	int rc =
 		check_source(t, rec->fd, "write to", rec->output ? rec->output : "standard output");
 
@@ -157,8 +167,15 @@ int recording_begin(struct recording *rec, struct transfer *t)
 	if (rc || !rec->manifest)
 		return rc;
 	rc = empty_file(t, rec->manifest_fd, rec->manifest);
-	return rc ? rc
-		  : zcdma_manifest_create_fd(t->ctx, rec->manifest_fd, rec->manifest, &t->manifest);
+	if (!rc)
+		rc = zcdma_manifest_create_fd(t->ctx, rec->manifest_fd, rec->manifest,
+					      &t->manifest);
+	if (rc)
+		return rc;
+	zcdma_source_get_info(t->src, &info);
+	if (info.simulated > 0)
+		zcdma_manifest_comment(t->manifest, "simulated data");
+	return 0;
 }
 
 /*

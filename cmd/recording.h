@@ -20,6 +20,9 @@ struct recording {
 /* Check whether @path names what standard output is: that file, pipe or socket. */
 bool recording_is_stdout(const char *path);
 
+/* Check whether the data goes to a file, which may be made only later, and not to a pipe or a device. */
+bool recording_is_file(const struct recording *rec);
+
 /* Check whether what is written to @fd is mixed into the data. */
 bool recording_shares(const struct recording *rec, int fd);
 

@@ -117,13 +117,13 @@ static void say(const struct report *r, const char *sentence, const char *hint)
 	free(text);
 }
 
-__attribute__((format(printf, 2, 0))) static void vnote(struct report *r, const char *fmt,
-							va_list ap)
+__attribute__((format(printf, 3, 0))) static void vnote(struct report *r, bool print,
+							const char *fmt, va_list ap)
 {
 	char *sentence = vformat(fmt, ap);
 
 	json_array_append_new(r->notes, value_text(sentence));
-	if (!r->json && !r->quiet)
+	if (print && !r->json)
 		say(r, sentence, NULL);
 	free(sentence);
 }
@@ -133,7 +133,16 @@ void report_note(struct report *r, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vnote(r, fmt, ap);
+	vnote(r, !r->quiet, fmt, ap);
+	va_end(ap);
+}
+
+void report_warn(struct report *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vnote(r, true, fmt, ap);
 	va_end(ap);
 }
 
@@ -144,7 +153,7 @@ void report_verbose(struct report *r, const char *fmt, ...)
 	if (!r->verbose)
 		return;
 	va_start(ap, fmt);
-	vnote(r, fmt, ap);
+	vnote(r, !r->quiet, fmt, ap);
 	va_end(ap);
 }
 

@@ -35,6 +35,9 @@ bool report_is_verbose(const struct report *r);
 /* "zcdma APPLET: SENTENCE" on stderr, or an entry of "notes". Not with -q. */
 void report_note(struct report *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same with -q too: what a person must not overlook. */
+void report_warn(struct report *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* The same, only with -v. */
 void report_verbose(struct report *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
@@ -63,7 +66,7 @@ int report_ctx_error(struct report *r, int status, const struct zcdma_ctx *ctx, 
  *	%B{key_bytes}	uint64_t: "1.50 GiB"		%N{key}		uint64_t: "1024"
  *	%T{key_seconds}	double: "0.312 s"		%L{key_ns}	uint64_t: "210 us"
  *	%R{key_bytes_per_second}  double: "3.44 GB/s"	%D{key}		double: "0.34"
- *	%S{key}		const char *, NULL is null	%F{key}		int: "yes" or "no", true or false
+ *	%S{key}		const char *, NULL is null	%F{key}		int: "yes" or "no", true or false; less than 0: "-", null
  *	%%
  *
  * REPORT_UNKNOWN as a uint64_t, and a double that is not finite, are "-" and null.

@@ -134,6 +134,8 @@ static json_t *take_flag(va_list *ap, FILE *f)
 {
 	int flag = va_arg(*ap, int);
 
+	if (flag < 0)
+		return print_unknown(f);
 	fputs(flag ? "yes" : "no", f);
 	return json_boolean(flag);
 }

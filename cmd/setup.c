@@ -49,6 +49,7 @@ static bool stdin_has_data(void)
 	       !(stat("/dev/null", &null) == 0 && null.st_rdev == st.st_rdev);
 }
 
+/* Returns NULL after a usage error: a recording of simulated data has to be asked for. */
 static const char *choose_source(struct report *r, const struct setup *s)
 {
 	const char *source;
@@ -58,8 +59,18 @@ static const char *choose_source(struct report *r, const struct setup *s)
 	if (s->stdin_is_default && stdin_has_data())
 		return "-";
 	source = zcdma_source_default();
-	report_note(r, "no SOURCE was given: using %s",
-		    strcmp(source, "dev:") ? "sim:, a simulated device" : "dev:, /dev/zcdma0");
+	if (!strcmp(source, "dev:")) {
+		report_note(r, "no SOURCE was given: using dev:, /dev/zcdma0");
+		return source;
+	}
+	if (s->to_file) {
+		report_error(
+			r, STATUS_ERROR,
+			"name what to record: file:PATH, pcap:NAME, - (standard input), or sim: for simulated data",
+			"no SOURCE was given, and there is no /dev/zcdma0");
+		return NULL;
+	}
+	report_warn(r, "no SOURCE was given: using sim:, a simulated device");
 	return source;
 }
 
@@ -252,6 +263,8 @@ int setup_source(struct transfer *t, struct report *r, const struct setup *s)
 	if (!parse_limits(t, r) || !handover_parse(r, &mode))
 		return STATUS_ERROR;
 	source = choose_source(r, s);
+	if (!source)
+		return STATUS_ERROR;
 	if (s->pipe_path && !strcmp(source, "-"))
 		name = s->pipe_path;
 	else if (is_moved_by_splice(s, source))

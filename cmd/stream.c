@@ -167,6 +167,7 @@ static void keep_silence(struct stream *s, int rc)
 static void run(struct stream *s)
 {
 	struct reader rd = { .ctx = NULL };
+	struct zcdma_source_info info;
 	int rc = zcdma_new(&rd.ctx), end;
 
 	if (rc) {
@@ -189,8 +190,11 @@ static void run(struct stream *s)
 			keep_error(s, rd.ctx, end);
 		stream_keep_result(s, rd.check);
 	}
-	if (rd.src)
+	if (rd.src) {
 		zcdma_source_get_stats(rd.src, &s->source);
+		zcdma_source_get_info(rd.src, &info);
+		s->simulated = info.simulated;
+	}
 	zcdma_check_free(rd.check);
 	zcdma_source_close(rd.src);
 	signals_unwatch(rd.ctx);

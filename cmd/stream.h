@@ -36,6 +36,7 @@ struct stream {
 	struct zcdma_fault faults[ZCDMA_FAULTS_KEPT]; /* the first ones */
 	unsigned fault_count;
 	struct zcdma_source_stats source;
+	int simulated;		     /* as zcdma_source_info has it */
 	double seconds, cpu_seconds; /* from the first byte on; the CPU's of this thread */
 	int rc;			     /* a negative errno where it could not be read to its end */
 	bool opened;		     /* false: .rc is about the start, and nothing was read */

@@ -281,6 +281,7 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	zcdma_path_get_stats(t->path, &path);
 	report_line(r, "source", "%S{source}, %N{blocks} blocks, the last one number %N{last_seq}",
 		    info.name, t->blocks, t->seq);
+	report_line(r, NULL, "%F{simulated}", info.simulated);
 	report_line(r, info.blocks ? "ring" : NULL,
 		    "%N{ring_blocks} x %B{block_bytes}, pages of %B{page_bytes}",
 		    (uint64_t)info.blocks, (uint64_t)info.block_size, (uint64_t)info.page_size);

@@ -276,6 +276,7 @@ void verdict_report(struct report *r, const struct stream *s)
 		    "%B{received_bytes} from %S{from} in %T{elapsed_seconds}, %R{bytes_per_second}",
 		    res->bytes, s->from, s->seconds,
 		    s->seconds > 0 ? (double)res->bytes / s->seconds : 0.0);
+	report_line(r, NULL, "%F{simulated}", s->simulated);
 	report_line(r, "wrong", "%B{bad_bytes}, %B{missing_bytes} missing, in %N{faults} places",
 		    res->bad_bytes, res->missing_bytes, res->faults);
 	report_kinds(r, res);

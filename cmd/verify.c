@@ -98,6 +98,7 @@ struct stream *verify_next_stream(struct verify *v)
 		.owner = v->ctx,
 		.fd = -1,
 		.idle_seconds = v->idle_seconds,
+		.simulated = -1,
 	};
 	return s;
 }

@@ -37,7 +37,7 @@ static int check_offer(const struct zc_ho_msg *msg)
 {
 	const struct zc_ho_offer *o = &msg->offer;
 
-	if (o->ring >= ZC_HO_RINGS || o->reserved)
+	if (o->ring >= ZC_HO_RINGS || o->flags > ZC_HO_MEASURED)
 		return -EPROTO;
 	if (!o->blocks || o->blocks > ZC_HO_RING_BLOCKS || !is_power_of_two(o->page_size))
 		return -EPROTO;

@@ -65,7 +65,13 @@ struct zc_ho_offer {
 	uint64_t block_size;
 	uint64_t stride; /* from one block to the next */
 	uint64_t page_size;
-	uint64_t reserved;
+	uint64_t flags; /* enum zc_ho_origin */
+};
+
+/* What the data of a ring is; neither: unknown. */
+enum zc_ho_origin {
+	ZC_HO_SIMULATED = 1 << 0,
+	ZC_HO_MEASURED = 1 << 1,
 };
 
 enum zc_ho_reason {

@@ -75,6 +75,12 @@ static int write_failed(struct zcdma_manifest *m, int err)
 	return zc_fail(m->ctx, m->err, "write manifest %s", m->path);
 }
 
+ZC_PUBLIC void zcdma_manifest_comment(struct zcdma_manifest *m, const char *text)
+{
+	if (fprintf(m->file, "# %s\n", text) < 0 && !m->err)
+		m->err = errno;
+}
+
 ZC_PUBLIC int zcdma_manifest_add(struct zcdma_manifest *m, const struct zcdma_block *b)
 {
 	if (!b->len)

@@ -40,9 +40,12 @@ bool zc_size_is_known(int fd)
 	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct stat st;
 	void *map;
+	char byte;
 
-	if (fstat(fd, &st) < 0 || !st.st_size)
+	if (fstat(fd, &st) < 0)
 		return false;
+	if (!st.st_size)
+		return !pread(fd, &byte, 1, 0);
 	map = mmap(NULL, page, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (map == MAP_FAILED)
 		return false;

@@ -41,6 +41,7 @@ int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const 
 	src->info.type = ops->type.name;
 	src->info.name = src->name;
 	src->info.guarded = ops->type.guarded;
+	src->info.simulated = -1;
 	*out = src;
 	return 0;
 }

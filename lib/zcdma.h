@@ -206,6 +206,7 @@ struct zcdma_source_info {
 	bool lossy;	   /* has overruns when the reader is late */
 	bool guarded;	   /* as its kind is */
 	bool bounced;	   /* the device writes to bounce buffers, which the kernel copies */
+	int simulated;	   /* nothing of it is measured: 1, 0, or -1 where that is unknown */
 	bool privileged;   /* opening it took privileges, which nothing else of it needs */
 	enum zcdma_packets packets;
 };
@@ -694,6 +695,9 @@ int zcdma_manifest_create(struct zcdma_ctx *ctx, const char *path, struct zcdma_
 /* The same in what @fd has open, which is @name in messages and stays the caller's. */
 int zcdma_manifest_create_fd(struct zcdma_ctx *ctx, int fd, const char *name,
 			     struct zcdma_manifest **m);
+
+/* Write a line that says something to a person. @text must not begin with "end". */
+void zcdma_manifest_comment(struct zcdma_manifest *m, const char *text);
 
 /* Add a block's bytes, in the order in which they are written. Reads .data. */
 int zcdma_manifest_add(struct zcdma_manifest *m, const struct zcdma_block *b);

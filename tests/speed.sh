@@ -84,7 +84,7 @@ compare 'capture | zcsend / zcsend' '>= 0.95, CPU <= 1.05' pipeline zcsend
 compare 'capture | zcsend, hand-over / bytes' '> 1, CPU <= 0.67' pipeline pipeline_plain
 if command -v nc >/dev/null; then
     BYTES=$((2 << 30)) # the file has to stay in the page cache
-    "$ZCDMA" capture --bytes "$BYTES" -o "$dir/file" -q
+    "$ZCDMA" capture sim: --bytes "$BYTES" -o "$dir/file" -q
     compare 'capture | zcsend / cat FILE | nc' '>= 3' pipeline cat_nc
 else
     echo 'capture | zcsend / cat FILE | nc: left out, there is no nc'

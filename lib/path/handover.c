@@ -385,11 +385,16 @@ static void free_table(struct handover *h)
 static int share_ring(struct handover *h)
 {
 	const struct zcdma_source *src = h->path.src;
+	int fd;
+
 	if (!src->ops->share)
 		return zc_fail_plain(h->path.ctx, EOPNOTSUPP,
 				     "no hand-over of %s: its blocks are in no ring to share",
 				     src->name);
-	return src->ops->share(src, &h->offer);
+	fd = src->ops->share(src, &h->offer);
+	if (src->info.simulated >= 0)
+		h->offer.flags = src->info.simulated ? ZC_HO_SIMULATED : ZC_HO_MEASURED;
+	return fd;
 }
 
 /* Who accepts passes its end of the pipe: without a descriptor left for that, it would not be heard. */

@@ -331,6 +331,7 @@ static void describe(struct dev *d, const struct zcdma_dev_info *info)
 	src->info.endless = true;
 	src->info.lossy = d->setup.rate;
 	src->info.bounced = d->setup.bounced;
+	src->info.simulated = !strcmp(info->source, "sim"); /* kmod/source/sim.c */
 	if (d->setup.model == ZCDMA_DEV_COHERENT)
 		src->fault_hint = zc_dev_fault_hint;
 }

@@ -35,6 +35,18 @@ struct handover_source {
  * Blocks of a ring
  */
 
+/* Data that is simulated makes the whole so; and of data from several writers all must be known to be measured. */
+static void note_origin(struct zcdma_source *src, const struct zc_ho_offer *offer)
+{
+	const bool first = !src->stats.blocks;
+
+	if (offer->flags == ZC_HO_SIMULATED)
+		src->info.simulated = 1;
+	else if (src->info.simulated < 1)
+		src->info.simulated =
+			offer->flags == ZC_HO_MEASURED && (first || !src->info.simulated) ? 0 : -1;
+}
+
 static void take_ring(struct handover_source *h, const struct zc_call *call)
 {
 	struct zcdma_source *src = &h->src;
@@ -51,6 +63,7 @@ static void take_ring(struct handover_source *h, const struct zc_call *call)
 	}
 	h->ring_offset = h->offset;
 	h->ring_seq = h->seq;
+	note_origin(src, offer);
 	src->stats.handovers++;
 	src->poll_fd = call->sock;
 	src->file_fd = offer->ring == ZC_HO_FILE ? call->fd : -1;
@@ -116,6 +129,8 @@ static int next_of_pipe(struct handover_source *h, size_t max, struct zcdma_bloc
 		return not_plain(h);
 	if (rc != 1)
 		return rc;
+	if (!src->info.simulated)
+		src->info.simulated = -1; /* bytes do not say what they are */
 	b->offset = h->offset;
 	b->seq = h->seq++;
 	h->offset += b->len;

@@ -178,6 +178,7 @@ static int open_packets(struct pcap_source *p)
 			"source %s: snaplen= and buffer= are for an interface, and %s is a file",
 			src->name, p->from);
 	src->info.endless = src->info.privileged = !file;
+	src->info.simulated = file ? -1 : 0;
 	rc = zc_packets_open(src->ctx, &from, &p->packets);
 	if (!rc)
 		src->origin_fd = zc_packets_origin(p->packets);

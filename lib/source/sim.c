@@ -291,6 +291,7 @@ static void sim_init(struct sim *sim)
 				       : ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET;
 	zc_source_offer_ring(&sim->src, ring);
 	sim->src.info.endless = true;
+	sim->src.info.simulated = 1;
 	sim->src.info.lossy = sim->opt.rate;
 }
 

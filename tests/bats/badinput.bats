@@ -168,7 +168,7 @@ paths_to_sockets=(copy zerocopy vmsplice splice sendfile ${URING-})
 @test "--pattern means the same number to the writer and to the reader" {
     local seed
     for seed in 010 08 18446744073709551615; do
-        zcdma capture -q --pattern "$seed" --bytes 64K -o out
+        zcdma capture -q sim: --pattern "$seed" --bytes 64K -o out
         zcdma verify -q --pattern "$seed" out
     done
 }
@@ -232,8 +232,6 @@ paths_to_sockets=(copy zerocopy vmsplice splice sendfile ${URING-})
 @test "manifests that are none: which line, and why; and no verdict" {
     local name why
     zcdma capture -q sim:block=4K --bytes 40K -o data --manifest good
-    head -n -1 good >unended
-    head -c 40 good >short
     head -c 4096 /dev/zero >zeros
     sed 's/^3 /x /' good >letters
     sed 's/^3 12288/3 12289/' good >offset
@@ -244,12 +242,10 @@ paths_to_sockets=(copy zerocopy vmsplice splice sendfile ${URING-})
         assert_equal "${stderr_lines[0]}" "zcdma verify: $why"
         refute_output --partial result
     done <<-'END'
-	unended|read manifest unended: its last line is missing
-	short|read manifest short: line 2: it is too long, cut short, or no text
 	zeros|read manifest zeros: line 1: it is too long, cut short, or no text
-	letters|read manifest letters: line 6: it is not 'SEQUENCE OFFSET LENGTH XXH3'
-	offset|read manifest offset: line 6: its offset is not where the block before ends
-	longer|read manifest longer: line 14: nothing may follow the '# end ' line
+	letters|read manifest letters: line 7: it is not 'SEQUENCE OFFSET LENGTH XXH3'
+	offset|read manifest offset: line 7: its offset is not where the block before ends
+	longer|read manifest longer: line 15: nothing may follow the '# end ' line
 	empty|read manifest empty: it is empty
 	nowhere|open nowhere: No such file or directory
 	.|open .: Is a directory

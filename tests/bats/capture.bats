@@ -83,9 +83,9 @@ need_direct() {
 
 @test "capture: --bytes and --blocks are exact" {
     local n
-    zcdma capture -q --bytes 3M >all
+    zcdma capture -q sim: --bytes 3M >all
     for n in 1 3 4095 4096 4097 65537 1048575 1048577 2999999; do
-        zcdma capture -q --bytes "$n" >data
+        zcdma capture -q sim: --bytes "$n" >data
         head -c "$n" all | cmp - data
     done
     zcdma capture -q --blocks 7 sim:block=12K,blocks=2 >data
@@ -148,7 +148,7 @@ need_direct() {
 # What the pipe refers to must not be written to: more blocks are in the pipe than the ring has.
 @test "capture: --path=vmsplice and splice to a pipe whose reader is late" {
     local path
-    zcdma capture -q --bytes 2M >expected
+    zcdma capture -q sim: --bytes 2M >expected
     for path in vmsplice splice sendfile; do
         rm -f pipe
         stalled_capture --json --path "$path" --bytes 2M sim:block=4K,blocks=4
@@ -177,7 +177,7 @@ need_direct() {
 #
 
 @test "capture: -o FILE, over what was there, the report on standard output" {
-    zcdma capture -q --bytes 100001 >expected
+    zcdma capture -q sim: --bytes 100001 >expected
     head -c 300000 /dev/zero >data
     run -0 --separate-stderr zcdma capture --bytes 100001 -o data sim:
     cmp expected data
@@ -195,7 +195,7 @@ need_direct() {
 
 @test "capture: --path=splice and sendfile into a file; vmsplice cannot" {
     local path
-    zcdma capture -q --bytes 3000001 >expected
+    zcdma capture -q sim: --bytes 3000001 >expected
     for path in splice sendfile; do
         zcdma capture -q --path "$path" --bytes 3000001 -o data sim:block=64K,blocks=2
         cmp expected data
@@ -208,7 +208,7 @@ need_direct() {
 @test "capture: --direct, whatever the length, writes what is written without it" {
     local n
     need_direct
-    zcdma capture -q --bytes 3M >all
+    zcdma capture -q sim: --bytes 3M >all
     for n in 1 511 4095 4096 4097 1048577 2999999; do
         zcdma capture -q --bytes "$n" --direct -o data sim:
         head -c "$n" all | cmp - data
@@ -505,15 +505,45 @@ need_direct() {
     assert_equal "$stderr" 'zcdma capture: --pattern is for sim: and dev:, and the source is -'
 }
 
-@test "capture: the default source is named in one line, unless quiet" {
-    run -0 --separate-stderr zcdma capture --bytes 1M -o data
-    assert_equal "$stderr" 'zcdma capture: no SOURCE was given: using sim:, a simulated device'
-    run -0 --separate-stderr zcdma capture -q --bytes 1M -o data
-    assert_equal "$output$stderr" ''
-    run -0 --separate-stderr zcdma capture --json --bytes 1M -o data
+@test "capture: that the default source is simulated is said in one line, quiet or not" {
+    local options note='no SOURCE was given: using sim:, a simulated device'
+    for options in '' -q; do
+        # shellcheck disable=SC2086 # empty is no option
+        run -0 --separate-stderr zcdma capture $options --bytes 1M -o /dev/null
+        assert_equal "$stderr" "zcdma capture: $note"
+    done
+    run -0 --separate-stderr zcdma capture --json --bytes 1M -o /dev/null
     assert_equal "$stderr" ''
-    assert_equal "$(jq -r '.notes[0]' <<<"$output")" \
-        'no SOURCE was given: using sim:, a simulated device'
+    assert_equal "$(jq -c '[.notes[0], .simulated]' <<<"$output")" "[\"$note\",true]"
+}
+
+@test "capture: a recording of simulated data is to be asked for" {
+    local output
+    echo precious >data
+    for output in '-o data' '>>data' '-o new' '--json -o new'; do
+        run -2 --separate-stderr eval "zcdma capture -q --bytes 1M $output"
+        assert_regex "$output$stderr" 'no SOURCE was given, and there is no /dev/zcdma0'
+        assert_regex "$output$stderr" 'or sim: for simulated data'
+    done
+    assert_equal "$(cat data)" precious
+    [[ ! -e new ]]
+}
+
+@test "capture: simulated data is called so, also at the other end of a pipe" {
+    local how
+    zcdma capture -q --bytes 1M sim: -o data --manifest m
+    grep -qx '# simulated data' m
+    zcdma verify -q --manifest m data
+    run -0 --separate-stderr eval 'zcdma capture -q --bytes 1M sim: | zcdma verify --json --handover=require'
+    assert_equal "$(jq .simulated <<<"$output")" true
+    zcdma capture -q --bytes 1M sim: | zcdma capture -q --handover=require -o copy --manifest n -
+    cmp m n
+    # Bytes do not say where they come from, nor does a file.
+    for how in 'cat data |' 'zcdma capture -q data |' 'zcdma capture -q sim: --bytes 1M --handover=never |'; do
+        run -0 --separate-stderr eval "$how zcdma capture --json --manifest n -o copy -"
+        assert_equal "$(jq .simulated <<<"$output")" null
+        refute grep -q simulated n
+    done
 }
 
 #

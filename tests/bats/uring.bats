@@ -167,7 +167,7 @@ moving() {
 
 @test "uring: a file, a pipe" {
     need_uring
-    zcdma capture --bytes 10000001 -o run.bin -q
+    zcdma capture sim: --bytes 10000001 -o run.bin -q
     receiver --streams 3 --bytes 10000001
     zcdma zcsend "$TO" file:run.bin --path=uring -q
     cat run.bin | zcdma zcsend "$TO" --path=uring -q
@@ -178,7 +178,7 @@ moving() {
 @test "uring: a file, a pipe, with the ring registered" {
     need_uring
     need_memlock
-    zcdma capture --bytes 10000001 -o run.bin -q
+    zcdma capture sim: --bytes 10000001 -o run.bin -q
     receiver --streams 2 --bytes 10000001
     cat run.bin | zcdma zcsend "$TO" --path=uring-fixed -q
     zcdma zcsend "$TO" --path=uring-fixed -q <run.bin

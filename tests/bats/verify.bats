@@ -265,12 +265,12 @@ says() {
 }
 
 @test "verify: a manifest: cut short: what it lists is checked, and the result is incomplete" {
-    head -n 5 good.xxh >cut.xxh
+    head -n 6 good.xxh >cut.xxh
     run -1 --separate-stderr zcdma verify --manifest cut.xxh good
     assert_equal "$stderr" 'zcdma verify: good: manifest cut.xxh has no last line: the recording did not come to its end'
     assert_line --regexp '^  result +incomplete$'
     assert_line --regexp '^  blocks +3 right of 3 in the manifest, 3 came$'
-    head -c 200 good.xxh >cut.xxh
+    head -c 220 good.xxh >cut.xxh
     run -1 --separate-stderr zcdma verify --manifest cut.xxh good
     assert_regex "$stderr" 'has no last line'
     printf '\377' | overwrite 100

@@ -45,7 +45,7 @@ late() {
 }
 
 @test "vmsplice: what is on standard input is spliced, without user memory" {
-    zcdma capture --bytes 10000001 -o run.bin -q
+    zcdma capture sim: --bytes 10000001 -o run.bin -q
     receiver --streams 2 --bytes 10000001
     run -0 --separate-stderr bash -c "cat run.bin | '$ZCDMA' vmsplice $TO --json"
     jq -e '.path == "splice" and .ring_blocks == 0' <<<"$output"

@@ -48,7 +48,7 @@ load common
 }
 
 @test "zcsend: a file, every path" {
-    zcdma capture --bytes 10000001 -o run.bin -q
+    zcdma capture sim: --bytes 10000001 -o run.bin -q
     receiver --streams 6 --bytes 10000001
     for path in copy zerocopy vmsplice splice sendfile; do
         zcdma zcsend "$TO" file:run.bin --path=$path -q
@@ -58,7 +58,7 @@ load common
 }
 
 @test "zcsend: standard input, every path that takes a pipe, and a redirected file" {
-    zcdma capture --bytes 10000001 -o run.bin -q
+    zcdma capture sim: --bytes 10000001 -o run.bin -q
     receiver --streams 8 --bytes 10000001
     for path in copy zerocopy vmsplice splice; do
         cat run.bin | zcdma zcsend "$TO" --path=$path -q
@@ -71,7 +71,7 @@ load common
 }
 
 @test "zcsend: a redirected file is taken from where it stands, and left where it ends" {
-    zcdma capture --bytes 3M -o run.bin -q
+    zcdma capture sim: --bytes 3M -o run.bin -q
     for path in copy splice sendfile; do
         receiver --bytes 3M
         # One stream, read by two processes in turn, through a pipe to one connection.
