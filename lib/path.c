@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "path.h"
+#include "refusal.h"
 
 static const struct zc_path_ops *const paths[] = {
 	&zc_path_copy,	   &zc_path_zerocopy, &zc_path_vmsplice,    &zc_path_splice,
@@ -362,7 +363,7 @@ static void break_off(struct zcdma_path *path)
 {
 	struct zcdma_path_stats *s = &path->stats;
 
-	if (path->sink != ZC_SINK_SOCKET || path->datagram || path->broken)
+	if (path->sink != ZC_SINK_SOCKET || path->broken || !is_closed(path->fd))
 		return;
 	path->broken = true;
 	s->zerocopy_bytes -= path->fresh.bytes;
@@ -371,28 +372,15 @@ static void break_off(struct zcdma_path *path)
 	s->unknown_calls += path->fresh.calls;
 }
 
-static const struct {
-	int err;
-	const char *hint;
-} cures[] = {
-	{ EPIPE, "the reader closed its end; what it had taken is what it has" },
-	{ ECONNRESET, "the receiver went away; what it had taken is what it has" },
-	{ ECONNREFUSED,
-	  "nobody takes datagrams there: start the receiver first, zcdma verify --listen udp::PORT" },
-	{ EMSGSIZE, "the way there takes smaller packets by now: give a smaller --datagram" },
-	{ ETIMEDOUT, "the receiver's machine no longer answers" },
-	{ EINVAL, "what it goes to does not take this path; --path=copy goes everywhere" },
-};
-
 int zc_path_fail(struct zcdma_path *path, int err, const char *call)
 {
+	const char *hint = zc_call_hint(call, err);
+
 	break_off(path);
 	zc_fail(path->ctx, err, "%s to %s", call, path->sink_name);
-	for (size_t i = 0; i < ARRAY_SIZE(cures); i++) {
-		if (cures[i].err == err)
-			zc_hint(path->ctx, "%s", cures[i].hint);
-	}
-	return -err;
+	if (hint)
+		zc_hint(path->ctx, "%s", hint);
+	return zc_is_refusal(err) ? -EOPNOTSUPP : -err;
 }
 
 static bool was_cut_short(const struct zcdma_source *src, const struct zcdma_block *b)

@@ -14,9 +14,9 @@ const char *zc_uring_refused(int err, char *buf, size_t len)
 {
 	char value[32];
 
-	if (err == EOPNOTSUPP)
+	if (!ZC_HAVE_URING)
 		snprintf(buf, len, "this zcdma was built without liburing");
-	else if (err == ENOSYS)
+	else if (err == ENOSYS || err == EOPNOTSUPP)
 		snprintf(buf, len, "this kernel has no io_uring");
 	else if (err == ENOMEM)
 		snprintf(buf, len, "no memory for an io_uring: RLIMIT_MEMLOCK is %s",

@@ -12,6 +12,8 @@ const char *zc_uring_refused(int err, char *buf, size_t len);
 
 #include <liburing.h>
 
+#define ZC_HAVE_URING true
+
 /* From Linux 6.2 on, and later than liburing 2.3: include/uapi/linux/io_uring.h. */
 #ifndef IORING_SEND_ZC_REPORT_USAGE
 #define IORING_SEND_ZC_REPORT_USAGE (1U << 3)
@@ -23,6 +25,8 @@ const char *zc_uring_refused(int err, char *buf, size_t len);
 #else
 
 #include <sys/uio.h>
+
+#define ZC_HAVE_URING		     false
 
 /* Nothing below io_uring_queue_init() is ever reached, as that fails. */
 #define IORING_CQE_F_MORE	     0U

@@ -432,6 +432,9 @@ static const struct {
 	{ ZCDMA_WAY_ZEROCOPY, ETIMEDOUT, say_late },
 	{ ZCDMA_WAY_VMSPLICE, EPERM, say_refused },
 	{ ZCDMA_WAY_VMSPLICE, ENOSYS, say_refused },
+	{ ZCDMA_WAY_VMSPLICE, EOPNOTSUPP, say_refused },
+	{ ZCDMA_WAY_ZEROCOPY, EPERM, say_refused },
+	{ ZCDMA_WAY_ZEROCOPY, EOPNOTSUPP, say_refused },
 	{ ZCDMA_WAY_REGISTERED, ENOMEM, say_memlock },
 	{ ZCDMA_WAY_REGISTERED, EOPNOTSUPP, say_kind },
 };

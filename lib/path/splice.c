@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "../path.h"
+#include "../refusal.h"
 
 struct splice_path {
 	struct zcdma_path path;
@@ -64,6 +65,15 @@ static size_t wanted(const struct zcdma_path *path, const struct zcdma_block *b)
 	return path->datagram ? zc_datagram_piece(path, b->len - path->sent, SIZE_MAX) : 0;
 }
 
+static int fail_source(struct zcdma_path *path, int err)
+{
+	zc_fail(path->ctx, err, "splice from %s", path->src->name);
+	if (!zc_is_refusal(err))
+		return -err;
+	zc_hint(path->ctx, "%s", zc_call_hint("splice", err));
+	return -EOPNOTSUPP;
+}
+
 static int splice_through(struct splice_path *s, const struct zcdma_block *b)
 {
 	struct zcdma_path *path = &s->path;
@@ -86,7 +96,7 @@ static int splice_through(struct splice_path *s, const struct zcdma_block *b)
 		if (n == -EAGAIN || n == -EINTR)
 			return ZCDMA_BUSY;
 		if (n < 0)
-			return zc_fail(path->ctx, (int)-n, "splice from %s", path->src->name);
+			return fail_source(path, (int)-n);
 		if (!n)
 			return zc_fail_plain(path->ctx, EIO,
 					     "splice from %s: it was cut short meanwhile",

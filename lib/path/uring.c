@@ -12,6 +12,7 @@
 #include "../completion.h"
 #include "../path.h"
 #include "../pinning.h"
+#include "../refusal.h"
 #include "../ring.h"
 #include "../uring.h"
 
@@ -265,13 +266,13 @@ static int no_send_zc(struct zcdma_ctx *ctx, int err)
 /* There is no ring, for a reason that can be cured where it is a limit. */
 static int no_ring(struct zcdma_ctx *ctx, int err)
 {
+	const char *hint = zc_call_hint("io_uring_setup", err);
 	char why[160];
 
 	zc_fail_plain(ctx, err, "%s", zc_uring_refused(err, why, sizeof(why)));
-	if (err != ENOMEM)
-		return -EOPNOTSUPP;
-	zc_hint(ctx, "raise it: ulimit -l");
-	return -ENOMEM;
+	if (hint)
+		zc_hint(ctx, "%s", hint);
+	return err == ENOMEM ? -ENOMEM : -EOPNOTSUPP;
 }
 
 /* Make the ring. 0, or -EOPNOTSUPP or -ENOMEM with a sentence. */

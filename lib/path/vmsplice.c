@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../path.h"
+#include "../refusal.h"
 
 struct vmsplice_path {
 	struct zcdma_path path;
@@ -18,10 +19,9 @@ struct vmsplice_path {
 static int fail(struct zcdma_ctx *ctx, int err, const char *source)
 {
 	zc_fail(ctx, err, "vmsplice from %s", source);
-	if (err != EPERM && err != ENOSYS)
+	if (!zc_is_refusal(err))
 		return -err;
-	zc_hint(ctx,
-		"a seccomp profile or this kernel forbids vmsplice: --path=copy and --path=splice do without it");
+	zc_hint(ctx, "%s", zc_call_hint("vmsplice", err));
 	return -EOPNOTSUPP;
 }
 

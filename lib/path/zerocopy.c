@@ -15,6 +15,7 @@
 #include "../nic.h"
 #include "../path.h"
 #include "../pinning.h"
+#include "../refusal.h"
 
 /* So many completions in a row say "copied" before plain sends take over ... */
 #define PATIENCE 8
@@ -57,7 +58,8 @@ static int refused(struct zerocopy *z, int err, const char *call, const char *cu
 
 	if (path->fallback == ZCDMA_FALLBACK_KEEP) {
 		zc_fail(path->ctx, err, "%s to %s", call, path->sink_name);
-		zc_hint(path->ctx, "%s", cure);
+		if (cure)
+			zc_hint(path->ctx, "%s", cure);
 		return err == ENOBUFS ? -ENOBUFS : -EOPNOTSUPP;
 	}
 	snprintf(z->reason, sizeof(z->reason), "%s: %s", call, strerror(err));
@@ -72,11 +74,10 @@ static int refused_setup(struct zerocopy *z, int err)
 {
 	static const char *const call = "setsockopt(SO_ZEROCOPY)";
 
-	if (err == EPERM || err == EACCES)
-		return refused(z, err, call, "a seccomp profile or another policy forbids it");
 	/* The kernel's own ENOTSUPP (524) has no name in user space. */
-	return refused(z, err == 524 ? EOPNOTSUPP : err, call,
-		       "MSG_ZEROCOPY is for TCP and UDP sockets, from Linux 4.14 and 5.0 on");
+	if (err == 524)
+		err = EOPNOTSUPP;
+	return refused(z, err, call, zc_call_hint(call, err));
 }
 
 /*
@@ -209,10 +210,10 @@ static int send_zerocopy(struct zerocopy *z, const struct zcdma_block *b)
 		return out_of_room(z, len);
 	if (errno == EFAULT)
 		return zc_path_fault(path, b, "send(MSG_ZEROCOPY)");
-	if (errno == EPERM || errno == EOPNOTSUPP) {
+	if (zc_is_refusal(errno)) {
 		z->plain_block = true;
 		return refused(z, errno, "send(MSG_ZEROCOPY)",
-			       "a seccomp profile or another policy forbids it");
+			       zc_call_hint("send(MSG_ZEROCOPY)", errno));
 	}
 	return zc_path_fail(path, errno, "send(MSG_ZEROCOPY)");
 }

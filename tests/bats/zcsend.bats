@@ -178,3 +178,26 @@ stalled() {
     jq -e '[.latency_p50_ns, .latency_p99_ns, .latency_max_ns, .user_copies, .kernel_copies] |
         all(. == null)' <<<"$output"
 }
+
+@test "zcsend: a call that this kernel does not have: its own status, and what to use instead" {
+    local call errno
+    receiver --streams 12 --bytes 1M
+    for call in vmsplice splice sendfile; do
+        for errno in 1 38 95; do # EPERM, ENOSYS, EOPNOTSUPP
+            run -3 --separate-stderr "$TOOLS/deny" $call:$errno "$ZCDMA" zcsend "$TO" sim: --bytes 1M --path=$call -q
+            [[ $stderr == *"$call "*$'\n'*'use --path=copy'* ]] || fail "$call, errno $errno: $stderr"
+        done
+    done
+    for errno in 1 38 95; do
+        run -3 --separate-stderr "$TOOLS/deny" io-uring:$errno "$ZCDMA" zcsend "$TO" sim: --path=uring -q
+        [[ $stderr == *io_uring*$'\n'*'use --path=zerocopy'* || $stderr == *'without liburing'* ]] ||
+            fail "io_uring_setup, errno $errno: $stderr"
+    done
+}
+
+@test "zcsend: a socket that does not take MSG_ZEROCOPY, as with kTLS" {
+    receiver
+    run -0 --separate-stderr "$TOOLS/deny" msg-zerocopy:95 "$ZCDMA" zcsend "$TO" sim: --bytes 2M
+    [[ $stderr == *'send(MSG_ZEROCOPY): Operation not supported; sending plainly'*kTLS* ]]
+    received
+}

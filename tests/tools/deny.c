@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * deny WHAT COMMAND...: run a command under a seccomp profile that answers EPERM to WHAT: vmsplice,
- * io-uring, so-zerocopy (the socket option), msg-zerocopy (the flag of a send); or ENOSPC to fsync.
+ * io-uring, splice, sendfile, so-zerocopy (the socket option), msg-zerocopy (the flag of a send); or ENOSPC
+ * to fsync. WHAT:ERRNO answers that number instead.
  */
 #include <errno.h>
 #include <linux/filter.h>
@@ -9,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -48,6 +50,8 @@ static const struct {
 	uint32_t mask, value;
 } profiles[] = {
 	{ "vmsplice", EPERM, __NR_vmsplice, 0, 0, 0 },
+	{ "splice", EPERM, __NR_splice, 0, 0, 0 },
+	{ "sendfile", EPERM, __NR_sendfile, 0, 0, 0 },
 	{ "io-uring", EPERM, __NR_io_uring_setup, 0, 0, 0 },
 	{ "so-zerocopy", EPERM, __NR_setsockopt, 2, UINT32_MAX, SO_ZEROCOPY },
 	{ "msg-zerocopy", EPERM, __NR_sendto, 3, MSG_ZEROCOPY, MSG_ZEROCOPY },
@@ -56,11 +60,14 @@ static const struct {
 
 int main(int argc, char **argv)
 {
+	const char *number = argc > 2 ? strchr(argv[1], ':') : NULL;
+	size_t len = argc > 2 ? strcspn(argv[1], ":") : 0;
+
 	for (size_t i = 0; argc > 2 && i < sizeof(profiles) / sizeof(profiles[0]); i++) {
-		if (strcmp(argv[1], profiles[i].name))
+		if (strncmp(argv[1], profiles[i].name, len) || profiles[i].name[len])
 			continue;
-		if (install(profiles[i].err, profiles[i].nr, profiles[i].arg, profiles[i].mask,
-			    profiles[i].value)) {
+		if (install(number ? (uint32_t)atoi(number + 1) : profiles[i].err, profiles[i].nr,
+			    profiles[i].arg, profiles[i].mask, profiles[i].value)) {
 			perror("seccomp");
 			return 125;
 		}
@@ -69,6 +76,6 @@ int main(int argc, char **argv)
 		return 127;
 	}
 	fprintf(stderr,
-		"usage: deny vmsplice|io-uring|so-zerocopy|msg-zerocopy|fsync COMMAND...\n");
+		"usage: deny vmsplice|splice|sendfile|io-uring|so-zerocopy|msg-zerocopy|fsync[:ERRNO] COMMAND...\n");
 	return 125;
 }
