@@ -27,7 +27,7 @@ struct probe {
 	struct report *r;
 	struct zcdma_ctx *ctx;
 	uint64_t bytes, offset;
-	int read_device;
+	int read_device, writable;
 	struct row *rows;
 	size_t count;
 };
@@ -77,7 +77,8 @@ static int probe_builtins(struct probe *all)
 
 static int probe_path(struct probe *all, const char *path, bool asked)
 {
-	unsigned flags = all->read_device ? ZCDMA_PROBE_READ_DEVICE : 0;
+	unsigned flags = (all->read_device ? ZCDMA_PROBE_READ_DEVICE : 0) |
+			 (all->writable ? ZCDMA_PROBE_WRITABLE : 0);
 	int rc = 0;
 
 	for (unsigned i = 0; !rc && i < zcdma_probe_count(path); i++)
@@ -382,7 +383,10 @@ static void print_absence(const struct probe *all, size_t i)
 	/* What keeps a device from being probed is the same for all of its models. */
 	if (row->p.model[0] && is_said(all, i, row->p.why, has_why))
 		return;
-	report_paragraph(all->r, "%s: %s.", row->p.name, row->p.why);
+	if (row->p.cure[0])
+		report_paragraph(all->r, "%s: %s. Cure: %s.", row->p.name, row->p.why, row->p.cure);
+	else
+		report_paragraph(all->r, "%s: %s.", row->p.name, row->p.why);
 }
 
 /* Where reading was left out, and not for want of a socket or a file. */
@@ -392,9 +396,23 @@ static void print_read_device(const struct probe *all)
 		const struct zcdma_way_result *send = &all->rows[i].p.way[ZCDMA_WAY_SEND];
 
 		if (!send->text[0] || send->answer != ZCDMA_ANSWER_UNTRIED ||
-		    !(ways_with(&all->rows[i].p, send->text) & 1u << ZCDMA_WAY_ZEROCOPY))
+		    !(ways_with(&all->rows[i].p, send->text) & 1u << ZCDMA_WAY_DIRECT))
 			continue;
 		report_paragraph(all->r, "--read-device tries these too.");
+		return;
+	}
+}
+
+/* Registered buffers are left untried where only the mapping is in the way. */
+static void print_writable(const struct probe *all)
+{
+	for (size_t i = 0; i < all->count && !all->writable; i++) {
+		const struct row *row = &all->rows[i];
+		const struct zcdma_way_result *way = &row->p.way[ZCDMA_WAY_REGISTERED];
+
+		if (!row->asked || row->p.model[0] || !strstr(way->text, "writable memory only"))
+			continue;
+		report_paragraph(all->r, "--writable maps it for writing too.");
 		return;
 	}
 }
@@ -410,6 +428,7 @@ static void print_all(const struct probe *all)
 		print_remarks(all, i);
 	print_bounced(all);
 	print_read_device(all);
+	print_writable(all);
 	for (size_t i = 0; i < all->count; i++)
 		print_absence(all, i);
 }
@@ -430,8 +449,8 @@ static int run(struct probe *all, const char *const *paths)
 	print_all(all);
 	error = first_error(all);
 	if (error)
-		return report_error(all->r, STATUS_ERROR, NULL, "%s: %s", error->p.name,
-				    error->p.why);
+		return report_error(all->r, STATUS_ERROR, or_null(error->p.cure), "%s: %s",
+				    error->p.name, error->p.why);
 	return STATUS_OK;
 }
 
@@ -446,9 +465,11 @@ static bool check_values(struct probe *all, const char *bytes, const char *offse
 		report_error(all->r, STATUS_ERROR, NULL, "--bytes %s: too large", bytes);
 		return false;
 	}
-	if ((bytes || offset) && !paths) {
+	if ((bytes || offset || all->writable) && !paths) {
 		report_error(all->r, STATUS_ERROR, NULL, "%s: needs a PATH",
-			     bytes ? "--bytes" : "--offset");
+			     bytes    ? "--bytes"
+			     : offset ? "--offset"
+				      : "--writable");
 		return false;
 	}
 	return true;
@@ -466,12 +487,14 @@ int probe_main(struct report *r, int argc, char **argv)
 		{ "read-device", 0, POPT_ARG_NONE, &all.read_device, 0,
 		  "let send, MSG_ZEROCOPY and O_DIRECT read device memory, which can have side effects",
 		  NULL },
+		{ "writable", 0, POPT_ARG_NONE, &all.writable, 0,
+		  "map each PATH for writing too, as io_uring wants it; nothing is written", NULL },
 		POPT_TABLEEND,
 	};
 	struct opts opts = {
 		.usage = "[OPTION...] [PATH...]",
 		.about =
-			"Maps memory of every kind that a process can have, or each PATH (a device, a file), and tries which ways of sending the kernel accepts from there. PATHs are mapped read-only.",
+			"Maps memory of every kind that a process can have, or each PATH (a device, a file), and tries which ways of sending the kernel accepts from there. PATHs are mapped read-only, unless --writable is given.",
 		.table = table,
 		.max_args = -1,
 	};

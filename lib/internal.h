@@ -109,6 +109,15 @@ int zc_vma_find(const void *addr, struct zc_vma *vma);
 /* Find the first VMA of that name ("[vvar]"). 0, -ENOENT or a negative errno. */
 int zc_vma_find_name(const char *name, struct zc_vma *vma);
 
+/*
+ * Check whether the page that is mapped at @addr is main memory. Returns 1 or 0, or a negative errno:
+ * only with CAP_SYS_ADMIN the kernel says.
+ */
+int zc_is_ram(const void *addr);
+
+/* The same of the physical address @at, on an open /proc/iomem, where all is 0 without privilege. */
+int zc_iomem_find(FILE *iomem, uint64_t at);
+
 /* Both of these on an open smaps: by @name or, where that is NULL, by @addr. 0 or -ENOENT. */
 int zc_smaps_find(FILE *smaps, uint64_t addr, const char *name, struct zc_vma *vma);
 

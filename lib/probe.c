@@ -20,6 +20,7 @@ enum owner {
 	ANYBODY,
 	PCI,	/* a BAR, as sysfs offers it */
 	DRIVER, /* zcdma's own */
+	MMIO,	/* a device's, as its address says */
 };
 
 struct mapping {
@@ -96,9 +97,12 @@ static const struct cause {
 	{ pages_efault, PCI, "pf",
 	  "VM_PFNMAP: a PCI BAR is the device's own memory, for which the kernel has no struct pages, so get_user_pages() refuses it",
 	  "let the device write to main memory by DMA and map that; or send by copying" },
+	{ pages_efault, MMIO, "pf",
+	  "VM_PFNMAP: these are registers or other memory of a device (MMIO), or memory that is reserved from the kernel: it has no struct pages for them, so get_user_pages() refuses them",
+	  "copy what registers hold, as no driver can map them otherwise; let the device write bulk data to main memory by DMA" },
 	{ pages_efault, ANYBODY, "pf",
 	  "VM_PFNMAP: bare page frame numbers are mapped, as remap_pfn_range() and so dma_mmap_coherent() do it; get_user_pages() refuses them, struct pages behind them or not",
-	  "in the driver, map memory of alloc_pages() with vm_insert_page() or vm_map_pages(), not with remap_pfn_range() or dma_mmap_coherent(); as its user, send by copying: plain send() or write()" },
+	  "in the driver, map memory of alloc_pages() with vm_insert_page() or vm_map_pages(), not with remap_pfn_range() or dma_mmap_coherent(); where these are registers (MMIO) and no buffer, nothing but copying helps; as its user, send by copying: plain send() or write()" },
 	{ pages_efault, ANYBODY, "io",
 	  "VM_IO: the driver says that this is no ordinary memory, so get_user_pages() refuses it",
 	  "in the driver, do not set VM_IO on memory of alloc_pages() that vm_insert_page() or vm_map_pages() mapped; as its user, send by copying: plain send() or write()" },
@@ -140,15 +144,30 @@ static void judge_registered(const struct mapping *m, struct zcdma_probe *p)
 			"io_uring registers writable memory only, and refuses a mapping that is read-only, whatever its pages are");
 }
 
-static int try_one(struct zcdma_ctx *ctx, const struct mapping *m, unsigned flags,
-		   enum zcdma_way way, struct zcdma_way_result *res)
+/*
+ * MSG_ZEROCOPY takes pages as vmsplice() does (iov_iter_get_pages2() in lib/iov_iter.c): where the first
+ * one has refused the first page, so does the other, before a byte is read.
+ */
+static bool pins_nothing(const struct zcdma_probe *p)
 {
+	const struct zcdma_way_result *res = &p->way[ZCDMA_WAY_VMSPLICE];
+
+	return efault(p, ZCDMA_WAY_VMSPLICE) && !strcmp(res->text, strerror(EFAULT));
+}
+
+static int try_one(struct zcdma_ctx *ctx, const struct mapping *m, unsigned flags,
+		   enum zcdma_way way, struct zcdma_probe *p)
+{
+	struct zcdma_way_result *res = &p->way[way];
+	bool careful = m->device && !(flags & ZCDMA_PROBE_READ_DEVICE);
 	size_t len = m->bytes;
 
-	if (m->device && zc_way_reads(way) && !(flags & ZCDMA_PROBE_READ_DEVICE)) {
+	if (careful && zc_way_reads(way) && !(way == ZCDMA_WAY_ZEROCOPY && pins_nothing(p))) {
 		zc_way_untried(
 			res,
-			"it would read device memory, and reading a register can have side effects");
+			p->vmflags[0]
+				? "it would read device memory, and reading a register can have side effects"
+				: "smaps does not say what this memory is, and reading a register can have side effects");
 		return 0;
 	}
 	/* What follows in a last page of a file is harmless; of a BAR, it is another device. */
@@ -159,14 +178,20 @@ static int try_one(struct zcdma_ctx *ctx, const struct mapping *m, unsigned flag
 			       len);
 		return 0;
 	}
-	return zc_way_try(ctx, way, m->addr, len, res);
+	return zc_way_try(ctx, way, m->addr, len, careful, res);
 }
 
 static int try_all(struct zcdma_ctx *ctx, const struct mapping *m, unsigned flags,
 		   struct zcdma_probe *p)
 {
-	for (int way = 0; way < ZCDMA_WAYS; way++) {
-		int rc = try_one(ctx, m, flags, way, &p->way[way]);
+	/* vmsplice() first: it reads nothing, and says what MSG_ZEROCOPY will do. */
+	static const enum zcdma_way order[ZCDMA_WAYS] = {
+		ZCDMA_WAY_VMSPLICE, ZCDMA_WAY_SEND,	  ZCDMA_WAY_ZEROCOPY,
+		ZCDMA_WAY_DIRECT,   ZCDMA_WAY_REGISTERED,
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
+		int rc = try_one(ctx, m, flags, order[i], p);
 
 		if (rc)
 			return rc;
@@ -257,6 +282,9 @@ static int map_kernels(struct mapping *m, struct zcdma_probe *p, const char *nam
 {
 	int rc = zc_vma_find_name(name, &m->vma);
 
+	if (rc == -ENOENT && access("/proc/self/smaps", F_OK) < 0)
+		return zc_probe_absent(p, ENOENT,
+				       "/proc is not mounted, so that its address is unknown");
 	if (rc == -ENOENT)
 		return zc_probe_absent(p, ENOENT, "this kernel gives its processes none");
 	if (rc < 0)
@@ -319,19 +347,21 @@ struct request {
 	off_t offset;
 	size_t bytes;
 	bool less; /* will do, where the driver has no more */
-	bool device;
+	bool device, writable;
 };
 
-/* How to map it. Every mapping is read-only; some drivers still want a writable file behind it. */
+/* How to map it. Unless a writable mapping is asked for, all are read-only. */
 static const struct attempt {
-	int open, map;
+	int open, protection, map;
 	bool device; /* for devices only */
+	bool writable;
 } attempts[] = {
-	{ O_RDONLY, MAP_SHARED, false },
+	{ O_RDONLY, PROT_READ, MAP_SHARED, false, false },
 	/* With an O_RDONLY file do_mmap() clears VM_SHARED, which a driver may insist on. */
-	{ O_RDWR, MAP_SHARED, true },
+	{ O_RDWR, PROT_READ, MAP_SHARED, true, false },
 	/* The reverse: one that refuses VM_MAYSHARE, as /sys/kernel/btf/vmlinux does. */
-	{ O_RDONLY, MAP_PRIVATE, false },
+	{ O_RDONLY, PROT_READ, MAP_PRIVATE, false, false },
+	{ O_RDWR, PROT_READ | PROT_WRITE, MAP_SHARED, false, true },
 };
 
 /* Is this worth another attempt? */
@@ -340,12 +370,13 @@ static bool is_refusal(int err)
 	return err == EACCES || err == EPERM || err == EINVAL || err == EROFS;
 }
 
-static int map_bytes(struct mapping *m, int fd, int flags, const struct request *q)
+static int map_bytes(struct mapping *m, int fd, const struct attempt *a, const struct request *q)
 {
 	for (size_t bytes = q->bytes;; bytes /= 2) {
-		m->addr = mmap(NULL, bytes, PROT_READ, flags, fd, q->offset);
+		m->addr = mmap(NULL, bytes, a->protection, a->map, fd, q->offset);
 		if (m->addr != MAP_FAILED) {
 			m->bytes = m->mapped = bytes;
+			m->writable = a->writable;
 			return 0;
 		}
 		if (!q->less || bytes / 2 < page_size())
@@ -362,7 +393,7 @@ static int map_attempt(struct mapping *m, struct zcdma_probe *p, const struct at
 
 	if (fd < 0)
 		return zc_probe_absent(p, errno, "open: %s", strerror(errno));
-	rc = map_bytes(m, fd, a->map, q);
+	rc = map_bytes(m, fd, a, q);
 	close(fd);
 	if (rc == -ENODEV)
 		return zc_probe_absent(p, ENODEV, "mmap: %s: its driver or filesystem has no mmap",
@@ -381,7 +412,7 @@ static int map_path(struct mapping *m, struct zcdma_probe *p, const struct reque
 	for (size_t i = 0; i < ARRAY_SIZE(attempts); i++) {
 		int rc;
 
-		if (attempts[i].device && !q->device)
+		if (attempts[i].writable != q->writable || (attempts[i].device && !q->device))
 			continue;
 		rc = map_attempt(m, p, &attempts[i], q);
 		if (!rc) {
@@ -440,6 +471,25 @@ static bool is_pci_resource(const char *path)
 	return yes;
 }
 
+/*
+ * pci_mmap_resource() in drivers/pci/pci-sysfs.c refuses what a driver has claimed where
+ * CONFIG_IO_STRICT_DEVMEM is set, devmem_is_allowed() main memory, and lockdown both (kernel_lockdown(7)).
+ */
+static void cure_refusal(const char *path, struct zcdma_probe *p)
+{
+	bool pci = is_pci_resource(path), mem = !strcmp(path, "/dev/mem");
+
+	if (pci && p->err == EINVAL)
+		snprintf(
+			p->cure, sizeof(p->cure), "%s",
+			"unbind the driver that has claimed it, or boot with iomem=relaxed: with CONFIG_IO_STRICT_DEVMEM the kernel refuses what a driver uses");
+	else if ((pci || mem) && p->err == EPERM)
+		snprintf(
+			p->cure, sizeof(p->cure), "%s",
+			mem ? "map an address outside of main memory (--offset, see /proc/iomem), or boot with iomem=relaxed; under lockdown and CONFIG_STRICT_DEVMEM the kernel refuses"
+			    : "boot without lockdown (Secure Boot turns it on): under it the kernel refuses PCI resources");
+}
+
 /* May a read from it reach a register? Where smaps does not tell, it may. */
 static bool is_device_memory(const char *vmflags)
 {
@@ -478,7 +528,10 @@ ZC_PUBLIC unsigned zcdma_probe_count(const char *path)
 ZC_PUBLIC int zcdma_probe_path(struct zcdma_ctx *ctx, const char *path, unsigned i, uint64_t offset,
 			       size_t bytes, unsigned flags, struct zcdma_probe *p)
 {
-	struct request q = { .path = path, .offset = (off_t)offset, .bytes = bytes };
+	struct request q = { .path = path,
+			     .offset = (off_t)offset,
+			     .bytes = bytes,
+			     .writable = flags & ZCDMA_PROBE_WRITABLE };
 	struct mapping m = { 0 };
 	struct stat st;
 	int rc;
@@ -499,10 +552,14 @@ ZC_PUBLIC int zcdma_probe_path(struct zcdma_ctx *ctx, const char *path, unsigned
 		zc_probe_absent(p, errno, "open: %s", strerror(errno));
 		return 0;
 	}
-	if (check_kind(p, &st) < 0 || check_size(p, &st, &q) < 0 || map_path(&m, p, &q) < 0)
+	if (check_kind(p, &st) < 0 || check_size(p, &st, &q) < 0)
 		return 0;
-	m.owner = is_pci_resource(path) ? PCI : ANYBODY;
+	if (map_path(&m, p, &q) < 0) {
+		cure_refusal(path, p);
+		return 0;
+	}
 	look_up(&m, p);
+	m.owner = is_pci_resource(path) ? PCI : zc_is_ram(m.addr) == 0 ? MMIO : ANYBODY;
 	m.device = is_device_memory(p->vmflags);
 	rc = try_all(ctx, &m, flags, p);
 	unmap(&m);

@@ -8,7 +8,7 @@
 /* Returns what helps where @call ("vmsplice", "send(MSG_ZEROCOPY)") answers @err, or NULL. */
 const char *zc_call_hint(const char *call, int err);
 
-/* Check whether @err says that the call cannot be had here at all, whatever its arguments are. */
+/* Check whether @err says that the call is refused here, whatever its arguments are. */
 static inline bool zc_is_refusal(int err)
 {
 	return err == EPERM || err == ENOSYS || err == EOPNOTSUPP;

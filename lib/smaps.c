@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Mappings of this process as /proc/self/smaps describes them. */
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "internal.h"
 
@@ -105,6 +107,55 @@ int zc_vma_find(const void *addr, struct zc_vma *vma)
 int zc_vma_find_name(const char *name, struct zc_vma *vma)
 {
 	return find(0, name, vma);
+}
+
+/* proc_pid_pagemap(5) */
+#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
+#define PAGEMAP_FRAME	((UINT64_C(1) << 55) - 1)
+
+/* The physical address of the page at @addr, or 0 where it is not present or the kernel does not say. */
+static uint64_t physical(const void *addr)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry = 0;
+
+	if (fd < 0)
+		return 0;
+	if (pread(fd, &entry, sizeof(entry), (off_t)((uintptr_t)addr / page * sizeof(entry))) !=
+	    sizeof(entry))
+		entry = 0;
+	close(fd);
+	return entry & PAGEMAP_PRESENT ? (entry & PAGEMAP_FRAME) * page : 0;
+}
+
+int zc_iomem_find(FILE *iomem, uint64_t at)
+{
+	uint64_t start, end;
+	char line[128], name[64];
+	bool told = false;
+
+	while (fgets(line, sizeof(line), iomem)) {
+		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " : %63[^\n]", &start, &end, name) != 3)
+			continue;
+		told |= end != 0;
+		if (told && !strcmp(name, "System RAM") && at >= start && at <= end)
+			return 1;
+	}
+	return told ? 0 : -EPERM;
+}
+
+int zc_is_ram(const void *addr)
+{
+	uint64_t at = physical(addr);
+	FILE *iomem = at ? fopen("/proc/iomem", "re") : NULL;
+	int rc;
+
+	if (!iomem)
+		return -EPERM;
+	rc = zc_iomem_find(iomem, at);
+	fclose(iomem);
+	return rc;
 }
 
 bool zc_vmflags_have(const char *vmflags, const char *flag)

@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "copied.h"
 #include "errqueue.h"
 #include "internal.h"
 #include "pinning.h"
@@ -31,6 +32,7 @@ struct attempt {
 	struct zcdma_way_result *res;
 	int fd;	  /* the bytes go in here, or -1 */
 	int peer; /* and come out here, or -1 */
+	bool pin_only;
 	struct io_uring ring;
 };
 
@@ -130,6 +132,15 @@ static int send_open(struct attempt *a)
 	return 0;
 }
 
+/* MPTCP, or a device without scatter-gather, would have the bytes copied at once. */
+static bool takes_pages(int fd)
+{
+	struct zc_copied c = { .copied = ZC_COPIED_NONE };
+
+	zc_copied_below(&c, fd);
+	return c.copied == ZC_COPIED_NONE;
+}
+
 static int zerocopy_open(struct attempt *a)
 {
 	const int on = 1;
@@ -138,6 +149,10 @@ static int zerocopy_open(struct attempt *a)
 	if (rc) {
 		zc_way_untried(a->res, "no TCP connection over 127.0.0.1: %s", strerror(-rc));
 		return rc;
+	}
+	if (a->pin_only && !takes_pages(a->fd)) {
+		zc_way_untried(a->res, "over 127.0.0.1 this kernel would read it to copy it");
+		return -EOPNOTSUPP;
 	}
 	if (setsockopt(a->fd, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)) < 0) {
 		zc_way_untried(a->res, "no MSG_ZEROCOPY on this kernel: SO_ZEROCOPY: %s",
@@ -485,9 +500,9 @@ bool zc_way_reads(enum zcdma_way way)
 }
 
 int zc_way_try(struct zcdma_ctx *ctx, enum zcdma_way way, const void *addr, size_t len,
-	       struct zcdma_way_result *res)
+	       bool pin_only, struct zcdma_way_result *res)
 {
-	struct attempt a = { .ctx = ctx, .res = res, .fd = -1, .peer = -1 };
+	struct attempt a = { .ctx = ctx, .res = res, .fd = -1, .peer = -1, .pin_only = pin_only };
 	int rc;
 
 	memset(res, 0, sizeof(*res));

@@ -10,10 +10,11 @@ bool zc_way_reads(enum zcdma_way way);
 
 /*
  * Try @way on all @len bytes at @addr, which need not be readable, and set *@res. What it sends is
- * thrown away on this machine. 0, or -EINTR.
+ * thrown away on this machine. @pin_only: leave the way untried where it might read the bytes though
+ * their pages cannot be pinned. Returns 0, or -EINTR.
  */
 int zc_way_try(struct zcdma_ctx *ctx, enum zcdma_way way, const void *addr, size_t len,
-	       struct zcdma_way_result *res);
+	       bool pin_only, struct zcdma_way_result *res);
 
 /* The answer of a way that was not tried, or whose trial proved nothing. */
 void zc_way_untried(struct zcdma_way_result *res, const char *fmt, ...)

@@ -898,7 +898,7 @@ struct zcdma_probe {
 	char vmflags[128]; /* VmFlags of its VMA as smaps has them: "rd sh mr ms pf io" */
 	struct zcdma_way_result way[ZCDMA_WAYS];
 	char cause[512]; /* of an EFAULT, or empty */
-	char cure[512];	 /* and what cures it, or empty */
+	char cure[512];	 /* and what cures it, or that there is no mapping; or empty */
 };
 
 enum zcdma_probe_flags {
@@ -908,6 +908,11 @@ enum zcdma_probe_flags {
 	 * pinned.
 	 */
 	ZCDMA_PROBE_READ_DEVICE = 1 << 0,
+	/*
+	 * Map for writing too, as io_uring registers writable memory only. Nothing is written, but a
+	 * driver learns of it.
+	 */
+	ZCDMA_PROBE_WRITABLE = 1 << 1,
 };
 
 /* The name of a way: "send", "MSG_ZEROCOPY", ... Thread-safe. */
@@ -926,7 +931,7 @@ int zcdma_probe_builtin(struct zcdma_ctx *ctx, unsigned i, struct zcdma_probe *p
 unsigned zcdma_probe_count(const char *path);
 
 /*
- * Map @bytes of the file or device @path from @offset on, read-only, and try every way. 0 bytes: up
+ * Map @bytes of the file or device @path from @offset on, and try every way. 0 bytes: up
  * to 64 KiB, less where the file or the driver has less. Never writes to @path. A path that cannot
  * be mapped is no error: see .why and .err. @i: which of its mappings; of a device of zcdma's driver
  * it is a ring with that memory model, which the device fills with a block of @bytes. @flags: enum

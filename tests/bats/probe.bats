@@ -188,7 +188,7 @@ need_vvar() {
     assert_equal "$(field $btf bytes)" 65536
     [[ " $(field $btf vmflags) " == *" io "* ]] || skip "$btf is not VM_IO here"
     [ "$status" -eq 0 ]
-    for way in send zerocopy direct; do
+    for way in send direct; do
         assert_equal "$(answer $btf $way)" untried
     done
     assert_equal "$(answer $btf vmsplice)" 'fails EFAULT'
@@ -286,4 +286,40 @@ need_vvar() {
     if [[ $(answer anonymous zerocopy) == fails* ]]; then
         [[ $(jq -r '.mappings[0].zerocopy.text' <<<"$output") == *RLIMIT_MEMLOCK* ]]
     fi
+}
+
+@test "no /proc: the kernel's own mappings are not said to be missing" {
+    unshare -rm true 2>/dev/null || skip "no user and mount namespaces here"
+    run --separate-stderr unshare -rm sh -c 'mount -t tmpfs none /proc && exec "$0" probe --json' "$ZCDMA"
+    [ "$status" -eq 0 ] || skip "cannot run it with a tmpfs over /proc: $stderr"
+    for mapping in '[vdso]' '[vvar]'; do
+        [[ $(field "$mapping" why) == *'/proc is not mounted'* ]]
+    done
+    assert_has_pages anonymous
+}
+
+@test "device memory whose pages vmsplice refuses: MSG_ZEROCOPY is tried, as it reads nothing either" {
+    local btf=/sys/kernel/btf/vmlinux
+    probe_json $btf
+    [[ -r $btf && $(field $btf why) != *'no mmap'* ]] || skip "$btf cannot be mapped here"
+    [[ " $(field $btf vmflags) " == *" pf "* ]] || skip "$btf is not VM_PFNMAP here"
+    assert_answer $btf zerocopy 'fails EFAULT'
+    assert_equal "$(answer $btf send)" untried
+}
+
+@test "--writable: what is mapped can be registered, and is not written to" {
+    run --separate-stderr zcdma probe /dev/zero --writable --json
+    [ "$status" -eq 0 ]
+    assert_answer /dev/zero registered works
+    [[ " $(field /dev/zero vmflags) " == *" wr "* ]]
+    head -c 64K /dev/urandom >file
+    before=$(sha256sum file)
+    probe_json file --writable
+    [ "$status" -eq 0 ]
+    [[ " $(field file vmflags) " == *" wr "* ]]
+    assert_equal "$(sha256sum file)" "$before"
+    [ "$(id -u)" -eq 0 ] || chmod 444 file
+    run --separate-stderr zcdma probe --writable
+    [ "$status" -eq 2 ]
+    [[ $stderr == *'--writable: needs a PATH'* ]]
 }

@@ -163,6 +163,9 @@ moving() {
         run -3 "$TOOLS/deny" io-uring "$ZCDMA" zcsend "$TO" sim: --path="$path" -q
         assert_output --regexp 'io_uring is (switched off|refused, by a seccomp profile)'
     done
+    # A sender that cannot begin resets the connection: its end is no end of a stream.
+    received 1
+    assert_equal "$(grep -c 'Connection reset' receiver.err)" 1
 }
 
 @test "uring: a file, a pipe" {

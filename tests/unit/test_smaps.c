@@ -157,6 +157,38 @@ static void words(void **state)
 	assert_string_equal(zcdma_vmflags_words("rd pf io", small, sizeof(small)), "VM_PFNMAP V");
 }
 
+static int find_in_iomem(const char *iomem, uint64_t at)
+{
+	FILE *f = fmemopen((void *)iomem, strlen(iomem), "r");
+	int rc;
+
+	assert_non_null(f);
+	rc = zc_iomem_find(f, at);
+	fclose(f);
+	return rc;
+}
+
+static void main_memory(void **state)
+{
+	static const char iomem[] = "00000000-00000fff : Reserved\n"
+				    "00001000-0009fbff : System RAM\n"
+				    "  00002000-00002fff : Kernel code\n"
+				    "fed00000-fed003ff : HPET 0\n"
+				    "  fed00000-fed003ff : PNP0103:00\n"
+				    "100000000-21fffffff : System RAM\n";
+
+	(void)state;
+	assert_int_equal(find_in_iomem(iomem, 0x2100), 1);
+	assert_int_equal(find_in_iomem(iomem, 0x9fbff), 1);
+	assert_int_equal(find_in_iomem(iomem, 0x9fc00), 0);
+	assert_int_equal(find_in_iomem(iomem, 0xfed00000), 0);
+	assert_int_equal(find_in_iomem(iomem, 0x21fffffff), 1);
+	assert_int_equal(find_in_iomem("00000000-00000000 : System RAM\n", 0), -EPERM);
+	assert_int_equal(find_in_iomem("\n", 0x1000), -EPERM);
+	/* What this process may ask: its own page is main memory, or that is not said. */
+	assert_true(zc_is_ram(iomem));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +200,7 @@ int main(void)
 		cmocka_unit_test(this_process),
 		cmocka_unit_test(flags),
 		cmocka_unit_test(words),
+		cmocka_unit_test(main_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

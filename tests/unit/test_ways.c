@@ -43,7 +43,7 @@ static struct zcdma_way_result try_way(enum zcdma_way way, const void *addr, siz
 	struct zcdma_way_result res;
 
 	memset(&res, 'x', sizeof(res));
-	assert_int_equal(zc_way_try(ctx, way, addr, len, &res), 0);
+	assert_int_equal(zc_way_try(ctx, way, addr, len, false, &res), 0);
 	return res;
 }
 
@@ -148,7 +148,7 @@ static int without_vmsplice(void)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
 		return 77;
-	if (zc_way_try(ctx, ZCDMA_WAY_VMSPLICE, filter, sizeof(filter), &res))
+	if (zc_way_try(ctx, ZCDMA_WAY_VMSPLICE, filter, sizeof(filter), false, &res))
 		return 1;
 	return res.err == EPERM && strstr(res.text, "seccomp") ? 0 : 1;
 }
@@ -177,7 +177,7 @@ static void interrupted(void **state)
 
 	(void)state;
 	zcdma_interrupt(ctx);
-	rc = zc_way_try(ctx, ZCDMA_WAY_ZEROCOPY, &byte, 1, &res);
+	rc = zc_way_try(ctx, ZCDMA_WAY_ZEROCOPY, &byte, 1, false, &res);
 	zcdma_resume(ctx);
 	if (rc == 0 && res.answer == ZCDMA_ANSWER_UNTRIED)
 		skip(); /* no loopback, so nothing to wait for */
