@@ -71,7 +71,8 @@ static bool has_page_cache(int fd)
 	struct statx st;
 
 	if (fstatfs(fd, &fs) < 0 || statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &st) < 0 ||
-	    st.stx_attributes & STATX_ATTR_DAX || fcntl(fd, F_GETFL) & O_DIRECT)
+	    !S_ISREG(st.stx_mode) || st.stx_attributes & STATX_ATTR_DAX ||
+	    fcntl(fd, F_GETFL) & O_DIRECT)
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(magics); i++) {
 		if ((unsigned long)fs.f_type == magics[i])

@@ -656,3 +656,16 @@ need_direct() {
         assert_line --index 1 --regexp '(takes|take) '
     done
 }
+
+@test "capture: copies into a file are known where its file system is, and else unknown" {
+    local path
+    findmnt -T . -n -o FSTYPE | grep -Eq '^(ext[234]|xfs|btrfs|f2fs|tmpfs)$' || skip 'not such a file system'
+    for path in copy splice sendfile; do
+        run -0 --separate-stderr zcdma capture --json -n 1M --path=$path -o out sim:
+        jq -e '.kernel_copies == 1' <<<"$output"
+        # Its driver throws away what it gets, and /dev is a tmpfs without being files.
+        run -0 --separate-stderr zcdma capture --json -n 1M --path=$path -o /dev/null sim:
+        jq -e '.kernel_copies == null and .kernel_copied_bytes == null and
+            (.copies_reason | test("/dev/null"))' <<<"$output"
+    done
+}
