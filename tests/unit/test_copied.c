@@ -444,7 +444,9 @@ static struct zcdma_path_stats count(const char *which, enum zc_copied_verdict c
 				     struct zcdma_path_stats stats)
 {
 	const struct zc_path_ops *ops = (const struct zc_path_ops *)zcdma_path_find(which);
-	struct zcdma_path path = { .ops = ops, .copied = { .copied = copied, .why = "a reason" } };
+	static struct zcdma_path path; /* the reason in the result is its own */
+
+	path = (struct zcdma_path){ .ops = ops, .copied = { .copied = copied, .why = "a reason" } };
 
 	zc_copied_count(&path, &stats);
 	return stats;
