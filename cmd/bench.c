@@ -364,16 +364,19 @@ static int bench(struct report *r)
 static int serve(struct report *r, struct zcdma_ctx *ctx)
 {
 	struct zcdma_addr addr;
-	int rc = zcdma_addr_parse(ctx, arg.serve, &addr), listener;
+	int rc = zcdma_addr_parse(ctx, arg.serve, &addr), count;
+	int listeners[ZCDMA_LISTEN_MOST];
 	char name[128];
 
 	if (rc)
 		return report_ctx_error(r, STATUS_ERROR, ctx, rc);
-	listener = zcdma_listen(ctx, &addr);
-	if (listener < 0)
-		return report_ctx_error(r, STATUS_ERROR, ctx, listener);
-	report_note(r, "listening on %s", zcdma_sockname(listener, false, name, sizeof(name)));
-	rc = bench_peer_serve(ctx, listener, arg.check);
+	count = zcdma_listen_all(ctx, &addr, listeners, ZCDMA_LISTEN_MOST);
+	if (count < 0)
+		return report_ctx_error(r, STATUS_ERROR, ctx, count);
+	for (int i = 0; i < count; i++)
+		report_note(r, "listening on %s",
+			    zcdma_sockname(listeners[i], false, name, sizeof(name)));
+	rc = bench_peer_serve(ctx, listeners, (unsigned)count, arg.check);
 	return rc ? report_ctx_error(r, STATUS_ERROR, ctx, rc) : signals_status(true);
 }
 

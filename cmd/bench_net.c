@@ -170,7 +170,7 @@ static int receive(const struct bench_net *net, struct report *r, bool check, in
 	zcdma_sockname(listener, false, text, sizeof(text));
 	if (send(sock, text, sizeof(text), MSG_NOSIGNAL) < 0)
 		return STATUS_ERROR;
-	return bench_peer_serve(ctx, listener, check);
+	return bench_peer_serve(ctx, &listener, 1, check);
 }
 
 static int start_receiver(const struct bench_net *net, struct report *r, bool check, pid_t *pid,

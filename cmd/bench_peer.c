@@ -88,12 +88,12 @@ static unsigned reap(unsigned running)
 	return running;
 }
 
-int bench_peer_serve(struct zcdma_ctx *ctx, int listener, bool check)
+int bench_peer_serve(struct zcdma_ctx *ctx, const int *listeners, unsigned count, bool check)
 {
 	unsigned running = 0;
 
 	while (!signals_stop()) {
-		int fd = zcdma_accept(ctx, listener, NULL, 0);
+		int fd = zcdma_accept_any(ctx, listeners, count, NULL, 0);
 		pid_t pid;
 
 		if (fd == -EINTR)

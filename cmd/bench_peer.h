@@ -9,11 +9,11 @@
 #define BENCH_PEER_STREAMS 128
 
 /*
- * Take connections of @listener until a signal: each is read, and with @check verified, in a process of
+ * Take connections of the @count sockets @listeners until a signal: each is read, and with @check verified, in a process of
  * its own, which answers with one JSON object: received_bytes, cpu_seconds, correct (null
  * without @check). 0 after a signal, or a negative errno with its sentence.
  */
-int bench_peer_serve(struct zcdma_ctx *ctx, int listener, bool check);
+int bench_peer_serve(struct zcdma_ctx *ctx, const int *listeners, unsigned count, bool check);
 
 /*
  * Read that answer at the end of a stream of @sent_bytes on @fd into @s. Another receiver, such as verify --listen, just

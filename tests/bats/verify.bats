@@ -453,7 +453,12 @@ zcdma verify: bad: differs at offset 250000: garbage of 512 bytes'
                 done <to
                 wait $v || exit
             done
-        done'
+        done
+        rm -f err
+        "$ZCDMA" bench --serve both:9001 2>err & v=$!
+        for ((n = 0; n < 1000; n++)); do [[ $(grep -cs "listening on" err) == 2 ]] && break; sleep 0.02; done
+        kill $v
+        sed -n "s/.*listening on //p" err'
     ((status != 77)) || skip "not possible in a namespace here: $output"
     [ "$status" -eq 0 ] || fail "$output $(cat out err)"
     assert_equal "$(sed -n 1,4p <<<"$output" | sort)" "$(printf '%s\n' 127.0.0.1:9000 '[::1]:9000' \
@@ -461,6 +466,7 @@ zcdma verify: bad: differs at offset 250000: garbage of 512 bytes'
     # With port 0 both have the same.
     assert_equal "$(sed -n 5,6p <<<"$output" | sed 's/.*://' | uniq | wc -l)" 1
     assert_equal "$(sed -n 7,8p <<<"$output" | sed 's/.*://' | uniq | wc -l)" 1
+    assert_equal "$(sed -n 9,10p <<<"$output" | sort)" "$(printf '%s\n' 127.0.0.1:9001 '[::1]:9001')"
 }
 
 @test "verify: an address of one link without its interface, and a port alone: the hint has the cure" {

@@ -76,7 +76,7 @@ static void a_receiver_that_does_not_answer_is_none_to_compare(void **state)
 static void serve(struct zcdma_ctx *ctx, int listener)
 {
 	signals_watch(ctx);
-	_exit(bench_peer_serve(ctx, listener, false) != 0);
+	_exit(bench_peer_serve(ctx, &listener, 1, false) != 0);
 }
 
 static int connect_to(int listener)
