@@ -4,6 +4,25 @@
 
 #include "check.h"
 
+void *zc_check_alloc(struct zcdma_check *check, size_t bytes)
+{
+	void *data;
+
+	if (check->budget && !zc_budget_take(check->budget, bytes))
+		return NULL;
+	data = calloc(1, bytes);
+	if (!data && check->budget)
+		zc_budget_return(check->budget, bytes);
+	return data;
+}
+
+void zc_check_release(struct zcdma_check *check, void *data, size_t bytes)
+{
+	if (data && check->budget)
+		zc_budget_return(check->budget, bytes);
+	free(data);
+}
+
 ZC_PUBLIC const char *zcdma_fault_name(enum zcdma_fault_kind kind)
 {
 	static const char *const names[ZCDMA_FAULT_KINDS] = {
@@ -62,6 +81,6 @@ ZC_PUBLIC void zcdma_check_free(struct zcdma_check *check)
 {
 	if (!check)
 		return;
-	free(check->kept);
+	zc_check_release(check, check->kept, ZCDMA_FAULTS_KEPT * sizeof(*check->kept));
 	check->ops->free(check);
 }

@@ -7,6 +7,7 @@
 #ifndef ZCDMA_CHECK_H
 #define ZCDMA_CHECK_H
 
+#include "budget.h"
 #include "internal.h"
 
 /* Bytes of the received stream that belong together. */
@@ -45,6 +46,8 @@ struct zc_check_ops {
 struct zcdma_check {
 	const struct zc_check_ops *ops;
 	struct zcdma_ctx *ctx;
+	size_t size;		  /* bytes of the structure */
+	struct zc_budget *budget; /* for what is allocated later, or NULL */
 	bool ended;
 	bool peeking; /* a copy, to see what the result would be: no fault is kept */
 	struct zcdma_check_result
@@ -60,6 +63,12 @@ struct zcdma_check {
  * way round it cannot be: the top byte of the second would differ.)
  */
 bool zc_pattern_find(const void *buf, size_t len, uint64_t seed, size_t *at);
+
+/* Allocate what is needed later, of zeros, within the budget. Returns NULL if there is none left. */
+void *zc_check_alloc(struct zcdma_check *check, size_t bytes);
+
+/* Free @data, @bytes from zc_check_alloc(); NULL is fine. */
+void zc_check_release(struct zcdma_check *check, void *data, size_t bytes);
 
 /* Count a fault, in the order of positions; one without length is none. */
 void zc_check_fault(struct zcdma_check *check, enum zcdma_fault_kind kind, uint64_t pos,

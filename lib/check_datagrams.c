@@ -42,8 +42,8 @@ struct datagram_check {
 	struct zcdma_check base;
 	uint64_t seed;
 	uint64_t forgotten; /* holes before this offset are not known any more */
-	unsigned count;
-	struct hole holes[HOLES]; /* in the order of the stream */
+	struct hole *holes; /* in the order of the stream */
+	unsigned count, room;
 	struct shorts shorts;
 };
 
@@ -74,6 +74,42 @@ static void forget_oldest(struct datagram_check *d)
 	remove_hole(d, 0);
 }
 
+static bool grow(struct datagram_check *d)
+{
+	unsigned room = d->room ? 2 * d->room : 8;
+	struct hole *holes = room > HOLES ? NULL : zc_check_alloc(&d->base, room * sizeof(*holes));
+
+	if (!holes)
+		return false;
+	if (d->count)
+		memcpy(holes, d->holes, d->count * sizeof(*holes));
+	zc_check_release(&d->base, d->holes, d->room * sizeof(*holes));
+	d->holes = holes;
+	d->room = room;
+	return true;
+}
+
+/* Make room for one more hole, by forgetting the oldest if need be. Returns false if there is none at all. */
+static bool make_room(struct datagram_check *d)
+{
+	if (d->count < d->room || grow(d))
+		return true;
+	if (!d->count)
+		return false;
+	forget_oldest(d);
+	return true;
+}
+
+static void add_hole(struct datagram_check *d, struct hole hole)
+{
+	if (make_room(d)) {
+		d->holes[d->count++] = hole;
+		return;
+	}
+	count_lost(&hole, &d->base.result);
+	d->forgotten = hole.to;
+}
+
 /* [@from, @to) has come, which takes a part out of the @i-th hole. Returns how many holes are left of it. */
 static unsigned take_out(struct datagram_check *d, unsigned i, uint64_t from, uint64_t to)
 {
@@ -101,8 +137,8 @@ static bool fill_holes(struct datagram_check *d, uint64_t from, uint64_t to)
 	bool fills = from < d->forgotten;
 
 	/* A hole may become two. */
-	if (d->count == HOLES)
-		forget_oldest(d);
+	if (d->count)
+		make_room(d);
 	for (unsigned i = 0; i < d->count && d->holes[i].from < to;) {
 		if (d->holes[i].to <= from) {
 			i++;
@@ -127,9 +163,7 @@ static void arrived(struct datagram_check *d, uint64_t from, uint64_t len)
 			r->duplicate_bytes += len;
 		}
 	} else if (from > r->end_offset) {
-		if (d->count == HOLES)
-			forget_oldest(d);
-		d->holes[d->count++] = (struct hole){ r->end_offset, from };
+		add_hole(d, (struct hole){ r->end_offset, from });
 	}
 	r->end_offset = zc_max(r->end_offset, to);
 }
@@ -417,7 +451,10 @@ static void datagrams_end(struct zcdma_check *check)
 
 static void datagrams_free(struct zcdma_check *check)
 {
-	free(to_datagrams(check));
+	struct datagram_check *d = to_datagrams(check);
+
+	zc_check_release(check, d->holes, d->room * sizeof(*d->holes));
+	free(d);
 }
 
 static const struct zc_check_ops datagrams_ops = {
@@ -435,6 +472,7 @@ ZC_PUBLIC int zcdma_check_datagrams(struct zcdma_ctx *ctx, uint64_t seed,
 	if (!d)
 		return zc_fail(ctx, ENOMEM, "check");
 	d->base.ops = &datagrams_ops;
+	d->base.size = sizeof(*d);
 	d->base.ctx = ctx;
 	d->seed = seed;
 	*check = &d->base;

@@ -341,6 +341,7 @@ static int make_check(struct zcdma_ctx *ctx, struct index *index, struct zcdma_c
 	index->users++;
 	m->index = index;
 	m->base.ops = &manifest_ops;
+	m->base.size = sizeof(*m);
 	m->base.ctx = ctx;
 	m->base.judge.end = index->list.ended ? index->list.bytes : 0;
 	m->base.result.blocks_expected = index->list.count;

@@ -291,6 +291,7 @@ ZC_PUBLIC int zcdma_check_pattern(struct zcdma_ctx *ctx, uint64_t seed, struct z
 	if (!p)
 		return zc_fail(ctx, ENOMEM, "check");
 	p->base.ops = &pattern_ops;
+	p->base.size = sizeof(*p);
 	p->base.ctx = ctx;
 	p->seed = seed;
 	p->other = true;

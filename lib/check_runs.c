@@ -8,7 +8,6 @@
  * stood in the place of right data), or until one of them has gone on for so long that it is the
  * right data by now, and its delta becomes home.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "check.h"
@@ -34,7 +33,7 @@ static void keep_fault(struct zcdma_check *c, const struct zcdma_fault *fault)
 	if (c->peeking || c->result.faults >= ZCDMA_FAULTS_KEPT)
 		return;
 	if (!c->kept)
-		c->kept = calloc(ZCDMA_FAULTS_KEPT, sizeof(*c->kept));
+		c->kept = zc_check_alloc(c, ZCDMA_FAULTS_KEPT * sizeof(*c->kept));
 	if (c->kept)
 		c->kept[c->result.faults] = *fault;
 }

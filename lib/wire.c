@@ -13,8 +13,9 @@
 
 /* Connections at once; the list has as many, so that ended ones make room. */
 #define CONNECTIONS 16384u
-/* For what all of them keep to compare with. */
-#define KEPT_BYTES (256u << 20)
+/* For the data that all of them keep to compare with, and for the rest of what they need. */
+#define KEPT_BYTES  (256u << 20)
+#define CHECK_BYTES (128u << 20)
 /* Connections whose end was captured, and which wait for packets that are captured late. */
 #define CLOSING 64
 /* Packets to take in one go. */
@@ -133,6 +134,7 @@ static void free_connection(struct zcdma_wire *w, struct connection *c)
 	TAILQ_REMOVE(&w->all, c, in_all);
 	leave_queue(w, c);
 	w->count--;
+	zc_budget_return(&w->streams.checks, sizeof(*c));
 	free(c);
 }
 
@@ -172,9 +174,15 @@ static struct connection *add_connection(struct zcdma_wire *w, const struct zc_f
 
 	if (w->count == CONNECTIONS && !drop_one(w))
 		return NULL;
+	while (!zc_budget_take(&w->streams.checks, sizeof(*c))) {
+		if (!drop_one(w))
+			return NULL;
+	}
 	c = calloc(1, sizeof(*c));
-	if (!c)
+	if (!c) {
+		zc_budget_return(&w->streams.checks, sizeof(*c));
 		return NULL;
+	}
 	c->flow.key = *key;
 	for (unsigned end = 0; end < 2; end++)
 		zc_stream_begin(&c->dir[end], &w->streams, &c->flow, end);
@@ -392,6 +400,7 @@ ZC_PUBLIC int zcdma_wire_open(struct zcdma_ctx *ctx, const struct zcdma_wire_opt
 	w->streams.ctx = ctx;
 	w->streams.options = &w->options;
 	w->streams.budget.most = KEPT_BYTES;
+	w->streams.checks.most = CHECK_BYTES;
 	TAILQ_INIT(&w->all);
 	TAILQ_INIT(&w->closing);
 	TAILQ_INIT(&w->clean);

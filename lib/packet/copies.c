@@ -2,6 +2,8 @@
 /* Copies of one transmission: a table of the packets that were captured last. */
 #include "copies.h"
 
+#include <netinet/tcp.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -37,10 +39,8 @@ struct identity {
 	uint64_t stream;
 	uint64_t payload; /* of UDP: its hash */
 	uint32_t len;
-	uint16_t ip_id;
-	uint8_t kind, header_len;
-	uint8_t header[60];
-	uint8_t zero[4];
+	uint16_t ip_id, kind;
+	uint8_t header[60]; /* only the bytes that there are are hashed */
 };
 
 struct zc_copies *zc_copies_new(void)
@@ -56,20 +56,17 @@ void zc_copies_free(struct zc_copies *c)
 static uint64_t identify(const struct zc_frame *f, uint64_t stream)
 {
 	const bool tcp = f->kind == ZC_FRAME_TCP;
-	size_t header =
-		zc_min((size_t)(f->payload - f->segment), sizeof(((struct identity *)0)->header));
-	struct identity id = {
-		.stream = stream,
-		.payload = tcp ? 0 : XXH3_64bits(f->payload, f->captured),
-		.len = f->len,
-		.ip_id = (uint16_t)f->ip_id,
-		.kind = (uint8_t)f->kind,
-		.header_len = (uint8_t)header,
-	};
+	size_t header = zc_min((size_t)(f->payload - f->segment), sizeof(struct tcphdr) + 40);
+	struct identity id;
 
+	id.stream = stream;
+	id.payload = tcp ? 0 : XXH3_64bits(f->payload, f->captured);
+	id.len = f->len;
+	id.ip_id = (uint16_t)f->ip_id;
+	id.kind = (uint16_t)f->kind;
 	memcpy(id.header, f->segment, header);
 	memset(id.header + (tcp ? 16 : 6), 0, 2);
-	return XXH3_64bits(&id, sizeof(id));
+	return XXH3_64bits(&id, offsetof(struct identity, header) + header);
 }
 
 /* Where a packet was captured, in one number. */

@@ -3,7 +3,7 @@
 #ifndef ZCDMA_PACKET_HOLES_H
 #define ZCDMA_PACKET_HOLES_H
 
-#include "budget.h"
+#include "../budget.h"
 
 struct zc_hole {
 	uint64_t from, to; /* offsets; none is empty */

@@ -32,17 +32,28 @@ static bool can_be_checked(const struct zc_stream *s)
 	return !o->manifest || (s->flow->key.kind == ZC_FRAME_TCP && s->follow.from_syn);
 }
 
-/* NULL: there is none for it. */
+static void drop_check(struct zc_stream *s)
+{
+	if (s->checked)
+		zc_budget_return(&s->all->checks, s->check->size);
+	zcdma_check_free(s->check);
+	s->check = NULL;
+}
+
+/* Returns NULL if it cannot be checked. */
 static struct zcdma_check *check_of(struct zc_stream *s)
 {
-	int rc;
-
-	if (s->check || s->checked || s->all->rc || !can_be_checked(s))
+	if (s->check || s->checked || s->refused || s->all->rc || !can_be_checked(s))
 		return s->check;
-	rc = make_check(s);
-	if (rc)
-		s->all->rc = rc;
-	s->checked = !rc;
+	s->all->rc = make_check(s);
+	if (s->all->rc)
+		return NULL;
+	s->checked = zc_budget_take(&s->all->checks, s->check->size);
+	s->refused = !s->checked;
+	if (s->checked)
+		s->check->budget = &s->all->checks;
+	else
+		drop_check(s);
 	return s->check;
 }
 
@@ -318,8 +329,7 @@ void zc_stream_end(struct zc_stream *s)
 		zcdma_check_skip(s->check, UINT64_MAX);
 	zcdma_check_end(s->check);
 	zcdma_check_get_result(s->check, &s->result);
-	zcdma_check_free(s->check);
-	s->check = NULL;
+	drop_check(s);
 }
 
 static enum zcdma_wire_end end_of(const struct zc_stream *s)

@@ -17,7 +17,8 @@ struct zc_streams {
 	struct zcdma_ctx *ctx;
 	const struct zcdma_wire_options *options;
 	const struct zcdma_check *manifest; /* of .options, or NULL */
-	struct zc_budget budget;
+	struct zc_budget budget;	    /* for the data that is kept */
+	struct zc_budget checks;	    /* for connections, and what is known of them */
 	unsigned differences;
 	struct zcdma_wire_difference difference[ZC_STREAM_DIFFERENCES];
 	int rc; /* a check could not be made: why is the context's */
@@ -28,10 +29,10 @@ struct zc_stream {
 	struct zc_sums sums;
 	struct zc_streams *all;
 	const struct zc_flow *flow;
-	unsigned from; /* the end of it that sends */
-	bool ended, placed, checked;
-	uint64_t bytes;	  /* up to the last that is known of */
-	uint64_t packets; /* UDP; of TCP the follower counts */
+	unsigned from;			      /* the end of it that sends */
+	bool ended, placed, checked, refused; /* .refused: no memory was left for a check */
+	uint64_t bytes;			      /* up to the last that is known of */
+	uint64_t packets;		      /* UDP; of TCP the follower counts */
 	uint64_t cut_bytes;
 	uint64_t begins; /* the first byte that was seen: its offset here ... */
 	uint64_t shift;	 /* ... and what its offset in the stream has more */

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../../lib/check.h"
 #include "../../lib/internal.h"
 
 #define SEED 5
@@ -140,6 +141,36 @@ static void holes_without_end(void **state)
 	assert_int_equal(r.lost, 4999 + 1);
 	assert_int_equal(r.late, 3);
 	assert_int_equal(r.faults, 0);
+}
+
+/* A check with little memory, or without any, forgets holes sooner; what is lost is counted all the same. */
+static void memory_has_a_limit(void **state)
+{
+	static const uint64_t most[] = { 0, 100, 2000 };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(most); i++) {
+		struct zc_budget budget = { .most = most[i] };
+		struct zcdma_check_result r;
+
+		zcdma_check_free(check);
+		assert_int_equal(zcdma_check_datagrams(ctx, SEED, &check), 0);
+		check->budget = &budget;
+		for (uint64_t n = 0; n < 2000; n += 2) {
+			feed(n * 1000, 1000);
+			assert_true(budget.used <= budget.most);
+		}
+		/* Late, and twice: whether it was lost is not known any more. */
+		feed(1000, 1000);
+		feed(0, 1000);
+		zcdma_check_get_result(check, &r);
+		assert_int_equal(r.faults, 0);
+		assert_int_equal(r.lost, 999);
+		assert_int_equal(r.lost_bytes, 999 * 1000);
+		zcdma_check_free(check);
+		check = NULL;
+		assert_int_equal(budget.used, 0);
+	}
 }
 
 static void garbage_is_wrong(void **state)
@@ -593,6 +624,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(late_ones_are_not_lost, setup, teardown),
 		cmocka_unit_test_setup_teardown(twice_is_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(holes_without_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(memory_has_a_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(garbage_is_wrong, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_wrong_byte_is_found, setup, teardown),
 		cmocka_unit_test_setup_teardown(mixed_ones_are_wrong, setup, teardown),

@@ -913,6 +913,62 @@ static void test_copies_of_datagrams(void **state)
 	zcdma_wire_close(wire);
 }
 
+/* The first bytes of a capture from the middle are too few to tell where they belong: that is no fault. */
+static void test_few_bytes_from_the_middle(void **state)
+{
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	for (int goes_on = 0; goes_on < 2; goes_on++) {
+		start_over(state);
+		send_spoiled(50003, 9, UINT64_MAX);
+		if (goes_on)
+			send_range(60000, 62000);
+		wire = follow(&plain);
+		s = only(wire);
+		assert_int_equal(s.result.faults, 0);
+		assert_int_equal(s.result.bytes, goes_on ? 2000 : 0);
+		assert_int_equal(s.bytes - s.unseen_bytes, s.result.bytes);
+		zcdma_wire_close(wire);
+	}
+}
+
+/* A stream of which all packets were too far away is told of. */
+static void test_only_strays(void **state)
+{
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	send_from(ISN - (1u << 30), 0, MSS);
+	wire = follow(&plain);
+	s = only(wire);
+	assert_int_equal(s.strayed, 1);
+	assert_int_equal(s.bytes, 0);
+	zcdma_wire_close(wire);
+}
+
+/* A reset that fits is not believed, and then a SYN is answered as within a connection. */
+static void test_stray_syn_after_reset(void **state)
+{
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	send_range(0, 3000);
+	write_segment(true, TH_RST, 501, 0, "", 0, false);
+	write_segment(false, TH_SYN, ISN + 700000, 0, "", 0, false);
+	send_range(3000, 6000);
+	fin(6000);
+	wire = follow(&plain);
+	s = only(wire);
+	assert_int_equal(s.bytes, 6000);
+	assert_int_equal(s.end, ZCDMA_WIRE_FIN);
+	zcdma_wire_close(wire);
+}
+
 /* More connections than are remembered: those with nothing wrong make room, and one that is wrong stays. */
 static void test_many_connections(void **state)
 {
@@ -1007,6 +1063,9 @@ int main(void)
 		TEST(test_vlans),
 		TEST(test_copies),
 		TEST(test_copies_of_datagrams),
+		TEST(test_few_bytes_from_the_middle),
+		TEST(test_only_strays),
+		TEST(test_stray_syn_after_reset),
 		TEST(test_many_resets),
 		TEST(test_many_connections),
 		TEST(test_times_go_back),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Memory that all connections of a capture share. */
-#ifndef ZCDMA_PACKET_BUDGET_H
-#define ZCDMA_PACKET_BUDGET_H
+/* Memory that many share: how much of it they may have together. */
+#ifndef ZCDMA_BUDGET_H
+#define ZCDMA_BUDGET_H
 
 #include <stdbool.h>
 #include <stdint.h>
