@@ -16,10 +16,12 @@ weights=()
 names=()
 commands=()
 declare -A running=()
+printer=
 
 # shellcheck disable=SC2317 # called by the trap
 end_jobs() {
     local pid
+    [[ -z $printer ]] || kill "$printer" 2>/dev/null
     for pid in "${running[@]}"; do
         kill -- "-$pid" 2>/dev/null
     done
@@ -132,6 +134,7 @@ while ((${#running[@]})); do
     wait_for_one
 done
 wait "$printer"
+printer=
 print_times
 
 cat "$folder"/*.tap >"$folder/all"
