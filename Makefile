@@ -106,9 +106,10 @@ KMOD_DKMS = $(DESTDIR)/lib/modules/$(KVERSION)/updates/dkms/zcdma.ko
 VM_KERNELS ?= 6.1 7.x
 VM_KERNELS_ALL := 6.1 6.1-rt 6.12 6.12-rt 5.10 7.x
 
-.PHONY: all demo check check-unit check-bats check-vm check-vm-all check-vm-arm check-speed bench-vm fuzz lint deps deps-vm \
-	install uninstall clean help tests-build headers kmod kmod-access kmod_install kmod_uninstall dkms-there \
-	dkms-install dkms-uninstall
+.PHONY: all demo check check-unit check-bats check-vm check-vm-all check-vm-debug check-vm-arm check-vm-arm64 \
+	check-speed \
+	bench-vm fuzz lint deps deps-vm install uninstall clean help tests-build headers kmod kmod-access kmod_install \
+	kmod_uninstall dkms-there dkms-install dkms-uninstall
 .DELETE_ON_ERROR:
 
 all: $(ZCDMA) $(LIB_SO) $(BUILD)/libzcdma.so
@@ -124,7 +125,10 @@ help:
 	@echo '  make check-vm     the tests in a virtual machine alone (VM_KERNELS="$(VM_KERNELS)");'
 	@echo '                    tests/vm/vm.sh tells its variables'
 	@echo '  make check-vm-all the same with every kernel: $(VM_KERNELS_ALL)'
+	@echo '  make check-vm-debug  the same with a kernel that checks itself, which it builds once, in half an'
+	@echo '                    hour; faults are injected, and random calls made'
 	@echo '  make check-vm-arm the tests on an emulated 32-bit ARM board, with real DMA (QEMU needs no privilege)'
+	@echo '  make check-vm-arm64 the tests of check-vm with a 64-bit ARM kernel, cross-built and emulated'
 	@echo '  make check-speed  what sending from the driver costs, counted in a virtual machine'
 	@echo '  make bench-vm     zcdma bench with the memory models of the driver, in the same machine'
 	@echo '  make fuzz         fuzz the parsers with libFuzzer (SECONDS=60 for each target, FUZZ_TARGETS=fuzz_frame); needs clang'
@@ -294,10 +298,16 @@ DEPS := pkg-config:pkg-config popt:libpopt-dev jansson:libjansson-dev smartcols:
 DEPS_VM := qemu-system-x86_64:qemu-system-x86 cpio:cpio xz:xz-utils make:make /sbin/modprobe:kmod \
 	/sbin/tc:iproute2 /sbin/mkfs.ext4:e2fsprogs /usr/bin/setpriv:util-linux pahole:pahole
 
+# What building a kernel needs on top of that.
+DEPS_DEBUG := flex:flex bison:bison bc:bc /usr/include/libelf.h:libelf-dev objdump:binutils
+
 # What the emulated ARM board needs on top of both. Its kernel and libraries are fetched, but not installed.
 DEPS_ARM := qemu-system-arm:qemu-system-arm qemu-arm:qemu-user fdtput:device-tree-compiler \
 	arm-linux-gnueabihf-gcc:gcc-arm-linux-gnueabihf \
 	/usr/arm-linux-gnueabihf/include/stdio.h:libc6-dev-armhf-cross
+
+DEPS_ARM64 := qemu-system-aarch64:qemu-system-arm qemu-aarch64:qemu-user \
+	aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/include/stdio.h:libc6-dev-arm64-cross
 
 deps:
 	@tests/deps.sh $(DEPS)
@@ -335,6 +345,18 @@ check-vm:
 
 check-vm-all: VM_KERNELS := $(VM_KERNELS_ALL)
 check-vm-all: check-vm
+
+check-vm-debug: VM_KERNELS = debug
+check-vm-debug:
+	@$(MAKE) --no-print-directory deps
+	@tests/deps.sh $(DEPS_VM) $(DEPS_DEBUG)
+	$(call in_vm)
+
+check-vm-arm64: VM_KERNELS = arm64
+check-vm-arm64:
+	@$(MAKE) --no-print-directory deps
+	@tests/deps.sh $(DEPS_VM) $(DEPS_ARM64)
+	$(call in_vm)
 
 check-vm-arm:
 	@$(MAKE) --no-print-directory deps

@@ -127,6 +127,12 @@ check "the networks are there" networks
 check "there are disks" disks
 run_tests abi stream refs inflight splice hostile stall starve death sizes edu cold pinned
 
+# What only a kernel of debug/ has.
+if [[ -e /sys/kernel/debug/kcov ]]; then
+    run_tests nth fuzz
+    echo "# $(objdump -dr "$VM_KMOD/zcdma.ko" | grep -c __sanitizer_cov_trace_pc) places in the module"
+fi
+
 # shellcheck disable=SC2086 # a list of files
 tests/bats/run.sh ${VM_BATS:-tests/vm/*.bats}
 

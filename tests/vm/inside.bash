@@ -18,6 +18,17 @@ check() {
     if "$@" >&2; then echo "ok - $name"; else echo "not ok - $name"; fi
 }
 
+# leaks_nothing NAME: look for memory that nothing refers to any more, where the kernel can. What it finds is in
+# its log, which makes of this "ok" a "not ok". It leaves out what was allocated in the last 5 s.
+leaks_nothing() {
+    [[ -w /sys/kernel/debug/kmemleak ]] || return 0
+    sleep 6
+    echo scan >/sys/kernel/debug/kmemleak
+    cat /sys/kernel/debug/kmemleak >&2
+    echo clear >/sys/kernel/debug/kmemleak
+    echo "ok - $1: nothing for kmemleak"
+}
+
 # run_tests PROGRAM...: of C, which speak TAP. Each test in them has a limit of its own, of a minute.
 run_tests() {
     local program status limit=1800
@@ -29,5 +40,6 @@ run_tests() {
         124 | 137) echo "not ok - $program: stopped after $limit seconds, the limit of tests/vm/inside.bash" ;;
         *) echo "not ok - $program ended with status $status" ;;
         esac
+        leaks_nothing "$program"
     done
 }

@@ -16,6 +16,7 @@ kernels="
 5.10    bullseye linux-image-amd64         linux-headers-amd64
 7.x     trixie-backports,trixie linux-image-amd64/trixie-backports linux-headers-amd64/trixie-backports
 armmp   bookworm linux-image-armmp         linux-headers-armmp armhf
+arm64   bookworm linux-image-arm64         linux-headers-arm64 arm64
 "
 
 # depends PACKAGE PATTERN: print the names of the packages that it depends on, by pattern.
@@ -40,6 +41,8 @@ adapt() {
         "$dir"/usr/src/linux-headers-"$1"/include/config/auto.conf
 }
 
+declare -A emulator=([armhf]=qemu-arm [arm64]=qemu-aarch64) bits=([armhf]=32 [arm64]=64)
+
 # Debian's modpost checks device tables by the sizes that they have on the machine it is built for. So the
 # one of that machine runs here, in emulation.
 adapt_to() {
@@ -52,7 +55,7 @@ adapt_to() {
     rm -r "$dir/foreign-packages"
     # shellcheck disable=SC2016 # words of the script that is made
     printf '#!/bin/sh\ntop=$(realpath "$(dirname "$0")/../../../../../foreign")\nexec %s -L "$top" "$top/%s" "$@"\n' \
-        "qemu-${arch%hf}" "$tool.real-lsb-32" >"$dir/$tool.new"
+        "${emulator[$arch]}" "$tool.real-lsb-${bits[$arch]}" >"$dir/$tool.new"
     chmod +x "$dir/$tool.new"
     mv "$dir/$tool.new" "$dir/$tool"
 }

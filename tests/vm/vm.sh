@@ -1,6 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Boot kernels in QEMU and run tests inside: vm.sh [KERNEL...], with the names of kernel.sh (6.1).
+# Boot kernels in QEMU and run tests inside: vm.sh [KERNEL...], with the names of kernel.sh (6.1), and debug,
+# which checks itself (debug/). For the kernel arm64 all programs are cross-built, and run in a root of packages for
+# it (root.sh).
 # Speaks TAP. Needs no privilege; what it fetches and builds stays below build/.
 #
 # VM_ACCEL=kvm|tcg    do not find out which works       VM_RUN=SCRIPT   run this inside
@@ -11,7 +13,7 @@
 # VM_PARTS='NAME…'    of guest (most tests), swiotlb, iommu (DMA with bounce buffers, and translated): all,
 #                     but guest alone where VM_BATS or VM_RUN tell what to run
 # VM_APPEND=…         more of the kernel's command line
-# VM_QEMU=…           more options of QEMU
+# VM_QEMU=…           more options of QEMU       FUZZ_SECONDS=N  for tests/vm/fuzz.c, where a kernel has KCOV
 set -uo pipefail
 
 here=$(realpath "$(dirname "$0")")
@@ -25,6 +27,13 @@ fi
 : "${VM_PARTS:=guest swiotlb iommu}"
 cd "$tree" || exit 2
 mkdir -p "$build"
+
+# For each architecture: QEMU's program, the machine, its console, and the prefix of the compiler, where it is not
+# that of this machine.
+x86=(qemu-system-x86_64 "q35" ttyS0 '')
+arm64=(qemu-system-aarch64 "virt,gic-version=3" ttyAMA0 aarch64-linux-gnu)
+root=/
+native=$ZCDMA # for the host's side
 
 children=()
 # shellcheck disable=SC2317 # called by the trap
@@ -57,26 +66,32 @@ build_initramfs() {
 # there to FOLDER/result. RUN may be empty: then it boots, says so, and powers off.
 qemu() {
     local folder=$1 limit=$2 accel=$3 script=$4
-    local options=(-smp "$VM_CPUS" -accel tcg)
-    # Whoever uses a page or an object that was freed shall not find what was there.
+    local options=(-smp "$VM_CPUS" -accel tcg) memory=2G
+    # A page or an object that was freed does not keep what was there.
     local debug="page_poison=1 slub_debug=FZP"
     shift 4
     case $accel in
     kvm) options=(-smp "$VM_CPUS" -accel kvm -cpu host) ;;
     icount) options=(-smp 1 -accel tcg -icount shift=0) debug= ;;
     esac
+    [[ -z ${arch[3]} ]] || options+=(-cpu cortex-a57)
+    if [[ -n $checks_itself ]]; then
+        memory=3G
+        debug="page_owner=on page_poison=1"
+    fi
 
     # shellcheck disable=SC2086 # lists of words
-    exec timeout -k 5 "$limit" qemu-system-x86_64 -machine q35 -m 2G "${options[@]}" \
+    exec timeout -k 5 "$limit" "${arch[0]}" -machine "${arch[1]}" -m "$memory" "${options[@]}" \
         -nodefaults -no-user-config -display none -no-reboot \
         -kernel "$dir/boot/vmlinuz-$release" -initrd "$folder/initramfs" \
-        -append "console=ttyS0 loglevel=4 panic=-1 printk.devkmsg=on mitigations=off no_timer_check $debug ${VM_APPEND:-} \
+        -append "console=${arch[2]} loglevel=4 panic=-1 printk.devkmsg=on mitigations=off no_timer_check $debug ${VM_APPEND:-} \
             ${script:+VM_RUN=$script} VM_MODULES=${dir#"$tree/"} VM_KMOD=$kmod VM_MUTANT=$mutant VM_OUTSIDE=${outside:-} VM_DMA=${dma:-} \
-            VM_BIN=${bin#"$tree/"} ZCDMA=${ZCDMA#"$tree/"} ${VM_BATS:+\"VM_BATS=$VM_BATS\"}" \
+            VM_BIN=${bin#"$tree/"} ZCDMA=${ZCDMA#"$tree/"} ${VM_BATS:+\"VM_BATS=$VM_BATS\"} \
+            ${FUZZ_SECONDS:+FUZZ_SECONDS=$FUZZ_SECONDS} ${FUZZ_SEED:+FUZZ_SEED=$FUZZ_SEED}" \
         -serial "file:$folder/console" \
         -device virtio-serial-pci -chardev "file,id=result,path=$folder/result" \
         -device virtserialport,chardev=result,name=result \
-        -fsdev local,id=root,path=/,security_model=none,readonly=on,multidevs=remap \
+        -fsdev "local,id=root,path=$root,security_model=none,readonly=on,multidevs=remap" \
         -device virtio-9p-pci,fsdev=root,mount_tag=root \
         -fsdev "local,id=tree,path=$tree,security_model=none,readonly=on,multidevs=remap" \
         -device virtio-9p-pci,fsdev=tree,mount_tag=tree \
@@ -106,7 +121,7 @@ find_accel() {
 start_receiver() {
     local folder=$1
     rm -f "$folder/receiver" # of an earlier run, with its port
-    "$ZCDMA" verify --listen 127.0.0.1:0 --bytes 32M >"$folder/receiver" 2>&1 &
+    "$native" verify --listen 127.0.0.1:0 --bytes 32M >"$folder/receiver" 2>&1 &
     receiver=$!
     children+=("$receiver")
     for ((i = 0; i < 100; i++)); do
@@ -164,9 +179,10 @@ warnings() {
 
 # build_module FOLDER LOG: the driver for the kernel in $dir.
 build_module() {
-    local folder=$1 log=$2
+    local folder=$1 log=$2 kcov=
+    [[ -z $checks_itself ]] || kcov=KCOV_INSTRUMENT=y # the driver's own places alone
     if ! make --no-print-directory kmod KDIR="$dir/usr/src/linux-headers-$release" \
-        KMOD_BUILD="$folder" KCC="${CC:-gcc}" >"$log" 2>&1; then
+        KMOD_BUILD="$folder" ${arch[3]:+CROSS_COMPILE="${arch[3]}-"} KCC="$cc" $kcov >"$log" 2>&1; then
         sed 's/^/# /' "$log"
         echo "not ok - vm $name: the module does not build"
         rm -f "$folder/zcdma.ko" # of an earlier build
@@ -182,7 +198,8 @@ build_skeleton() {
     cp -Rpu kmod/. "$folder"
     sed -n '/^\/\* card /,/^\.Ed/p' man/zcdma-driver.9 | sed '/^\.Ed/d; s/\\-/-/g' >"$folder/source/card.c"
     grep -q card.o "$folder/Kbuild" || echo 'zcdma-y += source/card.o' >>"$folder/Kbuild"
-    if make -s -C "$dir/usr/src/linux-headers-$release" M="$tree/$folder" CC="${CC:-gcc}" W=1 \
+    if make -s -C "$dir/usr/src/linux-headers-$release" M="$tree/$folder" CC="$cc" W=1 \
+        ${arch[3]:+CROSS_COMPILE="${arch[3]}-"} \
         source/card.o >"$log" 2>&1 && ! warnings "$log"; then
         echo "ok - vm $name: the source in zcdma-driver(9) builds"
     else
@@ -191,15 +208,58 @@ build_skeleton() {
     fi
 }
 
-# Fetch the kernel, build its module and the initial file system: sets $dir, $release, $kmod and $mutant.
+# Programs for another architecture, and the root that they are built against and run in: sets $root, $bin and
+# $ZCDMA.
+cross_build() {
+    local triplet=${arch[3]} folder=$1 command
+    for command in "${arch[0]}" "$triplet-gcc" qemu-aarch64; do
+        if ! command -v "$command" >/dev/null; then
+            echo "ok - vm $name # skip $command is not here"
+            return 1
+        fi
+    done
+    if ! root=$("$here/root.sh" "$build" "$name" 2>"$folder/root.log"); then
+        sed 's/^/# /' "$folder/root.log"
+        echo "ok - vm $name # skip the packages for its root cannot be had"
+        return 1
+    fi
+    bin=$tree/build/$name
+    ZCDMA=$bin/zcdma
+    PKG_CONFIG_SYSROOT_DIR=$root \
+        PKG_CONFIG_LIBDIR=$root/usr/lib/$triplet/pkgconfig:$root/usr/share/pkgconfig \
+        make --no-print-directory BUILD="build/$name" ZCDMA="build/$name/zcdma" RUNPATH=. AR="$triplet-ar" \
+        CC="$triplet-gcc --sysroot=$root" all tests-build >"$folder/programs.log" 2>&1 &&
+        ! grep 'warning:' "$folder/programs.log" && echo "ok - vm $name: the programs build" && return
+    tail -n 20 "$folder/programs.log" | sed 's/^/# /'
+    echo "not ok - vm $name: the programs build"
+    return 1
+}
+
+# Fetch the kernel, build its module and the initial file system: sets $dir, $release, $kmod,
+# $mutant and $checks_itself.
 prepare() {
     local name=$1 folder=$2
-    if ! dir=$("$here/kernel.sh" "$name" "$build" 2>"$folder/kernel.log"); then
+    checks_itself=
+    if [[ -f $here/debug/$name.config ]]; then
+        checks_itself=1
+        if ! dir=$("$here/debug/build.sh" "$name" "$build" 2>"$folder/kernel.log"); then
+            tail -n 30 "$folder/kernel.log" | sed 's/^/# /'
+            echo "not ok - vm $name: the kernel builds"
+            return 1
+        fi
+    elif ! dir=$("$here/kernel.sh" "$name" "$build" 2>"$folder/kernel.log"); then
         sed 's/^/# /' "$folder/kernel.log"
         echo "ok - vm $name # skip the kernel's packages cannot be had"
         return 1
     fi
     release=$(<"$dir/release")
+    arch=("${x86[@]}")
+    cc=${CC:-gcc}
+    if [[ $name == arm64 ]]; then
+        arch=("${arm64[@]}")
+        cc=${arch[3]}-gcc
+        cross_build "$folder" || return
+    fi
     kmod=build/kmod-$release${MUTANT:+-mutant}
     mutant=build/kmod-$release-mutant
     build_module "$kmod" "$folder/kmod.log"
@@ -283,7 +343,7 @@ run_kernel() {
     exec {lock}>"$folder/lock"
     flock --nonblock "$lock" || { echo "# waiting for another run of $name" && flock "$lock"; }
     prepare "$name" "$folder" || return
-    accel=$(find_accel "$folder")
+    [[ -n ${arch[3]} ]] && accel=tcg || accel=$(find_accel "$folder")
     echo "# linux $release, $accel"
     for part in $VM_PARTS; do
         case $part in

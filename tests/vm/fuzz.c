@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fuzz: calls in random order with random arguments, by several processes of several threads, which are killed
+ * now and then. What the kernel says of it is the test; and that all is as before when they are gone. Programs
+ * that reach a new place in the module (shared/kcov.h) are kept, and varied. Speaks TAP.
+ *
+ * FUZZ_SECONDS=N   how long (20)      FUZZ_SEED=N   the first number (the time), which is printed
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shared/calls.h"
+#include "shared/kcov.h"
+#include "shared/memory.h"
+#include "shared/ring.h"
+#include "shared/tap.h"
+
+#define PROCESSES 2
+#define THREADS	  3
+#define STEPS	  12
+#define CORPUS	  4096
+
+struct program {
+	unsigned steps;
+	uint64_t seed[STEPS];
+};
+
+/* What the processes share. */
+static struct shared {
+	uint64_t calls;
+	unsigned programs;
+	struct program corpus[CORPUS];
+} * shared;
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static uint64_t next(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* A new program; or one that reached something, with some of its steps changed. */
+static struct program make_program(uint64_t *random)
+{
+	const unsigned known = __atomic_load_n(&shared->programs, __ATOMIC_ACQUIRE);
+	struct program p = { .steps = 1 + next(random) % STEPS };
+	unsigned changes = p.steps;
+
+	if (known && next(random) % 4) {
+		p = shared->corpus[next(random) % known % CORPUS];
+		changes = next(random) % 3;
+		if (p.steps < STEPS && next(random) % 2)
+			p.seed[p.steps++] = next(random);
+	} else {
+		for (unsigned i = 0; i < p.steps; i++)
+			p.seed[i] = next(random);
+	}
+	while (changes--)
+		p.seed[next(random) % p.steps] = next(random);
+	return p;
+}
+
+static void keep(const struct program *p)
+{
+	const unsigned i = __atomic_load_n(&shared->programs, __ATOMIC_RELAXED);
+
+	if (i < CORPUS) {
+		shared->corpus[i] = *p; /* of two at once one is lost, which does not matter */
+		__atomic_store_n(&shared->programs, i + 1, __ATOMIC_RELEASE);
+	}
+}
+
+struct thread {
+	struct session *session;
+	uint64_t random;
+};
+
+/* A call that waits is interrupted. */
+static void interrupt_often(void)
+{
+	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM };
+	const struct itimerspec often = { { 0, 20000000 }, { 0, 20000000 } };
+	timer_t timer;
+
+	event._sigev_un._tid = gettid();
+	if (!timer_create(CLOCK_MONOTONIC, &event, &timer))
+		timer_settime(timer, 0, &often, NULL);
+}
+
+static void *run_thread(void *argument)
+{
+	struct thread *t = argument;
+
+	interrupt_often();
+	kcov_follow();
+	for (;;) {
+		const struct program p = make_program(&t->random);
+
+		kcov_begin();
+		for (unsigned i = 0; i < p.steps; i++) {
+			call_random(t->session, p.seed[i]);
+			__atomic_add_fetch(&shared->calls, 1, __ATOMIC_RELAXED);
+		}
+		if (kcov_end())
+			keep(&p);
+	}
+	return NULL;
+}
+
+static void ignore(int signo)
+{
+	(void)signo;
+}
+
+/* It ends by itself while its threads are in the middle of calls, unless it is killed before. */
+static void run_process(uint64_t random)
+{
+	const struct sigaction action = { .sa_handler = ignore };
+	struct session *session;
+	pthread_t thread;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	sigaction(SIGALRM, &action, NULL);
+	session = session_create();
+	for (unsigned i = 0; session && i < THREADS; i++) {
+		struct thread *t = malloc(sizeof(*t));
+
+		if (!t)
+			break;
+		*t = (struct thread){ session, next(&random) | 1 };
+		pthread_create(&thread, NULL, run_thread, t);
+	}
+	usleep(100000 + next(&random) % 10000000);
+	_exit(0);
+}
+
+/* Have processes until the time is over: one that is gone is followed by another. */
+static unsigned run_processes(double end, uint64_t *random)
+{
+	pid_t pid[PROCESSES] = { 0 };
+	unsigned started = 0;
+
+	while (now() < end) {
+		for (unsigned i = 0; i < PROCESSES; i++) {
+			if (pid[i] > 0 && waitpid(pid[i], NULL, WNOHANG) == 0)
+				continue;
+			fflush(stdout);
+			pid[i] = fork();
+			if (!pid[i])
+				run_process(next(random) + started);
+			EXPECT(pid[i] > 0);
+			next(random);
+			started++;
+		}
+		usleep(50000);
+		if (next(random) % 64 == 0)
+			kill(pid[next(random) % PROCESSES], SIGKILL);
+	}
+	for (unsigned i = 0; i < PROCESSES; i++)
+		kill(pid[i], SIGKILL);
+	for (unsigned i = 0; i < PROCESSES; i++)
+		EXPECT(waitpid(pid[i], NULL, 0) == pid[i]);
+	return started;
+}
+
+static void stream_is_right(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+
+	for (unsigned i = 0; i < 4 * BLOCKS; i++) {
+		struct zcdma_dev_block b = ring_take(&r);
+
+		EXPECT(is_pattern(ring_data(&r, &b), b.length, b.offset));
+		EXPECT(!ring_give(&r, b.index));
+	}
+	ring_end(&r);
+}
+
+static uint64_t number(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoull(text, NULL, 0) : otherwise;
+}
+
+int main(void)
+{
+	const uint64_t seconds = number("FUZZ_SECONDS", 20), seed = number("FUZZ_SEED", time(NULL));
+	uint64_t random = seed * 0x9e3779b97f4a7c15 | 1;
+	struct memory before;
+	unsigned processes;
+	double start;
+	int fd;
+
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		      0);
+	EXPECT(shared != MAP_FAILED);
+	kcov_init();
+	for (unsigned model = 0; model < 4; model++)
+		stream_is_right(model);
+	before = memory_now();
+	printf("# FUZZ_SEED=%lu\n", seed);
+	fflush(stdout);
+	start = now();
+	processes = run_processes(start + (double)seconds, &random);
+	printf("# %lu calls in %.0f s, %.0f per second, by %u processes of %u threads; %zu places of the module reached, by %u programs\n",
+	       shared->calls, now() - start, (double)shared->calls / (now() - start), processes,
+	       THREADS, kcov_reached(), shared->programs);
+	if (kcov_reached())
+		kcov_print_missed();
+	EXPECT(shared->calls);
+
+	fd = ring_open(O_RDONLY);
+	WAIT_FOR(!ring_stats(fd).ring_blocks);
+	EXPECT(!close(fd));
+	puts("ok - random calls leave no ring");
+	for (unsigned model = 0; model < 4; model++)
+		stream_is_right(model);
+	puts("ok - after random calls the stream is right");
+	/* KASAN keeps a part of what was freed, QUARANTINE_FRACTION in mm/kasan/quarantine.c; kmemleak looks too. */
+	expect_memory_back(&before, 24576, 98304);
+	puts("ok - random calls leak nothing");
+	return 0;
+}

@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * nth: the n-th thing in a call that can fail does, for n = 1, 2, 3, ... until the call passes without:
+ * an allocation, or a copy from or to user space. Whatever the call returns, nothing leaks, the states of the
+ * blocks add up, and the same call works right after. Wants a kernel with CONFIG_FAULT_INJECTION_DEBUG_FS
+ * (Documentation/fault-injection/fault-injection.rst) and root. Speaks TAP.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "shared/memory.h"
+#include "shared/ring.h"
+#include "shared/tap.h"
+
+#define FAIL_NTH   "/proc/thread-self/fail-nth"
+#define INJECTIONS 2000 /* more than any call has */
+#define PIECE	   (64 * 1024)
+
+/* What the calls work on. A call takes the state as the calls before it in the table leave it. */
+struct state {
+	struct ring r;
+	struct zcdma_dev_block block;
+	int pipe[2];
+};
+
+static int open_device(struct state *s)
+{
+	s->r.fd = open(ring_device, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	return s->r.fd < 0 ? -errno : 0;
+}
+
+static int set_up(struct state *s)
+{
+	struct zcdma_dev_setup setup = s->r.setup;
+	int rc = ring_setup(s->r.fd, &setup);
+
+	if (!rc)
+		s->r.setup = setup;
+	return rc;
+}
+
+static int map_ring(struct state *s)
+{
+	s->r.map =
+		mmap(NULL, s->r.setup.ring_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s->r.fd, 0);
+	if (s->r.map != MAP_FAILED)
+		return 0;
+	s->r.map = NULL;
+	return -errno;
+}
+
+static int start(struct state *s)
+{
+	return ioctl(s->r.fd, ZCDMA_IOC_START, 0) ? -errno : 0;
+}
+
+static int take(struct state *s)
+{
+	struct zcdma_dev_block b = { .size = sizeof(b) };
+
+	if (ioctl(s->r.fd, ZCDMA_IOC_TAKE, &b))
+		return -errno;
+	s->block = b;
+	return 0;
+}
+
+static int touch(struct state *s)
+{
+	return madvise(s->r.map + s->block.mmap_offset, BLOCK, MADV_POPULATE_READ) ? -errno : 0;
+}
+
+static int read_at(struct state *s)
+{
+	static char data[PIECE];
+
+	return pread(s->r.fd, data, sizeof(data), (off_t)s->block.position) < 0 ? -errno : 0;
+}
+
+static int splice_at(struct state *s)
+{
+	off_t at = (off_t)s->block.position;
+
+	return splice(s->r.fd, &at, s->pipe[1], NULL, PIECE, SPLICE_F_NONBLOCK) < 0 ? -errno : 0;
+}
+
+/* The stream's own read() and splice() take what is left of a block first. */
+static int read_stream(struct state *s)
+{
+	static char data[PIECE];
+
+	return read(s->r.fd, data, sizeof(data)) < 0 ? -errno : 0;
+}
+
+static int splice_stream(struct state *s)
+{
+	return splice(s->r.fd, NULL, s->pipe[1], NULL, PIECE, SPLICE_F_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static int vmsplice_block(struct state *s)
+{
+	struct iovec v = { s->r.map + s->block.mmap_offset, PIECE };
+
+	return vmsplice(s->pipe[1], &v, 1, SPLICE_F_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static int give(struct state *s)
+{
+	return ring_give(&s->r, s->block.index);
+}
+
+static int get_info(struct state *s)
+{
+	struct zcdma_dev_info i = { .size = sizeof(i) };
+
+	return ioctl(s->r.fd, ZCDMA_IOC_INFO, &i) ? -errno : 0;
+}
+
+static int get_stats(struct state *s)
+{
+	struct zcdma_dev_stats st = { .size = sizeof(st) };
+
+	return ioctl(s->r.fd, ZCDMA_IOC_STATS, &st) ? -errno : 0;
+}
+
+static int stop(struct state *s)
+{
+	return ioctl(s->r.fd, ZCDMA_IOC_STOP, 0) ? -errno : 0;
+}
+
+static int unmap(struct state *s)
+{
+	int rc = s->r.map ? munmap(s->r.map, s->r.setup.ring_bytes) : 0;
+
+	if (rc)
+		return -errno;
+	s->r.map = NULL;
+	return 0;
+}
+
+static int close_device(struct state *s)
+{
+	int fd = s->r.fd;
+
+	s->r.fd = -1;
+	return fd >= 0 && close(fd) ? -errno : 0;
+}
+
+/* In the order in which they are made; .paged is not for memory without pages. */
+static const struct call {
+	const char *name;
+	int (*make)(struct state *s);
+	bool paged;
+} calls[] = {
+	{ "open", open_device, false },
+	{ "INFO", get_info, false },
+	{ "SETUP", set_up, false },
+	{ "mmap", map_ring, false },
+	{ "START", start, false },
+	{ "read", read_stream, false },
+	{ "splice", splice_stream, false },
+	{ "TAKE", take, false },
+	{ "a page fault", touch, true },
+	{ "pread", read_at, false },
+	{ "splice at an offset", splice_at, false },
+	{ "vmsplice", vmsplice_block, true },
+	{ "STATS", get_stats, false },
+	{ "GIVE", give, false },
+	{ "STOP", stop, false },
+	{ "munmap", unmap, false },
+	{ "close", close_device, false },
+};
+
+#define CALLS (sizeof(calls) / sizeof(calls[0]))
+
+static bool is_for(const struct call *call, unsigned model)
+{
+	return !call->paged || model != ZCDMA_DEV_COHERENT;
+}
+
+/* Make the call where it may say that there is nothing yet. */
+static int make(const struct call *call, struct state *s)
+{
+	int rc;
+
+	for (unsigned n = 0; (rc = call->make(s)) == -EAGAIN && n < 20000; n++)
+		usleep(500);
+	return rc;
+}
+
+static struct state state_before(size_t end, unsigned model)
+{
+	struct state s = { .r.fd = -1, .r.setup = ring_wanted(model), .pipe = { -1, -1 } };
+
+	EXPECT(!pipe2(s.pipe, O_CLOEXEC) && fcntl(s.pipe[1], F_SETPIPE_SZ, 1 << 20) > 0);
+	for (size_t i = 0; i < end; i++) {
+		if (is_for(&calls[i], model))
+			EXPECT(!make(&calls[i], &s));
+		/* What reads the stream has something to read. */
+		if (calls[i].make == start)
+			EXPECT(poll(&(struct pollfd){ s.r.fd, POLLIN, 0 }, 1, 30000) == 1);
+	}
+	return s;
+}
+
+static void end_state(struct state *s)
+{
+	EXPECT(!unmap(s) && !close_device(s));
+	EXPECT(!close(s->pipe[0]) && !close(s->pipe[1]));
+}
+
+static void expect_states_add_up(int fd)
+{
+	struct zcdma_dev_stats s;
+
+	if (fd < 0)
+		return;
+	s = ring_stats(fd);
+	if (s.free + s.filling + s.full + s.held + s.draining != s.ring_blocks)
+		printf("# free %u filling %u full %u held %u draining %u of %u\n", s.free,
+		       s.filling, s.full, s.held, s.draining, s.ring_blocks);
+	EXPECT(s.free + s.filling + s.full + s.held + s.draining == s.ring_blocks);
+}
+
+static int fail_nth;
+
+/*
+ * Let the @n-th thing fail from here on; 0: nothing. Returns whether what was asked for before is still to
+ * come: reading and writing the number may be what fails.
+ */
+static bool inject(int n)
+{
+	char text[16] = "";
+	const bool failed = pread(fail_nth, text, sizeof(text) - 1, 0) < 0;
+
+	for (int i = 0; dprintf(fail_nth, "%d", n) < 0; i++)
+		EXPECT(i < 2 && errno == EFAULT);
+	return failed || atoi(text);
+}
+
+/* Errors that say that something failed, and none that blames the caller. */
+static bool is_plausible(int rc)
+{
+	static const int errors[] = { ENOMEM, EFAULT, EAGAIN, ENOBUFS, EINTR };
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		if (rc == -errors[i])
+			return true;
+	}
+	return !rc;
+}
+
+/* One injection. False: the call has fewer than @n places where something can fail. */
+static bool try_nth(const struct call *call, unsigned model, int n, unsigned *failed)
+{
+	struct state s = state_before(call - calls, model);
+	bool left;
+	int rc;
+
+	inject(n);
+	rc = call->make(&s);
+	left = inject(0);
+	if (!is_plausible(rc))
+		printf("# n = %d: %s\n", n, strerror(-rc));
+	EXPECT(is_plausible(rc));
+	EXPECT(!left || !rc);
+	*failed += !left && rc;
+	expect_states_add_up(s.r.fd);
+	/* It left nothing that stands in the way of the same call. */
+	if (!left && rc)
+		EXPECT(!make(call, &s));
+	end_state(&s);
+	return !left;
+}
+
+static const struct call *tested;
+
+static void survives(unsigned model)
+{
+	struct memory before;
+	unsigned failed = 0;
+	int n;
+
+	EXPECT((fail_nth = open(FAIL_NTH, O_RDWR | O_CLOEXEC)) >= 0);
+	/* What is allocated once, and kept, is not leaked. */
+	for (unsigned i = 0; i < 2; i++) {
+		struct state s = state_before(CALLS, model);
+
+		end_state(&s);
+	}
+	before = memory_now();
+	for (n = 1; n < INJECTIONS && try_nth(tested, model, n, &failed); n++)
+		;
+	EXPECT(n < INJECTIONS);
+	printf("# %d injections survived, %u of them as an error\n", n - 1, failed);
+	expect_memory_back(&before, 512, 4096);
+}
+
+/* Those of allocations that may wait fail as well, and none is written to the log with a backtrace. */
+static void configure(void)
+{
+	memory_write("/sys/kernel/debug/failslab/ignore-gfp-wait", "N");
+	memory_write("/sys/kernel/debug/failslab/verbose", "0");
+	memory_write("/sys/kernel/debug/fail_page_alloc/ignore-gfp-wait", "N");
+	memory_write("/sys/kernel/debug/fail_page_alloc/ignore-gfp-highmem", "N");
+	memory_write("/sys/kernel/debug/fail_page_alloc/min-order", "0");
+	memory_write("/sys/kernel/debug/fail_page_alloc/verbose", "0");
+	memory_write("/sys/kernel/debug/fail_usercopy/verbose", "0");
+}
+
+int main(void)
+{
+	static const char text[] = "whatever fails in it";
+
+	if (access(FAIL_NTH, W_OK)) {
+		printf("ok - every call survives %s # skip this kernel injects no faults\n", text);
+		return 0;
+	}
+	configure();
+	for (tested = calls; tested < calls + CALLS; tested++) {
+		for (unsigned model = 0; model < 4; model++) {
+			if (is_for(tested, model))
+				tap_run(survives, model, "%s: %s survives %s", tap_models[model],
+					tested->name, text);
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Random calls with random arguments, of the driver's and of what its pages go through. */
+#ifndef CALLS_H
+#define CALLS_H
+
+#include <stdint.h>
+
+/* What the threads of a process share, and race for: descriptors, mappings, pipes and sockets. */
+struct session;
+
+/* Returns NULL where it could not be made. It goes with the process. */
+struct session *session_create(void);
+
+/* Make one call: which one, and with which arguments, comes from @seed alone. */
+void call_random(struct session *s, uint64_t seed);
+
+#endif /* CALLS_H */
