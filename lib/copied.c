@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#include "dev.h"
 #include "path.h"
 #include "selftest.h"
 
@@ -88,7 +89,7 @@ static void look_at_source(struct zcdma_path *path)
 	struct stat st = { .st_mode = 0 };
 
 	fstat(fd, &st);
-	if (S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && path->src->info.model))
+	if (S_ISFIFO(st.st_mode) || zc_dev_is_fd(fd))
 		return; /* of a device the driver counts what it copies */
 	if (!S_ISREG(st.st_mode) || !has_page_cache(fd)) {
 		zc_copied_find(&path->copied, ZC_COPIED_UNKNOWN,

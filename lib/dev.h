@@ -8,6 +8,9 @@
 /* Is @path the node of one? Asks sysfs, as opening a device can have effects. */
 bool zc_dev_is(const char *path);
 
+/* Check whether @fd is a file of one, this process's own or one that was handed over. */
+bool zc_dev_is_fd(int fd);
+
 /*
  * Is @fd, whosever it is, a file of one that has a ring of @blocks blocks and @bytes in all? Any other
  * device is asked nothing.

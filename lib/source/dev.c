@@ -129,6 +129,13 @@ bool zc_dev_is(const char *path)
 	return !stat(path, &st) && is_ours(&st);
 }
 
+bool zc_dev_is_fd(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && is_ours(&st);
+}
+
 static bool maps(int fd, uint64_t offset)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
