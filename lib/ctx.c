@@ -68,7 +68,8 @@ ZC_PUBLIC void zcdma_resume(struct zcdma_ctx *ctx)
 	(void)n; /* EAGAIN: it was not interrupted */
 }
 
-static void set_error(struct zcdma_ctx *ctx, const char *fmt, va_list ap)
+static __attribute__((format(printf, 2, 0))) void set_error(struct zcdma_ctx *ctx, const char *fmt,
+							    va_list ap)
 {
 	vsnprintf(ctx->error, sizeof(ctx->error), fmt, ap);
 	ctx->hint[0] = '\0';
