@@ -257,17 +257,24 @@ static bool follow_segment(struct zcdma_wire *w, struct connection *c, unsigned 
 	struct zc_follow *sender = &c->dir[from].follow, *receiver = &c->dir[!from].follow;
 	enum zc_rival_is rival = zc_rival_judge(&c->rival, sender, receiver, from, f);
 	enum zc_follow_taken taken;
+	bool foreign;
 
 	w->stats.ignored_syns += rival == ZC_RIVAL_IGNORED;
 	if (rival != ZC_RIVAL_NONE)
 		return rival == ZC_RIVAL_PROVEN;
-	if (c->state == ENDED)
-		return take_after_end(c, from, f, copy);
-	taken = zc_follow_take(sender, f, copy);
-	if (taken == ZC_FOLLOW_TAKEN && f->flags & TH_ACK && !(f->flags & TH_RST))
-		zc_follow_acked(receiver, f->ack, f->flags & TH_SYN);
-	note_state(w, c);
-	return taken == ZC_FOLLOW_FOREIGN;
+	if (c->state == ENDED) {
+		foreign = take_after_end(c, from, f, copy);
+	} else {
+		taken = zc_follow_take(sender, f, copy);
+		if (taken == ZC_FOLLOW_TAKEN && f->flags & TH_ACK && !(f->flags & TH_RST))
+			zc_follow_acked(receiver, f->ack, f->flags & TH_SYN);
+		note_state(w, c);
+		foreign = taken == ZC_FOLLOW_FOREIGN;
+	}
+	/* Nothing has proven that it begins with the SYN that waits. */
+	if (foreign)
+		c->rival.pending = false;
+	return foreign;
 }
 
 static void take_segment(struct zcdma_wire *w, struct connection *c, unsigned from,

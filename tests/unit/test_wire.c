@@ -949,6 +949,30 @@ static void test_only_strays(void **state)
 	zcdma_wire_close(wire);
 }
 
+/* Data of another connection that does not go on from a SYN which was ignored: it began elsewhere. */
+static void test_stray_syn_is_no_beginning(void **state)
+{
+	const uint32_t first = ISN - (1u << 30);
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	send_range(0, 3000);
+	write_segment(false, TH_SYN, first + 40000, 0, "", 0, false);
+	fin(3000);
+	send_from(first, 50000, 3000);
+	wire = follow(&plain);
+	assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
+	assert_int_equal(s.bytes, 3000);
+	assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
+	assert_false(s.from_start);
+	assert_int_equal(s.bytes, 3000);
+	assert_int_equal(s.unseen_bytes, 0);
+	assert_int_equal(s.result.faults, 0);
+	zcdma_wire_close(wire);
+}
+
 /* A reset that fits is not believed, and then a SYN is answered as within a connection. */
 static void test_stray_syn_after_reset(void **state)
 {
@@ -1065,6 +1089,7 @@ int main(void)
 		TEST(test_copies_of_datagrams),
 		TEST(test_few_bytes_from_the_middle),
 		TEST(test_only_strays),
+		TEST(test_stray_syn_is_no_beginning),
 		TEST(test_stray_syn_after_reset),
 		TEST(test_many_resets),
 		TEST(test_many_connections),
