@@ -14,6 +14,20 @@ int losses_worse(int a, int b)
 	return a > b ? a : b;
 }
 
+/* Advise a larger ring, by a number where there is one already. */
+static const char *advise_blocks(struct zcdma_source *src)
+{
+	static char hint[64];
+	struct zcdma_source_info info;
+
+	zcdma_source_get_info(src, &info);
+	if (!info.blocks)
+		return "a larger ring (blocks=N) bridges longer waits";
+	snprintf(hint, sizeof(hint), "a larger ring bridges longer waits: try blocks=%u",
+		 info.blocks * 4);
+	return hint;
+}
+
 /* Describe what is lost in @buf of @len bytes. Returns the hint, or NULL where nothing is lost. */
 static const char *describe(struct zcdma_source *src, char *buf, size_t len)
 {
@@ -25,7 +39,7 @@ static const char *describe(struct zcdma_source *src, char *buf, size_t len)
 		snprintf(buf, len,
 			 "%" PRIu64 " blocks (%s) are missing: the device found no free block",
 			 s.gap_blocks, zcdma_size_format(s.gap_bytes, bytes, sizeof(bytes)));
-		return "a larger ring (blocks=N) bridges longer waits";
+		return advise_blocks(src);
 	}
 	if (s.discontinuities) {
 		snprintf(buf, len,

@@ -12,6 +12,10 @@
 #define FALLBACK_HUGE_PAGE (2u << 20)
 #define LEAST_UNITS	   4
 
+/* Of a ring whose size nobody chose. */
+#define LEAST_BLOCKS 16
+#define MOST_BLOCKS  65536
+
 static size_t huge_page_size(void)
 {
 	char line[32];
@@ -212,6 +216,7 @@ static int map_file(struct zc_ring *ring, unsigned flags, size_t huge)
 	ring->fd = open(dir ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (ring->fd < 0)
 		return -errno;
+	ring->on_disk = true;
 	/* A hole would be a SIGBUS where the disk is full. */
 	rc = posix_fallocate(ring->fd, 0, (off_t)ring_bytes(ring));
 	rc = rc ? -rc : map_small(ring, map_aligned(ring, 0, MAP_SHARED));
@@ -346,6 +351,23 @@ void zc_ring_free(struct zc_ring *ring)
 	free(ring->given);
 }
 
+unsigned zc_ring_default_blocks(uint64_t rate, uint64_t block_size)
+{
+	const uint64_t memory =
+		(uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 8;
+	const uint64_t blocks = zc_min(rate / 4, memory) / block_size;
+
+	return blocks < LEAST_BLOCKS ? LEAST_BLOCKS : (unsigned)zc_min(blocks, MOST_BLOCKS);
+}
+
+static int replace_in_file(const struct zc_ring *ring, off_t offset, off_t size)
+{
+	if (fallocate(ring->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size) < 0)
+		return -errno;
+	/* Where others have filled the disk meanwhile, writing to the hole would be a SIGBUS. */
+	return ring->on_disk ? -posix_fallocate(ring->fd, offset, size) : 0;
+}
+
 /*
  * Fresh pages for @count blocks from @first on. The old ones leave the file, or the mapping;
  * whoever holds a reference keeps them.
@@ -357,10 +379,7 @@ static int replace_pages(struct zc_ring *ring, unsigned first, unsigned count)
 	size_t size = count * ring->block_size;
 
 	if (ring->fd >= 0)
-		return fallocate(ring->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-				 (off_t)(first * ring->block_size), (off_t)size) < 0
-			       ? -errno
-			       : 0;
+		return replace_in_file(ring, (off_t)(first * ring->block_size), (off_t)size);
 	if (mmap(start, size, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1,
 		 0) == MAP_FAILED) {
 		int err = errno;

@@ -29,6 +29,7 @@ struct zc_ring {
 	void *reserved;	  /* address space that @base lies in */
 	size_t reserved_size;
 	unsigned unit;	 /* blocks whose pages can only be renewed together */
+	bool on_disk;	 /* in a file that others may leave no room for */
 	bool giving;	 /* made with ZCDMA_SOURCE_GIVE */
 	unsigned *given; /* blocks given away, for each unit */
 };
@@ -45,6 +46,12 @@ static inline void *zc_ring_block(const struct zc_ring *ring, unsigned index)
 {
 	return ring->base + (size_t)index * ring->stride;
 }
+
+/*
+ * Choose how many blocks of @block_size a ring has where nobody says: such as hold a quarter of a second at
+ * @rate (bytes a second; 0: a device that waits), in at most an eighth of this machine's memory, and 16 at least.
+ */
+unsigned zc_ring_default_blocks(uint64_t rate, uint64_t block_size);
 
 /*
  * Give a block's pages away: whoever still reads them (a pipe, a socket) keeps them as they are,

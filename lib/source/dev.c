@@ -11,12 +11,14 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "../handover.h"
 #include "../options.h"
+#include "../ring.h"
 
 #define FIRST_DEVICE "/dev/zcdma0"
 #define UNSET	     UINT64_MAX
@@ -343,10 +345,22 @@ static void describe(struct dev *d, const struct zcdma_dev_info *info)
 		src->fault_hint = zc_dev_fault_hint;
 }
 
+/* As many as its rate asks for, and RLIMIT_MEMLOCK leaves half of its room for; but 16 at least. */
+static uint64_t default_blocks(const struct dev_options *o, const struct zcdma_dev_info *info)
+{
+	const uint64_t least = 16, size = zc_max(o->block_size, 1);
+	uint64_t blocks = zc_ring_default_blocks(o->rate, size);
+	struct rlimit limit;
+
+	if (!getrlimit(RLIMIT_MEMLOCK, &limit) && limit.rlim_cur != RLIM_INFINITY)
+		blocks = zc_max(zc_min(blocks, limit.rlim_cur / 2 / size), least);
+	return zc_min(blocks, info->blocks_max);
+}
+
 static int dev_open(struct zcdma_source *src, const char *arg, unsigned flags)
 {
 	struct dev *d = (struct dev *)src;
-	struct dev_options o = { .model = UNSET, .blocks = 16, .block_size = 1 << 20 };
+	struct dev_options o = { .model = UNSET, .blocks = UNSET, .block_size = 1 << 20 };
 	struct zcdma_dev_info info;
 	char path[256];
 	int rc;
@@ -363,6 +377,8 @@ static int dev_open(struct zcdma_source *src, const char *arg, unsigned flags)
 		goto err_close;
 	if (o.model == UNSET)
 		o.model = info.default_model;
+	if (o.blocks == UNSET)
+		o.blocks = default_blocks(&o, &info);
 	rc = check_limits(d, &o, &info);
 	if (rc)
 		goto err_close;

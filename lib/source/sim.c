@@ -18,6 +18,9 @@
 #define WAKE_TRIES  1000
 #define WAKE_NAP_NS 1000000
 
+/* Without a free block a device looks for one this often, at most. */
+#define STARVED_NAP_NS 1000
+
 #define MAX_BLOCKS 65536
 #if SIZE_MAX > UINT32_MAX
 #define MAX_BLOCK      (1ull << 40)
@@ -28,7 +31,7 @@
 #endif
 
 struct sim_options {
-	uint64_t blocks;
+	uint64_t blocks; /* 0: as the rate asks for */
 	uint64_t block_size;
 	uint64_t rate; /* bytes per second; 0: as fast as blocks become free */
 	uint64_t seed;
@@ -184,12 +187,13 @@ static void push_full(struct sim *sim, uint32_t index)
 	}
 }
 
-static void lose_block(struct sim *sim)
+/* Lose @blocks of them. */
+static void lose(struct sim *sim, uint64_t blocks)
 {
-	sim->overruns++;
-	sim->lost_bytes += sim->ring.block_size;
-	sim->seq++;
-	sim->offset += sim->ring.block_size;
+	sim->overruns += blocks;
+	sim->lost_bytes += blocks * sim->ring.block_size;
+	sim->seq += blocks;
+	sim->offset += blocks * sim->ring.block_size;
 	sim->lost = true;
 }
 
@@ -214,6 +218,7 @@ static void *device(void *arg)
 	const uint64_t start = zc_now_ns();
 	const double period =
 		sim->opt.rate ? (double)sim->ring.block_size * 1e9 / (double)sim->opt.rate : 0;
+	uint64_t now, due;
 	uint32_t index;
 
 	pthread_mutex_lock(&sim->lock);
@@ -225,7 +230,11 @@ static void *device(void *arg)
 			fill(sim, index);
 			push_full(sim, index);
 		} else if (sim->opt.rate) {
-			lose_block(sim);
+			/* All that came by now, however fast: the lock is for others, too. */
+			now = zc_now_ns();
+			due = (uint64_t)((double)(now - start) / period);
+			lose(sim, due > sim->seq ? due - sim->seq : 1);
+			wait_until(sim, now + STARVED_NAP_NS);
 		} else {
 			pthread_cond_wait(&sim->changed, &sim->lock);
 		}
@@ -300,10 +309,12 @@ static int sim_open(struct zcdma_source *src, const char *arg, unsigned flags)
 	struct sim *sim = (struct sim *)src;
 	int rc;
 
-	sim->opt = (struct sim_options){ .blocks = 16, .block_size = 1 << 20 };
+	sim->opt = (struct sim_options){ .block_size = 1 << 20 };
 	rc = zc_options_parse(src, options, ARRAY_SIZE(options), arg, &sim->opt);
 	if (rc)
 		return rc;
+	if (!sim->opt.blocks)
+		sim->opt.blocks = zc_ring_default_blocks(sim->opt.rate, sim->opt.block_size);
 	rc = zc_ring_alloc(src->ctx, &sim->ring, (enum zc_memory)sim->opt.memory,
 			   sim->opt.block_size, (unsigned)sim->opt.blocks, flags);
 	if (rc)

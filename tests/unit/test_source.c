@@ -882,6 +882,46 @@ static void wait_is_interrupted_until_resumed(void **state)
 	zcdma_source_close(src);
 }
 
+/* A device that is faster than any processor: it can be stopped all the same, and its losses add up. */
+static void sim_beyond_the_processor_can_be_stopped(void **state)
+{
+	struct zcdma_source *src = start("sim:blocks=2,block=4K,rate=100G", 0);
+	struct zcdma_source_stats stats;
+	struct zcdma_block b = take(src);
+	int rc;
+
+	(void)state;
+	put(src, &b);
+	zcdma_source_stop(src);
+	while ((rc = next(src, 0, &b)) == 1)
+		put(src, &b);
+	assert_int_equal(rc, 0);
+	zcdma_source_get_stats(src, &stats);
+	assert_int_equal(stats.lost_bytes, stats.overruns * PAGE);
+	assert_int_equal(stats.blocks + stats.overruns, stats.next_seq);
+	zcdma_source_close(src);
+}
+
+static void ring_is_chosen_by_the_rate(void **state)
+{
+	struct zcdma_source_info info;
+	struct zcdma_source *src;
+
+	(void)state;
+	src = open_source("sim:rate=360M", 0);
+	zcdma_source_get_info(src, &info);
+	assert_in_range(info.blocks, 17, 90); /* less than 90 where memory is short */
+	zcdma_source_close(src);
+	src = open_source("sim:rate=1M", 0);
+	zcdma_source_get_info(src, &info);
+	assert_int_equal(info.blocks, 16);
+	zcdma_source_close(src);
+	src = open_source("sim:rate=360M,blocks=4", 0);
+	zcdma_source_get_info(src, &info);
+	assert_int_equal(info.blocks, 4);
+	zcdma_source_close(src);
+}
+
 /* The reader that sleeps is woken by the next try. */
 static void sim_repeats_a_wake_up_that_failed(void **state)
 {
@@ -916,6 +956,8 @@ int main(void)
 		cmocka_unit_test(sim_stops_then_drains_then_ends),
 		cmocka_unit_test(sim_stop_wakes_the_reader),
 		cmocka_unit_test(sim_repeats_a_wake_up_that_failed),
+		cmocka_unit_test(sim_beyond_the_processor_can_be_stopped),
+		cmocka_unit_test(ring_is_chosen_by_the_rate),
 		cmocka_unit_test(sim_fill_once_goes_round),
 		cmocka_unit_test(sim_fill_once_at_a_rate),
 		cmocka_unit_test(sim_memory_of_each_kind),
