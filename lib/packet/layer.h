@@ -69,6 +69,11 @@ static inline uint32_t zc_be32(const uint8_t *p)
 	return (uint32_t)zc_be16(p) << 16 | zc_be16(p + 2);
 }
 
+static inline uint32_t zc_le32(const uint8_t *p)
+{
+	return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+}
+
 /* layer_link.c */
 struct zc_layer zc_take_ethernet(struct zc_rest *r, struct zc_frame *f);
 struct zc_layer zc_take_vlan(struct zc_rest *r, struct zc_frame *f);
@@ -77,6 +82,9 @@ struct zc_layer zc_take_cooked2(struct zc_rest *r, struct zc_frame *f);
 struct zc_layer zc_take_raw(struct zc_rest *r, struct zc_frame *f);
 struct zc_layer zc_take_loopback(struct zc_rest *r, struct zc_frame *f);
 struct zc_layer zc_take_pflog(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_nflog(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_pktap(struct zc_rest *r, struct zc_frame *f);
+struct zc_layer zc_take_ipoib(struct zc_rest *r, struct zc_frame *f);
 struct zc_layer zc_take_hdlc(struct zc_rest *r, struct zc_frame *f);
 struct zc_layer zc_take_ppp(struct zc_rest *r, struct zc_frame *f);
 struct zc_layer zc_take_pppoe(struct zc_rest *r, struct zc_frame *f);

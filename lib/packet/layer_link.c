@@ -121,6 +121,57 @@ struct zc_layer zc_take_pflog(struct zc_rest *r, struct zc_frame *f)
 	return find_family(h[1]);
 }
 
+/* Apple's, in the byte order of its machines: the header's length, a type, and the link type of the rest. */
+struct zc_layer zc_take_pktap(struct zc_rest *r, struct zc_frame *f)
+{
+	const uint8_t *h = zc_layer_peek(r, 12);
+
+	if (!h)
+		return zc_layer_end(f, r->len < 12 ? ZC_FRAME_MALFORMED : ZC_FRAME_CUT);
+	if (zc_le32(h) < 12)
+		return zc_layer_end(f, ZC_FRAME_MALFORMED);
+	if (!zc_layer_take(r, zc_le32(h), f))
+		return ZC_LAYER_END;
+	return zc_layer_find(&zc_links, zc_le32(h + 8));
+}
+
+struct zc_layer zc_take_ipoib(struct zc_rest *r, struct zc_frame *f)
+{
+	return take_type(r, f, 44, 40);
+}
+
+#define NFLOG_PAYLOAD 9 /* NFULA_PAYLOAD of linux/netfilter/nfnetlink_log.h */
+
+/*
+ * Netfilter's log: the address family first, then attributes, each with its length, without padding, and its type, in
+ * the byte order of the machine. Types are small, so that they show which one that is.
+ */
+struct zc_layer zc_take_nflog(struct zc_rest *r, struct zc_frame *f)
+{
+	const uint8_t *h = zc_layer_take(r, 4, f), *attribute;
+	uint32_t len, type;
+
+	if (!h)
+		return ZC_LAYER_END;
+	do {
+		attribute = zc_layer_peek(r, 4);
+		if (!attribute)
+			return zc_layer_end(f,
+					    r->captured < r->len ? ZC_FRAME_CUT : ZC_FRAME_OTHER);
+		len = zc_le32(attribute) & 0xffff;
+		type = zc_le32(attribute) >> 16;
+		if (type > 0xff) { /* the other byte order */
+			len = zc_be16(attribute);
+			type = zc_be16(attribute + 2);
+		}
+		if (len < 4)
+			return zc_layer_end(f, ZC_FRAME_MALFORMED);
+		if (!zc_layer_take(r, type == NFLOG_PAYLOAD ? 4 : (len + 3) & ~3u, f))
+			return ZC_LAYER_END;
+	} while (type != NFLOG_PAYLOAD);
+	return find_family(h[0]);
+}
+
 /*
  * PPP
  */

@@ -8,19 +8,14 @@
 #define RADIOTAP_PADDED	 0x20
 #define RADIOTAP_BAD_FCS 0x40
 
-static uint32_t le32(const uint8_t *p)
-{
-	return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
-}
-
 /* Returns the field of that name in a header of @len bytes, or 0: it has none. www.radiotap.org/fields */
 static uint8_t radiotap_flags(const uint8_t *h, uint32_t len)
 {
-	const uint32_t present = le32(h + 4);
+	const uint32_t present = zc_le32(h + 4);
 	uint32_t at = 8, word = present;
 
 	while (word & RADIOTAP_MORE && at + 4 <= len) {
-		word = le32(h + at);
+		word = zc_le32(h + at);
 		at += 4;
 	}
 	if (present & RADIOTAP_TSFT)

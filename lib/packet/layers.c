@@ -28,6 +28,9 @@ static const struct zc_layer_row links[] = {
 	{ DLT_IEEE802_11_RADIO, { zc_take_radiotap }, "radiotap" },
 	{ DLT_PFLOG, { zc_take_pflog }, "pflog" },
 	{ DLT_MPLS, { zc_take_mpls }, "MPLS" },
+	{ DLT_NFLOG, { zc_take_nflog }, "NFLOG" },
+	{ DLT_PKTAP, { zc_take_pktap }, "PKTAP" },
+	{ DLT_IPOIB, { zc_take_ipoib }, "IP over InfiniBand" },
 };
 
 static const struct zc_layer_row types[] = {

@@ -75,6 +75,13 @@ static const struct chain chains[] = {
 	PLAIN("Cisco's HDLC", DLT_PPP_SERIAL, "\x0f\0\x08\0", ZC_NET_NONE, 0),
 	PLAIN("C_HDLC", DLT_C_HDLC, "\x8f\0\x08\0", ZC_NET_NONE, 0),
 	{ "pflog", DLT_PFLOG, pflog, sizeof(pflog), 0, 0, "", 0, ZC_NET_NONE, 0 },
+	PLAIN("NFLOG", DLT_NFLOG, "\2\0\0\1\6\0\x0a\0ab\0\0\x25\0\x09\0", ZC_NET_NONE, 0),
+	PLAIN("NFLOG, big endian", DLT_NFLOG,
+	      "\2\0\0\1\0\6\0\x0a"
+	      "ab\0\0\0\x25\0\x09",
+	      ZC_NET_NONE, 0),
+	PLAIN("PKTAP", DLT_PKTAP, "\x10\0\0\0\1\0\0\0\1\0\0\0more" MACS "\x08\0", ZC_NET_NONE, 0),
+	PLAIN("IP over InfiniBand", DLT_IPOIB, MACS MACS MACS "gids\x08\0\0\0", ZC_NET_NONE, 0),
 	PLAIN("802.11", DLT_IEEE802_11,
 	      "\x08\2\0\0\2\0\0\0\0\1\2\0\0\0\0\2\2\0\0\0\0\3\x10\0\xaa\xaa\3\0\0\0\x08\0",
 	      ZC_NET_NONE, 0),
@@ -223,6 +230,8 @@ static void what_is_left_alone(void **state)
 	assert_int_equal(KIND(DLT_EN10MB, MACS "\x88\x64\x11\x09\0\1\0\x23\0\x21"), ZC_FRAME_OTHER);
 	assert_int_equal(KIND(DLT_EN10MB, MACS "\x88\x47\0\2\1\x40\x10\0\0\0"), ZC_FRAME_OTHER);
 	assert_int_equal(KIND(DLT_PFLOG, "\1\2\0\0"), ZC_FRAME_MALFORMED);
+	assert_int_equal(KIND(DLT_NFLOG, "\2\0\0\1\3\0\x0a\0"), ZC_FRAME_MALFORMED);
+	assert_int_equal(KIND(DLT_PKTAP, "\x0b\0\0\0\1\0\0\0\1\0\0\0"), ZC_FRAME_MALFORMED);
 }
 
 /* A sender's own datagrams may go to a tunnel's port. */
