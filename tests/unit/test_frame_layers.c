@@ -239,7 +239,7 @@ static void port_of_a_tunnel(void **state)
 {
 	static const struct {
 		uint16_t port;
-		const char *data;
+		char data[14]; /* 13 bytes, padded with 0 */
 	} cases[] = {
 		{ 4789, "\x08\0\0\1\0\0\0\0" },
 		{ 4789, "\x08\0\0\0\0\0\0\1" },
