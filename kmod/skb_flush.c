@@ -11,14 +11,14 @@
 #include <linux/netdevice.h>
 #include <linux/percpu.h>
 #include <linux/sched/isolation.h>
-#include <linux/smp.h>
+#include <linux/workqueue.h>
 
 #include "compat.h"
 #include "skb_flush.h"
 
 struct flush {
 	struct napi_struct napi;
-	call_single_data_t csd;
+	struct work_struct work;
 };
 
 static struct net_device *dummy;
@@ -31,31 +31,24 @@ static int poll_nothing(struct napi_struct *napi, int budget)
 	return 0;
 }
 
-static void schedule_here(void *napi)
-{
-	napi_schedule(napi);
-}
-
 /*
- * Ignore errors. -EBUSY: the last call has not got there yet, and does as well; -ENXIO: the
- * processor is offline, and its packets went to another one.
+ * The softirq runs as they are enabled again. Raised by an interrupt from another processor,
+ * PREEMPT_RT would warn of it: do_softirq_post_smp_call_flush() in kernel/softirq.c.
  */
-static void flush_cpu(unsigned int cpu)
+static void flush_here(struct work_struct *work)
 {
-	smp_call_function_single_async(cpu, &per_cpu_ptr(flushes, cpu)->csd);
+	local_bh_disable();
+	napi_schedule(&container_of(work, struct flush, work)->napi);
+	local_bh_enable();
 }
 
 void zcdma_skb_flush(const struct cpumask *cpus)
 {
 	unsigned int cpu;
 
-	/*
-	 * This processor's softirq runs as they are enabled; the others' when the interrupt ends.
-	 */
-	local_bh_disable();
-	for_each_cpu(cpu, cpus)
-		flush_cpu(cpu);
-	local_bh_enable();
+	/* The packets of a processor that is offline went to another one. */
+	for_each_cpu_and(cpu, cpus, cpu_online_mask)
+		queue_work_on(cpu, system_highpri_wq, &per_cpu_ptr(flushes, cpu)->work);
 }
 
 void zcdma_skb_flush_all(void)
@@ -78,7 +71,7 @@ int zcdma_skb_flush_init(void)
 	for_each_possible_cpu(cpu) {
 		struct flush *flush = per_cpu_ptr(flushes, cpu);
 
-		INIT_CSD(&flush->csd, schedule_here, &flush->napi);
+		INIT_WORK(&flush->work, flush_here);
 		/* "tx", as it must not be busy-polled. */
 		netif_napi_add_tx(dummy, &flush->napi, poll_nothing);
 		napi_enable(&flush->napi);
@@ -86,21 +79,12 @@ int zcdma_skb_flush_init(void)
 	return 0;
 }
 
-static void do_nothing(void *unused)
-{
-}
-
 void zcdma_skb_flush_exit(void)
 {
 	int cpu;
 
-	/*
-	 * A call may be on its way. Wait twice, as calls that somebody waits for are made first:
-	 * flush_smp_call_function_queue() in kernel/smp.c.
-	 */
-	on_each_cpu(do_nothing, NULL, 1);
-	on_each_cpu(do_nothing, NULL, 1);
 	for_each_possible_cpu(cpu) {
+		cancel_work_sync(&per_cpu_ptr(flushes, cpu)->work);
 		napi_disable(&per_cpu_ptr(flushes, cpu)->napi);
 		__netif_napi_del(&per_cpu_ptr(flushes, cpu)->napi);
 	}
