@@ -9,6 +9,7 @@
 
 #include "compat.h"
 #include "mem.h"
+#include "mutant.h"
 
 const struct zcdma_mem_ops *const zcdma_mem_models[] = {
 	[ZCDMA_DEV_COHERENT] = &zcdma_mem_coherent,
@@ -65,6 +66,8 @@ unsigned int zcdma_mem_order_max(struct device *dev)
 {
 	size_t most = min_t(size_t, dma_max_mapping_size(dev), dma_get_max_seg_size(dev));
 
+	if (zcdma_mutant("pieces"))
+		return 0;
 	most = max_t(size_t, most, PAGE_SIZE);
 	return min_t(unsigned int, ZCDMA_MAX_ORDER, ilog2(most >> PAGE_SHIFT));
 }

@@ -149,6 +149,12 @@ run_tests fail
 check "the module goes" rmmod zcdma
 check "more pieces than a device takes are refused" pieces_are_refused
 check "a gap of unknown length is told" gap_is_told
+check "the module loads" insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=nap
+run_tests nap
+check "the module goes" rmmod zcdma
+check "the module loads" insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=pieces
+run_tests pieces
+check "the module goes" rmmod zcdma
 check "a mutant without a get is caught" mutant_fails get stall "compound: a block stays as it is while a pread() stalls"
 check "a mutant without a put is caught" mutant_fails put pinned "compound: what comes home is freed"
 check "a mutant without a lock is caught" mutant_fails lock stall "compound: readers keep their order while one of them stalls"

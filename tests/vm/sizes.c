@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "shared/counts.h"
@@ -149,68 +148,6 @@ static void is_in_fragments(unsigned model)
 	memory_write("/proc/sys/vm/compact_unevictable_allowed", "1");
 }
 
-/* Milliseconds of this thread's CPU time that mapping a ring takes. */
-static double time_of_mapping(const struct ring *r)
-{
-	struct timespec t[2];
-	char *map;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t[0]);
-	map = ring_map(r, PROT_READ);
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t[1]);
-	EXPECT(!munmap(map, r->setup.ring_bytes));
-	return (double)(t[1].tv_sec - t[0].tv_sec) * 1e3 +
-	       (double)(t[1].tv_nsec - t[0].tv_nsec) / 1e6;
-}
-
-static double least_time(const struct ring *r)
-{
-	double least = time_of_mapping(r);
-
-	for (unsigned i = 0; i < 4; i++) {
-		double ms = time_of_mapping(r);
-
-		least = ms < least ? ms : least;
-	}
-	return least;
-}
-
-static struct ring scattered_ring(size_t block_size, unsigned blocks)
-{
-	struct zcdma_dev_setup setup = ring_wanted(ZCDMA_DEV_SCATTER);
-
-	setup.block_size = block_size;
-	setup.blocks = blocks;
-	return ring_create(O_RDONLY, setup);
-}
-
-/*
- * The same memory in pieces of a page or two, in many blocks or in two: a piece costs the same. With a
- * search through all the pieces before it, it would cost a hundred times as much.
- */
-static void the_number_of_pieces_does_not_matter(unsigned unused)
-{
-	const size_t bytes = 96 * MIB;
-	static struct counts counts;
-	struct ring r;
-	double many, two;
-
-	(void)unused;
-	fragment_memory(2 * 160ul * MIB);
-	r = scattered_ring(FRAGMENTED_BLOCK, bytes / FRAGMENTED_BLOCK);
-	many = least_time(&r);
-	ring_end(&r);
-	r = scattered_ring(bytes / 2, 2);
-	counts_read(&counts);
-	EXPECT(counts.n > 4096);
-	two = least_time(&r);
-	printf("# two blocks of %zu pieces: %.2f ms; %u blocks of 32 pages: %.2f ms\n", counts.n,
-	       two, (unsigned)(bytes / FRAGMENTED_BLOCK), many);
-	ring_end(&r);
-	memory_write("/proc/sys/vm/compact_unevictable_allowed", "1");
-	EXPECT(two < 3 * many);
-}
-
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -220,8 +157,6 @@ int main(void)
 		{ "memory is in fragments", is_in_fragments, 1 << ZCDMA_DEV_SCATTER },
 		{ "a ring in fragmented memory works or says what fits", works_in_fragments,
 		  TAP_ALL },
-		{ "a block of many pieces is mapped as fast as many blocks",
-		  the_number_of_pieces_does_not_matter, 0 },
 	};
 
 	TAP_RUN_ALL(tests);
