@@ -102,7 +102,7 @@ paths_to_sockets=(copy zerocopy vmsplice splice sendfile ${URING-})
 
 @test "nobody listens: how to start a receiver" {
     failed 2 'zcdma copysend: connect to 127.0.0.1 port 1: Connection refused' \
-        'nothing listens there; start a receiver: zcdma verify --listen :1' \
+        'nothing listens there; start a receiver on that machine: zcdma verify --listen :1' \
         zcdma copysend 127.0.0.1:1 sim:
     run -2 --separate-stderr zcdma copysend --json 127.0.0.1:1 sim:
     assert_equal "$stderr" ''

@@ -351,6 +351,7 @@ ip link set v1 down
 "$ZCDMA" capture pcap:v1 -o /dev/null 2>&1 | grep -A1 'Network is down' | grep 'ip link set v1 up'
 for how in 'set v1 down' 'del v1'; do
     ip link set v1 up
+    rm -f notes # of the run before
     "$ZCDMA" capture -v pcap:v1 -o /dev/null 2>notes & one=$!
     ready notes
     ip link $how

@@ -133,10 +133,11 @@ killed() {
 }
 
 @test "handover: the reader is killed: the writer ends at once, and the device is free" {
-    killed reader writer 0
+    killed reader writer 1
     grep -q 'its reader ended before it was done' first
-    # What arrived is right, if not all.
-    grep -q correct receiver.out
+    # What arrived is right, and its receiver knows that it is not all.
+    grep -q 'result *incomplete' receiver.out
+    grep -Eq 'wrong +0 B' receiver.out
 }
 
 @test "handover: a device that is removed ends both ends" {

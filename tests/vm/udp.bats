@@ -15,11 +15,18 @@ told() {
     jq -e "$1" receiver.out || fail "not so: $1"$'\n'"$(cat receiver.out receiver.err)"
 }
 
+# All that came is right; whether datagrams were lost is the emulated card's and the moment's.
+received_right() {
+    until_true 60 ended "$RECEIVER" || fail "the receiver still runs after a minute"
+    wait_exit "$RECEIVER" "$(jq 'if .lost_datagrams > 0 then 4 else 0 end' receiver.out)" ||
+        fail "receiver: $(cat receiver.out receiver.err)"
+}
+
 @test "udp: e1000e: every byte is zero-copied, in datagrams that fill its packets" {
     udp_receiver_in wire --bytes 4M
     run -0 zcdma zcsend "$TO" sim: --bytes 4M --rate 8M --expect=zerocopy --json
     jq -e '.zerocopy_bytes == 4194304 and .datagram_bytes == 1472 and .calls < .datagrams' <<<"$output"
-    received
+    received_right
     told '.faults == 0 and .datagrams > 0 and .received_bytes + .lost_bytes == 4194304'
 }
 
@@ -31,7 +38,7 @@ told() {
             [[ $source$path == dev:sendfile ]] && continue
             udp_receiver_in wire --bytes 2M
             zcdma zcsend "$TO" $source --bytes 2M --rate 8M --path=$path -q
-            received
+            received_right
             told '.faults == 0 and .datagram_bytes == 1472 and .received_bytes + .lost_bytes == 2097152'
         done
     done
@@ -42,9 +49,9 @@ told() {
     for path in copy zerocopy vmsplice; do
         udp_receiver_in lossy --bytes 4M
         zcdma zcsend "$TO" sim: --bytes 4M --rate 8M --datagram 1000 --path=$path -q
-        received
+        received 4
         # Whether any comes late is the moment's: a receiver that has no room loses those too.
-        told '.faults == 0 and .lost_bytes > 0 and .result == "correct"
+        told '.faults == 0 and .lost_bytes > 0 and .result == "lossy"
             and .received_bytes - .duplicate_bytes + .lost_bytes == 4194304'
     done
 }
