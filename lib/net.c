@@ -198,6 +198,10 @@ static int try_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 		rc = zc_send_to_group(fd, ai->ai_family, zone);
 	if (rc)
 		goto err_close;
+	/* Before there is a connection to give up. */
+	rc = zc_poll(ctx, -1, 0, 0);
+	if (rc != -ETIMEDOUT)
+		goto err_close;
 	if (!connect(fd, ai->ai_addr, ai->ai_addrlen))
 		goto connected;
 	if (errno != EINPROGRESS) {
