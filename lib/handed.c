@@ -304,7 +304,8 @@ static int take_piece(struct zc_handed *r, size_t max, struct zcdma_block *b)
 		.seq = d->seq,
 		.time_ns = d->time_ns,
 		.index = (uint32_t)(s - r->slots),
-		.flags = r->taken ? 0 : d->flags, /* what was lost was lost before its first piece */
+		.flags =
+			r->taken ? 0 : d->flags, /* what was lost was lost before its first piece */
 		.fd = r->fd,
 		.fd_offset = (int64_t)(d->fd_offset + r->taken),
 	};

@@ -23,8 +23,8 @@ struct zc_handed {
 	struct zc_ho_msg in;  /* blocks told of ... */
 	uint32_t at, count;   /* ... the next one, and how many there are ... */
 	struct zc_handed_slot
-		*open;	/* ... and the next one's place, where a part of it is out ... */
-	uint64_t taken; /* ... of so many bytes */
+		*open;	 /* ... and the next one's place, where a part of it is out ... */
+	uint64_t taken;	 /* ... of so many bytes */
 	uint32_t *again; /* slots whose release is not sent yet: at most .offer.blocks */
 	unsigned again_count;
 };

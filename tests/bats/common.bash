@@ -42,7 +42,9 @@ copy_for_all() {
     local lib
     setpriv --reuid=65534 --clear-groups true 2>/dev/null || skip 'root cannot become another user here'
     lib=$(ldd "$ZCDMA" | sed -n 's/.*libzcdma.* => \(.*\) (.*/\1/p')
-    COPY=$(mktemp -d) && chmod 755 "$COPY" && cp "$ZCDMA" "$lib" "$COPY" || fail "no copy of $ZCDMA"
+    if ! COPY=$(mktemp -d) || ! chmod 755 "$COPY" || ! cp "$ZCDMA" "$lib" "$COPY"; then
+        fail "no copy of $ZCDMA"
+    fi
     ZCDMA=$COPY/${ZCDMA##*/}
     export LD_LIBRARY_PATH=$COPY
 }

@@ -158,6 +158,7 @@ stalled() {
     run -0 zcdma copysend "$TO" sim:memory=vvar --bytes 40K
 }
 
+# shellcheck disable=SC2016 # scripts for another shell
 @test "zcsend: --expect=zerocopy fails where it is unknown whether the kernel copies" {
     unshare -Urn tc qdisc add dev lo root blackhole 2>/dev/null || skip 'no blackhole qdisc here'
     # Completions say "not copied" in both, but a route with a smaller MTU may lead through IPsec.

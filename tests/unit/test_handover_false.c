@@ -345,9 +345,10 @@ static void test_deaf_writer(void **state)
 	sock = hand_over_ring(in, ring);
 	msg.head.count = 1;
 	for (; id < 100000 && rc == 1; id++) {
-		msg.block[0] = (struct zc_ho_block){
-			.id = id, .ring_offset = id % 4 * BLOCK, .fd_offset = id % 4 * BLOCK, .len = 1
-		};
+		msg.block[0] = (struct zc_ho_block){ .id = id,
+						     .ring_offset = id % 4 * BLOCK,
+						     .fd_offset = id % 4 * BLOCK,
+						     .len = 1 };
 		assert_int_equal(say(sock, &msg, -1, -1), 0);
 		rc = zcdma_source_next(in, 0, &b);
 		if (rc == 1)
