@@ -5,15 +5,18 @@
 #include <unistd.h>
 
 #include "applet.h"
+#include "expect.h"
 #include "losses.h"
 #include "opts.h"
 #include "recording.h"
 #include "setup.h"
 
 static struct {
-	const char *output, *manifest;
+	const char *output, *manifest, *expect;
 	int direct, no_sync;
 } arg;
+
+static enum expect expected;
 
 static struct recording recording = { .fd = -1, .manifest_fd = -1 };
 
@@ -26,6 +29,8 @@ static const struct poptOption table[] = {
 	  "record length and XXH3 of each block in FILE", "FILE" },
 	{ "no-sync", 0, POPT_ARG_NONE, &arg.no_sync, 0, "do not wait until files are on the disk",
 	  NULL },
+	{ "expect", 0, POPT_ARG_STRING, &arg.expect, 0,
+	  "exit with 1 unless all of --bytes or --blocks came, and nothing was lost", "complete" },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, setup_options, 0, NULL, NULL },
 	POPT_TABLEEND,
 };
@@ -64,6 +69,18 @@ static int begin(struct transfer *t)
 	return recording_begin(&recording, t);
 }
 
+/*
+ * Judge a run with @status where all of it is asked for: before a manifest gets its end. Returns the exit status.
+ */
+static int check_complete(const struct transfer *t, struct report *r, int status)
+{
+	if (expected != EXPECT_COMPLETE || (status && status < 128) ||
+	    (t->taken_bytes >= t->max_bytes && t->taken_blocks >= t->max_blocks))
+		return status;
+	return report_error(r, STATUS_INCOMPLETE, NULL,
+			    "--expect=complete: the source ended before all had come");
+}
+
 static int capture(struct report *r, const char *source)
 {
 	static struct transfer t; /* the histogram is large */
@@ -85,6 +102,9 @@ static int capture(struct report *r, const char *source)
 	status = setup_context(&t, r);
 	if (!status)
 		status = setup_source(&t, r, &s);
+	if (!status && expected == EXPECT_COMPLETE && !t.max_bytes && !t.max_blocks)
+		status = report_error(r, STATUS_ERROR, "give --bytes or --blocks",
+				      "--expect=complete: nothing says where the data should end");
 	if (status)
 		goto out;
 	status = recording_open(&recording, r);
@@ -94,13 +114,15 @@ static int capture(struct report *r, const char *source)
 	if (status)
 		goto out;
 	progress_begin(&t.progress, r, "capture", wants_progress(recording.fd));
-	status = setup_run(&t, r);
+	status = check_complete(&t, r, setup_run(&t, r));
 	ran = true;
 out:
 	status = recording_end(&recording, &t, r, status);
 	if (ran) {
 		report_capture(&t, r);
 		status = losses_check(r, t.src, status);
+		if (status == STATUS_LOST && expected == EXPECT_COMPLETE)
+			status = STATUS_INCOMPLETE;
 	}
 	setup_close(&t);
 	return status;
@@ -137,7 +159,8 @@ int capture_main(struct report *r, int argc, char **argv)
 	report_use_stderr(r, true); /* until it is known where the data goes */
 	if (opts_parse(&o, r, argc, argv, &status)) {
 		choose_outputs(r);
-		status = capture(r, o.args[0]);
+		status = expect_parse(r, "capture", arg.expect, &expected) ? capture(r, o.args[0])
+									   : STATUS_ERROR;
 	}
 	opts_free(&o);
 	return status;

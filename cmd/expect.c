@@ -7,12 +7,21 @@
 #include "opts.h"
 
 static const struct {
-	const char *name, *applet;
+	const char *name, *applets[3];
 } table[EXPECTATIONS] = {
-	[EXPECT_ZEROCOPY] = { "zerocopy", "zcsend" },
-	[EXPECT_COPIED] = { "copied", "zcsend" },
-	[EXPECT_COMPLETE] = { "complete", "verify" },
+	[EXPECT_ZEROCOPY] = { "zerocopy", { "zcsend" } },
+	[EXPECT_COPIED] = { "copied", { "zcsend" } },
+	[EXPECT_COMPLETE] = { "complete", { "verify", "capture" } },
 };
+
+static bool is_for(enum expect expect, const char *applet)
+{
+	for (const char *const *name = table[expect].applets; *name; name++) {
+		if (!strcmp(*name, applet))
+			return true;
+	}
+	return false;
+}
 
 bool expect_parse(struct report *r, const char *applet, const char *text, enum expect *expect)
 {
@@ -24,7 +33,7 @@ bool expect_parse(struct report *r, const char *applet, const char *text, enum e
 	if (!text)
 		return true;
 	for (int i = EXPECT_NOTHING + 1; i < EXPECTATIONS; i++) {
-		if (strcmp(table[i].applet, applet))
+		if (!is_for((enum expect)i, applet))
 			continue;
 		of[count] = (enum expect)i;
 		names[count++] = table[i].name;

@@ -670,3 +670,17 @@ need_direct() {
             (.copies_reason | test("/dev/null"))' <<<"$output"
     done
 }
+
+@test "capture: --expect=complete: a source that ends early, or loses data, is status 1" {
+    run -0 eval 'head -c 100000 /dev/zero | zcdma capture -q - -o a --bytes 200000'
+    run -1 eval 'head -c 100000 /dev/zero | zcdma capture -q - -o a --manifest m --bytes 200000 --expect=complete'
+    assert_output --partial '--expect=complete: the source ended before all had come'
+    refute grep -q '^# end' m
+    run -0 eval 'head -c 200000 /dev/zero | zcdma capture -q - -o a --manifest m --bytes 200000 --expect=complete'
+    grep -q '^# end' m
+    run -1 zcdma capture -q sim:blocks=2,block=4K,rate=100G --blocks 200 -o a --expect=complete
+    assert_output --partial 'lost data'
+    run -2 zcdma capture -q sim: -o a --expect=complete
+    assert_output --partial 'give --bytes or --blocks'
+    run -2 zcdma capture -q sim: -o a --blocks 1 --expect=zerocopy
+}
