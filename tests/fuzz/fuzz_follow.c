@@ -18,6 +18,9 @@
 #define LONGEST 3000
 #define PEER	500u /* sequence number of the receiver's SYN */
 
+#define FARTHEST (1u << 29)  /* offset after which the stream does not leap any more */
+#define STRANGER 0x70000000u /* the SYNs of others are this far away */
+
 const char *const fuzz_seeds[] = { NULL };
 
 static struct {
@@ -127,7 +130,7 @@ static void put_syn(struct bytes *b)
 	unsigned which = take_byte(b);
 
 	if (which & 1 && run.data_packets) {
-		put_flags(TH_SYN, 0x70000000u + run.first + which);
+		put_flags(TH_SYN, STRANGER + run.first + which);
 		return;
 	}
 	run.begun |= !run.data_packets;
@@ -212,7 +215,9 @@ static void step(struct bytes *b)
 		put_data(run.next, len, len, UINT32_MAX);
 		put_data(run.next - len, len, len, UINT32_MAX);
 		break;
-	case 15: /* far away */
+	case 15: /* far away, but never where the SYNs of others are */
+		if (run.top > FARTHEST)
+			break;
 		run.astray = true;
 		put_new(b, run.next + (1u << (20 + (op >> 4 & 7))), false);
 		break;
