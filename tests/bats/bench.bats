@@ -74,6 +74,7 @@ need_namespaces() {
 
 # serve COMMAND...: start a receiver on standard error's port, and set TO.
 serve() {
+    rm -f serve.err serve.out # of an earlier one
     "$ZCDMA" "$@" 2>serve.err >serve.out 3>&- &
     PIDS+=($!)
     until_true 20 grep -q 'listening on' serve.err
