@@ -30,6 +30,7 @@
 
 #include "../../lib/path.h"
 #include "../../lib/selftest.h"
+#include "namespace.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -50,45 +51,12 @@ static int out = -1, in = -1; /* the sender's socket and the receiver's */
 
 static int sender_ns, receiver_ns;
 
-__attribute__((format(printf, 1, 2))) static bool shell(const char *fmt, ...)
-{
-	char line[512], command[400];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(command, sizeof(command), fmt, ap);
-	va_end(ap);
-	snprintf(line, sizeof(line), "PATH=$PATH:/usr/sbin:/sbin; %s 2>/dev/null", command);
-	return system(line) == 0;
-}
-
-static void write_file(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY);
-
-	if (fd < 0)
-		return;
-	(void)!write(fd, text, strlen(text));
-	close(fd);
-}
-
-static void enter_user_namespace(void)
-{
-	char map[64];
-
-	snprintf(map, sizeof(map), "0 %d 1", (int)getuid());
-	if (geteuid() && unshare(CLONE_NEWUSER) < 0)
-		_exit(IMPOSSIBLE);
-	write_file("/proc/self/setgroups", "deny");
-	write_file("/proc/self/uid_map", map);
-}
-
 /* Returns the namespace, which is the process's from now on. */
 static int new_namespace(void)
 {
 	int fd;
 
-	if (unshare(CLONE_NEWNET) < 0 || !shell("ip link set lo up"))
+	if (!enter_namespace())
 		_exit(IMPOSSIBLE);
 	fd = open("/proc/self/ns/net", O_RDONLY);
 	return fd < 0 ? (_exit(IMPOSSIBLE), -1) : fd;
@@ -391,7 +359,6 @@ static void run_row(void)
 	const struct row *row = current;
 	bool wrong = false;
 
-	enter_user_namespace();
 	receiver_ns = new_namespace();
 	sender_ns = new_namespace();
 	row->make();

@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "../../lib/internal.h"
+#include "namespace.h"
 
 #define BLOCK  32768
 #define BLOCKS 400
@@ -33,42 +34,6 @@ static struct zcdma_source *src;
 static struct zcdma_path *path;
 static int out = -1, in = -1;
 static const char *name; /* of the path under test */
-
-/*
- * A namespace of our own
- */
-
-static void write_file(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY);
-
-	if (fd < 0)
-		return;
-	(void)!write(fd, text, strlen(text));
-	close(fd);
-}
-
-static bool shell(const char *command)
-{
-	char line[256];
-
-	snprintf(line, sizeof(line), "PATH=$PATH:/usr/sbin:/sbin; %s 2>/dev/null", command);
-	return system(line) == 0;
-}
-
-static bool enter_namespace(void)
-{
-	char map[64];
-
-	if (unshare(CLONE_NEWNET) < 0) {
-		snprintf(map, sizeof(map), "0 %d 1", (int)getuid());
-		if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
-			return false;
-		write_file("/proc/self/setgroups", "deny");
-		write_file("/proc/self/uid_map", map);
-	}
-	return shell("ip link set lo up");
-}
 
 static void udp_pair(void)
 {
