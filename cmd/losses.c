@@ -7,13 +7,6 @@
 
 #include "applet.h"
 
-int losses_worse(int a, int b)
-{
-	if (a == STATUS_LOST || b == STATUS_LOST)
-		return a == STATUS_LOST && b ? b : a ? a : b;
-	return a > b ? a : b;
-}
-
 /* Advise a larger ring, by a number where there is one already. */
 static const char *advise_blocks(struct zcdma_source *src)
 {

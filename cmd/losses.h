@@ -5,9 +5,6 @@
 
 #include "report.h"
 
-/* Return the exit status that counts of two: lost data weighs less than any other fault, more than none. */
-int losses_worse(int a, int b);
-
 /*
  * Report as an error what @src lost between the blocks that it delivered. Return STATUS_LOST then, or
  * @status where that is another fault. After a signal (@status of 128 and more) it is a note.

@@ -90,11 +90,6 @@ void report_use_stderr(struct report *r, bool use)
 	r->to_stderr = use;
 }
 
-bool report_is_json(const struct report *r)
-{
-	return r->json;
-}
-
 bool report_is_quiet(const struct report *r)
 {
 	return r->quiet;

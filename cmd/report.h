@@ -28,7 +28,6 @@ void report_set_mode(struct report *r, bool json, bool quiet, bool verbose);
 /* Where data goes to stdout, the report goes to stderr. */
 void report_use_stderr(struct report *r, bool use);
 
-bool report_is_json(const struct report *r);
 bool report_is_quiet(const struct report *r);
 bool report_is_verbose(const struct report *r);
 

@@ -7,7 +7,6 @@
 
 #include "applet.h"
 #include "handover.h"
-#include "outcome.h"
 
 void verdict_describe_fault(const struct zcdma_fault *f, char *buf, size_t len)
 {
@@ -53,28 +52,22 @@ static struct zcdma_check_result with_lost_end(const struct stream *s)
  * Judging
  */
 
-static void judge_faults(const struct stream *s, struct verdict *v)
+void verdict_judge_fault(const struct zcdma_check_result *res, const struct expectation *expect,
+			 struct verdict *v)
 {
-	const struct zcdma_check_result *res = &s->result;
-
 	v->outcome = OUTCOME_WRONG;
 	verdict_describe_fault(&res->first, v->fault, sizeof(v->fault));
 	if (res->other_seed)
 		snprintf(v->hint, sizeof(v->hint),
 			 "it is the pattern with another seed: --pattern %" PRIu64, res->seed);
-	else if (s->expect->manifest && res->blocks && !res->blocks_good)
+	else if (expect->manifest && res->blocks && !res->blocks_good)
 		snprintf(v->hint, sizeof(v->hint),
 			 "not one block is in the manifest: it is of another run");
 }
 
-/* Something must have come, and all of it must have been checked. */
-static void judge_checked(const struct stream *s, struct verdict *v)
+void verdict_judge_unplaced(const struct zcdma_check_result *res, struct verdict *v)
 {
-	const struct zcdma_check_result *res = &s->result;
-
-	if (!res->bytes)
-		outcome_say(v, OUTCOME_INCOMPLETE, "no data came, so nothing was verified");
-	else if (res->datagrams && res->unplaced == res->datagrams)
+	if (res->datagrams && res->unplaced == res->datagrams)
 		outcome_say(v, OUTCOME_INCOMPLETE,
 			    "no datagram tells where it belongs, so nothing was verified");
 	else if (res->unplaced)
@@ -82,6 +75,15 @@ static void judge_checked(const struct stream *s, struct verdict *v)
 			    "%" PRIu64 " of %" PRIu64
 			    " datagrams do not tell where they belong, and were not checked",
 			    res->unplaced, res->datagrams);
+}
+
+/* Something must have come, and all of it must have been checked. */
+static void judge_checked(const struct stream *s, struct verdict *v)
+{
+	if (!s->result.bytes)
+		outcome_say(v, OUTCOME_INCOMPLETE, "no data came, so nothing was verified");
+	else
+		verdict_judge_unplaced(&s->result, v);
 }
 
 static void judge_length(const struct stream *s, struct verdict *v)
@@ -151,7 +153,7 @@ static void judge(const struct stream *s, struct verdict *v)
 		return;
 	}
 	if (s->result.faults) {
-		judge_faults(s, v);
+		verdict_judge_fault(&s->result, s->expect, v);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && v->outcome == OUTCOME_CORRECT;

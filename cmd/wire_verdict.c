@@ -45,15 +45,8 @@ static void describe_fault(const struct wire *w, const struct zcdma_wire_stream 
 {
 	const struct zcdma_check_result *res = &s->result;
 
-	v->outcome = OUTCOME_WRONG;
-	verdict_describe_fault(&res->first, v->fault, sizeof(v->fault));
-	if (res->other_seed)
-		snprintf(v->hint, sizeof(v->hint),
-			 "it is the pattern with another seed: --pattern %" PRIu64, res->seed);
-	else if (w->expect->manifest && res->blocks && !res->blocks_good)
-		snprintf(v->hint, sizeof(v->hint),
-			 "not one block is in the manifest: it is of another run");
-	else if (res->bytes && res->bad_bytes == res->bytes)
+	verdict_judge_fault(res, w->expect, v);
+	if (!v->hint[0] && res->bytes && res->bad_bytes == res->bytes)
 		snprintf(
 			v->hint, sizeof(v->hint),
 			"for streams that are not the pattern: --manifest FILE, or --pattern none; --port leaves others out");
@@ -120,14 +113,8 @@ static void judge_checked(const struct wire *w, struct zcdma_wire *wire,
 		outcome_say(v, OUTCOME_INCOMPLETE,
 			    "none of its %" PRIu64 " bytes were captured, so nothing was verified",
 			    s->bytes);
-	else if (res->datagrams && res->unplaced == res->datagrams)
-		outcome_say(v, OUTCOME_INCOMPLETE,
-			    "no datagram tells where it belongs, so nothing was verified");
 	else if (res->unplaced)
-		outcome_say(v, OUTCOME_INCOMPLETE,
-			    "%" PRIu64 " of %" PRIu64
-			    " datagrams do not tell where they belong, and were not checked",
-			    res->unplaced, res->datagrams);
+		verdict_judge_unplaced(res, v);
 	else if (w->expect->manifest && res->blocks_unseen && !res->blocks)
 		outcome_say(v, OUTCOME_INCOMPLETE,
 			    "no block was captured whole, so nothing was verified");
