@@ -13,13 +13,13 @@ enum outcome {
 	OUTCOMES
 };
 
-/* A stream's outcome, and the sentence that says why unless it is correct. */
+/* A stream's outcome, and the error message unless it is correct. */
 struct verdict {
 	enum outcome outcome;
 	char fault[512], hint[512]; /* the hint may be empty */
 };
 
-/* Set the outcome, and the sentence. */
+/* Set the outcome and the error message. */
 void outcome_say(struct verdict *v, enum outcome outcome, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 

@@ -17,8 +17,8 @@
 /* A block of the ring that is out. */
 struct zc_handed_slot {
 	/*
-	 * From the writer's message until the release is sent, and not only until the block is put: so a
-	 * writer that does not read its releases cannot have more of them pile up than there are slots.
+	 * Set from the writer's message until the release is sent, and not only until the block is put. A
+	 * writer that does not read its releases cannot make more of them pile up than there are slots.
 	 */
 	bool out;
 	bool whole;	 /* nothing of it is left to take */

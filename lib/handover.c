@@ -215,7 +215,7 @@ int zc_ho_connect(int pipe_fd)
 	return open_named(pipe_fd, connect);
 }
 
-/* Is every user mapped here, as in the first user namespace? Returns false where /proc does not say. */
+/* Check that every user is mapped here, as in the first user namespace. Returns false where /proc does not say. */
 static bool every_user_is_mapped(void)
 {
 	unsigned long length, mapped = 0;
@@ -228,7 +228,7 @@ static bool every_user_is_mapped(void)
 	return mapped >= UINT32_MAX; /* (uid_t)-1 is no user */
 }
 
-/* Does @uid stand for all users that are not mapped? Returns true where /proc does not say. */
+/* Check whether @uid stands for all users that are not mapped. Returns true where /proc does not say. */
 static bool is_overflow_uid(uid_t uid)
 {
 	char line[16];

@@ -12,7 +12,7 @@
 #define FALLBACK_HUGE_PAGE (2u << 20)
 #define LEAST_UNITS	   4
 
-/* Of a ring whose size nobody chose. */
+/* Limits of the default number of blocks. */
 #define LEAST_BLOCKS 16
 #define MOST_BLOCKS  65536
 
