@@ -8,7 +8,7 @@ INCLUDEDIR ?= $(PREFIX)/include
 MANDIR     ?= $(PREFIX)/share/man
 DATADIR    ?= $(PREFIX)/share
 
-VERSION := $(shell sed -n 's/^\#define ZCDMA_VERSION "\(.*\)"/\1/p' lib/zcdma.h)
+VERSION := $(shell sed -n 's/^\#define ZCDMA_VERSION "\(.*\)"/\1/p' lib/include/zcdma.h)
 SOVERSION := 0
 SONAME := libzcdma.so.$(SOVERSION)
 
@@ -64,13 +64,15 @@ pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1))
 pkg_libs = $(shell $(PKG_CONFIG) --libs $(1))
 
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(URING) $(WARN) $(CFLAGS) $(SANFLAGS)
-LIB_CFLAGS = $(ALL_CFLAGS) -Ikmod/uapi -fPIC -fvisibility=hidden -pthread $(call pkg_cflags,$(LIBS_LIB))
-CMD_CFLAGS = $(ALL_CFLAGS) -fPIE -pthread $(call pkg_cflags,$(LIBS_CMD))
+LIB_CFLAGS = $(ALL_CFLAGS) -iquote lib -Ilib/include -Ikmod/uapi -fPIC -fvisibility=hidden -pthread \
+	$(call pkg_cflags,$(LIBS_LIB))
+CMD_CFLAGS = $(ALL_CFLAGS) -iquote cmd -Ilib/include -fPIE -pthread $(call pkg_cflags,$(LIBS_CMD))
+TEST_CFLAGS = $(ALL_CFLAGS) -iquote lib -iquote cmd -Ilib/include
 ALL_FLAGS = $(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(LDFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pthread
 
-LIB_SRC := $(wildcard lib/*.c lib/packet/*.c lib/path/*.c lib/source/*.c)
-CMD_SRC := $(wildcard cmd/*.c)
+LIB_SRC := $(wildcard lib/*.c lib/*/*.c)
+CMD_SRC := $(wildcard cmd/*.c cmd/*/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 TOOL_SRC := $(wildcard tests/tools/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
@@ -185,19 +187,19 @@ $(ZCDMA): $(CMD_OBJ) $(LIB_SO) | $(BUILD)/libzcdma.so
 $(BUILD)/unit/%: tests/unit/%.c $(LIB_A) $(BUILD)/flags
 	$(say) CC $<
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(call pkg_cflags,$(LIBS_TEST) $(LIBS_LIB)) -MMD -MP $(ALL_LDFLAGS) \
+	$(Q)$(CC) $(TEST_CFLAGS) $(CPPFLAGS) $(call pkg_cflags,$(LIBS_TEST) $(LIBS_LIB)) -MMD -MP $(ALL_LDFLAGS) \
 		-o $@ $< $(LIB_A) $(call pkg_libs,$(LIBS_TEST) $(LIBS_LIB)) -lm
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_DRIVER) $(LIB_A) $(BUILD)/flags
 	$(say) CC $<
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -Ikmod/uapi $(CPPFLAGS) $(call pkg_cflags,$(LIBS_LIB)) -MMD -MP $(ALL_LDFLAGS) \
+	$(Q)$(CC) $(TEST_CFLAGS) -Ikmod/uapi $(CPPFLAGS) $(call pkg_cflags,$(LIBS_LIB)) -MMD -MP $(ALL_LDFLAGS) \
 		$(FUZZ_LDFLAGS) -o $@ $< $(FUZZ_DRIVER) $(LIB_A) $(call pkg_libs,$(LIBS_LIB))
 
 $(BUILD)/tools/%: tests/tools/%.c $(LIB_A) $(BUILD)/flags
 	$(say) CC $<
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB_A) $(call pkg_libs,$(LIBS_LIB))
+	$(Q)$(CC) $(TEST_CFLAGS) $(CPPFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB_A) $(call pkg_libs,$(LIBS_LIB))
 
 # Static: init is the only file of the VM's first root.
 $(BUILD)/vm-tests/init: LDFLAGS += -static
@@ -384,7 +386,7 @@ install: all
 	$(Q)install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
 	$(Q)$(call link_cmd,$(BUILD)/zcdma.install,$$ORIGIN/$(shell realpath -m --relative-to=$(BINDIR) $(LIBDIR)))
 	$(Q)install -m 755 $(BUILD)/zcdma.install $(DESTDIR)$(BINDIR)/zcdma
-	$(Q)install -m 644 lib/zcdma.h $(DESTDIR)$(INCLUDEDIR)/zcdma.h
+	$(Q)install -m 644 lib/include/zcdma.h $(DESTDIR)$(INCLUDEDIR)/zcdma.h
 	$(Q)install -D -m 644 kmod/uapi/linux/zcdma.h $(DESTDIR)$(INCLUDEDIR)/linux/zcdma.h
 	$(Q)install -m 755 $(LIB_SO) $(DESTDIR)$(LIBDIR)/libzcdma.so.$(VERSION)
 	$(Q)ln -sf libzcdma.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)

@@ -3,7 +3,7 @@
 #ifndef APPLET_H
 #define APPLET_H
 
-#include "report.h"
+#include "cli/report.h"
 
 /* Exit statuses, the same for every applet. */
 enum {

@@ -7,19 +7,19 @@
 #include <string.h>
 
 #include "applet.h"
-#include "bench_compare.h"
-#include "bench_cross.h"
-#include "bench_facts.h"
-#include "bench_net.h"
-#include "bench_peer.h"
-#include "bench_plan.h"
-#include "bench_plot.h"
-#include "bench_rows.h"
-#include "bench_show.h"
-#include "clock.h"
-#include "must.h"
-#include "opts.h"
-#include "signals.h"
+#include "bench/compare.h"
+#include "bench/crossover.h"
+#include "bench/machine.h"
+#include "bench/net.h"
+#include "bench/server.h"
+#include "bench/plan.h"
+#include "bench/plot.h"
+#include "bench/rows.h"
+#include "bench/table.h"
+#include "cli/clock.h"
+#include "cli/xalloc.h"
+#include "cli/opts.h"
+#include "cli/signals.h"
 
 static struct {
 	const char *mode, *memory, *net, *to, *serve, *block, *ring, *repeat, *seconds, *streams;

@@ -5,11 +5,11 @@
 #include <unistd.h>
 
 #include "applet.h"
-#include "expect.h"
-#include "losses.h"
-#include "opts.h"
-#include "recording.h"
-#include "setup.h"
+#include "cli/expect.h"
+#include "transfer/losses.h"
+#include "cli/opts.h"
+#include "transfer/recording.h"
+#include "transfer/setup.h"
 
 static struct {
 	const char *output, *manifest, *expect;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* copysend: send by copying. */
-#include "opts.h"
-#include "sender.h"
+#include "cli/opts.h"
+#include "transfer/sender.h"
 
 static const struct poptOption table[] = {
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, sender_options, 0, NULL, NULL },

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "applet.h"
-#include "nearest.h"
+#include "cli/suggest.h"
 
 static const struct applet applets[] = {
 #define APPLET(name, summary) { #name, summary, name##_main },

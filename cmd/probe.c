@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "must.h"
-#include "opts.h"
-#include "report_value.h"
+#include "cli/xalloc.h"
+#include "cli/opts.h"
+#include "cli/report_value.h"
 
 #define DEVICE "/dev/zcdma0"
 

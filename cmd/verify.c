@@ -6,17 +6,17 @@
 #include <unistd.h>
 
 #include "applet.h"
-#include "datagrams.h"
-#include "expect.h"
-#include "handover.h"
-#include "must.h"
-#include "opts.h"
-#include "progress.h"
-#include "signals.h"
-#include "stream.h"
-#include "verdict.h"
-#include "verify.h"
-#include "wire.h"
+#include "verify/udp.h"
+#include "cli/expect.h"
+#include "transfer/handover.h"
+#include "cli/xalloc.h"
+#include "cli/opts.h"
+#include "cli/progress.h"
+#include "cli/signals.h"
+#include "verify/stream.h"
+#include "verify/verdict.h"
+#include "verify/run.h"
+#include "verify/wire.h"
 
 #define MAX_STREAMS (SIGNALS_MAX - 1)
 

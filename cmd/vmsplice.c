@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vmsplice: send with vmsplice and splice. */
-#include "opts.h"
-#include "sender.h"
+#include "cli/opts.h"
+#include "transfer/sender.h"
 
 static int unsafe_reuse;
 

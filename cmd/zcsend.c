@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* zcsend: send with MSG_ZEROCOPY, and say what was really not copied. */
-#include "opts.h"
-#include "sender.h"
+#include "cli/opts.h"
+#include "transfer/sender.h"
 
 static const char *const fallbacks[] = { "copy", "keep", NULL }; /* enum zcdma_fallback */
 

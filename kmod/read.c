@@ -7,7 +7,7 @@
 #include <linux/uio.h>
 
 #include "device.h"
-#include "mutant.h"
+#include "fault_inject.h"
 
 /*
  * Copy memory that goes with the device to a page of the call's own first: the caller's memory may

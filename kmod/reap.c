@@ -7,7 +7,7 @@
 
 #include "block.h"
 #include "device.h"
-#include "mutant.h"
+#include "fault_inject.h"
 #include "skb_flush.h"
 #include "work.h"
 

@@ -7,7 +7,7 @@
 
 #include "block.h"
 #include "device.h"
-#include "mutant.h"
+#include "fault_inject.h"
 
 /* .ended and .halted are set after the last block became full. */
 static bool has_news(struct zcdma_ring *ring)

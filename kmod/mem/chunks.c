@@ -7,7 +7,7 @@
 #include "account.h"
 #include "chunks.h"
 #include "compat.h"
-#include "mutant.h"
+#include "fault_inject.h"
 
 /*
  * A list is needed most where memory is in pieces: then there are no several pages for a slab of

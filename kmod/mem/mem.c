@@ -9,7 +9,7 @@
 
 #include "compat.h"
 #include "mem.h"
-#include "mutant.h"
+#include "fault_inject.h"
 
 const struct zcdma_mem_ops *const zcdma_mem_models[] = {
 	[ZCDMA_DEV_COHERENT] = &zcdma_mem_coherent,

@@ -6,7 +6,7 @@
 #include <linux/slab.h>
 
 #include "device.h"
-#include "mutant.h"
+#include "fault_inject.h"
 #include "pattern.h"
 #include "ring.h"
 #include "sim.h"

@@ -7,7 +7,7 @@
 #include "compat.h"
 #include "device.h"
 #include "drivers.h"
-#include "mutant.h"
+#include "fault_inject.h"
 #include "sim.h"
 
 static unsigned int devices;

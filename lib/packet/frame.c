@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Frames taken apart, layer by layer. No byte is read that was not captured. */
-#include "frame.h"
+#include "packet/frame.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
 
-#include "layer.h"
+#include "packet/layer.h"
 
 /* The most layers of a frame; networks make fewer. */
 #define LAYERS 32

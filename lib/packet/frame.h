@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What is in a captured frame, from its link layer down to the payload of TCP or UDP. */
-#ifndef ZCDMA_FRAME_H
-#define ZCDMA_FRAME_H
+#ifndef ZCDMA_PACKET_FRAME_H
+#define ZCDMA_PACKET_FRAME_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "packets.h"
+#include "packet/capture.h"
 
 enum zc_frame_kind {
 	ZC_FRAME_TCP,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the layers of a frame share: each takes its header, and names the layer of what follows. */
-#ifndef ZCDMA_LAYER_H
-#define ZCDMA_LAYER_H
+#ifndef ZCDMA_PACKET_LAYER_H
+#define ZCDMA_PACKET_LAYER_H
 
-#include "frame.h"
+#include "packet/frame.h"
 
 /* What is left of a frame. */
 struct zc_rest {

@@ -3,7 +3,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "layer.h"
+#include "packet/layer.h"
 
 /*
  * TCP and UDP

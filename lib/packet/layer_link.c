@@ -2,7 +2,7 @@
 /* Link layers: Ethernet and what it is in, Linux cooked, raw IP, loopback, PPP, pflog. */
 #include <net/ethernet.h>
 
-#include "layer.h"
+#include "packet/layer.h"
 
 /* 802.2: the next layer is known where it is SNAP's, with the OUI of Ethernet or of a bridge (802.1H). */
 static struct zc_layer take_llc(struct zc_rest *r, struct zc_frame *f)

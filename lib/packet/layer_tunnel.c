@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Tunnels: the connection that counts is the one inside. */
-#include "layer.h"
+#include "packet/layer.h"
 
 /*
  * A label; the last one has a bit of its own. Nothing names what follows: IP is known by its version, and a

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* 802.11: data frames that are not encrypted, and radiotap before them. */
-#include "layer.h"
+#include "packet/layer.h"
 
 #define RADIOTAP_TSFT	 (1u << 0)
 #define RADIOTAP_FLAGS	 (1u << 1)

@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <pcap/dlt.h>
 
-#include "layer.h"
+#include "packet/layer.h"
 
 #define TABLE(rows)                       \
 	{                                 \

@@ -3,14 +3,14 @@
  * From packets to the stream of their payloads: of one end of a TCP connection, or of datagrams. These
  * come in the order of their arrival, those of a flow in that of their numbers, where they have some.
  */
-#include "payload.h"
+#include "packet/payload.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "frame.h"
-#include "sums.h"
-#include "tcp.h"
+#include "packet/frame.h"
+#include "packet/checksums.h"
+#include "packet/tcp_payload.h"
 
 /* That are told apart at once. The one that was silent for longest gives way to another one. */
 #define FLOWS 64

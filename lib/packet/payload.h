@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* From packets to the stream of their payloads. */
-#ifndef ZCDMA_PAYLOAD_H
-#define ZCDMA_PAYLOAD_H
+#ifndef ZCDMA_PACKET_PAYLOAD_H
+#define ZCDMA_PACKET_PAYLOAD_H
 
-#include "order.h"
-#include "packets.h"
+#include "packet/reorder.h"
+#include "packet/capture.h"
 
 struct zc_payload;
 

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "../internal.h"
+#include "internal.h"
 
 /* Read ahead, so that it is known whether something is there. */
 struct zc_saved {

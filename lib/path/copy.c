@@ -4,7 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../path.h"
+#include "path/path.h"
 
 static ssize_t send_datagrams(struct zcdma_path *path, const void *data, size_t len)
 {

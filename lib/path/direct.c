@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../path.h"
+#include "path/path.h"
 
 /* The logical block size of the device is what O_DIRECT asks for: 4096 at most in practice. */
 #define ALIGN	    4096

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* null: hands every block straight back. What is left is what the harness itself costs. */
-#include "../path.h"
+#include "path/path.h"
 
 static int null_send(struct zcdma_path *path, const struct zcdma_block *b)
 {

@@ -5,7 +5,7 @@
  */
 #include <sys/sendfile.h>
 
-#include "../path.h"
+#include "path/path.h"
 
 static int sendfile_send(struct zcdma_path *path, const struct zcdma_block *b)
 {

@@ -7,8 +7,8 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 
-#include "../path.h"
-#include "../refusal.h"
+#include "path/path.h"
+#include "path/refusal.h"
 
 struct splice_path {
 	struct zcdma_path path;

@@ -9,12 +9,12 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "../completion.h"
-#include "../path.h"
-#include "../pinning.h"
-#include "../refusal.h"
-#include "../ring.h"
-#include "../uring.h"
+#include "path/completion.h"
+#include "path/path.h"
+#include "path/pin_limit.h"
+#include "path/refusal.h"
+#include "memory/ring.h"
+#include "path/uring_compat.h"
 
 /* Room for twice as many completions; what is beyond that the kernel keeps (IORING_FEAT_NODROP). */
 #define ENTRIES 256

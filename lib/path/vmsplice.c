@@ -8,8 +8,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "../path.h"
-#include "../refusal.h"
+#include "path/path.h"
+#include "path/refusal.h"
 
 struct vmsplice_path {
 	struct zcdma_path path;

@@ -10,12 +10,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../completion.h"
-#include "../errqueue.h"
-#include "../nic.h"
-#include "../path.h"
-#include "../pinning.h"
-#include "../refusal.h"
+#include "path/completion.h"
+#include "path/errqueue.h"
+#include "net/nic.h"
+#include "path/path.h"
+#include "path/pin_limit.h"
+#include "path/refusal.h"
 
 /* So many completions in a row say "copied" before plain sends take over ... */
 #define PATIENCE 8

@@ -3,7 +3,7 @@
  * dev: - the ring of the driver, which <linux/zcdma.h> specifies. When a block may be filled again
  * is the driver's affair: it sees what still refers to the pages.
  */
-#include "../dev.h"
+#include "source/dev.h"
 
 #include <fcntl.h>
 #include <linux/zcdma.h>
@@ -16,9 +16,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "../handover.h"
-#include "../options.h"
-#include "../ring.h"
+#include "handover/protocol.h"
+#include "source/options.h"
+#include "memory/ring.h"
 
 #define FIRST_DEVICE "/dev/zcdma0"
 #define UNSET	     UINT64_MAX

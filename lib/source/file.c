@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../dev.h"
-#include "../handover.h"
-#include "../source.h"
-#include "../window.h"
+#include "source/dev.h"
+#include "handover/protocol.h"
+#include "source/source.h"
+#include "memory/file_window.h"
 
 #define BLOCK_SIZE (1u << 20)
 

@@ -10,10 +10,10 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "../options.h"
-#include "../packet/payload.h"
-#include "../pool.h"
-#include "../source.h"
+#include "source/options.h"
+#include "packet/payload.h"
+#include "memory/block_pool.h"
+#include "source/source.h"
 
 #define BLOCK_SIZE (1u << 20)
 #define BLOCKS	   16

@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../pool.h"
-#include "../source.h"
+#include "memory/block_pool.h"
+#include "source/source.h"
 
 #define BLOCK_SIZE (1u << 20)
 #define BLOCKS	   16

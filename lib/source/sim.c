@@ -10,9 +10,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include "../options.h"
-#include "../ring.h"
-#include "../source.h"
+#include "source/options.h"
+#include "memory/ring.h"
+#include "source/source.h"
 
 /* How often, and after how long, a wake-up that failed is repeated. */
 #define WAKE_TRIES  1000

@@ -108,7 +108,7 @@ END
 
 @test "library: it exports what the header declares, and nothing else" {
     run -0 defined "$LIB"
-    assert_output "$(grep -oE '\bzcdma_[a-z0-9_]+\(' "$TOP/lib/zcdma.h" | tr -d '(' | sort -u)"
+    assert_output "$(grep -oE '\bzcdma_[a-z0-9_]+\(' "$TOP/lib/include/zcdma.h" | tr -d '(' | sort -u)"
     assert_line zcdma_source_open
 }
 

@@ -34,7 +34,7 @@ without_comments() {
 
 # "TYPE NAME(ARGUMENTS)" of each function that the header declares.
 declared() {
-    without_comments <"$TOP/lib/zcdma.h" |
+    without_comments <"$TOP/lib/include/zcdma.h" |
         grep -oE '[a-z][a-z_0-9 *]* \**zcdma_[a-z0-9_]+\([^;{}()]*\);' | sed 's/;$//' | sort
 }
 
@@ -240,7 +240,7 @@ columns() {
 }
 
 @test "every kind of fault is in zcdma-verify.1 and zcdma.7, and no other" {
-    sed -n '/names\[ZCDMA_FAULT_KINDS\]/,/};/p' "$TOP/lib/check.c" |
+    sed -n '/names\[ZCDMA_FAULT_KINDS\]/,/};/p' "$TOP/lib/verify/check.c" |
         grep -oE '"[a-z]+"' | tr -d '"' | sort >expected
     section zcdma-verify.1 DESCRIPTION | sed -nE 's/^\.It Sy //p' | sort >found
     same 'kinds of fault in zcdma-verify.1'
@@ -352,7 +352,7 @@ program() {
     program libzcdma.3 send64 >send64.c
     grep -q '^int main(' send64.c
     mkdir include
-    ln -s "$TOP/lib/zcdma.h" include
+    ln -s "$TOP/lib/include/zcdma.h" include
     run -0 cc -std=gnu11 -Wall -Wextra -Werror -I include -c send64.c
 }
 

@@ -5,7 +5,7 @@
  */
 #include <string.h>
 
-#include "../../lib/internal.h"
+#include "internal.h"
 #include "bytes.h"
 #include "fuzz.h"
 

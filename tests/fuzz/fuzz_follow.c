@@ -10,7 +10,7 @@
 #include <pcap/pcap.h>
 #include <string.h>
 
-#include "../../lib/internal.h"
+#include "internal.h"
 #include "bytes.h"
 #include "fuzz.h"
 

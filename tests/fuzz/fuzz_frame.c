@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A frame of any link layer: what is found lies within it. */
-#include "../../lib/packet/layer.h"
+#include "packet/layer.h"
 #include "fuzz.h"
 
 const char *const fuzz_seeds[] = { NULL };

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "../../lib/path.h"
-#include "../../lib/reader.h"
+#include "path/path.h"
+#include "handover/connect.h"
 #include "bytes.h"
 #include "fuzz.h"
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "../../lib/handed.h"
+#include "handover/imported_ring.h"
 #include "bytes.h"
 #include "fuzz.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A manifest of any bytes, and a stream that is fed and skipped by it: it is refused with a message, or used. */
-#include "../../lib/internal.h"
+#include "internal.h"
 #include "bytes.h"
 #include "fuzz.h"
 

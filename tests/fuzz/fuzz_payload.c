@@ -4,7 +4,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "../../lib/internal.h"
+#include "internal.h"
 #include "fuzz.h"
 
 const char *const fuzz_seeds[] = {

@@ -2,7 +2,7 @@
 /* What a person types: addresses, sizes and specs of sources. It is refused with a message, or means what it says. */
 #include <string.h>
 
-#include "../../lib/internal.h"
+#include "internal.h"
 #include "fuzz.h"
 
 #define TEXT 400

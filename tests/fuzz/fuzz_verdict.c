@@ -7,7 +7,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-#include "../../lib/internal.h"
+#include "internal.h"
 #include "bytes.h"
 #include "fuzz.h"
 

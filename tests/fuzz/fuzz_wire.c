@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A capture file that is verified: every packet is in one counter, and a stream has not more gaps than bytes. */
-#include "../../lib/internal.h"
+#include "internal.h"
 #include "fuzz.h"
 
 const char *const fuzz_seeds[] = {

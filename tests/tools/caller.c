@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../lib/handover.h"
+#include "handover/protocol.h"
 
 static int squat(int fifo)
 {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../lib/internal.h"
+#include "internal.h"
 
 #define HOT    ((size_t)1 << 20)   /* stays in a cache */
 #define COLD   ((size_t)256 << 20) /* does not */

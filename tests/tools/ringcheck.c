@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "../../lib/handover.h"
-#include "../../lib/source.h"
+#include "handover/protocol.h"
+#include "source/source.h"
 
 static int wrong;
 

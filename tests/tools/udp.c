@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../lib/zcdma.h"
+#include <zcdma.h>
 
 static int open_to(const char *port)
 {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../lib/packet/follow.h"
+#include "packet/tcp_reassembly.h"
 
 struct bench {
 	struct zc_follow f;

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "../../lib/packet/frame.h"
+#include "packet/frame.h"
 #include "random.h"
 
 struct bytes {

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../lib/handover.h"
+#include "handover/protocol.h"
 #include "random.h"
 
 #define PAGE  4096u

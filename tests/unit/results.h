@@ -3,7 +3,7 @@
 #ifndef RESULTS_H
 #define RESULTS_H
 
-#include "../../lib/zcdma.h"
+#include <zcdma.h>
 
 static inline void assert_same_fault(const struct zcdma_fault *a, const struct zcdma_fault *b)
 {

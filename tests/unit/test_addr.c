@@ -13,7 +13,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "../../lib/zcdma.h"
+#include <zcdma.h>
 
 static struct zcdma_ctx *ctx;
 

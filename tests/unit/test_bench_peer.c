@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "../../cmd/bench_peer.c"
-#include "../../cmd/signals.c"
+#include "bench/server.c"
+#include "cli/signals.c"
 
 /* What a run of @sent bytes is after the receiver's @answer. */
 static struct bench_sample ask(uint64_t sent, const char *answer)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "../../cmd/bench_stats.c"
+#include "bench/stats.c"
 
 static struct bench_spread of(unsigned count, const double *given)
 {

@@ -10,9 +10,9 @@
 
 #include <cmocka.h>
 
-#include "../../cmd/bench_cross.c"
-#include "../../cmd/bench_stats.c"
-#include "../../cmd/bench_verdict.c"
+#include "bench/crossover.c"
+#include "bench/stats.c"
+#include "bench/verdict.c"
 
 static const struct zcdma_path_type copy = { .name = "copy", .needs = ZCDMA_NEEDS_MEMORY };
 static const struct zcdma_path_type gift = { .name = "gift", .needs = ZCDMA_NEEDS_STREAM };

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../../lib/zcdma.h"
+#include <zcdma.h>
 #include "results.h"
 
 #define KIB	 1024

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../lib/internal.h"
+#include "internal.h"
 
 #define SEED  9
 #define BLOCK 1000

@@ -7,7 +7,7 @@
 /* after those four */
 #include <cmocka.h>
 
-#include "../../lib/completion.h"
+#include "path/completion.h"
 
 /* Send block @index in @sends pieces of @len bytes. */
 static void send_block(struct zc_tracker *t, uint32_t index, unsigned sends, size_t len)

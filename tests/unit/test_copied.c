@@ -28,8 +28,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../lib/path.h"
-#include "../../lib/selftest.h"
+#include "path/path.h"
+#include "path/selftest.h"
 #include "namespace.h"
 
 #ifndef IPPROTO_MPTCP

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../lib/internal.h"
-#include "../../lib/packet/copies.h"
+#include "internal.h"
+#include "packet/duplicates.h"
 
 #define SECOND 1000000000u
 

@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../lib/check.h"
-#include "../../lib/internal.h"
+#include "verify/check.h"
+#include "internal.h"
 
 #define SEED 5
 

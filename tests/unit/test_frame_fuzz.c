@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../lib/packet/packets.h"
+#include "packet/capture.h"
 #include "frames.h"
 
 static const char *const files[] = {

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../../lib/packet/layer.h"
+#include "packet/layer.h"
 #include "frames.h"
 
 /* IPv4 from 10.0.0.1 to 10.0.0.2 with a datagram of "hello" in it. */

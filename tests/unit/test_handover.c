@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../lib/source.h"
+#include "source/source.h"
 #include "handover.h"
 
 #define LIMIT_MS 20000 /* for what happens at once on an idle machine */

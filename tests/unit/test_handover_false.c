@@ -15,8 +15,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "../../lib/reader.h"
-#include "../../lib/source.h"
+#include "handover/connect.h"
+#include "source/source.h"
 #include "handover.h"
 
 #define LIMIT_MS 20000

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "../../lib/zcdma.h"
+#include <zcdma.h>
 
 /* Large for a stack. */
 static struct zcdma_hist hist;

@@ -12,7 +12,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "../../lib/manifest.h"
+#include "verify/manifest.h"
 #include "results.h"
 
 #define BLOCK	 1000

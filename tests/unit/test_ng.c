@@ -14,7 +14,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "../../lib/packet/packets.h"
+#include "packet/capture.h"
 
 #define SECOND UINT64_C(1000000000)
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../../lib/packet/order.h"
+#include "packet/reorder.h"
 #include "random.h"
 
 static struct zc_order_stats stats;

@@ -23,7 +23,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../lib/internal.h"
+#include "internal.h"
 #include "namespace.h"
 
 #define BLOCK  32768

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "../../cmd/nearest.c"
-#include "../../cmd/report_text.c"
+#include "cli/suggest.c"
+#include "cli/report_text.c"
 
 #define assert_prints(expected, call)                     \
 	do {                                              \

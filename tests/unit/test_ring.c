@@ -13,8 +13,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "../../lib/pool.h"
-#include "../../lib/ring.h"
+#include "memory/block_pool.h"
+#include "memory/ring.h"
 
 static struct zcdma_ctx *ctx;
 

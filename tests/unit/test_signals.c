@@ -10,12 +10,12 @@
 
 #include <cmocka.h>
 
-#include "../../cmd/clock.h"
+#include "cli/clock.h"
 
 /* A clock that goes only when it is told to. */
 static uint64_t clock_ns = 1;
 #define now_ns() clock_ns
-#include "../../cmd/signals.c"
+#include "cli/signals.c"
 
 /* Run @body in a process of its own, as handlers and what they noted stay. Returns its wait status. */
 static int in_child(void (*body)(struct zcdma_ctx *ctx))

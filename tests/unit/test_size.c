@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "../../lib/zcdma.h"
+#include <zcdma.h>
 
 #define KIB UINT64_C(1024)
 

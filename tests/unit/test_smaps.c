@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "../../lib/internal.h"
+#include "internal.h"
 
 /* As Linux 6.18 prints it, with the lines left out that nobody reads. */
 static const char text[] =

@@ -15,7 +15,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "../../lib/source.h"
+#include "source/source.h"
 
 #define PAGE	 4096u
 #define LIMIT_MS 20000 /* for what happens at once on an idle machine */

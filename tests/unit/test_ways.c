@@ -18,8 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../../lib/internal.h"
-#include "../../lib/ways.h"
+#include "internal.h"
+#include "probe/methods.h"
 
 static struct zcdma_ctx *ctx;
 static size_t page;

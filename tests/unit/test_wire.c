@@ -17,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../../lib/internal.h"
+#include "internal.h"
 
 #define SEED 3
 #define ISN  0xfffff000u /* so that every stream wraps around */

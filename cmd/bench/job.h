@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the parts of bench share: a row of its table, and what one run of it yields. */
+#ifndef BENCH_JOB_H
+#define BENCH_JOB_H
+
+#include "cli/report.h"
+
+#define BENCH_REPEATS_MAX 64
+#define BENCH_STREAMS_MAX 64
+
+/* Block sizes of a sweep: each four times the one before. */
+#define BENCH_SWEEP_FIRST (4u << 10)
+#define BENCH_SWEEP_LAST  (4u << 20)
+#define BENCH_SWEEP_SIZES 6
+
+/* One run. Plain data: it comes through a pipe from the process that was measured. */
+struct bench_sample {
+	int rc;		  /* 0, or a negative errno with its sentence */
+	bool unreachable; /* that error is the connection's, and so every row's */
+	bool incomplete;  /* it is that the receiver got another number of bytes than were sent */
+	char error[256], hint[256];
+
+	uint64_t bytes, calls, blocks;
+	uint64_t user_copied_bytes, kernel_copied_bytes, fell_back_bytes;
+	uint64_t untold_bytes;	 /* of which it is unknown whether the kernel copied them */
+	char copies_reason[192]; /* why the kernel copies, or why that is unknown; or empty */
+	double seconds;
+	double cpu_seconds;	/* of the sending process */
+	double system_seconds;	/* of all CPUs, whatever they did */
+	double receiver_cpu_ns; /* for a byte; negative where the receiver does not tell */
+	uint64_t p50_ns, p99_ns;
+	uint64_t most_waiting; /* blocks, for their completion */
+	uint64_t overruns;
+	uint64_t block_bytes, page_bytes, ring_bytes;
+	struct zcdma_nic nic; /* that it went out by */
+	bool checked;	      /* the receiver looked at every byte ... */
+	bool correct;	      /* ... and found it right */
+};
+
+/* A line of the table: a path from a memory, with blocks of a size. */
+struct bench_row {
+	const struct zcdma_path_type *path;
+	const struct zcdma_source_type *source;
+	const char *memory;   /* of .source */
+	uint64_t block_bytes; /* as asked for */
+	struct bench_sample sample[BENCH_REPEATS_MAX];
+	unsigned count;
+	bool given;		    /* its samples are those of a row that ran before */
+	struct bench_sample failed; /* .rc is not 0: it cannot run, or ended so */
+};
+
+struct bench_rows {
+	struct bench_row *row;
+	unsigned count;
+};
+
+/* What holds for every run of a bench. */
+struct bench_job {
+	const char *to;		/* HOST:PORT */
+	const char *congestion; /* control of the sender */
+	uint64_t ring_bytes;
+	double seconds;
+	unsigned repeats; /* 0: not chosen yet, as .seconds */
+	unsigned streams;
+	int cpu;    /* that the sender is bound to, or -1 */
+	bool check; /* the receiver verifies, so that every block is filled anew */
+};
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The networks that bench makes, and removes: they end with its processes. */
+#ifndef BENCH_NET_H
+#define BENCH_NET_H
+
+#include "bench/job.h"
+
+struct bench_net {
+	const char *name;
+	const char *summary;
+	const char *address; /* of the receiver, without its port; or, with it, of none ... */
+	bool receives;	     /* ... where nobody is */
+	bool own;	     /* a namespace is made for the sender */
+	const char *const
+		*ready[8]; /* commands that make it ready there, NULL behind the last ... */
+	const char *const
+		*peer[4]; /* ... and in another namespace, the receiver's, which it then has */
+};
+
+/* The @i-th network, or NULL behind the last. */
+const struct bench_net *bench_net_at(unsigned i);
+
+/*
+ * Enter the network, for good, and start its receiver, with @check one that verifies. 0 and where to send
+ * in @to of @len bytes, or an exit status after an error, which has been reported.
+ */
+int bench_net_enter(const struct bench_net *net, struct report *r, bool check, char *to,
+		    size_t len);
+
+#endif

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Which rows there are: paths x memories x block sizes. Nothing here knows any of them by name. */
+#include "bench/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "applet.h"
+#include "bench/net.h"
+#include "bench/rows.h"
+
+/* Is @name in @list? */
+static bool is_listed(const char *list, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (!strcmp(list, "all"))
+		return true;
+	for (const char *p = list; p; p = strchr(p, ',') ? strchr(p, ',') + 1 : NULL) {
+		if (!strncmp(p, name, len) && (p[len] == ',' || !p[len]))
+			return true;
+	}
+	return false;
+}
+
+/* The @i-th memory of all kinds of source, and whose it is; NULL behind the last. */
+static const char *memory_at(unsigned i, const struct zcdma_source_type **source)
+{
+	for (unsigned type = 0; (*source = zcdma_source_type_at(type)); type++) {
+		for (unsigned m = 0; (*source)->memories && (*source)->memories[m]; m++) {
+			if (!i--)
+				return (*source)->memories[m];
+		}
+	}
+	return NULL;
+}
+
+static const char *path_name(unsigned i)
+{
+	const struct zcdma_path_type *type = zcdma_path_type_at(i);
+
+	return type ? type->name : NULL;
+}
+
+static const char *memory_name(unsigned i)
+{
+	const struct zcdma_source_type *source;
+
+	return memory_at(i, &source);
+}
+
+static bool is_name(const char *(*name)(unsigned i), const char *word, size_t len)
+{
+	for (unsigned i = 0; name(i); i++) {
+		if (strlen(name(i)) == len && !strncmp(name(i), word, len))
+			return true;
+	}
+	return false;
+}
+
+/* Each word of @list has to be a name. */
+static int check_list(struct report *r, const char *option, const char *list,
+		      const char *(*name)(unsigned i))
+{
+	size_t len;
+
+	if (!strcmp(list, "all"))
+		return STATUS_OK;
+	for (const char *p = list;; p += len + 1) {
+		len = strcspn(p, ",");
+		if (!is_name(name, p, len))
+			return report_error(r, STATUS_ERROR, "zcdma bench --list tells the names",
+					    "%s=%s: there is no \"%.*s\"", option, list, (int)len,
+					    p);
+		if (!p[len])
+			return STATUS_OK;
+	}
+}
+
+/* The driver's memories are for where it is. */
+static bool is_here(const struct zcdma_source_type *source, const char *memories)
+{
+	return strcmp(memories, "all") || !source->guarded ||
+	       zcdma_source_type_of(zcdma_source_default()) == source;
+}
+
+int bench_plan(struct report *r, const char *modes, const char *memories,
+	       const uint64_t *block_bytes, unsigned count, struct bench_rows *rows)
+{
+	static struct bench_row row; /* its samples are large */
+	int status = check_list(r, "--mode", modes, path_name);
+
+	if (!status)
+		status = check_list(r, "--memory", memories, memory_name);
+	if (status)
+		return status;
+	for (unsigned m = 0; (row.memory = memory_at(m, &row.source)); m++) {
+		if (!is_listed(memories, row.memory) || !is_here(row.source, memories))
+			continue;
+		for (unsigned p = 0; (row.path = zcdma_path_type_at(p)); p++) {
+			if (!is_listed(modes, row.path->name))
+				continue;
+			for (unsigned b = 0; b < count; b++) {
+				row.block_bytes = block_bytes[b];
+				bench_rows_add(rows, &row);
+			}
+		}
+	}
+	return STATUS_OK;
+}
+
+/* A header is the name of the option that takes the names: completion goes by that. */
+static const struct report_column modes[] = { { "name", "MODE" }, { "summary", "" } };
+static const struct report_column memories[] = { { "name", "MEMORY" }, { "summary", "" } };
+static const struct report_column networks[] = { { "name", "NET" }, { "summary", "" } };
+
+void bench_list(struct report *r)
+{
+	const struct zcdma_source_type *source;
+	const struct bench_net *net;
+
+	report_table(r, "modes", modes, 2);
+	for (unsigned i = 0; path_name(i); i++)
+		report_row(r,
+			   (const char *const[]){ path_name(i), zcdma_path_type_at(i)->summary });
+	report_table(r, "memories", memories, 2);
+	for (unsigned i = 0; memory_at(i, &source); i++)
+		report_row(r, (const char *const[]){ memory_at(i, &source), source->summary });
+	report_table(r, "nets", networks, 2);
+	for (unsigned i = 0; (net = bench_net_at(i)); i++)
+		report_row(r, (const char *const[]){ net->name, net->summary });
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A sweep as a picture. */
+#ifndef BENCH_PLOT_H
+#define BENCH_PLOT_H
+
+#include "bench/stats.h"
+
+/* Can it be drawn? Asked before anything is measured. 0 or an exit status. */
+int bench_plot_check(struct report *r, bool sweep);
+
+/* Draw the rows of a sweep into the SVG file @path. 0 or an exit status. */
+int bench_plot(struct report *r, const struct bench_rows *rows, const char *path);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The tables of a bench, and what they mean in words. */
+#ifndef BENCH_TABLE_H
+#define BENCH_TABLE_H
+
+#include "bench/crossover.h"
+
+/* What a verdict is made from. */
+struct bench_outcome {
+	const struct bench_rows *rows;
+	const struct bench_rows *crossing; /* other block sizes, or with a sweep @rows themselves */
+	bool sweep;
+	const char *net;
+	bool interrupted;	/* by a signal, ... */
+	unsigned done, planned; /* ... after .done of .planned runs */
+};
+
+/*
+ * Show the table of what ran, that of the block sizes, and one of what did not run; each row with every repeat in the
+ * JSON document.
+ */
+void bench_show(struct report *r, const struct bench_outcome *o);
+
+/* Say which path to take here, why, and how sure that is. */
+void bench_verdict(struct report *r, const struct bench_outcome *o);
+
+/* Return the row to take of those that can be compared to copying from the same memory, or NULL. */
+const struct bench_row *bench_best_uncopied(const struct bench_rows *rows);
+
+/* By what rows are compared: CPU seconds per GB, of as many ends as all of them know. */
+struct bench_cost {
+	bench_figure *of;
+	const char *whose; /* "of both ends" */
+	const char *key;   /* "both_ends" */
+};
+
+const struct bench_cost *bench_cost(const struct bench_rows *rows);
+
+/* Is row @i, which ran and sends, the first one of its path and memory? Theirs follow each other. */
+bool bench_begins_line(const struct bench_rows *rows, unsigned i);
+
+/* Does it send anything? A path that needs nothing measures the harness. */
+bool bench_sends(const struct bench_row *row);
+
+#endif

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Privileges, dropped as tcpdump does it: root becomes somebody else, and capabilities go. */
+#include "cli/privilege.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "applet.h"
+
+#define NOBODY 65534
+
+struct who {
+	uid_t uid;
+	gid_t gid;
+};
+
+static bool parse_id(const char *name, unsigned *id)
+{
+	const char *text = getenv(name);
+	char *end;
+
+	if (!text || *text < '1' || *text > '9')
+		return false;
+	errno = 0;
+	*id = (unsigned)strtoul(text, &end, 10);
+	return !*end && !errno;
+}
+
+/* Who started the program: by sudo, as a setuid program, or else nobody that root would trust. */
+static struct who choose(void)
+{
+	struct who who = { getuid(), getgid() };
+
+	if (who.uid)
+		return who;
+	if (parse_id("SUDO_UID", &who.uid) && parse_id("SUDO_GID", &who.gid))
+		return who;
+	return (struct who){ NOBODY, NOBODY };
+}
+
+static int set_groups(struct who who)
+{
+	const struct passwd *pw = getpwuid(who.uid);
+
+	return pw ? initgroups(pw->pw_name, who.gid) : setgroups(0, NULL);
+}
+
+static int become(struct who who)
+{
+	if (geteuid() && geteuid() == who.uid && getegid() == who.gid)
+		return 0;
+	if (!geteuid() && set_groups(who))
+		return -errno;
+	if (setresgid(who.gid, who.gid, who.gid) || setresuid(who.uid, who.uid, who.uid))
+		return -errno;
+	return 0;
+}
+
+static int drop_capabilities(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
+
+	return syscall(SYS_capset, &head, none) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno
+											  : 0;
+}
+
+/*
+ * The root of a user namespace may have nobody else to become: an ordinary user outside, it has nothing
+ * to lose but its capabilities.
+ */
+int privilege_drop(struct report *r)
+{
+	const struct who who = choose();
+	int rc = become(who);
+
+	if (rc && rc != -EPERM && rc != -EINVAL)
+		return report_system_error(r, STATUS_ERROR, rc, NULL, "become user %u: %s", who.uid,
+					   strerror(-rc));
+	if (rc)
+		report_verbose(r, "stays user %u, as it cannot become user %u: %s", geteuid(),
+			       who.uid, strerror(-rc));
+	rc = drop_capabilities();
+	if (rc)
+		return report_system_error(r, STATUS_ERROR, rc, NULL, "drop capabilities: %s",
+					   strerror(-rc));
+	report_verbose(r, "goes on without privileges, as user %u", geteuid());
+	return STATUS_OK;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Privileges, which capturing takes for a moment. */
+#ifndef CLI_PRIVILEGE_H
+#define CLI_PRIVILEGE_H
+
+#include "cli/report.h"
+
+/*
+ * Give up what root or capabilities allow, for good, once everything is open: packets are other people's
+ * bytes. 0, or an exit status after an error, which has been reported.
+ */
+int privilege_drop(struct report *r);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Progress: a line on the terminal that is written over, and a line of its own for SIGUSR1. */
+#ifndef CLI_PROGRESS_H
+#define CLI_PROGRESS_H
+
+#include "cli/report.h"
+
+struct progress {
+	const char *applet;
+	bool shown; /* on a terminal */
+	bool dirty; /* the cursor is in the line */
+	unsigned stats_seen;
+	uint64_t start_ns; /* of the data: what passes before its first byte does not count */
+	uint64_t next_ns;
+	uint64_t last_bytes, last_ns;
+};
+
+/* What there is to say. */
+struct progress_now {
+	uint64_t bytes;
+	bool sends;   /* the rest is known too */
+	uint64_t seq; /* of the last block */
+	uint64_t overruns;
+	uint64_t in_flight; /* blocks */
+};
+
+/* How long a wait may last, in ms, so that the line stays up to date; -1: for ever. */
+int progress_timeout(const struct progress *p);
+
+/*
+ * Begin: @wanted on a terminal, unless the report is quiet. A terminal that cannot clear a line (TERM=dumb, or none)
+ * gets no line.
+ */
+void progress_begin(struct progress *p, const struct report *r, const char *applet, bool wanted);
+
+/* Start the clock anew: a sender has come, so that the wait for it is over. */
+void progress_restart(struct progress *p);
+
+/* True where progress_show() would print something: the line is due, or SIGUSR1 came. */
+bool progress_due(const struct progress *p);
+void progress_show(struct progress *p, const struct progress_now *now);
+
+/* Print @part after @part in place of what progress_show() says, as many as fit; NULL is after the last. */
+void progress_say(struct progress *p, const char *const part[]);
+
+/* Clear the line. */
+void progress_end(struct progress *p);
+
+#endif

@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A run's report: kept as a JSON document and as text, of which one is printed at the end. */
+#include <errno.h>
+#include <libsmartcols.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/xalloc.h"
+#include "cli/report_text.h"
+#include "cli/report_value.h"
+
+struct report {
+	const char *applet; /* NULL: zcdma itself */
+	bool json, quiet, verbose, to_stderr;
+
+	json_t *document; /* in the order in which it is printed */
+	json_t *notes;
+	json_t *error; /* or NULL */
+
+	struct libscols_table *lines;
+	struct libscols_table **tables;
+	size_t table_count;
+	json_t *rows; /* of the last table, with its columns */
+	const struct report_column *columns;
+	unsigned column_count;
+	char *paragraphs;
+};
+
+__attribute__((format(printf, 1, 0))) static char *vformat(const char *fmt, va_list ap)
+{
+	char *text;
+
+	return must(vasprintf(&text, fmt, ap) < 0 ? NULL : text);
+}
+
+__attribute__((format(printf, 1, 2))) static char *format(const char *fmt, ...)
+{
+	va_list ap;
+	char *text;
+
+	va_start(ap, fmt);
+	text = vformat(fmt, ap);
+	va_end(ap);
+	return text;
+}
+
+struct report *report_new(const char *applet)
+{
+	struct report *r = must(calloc(1, sizeof(*r)));
+
+	r->applet = applet;
+	r->document = must(json_object());
+	r->notes = must(json_array());
+	json_object_set_new(r->document, "schema", value_count(REPORT_SCHEMA));
+	json_object_set_new(r->document, "applet", value_text(applet));
+	json_object_set_new(r->document, "version", value_text(ZCDMA_VERSION));
+
+	r->lines = must(scols_new_table());
+	scols_table_enable_noheadings(r->lines, 1);
+	scols_table_set_column_separator(r->lines, "   ");
+	must(scols_table_new_column(r->lines, "label", 0, 0));
+	must(scols_table_new_column(r->lines, "text", 0, 0));
+	return r;
+}
+
+void report_free(struct report *r)
+{
+	if (!r)
+		return;
+	json_decref(r->document);
+	json_decref(r->notes);
+	json_decref(r->error);
+	scols_unref_table(r->lines);
+	for (size_t i = 0; i < r->table_count; i++)
+		scols_unref_table(r->tables[i]);
+	free(r->tables);
+	free(r->paragraphs);
+	free(r);
+}
+
+void report_set_mode(struct report *r, bool json, bool quiet, bool verbose)
+{
+	r->json = json;
+	r->quiet = quiet;
+	r->verbose = verbose;
+}
+
+void report_use_stderr(struct report *r, bool use)
+{
+	r->to_stderr = use;
+}
+
+bool report_is_quiet(const struct report *r)
+{
+	return r->quiet;
+}
+
+bool report_is_verbose(const struct report *r)
+{
+	return r->verbose;
+}
+
+/* One call, so that lines of processes that share a terminal or a file do not mix. */
+static void say(const struct report *r, const char *sentence, const char *hint)
+{
+	char *text = text_clean(must(strdup(sentence)));
+	char *cure = text_clean(must(strdup(hint ? hint : "")));
+
+	fprintf(stderr, "zcdma%s%s: %s\n%s%s%s", r->applet ? " " : "", r->applet ? r->applet : "",
+		text, hint ? "  " : "", cure, hint ? "\n" : "");
+	free(cure);
+	free(text);
+}
+
+__attribute__((format(printf, 3, 0))) static void vnote(struct report *r, bool print,
+							const char *fmt, va_list ap)
+{
+	char *sentence = vformat(fmt, ap);
+
+	json_array_append_new(r->notes, value_text(sentence));
+	if (print && !r->json)
+		say(r, sentence, NULL);
+	free(sentence);
+}
+
+void report_note(struct report *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vnote(r, !r->quiet, fmt, ap);
+	va_end(ap);
+}
+
+void report_warn(struct report *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vnote(r, true, fmt, ap);
+	va_end(ap);
+}
+
+void report_verbose(struct report *r, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!r->verbose)
+		return;
+	va_start(ap, fmt);
+	vnote(r, !r->quiet, fmt, ap);
+	va_end(ap);
+}
+
+static int fail(struct report *r, int status, const char *errname, const char *hint,
+		const char *sentence)
+{
+	if (r->error)
+		return status;
+	r->error = must(json_object());
+	json_object_set_new(r->error, "message", value_text(sentence));
+	json_object_set_new(r->error, "hint", value_text(hint));
+	json_object_set_new(r->error, "status", value_count(status));
+	json_object_set_new(r->error, "errno", value_text(errname));
+	if (!r->json)
+		say(r, sentence, hint);
+	return status;
+}
+
+int report_error(struct report *r, int status, const char *hint, const char *fmt, ...)
+{
+	char *sentence;
+	va_list ap;
+
+	va_start(ap, fmt);
+	sentence = vformat(fmt, ap);
+	va_end(ap);
+	fail(r, status, NULL, hint, sentence);
+	free(sentence);
+	return status;
+}
+
+int report_system_error(struct report *r, int status, int rc, const char *hint, const char *fmt,
+			...)
+{
+	char *sentence;
+	va_list ap;
+
+	va_start(ap, fmt);
+	sentence = vformat(fmt, ap);
+	va_end(ap);
+	if (rc == -EOPNOTSUPP || rc == -ENOSYS)
+		status = STATUS_IMPOSSIBLE;
+	if (rc == -EMFILE && !hint)
+		hint = "raise the limit on open files (ulimit -n)";
+	status = fail(r, status, strerrorname_np(-rc), hint, sentence);
+	free(sentence);
+	return status;
+}
+
+int report_ctx_error(struct report *r, int status, const struct zcdma_ctx *ctx, int rc)
+{
+	return report_system_error(r, status, rc, zcdma_hint(ctx), "%s", zcdma_error(ctx));
+}
+
+/* Print @fmt to @f, and put its values into the document. */
+static void vline(struct report *r, FILE *f, const char *fmt, va_list *ap)
+{
+	const char *key;
+	size_t len;
+
+	for (; *fmt; fmt++) {
+		if (*fmt != '%') {
+			fputc(*fmt, f);
+		} else if (fmt[1] == '%') {
+			fputc(*fmt++, f);
+		} else {
+			key = fmt + strlen("%B{");
+			len = strcspn(key, "}");
+			json_object_setn_new(r->document, key, len, value_print(fmt[1], ap, f));
+			fmt = key + len;
+		}
+	}
+}
+
+void report_line(struct report *r, const char *label, const char *fmt, ...)
+{
+	struct libscols_line *line;
+	char *text;
+	size_t size;
+	va_list ap;
+	FILE *f = must(open_memstream(&text, &size));
+
+	va_start(ap, fmt);
+	vline(r, f, fmt, &ap);
+	va_end(ap);
+	fclose(f);
+	must(text);
+	if (label) {
+		line = must(scols_table_new_line(r->lines, NULL));
+		scols_line_refer_data(line, 0, format("  %s", label));
+		scols_line_set_data(line, 1, text);
+	}
+	free(text);
+}
+
+void report_table(struct report *r, const char *key, const struct report_column *columns,
+		  unsigned count)
+{
+	struct libscols_table *table = must(scols_new_table());
+
+	scols_table_set_column_separator(table, "  ");
+	for (unsigned i = 0; i < count; i++)
+		must(scols_table_new_column(table, columns[i].header ? columns[i].header : "", 0,
+					    columns[i].header ? 0 : SCOLS_FL_HIDDEN));
+	r->tables = must(reallocarray(r->tables, r->table_count + 1, sizeof(*r->tables)));
+	r->tables[r->table_count++] = table;
+	r->columns = columns;
+	r->column_count = count;
+	r->rows = must(json_array());
+	json_object_set_new(r->document, key, r->rows);
+}
+
+json_t *report_row(struct report *r, const char *const cells[])
+{
+	struct libscols_table *table = r->tables[r->table_count - 1];
+	struct libscols_line *line = must(scols_table_new_line(table, NULL));
+	json_t *row = must(json_object());
+
+	for (unsigned i = 0; i < r->column_count; i++) {
+		scols_line_set_data(line, i, cells[i] ? cells[i] : "-");
+		json_object_set_new(row, r->columns[i].key, value_text(cells[i]));
+	}
+	json_array_append_new(r->rows, row);
+	return row;
+}
+
+void report_mark(struct report *r, unsigned column)
+{
+	struct libscols_table *table = r->tables[r->table_count - 1];
+	struct libscols_line *line = scols_table_get_line(table, scols_table_get_nlines(table) - 1);
+
+	scols_cell_set_color(scols_line_get_cell(line, column), "bold");
+}
+
+json_t *report_array(struct report *r, const char *key)
+{
+	json_t *array = must(json_array());
+
+	json_object_set_new(r->document, key, array);
+	return array;
+}
+
+void report_paragraph(struct report *r, const char *fmt, ...)
+{
+	char *text, *all;
+	va_list ap;
+
+	va_start(ap, fmt);
+	text = vformat(fmt, ap);
+	va_end(ap);
+	all = format("%s%s%s", r->paragraphs ? r->paragraphs : "", r->paragraphs ? "\n\n" : "",
+		     text);
+	free(r->paragraphs);
+	free(text);
+	r->paragraphs = all;
+}
+
+/* None has a header: the table is for the JSON document alone. */
+static bool shows_a_column(struct libscols_table *table)
+{
+	for (size_t i = 0; i < scols_table_get_ncols(table); i++) {
+		if (!scols_column_is_hidden(scols_table_get_column(table, i)))
+			return true;
+	}
+	return false;
+}
+
+/* no-color.org; and terminfo's "dumb" cannot. */
+static bool wants_color(void)
+{
+	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	return !(no && *no) && term && *term && strcmp(term, "dumb");
+}
+
+static void print_table(struct libscols_table *table, FILE *f, FILE *screen)
+{
+	bool terminal = isatty(fileno(screen));
+	size_t last = scols_table_get_ncols(table) - 1;
+
+	if (!scols_table_get_nlines(table) || !shows_a_column(table))
+		return;
+	if (ftell(f) > 0)
+		fputc('\n', f);
+	scols_table_set_stream(table, f);
+	scols_table_enable_colors(table, terminal && wants_color());
+	scols_table_set_termforce(table, terminal ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
+	scols_table_set_termwidth(table, text_width(screen));
+	/* A cell of a table would break the lines below it; a line is the terminal's to break. */
+	if (terminal && !scols_table_is_noheadings(table) &&
+	    !scols_column_is_hidden(scols_table_get_column(table, last)))
+		scols_column_set_flags(scols_table_get_column(table, last), SCOLS_FL_WRAP);
+	scols_print_table(table);
+}
+
+/* What goes to @screen, printed to @f. */
+static void print_text(const struct report *r, FILE *f, FILE *screen)
+{
+	print_table(r->lines, f, screen);
+	for (size_t i = 0; i < r->table_count; i++)
+		print_table(r->tables[i], f, screen);
+	if (!r->paragraphs)
+		return;
+	if (ftell(f) > 0)
+		fputc('\n', f);
+	text_wrap(f, r->paragraphs, 0, text_width(screen));
+}
+
+static void print_json(struct report *r, FILE *f, int status)
+{
+	json_object_set(r->document, "notes", r->notes);
+	json_object_set(r->document, "error", r->error ? r->error : json_null());
+	json_object_set_new(r->document, "exit_status", value_count(status));
+	json_dumpf(r->document, f, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+	fputc('\n', f);
+}
+
+int report_finish(struct report *r, int status)
+{
+	FILE *screen = r->to_stderr ? stderr : stdout;
+	size_t size;
+	char *text, *sentence;
+	FILE *f = must(open_memstream(&text, &size));
+
+	if (r->json)
+		print_json(r, f, status);
+	else if (!r->quiet)
+		print_text(r, f, screen);
+	fclose(f);
+
+	errno = EIO; /* unless the calls below know better */
+	if (fputs(must(text), screen) == EOF || fflush(screen) || ferror(screen)) {
+		sentence = format("writing the report: %s", strerror(errno));
+		say(r, sentence, NULL);
+		free(sentence);
+		status = status ? status : STATUS_ERROR;
+	}
+	free(text);
+	return status;
+}

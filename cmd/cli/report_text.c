@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* How values and paragraphs look to a person. */
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cli/report_text.h"
+
+/* Three significant digits, in the largest of @units (steps of 1000) that leaves at least 1. */
+static void print_scaled(FILE *f, double value, const char *const units[])
+{
+	unsigned unit = 0;
+
+	/* 999.6 would be rounded to 1000 */
+	for (; value >= 999.5 && units[unit + 1]; unit++)
+		value /= 1000;
+	fprintf(f, "%.*f %s",
+		unit == 0 || value >= 99.95 ? 0
+		: value >= 9.995	    ? 1
+					    : 2,
+		value, units[unit]);
+}
+
+void text_seconds(FILE *f, double seconds)
+{
+	if (!isfinite(seconds))
+		fputc('-', f);
+	else
+		fprintf(f, "%.*f s", seconds < 10 ? 3 : seconds < 1000 ? 1 : 0, seconds);
+}
+
+void text_latency(FILE *f, uint64_t ns)
+{
+	static const char *const units[] = { "ns", "us", "ms", "s", NULL };
+
+	print_scaled(f, (double)ns, units);
+}
+
+void text_rate(FILE *f, double bytes_per_second)
+{
+	static const char *const units[] = { "B/s", "kB/s", "MB/s", "GB/s", "TB/s", NULL };
+
+	if (!isfinite(bytes_per_second))
+		fputc('-', f);
+	else
+		print_scaled(f, bytes_per_second, units);
+}
+
+void text_number(FILE *f, double value)
+{
+	if (!isfinite(value))
+		fputc('-', f);
+	else
+		fprintf(f, "%.2f", value);
+}
+
+/* Columns of @len bytes of UTF-8, of which continuation bytes take none. */
+static unsigned columns(const char *text, size_t len)
+{
+	unsigned n = 0;
+
+	while (len--)
+		n += (*text++ & 0xc0) != 0x80;
+	return n;
+}
+
+void text_wrap(FILE *f, const char *text, unsigned indent, unsigned width)
+{
+	unsigned used = 0, wide;
+	size_t len;
+
+	for (; *text; text += len) {
+		len = strcspn(text, " \n");
+		if (!len) {
+			len = 1;
+			if (*text == '\n') {
+				fprintf(f, "\n%*s", (int)indent, "");
+				used = 0;
+			}
+			continue;
+		}
+		wide = columns(text, len);
+		if (used && indent + used + 1 + wide > width) {
+			fprintf(f, "\n%*s", (int)indent, "");
+			used = 0;
+		}
+		if (used)
+			wide += fputc(' ', f) == ' ';
+		used += wide;
+		fwrite(text, 1, len, f);
+	}
+	fputc('\n', f);
+}
+
+unsigned text_width(FILE *f)
+{
+	struct winsize size;
+
+	if (ioctl(fileno(f), TIOCGWINSZ, &size) || !size.ws_col)
+		return 80;
+	return size.ws_col;
+}
+
+char *text_clean(char *text)
+{
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	return text;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Signals. The first SIGINT, SIGTERM or SIGHUP asks a run to drain, report and exit with signals_status();
+ * another one, a second later or more, ends the process at once. SIGUSR1 asks for statistics now.
+ */
+#ifndef CLI_SIGNALS_H
+#define CLI_SIGNALS_H
+
+#include <stdbool.h>
+
+#include <zcdma.h>
+
+/* Most contexts that can be watched at once. */
+#define SIGNALS_MAX 1025
+
+/* Install the handlers; a signal interrupts @ctx from here on. False: too many. */
+bool signals_watch(struct zcdma_ctx *ctx);
+
+/* Call before @ctx is freed. */
+void signals_unwatch(struct zcdma_ctx *ctx);
+
+/* The signal that asked to stop, or 0. */
+int signals_stop(void);
+
+/*
+ * Return the exit status of a run that went well until a signal stopped it, if one did: 128 + the signal's
+ * number, but 0 after SIGTERM, which is how a service is stopped, if the run was @endless.
+ */
+int signals_status(bool endless);
+
+/*
+ * How often statistics were asked for. Compare with an earlier answer, so that each thread of a
+ * receiver sees every request.
+ */
+unsigned signals_stats(void);
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What may have been meant by a name that does not exist. */
+#ifndef CLI_SUGGEST_H
+#define CLI_SUGGEST_H
+
+#include <stddef.h>
+
+/* Start with {.to = NAME}; .name is the best candidate so far, or NULL where none is near. */
+struct nearest {
+	const char *to;
+	const char *name;
+	size_t distance;
+};
+
+void nearest_try(struct nearest *n, const char *candidate);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The report's lines on how often the data was copied. */
+#ifndef TRANSFER_COPIES_H
+#define TRANSFER_COPIES_H
+
+#include "cli/report.h"
+
+struct copies {
+	uint64_t bytes;	    /* of the stream; of those, or of copies of them ... */
+	uint64_t user;	    /* ... read into memory of this process */
+	uint64_t kernel;    /* ... copied by the kernel on the way out */
+	uint64_t unknown;   /* ... of which it is unknown whether the kernel copied them */
+	const char *reason; /* why the kernel copies, or why that is unknown; or NULL */
+	const char *hint;   /* what helps, or NULL */
+};
+
+void copies_report(struct report *r, const struct copies *c);
+
+#endif

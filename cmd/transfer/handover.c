@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* --handover: whether the ring itself goes through a pipe between two zcdma, and what is said of it. */
+#include "transfer/handover.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "applet.h"
+#include "cli/clock.h"
+#include "cli/opts.h"
+#include "cli/signals.h"
+#include "transfer/transfer.h"
+
+/* A reader that is started in the same breath is there by then; anybody else waits so long for data. */
+#define FIND_MS 100
+
+static const char *const modes[] = { "auto", "require", "never", NULL }; /* enum handover */
+
+static const char *arg;
+
+struct poptOption handover_options[] = {
+	{ "handover", 0, POPT_ARG_STRING, &arg, 0,
+	  "pass the ring and not its bytes through a pipe to another zcdma: auto (where it can be), require or never",
+	  "auto|require|never" },
+	POPT_TABLEEND,
+};
+
+int handover_no_pipe(struct report *r)
+{
+	return report_error(r, STATUS_ERROR, NULL,
+			    "--handover=require is for a pipe, and here is none");
+}
+
+bool handover_parse(struct report *r, enum handover *mode)
+{
+	int choice = arg ? opts_choice(r, "--handover", arg, modes) : HANDOVER_AUTO;
+
+	*mode = (enum handover)choice;
+	return choice >= 0;
+}
+
+unsigned handover_flags(enum handover mode)
+{
+	static const unsigned flags[] = {
+		[HANDOVER_AUTO] = ZCDMA_SOURCE_HANDOVER,
+		[HANDOVER_REQUIRE] = ZCDMA_SOURCE_HANDOVER_ONLY,
+		[HANDOVER_NEVER] = 0,
+	};
+
+	return flags[mode];
+}
+
+/* As zcdma_handover_find(), which being asked for statistics does not prolong. */
+static int find_reader(struct transfer *t, unsigned *wanted, struct zcdma_handover **reader)
+{
+	const uint64_t end = now_ns() + FIND_MS * 1000000u;
+	int rc;
+
+	for (;;) {
+		uint64_t now = now_ns();
+
+		rc = zcdma_handover_find(t->ctx, STDOUT_FILENO,
+					 now < end ? (int)((end - now) / 1000000u) : 0, wanted,
+					 reader);
+		if (rc != -EINTR || signals_stop())
+			return rc;
+		zcdma_resume(t->ctx);
+	}
+}
+
+/* As zcdma_path_open_handover(), with which being asked for statistics does not interfere. */
+static int hand_over(struct transfer *t, struct zcdma_handover *reader)
+{
+	int rc;
+
+	while ((rc = zcdma_path_open_handover(reader, t->src, &t->path)) == -EINTR &&
+	       !signals_stop())
+		zcdma_resume(t->ctx);
+	if (rc == -EINTR)
+		zcdma_handover_free(reader);
+	return rc;
+}
+
+int handover_open(struct transfer *t, const char *spec, unsigned flags)
+{
+	struct zcdma_handover *reader;
+	unsigned wanted;
+	int rc = find_reader(t, &wanted, &reader);
+
+	if (rc)
+		return rc;
+	rc = zcdma_source_open(t->ctx, spec, flags | wanted, &t->src);
+	if (rc) {
+		zcdma_handover_free(reader);
+		return rc;
+	}
+	rc = hand_over(t, reader);
+	if (rc) {
+		zcdma_source_close(t->src);
+		t->src = NULL;
+		return rc;
+	}
+	t->path_type = zcdma_path_get_type(t->path);
+	t->handed = true;
+	return 0;
+}
+
+static void explain(int fd, const char *why, char *buf, size_t len)
+{
+	char holder[128];
+	const char *who = zcdma_pipe_holder(fd, holder, sizeof(holder));
+
+	snprintf(buf, len, "%s%s%s", why, who ? "; the pipe ends at " : "", who ? who : "");
+}
+
+bool handover_why(struct zcdma_source *src, int fd, char *buf, size_t len)
+{
+	struct zcdma_source_stats stats;
+
+	zcdma_source_get_stats(src, &stats);
+	if (stats.plain_reason)
+		explain(fd, stats.plain_reason, buf, len);
+	return stats.plain_reason;
+}
+
+int handover_refuse(struct transfer *t, struct report *r, int rc)
+{
+	char text[640];
+
+	explain(STDOUT_FILENO, zcdma_error(t->ctx), text, sizeof(text));
+	return report_system_error(r, STATUS_ERROR, rc, zcdma_hint(t->ctx), "%s", text);
+}
+
+void handover_note(struct report *r, int fd, const char *why)
+{
+	char text[640];
+
+	if (!report_is_verbose(r))
+		return;
+	explain(fd, why, text, sizeof(text));
+	report_verbose(r, "%s", text);
+}
+
+void handover_report(struct report *r, bool handed, const struct copies *copies)
+{
+	report_line(r, handed ? "handover" : NULL, "%F{handover}", handed);
+	copies_report(r, copies);
+}

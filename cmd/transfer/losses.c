@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Data that was lost before it could be read, by the device, the capture or the network: its exit status. */
+#include "transfer/losses.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "applet.h"
+
+/* Advise a larger ring, by a number where there is one already. */
+static const char *advise_blocks(struct zcdma_source *src)
+{
+	static char hint[64];
+	struct zcdma_source_info info;
+
+	zcdma_source_get_info(src, &info);
+	if (!info.blocks)
+		return "a larger ring (blocks=N) bridges longer waits";
+	snprintf(hint, sizeof(hint), "a larger ring bridges longer waits: try blocks=%u",
+		 info.blocks * 4);
+	return hint;
+}
+
+/* Describe what is lost in @buf of @len bytes. Returns the hint, or NULL where nothing is lost. */
+static const char *describe(struct zcdma_source *src, char *buf, size_t len)
+{
+	struct zcdma_source_stats s;
+	char bytes[32];
+
+	zcdma_source_get_stats(src, &s);
+	if (s.gap_blocks) {
+		snprintf(buf, len,
+			 "%" PRIu64 " blocks (%s) are missing: the device found no free block",
+			 s.gap_blocks, zcdma_size_format(s.gap_bytes, bytes, sizeof(bytes)));
+		return advise_blocks(src);
+	}
+	if (s.discontinuities) {
+		snprintf(buf, len,
+			 "data may be missing in %" PRIu64
+			 " places: the device was not served there",
+			 s.discontinuities);
+		return "how much, or whether any, is unknown; a larger ring (blocks=N) bridges longer waits";
+	}
+	if (s.packets.dropped) {
+		snprintf(buf, len, "%" PRIu64 " packets were dropped: they came too fast",
+			 s.packets.dropped);
+		return "a larger buffer=SIZE bridges longer waits";
+	}
+	if (s.packets.lost) {
+		snprintf(buf, len, "%" PRIu64 " datagrams did not arrive, by their numbers",
+			 s.packets.lost);
+		return "they were lost on the way, or by the capture";
+	}
+	return NULL;
+}
+
+int losses_check(struct report *r, struct zcdma_source *src, int status)
+{
+	char what[160];
+	const char *hint;
+
+	if (status && status < 128)
+		return status;
+	hint = describe(src, what, sizeof(what));
+	if (!hint)
+		return status;
+	if (!status)
+		return report_error(r, STATUS_LOST, hint, "lost data: %s", what);
+	report_note(r, "lost data: %s (%s)", what, hint);
+	return status;
+}

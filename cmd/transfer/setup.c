@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* From the command line to a transfer that is ready to run: what capture and the senders share. */
+#include "transfer/setup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "transfer/handover.h"
+#include "cli/xalloc.h"
+#include "cli/opts.h"
+#include "transfer/packet_stats.h"
+#include "cli/privilege.h"
+#include "cli/signals.h"
+
+static struct {
+	const char *path, *bytes, *blocks, *seconds, *rate, *pattern;
+} arg;
+
+struct poptOption setup_options[] = {
+	{ "bytes", 'n', POPT_ARG_STRING, &arg.bytes, 0, "stop after so many bytes", "SIZE" },
+	{ "blocks", 0, POPT_ARG_STRING, &arg.blocks, 0, "stop after so many blocks", "N" },
+	{ "seconds", 0, POPT_ARG_STRING, &arg.seconds, 0, "stop after so long", "SECONDS" },
+	{ "rate", 0, POPT_ARG_STRING, &arg.rate, 0, "pace of sim: or dev:, bytes per second",
+	  "SIZE" },
+	{ "pattern", 0, POPT_ARG_STRING, &arg.pattern, 0,
+	  "seed of the pattern that sim: or dev: writes", "SEED" },
+	{ "path", 0, POPT_ARG_STRING, &arg.path, 0, "way to send",
+	  "copy|zerocopy|vmsplice|splice|sendfile|uring|uring-fixed|null" },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, handover_options, 0, NULL, NULL },
+	POPT_TABLEEND,
+};
+
+/* Is there something on standard input to be read: not a terminal, not /dev/null, not closed. */
+static bool stdin_has_data(void)
+{
+	struct stat st, null;
+	int flags = fcntl(STDIN_FILENO, F_GETFL);
+
+	if (flags < 0 || (flags & O_ACCMODE) == O_WRONLY || fstat(STDIN_FILENO, &st) < 0)
+		return false;
+	if (!S_ISCHR(st.st_mode))
+		return true;
+	return !isatty(STDIN_FILENO) &&
+	       !(stat("/dev/null", &null) == 0 && null.st_rdev == st.st_rdev);
+}
+
+/* Returns NULL after a usage error: a recording of simulated data has to be asked for. */
+static const char *choose_source(struct report *r, const struct setup *s)
+{
+	const char *source;
+
+	if (s->source)
+		return s->source;
+	if (s->stdin_is_default && stdin_has_data())
+		return "-";
+	source = zcdma_source_default();
+	if (!strcmp(source, "dev:")) {
+		report_note(r, "no SOURCE was given: using dev:, /dev/zcdma0");
+		return source;
+	}
+	if (s->to_file) {
+		report_error(
+			r, STATUS_ERROR,
+			"name what to record: file:PATH, pcap:NAME, - (standard input), or sim: for simulated data",
+			"no SOURCE was given, and there is no /dev/zcdma0");
+		return NULL;
+	}
+	report_warn(r, "no SOURCE was given: using sim:, a simulated device");
+	return source;
+}
+
+/*
+ * Add "name=value" to the spec of a device, which may be a path alone. Takes over @spec, and returns the
+ * longer one. NULL: an error.
+ */
+static char *add_option(struct report *r, char *spec, const char *option, const char *name,
+			uint64_t value)
+{
+	const struct zcdma_source_type *type = zcdma_source_type_of(spec);
+	bool full = !strncmp(spec, "sim:", 4) || !strncmp(spec, "dev:", 4);
+	char *longer;
+
+	if (!full && !(type && type->guarded)) {
+		report_error(r, STATUS_ERROR, NULL, "%s is for sim: and dev:, and the source is %s",
+			     option, spec);
+		free(spec);
+		return NULL;
+	}
+	must(asprintf(&longer, "%s%s%s%s=%" PRIu64, full ? "" : "dev:", spec,
+		      full && !spec[4] ? "" : ",", name, value) < 0
+		     ? NULL
+		     : longer);
+	free(spec);
+	return longer;
+}
+
+static char *make_spec(struct report *r, const char *source)
+{
+	uint64_t rate, seed;
+	char *spec;
+
+	if (!opts_size(r, "--rate", arg.rate, &rate) ||
+	    !opts_number(r, "--pattern", arg.pattern, &seed))
+		return NULL;
+	spec = must(strdup(source));
+	if (arg.rate)
+		spec = add_option(r, spec, "--rate", "rate", rate);
+	if (spec && arg.pattern)
+		spec = add_option(r, spec, "--pattern", "seed", seed);
+	return spec;
+}
+
+static const struct zcdma_path_type *choose_path(struct report *r, const char *name)
+{
+	const char *names[16] = { NULL };
+	int i;
+
+	for (i = 0; i < 15 && zcdma_path_type_at((unsigned)i); i++)
+		names[i] = zcdma_path_type_at((unsigned)i)->name;
+	i = opts_choice(r, "--path", name, names);
+	return i < 0 ? NULL : zcdma_path_type_at((unsigned)i);
+}
+
+static unsigned source_flags(const struct transfer *t, const struct setup *s)
+{
+	unsigned flags = zcdma_path_source_flags(t->path_type);
+
+	if (t->unsafe_reuse)
+		flags &= ~(unsigned)ZCDMA_SOURCE_GIVE;
+	return s->reads_data ? flags | ZCDMA_SOURCE_READ : flags;
+}
+
+/* Does the path do what the options ask for? 0 or an exit status. */
+static int check_path(const struct zcdma_path_type *type, struct report *r, const struct setup *s)
+{
+	if (s->reads_data && type->needs & ZCDMA_NEEDS_FD)
+		return report_error(r, STATUS_ERROR, NULL,
+				    "--manifest reads the data, which --path=%s does not",
+				    type->name);
+	if (s->only_path && strcmp(type->name, s->only_path))
+		return report_error(r, STATUS_ERROR, NULL,
+				    "%s is for --path=%s, and not for --path=%s", s->only_for,
+				    s->only_path, type->name);
+	if (s->only_telling && !type->tells)
+		return report_error(
+			r, STATUS_ERROR, NULL,
+			"%s is for paths with completions, such as zerocopy, and not for --path=%s",
+			s->only_telling, type->name);
+	return STATUS_OK;
+}
+
+static bool parse_limits(struct transfer *t, struct report *r)
+{
+	return opts_size(r, "--bytes", arg.bytes, &t->max_bytes) &&
+	       opts_count(r, "--blocks", arg.blocks, &t->max_blocks) &&
+	       opts_seconds(r, "--seconds", arg.seconds, &t->max_seconds);
+}
+
+int setup_context(struct transfer *t, struct report *r)
+{
+	int rc = zcdma_new(&t->ctx);
+
+	if (rc)
+		return report_system_error(r, STATUS_ERROR, rc, NULL, "start: %s", strerror(-rc));
+	signals_watch(t->ctx); /* the first one: there is room */
+	return STATUS_OK;
+}
+
+/* What the driver does not let happen cannot be shown with it. */
+static int check_reuse(struct transfer *t, struct report *r)
+{
+	struct zcdma_source_info info;
+
+	zcdma_source_get_info(t->src, &info);
+	if (!t->unsafe_reuse || !info.guarded)
+		return STATUS_OK;
+	return report_error(
+		r, STATUS_ERROR, "sim: shows it",
+		"--unsafe-reuse: the driver waits for pages in flight, whatever it is told");
+}
+
+static void describe_source(const struct transfer *t, struct report *r)
+{
+	struct zcdma_source_info info;
+
+	zcdma_source_get_info(t->src, &info);
+	report_verbose(r, "source %s, path %s", info.name, t->path_type->name);
+	if (info.blocks)
+		report_verbose(r, "ring of %u blocks of %zu bytes, in pages of %zu bytes",
+			       info.blocks, info.block_size, info.page_size);
+}
+
+/* Can what was asked for be? 0 or an exit status. */
+static int check_handover(struct report *r, const struct setup *s, const char *source,
+			  enum handover mode)
+{
+	if (mode != HANDOVER_REQUIRE || !strcmp(source, "-"))
+		return STATUS_OK;
+	if (s->to_stdout && arg.path)
+		return report_error(r, STATUS_ERROR, NULL,
+				    "--handover=require and --path exclude each other");
+	if (!s->to_stdout)
+		return handover_no_pipe(r);
+	return STATUS_OK;
+}
+
+static int open_plain(struct transfer *t, const struct setup *s, const char *spec, unsigned flags)
+{
+	int rc = zcdma_source_open(t->ctx, spec, flags | source_flags(t, s), &t->src);
+
+	return rc ? rc : zcdma_path_accepts(t->ctx, t->path_type, t->src);
+}
+
+/* Open the source, and with a hand-over its path. 0 or an exit status. */
+static int open_source(struct transfer *t, struct report *r, const struct setup *s,
+		       const char *spec, enum handover mode)
+{
+	bool in = !strcmp(spec, "-");
+	unsigned flags = s->reads_data ? ZCDMA_SOURCE_READ : 0;
+	int rc = -EOPNOTSUPP;
+
+	/* What comes through a pipe is in no ring of ours. */
+	if (s->to_stdout && !in && !arg.path && mode != HANDOVER_NEVER) {
+		rc = handover_open(t, spec, flags);
+		if (rc == -EINTR && signals_stop())
+			return 128 + signals_stop();
+		if (rc && mode == HANDOVER_REQUIRE)
+			return handover_refuse(t, r, rc);
+		if (rc)
+			handover_note(r, STDOUT_FILENO, zcdma_error(t->ctx));
+	}
+	if (rc)
+		rc = open_plain(t, s, spec, in ? handover_flags(mode) : 0);
+	t->ring_fd = in && mode != HANDOVER_NEVER ? STDIN_FILENO : -1;
+	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
+}
+
+/*
+ * Into a pipe, splice() moves the pages of a device that waits until they are free; those of any other
+ * source would have to be given away.
+ */
+static bool is_moved_by_splice(const struct setup *s, const char *source)
+{
+	const struct zcdma_source_type *type = zcdma_source_type_of(source);
+	struct stat st;
+
+	return s->to_stdout && !s->reads_data && type && type->guarded &&
+	       !fstat(STDOUT_FILENO, &st) && S_ISFIFO(st.st_mode);
+}
+
+int setup_source(struct transfer *t, struct report *r, const struct setup *s)
+{
+	const char *source, *name = s->default_path;
+	enum handover mode;
+	char *spec;
+	int status;
+
+	if (!parse_limits(t, r) || !handover_parse(r, &mode))
+		return STATUS_ERROR;
+	source = choose_source(r, s);
+	if (!source)
+		return STATUS_ERROR;
+	if (s->pipe_path && !strcmp(source, "-"))
+		name = s->pipe_path;
+	else if (is_moved_by_splice(s, source))
+		name = "splice";
+	t->path_type = choose_path(r, arg.path ? arg.path : name);
+	if (!t->path_type)
+		return STATUS_ERROR;
+	status = check_path(t->path_type, r, s);
+	if (status)
+		return status;
+	status = check_handover(r, s, source, mode);
+	if (status)
+		return status;
+	spec = make_spec(r, source);
+	if (!spec)
+		return STATUS_ERROR;
+	status = open_source(t, r, s, spec, mode);
+	free(spec);
+	if (status)
+		return status;
+	describe_source(t, r);
+	return check_reuse(t, r);
+}
+
+int setup_path(struct transfer *t, struct report *r, int fd, enum zcdma_fallback fallback)
+{
+	int rc;
+
+	if (t->handed) /* which has one */
+		return STATUS_OK;
+	rc = zcdma_path_probe(t->ctx, t->path_type);
+	if (!rc || fallback == ZCDMA_FALLBACK_COPY)
+		rc = zcdma_path_open(t->ctx, t->path_type, t->src, fd, fallback, &t->path);
+	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
+}
+
+/* The sink failed, as opposed to what was asked for: what arrived, if only nothing, is incomplete. */
+static bool is_sink_error(int err)
+{
+	static const int errors[] = { EPIPE, ECONNRESET, ETIMEDOUT, ENOSPC, EDQUOT, EFBIG, EIO };
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		if (errors[i] == err)
+			return true;
+	}
+	return false;
+}
+
+/* The status of a transfer's part that ended with @rc; an error is reported. */
+static int judge(struct transfer *t, struct report *r, int rc)
+{
+	struct zcdma_path_stats stats;
+
+	if (!rc)
+		return STATUS_OK;
+	/* A signal ends the other programs of a pipeline too, so that an error means little. */
+	if (signals_stop()) {
+		report_note(r, "%s", zcdma_error(t->ctx));
+		return 128 + signals_stop();
+	}
+	zcdma_path_get_stats(t->path, &stats);
+	return report_ctx_error(
+		r, stats.bytes || is_sink_error(-rc) ? STATUS_INCOMPLETE : STATUS_ERROR, t->ctx,
+		rc);
+}
+
+/* Not before everything is open: a file may be where only root may write. */
+static int drop_privileges(const struct transfer *t, struct report *r)
+{
+	struct zcdma_source_info info;
+
+	zcdma_source_get_info(t->src, &info);
+	return info.privileged ? privilege_drop(r) : STATUS_OK;
+}
+
+/* Return true if only a signal ends the run, which loses nothing by that. */
+static bool is_endless(const struct transfer *t)
+{
+	struct zcdma_source_stats stats;
+	struct zcdma_source_info info;
+
+	zcdma_source_get_info(t->src, &info);
+	zcdma_source_get_stats(t->src, &stats);
+	return info.endless && !stats.overruns && !t->max_bytes && !t->max_blocks &&
+	       t->max_seconds <= 0;
+}
+
+int setup_run(struct transfer *t, struct report *r)
+{
+	int status = drop_privileges(t, r), rc;
+
+	if (!status)
+		status = judge(t, r, transfer_run(t, r));
+	rc = transfer_finish(t, !status);
+	if (!status)
+		status = judge(t, r, rc);
+	if (!status)
+		status = packets_check(r, t->src);
+	return status ? status : signals_status(is_endless(t));
+}
+
+void setup_close(struct transfer *t)
+{
+	zcdma_path_close(t->path);
+	zcdma_source_close(t->src);
+	if (t->ctx)
+		signals_unwatch(t->ctx);
+	zcdma_free(t->ctx);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A transfer: blocks from a source, along a path, each given back when the path's rule allows it. */
+#ifndef TRANSFER_TRANSFER_H
+#define TRANSFER_TRANSFER_H
+
+#include "cli/progress.h"
+
+struct transfer {
+	struct zcdma_ctx *ctx;
+	struct zcdma_source *src;
+	const struct zcdma_path_type *path_type;
+	struct zcdma_path *path;
+	struct zcdma_manifest *manifest; /* of what was sent whole, or NULL */
+	bool unsafe_reuse; /* reuse pages that nothing proves to be free: for the lab */
+	int ring_fd; /* a pipe whose writer may have a ring to hand over: -v says why it does not; or -1 */
+
+	/* Limits; 0 is none. */
+	uint64_t max_bytes, max_blocks;
+	double max_seconds;
+
+	/*
+	 * Called once the first block has come, or the source has ended, before anything is sent; or NULL.
+	 * Returns 0, or a negative errno.
+	 */
+	int (*begin)(struct transfer *t);
+	void (*watch)(struct transfer *t); /* called between blocks and while waiting, or NULL */
+
+	/* Results, from the start or transfer_restart() on. */
+	uint64_t blocks;	   /* sent whole */
+	uint64_t seq;		   /* of the last of them */
+	double seconds;		   /* from the start until the receiver had acknowledged all */
+	double cpu_seconds;	   /* of the whole process, user and system */
+	double sender_cpu_seconds; /* of the sending thread alone */
+	struct zcdma_hist latency; /* ns from handing a block over until it could be reused */
+	bool handed;		   /* the path is a hand-over */
+	bool plain_noted, patience_noted;
+
+	/* Its own. */
+	struct report *report;
+	struct progress progress;
+	bool stopping, began;
+	uint64_t taken_bytes, taken_blocks, start_ns;
+};
+
+/*
+ * Send until the end: the source's, a limit, a signal. 0, or a negative errno with the context's
+ * sentence.
+ */
+int transfer_run(struct transfer *t, struct report *r);
+
+/* Begin to measure anew: for .watch, where what came before was to warm up. Not what the path counts. */
+void transfer_restart(struct transfer *t);
+
+/*
+ * Then, in any case, wait until what was sent has arrived; a stream that is not @complete is seen to be
+ * so by its receiver. The same errors; afterwards the results are valid.
+ */
+int transfer_finish(struct transfer *t, bool complete);
+
+/* The report's lines on what was sent from where, which every sending applet has. */
+void transfer_report_source(const struct transfer *t, struct report *r);
+
+#endif

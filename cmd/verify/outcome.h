@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a stream that verify checked turned out to be. */
+#ifndef VERIFY_OUTCOME_H
+#define VERIFY_OUTCOME_H
+
+/* The worst last. */
+enum outcome {
+	OUTCOME_CORRECT,
+	OUTCOME_LOSSY,	    /* right, but for what the device, the capture or the network lost */
+	OUTCOME_INCOMPLETE, /* right as far as it came, or could be checked */
+	OUTCOME_WRONG,
+	OUTCOME_UNREAD, /* it could not be opened */
+	OUTCOMES
+};
+
+/* A stream's outcome, and the error message unless it is correct. */
+struct verdict {
+	enum outcome outcome;
+	char fault[512], hint[512]; /* the hint may be empty */
+};
+
+/* Set the outcome and the error message. */
+void outcome_say(struct verdict *v, enum outcome outcome, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* "correct", "lossy", ... */
+const char *outcome_word(enum outcome outcome);
+
+/* The exit status. */
+int outcome_status(enum outcome outcome);
+
+#endif

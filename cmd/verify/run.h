@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A run of verify: all its streams. */
+#ifndef VERIFY_RUN_H
+#define VERIFY_RUN_H
+
+#include "transfer/handover.h"
+#include "cli/progress.h"
+#include "verify/stream.h"
+
+/* What the UDP socket of all streams says. */
+struct verify_socket {
+	uint64_t drops;	  /* datagrams that its buffer had no room for */
+	uint64_t ignored; /* and those that are of no stream */
+	size_t buffer;	  /* bytes */
+};
+
+struct verify {
+	struct report *r;
+	struct zcdma_ctx *ctx;
+	struct expectation expect;
+	struct zcdma_addr addr; /* of --listen */
+	double idle_seconds;	/* how long a stream may be silent; 0: without a limit */
+	struct stream *streams;
+	unsigned wanted, started;
+	enum handover handover;
+	struct verify_socket socket;
+	bool wire, wire_is_live; /* packets of -i or -r; of -i */
+	bool unchecked;		 /* --pattern none */
+	struct progress progress;
+};
+
+/* The next stream, with nothing in it but what all have in common. */
+struct stream *verify_next_stream(struct verify *v);
+
+void verify_show_progress(struct verify *v);
+
+#endif

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* One stream that verify checks, in a thread of its own. */
+#include "verify/stream.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/clock.h"
+#include "transfer/handover.h"
+#include "cli/signals.h"
+
+/* While stopping, how often to look whether a sender that goes on has had its time. */
+#define STOPPING_MS 100
+
+struct reader {
+	struct zcdma_ctx *ctx;
+	struct zcdma_source *src;
+	struct zcdma_check *check;
+	uint64_t limit; /* where an endless source is to end; others may turn out to be longer */
+	uint64_t deadline_ns;  /* of what comes next, or 0 */
+	bool stopping, silent; /* silent: nothing came in time */
+};
+
+static int open_source(struct stream *s, struct reader *rd)
+{
+	struct zcdma_source_info info;
+	int rc;
+
+	if (s->spec)
+		rc = zcdma_source_open(rd->ctx, s->spec, ZCDMA_SOURCE_READ | s->flags, &rd->src);
+	else
+		rc = zcdma_source_open_fd(rd->ctx, s->fd, s->from, ZCDMA_SOURCE_READ, &rd->src);
+	if (rc)
+		return rc;
+	zcdma_source_get_info(rd->src, &info);
+	if (s->spec)
+		snprintf(s->from, sizeof(s->from), "%s", info.name);
+	rd->limit = info.endless ? s->expect->bytes : 0;
+	return 0;
+}
+
+static int open_reader(struct stream *s, struct reader *rd)
+{
+	int rc = open_source(s, rd);
+
+	if (rc)
+		return rc;
+	if (s->expect->manifest)
+		rc = zcdma_check_manifest(rd->ctx, s->expect->manifest, &rd->check);
+	else
+		rc = zcdma_check_pattern(rd->ctx, s->expect->seed, &rd->check);
+	return rc ? rc : zcdma_source_start(rd->src);
+}
+
+/* The first signal asks for what is still on its way, and then the end. */
+static void look_at_signals(struct reader *rd)
+{
+	if (!signals_stop() || rd->stopping)
+		return;
+	rd->stopping = true;
+	zcdma_source_stop(rd->src);
+}
+
+static int timeout_ms(const struct reader *rd)
+{
+	uint64_t now = now_ns();
+
+	if (rd->stopping)
+		return STOPPING_MS;
+	if (!rd->deadline_ns)
+		return -1;
+	if (now >= rd->deadline_ns)
+		return 0;
+	return rd->deadline_ns - now < (uint64_t)INT_MAX * 1000000u
+		       ? (int)((rd->deadline_ns - now) / 1000000u) + 1
+		       : INT_MAX;
+}
+
+/* Wait for data. Returns 0 where it is worth to look, or an error. */
+static int wait_for_block(struct reader *rd)
+{
+	int rc = zcdma_wait(rd->ctx, rd->src, NULL, ZCDMA_WAIT_BLOCK, timeout_ms(rd));
+
+	if (rc == -EINTR)
+		zcdma_resume(rd->ctx);
+	if (rc == -EINTR || (rc == -ETIMEDOUT && rd->stopping))
+		return 0;
+	rd->silent = rc == -ETIMEDOUT && rd->deadline_ns && now_ns() >= rd->deadline_ns;
+	return rc == -ETIMEDOUT && !rd->silent ? 0 : rc;
+}
+
+/* 1 and a block, 0 at the end, or an error. */
+static int next_block(struct stream *s, struct reader *rd, struct zcdma_block *b)
+{
+	uint64_t left = rd->limit ? rd->limit - s->bytes : 0;
+	int rc;
+
+	/* The end, or so far behind it that the stream is known to be too long. */
+	if ((rd->limit && !left) || (s->expect->bytes && s->bytes > s->expect->bytes))
+		return 0;
+	rd->deadline_ns = s->idle_seconds > 0 ? now_ns() + (uint64_t)(s->idle_seconds * 1e9) : 0;
+	for (;;) {
+		look_at_signals(rd);
+		rc = zcdma_source_next(rd->src, left < SIZE_MAX ? (size_t)left : SIZE_MAX, b);
+		if (rc != -EAGAIN)
+			break;
+		rc = wait_for_block(rd);
+		if (rc)
+			return rc;
+	}
+	if (rc == 1 && left && b->len > left)
+		b->len = left;
+	return rc;
+}
+
+static int check_blocks(struct stream *s, struct reader *rd)
+{
+	struct zcdma_block b;
+	uint64_t start = 0;
+	int rc, fed;
+
+	while ((rc = next_block(s, rd, &b)) == 1) {
+		if (!start) {
+			start = now_ns();
+			if (s->flags && s->verbose)
+				handover_why(rd->src, STDIN_FILENO, s->why, sizeof(s->why));
+		}
+		fed = zcdma_check_feed(rd->check, b.data, b.len);
+		s->bytes += b.len;
+		zcdma_source_put(rd->src, &b, ZCDMA_PUT_REUSE);
+		if (fed)
+			return fed;
+	}
+	s->seconds = start ? (double)(now_ns() - start) / 1e9 : 0;
+	return rc;
+}
+
+void stream_keep_result(struct stream *s, const struct zcdma_check *check)
+{
+	zcdma_check_get_result(check, &s->result);
+	while (s->fault_count < ZCDMA_FAULTS_KEPT &&
+	       zcdma_check_get_fault(check, s->fault_count, &s->faults[s->fault_count]))
+		s->fault_count++;
+}
+
+static void keep_error(struct stream *s, const struct zcdma_ctx *ctx, int rc)
+{
+	const char *hint = zcdma_hint(ctx);
+
+	s->rc = rc;
+	snprintf(s->error, sizeof(s->error), "%s", zcdma_error(ctx));
+	snprintf(s->hint, sizeof(s->hint), "%s", hint ? hint : "");
+}
+
+static void keep_silence(struct stream *s, int rc)
+{
+	s->rc = rc;
+	snprintf(s->error, sizeof(s->error), "read %s: nothing came for %g s", s->from,
+		 s->idle_seconds);
+	snprintf(s->hint, sizeof(s->hint),
+		 "the sender waits, or it or the way to it is dead; --idle waits longer");
+}
+
+static void run(struct stream *s)
+{
+	struct reader rd = { .ctx = NULL };
+	struct zcdma_source_info info;
+	int rc = zcdma_new(&rd.ctx), end;
+
+	if (rc) {
+		s->rc = rc;
+		snprintf(s->error, sizeof(s->error), "start: %s", strerror(-rc));
+		return;
+	}
+	signals_watch(rd.ctx);
+	rc = open_reader(s, &rd);
+	s->opened = !rc;
+	if (!rc)
+		rc = check_blocks(s, &rd);
+	if (rd.silent)
+		keep_silence(s, rc);
+	else if (rc)
+		keep_error(s, rd.ctx, rc);
+	if (rd.check) {
+		end = zcdma_check_end(rd.check);
+		if (end && !rc)
+			keep_error(s, rd.ctx, end);
+		stream_keep_result(s, rd.check);
+	}
+	if (rd.src) {
+		zcdma_source_get_stats(rd.src, &s->source);
+		zcdma_source_get_info(rd.src, &info);
+		s->simulated = info.simulated;
+	}
+	zcdma_check_free(rd.check);
+	zcdma_source_close(rd.src);
+	signals_unwatch(rd.ctx);
+	zcdma_free(rd.ctx);
+}
+
+static void *thread_main(void *arg)
+{
+	struct stream *s = arg;
+
+	run(s);
+	s->cpu_seconds = cpu_seconds(RUSAGE_THREAD);
+	if (s->fd >= 0)
+		close(s->fd);
+	s->ended = true;
+	zcdma_interrupt(s->owner);
+	return NULL;
+}
+
+bool stream_start(struct stream *s)
+{
+	int err = pthread_create(&s->thread, NULL, thread_main, s);
+
+	if (!err)
+		return true;
+	s->rc = -err;
+	snprintf(s->error, sizeof(s->error), "start of a thread: %s", strerror(err));
+	return false;
+}
+
+void stream_join(struct stream *s)
+{
+	pthread_join(s->thread, NULL);
+}

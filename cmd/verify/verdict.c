@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What verify says of the streams that it has checked. */
+#include "verify/verdict.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "applet.h"
+#include "transfer/handover.h"
+
+void verdict_describe_fault(const struct zcdma_fault *f, char *buf, size_t len)
+{
+	static const struct {
+		const char *what, *where;
+	} words[ZCDMA_FAULT_KINDS] = {
+		[ZCDMA_FAULT_GAP] = { "a gap", NULL },
+		[ZCDMA_FAULT_REPEAT] = { "repeated data", "earlier" },
+		[ZCDMA_FAULT_STALE] = { "stale data", "earlier" },
+		[ZCDMA_FAULT_OVERWRITTEN] = { "overwritten data", "later" },
+		[ZCDMA_FAULT_GARBAGE] = { "garbage", NULL },
+	};
+	int n = snprintf(buf, len, "differs at offset %llu: %s of %llu bytes",
+			 (unsigned long long)f->position, words[f->kind].what,
+			 (unsigned long long)f->length);
+
+	if (words[f->kind].where)
+		snprintf(buf + n, len - (size_t)n, ", from %llu bytes %s",
+			 (unsigned long long)f->distance, words[f->kind].where);
+}
+
+/* Bytes that came; of datagrams, those of the stream up to the last byte that did. */
+static uint64_t reached(const struct stream *s)
+{
+	return s->end ? s->result.end_offset : s->result.bytes;
+}
+
+/* Over UDP what is missing was lost, also after the last that came. */
+static struct zcdma_check_result with_lost_end(const struct stream *s)
+{
+	struct zcdma_check_result res = s->result;
+	uint64_t missing;
+
+	if (!s->end || s->expect->bytes <= res.end_offset || !res.datagrams)
+		return res;
+	missing = s->expect->bytes - res.end_offset;
+	res.lost_bytes += missing;
+	res.lost += (missing + res.datagram_bytes - 1) / res.datagram_bytes;
+	return res;
+}
+
+/*
+ * Judging
+ */
+
+void verdict_judge_fault(const struct zcdma_check_result *res, const struct expectation *expect,
+			 struct verdict *v)
+{
+	v->outcome = OUTCOME_WRONG;
+	verdict_describe_fault(&res->first, v->fault, sizeof(v->fault));
+	if (res->other_seed)
+		snprintf(v->hint, sizeof(v->hint),
+			 "it is the pattern with another seed: --pattern %" PRIu64, res->seed);
+	else if (expect->manifest && res->blocks && !res->blocks_good)
+		snprintf(v->hint, sizeof(v->hint),
+			 "not one block is in the manifest: it is of another run");
+}
+
+void verdict_judge_unplaced(const struct zcdma_check_result *res, struct verdict *v)
+{
+	if (res->datagrams && res->unplaced == res->datagrams)
+		outcome_say(v, OUTCOME_INCOMPLETE,
+			    "no datagram tells where it belongs, so nothing was verified");
+	else if (res->unplaced)
+		outcome_say(v, OUTCOME_INCOMPLETE,
+			    "%" PRIu64 " of %" PRIu64
+			    " datagrams do not tell where they belong, and were not checked",
+			    res->unplaced, res->datagrams);
+}
+
+/* Something must have come, and all of it must have been checked. */
+static void judge_checked(const struct stream *s, struct verdict *v)
+{
+	if (!s->result.bytes)
+		outcome_say(v, OUTCOME_INCOMPLETE, "no data came, so nothing was verified");
+	else
+		verdict_judge_unplaced(&s->result, v);
+}
+
+static void judge_length(const struct stream *s, struct verdict *v)
+{
+	const uint64_t expected = s->expect->bytes, bytes = s->result.bytes;
+
+	if (expected && reached(s) > expected)
+		outcome_say(v, OUTCOME_WRONG,
+			    "more came than the %" PRIu64 " bytes that were expected", expected);
+	else if (!s->end && bytes < expected)
+		outcome_say(v, OUTCOME_INCOMPLETE,
+			    "%" PRIu64 " bytes came, %" PRIu64 " were expected", bytes, expected);
+	else if (s->result.unended)
+		outcome_say(v, OUTCOME_INCOMPLETE,
+			    "manifest %s has no last line: the recording did not come to its end",
+			    s->expect->manifest);
+}
+
+static void judge_losses(const struct stream *s, struct verdict *v)
+{
+	const struct zcdma_check_result res = with_lost_end(s);
+	char size[32];
+
+	if (res.lost)
+		outcome_say(v, OUTCOME_LOSSY, "%" PRIu64 " datagrams (%s) did not come", res.lost,
+			    zcdma_size_format(res.lost_bytes, size, sizeof(size)));
+	else if (res.blocks_lost)
+		outcome_say(v, OUTCOME_LOSSY,
+			    "%" PRIu64
+			    " blocks were lost while it was recorded, the first at offset %" PRIu64,
+			    res.blocks_lost, res.lost_offset);
+}
+
+/* --expect=complete: a stream that is not known to be complete is not. */
+static void judge_expectation(const struct stream *s, struct verdict *v)
+{
+	/* A ring that is handed over says where its stream ends; bytes do not. */
+	const bool handed = s->source.handovers && !s->source.copied_bytes;
+
+	if (!s->expect->complete || v->outcome > OUTCOME_LOSSY)
+		return;
+	if (v->outcome == OUTCOME_LOSSY) {
+		v->outcome = OUTCOME_INCOMPLETE;
+	} else if (!s->expect->bytes && !s->expect->manifest && !handed) {
+		outcome_say(v, OUTCOME_INCOMPLETE,
+			    "--expect=complete: nothing says where the stream should end");
+		snprintf(v->hint, sizeof(v->hint), "give --bytes or --manifest");
+	}
+}
+
+static void judge(const struct stream *s, struct verdict *v)
+{
+	void (*const steps[])(const struct stream *, struct verdict *) = {
+		judge_checked,
+		judge_length,
+		judge_losses,
+	};
+
+	*v = (struct verdict){ .outcome = OUTCOME_CORRECT };
+	if (s->rc) {
+		outcome_say(v,
+			    !s->opened	       ? OUTCOME_UNREAD
+			    : s->result.faults ? OUTCOME_WRONG
+					       : OUTCOME_INCOMPLETE,
+			    "%s", s->error);
+		snprintf(v->hint, sizeof(v->hint), "%s", s->hint);
+		return;
+	}
+	if (s->result.faults) {
+		verdict_judge_fault(&s->result, s->expect, v);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && v->outcome == OUTCOME_CORRECT;
+	     i++)
+		steps[i](s, v);
+	judge_expectation(s, v);
+}
+
+/* With -v, name the places where a stream is wrong, each in a line. */
+static void name_places(struct report *r, const struct stream *s)
+{
+	char text[256];
+
+	for (unsigned i = 1; i < s->fault_count; i++) {
+		verdict_describe_fault(&s->faults[i], text, sizeof(text));
+		report_verbose(r, "%s: %s", s->from, text);
+	}
+	if (s->fault_count < s->result.faults)
+		report_verbose(r, "%s: %" PRIu64 " more places are counted, and not listed",
+			       s->from, s->result.faults - s->fault_count);
+}
+
+int verdict(struct report *r, const struct stream *streams, unsigned count)
+{
+	const struct stream *worst = NULL;
+	struct verdict v, of_worst = { .outcome = OUTCOME_CORRECT };
+	int status;
+
+	for (unsigned i = 0; i < count; i++) {
+		judge(&streams[i], &v);
+		if (v.outcome <= of_worst.outcome)
+			continue;
+		of_worst = v;
+		worst = &streams[i];
+	}
+	if (!worst)
+		return STATUS_OK;
+	status = outcome_status(of_worst.outcome);
+	if (worst->rc)
+		status = report_system_error(r, status, worst->rc,
+					     of_worst.hint[0] ? of_worst.hint : NULL, "%s",
+					     of_worst.fault);
+	else
+		report_error(r, status, of_worst.hint[0] ? of_worst.hint : NULL, "%s: %s",
+			     worst->from, of_worst.fault);
+	for (unsigned i = 0; i < count; i++)
+		name_places(r, &streams[i]);
+	return status;
+}
+
+/*
+ * The report
+ */
+
+static void report_kinds(struct report *r, const struct zcdma_check_result *res)
+{
+	static const char *const lines[ZCDMA_FAULT_KINDS] = {
+		[ZCDMA_FAULT_GAP] = "%N{gap_count} (%B{gap_bytes} missing)",
+		[ZCDMA_FAULT_REPEAT] = "%N{repeat_count} (%B{repeat_bytes})",
+		[ZCDMA_FAULT_STALE] = "%N{stale_count} (%B{stale_bytes})",
+		[ZCDMA_FAULT_OVERWRITTEN] = "%N{overwritten_count} (%B{overwritten_bytes})",
+		[ZCDMA_FAULT_GARBAGE] = "%N{garbage_count} (%B{garbage_bytes})",
+	};
+
+	for (int k = 0; k < ZCDMA_FAULT_KINDS; k++)
+		report_line(r, res->kind[k].count ? zcdma_fault_name(k) : NULL, lines[k],
+			    res->kind[k].count, res->kind[k].bytes);
+}
+
+static void report_datagrams(struct report *r, const struct stream *s)
+{
+	struct zcdma_check_result res = with_lost_end(s);
+
+	if (!s->end)
+		return;
+	report_line(r, "datagrams",
+		    "%N{datagrams} of at most %N{datagram_bytes} bytes, ended by %S{end}",
+		    res.datagrams, res.datagram_bytes, s->end);
+	report_line(r, "lost", "%N{lost_datagrams} (%B{lost_bytes})", res.lost, res.lost_bytes);
+	report_line(
+		r, "out of order",
+		"%N{late_datagrams} late, %N{duplicate_datagrams} twice (%B{duplicate_bytes}), %N{unplaced_datagrams} too short to tell",
+		res.late, res.duplicates, res.duplicate_bytes, res.unplaced);
+}
+
+static void add_places(json_t *array, const struct stream *s)
+{
+	for (unsigned i = 0; i < s->fault_count; i++) {
+		const struct zcdma_fault *f = &s->faults[i];
+		json_t *place = json_object();
+
+		json_object_set_new(place, "offset", json_integer((json_int_t)f->position));
+		json_object_set_new(place, "kind", json_string(zcdma_fault_name(f->kind)));
+		json_object_set_new(place, "length_bytes", json_integer((json_int_t)f->length));
+		json_object_set_new(place, "distance_bytes", json_integer((json_int_t)f->distance));
+		json_array_append_new(array, place);
+	}
+}
+
+static void report_manifest(struct report *r, const struct stream *s)
+{
+	const struct zcdma_check_result *res = &s->result;
+
+	report_line(r, s->expect->manifest ? "blocks" : NULL,
+		    "%N{blocks_good} right of %N{blocks_expected} in the manifest, %N{blocks} came",
+		    res->blocks_good, res->blocks_expected, res->blocks);
+	if (res->blocks_lost)
+		report_line(
+			r, "lost",
+			"%N{lost_blocks} blocks while it was recorded, the first at offset %N{lost_offset}, number %N{lost_sequence}",
+			res->blocks_lost, res->lost_offset, res->lost_seq);
+}
+
+void verdict_report(struct report *r, const struct stream *s)
+{
+	const struct zcdma_check_result *res = &s->result;
+	struct verdict v;
+
+	judge(s, &v);
+	report_line(r, "result", "%S{result}", outcome_word(v.outcome));
+	report_line(r, "received",
+		    "%B{received_bytes} from %S{from} in %T{elapsed_seconds}, %R{bytes_per_second}",
+		    res->bytes, s->from, s->seconds,
+		    s->seconds > 0 ? (double)res->bytes / s->seconds : 0.0);
+	report_line(r, NULL, "%F{simulated}", s->simulated);
+	report_line(r, "wrong", "%B{bad_bytes}, %B{missing_bytes} missing, in %N{faults} places",
+		    res->bad_bytes, res->missing_bytes, res->faults);
+	report_kinds(r, res);
+	if (res->faults)
+		report_line(
+			r, NULL,
+			"%N{first_offset}%S{first_kind}%N{first_length_bytes}%N{first_distance_bytes}",
+			res->first.position, zcdma_fault_name(res->first.kind), res->first.length,
+			res->first.distance);
+	add_places(report_array(r, "places"), s);
+	report_manifest(r, s);
+	report_datagrams(r, s);
+	handover_report(r, s->source.handovers,
+			&(struct copies){ .bytes = res->bytes, .user = s->source.copied_bytes });
+	report_line(r, "cpu", "%T{cpu_seconds} to receive and check", s->cpu_seconds);
+}
+
+static void report_row_of(struct report *r, const struct stream *s, const struct verdict *v)
+{
+	const struct zcdma_check_result res = with_lost_end(s);
+	char size[32], lost[32];
+	const char *const cells[] = {
+		s->from,
+		zcdma_size_format(res.bytes, size, sizeof(size)),
+		outcome_word(v->outcome),
+		v->fault[0] ? v->fault : NULL,
+		zcdma_size_format(res.lost_bytes, lost, sizeof(lost)),
+	};
+	json_t *row = report_row(r, cells), *places = json_array();
+
+	if (s->end)
+		json_object_set_new(row, "lost_bytes", json_integer((json_int_t)res.lost_bytes));
+	json_object_set_new(row, "received_bytes", json_integer((json_int_t)res.bytes));
+	json_object_set_new(row, "faults", json_integer((json_int_t)res.faults));
+	add_places(places, s);
+	json_object_set_new(row, "places", places);
+}
+
+void verdict_report_all(struct report *r, const struct stream *streams, unsigned count,
+			unsigned wanted)
+{
+	static const struct report_column columns[] = {
+		{ "from", "FROM" },   { "received", "RECEIVED" }, { "result", "RESULT" },
+		{ "fault", "FAULT" }, { "lost", "LOST" },
+	};
+	enum outcome worst = count < wanted ? OUTCOME_INCOMPLETE : OUTCOME_CORRECT;
+	struct verdict v;
+
+	for (unsigned i = 0; i < count; i++) {
+		judge(&streams[i], &v);
+		worst = v.outcome > worst ? v.outcome : worst;
+	}
+	report_line(r, "result", "%S{result}", outcome_word(worst));
+	report_table(r, "streams", columns, count && streams[0].end ? 5 : 4);
+	for (unsigned i = 0; i < count; i++) {
+		judge(&streams[i], &v);
+		report_row_of(r, &streams[i], &v);
+	}
+}

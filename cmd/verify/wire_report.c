@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What verify says of the streams that were on the wire. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/clock.h"
+#include "verify/wire.h"
+
+static const char *const ends[ZCDMA_WIRE_ENDS] = {
+	[ZCDMA_WIRE_OPEN] = "open",
+	[ZCDMA_WIRE_FIN] = "end",
+	[ZCDMA_WIRE_RESET] = "reset",
+};
+
+/*
+ * Lines
+ */
+
+static void report_streams_lines(struct report *r, const struct wire_totals *t,
+				 const struct zcdma_wire_stats *s)
+{
+	report_line(r, "streams",
+		    "%N{streams_count} in %N{connections} connections, %B{stream_bytes}",
+		    t->streams, s->connections, t->bytes);
+	report_line(
+		r, "unseen",
+		"%B{unseen_bytes} not captured in time, %B{late_bytes} captured later; %B{cut_bytes} beyond the snap length",
+		t->unseen, t->late, t->cut);
+	report_line(
+		r, "sent again",
+		"%N{retransmitted_packets} packets with %B{retransmitted_bytes}, %B{uncompared_bytes} could not be compared",
+		t->again, t->again_bytes, t->uncompared);
+	report_line(r, "overwritten", "%N{differing_packets} of those packets, %B{differing_bytes}",
+		    t->differing, t->differing_bytes);
+	report_line(r, t->copies ? "copies" : NULL,
+		    "%N{copied_packets} packets captured more than once", t->copies);
+	report_line(r, "out of order", "%N{out_of_order_packets} packets", t->out_of_order);
+	report_line(
+		r, t->ignored_resets || s->ignored_syns ? "ignored" : NULL,
+		"%N{ignored_resets} RST and %N{ignored_syns} SYN that the receiver did not believe",
+		t->ignored_resets, s->ignored_syns);
+	report_line(
+		r, t->given_up || t->strayed ? "limits" : NULL,
+		"%N{given_up} times no room to wait for what was missing, %N{strayed_packets} packets too far off",
+		t->given_up, t->strayed);
+}
+
+static void report_packets(struct report *r, const struct zcdma_wire_stats *s, double seconds,
+			   bool live)
+{
+	report_line(
+		r, "packets",
+		"%N{packets} with %B{packet_bytes} in %T{elapsed_seconds}, %R{bytes_per_second}",
+		s->packets, s->packet_bytes, seconds,
+		seconds > 0 ? (double)s->packet_bytes / seconds : 0.0);
+	report_line(r, NULL, "%T{captured_seconds}", (double)(s->last_ns - s->first_ns) / 1e9);
+	report_line(
+		r, "of those",
+		"%N{tcp_packets} of TCP, %N{udp_packets} of UDP, %N{other_packets} of other connections or protocols",
+		s->tcp, s->udp, s->elsewhere);
+	report_line(
+		r, s->fragments || s->cut || s->malformed || s->unfollowed ? "left out" : NULL,
+		"%N{fragments} fragments, %N{cut_packets} without their headers, %N{malformed_packets} malformed, %N{unfollowed_packets} of too many connections",
+		s->fragments, s->cut, s->malformed, s->unfollowed);
+	report_line(
+		r, "checksums",
+		"%N{checksums_right} right, %N{checksums_offloaded} left to the network card, %N{checksums_wrong} wrong (%N{damaged_packets} packets damaged), %N{checksums_unknown} unknown",
+		s->checksums_right, s->checksums_offloaded, s->checksums_wrong, s->damaged,
+		s->checksums_unknown);
+	report_line(
+		r, live ? "dropped" : NULL,
+		"%N{dropped_packets} for want of room in the buffer, %N{interface_dropped_packets} by the interface",
+		s->dropped, s->dropped_by_interface);
+	if (s->dropped)
+		report_note(r, "packets came faster than they were taken: try a larger --buffer");
+	if (s->damaged)
+		report_note(
+			r,
+			"packets that were damaged, by their checksum, are left out, as their receiver drops them");
+	if (s->checksums_wrong > s->damaged)
+		report_note(
+			r,
+			"packets with a wrong checksum were taken: where they come from, checksums are not right as a rule");
+}
+
+static void add_numbers(json_t *row, const struct zcdma_wire_stream *s)
+{
+	const struct {
+		const char *key;
+		uint64_t value;
+	} numbers[] = {
+		{ "stream_bytes", s->bytes },
+		{ "unseen_bytes", s->unseen_bytes },
+		{ "late_bytes", s->late_bytes },
+		{ "cut_bytes", s->cut_bytes },
+		{ "packets", s->packets },
+		{ "copied_packets", s->copies },
+		{ "retransmitted_packets", s->retransmitted },
+		{ "retransmitted_bytes", s->retransmitted_bytes },
+		{ "differing_packets", s->differing },
+		{ "differing_bytes", s->differing_bytes },
+		{ "uncompared_bytes", s->uncompared_bytes },
+		{ "out_of_order_packets", s->out_of_order },
+		{ "keepalives", s->keepalives },
+		{ "given_up", s->given_up },
+		{ "strayed_packets", s->strayed },
+		{ "ignored_resets", s->ignored_resets },
+		{ "faults", s->result.faults },
+		{ "bad_bytes", s->result.bad_bytes },
+		{ "missing_bytes", s->result.missing_bytes },
+		{ "blocks_good", s->result.blocks_good },
+		{ "blocks_unseen", s->result.blocks_unseen },
+		{ "blocks_expected", s->result.blocks_expected },
+		{ "lost_bytes", s->result.lost_bytes },
+		{ "late_datagrams", s->result.late },
+		{ "duplicate_datagrams", s->result.duplicates },
+	};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+		json_object_set_new(row, numbers[i].key,
+				    json_integer((json_int_t)numbers[i].value));
+	json_object_set_new(row, "from_start", json_boolean(s->from_start));
+	json_object_set_new(row, "checked", json_boolean(s->checked));
+}
+
+static const struct report_column stream_columns[] = {
+	{ "from", "FROM" },	{ "to", "TO" },	      { "protocol", NULL }, { NULL, "BYTES" },
+	{ NULL, "UNSEEN" },	{ NULL, "AGAIN" },    { NULL, "DIFFER" },   { "end", "END" },
+	{ "result", "RESULT" }, { "fault", "FAULT" },
+};
+
+static void report_stream(struct report *r, const struct zcdma_wire_stream *s, const char *result,
+			  const char *fault)
+{
+	char bytes[32], unseen[32], again[32], differ[32];
+	const char *cells[] = {
+		s->from,
+		s->to,
+		s->udp ? "udp" : "tcp",
+		zcdma_size_format(s->bytes, bytes, sizeof(bytes)),
+		zcdma_size_format(s->unseen_bytes, unseen, sizeof(unseen)),
+		again,
+		differ,
+		ends[s->end],
+		result,
+		fault,
+	};
+
+	snprintf(again, sizeof(again), "%" PRIu64, s->retransmitted);
+	snprintf(differ, sizeof(differ), "%" PRIu64, s->differing);
+	add_numbers(report_row(r, cells), s);
+}
+
+static void report_differences(struct report *r, struct zcdma_wire *wire)
+{
+	static const struct report_column columns[] = {
+		{ "from", "SENT AGAIN BY" }, { NULL, "OFFSET" }, { NULL, "BLOCK" },
+		{ NULL, "SEQUENCE" },	     { NULL, "WAS" },	 { NULL, "IS" },
+		{ NULL, "BYTES" },	     { "to", NULL },
+	};
+	struct zcdma_wire_difference d;
+
+	if (!zcdma_wire_get_difference(wire, 0, &d))
+		return;
+	report_table(r, "overwritten", columns, sizeof(columns) / sizeof(columns[0]));
+	for (unsigned i = 0; zcdma_wire_get_difference(wire, i, &d); i++) {
+		char text[6][24];
+		const char *cells[] = { d.from,	 text[0], text[1], text[2],
+					text[3], text[4], text[5], d.to };
+		json_t *row;
+
+		snprintf(text[0], sizeof(text[0]), "%" PRIu64, d.offset);
+		snprintf(text[1], sizeof(text[1]), "%" PRIu64, d.block);
+		snprintf(text[2], sizeof(text[2]), "%" PRIu32, d.seq);
+		snprintf(text[3], sizeof(text[3]), "0x%02x", d.first);
+		snprintf(text[4], sizeof(text[4]), "0x%02x", d.again);
+		snprintf(text[5], sizeof(text[5]), "%" PRIu64, d.bytes);
+		row = report_row(r, cells);
+		json_object_set_new(row, "offset", json_integer((json_int_t)d.offset));
+		json_object_set_new(row, "block", json_integer((json_int_t)d.block));
+		json_object_set_new(row, "sequence", json_integer(d.seq));
+		json_object_set_new(row, "was", json_integer(d.first));
+		json_object_set_new(row, "is", json_integer(d.again));
+		json_object_set_new(row, "differing_bytes", json_integer((json_int_t)d.bytes));
+	}
+}
+
+static void report_table_of_streams(const struct wire *w, struct zcdma_wire *wire)
+{
+	struct zcdma_wire_stream s;
+	struct verdict v;
+
+	report_table(w->r, "streams", stream_columns,
+		     sizeof(stream_columns) / sizeof(stream_columns[0]));
+	while (zcdma_wire_next_stream(wire, &s)) {
+		wire_judge(w, wire, &s, &v);
+		report_stream(w->r, &s, wire_word(w, v.outcome), v.fault[0] ? v.fault : NULL);
+	}
+}
+
+int wire_report(const struct wire *w, struct zcdma_wire *wire, struct wire_totals *t,
+		double seconds, bool live)
+{
+	struct zcdma_wire_stats stats;
+	int status;
+
+	zcdma_wire_get_stats(wire, &stats);
+	status = wire_verdict(w, wire, &stats, t);
+	report_line(w->r, "result", "%S{result}", wire_word(w, t->outcome));
+	report_packets(w->r, &stats, seconds, live);
+	report_streams_lines(w->r, t, &stats);
+	report_line(w->r, stats.unlisted ? "not listed" : NULL,
+		    "%N{unlisted_streams} streams, for want of room", stats.unlisted);
+	report_line(w->r, "cpu", "%T{cpu_seconds} to read and check", cpu_seconds(RUSAGE_THREAD));
+	report_table_of_streams(w, wire);
+	report_differences(w->r, wire);
+	return status;
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The reader at the other end of a pipe, to whom a ring can be handed over: found, and made sure of. */
+#include "handover/connect.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* A fork and an exec at the other end take a few of these. */
+#define FIND_NAP_MS 1
+
+/* So much longer one is waited for that is seen to run the same program, and to be not ready yet. */
+#define LONGER_NS 400000000u
+
+int zc_reader_none(struct zcdma_ctx *ctx, const char *why)
+{
+	return zc_fail_plain(ctx, EOPNOTSUPP, "no hand-over through the pipe: %s", why);
+}
+
+int zc_reader_fail(struct zcdma_ctx *ctx, int err)
+{
+	zc_fail(ctx, err, "no hand-over through the pipe");
+	return -EOPNOTSUPP;
+}
+
+static int fail_connect(struct zcdma_ctx *ctx, int rc)
+{
+	if (rc == -EINTR)
+		return rc;
+	if (rc == -ENOTSUP)
+		return zc_fail_plain(ctx, EOPNOTSUPP, "no hand-over: it is not a pipe");
+	if (rc == -ECONNREFUSED)
+		return zc_reader_none(ctx,
+				      "no zcdma of this network namespace reads its other end");
+	if (rc == -EAGAIN)
+		return zc_reader_none(ctx, "too many others try it too");
+	return zc_reader_fail(ctx, -rc);
+}
+
+/* The reader may not be there yet. The socket, or a negative errno with its sentence. */
+static int connect_reader(struct zcdma_ctx *ctx, int pipe_fd, int timeout_ms)
+{
+	uint64_t end = zc_now_ns() + (uint64_t)timeout_ms * 1000000u;
+	bool longer = false;
+	int rc, nap;
+
+	for (;;) {
+		rc = zc_ho_connect(pipe_fd);
+		if (rc != -ECONNREFUSED && rc != -EAGAIN)
+			break;
+		if (zc_now_ns() >= end) {
+			/* A slow start on a busy machine? */
+			if (longer || !zc_pipe_holder_is_like_us(pipe_fd))
+				break;
+			longer = true;
+			end += LONGER_NS;
+		}
+		nap = zc_poll(ctx, pipe_fd, 0, FIND_NAP_MS);
+		if (nap == -EINTR)
+			rc = -EINTR;
+		if (nap != -ETIMEDOUT) /* a signal, or nobody reads the pipe any more */
+			break;
+	}
+	return rc < 0 ? fail_connect(ctx, rc) : rc;
+}
+
+int zc_reader_hear(struct zcdma_handover *h, struct zc_ho_msg *msg, int *fds, int timeout_ms)
+{
+	int rc = zc_poll(h->ctx, h->sock, POLLIN, timeout_ms);
+
+	if (rc == -EINTR)
+		return rc;
+	if (rc == -ETIMEDOUT)
+		return zc_reader_none(h->ctx, "its reader does not answer");
+	rc = zc_ho_recv(h->sock, msg, fds);
+	if (!rc)
+		return zc_reader_none(h->ctx, "its reader hung up");
+	if (rc < 0)
+		return zc_reader_none(h->ctx, rc == -EPROTONOSUPPORT
+						      ? zc_ho_reason(ZC_HO_VERSION_UNKNOWN)
+						      : "its reader talks nonsense");
+	if (msg->head.type != ZC_HO_REFUSE)
+		return 1;
+	return zc_reader_none(h->ctx, zc_ho_reason(msg->refuse.reason));
+}
+
+/*
+ * The names of the pipe, one for the other. The ends themselves follow when both sides are known not
+ * to keep them: until then the pipe shall end as ever.
+ */
+static int greet(struct zcdma_handover *h, unsigned *flags)
+{
+	int name = zc_ho_name_pipe(h->pipe_fd), fds[ZC_HO_FDS], rc;
+	struct zc_ho_msg msg;
+	bool good;
+
+	if (name == -ENOENT)
+		return zc_reader_none(h->ctx, "there is no /proc to name it by");
+	if (name < 0)
+		return zc_reader_fail(h->ctx, -name);
+	zc_ho_begin(&msg, ZC_HO_HELLO, 0);
+	/* Where it fails, its reader may have refused it before, and hung up. */
+	(void)!zc_ho_send(h->sock, &msg, &name);
+	close(name);
+	rc = zc_reader_hear(h, &msg, fds, ZC_HO_ANSWER_MS);
+	if (rc < 0)
+		return rc;
+	good = msg.head.type == ZC_HO_WELCOME && zc_ho_is_name(fds[0], h->pipe_fd);
+	zc_ho_close(fds);
+	if (!good)
+		return zc_reader_none(h->ctx, "who answered does not read from it");
+	*flags = msg.welcome.flags | ZCDMA_SOURCE_SHARE;
+	return 0;
+}
+
+ZC_PUBLIC int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, int timeout_ms, unsigned *flags,
+				  struct zcdma_handover **out)
+{
+	struct zcdma_handover *h = malloc(sizeof(*h));
+	int rc;
+
+	if (!h)
+		return zc_fail(ctx, ENOMEM, "hand-over");
+	*h = (struct zcdma_handover){ .ctx = ctx, .pipe_fd = fd };
+	h->sock = connect_reader(ctx, fd, timeout_ms);
+	if (h->sock < 0) {
+		rc = h->sock;
+		free(h);
+		return rc;
+	}
+	rc = zc_ho_same_user(h->sock) ? greet(h, flags)
+				      : zc_reader_none(ctx, "another user reads it");
+	if (rc) {
+		zcdma_handover_free(h);
+		return rc;
+	}
+	*out = h;
+	return 0;
+}
+
+ZC_PUBLIC void zcdma_handover_free(struct zcdma_handover *h)
+{
+	if (!h)
+		return;
+	if (h->sock >= 0)
+		close(h->sock);
+	free(h);
+}

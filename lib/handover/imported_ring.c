@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * A ring that another process handed over: it is mapped, its blocks are told of on a socket, and go
+ * back over it. What the writer says is checked; a block that we have is the writer's no more.
+ */
+#include "source/dev.h"
+#include "handover/imported_ring.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "memory/file_window.h"
+
+/* A block of the ring that is out. */
+struct zc_handed_slot {
+	/*
+	 * Set from the writer's message until the release is sent, and not only until the block is put. A
+	 * writer that does not read its releases cannot make more of them pile up than there are slots.
+	 */
+	bool out;
+	bool whole;	 /* nothing of it is left to take */
+	unsigned pieces; /* taken and not put */
+	uint64_t id;
+	uint32_t theirs; /* the writer's number for its place */
+	enum zcdma_put how;
+	const unsigned char *data; /* NULL where descriptors are taken */
+	struct zc_window window;   /* of a file */
+};
+
+/*
+ * Releases
+ */
+
+/* Send the first @n releases. Returns 0, or a negative errno: they are still to be sent. */
+static int send_releases(struct zc_handed *r, unsigned n)
+{
+	struct zc_ho_msg msg;
+	int rc;
+
+	zc_ho_begin(&msg, ZC_HO_RELEASE, n);
+	for (unsigned i = 0; i < n; i++) {
+		const struct zc_handed_slot *s = &r->slots[r->again[i]];
+
+		msg.release[i] =
+			(struct zc_ho_release){ .id = s->id, .how = s->how, .slot = s->theirs };
+	}
+	rc = zc_ho_send(r->sock, &msg, NULL);
+	if (rc)
+		return rc;
+	for (unsigned i = 0; i < n; i++)
+		r->slots[r->again[i]].out = false;
+	r->again_count -= n;
+	memmove(r->again, r->again + n, r->again_count * sizeof(*r->again));
+	return 0;
+}
+
+/* Tell the writer what is free again. Where it does not listen, poll_events says when it does. */
+static void flush(struct zc_handed *r)
+{
+	int rc = 0;
+
+	while (r->again_count && !rc)
+		rc = send_releases(r, zc_min(r->again_count, ZC_HO_RELEASES));
+	/* Any other error is the writer's end, which is read from the socket. */
+	if (rc && rc != -EAGAIN)
+		r->again_count = 0;
+	r->src->poll_events = rc == -EAGAIN ? POLLIN | POLLOUT : POLLIN;
+}
+
+/*
+ * Each message wakes the writer, so that a part of the ring goes back at once: not so large a one that its
+ * device would miss it.
+ */
+static void flush_some(struct zc_handed *r)
+{
+	if (r->again_count >= zc_min(r->offer.blocks / 4 + 1, ZC_HO_RELEASES) ||
+	    r->src->poll_events & POLLOUT)
+		flush(r);
+}
+
+static void release(struct zc_handed *r, struct zc_handed_slot *s)
+{
+	r->again[r->again_count++] = (uint32_t)(s - r->slots);
+	r->held--;
+	if (!(r->flags & ZCDMA_SOURCE_READ)) /* else its memory is used again */
+		zc_window_close(&s->window);
+	flush_some(r);
+}
+
+void zc_handed_put(struct zc_handed *r, uint32_t index, enum zcdma_put how)
+{
+	struct zc_handed_slot *s = &r->slots[index];
+
+	s->pieces--;
+	if (how == ZCDMA_PUT_GIVE)
+		s->how = how;
+	if (!s->pieces && s->whole)
+		release(r, s);
+}
+
+/*
+ * The ring's life
+ */
+
+void zc_handed_close(struct zc_handed *r)
+{
+	if (r->sock < 0)
+		return;
+	close(r->sock);
+	close(r->fd);
+	if (r->map)
+		munmap(r->map, r->size);
+	for (unsigned i = 0; i < r->offer.blocks; i++)
+		zc_window_close(&r->slots[i].window);
+	free(r->slots);
+	free(r->again);
+	*r = (struct zc_handed){ .sock = -1 };
+}
+
+static int map_ring(struct zc_handed *r)
+{
+	void *map;
+
+	if (r->offer.ring == ZC_HO_FILE || r->flags & ZCDMA_SOURCE_FD)
+		return 0;
+	r->size = (size_t)(r->offer.stride * r->offer.blocks);
+	map = mmap(NULL, r->size, PROT_READ, MAP_SHARED, r->fd, 0);
+	if (map == MAP_FAILED)
+		return -errno;
+	r->map = map;
+	return 0;
+}
+
+static int make_ring(struct zc_handed *r)
+{
+	int rc = zc_ho_check_ring(&r->offer, r->fd);
+
+	if (rc)
+		return rc;
+	rc = map_ring(r);
+	if (rc)
+		return rc;
+	r->slots = calloc(r->offer.blocks, sizeof(*r->slots));
+	r->again = calloc(r->offer.blocks, sizeof(*r->again));
+	if (r->slots && r->again)
+		return 0;
+	free(r->slots);
+	free(r->again);
+	if (r->map)
+		munmap(r->map, r->size);
+	return -ENOMEM;
+}
+
+int zc_handed_open(struct zc_handed *r, struct zcdma_source *src, unsigned flags,
+		   const struct zc_call *call)
+{
+	int rc;
+
+	*r = (struct zc_handed){
+		.src = src, .flags = flags, .sock = call->sock, .fd = call->fd, .offer = call->offer
+	};
+	rc = make_ring(r);
+	if (rc) {
+		*r = (struct zc_handed){ .sock = -1 };
+		return rc;
+	}
+	src->fault_hint = r->offer.ring == ZC_HO_DEVICE ? zc_dev_fault_hint : NULL;
+	return 0;
+}
+
+/*
+ * Blocks of the ring
+ */
+
+static int fail(struct zc_handed *r)
+{
+	return zc_fail_plain(r->src->ctx, EPROTO,
+			     "read %s: the writer of its ring breaks the protocol", r->src->name);
+}
+
+static int ended_early(struct zc_handed *r)
+{
+	int rc = zc_fail_plain(r->src->ctx, EPIPE, "read %s: its writer ended early", r->src->name);
+
+	zc_hint(r->src->ctx, "it was killed, or failed; what it had captured before is here");
+	return rc;
+}
+
+static int take_blocks(struct zc_handed *r)
+{
+
+	for (uint32_t i = 0; i < r->in.head.count; i++) {
+		if (zc_ho_check_block(&r->offer, &r->in.block[i], r->next))
+			return fail(r);
+		r->next++;
+		r->bytes += r->in.block[i].len;
+	}
+	r->at = 0;
+	r->count = r->in.head.count;
+	return 1;
+}
+
+static int take_end(struct zc_handed *r)
+{
+
+	if (r->in.end.blocks != r->next || r->in.end.bytes != r->bytes)
+		return fail(r);
+	r->ended = true;
+	return 0;
+}
+
+/* 1 where there are blocks to take, 0 at the end, -EAGAIN, or an error. */
+static int read_ring(struct zc_handed *r)
+{
+	int rc;
+
+	if (r->at < r->count)
+		return 1;
+	if (r->ended)
+		return 0;
+	rc = zc_ho_recv(r->sock, &r->in, NULL);
+	if (rc == -EAGAIN) {
+		flush_some(r);
+		return rc;
+	}
+	if (!rc)
+		return ended_early(r);
+	if (rc == 1 && r->in.head.type == ZC_HO_BLOCK)
+		return take_blocks(r);
+	return rc == 1 && r->in.head.type == ZC_HO_END ? take_end(r) : fail(r);
+}
+
+static struct zc_handed_slot *free_slot(struct zc_handed *r)
+{
+	for (unsigned i = 0; i < r->offer.blocks; i++) {
+		if (!r->slots[i].out)
+			return &r->slots[i];
+	}
+	return NULL;
+}
+
+/* Its place, for the first piece of a block. NULL: the writer tells of a block that we have. */
+static struct zc_handed_slot *find_slot(struct zc_handed *r, const struct zc_ho_block *d)
+{
+	struct zc_handed_slot *s = r->offer.ring == ZC_HO_FILE
+					   ? free_slot(r)
+					   : &r->slots[d->ring_offset / r->offer.stride];
+
+	if (!s || s->out)
+		return NULL;
+	s->out = true;
+	s->whole = false;
+	s->pieces = 0;
+	s->id = d->id;
+	s->theirs = d->slot;
+	s->how = ZCDMA_PUT_REUSE;
+	s->data = r->map ? r->map + d->ring_offset : NULL;
+	r->held++;
+	return s;
+}
+
+/* Bring a file's block into memory. */
+static int open_window(struct zc_handed *r, struct zc_handed_slot *s, const struct zc_ho_block *d)
+{
+	struct zcdma_source *src = r->src;
+	bool read = r->flags & ZCDMA_SOURCE_READ;
+	struct stat st;
+	const void *data;
+	int rc;
+
+	if (fstat(r->fd, &st) < 0 || (uint64_t)st.st_size < d->ring_offset + d->len)
+		return zc_fail_plain(src->ctx, EIO, "read %s: the file behind it was cut short",
+				     src->name);
+	if (r->flags & ZCDMA_SOURCE_FD)
+		return 0;
+	rc = (read ? zc_window_read : zc_window_map)(&s->window, r->fd, d->ring_offset,
+						     (size_t)d->len, &data);
+	if (rc)
+		return zc_fail(src->ctx, -rc, "read %s: the file behind it", src->name);
+	s->data = data;
+	if (read)
+		src->stats.copied_bytes += d->len;
+	return 0;
+}
+
+static int take_piece(struct zc_handed *r, size_t max, struct zcdma_block *b)
+{
+	const struct zc_ho_block *d = &r->in.block[r->at];
+	struct zc_handed_slot *s = r->open ? r->open : find_slot(r, d);
+	int rc;
+
+	if (!s)
+		return fail(r);
+	rc = r->offer.ring == ZC_HO_FILE && !r->open ? open_window(r, s, d) : 0;
+	if (rc)
+		return rc;
+	*b = (struct zcdma_block){
+		.data = s->data ? s->data + r->taken : NULL,
+		.len = (size_t)zc_min(d->len - r->taken, (uint64_t)max),
+		.offset = d->offset + r->taken,
+		.seq = d->seq,
+		.time_ns = d->time_ns,
+		.index = (uint32_t)(s - r->slots),
+		.flags =
+			r->taken ? 0 : d->flags, /* what was lost was lost before its first piece */
+		.fd = r->fd,
+		.fd_offset = (int64_t)(d->fd_offset + r->taken),
+	};
+	r->taken += b->len;
+	s->pieces++;
+	s->whole = r->taken == d->len;
+	r->open = s->whole ? NULL : s;
+	if (s->whole) {
+		r->at++;
+		r->taken = 0;
+	}
+	return 1;
+}
+
+int zc_handed_next(struct zc_handed *r, size_t max, struct zcdma_block *b)
+{
+	int rc = read_ring(r);
+
+	if (rc)
+		return rc == 1 ? take_piece(r, max, b) : rc;
+	/* The end: what is out still is its writer's memory. */
+	r->src->starved = r->held;
+	if (r->src->starved)
+		return -EAGAIN;
+	flush(r);
+	return r->again_count ? -EAGAIN : 0;
+}
+
+void zc_handed_leave(struct zc_handed *r)
+{
+	const struct zc_handed_slot *s = r->open;
+	struct zc_ho_msg msg;
+
+	if (r->sock < 0 || r->held > !!s || (s && s->pieces))
+		return;
+	/* At the end too, where the writer waits for the last of them. */
+	flush(r);
+	if (r->again_count || (r->ended && r->at == r->count))
+		return;
+	zc_ho_begin(&msg, ZC_HO_LEAVE, 1);
+	msg.leave.id = r->next - (r->count - r->at);
+	msg.leave.skip = r->taken;
+	msg.leave.how = s ? s->how : ZCDMA_PUT_REUSE;
+	(void)!zc_ho_send(r->sock, &msg, NULL);
+}

@@ -1,0 +1,503 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * handover: to the process that reads the other end of a pipe, which maps the ring: descriptors of
+ * blocks go one way, releases the other, and the pipe stays empty. A reader that leaves before the
+ * end, but in order, leaves the rest to whoever else reads the pipe: that goes through it as bytes.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "path/path.h"
+#include "handover/connect.h"
+
+enum state {
+	UNUSED,
+	OUT,  /* the reader's, or on its way there */
+	DONE, /* to be reaped */
+};
+
+struct entry {
+	struct zcdma_block b;
+	uint64_t id;
+	enum state state;
+};
+
+struct handover {
+	struct zcdma_path path;
+	int pipe_fd;
+	struct zc_ho_offer offer;
+	struct entry *table; /* of offer.blocks; for a ring, by the block's index */
+	struct entry **done; /* those to be reaped, first in, first out */
+	unsigned done_head, done_count;
+	uint64_t next; /* id */
+	unsigned out;
+	struct zc_ho_msg batch; /* blocks not yet sent */
+	unsigned most;		/* of them */
+	uint64_t bytes;
+	bool ended; /* the reader was told the end */
+	bool gone;  /* and it has gone after that */
+	bool left;  /* it left before: the blocks from here on go as bytes */
+	uint64_t rest;
+};
+
+static void release(struct handover *h, struct entry *e, enum zcdma_put how)
+{
+	e->state = DONE;
+	if (how == ZCDMA_PUT_GIVE)
+		e->b.flags |= ZCDMA_BLOCK_GIVE;
+	h->done[(h->done_head + h->done_count++) % h->offer.blocks] = e;
+	h->out--;
+}
+
+static int broken(struct handover *h)
+{
+	return zc_fail_plain(h->path.ctx, EPROTO, "hand-over to %s: its reader breaks the protocol",
+			     h->path.sink_name);
+}
+
+static int take_releases(struct handover *h, const struct zc_ho_msg *msg)
+{
+	for (uint32_t i = 0; i < msg->head.count; i++) {
+		const struct zc_ho_release *r = &msg->release[i];
+		struct entry *e = r->slot < h->offer.blocks ? &h->table[r->slot] : NULL;
+
+		if (!e || e->state != OUT || e->id != r->id)
+			return broken(h);
+		release(h, e, (enum zcdma_put)r->how);
+	}
+	return 0;
+}
+
+/*
+ * Bytes, behind a reader that left
+ */
+
+static int send_bytes(struct handover *h, const struct zcdma_block *b)
+{
+	return b->data ? zc_path_copy_block(&h->path, b) : zc_path_sendfile.send(&h->path, b);
+}
+
+/* A block that is out. */
+static struct entry *find(struct handover *h, uint64_t id)
+{
+	for (uint32_t i = 0; i < h->offer.blocks; i++) {
+		if (h->table[i].state == OUT && h->table[i].id == id)
+			return &h->table[i];
+	}
+	return NULL;
+}
+
+/* What the reader had got and did not take. 0, or as zc_path_ops.send(). */
+static int send_rest(struct handover *h)
+{
+	while (h->rest < h->next) {
+		struct entry *e = find(h, h->rest);
+		int rc = send_bytes(h, &e->b);
+
+		if (rc)
+			return rc;
+		h->path.sent = 0;
+		release(h, e, ZCDMA_PUT_REUSE);
+		h->rest++;
+	}
+	h->path.watch_events = 0;
+	return 0;
+}
+
+/* Is the message in order? Everything before the first block not taken must be back. */
+static bool may_leave(struct handover *h, const struct zc_ho_leave *leave)
+{
+	const struct entry *e;
+
+	if (leave->id > h->next || h->next - leave->id != h->out)
+		return false;
+	for (uint32_t i = 0; i < h->offer.blocks; i++) {
+		if (h->table[i].state == OUT && h->table[i].id < leave->id)
+			return false;
+	}
+	e = find(h, leave->id);
+	return e ? leave->skip < e->b.len : !leave->skip;
+}
+
+static int take_leave(struct handover *h, const struct zc_ho_leave *leave)
+{
+	struct zcdma_path *path = &h->path;
+	struct entry *e;
+
+	if (!may_leave(h, leave))
+		return broken(h);
+	e = find(h, leave->id);
+	for (uint32_t i = 0; i < h->offer.blocks; i++) {
+		if (h->table[i].state == OUT)
+			path->stats.bytes -= h->table[i].b.len;
+	}
+	if (e) {
+		path->stats.bytes += leave->skip;
+		path->sent = leave->skip;
+		if (leave->how == ZCDMA_PUT_GIVE)
+			e->b.flags |= ZCDMA_BLOCK_GIVE;
+	}
+	h->left = true;
+	h->rest = leave->id;
+	h->batch.head.count = 0;
+	path->fd = h->pipe_fd;
+	path->room_events = POLLOUT;
+	path->watch_events = h->rest < h->next ? POLLOUT : 0;
+	return 0;
+}
+
+/*
+ * Talking to the reader
+ */
+
+static int hung_up(struct handover *h)
+{
+	int rc;
+
+	h->gone = h->ended && !h->out;
+	h->path.watched = !h->gone;
+	if (h->gone)
+		return 0;
+	rc = zc_fail_plain(h->path.ctx, EPIPE,
+			   "hand-over to %s: its reader ended before it was done",
+			   h->path.sink_name);
+	zc_hint(h->path.ctx, "what it had passed on is what arrived");
+	return rc;
+}
+
+/* What the reader says, if anything: one message, as poll() tells of the next. 0 or an error. */
+static int listen_to_reader(struct handover *h)
+{
+	struct zc_ho_msg msg;
+	int rc;
+
+	if (h->gone)
+		return 0;
+	rc = zc_ho_recv(h->path.fd, &msg, NULL);
+	if (rc == -EAGAIN)
+		return 0;
+	if (!rc)
+		return hung_up(h);
+	if (rc == 1 && msg.head.type == ZC_HO_RELEASE)
+		return take_releases(h, &msg);
+	return rc == 1 && msg.head.type == ZC_HO_LEAVE ? take_leave(h, &msg.leave) : broken(h);
+}
+
+/*
+ * Send @msg. A reader that has hung up looks like one without room: its last words, or that there are
+ * none, is for listen_to_reader() to find, to which the hang-up leads. 0, -EAGAIN or an error.
+ */
+static int tell(struct handover *h, const struct zc_ho_msg *msg)
+{
+	int rc = zc_ho_send(h->path.fd, msg, NULL);
+
+	if (!rc)
+		h->path.stats.calls++;
+	else if (rc == -EPIPE || rc == -ECONNRESET || rc == -EINTR)
+		rc = -EAGAIN;
+	return rc && rc != -EAGAIN ? zc_path_fail(&h->path, -rc, "hand-over") : rc;
+}
+
+static int send_batch(struct handover *h)
+{
+	int rc = h->batch.head.count && !h->left ? tell(h, &h->batch) : 0;
+
+	if (!rc)
+		h->batch.head.count = 0;
+	return rc;
+}
+
+static int send_end(struct handover *h)
+{
+	struct zc_ho_msg msg;
+	int rc;
+
+	if (h->ended || h->left)
+		return 0;
+	zc_ho_begin(&msg, ZC_HO_END, 1);
+	msg.end.blocks = h->next;
+	msg.end.bytes = h->bytes;
+	rc = tell(h, &msg);
+	h->ended = !rc;
+	return rc;
+}
+
+static void handover_flush(struct zcdma_path *path)
+{
+	struct handover *h = (struct handover *)path;
+
+	/* An error comes again where it can be told. */
+	if (!h->left && !h->gone)
+		path->watch_events = send_batch(h) ? POLLIN | POLLOUT : POLLIN;
+}
+
+static int handover_attend(struct zcdma_path *path, short events)
+{
+	struct handover *h = (struct handover *)path;
+	int rc;
+
+	if (h->left && h->rest == h->next)
+		return events & POLLERR ? zc_path_fail(path, EPIPE, "write") : 0;
+	rc = h->left ? send_rest(h) : listen_to_reader(h);
+	path->stats.pending_blocks = h->out + h->done_count;
+	return rc == ZCDMA_BUSY ? 0 : rc;
+}
+
+/*
+ * The path's operations
+ */
+
+/* Where the descriptor of a block is kept, or NULL: the reader has as many as it may have. */
+static struct entry *place_of(struct handover *h, const struct zcdma_block *b)
+{
+	if (h->offer.ring != ZC_HO_FILE)
+		return h->table[b->index].state == UNUSED ? &h->table[b->index] : NULL;
+	for (uint32_t i = 0; i < h->offer.blocks; i++) {
+		if (h->table[i].state == UNUSED)
+			return &h->table[i];
+	}
+	return NULL;
+}
+
+static void add_to_batch(struct handover *h, const struct zcdma_block *b, const struct entry *e)
+{
+	bool file = h->offer.ring == ZC_HO_FILE;
+
+	if (!h->batch.head.count)
+		zc_ho_begin(&h->batch, ZC_HO_BLOCK, 0);
+	h->batch.block[h->batch.head.count++] = (struct zc_ho_block){
+		.id = h->next,
+		.seq = b->seq,
+		.offset = b->offset,
+		.time_ns = b->time_ns,
+		.ring_offset = file ? (uint64_t)b->fd_offset : b->index * h->offer.stride,
+		.fd_offset = (uint64_t)b->fd_offset,
+		.len = b->len,
+		.flags = b->flags & ZCDMA_BLOCK_LOST,
+		.slot = (uint32_t)(e - h->table),
+	};
+}
+
+static int handover_send(struct zcdma_path *path, const struct zcdma_block *b)
+{
+	struct handover *h = (struct handover *)path;
+	struct entry *e;
+	int rc = 0;
+
+	if (!h->left && !place_of(h, b))
+		rc = listen_to_reader(h);
+	if (!rc && h->left)
+		rc = send_rest(h);
+	if (rc)
+		return rc;
+	if (h->left)
+		return send_bytes(h, b);
+	rc = h->batch.head.count == h->most ? send_batch(h) : 0;
+	if (rc && rc != -EAGAIN)
+		return rc;
+	e = place_of(h, b);
+	if (rc || !e) {
+		path->room_events = rc ? POLLIN | POLLOUT : POLLIN;
+		return ZCDMA_BUSY;
+	}
+	add_to_batch(h, b, e);
+	*e = (struct entry){ .b = *b, .id = h->next++, .state = OUT };
+	h->out++;
+	h->bytes += b->len;
+	path->stats.bytes += b->len;
+	path->stats.pending_blocks = h->out + h->done_count;
+	if (h->batch.head.count == h->most)
+		rc = send_batch(h);
+	return rc && rc != -EAGAIN ? rc : ZCDMA_QUEUED;
+}
+
+static int handover_reap(struct zcdma_path *path, struct zcdma_block *b)
+{
+	struct handover *h = (struct handover *)path;
+	struct entry *e;
+
+	if (!h->done_count)
+		return 0;
+	e = h->done[h->done_head];
+	h->done_head = (h->done_head + 1) % h->offer.blocks;
+	h->done_count--;
+	e->state = UNUSED;
+	*b = e->b;
+	path->stats.pending_blocks = h->out + h->done_count;
+	return 1;
+}
+
+/*
+ * A reader that waits for more may hold releases back, and without an end there is nothing that makes it
+ * tell. What is out stays in its hands: that we hang up is what it finds next.
+ */
+static void give_up(struct handover *h)
+{
+	h->gone = true;
+	h->out = 0;
+	h->path.watched = false;
+	h->path.stats.pending_blocks = h->done_count;
+}
+
+/* The end is told, and every block back; or, where the stream is not complete, all is told. */
+static int handover_finish(struct zcdma_path *path, bool complete)
+{
+	struct handover *h = (struct handover *)path;
+	int rc;
+
+	for (;;) {
+		rc = h->left ? send_rest(h) : send_batch(h);
+		if (!rc && complete)
+			rc = send_end(h);
+		if (rc < 0 && rc != -EAGAIN)
+			return rc;
+		if (!rc && !complete)
+			give_up(h);
+		if (!rc && !h->out)
+			return 0;
+		rc = zc_poll(path->ctx, path->fd, rc ? POLLIN | POLLOUT : POLLIN, -1);
+		if (!rc)
+			rc = handover_attend(path, 0);
+		if (rc)
+			return rc;
+	}
+}
+
+/*
+ * Opening
+ */
+
+static int make_table(struct handover *h)
+{
+	h->table = calloc(h->offer.blocks, sizeof(*h->table));
+	h->done = calloc(h->offer.blocks, sizeof(*h->done));
+	return h->table && h->done ? 0 : zc_fail(h->path.ctx, ENOMEM, "hand-over");
+}
+
+static void free_table(struct handover *h)
+{
+	free(h->table);
+	free(h->done);
+}
+
+/* The ring's descriptor, and h->offer, or a negative errno with its sentence. */
+static int share_ring(struct handover *h)
+{
+	const struct zcdma_source *src = h->path.src;
+	int fd;
+
+	if (!src->ops->share)
+		return zc_fail_plain(h->path.ctx, EOPNOTSUPP,
+				     "no hand-over of %s: its blocks are in no ring to share",
+				     src->name);
+	fd = src->ops->share(src, &h->offer);
+	if (src->info.simulated >= 0)
+		h->offer.flags = src->info.simulated ? ZC_HO_SIMULATED : ZC_HO_MEASURED;
+	return fd;
+}
+
+/* Who accepts passes its end of the pipe: without a descriptor left for that, it would not be heard. */
+static int check_room_for_answer(const struct zcdma_handover *peer)
+{
+	int spare = fcntl(peer->sock, F_DUPFD_CLOEXEC, 0);
+
+	if (spare < 0)
+		return zc_reader_fail(peer->ctx, errno);
+	close(spare);
+	return 0;
+}
+
+static int offer_ring(struct handover *h, struct zcdma_handover *peer, int fd)
+{
+	struct zc_ho_msg msg;
+	int rc;
+
+	if (peer->offered)
+		return 0;
+	rc = check_room_for_answer(peer);
+	if (rc)
+		return rc;
+	zc_ho_begin(&msg, ZC_HO_OFFER, 1);
+	msg.offer = h->offer;
+	if (zc_ho_send(peer->sock, &msg, (const int[]){ fd, peer->pipe_fd }))
+		return zc_reader_none(peer->ctx, "its reader hung up");
+	peer->offered = true;
+	return 0;
+}
+
+static int hear_answer(struct zcdma_handover *peer)
+{
+	int fds[ZC_HO_FDS], rc;
+	struct zc_ho_msg msg;
+	bool good;
+
+	/* It may be busy with the ring of somebody else, who writes to the pipe too. */
+	rc = zc_reader_hear(peer, &msg, fds, -1);
+	if (rc < 0)
+		return rc;
+	good = msg.head.type == ZC_HO_ACCEPT && zc_ho_is_end(fds[0], peer->pipe_fd, O_RDONLY);
+	zc_ho_close(fds);
+	return good ? 0 : zc_reader_none(peer->ctx, "who answered does not read from it");
+}
+
+static int handover_open(struct zcdma_path *path)
+{
+	struct handover *h = (struct handover *)path;
+	int fd = share_ring(h), rc;
+
+	if (fd < 0)
+		return fd;
+	/* Before the offer: who has accepted a ring gets it. */
+	rc = make_table(h);
+	if (!rc)
+		rc = offer_ring(h, path->handover, fd);
+	if (!rc)
+		rc = hear_answer(path->handover);
+	if (rc) {
+		free_table(h);
+		return rc;
+	}
+	h->pipe_fd = path->fd;
+	path->fd = path->handover->sock;
+	path->watched = true;
+	path->watch_events = POLLIN;
+	/* The reader shall have work while the next batch is made. */
+	h->most = zc_min(h->offer.blocks / 2 + 1, ZC_HO_BLOCKS);
+	return 0;
+}
+
+static void handover_close(struct zcdma_path *path)
+{
+	struct handover *h = (struct handover *)path;
+
+	zcdma_handover_free(path->handover);
+	free_table(h);
+}
+
+const struct zc_path_ops zc_path_handover = {
+	.type = {
+		.name = "handover",
+		.summary = "the ring itself, to the process at the other end of a pipe",
+		.reuse = ZCDMA_REUSE_DONE,
+	},
+	.size = sizeof(struct handover),
+	.open = handover_open,
+	.send = handover_send,
+	.reap = handover_reap,
+	.flush = handover_flush,
+	.attend = handover_attend,
+	.finish = handover_finish,
+	.close = handover_close,
+};
+
+ZC_PUBLIC int zcdma_path_open_handover(struct zcdma_handover *peer, struct zcdma_source *src,
+				       struct zcdma_path **path)
+{
+	int rc = zc_path_new(peer->ctx, &zc_path_handover, src, peer->pipe_fd, ZCDMA_FALLBACK_COPY,
+			     peer, path);
+
+	if (rc && rc != -EINTR)
+		zcdma_handover_free(peer);
+	return rc;
+}

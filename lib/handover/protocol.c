@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The hand-over of a ring through a pipe: its messages, what is valid in them, and how two ends meet. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "source/dev.h"
+#include "handover/protocol.h"
+
+/* Most connections that wait to be looked at; more are told to try again. */
+#define BACKLOG 16
+
+#define LARGEST ((uint64_t)INT64_MAX) /* offset in a file */
+
+/*
+ * Messages
+ */
+
+static int check_welcome(const struct zc_ho_msg *msg)
+{
+	const unsigned known = ZCDMA_SOURCE_GIVE | ZCDMA_SOURCE_FD;
+
+	return msg->welcome.flags & ~known || msg->welcome.reserved ? -EPROTO : 0;
+}
+
+static bool is_power_of_two(uint64_t n)
+{
+	return n && !(n & (n - 1));
+}
+
+static int check_offer(const struct zc_ho_msg *msg)
+{
+	const struct zc_ho_offer *o = &msg->offer;
+
+	if (o->ring >= ZC_HO_RINGS || o->flags > ZC_HO_MEASURED)
+		return -EPROTO;
+	if (!o->blocks || o->blocks > ZC_HO_RING_BLOCKS || !is_power_of_two(o->page_size))
+		return -EPROTO;
+	/* The other end may have more address space. */
+	if (o->block_size > SIZE_MAX)
+		return -EPROTO;
+	if (o->ring == ZC_HO_FILE)
+		return o->blocks > ZC_HO_FILE_BLOCKS || !o->block_size || o->stride ? -EPROTO : 0;
+	if (!o->block_size || o->block_size > o->stride || o->stride > LARGEST / o->blocks ||
+	    o->stride > SIZE_MAX / o->blocks)
+		return -EPROTO;
+	return 0;
+}
+
+static int check_refuse(const struct zc_ho_msg *msg)
+{
+	return msg->refuse.reason >= ZC_HO_REASONS || msg->refuse.reserved ? -EPROTO : 0;
+}
+
+static int check_blocks(const struct zc_ho_msg *msg)
+{
+	for (uint32_t i = 0; i < msg->head.count; i++) {
+		const struct zc_ho_block *b = &msg->block[i];
+
+		if (!b->len || b->flags & ~(unsigned)(ZCDMA_BLOCK_LOST | ZCDMA_BLOCK_DISCONTINUITY))
+			return -EPROTO;
+	}
+	return 0;
+}
+
+static bool is_put(uint32_t how)
+{
+	return how == ZCDMA_PUT_REUSE || how == ZCDMA_PUT_GIVE;
+}
+
+static int check_releases(const struct zc_ho_msg *msg)
+{
+	for (uint32_t i = 0; i < msg->head.count; i++) {
+		if (!is_put(msg->release[i].how))
+			return -EPROTO;
+	}
+	return 0;
+}
+
+static int check_leave(const struct zc_ho_msg *msg)
+{
+	return !is_put(msg->leave.how) || msg->leave.reserved ? -EPROTO : 0;
+}
+
+static const struct {
+	size_t body; /* size of each that follows the head ... */
+	uint32_t least, most;
+	unsigned fds;
+	int (*check)(const struct zc_ho_msg *msg); /* their values; NULL: any will do */
+} types[ZC_HO_TYPES] = {
+	[ZC_HO_HELLO] = { 0, 0, 0, 1, NULL },
+	[ZC_HO_OFFER] = { sizeof(struct zc_ho_offer), 1, 1, 2, check_offer },
+	[ZC_HO_BLOCK] = { sizeof(struct zc_ho_block), 1, ZC_HO_BLOCKS, 0, check_blocks },
+	[ZC_HO_END] = { sizeof(struct zc_ho_end), 1, 1, 0, NULL },
+	[ZC_HO_WELCOME] = { sizeof(struct zc_ho_welcome), 1, 1, 1, check_welcome },
+	[ZC_HO_ACCEPT] = { 0, 0, 0, 1, NULL },
+	[ZC_HO_REFUSE] = { sizeof(struct zc_ho_refuse), 1, 1, 0, check_refuse },
+	[ZC_HO_RELEASE] = { sizeof(struct zc_ho_release), 1, ZC_HO_RELEASES, 0, check_releases },
+	[ZC_HO_LEAVE] = { sizeof(struct zc_ho_leave), 1, 1, 0, check_leave },
+};
+
+void zc_ho_begin(struct zc_ho_msg *msg, enum zc_ho_type type, uint32_t count)
+{
+	memset(&msg->head, 0, sizeof(msg->head) + types[type].body * count);
+	msg->head.magic = ZC_HO_MAGIC;
+	msg->head.version = ZC_HO_VERSION;
+	msg->head.type = (uint16_t)type;
+	msg->head.count = count;
+}
+
+size_t zc_ho_len(const struct zc_ho_msg *msg)
+{
+	return sizeof(msg->head) + types[msg->head.type].body * msg->head.count;
+}
+
+int zc_ho_parse(const struct zc_ho_msg *msg, size_t len, unsigned fds)
+{
+	const struct zc_ho_head *h = &msg->head;
+
+	if (len < sizeof(*h) || h->magic != ZC_HO_MAGIC)
+		return -EPROTO;
+	if (h->version != ZC_HO_VERSION)
+		return -EPROTONOSUPPORT;
+	if (!h->type || h->type >= ZC_HO_TYPES || h->reserved)
+		return -EPROTO;
+	if (h->count < types[h->type].least || h->count > types[h->type].most)
+		return -EPROTO;
+	if (len != zc_ho_len(msg) || fds != types[h->type].fds)
+		return -EPROTO;
+	return types[h->type].check ? types[h->type].check(msg) : 0;
+}
+
+int zc_ho_check_block(const struct zc_ho_offer *offer, const struct zc_ho_block *b, uint64_t id)
+{
+	if (b->id != id || b->len > offer->block_size || b->fd_offset > LARGEST - b->len)
+		return -EPROTO;
+	if (offer->ring == ZC_HO_FILE)
+		return b->ring_offset > LARGEST - b->len || b->fd_offset != b->ring_offset ? -EPROTO
+											   : 0;
+	if (offer->ring == ZC_HO_MEMORY && b->fd_offset != b->ring_offset)
+		return -EPROTO;
+	return b->ring_offset % offer->stride || b->ring_offset / offer->stride >= offer->blocks
+		       ? -EPROTO
+		       : 0;
+}
+
+const char *zc_ho_reason(uint32_t reason)
+{
+	static const char *const reasons[ZC_HO_REASONS] = {
+		[ZC_HO_VERSION_UNKNOWN] = "it is another version of zcdma",
+		[ZC_HO_NO_PROOF] = "it doubts that this is its pipe",
+		[ZC_HO_BAD_RING] = "it cannot map the ring",
+		[ZC_HO_BUSY] = "too many others write to its pipe",
+	};
+
+	return reasons[reason];
+}
+
+/*
+ * Where two ends meet
+ */
+
+/* A name that both ends of a pipe find, and no other pipe has. Its length, or a negative errno. */
+static int make_name(int pipe_fd, struct sockaddr_un *sa)
+{
+	struct stat st;
+	int n;
+
+	if (fstat(pipe_fd, &st) < 0)
+		return -errno;
+	if (!S_ISFIFO(st.st_mode))
+		return -ENOTSUP;
+	*sa = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	/* The first byte stays 0: unix(7), abstract. */
+	n = snprintf(sa->sun_path + 1, sizeof(sa->sun_path) - 1, "zcdma-handover-%llx-%llx",
+		     (unsigned long long)st.st_dev, (unsigned long long)st.st_ino);
+	return (int)offsetof(struct sockaddr_un, sun_path) + 1 + n;
+}
+
+/* A socket that @meet has taken to the pipe's name. It, or a negative errno. */
+static int open_named(int pipe_fd, int (*meet)(int fd, const struct sockaddr *sa, socklen_t len))
+{
+	struct sockaddr_un sa;
+	int len = make_name(pipe_fd, &sa), fd, rc;
+
+	if (len < 0)
+		return len;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	if (!meet(fd, (const struct sockaddr *)&sa, (socklen_t)len))
+		return fd;
+	rc = -errno;
+	close(fd);
+	return rc;
+}
+
+static int bind_and_listen(int fd, const struct sockaddr *sa, socklen_t len)
+{
+	return bind(fd, sa, len) ? -1 : listen(fd, BACKLOG);
+}
+
+int zc_ho_listen(int pipe_fd)
+{
+	return open_named(pipe_fd, bind_and_listen);
+}
+
+int zc_ho_connect(int pipe_fd)
+{
+	return open_named(pipe_fd, connect);
+}
+
+/* Check that every user is mapped here, as in the first user namespace. Returns false where /proc does not say. */
+static bool every_user_is_mapped(void)
+{
+	unsigned long length, mapped = 0;
+	FILE *f = fopen("/proc/self/uid_map", "re");
+
+	while (f && fscanf(f, "%*u %*u %lu", &length) == 1)
+		mapped += length;
+	if (f)
+		fclose(f);
+	return mapped >= UINT32_MAX; /* (uid_t)-1 is no user */
+}
+
+/* Check whether @uid stands for all users that are not mapped. Returns true where /proc does not say. */
+static bool is_overflow_uid(uid_t uid)
+{
+	char line[16];
+
+	return !zc_read_line("/proc/sys/kernel/overflowuid", line, sizeof(line)) ||
+	       uid == strtoul(line, NULL, 10);
+}
+
+bool zc_ho_same_user(int sock)
+{
+	struct ucred peer;
+	socklen_t len = sizeof(peer);
+
+	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) || peer.uid != geteuid())
+		return false;
+	return !is_overflow_uid(peer.uid) || every_user_is_mapped();
+}
+
+static bool is_same_pipe(int a, int b)
+{
+	struct stat sa, sb;
+
+	return !fstat(a, &sa) && !fstat(b, &sb) && S_ISFIFO(sa.st_mode) && sa.st_dev == sb.st_dev &&
+	       sa.st_ino == sb.st_ino;
+}
+
+int zc_ho_name_pipe(int pipe_fd)
+{
+	char name[32];
+	int fd;
+
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", pipe_fd);
+	fd = open(name, O_PATH | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+bool zc_ho_is_name(int got, int pipe_fd)
+{
+	int flags = fcntl(got, F_GETFL);
+
+	return flags >= 0 && flags & O_PATH && is_same_pipe(got, pipe_fd);
+}
+
+bool zc_ho_is_end(int got, int pipe_fd, int access)
+{
+	int flags = fcntl(got, F_GETFL);
+
+	if (flags < 0 || flags & O_PATH || !is_same_pipe(got, pipe_fd))
+		return false;
+	/* A named one may be open for both. */
+	return (flags & O_ACCMODE) == access || (flags & O_ACCMODE) == O_RDWR;
+}
+
+static bool is_sealed_memory(const struct zc_ho_offer *offer, int fd, const struct stat *st)
+{
+	const int needed = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	int seals = fcntl(fd, F_GET_SEALS);
+
+	/* Only memory has seals; a block behind the end would be a SIGBUS. */
+	return S_ISREG(st->st_mode) && seals >= 0 && (seals & needed) == needed &&
+	       (uint64_t)st->st_size >= offer->stride * offer->blocks;
+}
+
+static bool is_device(const struct zc_ho_offer *offer, int fd, const struct stat *st)
+{
+	(void)st;
+	return zc_dev_has_ring(fd, offer->blocks, offer->stride * offer->blocks);
+}
+
+static bool is_file(const struct zc_ho_offer *offer, int fd, const struct stat *st)
+{
+	(void)offer;
+	(void)fd;
+	return S_ISREG(st->st_mode);
+}
+
+int zc_ho_check_ring(const struct zc_ho_offer *offer, int fd)
+{
+	static bool (*const is_ring[ZC_HO_RINGS])(const struct zc_ho_offer *, int,
+						  const struct stat *) = {
+		[ZC_HO_MEMORY] = is_sealed_memory,
+		[ZC_HO_DEVICE] = is_device,
+		[ZC_HO_FILE] = is_file,
+	};
+	int flags = fcntl(fd, F_GETFL);
+	struct stat st;
+
+	if (flags < 0 || flags & O_PATH || (flags & O_ACCMODE) == O_WRONLY || fstat(fd, &st) < 0)
+		return -EPROTO;
+	return is_ring[offer->ring](offer, fd, &st) ? 0 : -EPROTO;
+}
+
+/*
+ * Sending and receiving
+ */
+
+union control {
+	char buf[CMSG_SPACE(ZC_HO_FDS * sizeof(int))];
+	struct cmsghdr align;
+};
+
+int zc_ho_send(int sock, const struct zc_ho_msg *msg, const int *fds)
+{
+	const size_t size = types[msg->head.type].fds * sizeof(int);
+	struct iovec iov = { .iov_base = (void *)msg, .iov_len = zc_ho_len(msg) };
+	union control control = { { 0 } };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct cmsghdr *c;
+
+	if (size) {
+		m.msg_control = &control;
+		m.msg_controllen = CMSG_SPACE(size);
+		c = CMSG_FIRSTHDR(&m);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(size);
+		memcpy(CMSG_DATA(c), fds, size);
+	}
+	return sendmsg(sock, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+}
+
+/* Take the descriptors out of @m, which has room for no more. How many there were. */
+static unsigned take_fds(struct msghdr *m, int fds[ZC_HO_FDS])
+{
+	unsigned count = 0;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		count = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(fds, CMSG_DATA(c), count * sizeof(int));
+	}
+	return count;
+}
+
+void zc_ho_close(int fds[ZC_HO_FDS])
+{
+	for (int i = 0; i < ZC_HO_FDS; i++) {
+		if (fds[i] >= 0)
+			close(fds[i]);
+		fds[i] = -1;
+	}
+}
+
+/* A peer that hung up on unread messages leaves an error in front of its own last ones: take both. */
+static ssize_t receive(int sock, struct msghdr *m, int flags)
+{
+	const struct msghdr fresh = *m;
+	ssize_t n = recvmsg(sock, m, flags);
+
+	if (n < 0 && errno == ECONNRESET) {
+		*m = fresh;
+		n = recvmsg(sock, m, flags);
+	}
+	return n < 0 && errno == ECONNRESET ? 0 : n;
+}
+
+int zc_ho_recv(int sock, struct zc_ho_msg *msg, int *fds)
+{
+	int none[ZC_HO_FDS], *got = fds ? fds : none;
+	struct iovec iov = { .iov_base = msg, .iov_len = sizeof(*msg) };
+	union control control;
+	struct msghdr m = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control.buf),
+	};
+	ssize_t n = receive(sock, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	unsigned count;
+	int rc;
+
+	for (int i = 0; i < ZC_HO_FDS; i++)
+		got[i] = -1;
+	if (n < 0)
+		return errno == EINTR ? -EAGAIN : -errno;
+	count = take_fds(&m, got);
+	/* An empty packet looks like the end, and is none of ours anyway. */
+	if (!n && !count && !(m.msg_flags & MSG_CTRUNC))
+		return 0;
+	/* Too long, or with descriptors that there was no room for, which the kernel has closed. */
+	rc = m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EPROTO : zc_ho_parse(msg, (size_t)n, count);
+	if (!rc && count && !fds)
+		rc = -EPROTO;
+	if (rc)
+		zc_ho_close(got);
+	return rc ? rc : 1;
+}

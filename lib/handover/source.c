@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * - : a pipe whose writer may have a ring to hand over. Then its blocks come from the mapped ring, and
+ * go back over the socket on which they were told; until then, after that, and from anybody else,
+ * bytes come from the pipe, by the pipe source. What is in the pipe was written first and comes first.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "handover/imported_ring.h"
+
+/* After stop(), how long to wait for a block: as the pipe source does for bytes. */
+#define LINGER_NS 500000000u
+
+/* Blocks of the ring have indexes from here on; those before are the pipe source's. */
+#define FIRST_SLOT (1u << 16)
+
+struct handover_source {
+	struct zcdma_source src;
+	struct zcdma_source *pipe; /* for the bytes */
+	unsigned flags;
+	struct zc_callers callers;
+	struct zc_handed ring;
+	uint64_t offset, seq;		/* of the next block */
+	uint64_t ring_offset, ring_seq; /* of the ring's first one */
+	bool stopping;
+	uint64_t deadline_ns;
+	unsigned still; /* blocks that are taken after stop() */
+	char reason[160];
+};
+
+/*
+ * Blocks of a ring
+ */
+
+/* Data that is simulated makes the whole so; and of data from several writers all must be known to be measured. */
+static void note_origin(struct zcdma_source *src, const struct zc_ho_offer *offer)
+{
+	const bool first = !src->stats.blocks;
+
+	if (offer->flags == ZC_HO_SIMULATED)
+		src->info.simulated = 1;
+	else if (src->info.simulated < 1)
+		src->info.simulated =
+			offer->flags == ZC_HO_MEASURED && (first || !src->info.simulated) ? 0 : -1;
+}
+
+static void take_ring(struct handover_source *h, const struct zc_call *call)
+{
+	struct zcdma_source *src = &h->src;
+	const struct zc_ho_offer *offer = &call->offer;
+
+	if (zc_handed_open(&h->ring, src, h->flags, call)) {
+		zc_call_refuse(call);
+		return;
+	}
+	/* One who does not learn it would wait for ever, and so should we. */
+	if (zc_call_accept(call)) {
+		zc_handed_close(&h->ring);
+		return;
+	}
+	h->ring_offset = h->offset;
+	h->ring_seq = h->seq;
+	note_origin(src, offer);
+	src->stats.handovers++;
+	src->poll_fd = call->sock;
+	src->file_fd = offer->ring == ZC_HO_FILE ? call->fd : -1;
+	src->info.blocks = offer->ring == ZC_HO_FILE ? 0 : offer->blocks;
+	src->info.block_size = (size_t)offer->block_size;
+	src->info.page_size = (size_t)offer->page_size;
+}
+
+static void close_ring(struct handover_source *h)
+{
+	zc_handed_close(&h->ring);
+	h->src.poll_fd = h->callers.epoll;
+	h->src.poll_events = POLLIN;
+	h->src.file_fd = -1;
+}
+
+/* 0: the ring has ended, and is closed, or it is left. */
+static int next_of_ring(struct handover_source *h, size_t max, struct zcdma_block *b)
+{
+	int rc;
+
+	/* A writer that was stopped too has no more than its ring left; one that goes on is left. */
+	if (h->stopping && (!h->still || zc_now_ns() > h->deadline_ns))
+		return 0;
+	rc = zc_handed_next(&h->ring, max, b);
+	if (!rc)
+		close_ring(h);
+	if (rc != 1)
+		return rc;
+	b->offset += h->ring_offset;
+	b->seq += h->ring_seq;
+	b->index += FIRST_SLOT;
+	h->offset = b->offset + b->len;
+	h->seq = b->seq + 1;
+	if (h->stopping) {
+		h->still--;
+		h->deadline_ns = zc_now_ns() + LINGER_NS;
+	}
+	return 1;
+}
+
+/*
+ * Bytes of the pipe
+ */
+
+static int not_plain(struct handover_source *h)
+{
+	return zc_fail_plain(h->src.ctx, EOPNOTSUPP, "no hand-over from %s: %s", h->src.name,
+			     h->src.stats.plain_reason ? h->src.stats.plain_reason
+						       : "its writer had none to make");
+}
+
+static int next_of_pipe(struct handover_source *h, size_t max, struct zcdma_block *b)
+{
+	struct zcdma_source *src = &h->src;
+	int rc = h->pipe->ops->next(h->pipe, max, b);
+
+	src->starved = h->pipe->starved;
+	if (rc == 1 && !src->stats.plain_reason)
+		src->stats.plain_reason = "its writer sent bytes";
+	if ((rc == 1 || (!rc && !src->stats.handovers && !h->stopping)) &&
+	    h->flags & ZCDMA_SOURCE_HANDOVER_ONLY)
+		return not_plain(h);
+	if (rc != 1)
+		return rc;
+	if (!src->info.simulated)
+		src->info.simulated = -1; /* bytes do not say what they are */
+	b->offset = h->offset;
+	b->seq = h->seq++;
+	h->offset += b->len;
+	return 1;
+}
+
+/*
+ * The source's operations
+ */
+
+static int handover_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
+{
+	struct handover_source *h = (struct handover_source *)src;
+	struct zc_call call;
+	int rc;
+
+	/*
+	 * A ring is offered after the welcome, so that the pipe is seen empty once more between a writer's
+	 * hello and its ring: what others wrote before it comes first.
+	 */
+	for (;;) {
+		if (h->ring.sock >= 0) {
+			rc = next_of_ring(h, max, b);
+			if (rc || h->ring.sock >= 0)
+				return rc;
+		}
+		rc = next_of_pipe(h, max, b);
+		if (rc != -EAGAIN || src->starved || !zc_callers_look(&h->callers, h->flags, &call))
+			return rc;
+		take_ring(h, &call);
+	}
+}
+
+static void handover_put(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how)
+{
+	struct handover_source *h = (struct handover_source *)src;
+
+	src->starved = false;
+	if (b->index < FIRST_SLOT)
+		h->pipe->ops->put(h->pipe, b, how);
+	else
+		zc_handed_put(&h->ring, b->index - FIRST_SLOT, how);
+}
+
+static void handover_stop(struct zcdma_source *src)
+{
+	struct handover_source *h = (struct handover_source *)src;
+
+	h->stopping = true;
+	h->deadline_ns = zc_now_ns() + LINGER_NS;
+	h->still = h->ring.offer.blocks;
+	h->pipe->ops->stop(h->pipe);
+}
+
+static void handover_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
+{
+	struct handover_source *h = (struct handover_source *)src;
+
+	stats->copied_bytes += h->pipe->stats.copied_bytes;
+	stats->given_away += h->pipe->stats.given_away;
+	stats->next_seq = h->seq;
+}
+
+static void handover_close(struct zcdma_source *src)
+{
+	struct handover_source *h = (struct handover_source *)src;
+
+	zc_handed_leave(&h->ring);
+	zc_handed_close(&h->ring);
+	zc_callers_close(&h->callers);
+	h->pipe->ops->close(h->pipe);
+	zc_source_delete(h->pipe);
+}
+
+/*
+ * Opening
+ */
+
+/* Be there for a writer. 0 or a negative errno. */
+static int listen_to_writers(struct handover_source *h)
+{
+	int rc;
+
+	/* A writer's ring is mapped to be read, which cannot be registered, and another may follow it. */
+	if (h->flags & ZCDMA_SOURCE_WRITE)
+		return -EACCES;
+	rc = zc_callers_open(&h->callers);
+	if (!rc)
+		h->src.poll_fd = h->callers.epoll;
+	return rc;
+}
+
+/* Bytes will do: why it is to be them. */
+static void stay_plain(struct handover_source *h, int err)
+{
+	const char *why = err == ENOTSUP      ? "it is not a pipe"
+			  : err == EADDRINUSE ? "another process takes the hand-over from this pipe"
+			  : err == EACCES     ? "registered buffers need a ring of this process"
+					      : strerror(err);
+
+	snprintf(h->reason, sizeof(h->reason), "%s", why);
+	h->src.stats.plain_reason = h->reason;
+}
+
+static int open_pipe(struct handover_source *h)
+{
+	struct zcdma_source *src = &h->src;
+	int rc = zc_source_new(src->ctx, &zc_source_pipe, "-", &h->pipe);
+
+	if (rc)
+		return rc;
+	rc = h->pipe->ops->open(h->pipe, "", h->flags);
+	if (rc) {
+		zc_source_delete(h->pipe);
+		return rc;
+	}
+	src->poll_fd = h->pipe->poll_fd;
+	src->file_fd = h->pipe->file_fd;
+	src->origin_fd = h->pipe->origin_fd;
+	return 0;
+}
+
+static int handover_open(struct zcdma_source *src, const char *arg, unsigned flags)
+{
+	struct handover_source *h = (struct handover_source *)src;
+	int rc;
+
+	(void)arg;
+	h->flags = flags;
+	h->ring.sock = -1;
+	h->callers.listener = h->callers.epoll = -1;
+	rc = open_pipe(h);
+	if (rc)
+		return rc;
+	free(src->name);
+	src->name = strdup(h->pipe->name);
+	if (!src->name) {
+		rc = zc_fail(src->ctx, ENOMEM, "%s", h->pipe->name);
+		goto err_close;
+	}
+	src->info = h->pipe->info;
+	src->info.name = src->name;
+	if (flags & ZCDMA_SOURCE_WRITE)
+		src->ring = h->pipe->ring;
+	else
+		src->info.offers &= ~ZCDMA_NEEDS_RING;
+	rc = listen_to_writers(h);
+	if (rc)
+		stay_plain(h, -rc);
+	rc = h->callers.listener < 0 && flags & ZCDMA_SOURCE_HANDOVER_ONLY ? not_plain(h) : 0;
+	if (!rc)
+		return 0;
+err_close:
+	handover_close(src);
+	return rc;
+}
+
+const struct zc_source_ops zc_source_handover = {
+	.type = { .name = "pipe" },
+	.size = sizeof(struct handover_source),
+	.open = handover_open,
+	.next = handover_next,
+	.put = handover_put,
+	.stop = handover_stop,
+	.get_stats = handover_get_stats,
+	.close = handover_close,
+};

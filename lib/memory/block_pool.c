@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The blocks of a ring that a source fills in the calling thread: which of them are to be had. */
+#include "memory/block_pool.h"
+
+#include <stdlib.h>
+
+int zc_pool_alloc(struct zcdma_ctx *ctx, struct zc_pool *pool, size_t block_size, unsigned blocks,
+		  unsigned flags)
+{
+	int rc;
+
+	*pool = (struct zc_pool){ .unused = calloc(blocks, sizeof(*pool->unused)) };
+	if (!pool->unused)
+		return zc_fail(ctx, ENOMEM, "a ring of %u blocks", blocks);
+	rc = zc_ring_alloc(ctx, &pool->ring, ZC_MEMORY_BEST, block_size, blocks, flags);
+	if (rc) {
+		free(pool->unused);
+		*pool = (struct zc_pool){ 0 };
+		return rc;
+	}
+	/* The last index is taken first, and put back last: a fast path stays in the cache. */
+	while (pool->unused_count < blocks) {
+		pool->unused[pool->unused_count] = pool->unused_count;
+		pool->unused_count++;
+	}
+	return 0;
+}
+
+void zc_pool_free(struct zc_pool *pool)
+{
+	zc_ring_free(&pool->ring);
+	free(pool->unused);
+}
+
+void zc_pool_put(struct zc_pool *pool, uint32_t index, enum zcdma_put how)
+{
+	unsigned first = index;
+	int count = how == ZCDMA_PUT_GIVE ? zc_ring_renew(&pool->ring, index, &first) : 1;
+
+	if (count < 0)
+		pool->error = count;
+	while (count-- > 0)
+		pool->unused[pool->unused_count++] = first++;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The blocks of a ring that a source fills in the calling thread: which of them are to be had. */
+#ifndef ZCDMA_MEMORY_BLOCK_POOL_H
+#define ZCDMA_MEMORY_BLOCK_POOL_H
+
+#include "memory/ring.h"
+
+struct zc_pool {
+	struct zc_ring ring;
+	uint32_t *unused; /* indexes */
+	unsigned unused_count;
+	int error; /* no fresh pages were to be had, a negative errno */
+};
+
+/* Make one, as zc_ring_alloc() does. On error there is nothing to free. */
+int zc_pool_alloc(struct zcdma_ctx *ctx, struct zc_pool *pool, size_t block_size, unsigned blocks,
+		  unsigned flags);
+void zc_pool_free(struct zc_pool *pool);
+
+/* The block that zc_pool_take() would take, of which there has to be one. */
+static inline uint32_t zc_pool_next(const struct zc_pool *pool)
+{
+	return pool->unused[pool->unused_count - 1];
+}
+
+static inline uint32_t zc_pool_take(struct zc_pool *pool)
+{
+	return pool->unused[--pool->unused_count];
+}
+
+/* A block comes back, as to zcdma_source_put(). */
+void zc_pool_put(struct zc_pool *pool, uint32_t index, enum zcdma_put how);
+
+#endif

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The memory of a user-space ring, whose pages can be replaced while others still read them. */
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "memory/ring.h"
+
+#define FALLBACK_HUGE_PAGE (2u << 20)
+#define LEAST_UNITS	   4
+
+/* Limits of the default number of blocks. */
+#define LEAST_BLOCKS 16
+#define MOST_BLOCKS  65536
+
+static size_t huge_page_size(void)
+{
+	char line[32];
+	size_t size = 0;
+
+	if (zc_read_line("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", line, sizeof(line)))
+		size = strtoul(line, NULL, 10);
+	return size ? size : FALLBACK_HUGE_PAGE;
+}
+
+static size_t ring_bytes(const struct zc_ring *ring)
+{
+	return ring->block_size * ring->blocks;
+}
+
+/*
+ * Map the ring at a multiple of @align (0: wherever the kernel likes), so that huge pages fit. .fd -1 is
+ * anonymous memory.
+ */
+static int map_aligned(struct zc_ring *ring, size_t align, int map_flags)
+{
+	size_t size = ring_bytes(ring);
+	uintptr_t start = 0;
+
+	ring->reserved_size = size + align;
+	if (align) {
+		ring->reserved = mmap(NULL, ring->reserved_size, PROT_NONE,
+				      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		if (ring->reserved == MAP_FAILED)
+			return -errno;
+		start = ((uintptr_t)ring->reserved + align - 1) / align * align;
+		map_flags |= MAP_FIXED;
+	}
+	ring->base = mmap((void *)start, size, PROT_READ | PROT_WRITE, map_flags, ring->fd, 0);
+	/*
+	 * What was reserved stays so: MAP_FIXED may have unmapped a part of it before it failed, and
+	 * another thread's memory may be there by now.
+	 */
+	if (ring->base == MAP_FAILED)
+		return -errno;
+	if (!align)
+		ring->reserved = ring->base;
+	return 0;
+}
+
+static int map_memfd(struct zc_ring *ring, unsigned memfd_flags, size_t align, int map_flags)
+{
+	int rc;
+
+	ring->fd = memfd_create("zcdma-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING | memfd_flags);
+	if (ring->fd < 0)
+		return -errno;
+	rc = ftruncate(ring->fd, (off_t)ring_bytes(ring)) < 0 ? -errno : 0;
+	if (!rc)
+		rc = map_aligned(ring, align, MAP_SHARED | map_flags);
+	if (rc) {
+		close(ring->fd);
+		ring->fd = -1;
+	}
+	return rc;
+}
+
+/* Touch the first page, and see which size it has. */
+static size_t page_size_got(const struct zc_ring *ring, size_t huge)
+{
+	struct zc_vma vma;
+
+	*(volatile unsigned char *)ring->base = 0;
+	return !zc_vma_find(ring->base, &vma) && vma.huge_bytes ? huge
+								: (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/*
+ * Pages of the administrator's pool, where there are enough (mmap reserves them, so no SIGBUS comes
+ * later). Not for a path that takes the ring's descriptor: hugetlbfs cannot be spliced from. Not
+ * for one that gives pages away: the pool is for what it was reserved for.
+ */
+static int map_hugetlb(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	int rc;
+
+	if (flags & (ZCDMA_SOURCE_GIVE | ZCDMA_SOURCE_FD) || ring_bytes(ring) % huge)
+		return -EINVAL;
+	rc = map_memfd(ring, MFD_HUGETLB | (unsigned)__builtin_ctzl(huge) << MFD_HUGE_SHIFT, 0,
+		       MAP_POPULATE);
+	ring->page_size = huge;
+	return rc;
+}
+
+static void advise(struct zc_ring *ring, bool huge)
+{
+	madvise(ring->base, ring_bytes(ring), huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+}
+
+/*
+ * A ring that gives pages away and needs no descriptor: anonymous memory, which is cheaper to
+ * replace than a file's, and in which most systems grant huge pages to those who ask.
+ */
+static int map_anonymous(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	unsigned per_huge = ring->block_size < huge ? (unsigned)(huge / ring->block_size) : 1;
+	bool whole = huge % ring->block_size == 0 || ring->block_size % huge == 0;
+	int rc;
+
+	if (flags & (ZCDMA_SOURCE_FD | ZCDMA_SOURCE_SHARE))
+		return -EINVAL;
+	ring->page_size = (size_t)sysconf(_SC_PAGESIZE);
+	rc = map_aligned(ring, huge, MAP_PRIVATE | MAP_ANONYMOUS);
+	if (rc)
+		return rc;
+	/* Few units would leave the device without a block while one waits for its neighbours. */
+	whole = whole && ring->blocks % per_huge == 0 && ring->blocks / per_huge >= LEAST_UNITS;
+	advise(ring, whole);
+	ring->page_size = page_size_got(ring, huge);
+	if (ring->page_size == huge)
+		ring->unit = per_huge;
+	return 0;
+}
+
+/*
+ * Everything else: a memfd, with huge pages where the system grants them to those who ask. A ring
+ * that gives blocks away has them only for blocks made of whole ones: punching a hole into a part
+ * of a huge page *zeroes* that part first (truncate_inode_partial_folio() in mm/truncate.c), in
+ * flight or not.
+ */
+static int map_shmem(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	int rc = map_memfd(ring, 0, huge, 0);
+
+	if (rc)
+		return rc;
+	advise(ring, !(flags & ZCDMA_SOURCE_GIVE) || ring->block_size % huge == 0);
+	ring->page_size = page_size_got(ring, huge);
+	return 0;
+}
+
+static int map_giving(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	return flags & ZCDMA_SOURCE_GIVE ? map_anonymous(ring, flags, huge) : -EINVAL;
+}
+
+/*
+ * Memory that was asked for by name
+ */
+
+static void unmap(struct zc_ring *ring)
+{
+	munmap(ring->reserved, ring->reserved_size);
+	if (ring->fd >= 0)
+		close(ring->fd);
+	ring->fd = -1;
+	ring->base = NULL;
+}
+
+static int map_small(struct zc_ring *ring, int rc)
+{
+	if (rc)
+		return rc;
+	advise(ring, false);
+	ring->page_size = (size_t)sysconf(_SC_PAGESIZE);
+	return 0;
+}
+
+static int map_anon(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	(void)huge;
+	if (flags & (ZCDMA_SOURCE_FD | ZCDMA_SOURCE_SHARE))
+		return -EINVAL;
+	return map_small(ring, map_aligned(ring, 0, MAP_PRIVATE | MAP_ANONYMOUS));
+}
+
+static int map_small_memfd(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	(void)flags;
+	(void)huge;
+	return map_small(ring, map_memfd(ring, 0, 0, 0));
+}
+
+static int map_granted(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	int rc = map_anonymous(ring, flags, huge);
+
+	if (rc || ring->page_size == huge)
+		return rc;
+	unmap(ring);
+	return -ENOMEM;
+}
+
+/* Where temporary files may be large, and are on a disk: hier(7). */
+static int map_file(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	const char *dir = getenv("TMPDIR");
+	int rc;
+
+	(void)huge;
+	if (flags & ZCDMA_SOURCE_SHARE) /* which nothing keeps from being cut short */
+		return -EINVAL;
+	ring->fd = open(dir ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (ring->fd < 0)
+		return -errno;
+	ring->on_disk = true;
+	/* A hole would be a SIGBUS where the disk is full. */
+	rc = posix_fallocate(ring->fd, 0, (off_t)ring_bytes(ring));
+	rc = rc ? -rc : map_small(ring, map_aligned(ring, 0, MAP_SHARED));
+	if (rc) {
+		close(ring->fd);
+		ring->fd = -1;
+	}
+	return rc;
+}
+
+/* Every block is the first page, as those behind it may not be there: arch/x86/entry/vdso/vma.c. */
+static int map_vvar(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	struct zc_vma vvar;
+	int rc;
+
+	(void)huge;
+	if (flags & (ZCDMA_SOURCE_FD | ZCDMA_SOURCE_SHARE))
+		return -EINVAL;
+	if (flags & ZCDMA_SOURCE_WRITE) /* it is the kernel's to write */
+		return -EACCES;
+	rc = zc_vma_find_name("[vvar]", &vvar);
+	if (rc)
+		return rc;
+	ring->base = (unsigned char *)(uintptr_t)vvar.start;
+	ring->page_size = (size_t)sysconf(_SC_PAGESIZE);
+	ring->block_size = ring->page_size;
+	ring->stride = 0;
+	return 0;
+}
+
+const char *const zc_memory_names[ZC_MEMORIES + 1] = {
+	[ZC_MEMORY_ANON] = "anon", [ZC_MEMORY_MEMFD] = "memfd", [ZC_MEMORY_HUGE] = "huge",
+	[ZC_MEMORY_FILE] = "file", [ZC_MEMORY_VVAR] = "vvar",
+};
+
+#define MOST_BACKINGS 4
+
+/*
+ * The first one that can be had. The last of the best: a limit on file size (ulimit -f) counts for a
+ * memfd too.
+ */
+static int (*const backings[ZC_MEMORIES][MOST_BACKINGS])(struct zc_ring *ring, unsigned flags,
+							 size_t huge) = {
+	[ZC_MEMORY_BEST] = { map_hugetlb, map_giving, map_shmem, map_anonymous },
+	[ZC_MEMORY_ANON] = { map_anon },
+	[ZC_MEMORY_MEMFD] = { map_small_memfd },
+	[ZC_MEMORY_HUGE] = { map_hugetlb, map_granted },
+	[ZC_MEMORY_FILE] = { map_file },
+	[ZC_MEMORY_VVAR] = { map_vvar },
+};
+
+static int map_first(struct zc_ring *ring, enum zc_memory memory, unsigned flags)
+{
+	int rc = -EINVAL;
+
+	for (unsigned i = 0; i < MOST_BACKINGS && backings[memory][i]; i++) {
+		int err = backings[memory][i](ring, flags, huge_page_size());
+
+		if (!err)
+			return 0;
+		if (err != -EINVAL) /* which says that it is not for this ring */
+			rc = err;
+	}
+	return rc;
+}
+
+/* Memory that was asked for by name cannot be had, for a reason of its own. */
+static int fail_memory(struct zcdma_ctx *ctx, enum zc_memory memory, int err)
+{
+	const char *name = zc_memory_names[memory];
+
+	if (err == EINVAL)
+		return zc_fail_plain(ctx, EOPNOTSUPP,
+				     "memory=%s is in no file, which the path takes blocks from",
+				     name);
+	if (memory != ZC_MEMORY_HUGE || err != ENOMEM)
+		return zc_fail(ctx, err, "memory=%s", name);
+	zc_fail(ctx, err, "memory=%s: there are no huge pages for the ring", name);
+	zc_hint(ctx,
+		"sysctl vm.nr_hugepages=N reserves some, and so many of them a ring has to be a multiple of; /sys/kernel/mm/transparent_hugepage/enabled grants others");
+	return -EOPNOTSUPP;
+}
+
+static int fail_alloc(struct zcdma_ctx *ctx, const struct zc_ring *ring, int err)
+{
+	zc_fail(ctx, err, "ring of %u blocks of %zu bytes", ring->blocks, ring->block_size);
+	if (err == ENOMEM)
+		zc_hint(ctx,
+			"take a smaller ring, or raise the limit on address space (ulimit -v)");
+	return -err;
+}
+
+int zc_ring_alloc(struct zcdma_ctx *ctx, struct zc_ring *ring, enum zc_memory memory,
+		  size_t block_size, unsigned blocks, unsigned flags)
+{
+	uint64_t most = (uint64_t)sysconf(_SC_PHYS_PAGES) / 2 * (uint64_t)sysconf(_SC_PAGESIZE);
+	char text[32];
+	int rc;
+
+	/* Memory may be more than addresses. */
+	most = zc_min(most, (uint64_t)SIZE_MAX / 2);
+	*ring = (struct zc_ring){ .fd = -1,
+				  .blocks = blocks,
+				  .block_size = block_size,
+				  .stride = block_size,
+				  .unit = 1,
+				  .giving = flags & ZCDMA_SOURCE_GIVE };
+	if (block_size > most / blocks) {
+		fail_alloc(ctx, ring, ENOMEM);
+		zc_hint(ctx, "a ring may take half of this machine's memory: %s",
+			zcdma_size_format(most, text, sizeof(text)));
+		return -ENOMEM;
+	}
+	ring->given = calloc(blocks, sizeof(*ring->given));
+	if (!ring->given)
+		return fail_alloc(ctx, ring, ENOMEM);
+	rc = map_first(ring, memory, flags);
+	if (!rc)
+		return 0;
+	free(ring->given);
+	ring->base = NULL;
+	return memory == ZC_MEMORY_BEST ? fail_alloc(ctx, ring, -rc)
+					: fail_memory(ctx, memory, -rc);
+}
+
+void zc_ring_free(struct zc_ring *ring)
+{
+	if (!ring->base)
+		return;
+	unmap(ring);
+	free(ring->given);
+}
+
+unsigned zc_ring_default_blocks(uint64_t rate, uint64_t block_size)
+{
+	const uint64_t memory =
+		(uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 8;
+	const uint64_t blocks = zc_min(rate / 4, memory) / block_size;
+
+	return blocks < LEAST_BLOCKS ? LEAST_BLOCKS : (unsigned)zc_min(blocks, MOST_BLOCKS);
+}
+
+static int replace_in_file(const struct zc_ring *ring, off_t offset, off_t size)
+{
+	if (fallocate(ring->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, size) < 0)
+		return -errno;
+	/* Where others have filled the disk meanwhile, writing to the hole would be a SIGBUS. */
+	return ring->on_disk ? -posix_fallocate(ring->fd, offset, size) : 0;
+}
+
+/*
+ * Fresh pages for @count blocks from @first on. The old ones leave the file, or the mapping;
+ * whoever holds a reference keeps them.
+ */
+static int replace_pages(struct zc_ring *ring, unsigned first, unsigned count)
+{
+	bool huge = ring->page_size > (size_t)sysconf(_SC_PAGESIZE);
+	void *start = zc_ring_block(ring, first);
+	size_t size = count * ring->block_size;
+
+	if (ring->fd >= 0)
+		return replace_in_file(ring, (off_t)(first * ring->block_size), (off_t)size);
+	if (mmap(start, size, PROT_READ | PROT_WRITE, MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS, -1,
+		 0) == MAP_FAILED) {
+		int err = errno;
+
+		ring->reserved_size = 0; /* as in map_aligned(): not ours to unmap any more */
+		return -err;
+	}
+	madvise(start, size, huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	return 0;
+}
+
+int zc_ring_renew(struct zc_ring *ring, unsigned index, unsigned *first)
+{
+	unsigned unit = index / ring->unit;
+	int rc;
+
+	/* Its blocks may share huge pages, a part of which cannot be replaced. */
+	if (!ring->giving)
+		return -EINVAL;
+	if (++ring->given[unit] < ring->unit)
+		return 0;
+	ring->given[unit] = 0;
+	*first = unit * ring->unit;
+	rc = replace_pages(ring, *first, ring->unit);
+	return rc ? rc : (int)ring->unit;
+}

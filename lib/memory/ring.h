@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The memory of a user-space ring, whose pages can be replaced while others still read them. */
+#ifndef ZCDMA_MEMORY_RING_H
+#define ZCDMA_MEMORY_RING_H
+
+#include "internal.h"
+
+/* What a ring is made of. */
+enum zc_memory {
+	ZC_MEMORY_BEST,	 /* as ring.c chooses */
+	ZC_MEMORY_ANON,	 /* anonymous, in small pages */
+	ZC_MEMORY_MEMFD, /* a memfd, in small pages */
+	ZC_MEMORY_HUGE,	 /* huge pages, of the pool or as the kernel grants them */
+	ZC_MEMORY_FILE,	 /* the page cache of a file without a name */
+	ZC_MEMORY_VVAR,	 /* the kernel's own read-only mapping, which has no pages: VM_PFNMAP */
+	ZC_MEMORIES
+};
+
+/* As users write them; NULL for the first, and behind the last. */
+extern const char *const zc_memory_names[ZC_MEMORIES + 1];
+
+struct zc_ring {
+	int fd; /* the memfd, in which block i begins at i * block_size; -1 for anonymous memory */
+	unsigned char *base;
+	size_t block_size;
+	size_t stride; /* from one block to the next; 0 where all are the same */
+	unsigned blocks;
+	size_t page_size; /* of its memory, as the kernel gave it */
+	void *reserved;	  /* address space that @base lies in */
+	size_t reserved_size;
+	unsigned unit;	 /* blocks whose pages can only be renewed together */
+	bool on_disk;	 /* in a file that others may leave no room for */
+	bool giving;	 /* made with ZCDMA_SOURCE_GIVE */
+	unsigned *given; /* blocks given away, for each unit */
+};
+
+/*
+ * Make a ring. @block_size is a multiple of the page size. @flags: enum zcdma_source_flags; with
+ * ZC_MEMORY_BEST they decide what memory it is made of. On error there is nothing to free.
+ */
+int zc_ring_alloc(struct zcdma_ctx *ctx, struct zc_ring *ring, enum zc_memory memory,
+		  size_t block_size, unsigned blocks, unsigned flags);
+void zc_ring_free(struct zc_ring *ring);
+
+static inline void *zc_ring_block(const struct zc_ring *ring, unsigned index)
+{
+	return ring->base + (size_t)index * ring->stride;
+}
+
+/*
+ * Choose how many blocks of @block_size a ring has where nobody says: such as hold a quarter of a second at
+ * @rate (bytes a second; 0: a device that waits), in at most an eighth of this machine's memory, and 16 at least.
+ */
+unsigned zc_ring_default_blocks(uint64_t rate, uint64_t block_size);
+
+/*
+ * Give a block's pages away: whoever still reads them (a pipe, a socket) keeps them as they are,
+ * and the block gets fresh ones. Blocks that share a huge page get them together, when the last of
+ * them is given. Returns how many blocks from *@first on have fresh pages now, maybe none, or a
+ * negative errno
+ * (-ENOMEM), after which the block must not be written to. The ring must have been made with
+ * ZCDMA_SOURCE_GIVE.
+ */
+int zc_ring_renew(struct zc_ring *ring, unsigned index, unsigned *first);
+
+#endif

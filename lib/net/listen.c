@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Listening: on one address, or on all that a name has; joining multicast groups; accepting connections. */
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/socket.h"
+
+#define BACKLOG 64
+
+/* Asked for to receive into, as UDP waits for nobody; net.core.rmem_max is the most that is given. */
+#define UDP_BUFFER (32 << 20)
+
+/* With port 0 the kernel chooses one for the first address, which may be taken at another: try so many. */
+#define PORT_TRIES 16
+
+static void set_options(int fd, const struct addrinfo *ai, bool alone)
+{
+	const int one = 1, other_family = !alone, buffer = UDP_BUFFER;
+	bool stream = ai->ai_socktype == SOCK_STREAM;
+
+	/* For UDP that would let two receivers have one port; those of a group each get all of it. */
+	if (stream || zc_is_group(ai->ai_addr))
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (!stream)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+	if (ai->ai_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &other_family, sizeof(other_family));
+}
+
+/* Listen on @ai, which is @alone or one of several. Returns the socket, or a negative errno without a sentence. */
+static int try_listen(const struct addrinfo *ai, unsigned zone, bool alone)
+{
+	bool stream = ai->ai_socktype == SOCK_STREAM, group = zc_is_group(ai->ai_addr);
+	int fd = zc_open_socket(ai), rc = 0;
+
+	if (fd < 0)
+		return fd;
+	set_options(fd, ai, alone);
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) || (stream && listen(fd, BACKLOG)))
+		rc = -errno;
+	else if (group)
+		rc = zc_join_group(fd, ai, zone);
+	if (!rc)
+		return fd;
+	close(fd);
+	return rc;
+}
+
+/* The same address may be there twice, as by two lines of /etc/hosts. */
+static bool is_first(const struct addrinfo *list, const struct addrinfo *ai)
+{
+	for (; list != ai; list = list->ai_next) {
+		if (list->ai_addrlen == ai->ai_addrlen &&
+		    !memcmp(list->ai_addr, ai->ai_addr, ai->ai_addrlen))
+			return false;
+	}
+	return true;
+}
+
+/* Have the addresses behind @ai the port that the kernel chose for it. */
+static void share_port(const struct addrinfo *ai, int fd)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+		return;
+	/* The port is at the same place in both families. */
+	for (ai = ai->ai_next; ai; ai = ai->ai_next)
+		((struct sockaddr_in *)ai->ai_addr)->sin_port =
+			((const struct sockaddr_in *)&sa)->sin_port;
+}
+
+static bool is_elsewhere(int err)
+{
+	return err == EADDRNOTAVAIL || err == EAFNOSUPPORT;
+}
+
+static void close_all(const int *fds, int count)
+{
+	while (count > 0)
+		close(fds[--count]);
+}
+
+/*
+ * Listen on all of @list that this machine has. Returns how many that are, at most @room, or a negative errno
+ * without a sentence.
+ */
+static int try_all(const struct addrinfo *list, unsigned zone, int *fds, int room)
+{
+	int count = 0, none = -EADDRNOTAVAIL;
+
+	for (const struct addrinfo *ai = list; ai && count < room; ai = ai->ai_next) {
+		int fd;
+
+		if (!is_first(list, ai))
+			continue;
+		fd = try_listen(ai, zone, !list->ai_next);
+		if (fd >= 0) {
+			if (!count)
+				share_port(ai, fd);
+			fds[count++] = fd;
+		} else if (is_elsewhere(-fd)) {
+			none = fd;
+		} else {
+			close_all(fds, count);
+			return fd;
+		}
+	}
+	return count ? count : none;
+}
+
+static int fail_listen(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
+		       const struct addrinfo *list, int err)
+{
+	zc_fail(ctx, err, "listen on %s port %s", addr->host[0] ? addr->host : "*", addr->port);
+	if (zc_hint_interface(ctx, addr, list, err))
+		return -err;
+	if (err == EADDRNOTAVAIL)
+		zc_hint(ctx, "no interface of this machine has that address; to listen on all: :%s",
+			addr->port);
+	else if (err == EADDRINUSE)
+		zc_hint(ctx, "another program listens there: ss -l%cnp 'sport = :%s'",
+			addr->udp ? 'u' : 't', addr->port);
+	return -err;
+}
+
+static bool has_port(const struct zcdma_addr *addr)
+{
+	return strcmp(addr->port, "0");
+}
+
+/* Look up and listen, with one family. Returns how many sockets, or a negative errno with its sentence. */
+static int listen_on(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int family, int *fds,
+		     int room)
+{
+	int tries = has_port(addr) ? 1 : PORT_TRIES, rc;
+	struct addrinfo *list;
+	unsigned zone;
+
+	do {
+		rc = zc_lookup(ctx, addr, family, AI_PASSIVE, &list, &zone);
+		if (rc)
+			return rc;
+		rc = try_all(list, zone, fds, room);
+		if (rc < 0)
+			fail_listen(ctx, addr, list, -rc);
+		freeaddrinfo(list);
+	} while (rc == -EADDRINUSE && --tries);
+	return rc;
+}
+
+ZC_PUBLIC int zcdma_listen_all(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int *fds,
+			       unsigned room)
+{
+	int rc;
+
+	if (addr->host[0])
+		return listen_on(ctx, addr, AF_UNSPEC, fds, (int)room);
+	/* Every address: one IPv6 socket takes IPv4 too, unless this machine has no IPv6. */
+	rc = listen_on(ctx, addr, AF_INET6, fds, 1);
+	return rc < 0 ? listen_on(ctx, addr, AF_INET, fds, 1) : rc;
+}
+
+ZC_PUBLIC int zcdma_listen(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
+{
+	int fd, rc = zcdma_listen_all(ctx, addr, &fd, 1);
+
+	return rc < 0 ? rc : fd;
+}
+
+/* Take a connection that waits. Returns its socket, -EAGAIN without one, or another negative errno. */
+static int take_connection(int listener, char *peer, size_t peer_len)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = sizeof(sa);
+	int fd;
+
+	do {
+		fd = accept4(listener, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		/* ECONNABORTED: the connection was gone before it was taken, accept(2). */
+	} while (fd < 0 && (errno == ECONNABORTED || errno == EINTR));
+	if (fd < 0)
+		return -errno;
+	zc_keep_alive(fd);
+	if (peer)
+		zc_format_name(&sa, len, peer, peer_len);
+	return fd;
+}
+
+ZC_PUBLIC int zcdma_accept_any(struct zcdma_ctx *ctx, const int *fds, unsigned count, char *peer,
+			       size_t len)
+{
+	int rc;
+
+	for (;;) {
+		for (unsigned i = 0; i < count; i++) {
+			rc = take_connection(fds[i], peer, len);
+			if (rc >= 0)
+				return rc;
+			if (rc != -EAGAIN)
+				return zc_fail(ctx, -rc, "accept a connection");
+		}
+		rc = zc_poll_any(ctx, fds, count, POLLIN, -1);
+		if (rc)
+			return rc;
+	}
+}
+
+ZC_PUBLIC int zcdma_accept(struct zcdma_ctx *ctx, int fd, char *peer, size_t len)
+{
+	return zcdma_accept_any(ctx, &fd, 1, peer, len);
+}

@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* TCP and UDP sockets: look addresses up, connect, and name them. */
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "net/socket.h"
+
+/*
+ * A receiver that was started in the same breath may not listen yet: a refusal is believed only
+ * after so long.
+ */
+#define REFUSED_PATIENCE_NS 300000000u
+#define REFUSED_NAP_MS	    20
+
+static int fail_lookup(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int gai)
+{
+	int rc;
+
+	if (gai == EAI_SYSTEM)
+		return zc_fail(ctx, errno, "look up %s", addr->host);
+	rc = zc_fail_plain(ctx, gai == EAI_MEMORY ? ENOMEM : ENOENT, "look up %s port %s: %s",
+			   addr->host[0] ? addr->host : "*", addr->port, gai_strerror(gai));
+	if (gai == EAI_SERVICE)
+		zc_hint(ctx, "no service of that name is known here: give the port's number");
+	if (gai == EAI_NONAME || gai == EAI_AGAIN)
+		zc_hint(ctx, "no such host is known here: check the name, or give its address");
+	return rc;
+}
+
+/*
+ * Take the zone of an address: the index of the interface after "%", 0 without one. @host, as large as addr->host,
+ * becomes what is before it. glibc takes a name only for some addresses of IPv6.
+ */
+static int take_zone(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, char *host,
+		     unsigned *zone)
+{
+	const char *percent = strchr(addr->host, '%');
+	int rc;
+
+	*zone = 0;
+	snprintf(host, sizeof(addr->host), "%s", addr->host);
+	if (!percent)
+		return 0;
+	host[percent - addr->host] = '\0';
+	*zone = if_nametoindex(percent + 1);
+	if (*zone)
+		return 0;
+	rc = zc_fail_plain(ctx, ENODEV, "look up %s: no interface %s", addr->host, percent + 1);
+	zc_hint(ctx, "ip -brief link lists the interfaces");
+	return rc;
+}
+
+/* Say in all addresses of @list which interface they are meant on. Returns false where one has no use for it. */
+static bool set_zone(const struct addrinfo *list, unsigned zone)
+{
+	for (; list; list = list->ai_next) {
+		if (list->ai_family == AF_INET6)
+			((struct sockaddr_in6 *)list->ai_addr)->sin6_scope_id = zone;
+		else if (!zc_is_group(list->ai_addr))
+			return false;
+	}
+	return true;
+}
+
+int zc_lookup(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int family, int flags,
+	      struct addrinfo **list, unsigned *zone)
+{
+	char host[sizeof(addr->host)];
+	struct addrinfo want = {
+		.ai_family = family,
+		.ai_socktype = addr->udp ? SOCK_DGRAM : SOCK_STREAM,
+		.ai_flags = flags,
+	};
+	int rc = take_zone(ctx, addr, host, zone), gai;
+
+	if (rc)
+		return rc;
+	if (*zone)
+		want.ai_flags |= AI_NUMERICHOST;
+	gai = getaddrinfo(host[0] ? host : NULL, addr->port, &want, list);
+	if (gai)
+		return fail_lookup(ctx, addr, gai);
+	if (!addr->udp && zc_is_group((*list)->ai_addr)) {
+		rc = zc_fail_plain(ctx, EINVAL, "address %s: TCP has no multicast", addr->host);
+		zc_hint(ctx, "datagrams go there: udp:%s:%s", addr->host, addr->port);
+	} else if (*zone && !set_zone(*list, *zone)) {
+		rc = zc_fail_plain(ctx, EINVAL,
+				   "address %s: an interface is for IPv6 and multicast",
+				   addr->host);
+		zc_hint(ctx, "leave out %s", strchr(addr->host, '%'));
+	}
+	if (rc)
+		freeaddrinfo(*list);
+	return rc;
+}
+
+bool zc_is_udp(int fd)
+{
+	int protocol = 0;
+	socklen_t len = sizeof(protocol);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) && protocol == IPPROTO_UDP;
+}
+
+/* How long a connection on which nothing comes is believed in: its other end may be gone without a word. */
+#define KEEPALIVE_IDLE_S 30
+#define KEEPALIVE_EACH_S 10
+#define KEEPALIVE_PROBES 6
+
+void zc_keep_alive(int fd)
+{
+	const int on = 1, idle = KEEPALIVE_IDLE_S, each = KEEPALIVE_EACH_S,
+		  probes = KEEPALIVE_PROBES;
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &each, sizeof(each));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+}
+
+/*
+ * Without a listener, a connection from a port to the same port of the same address connects to
+ * itself (TCP's simultaneous open): nobody is there.
+ */
+static bool connected_to_itself(int fd)
+{
+	char ours[64], theirs[64];
+
+	return !strcmp(zcdma_sockname(fd, false, ours, sizeof(ours)),
+		       zcdma_sockname(fd, true, theirs, sizeof(theirs)));
+}
+
+int zc_open_socket(const struct addrinfo *ai)
+{
+	int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int fail_congestion(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
+{
+	int rc = zc_fail_plain(
+		ctx, ENOENT, "congestion control %s: there is none of that name here for everyone",
+		addr->congestion);
+
+	zc_hint(ctx,
+		"sysctl net.ipv4.tcp_available_congestion_control has the names, net.ipv4.tcp_allowed_congestion_control those for everyone");
+	return rc;
+}
+
+/*
+ * Before the connection is made: one that began under a control that paces (bbr) is paced for ever. 0, or
+ * -ENOENT where there is none of that name, or not for everyone.
+ */
+static int choose_congestion(int fd, const struct zcdma_addr *addr)
+{
+	const char *name = addr->congestion;
+
+	if (!name[0] || addr->udp)
+		return 0;
+	return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) ? -ENOENT
+											  : 0;
+}
+
+void zc_reset_on_close(int fd, bool reset)
+{
+	const struct linger linger = { .l_onoff = reset };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
+static bool is_connected(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+
+	return poll(&p, 1, 0) == 1 && !(p.revents & (POLLERR | POLLHUP));
+}
+
+/* One attempt. The socket, or a negative errno without a sentence. */
+static int try_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
+		       const struct addrinfo *ai, unsigned zone)
+{
+	const int one = 1;
+	int fd = zc_open_socket(ai), err = 0, rc;
+	socklen_t len = sizeof(err);
+
+	if (fd < 0)
+		return fd;
+	rc = choose_congestion(fd, addr);
+	if (!rc && zone && zc_is_group(ai->ai_addr))
+		rc = zc_send_to_group(fd, ai->ai_family, zone);
+	if (rc)
+		goto err_close;
+	/* Before there is a connection to give up. */
+	rc = zc_poll(ctx, -1, 0, 0);
+	if (rc != -ETIMEDOUT)
+		goto err_close;
+	if (!connect(fd, ai->ai_addr, ai->ai_addrlen))
+		goto connected;
+	if (errno != EINPROGRESS) {
+		rc = -errno;
+		goto err_close;
+	}
+	rc = zc_poll(ctx, fd, POLLOUT, -1);
+	/* A receiver that has it would take its end for the stream's: only what is under way is given up. */
+	if (rc == -EINTR && is_connected(fd))
+		rc = 0;
+	if (rc)
+		goto err_close;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 || err) {
+		rc = -(err ? err : errno);
+		goto err_close;
+	}
+connected:
+	/* Also without a TIME_WAIT, in which the port would be taken, where it is connected to itself. */
+	if (ai->ai_socktype == SOCK_STREAM)
+		zc_reset_on_close(fd, true);
+	if (connected_to_itself(fd)) {
+		rc = -ECONNREFUSED;
+		goto err_close;
+	}
+	/* The end of a block should not wait for an acknowledgement of what went before it. */
+	if (ai->ai_socktype == SOCK_STREAM) {
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+		zc_keep_alive(fd);
+	}
+	return fd;
+
+err_close:
+	close(fd);
+	return rc;
+}
+
+static int try_all(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
+		   const struct addrinfo *list, unsigned zone)
+{
+	int fd = -EADDRNOTAVAIL;
+
+	for (const struct addrinfo *ai = list; ai; ai = ai->ai_next) {
+		fd = try_connect(ctx, addr, ai, zone);
+		if (fd >= 0 || fd == -EINTR)
+			break;
+	}
+	return fd;
+}
+
+/* Does @sa mean nothing without an interface (RFC 4007, 6), and has none? */
+static bool lacks_zone(const struct sockaddr *sa)
+{
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
+
+	return sa->sa_family == AF_INET6 && !in6->sin6_scope_id &&
+	       (IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr) ||
+		IN6_IS_ADDR_MC_LINKLOCAL(&in6->sin6_addr));
+}
+
+bool zc_hint_interface(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
+		       const struct addrinfo *list, int err)
+{
+	const bool lacks = lacks_zone(list->ai_addr);
+	const bool no_route = zc_is_group(list->ai_addr) && (err == ENETUNREACH || err == ENODEV);
+	const bool v6 = list->ai_family == AF_INET6;
+
+	if (!lacks && !no_route)
+		return false;
+	zc_hint(ctx, "%s: name the interface, as in %s%s%s%%eth0%s:%s",
+		lacks ? "it is an address of one link" : "no route leads to the group",
+		addr->udp ? "udp:" : "", v6 ? "[" : "", addr->host, v6 ? "]" : "", addr->port);
+	return true;
+}
+
+static int fail_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
+			const struct addrinfo *list, int err)
+{
+	if (err == ENOENT)
+		return fail_congestion(ctx, addr);
+	zc_fail(ctx, err, "connect to %s port %s", addr->host[0] ? addr->host : "this machine",
+		addr->port);
+	if (zc_hint_interface(ctx, addr, list, err))
+		return -err;
+	if (err == ECONNREFUSED)
+		zc_hint(ctx,
+			"nothing listens there; start a receiver on that machine: zcdma verify --listen %s:%s",
+			addr->udp ? "udp:" : "", addr->port);
+	else if (err == ENETUNREACH || err == EHOSTUNREACH)
+		zc_hint(ctx, "ip route get %s shows the way there", addr->host);
+	else if (err == ETIMEDOUT)
+		zc_hint(ctx, "nothing answers: check the address, and firewalls on the way");
+	return -err;
+}
+
+ZC_PUBLIC int zcdma_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
+{
+	uint64_t start = zc_now_ns();
+	struct addrinfo *list;
+	unsigned zone;
+	int fd, rc = zc_lookup(ctx, addr, AF_UNSPEC, AI_ADDRCONFIG, &list, &zone);
+
+	/* Where no interface but loopback is up, AI_ADDRCONFIG hides even "::1". */
+	if (rc)
+		rc = zc_lookup(ctx, addr, AF_UNSPEC, 0, &list, &zone);
+	if (rc)
+		return rc;
+	do {
+		fd = try_all(ctx, addr, list, zone);
+	} while (fd == -ECONNREFUSED && zc_now_ns() - start < REFUSED_PATIENCE_NS &&
+		 zc_poll(ctx, -1, 0, REFUSED_NAP_MS) == -ETIMEDOUT);
+	if (fd < 0 && fd != -EINTR)
+		fail_connect(ctx, addr, list, -fd);
+	freeaddrinfo(list);
+	return fd;
+}
+
+const char *zc_format_name(const struct sockaddr_storage *sa, socklen_t len, char *buf,
+			   size_t buf_len)
+{
+	char host[128], port[16];
+	const char *v4;
+
+	if (getnameinfo((const struct sockaddr *)sa, len, host, sizeof(host), port, sizeof(port),
+			NI_NUMERICHOST | NI_NUMERICSERV)) {
+		snprintf(buf, buf_len, "?");
+		return buf;
+	}
+	v4 = strncmp(host, "::ffff:", 7) ? host : host + 7; /* IPv4 through an IPv6 socket */
+	snprintf(buf, buf_len, strchr(v4, ':') ? "[%s]:%s" : "%s:%s", v4, port);
+	return buf;
+}
+
+ZC_PUBLIC const char *zcdma_sockname(int fd, bool peer, char *buf, size_t buf_len)
+{
+	static const char prefix[] = "udp:";
+	int (*const get)(int, struct sockaddr *, socklen_t *) = peer ? getpeername : getsockname;
+	struct sockaddr_storage sa = { 0 };
+	socklen_t len = sizeof(sa);
+
+	if (get(fd, (struct sockaddr *)&sa, &len) < 0)
+		len = 0;
+	if (zc_is_udp(fd) && buf_len > sizeof(prefix)) {
+		strcpy(buf, prefix);
+		zc_format_name(&sa, len, buf + strlen(prefix), buf_len - strlen(prefix));
+		return buf;
+	}
+	return zc_format_name(&sa, len, buf, buf_len);
+}

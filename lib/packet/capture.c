@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Packets, by libpcap: what opens them is in live.c and saved.c. */
+#include "packet/capture.h"
+
+#include <pcap/pcap.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "packet/frame.h"
+#include "packet/capture_handle.h"
+#include "packet/pcapng.h"
+
+/* For a pcapng file the filter is compiled for each link type: now for the first, to find errors in it. */
+static int set_filter(struct zc_packets *p, const char *filter)
+{
+	const struct zc_link *link;
+	struct bpf_program program;
+	int rc;
+
+	if (p->ng) {
+		const int linktype = zc_ng_linktype(p->ng);
+
+		p->links.filter = filter;
+		return zc_links_find(&p->links, linktype < 0 ? DLT_EN10MB : linktype, &link);
+	}
+	if (pcap_compile(p->pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN))
+		return zc_fail_plain(p->ctx, EINVAL, "filter '%s': %s", filter,
+				     pcap_geterr(p->pcap));
+	rc = pcap_setfilter(p->pcap, &program);
+	pcap_freecode(&program);
+	return rc ? zc_fail_plain(p->ctx, EINVAL, "filter '%s': %s", filter, pcap_geterr(p->pcap))
+		  : 0;
+}
+
+int zc_packets_open(struct zcdma_ctx *ctx, const struct zc_packets_from *from,
+		    struct zc_packets **out)
+{
+	const char *name = from->iface ? from->iface : from->path;
+	struct zc_packets *p = calloc(1, sizeof(*p));
+	int rc;
+
+	if (!p)
+		return zc_fail(ctx, ENOMEM, "read packets of %s", name);
+	p->ctx = ctx;
+	p->fd = p->origin = -1;
+	p->name = strdup(strcmp(name, "-") || from->iface ? name : "standard input");
+	if (!p->name) {
+		rc = zc_fail(ctx, ENOMEM, "read packets of %s", name);
+		goto err_close;
+	}
+	rc = from->iface ? zc_packets_open_live(p, from) : zc_packets_open_saved(p, from->path);
+	if (rc)
+		goto err_close;
+	p->links.ctx = ctx;
+	rc = from->filter ? set_filter(p, from->filter) : 0;
+	if (rc)
+		goto err_close;
+	*out = p;
+	return 0;
+
+err_close:
+	zc_packets_close(p);
+	return rc;
+}
+
+/*
+ * With the precision that was asked for, .tv_usec holds nanoseconds. Files hold 32 bits of the seconds without a
+ * sign, which libpcap takes for one with a sign: they reach to 2106.
+ */
+static uint64_t time_of(const struct zc_packets *p, const struct pcap_pkthdr *h)
+{
+	const uint64_t seconds = p->live ? (uint64_t)h->ts.tv_sec : (uint32_t)h->ts.tv_sec;
+
+	return seconds * 1000000000u + (uint64_t)(uint32_t)h->ts.tv_usec * p->fraction_ns;
+}
+
+int zc_packets_fail_cut(struct zcdma_ctx *ctx, const char *name)
+{
+	int rc = zc_fail_plain(ctx, EIO, "read packets of %s: it ends in the middle of a packet",
+			       name);
+
+	zc_hint(ctx, "the packets before that were read; capture again, or copy the whole file");
+	return rc;
+}
+
+/* libpcap has no status of its own for a file that ends too early, only these words. */
+static int fail_read(struct zc_packets *p)
+{
+	const char *words = pcap_geterr(p->pcap);
+
+	if (!strncmp(words, "truncated dump file", strlen("truncated dump file")))
+		return zc_packets_fail_cut(p->ctx, p->name);
+	return zc_fail_plain(p->ctx, EIO, "read packets of %s: %s", p->name, words);
+}
+
+/*
+ * Where an interface went down, libpcap waits for it to come back, and wants to be asked all the time
+ * whether it still exists.
+ */
+static int next_by_libpcap(struct zc_packets *p, struct zc_packet *packet)
+{
+	struct pcap_pkthdr *h;
+	const uint8_t *data;
+	int n = p->saved && zc_saved_is_idle(p->saved) ? 0 : pcap_next_ex(p->pcap, &h, &data);
+
+	if (!n && pcap_get_required_select_timeout(p->pcap))
+		return zc_fail_plain(p->ctx, ENETDOWN, "capture on %s: the interface went down",
+				     p->name);
+	if (!n)
+		return -EAGAIN;
+	if (n == PCAP_ERROR_BREAK)
+		return 0;
+	if (n < 0)
+		return fail_read(p);
+	*packet = (struct zc_packet){
+		.time_ns = time_of(p, h),
+		.timed = true,
+		.data = data,
+		.captured = h->caplen,
+		.len = h->len,
+		.linktype = pcap_datalink(p->pcap),
+		.packet_type = -1,
+	};
+	return 1;
+}
+
+static int fail_linktype(struct zc_packets *p, int linktype)
+{
+	const char *name = pcap_datalink_val_to_name(linktype);
+	int rc = zc_fail_plain(p->ctx, EINVAL,
+			       "packets of %s: their link type, %s (%d), is not known", p->name,
+			       name ? name : "one without a name", linktype);
+
+	zc_hint(p->ctx, "zcdma(7) lists the link types that are known");
+	return rc;
+}
+
+/* Count the packet as one whose link type is known, or not. */
+static void note_linktype(struct zc_packets *p, int linktype)
+{
+	const bool known = zc_frame_knows(linktype);
+
+	p->known += known;
+	p->unknown += !known;
+	if (!known)
+		p->unknown_linktype = linktype;
+}
+
+/* The next one that the filter takes. */
+static int next_of_ng(struct zc_packets *p, struct zc_packet *packet)
+{
+	const struct zc_link *link;
+	int rc;
+
+	do {
+		if (zc_saved_is_idle(p->saved))
+			return -EAGAIN;
+		rc = zc_ng_next(p->ng, packet);
+		if (!rc && p->must_know && p->unknown && !p->known)
+			return fail_linktype(p, p->unknown_linktype);
+		if (rc != 1)
+			return rc;
+		rc = zc_links_find(&p->links, packet->linktype, &link);
+		if (rc)
+			return rc;
+		packet->linktype = pcap_datalink(link->pcap);
+	} while (!zc_link_takes(link, packet));
+	note_linktype(p, packet->linktype);
+	return 1;
+}
+
+int zc_packets_next(struct zc_packets *p, struct zc_packet *packet)
+{
+	return p->ng ? next_of_ng(p, packet) : next_by_libpcap(p, packet);
+}
+
+int zc_packets_linktype(const struct zc_packets *p)
+{
+	return p->ng ? -1 : pcap_datalink(p->pcap);
+}
+
+int zc_packets_check_linktype(struct zc_packets *p)
+{
+	const int linktype = zc_packets_linktype(p);
+
+	p->must_know = true;
+	return linktype < 0 || zc_frame_knows(linktype) ? 0 : fail_linktype(p, linktype);
+}
+
+int zc_packets_fd(const struct zc_packets *p)
+{
+	return p->fd;
+}
+
+int zc_packets_origin(const struct zc_packets *p)
+{
+	return p->origin;
+}
+
+void zc_packets_get_stats(struct zc_packets *p, struct zc_packets_stats *stats)
+{
+	struct pcap_stat s;
+
+	*stats = (struct zc_packets_stats){ 0 };
+	if (!p->live || pcap_stats(p->pcap, &s))
+		return;
+	stats->received = s.ps_recv;
+	stats->dropped = s.ps_drop;
+	stats->dropped_by_interface = s.ps_ifdrop;
+}
+
+void zc_packets_close(struct zc_packets *p)
+{
+	if (!p)
+		return;
+	if (p->pcap)
+		pcap_close(p->pcap);
+	zc_links_drop(&p->links);
+	zc_packets_close_saved(p);
+	free(p->name);
+	free(p);
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Packets of a file, pcap or pcapng, or of the stream that another program writes in one of them. */
+#include "packet/saved.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "packet/capture_handle.h"
+#include "packet/pcapng.h"
+
+/* Read into the buffer after what is there. Returns as read(2) does. */
+static ssize_t refill(struct zc_saved *s)
+{
+	ssize_t n;
+
+	if (s->taken == s->len)
+		s->taken = s->len = 0;
+	while ((n = read(s->fd, s->buffer + s->len, sizeof(s->buffer) - s->len)) < 0) {
+		struct pollfd fd = { .fd = s->fd, .events = POLLIN };
+
+		if (errno == EAGAIN)
+			poll(&fd, 1, -1);
+		else if (errno != EINTR)
+			break;
+	}
+	if (n > 0)
+		s->len += (size_t)n;
+	return n;
+}
+
+ssize_t zc_saved_read(struct zc_saved *s, void *to, size_t size)
+{
+	if (s->taken == s->len) {
+		ssize_t n = refill(s);
+
+		if (n <= 0)
+			return n;
+	}
+	size = zc_min(size, s->len - s->taken);
+	memcpy(to, s->buffer + s->taken, size);
+	s->taken += size;
+	return (ssize_t)size;
+}
+
+size_t zc_saved_peek(struct zc_saved *s, void *to, size_t size)
+{
+	while (s->len - s->taken < size && refill(s) > 0)
+		;
+	size = zc_min(size, s->len - s->taken);
+	memcpy(to, s->buffer + s->taken, size);
+	return size;
+}
+
+bool zc_saved_is_idle(const struct zc_saved *s)
+{
+	struct pollfd fd = { .fd = s->fd, .events = POLLIN };
+
+	if (s->taken < s->len || (s->file && ftello(s->file) < s->given))
+		return false;
+	return poll(&fd, 1, 0) <= 0;
+}
+
+/*
+ * Opening
+ */
+
+static int open_path(struct zc_packets *p, const char *path)
+{
+	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC)
+				   : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
+	struct stat st;
+	int rc;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		goto err_close;
+	errno = EISDIR;
+	if (S_ISDIR(st.st_mode))
+		goto err_close;
+	errno = ENOMEM;
+	p->saved = calloc(1, sizeof(*p->saved));
+	if (!p->saved)
+		goto err_close;
+	p->saved->fd = p->origin = fd;
+	p->fd = S_ISREG(st.st_mode) ? -1 : fd;
+	return 0;
+
+err_close:
+	rc = zc_fail(p->ctx, errno, "open %s", p->name);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
+/*
+ * A pipe for libpcap, which reads through a FILE. What the FILE has read ahead is there, too, although a poll says
+ * that nothing is: how far libpcap has read is known from ftello(), which needs a position.
+ */
+static ssize_t cookie_read(void *cookie, char *to, size_t size)
+{
+	struct zc_saved *s = cookie;
+	ssize_t n = zc_saved_read(s, to, size);
+
+	if (n > 0)
+		s->given += n;
+	return n;
+}
+
+static int cookie_seek(void *cookie, off64_t *offset, int whence)
+{
+	const struct zc_saved *s = cookie;
+
+	if (*offset || whence != SEEK_CUR)
+		return -1;
+	*offset = s->given;
+	return 0;
+}
+
+static FILE *open_stream(struct zc_packets *p)
+{
+	const cookie_io_functions_t io = { .read = cookie_read, .seek = cookie_seek };
+	FILE *file = fopencookie(p->saved, "r", io);
+
+	if (file)
+		setvbuf(file, NULL, _IOFBF, sizeof(p->saved->buffer));
+	p->saved->file = file;
+	return file;
+}
+
+/* The FILE of a regular file reads it without a copy in between. Its position is what was not looked at. */
+static FILE *open_regular(struct zc_packets *p)
+{
+	FILE *file = NULL;
+
+	if (lseek(p->saved->fd, -(off_t)p->saved->len, SEEK_CUR) >= 0)
+		file = fdopen(p->saved->fd, "r");
+	if (!file)
+		return NULL;
+	free(p->saved);
+	p->saved = NULL;
+	return file;
+}
+
+static int open_classic(struct zc_packets *p)
+{
+	FILE *file = p->fd < 0 ? open_regular(p) : open_stream(p);
+	char words[PCAP_ERRBUF_SIZE];
+	int rc;
+
+	if (!file)
+		return zc_fail(p->ctx, errno, "open %s", p->name);
+	p->fraction_ns = 1;
+	p->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, words);
+	if (p->pcap)
+		return 0;
+	fclose(file);
+	rc = zc_fail_plain(p->ctx, EINVAL, "open %s: %s", p->name, words);
+	zc_hint(p->ctx, "give a pcap or pcapng file, as tcpdump -w writes it");
+	return rc;
+}
+
+int zc_packets_open_saved(struct zc_packets *p, const char *path)
+{
+	uint8_t magic[4] = { 0 };
+	int rc = open_path(p, path);
+
+	if (rc)
+		return rc;
+	zc_saved_peek(p->saved, magic, sizeof(magic));
+	return zc_ng_is_magic(magic) ? zc_ng_open(p->ctx, p->name, p->saved, &p->ng)
+				     : open_classic(p);
+}
+
+void zc_packets_close_saved(struct zc_packets *p)
+{
+	zc_ng_free(p->ng);
+	if (p->saved)
+		close(p->saved->fd);
+	free(p->saved);
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What a wrong checksum proves: that depends on what the sender's other checksums are like. */
+#include "packet/checksums.h"
+
+/* Right ones for each that is not. Networks damage far less, and a card's sums are rarely right by chance. */
+#define RULE 8
+
+bool zc_sums_prove_damage(struct zc_sums *s, enum zc_checksum sum)
+{
+	const bool rule = s->right > RULE * s->others;
+
+	s->right += sum == ZC_CHECKSUM_RIGHT;
+	s->others += sum == ZC_CHECKSUM_WRONG || sum == ZC_CHECKSUM_OFFLOADED;
+	return sum == ZC_CHECKSUM_WRONG && rule;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a wrong checksum proves: that depends on what the sender's other checksums are like. */
+#ifndef ZCDMA_PACKET_CHECKSUMS_H
+#define ZCDMA_PACKET_CHECKSUMS_H
+
+#include "packet/frame.h"
+
+/* The checksums of one direction of a connection; all-zero before its first packet. */
+struct zc_sums {
+	uint64_t right, others; /* .others are wrong, or left to the network card */
+};
+
+/*
+ * Note the checksum of a packet. Returns whether it proves that the packet was damaged, so that its receiver drops
+ * it: it is wrong, and nearly all before it were right. Where a packet was captured before the network card
+ * completed it, or its addresses were rewritten afterwards, a wrong checksum proves nothing.
+ */
+bool zc_sums_prove_damage(struct zc_sums *s, enum zc_checksum sum);
+
+#endif

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Copies of one transmission: a capture on several interfaces, as on a bridge and its ports, or at a mirror
+ * port, has a packet more than once.
+ */
+#ifndef ZCDMA_PACKET_DUPLICATES_H
+#define ZCDMA_PACKET_DUPLICATES_H
+
+#include "packet/frame.h"
+
+struct zc_copies;
+
+/* Returns NULL if no memory is left. */
+struct zc_copies *zc_copies_new(void);
+
+/* NULL is fine. */
+void zc_copies_free(struct zc_copies *c);
+
+/*
+ * Remember a packet with data, captured at @time_ns; @stream is a number that its stream has and no other.
+ * Returns whether it is a copy of one that was captured before: the same headers, with the same identification
+ * or at another point, a short time ago. The payload of TCP is left to be compared.
+ */
+bool zc_copies_seen(struct zc_copies *c, const struct zc_frame *f, uint64_t stream,
+		    uint64_t time_ns);
+
+#endif

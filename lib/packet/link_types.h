@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The link types of a file that has several: libpcap's handle for each, and the filter in its terms. */
+#ifndef ZCDMA_PACKET_LINK_TYPES_H
+#define ZCDMA_PACKET_LINK_TYPES_H
+
+#include <pcap/pcap.h>
+
+#include "packet/capture.h"
+
+struct zc_link {
+	int linktype; /* LINKTYPE_*, as files have it */
+	pcap_t *pcap; /* of an empty file with it */
+	bool filtered;
+	struct bpf_program program;
+};
+
+struct zc_links {
+	struct zcdma_ctx *ctx;
+	const char *filter; /* or NULL; the caller's */
+	unsigned count;
+	struct zc_link link[64];
+};
+
+/* Find the link of @linktype. Returns 0, or a negative errno with the error message set. */
+int zc_links_find(struct zc_links *l, int linktype, const struct zc_link **out);
+
+/* Returns whether the filter takes the packet. */
+bool zc_link_takes(const struct zc_link *link, const struct zc_packet *p);
+
+void zc_links_drop(struct zc_links *l);
+
+#endif

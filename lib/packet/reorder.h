@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Datagrams in the order of a number that each of them holds: those that come early wait, in a window,
+ * for what is missing.
+ */
+#ifndef ZCDMA_PACKET_REORDER_H
+#define ZCDMA_PACKET_REORDER_H
+
+#include "internal.h"
+
+/* Where the number stands. */
+struct zc_order_field {
+	uint32_t offset; /* in the payload */
+	uint32_t width;	 /* bytes: 1 to 8 */
+	bool little_endian;
+};
+
+/* How many numbers are waited for at once, which divides 2^8; of numbers of one byte fewer. */
+#define ZC_ORDER_WINDOW	      128
+#define ZC_ORDER_SMALL_WINDOW 64
+
+/* Bytes that may wait, of all flows together. */
+#define ZC_ORDER_BYTES (16u << 20)
+
+/* Of all flows. */
+struct zc_order_stats {
+	uint64_t lost;	     /* numbers that did not come in time */
+	uint64_t late;	     /* datagrams left out, as they were not waited for any more ... */
+	uint64_t duplicates; /* ... or had come before */
+	uint64_t reordered;  /* that waited for another one */
+	uint64_t restarts;   /* times that the numbers went back, further than the window */
+	uint64_t overflows;  /* times that there was no room to wait any longer */
+	uint64_t waiting_bytes;
+};
+
+struct zc_order;
+
+enum zc_order_verdict {
+	ZC_ORDER_NOW,  /* it is the next: pass it on, then see what zc_order_next() has */
+	ZC_ORDER_KEPT, /* a copy waits */
+	ZC_ORDER_LEFT, /* it is left out */
+	ZC_ORDER_FULL, /* take what zc_order_next() has, then offer it again */
+};
+
+/* A flow. @stats outlives it. NULL: no memory. */
+struct zc_order *zc_order_new(const struct zc_order_field *field, struct zc_order_stats *stats);
+
+/* NULL is fine. What waits is lost. */
+void zc_order_free(struct zc_order *o);
+
+/* Read the number. False: the datagram is too short. */
+bool zc_order_read(const struct zc_order_field *field, const uint8_t *data, size_t len,
+		   uint64_t *number);
+
+/* A datagram came, and zc_order_next() had none. enum zc_order_verdict, or -ENOMEM. */
+int zc_order_put(struct zc_order *o, uint64_t number, const uint8_t *data, size_t len);
+
+/*
+ * The next one of those that waited, or NULL: it is not there. Good until the next call. @flush: what is
+ * missing is lost.
+ */
+const uint8_t *zc_order_next(struct zc_order *o, bool flush, size_t *len);
+
+/* Does anything wait? */
+bool zc_order_waits(const struct zc_order *o);
+
+#endif

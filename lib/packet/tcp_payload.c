@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The bytes that one end of a TCP connection sent, in order. */
+#include "packet/tcp_payload.h"
+
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "packet/flow_table.h"
+#include "packet/tcp_reassembly.h"
+#include "packet/stray_syn.h"
+#include "packet/checksums.h"
+
+/* Bytes that wait for what is missing, at most. */
+#define BUDGET_BYTES (32u << 20)
+
+struct zc_tcp {
+	struct zcdma_ctx *ctx;
+	const char *name;
+	bool known;  /* .key is that of a connection ... */
+	bool chosen; /* ... and .from the end of it that sends the stream */
+	struct zc_flow_key key;
+	unsigned from;
+	struct zc_follow end[2];
+	struct zc_rival rival;
+	struct zc_budget budget;
+	/* What was passed on. */
+	uint8_t *bytes;
+	size_t taken, len, room;
+	struct zc_sums sums[2]; /* by the end that sends */
+	uint64_t damaged;	/* packets that were left out */
+	uint64_t wrong_sums;	/* packets that were taken with a wrong checksum */
+	uint64_t missing_bytes; /* of connections of which no data was captured */
+	int error;		/* a negative errno: there was no memory for it */
+};
+
+static void append(void *arg, const uint8_t *data, size_t len)
+{
+	struct zc_tcp *t = arg;
+
+	if (t->len + len > t->room) {
+		size_t room = zc_max(2 * t->room, t->len + len);
+		uint8_t *bytes = realloc(t->bytes, room);
+
+		if (!bytes) {
+			t->error = -ENOMEM;
+			return;
+		}
+		t->bytes = bytes;
+		t->room = room;
+	}
+	memcpy(t->bytes + t->len, data, len);
+	t->len += len;
+}
+
+/* The follower counts, and that is enough. */
+static void miss(void *arg, uint64_t len)
+{
+	(void)arg;
+	(void)len;
+}
+
+/* What comes after it was passed over has no place any more. */
+static bool take_late(void *arg, uint64_t offset, const uint8_t *data, size_t len)
+{
+	(void)arg;
+	(void)offset;
+	(void)data;
+	(void)len;
+	return false;
+}
+
+/* What was passed on is gone. */
+static bool recall(void *arg, uint64_t offset, uint8_t *buf, size_t len)
+{
+	(void)arg;
+	(void)offset;
+	(void)buf;
+	(void)len;
+	return false;
+}
+
+static void note_difference(void *arg, uint32_t seq, const struct zc_kept_put *what)
+{
+	(void)arg;
+	(void)seq;
+	(void)what;
+}
+
+static const struct zc_follow_ops ops = {
+	.data = append,
+	.unseen = miss,
+	.late = take_late,
+	.recall = recall,
+	.differs = note_difference,
+};
+
+static void drop_ends(struct zc_tcp *t)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		zc_kept_drop(&t->end[i].kept);
+		zc_holes_drop(&t->end[i].missed);
+	}
+}
+
+static void init_ends(struct zc_tcp *t)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		zc_follow_init(&t->end[i], &ops, t, &t->budget);
+		t->end[i].peer = &t->end[!i];
+	}
+}
+
+/* The data of a connection of which none was captured. Sequence numbers may prove that there was some. */
+static void count_missing(struct zc_tcp *t)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		zc_follow_end(&t->end[i]);
+		t->missing_bytes += t->end[i].stats.unseen_bytes;
+	}
+}
+
+/* Follow another connection from now on. */
+static void follow(struct zc_tcp *t, const struct zc_flow_key *key)
+{
+	count_missing(t);
+	drop_ends(t);
+	init_ends(t);
+	memset(t->sums, 0, sizeof(t->sums));
+	t->key = *key;
+	t->known = true;
+	if (t->rival.pending)
+		zc_follow_begin(&t->end[t->rival.from], t->rival.first);
+	t->rival = (struct zc_rival){ 0 };
+}
+
+struct zc_tcp *zc_tcp_new(struct zcdma_ctx *ctx, const char *name)
+{
+	struct zc_tcp *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->ctx = ctx;
+	t->name = name;
+	t->budget.most = BUDGET_BYTES;
+	init_ends(t);
+	return t;
+}
+
+void zc_tcp_free(struct zc_tcp *t)
+{
+	if (!t)
+		return;
+	drop_ends(t);
+	free(t->bytes);
+	free(t);
+}
+
+static int fail_mixed(struct zc_tcp *t, const struct zc_flow_key *key, unsigned from)
+{
+	char one[2][80], other[2][80];
+	int rc;
+
+	for (unsigned i = 0; i < 2; i++) {
+		zc_flow_name(&t->key, t->from ^ i, one[i], sizeof(one[i]));
+		zc_flow_name(key, from ^ i, other[i], sizeof(other[i]));
+	}
+	rc = zc_fail_plain(
+		t->ctx, EINVAL,
+		"payload of %s: two streams of TCP, from %s to %s and from %s to %s, do not go into one",
+		t->name, one[0], one[1], other[0], other[1]);
+	zc_hint(t->ctx, "choose one with filter=, for example filter='tcp src port %u'",
+		t->key.port[t->from]);
+	return rc;
+}
+
+/* May the data of @f be taken? Its end is *@from, and it is the one to follow from now on. */
+static int choose(struct zc_tcp *t, const struct zc_frame *f, unsigned *from)
+{
+	enum zc_rival_is rival = ZC_RIVAL_NONE;
+	struct zc_flow_key key;
+	bool same;
+
+	*from = zc_flow_key(f, &key);
+	same = t->known && !memcmp(&key, &t->key, sizeof(key));
+	if (same)
+		rival = zc_rival_judge(&t->rival, &t->end[*from], &t->end[!*from], *from, f);
+	if (rival == ZC_RIVAL_IGNORED)
+		return false;
+	if (t->chosen && f->len && (!same || *from != t->from))
+		return fail_mixed(t, &key, *from);
+	if (t->chosen)
+		return rival == ZC_RIVAL_PROVEN ? fail_mixed(t, &key, *from) : same;
+	if (!same || rival == ZC_RIVAL_PROVEN)
+		follow(t, &key);
+	if (f->len) {
+		t->chosen = true;
+		t->from = *from;
+	}
+	return true;
+}
+
+int zc_tcp_put(struct zc_tcp *t, const struct zc_frame *f, enum zc_checksum sum)
+{
+	enum zc_follow_taken taken;
+	unsigned from;
+	int rc;
+
+	if (!f->len && !t->chosen && !(f->flags & TH_SYN) && !t->known)
+		return 0;
+	rc = choose(t, f, &from);
+	if (rc <= 0)
+		return rc;
+	if (zc_sums_prove_damage(&t->sums[from], sum)) {
+		t->damaged++;
+		return 0;
+	}
+	t->wrong_sums += sum == ZC_CHECKSUM_WRONG;
+	t->end[from].doubtful |= sum == ZC_CHECKSUM_WRONG;
+	taken = zc_follow_take(&t->end[from], f, false);
+	if (taken == ZC_FOLLOW_FOREIGN)
+		return fail_mixed(t, &t->key, from);
+	if (taken == ZC_FOLLOW_TAKEN && f->flags & TH_ACK && !(f->flags & TH_RST))
+		zc_follow_acked(&t->end[!from], f->ack, f->flags & TH_SYN);
+	return t->error ? zc_fail(t->ctx, -t->error, "payload of %s", t->name) : 0;
+}
+
+int zc_tcp_end(struct zc_tcp *t)
+{
+	if (t->chosen)
+		zc_follow_end(&t->end[t->from]);
+	else
+		count_missing(t);
+	return t->error ? zc_fail(t->ctx, -t->error, "payload of %s", t->name) : 0;
+}
+
+const uint8_t *zc_tcp_get(const struct zc_tcp *t, size_t *len)
+{
+	*len = t->len - t->taken;
+	return *len ? t->bytes + t->taken : NULL;
+}
+
+void zc_tcp_done(struct zc_tcp *t, size_t len)
+{
+	t->taken += len;
+	if (t->taken == t->len)
+		t->taken = t->len = 0;
+}
+
+void zc_tcp_get_stats(const struct zc_tcp *t, struct zcdma_packet_stats *stats)
+{
+	const struct zc_follow_stats *s = &t->end[t->from].stats;
+
+	stats->missing_bytes = t->missing_bytes;
+	stats->malformed += t->damaged;
+	stats->wrong_sums += t->wrong_sums;
+	if (!t->chosen)
+		return;
+	stats->flows++;
+	stats->missing_bytes += s->unseen_bytes;
+	stats->differing_bytes = s->differing_bytes;
+}

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* One direction of a connection that was captured: what is followed goes into a check. */
+#include "packet/wire_stream.h"
+
+#include <endian.h>
+#include <string.h>
+
+#include "verify/check.h"
+
+/*
+ * Into the check
+ */
+
+static int make_check(struct zc_stream *s)
+{
+	const struct zcdma_wire_options *o = s->all->options;
+
+	if (s->flow->key.kind == ZC_FRAME_UDP)
+		return zcdma_check_datagrams(s->all->ctx, o->seed, &s->check);
+	if (o->manifest)
+		return zc_check_manifest_again(s->all->manifest, &s->check);
+	return zcdma_check_pattern(s->all->ctx, o->seed, &s->check);
+}
+
+/* A manifest neither tells where datagrams belong, nor a stream whose beginning is not known. */
+static bool can_be_checked(const struct zc_stream *s)
+{
+	const struct zcdma_wire_options *o = s->all->options;
+
+	if (o->unchecked)
+		return false;
+	return !o->manifest || (s->flow->key.kind == ZC_FRAME_TCP && s->follow.from_syn);
+}
+
+static void drop_check(struct zc_stream *s)
+{
+	if (s->checked)
+		zc_budget_return(&s->all->checks, s->check->size);
+	zcdma_check_free(s->check);
+	s->check = NULL;
+}
+
+/* Returns NULL if it cannot be checked. */
+static struct zcdma_check *check_of(struct zc_stream *s)
+{
+	if (s->check || s->checked || s->refused || s->all->rc || !can_be_checked(s))
+		return s->check;
+	s->all->rc = make_check(s);
+	if (s->all->rc)
+		return NULL;
+	s->checked = zc_budget_take(&s->all->checks, s->check->size);
+	s->refused = !s->checked;
+	if (s->checked)
+		s->check->budget = &s->all->checks;
+	else
+		drop_check(s);
+	return s->check;
+}
+
+/* The capture began in the middle of a stream: the pattern tells where that was. */
+static void find_place(struct zc_stream *s, const uint8_t *data, size_t len)
+{
+	uint64_t offset, word;
+	size_t at = 0;
+
+	if (!zc_pattern_find(data, len, s->all->options->seed, &at))
+		return;
+	memcpy(&word, data + at, sizeof(word));
+	offset = (le64toh(word) ^ s->all->options->seed) * sizeof(word);
+	if (offset < at)
+		return;
+	s->shift = offset - at - s->begins;
+	zcdma_check_skip(s->check, offset - at);
+}
+
+static void place(struct zc_stream *s, const uint8_t *data, size_t len)
+{
+	s->placed = true;
+	if (!s->follow.from_syn && !s->all->options->manifest)
+		find_place(s, data, len);
+	zcdma_check_feed(s->check, data, len);
+}
+
+/* What comes first may be too little to tell where it belongs. */
+static void place_early(struct zc_stream *s, const uint8_t *data, size_t len)
+{
+	size_t n = zc_min(len, (size_t)(ZC_STREAM_PLACED - s->early_len));
+
+	if (s->follow.from_syn || (!s->early_len && len >= ZC_STREAM_PLACED)) {
+		place(s, data, len);
+		return;
+	}
+	memcpy(s->early + s->early_len, data, n);
+	s->early_len += (unsigned)n;
+	if (s->early_len < ZC_STREAM_PLACED)
+		return;
+	place(s, s->early, s->early_len);
+	s->early_len = 0;
+	zcdma_check_feed(s->check, data + n, len - n);
+}
+
+static void on_data(void *arg, const uint8_t *data, size_t len)
+{
+	struct zc_stream *s = arg;
+
+	if (!s->placed && !s->early_len)
+		s->begins = s->bytes;
+	s->bytes += len;
+	if (!check_of(s))
+		return;
+	if (s->placed)
+		zcdma_check_feed(s->check, data, len);
+	else
+		place_early(s, data, len);
+}
+
+/* The first bytes are too few to tell where they belong, so they are not checked. */
+static void leave_early(struct zc_stream *s)
+{
+	s->follow.stats.unseen_bytes += s->early_len;
+	s->early_len = 0;
+}
+
+static void on_unseen(void *arg, uint64_t len)
+{
+	struct zc_stream *s = arg;
+
+	s->bytes += len;
+	if (!check_of(s))
+		return;
+	if (!s->placed && s->follow.from_syn)
+		place(s, s->early, 0);
+	leave_early(s);
+	/* Before anything has been placed there is nothing to count from. */
+	if (s->placed)
+		zcdma_check_skip(s->check, len);
+}
+
+/*
+ * What comes late
+ */
+
+/* The pattern tells what is to be at an offset, as long as the stream has not left its place. */
+static bool is_in_place(const struct zc_stream *s)
+{
+	return s->check && !s->all->options->manifest && s->placed && !s->check->judge.home &&
+	       !s->check->judge.waiting;
+}
+
+/* Add what another check has found, as far as it lists its faults. */
+static void add_faults(struct zcdma_check *to, const struct zcdma_check *from)
+{
+	struct zcdma_fault f, first = to->result.first;
+	bool had = to->result.faults;
+
+	for (unsigned i = 0; zcdma_check_get_fault(from, i, &f); i++) {
+		zc_check_fault(to, f.kind, f.position, f.length, f.distance);
+		if (!had || f.position < first.position)
+			first = f;
+		had = true;
+	}
+	to->result.first = first;
+}
+
+/* Check bytes by themselves: what is before and after them has been checked. */
+static int check_alone(struct zc_stream *s, uint64_t offset, const uint8_t *data, size_t len)
+{
+	struct zcdma_check *check;
+	int rc;
+
+	if (zcdma_pattern_match(data, len, offset, s->all->options->seed) == len)
+		return 0;
+	rc = zcdma_check_pattern(s->all->ctx, s->all->options->seed, &check);
+	if (rc)
+		return rc;
+	zcdma_check_skip(check, offset);
+	zcdma_check_feed(check, data, len);
+	zcdma_check_skip(check, UINT64_MAX);
+	zcdma_check_end(check);
+	add_faults(s->check, check);
+	zcdma_check_free(check);
+	return 0;
+}
+
+static bool on_late(void *arg, uint64_t offset, const uint8_t *data, size_t len)
+{
+	struct zc_stream *s = arg;
+
+	if (s->all->options->unchecked)
+		return true;
+	if (s->all->rc || !is_in_place(s))
+		return false;
+	s->all->rc = check_alone(s, offset + s->shift, data, len);
+	s->check->result.bytes += len;
+	s->check->result.unseen_bytes -= len;
+	return true;
+}
+
+/*
+ * What comes again
+ */
+
+/* As long as the stream has been the pattern, it is known what was sent. */
+static bool on_recall(void *arg, uint64_t offset, uint8_t *buf, size_t len)
+{
+	struct zc_stream *s = arg;
+
+	if (!is_in_place(s) || s->check->result.faults)
+		return false;
+	zcdma_pattern_fill(buf, len, offset + s->shift, s->all->options->seed);
+	return true;
+}
+
+static uint64_t block_of(const struct zc_stream *s, uint64_t offset)
+{
+	if (s->check && s->check->ops->block)
+		return s->check->ops->block(s->check, offset);
+	return s->all->options->block_bytes ? offset / s->all->options->block_bytes : UINT64_MAX;
+}
+
+static void on_difference(void *arg, uint32_t seq, const struct zc_kept_put *what)
+{
+	struct zc_stream *s = arg;
+	struct zcdma_wire_difference *d;
+
+	if (s->all->differences == ZC_STREAM_DIFFERENCES)
+		return;
+	d = &s->all->difference[s->all->differences++];
+	*d = (struct zcdma_wire_difference){
+		.seq = seq,
+		.offset = what->first + s->shift,
+		.block = block_of(s, what->first + s->shift),
+		.bytes = what->differing,
+		.first = what->was,
+		.again = what->is,
+	};
+	zc_flow_name(&s->flow->key, s->from, d->from, sizeof(d->from));
+	zc_flow_name(&s->flow->key, !s->from, d->to, sizeof(d->to));
+}
+
+static const struct zc_follow_ops follow_ops = {
+	.data = on_data,
+	.unseen = on_unseen,
+	.late = on_late,
+	.recall = on_recall,
+	.differs = on_difference,
+};
+
+/*
+ * Interface
+ */
+
+void zc_stream_begin(struct zc_stream *s, struct zc_streams *all, const struct zc_flow *flow,
+		     unsigned from)
+{
+	*s = (struct zc_stream){ .all = all, .flow = flow, .from = from };
+	zc_follow_init(&s->follow, &follow_ops, s, &all->budget);
+}
+
+void zc_stream_datagram(struct zc_stream *s, const struct zc_frame *frame, bool copy)
+{
+	if (copy) {
+		s->follow.stats.copies++;
+		return;
+	}
+	if (!frame->len) {
+		/* One may be all that was captured of somebody else's: it says nothing then. */
+		s->follow.has_end = s->packets > 0;
+		return;
+	}
+	s->packets++;
+	s->bytes += frame->len;
+	s->cut_bytes += frame->len - zc_min(frame->captured, frame->len);
+	if (frame->captured >= frame->len && check_of(s))
+		zcdma_check_feed(s->check, frame->payload, frame->len);
+}
+
+bool zc_stream_is_reset(const struct zc_stream *s)
+{
+	const struct zc_follow *peer = s->follow.peer;
+
+	return s->follow.reset || (peer && peer->reset);
+}
+
+void zc_stream_leftover(struct zc_stream *s, const struct zc_frame *frame, bool copy)
+{
+	struct zc_follow_stats *f = &s->follow.stats;
+
+	f->segments++;
+	f->data_bytes += frame->len;
+	f->copies += copy;
+	if (copy)
+		return;
+	f->again++;
+	f->again_bytes += frame->len;
+	f->uncompared_bytes += frame->len;
+}
+
+bool zc_stream_is_clean(const struct zc_stream *s)
+{
+	const struct zc_follow_stats *f = &s->follow.stats;
+	const struct zcdma_check_result *r = &s->result;
+
+	if (!zc_stream_has_data(s))
+		return !zc_stream_is_reset(s);
+	return s->follow.has_end && !f->differing && !f->unseen_bytes && !f->strayed &&
+	       (s->checked || s->all->options->unchecked) && !r->faults && !r->unplaced &&
+	       !r->lost_bytes && !s->cut_bytes && !f->cut_bytes;
+}
+
+bool zc_stream_has_data(const struct zc_stream *s)
+{
+	const struct zc_follow_stats *f = &s->follow.stats;
+
+	return s->bytes || f->segments || f->strayed || s->packets;
+}
+
+void zc_stream_end(struct zc_stream *s)
+{
+	if (s->ended)
+		return;
+	zc_follow_end(&s->follow);
+	s->ended = true;
+	if (!s->check)
+		return;
+	leave_early(s);
+	/* What a manifest has behind the end of a capture is unseen, too. */
+	if (!s->follow.has_end)
+		zcdma_check_skip(s->check, UINT64_MAX);
+	zcdma_check_end(s->check);
+	zcdma_check_get_result(s->check, &s->result);
+	drop_check(s);
+}
+
+static enum zcdma_wire_end end_of(const struct zc_stream *s)
+{
+	if (s->follow.has_end)
+		return ZCDMA_WIRE_FIN;
+	return zc_stream_is_reset(s) ? ZCDMA_WIRE_RESET : ZCDMA_WIRE_OPEN;
+}
+
+void zc_stream_get(const struct zc_stream *s, struct zcdma_wire_stream *out)
+{
+	const struct zc_follow_stats *f = &s->follow.stats;
+
+	*out = (struct zcdma_wire_stream){
+		.udp = s->flow->key.kind == ZC_FRAME_UDP,
+		.from_start = s->follow.from_syn,
+		.checked = s->checked,
+		.end = end_of(s),
+		.packets = s->packets + f->segments,
+		.bytes = s->bytes,
+		.unseen_bytes = f->unseen_bytes,
+		.cut_bytes = s->cut_bytes + f->cut_bytes,
+		.copies = f->copies,
+		.retransmitted = f->again,
+		.retransmitted_bytes = f->again_bytes,
+		.differing = f->differing,
+		.differing_bytes = f->differing_bytes,
+		.uncompared_bytes = f->uncompared_bytes,
+		.out_of_order = f->out_of_order,
+		.late_bytes = f->late_bytes,
+		.keepalives = f->keepalives,
+		.given_up = f->given_up,
+		.strayed = f->strayed,
+		.ignored_resets = f->ignored_resets,
+		.result = s->result,
+	};
+	zc_flow_name(&s->flow->key, s->from, out->from, sizeof(out->from));
+	zc_flow_name(&s->flow->key, !s->from, out->to, sizeof(out->to));
+	if (s->check)
+		zcdma_check_get_result(s->check, &out->result);
+}

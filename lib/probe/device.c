@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Probe a device of the driver: one mapping for each memory model, tried on a block that it filled. */
+#include "source/dev.h"
+#include "probe/probe.h"
+#include "source/source.h"
+
+#define LIMIT_MS 5000
+
+/* A mapping that can be written to, which io_uring wants, where the device lets us. */
+static int open_ring(struct zcdma_ctx *ctx, const char *spec, struct zcdma_source **src,
+		     bool *writable)
+{
+	int rc = zcdma_source_open(ctx, spec, ZCDMA_SOURCE_WRITE, src);
+
+	*writable = !rc;
+	return rc == -EACCES ? zcdma_source_open(ctx, spec, 0, src) : rc;
+}
+
+static int take_block(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_block *b)
+{
+	int rc = zcdma_source_start(src);
+
+	if (rc)
+		return rc;
+	while ((rc = zcdma_source_next(src, 0, b)) == -EAGAIN) {
+		rc = zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, LIMIT_MS);
+		if (rc == -ETIMEDOUT)
+			return zc_fail_plain(ctx, ETIMEDOUT, "it gave no block within %d s",
+					     LIMIT_MS / 1000);
+		if (rc)
+			return rc;
+	}
+	return rc == 1 ? 0 : rc;
+}
+
+static void absent(struct zcdma_ctx *ctx, int err, struct zcdma_probe *p)
+{
+	const char *hint = zcdma_hint(ctx);
+
+	if (hint)
+		zc_probe_absent(p, err, "%s (%s)", zcdma_error(ctx), hint);
+	else
+		zc_probe_absent(p, err, "%s", zcdma_error(ctx));
+}
+
+int zc_probe_device(struct zcdma_ctx *ctx, const char *path, unsigned i, size_t bytes,
+		    struct zcdma_probe *p)
+{
+	struct zcdma_source *src;
+	struct zcdma_block b;
+	bool writable;
+	char spec[512];
+	int rc;
+
+	snprintf(p->model, sizeof(p->model), "%s", zc_source_dev.type.memories[i]);
+	snprintf(p->name, sizeof(p->name), "%.200s %s", path, p->model);
+	snprintf(spec, sizeof(spec), "dev:%s,model=%s,blocks=2,block=%zu", path, p->model, bytes);
+	rc = open_ring(ctx, spec, &src, &writable);
+	if (rc) {
+		absent(ctx, -rc, p);
+		return 0;
+	}
+	rc = take_block(ctx, src, &b);
+	if (!rc) {
+		p->bounced = src->info.bounced;
+		rc = zc_probe_ring(ctx, b.data, b.len, writable, p);
+		zcdma_source_put(src, &b, ZCDMA_PUT_REUSE);
+	} else if (rc != -EINTR) {
+		absent(ctx, -rc, p);
+		rc = 0;
+	}
+	zcdma_source_close(src);
+	return rc;
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The "name=value,..." of a source's spec: each option is looked up in the kind's table. */
+#include "source/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int zc_option_number(const char *text, uint64_t *value)
+{
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return -EINVAL;
+	errno = 0;
+	*value = strtoull(text, &end, strncmp(text, "0x", 2) ? 10 : 16);
+	return *end ? -EINVAL : -errno;
+}
+
+int zc_option_rate(const char *text, uint64_t *value)
+{
+	int rc = zcdma_size_parse(text, value);
+
+	return rc ? rc : *value ? 0 : -ERANGE;
+}
+
+int zc_option_name(const char *text, const char *const *names, uint64_t *value)
+{
+	for (*value = 0; names[*value]; ++*value) {
+		if (!strcmp(text, names[*value]))
+			return 0;
+	}
+	return -EINVAL;
+}
+
+static int unknown(struct zcdma_source *src, const struct zc_option *table, size_t count,
+		   const char *text)
+{
+	char names[256] = "";
+	size_t len = 0;
+	int rc = zc_fail_plain(src->ctx, EINVAL, "source %s: unknown option %s", src->name,
+			       *text ? text : "(an empty one)");
+
+	for (size_t i = 0; i < count && len < sizeof(names); i++)
+		len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s%s",
+					!i		 ? ""
+					: i + 1 == count ? " and "
+							 : ", ",
+					table[i].name, table[i].takes ? "=" : "");
+	zc_hint(src->ctx, "%s: takes %s", src->info.type, names);
+	return rc;
+}
+
+static int set_text(const char *text, char **value)
+{
+	free(*value);
+	*value = strdup(text);
+	return *value ? 0 : -ENOMEM;
+}
+
+/* Set the option from what is behind its =, or NULL: there is none. 0 or a negative errno. */
+static int set(const struct zc_option *option, const char *text, void *values)
+{
+	void *value = (char *)values + option->offset;
+
+	if (!text == !!option->takes)
+		return -EINVAL;
+	if (!text) {
+		*(uint64_t *)value = 1;
+		return 0;
+	}
+	return option->parse ? option->parse(text, value) : set_text(text, value);
+}
+
+/* @seen has a bit for each option of the table. */
+static int parse_one(struct zcdma_source *src, const struct zc_option *table, size_t count,
+		     char *text, void *values, uint64_t *seen)
+{
+	char *value = strchr(text, '=');
+	int rc;
+
+	if (value)
+		*value++ = '\0';
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(text, table[i].name))
+			continue;
+		if (*seen & UINT64_C(1) << i)
+			return zc_fail_plain(src->ctx, EINVAL, "source %s: %s is given twice",
+					     src->name, text);
+		*seen |= UINT64_C(1) << i;
+		rc = set(&table[i], value, values);
+		if (!rc)
+			return 0;
+		zc_fail_plain(src->ctx, -rc, "source %s: %s%s%s is not valid", src->name, text,
+			      value || table[i].takes ? "=" : "", value ? value : "");
+		if (table[i].takes)
+			zc_hint(src->ctx, "%s= takes %s", text, table[i].takes);
+		else
+			zc_hint(src->ctx, "%s takes no value", text);
+		return rc;
+	}
+	return unknown(src, table, count, text);
+}
+
+int zc_options_parse(struct zcdma_source *src, const struct zc_option *table, size_t count,
+		     const char *arg, void *values)
+{
+	char *copy = strdup(arg), *rest = copy, *text;
+	uint64_t seen = 0;
+	int rc = 0;
+
+	if (!copy)
+		return zc_fail(src->ctx, ENOMEM, "source %s", src->name);
+	while (!rc && *arg && (text = strsep(&rest, ",")))
+		rc = parse_one(src, table, count, text, values, &seen);
+	free(copy);
+	return rc;
+}

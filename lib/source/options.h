@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The "name=value,..." of a source's spec. */
+#ifndef ZCDMA_SOURCE_OPTIONS_H
+#define ZCDMA_SOURCE_OPTIONS_H
+
+#include "source/source.h"
+
+/* An option, whose value is at .offset of the kind's own struct: a uint64_t. */
+struct zc_option {
+	const char *name;
+	size_t offset;
+	/*
+	 * 0, or a negative errno: it is none of the values that .takes tells of. NULL: the value is the
+	 * text itself, a char * for the kind to free.
+	 */
+	int (*parse)(const char *text, uint64_t *value);
+	const char *takes; /* for people; NULL: no value, and the option sets 1 */
+};
+
+/* Read @arg, which may be empty, into @values. 0, or a negative errno with a sentence. */
+int zc_options_parse(struct zcdma_source *src, const struct zc_option *table, size_t count,
+		     const char *arg, void *values);
+
+/* Values that more than one kind takes. */
+int zc_option_number(const char *text, uint64_t *value); /* decimal or 0x... */
+int zc_option_rate(const char *text, uint64_t *value);	 /* bytes per second, not 0 */
+
+/* One of @names, NULL behind the last: its index. For a .parse that knows them. */
+int zc_option_name(const char *text, const char *const *names, uint64_t *value);
+
+#endif

@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Sources: from a spec to a kind, and from a call to its operation. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "source/dev.h"
+#include "handover/protocol.h"
+#include "memory/ring.h"
+#include "source/source.h"
+
+static const struct zc_source_ops *const kinds[] = {
+	&zc_source_sim, &zc_source_dev, &zc_source_file, &zc_source_pipe, &zc_source_pcap,
+};
+
+ZC_PUBLIC const struct zcdma_source_type *zcdma_source_type_at(unsigned i)
+{
+	return i < ARRAY_SIZE(kinds) ? &kinds[i]->type : NULL;
+}
+
+int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const char *name,
+		  struct zcdma_source **out)
+{
+	struct zcdma_source *src = calloc(1, ops->size);
+
+	if (!src)
+		return zc_fail(ctx, ENOMEM, "source %s", name);
+	src->name = strdup(name);
+	if (!src->name) {
+		free(src);
+		return zc_fail(ctx, ENOMEM, "source %s", name);
+	}
+	src->ops = ops;
+	src->ctx = ctx;
+	src->poll_fd = -1;
+	src->poll_events = POLLIN;
+	src->file_fd = -1;
+	src->origin_fd = -1;
+	src->info.type = ops->type.name;
+	src->info.name = src->name;
+	src->info.guarded = ops->type.guarded;
+	src->info.simulated = -1;
+	*out = src;
+	return 0;
+}
+
+void zc_source_delete(struct zcdma_source *src)
+{
+	free(src->name);
+	free(src);
+}
+
+void zc_source_offer_ring(struct zcdma_source *src, const struct zc_ring *ring)
+{
+	if (ring->giving)
+		return;
+	src->ring = ring;
+	src->info.offers |= ZCDMA_NEEDS_RING;
+}
+
+/* Sealed, so that whoever maps it need not fear that it shrinks. Holes can still be punched. */
+int zc_source_share_ring(const struct zcdma_source *src, const struct zc_ring *ring,
+			 struct zc_ho_offer *offer)
+{
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+
+	/* Once: the last seal is on the seals themselves. */
+	if (fcntl(ring->fd, F_GET_SEALS) != seals && fcntl(ring->fd, F_ADD_SEALS, seals) < 0)
+		return zc_fail(src->ctx, errno, "seal the ring of %s", src->name);
+	*offer = (struct zc_ho_offer){
+		.ring = ZC_HO_MEMORY,
+		.blocks = ring->blocks,
+		.block_size = ring->block_size,
+		.stride = ring->block_size,
+		.page_size = ring->page_size,
+	};
+	return ring->fd;
+}
+
+/* "sim:x" is a kind with an argument; "-" the pipe; everything else a path: a device of the driver, or a file. */
+static const struct zc_source_ops *find_kind(const char *spec, const char **arg)
+{
+	const char *colon = strchr(spec, ':');
+	size_t len = colon ? (size_t)(colon - spec) : 0;
+
+	*arg = spec;
+	if (!strcmp(spec, "-"))
+		return &zc_source_pipe;
+	for (size_t i = 0; colon && i < ARRAY_SIZE(kinds); i++) {
+		if (strlen(kinds[i]->type.name) != len || strncmp(spec, kinds[i]->type.name, len))
+			continue;
+		*arg = colon + 1;
+		return kinds[i];
+	}
+	/* "./odd:name" is a path, "odd:name" a kind that does not exist. */
+	if (colon && !memchr(spec, '/', len))
+		return NULL;
+	return zc_dev_is(spec) ? &zc_source_dev : &zc_source_file;
+}
+
+/* "sim", which is a path, where "sim:" may have been meant? */
+static bool is_kind(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		if (!strcmp(kinds[i]->type.name, name))
+			return true;
+	}
+	return false;
+}
+
+ZC_PUBLIC const struct zcdma_source_type *zcdma_source_type_of(const char *spec)
+{
+	const char *arg;
+	const struct zc_source_ops *ops = find_kind(spec, &arg);
+
+	return ops ? &ops->type : NULL;
+}
+
+ZC_PUBLIC int zcdma_source_open(struct zcdma_ctx *ctx, const char *spec, unsigned flags,
+				struct zcdma_source **out)
+{
+	const char *arg;
+	const struct zc_source_ops *ops = find_kind(spec, &arg);
+	struct zcdma_source *src;
+	int rc;
+
+	if (!ops) {
+		rc = zc_fail_plain(ctx, EINVAL, "source %s: unknown kind of source", spec);
+		zc_hint(ctx,
+			"known are sim:[OPTIONS], dev:[PATH,OPTIONS], file:PATH, pcap:NAME[,OPTIONS] and - (standard input); for a file whose name has a colon write file:NAME");
+		return rc;
+	}
+	if (ops->reading && (flags & ZCDMA_SOURCE_READ || ops->must_read(arg)))
+		ops = ops->reading;
+	if (flags & (ZCDMA_SOURCE_HANDOVER | ZCDMA_SOURCE_HANDOVER_ONLY) && ops->handed)
+		ops = ops->handed;
+	rc = zc_source_new(ctx, ops, spec, &src);
+	if (rc)
+		return rc;
+	rc = ops->open(src, arg, flags);
+	if (rc) {
+		zc_source_delete(src);
+		if (rc == -ENOENT && is_kind(spec))
+			zc_hint(ctx, "for that kind of source write %s:", spec);
+		return rc;
+	}
+	*out = src;
+	return 0;
+}
+
+ZC_PUBLIC int zcdma_source_open_fd(struct zcdma_ctx *ctx, int fd, const char *name, unsigned flags,
+				   struct zcdma_source **out)
+{
+	struct zcdma_source *src;
+	int rc = zc_source_new(ctx, &zc_source_pipe, name, &src);
+
+	if (rc)
+		return rc;
+	rc = zc_pipe_attach(src, fd, false, flags);
+	if (rc) {
+		zc_source_delete(src);
+		return rc;
+	}
+	*out = src;
+	return 0;
+}
+
+ZC_PUBLIC int zcdma_source_start(struct zcdma_source *src)
+{
+	return src->ops->start ? src->ops->start(src) : 0;
+}
+
+/*
+ * What is missing before this block. A device goes on to count while its reader takes nothing any more, so
+ * its own figures do not say whether the stream has a gap; and a ring from another process has no figures.
+ */
+static void count_gap(struct zcdma_source *src, const struct zcdma_block *b)
+{
+	if (b->flags & ZCDMA_BLOCK_LOST && b->seq > src->next_seq) {
+		src->stats.gap_blocks += b->seq - src->next_seq;
+		/* A ring's writer may lie about it. */
+		src->stats.gap_bytes +=
+			b->offset > src->next_offset ? b->offset - src->next_offset : 0;
+	}
+	if (b->flags & ZCDMA_BLOCK_DISCONTINUITY)
+		src->stats.discontinuities++;
+	src->next_seq = b->seq + 1;
+	src->next_offset = b->offset + b->len;
+}
+
+ZC_PUBLIC int zcdma_source_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
+{
+	int rc = src->ops->next(src, max ? max : SIZE_MAX, b);
+
+	if (rc != 1)
+		return rc;
+	src->stats.blocks++;
+	src->stats.bytes += b->len;
+	count_gap(src, b);
+	return rc;
+}
+
+ZC_PUBLIC void zcdma_source_put(struct zcdma_source *src, const struct zcdma_block *b,
+				enum zcdma_put how)
+{
+	src->ops->put(src, b, how);
+}
+
+ZC_PUBLIC void zcdma_source_stop(struct zcdma_source *src)
+{
+	src->ops->stop(src);
+}
+
+ZC_PUBLIC void zcdma_source_close(struct zcdma_source *src)
+{
+	if (!src)
+		return;
+	src->ops->close(src);
+	zc_source_delete(src);
+}
+
+ZC_PUBLIC void zcdma_source_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
+{
+	*stats = src->stats;
+	if (src->ops->get_stats)
+		src->ops->get_stats(src, stats);
+	/* A ring that came through a pipe: its device's figures are with its producer. */
+	stats->overruns = zc_max(stats->overruns, stats->gap_blocks);
+	stats->lost_bytes = zc_max(stats->lost_bytes, stats->gap_bytes);
+}
+
+ZC_PUBLIC void zcdma_source_get_info(struct zcdma_source *src, struct zcdma_source_info *info)
+{
+	*info = src->info;
+}
+
+bool zc_source_is(const struct zcdma_source *src, const struct stat *st)
+{
+	const int fds[] = { src->file_fd, src->origin_fd };
+	struct stat own;
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (fds[i] >= 0 && !fstat(fds[i], &own) && own.st_dev == st->st_dev &&
+		    own.st_ino == st->st_ino)
+			return true;
+	}
+	return false;
+}
+
+ZC_PUBLIC bool zcdma_source_reads(const struct zcdma_source *src, int fd, char *buf, size_t len)
+{
+	struct stat st;
+
+	*buf = '\0';
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return false;
+	return zc_source_is(src, &st) ||
+	       (src->origin_fd >= 0 && zc_pipe_holder_reads(src->origin_fd, &st, buf, len));
+}

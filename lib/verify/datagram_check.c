@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Checks datagrams of the pattern. Each says by itself where in the stream it belongs, so that what is
+ * lost, late or there twice can be told from what is wrong.
+ */
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "verify/check.h"
+
+#define WORD sizeof(uint64_t)
+/* So many bytes hold two whole words, wherever in the stream they begin. */
+#define PLACED (3 * WORD - 1)
+/* Holes that are remembered, for what comes late: a sender cannot have us keep more than that. */
+#define HOLES 1024
+
+/* Bytes of the stream that have not come. */
+struct hole {
+	uint64_t from, to;
+};
+
+/* Bytes of a datagram that belong together. */
+struct part {
+	size_t at, len;
+	int64_t place; /* where in the stream the datagram would begin if all were like this part */
+	bool garbage;
+};
+
+/*
+ * Short datagrams that came last and are not placed: bytes that follow on each other, of which PLACED tell
+ * where all of them belong.
+ */
+struct shorts {
+	uint8_t data[3 * PLACED];
+	uint8_t lens[3 * PLACED];
+	size_t len;
+	unsigned count;
+};
+
+struct datagram_check {
+	struct zcdma_check base;
+	uint64_t seed;
+	uint64_t forgotten; /* holes before this offset are not known any more */
+	struct hole *holes; /* in the order of the stream */
+	unsigned count, room;
+	struct shorts shorts;
+};
+
+static struct datagram_check *to_datagrams(struct zcdma_check *check)
+{
+	return (struct datagram_check *)check; /* .base comes first */
+}
+
+/*
+ * What has come
+ */
+
+static void count_lost(const struct hole *h, struct zcdma_check_result *result)
+{
+	result->lost_bytes += h->to - h->from;
+	result->lost += (h->to - h->from + result->datagram_bytes - 1) / result->datagram_bytes;
+}
+
+static void remove_hole(struct datagram_check *d, unsigned i)
+{
+	memmove(&d->holes[i], &d->holes[i + 1], (--d->count - i) * sizeof(d->holes[0]));
+}
+
+static void forget_oldest(struct datagram_check *d)
+{
+	count_lost(&d->holes[0], &d->base.result);
+	d->forgotten = d->holes[0].to;
+	remove_hole(d, 0);
+}
+
+static bool grow(struct datagram_check *d)
+{
+	unsigned room = d->room ? 2 * d->room : 8;
+	struct hole *holes = room > HOLES ? NULL : zc_check_alloc(&d->base, room * sizeof(*holes));
+
+	if (!holes)
+		return false;
+	if (d->count)
+		memcpy(holes, d->holes, d->count * sizeof(*holes));
+	zc_check_release(&d->base, d->holes, d->room * sizeof(*holes));
+	d->holes = holes;
+	d->room = room;
+	return true;
+}
+
+/* Make room for one more hole, by forgetting the oldest if need be. Returns false if there is none at all. */
+static bool make_room(struct datagram_check *d)
+{
+	if (d->count < d->room || grow(d))
+		return true;
+	if (!d->count)
+		return false;
+	forget_oldest(d);
+	return true;
+}
+
+static void add_hole(struct datagram_check *d, struct hole hole)
+{
+	if (make_room(d)) {
+		d->holes[d->count++] = hole;
+		return;
+	}
+	count_lost(&hole, &d->base.result);
+	d->forgotten = hole.to;
+}
+
+/* [@from, @to) has come, which takes a part out of the @i-th hole. Returns how many holes are left of it. */
+static unsigned take_out(struct datagram_check *d, unsigned i, uint64_t from, uint64_t to)
+{
+	struct hole *h = &d->holes[i];
+	struct hole behind = { zc_min(zc_max(to, h->from), h->to), h->to };
+
+	h->to = zc_min(h->to, from);
+	if (h->from >= h->to) {
+		*h = behind;
+		if (h->from >= h->to)
+			remove_hole(d, i);
+		return behind.from < behind.to;
+	}
+	if (behind.from >= behind.to)
+		return 1;
+	memmove(h + 2, h + 1, (d->count - i - 1) * sizeof(*h));
+	h[1] = behind;
+	d->count++;
+	return 2;
+}
+
+/* Data from before the newest has come. Does it bring anything? */
+static bool fill_holes(struct datagram_check *d, uint64_t from, uint64_t to)
+{
+	bool fills = from < d->forgotten;
+
+	/* A hole may become two. */
+	if (d->count)
+		make_room(d);
+	for (unsigned i = 0; i < d->count && d->holes[i].from < to;) {
+		if (d->holes[i].to <= from) {
+			i++;
+			continue;
+		}
+		fills = true;
+		i += take_out(d, i, from, to);
+	}
+	return fills;
+}
+
+static void arrived(struct datagram_check *d, uint64_t from, uint64_t len)
+{
+	struct zcdma_check_result *r = &d->base.result;
+	uint64_t to = from + len;
+
+	if (from < r->end_offset) {
+		if (fill_holes(d, from, to) || to > r->end_offset) {
+			r->late++;
+		} else {
+			r->duplicates++;
+			r->duplicate_bytes += len;
+		}
+	} else if (from > r->end_offset) {
+		add_hole(d, (struct hole){ r->end_offset, from });
+	}
+	r->end_offset = zc_max(r->end_offset, to);
+}
+
+/*
+ * What is in a datagram
+ */
+
+static uint64_t load(const uint8_t *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return le64toh(word);
+}
+
+/* The part that begins at @from: up to where something else begins, or to the end. */
+static struct part next_part(const struct datagram_check *d, const uint8_t *data, size_t len,
+			     size_t from)
+{
+	struct part part = { .at = from, .garbage = true };
+	size_t at = from, first;
+	uint64_t offset;
+
+	if (!zc_pattern_find(data, len, d->seed, &at)) {
+		part.len = len - from;
+		return part;
+	}
+	offset = (load(data + at) ^ d->seed) * WORD;
+	/* The bytes before may be the end of the word before. */
+	for (first = at; first > from && at - first < WORD && offset >= at - first + 1; first--) {
+		if (!zcdma_pattern_match(data + first - 1, 1, offset - (at - first) - 1, d->seed))
+			break;
+	}
+	if (first > from) {
+		part.len = first - from;
+		return part;
+	}
+	part.garbage = false;
+	part.place = (int64_t)(offset - at);
+	part.len = at - from + zcdma_pattern_match(data + at, len - at, offset, d->seed);
+	return part;
+}
+
+/* The largest part says where a datagram belongs that is of several. False: nothing does. */
+static bool find_place(const struct datagram_check *d, const uint8_t *data, size_t len,
+		       int64_t *place)
+{
+	size_t most = 0;
+	struct part part;
+
+	for (size_t at = 0; at < len; at += part.len) {
+		part = next_part(d, data, len, at);
+		if (part.garbage || part.len <= most)
+			continue;
+		most = part.len;
+		*place = part.place;
+	}
+	return most;
+}
+
+static void count_faults(struct datagram_check *d, const uint8_t *data, size_t len, int64_t place)
+{
+	uint64_t pos = d->base.result.bytes - len;
+	struct part part;
+
+	for (size_t at = 0; at < len; at += part.len) {
+		part = next_part(d, data, len, at);
+		if (part.garbage)
+			zc_check_fault(&d->base, ZCDMA_FAULT_GARBAGE, pos + at, part.len, 0);
+		else if (part.place > place)
+			zc_check_fault(&d->base, ZCDMA_FAULT_OVERWRITTEN, pos + at, part.len,
+				       (uint64_t)(part.place - place));
+		else if (part.place < place)
+			zc_check_fault(&d->base, ZCDMA_FAULT_STALE, pos + at, part.len,
+				       (uint64_t)(place - part.place));
+	}
+}
+
+/* The first datagram is wrong: it may be the beginning of a stream with another seed. */
+static void look_for_seed(struct datagram_check *d, const uint8_t *data, size_t len)
+{
+	uint64_t seed = len >= PLACED ? load(data) : 0;
+
+	if (seed == d->seed || zcdma_pattern_match(data, len, 0, seed) < len)
+		return;
+	d->base.result.other_seed = true;
+	d->base.result.seed = seed;
+}
+
+/*
+ * Short datagrams
+ */
+
+static void remove_short(struct shorts *s, unsigned i)
+{
+	size_t at = 0, len = s->lens[i];
+
+	for (unsigned k = 0; k < i; k++)
+		at += s->lens[k];
+	memmove(&s->data[at], &s->data[at + len], s->len - at - len);
+	memmove(&s->lens[i], &s->lens[i + 1], s->count - i - 1);
+	s->len -= len;
+	s->count--;
+}
+
+static bool matches(const struct datagram_check *d, const uint8_t *data, size_t len,
+		    uint64_t offset)
+{
+	return zcdma_pattern_match(data, len, offset, d->seed) == len;
+}
+
+/* Place the last @count of the kept ones, which end at @end of the stream. */
+static void place_shorts(struct datagram_check *d, unsigned count, uint64_t end)
+{
+	struct shorts *s = &d->shorts;
+
+	for (unsigned i = s->count - count; i < s->count; i++)
+		end -= s->lens[i];
+	for (unsigned i = s->count - count; i < s->count; i++) {
+		arrived(d, end, s->lens[i]);
+		end += s->lens[i];
+	}
+	d->base.result.unplaced -= count;
+	s->count = 0;
+	s->len = 0;
+}
+
+/* Two words that agree are at @at: how many datagrams, to the last, belong there? 0 unless they hold both. */
+static unsigned count_agreeing(const struct datagram_check *d, size_t at, uint64_t end)
+{
+	const struct shorts *s = &d->shorts;
+	size_t from = s->len;
+	unsigned n = 0;
+
+	for (; n < s->count; n++) {
+		size_t len = s->lens[s->count - n - 1];
+
+		if (end - (s->len - from) < len ||
+		    !matches(d, &s->data[from - len], len, end - (s->len - from) - len))
+			break;
+		from -= len;
+	}
+	return from <= at ? n : 0;
+}
+
+/* Keep a datagram that nothing places by itself, and look whether it and those before it tell a place. */
+static void keep_short(struct datagram_check *d, const uint8_t *data, size_t len)
+{
+	struct shorts *s = &d->shorts;
+	unsigned count = 0;
+	uint64_t end = 0;
+
+	while (s->count && s->len - s->lens[0] >= PLACED)
+		remove_short(s, 0);
+	memcpy(&s->data[s->len], data, len);
+	s->lens[s->count++] = (uint8_t)len;
+	s->len += len;
+	d->base.result.unplaced++;
+	for (size_t at = 0; !count && zc_pattern_find(s->data, s->len, d->seed, &at); at++) {
+		end = (load(&s->data[at]) ^ d->seed) * WORD + (s->len - at);
+		count = count_agreeing(d, at, end);
+	}
+	if (count)
+		place_shorts(d, count, end);
+}
+
+/*
+ * Find a kept one that belongs right before @from or, as it was overtaken, right after @to. Fewer bytes than a
+ * word may fit by chance. Returns its number, or -1 without one.
+ */
+static int find_neighbour(const struct datagram_check *d, uint64_t from, uint64_t to, bool *before)
+{
+	const struct shorts *s = &d->shorts;
+	const uint8_t *data = s->data;
+
+	for (unsigned i = 0; i < s->count; data += s->lens[i++]) {
+		size_t len = s->lens[i];
+
+		if (len < WORD)
+			continue;
+		*before = len <= from && matches(d, data, len, from - len);
+		if (*before || matches(d, data, len, to))
+			return (int)i;
+	}
+	return -1;
+}
+
+/* Count [@from, @from + @len) as arrived, and then the kept ones that belong beside it. */
+static void place(struct datagram_check *d, uint64_t from, size_t len)
+{
+	uint64_t to = from + len;
+	bool before;
+	int i;
+
+	arrived(d, from, len);
+	while ((i = find_neighbour(d, from, to, &before)) >= 0) {
+		len = d->shorts.lens[i];
+		arrived(d, before ? from - len : to, len);
+		from -= before ? len : 0;
+		to += before ? 0 : len;
+		d->base.result.unplaced--;
+		remove_short(&d->shorts, (unsigned)i);
+	}
+}
+
+/* Find where in what was sent before a datagram belongs, by one whole word: it is late, or comes once more. */
+static bool find_earlier(const struct datagram_check *d, const uint8_t *data, size_t len,
+			 uint64_t *from)
+{
+	for (size_t at = 0; at + WORD <= len; at++) {
+		uint64_t word = load(data + at) ^ d->seed;
+
+		if (word > INT64_MAX / WORD || word * WORD < at)
+			continue;
+		*from = word * WORD - at;
+		if (*from + len <= d->base.result.end_offset && matches(d, data, len, *from))
+			return true;
+	}
+	return false;
+}
+
+static void judge_short(struct datagram_check *d, const uint8_t *data, size_t len)
+{
+	uint64_t at;
+
+	if (find_earlier(d, data, len, &at))
+		place(d, at, len);
+	else
+		keep_short(d, data, len);
+}
+
+static void judge(struct datagram_check *d, const uint8_t *data, size_t len)
+{
+	struct zcdma_check_result *r = &d->base.result;
+	int64_t at = (int64_t)r->end_offset;
+	bool placed;
+
+	/* While others wait for a place, a few zeros that fit may do so by chance. */
+	if ((len >= WORD || !d->shorts.count) && matches(d, data, len, r->end_offset)) {
+		place(d, r->end_offset, len);
+		return;
+	}
+	placed = find_place(d, data, len, &at);
+	if (!placed && len < PLACED) {
+		judge_short(d, data, len);
+		return;
+	}
+	count_faults(d, data, len, at);
+	if (r->faults && r->datagrams == 1)
+		look_for_seed(d, data, len);
+	if (placed && at >= 0)
+		place(d, (uint64_t)at, len);
+}
+
+/*
+ * The check
+ */
+
+static void datagrams_feed(struct zcdma_check *check, const uint8_t *data, size_t len)
+{
+	struct datagram_check *d = to_datagrams(check);
+
+	if (!len)
+		return;
+	check->result.bytes += len;
+	check->result.datagrams++;
+	check->result.datagram_bytes = zc_max(check->result.datagram_bytes, len);
+	judge(d, data, len);
+}
+
+static void datagrams_peek(const struct zcdma_check *check, struct zcdma_check_result *result)
+{
+	const struct datagram_check *d = (const struct datagram_check *)check;
+
+	*result = check->result;
+	for (unsigned i = 0; i < d->count; i++)
+		count_lost(&d->holes[i], result);
+}
+
+static void datagrams_end(struct zcdma_check *check)
+{
+	datagrams_peek(check, &check->result);
+}
+
+static void datagrams_free(struct zcdma_check *check)
+{
+	struct datagram_check *d = to_datagrams(check);
+
+	zc_check_release(check, d->holes, d->room * sizeof(*d->holes));
+	free(d);
+}
+
+static const struct zc_check_ops datagrams_ops = {
+	.feed = datagrams_feed,
+	.peek = datagrams_peek,
+	.end = datagrams_end,
+	.free = datagrams_free,
+};
+
+ZC_PUBLIC int zcdma_check_datagrams(struct zcdma_ctx *ctx, uint64_t seed,
+				    struct zcdma_check **check)
+{
+	struct datagram_check *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return zc_fail(ctx, ENOMEM, "check");
+	d->base.ops = &datagrams_ops;
+	d->base.size = sizeof(*d);
+	d->base.ctx = ctx;
+	d->seed = seed;
+	*check = &d->base;
+	return 0;
+}

@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Reads a stream by a manifest: cuts it into the manifest's blocks and looks up where each belongs.
+ * It looks for blocks only where one should begin: after bytes that fit no block the boundaries are
+ * those that were expected, as nothing else says where they are.
+ */
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "verify/check.h"
+#include "verify/manifest.h"
+
+/* A manifest, which several checks may share. */
+struct index {
+	unsigned users;
+	struct zc_manifest list;
+	const struct zc_manifest_entry **by_hash; /* then by length, then by offset */
+};
+
+struct manifest_check {
+	struct zcdma_check base;
+	struct index *index;
+	XXH3_state_t *state;
+	size_t next;	  /* entry that follows the block before in the manifest */
+	uint32_t want;	  /* length of the block that is being read; 0: none is expected */
+	uint32_t read;	  /* bytes of it */
+	uint64_t discard; /* bytes of a block of which others were not seen */
+	struct zc_run at; /* the run that is going on */
+};
+
+static struct manifest_check *to_manifest(struct zcdma_check *check)
+{
+	return (struct manifest_check *)check; /* .base comes first */
+}
+
+/* Where in the stream the next byte is, as far as it is known what came. */
+static uint64_t position(const struct manifest_check *m)
+{
+	return m->base.result.bytes + m->base.result.unseen_bytes;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct zc_manifest_entry *x = *(const struct zc_manifest_entry *const *)a;
+	const struct zc_manifest_entry *y = *(const struct zc_manifest_entry *const *)b;
+
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
+	if (x->len != y->len)
+		return x->len < y->len ? -1 : 1;
+	return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+static bool same_bytes(const struct zc_manifest_entry *a, const struct zc_manifest_entry *b)
+{
+	return a->hash == b->hash && a->len == b->len;
+}
+
+/* The first entry in by_hash[] that is not before @key. */
+static size_t lower_bound(const struct manifest_check *m, const struct zc_manifest_entry *key)
+{
+	size_t low = 0, high = m->index->list.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare(&m->index->by_hash[middle], &key) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/*
+ * The entry with @key's bytes. Of several with the same bytes that at @key's offset, else that
+ * which is expected next, else the nearest one behind, else the nearest before.
+ */
+static const struct zc_manifest_entry *find(const struct manifest_check *m,
+					    const struct zc_manifest_entry *key)
+{
+	const struct zc_manifest_entry *found = NULL;
+	size_t i = lower_bound(m, key);
+
+	if (i < m->index->list.count && same_bytes(m->index->by_hash[i], key))
+		found = m->index->by_hash[i];
+	else if (i && same_bytes(m->index->by_hash[i - 1], key))
+		found = m->index->by_hash[i - 1];
+	if (found && found->offset != key->offset && m->next < m->index->list.count &&
+	    same_bytes(&m->index->list.entry[m->next], key))
+		found = &m->index->list.entry[m->next];
+	return found;
+}
+
+/* How many blocks end at or before @offset. */
+static size_t blocks_before(const struct manifest_check *m, uint64_t offset)
+{
+	size_t low = 0, high = m->index->list.count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		const struct zc_manifest_entry *e = &m->index->list.entry[middle];
+
+		if (e->offset + e->len <= offset)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static void put_block(struct manifest_check *m, const struct zc_run *run)
+{
+	if (run->garbage == m->at.garbage && run->delta == m->at.delta) {
+		m->at.len += run->len;
+		return;
+	}
+	zc_check_run(&m->base, &m->at);
+	m->at = *run;
+}
+
+/*
+ * The next block is expected to follow the one before. The last one often is shorter than others:
+ * the longer one that is due here, if data has come from elsewhere, may come as well. A block that
+ * is shorter than expected is still found when the stream ends with it. After the last block of a manifest
+ * without an end, what follows cannot be told.
+ */
+static void begin_block(struct manifest_check *m)
+{
+	const struct zc_manifest *list = &m->index->list;
+	size_t due;
+
+	m->read = 0;
+	XXH3_64bits_reset(m->state);
+	m->want = m->next < list->count ? list->entry[m->next].len : 0;
+	if (m->next + 1 < list->count || !list->count || (m->next == list->count && !list->ended))
+		return;
+	due = blocks_before(m, position(m) + (uint64_t)m->base.judge.home);
+	if (due == list->count)
+		due = 0;
+	if (list->entry[due].len > m->want)
+		m->want = list->entry[due].len;
+}
+
+/* All bytes of a block have been read: where does it belong? Sets what is expected next. */
+static void end_block(struct manifest_check *m)
+{
+	const uint64_t pos = position(m) - m->read;
+	const struct zc_manifest_entry key = {
+		.offset = pos + (uint64_t)m->base.judge.home,
+		.hash = XXH3_64bits_digest(m->state),
+		.len = m->read,
+	};
+	const struct zc_manifest_entry *found = find(m, &key);
+	struct zc_run run = { .pos = pos, .len = m->read, .garbage = !found };
+
+	if (found) {
+		run.delta = (int64_t)(found->offset - pos);
+		m->next = (size_t)(found - m->index->list.entry);
+	}
+	put_block(m, &run);
+	m->base.result.blocks++;
+	m->next++;
+	begin_block(m);
+}
+
+/*
+ * Blocks of which a part was not seen cannot be looked up, and no byte of them can be told wrong: the next one
+ * that can is the one behind.
+ */
+static void manifest_skip(struct zcdma_check *check, uint64_t len)
+{
+	struct manifest_check *m = to_manifest(check);
+	uint64_t from, to;
+	size_t first;
+
+	if (!len)
+		return;
+	zc_check_run(check, &m->at);
+	zc_check_runs_settle(check);
+	from = position(m) + (uint64_t)check->judge.home;
+	first = blocks_before(m, from) + (m->discard > 0);
+	if (len == UINT64_MAX)
+		len = from < m->index->list.bytes ? m->index->list.bytes - from : 0;
+	to = from + len;
+	check->result.unseen_bytes += len;
+	m->read = 0;
+	m->next = blocks_before(m, to);
+	m->discard = 0;
+	if (m->next < m->index->list.count && m->index->list.entry[m->next].offset < to) {
+		m->discard = m->index->list.entry[m->next].offset +
+			     m->index->list.entry[m->next].len - to;
+		m->next++;
+	}
+	if (m->next > first)
+		check->result.blocks_unseen += m->next - first;
+	m->at = (struct zc_run){ .pos = position(m) + m->discard, .delta = check->judge.home };
+	begin_block(m);
+}
+
+static void manifest_feed(struct zcdma_check *check, const uint8_t *data, size_t len)
+{
+	struct manifest_check *m = to_manifest(check);
+	size_t n;
+
+	n = zc_min(len, (size_t)m->discard);
+	check->result.bytes += n;
+	m->discard -= n;
+	data += n;
+	len -= n;
+	for (; len && m->want; data += n, len -= n) {
+		n = zc_min(len, (size_t)(m->want - m->read));
+		XXH3_64bits_update(m->state, data, n);
+		check->result.bytes += n;
+		m->read += (uint32_t)n;
+		if (m->read == m->want)
+			end_block(m);
+	}
+	/* What is in no block: of a manifest without any, or after the last of one without an end. */
+	check->result.bytes += len;
+	if (len && m->index->list.ended)
+		put_block(m, &(struct zc_run){ .len = len, .garbage = true });
+}
+
+static void end_runs(struct manifest_check *m)
+{
+	zc_check_run(&m->base, &m->at);
+	zc_check_runs_end(&m->base);
+}
+
+static void manifest_peek(const struct zcdma_check *check, struct zcdma_check_result *result)
+{
+	struct manifest_check copy = *(const struct manifest_check *)check;
+
+	copy.base.peeking = true;
+	end_runs(&copy);
+	*result = copy.base.result;
+}
+
+static void manifest_end(struct zcdma_check *check)
+{
+	struct manifest_check *m = to_manifest(check);
+	struct zc_manifest_entry key = { .len = m->read };
+	uint64_t offset;
+
+	/* A short block, as the last one may be, can have come in the place of a longer one. */
+	if (m->read) {
+		key.hash = XXH3_64bits_digest(m->state);
+		if (find(m, &key))
+			end_block(m);
+	}
+	end_runs(m);
+	offset = position(m) + (uint64_t)check->judge.home;
+	if (offset < m->index->list.bytes)
+		/* Of a block that was cut no byte can be told wrong; what is missing can. */
+		zc_check_fault(check, ZCDMA_FAULT_GAP, position(m), m->index->list.bytes - offset,
+			       0);
+	else
+		zc_check_fault(check, ZCDMA_FAULT_GARBAGE, position(m) - m->read, m->read, 0);
+}
+
+static void manifest_right(struct zcdma_check *check, uint64_t from, uint64_t to)
+{
+	const struct manifest_check *m = to_manifest(check);
+
+	check->result.blocks_good += blocks_before(m, to) - blocks_before(m, from);
+}
+
+static uint64_t manifest_block(const struct zcdma_check *check, uint64_t offset)
+{
+	return blocks_before((const struct manifest_check *)check, offset);
+}
+
+static void release_index(struct index *index)
+{
+	if (--index->users)
+		return;
+	free(index->by_hash);
+	free(index->list.entry);
+	free(index);
+}
+
+static void manifest_free(struct zcdma_check *check)
+{
+	struct manifest_check *m = to_manifest(check);
+
+	XXH3_freeState(m->state);
+	release_index(m->index);
+	free(m);
+}
+
+static const struct zc_check_ops manifest_ops = {
+	.feed = manifest_feed,
+	.skip = manifest_skip,
+	.peek = manifest_peek,
+	.end = manifest_end,
+	.free = manifest_free,
+	.right = manifest_right,
+	.block = manifest_block,
+};
+
+static int load_index(struct zcdma_ctx *ctx, const char *path, struct index **out)
+{
+	struct index *index = calloc(1, sizeof(*index));
+	int rc;
+
+	if (!index)
+		return zc_fail(ctx, ENOMEM, "check");
+	index->users = 1;
+	rc = zc_manifest_load(ctx, path, &index->list);
+	if (rc)
+		goto free_index;
+	index->by_hash = calloc(index->list.count + 1, sizeof(*index->by_hash));
+	if (!index->by_hash) {
+		rc = zc_fail(ctx, ENOMEM, "check");
+		goto free_list;
+	}
+	for (size_t i = 0; i < index->list.count; i++)
+		index->by_hash[i] = &index->list.entry[i];
+	qsort(index->by_hash, index->list.count, sizeof(*index->by_hash), compare);
+	*out = index;
+	return 0;
+free_list:
+	free(index->list.entry);
+free_index:
+	free(index);
+	return rc;
+}
+
+static int make_check(struct zcdma_ctx *ctx, struct index *index, struct zcdma_check **check)
+{
+	struct manifest_check *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return zc_fail(ctx, ENOMEM, "check");
+	m->state = XXH3_createState();
+	if (!m->state) {
+		free(m);
+		return zc_fail(ctx, ENOMEM, "check");
+	}
+	index->users++;
+	m->index = index;
+	m->base.ops = &manifest_ops;
+	m->base.size = sizeof(*m);
+	m->base.ctx = ctx;
+	m->base.judge.end = index->list.ended ? index->list.bytes : 0;
+	m->base.result.blocks_expected = index->list.count;
+	m->base.result.unended = !index->list.ended;
+	m->base.result.blocks_lost = index->list.lost_blocks;
+	m->base.result.lost_seq = index->list.lost_seq;
+	m->base.result.lost_offset = index->list.lost_offset;
+	begin_block(m);
+	*check = &m->base;
+	return 0;
+}
+
+int zc_check_manifest_again(const struct zcdma_check *check, struct zcdma_check **another)
+{
+	const struct manifest_check *m = (const struct manifest_check *)check;
+
+	return make_check(check->ctx, m->index, another);
+}
+
+ZC_PUBLIC int zcdma_check_manifest(struct zcdma_ctx *ctx, const char *path,
+				   struct zcdma_check **check)
+{
+	struct index *index = NULL;
+	int rc = load_index(ctx, path, &index);
+
+	if (rc)
+		return rc;
+	rc = make_check(ctx, index, check);
+	release_index(index);
+	return rc;
+}

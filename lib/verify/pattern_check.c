@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Reads a stream of the pattern: every word says where in the stream it belongs. Two words in a row
+ * that agree with each other are believed, at any byte, so that a gap may have any length.
+ */
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "verify/check.h"
+
+#define WORD   sizeof(uint64_t)
+#define PROOF  (2 * WORD) /* bytes that prove where they belong */
+#define BEHIND (WORD - 1) /* bytes that may look right though the change was before */
+#define WINDOW 4096
+
+/* Bytes from the start that prove another seed; in a stream that is shorter, all, but so many. */
+#define SEED_PROOF 4096
+#define SEED_LEAST 32
+
+struct pattern_check {
+	struct zcdma_check base;
+	uint64_t seed;
+	uint64_t pos;	  /* of the next byte to look at */
+	struct zc_run at; /* the run that is going on, without its length */
+
+	/* Where the stream left that run, and until two words agree: */
+	bool searching;
+	uint64_t left; /* position of the first byte that differs */
+	size_t held;   /* bytes in window[], those before .pos */
+	size_t tried;  /* where in window[] to look for two words next */
+	uint8_t window[WINDOW];
+
+	/* A stream with another seed begins with that seed. */
+	uint64_t other_seed;
+	uint64_t other_len; /* bytes that came from the start on, and follow it */
+	uint64_t other_pos; /* in the stream, of the byte after them */
+	bool other;	    /* all of them, so far */
+	uint64_t first_len; /* bytes from the start that the first run explains */
+};
+
+static struct pattern_check *to_pattern(struct zcdma_check *check)
+{
+	return (struct pattern_check *)check; /* .base comes first */
+}
+
+static uint64_t load(const uint8_t *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+	return le64toh(word);
+}
+
+/* Does the byte at @p, at position @pos of the stream, belong there according to @delta? */
+static bool follows(const struct pattern_check *p, const uint8_t *byte, uint64_t pos, int64_t delta)
+{
+	return zcdma_pattern_match(byte, 1, pos + (uint64_t)delta, p->seed);
+}
+
+/* How many bytes before @pos the word there begins. */
+static uint64_t into_word(uint64_t pos, int64_t delta)
+{
+	return (pos + (uint64_t)delta) % WORD;
+}
+
+static void put_run(struct pattern_check *p, struct zc_run run, uint64_t to)
+{
+	run.len = to - run.pos;
+	if (!run.pos && run.len && !run.garbage)
+		p->first_len = run.len;
+	zc_check_run(&p->base, &run);
+}
+
+/*
+ * From @found on the stream follows @delta; it left the run before at p->left. Which bytes belong
+ * to neither is open to some bytes, as bytes of different words can be the same.
+ */
+static void change_run(struct pattern_check *p, uint64_t found, int64_t delta)
+{
+	struct zc_run garbage = { .pos = p->left, .garbage = true };
+	uint64_t word = found + (WORD - into_word(found, delta)) % WORD;
+	uint64_t left_word = p->left - into_word(p->left, p->at.delta);
+	int64_t inserted = p->at.delta - delta;
+	uint64_t to;
+
+	if (left_word < p->at.pos)
+		left_word = p->at.pos;
+	if (found <= p->left) {
+		garbage.pos = to = zc_min(word, p->left);
+	} else if (inserted >= (int64_t)(found - p->left) &&
+		   inserted <= (int64_t)(found - p->left + 2 * BEHIND)) {
+		/* The run before goes on behind the garbage: that has been put in between. */
+		if (left_word + (uint64_t)inserted >= found)
+			garbage.pos = left_word;
+		to = garbage.pos + (uint64_t)inserted;
+	} else if (found - p->left > WORD) {
+		/* Overwritten by more than a word: by chance some bytes at both ends look right. */
+		garbage.pos = left_word;
+		to = word;
+	} else {
+		to = found;
+	}
+	to = zc_min(to, p->pos);
+	put_run(p, p->at, garbage.pos);
+	put_run(p, garbage, to);
+	p->at = (struct zc_run){ .pos = to, .delta = delta };
+	p->searching = false;
+}
+
+/* The stream leaves its run at p->pos. */
+static void start_search(struct pattern_check *p)
+{
+	p->searching = true;
+	p->left = p->pos;
+	p->tried = 0;
+	p->held = zc_min(p->pos - p->at.pos, (uint64_t)BEHIND);
+	zcdma_pattern_fill(p->window, p->held, p->pos - p->held + (uint64_t)p->at.delta, p->seed);
+}
+
+/* The first byte of those right before window[@at] that follow @delta, at most @most. */
+static uint64_t extend_back(const struct pattern_check *p, size_t at, size_t most, int64_t delta)
+{
+	uint64_t pos = p->pos - p->held + at;
+
+	/* No run begins before the first byte that was sent. */
+	while (at && most-- && pos + (uint64_t)delta &&
+	       follows(p, &p->window[at - 1], pos - 1, delta)) {
+		at--;
+		pos--;
+	}
+	return pos;
+}
+
+/* Search @len more bytes. Returns how many were used. */
+static size_t search(struct pattern_check *p, const uint8_t *data, size_t len)
+{
+	/* Little at first: a stream that is back soon shall not have been copied for nothing. */
+	uint64_t some = p->pos - p->left + 2 * PROOF;
+	size_t n = zc_min(len, zc_min(sizeof(p->window) - p->held, some));
+	size_t extra, drop;
+	int64_t delta;
+
+	memcpy(&p->window[p->held], data, n);
+	p->held += n;
+	p->pos += n;
+	if (zc_pattern_find(p->window, p->held, p->seed, &p->tried)) {
+		/* The bytes behind the two words are not of this search any more. */
+		extra = p->held - (p->tried + PROOF);
+		p->held -= extra;
+		p->pos -= extra;
+		delta = (int64_t)((load(&p->window[p->tried]) ^ p->seed) * WORD - (p->pos - PROOF));
+		change_run(p, extend_back(p, p->tried, BEHIND, delta), delta);
+		return n - extra;
+	}
+	drop = p->tried - zc_min(p->tried, (size_t)BEHIND);
+	memmove(p->window, &p->window[drop], p->held - drop);
+	p->held -= drop;
+	p->tried -= drop;
+	return n;
+}
+
+/* Compare with the pattern of another seed, as long as the whole stream follows it. */
+static void feed_other(struct pattern_check *p, const uint8_t *data, size_t len)
+{
+	size_t n;
+
+	for (; p->other_pos < WORD && len; len--, p->other_len++)
+		p->other_seed |= (uint64_t)*data++ << 8 * p->other_pos++;
+	if (p->other_pos == WORD && p->other_seed == p->seed) {
+		p->other = false;
+		return;
+	}
+	n = zcdma_pattern_match(data, len, p->other_pos, p->other_seed);
+	p->other_pos += n;
+	p->other_len += n;
+	if (n < len)
+		p->other = false;
+}
+
+static void pattern_feed(struct zcdma_check *check, const uint8_t *data, size_t len)
+{
+	struct pattern_check *p = to_pattern(check);
+	size_t n;
+
+	check->result.bytes += len;
+	if (p->other)
+		feed_other(p, data, len);
+	for (; len; data += n, len -= n) {
+		if (p->searching) {
+			n = search(p, data, len);
+			continue;
+		}
+		n = zcdma_pattern_match(data, len, p->pos + (uint64_t)p->at.delta, p->seed);
+		p->pos += n;
+		if (n < len)
+			start_search(p);
+	}
+}
+
+/* The stream ends in a search: fewer bytes than two words may still be where they belong. */
+static void end_search(struct pattern_check *p)
+{
+	int64_t home = p->base.judge.home;
+	uint64_t at_home = extend_back(p, p->held, p->held, home);
+	uint64_t as_before = extend_back(p, p->held, p->held, p->at.delta);
+
+	if (at_home < as_before)
+		change_run(p, at_home, home);
+	else
+		change_run(p, as_before, p->at.delta);
+}
+
+/* Does it explain more of the stream's beginning than the first run, which may be from elsewhere? */
+static bool has_other_seed(const struct pattern_check *p)
+{
+	return p->other_len > p->first_len && p->other_len >= SEED_LEAST &&
+	       p->other_len >= zc_min(p->base.result.bytes, (uint64_t)SEED_PROOF);
+}
+
+/* Behind bytes that were not seen the stream is where it should be, until what comes says otherwise. */
+static void pattern_skip(struct zcdma_check *check, uint64_t len)
+{
+	struct pattern_check *p = to_pattern(check);
+
+	if (p->searching)
+		end_search(p);
+	put_run(p, p->at, p->pos);
+	zc_check_runs_settle(check);
+	if (len == UINT64_MAX)
+		len = 0;
+	check->result.unseen_bytes += len;
+	p->pos += len;
+	p->at = (struct zc_run){ .pos = p->pos, .delta = check->judge.home };
+	if (p->other_pos >= WORD)
+		p->other_pos += len;
+	else
+		p->other = false;
+}
+
+static void pattern_end(struct zcdma_check *check)
+{
+	struct pattern_check *p = to_pattern(check);
+
+	if (p->searching)
+		end_search(p);
+	put_run(p, p->at, p->pos);
+	zc_check_runs_end(check);
+	if (!has_other_seed(p))
+		return;
+	check->result.other_seed = true;
+	check->result.seed = p->other_seed;
+	if (p->other_len == check->result.bytes) {
+		/* Runs that were right by chance, as those of seeds 0 and 256 are, mean nothing. */
+		check->result = (struct zcdma_check_result){
+			.bytes = check->result.bytes,
+			.unseen_bytes = check->result.unseen_bytes,
+			.other_seed = true,
+			.seed = p->other_seed,
+		};
+		zc_check_fault(check, ZCDMA_FAULT_GARBAGE, 0, check->result.bytes, 0);
+	}
+}
+
+static void pattern_peek(const struct zcdma_check *check, struct zcdma_check_result *result)
+{
+	struct pattern_check copy = *(const struct pattern_check *)check;
+
+	copy.base.peeking = true;
+	pattern_end(&copy.base);
+	*result = copy.base.result;
+}
+
+static void pattern_free(struct zcdma_check *check)
+{
+	free(to_pattern(check));
+}
+
+static const struct zc_check_ops pattern_ops = {
+	.feed = pattern_feed,
+	.skip = pattern_skip,
+	.peek = pattern_peek,
+	.end = pattern_end,
+	.free = pattern_free,
+};
+
+ZC_PUBLIC int zcdma_check_pattern(struct zcdma_ctx *ctx, uint64_t seed, struct zcdma_check **check)
+{
+	struct pattern_check *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return zc_fail(ctx, ENOMEM, "check");
+	p->base.ops = &pattern_ops;
+	p->base.size = sizeof(*p);
+	p->base.ctx = ctx;
+	p->seed = seed;
+	p->other = true;
+	*check = &p->base;
+	return 0;
+}
