@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Packets, by libpcap: what opens them is in live.c and saved.c. */
+/* Packets by libpcap; capture_live.c and capture_file.c open them. */
 #include "packet/capture.h"
 
 #include <pcap/pcap.h>
@@ -13,15 +13,16 @@
 /* For a pcapng file the filter is compiled for each link type: now for the first, to find errors in it. */
 static int set_filter(struct zc_packets *p, const char *filter)
 {
-	const struct zc_link *link;
+	const struct zc_link_type *link;
 	struct bpf_program program;
 	int rc;
 
-	if (p->ng) {
-		const int linktype = zc_ng_linktype(p->ng);
+	if (p->pcapng) {
+		const int linktype = zc_pcapng_linktype(p->pcapng);
 
-		p->links.filter = filter;
-		return zc_links_find(&p->links, linktype < 0 ? DLT_EN10MB : linktype, &link);
+		p->link_types.filter = filter;
+		return zc_link_types_find(&p->link_types, linktype < 0 ? DLT_EN10MB : linktype,
+					  &link);
 	}
 	if (pcap_compile(p->pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN))
 		return zc_fail_plain(p->ctx, EINVAL, "filter '%s': %s", filter,
@@ -51,7 +52,7 @@ int zc_packets_open(struct zcdma_ctx *ctx, const struct zc_packets_from *from,
 	rc = from->iface ? zc_packets_open_live(p, from) : zc_packets_open_saved(p, from->path);
 	if (rc)
 		goto err_close;
-	p->links.ctx = ctx;
+	p->link_types.ctx = ctx;
 	rc = from->filter ? set_filter(p, from->filter) : 0;
 	if (rc)
 		goto err_close;
@@ -101,7 +102,8 @@ static int next_by_libpcap(struct zc_packets *p, struct zc_packet *packet)
 {
 	struct pcap_pkthdr *h;
 	const uint8_t *data;
-	int n = p->saved && zc_saved_is_idle(p->saved) ? 0 : pcap_next_ex(p->pcap, &h, &data);
+	int n = p->saved && zc_capture_bytes_is_idle(p->saved) ? 0
+							       : pcap_next_ex(p->pcap, &h, &data);
 
 	if (!n && pcap_get_required_select_timeout(p->pcap))
 		return zc_fail_plain(p->ctx, ENETDOWN, "capture on %s: the interface went down",
@@ -149,34 +151,34 @@ static void note_linktype(struct zc_packets *p, int linktype)
 /* The next one that the filter takes. */
 static int next_of_ng(struct zc_packets *p, struct zc_packet *packet)
 {
-	const struct zc_link *link;
+	const struct zc_link_type *link;
 	int rc;
 
 	do {
-		if (zc_saved_is_idle(p->saved))
+		if (zc_capture_bytes_is_idle(p->saved))
 			return -EAGAIN;
-		rc = zc_ng_next(p->ng, packet);
+		rc = zc_pcapng_next(p->pcapng, packet);
 		if (!rc && p->must_know && p->unknown && !p->known)
 			return fail_linktype(p, p->unknown_linktype);
 		if (rc != 1)
 			return rc;
-		rc = zc_links_find(&p->links, packet->linktype, &link);
+		rc = zc_link_types_find(&p->link_types, packet->linktype, &link);
 		if (rc)
 			return rc;
 		packet->linktype = pcap_datalink(link->pcap);
-	} while (!zc_link_takes(link, packet));
+	} while (!zc_link_type_takes(link, packet));
 	note_linktype(p, packet->linktype);
 	return 1;
 }
 
 int zc_packets_next(struct zc_packets *p, struct zc_packet *packet)
 {
-	return p->ng ? next_of_ng(p, packet) : next_by_libpcap(p, packet);
+	return p->pcapng ? next_of_ng(p, packet) : next_by_libpcap(p, packet);
 }
 
 int zc_packets_linktype(const struct zc_packets *p)
 {
-	return p->ng ? -1 : pcap_datalink(p->pcap);
+	return p->pcapng ? -1 : pcap_datalink(p->pcap);
 }
 
 int zc_packets_check_linktype(struct zc_packets *p)
@@ -215,7 +217,7 @@ void zc_packets_close(struct zc_packets *p)
 		return;
 	if (p->pcap)
 		pcap_close(p->pcap);
-	zc_links_drop(&p->links);
+	zc_link_types_drop(&p->link_types);
 	zc_packets_close_saved(p);
 	free(p->name);
 	free(p);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Packets of a file, pcap or pcapng, or of the stream that another program writes in one of them. */
-#include "packet/saved.h"
+#include "packet/capture_bytes.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,62 +11,6 @@
 
 #include "packet/capture_handle.h"
 #include "packet/pcapng.h"
-
-/* Read into the buffer after what is there. Returns as read(2) does. */
-static ssize_t refill(struct zc_saved *s)
-{
-	ssize_t n;
-
-	if (s->taken == s->len)
-		s->taken = s->len = 0;
-	while ((n = read(s->fd, s->buffer + s->len, sizeof(s->buffer) - s->len)) < 0) {
-		struct pollfd fd = { .fd = s->fd, .events = POLLIN };
-
-		if (errno == EAGAIN)
-			poll(&fd, 1, -1);
-		else if (errno != EINTR)
-			break;
-	}
-	if (n > 0)
-		s->len += (size_t)n;
-	return n;
-}
-
-ssize_t zc_saved_read(struct zc_saved *s, void *to, size_t size)
-{
-	if (s->taken == s->len) {
-		ssize_t n = refill(s);
-
-		if (n <= 0)
-			return n;
-	}
-	size = zc_min(size, s->len - s->taken);
-	memcpy(to, s->buffer + s->taken, size);
-	s->taken += size;
-	return (ssize_t)size;
-}
-
-size_t zc_saved_peek(struct zc_saved *s, void *to, size_t size)
-{
-	while (s->len - s->taken < size && refill(s) > 0)
-		;
-	size = zc_min(size, s->len - s->taken);
-	memcpy(to, s->buffer + s->taken, size);
-	return size;
-}
-
-bool zc_saved_is_idle(const struct zc_saved *s)
-{
-	struct pollfd fd = { .fd = s->fd, .events = POLLIN };
-
-	if (s->taken < s->len || (s->file && ftello(s->file) < s->given))
-		return false;
-	return poll(&fd, 1, 0) <= 0;
-}
-
-/*
- * Opening
- */
 
 static int open_path(struct zc_packets *p, const char *path)
 {
@@ -102,8 +45,8 @@ err_close:
  */
 static ssize_t cookie_read(void *cookie, char *to, size_t size)
 {
-	struct zc_saved *s = cookie;
-	ssize_t n = zc_saved_read(s, to, size);
+	struct zc_capture_bytes *s = cookie;
+	ssize_t n = zc_capture_bytes_read(s, to, size);
 
 	if (n > 0)
 		s->given += n;
@@ -112,7 +55,7 @@ static ssize_t cookie_read(void *cookie, char *to, size_t size)
 
 static int cookie_seek(void *cookie, off64_t *offset, int whence)
 {
-	const struct zc_saved *s = cookie;
+	const struct zc_capture_bytes *s = cookie;
 
 	if (*offset || whence != SEEK_CUR)
 		return -1;
@@ -170,14 +113,14 @@ int zc_packets_open_saved(struct zc_packets *p, const char *path)
 
 	if (rc)
 		return rc;
-	zc_saved_peek(p->saved, magic, sizeof(magic));
-	return zc_ng_is_magic(magic) ? zc_ng_open(p->ctx, p->name, p->saved, &p->ng)
-				     : open_classic(p);
+	zc_capture_bytes_peek(p->saved, magic, sizeof(magic));
+	return zc_pcapng_is_magic(magic) ? zc_pcapng_open(p->ctx, p->name, p->saved, &p->pcapng)
+					 : open_classic(p);
 }
 
 void zc_packets_close_saved(struct zc_packets *p)
 {
-	zc_ng_free(p->ng);
+	zc_pcapng_free(p->pcapng);
 	if (p->saved)
 		close(p->saved->fd);
 	free(p->saved);

@@ -13,12 +13,12 @@ struct zc_packets {
 	pcap_t *pcap; /* or NULL: it is a pcapng file */
 	char *name;   /* for messages; owned */
 	bool live;
-	int fd;			 /* to poll, or -1 */
-	int origin;		 /* of the file, or -1 */
-	uint32_t fraction_ns;	 /* what a time's fraction counts in */
-	struct zc_saved *saved;	 /* the bytes of a file, or NULL */
-	struct zc_ng *ng;	 /* what reads them as pcapng, or NULL */
-	struct zc_links links;	 /* of .ng */
+	int fd;				 /* to poll, or -1 */
+	int origin;			 /* of the file, or -1 */
+	uint32_t fraction_ns;		 /* what a time's fraction counts in */
+	struct zc_capture_bytes *saved;	 /* the bytes of a file, or NULL */
+	struct zc_pcapng *pcapng;	 /* what reads them as pcapng, or NULL */
+	struct zc_link_types link_types; /* of .pcapng */
 	bool must_know;		 /* an end without a packet of a known link type is an error */
 	uint64_t known, unknown; /* packets by that */
 	int unknown_linktype;

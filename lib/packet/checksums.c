@@ -5,7 +5,7 @@
 /* Right ones for each that is not. Networks damage far less, and a card's sums are rarely right by chance. */
 #define RULE 8
 
-bool zc_sums_prove_damage(struct zc_sums *s, enum zc_checksum sum)
+bool zc_checksums_prove_damage(struct zc_checksums *s, enum zc_checksum sum)
 {
 	const bool rule = s->right > RULE * s->others;
 

@@ -6,7 +6,7 @@
 #include "packet/frame.h"
 
 /* The checksums of one direction of a connection; all-zero before its first packet. */
-struct zc_sums {
+struct zc_checksums {
 	uint64_t right, others; /* .others are wrong, or left to the network card */
 };
 
@@ -15,6 +15,6 @@ struct zc_sums {
  * it: it is wrong, and nearly all before it were right. Where a packet was captured before the network card
  * completed it, or its addresses were rewritten afterwards, a wrong checksum proves nothing.
  */
-bool zc_sums_prove_damage(struct zc_sums *s, enum zc_checksum sum);
+bool zc_checksums_prove_damage(struct zc_checksums *s, enum zc_checksum sum);
 
 #endif

@@ -30,7 +30,7 @@ struct entry {
 	uint64_t time_ns;
 };
 
-struct zc_copies {
+struct zc_duplicates {
 	struct entry entry[ENTRIES];
 };
 
@@ -43,12 +43,12 @@ struct identity {
 	uint8_t header[60]; /* only the bytes that there are are hashed */
 };
 
-struct zc_copies *zc_copies_new(void)
+struct zc_duplicates *zc_duplicates_new(void)
 {
-	return calloc(1, sizeof(struct zc_copies));
+	return calloc(1, sizeof(struct zc_duplicates));
 }
 
-void zc_copies_free(struct zc_copies *c)
+void zc_duplicates_free(struct zc_duplicates *c)
 {
 	free(c);
 }
@@ -87,8 +87,8 @@ static bool is_copy(const struct zc_frame *f, const struct entry *e, uint64_t ti
 	return false;
 }
 
-bool zc_copies_seen(struct zc_copies *c, const struct zc_frame *f, uint64_t stream,
-		    uint64_t time_ns)
+bool zc_duplicates_seen(struct zc_duplicates *c, const struct zc_frame *f, uint64_t stream,
+			uint64_t time_ns)
 {
 	uint64_t id = identify(f, stream);
 	struct entry *e = &c->entry[id % ENTRIES];

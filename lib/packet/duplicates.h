@@ -8,20 +8,20 @@
 
 #include "packet/frame.h"
 
-struct zc_copies;
+struct zc_duplicates;
 
 /* Returns NULL if no memory is left. */
-struct zc_copies *zc_copies_new(void);
+struct zc_duplicates *zc_duplicates_new(void);
 
 /* NULL is fine. */
-void zc_copies_free(struct zc_copies *c);
+void zc_duplicates_free(struct zc_duplicates *c);
 
 /*
  * Remember a packet with data, captured at @time_ns; @stream is a number that its stream has and no other.
  * Returns whether it is a copy of one that was captured before: the same headers, with the same identification
  * or at another point, a short time ago. The payload of TCP is left to be compared.
  */
-bool zc_copies_seen(struct zc_copies *c, const struct zc_frame *f, uint64_t stream,
-		    uint64_t time_ns);
+bool zc_duplicates_seen(struct zc_duplicates *c, const struct zc_frame *f, uint64_t stream,
+			uint64_t time_ns);
 
 #endif

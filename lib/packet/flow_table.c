@@ -10,7 +10,7 @@
 
 #define BUCKETS 16384u
 
-struct zc_flows {
+struct zc_flow_table {
 	uint64_t seed; /* so that nobody can send connections which all land in one bucket */
 	struct zc_flow *bucket[BUCKETS];
 };
@@ -22,7 +22,7 @@ static int compare_ends(const struct zc_frame *f)
 	return order ? order : (int)f->sport - (int)f->dport;
 }
 
-unsigned zc_flow_key(const struct zc_frame *frame, struct zc_flow_key *key)
+unsigned zc_flow_key_of(const struct zc_frame *frame, struct zc_flow_key *key)
 {
 	unsigned from = compare_ends(frame) > 0;
 
@@ -36,9 +36,9 @@ unsigned zc_flow_key(const struct zc_frame *frame, struct zc_flow_key *key)
 	return from;
 }
 
-struct zc_flows *zc_flows_new(void)
+struct zc_flow_table *zc_flow_table_new(void)
 {
-	struct zc_flows *flows = calloc(1, sizeof(*flows));
+	struct zc_flow_table *flows = calloc(1, sizeof(*flows));
 
 	/* Without randomness the buckets can be known; that is slow, and no more. */
 	if (flows && getrandom(&flows->seed, sizeof(flows->seed), GRND_NONBLOCK) < 0)
@@ -46,17 +46,17 @@ struct zc_flows *zc_flows_new(void)
 	return flows;
 }
 
-void zc_flows_free(struct zc_flows *flows)
+void zc_flow_table_free(struct zc_flow_table *flows)
 {
 	free(flows);
 }
 
-static unsigned bucket_of(const struct zc_flows *flows, const struct zc_flow_key *key)
+static unsigned bucket_of(const struct zc_flow_table *flows, const struct zc_flow_key *key)
 {
 	return (unsigned)(XXH3_64bits_withSeed(key, sizeof(*key), flows->seed) % BUCKETS);
 }
 
-struct zc_flow *zc_flows_find(const struct zc_flows *flows, const struct zc_flow_key *key)
+struct zc_flow *zc_flow_table_find(const struct zc_flow_table *flows, const struct zc_flow_key *key)
 {
 	struct zc_flow *flow = flows->bucket[bucket_of(flows, key)];
 
@@ -65,7 +65,7 @@ struct zc_flow *zc_flows_find(const struct zc_flows *flows, const struct zc_flow
 	return flow;
 }
 
-void zc_flows_add(struct zc_flows *flows, struct zc_flow *flow)
+void zc_flow_table_add(struct zc_flow_table *flows, struct zc_flow *flow)
 {
 	struct zc_flow **bucket = &flows->bucket[bucket_of(flows, &flow->key)];
 
@@ -73,7 +73,7 @@ void zc_flows_add(struct zc_flows *flows, struct zc_flow *flow)
 	*bucket = flow;
 }
 
-void zc_flows_remove(struct zc_flows *flows, struct zc_flow *flow)
+void zc_flow_table_remove(struct zc_flow_table *flows, struct zc_flow *flow)
 {
 	struct zc_flow **at = &flows->bucket[bucket_of(flows, &flow->key)];
 

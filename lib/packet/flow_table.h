@@ -22,25 +22,26 @@ struct zc_flow {
 	struct zc_flow *chain;
 };
 
-struct zc_flows;
+struct zc_flow_table;
 
 /* The key of @frame's connection. Returns the end that sent it, 0 or 1. */
-unsigned zc_flow_key(const struct zc_frame *frame, struct zc_flow_key *key);
+unsigned zc_flow_key_of(const struct zc_frame *frame, struct zc_flow_key *key);
 
 /* NULL: no memory. */
-struct zc_flows *zc_flows_new(void);
+struct zc_flow_table *zc_flow_table_new(void);
 
 /* NULL is fine. The connections are their owner's. */
-void zc_flows_free(struct zc_flows *flows);
+void zc_flow_table_free(struct zc_flow_table *flows);
 
 /* NULL: there is none. */
-struct zc_flow *zc_flows_find(const struct zc_flows *flows, const struct zc_flow_key *key);
+struct zc_flow *zc_flow_table_find(const struct zc_flow_table *flows,
+				   const struct zc_flow_key *key);
 
 /* Add @flow, whose key no other one in there has. */
-void zc_flows_add(struct zc_flows *flows, struct zc_flow *flow);
+void zc_flow_table_add(struct zc_flow_table *flows, struct zc_flow *flow);
 
 /* It is found no more. */
-void zc_flows_remove(struct zc_flows *flows, struct zc_flow *flow);
+void zc_flow_table_remove(struct zc_flow_table *flows, struct zc_flow *flow);
 
 /* An end as "127.0.0.1:9000", into @buf. */
 const char *zc_flow_name(const struct zc_flow_key *key, unsigned end, char *buf, size_t len);

@@ -56,12 +56,12 @@ bool zc_layer_enter(struct zc_frame *f, enum zc_net kind, uint32_t id)
 
 bool zc_frame_knows(int linktype)
 {
-	return zc_layer_find(&zc_links, (unsigned)linktype).take;
+	return zc_layer_find(&zc_link_layers, (unsigned)linktype).take;
 }
 
 void zc_frame_parse(const struct zc_packet *packet, struct zc_frame *out)
 {
-	struct zc_layer layer = zc_layer_find(&zc_links, (unsigned)packet->linktype);
+	struct zc_layer layer = zc_layer_find(&zc_link_layers, (unsigned)packet->linktype);
 	struct zc_rest r = {
 		.at = packet->data,
 		.captured = zc_min(packet->captured, packet->len),

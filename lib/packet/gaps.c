@@ -7,17 +7,17 @@
 
 #define LEAST 8u
 
-unsigned zc_holes_find(const struct zc_holes *h, uint64_t offset)
+unsigned zc_gaps_find(const struct zc_gaps *g, uint64_t offset)
 {
-	unsigned low = 0, high = h->count;
+	unsigned low = 0, high = g->count;
 
-	/* Most offsets are after all holes. */
-	if (!high || h->hole[high - 1].to <= offset)
+	/* Most offsets are after all gaps. */
+	if (!high || g->gap[high - 1].to <= offset)
 		return high;
 	while (low < high) {
 		unsigned middle = low + (high - low) / 2;
 
-		if (h->hole[middle].to <= offset)
+		if (g->gap[middle].to <= offset)
 			low = middle + 1;
 		else
 			high = middle;
@@ -25,76 +25,76 @@ unsigned zc_holes_find(const struct zc_holes *h, uint64_t offset)
 	return low;
 }
 
-static bool grow(struct zc_holes *h)
+static bool grow(struct zc_gaps *g)
 {
-	unsigned room = h->room ? 2 * h->room : LEAST;
-	uint64_t bytes = (room - h->room) * sizeof(*h->hole);
+	unsigned room = g->room ? 2 * g->room : LEAST;
+	uint64_t bytes = (room - g->room) * sizeof(*g->gap);
 	void *more;
 
-	if (room > h->most || !zc_budget_take(h->budget, bytes))
+	if (room > g->most || !zc_budget_take(g->budget, bytes))
 		return false;
-	more = reallocarray(h->hole, room, sizeof(*h->hole));
+	more = reallocarray(g->gap, room, sizeof(*g->gap));
 	if (!more) {
-		zc_budget_return(h->budget, bytes);
+		zc_budget_return(g->budget, bytes);
 		return false;
 	}
-	h->hole = more;
-	h->room = room;
+	g->gap = more;
+	g->room = room;
 	return true;
 }
 
-static bool insert(struct zc_holes *h, unsigned i, struct zc_hole hole)
+static bool insert(struct zc_gaps *g, unsigned i, struct zc_gap gap)
 {
-	if (h->count == h->room && !grow(h))
+	if (g->count == g->room && !grow(g))
 		return false;
-	memmove(&h->hole[i + 1], &h->hole[i], (h->count - i) * sizeof(*h->hole));
-	h->hole[i] = hole;
-	h->count++;
+	memmove(&g->gap[i + 1], &g->gap[i], (g->count - i) * sizeof(*g->gap));
+	g->gap[i] = gap;
+	g->count++;
 	return true;
 }
 
-static void remove_from(struct zc_holes *h, unsigned i, unsigned count)
+static void remove_from(struct zc_gaps *g, unsigned i, unsigned count)
 {
 	if (!count)
 		return;
-	h->count -= count;
-	memmove(&h->hole[i], &h->hole[i + count], (h->count - i) * sizeof(*h->hole));
+	g->count -= count;
+	memmove(&g->gap[i], &g->gap[i + count], (g->count - i) * sizeof(*g->gap));
 }
 
-bool zc_holes_append(struct zc_holes *h, uint64_t from, uint64_t to)
+bool zc_gaps_append(struct zc_gaps *g, uint64_t from, uint64_t to)
 {
-	return insert(h, h->count, (struct zc_hole){ from, to });
+	return insert(g, g->count, (struct zc_gap){ from, to });
 }
 
-bool zc_holes_fill(struct zc_holes *h, unsigned i, uint64_t from, uint64_t to)
+bool zc_gaps_fill(struct zc_gaps *g, unsigned i, uint64_t from, uint64_t to)
 {
-	struct zc_hole *hole = &h->hole[i];
-	struct zc_hole after = { to, hole->to };
+	struct zc_gap *gap = &g->gap[i];
+	struct zc_gap after = { to, gap->to };
 
-	if (hole->from == from && hole->to == to) {
-		remove_from(h, i, 1);
+	if (gap->from == from && gap->to == to) {
+		remove_from(g, i, 1);
 		return true;
 	}
-	if (hole->from == from) {
-		hole->from = to;
+	if (gap->from == from) {
+		gap->from = to;
 		return true;
 	}
-	if (after.from < after.to && !insert(h, i + 1, after))
+	if (after.from < after.to && !insert(g, i + 1, after))
 		return false;
-	h->hole[i].to = from;
+	g->gap[i].to = from;
 	return true;
 }
 
-void zc_holes_forget(struct zc_holes *h, unsigned count)
+void zc_gaps_forget(struct zc_gaps *g, unsigned count)
 {
-	remove_from(h, 0, count);
+	remove_from(g, 0, count);
 }
 
-void zc_holes_drop(struct zc_holes *h)
+void zc_gaps_drop(struct zc_gaps *g)
 {
-	if (h->room)
-		zc_budget_return(h->budget, h->room * sizeof(*h->hole));
-	free(h->hole);
-	h->hole = NULL;
-	h->count = h->room = 0;
+	if (g->room)
+		zc_budget_return(g->budget, g->room * sizeof(*g->gap));
+	free(g->gap);
+	g->gap = NULL;
+	g->count = g->room = 0;
 }

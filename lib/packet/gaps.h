@@ -5,31 +5,31 @@
 
 #include "util/budget.h"
 
-struct zc_hole {
+struct zc_gap {
 	uint64_t from, to; /* offsets; none is empty */
 };
 
 /* All-zero, but for .budget and .most, is an empty list. */
-struct zc_holes {
+struct zc_gaps {
 	struct zc_budget *budget;
-	unsigned most; /* holes; a power of two, at least 8 */
-	struct zc_hole *hole;
+	unsigned most; /* gaps; a power of two, at least 8 */
+	struct zc_gap *gap;
 	unsigned count, room;
 };
 
-/* The index of the first hole that ends after @offset; .count if none does. */
-unsigned zc_holes_find(const struct zc_holes *h, uint64_t offset);
+/* The index of the first gap that ends after @offset; .count if none does. */
+unsigned zc_gaps_find(const struct zc_gaps *g, uint64_t offset);
 
-/* Add a hole at the end, where it touches no other. Returns false if there are .most, or no memory is left. */
-bool zc_holes_append(struct zc_holes *h, uint64_t from, uint64_t to);
+/* Add a gap at the end, where it touches no other. Returns false if there are .most, or no memory is left. */
+bool zc_gaps_append(struct zc_gaps *g, uint64_t from, uint64_t to);
 
-/* Fill [@from, @to), which lies in hole @i. Returns false if that makes one hole too many. */
-bool zc_holes_fill(struct zc_holes *h, unsigned i, uint64_t from, uint64_t to);
+/* Fill [@from, @to), which lies in gap @i. Returns false if that makes one gap too many. */
+bool zc_gaps_fill(struct zc_gaps *g, unsigned i, uint64_t from, uint64_t to);
 
-/* Forget the first @count holes. */
-void zc_holes_forget(struct zc_holes *h, unsigned count);
+/* Forget the first @count gaps. */
+void zc_gaps_forget(struct zc_gaps *g, unsigned count);
 
 /* Give the memory back. */
-void zc_holes_drop(struct zc_holes *h);
+void zc_gaps_drop(struct zc_gaps *g);
 
 #endif

@@ -32,11 +32,11 @@ struct zc_layer_table {
 	size_t rows;
 };
 
-extern const struct zc_layer_table zc_links;	 /* by DLT_* */
-extern const struct zc_layer_table zc_types;	 /* by Ethernet type */
-extern const struct zc_layer_table zc_protocols; /* by IP protocol */
-extern const struct zc_layer_table zc_ports;	 /* by UDP port of the receiver */
-extern const struct zc_layer_table zc_ppp_types; /* by protocol of PPP */
+extern const struct zc_layer_table zc_link_layers;   /* by DLT_* */
+extern const struct zc_layer_table zc_ethertypes;    /* by Ethernet type */
+extern const struct zc_layer_table zc_ip_protocols;  /* by IP protocol */
+extern const struct zc_layer_table zc_udp_ports;     /* by UDP port of the receiver */
+extern const struct zc_layer_table zc_ppp_protocols; /* by protocol of PPP */
 
 /* Returns the layer with @number, or the end: it is not known. */
 struct zc_layer zc_layer_find(const struct zc_layer_table *table, unsigned number);

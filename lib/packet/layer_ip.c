@@ -60,7 +60,7 @@ struct zc_layer zc_take_udp(struct zc_rest *r, struct zc_frame *f)
 	zc_layer_limit(r, len - 8);
 	set_payload(f, &segment, 8);
 	f->kind = ZC_FRAME_UDP;
-	return zc_layer_find(&zc_ports, f->dport);
+	return zc_layer_find(&zc_udp_ports, f->dport);
 }
 
 /*
@@ -99,7 +99,7 @@ struct zc_layer zc_take_ipv4(struct zc_rest *r, struct zc_frame *f)
 	if (zc_be16(h + 6) & 0x3fff)
 		return zc_layer_end(f, ZC_FRAME_FRAGMENT);
 	set_addresses(f, 4, h + 12, h + 16);
-	return zc_layer_find(&zc_protocols, h[9]);
+	return zc_layer_find(&zc_ip_protocols, h[9]);
 }
 
 struct zc_layer zc_take_ipv6(struct zc_rest *r, struct zc_frame *f)
@@ -116,7 +116,7 @@ struct zc_layer zc_take_ipv6(struct zc_rest *r, struct zc_frame *f)
 	f->ip_id = -1;
 	zc_layer_limit(r, len);
 	set_addresses(f, 6, h + 8, h + 24);
-	return zc_layer_find(&zc_protocols, h[6]);
+	return zc_layer_find(&zc_ip_protocols, h[6]);
 }
 
 /* Take an extension header, whose second byte counts units of @unit bytes after the first eight. */
@@ -126,7 +126,7 @@ static struct zc_layer take_extension(struct zc_rest *r, struct zc_frame *f, uin
 
 	if (!h || !zc_layer_take(r, h[1] * unit, f))
 		return ZC_LAYER_END;
-	return zc_layer_find(&zc_protocols, h[0]);
+	return zc_layer_find(&zc_ip_protocols, h[0]);
 }
 
 struct zc_layer zc_take_options(struct zc_rest *r, struct zc_frame *f)

@@ -15,7 +15,7 @@ static struct zc_layer take_llc(struct zc_rest *r, struct zc_frame *f)
 	oui = (uint32_t)h[3] << 16 | zc_be16(h + 4);
 	if (h[0] != 0xaa || h[1] != 0xaa || h[2] != 3 || (oui && oui != 0x0000f8))
 		return zc_layer_end(f, ZC_FRAME_OTHER);
-	return zc_layer_find(&zc_types, zc_be16(h + 6));
+	return zc_layer_find(&zc_ethertypes, zc_be16(h + 6));
 }
 
 /* Up to 1500 it is the length of an 802.3 frame, and 4 is Linux' own number for LLC (ETH_P_802_2). */
@@ -23,7 +23,7 @@ struct zc_layer zc_layer_of_type(uint16_t type)
 {
 	if (type <= ETHERMTU && type != 1)
 		return (struct zc_layer){ take_llc };
-	return zc_layer_find(&zc_types, type);
+	return zc_layer_find(&zc_ethertypes, type);
 }
 
 /* Take a header of @len bytes, with the type of what follows @at. */
@@ -132,7 +132,7 @@ struct zc_layer zc_take_pktap(struct zc_rest *r, struct zc_frame *f)
 		return zc_layer_end(f, ZC_FRAME_MALFORMED);
 	if (!zc_layer_take(r, zc_le32(h), f))
 		return ZC_LAYER_END;
-	return zc_layer_find(&zc_links, zc_le32(h + 8));
+	return zc_layer_find(&zc_link_layers, zc_le32(h + 8));
 }
 
 struct zc_layer zc_take_ipoib(struct zc_rest *r, struct zc_frame *f)
@@ -190,7 +190,7 @@ static struct zc_layer take_ppp_type(struct zc_rest *r, struct zc_frame *f)
 			return ZC_LAYER_END;
 		type = zc_be16(h);
 	}
-	return zc_layer_find(&zc_ppp_types, type);
+	return zc_layer_find(&zc_ppp_protocols, type);
 }
 
 /* The address 0xff, which is not a protocol, and control 3 may have been left out: RFC 1661, 6.6. */

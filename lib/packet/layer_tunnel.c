@@ -53,7 +53,7 @@ struct zc_layer zc_take_ipip(struct zc_rest *r, struct zc_frame *f)
 static struct zc_layer gre_inner(struct zc_frame *f, uint16_t flags, uint16_t type,
 				 const uint8_t *key)
 {
-	struct zc_layer next = zc_layer_find(&zc_types, type);
+	struct zc_layer next = zc_layer_find(&zc_ethertypes, type);
 
 	/* ERSPAN of the first kind has no header of its own, and no sequence numbers tell it. */
 	if (next.take == zc_take_erspan2 && !(flags & GRE_SEQUENCE))
@@ -140,11 +140,11 @@ struct zc_layer zc_take_geneve(struct zc_rest *r, struct zc_frame *f)
 
 	if (!h || h[0] >> 6 || h[1] & 0x3f || h[7])
 		return ZC_LAYER_END;
-	if (!zc_layer_find(&zc_types, zc_be16(h + 2)).take)
+	if (!zc_layer_find(&zc_ethertypes, zc_be16(h + 2)).take)
 		return ZC_LAYER_END;
 	if (!take_header(r, f, 8 + (h[0] & 0x3f) * 4u))
 		return ZC_LAYER_END;
-	return enter(f, ZC_NET_GENEVE, be24(h + 4), zc_layer_find(&zc_types, zc_be16(h + 2)));
+	return enter(f, ZC_NET_GENEVE, be24(h + 4), zc_layer_find(&zc_ethertypes, zc_be16(h + 2)));
 }
 
 /* Extension headers, each with its length in words and, at its end, the next one's type: TS 29.281, 5.2. */

@@ -81,11 +81,11 @@ static const struct zc_layer_row ppp_types[] = {
 	{ 0x0283, { zc_take_mpls }, "MPLS" },
 };
 
-const struct zc_layer_table zc_links = TABLE(links);
-const struct zc_layer_table zc_types = TABLE(types);
-const struct zc_layer_table zc_protocols = TABLE(protocols);
-const struct zc_layer_table zc_ports = TABLE(ports);
-const struct zc_layer_table zc_ppp_types = TABLE(ppp_types);
+const struct zc_layer_table zc_link_layers = TABLE(links);
+const struct zc_layer_table zc_ethertypes = TABLE(types);
+const struct zc_layer_table zc_ip_protocols = TABLE(protocols);
+const struct zc_layer_table zc_udp_ports = TABLE(ports);
+const struct zc_layer_table zc_ppp_protocols = TABLE(ppp_types);
 
 struct zc_layer zc_layer_find(const struct zc_layer_table *table, unsigned number)
 {

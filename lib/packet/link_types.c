@@ -27,11 +27,11 @@ static pcap_t *open_empty(int linktype)
 	return pcap;
 }
 
-static int add(struct zc_links *l, int linktype)
+static int add(struct zc_link_types *l, int linktype)
 {
-	struct zc_link *link = &l->link[l->count];
+	struct zc_link_type *link = &l->link[l->count];
 
-	*link = (struct zc_link){ .linktype = linktype, .pcap = open_empty(linktype) };
+	*link = (struct zc_link_type){ .linktype = linktype, .pcap = open_empty(linktype) };
 	if (!link->pcap)
 		return zc_fail(l->ctx, ENOMEM, "read packets of link type %d", linktype);
 	link->filtered = l->filter;
@@ -47,7 +47,7 @@ static int add(struct zc_links *l, int linktype)
 	return 0;
 }
 
-int zc_links_find(struct zc_links *l, int linktype, const struct zc_link **out)
+int zc_link_types_find(struct zc_link_types *l, int linktype, const struct zc_link_type **out)
 {
 	int rc;
 
@@ -64,17 +64,17 @@ int zc_links_find(struct zc_links *l, int linktype, const struct zc_link **out)
 	return rc;
 }
 
-bool zc_link_takes(const struct zc_link *link, const struct zc_packet *p)
+bool zc_link_type_takes(const struct zc_link_type *link, const struct zc_packet *p)
 {
 	const struct pcap_pkthdr h = { .caplen = p->captured, .len = p->len };
 
 	return !link->filtered || pcap_offline_filter(&link->program, &h, p->data);
 }
 
-void zc_links_drop(struct zc_links *l)
+void zc_link_types_drop(struct zc_link_types *l)
 {
 	while (l->count) {
-		struct zc_link *link = &l->link[--l->count];
+		struct zc_link_type *link = &l->link[--l->count];
 
 		if (link->filtered)
 			pcap_freecode(&link->program);

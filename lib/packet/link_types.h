@@ -7,26 +7,26 @@
 
 #include "packet/capture.h"
 
-struct zc_link {
+struct zc_link_type {
 	int linktype; /* LINKTYPE_*, as files have it */
 	pcap_t *pcap; /* of an empty file with it */
 	bool filtered;
 	struct bpf_program program;
 };
 
-struct zc_links {
+struct zc_link_types {
 	struct zcdma_ctx *ctx;
 	const char *filter; /* or NULL; the caller's */
 	unsigned count;
-	struct zc_link link[64];
+	struct zc_link_type link[64];
 };
 
 /* Find the link of @linktype. Returns 0, or a negative errno with the error message set. */
-int zc_links_find(struct zc_links *l, int linktype, const struct zc_link **out);
+int zc_link_types_find(struct zc_link_types *l, int linktype, const struct zc_link_type **out);
 
 /* Returns whether the filter takes the packet. */
-bool zc_link_takes(const struct zc_link *link, const struct zc_packet *p);
+bool zc_link_type_takes(const struct zc_link_type *link, const struct zc_packet *p);
 
-void zc_links_drop(struct zc_links *l);
+void zc_link_types_drop(struct zc_link_types *l);
 
 #endif

@@ -21,9 +21,9 @@
 struct flow {
 	uint8_t src[16], dst[16];
 	uint16_t sport, dport;
-	uint64_t used;		/* when: packets since the start */
-	struct zc_order *order; /* or NULL: no numbers */
-	struct zc_sums sums;
+	uint64_t used;		  /* when: packets since the start */
+	struct zc_reorder *order; /* or NULL: no numbers */
+	struct zc_checksums checksums;
 };
 
 struct zc_payload {
@@ -31,7 +31,7 @@ struct zc_payload {
 	const char *name;
 	struct zc_order_field field;
 	bool any_checksum;
-	struct zc_tcp *tcp; /* or NULL: datagrams with numbers are looked for */
+	struct zc_tcp_payload *tcp; /* or NULL: datagrams with numbers are looked for */
 	struct flow flow[FLOWS];
 	unsigned flows;
 	struct flow *draining; /* what waited there comes next ... */
@@ -43,7 +43,7 @@ struct zc_payload {
 	const uint8_t *data; /* the next piece, or NULL */
 	size_t len;
 	bool of_tcp;
-	struct zc_order_stats order_stats;
+	struct zc_reorder_stats order_stats;
 	struct zcdma_packet_stats stats;
 };
 
@@ -59,7 +59,7 @@ int zc_payload_new(struct zcdma_ctx *ctx, const char *name, const struct zc_orde
 	p->field = *field;
 	p->any_checksum = any_checksum;
 	if (!field->width) {
-		p->tcp = zc_tcp_new(ctx, name);
+		p->tcp = zc_tcp_payload_new(ctx, name);
 		if (!p->tcp) {
 			free(p);
 			return zc_fail(ctx, ENOMEM, "payload of %s", name);
@@ -74,8 +74,8 @@ void zc_payload_free(struct zc_payload *p)
 	if (!p)
 		return;
 	for (unsigned i = 0; i < p->flows; i++)
-		zc_order_free(p->flow[i].order);
-	zc_tcp_free(p->tcp);
+		zc_reorder_free(p->flow[i].order);
+	zc_tcp_payload_free(p->tcp);
 	free(p);
 }
 
@@ -96,7 +96,7 @@ static int put_segment(struct zc_payload *p)
 		return 0;
 	}
 	return p->frame.len && p->stats.flows ? fail_mixed(p)
-					      : zc_tcp_put(p->tcp, &p->frame, p->sum);
+					      : zc_tcp_payload_put(p->tcp, &p->frame, p->sum);
 }
 
 static int put_datagram(struct zc_payload *p)
@@ -106,7 +106,7 @@ static int put_datagram(struct zc_payload *p)
 	p->pending = p->frame.captured == p->frame.len;
 	p->stats.cut += !p->pending;
 	if (p->tcp)
-		zc_tcp_get_stats(p->tcp, &tcp);
+		zc_tcp_payload_get_stats(p->tcp, &tcp);
 	return tcp.flows ? fail_mixed(p) : 0;
 }
 
@@ -185,16 +185,16 @@ static int get_flow(struct zc_payload *p, struct flow **out)
 	*out = NULL;
 	if (!flow) {
 		flow = make_room(p);
-		if (flow->order && zc_order_waits(flow->order)) {
+		if (flow->order && zc_reorder_is_waiting(flow->order)) {
 			drain(p, flow, true);
 			return 0;
 		}
-		zc_order_free(flow->order);
+		zc_reorder_free(flow->order);
 		*flow = (struct flow){ .sport = f->sport, .dport = f->dport };
 		memcpy(flow->src, f->src, sizeof(flow->src));
 		memcpy(flow->dst, f->dst, sizeof(flow->dst));
 		if (p->field.width)
-			flow->order = zc_order_new(&p->field, &p->order_stats);
+			flow->order = zc_reorder_new(&p->field, &p->order_stats);
 		if (p->field.width && !flow->order)
 			return zc_fail(p->ctx, ENOMEM, "payload of %s", p->name);
 		p->stats.flows++;
@@ -224,23 +224,24 @@ static int look_at(struct zc_payload *p)
 
 	if (rc || !flow)
 		return rc;
-	if (zc_sums_prove_damage(&flow->sums, p->sum)) {
+	if (zc_checksums_prove_damage(&flow->checksums, p->sum)) {
 		p->stats.malformed++;
-		rc = ZC_ORDER_LEFT;
+		rc = ZC_REORDER_SKIPPED;
 	} else if (!flow->order) {
-		rc = ZC_ORDER_NOW;
-	} else if (zc_order_read(&p->field, f->payload, f->len, &number)) {
-		rc = zc_order_put(flow->order, number, f->payload, f->len);
+		rc = ZC_REORDER_PASS;
+	} else if (zc_reorder_read(&p->field, f->payload, f->len, &number)) {
+		rc = zc_reorder_put(flow->order, number, f->payload, f->len);
 	} else {
 		p->stats.unnumbered++;
-		rc = ZC_ORDER_LEFT;
+		rc = ZC_REORDER_SKIPPED;
 	}
 	if (rc < 0)
 		return zc_fail(p->ctx, -rc, "payload of %s", p->name);
-	if (rc == ZC_ORDER_NOW)
+	if (rc == ZC_REORDER_PASS)
 		set_piece(p, f->payload, f->len);
-	p->pending = rc == ZC_ORDER_FULL;
-	p->stats.wrong_sums += rc != ZC_ORDER_LEFT && !p->pending && p->sum == ZC_CHECKSUM_WRONG;
+	p->pending = rc == ZC_REORDER_FULL;
+	p->stats.wrong_sums +=
+		rc != ZC_REORDER_SKIPPED && !p->pending && p->sum == ZC_CHECKSUM_WRONG;
 	drain(p, flow, false);
 	return 0;
 }
@@ -248,7 +249,7 @@ static int look_at(struct zc_payload *p)
 /* A part of what TCP has. False: there is nothing. */
 static bool take_bytes(struct zc_payload *p)
 {
-	p->data = p->tcp ? zc_tcp_get(p->tcp, &p->len) : NULL;
+	p->data = p->tcp ? zc_tcp_payload_get(p->tcp, &p->len) : NULL;
 	p->of_tcp = p->data;
 	p->len = zc_min(p->len, (size_t)PIECE);
 	return p->data;
@@ -257,7 +258,7 @@ static bool take_bytes(struct zc_payload *p)
 static void take_waiting(struct zc_payload *p)
 {
 	size_t len;
-	const uint8_t *data = zc_order_next(p->draining->order, p->draining_all, &len);
+	const uint8_t *data = zc_reorder_next(p->draining->order, p->draining_all, &len);
 
 	if (data)
 		set_piece(p, data, len);
@@ -287,7 +288,7 @@ int zc_payload_get(struct zc_payload *p, const uint8_t **data, size_t *len)
 void zc_payload_done(struct zc_payload *p)
 {
 	if (p->of_tcp)
-		zc_tcp_done(p->tcp, p->len);
+		zc_tcp_payload_done(p->tcp, p->len);
 	p->of_tcp = false;
 	p->data = NULL;
 }
@@ -300,7 +301,7 @@ void zc_payload_flush(struct zc_payload *p)
 int zc_payload_end(struct zc_payload *p)
 {
 	zc_payload_flush(p);
-	return p->tcp ? zc_tcp_end(p->tcp) : 0;
+	return p->tcp ? zc_tcp_payload_end(p->tcp) : 0;
 }
 
 bool zc_payload_waits(const struct zc_payload *p)
@@ -310,7 +311,7 @@ bool zc_payload_waits(const struct zc_payload *p)
 
 void zc_payload_get_stats(const struct zc_payload *p, struct zcdma_packet_stats *stats)
 {
-	const struct zc_order_stats *o = &p->order_stats;
+	const struct zc_reorder_stats *o = &p->order_stats;
 
 	*stats = p->stats;
 	stats->lost = o->lost;
@@ -320,5 +321,5 @@ void zc_payload_get_stats(const struct zc_payload *p, struct zcdma_packet_stats 
 	stats->restarts = o->restarts;
 	stats->overflows = o->overflows;
 	if (p->tcp)
-		zc_tcp_get_stats(p->tcp, stats);
+		zc_tcp_payload_get_stats(p->tcp, stats);
 }

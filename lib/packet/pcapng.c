@@ -31,10 +31,10 @@ struct interface {
 	int64_t offset; /* seconds that are added to each time */
 };
 
-struct zc_ng {
+struct zc_pcapng {
 	struct zcdma_ctx *ctx;
 	const char *name;
-	struct zc_saved *saved;
+	struct zc_capture_bytes *saved;
 	bool swapped; /* the section has the other byte order */
 	struct interface *interface;
 	unsigned interfaces, room;
@@ -45,7 +45,7 @@ struct zc_ng {
 	size_t body_room;
 };
 
-static uint16_t get16(const struct zc_ng *ng, const uint8_t *at)
+static uint16_t get16(const struct zc_pcapng *ng, const uint8_t *at)
 {
 	uint16_t value;
 
@@ -53,7 +53,7 @@ static uint16_t get16(const struct zc_ng *ng, const uint8_t *at)
 	return ng->swapped ? bswap_16(value) : value;
 }
 
-static uint32_t get32(const struct zc_ng *ng, const uint8_t *at)
+static uint32_t get32(const struct zc_pcapng *ng, const uint8_t *at)
 {
 	uint32_t value;
 
@@ -61,7 +61,7 @@ static uint32_t get32(const struct zc_ng *ng, const uint8_t *at)
 	return ng->swapped ? bswap_32(value) : value;
 }
 
-static int fail(struct zc_ng *ng, const char *why)
+static int fail(struct zc_pcapng *ng, const char *why)
 {
 	return zc_fail_plain(ng->ctx, EIO, "read packets of %s: %s", ng->name, why);
 }
@@ -71,12 +71,12 @@ static int fail(struct zc_ng *ng, const char *why)
  */
 
 /* Read @size bytes. Returns 1; 0 if the file ends before the first; or a negative errno. */
-static int read_all(struct zc_ng *ng, uint8_t *to, size_t size)
+static int read_all(struct zc_pcapng *ng, uint8_t *to, size_t size)
 {
 	size_t got = 0;
 
 	while (got < size) {
-		ssize_t n = zc_saved_read(ng->saved, to + got, size - got);
+		ssize_t n = zc_capture_bytes_read(ng->saved, to + got, size - got);
 
 		if (n < 0)
 			return zc_fail(ng->ctx, errno, "read packets of %s", ng->name);
@@ -88,14 +88,14 @@ static int read_all(struct zc_ng *ng, uint8_t *to, size_t size)
 }
 
 /* Read @size bytes that have to be there. Returns 0 or a negative errno. */
-static int read_rest(struct zc_ng *ng, uint8_t *to, size_t size)
+static int read_rest(struct zc_pcapng *ng, uint8_t *to, size_t size)
 {
 	int rc = size ? read_all(ng, to, size) : 1;
 
 	return rc == 1 ? 0 : rc ? rc : zc_packets_fail_cut(ng->ctx, ng->name);
 }
 
-static int skip(struct zc_ng *ng, uint32_t size)
+static int skip(struct zc_pcapng *ng, uint32_t size)
 {
 	uint8_t buffer[4096];
 	int rc = 0;
@@ -113,7 +113,7 @@ static bool is_known(uint32_t type)
 	       type == BLOCK_SIMPLE || type == BLOCK_ENHANCED;
 }
 
-static int read_body(struct zc_ng *ng)
+static int read_body(struct zc_pcapng *ng)
 {
 	if (ng->len > MOST_BYTES)
 		return fail(ng, "a block is longer than 16 MiB");
@@ -129,11 +129,11 @@ static int read_body(struct zc_ng *ng)
 }
 
 /* The byte order of a section is in its first word, which comes before the length can be read. */
-static int look_at_order(struct zc_ng *ng)
+static int look_at_order(struct zc_pcapng *ng)
 {
 	uint8_t magic[4] = { 0 };
 
-	zc_saved_peek(ng->saved, magic, sizeof(magic));
+	zc_capture_bytes_peek(ng->saved, magic, sizeof(magic));
 	ng->swapped = false;
 	ng->swapped = get32(ng, magic) != BYTE_ORDER_MAGIC;
 	if (get32(ng, magic) != BYTE_ORDER_MAGIC)
@@ -142,7 +142,7 @@ static int look_at_order(struct zc_ng *ng)
 }
 
 /* Read a block into .type, .len and .body. Returns 1, 0 at the end, or a negative errno. */
-static int read_block(struct zc_ng *ng)
+static int read_block(struct zc_pcapng *ng)
 {
 	uint8_t head[8], tail[4];
 	int rc = read_all(ng, head, sizeof(head));
@@ -170,7 +170,8 @@ static int read_block(struct zc_ng *ng)
  */
 
 /* Returns the value of option @code in the block from @at on, or NULL: it has none of @len bytes. */
-static const uint8_t *find_option(const struct zc_ng *ng, uint32_t at, unsigned code, unsigned len)
+static const uint8_t *find_option(const struct zc_pcapng *ng, uint32_t at, unsigned code,
+				  unsigned len)
 {
 	while (at + 4 <= ng->len) {
 		const uint8_t *option = ng->body + at;
@@ -185,7 +186,7 @@ static const uint8_t *find_option(const struct zc_ng *ng, uint32_t at, unsigned 
 	return NULL;
 }
 
-static int64_t get_offset(const struct zc_ng *ng, const uint8_t *at)
+static int64_t get_offset(const struct zc_pcapng *ng, const uint8_t *at)
 {
 	uint64_t value;
 
@@ -197,7 +198,7 @@ static int64_t get_offset(const struct zc_ng *ng, const uint8_t *at)
  * Sections and interfaces
  */
 
-static int begin_section(struct zc_ng *ng)
+static int begin_section(struct zc_pcapng *ng)
 {
 	if (ng->len < 16)
 		return fail(ng, "a section's header is too short");
@@ -208,7 +209,7 @@ static int begin_section(struct zc_ng *ng)
 	return 0;
 }
 
-static int grow(struct zc_ng *ng)
+static int grow(struct zc_pcapng *ng)
 {
 	unsigned room = ng->room ? 2 * ng->room : 8;
 	struct interface *more = realloc(ng->interface, room * sizeof(*more));
@@ -226,7 +227,7 @@ static bool is_resolution(uint8_t resolution)
 	return resolution & 0x80 ? (resolution & 0x7f) < 64 : resolution < 20;
 }
 
-static int add_interface(struct zc_ng *ng)
+static int add_interface(struct zc_pcapng *ng)
 {
 	const uint8_t *resolution, *offset;
 	struct interface *i;
@@ -285,7 +286,7 @@ static uint64_t to_ns(const struct interface *i, uint64_t units)
 }
 
 /* Fill in the packet whose data begins at @at. Returns 1 or a negative errno. */
-static int set_packet(struct zc_ng *ng, struct zc_packet *p, uint32_t interface, uint32_t at,
+static int set_packet(struct zc_pcapng *ng, struct zc_packet *p, uint32_t interface, uint32_t at,
 		      uint32_t captured, uint32_t len)
 {
 	if (interface >= ng->interfaces)
@@ -303,7 +304,7 @@ static int set_packet(struct zc_ng *ng, struct zc_packet *p, uint32_t interface,
 	return 1;
 }
 
-static void set_time(const struct zc_ng *ng, struct zc_packet *p, uint32_t interface)
+static void set_time(const struct zc_pcapng *ng, struct zc_packet *p, uint32_t interface)
 {
 	const uint64_t high = get32(ng, ng->body + 4), low = get32(ng, ng->body + 8);
 
@@ -312,7 +313,7 @@ static void set_time(const struct zc_ng *ng, struct zc_packet *p, uint32_t inter
 }
 
 /* The lowest two bits say in which direction: 1 is in, 2 is out. */
-static void set_direction(const struct zc_ng *ng, struct zc_packet *p, uint32_t options)
+static void set_direction(const struct zc_pcapng *ng, struct zc_packet *p, uint32_t options)
 {
 	const uint8_t *flags = find_option(ng, options, OPTION_FLAGS, 4);
 	const uint32_t direction = flags ? get32(ng, flags) & 3 : 0;
@@ -324,7 +325,7 @@ static void set_direction(const struct zc_ng *ng, struct zc_packet *p, uint32_t 
 }
 
 /* The obsolete block has a number of 16 bits, then how many packets were dropped. */
-static int take_packet(struct zc_ng *ng, struct zc_packet *p)
+static int take_packet(struct zc_pcapng *ng, struct zc_packet *p)
 {
 	uint32_t interface, captured;
 	int rc;
@@ -342,7 +343,7 @@ static int take_packet(struct zc_ng *ng, struct zc_packet *p)
 }
 
 /* It is of the first interface, whose snap length says how much of it was captured; it has no time. */
-static int take_simple(struct zc_ng *ng, struct zc_packet *p)
+static int take_simple(struct zc_pcapng *ng, struct zc_packet *p)
 {
 	uint32_t len, captured;
 
@@ -355,7 +356,7 @@ static int take_simple(struct zc_ng *ng, struct zc_packet *p)
 }
 
 /* Returns 1 after a packet, 0 after another block, or a negative errno. */
-static int take_block(struct zc_ng *ng, struct zc_packet *p)
+static int take_block(struct zc_pcapng *ng, struct zc_packet *p)
 {
 	switch (ng->type) {
 	case BLOCK_SECTION:
@@ -371,7 +372,7 @@ static int take_block(struct zc_ng *ng, struct zc_packet *p)
 	return 0;
 }
 
-int zc_ng_next(struct zc_ng *ng, struct zc_packet *packet)
+int zc_pcapng_next(struct zc_pcapng *ng, struct zc_packet *packet)
 {
 	int rc, taken = 0;
 
@@ -388,19 +389,20 @@ int zc_ng_next(struct zc_ng *ng, struct zc_packet *packet)
  * Opening
  */
 
-bool zc_ng_is_magic(const uint8_t magic[4])
+bool zc_pcapng_is_magic(const uint8_t magic[4])
 {
 	return !memcmp(magic, "\n\r\r\n", 4);
 }
 
-int zc_ng_linktype(const struct zc_ng *ng)
+int zc_pcapng_linktype(const struct zc_pcapng *ng)
 {
 	return ng->interfaces ? ng->interface[0].linktype : -1;
 }
 
-int zc_ng_open(struct zcdma_ctx *ctx, const char *name, struct zc_saved *saved, struct zc_ng **out)
+int zc_pcapng_open(struct zcdma_ctx *ctx, const char *name, struct zc_capture_bytes *saved,
+		   struct zc_pcapng **out)
 {
-	struct zc_ng *ng = calloc(1, sizeof(*ng));
+	struct zc_pcapng *ng = calloc(1, sizeof(*ng));
 	struct zc_packet packet;
 	int rc = 0;
 
@@ -419,7 +421,7 @@ int zc_ng_open(struct zcdma_ctx *ctx, const char *name, struct zc_saved *saved, 
 	return rc;
 }
 
-void zc_ng_free(struct zc_ng *ng)
+void zc_pcapng_free(struct zc_pcapng *ng)
 {
 	if (!ng)
 		return;

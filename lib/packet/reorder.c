@@ -12,8 +12,8 @@ struct slot {
 	bool passed; /* the other one came in time */
 };
 
-struct zc_order {
-	struct zc_order_stats *stats;
+struct zc_reorder {
+	struct zc_reorder_stats *stats;
 	uint64_t mask; /* of the bits that a number has */
 	unsigned window;
 	bool started;
@@ -21,23 +21,24 @@ struct zc_order {
 	uint64_t next;	  /* number */
 	uint64_t give_up; /* so many from that on are not waited for */
 	unsigned waiting;
-	uint8_t *last; /* what zc_order_next() returned */
-	struct slot slot[ZC_ORDER_WINDOW];
+	uint8_t *last; /* what zc_reorder_next() returned */
+	struct slot slot[ZC_REORDER_WINDOW];
 };
 
-struct zc_order *zc_order_new(const struct zc_order_field *field, struct zc_order_stats *stats)
+struct zc_reorder *zc_reorder_new(const struct zc_order_field *field,
+				  struct zc_reorder_stats *stats)
 {
-	struct zc_order *o = calloc(1, sizeof(*o));
+	struct zc_reorder *o = calloc(1, sizeof(*o));
 
 	if (!o)
 		return NULL;
 	o->stats = stats;
 	o->mask = UINT64_MAX >> (64 - field->width * 8);
-	o->window = field->width > 1 ? ZC_ORDER_WINDOW : ZC_ORDER_SMALL_WINDOW;
+	o->window = field->width > 1 ? ZC_REORDER_WINDOW : ZC_REORDER_SMALL_WINDOW;
 	return o;
 }
 
-void zc_order_free(struct zc_order *o)
+void zc_reorder_free(struct zc_reorder *o)
 {
 	if (!o)
 		return;
@@ -50,8 +51,8 @@ void zc_order_free(struct zc_order *o)
 	free(o);
 }
 
-bool zc_order_read(const struct zc_order_field *field, const uint8_t *data, size_t len,
-		   uint64_t *number)
+bool zc_reorder_read(const struct zc_order_field *field, const uint8_t *data, size_t len,
+		     uint64_t *number)
 {
 	if (len < (size_t)field->offset + field->width)
 		return false;
@@ -64,24 +65,24 @@ bool zc_order_read(const struct zc_order_field *field, const uint8_t *data, size
 	return true;
 }
 
-bool zc_order_waits(const struct zc_order *o)
+bool zc_reorder_is_waiting(const struct zc_reorder *o)
 {
 	return o->waiting;
 }
 
-static struct slot *slot_of(struct zc_order *o, uint64_t number)
+static struct slot *slot_of(struct zc_reorder *o, uint64_t number)
 {
 	return &o->slot[number % o->window];
 }
 
 /* Hostile numbers may leap further than can be counted, and again: then it stays at the most. */
-static void lose(struct zc_order *o, uint64_t numbers)
+static void lose(struct zc_reorder *o, uint64_t numbers)
 {
 	if (__builtin_add_overflow(o->stats->lost, numbers, &o->stats->lost))
 		o->stats->lost = UINT64_MAX;
 }
 
-static void advance(struct zc_order *o, bool passed)
+static void advance(struct zc_reorder *o, bool passed)
 {
 	slot_of(o, o->next)->passed = passed;
 	lose(o, !passed);
@@ -90,7 +91,7 @@ static void advance(struct zc_order *o, bool passed)
 }
 
 /* Where nothing waits, all but the last window's worth of what is given up is lost at once. */
-static void leap(struct zc_order *o)
+static void leap(struct zc_reorder *o)
 {
 	uint64_t numbers = o->give_up > o->window ? o->give_up - o->window : 0;
 
@@ -99,7 +100,7 @@ static void leap(struct zc_order *o)
 	o->give_up -= numbers;
 }
 
-const uint8_t *zc_order_next(struct zc_order *o, bool flush, size_t *len)
+const uint8_t *zc_reorder_next(struct zc_reorder *o, bool flush, size_t *len)
 {
 	struct slot *slot;
 
@@ -123,23 +124,23 @@ const uint8_t *zc_order_next(struct zc_order *o, bool flush, size_t *len)
 	return o->last;
 }
 
-static int leave_out(struct zc_order *o, uint64_t number)
+static int leave_out(struct zc_reorder *o, uint64_t number)
 {
 	if (slot_of(o, number)->passed)
 		o->stats->duplicates++;
 	else
 		o->stats->late++;
-	return ZC_ORDER_LEFT;
+	return ZC_REORDER_SKIPPED;
 }
 
-static int flush_first(struct zc_order *o)
+static int flush_first(struct zc_reorder *o)
 {
 	o->flushing = true;
-	return ZC_ORDER_FULL;
+	return ZC_REORDER_FULL;
 }
 
 /* Whatever the numbers were, they begin with this one. */
-static void start(struct zc_order *o, uint64_t number)
+static void start(struct zc_reorder *o, uint64_t number)
 {
 	for (unsigned i = 0; i < o->window; i++)
 		o->slot[i].passed = false;
@@ -148,13 +149,13 @@ static void start(struct zc_order *o, uint64_t number)
 	o->next = number;
 }
 
-static int keep(struct zc_order *o, struct slot *slot, const uint8_t *data, size_t len)
+static int keep(struct zc_reorder *o, struct slot *slot, const uint8_t *data, size_t len)
 {
 	if (slot->data) {
 		o->stats->duplicates++;
-		return ZC_ORDER_LEFT;
+		return ZC_REORDER_SKIPPED;
 	}
-	if (o->waiting && o->stats->waiting_bytes + len > ZC_ORDER_BYTES) {
+	if (o->waiting && o->stats->waiting_bytes + len > ZC_REORDER_BYTES) {
 		o->stats->overflows++;
 		return flush_first(o);
 	}
@@ -166,10 +167,10 @@ static int keep(struct zc_order *o, struct slot *slot, const uint8_t *data, size
 	o->waiting++;
 	o->stats->reordered++;
 	o->stats->waiting_bytes += len;
-	return ZC_ORDER_KEPT;
+	return ZC_REORDER_BUFFERED;
 }
 
-int zc_order_put(struct zc_order *o, uint64_t number, const uint8_t *data, size_t len)
+int zc_reorder_put(struct zc_reorder *o, uint64_t number, const uint8_t *data, size_t len)
 {
 	uint64_t ahead = (number - o->next) & o->mask, behind = (o->next - number) & o->mask;
 
@@ -183,11 +184,11 @@ int zc_order_put(struct zc_order *o, uint64_t number, const uint8_t *data, size_
 	}
 	if (!ahead) {
 		advance(o, true);
-		return ZC_ORDER_NOW;
+		return ZC_REORDER_PASS;
 	}
 	if (ahead >= o->window) {
 		o->give_up = ahead - o->window + 1;
-		return ZC_ORDER_FULL;
+		return ZC_REORDER_FULL;
 	}
 	return keep(o, slot_of(o, number), data, len);
 }

@@ -1,114 +1,114 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The last bytes that one end of a connection sent, by their offset in the stream, with holes. */
+/* The last bytes that one end of a connection sent, by their offset in the stream, with gaps. */
 #include "packet/segment_buffer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define LEAST 65536u
-/* Who makes more holes than that has them looked for too long. */
-#define MOST_HOLES 4096u
+/* Who makes more gaps than that has them looked for too long. */
+#define MOST_GAPS 4096u
 
-void zc_kept_init(struct zc_kept *k, struct zc_budget *budget)
+void zc_segment_buffer_init(struct zc_segment_buffer *b, struct zc_budget *budget)
 {
-	*k = (struct zc_kept){ .budget = budget,
-			       .holes = { .budget = budget, .most = MOST_HOLES } };
+	*b = (struct zc_segment_buffer){ .budget = budget,
+					 .gaps = { .budget = budget, .most = MOST_GAPS } };
 }
 
 /*
  * The ring
  */
 
-static size_t in_ring(const struct zc_kept *k, uint64_t offset)
+static size_t in_ring(const struct zc_segment_buffer *b, uint64_t offset)
 {
-	return (size_t)(offset & (k->room - 1));
+	return (size_t)(offset & (b->room - 1));
 }
 
 /* As many of @len bytes from @offset on as come before the ring's end. */
-static size_t one_piece(const struct zc_kept *k, uint64_t offset, uint64_t len)
+static size_t one_piece(const struct zc_segment_buffer *b, uint64_t offset, uint64_t len)
 {
-	return (size_t)zc_min(len, (uint64_t)(k->room - in_ring(k, offset)));
+	return (size_t)zc_min(len, (uint64_t)(b->room - in_ring(b, offset)));
 }
 
-static void store(struct zc_kept *k, uint64_t offset, const uint8_t *data, size_t len)
+static void store(struct zc_segment_buffer *b, uint64_t offset, const uint8_t *data, size_t len)
 {
-	size_t n = one_piece(k, offset, len);
+	size_t n = one_piece(b, offset, len);
 
-	memcpy(k->ring + in_ring(k, offset), data, n);
-	memcpy(k->ring, data + n, len - n);
+	memcpy(b->ring + in_ring(b, offset), data, n);
+	memcpy(b->ring, data + n, len - n);
 }
 
-static bool resize(struct zc_kept *k, size_t room)
+static bool resize(struct zc_segment_buffer *b, size_t room)
 {
-	const uint8_t *old = k->ring;
-	size_t old_room = k->room;
+	const uint8_t *old = b->ring;
+	size_t old_room = b->room;
 	uint8_t *ring;
 
-	if (!zc_budget_take(k->budget, room - old_room))
+	if (!zc_budget_take(b->budget, room - old_room))
 		return false;
 	ring = malloc(room);
 	if (!ring) {
-		zc_budget_return(k->budget, room - old_room);
+		zc_budget_return(b->budget, room - old_room);
 		return false;
 	}
-	k->ring = ring;
-	k->room = room;
-	for (uint64_t at = k->base, n; old && at < k->top; at += n) {
+	b->ring = ring;
+	b->room = room;
+	for (uint64_t at = b->base, n; old && at < b->top; at += n) {
 		size_t from = (size_t)(at & (old_room - 1));
 
-		n = zc_min(k->top - at, (uint64_t)(old_room - from));
-		store(k, at, old + from, (size_t)n);
+		n = zc_min(b->top - at, (uint64_t)(old_room - from));
+		store(b, at, old + from, (size_t)n);
 	}
 	free((void *)old);
 	return true;
 }
 
-bool zc_kept_grow(struct zc_kept *k, uint64_t keep, uint64_t to)
+bool zc_segment_buffer_grow(struct zc_segment_buffer *b, uint64_t keep, uint64_t to)
 {
-	size_t room = k->room ? k->room : LEAST;
+	size_t room = b->room ? b->room : LEAST;
 
-	if (to - keep <= k->room)
+	if (to - keep <= b->room)
 		return true;
-	if (to - keep > ZC_KEPT_MOST)
+	if (to - keep > ZC_SEGMENT_BUFFER_MAX)
 		return false;
 	while (room < to - keep)
 		room *= 2;
-	return resize(k, room);
+	return resize(b, room);
 }
 
 /*
  * Holes
  */
 
-const struct zc_hole *zc_kept_hole(const struct zc_kept *k, uint64_t offset)
+const struct zc_gap *zc_segment_buffer_gap(const struct zc_segment_buffer *b, uint64_t offset)
 {
-	unsigned i = zc_holes_find(&k->holes, offset);
+	unsigned i = zc_gaps_find(&b->gaps, offset);
 
-	return i < k->holes.count ? &k->holes.hole[i] : NULL;
+	return i < b->gaps.count ? &b->gaps.gap[i] : NULL;
 }
 
-void zc_kept_slide(struct zc_kept *k, uint64_t base)
+void zc_segment_buffer_slide(struct zc_segment_buffer *b, uint64_t base)
 {
-	if (base <= k->base)
+	if (base <= b->base)
 		return;
-	k->base = base;
-	k->top = zc_max(k->top, base);
-	zc_holes_forget(&k->holes, zc_holes_find(&k->holes, base));
-	if (k->holes.count)
-		k->holes.hole[0].from = zc_max(k->holes.hole[0].from, base);
+	b->base = base;
+	b->top = zc_max(b->top, base);
+	zc_gaps_forget(&b->gaps, zc_gaps_find(&b->gaps, base));
+	if (b->gaps.count)
+		b->gaps.gap[0].from = zc_max(b->gaps.gap[0].from, base);
 }
 
-bool zc_kept_extend(struct zc_kept *k, uint64_t top)
+bool zc_segment_buffer_extend(struct zc_segment_buffer *b, uint64_t top)
 {
-	struct zc_hole *last = k->holes.count ? &k->holes.hole[k->holes.count - 1] : NULL;
+	struct zc_gap *last = b->gaps.count ? &b->gaps.gap[b->gaps.count - 1] : NULL;
 
-	if (top <= k->top)
+	if (top <= b->top)
 		return true;
-	if (last && last->to == k->top)
+	if (last && last->to == b->top)
 		last->to = top;
-	else if (!zc_holes_append(&k->holes, k->top, top))
+	else if (!zc_gaps_append(&b->gaps, b->top, top))
 		return false;
-	k->top = top;
+	b->top = top;
 	return true;
 }
 
@@ -116,8 +116,8 @@ bool zc_kept_extend(struct zc_kept *k, uint64_t top)
  * Bytes
  */
 
-void zc_kept_compare(const uint8_t *before, const uint8_t *now, uint64_t offset, size_t len,
-		     struct zc_kept_put *res)
+void zc_segment_compare(const uint8_t *before, const uint8_t *now, uint64_t offset, size_t len,
+			struct zc_segment_result *res)
 {
 	res->again += len;
 	if (!memcmp(before, now, len))
@@ -134,70 +134,72 @@ void zc_kept_compare(const uint8_t *before, const uint8_t *now, uint64_t offset,
 	}
 }
 
-const uint8_t *zc_kept_at(const struct zc_kept *k, uint64_t offset, uint64_t *len)
+const uint8_t *zc_segment_buffer_at(const struct zc_segment_buffer *b, uint64_t offset,
+				    uint64_t *len)
 {
-	*len = one_piece(k, offset, *len);
-	return k->ring + in_ring(k, offset);
+	*len = one_piece(b, offset, *len);
+	return b->ring + in_ring(b, offset);
 }
 
-static void compare(const struct zc_kept *k, uint64_t offset, const uint8_t *data, uint64_t len,
-		    struct zc_kept_put *res)
+static void compare(const struct zc_segment_buffer *b, uint64_t offset, const uint8_t *data,
+		    uint64_t len, struct zc_segment_result *res)
 {
 	for (uint64_t n; len; offset += n, data += n, len -= n) {
 		const uint8_t *before;
 
 		n = len;
-		before = zc_kept_at(k, offset, &n);
-		zc_kept_compare(before, data, offset, (size_t)n, res);
+		before = zc_segment_buffer_at(b, offset, &n);
+		zc_segment_compare(before, data, offset, (size_t)n, res);
 	}
 }
 
 /* Behind all that is there, and right behind it: as most are. */
-static void append(struct zc_kept *k, const uint8_t *data, size_t len, struct zc_kept_put *res)
+static void append(struct zc_segment_buffer *b, const uint8_t *data, size_t len,
+		   struct zc_segment_result *res)
 {
-	store(k, k->top, data, len);
-	k->top += len;
+	store(b, b->top, data, len);
+	b->top += len;
 	res->fresh += len;
 }
 
-bool zc_kept_put(struct zc_kept *k, uint64_t offset, const uint8_t *data, size_t len,
-		 struct zc_kept_put *res)
+bool zc_segment_buffer_put(struct zc_segment_buffer *b, uint64_t offset, const uint8_t *data,
+			   size_t len, struct zc_segment_result *res)
 {
 	uint64_t end = offset + len;
 
-	while (offset < zc_min(end, k->top)) {
-		unsigned i = zc_holes_find(&k->holes, offset);
-		uint64_t hole = i < k->holes.count ? k->holes.hole[i].from : k->top;
-		uint64_t to = zc_min(hole, zc_min(end, k->top));
-		bool fills = hole <= offset;
+	while (offset < zc_min(end, b->top)) {
+		unsigned i = zc_gaps_find(&b->gaps, offset);
+		uint64_t gap = i < b->gaps.count ? b->gaps.gap[i].from : b->top;
+		uint64_t to = zc_min(gap, zc_min(end, b->top));
+		bool fills = gap <= offset;
 
 		if (fills)
-			to = zc_min(k->holes.hole[i].to, end);
-		if (fills && !zc_holes_fill(&k->holes, i, offset, to))
+			to = zc_min(b->gaps.gap[i].to, end);
+		if (fills && !zc_gaps_fill(&b->gaps, i, offset, to))
 			return false;
 		if (fills) {
-			store(k, offset, data, (size_t)(to - offset));
+			store(b, offset, data, (size_t)(to - offset));
 			res->fresh += to - offset;
 		} else {
-			compare(k, offset, data, to - offset, res);
+			compare(b, offset, data, to - offset, res);
 		}
 		data += to - offset;
 		offset = to;
 	}
-	if (offset > k->top && offset < end && !zc_kept_extend(k, offset))
+	if (offset > b->top && offset < end && !zc_segment_buffer_extend(b, offset))
 		return false;
 	if (offset < end)
-		append(k, data, (size_t)(end - offset), res);
+		append(b, data, (size_t)(end - offset), res);
 	return true;
 }
 
-void zc_kept_drop(struct zc_kept *k)
+void zc_segment_buffer_drop(struct zc_segment_buffer *b)
 {
-	if (k->room)
-		zc_budget_return(k->budget, k->room);
-	free(k->ring);
-	k->ring = NULL;
-	k->room = 0;
-	k->base = k->top;
-	zc_holes_drop(&k->holes);
+	if (b->room)
+		zc_budget_return(b->budget, b->room);
+	free(b->ring);
+	b->ring = NULL;
+	b->room = 0;
+	b->base = b->top;
+	zc_gaps_drop(&b->gaps);
 }

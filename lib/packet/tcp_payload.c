@@ -14,29 +14,29 @@
 /* Bytes that wait for what is missing, at most. */
 #define BUDGET_BYTES (32u << 20)
 
-struct zc_tcp {
+struct zc_tcp_payload {
 	struct zcdma_ctx *ctx;
 	const char *name;
 	bool known;  /* .key is that of a connection ... */
 	bool chosen; /* ... and .from the end of it that sends the stream */
 	struct zc_flow_key key;
 	unsigned from;
-	struct zc_follow end[2];
-	struct zc_rival rival;
+	struct zc_reassembly end[2];
+	struct zc_stray_syn stray_syn;
 	struct zc_budget budget;
 	/* What was passed on. */
 	uint8_t *bytes;
 	size_t taken, len, room;
-	struct zc_sums sums[2]; /* by the end that sends */
-	uint64_t damaged;	/* packets that were left out */
-	uint64_t wrong_sums;	/* packets that were taken with a wrong checksum */
-	uint64_t missing_bytes; /* of connections of which no data was captured */
-	int error;		/* a negative errno: there was no memory for it */
+	struct zc_checksums checksums[2]; /* by the end that sends */
+	uint64_t damaged;		  /* packets that were left out */
+	uint64_t wrong_sums;		  /* packets that were taken with a wrong checksum */
+	uint64_t missing_bytes;		  /* of connections of which no data was captured */
+	int error;			  /* a negative errno: there was no memory for it */
 };
 
 static void append(void *arg, const uint8_t *data, size_t len)
 {
-	struct zc_tcp *t = arg;
+	struct zc_tcp_payload *t = arg;
 
 	if (t->len + len > t->room) {
 		size_t room = zc_max(2 * t->room, t->len + len);
@@ -80,14 +80,14 @@ static bool recall(void *arg, uint64_t offset, uint8_t *buf, size_t len)
 	return false;
 }
 
-static void note_difference(void *arg, uint32_t seq, const struct zc_kept_put *what)
+static void note_difference(void *arg, uint32_t seq, const struct zc_segment_result *what)
 {
 	(void)arg;
 	(void)seq;
 	(void)what;
 }
 
-static const struct zc_follow_ops ops = {
+static const struct zc_reassembly_ops ops = {
 	.data = append,
 	.unseen = miss,
 	.late = take_late,
@@ -95,48 +95,48 @@ static const struct zc_follow_ops ops = {
 	.differs = note_difference,
 };
 
-static void drop_ends(struct zc_tcp *t)
+static void drop_ends(struct zc_tcp_payload *t)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		zc_kept_drop(&t->end[i].kept);
-		zc_holes_drop(&t->end[i].missed);
+		zc_segment_buffer_drop(&t->end[i].buffer);
+		zc_gaps_drop(&t->end[i].missed);
 	}
 }
 
-static void init_ends(struct zc_tcp *t)
+static void init_ends(struct zc_tcp_payload *t)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		zc_follow_init(&t->end[i], &ops, t, &t->budget);
+		zc_reassembly_init(&t->end[i], &ops, t, &t->budget);
 		t->end[i].peer = &t->end[!i];
 	}
 }
 
 /* The data of a connection of which none was captured. Sequence numbers may prove that there was some. */
-static void count_missing(struct zc_tcp *t)
+static void count_missing(struct zc_tcp_payload *t)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		zc_follow_end(&t->end[i]);
+		zc_reassembly_end(&t->end[i]);
 		t->missing_bytes += t->end[i].stats.unseen_bytes;
 	}
 }
 
 /* Follow another connection from now on. */
-static void follow(struct zc_tcp *t, const struct zc_flow_key *key)
+static void follow(struct zc_tcp_payload *t, const struct zc_flow_key *key)
 {
 	count_missing(t);
 	drop_ends(t);
 	init_ends(t);
-	memset(t->sums, 0, sizeof(t->sums));
+	memset(t->checksums, 0, sizeof(t->checksums));
 	t->key = *key;
 	t->known = true;
-	if (t->rival.pending)
-		zc_follow_begin(&t->end[t->rival.from], t->rival.first);
-	t->rival = (struct zc_rival){ 0 };
+	if (t->stray_syn.pending)
+		zc_reassembly_begin(&t->end[t->stray_syn.from], t->stray_syn.first);
+	t->stray_syn = (struct zc_stray_syn){ 0 };
 }
 
-struct zc_tcp *zc_tcp_new(struct zcdma_ctx *ctx, const char *name)
+struct zc_tcp_payload *zc_tcp_payload_new(struct zcdma_ctx *ctx, const char *name)
 {
-	struct zc_tcp *t = calloc(1, sizeof(*t));
+	struct zc_tcp_payload *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return NULL;
@@ -147,7 +147,7 @@ struct zc_tcp *zc_tcp_new(struct zcdma_ctx *ctx, const char *name)
 	return t;
 }
 
-void zc_tcp_free(struct zc_tcp *t)
+void zc_tcp_payload_free(struct zc_tcp_payload *t)
 {
 	if (!t)
 		return;
@@ -156,7 +156,7 @@ void zc_tcp_free(struct zc_tcp *t)
 	free(t);
 }
 
-static int fail_mixed(struct zc_tcp *t, const struct zc_flow_key *key, unsigned from)
+static int fail_mixed(struct zc_tcp_payload *t, const struct zc_flow_key *key, unsigned from)
 {
 	char one[2][80], other[2][80];
 	int rc;
@@ -175,23 +175,23 @@ static int fail_mixed(struct zc_tcp *t, const struct zc_flow_key *key, unsigned 
 }
 
 /* May the data of @f be taken? Its end is *@from, and it is the one to follow from now on. */
-static int choose(struct zc_tcp *t, const struct zc_frame *f, unsigned *from)
+static int choose(struct zc_tcp_payload *t, const struct zc_frame *f, unsigned *from)
 {
-	enum zc_rival_is rival = ZC_RIVAL_NONE;
+	enum zc_stray_syn_verdict syn = ZC_STRAY_SYN_NONE;
 	struct zc_flow_key key;
 	bool same;
 
-	*from = zc_flow_key(f, &key);
+	*from = zc_flow_key_of(f, &key);
 	same = t->known && !memcmp(&key, &t->key, sizeof(key));
 	if (same)
-		rival = zc_rival_judge(&t->rival, &t->end[*from], &t->end[!*from], *from, f);
-	if (rival == ZC_RIVAL_IGNORED)
+		syn = zc_stray_syn_judge(&t->stray_syn, &t->end[*from], &t->end[!*from], *from, f);
+	if (syn == ZC_STRAY_SYN_IGNORED)
 		return false;
 	if (t->chosen && f->len && (!same || *from != t->from))
 		return fail_mixed(t, &key, *from);
 	if (t->chosen)
-		return rival == ZC_RIVAL_PROVEN ? fail_mixed(t, &key, *from) : same;
-	if (!same || rival == ZC_RIVAL_PROVEN)
+		return syn == ZC_STRAY_SYN_PROVEN ? fail_mixed(t, &key, *from) : same;
+	if (!same || syn == ZC_STRAY_SYN_PROVEN)
 		follow(t, &key);
 	if (f->len) {
 		t->chosen = true;
@@ -200,9 +200,9 @@ static int choose(struct zc_tcp *t, const struct zc_frame *f, unsigned *from)
 	return true;
 }
 
-int zc_tcp_put(struct zc_tcp *t, const struct zc_frame *f, enum zc_checksum sum)
+int zc_tcp_payload_put(struct zc_tcp_payload *t, const struct zc_frame *f, enum zc_checksum sum)
 {
-	enum zc_follow_taken taken;
+	enum zc_segment_verdict taken;
 	unsigned from;
 	int rc;
 
@@ -211,45 +211,45 @@ int zc_tcp_put(struct zc_tcp *t, const struct zc_frame *f, enum zc_checksum sum)
 	rc = choose(t, f, &from);
 	if (rc <= 0)
 		return rc;
-	if (zc_sums_prove_damage(&t->sums[from], sum)) {
+	if (zc_checksums_prove_damage(&t->checksums[from], sum)) {
 		t->damaged++;
 		return 0;
 	}
 	t->wrong_sums += sum == ZC_CHECKSUM_WRONG;
 	t->end[from].doubtful |= sum == ZC_CHECKSUM_WRONG;
-	taken = zc_follow_take(&t->end[from], f, false);
-	if (taken == ZC_FOLLOW_FOREIGN)
+	taken = zc_reassembly_take(&t->end[from], f, false);
+	if (taken == ZC_SEGMENT_FOREIGN)
 		return fail_mixed(t, &t->key, from);
-	if (taken == ZC_FOLLOW_TAKEN && f->flags & TH_ACK && !(f->flags & TH_RST))
-		zc_follow_acked(&t->end[!from], f->ack, f->flags & TH_SYN);
+	if (taken == ZC_SEGMENT_TAKEN && f->flags & TH_ACK && !(f->flags & TH_RST))
+		zc_reassembly_acked(&t->end[!from], f->ack, f->flags & TH_SYN);
 	return t->error ? zc_fail(t->ctx, -t->error, "payload of %s", t->name) : 0;
 }
 
-int zc_tcp_end(struct zc_tcp *t)
+int zc_tcp_payload_end(struct zc_tcp_payload *t)
 {
 	if (t->chosen)
-		zc_follow_end(&t->end[t->from]);
+		zc_reassembly_end(&t->end[t->from]);
 	else
 		count_missing(t);
 	return t->error ? zc_fail(t->ctx, -t->error, "payload of %s", t->name) : 0;
 }
 
-const uint8_t *zc_tcp_get(const struct zc_tcp *t, size_t *len)
+const uint8_t *zc_tcp_payload_get(const struct zc_tcp_payload *t, size_t *len)
 {
 	*len = t->len - t->taken;
 	return *len ? t->bytes + t->taken : NULL;
 }
 
-void zc_tcp_done(struct zc_tcp *t, size_t len)
+void zc_tcp_payload_done(struct zc_tcp_payload *t, size_t len)
 {
 	t->taken += len;
 	if (t->taken == t->len)
 		t->taken = t->len = 0;
 }
 
-void zc_tcp_get_stats(const struct zc_tcp *t, struct zcdma_packet_stats *stats)
+void zc_tcp_payload_get_stats(const struct zc_tcp_payload *t, struct zcdma_packet_stats *stats)
 {
-	const struct zc_follow_stats *s = &t->end[t->from].stats;
+	const struct zc_reassembly_stats *s = &t->end[t->from].stats;
 
 	stats->missing_bytes = t->missing_bytes;
 	stats->malformed += t->damaged;

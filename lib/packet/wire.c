@@ -30,9 +30,9 @@ enum state {
 struct connection {
 	struct zc_flow flow; /* comes first */
 	TAILQ_ENTRY(connection) in_all, in_queue;
-	struct connections *queue; /* .closing, .clean or .noted of the capture, or NULL */
-	struct zc_stream dir[2];   /* by the end that sends */
-	struct zc_rival rival;
+	struct connections *queue;    /* .closing, .clean or .noted of the capture, or NULL */
+	struct zc_wire_stream dir[2]; /* by the end that sends */
+	struct zc_stray_syn stray_syn;
 	enum state state;
 	bool has_end; /* and it was counted */
 };
@@ -45,9 +45,9 @@ struct zcdma_wire {
 	struct zcdma_check
 		*manifest; /* is read while we may: what streams are checked with is made of it */
 	struct zc_packets *packets;
-	struct zc_flows *flows;
-	struct zc_streams streams;
-	struct zc_copies *copies;
+	struct zc_flow_table *flows;
+	struct zc_wire_streams streams;
+	struct zc_duplicates *duplicates;
 	struct connections all; /* in the order in which they began */
 	unsigned count;		/* in .all */
 	/* In the order in which they ended: with something to report, or without. */
@@ -88,17 +88,18 @@ static void end_connection(struct zcdma_wire *w, struct connection *c)
 
 	if (c->state == ENDED)
 		return;
-	zc_stream_end(&c->dir[0]);
-	zc_stream_end(&c->dir[1]);
+	zc_wire_stream_end(&c->dir[0]);
+	zc_wire_stream_end(&c->dir[1]);
 	c->state = ENDED;
-	clean = zc_stream_is_clean(&c->dir[0]) && zc_stream_is_clean(&c->dir[1]);
+	clean = zc_wire_stream_is_clean(&c->dir[0]) && zc_wire_stream_is_clean(&c->dir[1]);
 	enter_queue(w, c, clean ? &w->clean : &w->noted);
 }
 
 /* Results are final when all was captured; what was not may still come, for as long as there is room to wait. */
 static void close_down(struct zcdma_wire *w, struct connection *c)
 {
-	if (zc_follow_is_complete(&c->dir[0].follow) && zc_follow_is_complete(&c->dir[1].follow)) {
+	if (zc_reassembly_is_complete(&c->dir[0].reassembly) &&
+	    zc_reassembly_is_complete(&c->dir[1].reassembly)) {
 		end_connection(w, c);
 		return;
 	}
@@ -113,7 +114,7 @@ static void close_down(struct zcdma_wire *w, struct connection *c)
 /* The last words of an earlier connection, which came late, are not the end of a stream. */
 static void note_end(struct zcdma_wire *w, struct connection *c)
 {
-	if (!zc_stream_has_data(&c->dir[0]) && !zc_stream_has_data(&c->dir[1]))
+	if (!zc_wire_stream_has_data(&c->dir[0]) && !zc_wire_stream_has_data(&c->dir[1]))
 		return;
 	w->stats.ended += !c->has_end;
 	c->has_end = true;
@@ -130,7 +131,7 @@ static void reopen(struct zcdma_wire *w, struct connection *c)
 
 static void free_connection(struct zcdma_wire *w, struct connection *c)
 {
-	zc_flows_remove(w->flows, &c->flow);
+	zc_flow_table_remove(w->flows, &c->flow);
 	TAILQ_REMOVE(&w->all, c, in_all);
 	leave_queue(w, c);
 	w->count--;
@@ -138,16 +139,16 @@ static void free_connection(struct zcdma_wire *w, struct connection *c)
 	free(c);
 }
 
-static void drop_stream(struct zcdma_wire *w, const struct zc_stream *s)
+static void drop_stream(struct zcdma_wire *w, const struct zc_wire_stream *s)
 {
 	struct zcdma_wire_stream stream;
 
-	if (!zc_stream_has_data(s))
+	if (!zc_wire_stream_has_data(s))
 		return;
 	w->stats.unlisted++;
 	if (!w->options.dropped)
 		return;
-	zc_stream_get(s, &stream);
+	zc_wire_stream_get(s, &stream);
 	w->options.dropped(w->options.arg, &stream);
 }
 
@@ -185,10 +186,10 @@ static struct connection *add_connection(struct zcdma_wire *w, const struct zc_f
 	}
 	c->flow.key = *key;
 	for (unsigned end = 0; end < 2; end++)
-		zc_stream_begin(&c->dir[end], &w->streams, &c->flow, end);
-	c->dir[0].follow.peer = &c->dir[1].follow;
-	c->dir[1].follow.peer = &c->dir[0].follow;
-	zc_flows_add(w->flows, &c->flow);
+		zc_wire_stream_begin(&c->dir[end], &w->streams, &c->flow, end);
+	c->dir[0].reassembly.peer = &c->dir[1].reassembly;
+	c->dir[1].reassembly.peer = &c->dir[0].reassembly;
+	zc_flow_table_add(w->flows, &c->flow);
 	TAILQ_INSERT_TAIL(&w->all, c, in_all);
 	w->count++;
 	w->stats.connections++;
@@ -199,13 +200,13 @@ static struct connection *add_connection(struct zcdma_wire *w, const struct zc_f
 static struct connection *replace_connection(struct zcdma_wire *w, struct connection *c)
 {
 	const struct zc_flow_key key = c->flow.key;
-	const struct zc_rival rival = c->rival;
+	const struct zc_stray_syn syn = c->stray_syn;
 
 	end_connection(w, c);
-	zc_flows_remove(w->flows, &c->flow);
+	zc_flow_table_remove(w->flows, &c->flow);
 	c = add_connection(w, &key);
-	if (c && rival.pending)
-		zc_follow_begin(&c->dir[rival.from].follow, rival.first);
+	if (c && syn.pending)
+		zc_reassembly_begin(&c->dir[syn.from].reassembly, syn.first);
 	return c;
 }
 
@@ -216,8 +217,8 @@ static struct connection *connection_of(struct zcdma_wire *w, const struct zc_fr
 	struct zc_flow_key key;
 	struct zc_flow *flow;
 
-	*from = zc_flow_key(f, &key);
-	flow = zc_flows_find(w->flows, &key);
+	*from = zc_flow_key_of(f, &key);
+	flow = zc_flow_table_find(w->flows, &key);
 	return flow ? (struct connection *)flow : add_connection(w, &key);
 }
 
@@ -230,17 +231,17 @@ static bool take_after_end(struct connection *c, unsigned from, const struct zc_
 {
 	if (!f->len)
 		return false;
-	if (!zc_follow_reaches(&c->dir[from].follow, f))
+	if (!zc_reassembly_reaches(&c->dir[from].reassembly, f))
 		return true;
-	zc_stream_leftover(&c->dir[from], f, copy);
+	zc_wire_stream_leftover(&c->dir[from], f, copy);
 	return false;
 }
 
 static void note_state(struct zcdma_wire *w, struct connection *c)
 {
-	const struct zc_follow *one = &c->dir[0].follow, *other = &c->dir[1].follow;
-	bool over = zc_follow_is_over(one) && zc_follow_is_over(other);
-	bool reset = one->reset == ZC_FOLLOW_RESET || other->reset == ZC_FOLLOW_RESET;
+	const struct zc_reassembly *one = &c->dir[0].reassembly, *other = &c->dir[1].reassembly;
+	bool over = zc_reassembly_is_over(one) && zc_reassembly_is_over(other);
+	bool reset = one->reset == ZC_TCP_RESET || other->reset == ZC_TCP_RESET;
 
 	if (over || reset) {
 		note_end(w, c);
@@ -254,26 +255,28 @@ static void note_state(struct zcdma_wire *w, struct connection *c)
 static bool follow_segment(struct zcdma_wire *w, struct connection *c, unsigned from,
 			   const struct zc_frame *f, bool copy)
 {
-	struct zc_follow *sender = &c->dir[from].follow, *receiver = &c->dir[!from].follow;
-	enum zc_rival_is rival = zc_rival_judge(&c->rival, sender, receiver, from, f);
-	enum zc_follow_taken taken;
+	struct zc_reassembly *sender = &c->dir[from].reassembly,
+			     *receiver = &c->dir[!from].reassembly;
+	enum zc_stray_syn_verdict syn =
+		zc_stray_syn_judge(&c->stray_syn, sender, receiver, from, f);
+	enum zc_segment_verdict taken;
 	bool foreign;
 
-	w->stats.ignored_syns += rival == ZC_RIVAL_IGNORED;
-	if (rival != ZC_RIVAL_NONE)
-		return rival == ZC_RIVAL_PROVEN;
+	w->stats.ignored_syns += syn == ZC_STRAY_SYN_IGNORED;
+	if (syn != ZC_STRAY_SYN_NONE)
+		return syn == ZC_STRAY_SYN_PROVEN;
 	if (c->state == ENDED) {
 		foreign = take_after_end(c, from, f, copy);
 	} else {
-		taken = zc_follow_take(sender, f, copy);
-		if (taken == ZC_FOLLOW_TAKEN && f->flags & TH_ACK && !(f->flags & TH_RST))
-			zc_follow_acked(receiver, f->ack, f->flags & TH_SYN);
+		taken = zc_reassembly_take(sender, f, copy);
+		if (taken == ZC_SEGMENT_TAKEN && f->flags & TH_ACK && !(f->flags & TH_RST))
+			zc_reassembly_acked(receiver, f->ack, f->flags & TH_SYN);
 		note_state(w, c);
-		foreign = taken == ZC_FOLLOW_FOREIGN;
+		foreign = taken == ZC_SEGMENT_FOREIGN;
 	}
 	/* Nothing has proven that it begins with the SYN that waits. */
 	if (foreign)
-		c->rival.pending = false;
+		c->stray_syn.pending = false;
 	return foreign;
 }
 
@@ -292,8 +295,8 @@ static void take_segment(struct zcdma_wire *w, struct connection *c, unsigned fr
 static void take_datagram(struct zcdma_wire *w, struct connection *c, unsigned from,
 			  const struct zc_frame *f, bool copy)
 {
-	zc_stream_datagram(&c->dir[from], f, copy);
-	if (c->dir[from].follow.has_end)
+	zc_wire_stream_datagram(&c->dir[from], f, copy);
+	if (c->dir[from].reassembly.has_end)
 		note_end(w, c);
 }
 
@@ -308,11 +311,11 @@ static void note_time(struct zcdma_wire *w, uint64_t time_ns)
 }
 
 /* Returns whether the packet is not a part of the stream, as its receiver drops it. */
-static bool is_damaged(const struct zcdma_wire *w, struct zc_stream *s, enum zc_checksum sum)
+static bool is_damaged(const struct zcdma_wire *w, struct zc_wire_stream *s, enum zc_checksum sum)
 {
-	if (zc_sums_prove_damage(&s->sums, sum) && !w->options.any_checksum)
+	if (zc_checksums_prove_damage(&s->checksums, sum) && !w->options.any_checksum)
 		return true;
-	s->follow.doubtful |= sum == ZC_CHECKSUM_WRONG;
+	s->reassembly.doubtful |= sum == ZC_CHECKSUM_WRONG;
 	return false;
 }
 
@@ -350,7 +353,7 @@ static void take_packet(struct zcdma_wire *w, const struct zc_packet *p)
 		return;
 	}
 	copy = f.len && p->timed &&
-	       zc_copies_seen(w->copies, &f, (uintptr_t)&c->dir[from], p->time_ns);
+	       zc_duplicates_seen(w->duplicates, &f, (uintptr_t)&c->dir[from], p->time_ns);
 	if (f.kind == ZC_FRAME_TCP)
 		take_segment(w, c, from, &f, copy);
 	else
@@ -412,9 +415,9 @@ ZC_PUBLIC int zcdma_wire_open(struct zcdma_ctx *ctx, const struct zcdma_wire_opt
 	TAILQ_INIT(&w->closing);
 	TAILQ_INIT(&w->clean);
 	TAILQ_INIT(&w->noted);
-	w->flows = zc_flows_new();
-	w->copies = zc_copies_new();
-	rc = w->flows && w->copies ? 0 : zc_fail(ctx, ENOMEM, "capture");
+	w->flows = zc_flow_table_new();
+	w->duplicates = zc_duplicates_new();
+	rc = w->flows && w->duplicates ? 0 : zc_fail(ctx, ENOMEM, "capture");
 	if (!rc && options->manifest)
 		rc = zcdma_check_manifest(ctx, options->manifest, &w->manifest);
 	if (rc)
@@ -432,8 +435,8 @@ ZC_PUBLIC int zcdma_wire_open(struct zcdma_ctx *ctx, const struct zcdma_wire_opt
 close_packets:
 	zc_packets_close(w->packets);
 free_wire:
-	zc_copies_free(w->copies);
-	zc_flows_free(w->flows);
+	zc_duplicates_free(w->duplicates);
+	zc_flow_table_free(w->flows);
 	zcdma_check_free(w->manifest);
 	free(w);
 	return rc;
@@ -476,14 +479,14 @@ ZC_PUBLIC int zcdma_wire_next_stream(struct zcdma_wire *w, struct zcdma_wire_str
 	}
 	w->telling = true;
 	while (w->told) {
-		const struct zc_stream *s = &w->told->dir[w->told_dir];
+		const struct zc_wire_stream *s = &w->told->dir[w->told_dir];
 
 		w->told_dir = !w->told_dir;
 		if (!w->told_dir)
 			w->told = TAILQ_NEXT(w->told, in_all);
-		if (!zc_stream_has_data(s))
+		if (!zc_wire_stream_has_data(s))
 			continue;
-		zc_stream_get(s, stream);
+		zc_wire_stream_get(s, stream);
 		return 1;
 	}
 	w->telling = false;
@@ -509,8 +512,8 @@ ZC_PUBLIC void zcdma_wire_close(struct zcdma_wire *w)
 	while ((c = TAILQ_FIRST(&w->all)))
 		free_connection(w, c);
 	zc_packets_close(w->packets);
-	zc_copies_free(w->copies);
-	zc_flows_free(w->flows);
+	zc_duplicates_free(w->duplicates);
+	zc_flow_table_free(w->flows);
 	zcdma_check_free(w->manifest);
 	free(w);
 }

@@ -11,7 +11,7 @@
  * Into the check
  */
 
-static int make_check(struct zc_stream *s)
+static int make_check(struct zc_wire_stream *s)
 {
 	const struct zcdma_wire_options *o = s->all->options;
 
@@ -23,16 +23,16 @@ static int make_check(struct zc_stream *s)
 }
 
 /* A manifest neither tells where datagrams belong, nor a stream whose beginning is not known. */
-static bool can_be_checked(const struct zc_stream *s)
+static bool can_be_checked(const struct zc_wire_stream *s)
 {
 	const struct zcdma_wire_options *o = s->all->options;
 
 	if (o->unchecked)
 		return false;
-	return !o->manifest || (s->flow->key.kind == ZC_FRAME_TCP && s->follow.from_syn);
+	return !o->manifest || (s->flow->key.kind == ZC_FRAME_TCP && s->reassembly.from_syn);
 }
 
-static void drop_check(struct zc_stream *s)
+static void drop_check(struct zc_wire_stream *s)
 {
 	if (s->checked)
 		zc_budget_return(&s->all->checks, s->check->size);
@@ -41,7 +41,7 @@ static void drop_check(struct zc_stream *s)
 }
 
 /* Returns NULL if it cannot be checked. */
-static struct zcdma_check *check_of(struct zc_stream *s)
+static struct zcdma_check *check_of(struct zc_wire_stream *s)
 {
 	if (s->check || s->checked || s->refused || s->all->rc || !can_be_checked(s))
 		return s->check;
@@ -58,7 +58,7 @@ static struct zcdma_check *check_of(struct zc_stream *s)
 }
 
 /* The capture began in the middle of a stream: the pattern tells where that was. */
-static void find_place(struct zc_stream *s, const uint8_t *data, size_t len)
+static void find_place(struct zc_wire_stream *s, const uint8_t *data, size_t len)
 {
 	uint64_t offset, word;
 	size_t at = 0;
@@ -73,26 +73,26 @@ static void find_place(struct zc_stream *s, const uint8_t *data, size_t len)
 	zcdma_check_skip(s->check, offset - at);
 }
 
-static void place(struct zc_stream *s, const uint8_t *data, size_t len)
+static void place(struct zc_wire_stream *s, const uint8_t *data, size_t len)
 {
 	s->placed = true;
-	if (!s->follow.from_syn && !s->all->options->manifest)
+	if (!s->reassembly.from_syn && !s->all->options->manifest)
 		find_place(s, data, len);
 	zcdma_check_feed(s->check, data, len);
 }
 
 /* What comes first may be too little to tell where it belongs. */
-static void place_early(struct zc_stream *s, const uint8_t *data, size_t len)
+static void place_early(struct zc_wire_stream *s, const uint8_t *data, size_t len)
 {
-	size_t n = zc_min(len, (size_t)(ZC_STREAM_PLACED - s->early_len));
+	size_t n = zc_min(len, (size_t)(ZC_WIRE_STREAM_PLACED - s->early_len));
 
-	if (s->follow.from_syn || (!s->early_len && len >= ZC_STREAM_PLACED)) {
+	if (s->reassembly.from_syn || (!s->early_len && len >= ZC_WIRE_STREAM_PLACED)) {
 		place(s, data, len);
 		return;
 	}
 	memcpy(s->early + s->early_len, data, n);
 	s->early_len += (unsigned)n;
-	if (s->early_len < ZC_STREAM_PLACED)
+	if (s->early_len < ZC_WIRE_STREAM_PLACED)
 		return;
 	place(s, s->early, s->early_len);
 	s->early_len = 0;
@@ -101,7 +101,7 @@ static void place_early(struct zc_stream *s, const uint8_t *data, size_t len)
 
 static void on_data(void *arg, const uint8_t *data, size_t len)
 {
-	struct zc_stream *s = arg;
+	struct zc_wire_stream *s = arg;
 
 	if (!s->placed && !s->early_len)
 		s->begins = s->bytes;
@@ -115,20 +115,20 @@ static void on_data(void *arg, const uint8_t *data, size_t len)
 }
 
 /* The first bytes are too few to tell where they belong, so they are not checked. */
-static void leave_early(struct zc_stream *s)
+static void leave_early(struct zc_wire_stream *s)
 {
-	s->follow.stats.unseen_bytes += s->early_len;
+	s->reassembly.stats.unseen_bytes += s->early_len;
 	s->early_len = 0;
 }
 
 static void on_unseen(void *arg, uint64_t len)
 {
-	struct zc_stream *s = arg;
+	struct zc_wire_stream *s = arg;
 
 	s->bytes += len;
 	if (!check_of(s))
 		return;
-	if (!s->placed && s->follow.from_syn)
+	if (!s->placed && s->reassembly.from_syn)
 		place(s, s->early, 0);
 	leave_early(s);
 	/* Before anything has been placed there is nothing to count from. */
@@ -141,7 +141,7 @@ static void on_unseen(void *arg, uint64_t len)
  */
 
 /* The pattern tells what is to be at an offset, as long as the stream has not left its place. */
-static bool is_in_place(const struct zc_stream *s)
+static bool is_in_place(const struct zc_wire_stream *s)
 {
 	return s->check && !s->all->options->manifest && s->placed && !s->check->judge.home &&
 	       !s->check->judge.waiting;
@@ -163,7 +163,7 @@ static void add_faults(struct zcdma_check *to, const struct zcdma_check *from)
 }
 
 /* Check bytes by themselves: what is before and after them has been checked. */
-static int check_alone(struct zc_stream *s, uint64_t offset, const uint8_t *data, size_t len)
+static int check_alone(struct zc_wire_stream *s, uint64_t offset, const uint8_t *data, size_t len)
 {
 	struct zcdma_check *check;
 	int rc;
@@ -184,7 +184,7 @@ static int check_alone(struct zc_stream *s, uint64_t offset, const uint8_t *data
 
 static bool on_late(void *arg, uint64_t offset, const uint8_t *data, size_t len)
 {
-	struct zc_stream *s = arg;
+	struct zc_wire_stream *s = arg;
 
 	if (s->all->options->unchecked)
 		return true;
@@ -203,7 +203,7 @@ static bool on_late(void *arg, uint64_t offset, const uint8_t *data, size_t len)
 /* As long as the stream has been the pattern, it is known what was sent. */
 static bool on_recall(void *arg, uint64_t offset, uint8_t *buf, size_t len)
 {
-	struct zc_stream *s = arg;
+	struct zc_wire_stream *s = arg;
 
 	if (!is_in_place(s) || s->check->result.faults)
 		return false;
@@ -211,19 +211,19 @@ static bool on_recall(void *arg, uint64_t offset, uint8_t *buf, size_t len)
 	return true;
 }
 
-static uint64_t block_of(const struct zc_stream *s, uint64_t offset)
+static uint64_t block_of(const struct zc_wire_stream *s, uint64_t offset)
 {
 	if (s->check && s->check->ops->block)
 		return s->check->ops->block(s->check, offset);
 	return s->all->options->block_bytes ? offset / s->all->options->block_bytes : UINT64_MAX;
 }
 
-static void on_difference(void *arg, uint32_t seq, const struct zc_kept_put *what)
+static void on_difference(void *arg, uint32_t seq, const struct zc_segment_result *what)
 {
-	struct zc_stream *s = arg;
+	struct zc_wire_stream *s = arg;
 	struct zcdma_wire_difference *d;
 
-	if (s->all->differences == ZC_STREAM_DIFFERENCES)
+	if (s->all->differences == ZC_WIRE_STREAM_DIFFERENCES)
 		return;
 	d = &s->all->difference[s->all->differences++];
 	*d = (struct zcdma_wire_difference){
@@ -238,7 +238,7 @@ static void on_difference(void *arg, uint32_t seq, const struct zc_kept_put *wha
 	zc_flow_name(&s->flow->key, !s->from, d->to, sizeof(d->to));
 }
 
-static const struct zc_follow_ops follow_ops = {
+static const struct zc_reassembly_ops follow_ops = {
 	.data = on_data,
 	.unseen = on_unseen,
 	.late = on_late,
@@ -250,22 +250,22 @@ static const struct zc_follow_ops follow_ops = {
  * Interface
  */
 
-void zc_stream_begin(struct zc_stream *s, struct zc_streams *all, const struct zc_flow *flow,
-		     unsigned from)
+void zc_wire_stream_begin(struct zc_wire_stream *s, struct zc_wire_streams *all,
+			  const struct zc_flow *flow, unsigned from)
 {
-	*s = (struct zc_stream){ .all = all, .flow = flow, .from = from };
-	zc_follow_init(&s->follow, &follow_ops, s, &all->budget);
+	*s = (struct zc_wire_stream){ .all = all, .flow = flow, .from = from };
+	zc_reassembly_init(&s->reassembly, &follow_ops, s, &all->budget);
 }
 
-void zc_stream_datagram(struct zc_stream *s, const struct zc_frame *frame, bool copy)
+void zc_wire_stream_datagram(struct zc_wire_stream *s, const struct zc_frame *frame, bool copy)
 {
 	if (copy) {
-		s->follow.stats.copies++;
+		s->reassembly.stats.copies++;
 		return;
 	}
 	if (!frame->len) {
 		/* One may be all that was captured of somebody else's: it says nothing then. */
-		s->follow.has_end = s->packets > 0;
+		s->reassembly.has_end = s->packets > 0;
 		return;
 	}
 	s->packets++;
@@ -275,16 +275,16 @@ void zc_stream_datagram(struct zc_stream *s, const struct zc_frame *frame, bool 
 		zcdma_check_feed(s->check, frame->payload, frame->len);
 }
 
-bool zc_stream_is_reset(const struct zc_stream *s)
+bool zc_wire_stream_is_reset(const struct zc_wire_stream *s)
 {
-	const struct zc_follow *peer = s->follow.peer;
+	const struct zc_reassembly *peer = s->reassembly.peer;
 
-	return s->follow.reset || (peer && peer->reset);
+	return s->reassembly.reset || (peer && peer->reset);
 }
 
-void zc_stream_leftover(struct zc_stream *s, const struct zc_frame *frame, bool copy)
+void zc_wire_stream_leftover(struct zc_wire_stream *s, const struct zc_frame *frame, bool copy)
 {
-	struct zc_follow_stats *f = &s->follow.stats;
+	struct zc_reassembly_stats *f = &s->reassembly.stats;
 
 	f->segments++;
 	f->data_bytes += frame->len;
@@ -296,56 +296,56 @@ void zc_stream_leftover(struct zc_stream *s, const struct zc_frame *frame, bool 
 	f->uncompared_bytes += frame->len;
 }
 
-bool zc_stream_is_clean(const struct zc_stream *s)
+bool zc_wire_stream_is_clean(const struct zc_wire_stream *s)
 {
-	const struct zc_follow_stats *f = &s->follow.stats;
+	const struct zc_reassembly_stats *f = &s->reassembly.stats;
 	const struct zcdma_check_result *r = &s->result;
 
-	if (!zc_stream_has_data(s))
-		return !zc_stream_is_reset(s);
-	return s->follow.has_end && !f->differing && !f->unseen_bytes && !f->strayed &&
+	if (!zc_wire_stream_has_data(s))
+		return !zc_wire_stream_is_reset(s);
+	return s->reassembly.has_end && !f->differing && !f->unseen_bytes && !f->strayed &&
 	       (s->checked || s->all->options->unchecked) && !r->faults && !r->unplaced &&
 	       !r->lost_bytes && !s->cut_bytes && !f->cut_bytes;
 }
 
-bool zc_stream_has_data(const struct zc_stream *s)
+bool zc_wire_stream_has_data(const struct zc_wire_stream *s)
 {
-	const struct zc_follow_stats *f = &s->follow.stats;
+	const struct zc_reassembly_stats *f = &s->reassembly.stats;
 
 	return s->bytes || f->segments || f->strayed || s->packets;
 }
 
-void zc_stream_end(struct zc_stream *s)
+void zc_wire_stream_end(struct zc_wire_stream *s)
 {
 	if (s->ended)
 		return;
-	zc_follow_end(&s->follow);
+	zc_reassembly_end(&s->reassembly);
 	s->ended = true;
 	if (!s->check)
 		return;
 	leave_early(s);
 	/* What a manifest has behind the end of a capture is unseen, too. */
-	if (!s->follow.has_end)
+	if (!s->reassembly.has_end)
 		zcdma_check_skip(s->check, UINT64_MAX);
 	zcdma_check_end(s->check);
 	zcdma_check_get_result(s->check, &s->result);
 	drop_check(s);
 }
 
-static enum zcdma_wire_end end_of(const struct zc_stream *s)
+static enum zcdma_wire_end end_of(const struct zc_wire_stream *s)
 {
-	if (s->follow.has_end)
+	if (s->reassembly.has_end)
 		return ZCDMA_WIRE_FIN;
-	return zc_stream_is_reset(s) ? ZCDMA_WIRE_RESET : ZCDMA_WIRE_OPEN;
+	return zc_wire_stream_is_reset(s) ? ZCDMA_WIRE_RESET : ZCDMA_WIRE_OPEN;
 }
 
-void zc_stream_get(const struct zc_stream *s, struct zcdma_wire_stream *out)
+void zc_wire_stream_get(const struct zc_wire_stream *s, struct zcdma_wire_stream *out)
 {
-	const struct zc_follow_stats *f = &s->follow.stats;
+	const struct zc_reassembly_stats *f = &s->reassembly.stats;
 
 	*out = (struct zcdma_wire_stream){
 		.udp = s->flow->key.kind == ZC_FRAME_UDP,
-		.from_start = s->follow.from_syn,
+		.from_start = s->reassembly.from_syn,
 		.checked = s->checked,
 		.end = end_of(s),
 		.packets = s->packets + f->segments,

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.data = data,
 		.captured = (uint32_t)size,
 		.len = (uint32_t)size + more * 16,
-		.linktype = (int)zc_links.row[options % zc_links.rows].number,
+		.linktype = (int)zc_link_layers.row[options % zc_link_layers.rows].number,
 	};
 	struct zc_frame f;
 

@@ -362,11 +362,11 @@ static void man_page_lists_all(void **state)
 	section = strstr(page, ".Sh CAPTURED PACKETS\n");
 	assert_non_null(section);
 	*strstr(section + 4, "\n.Sh ") = '\0';
-	find_names(&zc_links, section);
-	find_names(&zc_types, section);
-	find_names(&zc_protocols, section);
-	find_names(&zc_ports, section);
-	find_names(&zc_ppp_types, section);
+	find_names(&zc_link_layers, section);
+	find_names(&zc_ethertypes, section);
+	find_names(&zc_ip_protocols, section);
+	find_names(&zc_udp_ports, section);
+	find_names(&zc_ppp_protocols, section);
 }
 
 int main(void)

@@ -7,7 +7,7 @@
 /* after those four */
 #include <cmocka.h>
 
-#include "follow.h"
+#include "reassembly.h"
 
 #define MOST_SEGMENTS 400
 
@@ -217,12 +217,13 @@ static void test_noise(void **unused)
 				.captured = one_in(8) ? (uint32_t)below(len + 1) : len,
 			};
 
-			zc_follow_take(&b.f, &f, one_in(4));
+			zc_reassembly_take(&b.f, &f, one_in(4));
 			if (one_in(3))
-				zc_follow_acked(&b.f,
-						one_in(8) ? (uint32_t)random_number()
-							  : near + (uint32_t)below(1u << below(26)),
-						one_in(9));
+				zc_reassembly_acked(
+					&b.f,
+					one_in(8) ? (uint32_t)random_number()
+						  : near + (uint32_t)below(1u << below(26)),
+					one_in(9));
 			assert_true(b.pool.used <= b.pool.most);
 		}
 		bench_end(&b);

@@ -7,7 +7,7 @@
 /* after those four */
 #include <cmocka.h>
 
-#include "follow.h"
+#include "reassembly.h"
 
 /* So many bytes came out, all right, and so many were skipped. */
 static void assert_out(const struct bench *b, uint64_t data, uint64_t unseen)
@@ -32,9 +32,9 @@ static void test_in_order(void **state)
 	assert_int_equal(b.f.stats.segments, 100);
 	assert_int_equal(b.f.stats.again, 0);
 	assert_int_equal(b.f.stats.out_of_order, 0);
-	assert_false(zc_follow_is_complete(&b.f));
+	assert_false(zc_reassembly_is_complete(&b.f));
 	bench_fin(&b, 100000);
-	assert_true(zc_follow_is_complete(&b.f));
+	assert_true(zc_reassembly_is_complete(&b.f));
 	bench_end(&b);
 	assert_int_equal(b.pool.used, 0);
 }
@@ -173,7 +173,7 @@ static void test_syn_ack_tells_the_beginning(void **state)
 
 	(void)state;
 	bench_begin(&b, 5000);
-	zc_follow_acked(&b.f, 5000, true);
+	zc_reassembly_acked(&b.f, 5000, true);
 	bench_put(&b, 100, 100);
 	assert_out(&b, 0, 0);
 	bench_put(&b, 0, 100);
@@ -272,7 +272,7 @@ static void test_acknowledged_first(void **state)
 		assert_int_equal(b.f.stats.out_of_order, 0);
 		bench_fin(&b, total);
 		bench_ack(&b, total + 1);
-		assert_true(zc_follow_is_complete(&b.f));
+		assert_true(zc_reassembly_is_complete(&b.f));
 		bench_end(&b);
 	}
 }
@@ -288,10 +288,10 @@ static void test_end_first(void **state)
 	bench_put(&b, 0, 100);
 	bench_fin(&b, 200);
 	bench_ack(&b, 201);
-	assert_true(zc_follow_is_over(&b.f));
-	assert_false(zc_follow_is_complete(&b.f));
+	assert_true(zc_reassembly_is_over(&b.f));
+	assert_false(zc_reassembly_is_complete(&b.f));
 	bench_put(&b, 100, 100);
-	assert_true(zc_follow_is_complete(&b.f));
+	assert_true(zc_reassembly_is_complete(&b.f));
 	assert_out(&b, 200, 0);
 	bench_end(&b);
 	assert_out(&b, 200, 0);
@@ -353,9 +353,9 @@ static void test_fin_is_no_byte(void **state)
 	bench_put(&b, 0, 100);
 	bench_ack(&b, 100);
 	bench_fin(&b, 100);
-	assert_false(zc_follow_is_complete(&b.f));
+	assert_false(zc_reassembly_is_complete(&b.f));
 	bench_ack(&b, 101);
-	assert_true(zc_follow_is_complete(&b.f));
+	assert_true(zc_reassembly_is_complete(&b.f));
 	assert_out(&b, 100, 0);
 	bench_end(&b);
 	/* Nor one that was not captured. */
@@ -397,17 +397,17 @@ static void test_limit(void **state)
 	(void)state;
 	bench_begin(&b, 7);
 	bench_syn(&b);
-	for (uint64_t at = 1000; at < 3ull * ZC_KEPT_MOST; at += 50000) {
+	for (uint64_t at = 1000; at < 3ull * ZC_SEGMENT_BUFFER_MAX; at += 50000) {
 		bench_put(&b, at, 50000);
 		/* And the list of what is missing. */
-		assert_true(b.pool.used <= ZC_KEPT_MOST + 65536);
+		assert_true(b.pool.used <= ZC_SEGMENT_BUFFER_MAX + 65536);
 	}
 	assert_true(b.f.stats.given_up > 0);
 	assert_int_equal(b.unseen, 1000);
 	assert_int_equal(b.wrong, 0);
 	bench_end(&b);
 	assert_int_equal(b.unseen, 1000);
-	assert_true(b.data >= 3ull * ZC_KEPT_MOST - 1000);
+	assert_true(b.data >= 3ull * ZC_SEGMENT_BUFFER_MAX - 1000);
 }
 
 static void test_limit_of_holes(void **state)
@@ -515,12 +515,12 @@ static void test_foreign(void **state)
 	bench_syn(&b);
 	bench_put(&b, 0, 100);
 	bench_put(&b, (uint64_t) - (900 << 20), 100);
-	assert_int_equal(b.taken, ZC_FOLLOW_STRAY);
+	assert_int_equal(b.taken, ZC_SEGMENT_STRAY);
 	bench_put(&b, 100, 100);
-	assert_int_equal(b.taken, ZC_FOLLOW_TAKEN);
+	assert_int_equal(b.taken, ZC_SEGMENT_TAKEN);
 	bench_put(&b, (uint64_t) - (900 << 20), 100);
 	bench_put(&b, (uint64_t) - (900 << 20) + 100, 100);
-	assert_int_equal(b.taken, ZC_FOLLOW_FOREIGN);
+	assert_int_equal(b.taken, ZC_SEGMENT_FOREIGN);
 	assert_int_equal(b.f.stats.strayed, 2);
 	assert_int_equal(b.f.stats.again, 0);
 	assert_out(&b, 200, 0);
@@ -543,7 +543,7 @@ static void test_data_after_fin(void **state)
 	bench_fin(&b, 200);
 	bench_ack(&b, 201);
 	bench_put(&b, 201, 100);
-	assert_int_equal(b.taken, ZC_FOLLOW_FOREIGN);
+	assert_int_equal(b.taken, ZC_SEGMENT_FOREIGN);
 	assert_out(&b, 200, 0);
 	bench_end(&b);
 }
@@ -572,13 +572,13 @@ static void test_reset(void **state)
 {
 	static const struct {
 		int64_t offset;
-		enum zc_follow_reset is;
+		enum zc_tcp_reset is;
 	} cases[] = {
 		/* 200 bytes were sent, of which 100 are acknowledged. */
-		{ 1 << 30, ZC_FOLLOW_NO_RESET }, { -(1 << 30), ZC_FOLLOW_NO_RESET },
-		{ 99, ZC_FOLLOW_NO_RESET },	 { 100, ZC_FOLLOW_RESET },
-		{ 150, ZC_FOLLOW_RESET },	 { 200, ZC_FOLLOW_RESET },
-		{ 201, ZC_FOLLOW_RESET_AHEAD },	 { 5000, ZC_FOLLOW_RESET_AHEAD },
+		{ 1 << 30, ZC_TCP_NO_RESET }, { -(1 << 30), ZC_TCP_NO_RESET },
+		{ 99, ZC_TCP_NO_RESET },      { 100, ZC_TCP_RESET },
+		{ 150, ZC_TCP_RESET },	      { 200, ZC_TCP_RESET },
+		{ 201, ZC_TCP_RESET_AHEAD },  { 5000, ZC_TCP_RESET_AHEAD },
 	};
 	struct bench b;
 
@@ -590,13 +590,13 @@ static void test_reset(void **state)
 		bench_ack(&b, 100);
 		reset(&b, (uint64_t)cases[i].offset);
 		assert_int_equal(b.f.reset, cases[i].is);
-		assert_int_equal(b.f.stats.ignored_resets, cases[i].is == ZC_FOLLOW_NO_RESET);
+		assert_int_equal(b.f.stats.ignored_resets, cases[i].is == ZC_TCP_NO_RESET);
 		bench_end(&b);
 	}
 	/* Of an end that has sent nothing that was captured. */
 	bench_begin(&b, 7);
 	reset(&b, 3);
-	assert_int_equal(b.f.reset, ZC_FOLLOW_RESET);
+	assert_int_equal(b.f.reset, ZC_TCP_RESET);
 	bench_end(&b);
 }
 
@@ -617,12 +617,12 @@ static void test_life_after_reset(void **state)
 			/* Sent before it, and captured after it. */
 			bench_put(&b, 100, 100);
 			bench_ack(&b, 200);
-			assert_int_not_equal(b.f.reset, ZC_FOLLOW_NO_RESET);
+			assert_int_not_equal(b.f.reset, ZC_TCP_NO_RESET);
 			if (by_ack)
 				bench_ack(&b, at[i] + 1);
 			else
 				bench_put(&b, 200, (uint32_t)(at[i] + 1 - 200));
-			assert_int_equal(b.f.reset, ZC_FOLLOW_NO_RESET);
+			assert_int_equal(b.f.reset, ZC_TCP_NO_RESET);
 			assert_int_equal(b.f.stats.ignored_resets, 1);
 			bench_end(&b);
 		}
@@ -633,9 +633,9 @@ static void test_life_after_reset(void **state)
 	bench_acknowledge(&b, 0, 5000);
 	reset(&b, 0);
 	bench_acknowledge(&b, 0, 5000);
-	assert_int_equal(b.f.reset, ZC_FOLLOW_RESET);
+	assert_int_equal(b.f.reset, ZC_TCP_RESET);
 	bench_acknowledge(&b, 0, 5001);
-	assert_int_equal(b.f.reset, ZC_FOLLOW_NO_RESET);
+	assert_int_equal(b.f.reset, ZC_TCP_NO_RESET);
 	bench_end(&b);
 }
 
@@ -645,10 +645,10 @@ static void test_begins_at(void **state)
 
 	(void)state;
 	bench_begin(&b, 7);
-	assert_true(zc_follow_begins_at(&b.f, 99));
+	assert_true(zc_reassembly_begins_at(&b.f, 99));
 	bench_syn(&b);
-	assert_true(zc_follow_begins_at(&b.f, 7));
-	assert_false(zc_follow_begins_at(&b.f, 8));
+	assert_true(zc_reassembly_begins_at(&b.f, 7));
+	assert_false(zc_reassembly_begins_at(&b.f, 8));
 	/* Data may come with a SYN: RFC 7413. */
 	bench_end(&b);
 	bench_begin(&b, 7);

@@ -13,8 +13,8 @@
 #include "packet/reorder.h"
 #include "random.h"
 
-static struct zc_order_stats stats;
-static struct zc_order *order;
+static struct zc_reorder_stats stats;
+static struct zc_reorder *order;
 static uint64_t mask;
 
 /* What came out. */
@@ -28,7 +28,7 @@ static void begin(uint32_t width)
 	memset(&stats, 0, sizeof(stats));
 	outs = 0;
 	mask = UINT64_MAX >> (64 - width * 8);
-	order = zc_order_new(&field, &stats);
+	order = zc_reorder_new(&field, &stats);
 	assert_non_null(order);
 }
 
@@ -37,7 +37,7 @@ static void drain(bool flush)
 	const uint8_t *data;
 	size_t len;
 
-	while ((data = zc_order_next(order, flush, &len))) {
+	while ((data = zc_reorder_next(order, flush, &len))) {
 		assert_int_equal(len, sizeof(out[0]));
 		memcpy(&out[outs++], data, len);
 	}
@@ -48,10 +48,10 @@ static void give(uint64_t number)
 {
 	int rc;
 
-	while ((rc = zc_order_put(order, number & mask, (uint8_t *)&number, sizeof(number))) ==
-	       ZC_ORDER_FULL)
+	while ((rc = zc_reorder_put(order, number & mask, (uint8_t *)&number, sizeof(number))) ==
+	       ZC_REORDER_FULL)
 		drain(false);
-	if (rc == ZC_ORDER_NOW)
+	if (rc == ZC_REORDER_PASS)
 		out[outs++] = number;
 	drain(false);
 }
@@ -59,7 +59,7 @@ static void give(uint64_t number)
 static void end(void)
 {
 	drain(true);
-	zc_order_free(order);
+	zc_reorder_free(order);
 	assert_int_equal(stats.waiting_bytes, 0);
 }
 
@@ -79,10 +79,10 @@ static void fields_are_read(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		assert_true(zc_order_read(&cases[i].field, data, sizeof(data), &number));
+		assert_true(zc_reorder_read(&cases[i].field, data, sizeof(data), &number));
 		assert_true(number == cases[i].number);
 	}
-	assert_false(zc_order_read(&behind, data, sizeof(data), &number));
+	assert_false(zc_reorder_read(&behind, data, sizeof(data), &number));
 }
 
 /* Of every width, over its end where that can be reached, neighbours swapped over some distance. */
@@ -168,7 +168,7 @@ static void leaps(void **state)
 	give(2);
 	give(UINT64_C(1) << 60);
 	assert_int_equal(outs, 2);
-	assert_true(stats.lost == (UINT64_C(1) << 60) - ZC_ORDER_WINDOW - 1);
+	assert_true(stats.lost == (UINT64_C(1) << 60) - ZC_REORDER_WINDOW - 1);
 	end();
 	assert_int_equal(outs, 3);
 	assert_true(stats.lost == (UINT64_C(1) << 60) - 2);
@@ -205,29 +205,29 @@ static void numbers_begin_anew(void **state)
 /* All that waits, of all flows, has a limit: here each of four waits for its number 1, for ever. */
 static void memory_is_bounded(void **state)
 {
-	static uint8_t data[ZC_ORDER_BYTES / ZC_ORDER_WINDOW];
+	static uint8_t data[ZC_REORDER_BYTES / ZC_REORDER_WINDOW];
 	const struct zc_order_field field = { .width = 4 };
-	struct zc_order *flow[4];
+	struct zc_reorder *flow[4];
 	const uint8_t *next;
 	size_t len;
 
 	(void)state;
 	memset(&stats, 0, sizeof(stats));
 	for (unsigned i = 0; i < 4; i++)
-		assert_non_null(flow[i] = zc_order_new(&field, &stats));
-	for (uint64_t n = 0; n < ZC_ORDER_WINDOW; n++) {
+		assert_non_null(flow[i] = zc_reorder_new(&field, &stats));
+	for (uint64_t n = 0; n < ZC_REORDER_WINDOW; n++) {
 		for (unsigned i = 0; n != 1 && i < 4; i++) {
-			while (zc_order_put(flow[i], n, data, sizeof(data)) == ZC_ORDER_FULL) {
-				while ((next = zc_order_next(flow[i], false, &len)))
+			while (zc_reorder_put(flow[i], n, data, sizeof(data)) == ZC_REORDER_FULL) {
+				while ((next = zc_reorder_next(flow[i], false, &len)))
 					;
 			}
-			assert_true(stats.waiting_bytes <= ZC_ORDER_BYTES);
+			assert_true(stats.waiting_bytes <= ZC_REORDER_BYTES);
 		}
 	}
 	assert_true(stats.overflows > 0);
 	assert_true(stats.lost > 0);
 	for (unsigned i = 0; i < 4; i++)
-		zc_order_free(flow[i]);
+		zc_reorder_free(flow[i]);
 	assert_int_equal(stats.waiting_bytes, 0);
 }
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The bytes of a capture: a file, or what comes through a pipe. */
-#ifndef ZCDMA_PACKET_SAVED_H
-#define ZCDMA_PACKET_SAVED_H
+#ifndef ZCDMA_PACKET_CAPTURE_BYTES_H
+#define ZCDMA_PACKET_CAPTURE_BYTES_H
 
 #include <stdio.h>
 
 #include "internal.h"
 
 /* Read ahead, so that it is known whether something is there. */
-struct zc_saved {
+struct zc_capture_bytes {
 	int fd;
 	size_t taken, len;
 	uint8_t buffer[65536];
@@ -21,12 +21,12 @@ struct zc_saved {
  * middle of a packet waits for the rest of the packet. Returns the number of bytes, 0
  * at the end, or -1 with errno set.
  */
-ssize_t zc_saved_read(struct zc_saved *s, void *to, size_t size);
+ssize_t zc_capture_bytes_read(struct zc_capture_bytes *s, void *to, size_t size);
 
 /* Look at the first @size bytes, of which fewer are there at the end. Returns their number. */
-size_t zc_saved_peek(struct zc_saved *s, void *to, size_t size);
+size_t zc_capture_bytes_peek(struct zc_capture_bytes *s, void *to, size_t size);
 
 /* Returns whether a read would wait. */
-bool zc_saved_is_idle(const struct zc_saved *s);
+bool zc_capture_bytes_is_idle(const struct zc_capture_bytes *s);
 
 #endif

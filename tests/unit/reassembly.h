@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A follower under test: segments of a stream that is known go in, and what comes out is looked at. */
-#ifndef TESTS_FOLLOW_H
-#define TESTS_FOLLOW_H
+#ifndef TESTS_REASSEMBLY_H
+#define TESTS_REASSEMBLY_H
 
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 #include "packet/tcp_reassembly.h"
 
 struct bench {
-	struct zc_follow f;
+	struct zc_reassembly f;
 	struct zc_budget pool;
 	uint32_t first;	 /* sequence number of offset 0 of the stream that is known */
 	uint64_t at;	 /* offset of what comes out next */
@@ -20,10 +20,10 @@ struct bench {
 	uint64_t late;	 /* of those, that came late, and were right */
 	unsigned differences;
 	uint32_t seq; /* of the last one */
-	struct zc_kept_put difference;
-	bool recalls;		    /* what is forgotten can be known */
-	bool copy;		    /* the next segments are copies */
-	enum zc_follow_taken taken; /* what became of the last one */
+	struct zc_segment_result difference;
+	bool recalls;		       /* what is forgotten can be known */
+	bool copy;		       /* the next segments are copies */
+	enum zc_segment_verdict taken; /* what became of the last one */
 };
 
 /* The stream: nothing in it repeats soon, whatever the distance. */
@@ -81,7 +81,7 @@ static inline bool bench_recall(void *arg, uint64_t offset, uint8_t *buf, size_t
 	return b->recalls;
 }
 
-static inline void bench_differs(void *arg, uint32_t seq, const struct zc_kept_put *what)
+static inline void bench_differs(void *arg, uint32_t seq, const struct zc_segment_result *what)
 {
 	struct bench *b = arg;
 
@@ -93,11 +93,11 @@ static inline void bench_differs(void *arg, uint32_t seq, const struct zc_kept_p
 /* A stream whose byte 0 has the sequence number @first. */
 static inline void bench_begin(struct bench *b, uint32_t first)
 {
-	static const struct zc_follow_ops ops = { bench_data, bench_unseen, bench_late,
-						  bench_recall, bench_differs };
+	static const struct zc_reassembly_ops ops = { bench_data, bench_unseen, bench_late,
+						      bench_recall, bench_differs };
 
 	*b = (struct bench){ .first = first, .pool.most = 64u << 20 };
-	zc_follow_init(&b->f, &ops, b, &b->pool);
+	zc_reassembly_init(&b->f, &ops, b, &b->pool);
 }
 
 static inline void bench_frame(struct bench *b, uint8_t flags, uint64_t offset, const uint8_t *data,
@@ -112,7 +112,7 @@ static inline void bench_frame(struct bench *b, uint8_t flags, uint64_t offset, 
 		.captured = captured,
 	};
 
-	b->taken = zc_follow_take(&b->f, &frame, b->copy);
+	b->taken = zc_reassembly_take(&b->f, &frame, b->copy);
 }
 
 static inline void bench_syn(struct bench *b)
@@ -135,12 +135,12 @@ static inline void bench_acknowledge(struct bench *b, uint64_t offset, uint32_t 
 		.ack = ack,
 	};
 
-	b->taken = zc_follow_take(&b->f, &frame, false);
+	b->taken = zc_reassembly_take(&b->f, &frame, false);
 }
 
 static inline void bench_ack(struct bench *b, uint64_t offset)
 {
-	zc_follow_acked(&b->f, b->first + (uint32_t)offset, false);
+	zc_reassembly_acked(&b->f, b->first + (uint32_t)offset, false);
 }
 
 /* A segment, of which the last bytes are beyond the snap length, in memory that ends where it does. */
@@ -171,7 +171,7 @@ static inline void bench_spoil(struct bench *b, uint64_t offset, uint32_t len, u
 
 static inline void bench_end(struct bench *b)
 {
-	zc_follow_end(&b->f);
+	zc_reassembly_end(&b->f);
 }
 
 #endif

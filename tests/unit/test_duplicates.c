@@ -24,7 +24,7 @@ struct packet {
 };
 
 /* Without a check of the header: checksums are at 16 (TCP) and 6 (UDP). */
-static bool seen(struct zc_copies *c, const struct packet *p)
+static bool seen(struct zc_duplicates *c, const struct packet *p)
 {
 	uint8_t bytes[28];
 	const uint32_t header = p->udp ? 8 : 20;
@@ -41,7 +41,7 @@ static bool seen(struct zc_copies *c, const struct packet *p)
 
 	memcpy(bytes, p->header, header);
 	memcpy(bytes + header, p->payload, 8);
-	return zc_copies_seen(c, &f, 1, p->time_ns);
+	return zc_duplicates_seen(c, &f, 1, p->time_ns);
 }
 
 static void test_limits(void **state)
@@ -64,7 +64,7 @@ static void test_limits(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct zc_copies *c = zc_copies_new();
+		struct zc_duplicates *c = zc_duplicates_new();
 		struct packet p = { .ip_id = cases[i].ip_id,
 				    .interface = 1,
 				    .time_ns = 5ull * SECOND };
@@ -74,14 +74,14 @@ static void test_limits(void **state)
 		p.interface = cases[i].interface;
 		p.time_ns += cases[i].after_ns;
 		assert_int_equal(seen(c, &p), cases[i].copy);
-		zc_copies_free(c);
+		zc_duplicates_free(c);
 	}
 }
 
 /* Clocks of two machines differ: the copy may have the earlier time. */
 static void test_time_goes_back(void **state)
 {
-	struct zc_copies *c = zc_copies_new();
+	struct zc_duplicates *c = zc_duplicates_new();
 	struct packet p = { .ip_id = 7, .interface = 1, .time_ns = 5ull * SECOND };
 
 	(void)state;
@@ -90,7 +90,7 @@ static void test_time_goes_back(void **state)
 	p.interface = 2;
 	p.time_ns -= SECOND / 10;
 	assert_true(seen(c, &p));
-	zc_copies_free(c);
+	zc_duplicates_free(c);
 }
 
 static void test_headers(void **state)
@@ -98,7 +98,7 @@ static void test_headers(void **state)
 	(void)state;
 	for (int udp = 0; udp < 2; udp++) {
 		for (unsigned at = 0; at < (udp ? 8 : 20); at++) {
-			struct zc_copies *c = zc_copies_new();
+			struct zc_duplicates *c = zc_duplicates_new();
 			struct packet p = { .udp = udp, .ip_id = 7, .interface = 1 };
 			bool checksum = at / 2 == (udp ? 3 : 8);
 
@@ -108,7 +108,7 @@ static void test_headers(void **state)
 			p.header[at] = 1;
 			/* A checksum may have been left to the network card. */
 			assert_int_equal(seen(c, &p), checksum);
-			zc_copies_free(c);
+			zc_duplicates_free(c);
 		}
 	}
 }
@@ -116,7 +116,7 @@ static void test_headers(void **state)
 /* Datagrams are not compared later, so it is done here. The same bytes at the same point were sent again. */
 static void test_payload(void **state)
 {
-	struct zc_copies *c = zc_copies_new();
+	struct zc_duplicates *c = zc_duplicates_new();
 	struct packet p = { .udp = true, .interface = 1 };
 
 	(void)state;
@@ -131,7 +131,7 @@ static void test_payload(void **state)
 		p.interface = 2;
 		assert_false(seen(c, &p));
 	}
-	zc_copies_free(c);
+	zc_duplicates_free(c);
 }
 
 int main(void)
