@@ -24,9 +24,9 @@ static void report_payload(struct report *r, const struct zcdma_packet_stats *s,
 		"of %N{flows} flows; left out: %N{cut_packets} packets cut short, %N{fragments} fragments, %N{malformed_packets} malformed, %N{other_packets} others",
 		s->flows, s->cut, s->fragments, s->malformed, s->others);
 	report_line(
-		r, s->wrong_sums ? "checksums" : NULL,
-		"%N{wrong_checksum_packets} packets were taken with a wrong one, which proved nothing",
-		s->wrong_sums);
+		r, s->wrong_sums || s->zero_sums ? "checksums" : NULL,
+		"%N{wrong_checksum_packets} packets taken with a wrong checksum, %N{zero_checksum_packets} with 0, %N{unchecked_packets} of them unlike others of their sender",
+		s->wrong_sums, s->zero_sums, s->unchecked);
 	report_line(r, s->missing_bytes || s->differing_bytes ? "tcp" : NULL,
 		    "%B{missing_bytes} were not captured, %B{differing_bytes} came again as others",
 		    s->missing_bytes, s->differing_bytes);
@@ -58,11 +58,9 @@ void packets_report(struct report *r, struct zcdma_source *src)
 	report_numbers(r, &s, kind == ZCDMA_PACKETS_NUMBERED);
 }
 
-int packets_check(struct report *r, struct zcdma_source *src)
+static int check_whole(struct report *r, const struct zcdma_packet_stats *s)
 {
-	struct zcdma_packet_stats s;
-
-	if (get(src, &s) < ZCDMA_PACKETS_PAYLOAD || !(s.cut || s.fragments || s.missing_bytes))
+	if (!s->cut && !s->fragments && !s->missing_bytes)
 		return STATUS_OK;
 	return report_error(
 		r, STATUS_INCOMPLETE,
@@ -70,5 +68,28 @@ int packets_check(struct report *r, struct zcdma_source *src)
 		"the payload is not whole: %" PRIu64
 		" packets were cut short when they were captured, %" PRIu64
 		" were fragments, and %" PRIu64 " bytes of TCP are missing",
-		s.cut, s.fragments, s.missing_bytes);
+		s->cut, s->fragments, s->missing_bytes);
+}
+
+static int check_sums(struct report *r, const struct zcdma_packet_stats *s)
+{
+	if (!s->unchecked)
+		return STATUS_OK;
+	return report_error(
+		r, STATUS_INCOMPLETE, "checksum=off accepts them as they are",
+		"the data of %" PRIu64
+		" packets could not be checked: their checksum is 0, while others of their sender are right",
+		s->unchecked);
+}
+
+int packets_check(struct report *r, struct zcdma_source *src)
+{
+	struct zcdma_packet_stats s;
+	int whole, sums;
+
+	if (get(src, &s) < ZCDMA_PACKETS_PAYLOAD)
+		return STATUS_OK;
+	whole = check_whole(r, &s);
+	sums = check_sums(r, &s);
+	return whole ? whole : sums;
 }

@@ -145,6 +145,8 @@ struct zcdma_packet_stats {
 	/* Of TCP: */
 	uint64_t missing_bytes;	  /* that were sent, and not captured */
 	uint64_t differing_bytes; /* that came again as others: the first to come are taken */
+	uint64_t zero_sums;	  /* packets with data whose checksum is 0 */
+	uint64_t unchecked;	  /* of those, where others of the sender are right: nothing checks their data */
 	/* By the sequence numbers in datagrams: */
 	uint64_t unnumbered; /* left out: too short to hold one */
 	uint64_t lost;	     /* numbers that did not come in time */

@@ -10,6 +10,11 @@ bool zc_checksums_prove_damage(struct zc_checksums *s, enum zc_checksum sum)
 	const bool rule = s->right > RULE * s->others;
 
 	s->right += sum == ZC_CHECKSUM_RIGHT;
-	s->others += sum == ZC_CHECKSUM_WRONG || sum == ZC_CHECKSUM_OFFLOADED;
+	s->others += sum == ZC_CHECKSUM_WRONG || sum == ZC_CHECKSUM_OFFLOADED || sum == ZC_CHECKSUM_ZERO;
 	return sum == ZC_CHECKSUM_WRONG && rule;
+}
+
+uint64_t zc_checksums_unchecked(const struct zc_checksums *s)
+{
+	return s->right ? s->zero : 0;
 }

@@ -121,10 +121,12 @@ enum zc_checksum zc_frame_checksum(const struct zc_frame *f)
 	if (fold(addresses + htonl(f->segment_len) + sum(f->segment, f->segment_len)) == 0xffff)
 		return ZC_CHECKSUM_RIGHT;
 	/*
-	 * CHECKSUM_PARTIAL: before the packet is cut into segments, some drivers have the length left out. Others,
-	 * and some tools, leave 0.
+	 * CHECKSUM_PARTIAL of Linux is the pseudo header's sum; before the packet is cut into segments, some
+	 * drivers have the length left out.
 	 */
-	if (!field || field == fold(addresses + htonl(f->segment_len)) || field == fold(addresses))
+	if (!field)
+		return ZC_CHECKSUM_ZERO;
+	if (field == fold(addresses + htonl(f->segment_len)) || field == fold(addresses))
 		return ZC_CHECKSUM_OFFLOADED;
 	return ZC_CHECKSUM_WRONG;
 }

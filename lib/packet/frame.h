@@ -20,7 +20,8 @@ enum zc_frame_kind {
 enum zc_checksum {
 	ZC_CHECKSUM_UNKNOWN, /* not all of it was captured, or the sender made none (UDP) */
 	ZC_CHECKSUM_RIGHT,
-	ZC_CHECKSUM_OFFLOADED, /* 0, or the pseudo header's sum, which a NIC is to complete */
+	ZC_CHECKSUM_OFFLOADED, /* the pseudo header's sum, which a NIC is to complete */
+	ZC_CHECKSUM_ZERO,      /* TCP's field is 0: a NIC or a tool left it so */
 	ZC_CHECKSUM_WRONG,
 };
 

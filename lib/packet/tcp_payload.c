@@ -215,6 +215,7 @@ int zc_tcp_payload_put(struct zc_tcp_payload *t, const struct zc_frame *f, enum 
 		t->damaged++;
 		return 0;
 	}
+	t->checksums[from].zero += f->len && sum == ZC_CHECKSUM_ZERO;
 	t->wrong_sums += sum == ZC_CHECKSUM_WRONG;
 	t->end[from].doubtful |= sum == ZC_CHECKSUM_WRONG;
 	taken = zc_reassembly_take(&t->end[from], f, false);
@@ -259,4 +260,6 @@ void zc_tcp_payload_get_stats(const struct zc_tcp_payload *t, struct zcdma_packe
 	stats->flows++;
 	stats->missing_bytes += s->unseen_bytes;
 	stats->differing_bytes = s->differing_bytes;
+	stats->zero_sums = t->checksums[t->from].zero;
+	stats->unchecked = zc_checksums_unchecked(&t->checksums[t->from]);
 }

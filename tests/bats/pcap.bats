@@ -230,16 +230,42 @@ on_veth() {
     assert_output --partial 'add payload'
 }
 
-# tcp FLAGS SEQ ACK: a packet without data from port 1000 to 5000, its checksum left to the network card.
+# tcp FLAGS SEQ ACK [DATA]: a packet from port 1000 to 5000, its checksum 0 or SUM.
 tcp() {
+    local data=${4:-}
     {
-        printf '\x45\0\0\x28\0\0\0\0\x40\6\0\0\x7f\0\0\1\x7f\0\0\1'
+        printf '\x45\0'
+        bytes be 2 $((40 + ${#data}))
+        printf '\0\0\0\0\x40\6\0\0\x7f\0\0\1\x7f\0\0\1'
         bytes be 2 1000 5000
         bytes be 4 "$2" "$3"
-        bytes be 2 $((0x5000 | $1)) 65535 0 0
+        bytes be 2 $((0x5000 | $1)) 65535 "${SUM:-0}" 0
+        printf %s "$data"
     } >packet
-    bytes le 4 1700000000 0 40 40
+    bytes le 4 1700000000 0 $((40 + ${#data})) $((40 + ${#data}))
     cat packet
+}
+
+@test "pcap: data with a checksum of 0 is taken, and unchecked where its sender has right ones" {
+    datagrams le >x.pcap
+    SUM=0x9688 tcp 0x02 1000 0 >>x.pcap
+    tcp 0x18 1001 501 good >>x.pcap
+    tcp 0x18 1005 501 data >>x.pcap
+    run -1 --separate-stderr zcdma capture --json pcap:x.pcap,payload
+    assert_output gooddata
+    assert_regex "$stderr" '"zero_checksum_packets": ?2,'
+    assert_regex "$stderr" '"unchecked_packets": ?2,'
+    assert_regex "$stderr" '2 packets could not be checked'
+    run -0 --separate-stderr zcdma capture pcap:x.pcap,payload,checksum=off
+    assert_output gooddata
+    # Where all are 0, that is how they were captured.
+    datagrams le >x.pcap
+    tcp 0x02 1000 0 >>x.pcap
+    tcp 0x18 1001 501 good >>x.pcap
+    run -0 --separate-stderr zcdma capture --json pcap:x.pcap,payload
+    assert_output good
+    assert_regex "$stderr" '"zero_checksum_packets": ?1,'
+    assert_regex "$stderr" '"unchecked_packets": ?0,'
 }
 
 @test "pcap: data that is proved, and was not captured, is missing" {
