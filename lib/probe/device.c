@@ -6,7 +6,7 @@
 
 #define LIMIT_MS 5000
 
-/* A mapping that can be written to, which io_uring wants, where the device lets us. */
+/* Open the ring, for writing too if the device permits it, as io_uring registers writable memory only. */
 static int open_ring(struct zcdma_ctx *ctx, const char *spec, struct zcdma_source **src,
 		     bool *writable)
 {
@@ -25,7 +25,7 @@ static int take_block(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zc
 	while ((rc = zcdma_source_next(src, 0, b)) == -EAGAIN) {
 		rc = zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, LIMIT_MS);
 		if (rc == -ETIMEDOUT)
-			return zc_fail_plain(ctx, ETIMEDOUT, "it gave no block within %d s",
+			return zc_fail_plain(ctx, ETIMEDOUT, "no block within %d s",
 					     LIMIT_MS / 1000);
 		if (rc)
 			return rc;
@@ -33,6 +33,7 @@ static int take_block(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zc
 	return rc == 1 ? 0 : rc;
 }
 
+/* Record in @p why nothing is mapped, with the error and the hint of @ctx. */
 static void absent(struct zcdma_ctx *ctx, int err, struct zcdma_probe *p)
 {
 	const char *hint = zcdma_hint(ctx);
@@ -41,6 +42,20 @@ static void absent(struct zcdma_ctx *ctx, int err, struct zcdma_probe *p)
 		zc_probe_absent(p, err, "%s (%s)", zcdma_error(ctx), hint);
 	else
 		zc_probe_absent(p, err, "%s", zcdma_error(ctx));
+}
+
+static int try_block(struct zcdma_ctx *ctx, const struct zcdma_block *b, bool writable,
+		     struct zcdma_probe *p)
+{
+	struct zc_mapping m = {
+		.addr = (void *)b->data,
+		.bytes = b->len,
+		.writable = writable,
+		.owner = ZC_OWNER_ZCDMA,
+	};
+
+	zc_probe_look_up(&m, p);
+	return zc_probe_try(ctx, &m, 0, p);
 }
 
 int zc_probe_device(struct zcdma_ctx *ctx, const char *path, unsigned i, size_t bytes,
@@ -63,7 +78,7 @@ int zc_probe_device(struct zcdma_ctx *ctx, const char *path, unsigned i, size_t 
 	rc = take_block(ctx, src, &b);
 	if (!rc) {
 		p->bounced = src->info.bounced;
-		rc = zc_probe_ring(ctx, b.data, b.len, writable, p);
+		rc = try_block(ctx, &b, writable, p);
 		zcdma_source_put(src, &b, ZCDMA_PUT_REUSE);
 	} else if (rc != -EINTR) {
 		absent(ctx, -rc, p);

@@ -1,21 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the kinds of mappings that can be probed share. */
+/* Probing a mapping, whatever it is of. */
 #ifndef ZCDMA_PROBE_PROBE_H
 #define ZCDMA_PROBE_PROBE_H
 
-#include "internal.h"
+#include "probe/mapping.h"
 
-/* There is no mapping: remember why, for @p. Of several reasons the first counts. Returns -@err. */
+/* Record in @p why nothing is mapped, unless an earlier reason is recorded. Returns -@err. */
 int zc_probe_absent(struct zcdma_probe *p, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/*
- * Try every way out of @bytes of memory that the driver gave, and explain what fails. 0 or -EINTR.
- */
-int zc_probe_ring(struct zcdma_ctx *ctx, const void *addr, size_t bytes, bool writable,
-		  struct zcdma_probe *p);
+/* Look the mapping up in smaps: sets @m->vma, and the flags in @p. */
+void zc_probe_look_up(struct zc_mapping *m, struct zcdma_probe *p);
 
-/* Probe a block of @bytes from memory model @i of the driver's device @path. 0 or -EINTR. */
+/*
+ * Try every method on the mapping, which was looked up, and explain what fails. @flags: enum zcdma_probe_flags.
+ * Returns 0, or -EINTR.
+ */
+int zc_probe_try(struct zcdma_ctx *ctx, const struct zc_mapping *m, unsigned flags,
+		 struct zcdma_probe *p);
+
+/* Unmap what this process mapped. */
+void zc_probe_unmap(const struct zc_mapping *m);
+
+/* Probe a block of @bytes from memory model @i of the driver's device @path. Returns 0, or -EINTR. */
 int zc_probe_device(struct zcdma_ctx *ctx, const char *path, unsigned i, size_t bytes,
 		    struct zcdma_probe *p);
 

@@ -20,6 +20,7 @@
 
 #include "internal.h"
 #include "probe/methods.h"
+#include "probe/scratch.h"
 
 static struct zcdma_ctx *ctx;
 static size_t page;

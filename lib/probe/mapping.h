@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A mapping that is probed. */
+#ifndef ZCDMA_PROBE_MAPPING_H
+#define ZCDMA_PROBE_MAPPING_H
+
+#include <unistd.h>
+
+#include "internal.h"
+
+/* Bytes of a mapping, unless the caller asks for others. */
+#define ZC_PROBE_BYTES ((size_t)64 * 1024)
+
+/* Whose memory is mapped, as far as causes and hints depend on it. */
+enum zc_owner {
+	ZC_OWNER_ANY,
+	ZC_OWNER_PCI,	/* a BAR that sysfs offers */
+	ZC_OWNER_ZCDMA, /* the driver of this project */
+	ZC_OWNER_MMIO,	/* a device, by the physical address */
+};
+
+struct zc_mapping {
+	void *addr;
+	size_t bytes;  /* to try */
+	size_t mapped; /* to unmap; 0 where the kernel made the mapping */
+	bool writable;
+	bool device; /* reading it may reach a register */
+	enum zc_owner owner;
+	struct zc_vma vma;
+};
+
+static inline size_t zc_page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+#endif

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* write() to a file that was opened with O_DIRECT. */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "probe/method.h"
+#include "probe/scratch.h"
+
+/*
+ * Check whether the filesystem accepts O_DIRECT and copies all the same, as tmpfs does, or one that journals or
+ * checksums data: every mapping works there, which proves nothing. [vvar] shows it if it has no pages: what can
+ * write it is copying.
+ */
+static bool copies_anyway(int fd)
+{
+	struct zcdma_way_result res = { 0 };
+	struct zc_attempt pipe = { .res = &res, .fd = -1, .peer = -1 };
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	struct zc_vma vvar;
+	const void *addr;
+	bool no_pages;
+
+	if (zc_vma_find_name("[vvar]", &vvar) < 0 || zc_attempt_open_pipe(&pipe) < 0)
+		return false;
+	addr = (const void *)(uintptr_t)vvar.start;
+	no_pages = zc_attempt_vmsplice(&pipe, addr, page) == -EFAULT;
+	zc_attempt_close(&pipe);
+	return no_pages && pwrite(fd, addr, page, 0) > 0;
+}
+
+/* Check that @fd takes O_DIRECT writes, and does not copy them. */
+static bool takes_direct(int fd)
+{
+	void *p = mmap(NULL, ZC_METHOD_CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
+	bool ok;
+
+	if (p == MAP_FAILED)
+		return false;
+	ok = pwrite(fd, p, ZC_METHOD_CHUNK, 0) == (ssize_t)ZC_METHOD_CHUNK && !copies_anyway(fd);
+	munmap(p, ZC_METHOD_CHUNK);
+	return ok;
+}
+
+static int direct_open(struct zc_attempt *a)
+{
+	a->fd = zc_scratch_open(O_DIRECT, takes_direct);
+	if (a->fd >= 0)
+		return 0;
+	zc_way_untried(
+		a->res,
+		"no file takes O_DIRECT without copying in $TMPDIR, /var/tmp, /tmp or the current folder: %s",
+		strerror(-a->fd));
+	return a->fd;
+}
+
+/* Write always to the same place, so that a large mapping does not need a large file. */
+static ssize_t direct_step(struct zc_attempt *a, const void *p, size_t len)
+{
+	ssize_t n = pwrite(a->fd, p, len, 0);
+
+	return n < 0 ? -errno : n;
+}
+
+const struct zc_method zc_method_direct = {
+	.name = "O_DIRECT",
+	.reads = true,
+	.chunk = ZC_METHOD_CHUNK,
+	.open = direct_open,
+	.step = direct_step,
+	.close = zc_attempt_close,
+};
