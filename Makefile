@@ -88,7 +88,8 @@ LIB_SO := $(BUILD)/$(SONAME)
 LIB_A := $(BUILD)/libzcdma.a
 BATS_FILES ?= $(wildcard tests/bats/*.bats)
 APPLETS := $(shell sed -n 's/^APPLET.\([a-z]*\),.*/\1/p' cmd/applets.def)
-MAN_PAGES := $(wildcard man/*.[1-9])
+MAN_PAGES := $(patsubst %,$(BUILD)/%,$(wildcard man/*.[1-9]))
+MAN_SHARED := $(wildcard man/shared/*.mdoc)
 
 # The kernel to build the module for. KCC, where set, is its compiler instead of the kernel's own.
 KDIR ?= /lib/modules/$(shell uname -r)/build
@@ -114,7 +115,7 @@ VM_KERNELS_ALL := 6.1 6.1-rt 6.12 6.12-rt 5.10 7.x
 	kmod_uninstall dkms-there dkms-install dkms-uninstall
 .DELETE_ON_ERROR:
 
-all: $(ZCDMA) $(LIB_SO) $(BUILD)/libzcdma.so
+all: $(ZCDMA) $(LIB_SO) $(BUILD)/libzcdma.so $(MAN_PAGES)
 
 help:
 	@echo 'zcdma $(VERSION)'
@@ -219,6 +220,13 @@ $(BUILD)/vm-tests/%: tests/vm/%.c $(VM_SHARED) $(BUILD)/flags
 	$(say) CC $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -Ikmod/uapi -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(VM_SHARED)
+
+# What several pages say is in man/shared: the line ".so man/shared/FILE" of a page stands for that file.
+$(BUILD)/man/%: man/% $(MAN_SHARED)
+	@mkdir -p $(@D)
+	$(Q)awk '$$1 != ".so" { print; next } \
+		{ while ((got = (getline line <$$2)) > 0) print line; close($$2) } \
+		got < 0 { print FILENAME ": no file " $$2 >"/dev/stderr"; exit 1 }' $< >$@
 
 tests-build: $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) $(VM_BIN)
 
@@ -379,8 +387,8 @@ SECONDS ?= 60
 fuzz:
 	@tests/fuzz/run.sh $(SECONDS) $(FUZZ_TARGETS)
 
-lint:
-	@tests/lint.sh
+lint: $(MAN_PAGES)
+	@MAN='$(MAN_PAGES)' tests/lint.sh
 
 install: all
 	$(Q)install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)

@@ -5,7 +5,10 @@
 
 load common
 
-MAN=$TOP/man
+# The pages as they are installed, with what they share.
+BUILD=${BUILD:-build}
+[[ $BUILD == /* ]] || BUILD=$TOP/$BUILD
+MAN=$BUILD/man
 
 applets() {
     zcdma --list | cut -d' ' -f1
@@ -76,6 +79,20 @@ assert_no_other_keys() {
     (cd "$MAN" && printf '%s\n' zcdma-*.1) | sort >found
     same 'applets and pages'
     [[ -f $MAN/zcdma.1 && -f $MAN/zcdma.4 && -f $MAN/zcdma.7 && -f $MAN/libzcdma.3 ]]
+}
+
+@test "every part that pages share is shared, and stands in no page by itself" {
+    local part
+    for part in "$TOP"/man/shared/*.mdoc; do
+        (($(grep -lxF ".so man/shared/${part##*/}" "$TOP"/man/*.[1-9] | wc -l) > 1)) ||
+            fail "${part##*/} is for one page alone"
+    done
+    run ! grep -n '^\.so ' "$MAN"/*
+    for part in "$TOP"/man/*.[1-9]; do
+        grep '^\.so ' "$part" >expected || continue
+        sort expected | uniq -d >found
+        [[ ! -s found ]] || fail "${part##*/} takes twice: $(<found)"
+    done
 }
 
 @test "every page has its sections, and is about what its name says" {
@@ -323,11 +340,9 @@ columns() {
 
 @test "the library exports what the map says" {
     command -v nm >/dev/null || skip 'nm is not installed'
-    local library=${BUILD:-build}
-    [[ $library == /* ]] || library=$TOP/$library
-    [[ -e $library/libzcdma.so ]] || skip "$library/libzcdma.so is not built"
+    [[ -e $BUILD/libzcdma.so ]] || skip "$BUILD/libzcdma.so is not built"
     exported >expected
-    nm -D --defined-only "$library/libzcdma.so" | sed -nE 's/.* [TDB] (zcdma_[a-z0-9_]+).*/\1/p' |
+    nm -D --defined-only "$BUILD/libzcdma.so" | sed -nE 's/.* [TDB] (zcdma_[a-z0-9_]+).*/\1/p' |
         sort >found
     same 'libzcdma.so against libzcdma.map'
 }
