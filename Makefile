@@ -71,6 +71,8 @@ TEST_CFLAGS = $(ALL_CFLAGS) -iquote lib -iquote cmd -Ilib/include
 ALL_FLAGS = $(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(LDFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pthread
 
+HEADERS := zcdma.h zcdma/probe.h zcdma/util.h zcdma/verify.h
+
 LIB_SRC := $(wildcard lib/*.c lib/*/*.c)
 CMD_SRC := $(wildcard cmd/*.c cmd/*/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
@@ -394,7 +396,8 @@ install: all
 	$(Q)install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
 	$(Q)$(call link_cmd,$(BUILD)/zcdma.install,$$ORIGIN/$(shell realpath -m --relative-to=$(BINDIR) $(LIBDIR)))
 	$(Q)install -m 755 $(BUILD)/zcdma.install $(DESTDIR)$(BINDIR)/zcdma
-	$(Q)install -m 644 lib/include/zcdma.h $(DESTDIR)$(INCLUDEDIR)/zcdma.h
+	$(Q)for header in $(HEADERS); do \
+		install -D -m 644 lib/include/$$header $(DESTDIR)$(INCLUDEDIR)/$$header; done
 	$(Q)install -D -m 644 kmod/uapi/linux/zcdma.h $(DESTDIR)$(INCLUDEDIR)/linux/zcdma.h
 	$(Q)install -m 755 $(LIB_SO) $(DESTDIR)$(LIBDIR)/libzcdma.so.$(VERSION)
 	$(Q)ln -sf libzcdma.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
@@ -426,13 +429,14 @@ uninstall:
 	$(Q)for applet in $(APPLETS); do \
 		if [ "$$(readlink $(DESTDIR)$(BINDIR)/$$applet)" = zcdma ]; then \
 			rm -f $(DESTDIR)$(BINDIR)/$$applet; fi; done
-	$(Q)rm -f $(DESTDIR)$(BINDIR)/zcdma $(DESTDIR)$(INCLUDEDIR)/zcdma.h \
+	$(Q)rm -f $(DESTDIR)$(BINDIR)/zcdma $(HEADERS:%=$(DESTDIR)$(INCLUDEDIR)/%) \
 		$(DESTDIR)$(INCLUDEDIR)/linux/zcdma.h \
 		$(DESTDIR)$(LIBDIR)/libzcdma.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME) \
 		$(DESTDIR)$(LIBDIR)/libzcdma.so $(DESTDIR)$(LIBDIR)/pkgconfig/libzcdma.pc \
 		$(DESTDIR)$(DATADIR)/bash-completion/completions/zcdma \
 		$(DESTDIR)$(DATADIR)/zsh/site-functions/_zcdma \
 		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/zcdma.fish
+	$(Q)rmdir $(DESTDIR)$(INCLUDEDIR)/zcdma 2>/dev/null || true
 	$(Q)for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 
 clean:

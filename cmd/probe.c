@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <zcdma/probe.h>
+
 #include "cli/xalloc.h"
 #include "cli/opts.h"
 #include "cli/report_value.h"

@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include <zcdma.h>
+#include <zcdma/util.h>
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 

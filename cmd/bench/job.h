@@ -5,6 +5,8 @@
 
 #include "cli/report.h"
 
+#include <zcdma/util.h>
+
 #define BENCH_REPEATS_MAX 64
 #define BENCH_STREAMS_MAX 64
 

@@ -17,6 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <zcdma/verify.h>
+
 #include "cli/clock.h"
 #include "cli/signals.h"
 

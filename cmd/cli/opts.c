@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <zcdma/util.h>
+
 #include "cli/xalloc.h"
 #include "cli/suggest.h"
 #include "cli/opts.h"

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <zcdma/util.h>
+
 #include "cli/clock.h"
 #include "cli/report_text.h"
 #include "cli/signals.h"

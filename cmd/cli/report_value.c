@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <zcdma/util.h>
+
 #include "cli/xalloc.h"
 #include "cli/report_text.h"
 #include "cli/report_value.h"

@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include <zcdma/util.h>
+
 #include "applet.h"
 
 /* Advise a larger ring, by a number where there is one already. */

@@ -5,6 +5,9 @@
 
 #include "cli/progress.h"
 
+#include <zcdma/util.h>
+#include <zcdma/verify.h>
+
 struct transfer {
 	struct zcdma_ctx *ctx;
 	struct zcdma_source *src;

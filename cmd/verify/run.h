@@ -7,6 +7,8 @@
 #include "cli/progress.h"
 #include "verify/stream.h"
 
+#include <zcdma/util.h>
+
 /* What the UDP socket of all streams says. */
 struct verify_socket {
 	uint64_t drops;	  /* datagrams that its buffer had no room for */

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include <zcdma.h>
+#include <zcdma/verify.h>
 
 /* What a stream is checked against. */
 struct expectation {

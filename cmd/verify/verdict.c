@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include <zcdma/util.h>
+
 #include "applet.h"
 #include "transfer/handover.h"
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <zcdma/util.h>
+
 #include "cli/clock.h"
 #include "verify/wire.h"
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <zcdma/util.h>
+
 #include "applet.h"
 #include "verify/verdict.h"
 #include "verify/wire.h"

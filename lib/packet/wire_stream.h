@@ -7,6 +7,8 @@
 #include "packet/tcp_reassembly.h"
 #include "packet/checksums.h"
 
+#include <zcdma/verify.h>
+
 /* So many bytes of the pattern tell where in the stream they are. */
 #define ZC_WIRE_STREAM_PLACED 23
 /* Differences that are remembered, of all streams; the others are counted. */

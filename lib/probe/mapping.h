@@ -5,6 +5,8 @@
 
 #include <unistd.h>
 
+#include <zcdma/probe.h>
+
 #include "internal.h"
 
 /* Bytes of a mapping, unless the caller asks for others. */

@@ -3,6 +3,8 @@
 #ifndef ZCDMA_PROBE_METHOD_H
 #define ZCDMA_PROBE_METHOD_H
 
+#include <zcdma/probe.h>
+
 #include "internal.h"
 #include "path/uring_compat.h"
 

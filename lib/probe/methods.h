@@ -4,6 +4,7 @@
 #define ZCDMA_PROBE_METHODS_H
 
 #include <zcdma.h>
+#include <zcdma/probe.h>
 
 /* Returns whether the method reads the bytes; the others only pin their pages. */
 bool zc_way_reads(enum zcdma_way way);

@@ -10,6 +10,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <zcdma/verify.h>
+
 #include "source/options.h"
 #include "memory/ring.h"
 #include "source/source.h"

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <zcdma/probe.h>
+
 #include "internal.h"
 
 #define SMAPS "/proc/self/smaps"

@@ -10,6 +10,8 @@
 #include "util/budget.h"
 #include "internal.h"
 
+#include <zcdma/verify.h>
+
 /* Bytes of the received stream that belong together. */
 struct zc_run {
 	uint64_t pos; /* in what was received */

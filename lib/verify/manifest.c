@@ -9,6 +9,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include <zcdma/verify.h>
+
 #include "verify/manifest.h"
 
 #define MAGIC "# zcdma manifest 1"

@@ -28,6 +28,7 @@ program() {
 #include <fcntl.h>
 #include <stdio.h>
 #include <zcdma.h>
+#include <zcdma/verify.h>
 
 static int failed(struct zcdma_ctx *ctx, const char *what)
 {
@@ -89,16 +90,25 @@ END
     assert_output 'open: open nowhere: No such file or directory (-)'
 }
 
-@test "library: the header stands alone, in C and in C++" {
-    local flags
+# headers: their names, as a program includes them.
+headers() {
+    (cd "$BATS_FILE_TMPDIR/usr/include" && printf '%s\n' zcdma.h zcdma/*.h)
+}
+
+@test "library: each header stands alone, in C and in C++" {
+    local flags header
     flags=$(pkg-config --cflags libzcdma)
-    echo '#include <zcdma.h>' >header.c
-    # shellcheck disable=SC2086
-    ${CC:-cc} -fsyntax-only -std=c99 -Wall -Wextra -Wpedantic -Werror $flags header.c
+    for header in $(headers); do
+        echo "#include <$header>" >header.c
+        # shellcheck disable=SC2086
+        ${CC:-cc} -fsyntax-only -std=c99 -Wall -Wextra -Wpedantic -Werror $flags header.c
+    done
     command -v g++ >/dev/null || skip 'no C++ compiler'
-    cp header.c header.cc
-    # shellcheck disable=SC2086
-    g++ -fsyntax-only -std=c++11 -Wall -Wextra -Wpedantic -Werror $flags header.cc
+    for header in $(headers); do
+        echo "#include <$header>" >header.cc
+        # shellcheck disable=SC2086
+        g++ -fsyntax-only -std=c++11 -Wall -Wextra -Wpedantic -Werror $flags header.cc
+    done
     # The names are those of C.
     printf '#include <zcdma.h>\nint main() { zcdma_free(nullptr); }\n' >program.cc
     # shellcheck disable=SC2046
@@ -106,9 +116,9 @@ END
     ./program
 }
 
-@test "library: it exports what the header declares, and nothing else" {
+@test "library: it exports what the headers declare, and nothing else" {
     run -0 defined "$LIB"
-    assert_output "$(grep -oE '\bzcdma_[a-z0-9_]+\(' "$TOP/lib/include/zcdma.h" | tr -d '(' | sort -u)"
+    assert_output "$(grep -ohE '\bzcdma_[a-z0-9_]+\(' "$TOP"/lib/include/zcdma{,/*}.h | tr -d '(' | sort -u)"
     assert_line zcdma_source_open
 }
 

@@ -5,6 +5,8 @@
  */
 #include <string.h>
 
+#include <zcdma/verify.h>
+
 #include "internal.h"
 #include "bytes.h"
 #include "fuzz.h"

@@ -4,6 +4,8 @@
 #include "bytes.h"
 #include "fuzz.h"
 
+#include <zcdma/verify.h>
+
 const char *const fuzz_seeds[] = { "tests/data/manifest.xxh", NULL };
 
 static void feed(struct zcdma_check *check, struct bytes *in)

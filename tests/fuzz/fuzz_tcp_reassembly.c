@@ -10,6 +10,8 @@
 #include <pcap/pcap.h>
 #include <string.h>
 
+#include <zcdma/verify.h>
+
 #include "internal.h"
 #include "bytes.h"
 #include "fuzz.h"

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include <zcdma/verify.h>
+
 #include "internal.h"
 #include "bytes.h"
 #include "fuzz.h"

@@ -3,6 +3,8 @@
 #include "internal.h"
 #include "fuzz.h"
 
+#include <zcdma/verify.h>
+
 const char *const fuzz_seeds[] = {
 	"tests/data/ethernet.pcap",
 	"tests/data/cooked.pcap",

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <zcdma/verify.h>
+
 #include "internal.h"
 
 #define HOT    ((size_t)1 << 20)   /* stays in a cache */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <zcdma.h>
+#include <zcdma/verify.h>
 
 static int open_to(const char *port)
 {

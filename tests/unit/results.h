@@ -4,6 +4,7 @@
 #define RESULTS_H
 
 #include <zcdma.h>
+#include <zcdma/verify.h>
 
 static inline void assert_same_fault(const struct zcdma_fault *a, const struct zcdma_fault *b)
 {

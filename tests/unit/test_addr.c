@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include <zcdma.h>
+#include <zcdma/util.h>
 
 static struct zcdma_ctx *ctx;
 

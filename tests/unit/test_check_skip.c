@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <zcdma/verify.h>
+
 #include "internal.h"
 
 #define SEED  9

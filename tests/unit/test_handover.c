@@ -20,6 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <zcdma/verify.h>
+
 #include "source/source.h"
 #include "handover.h"
 

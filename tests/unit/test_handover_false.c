@@ -15,6 +15,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <zcdma/verify.h>
+
 #include "handover/connect.h"
 #include "source/source.h"
 #include "handover.h"

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <zcdma.h>
+#include <zcdma/util.h>
 
 /* Large for a stack. */
 static struct zcdma_hist hist;

@@ -23,6 +23,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <zcdma/verify.h>
+
 #include "internal.h"
 #include "namespace.h"
 

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <zcdma.h>
+#include <zcdma/util.h>
 
 #define KIB UINT64_C(1024)
 

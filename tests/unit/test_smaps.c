@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include <zcdma/probe.h>
+
 #include "internal.h"
 
 /* As Linux 6.18 prints it, with the lines left out that nobody reads. */

@@ -15,6 +15,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include <zcdma/verify.h>
+
 #include "source/source.h"
 
 #define PAGE	 4096u
