@@ -14,7 +14,7 @@ SONAME := libzcdma.so.$(SOVERSION)
 
 CFLAGS ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-	-Wformat=2 -Wundef -Wvla
+	-Wformat=2 -Wundef -Wvla -Wfloat-conversion
 
 # SAN=1: the same tree under AddressSanitizer and UBSan, in a folder of its own.
 ifeq ($(SAN),1)

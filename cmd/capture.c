@@ -40,19 +40,23 @@ static void report_capture(const struct transfer *t, struct report *r)
 	struct zcdma_path_stats s;
 
 	zcdma_path_get_stats(t->path, &s);
-	report_line(r, strcmp(t->path_type->name, "null") ? "captured" : "discarded",
-		    "%B{captured_bytes} to %S{to} in %T{elapsed_seconds}, %R{bytes_per_second}",
-		    s.bytes, recording.output ? recording.output : "standard output", t->seconds,
-		    t->seconds > 0 ? (double)s.bytes / t->seconds : 0.0);
-	report_line(r, "path", "%S{path}, %N{calls} system calls",
-		    zcdma_path_get_type(t->path)->name, s.calls);
-	report_line(
-		r, recording.direct ? "direct" : NULL,
-		"%B{direct_bytes} past the page cache; %B{gathered_bytes} came in odd lengths and were gathered",
-		s.direct_bytes, s.gathered_bytes);
-	report_line(r, recording.manifest ? "manifest" : NULL, "%S{manifest}", recording.manifest);
-	report_line(r, recording.synced ? "synced" : NULL, "%F{synced}, in %T{sync_seconds}",
-		    recording.synced, recording.sync_seconds);
+	report_line(r, strcmp(t->path_type->name, "null") ? "captured" : "discarded", NULL);
+	report_bytes(r, "captured_bytes", s.bytes, " to ");
+	report_text(r, "to", recording.output ? recording.output : "standard output", " in ");
+	report_seconds(r, "elapsed_seconds", t->seconds, ", ");
+	report_rate(r, "bytes_per_second", s.bytes, t->seconds, "");
+	report_line(r, "path", NULL);
+	report_text(r, "path", zcdma_path_get_type(t->path)->name, ", ");
+	report_count(r, "calls", s.calls, " system calls");
+	report_line(r, recording.direct ? "direct" : NULL, NULL);
+	report_bytes(r, "direct_bytes", s.direct_bytes, " past the page cache; ");
+	report_bytes(r, "gathered_bytes", s.gathered_bytes,
+		     " came in odd lengths and were gathered");
+	report_line(r, recording.manifest ? "manifest" : NULL, NULL);
+	report_text(r, "manifest", recording.manifest, "");
+	report_line(r, recording.synced ? "synced" : NULL, NULL);
+	report_flag(r, "synced", recording.synced, ", in ");
+	report_seconds(r, "sync_seconds", recording.sync_seconds, "");
 	transfer_report_source(t, r);
 }
 

@@ -235,10 +235,11 @@ static void report_streams(const struct verify *v)
 		verdict_report(v->r, &v->streams[0]);
 	if (!v->addr.udp || !v->started)
 		return;
-	report_line(
-		v->r, "socket",
-		"%N{socket_dropped_datagrams} dropped for want of room in %B{socket_buffer_bytes}, %N{ignored_datagrams} of no stream",
-		v->socket.drops, (uint64_t)v->socket.buffer, v->socket.ignored);
+	report_line(v->r, "socket", NULL);
+	report_count(v->r, "socket_dropped_datagrams", v->socket.drops,
+		     " dropped for want of room in ");
+	report_bytes(v->r, "socket_buffer_bytes", v->socket.buffer, ", ");
+	report_count(v->r, "ignored_datagrams", v->socket.ignored, " of no stream");
 }
 
 /* What belongs together, and what does not. 0 or an exit status, after an error that has been reported. */

@@ -59,24 +59,21 @@ void bench_cpu_name(char *name, size_t len)
 static void report_nic(struct report *r, const struct bench_rows *rows)
 {
 	const struct zcdma_nic *nic = &rows->row[0].failed.nic;
+	bool known;
 
 	for (unsigned i = 0; i < rows->count && !nic->name[0]; i++)
 		nic = rows->row[i].count ? &rows->row[i].sample[0].nic : &rows->row[i].failed.nic;
-	if (!nic->name[0]) {
-		report_line(
-			r, NULL,
-			"%S{interface}%S{nic_driver}%S{mtu_bytes}%S{nic_scatter_gather}%S{nic_checksums}%S{nic_segmentation}",
-			NULL, NULL, NULL, NULL, NULL, NULL);
-		return;
-	}
-	report_line(
-		r, "interface",
-		"%S{interface} %S{nic_driver}, MTU %N{mtu_bytes}, scatter-gather %F{nic_scatter_gather}, checksums %F{nic_checksums}, segmentation %F{nic_segmentation}",
-		nic->name, nic->driver[0] ? nic->driver : NULL, (uint64_t)nic->mtu,
-		nic->scatter_gather, nic->checksum, nic->segmentation);
+	known = nic->name[0];
+	report_line(r, known ? "interface" : NULL, NULL);
+	report_text(r, "interface", known ? nic->name : NULL, " ");
+	report_text(r, "nic_driver", nic->driver[0] ? nic->driver : NULL, ", MTU ");
+	report_count(r, "mtu_bytes", known ? nic->mtu : REPORT_UNKNOWN, ", scatter-gather ");
+	report_flag(r, "nic_scatter_gather", known ? nic->scatter_gather : -1, ", checksums ");
+	report_flag(r, "nic_checksums", known ? nic->checksum : -1, ", segmentation ");
+	report_flag(r, "nic_segmentation", known ? nic->segmentation : -1, "");
 }
 
-static void report_setting(struct report *r, const char *path, const char *fmt)
+static void report_setting(struct report *r, const char *key, const char *path)
 {
 	char value[128];
 	bool known = read_value(path, NULL, value, sizeof(value));
@@ -85,23 +82,23 @@ static void report_setting(struct report *r, const char *path, const char *fmt)
 		if (*p == '\t')
 			*p = ' ';
 	}
-	report_line(r, NULL, fmt, known ? value : NULL);
+	report_text(r, key, known ? value : NULL, "");
 }
 
 static void report_limits(struct report *r)
 {
 	struct rlimit memlock = { 0 };
 
-	report_setting(r, "/proc/sys/net/ipv4/tcp_wmem", "%S{tcp_wmem}");
-	report_setting(r, "/proc/sys/net/ipv4/tcp_rmem", "%S{tcp_rmem}");
-	report_setting(r, "/proc/sys/net/core/optmem_max", "%S{optmem_max}");
-	report_setting(r, "/sys/kernel/mm/transparent_hugepage/enabled",
-		       "%S{transparent_hugepage}");
+	report_line(r, NULL, NULL);
+	report_setting(r, "tcp_wmem", "/proc/sys/net/ipv4/tcp_wmem");
+	report_setting(r, "tcp_rmem", "/proc/sys/net/ipv4/tcp_rmem");
+	report_setting(r, "optmem_max", "/proc/sys/net/core/optmem_max");
+	report_setting(r, "transparent_hugepage", "/sys/kernel/mm/transparent_hugepage/enabled");
 	getrlimit(RLIMIT_MEMLOCK, &memlock);
 	if (memlock.rlim_cur == RLIM_INFINITY)
-		report_line(r, NULL, "%S{memlock}", "unlimited");
+		report_text(r, "memlock", "unlimited", "");
 	else
-		report_line(r, NULL, "%B{memlock_bytes}", (uint64_t)memlock.rlim_cur);
+		report_bytes(r, "memlock_bytes", memlock.rlim_cur, "");
 }
 
 void bench_report_facts(struct report *r, const struct bench_job *job,
@@ -112,17 +109,23 @@ void bench_report_facts(struct report *r, const struct bench_job *job,
 
 	uname(&uts);
 	bench_cpu_name(model, sizeof(model));
-	report_line(r, "machine", "Linux %S{kernel}, %S{cpu}, %N{cpus} CPUs, cache %B{cache_bytes}",
-		    uts.release, model, (uint64_t)sysconf(_SC_NPROCESSORS_ONLN),
-		    bench_cache_bytes());
-	report_line(r, "network", "%S{net}, to %S{to}, congestion control %S{congestion_control}",
-		    net, job->to, job->congestion);
+	report_line(r, "machine", "Linux ");
+	report_text(r, "kernel", uts.release, ", ");
+	report_text(r, "cpu", model, ", ");
+	report_count(r, "cpus", (uint64_t)sysconf(_SC_NPROCESSORS_ONLN), " CPUs, cache ");
+	report_bytes(r, "cache_bytes", bench_cache_bytes(), "");
+	report_line(r, "network", NULL);
+	report_text(r, "net", net, ", to ");
+	report_text(r, "to", job->to, ", congestion control ");
+	report_text(r, "congestion_control", job->congestion, "");
 	report_nic(r, rows);
-	report_line(
-		r, "runs",
-		"ring %B{ring_bytes}, in the cache: %F{ring_hot}, streams %N{streams}, %N{repeats} of %T{run_seconds}",
-		job->ring_bytes, job->ring_bytes <= bench_cache_bytes(), (uint64_t)job->streams,
-		(uint64_t)job->repeats, job->seconds);
-	report_line(r, NULL, "%F{checked}", job->check);
+	report_line(r, "runs", "ring ");
+	report_bytes(r, "ring_bytes", job->ring_bytes, ", in the cache: ");
+	report_flag(r, "ring_hot", job->ring_bytes <= bench_cache_bytes(), ", streams ");
+	report_count(r, "streams", job->streams, ", ");
+	report_count(r, "repeats", job->repeats, " of ");
+	report_seconds(r, "run_seconds", job->seconds, "");
+	report_line(r, NULL, NULL);
+	report_flag(r, "checked", job->check, "");
 	report_limits(r);
 }

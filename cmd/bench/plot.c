@@ -208,6 +208,7 @@ int bench_plot(struct report *r, const struct bench_rows *rows, const char *path
 	status = pclose(f);
 	if (status)
 		return report_error(r, STATUS_ERROR, NULL, "gnuplot could not draw %s", path);
-	report_line(r, "plot", "%S{plot}", path);
+	report_line(r, "plot", NULL);
+	report_text(r, "plot", path, "");
 	return STATUS_OK;
 }

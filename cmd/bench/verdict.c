@@ -176,12 +176,15 @@ static void compare_to_plain(struct report *r, const struct bench_rows *rows,
 	describe_ratio(best, plain, cost->of, cpu, sizeof(cpu));
 	report_paragraph(r, "Compared to %s from %s: throughput %s; CPU time %s %s.",
 			 plain->path->name, plain->memory, rate, cost->whose, cpu);
-	report_line(r, NULL,
-		    "%D{throughput_ratio}%F{throughput_distinct}%D{cpu_ratio}%F{cpu_distinct}",
-		    bench_spread(best, bench_rate).median / bench_spread(plain, bench_rate).median,
-		    is_distinct(best, plain, bench_rate),
-		    bench_spread(best, cost->of).median / bench_spread(plain, cost->of).median,
-		    is_distinct(best, plain, cost->of));
+	report_line(r, NULL, NULL);
+	report_number(
+		r, "throughput_ratio",
+		bench_spread(best, bench_rate).median / bench_spread(plain, bench_rate).median, "");
+	report_flag(r, "throughput_distinct", is_distinct(best, plain, bench_rate), "");
+	report_number(r, "cpu_ratio",
+		      bench_spread(best, cost->of).median / bench_spread(plain, cost->of).median,
+		      "");
+	report_flag(r, "cpu_distinct", is_distinct(best, plain, cost->of), "");
 }
 
 static void say_best(struct report *r, const struct bench_outcome *o)
@@ -198,8 +201,11 @@ static void say_best(struct report *r, const struct bench_outcome *o)
 		best->path->name, best->memory, bench_spread(best, bench_rate).median / 1e9,
 		bench_spread(best, cost->of).median, cost->whose, cost->whose,
 		*equals ? " Not distinct from it: " : "", equals, *equals ? "." : "");
-	report_line(r, NULL, "%S{best_mode}%S{best_memory}%B{best_block_bytes}%S{cost_of}",
-		    best->path->name, best->memory, best->sample[0].block_bytes, cost->key);
+	report_line(r, NULL, NULL);
+	report_text(r, "best_mode", best->path->name, "");
+	report_text(r, "best_memory", best->memory, "");
+	report_bytes(r, "best_block_bytes", best->sample[0].block_bytes, "");
+	report_text(r, "cost_of", cost->key, "");
 	compare_to_plain(r, o->rows, best);
 	if (best->count < BENCH_LEAST_REPEATS)
 		report_paragraph(
@@ -368,8 +374,10 @@ static void say_crossings(struct report *r, const struct bench_outcome *o)
 
 void bench_verdict(struct report *r, const struct bench_outcome *o)
 {
-	report_line(r, NULL, "%F{interrupted}%N{runs_done}%N{runs_planned}", o->interrupted,
-		    (uint64_t)o->done, (uint64_t)o->planned);
+	report_line(r, NULL, NULL);
+	report_flag(r, "interrupted", o->interrupted, "");
+	report_count(r, "runs_done", o->done, "");
+	report_count(r, "runs_planned", o->planned, "");
 	if (o->interrupted) {
 		report_paragraph(
 			r,

@@ -18,6 +18,7 @@ struct report {
 	json_t *error; /* or NULL */
 
 	struct libscols_table *lines;
+	struct libscols_line *line; /* the last one, or NULL: its values are not shown */
 	struct libscols_table **tables;
 	size_t table_count;
 	json_t *rows; /* of the last table, with its columns */
@@ -203,45 +204,25 @@ int report_ctx_error(struct report *r, int status, const struct zcdma_ctx *ctx, 
 	return report_system_error(r, status, rc, zcdma_hint(ctx), "%s", zcdma_error(ctx));
 }
 
-/* Print @fmt to @f, and put its values into the document. */
-static void vline(struct report *r, FILE *f, const char *fmt, va_list *ap)
+void report_line(struct report *r, const char *label, const char *before)
 {
-	const char *key;
-	size_t len;
-
-	for (; *fmt; fmt++) {
-		if (*fmt != '%') {
-			fputc(*fmt, f);
-		} else if (fmt[1] == '%') {
-			fputc(*fmt++, f);
-		} else {
-			key = fmt + strlen("%B{");
-			len = strcspn(key, "}");
-			json_object_setn_new(r->document, key, len, value_print(fmt[1], ap, f));
-			fmt = key + len;
-		}
-	}
+	r->line = NULL;
+	if (!label)
+		return;
+	r->line = must(scols_table_new_line(r->lines, NULL));
+	scols_line_refer_data(r->line, 0, format("  %s", label));
+	scols_line_set_data(r->line, 1, before ? before : "");
 }
 
-void report_line(struct report *r, const char *label, const char *fmt, ...)
+void report_value(struct report *r, const char *key, json_t *value, const char *text,
+		  const char *after)
 {
-	struct libscols_line *line;
-	char *text;
-	size_t size;
-	va_list ap;
-	FILE *f = must(open_memstream(&text, &size));
-
-	va_start(ap, fmt);
-	vline(r, f, fmt, &ap);
-	va_end(ap);
-	fclose(f);
-	must(text);
-	if (label) {
-		line = must(scols_table_new_line(r->lines, NULL));
-		scols_line_refer_data(line, 0, format("  %s", label));
-		scols_line_set_data(line, 1, text);
-	}
-	free(text);
+	json_object_set_new(r->document, key, value);
+	if (r->line)
+		scols_line_refer_data(r->line, 1,
+				      format("%s%s%s",
+					     scols_cell_get_data(scols_line_get_cell(r->line, 1)),
+					     json_is_null(value) ? "-" : text, after));
 }
 
 void report_table(struct report *r, const char *key, const struct report_column *columns,

@@ -59,22 +59,40 @@ int report_system_error(struct report *r, int status, int rc, const char *hint, 
 int report_ctx_error(struct report *r, int status, const struct zcdma_ctx *ctx, int rc);
 
 /*
- * A line of the report, "  LABEL   TEXT", and the same values in the JSON document, in one call.
- * @fmt holds text and conversions, each with its JSON key in braces (which is not printed):
- *
- *	%B{key_bytes}	uint64_t: "1.50 GiB"		%N{key}		uint64_t: "1024"
- *	%T{key_seconds}	double: "0.312 s"		%L{key_ns}	uint64_t: "210 us"
- *	%R{key_bytes_per_second}  double: "3.44 GB/s"	%D{key}		double: "0.34"
- *	%S{key}		const char *, NULL is null	%F{key}		int: "yes" or "no", true or false; less than 0: "-", null
- *	%%
- *
- * REPORT_UNKNOWN as a uint64_t, and a double that is not finite, are "-" and null.
- *
- * A @label of NULL puts values into the JSON document only.
+ * Begin a line of the report, "  LABEL   BEFORE", with @before NULL for nothing. The values that
+ * follow are printed in it. With @label NULL they are in the JSON document only.
+ */
+void report_line(struct report *r, const char *label, const char *before);
+
+/*
+ * Add a value to the JSON document under @key, and to the line begun last, with the text @after.
+ * REPORT_UNKNOWN, NULL and a double that is not finite are null, and "-" in text.
  */
 #define REPORT_UNKNOWN UINT64_MAX
 
-void report_line(struct report *r, const char *label, const char *fmt, ...);
+/* "1024" */
+void report_count(struct report *r, const char *key, uint64_t count, const char *after);
+
+/* "1.50 GiB" */
+void report_bytes(struct report *r, const char *key, uint64_t bytes, const char *after);
+
+/* "210 us" */
+void report_nanoseconds(struct report *r, const char *key, uint64_t ns, const char *after);
+
+/* "0.312 s" */
+void report_seconds(struct report *r, const char *key, double seconds, const char *after);
+
+/* "3.44 GB/s"; 0 where @seconds is 0. */
+void report_rate(struct report *r, const char *key, uint64_t bytes, double seconds,
+		 const char *after);
+
+/* "0.34" */
+void report_number(struct report *r, const char *key, double value, const char *after);
+
+void report_text(struct report *r, const char *key, const char *text, const char *after);
+
+/* "yes" or "no"; less than 0 is unknown. */
+void report_flag(struct report *r, const char *key, int flag, const char *after);
 
 /* A table, or an array of objects under @key. NULL headers: columns for JSON only; NULL keys: for text. */
 /* The array of columns has to outlive the report. */

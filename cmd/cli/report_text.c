@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* How values and paragraphs look to a person. */
-#include <math.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -9,51 +7,39 @@
 #include "cli/report_text.h"
 
 /* Three significant digits, in the largest of @units (steps of 1000) that leaves at least 1. */
-static void print_scaled(FILE *f, double value, const char *const units[])
+static const char *scale(double value, const char *const units[], char *buf, size_t len)
 {
 	unsigned unit = 0;
 
 	/* 999.6 would be rounded to 1000 */
 	for (; value >= 999.5 && units[unit + 1]; unit++)
 		value /= 1000;
-	fprintf(f, "%.*f %s",
-		unit == 0 || value >= 99.95 ? 0
-		: value >= 9.995	    ? 1
-					    : 2,
-		value, units[unit]);
+	snprintf(buf, len, "%.*f %s",
+		 unit == 0 || value >= 99.95 ? 0
+		 : value >= 9.995	     ? 1
+					     : 2,
+		 value, units[unit]);
+	return buf;
 }
 
-void text_seconds(FILE *f, double seconds)
+const char *text_seconds(double seconds, char *buf, size_t len)
 {
-	if (!isfinite(seconds))
-		fputc('-', f);
-	else
-		fprintf(f, "%.*f s", seconds < 10 ? 3 : seconds < 1000 ? 1 : 0, seconds);
+	snprintf(buf, len, "%.*f s", seconds < 10 ? 3 : seconds < 1000 ? 1 : 0, seconds);
+	return buf;
 }
 
-void text_latency(FILE *f, uint64_t ns)
+const char *text_latency(uint64_t ns, char *buf, size_t len)
 {
 	static const char *const units[] = { "ns", "us", "ms", "s", NULL };
 
-	print_scaled(f, (double)ns, units);
+	return scale((double)ns, units, buf, len);
 }
 
-void text_rate(FILE *f, double bytes_per_second)
+const char *text_rate(double bytes_per_second, char *buf, size_t len)
 {
 	static const char *const units[] = { "B/s", "kB/s", "MB/s", "GB/s", "TB/s", NULL };
 
-	if (!isfinite(bytes_per_second))
-		fputc('-', f);
-	else
-		print_scaled(f, bytes_per_second, units);
-}
-
-void text_number(FILE *f, double value)
-{
-	if (!isfinite(value))
-		fputc('-', f);
-	else
-		fprintf(f, "%.2f", value);
+	return scale(bytes_per_second, units, buf, len);
 }
 
 /* Columns of @len bytes of UTF-8, of which continuation bytes take none. */

@@ -6,17 +6,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* "0.312 s"; what is not finite is "-" here and below. */
-void text_seconds(FILE *f, double seconds);
+/* "0.312 s", in @buf of @len bytes, which it returns; the same below. */
+const char *text_seconds(double seconds, char *buf, size_t len);
 
 /* "210 us" */
-void text_latency(FILE *f, uint64_t ns);
+const char *text_latency(uint64_t ns, char *buf, size_t len);
 
 /* "3.44 GB/s" */
-void text_rate(FILE *f, double bytes_per_second);
-
-/* "0.34" */
-void text_number(FILE *f, double value);
+const char *text_rate(double bytes_per_second, char *buf, size_t len);
 
 /*
  * Print @text in lines of at most @width columns, broken at spaces; a newline in it stays one. All but

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Values of a report: each once as text and once as JSON. */
+#include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,93 +65,66 @@ json_t *value_count(uint64_t value)
 	return must(json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value));
 }
 
-static json_t *print_unknown(FILE *f)
+static json_t *known_or_null(uint64_t value)
 {
-	fputc('-', f);
-	return json_null();
+	return value == REPORT_UNKNOWN ? json_null() : value_count(value);
 }
 
-static json_t *take_bytes(va_list *ap, FILE *f)
+void report_count(struct report *r, const char *key, uint64_t count, const char *after)
 {
-	uint64_t bytes = va_arg(*ap, uint64_t);
 	char buf[32];
 
-	if (bytes == REPORT_UNKNOWN)
-		return print_unknown(f);
-	fputs(zcdma_size_format(bytes, buf, sizeof(buf)), f);
-	return value_count(bytes);
+	snprintf(buf, sizeof(buf), "%" PRIu64, count);
+	report_value(r, key, known_or_null(count), buf, after);
 }
 
-static json_t *take_count(va_list *ap, FILE *f)
+void report_bytes(struct report *r, const char *key, uint64_t bytes, const char *after)
 {
-	uint64_t count = va_arg(*ap, uint64_t);
+	char buf[32];
 
-	if (count == REPORT_UNKNOWN)
-		return print_unknown(f);
-	fprintf(f, "%llu", (unsigned long long)count);
-	return value_count(count);
+	report_value(r, key, known_or_null(bytes), zcdma_size_format(bytes, buf, sizeof(buf)),
+		     after);
 }
 
-static json_t *take_seconds(va_list *ap, FILE *f)
+void report_nanoseconds(struct report *r, const char *key, uint64_t ns, const char *after)
 {
-	double seconds = va_arg(*ap, double);
+	char buf[32];
 
-	text_seconds(f, seconds);
-	return finite_or_null(seconds);
+	report_value(r, key, known_or_null(ns), text_latency(ns, buf, sizeof(buf)), after);
 }
 
-static json_t *take_latency(va_list *ap, FILE *f)
+void report_seconds(struct report *r, const char *key, double seconds, const char *after)
 {
-	uint64_t ns = va_arg(*ap, uint64_t);
+	char buf[32];
 
-	if (ns == REPORT_UNKNOWN)
-		return print_unknown(f);
-	text_latency(f, ns);
-	return value_count(ns);
+	report_value(r, key, finite_or_null(seconds), text_seconds(seconds, buf, sizeof(buf)),
+		     after);
 }
 
-static json_t *take_rate(va_list *ap, FILE *f)
+void report_rate(struct report *r, const char *key, uint64_t bytes, double seconds,
+		 const char *after)
 {
-	double rate = va_arg(*ap, double);
+	double rate = seconds > 0 ? (double)bytes / seconds : 0;
+	char buf[32];
 
-	text_rate(f, rate);
-	return finite_or_null(rate);
+	report_value(r, key, finite_or_null(rate), text_rate(rate, buf, sizeof(buf)), after);
 }
 
-static json_t *take_number(va_list *ap, FILE *f)
+void report_number(struct report *r, const char *key, double value, const char *after)
 {
-	double value = va_arg(*ap, double);
+	char buf[32];
 
-	text_number(f, value);
-	return finite_or_null(value);
+	snprintf(buf, sizeof(buf), "%.2f", value);
+	report_value(r, key, finite_or_null(value), buf, after);
 }
 
-static json_t *take_string(va_list *ap, FILE *f)
+void report_text(struct report *r, const char *key, const char *text, const char *after)
 {
-	const char *text = va_arg(*ap, const char *);
-
-	fputs(text ? text : "-", f);
-	return value_text(text);
+	report_value(r, key, value_text(text), text, after);
 }
 
-static json_t *take_flag(va_list *ap, FILE *f)
+void report_flag(struct report *r, const char *key, int flag, const char *after)
 {
-	int flag = va_arg(*ap, int);
-
-	if (flag < 0)
-		return print_unknown(f);
-	fputs(flag ? "yes" : "no", f);
-	return json_boolean(flag);
-}
-
-static json_t *(*const takes[256])(va_list *ap, FILE *f) = {
-	['B'] = take_bytes, ['N'] = take_count,	 ['T'] = take_seconds, ['L'] = take_latency,
-	['R'] = take_rate,  ['D'] = take_number, ['S'] = take_string,  ['F'] = take_flag,
-};
-
-json_t *value_print(char letter, va_list *ap, FILE *f)
-{
-	if (!takes[(unsigned char)letter])
-		abort(); /* the program is wrong, not its user */
-	return takes[(unsigned char)letter](ap, f);
+	report_value(r, key, flag < 0 ? json_null() : json_boolean(flag), flag ? "yes" : "no",
+		     after);
 }

@@ -14,19 +14,21 @@ void copies_report(struct report *r, const struct copies *c)
 	const char *label = c->bytes ? "copies" : NULL; /* an empty stream has no copies */
 	double user = per_byte(c, c->user);
 
+	report_line(r, label, NULL);
 	if (c->unknown) {
-		report_line(r, label,
-			    "%D{user_copies} of each byte by user space, unknown by the kernel",
-			    user);
-		report_line(r, NULL, "%D{kernel_copies}", NAN);
+		report_number(r, "user_copies", user,
+			      " of each byte by user space, unknown by the kernel");
+		report_line(r, NULL, NULL);
+		report_number(r, "kernel_copies", NAN, "");
 	} else {
-		report_line(
-			r, label,
-			"%D{user_copies} of each byte by user space, %D{kernel_copies} by the kernel",
-			user, per_byte(c, c->kernel));
+		report_number(r, "user_copies", user, " of each byte by user space, ");
+		report_number(r, "kernel_copies", per_byte(c, c->kernel), " by the kernel");
 	}
-	report_line(r, c->reason ? "because" : NULL, "%S{copies_reason}", c->reason);
-	report_line(r, c->hint ? "try" : NULL, "%S{copies_hint}", c->hint);
-	report_line(r, NULL, "%B{user_copied_bytes}%B{kernel_copied_bytes}", c->user,
-		    c->unknown ? REPORT_UNKNOWN : c->kernel);
+	report_line(r, c->reason ? "because" : NULL, NULL);
+	report_text(r, "copies_reason", c->reason, "");
+	report_line(r, c->hint ? "try" : NULL, NULL);
+	report_text(r, "copies_hint", c->hint, "");
+	report_line(r, NULL, NULL);
+	report_bytes(r, "user_copied_bytes", c->user, "");
+	report_bytes(r, "kernel_copied_bytes", c->unknown ? REPORT_UNKNOWN : c->kernel, "");
 }

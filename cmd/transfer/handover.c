@@ -144,6 +144,7 @@ void handover_note(struct report *r, int fd, const char *why)
 
 void handover_report(struct report *r, bool handed, const struct copies *copies)
 {
-	report_line(r, handed ? "handover" : NULL, "%F{handover}", handed);
+	report_line(r, handed ? "handover" : NULL, NULL);
+	report_flag(r, "handover", handed, "");
 	copies_report(r, copies);
 }

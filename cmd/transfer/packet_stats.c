@@ -19,29 +19,34 @@ static enum zcdma_packets get(struct zcdma_source *src, struct zcdma_packet_stat
 
 static void report_payload(struct report *r, const struct zcdma_packet_stats *s, bool show)
 {
-	report_line(
-		r, show ? "payload" : NULL,
-		"of %N{flows} flows; left out: %N{cut_packets} packets cut short, %N{fragments} fragments, %N{malformed_packets} malformed, %N{other_packets} others",
-		s->flows, s->cut, s->fragments, s->malformed, s->others);
-	report_line(
-		r, s->wrong_sums || s->zero_sums ? "checksums" : NULL,
-		"%N{wrong_checksum_packets} packets taken with a wrong checksum, %N{zero_checksum_packets} with 0, %N{unchecked_packets} of them unlike others of their sender",
-		s->wrong_sums, s->zero_sums, s->unchecked);
-	report_line(r, s->missing_bytes || s->differing_bytes ? "tcp" : NULL,
-		    "%B{missing_bytes} were not captured, %B{differing_bytes} came again as others",
-		    s->missing_bytes, s->differing_bytes);
+	report_line(r, show ? "payload" : NULL, "of ");
+	report_count(r, "flows", s->flows, " flows; left out: ");
+	report_count(r, "cut_packets", s->cut, " packets cut short, ");
+	report_count(r, "fragments", s->fragments, " fragments, ");
+	report_count(r, "malformed_packets", s->malformed, " malformed, ");
+	report_count(r, "other_packets", s->others, " others");
+	report_line(r, s->wrong_sums || s->zero_sums ? "checksums" : NULL, NULL);
+	report_count(r, "wrong_checksum_packets", s->wrong_sums,
+		     " packets taken with a wrong checksum, ");
+	report_count(r, "zero_checksum_packets", s->zero_sums, " with 0, ");
+	report_count(r, "unchecked_packets", s->unchecked,
+		     " of them unlike others of their sender");
+	report_line(r, s->missing_bytes || s->differing_bytes ? "tcp" : NULL, NULL);
+	report_bytes(r, "missing_bytes", s->missing_bytes, " were not captured, ");
+	report_bytes(r, "differing_bytes", s->differing_bytes, " came again as others");
 }
 
 static void report_numbers(struct report *r, const struct zcdma_packet_stats *s, bool show)
 {
-	report_line(
-		r, show ? "numbers" : NULL,
-		"%N{lost_datagrams} datagrams lost, %N{reordered_datagrams} put in order; left out: %N{duplicate_datagrams} duplicates, %N{late_datagrams} too late, %N{unnumbered_datagrams} too short",
-		s->lost, s->reordered, s->duplicates, s->late, s->unnumbered);
-	report_line(
-		r, s->restarts || s->overflows ? "order" : NULL,
-		"%N{order_restarts} times the numbers began anew, %N{order_overflows} times there was no room to wait",
-		s->restarts, s->overflows);
+	report_line(r, show ? "numbers" : NULL, NULL);
+	report_count(r, "lost_datagrams", s->lost, " datagrams lost, ");
+	report_count(r, "reordered_datagrams", s->reordered, " put in order; left out: ");
+	report_count(r, "duplicate_datagrams", s->duplicates, " duplicates, ");
+	report_count(r, "late_datagrams", s->late, " too late, ");
+	report_count(r, "unnumbered_datagrams", s->unnumbered, " too short");
+	report_line(r, s->restarts || s->overflows ? "order" : NULL, NULL);
+	report_count(r, "order_restarts", s->restarts, " times the numbers began anew, ");
+	report_count(r, "order_overflows", s->overflows, " times there was no room to wait");
 }
 
 /* Every key is in every document, as those of other sources are. */
@@ -50,10 +55,10 @@ void packets_report(struct report *r, struct zcdma_source *src)
 	struct zcdma_packet_stats s;
 	enum zcdma_packets kind = get(src, &s);
 
-	report_line(
-		r, kind ? "packets" : NULL,
-		"%N{packets} read, %N{dropped_packets} dropped as they came too fast, %N{interface_dropped_packets} by the interface",
-		s.packets, s.dropped, s.dropped_by_interface);
+	report_line(r, kind ? "packets" : NULL, NULL);
+	report_count(r, "packets", s.packets, " read, ");
+	report_count(r, "dropped_packets", s.dropped, " dropped as they came too fast, ");
+	report_count(r, "interface_dropped_packets", s.dropped_by_interface, " by the interface");
 	report_payload(r, &s, kind >= ZCDMA_PACKETS_PAYLOAD);
 	report_numbers(r, &s, kind == ZCDMA_PACKETS_NUMBERED);
 }

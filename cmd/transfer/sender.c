@@ -24,23 +24,24 @@ static void report_sends(const struct zcdma_path_stats *s, const struct zcdma_pa
 {
 	bool tells = type->tells, plain = type->reuse == ZCDMA_REUSE_DONE;
 
-	report_line(r, tells ? "zero-copied" : NULL,
-		    "%B{zerocopy_bytes} in %N{zerocopy_sends} sends", s->zerocopy_bytes,
-		    s->zerocopy_calls);
-	report_line(r, tells ? "fell back" : NULL,
-		    "%B{fell_back_bytes} in %N{fell_back_sends} sends", s->fell_back_bytes,
-		    s->fell_back_calls);
-	report_line(r, s->unknown_bytes ? "unknown" : NULL,
-		    "%B{unknown_bytes} in %N{unknown_sends} sends, copied or not", s->unknown_bytes,
-		    s->unknown_calls);
-	report_line(r, tells || s->copied_bytes ? "copied" : NULL,
-		    plain ? "%B{copied_bytes} in %N{copied_sends} plain sends"
-			  : "%B{copied_bytes} in %N{copied_sends} sends",
-		    s->copied_bytes, s->copied_calls);
-	report_line(r, tells ? "outstanding" : NULL,
-		    "%B{outstanding_bytes} in %N{outstanding_sends} sends", s->pending_bytes,
-		    s->pending_calls);
-	report_line(r, NULL, "%N{enobufs}%S{plain_reason}", s->enobufs, s->plain_reason);
+	report_line(r, tells ? "zero-copied" : NULL, NULL);
+	report_bytes(r, "zerocopy_bytes", s->zerocopy_bytes, " in ");
+	report_count(r, "zerocopy_sends", s->zerocopy_calls, " sends");
+	report_line(r, tells ? "fell back" : NULL, NULL);
+	report_bytes(r, "fell_back_bytes", s->fell_back_bytes, " in ");
+	report_count(r, "fell_back_sends", s->fell_back_calls, " sends");
+	report_line(r, s->unknown_bytes ? "unknown" : NULL, NULL);
+	report_bytes(r, "unknown_bytes", s->unknown_bytes, " in ");
+	report_count(r, "unknown_sends", s->unknown_calls, " sends, copied or not");
+	report_line(r, tells || s->copied_bytes ? "copied" : NULL, NULL);
+	report_bytes(r, "copied_bytes", s->copied_bytes, " in ");
+	report_count(r, "copied_sends", s->copied_calls, plain ? " plain sends" : " sends");
+	report_line(r, tells ? "outstanding" : NULL, NULL);
+	report_bytes(r, "outstanding_bytes", s->pending_bytes, " in ");
+	report_count(r, "outstanding_sends", s->pending_calls, " sends");
+	report_line(r, NULL, NULL);
+	report_count(r, "enobufs", s->enobufs, "");
+	report_text(r, "plain_reason", s->plain_reason, "");
 }
 
 /* A transfer without blocks has no latency. */
@@ -48,11 +49,12 @@ static void report_latency(const struct zcdma_hist *h, struct report *r)
 {
 	bool any = h->count;
 
-	report_line(r, any ? "latency" : NULL,
-		    "p50 %L{latency_p50_ns}, p99 %L{latency_p99_ns}, max %L{latency_max_ns}",
-		    any ? zcdma_hist_quantile(h, 0.5) : REPORT_UNKNOWN,
-		    any ? zcdma_hist_quantile(h, 0.99) : REPORT_UNKNOWN,
-		    any ? h->max : REPORT_UNKNOWN);
+	report_line(r, any ? "latency" : NULL, "p50 ");
+	report_nanoseconds(r, "latency_p50_ns", any ? zcdma_hist_quantile(h, 0.5) : REPORT_UNKNOWN,
+			   ", p99 ");
+	report_nanoseconds(r, "latency_p99_ns", any ? zcdma_hist_quantile(h, 0.99) : REPORT_UNKNOWN,
+			   ", max ");
+	report_nanoseconds(r, "latency_max_ns", any ? h->max : REPORT_UNKNOWN, "");
 }
 
 static void report_sender(const struct transfer *t, struct report *r, const char *to)
@@ -61,13 +63,17 @@ static void report_sender(const struct transfer *t, struct report *r, const char
 	struct zcdma_path_stats s;
 
 	zcdma_path_get_stats(t->path, &s);
-	report_line(r, strcmp(type->name, "null") ? "sent" : "discarded",
-		    "%B{sent_bytes} to %S{to} in %T{elapsed_seconds}, %R{bytes_per_second}",
-		    s.bytes, to, t->seconds, t->seconds > 0 ? (double)s.bytes / t->seconds : 0.0);
-	report_line(r, "path", "%S{path}, %N{calls} system calls", type->name, s.calls);
-	report_line(r, s.datagram_bytes ? "datagrams" : NULL,
-		    "%N{datagrams} of at most %N{datagram_bytes} bytes", s.datagrams,
-		    (uint64_t)s.datagram_bytes);
+	report_line(r, strcmp(type->name, "null") ? "sent" : "discarded", NULL);
+	report_bytes(r, "sent_bytes", s.bytes, " to ");
+	report_text(r, "to", to, " in ");
+	report_seconds(r, "elapsed_seconds", t->seconds, ", ");
+	report_rate(r, "bytes_per_second", s.bytes, t->seconds, "");
+	report_line(r, "path", NULL);
+	report_text(r, "path", type->name, ", ");
+	report_count(r, "calls", s.calls, " system calls");
+	report_line(r, s.datagram_bytes ? "datagrams" : NULL, NULL);
+	report_count(r, "datagrams", s.datagrams, " of at most ");
+	report_count(r, "datagram_bytes", s.datagram_bytes, " bytes");
 	report_sends(&s, type, r);
 	report_latency(&t->latency, r);
 	transfer_report_source(t, r);

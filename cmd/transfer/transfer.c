@@ -279,31 +279,36 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	zcdma_source_get_info(t->src, &info);
 	zcdma_source_get_stats(t->src, &stats);
 	zcdma_path_get_stats(t->path, &path);
-	report_line(r, "source", "%S{source}, %N{blocks} blocks, the last one number %N{last_seq}",
-		    info.name, t->blocks, t->seq);
-	report_line(r, NULL, "%F{simulated}", info.simulated);
-	report_line(r, info.blocks ? "ring" : NULL,
-		    "%N{ring_blocks} x %B{block_bytes}, pages of %B{page_bytes}",
-		    (uint64_t)info.blocks, (uint64_t)info.block_size, (uint64_t)info.page_size);
-	report_line(r, info.model ? "memory" : NULL,
-		    "model %S{model}, pieces of a block: %N{pieces}, bounce buffers: %F{bounced}",
-		    info.model, (uint64_t)info.pieces, info.bounced);
-	report_line(r, info.lossy || stats.overruns ? "overruns" : NULL,
-		    "%N{overruns} blocks lost, %B{lost_bytes}", stats.overruns, stats.lost_bytes);
-	report_line(r, stats.discontinuities ? "unserved" : NULL,
-		    "%N{discontinuities} times, data may be missing there, of unknown length",
-		    stats.discontinuities);
+	report_line(r, "source", NULL);
+	report_text(r, "source", info.name, ", ");
+	report_count(r, "blocks", t->blocks, " blocks, the last one number ");
+	report_count(r, "last_seq", t->seq, "");
+	report_line(r, NULL, NULL);
+	report_flag(r, "simulated", info.simulated, "");
+	report_line(r, info.blocks ? "ring" : NULL, NULL);
+	report_count(r, "ring_blocks", info.blocks, " x ");
+	report_bytes(r, "block_bytes", info.block_size, ", pages of ");
+	report_bytes(r, "page_bytes", info.page_size, "");
+	report_line(r, info.model ? "memory" : NULL, "model ");
+	report_text(r, "model", info.model, ", pieces of a block: ");
+	report_count(r, "pieces", info.pieces, ", bounce buffers: ");
+	report_flag(r, "bounced", info.bounced, "");
+	report_line(r, info.lossy || stats.overruns ? "overruns" : NULL, NULL);
+	report_count(r, "overruns", stats.overruns, " blocks lost, ");
+	report_bytes(r, "lost_bytes", stats.lost_bytes, "");
+	report_line(r, stats.discontinuities ? "unserved" : NULL, NULL);
+	report_count(r, "discontinuities", stats.discontinuities,
+		     " times, data may be missing there, of unknown length");
 	packets_report(r, t->src);
-	report_line(r, stats.given_away ? "given away" : NULL,
-		    "%N{given_away_blocks} blocks, as nothing says when their pages are free",
-		    stats.given_away);
-	report_line(
-		r, stats.drained ? "drained" : NULL,
-		"%N{drained_blocks} blocks, whose pages were still in flight at the end of the call",
-		stats.drained);
-	report_line(r, stats.driver_copied_bytes ? "driver" : NULL,
-		    "copied %B{driver_copied_bytes}, as its memory has no pages to splice",
-		    stats.driver_copied_bytes);
+	report_line(r, stats.given_away ? "given away" : NULL, NULL);
+	report_count(r, "given_away_blocks", stats.given_away,
+		     " blocks, as nothing says when their pages are free");
+	report_line(r, stats.drained ? "drained" : NULL, NULL);
+	report_count(r, "drained_blocks", stats.drained,
+		     " blocks, whose pages were still in flight at the end of the call");
+	report_line(r, stats.driver_copied_bytes ? "driver" : NULL, "copied ");
+	report_bytes(r, "driver_copied_bytes", stats.driver_copied_bytes,
+		     ", as its memory has no pages to splice");
 	handover_report(r, t->handed || stats.handovers,
 			&(struct copies){
 				.bytes = path.bytes,
@@ -314,7 +319,7 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 				.reason = path.copies_reason,
 				.hint = path.copies_hint,
 			});
-	report_line(r, "cpu",
-		    "%T{cpu_seconds} in this process, %T{sender_cpu_seconds} in the sending thread",
-		    t->cpu_seconds, t->sender_cpu_seconds);
+	report_line(r, "cpu", NULL);
+	report_seconds(r, "cpu_seconds", t->cpu_seconds, " in this process, ");
+	report_seconds(r, "sender_cpu_seconds", t->sender_cpu_seconds, " in the sending thread");
 }

@@ -212,17 +212,30 @@ int verdict(struct report *r, const struct stream *streams, unsigned count)
 
 static void report_kinds(struct report *r, const struct zcdma_check_result *res)
 {
-	static const char *const lines[ZCDMA_FAULT_KINDS] = {
-		[ZCDMA_FAULT_GAP] = "%N{gap_count} (%B{gap_bytes} missing)",
-		[ZCDMA_FAULT_REPEAT] = "%N{repeat_count} (%B{repeat_bytes})",
-		[ZCDMA_FAULT_STALE] = "%N{stale_count} (%B{stale_bytes})",
-		[ZCDMA_FAULT_OVERWRITTEN] = "%N{overwritten_count} (%B{overwritten_bytes})",
-		[ZCDMA_FAULT_GARBAGE] = "%N{garbage_count} (%B{garbage_bytes})",
+	static const struct {
+		const char *count_key, *bytes_key, *after;
+	} kinds[ZCDMA_FAULT_KINDS] = {
+		[ZCDMA_FAULT_GAP] = { "gap_count", "gap_bytes", " missing)" },
+		[ZCDMA_FAULT_REPEAT] = { "repeat_count", "repeat_bytes", ")" },
+		[ZCDMA_FAULT_STALE] = { "stale_count", "stale_bytes", ")" },
+		[ZCDMA_FAULT_OVERWRITTEN] = { "overwritten_count", "overwritten_bytes", ")" },
+		[ZCDMA_FAULT_GARBAGE] = { "garbage_count", "garbage_bytes", ")" },
 	};
 
-	for (int k = 0; k < ZCDMA_FAULT_KINDS; k++)
-		report_line(r, res->kind[k].count ? zcdma_fault_name(k) : NULL, lines[k],
-			    res->kind[k].count, res->kind[k].bytes);
+	for (int k = 0; k < ZCDMA_FAULT_KINDS; k++) {
+		report_line(r, res->kind[k].count ? zcdma_fault_name(k) : NULL, NULL);
+		report_count(r, kinds[k].count_key, res->kind[k].count, " (");
+		report_bytes(r, kinds[k].bytes_key, res->kind[k].bytes, kinds[k].after);
+	}
+}
+
+static void report_first(struct report *r, const struct zcdma_fault *f)
+{
+	report_line(r, NULL, NULL);
+	report_count(r, "first_offset", f->position, "");
+	report_text(r, "first_kind", zcdma_fault_name(f->kind), "");
+	report_count(r, "first_length_bytes", f->length, "");
+	report_count(r, "first_distance_bytes", f->distance, "");
 }
 
 static void report_datagrams(struct report *r, const struct stream *s)
@@ -231,14 +244,18 @@ static void report_datagrams(struct report *r, const struct stream *s)
 
 	if (!s->end)
 		return;
-	report_line(r, "datagrams",
-		    "%N{datagrams} of at most %N{datagram_bytes} bytes, ended by %S{end}",
-		    res.datagrams, res.datagram_bytes, s->end);
-	report_line(r, "lost", "%N{lost_datagrams} (%B{lost_bytes})", res.lost, res.lost_bytes);
-	report_line(
-		r, "out of order",
-		"%N{late_datagrams} late, %N{duplicate_datagrams} twice (%B{duplicate_bytes}), %N{unplaced_datagrams} too short to tell",
-		res.late, res.duplicates, res.duplicate_bytes, res.unplaced);
+	report_line(r, "datagrams", NULL);
+	report_count(r, "datagrams", res.datagrams, " of at most ");
+	report_count(r, "datagram_bytes", res.datagram_bytes, " bytes, ended by ");
+	report_text(r, "end", s->end, "");
+	report_line(r, "lost", NULL);
+	report_count(r, "lost_datagrams", res.lost, " (");
+	report_bytes(r, "lost_bytes", res.lost_bytes, ")");
+	report_line(r, "out of order", NULL);
+	report_count(r, "late_datagrams", res.late, " late, ");
+	report_count(r, "duplicate_datagrams", res.duplicates, " twice (");
+	report_bytes(r, "duplicate_bytes", res.duplicate_bytes, "), ");
+	report_count(r, "unplaced_datagrams", res.unplaced, " too short to tell");
 }
 
 static void add_places(json_t *array, const struct stream *s)
@@ -259,14 +276,17 @@ static void report_manifest(struct report *r, const struct stream *s)
 {
 	const struct zcdma_check_result *res = &s->result;
 
-	report_line(r, s->expect->manifest ? "blocks" : NULL,
-		    "%N{blocks_good} right of %N{blocks_expected} in the manifest, %N{blocks} came",
-		    res->blocks_good, res->blocks_expected, res->blocks);
-	if (res->blocks_lost)
-		report_line(
-			r, "lost",
-			"%N{lost_blocks} blocks while it was recorded, the first at offset %N{lost_offset}, number %N{lost_sequence}",
-			res->blocks_lost, res->lost_offset, res->lost_seq);
+	report_line(r, s->expect->manifest ? "blocks" : NULL, NULL);
+	report_count(r, "blocks_good", res->blocks_good, " right of ");
+	report_count(r, "blocks_expected", res->blocks_expected, " in the manifest, ");
+	report_count(r, "blocks", res->blocks, " came");
+	if (!res->blocks_lost)
+		return;
+	report_line(r, "lost", NULL);
+	report_count(r, "lost_blocks", res->blocks_lost,
+		     " blocks while it was recorded, the first at offset ");
+	report_count(r, "lost_offset", res->lost_offset, ", number ");
+	report_count(r, "lost_sequence", res->lost_seq, "");
 }
 
 void verdict_report(struct report *r, const struct stream *s)
@@ -275,27 +295,29 @@ void verdict_report(struct report *r, const struct stream *s)
 	struct verdict v;
 
 	judge(s, &v);
-	report_line(r, "result", "%S{result}", outcome_word(v.outcome));
-	report_line(r, "received",
-		    "%B{received_bytes} from %S{from} in %T{elapsed_seconds}, %R{bytes_per_second}",
-		    res->bytes, s->from, s->seconds,
-		    s->seconds > 0 ? (double)res->bytes / s->seconds : 0.0);
-	report_line(r, NULL, "%F{simulated}", s->simulated);
-	report_line(r, "wrong", "%B{bad_bytes}, %B{missing_bytes} missing, in %N{faults} places",
-		    res->bad_bytes, res->missing_bytes, res->faults);
+	report_line(r, "result", NULL);
+	report_text(r, "result", outcome_word(v.outcome), "");
+	report_line(r, "received", NULL);
+	report_bytes(r, "received_bytes", res->bytes, " from ");
+	report_text(r, "from", s->from, " in ");
+	report_seconds(r, "elapsed_seconds", s->seconds, ", ");
+	report_rate(r, "bytes_per_second", res->bytes, s->seconds, "");
+	report_line(r, NULL, NULL);
+	report_flag(r, "simulated", s->simulated, "");
+	report_line(r, "wrong", NULL);
+	report_bytes(r, "bad_bytes", res->bad_bytes, ", ");
+	report_bytes(r, "missing_bytes", res->missing_bytes, " missing, in ");
+	report_count(r, "faults", res->faults, " places");
 	report_kinds(r, res);
 	if (res->faults)
-		report_line(
-			r, NULL,
-			"%N{first_offset}%S{first_kind}%N{first_length_bytes}%N{first_distance_bytes}",
-			res->first.position, zcdma_fault_name(res->first.kind), res->first.length,
-			res->first.distance);
+		report_first(r, &res->first);
 	add_places(report_array(r, "places"), s);
 	report_manifest(r, s);
 	report_datagrams(r, s);
 	handover_report(r, s->source.handovers,
 			&(struct copies){ .bytes = res->bytes, .user = s->source.copied_bytes });
-	report_line(r, "cpu", "%T{cpu_seconds} to receive and check", s->cpu_seconds);
+	report_line(r, "cpu", NULL);
+	report_seconds(r, "cpu_seconds", s->cpu_seconds, " to receive and check");
 }
 
 static void report_row_of(struct report *r, const struct stream *s, const struct verdict *v)
@@ -333,7 +355,8 @@ void verdict_report_all(struct report *r, const struct stream *streams, unsigned
 		judge(&streams[i], &v);
 		worst = v.outcome > worst ? v.outcome : worst;
 	}
-	report_line(r, "result", "%S{result}", outcome_word(worst));
+	report_line(r, "result", NULL);
+	report_text(r, "result", outcome_word(worst), "");
 	report_table(r, "streams", columns, count && streams[0].end ? 5 : 4);
 	for (unsigned i = 0; i < count; i++) {
 		judge(&streams[i], &v);

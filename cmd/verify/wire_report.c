@@ -22,58 +22,63 @@ static const char *const ends[ZCDMA_WIRE_ENDS] = {
 static void report_streams_lines(struct report *r, const struct wire_totals *t,
 				 const struct zcdma_wire_stats *s)
 {
-	report_line(r, "streams",
-		    "%N{streams_count} in %N{connections} connections, %B{stream_bytes}",
-		    t->streams, s->connections, t->bytes);
-	report_line(
-		r, "unseen",
-		"%B{unseen_bytes} not captured in time, %B{late_bytes} captured later; %B{cut_bytes} beyond the snap length",
-		t->unseen, t->late, t->cut);
-	report_line(
-		r, "sent again",
-		"%N{retransmitted_packets} packets with %B{retransmitted_bytes}, %B{uncompared_bytes} could not be compared",
-		t->again, t->again_bytes, t->uncompared);
-	report_line(r, "overwritten", "%N{differing_packets} of those packets, %B{differing_bytes}",
-		    t->differing, t->differing_bytes);
-	report_line(r, t->copies ? "copies" : NULL,
-		    "%N{copied_packets} packets captured more than once", t->copies);
-	report_line(r, "out of order", "%N{out_of_order_packets} packets", t->out_of_order);
-	report_line(
-		r, t->ignored_resets || s->ignored_syns ? "ignored" : NULL,
-		"%N{ignored_resets} RST and %N{ignored_syns} SYN that the receiver did not believe",
-		t->ignored_resets, s->ignored_syns);
-	report_line(
-		r, t->given_up || t->strayed ? "limits" : NULL,
-		"%N{given_up} times no room to wait for what was missing, %N{strayed_packets} packets too far off",
-		t->given_up, t->strayed);
+	report_line(r, "streams", NULL);
+	report_count(r, "streams_count", t->streams, " in ");
+	report_count(r, "connections", s->connections, " connections, ");
+	report_bytes(r, "stream_bytes", t->bytes, "");
+	report_line(r, "unseen", NULL);
+	report_bytes(r, "unseen_bytes", t->unseen, " not captured in time, ");
+	report_bytes(r, "late_bytes", t->late, " captured later; ");
+	report_bytes(r, "cut_bytes", t->cut, " beyond the snap length");
+	report_line(r, "sent again", NULL);
+	report_count(r, "retransmitted_packets", t->again, " packets with ");
+	report_bytes(r, "retransmitted_bytes", t->again_bytes, ", ");
+	report_bytes(r, "uncompared_bytes", t->uncompared, " could not be compared");
+	report_line(r, "overwritten", NULL);
+	report_count(r, "differing_packets", t->differing, " of those packets, ");
+	report_bytes(r, "differing_bytes", t->differing_bytes, "");
+	report_line(r, t->copies ? "copies" : NULL, NULL);
+	report_count(r, "copied_packets", t->copies, " packets captured more than once");
+	report_line(r, "out of order", NULL);
+	report_count(r, "out_of_order_packets", t->out_of_order, " packets");
+	report_line(r, t->ignored_resets || s->ignored_syns ? "ignored" : NULL, NULL);
+	report_count(r, "ignored_resets", t->ignored_resets, " RST and ");
+	report_count(r, "ignored_syns", s->ignored_syns, " SYN that the receiver did not believe");
+	report_line(r, t->given_up || t->strayed ? "limits" : NULL, NULL);
+	report_count(r, "given_up", t->given_up, " times no room to wait for what was missing, ");
+	report_count(r, "strayed_packets", t->strayed, " packets too far off");
 }
 
 static void report_packets(struct report *r, const struct zcdma_wire_stats *s, double seconds,
 			   bool live)
 {
-	report_line(
-		r, "packets",
-		"%N{packets} with %B{packet_bytes} in %T{elapsed_seconds}, %R{bytes_per_second}",
-		s->packets, s->packet_bytes, seconds,
-		seconds > 0 ? (double)s->packet_bytes / seconds : 0.0);
-	report_line(r, NULL, "%T{captured_seconds}", (double)(s->last_ns - s->first_ns) / 1e9);
-	report_line(
-		r, "of those",
-		"%N{tcp_packets} of TCP, %N{udp_packets} of UDP, %N{other_packets} of other connections or protocols",
-		s->tcp, s->udp, s->elsewhere);
-	report_line(
-		r, s->fragments || s->cut || s->malformed || s->unfollowed ? "left out" : NULL,
-		"%N{fragments} fragments, %N{cut_packets} without their headers, %N{malformed_packets} malformed, %N{unfollowed_packets} of too many connections",
-		s->fragments, s->cut, s->malformed, s->unfollowed);
-	report_line(
-		r, "checksums",
-		"%N{checksums_right} right, %N{checksums_offloaded} left to the network card, %N{checksums_wrong} wrong (%N{damaged_packets} packets damaged), %N{checksums_unknown} unknown",
-		s->checksums_right, s->checksums_offloaded, s->checksums_wrong, s->damaged,
-		s->checksums_unknown);
-	report_line(
-		r, live ? "dropped" : NULL,
-		"%N{dropped_packets} for want of room in the buffer, %N{interface_dropped_packets} by the interface",
-		s->dropped, s->dropped_by_interface);
+	report_line(r, "packets", NULL);
+	report_count(r, "packets", s->packets, " with ");
+	report_bytes(r, "packet_bytes", s->packet_bytes, " in ");
+	report_seconds(r, "elapsed_seconds", seconds, ", ");
+	report_rate(r, "bytes_per_second", s->packet_bytes, seconds, "");
+	report_line(r, NULL, NULL);
+	report_seconds(r, "captured_seconds", (double)(s->last_ns - s->first_ns) / 1e9, "");
+	report_line(r, "of those", NULL);
+	report_count(r, "tcp_packets", s->tcp, " of TCP, ");
+	report_count(r, "udp_packets", s->udp, " of UDP, ");
+	report_count(r, "other_packets", s->elsewhere, " of other connections or protocols");
+	report_line(r, s->fragments || s->cut || s->malformed || s->unfollowed ? "left out" : NULL,
+		    NULL);
+	report_count(r, "fragments", s->fragments, " fragments, ");
+	report_count(r, "cut_packets", s->cut, " without their headers, ");
+	report_count(r, "malformed_packets", s->malformed, " malformed, ");
+	report_count(r, "unfollowed_packets", s->unfollowed, " of too many connections");
+	report_line(r, "checksums", NULL);
+	report_count(r, "checksums_right", s->checksums_right, " right, ");
+	report_count(r, "checksums_offloaded", s->checksums_offloaded,
+		     " left to the network card, ");
+	report_count(r, "checksums_wrong", s->checksums_wrong, " wrong (");
+	report_count(r, "damaged_packets", s->damaged, " packets damaged), ");
+	report_count(r, "checksums_unknown", s->checksums_unknown, " unknown");
+	report_line(r, live ? "dropped" : NULL, NULL);
+	report_count(r, "dropped_packets", s->dropped, " for want of room in the buffer, ");
+	report_count(r, "interface_dropped_packets", s->dropped_by_interface, " by the interface");
 	if (s->dropped)
 		report_note(r, "packets came faster than they were taken: try a larger --buffer");
 	if (s->damaged)
@@ -209,12 +214,14 @@ int wire_report(const struct wire *w, struct zcdma_wire *wire, struct wire_total
 
 	zcdma_wire_get_stats(wire, &stats);
 	status = wire_verdict(w, wire, &stats, t);
-	report_line(w->r, "result", "%S{result}", wire_word(w, t->outcome));
+	report_line(w->r, "result", NULL);
+	report_text(w->r, "result", wire_word(w, t->outcome), "");
 	report_packets(w->r, &stats, seconds, live);
 	report_streams_lines(w->r, t, &stats);
-	report_line(w->r, stats.unlisted ? "not listed" : NULL,
-		    "%N{unlisted_streams} streams, for want of room", stats.unlisted);
-	report_line(w->r, "cpu", "%T{cpu_seconds} to read and check", cpu_seconds(RUSAGE_THREAD));
+	report_line(w->r, stats.unlisted ? "not listed" : NULL, NULL);
+	report_count(w->r, "unlisted_streams", stats.unlisted, " streams, for want of room");
+	report_line(w->r, "cpu", NULL);
+	report_seconds(w->r, "cpu_seconds", cpu_seconds(RUSAGE_THREAD), " to read and check");
 	report_table_of_streams(w, wire);
 	report_differences(w->r, wire);
 	return status;

@@ -10,6 +10,7 @@
 
 #include "cli/suggest.c"
 #include "cli/report_text.c"
+#include "cli/report_value.c"
 
 #define assert_prints(expected, call)                     \
 	do {                                              \
@@ -26,33 +27,89 @@
 
 static void test_rates(void **state)
 {
+	char buf[32];
+
 	(void)state;
-	assert_prints("0 B/s", text_rate(f, 0));
-	assert_prints("999 B/s", text_rate(f, 999.4));
-	assert_prints("1.00 kB/s", text_rate(f, 999.5));
-	assert_prints("360 MB/s", text_rate(f, 360e6));
-	assert_prints("9.99 GB/s", text_rate(f, 9.994e9));
-	assert_prints("10.0 GB/s", text_rate(f, 9.996e9));
-	assert_prints("100 GB/s", text_rate(f, 99.96e9));
-	assert_prints("1.00 TB/s", text_rate(f, 999.9e9));
-	assert_prints("12346 TB/s", text_rate(f, 12345.6e12));
-	assert_prints("-", text_rate(f, INFINITY));
-	assert_prints("-", text_rate(f, NAN));
+	assert_string_equal(text_rate(0, buf, sizeof(buf)), "0 B/s");
+	assert_string_equal(text_rate(999.4, buf, sizeof(buf)), "999 B/s");
+	assert_string_equal(text_rate(999.5, buf, sizeof(buf)), "1.00 kB/s");
+	assert_string_equal(text_rate(360e6, buf, sizeof(buf)), "360 MB/s");
+	assert_string_equal(text_rate(9.994e9, buf, sizeof(buf)), "9.99 GB/s");
+	assert_string_equal(text_rate(9.996e9, buf, sizeof(buf)), "10.0 GB/s");
+	assert_string_equal(text_rate(99.96e9, buf, sizeof(buf)), "100 GB/s");
+	assert_string_equal(text_rate(999.9e9, buf, sizeof(buf)), "1.00 TB/s");
+	assert_string_equal(text_rate(12345.6e12, buf, sizeof(buf)), "12346 TB/s");
 }
 
 static void test_times(void **state)
 {
+	char buf[32];
+
 	(void)state;
-	assert_prints("0.312 s", text_seconds(f, 0.3124));
-	assert_prints("12.3 s", text_seconds(f, 12.34));
-	assert_prints("86400 s", text_seconds(f, 86400));
-	assert_prints("-", text_seconds(f, NAN));
-	assert_prints("37 ns", text_latency(f, 37));
-	assert_prints("210 us", text_latency(f, 210000));
-	assert_prints("1.00 ms", text_latency(f, 999900));
-	assert_prints("61.0 s", text_latency(f, 61000000000u));
-	assert_prints("0.34", text_number(f, 0.341));
-	assert_prints("-", text_number(f, -INFINITY));
+	assert_string_equal(text_seconds(0.3124, buf, sizeof(buf)), "0.312 s");
+	assert_string_equal(text_seconds(12.34, buf, sizeof(buf)), "12.3 s");
+	assert_string_equal(text_seconds(86400, buf, sizeof(buf)), "86400 s");
+	assert_string_equal(text_latency(37, buf, sizeof(buf)), "37 ns");
+	assert_string_equal(text_latency(210000, buf, sizeof(buf)), "210 us");
+	assert_string_equal(text_latency(999900, buf, sizeof(buf)), "1.00 ms");
+	assert_string_equal(text_latency(61000000000u, buf, sizeof(buf)), "61.0 s");
+}
+
+/* The value put last, as "KEY: JSON as TEXT". */
+static char put[128];
+
+void report_value(struct report *r, const char *key, json_t *value, const char *text,
+		  const char *after)
+{
+	char *json = json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(4));
+
+	(void)r;
+	assert_non_null(json);
+	snprintf(put, sizeof(put), "%s: %s as %s%s", key, json, json_is_null(value) ? "-" : text,
+		 after);
+	free(json);
+	json_decref(value);
+}
+
+static void test_values(void **state)
+{
+	(void)state;
+	report_count(NULL, "n", 1024, " blocks");
+	assert_string_equal(put, "n: 1024 as 1024 blocks");
+	report_count(NULL, "n", UINT64_MAX - 1, "");
+	assert_string_equal(put, "n: 9223372036854775807 as 18446744073709551614");
+	report_count(NULL, "n", REPORT_UNKNOWN, " blocks");
+	assert_string_equal(put, "n: null as - blocks");
+	report_bytes(NULL, "b", 1536, "");
+	assert_string_equal(put, "b: 1536 as 1.50 KiB");
+	report_bytes(NULL, "b", REPORT_UNKNOWN, "");
+	assert_string_equal(put, "b: null as -");
+	report_nanoseconds(NULL, "l_ns", 210000, "");
+	assert_string_equal(put, "l_ns: 210000 as 210 us");
+	report_nanoseconds(NULL, "l_ns", REPORT_UNKNOWN, "");
+	assert_string_equal(put, "l_ns: null as -");
+	report_seconds(NULL, "s", 0.5, "");
+	assert_string_equal(put, "s: 0.5 as 0.500 s");
+	report_seconds(NULL, "s", NAN, "");
+	assert_string_equal(put, "s: null as -");
+	report_rate(NULL, "r", 3000000, 2, "");
+	assert_string_equal(put, "r: 1.5e6 as 1.50 MB/s");
+	report_rate(NULL, "r", 3000000, 0, "");
+	assert_string_equal(put, "r: 0.0 as 0 B/s");
+	report_number(NULL, "d", 0.341, "");
+	assert_string_equal(put, "d: 0.341 as 0.34");
+	report_number(NULL, "d", -INFINITY, "");
+	assert_string_equal(put, "d: null as -");
+	report_text(NULL, "t", "sim:", ", ");
+	assert_string_equal(put, "t: \"sim:\" as sim:, ");
+	report_text(NULL, "t", NULL, ", ");
+	assert_string_equal(put, "t: null as -, ");
+	report_flag(NULL, "f", true, "");
+	assert_string_equal(put, "f: true as yes");
+	report_flag(NULL, "f", false, "");
+	assert_string_equal(put, "f: false as no");
+	report_flag(NULL, "f", -1, "");
+	assert_string_equal(put, "f: null as -");
 }
 
 static void test_wrap(void **state)
@@ -109,9 +166,9 @@ static void test_nearest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rates),	cmocka_unit_test(test_times),
-		cmocka_unit_test(test_wrap),	cmocka_unit_test(test_clean),
-		cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_rates),  cmocka_unit_test(test_times),
+		cmocka_unit_test(test_values), cmocka_unit_test(test_wrap),
+		cmocka_unit_test(test_clean),  cmocka_unit_test(test_nearest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
