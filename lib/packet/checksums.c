@@ -10,7 +10,8 @@ bool zc_checksums_prove_damage(struct zc_checksums *s, enum zc_checksum sum)
 	const bool rule = s->right > RULE * s->others;
 
 	s->right += sum == ZC_CHECKSUM_RIGHT;
-	s->others += sum == ZC_CHECKSUM_WRONG || sum == ZC_CHECKSUM_OFFLOADED || sum == ZC_CHECKSUM_ZERO;
+	s->others +=
+		sum == ZC_CHECKSUM_WRONG || sum == ZC_CHECKSUM_OFFLOADED || sum == ZC_CHECKSUM_ZERO;
 	return sum == ZC_CHECKSUM_WRONG && rule;
 }
 

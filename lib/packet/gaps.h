@@ -6,7 +6,7 @@
 #include "util/budget.h"
 
 struct zc_gap {
-	uint64_t from, to; /* offsets; none is empty */
+	uint64_t from, to; /* offsets; never empty */
 };
 
 /* All-zero, but for .budget and .most, is an empty list. */
@@ -17,7 +17,7 @@ struct zc_gaps {
 	unsigned count, room;
 };
 
-/* The index of the first gap that ends after @offset; .count if none does. */
+/* Returns the index of the first gap that ends after @offset, or .count. */
 unsigned zc_gaps_find(const struct zc_gaps *g, uint64_t offset);
 
 /* Add a gap at the end, where it touches no other. Returns false if there are .most, or no memory is left. */
@@ -29,7 +29,7 @@ bool zc_gaps_fill(struct zc_gaps *g, unsigned i, uint64_t from, uint64_t to);
 /* Forget the first @count gaps. */
 void zc_gaps_forget(struct zc_gaps *g, unsigned count);
 
-/* Give the memory back. */
+/* Free the memory. */
 void zc_gaps_drop(struct zc_gaps *g);
 
 #endif

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a number in the window, and of the one that is a window before it. */
+/* A number in the window, and the one that is a window before it. */
 struct slot {
-	uint8_t *data; /* which waits, or NULL */
+	uint8_t *data; /* of the datagram that waits, or NULL */
 	size_t len;
-	bool passed; /* the other one came in time */
+	bool passed; /* the earlier number came in time */
 };
 
 struct zc_reorder {
@@ -19,7 +19,7 @@ struct zc_reorder {
 	bool started;
 	bool flushing;	  /* until nothing waits */
 	uint64_t next;	  /* number */
-	uint64_t give_up; /* so many from that on are not waited for */
+	uint64_t give_up; /* how many numbers from .next on are not waited for */
 	unsigned waiting;
 	uint8_t *last; /* what zc_reorder_next() returned */
 	struct slot slot[ZC_REORDER_WINDOW];
@@ -28,27 +28,27 @@ struct zc_reorder {
 struct zc_reorder *zc_reorder_new(const struct zc_order_field *field,
 				  struct zc_reorder_stats *stats)
 {
-	struct zc_reorder *o = calloc(1, sizeof(*o));
+	struct zc_reorder *r = calloc(1, sizeof(*r));
 
-	if (!o)
+	if (!r)
 		return NULL;
-	o->stats = stats;
-	o->mask = UINT64_MAX >> (64 - field->width * 8);
-	o->window = field->width > 1 ? ZC_REORDER_WINDOW : ZC_REORDER_SMALL_WINDOW;
-	return o;
+	r->stats = stats;
+	r->mask = UINT64_MAX >> (64 - field->width * 8);
+	r->window = field->width > 1 ? ZC_REORDER_WINDOW : ZC_REORDER_SMALL_WINDOW;
+	return r;
 }
 
-void zc_reorder_free(struct zc_reorder *o)
+void zc_reorder_free(struct zc_reorder *r)
 {
-	if (!o)
+	if (!r)
 		return;
-	for (unsigned i = 0; i < o->window; i++) {
-		if (o->slot[i].data)
-			o->stats->waiting_bytes -= o->slot[i].len;
-		free(o->slot[i].data);
+	for (unsigned i = 0; i < r->window; i++) {
+		if (r->slot[i].data)
+			r->stats->waiting_bytes -= r->slot[i].len;
+		free(r->slot[i].data);
 	}
-	free(o->last);
-	free(o);
+	free(r->last);
+	free(r);
 }
 
 bool zc_reorder_read(const struct zc_order_field *field, const uint8_t *data, size_t len,
@@ -65,130 +65,130 @@ bool zc_reorder_read(const struct zc_order_field *field, const uint8_t *data, si
 	return true;
 }
 
-bool zc_reorder_is_waiting(const struct zc_reorder *o)
+bool zc_reorder_is_waiting(const struct zc_reorder *r)
 {
-	return o->waiting;
+	return r->waiting;
 }
 
-static struct slot *slot_of(struct zc_reorder *o, uint64_t number)
+static struct slot *slot_of(struct zc_reorder *r, uint64_t number)
 {
-	return &o->slot[number % o->window];
+	return &r->slot[number % r->window];
 }
 
-/* Hostile numbers may leap further than can be counted, and again: then it stays at the most. */
-static void lose(struct zc_reorder *o, uint64_t numbers)
+/* Count lost numbers. Hostile ones may leap further than can be counted: then it stays at the most. */
+static void lose(struct zc_reorder *r, uint64_t numbers)
 {
-	if (__builtin_add_overflow(o->stats->lost, numbers, &o->stats->lost))
-		o->stats->lost = UINT64_MAX;
+	if (__builtin_add_overflow(r->stats->lost, numbers, &r->stats->lost))
+		r->stats->lost = UINT64_MAX;
 }
 
-static void advance(struct zc_reorder *o, bool passed)
+static void advance(struct zc_reorder *r, bool passed)
 {
-	slot_of(o, o->next)->passed = passed;
-	lose(o, !passed);
-	o->next = (o->next + 1) & o->mask;
-	o->give_up -= !!o->give_up;
+	slot_of(r, r->next)->passed = passed;
+	lose(r, !passed);
+	r->next = (r->next + 1) & r->mask;
+	r->give_up -= !!r->give_up;
 }
 
-/* Where nothing waits, all but the last window's worth of what is given up is lost at once. */
-static void leap(struct zc_reorder *o)
+/* Give up at once all but the last window, as nothing waits. */
+static void leap(struct zc_reorder *r)
 {
-	uint64_t numbers = o->give_up > o->window ? o->give_up - o->window : 0;
+	uint64_t numbers = r->give_up > r->window ? r->give_up - r->window : 0;
 
-	o->next = (o->next + numbers) & o->mask;
-	lose(o, numbers);
-	o->give_up -= numbers;
+	r->next = (r->next + numbers) & r->mask;
+	lose(r, numbers);
+	r->give_up -= numbers;
 }
 
-const uint8_t *zc_reorder_next(struct zc_reorder *o, bool flush, size_t *len)
+const uint8_t *zc_reorder_next(struct zc_reorder *r, bool flush, size_t *len)
 {
 	struct slot *slot;
 
-	free(o->last);
-	o->last = NULL;
-	while (!(slot = slot_of(o, o->next))->data) {
-		if (!o->waiting)
-			leap(o);
-		if (!o->give_up && !(o->waiting && (flush || o->flushing))) {
-			o->flushing = false;
+	free(r->last);
+	r->last = NULL;
+	while (!(slot = slot_of(r, r->next))->data) {
+		if (!r->waiting)
+			leap(r);
+		if (!r->give_up && !(r->waiting && (flush || r->flushing))) {
+			r->flushing = false;
 			return NULL;
 		}
-		advance(o, false);
+		advance(r, false);
 	}
-	o->last = slot->data;
+	r->last = slot->data;
 	*len = slot->len;
 	slot->data = NULL;
-	o->waiting--;
-	o->stats->waiting_bytes -= slot->len;
-	advance(o, true);
-	return o->last;
+	r->waiting--;
+	r->stats->waiting_bytes -= slot->len;
+	advance(r, true);
+	return r->last;
 }
 
-static int leave_out(struct zc_reorder *o, uint64_t number)
+static int skip(struct zc_reorder *r, uint64_t number)
 {
-	if (slot_of(o, number)->passed)
-		o->stats->duplicates++;
+	if (slot_of(r, number)->passed)
+		r->stats->duplicates++;
 	else
-		o->stats->late++;
+		r->stats->late++;
 	return ZC_REORDER_SKIPPED;
 }
 
-static int flush_first(struct zc_reorder *o)
+static int flush_first(struct zc_reorder *r)
 {
-	o->flushing = true;
+	r->flushing = true;
 	return ZC_REORDER_FULL;
 }
 
-/* Whatever the numbers were, they begin with this one. */
-static void start(struct zc_reorder *o, uint64_t number)
+/* Begin with @number, whatever the numbers were before. */
+static void start(struct zc_reorder *r, uint64_t number)
 {
-	for (unsigned i = 0; i < o->window; i++)
-		o->slot[i].passed = false;
-	o->stats->restarts += o->started;
-	o->started = true;
-	o->next = number;
+	for (unsigned i = 0; i < r->window; i++)
+		r->slot[i].passed = false;
+	r->stats->restarts += r->started;
+	r->started = true;
+	r->next = number;
 }
 
-static int keep(struct zc_reorder *o, struct slot *slot, const uint8_t *data, size_t len)
+static int keep(struct zc_reorder *r, struct slot *slot, const uint8_t *data, size_t len)
 {
 	if (slot->data) {
-		o->stats->duplicates++;
+		r->stats->duplicates++;
 		return ZC_REORDER_SKIPPED;
 	}
-	if (o->waiting && o->stats->waiting_bytes + len > ZC_REORDER_BYTES) {
-		o->stats->overflows++;
-		return flush_first(o);
+	if (r->waiting && r->stats->waiting_bytes + len > ZC_REORDER_BYTES) {
+		r->stats->overflows++;
+		return flush_first(r);
 	}
 	slot->data = malloc(len ? len : 1);
 	if (!slot->data)
 		return -ENOMEM;
 	memcpy(slot->data, data, len);
 	slot->len = len;
-	o->waiting++;
-	o->stats->reordered++;
-	o->stats->waiting_bytes += len;
+	r->waiting++;
+	r->stats->reordered++;
+	r->stats->waiting_bytes += len;
 	return ZC_REORDER_BUFFERED;
 }
 
-int zc_reorder_put(struct zc_reorder *o, uint64_t number, const uint8_t *data, size_t len)
+int zc_reorder_put(struct zc_reorder *r, uint64_t number, const uint8_t *data, size_t len)
 {
-	uint64_t ahead = (number - o->next) & o->mask, behind = (o->next - number) & o->mask;
+	uint64_t ahead = (number - r->next) & r->mask, back = (r->next - number) & r->mask;
 
-	if (o->started && behind && behind <= o->window)
-		return leave_out(o, number);
-	if (!o->started || ahead > o->mask / 2) {
-		if (o->waiting)
-			return flush_first(o);
-		start(o, number);
+	if (r->started && back && back <= r->window)
+		return skip(r, number);
+	if (!r->started || ahead > r->mask / 2) {
+		if (r->waiting)
+			return flush_first(r);
+		start(r, number);
 		ahead = 0;
 	}
 	if (!ahead) {
-		advance(o, true);
+		advance(r, true);
 		return ZC_REORDER_PASS;
 	}
-	if (ahead >= o->window) {
-		o->give_up = ahead - o->window + 1;
+	if (ahead >= r->window) {
+		r->give_up = ahead - r->window + 1;
 		return ZC_REORDER_FULL;
 	}
-	return keep(o, slot_of(o, number), data, len);
+	return keep(r, slot_of(r, number), data, len);
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The last bytes that one end of a connection sent, by their offset in the stream, with gaps. */
+/* The newest bytes that one end of a connection sent. */
 #include "packet/segment_buffer.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define LEAST 65536u
-/* Who makes more gaps than that has them looked for too long. */
+/* With more gaps it takes too long to find one. */
 #define MOST_GAPS 4096u
 
 void zc_segment_buffer_init(struct zc_segment_buffer *b, struct zc_budget *budget)
@@ -19,12 +19,13 @@ void zc_segment_buffer_init(struct zc_segment_buffer *b, struct zc_budget *budge
  * The ring
  */
 
+/* Returns the place of @offset in the ring. */
 static size_t in_ring(const struct zc_segment_buffer *b, uint64_t offset)
 {
 	return (size_t)(offset & (b->room - 1));
 }
 
-/* As many of @len bytes from @offset on as come before the ring's end. */
+/* Returns how many of @len bytes from @offset on come before the ring's end. */
 static size_t one_piece(const struct zc_segment_buffer *b, uint64_t offset, uint64_t len)
 {
 	return (size_t)zc_min(len, (uint64_t)(b->room - in_ring(b, offset)));
@@ -119,7 +120,7 @@ bool zc_segment_buffer_extend(struct zc_segment_buffer *b, uint64_t top)
 void zc_segment_compare(const uint8_t *before, const uint8_t *now, uint64_t offset, size_t len,
 			struct zc_segment_result *res)
 {
-	res->again += len;
+	res->repeated += len;
 	if (!memcmp(before, now, len))
 		return;
 	for (size_t i = 0; i < len; i++) {
@@ -153,7 +154,7 @@ static void compare(const struct zc_segment_buffer *b, uint64_t offset, const ui
 	}
 }
 
-/* Behind all that is there, and right behind it: as most are. */
+/* Append to all that is there, as most segments are. */
 static void append(struct zc_segment_buffer *b, const uint8_t *data, size_t len,
 		   struct zc_segment_result *res)
 {

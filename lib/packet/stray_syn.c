@@ -4,14 +4,14 @@
 
 #include <netinet/tcp.h>
 
-/* A reset is no proof of it: what follows may show that it was not believed. */
+/* A reset does not prove it, as what follows may show that it was not accepted. */
 static bool has_ended(const struct zc_reassembly *one, const struct zc_reassembly *other)
 {
 	return (zc_reassembly_is_over(one) || !one->started) &&
 	       (zc_reassembly_is_over(other) || !other->started);
 }
 
-/* Does the segment go on from the SYN that waits? */
+/* Returns whether the segment goes on from the pending SYN. */
 static bool proves(const struct zc_stray_syn *s, unsigned from, const struct zc_frame *frame)
 {
 	if (!s->pending || frame->flags & TH_RST)

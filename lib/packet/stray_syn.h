@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A SYN that does not fit: whether it begins another connection between the same ports. RFC 5961, 4. */
+/* A SYN that does not fit its connection: whether it begins another one between the same ports. RFC 5961, 4. */
 #ifndef ZCDMA_PACKET_STRAY_SYN_H
 #define ZCDMA_PACKET_STRAY_SYN_H
 
 #include "packet/tcp_reassembly.h"
 
-/* All-zero is none. */
+/* All-zero: no SYN is pending. */
 struct zc_stray_syn {
 	bool pending;
 	unsigned from;	/* the end that sent the SYN */
@@ -13,9 +13,9 @@ struct zc_stray_syn {
 };
 
 enum zc_stray_syn_verdict {
-	ZC_STRAY_SYN_NONE,    /* the segment is the connection's own */
-	ZC_STRAY_SYN_IGNORED, /* a receiver would only answer it: leave it out */
-	ZC_STRAY_SYN_PROVEN, /* the segment is of another connection, which began with the SYN in *@s if .pending */
+	ZC_STRAY_SYN_NONE,    /* the segment belongs to the connection */
+	ZC_STRAY_SYN_IGNORED, /* a receiver would only answer it: skip it */
+	ZC_STRAY_SYN_PROVEN, /* it is of another connection, which began with the SYN in *@s if that is .pending */
 };
 
 /*

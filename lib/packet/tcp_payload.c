@@ -89,7 +89,7 @@ static void note_difference(void *arg, uint32_t seq, const struct zc_segment_res
 
 static const struct zc_reassembly_ops ops = {
 	.data = append,
-	.unseen = miss,
+	.uncaptured = miss,
 	.late = take_late,
 	.recall = recall,
 	.differs = note_difference,
@@ -97,10 +97,8 @@ static const struct zc_reassembly_ops ops = {
 
 static void drop_ends(struct zc_tcp_payload *t)
 {
-	for (unsigned i = 0; i < 2; i++) {
-		zc_segment_buffer_drop(&t->end[i].buffer);
-		zc_gaps_drop(&t->end[i].missed);
-	}
+	for (unsigned i = 0; i < 2; i++)
+		zc_reassembly_drop(&t->end[i]);
 }
 
 static void init_ends(struct zc_tcp_payload *t)
@@ -116,12 +114,12 @@ static void count_missing(struct zc_tcp_payload *t)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		zc_reassembly_end(&t->end[i]);
-		t->missing_bytes += t->end[i].stats.unseen_bytes;
+		t->missing_bytes += t->end[i].counters.uncaptured_bytes;
 	}
 }
 
 /* Follow another connection from now on. */
-static void follow(struct zc_tcp_payload *t, const struct zc_flow_key *key)
+static void switch_to(struct zc_tcp_payload *t, const struct zc_flow_key *key)
 {
 	count_missing(t);
 	drop_ends(t);
@@ -192,7 +190,7 @@ static int choose(struct zc_tcp_payload *t, const struct zc_frame *f, unsigned *
 	if (t->chosen)
 		return syn == ZC_STRAY_SYN_PROVEN ? fail_mixed(t, &key, *from) : same;
 	if (!same || syn == ZC_STRAY_SYN_PROVEN)
-		follow(t, &key);
+		switch_to(t, &key);
 	if (f->len) {
 		t->chosen = true;
 		t->from = *from;
@@ -202,7 +200,7 @@ static int choose(struct zc_tcp_payload *t, const struct zc_frame *f, unsigned *
 
 int zc_tcp_payload_put(struct zc_tcp_payload *t, const struct zc_frame *f, enum zc_checksum sum)
 {
-	enum zc_segment_verdict taken;
+	enum zc_segment_verdict verdict;
 	unsigned from;
 	int rc;
 
@@ -218,10 +216,10 @@ int zc_tcp_payload_put(struct zc_tcp_payload *t, const struct zc_frame *f, enum 
 	t->checksums[from].zero += f->len && sum == ZC_CHECKSUM_ZERO;
 	t->wrong_sums += sum == ZC_CHECKSUM_WRONG;
 	t->end[from].doubtful |= sum == ZC_CHECKSUM_WRONG;
-	taken = zc_reassembly_take(&t->end[from], f, false);
-	if (taken == ZC_SEGMENT_FOREIGN)
+	verdict = zc_reassembly_take(&t->end[from], f, false);
+	if (verdict == ZC_SEGMENT_FOREIGN)
 		return fail_mixed(t, &t->key, from);
-	if (taken == ZC_SEGMENT_TAKEN && f->flags & TH_ACK && !(f->flags & TH_RST))
+	if (verdict == ZC_SEGMENT_TAKEN && f->flags & TH_ACK && !(f->flags & TH_RST))
 		zc_reassembly_acked(&t->end[!from], f->ack, f->flags & TH_SYN);
 	return t->error ? zc_fail(t->ctx, -t->error, "payload of %s", t->name) : 0;
 }
@@ -250,7 +248,7 @@ void zc_tcp_payload_done(struct zc_tcp_payload *t, size_t len)
 
 void zc_tcp_payload_get_stats(const struct zc_tcp_payload *t, struct zcdma_packet_stats *stats)
 {
-	const struct zc_reassembly_stats *s = &t->end[t->from].stats;
+	const struct zc_reassembly_counters *c = &t->end[t->from].counters;
 
 	stats->missing_bytes = t->missing_bytes;
 	stats->malformed += t->damaged;
@@ -258,8 +256,8 @@ void zc_tcp_payload_get_stats(const struct zc_tcp_payload *t, struct zcdma_packe
 	if (!t->chosen)
 		return;
 	stats->flows++;
-	stats->missing_bytes += s->unseen_bytes;
-	stats->differing_bytes = s->differing_bytes;
+	stats->missing_bytes += c->uncaptured_bytes;
+	stats->differing_bytes = c->differing_bytes;
 	stats->zero_sums = t->checksums[t->from].zero;
 	stats->unchecked = zc_checksums_unchecked(&t->checksums[t->from]);
 }

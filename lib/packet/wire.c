@@ -464,7 +464,8 @@ ZC_PUBLIC void zcdma_wire_get_stats(struct zcdma_wire *w, struct zcdma_wire_stat
 	stats->cut = w->kinds[ZC_FRAME_CUT];
 	stats->malformed = w->kinds[ZC_FRAME_MALFORMED];
 	stats->checksums_right = w->checksums[ZC_CHECKSUM_RIGHT];
-	stats->checksums_offloaded = w->checksums[ZC_CHECKSUM_OFFLOADED] + w->checksums[ZC_CHECKSUM_ZERO];
+	stats->checksums_offloaded =
+		w->checksums[ZC_CHECKSUM_OFFLOADED] + w->checksums[ZC_CHECKSUM_ZERO];
 	stats->checksums_wrong = w->checksums[ZC_CHECKSUM_WRONG];
 	stats->checksums_unknown = w->checksums[ZC_CHECKSUM_UNKNOWN];
 	stats->dropped = p.dropped;

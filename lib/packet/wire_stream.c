@@ -117,11 +117,11 @@ static void on_data(void *arg, const uint8_t *data, size_t len)
 /* The first bytes are too few to tell where they belong, so they are not checked. */
 static void leave_early(struct zc_wire_stream *s)
 {
-	s->reassembly.stats.unseen_bytes += s->early_len;
+	s->reassembly.counters.uncaptured_bytes += s->early_len;
 	s->early_len = 0;
 }
 
-static void on_unseen(void *arg, uint64_t len)
+static void on_uncaptured(void *arg, uint64_t len)
 {
 	struct zc_wire_stream *s = arg;
 
@@ -240,7 +240,7 @@ static void on_difference(void *arg, uint32_t seq, const struct zc_segment_resul
 
 static const struct zc_reassembly_ops follow_ops = {
 	.data = on_data,
-	.unseen = on_unseen,
+	.uncaptured = on_uncaptured,
 	.late = on_late,
 	.recall = on_recall,
 	.differs = on_difference,
@@ -260,7 +260,7 @@ void zc_wire_stream_begin(struct zc_wire_stream *s, struct zc_wire_streams *all,
 void zc_wire_stream_datagram(struct zc_wire_stream *s, const struct zc_frame *frame, bool copy)
 {
 	if (copy) {
-		s->reassembly.stats.copies++;
+		s->reassembly.counters.capture_duplicates++;
 		return;
 	}
 	if (!frame->len) {
@@ -284,35 +284,34 @@ bool zc_wire_stream_is_reset(const struct zc_wire_stream *s)
 
 void zc_wire_stream_leftover(struct zc_wire_stream *s, const struct zc_frame *frame, bool copy)
 {
-	struct zc_reassembly_stats *f = &s->reassembly.stats;
+	struct zc_reassembly_counters *f = &s->reassembly.counters;
 
-	f->segments++;
-	f->data_bytes += frame->len;
-	f->copies += copy;
+	f->packets++;
+	f->capture_duplicates += copy;
 	if (copy)
 		return;
-	f->again++;
-	f->again_bytes += frame->len;
+	f->retransmitted++;
+	f->retransmitted_bytes += frame->len;
 	f->uncompared_bytes += frame->len;
 }
 
 bool zc_wire_stream_is_clean(const struct zc_wire_stream *s)
 {
-	const struct zc_reassembly_stats *f = &s->reassembly.stats;
+	const struct zc_reassembly_counters *f = &s->reassembly.counters;
 	const struct zcdma_check_result *r = &s->result;
 
 	if (!zc_wire_stream_has_data(s))
 		return !zc_wire_stream_is_reset(s);
-	return s->reassembly.has_end && !f->differing && !f->unseen_bytes && !f->strayed &&
+	return s->reassembly.has_end && !f->differing && !f->uncaptured_bytes && !f->strayed &&
 	       (s->checked || s->all->options->unchecked) && !r->faults && !r->unplaced &&
 	       !r->lost_bytes && !s->cut_bytes && !f->cut_bytes;
 }
 
 bool zc_wire_stream_has_data(const struct zc_wire_stream *s)
 {
-	const struct zc_reassembly_stats *f = &s->reassembly.stats;
+	const struct zc_reassembly_counters *f = &s->reassembly.counters;
 
-	return s->bytes || f->segments || f->strayed || s->packets;
+	return s->bytes || f->packets || f->strayed || s->packets;
 }
 
 void zc_wire_stream_end(struct zc_wire_stream *s)
@@ -341,20 +340,20 @@ static enum zcdma_wire_end end_of(const struct zc_wire_stream *s)
 
 void zc_wire_stream_get(const struct zc_wire_stream *s, struct zcdma_wire_stream *out)
 {
-	const struct zc_reassembly_stats *f = &s->reassembly.stats;
+	const struct zc_reassembly_counters *f = &s->reassembly.counters;
 
 	*out = (struct zcdma_wire_stream){
 		.udp = s->flow->key.kind == ZC_FRAME_UDP,
 		.from_start = s->reassembly.from_syn,
 		.checked = s->checked,
 		.end = end_of(s),
-		.packets = s->packets + f->segments,
+		.packets = s->packets + f->packets,
 		.bytes = s->bytes,
-		.unseen_bytes = f->unseen_bytes,
+		.unseen_bytes = f->uncaptured_bytes,
 		.cut_bytes = s->cut_bytes + f->cut_bytes,
-		.copies = f->copies,
-		.retransmitted = f->again,
-		.retransmitted_bytes = f->again_bytes,
+		.copies = f->capture_duplicates,
+		.retransmitted = f->retransmitted,
+		.retransmitted_bytes = f->retransmitted_bytes,
 		.differing = f->differing,
 		.differing_bytes = f->differing_bytes,
 		.uncompared_bytes = f->uncompared_bytes,

@@ -12,12 +12,12 @@
 struct bench {
 	struct zc_reassembly f;
 	struct zc_budget pool;
-	uint32_t first;	 /* sequence number of offset 0 of the stream that is known */
-	uint64_t at;	 /* offset of what comes out next */
-	uint64_t data;	 /* bytes that came out, and were right */
-	uint64_t wrong;	 /* and were not */
-	uint64_t unseen; /* bytes */
-	uint64_t late;	 /* of those, that came late, and were right */
+	uint32_t first;	     /* sequence number of offset 0 of the stream that is known */
+	uint64_t at;	     /* offset of what comes out next */
+	uint64_t data;	     /* bytes that came out, and were right */
+	uint64_t wrong;	     /* and were not */
+	uint64_t uncaptured; /* bytes */
+	uint64_t late;	     /* of those, that came late, and were right */
 	unsigned differences;
 	uint32_t seq; /* of the last one */
 	struct zc_segment_result difference;
@@ -50,11 +50,11 @@ static inline void bench_data(void *arg, const uint8_t *data, size_t len)
 	}
 }
 
-static inline void bench_unseen(void *arg, uint64_t len)
+static inline void bench_uncaptured(void *arg, uint64_t len)
 {
 	struct bench *b = arg;
 
-	b->unseen += len;
+	b->uncaptured += len;
 	b->at += len;
 }
 
@@ -93,7 +93,7 @@ static inline void bench_differs(void *arg, uint32_t seq, const struct zc_segmen
 /* A stream whose byte 0 has the sequence number @first. */
 static inline void bench_begin(struct bench *b, uint32_t first)
 {
-	static const struct zc_reassembly_ops ops = { bench_data, bench_unseen, bench_late,
+	static const struct zc_reassembly_ops ops = { bench_data, bench_uncaptured, bench_late,
 						      bench_recall, bench_differs };
 
 	*b = (struct bench){ .first = first, .pool.most = 64u << 20 };

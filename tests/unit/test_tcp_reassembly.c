@@ -10,12 +10,12 @@
 #include "reassembly.h"
 
 /* So many bytes came out, all right, and so many were skipped. */
-static void assert_out(const struct bench *b, uint64_t data, uint64_t unseen)
+static void assert_out(const struct bench *b, uint64_t data, uint64_t uncaptured)
 {
 	assert_int_equal(b->wrong, 0);
 	assert_int_equal(b->data, data);
-	assert_int_equal(b->unseen, unseen);
-	assert_int_equal(b->f.stats.unseen_bytes, unseen);
+	assert_int_equal(b->uncaptured, uncaptured);
+	assert_int_equal(b->f.counters.uncaptured_bytes, uncaptured);
 }
 
 static void test_in_order(void **state)
@@ -29,9 +29,9 @@ static void test_in_order(void **state)
 		bench_put(&b, at, 1000);
 	assert_out(&b, 100000, 0);
 	assert_true(b.f.from_syn);
-	assert_int_equal(b.f.stats.segments, 100);
-	assert_int_equal(b.f.stats.again, 0);
-	assert_int_equal(b.f.stats.out_of_order, 0);
+	assert_int_equal(b.f.counters.packets, 100);
+	assert_int_equal(b.f.counters.retransmitted, 0);
+	assert_int_equal(b.f.counters.out_of_order, 0);
 	assert_false(zc_reassembly_is_complete(&b.f));
 	bench_fin(&b, 100000);
 	assert_true(zc_reassembly_is_complete(&b.f));
@@ -54,8 +54,8 @@ static void test_reordered(void **state)
 	assert_out(&b, 300, 0);
 	bench_put(&b, 300, 100);
 	assert_out(&b, 500, 0);
-	assert_int_equal(b.f.stats.out_of_order, 2);
-	assert_int_equal(b.f.stats.again, 0);
+	assert_int_equal(b.f.counters.out_of_order, 2);
+	assert_int_equal(b.f.counters.retransmitted, 0);
 	bench_end(&b);
 }
 
@@ -73,9 +73,9 @@ static void test_again_and_the_same(void **state)
 	bench_put(&b, 50, 100);
 	bench_put(&b, 150, 100);
 	assert_out(&b, 250, 0);
-	assert_int_equal(b.f.stats.again, 3);
-	assert_int_equal(b.f.stats.again_bytes, 250);
-	assert_int_equal(b.f.stats.differing, 0);
+	assert_int_equal(b.f.counters.retransmitted, 3);
+	assert_int_equal(b.f.counters.retransmitted_bytes, 250);
+	assert_int_equal(b.f.counters.differing, 0);
 	assert_int_equal(b.differences, 0);
 	bench_end(&b);
 }
@@ -92,8 +92,8 @@ static void test_again_and_not_the_same(void **state)
 	bench_ack(&b, 200); /* an ACK is no reason to forget it */
 	bench_spoil(&b, 50, 100, 120);
 	assert_out(&b, 200, 0);
-	assert_int_equal(b.f.stats.differing, 1);
-	assert_int_equal(b.f.stats.differing_bytes, 1);
+	assert_int_equal(b.f.counters.differing, 1);
+	assert_int_equal(b.f.counters.differing_bytes, 1);
 	assert_int_equal(b.differences, 1);
 	assert_int_equal(b.seq, 0xfffffff0u + 120);
 	assert_int_equal(b.difference.first, 120);
@@ -142,8 +142,8 @@ static void test_wrap_around(void **state)
 	}
 	bench_end(&b);
 	assert_out(&b, 9 * 2000, 9 * (step - 2000));
-	assert_int_equal(b.f.stats.again, 9);
-	assert_int_equal(b.f.stats.uncompared_bytes, 0);
+	assert_int_equal(b.f.counters.retransmitted, 9);
+	assert_int_equal(b.f.counters.uncompared_bytes, 0);
 }
 
 static void test_middle(void **state)
@@ -159,10 +159,10 @@ static void test_middle(void **state)
 	assert_out(&b, 200, 0);
 	/* What was sent before the capture began cannot be compared. */
 	bench_put(&b, (uint64_t)-50, 100);
-	assert_int_equal(b.f.stats.uncompared_bytes, 50);
-	assert_int_equal(b.f.stats.again_bytes, 100);
+	assert_int_equal(b.f.counters.uncompared_bytes, 50);
+	assert_int_equal(b.f.counters.retransmitted_bytes, 100);
 	bench_put(&b, (uint64_t)-50, 20);
-	assert_int_equal(b.f.stats.uncompared_bytes, 70);
+	assert_int_equal(b.f.counters.uncompared_bytes, 70);
 	assert_out(&b, 200, 0);
 	bench_end(&b);
 }
@@ -194,14 +194,14 @@ static void test_keepalive(void **state)
 	bench_ack(&b, 50);
 	bench_frame(&b, TH_ACK, 99, &garbage, 1, 1);
 	assert_int_equal(b.differences, 1);
-	assert_int_equal(b.f.stats.keepalives, 0);
+	assert_int_equal(b.f.counters.keepalives, 0);
 	/* Acknowledged: it is none. */
 	bench_ack(&b, 100);
 	bench_frame(&b, TH_ACK, 99, &garbage, 1, 1);
 	bench_frame(&b, TH_ACK, 99, NULL, 0, 0);
 	assert_int_equal(b.differences, 1);
-	assert_int_equal(b.f.stats.keepalives, 2);
-	assert_int_equal(b.f.stats.again, 1);
+	assert_int_equal(b.f.counters.keepalives, 2);
+	assert_int_equal(b.f.counters.retransmitted, 1);
 	assert_out(&b, 100, 0);
 	/* A probe of a closed window brings a byte that is new, and brings it again. */
 	bench_put(&b, 100, 1);
@@ -231,21 +231,21 @@ static void test_missing(void **state)
 			bench_put(&b, at, 50000);
 			bench_ack(&b, at + 50000);
 		}
-		assert_int_equal(b.unseen, 100);
+		assert_int_equal(b.uncaptured, 100);
 		assert_int_equal(b.wrong, 0);
-		assert_int_equal(b.f.stats.given_up, 0);
+		assert_int_equal(b.f.counters.given_up, 0);
 		assert_true(b.pool.used <= 16u << 20);
-		/* It comes after all: that is new, and where it can be checked it is not unseen any more. */
+		/* It comes after all: that is new, and where it can be checked it is captured after all. */
 		bench_put(&b, 120, 80);
 		assert_int_equal(b.late, 80);
-		assert_int_equal(b.f.stats.late_bytes, 80);
-		assert_int_equal(b.f.stats.unseen_bytes, recalls ? 20 : 100);
-		assert_int_equal(b.f.stats.again, 0);
+		assert_int_equal(b.f.counters.late_bytes, 80);
+		assert_int_equal(b.f.counters.uncaptured_bytes, recalls ? 20 : 100);
+		assert_int_equal(b.f.counters.retransmitted, 0);
 		/* Of a second one, what came late is compared, and the rest is new. */
 		bench_spoil(&b, 110, 20, 121);
 		assert_int_equal(b.late, 90);
 		assert_int_equal(b.differences, 1);
-		assert_int_equal(b.f.stats.uncompared_bytes, 0);
+		assert_int_equal(b.f.counters.uncompared_bytes, 0);
 		bench_end(&b);
 		assert_int_equal(b.wrong, 0);
 	}
@@ -268,8 +268,8 @@ static void test_acknowledged_first(void **state)
 			bench_put(&b, at, 1u << 15);
 		}
 		assert_out(&b, total, 0);
-		assert_int_equal(b.f.stats.again + b.f.stats.late_bytes, 0);
-		assert_int_equal(b.f.stats.out_of_order, 0);
+		assert_int_equal(b.f.counters.retransmitted + b.f.counters.late_bytes, 0);
+		assert_int_equal(b.f.counters.out_of_order, 0);
 		bench_fin(&b, total);
 		bench_ack(&b, total + 1);
 		assert_true(zc_reassembly_is_complete(&b.f));
@@ -315,10 +315,10 @@ static void test_forgets_what_is_missing(void **state)
 	bench_spoil(&b, step - 100, 100, step - 50);
 	assert_int_equal(b.differences, 0);
 	assert_int_equal(b.late, 0);
-	assert_int_equal(b.f.stats.uncompared_bytes, 200);
+	assert_int_equal(b.f.counters.uncompared_bytes, 200);
 	bench_end(&b);
 	assert_int_equal(b.wrong, 0);
-	assert_int_equal(b.unseen, 100 * 1000);
+	assert_int_equal(b.uncaptured, 100 * 1000);
 }
 
 /* A copy of one transmission was not sent again, unless it differs, or brings what is new. */
@@ -332,14 +332,14 @@ static void test_copies(void **state)
 	bench_put(&b, 0, 100);
 	b.copy = true;
 	bench_put(&b, 0, 100);
-	assert_int_equal(b.f.stats.copies, 1);
-	assert_int_equal(b.f.stats.again + b.f.stats.again_bytes, 0);
+	assert_int_equal(b.f.counters.capture_duplicates, 1);
+	assert_int_equal(b.f.counters.retransmitted + b.f.counters.retransmitted_bytes, 0);
 	bench_put(&b, 100, 100);
 	assert_out(&b, 200, 0);
-	assert_int_equal(b.f.stats.copies, 1);
+	assert_int_equal(b.f.counters.capture_duplicates, 1);
 	bench_spoil(&b, 0, 100, 50);
 	assert_int_equal(b.differences, 1);
-	assert_int_equal(b.f.stats.again, 1);
+	assert_int_equal(b.f.counters.retransmitted, 1);
 	bench_end(&b);
 }
 
@@ -379,10 +379,10 @@ static void test_snap_length(void **state)
 		bench_cut(&b, at, 1000, 60);
 		bench_ack(&b, at + 1000);
 	}
-	assert_int_equal(b.f.stats.cut_bytes, 9400);
+	assert_int_equal(b.f.counters.cut_bytes, 9400);
 	/* A whole one later: what was there is compared, what was not is new. */
 	bench_put(&b, 0, 1000);
-	assert_int_equal(b.f.stats.again_bytes, 60);
+	assert_int_equal(b.f.counters.retransmitted_bytes, 60);
 	assert_out(&b, 1060, 0);
 	bench_cut(&b, 10000, 1000, 0);
 	bench_end(&b);
@@ -402,11 +402,11 @@ static void test_limit(void **state)
 		/* And the list of what is missing. */
 		assert_true(b.pool.used <= ZC_SEGMENT_BUFFER_MAX + 65536);
 	}
-	assert_true(b.f.stats.given_up > 0);
-	assert_int_equal(b.unseen, 1000);
+	assert_true(b.f.counters.given_up > 0);
+	assert_int_equal(b.uncaptured, 1000);
 	assert_int_equal(b.wrong, 0);
 	bench_end(&b);
-	assert_int_equal(b.unseen, 1000);
+	assert_int_equal(b.uncaptured, 1000);
 	assert_true(b.data >= 3ull * ZC_SEGMENT_BUFFER_MAX - 1000);
 }
 
@@ -419,10 +419,10 @@ static void test_limit_of_holes(void **state)
 	bench_syn(&b);
 	for (uint64_t at = 1; at < 40000; at += 2)
 		bench_put(&b, at, 1);
-	assert_true(b.f.stats.given_up > 0);
+	assert_true(b.f.counters.given_up > 0);
 	bench_end(&b);
 	assert_int_equal(b.wrong, 0);
-	assert_int_equal(b.data + b.unseen, 40000);
+	assert_int_equal(b.data + b.uncaptured, 40000);
 }
 
 static void test_no_memory_at_all(void **state)
@@ -437,11 +437,11 @@ static void test_no_memory_at_all(void **state)
 	bench_put(&b, 100, 100);
 	bench_spoil(&b, 100, 100, 100);
 	assert_out(&b, 200, 0);
-	assert_int_equal(b.f.stats.uncompared_bytes, 100);
+	assert_int_equal(b.f.counters.uncompared_bytes, 100);
 	bench_put(&b, 300, 100);
 	bench_put(&b, 400, 100);
 	bench_end(&b);
-	assert_int_equal(b.data + b.unseen, 500);
+	assert_int_equal(b.data + b.uncaptured, 500);
 	assert_int_equal(b.wrong, 0);
 }
 
@@ -462,8 +462,8 @@ static void test_too_late(void **state)
 		bench_put(&b, 0, 10000);
 		bench_spoil(&b, 10000, 10000, 17777);
 		assert_int_equal(b.differences, recalls);
-		assert_int_equal(b.f.stats.again, 2);
-		assert_int_equal(b.f.stats.uncompared_bytes, recalls ? 0 : 20000);
+		assert_int_equal(b.f.counters.retransmitted, 2);
+		assert_int_equal(b.f.counters.uncompared_bytes, recalls ? 0 : 20000);
 		if (recalls)
 			assert_int_equal(b.difference.first, 17777);
 		bench_end(&b);
@@ -482,7 +482,7 @@ static void test_unacknowledged_is_kept(void **state)
 		bench_put(&b, at, 10000);
 	bench_spoil(&b, 0, 10000, 7);
 	assert_int_equal(b.differences, 1);
-	assert_int_equal(b.f.stats.uncompared_bytes, 0);
+	assert_int_equal(b.f.counters.uncompared_bytes, 0);
 	bench_end(&b);
 }
 
@@ -497,7 +497,7 @@ static void test_stray(void **state)
 	bench_put(&b, 500u << 20, 100);
 	bench_put(&b, 100, 100);
 	assert_out(&b, 200, 0);
-	assert_int_equal(b.f.stats.strayed, 1);
+	assert_int_equal(b.f.counters.strayed, 1);
 	/* Two in a row: the capture has missed what was before. */
 	bench_put(&b, 600u << 20, 100);
 	bench_put(&b, (600u << 20) + 100, 100);
@@ -521,8 +521,8 @@ static void test_foreign(void **state)
 	bench_put(&b, (uint64_t) - (900 << 20), 100);
 	bench_put(&b, (uint64_t) - (900 << 20) + 100, 100);
 	assert_int_equal(b.taken, ZC_SEGMENT_FOREIGN);
-	assert_int_equal(b.f.stats.strayed, 2);
-	assert_int_equal(b.f.stats.again, 0);
+	assert_int_equal(b.f.counters.strayed, 2);
+	assert_int_equal(b.f.counters.retransmitted, 0);
 	assert_out(&b, 200, 0);
 	bench_end(&b);
 }
@@ -590,7 +590,7 @@ static void test_reset(void **state)
 		bench_ack(&b, 100);
 		reset(&b, (uint64_t)cases[i].offset);
 		assert_int_equal(b.f.reset, cases[i].is);
-		assert_int_equal(b.f.stats.ignored_resets, cases[i].is == ZC_TCP_NO_RESET);
+		assert_int_equal(b.f.counters.ignored_resets, cases[i].is == ZC_TCP_NO_RESET);
 		bench_end(&b);
 	}
 	/* Of an end that has sent nothing that was captured. */
@@ -623,7 +623,7 @@ static void test_life_after_reset(void **state)
 			else
 				bench_put(&b, 200, (uint32_t)(at[i] + 1 - 200));
 			assert_int_equal(b.f.reset, ZC_TCP_NO_RESET);
-			assert_int_equal(b.f.stats.ignored_resets, 1);
+			assert_int_equal(b.f.counters.ignored_resets, 1);
 			bench_end(&b);
 		}
 	}
