@@ -17,7 +17,7 @@
 #include "skb_flush.h"
 #include "work.h"
 
-/* How often pages in flight are looked at: the longer nothing changed, the less often. */
+/* Jiffies between two looks at pages in flight. The delay grows while nothing changes. */
 #define LOOK_DELAY_MIN 1
 #define LOOK_DELAY_MAX (10 * HZ)
 
@@ -43,8 +43,8 @@ static void free_account(struct zcdma_account *account)
 	kfree(account);
 }
 
-/* Let go of a page in flight. */
-static void let_go(struct zcdma_account *account, struct page *page)
+/* Drop a page in flight, and uncharge it. */
+static void drop_page(struct zcdma_account *account, struct page *page)
 {
 	unsigned long pages = compound_nr(page);
 
@@ -54,7 +54,7 @@ static void let_go(struct zcdma_account *account, struct page *page)
 	uncharge(account, pages);
 }
 
-/* Free the pages that have come home. Returns whether there was one. */
+/* Free the pages that only the driver refers to. Returns whether there was one. */
 static bool reclaim(struct zcdma_account *account)
 {
 	struct page *page, *next;
@@ -64,7 +64,7 @@ static bool reclaim(struct zcdma_account *account)
 		cond_resched();
 		if (page_ref_count(page) != 1)
 			continue;
-		let_go(account, page);
+		drop_page(account, page);
 		any = true;
 	}
 	return any;
@@ -86,7 +86,7 @@ static bool reclaim_all(void)
 	return any;
 }
 
-/* Look again and again, as the kernel does not report a reference that goes. */
+/* Look until all are free, as the kernel does not report the last put of a page. */
 static void look(struct work_struct *work)
 {
 	struct zcdma_account *account;
@@ -191,8 +191,8 @@ void zcdma_account_close(struct zcdma_account *account)
 }
 
 /*
- * Let go of pages in flight, which the last reference then frees. Without the module nothing sees
- * that, so uncharge them now.
+ * Drop pages in flight, which the last reference then frees. The module will not be there to see that,
+ * so uncharge them now.
  */
 static void give_up(struct zcdma_account *account)
 {
@@ -202,7 +202,7 @@ static void give_up(struct zcdma_account *account)
 		  account->in_flight_pages << (PAGE_SHIFT - 10),
 		  from_kuid(&init_user_ns, account->cred->uid));
 	list_for_each_entry_safe(page, next, &account->in_flight, lru)
-		let_go(account, page);
+		drop_page(account, page);
 	list_del(&account->node);
 	free_account(account);
 }

@@ -19,11 +19,11 @@ struct zcdma_account {
 	cpumask_var_t cpus;		/* that took part in the ring's calls */
 };
 
-/* Let go of what is in flight when the last ring is gone, and say so in the log. */
+/* Drop and uncharge what is still in flight when the module goes, and log it. */
 void zcdma_account_exit(void);
 
 /*
- * Return the bytes that the current user may still have charged, U64_MAX where that is unlimited.
+ * Return the bytes that the current user may still be charged with; U64_MAX is unlimited.
  */
 u64 zcdma_account_room(void);
 
@@ -38,7 +38,7 @@ struct zcdma_account *zcdma_account_open(unsigned long pages);
  */
 void zcdma_account_put_page(struct zcdma_account *account, struct page *page);
 
-/* Uncharge what is not in flight of a ring that is gone now, and the rest as it comes home. */
+/* Uncharge the memory of a ring that is gone: pages in flight once their last reference is dropped. */
 void zcdma_account_close(struct zcdma_account *account);
 
 #endif /* ZCDMA_ACCOUNT_H */

@@ -1,33 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the parts of a ring know of each other. */
+/* What the parts of a ring call in each other. */
 #ifndef ZCDMA_BLOCK_H
 #define ZCDMA_BLOCK_H
 
 #include "device.h"
 #include "ring.h"
 
-/* block.c. The first two below zdev->lock. */
+/* Call these two with zdev->lock held. */
 void zcdma_block_set_state(struct zcdma_ring *ring, struct zcdma_block *block,
 			   enum zcdma_state state);
 void zcdma_block_move(struct zcdma_ring *ring, struct zcdma_block *block, enum zcdma_state state,
 		      struct list_head *list);
-/* A block that is nobody's: to the device, or to those that wait for their pages. */
-void zcdma_block_give_back(struct zcdma_ring *ring, struct zcdma_block *block);
-/* Hand free blocks to the source, as many as it takes. Was there one? */
-bool zcdma_ring_arm(struct zcdma_ring *ring);
+/* Submit free blocks to the source until it takes no more. Returns whether it took one. */
+bool zcdma_ring_submit_free(struct zcdma_ring *ring);
 
 /* reap.c */
 void zcdma_ring_reap_init(struct zcdma_ring *ring);
-/* A block that drains, on no list: is it free now? Otherwise it goes on draining. */
-bool zcdma_block_settle(struct zcdma_ring *ring, struct zcdma_block *block);
-/* Free blocks that have drained, at most @most. Were there any? */
+/* Free a draining block that is on no list, or let it go on draining. Returns whether it is free. */
+bool zcdma_block_try_reclaim(struct zcdma_ring *ring, struct zcdma_block *block);
+/* Free blocks that have drained, at most @most. Returns whether there was one. */
 bool zcdma_ring_reap(struct zcdma_ring *ring, unsigned int most);
-/* A block drains since now. */
+/* Look for drained blocks soon, as one has begun to drain. */
 void zcdma_ring_reap_later(struct zcdma_ring *ring);
-/* Look for a block at once, for a device that starves. Context: any. */
+/* Look for drained blocks at once, as the device starves. Context: any. */
 void zcdma_ring_reap_now(struct zcdma_ring *ring);
 
-/* The device runs, and has neither a block nor the prospect of one. Below zdev->lock. */
+/* Return whether the device runs without a free or a filling block. Call with zdev->lock held. */
 static inline bool zcdma_ring_is_starving(const struct zcdma_ring *ring)
 {
 	const struct zcdma_device *zdev = ring->zdev;
@@ -35,9 +33,9 @@ static inline bool zcdma_ring_is_starving(const struct zcdma_ring *ring)
 	return zdev->stats.running && !zdev->count[ZCDMA_FREE] && !zdev->count[ZCDMA_FILLING];
 }
 
-/* map.c: no mapping shows the block any more, until it is held and touched again. */
+/* Remove the block from all mappings; a fault maps it again while it is held. */
 void zcdma_ring_revoke(struct zcdma_ring *ring, const struct zcdma_block *block);
-/* No mapping shows anything any more, where nobody can make a new one. */
+/* Remove the ring from all mappings. The caller makes sure that none is added. */
 void zcdma_ring_unmap(struct zcdma_ring *ring);
 
 #endif /* ZCDMA_BLOCK_H */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Devices: coming and going, and what sysfs tells of them. */
+/* Devices: adding and removing them, and their files in sysfs. */
 #include <linux/idr.h>
 #include <linux/module.h>
 #include <linux/of.h>
@@ -184,10 +184,10 @@ void zcdma_device_remove(struct zcdma_device *zdev)
 {
 	cdev_device_del(&zdev->cdev, &zdev->dev);
 	zcdma_debugfs_del(zdev);
-	/* The next one may have its number, though files of this one are open. */
+	/* Another device may have the number, though files of this one are open. */
 	ida_free(&zcdma_ids, zdev->id);
 	WRITE_ONCE(zdev->gone, true);
-	/* Nobody comes in any more; those who sleep inside wake up and leave. */
+	/* New calls are refused; those that sleep inside wake up and leave. */
 	percpu_ref_kill(&zdev->users);
 	wake_up_all(&zdev->wait);
 	wait_for_completion(&zdev->unused);

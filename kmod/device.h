@@ -24,16 +24,16 @@ struct pipe_inode_info;
 struct zcdma_device {
 	struct device dev;
 	struct cdev cdev;
-	int id;				/* its number: zcdma%d */
+	int id;				/* of /dev/zcdma%d */
 	struct device *dma;		/* that does the DMA: its parent, or a controller */
 	const struct zcdma_source_ops *source;
 	struct zcdma_limits limits;
 	void *priv;			/* of the driver that added it */
 	struct dentry *debugfs;
 	bool gone;			/* the parent went away */
-	bool asleep;			/* it must not run now: below ring_lock */
+	bool asleep;			/* it must not run: below ring_lock */
 	struct percpu_ref users;	/* calls that are in the driver: zcdma_device_enter() */
-	struct completion unused;	/* none is left, and none comes */
+	struct completion unused;	/* the last of them has left */
 	wait_queue_head_t wait;		/* for a full block, the end of the stream, or the device */
 
 	struct mutex ring_lock;		/* .owner and .ring; ring->running */
@@ -50,7 +50,7 @@ struct zcdma_file {
 	struct file *file;
 	struct zcdma_device *zdev;
 	struct zcdma_ring *ring;	/* set once: zcdma_file_ring() */
-	struct zcdma_ring *made;	/* the same, before anybody knows of it */
+	struct zcdma_ring *made;	/* the same, before user space knows of it */
 	struct address_space mapping;	/* so that all mappings of the ring are found from here */
 };
 
@@ -60,15 +60,15 @@ int zcdma_device_init(void);
 void zcdma_device_exit(void);
 
 /*
- * Between these two the device cannot go away, though it may wait for the second. False: it has
- * gone.
+ * Hold the device until zcdma_device_leave(). Its removal waits for that call. Returns false if it
+ * is gone.
  */
 bool zcdma_device_enter(struct zcdma_device *zdev);
 void zcdma_device_leave(struct zcdma_device *zdev);
 
 void zcdma_device_get_stats(struct zcdma_device *zdev, struct zcdma_dev_stats *stats);
 
-/* The file's ring, or NULL before ZCDMA_IOC_SETUP. */
+/* Return the file's ring, or NULL before ZCDMA_IOC_SETUP. */
 static inline struct zcdma_ring *zcdma_file_ring(struct zcdma_file *zf)
 {
 	/* Pairs with the release in setup_done(). */
@@ -76,24 +76,24 @@ static inline struct zcdma_ring *zcdma_file_ring(struct zcdma_file *zf)
 }
 
 /*
- * The same, in a call that needs it and that ends with zcdma_device_leave(); or -ENODEV, or -EBADFD
- * where there is none.
+ * Return the file's ring and hold its device until zcdma_device_leave(). Returns -ENODEV if the device
+ * is gone, or -EBADFD before ZCDMA_IOC_SETUP.
  */
 struct zcdma_ring *zcdma_file_enter(struct zcdma_file *zf);
 
 /*
- * The position of a block for pread() and splice(): beyond anything that a file position gets to
- * by itself, as streams leave it at 0.
+ * The first position of blocks for pread() and splice(). Reading the stream leaves the file position
+ * at 0, so none gets there by accident.
  */
 #define ZCDMA_POSITION BIT_ULL(40)
 
 /*
- * The block that @pos is in, pinned, and the bytes of it that are left from there: *@off and
- * *@left.
+ * Pin the block that @pos is in. *@off is the offset in it, *@left how many bytes it has from there
+ * on. Returns the block, or an error pointer.
  */
 struct zcdma_block *zcdma_file_pin(struct zcdma_ring *ring, loff_t pos, u64 *off, u64 *left);
 
-/* A ring of the file goes, and with it the stream. */
+/* Free a ring of the file, and give up the stream. */
 void zcdma_file_drop_ring(struct zcdma_file *zf, struct zcdma_ring *ring);
 
 long zcdma_ioctl(struct file *file, unsigned int cmd, unsigned long user);

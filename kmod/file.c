@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The files of /dev/zcdmaN: what is not in a file of its own. */
+/* The file operations of /dev/zcdmaN. */
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pagemap.h>
@@ -60,8 +60,8 @@ static int zcdma_open(struct inode *inode, struct file *file)
 	zf->zdev = zdev;
 	zf->file = file;
 	/*
-	 * Not the inode's: unmap_mapping_range() is to find the mappings of this file's ring,
-	 * through whichever node they were made, and no others.
+	 * Not the inode's: unmap_mapping_range() must find the mappings of this file's ring alone,
+	 * whichever node they were made through.
 	 */
 	address_space_init_once(&zf->mapping);
 	zf->mapping.host = inode;
@@ -79,7 +79,7 @@ void zcdma_file_drop_ring(struct zcdma_file *zf, struct zcdma_ring *ring)
 	struct zcdma_device *zdev = zf->zdev;
 
 	mutex_lock(&zdev->ring_lock);
-	/* Where the device is gone, it has been detached already. */
+	/* The removal of a device detaches its ring. */
 	if (zdev->ring == ring) {
 		zcdma_ring_detach(ring);
 		zdev->ring = NULL;
@@ -87,7 +87,7 @@ void zcdma_file_drop_ring(struct zcdma_file *zf, struct zcdma_ring *ring)
 	mutex_unlock(&zdev->ring_lock);
 
 	zcdma_ring_destroy(ring);
-	/* Only now may the next owner come: it uses the same counters. */
+	/* The next owner uses the same counters, so it has to wait until here. */
 	mutex_lock(&zdev->ring_lock);
 	zdev->owner = NULL;
 	mutex_unlock(&zdev->ring_lock);
@@ -101,7 +101,7 @@ static int zcdma_release(struct inode *inode, struct file *file)
 	if (zf->ring)
 		zcdma_file_drop_ring(zf, zf->ring);
 	put_device(&zdev->dev);
-	/* What is left of the file may still look at its mapping. */
+	/* __fput() still uses the mapping after this. */
 	file->f_mapping = inode->i_mapping;
 	kfree(zf);
 	return 0;

@@ -14,7 +14,7 @@
 #define BLOCKS_MAX 65536
 #define BLOCK_SIZE_MAX SZ_1G
 
-/* Lines of the cache are not shared between two blocks, and words not cut by their borders. */
+/* Two blocks do not share a cache line, and their borders do not cut words. */
 #define BLOCK_ALIGN max_t(u32, 64, dma_get_cache_alignment())
 
 union zcdma_arg {
@@ -84,7 +84,7 @@ static bool setup_valid(const struct zcdma_device *zdev, const struct zcdma_dev_
 	       IS_ALIGNED(setup->block_size, block_align(zdev));
 }
 
-/* Own the stream, or say why not. */
+/* Make the file the owner of the stream. Returns 0, -EALREADY if it has a ring, or -EBUSY. */
 static int claim(struct zcdma_file *zf)
 {
 	struct zcdma_device *zdev = zf->zdev;
@@ -188,7 +188,7 @@ static int ioc_take(struct zcdma_file *zf, union zcdma_arg *arg)
 	return 0;
 }
 
-/* Put a block back of which the caller does not know: it would stay held. */
+/* Put back a block that the caller does not learn of, or it would stay held. */
 static void take_done(struct zcdma_file *zf, union zcdma_arg *arg, bool copied_out)
 {
 	if (!copied_out)
@@ -207,13 +207,13 @@ static int ioc_stats(struct zcdma_file *zf, union zcdma_arg *arg)
 }
 
 #define IN_ONLY BIT(0)		/* nothing is written to the argument */
-#define WITH_RING BIT(1)	/* .call finds it in .ring of the file */
+#define WITH_RING BIT(1)	/* needs the file's .ring */
 
-/* By number. .size is 0 where there is no argument. */
+/* By number. .size is 0 for a call without an argument. */
 static const struct zcdma_ioctl {
 	int (*call)(struct zcdma_file *zf, union zcdma_arg *arg);
 	size_t size;
-	size_t reserved;	/* to the end */
+	size_t reserved;	/* offset of what must be 0, to the end */
 	unsigned int flags;
 	/* After .call succeeded. The device may be gone. */
 	void (*done)(struct zcdma_file *zf, union zcdma_arg *arg, bool copied_out);

@@ -11,14 +11,14 @@
 #include "device.h"
 
 /*
- * Limit the mappings of a ring: each adds one reference for each page of a chunk to one count,
- * which has 31 bits. Of the largest chunk these are 2^22.
+ * The most mappings of a ring. Each adds a reference for each page of a chunk to one count, which has
+ * 31 bits; for the largest chunk 4096 mappings add 2^22.
  */
 #define MAPPINGS_MAX 4096
 
 /*
- * Whoever mapped memory that goes with the device. mmap() makes a mapping known to
- * unmap_mapping_range() only after the driver has filled it, but before it drops its mmap_lock.
+ * A process that mapped memory which is freed with the device. unmap_mapping_range() finds a mapping
+ * only after the driver has filled it, but before mmap() drops its mmap_lock.
  */
 struct mapper {
 	struct list_head node;
@@ -40,7 +40,7 @@ static int remember_mapper(struct zcdma_ring *ring, struct mm_struct *mm)
 	list_for_each_entry_safe(mapper, next, &ring->mappers, node) {
 		if (mapper->mm == mm)
 			return 0;
-		/* It is a process no more. */
+		/* The process has ended. */
 		if (!atomic_read(&mapper->mm->mm_users))
 			forget_mapper(mapper);
 	}
@@ -58,7 +58,7 @@ void zcdma_ring_unmap(struct zcdma_ring *ring)
 	struct mapper *mapper, *next;
 
 	list_for_each_entry_safe(mapper, next, &ring->mappers, node) {
-		/* An mmap() that was half way through has ended then. */
+		/* Wait for an mmap() that is half way through. */
 		mmap_read_lock(mapper->mm);
 		mmap_read_unlock(mapper->mm);
 		forget_mapper(mapper);
@@ -66,7 +66,7 @@ void zcdma_ring_unmap(struct zcdma_ring *ring)
 	unmap_mapping_range(ring->mapping, 0, 0, 1);
 }
 
-/* Page tables grow from here ... */
+/* Begin to add to page tables. */
 static void insert_begin(struct zcdma_ring *ring)
 {
 	mutex_lock(&ring->map_lock);
@@ -75,7 +75,7 @@ static void insert_begin(struct zcdma_ring *ring)
 	spin_unlock_irq(&ring->zdev->lock);
 }
 
-/* ... to here. */
+/* End it. */
 static void insert_end(struct zcdma_ring *ring)
 {
 	spin_lock_irq(&ring->zdev->lock);
@@ -98,8 +98,8 @@ static int map_block(struct zcdma_ring *ring, struct vm_area_struct *vma, u32 in
 }
 
 /*
- * A page is missing: madvise(MADV_DONTNEED) took it, or the block was the device's since. What the
- * device owns is never mapped under the strict policy.
+ * Map a missing page: madvise(MADV_DONTNEED) removed it, or the device owned the block since. The
+ * strict policy never maps a block that the device owns.
  */
 static vm_fault_t ring_fault(struct vm_fault *vmf)
 {
@@ -123,15 +123,15 @@ static vm_fault_t ring_fault(struct vm_fault *vmf)
 	insert_end(ring);
 	if (ret == -ENOMEM)
 		return VM_FAULT_OOM;
-	/* It is about to die. */
+	/* The process is about to die. */
 	if (ret == -EINTR)
 		return VM_FAULT_NOPAGE;
 	return ret ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 }
 
 /*
- * A part of a mapping that was cut in two; but a child that got it nevertheless, by madvise(),
- * finds nothing there.
+ * Count a part of a mapping that was cut in two. A child that inherited the mapping after
+ * madvise(MADV_DOFORK) gets SIGBUS.
  */
 static void ring_vm_open(struct vm_area_struct *vma)
 {
@@ -157,7 +157,7 @@ static const struct vm_operations_struct ring_vm_ops = {
 	.fault = ring_fault,
 };
 
-/* Map all of @vma at once. Returns 0, -ENOMEM, or -EINTR for a process that is to die. */
+/* Map all of @vma at once. Returns 0, -ENOMEM, or -EINTR if the process is about to die. */
 static int map_all(struct zcdma_ring *ring, struct vm_area_struct *vma)
 {
 	u64 first = (u64)vma->vm_pgoff << PAGE_SHIFT;
@@ -201,7 +201,7 @@ int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma)
 	vma->vm_private_data = ring;
 	if (!ring->strict)
 		ret = map_all(ring, vma);
-	/* The mapping is not closed where it did not come to be. */
+	/* After an error .close is not called. */
 	if (ret)
 		atomic_dec(&ring->mappings);
 	return ret;
@@ -209,7 +209,7 @@ int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma)
 
 void zcdma_ring_revoke(struct zcdma_ring *ring, const struct zcdma_block *block)
 {
-	/* A fault that found the block still held has mapped it by now. */
+	/* Wait for a fault that found the block still held. */
 	mutex_lock(&ring->map_lock);
 	unmap_mapping_range(ring->mapping, zcdma_ring_start_of(ring, block->index),
 			    ring->mem.stride, 1);

@@ -110,7 +110,7 @@ static struct zcdma_block *get_cursor(struct zcdma_ring *ring, bool nonblock, si
 	return block;
 }
 
-/* Go on to the next block. Does nothing where the device is gone: the next call fails then. */
+/* Go on to the next block. If the device is gone, only the next call fails. */
 static void advance(struct zcdma_ring *ring, size_t bytes)
 {
 	if (!zcdma_device_enter(ring->zdev))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* When a block may be filled again: once nobody refers to its pages any more. */
+/* When a block may be filled again: after the last reference to its pages is gone. */
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/minmax.h>
@@ -49,12 +49,12 @@ static bool is_read(const struct zcdma_block *block)
 }
 
 /*
- * A block may have many pages, so they are looked at without the lock. Page tables grow only where
- * the driver itself makes them grow, which .inserts tells: where it was even and stayed the same,
- * none did between the two counts that .busy compares. Nor can somebody new start to read from the
- * block, as nobody holds it.
+ * A block may have many pages, so their counts are read without the lock. Page tables grow only where
+ * the driver itself makes them grow, and then .inserts changes: if it was even and stayed the same,
+ * none grew between the two counts that .busy compares. A new reader cannot start, as user space does
+ * not hold the block.
  */
-bool zcdma_block_settle(struct zcdma_ring *ring, struct zcdma_block *block)
+bool zcdma_block_try_reclaim(struct zcdma_ring *ring, struct zcdma_block *block)
 {
 	struct zcdma_device *zdev = ring->zdev;
 	unsigned int inserts;
@@ -92,7 +92,7 @@ static struct zcdma_block *pop_draining(struct zcdma_ring *ring)
 	return block;
 }
 
-/* Some of them may be in somebody's hands, on no list. */
+/* Count blocks that drain, also those on no list, which another processor is looking at. */
 static unsigned int draining(struct zcdma_ring *ring)
 {
 	return READ_ONCE(ring->zdev->count[ZCDMA_DRAINING]);
@@ -107,11 +107,11 @@ bool zcdma_ring_reap(struct zcdma_ring *ring, unsigned int most)
 		block = pop_draining(ring);
 		if (!block)
 			break;
-		/* What is still in flight goes to the end of the line. */
-		found += zcdma_block_settle(ring, block);
+		/* A block that is still in flight goes to the end of the list. */
+		found += zcdma_block_try_reclaim(ring, block);
 	}
 	if (found)
-		zcdma_ring_arm(ring);
+		zcdma_ring_submit_free(ring);
 	return found;
 }
 
@@ -136,7 +136,7 @@ static void flush_packets(struct zcdma_ring *ring)
 		zcdma_skb_flush_all();
 }
 
-/* How long to wait until the next look, as the last one took @ns. */
+/* Return the jiffies until the next look, as the last one took @ns. */
 static unsigned long next_delay(struct zcdma_ring *ring, bool found, u64 ns)
 {
 	unsigned long delay = READ_ONCE(ring->reap_delay);
@@ -160,14 +160,14 @@ static void reap_work(struct work_struct *work)
 	found = zcdma_ring_reap(ring, UINT_MAX);
 	delay = next_delay(ring, found, ktime_get_ns() - began);
 	WRITE_ONCE(ring->reap_delay, delay);
-	/* A reference that goes tells nobody, so look again. */
+	/* The last put of a page sends no notification, so look again. */
 	if (draining(ring))
 		queue_delayed_work(zcdma_wq, &ring->reap, delay);
 }
 
 /*
- * Look soon, even if nothing changed for long. That reap_work() may double the delay at the same
- * time does no harm.
+ * Look soon, even after a long time without change. reap_work() may double the delay at the same
+ * time, which does no harm.
  */
 void zcdma_ring_reap_later(struct zcdma_ring *ring)
 {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The life of a ring. */
+/* A ring: create, start, stop, destroy. */
+#include <linux/delay.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
@@ -9,10 +10,11 @@
 #include "device.h"
 #include "ring.h"
 #include "skb_flush.h"
+#include "source/source.h"
 
 u64 zcdma_ring_bytes_max(void)
 {
-	/* Half of the memory; and what mmap() can address. */
+	/* Half of the memory, and no more than mmap() can address. */
 	return min_t(u64, (u64)totalram_pages() << PAGE_SHIFT >> 1, LONG_MAX);
 }
 
@@ -73,7 +75,7 @@ static void report(const struct zcdma_ring *ring, struct zcdma_dev_setup *setup)
 	setup->bounced = count_bounced(&ring->mem);
 }
 
-/* Memory that the device cannot fill is refused, and @setup says why. */
+/* Refuse memory that the device cannot fill; @setup->chunks shows why. */
 static int check_pieces(const struct zcdma_ring *ring, struct zcdma_dev_setup *setup)
 {
 	unsigned int most = ring->zdev->limits.chunks_max;
@@ -85,8 +87,8 @@ static int check_pieces(const struct zcdma_ring *ring, struct zcdma_dev_setup *s
 }
 
 /*
- * What a ring may have now: beyond what is available, it would be the others who run out of memory,
- * and the OOM killer who makes room.
+ * Return how many bytes a ring may have now. Beyond what is available the OOM killer would make
+ * room, at the expense of other processes.
  */
 static u64 bytes_available(void)
 {
@@ -153,7 +155,7 @@ void zcdma_ring_detach(struct zcdma_ring *ring)
 	/* Memory that goes with the device must be out of all page tables first. */
 	if (ring->mem.ops->bound)
 		zcdma_ring_unmap(ring);
-	/* Pages in packets that are kept for later come home. */
+	/* Free the packets that processors keep for later, so that their pages come home. */
 	zcdma_skb_flush(ring->mem.account->cpus);
 	zcdma_mem_detach(&ring->mem);
 }
@@ -170,4 +172,98 @@ void zcdma_ring_destroy(struct zcdma_ring *ring)
 	spin_unlock_irq(&zdev->lock);
 	kvfree(ring->block);
 	kfree(ring);
+}
+
+static int start_source(struct zcdma_ring *ring)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	int ret;
+
+	ret = zdev->source->start(ring);
+	if (ret)
+		return ret;
+	ring->active = true;
+	spin_lock_irq(&zdev->lock);
+	/* The source may have halted already. */
+	zdev->stats.running = !ring->halted;
+	ring->ended = false;
+	spin_unlock_irq(&zdev->lock);
+	zcdma_ring_submit_free(ring);
+	return 0;
+}
+
+static void stop_source(struct zcdma_ring *ring)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	unsigned int i;
+
+	if (!ring->active)
+		return;
+	spin_lock_irq(&zdev->lock);
+	zdev->stats.running = 0;
+	spin_unlock_irq(&zdev->lock);
+	/* No new block is submitted, but another processor may be half way through. */
+	while (READ_ONCE(ring->submitting))
+		usleep_range(10, 50);
+	zdev->source->abort(ring);
+	ring->active = false;
+
+	spin_lock_irq(&zdev->lock);
+	for (i = 0; i < ring->mem.blocks; i++) {
+		if (ring->block[i].state == ZCDMA_FILLING)
+			zcdma_block_move(ring, &ring->block[i], ZCDMA_FREE, &ring->free);
+	}
+	spin_unlock_irq(&zdev->lock);
+}
+
+int zcdma_ring_start(struct zcdma_ring *ring)
+{
+	int ret;
+
+	lockdep_assert_held(&ring->zdev->ring_lock);
+	if (ring->running)
+		return READ_ONCE(ring->halted) ? -EIO : 0;
+	if (ring->zdev->asleep)
+		return -EIO;
+	ret = start_source(ring);
+	if (!ret)
+		ring->running = true;
+	return ret;
+}
+
+void zcdma_ring_stop(struct zcdma_ring *ring)
+{
+	struct zcdma_device *zdev = ring->zdev;
+
+	lockdep_assert_held(&zdev->ring_lock);
+	if (!ring->running)
+		return;
+	stop_source(ring);
+	ring->running = false;
+	spin_lock_irq(&zdev->lock);
+	ring->halted = false;
+	ring->ended = true;
+	spin_unlock_irq(&zdev->lock);
+	wake_up_interruptible_all(&zdev->wait);
+}
+
+void zcdma_ring_suspend(struct zcdma_ring *ring)
+{
+	lockdep_assert_held(&ring->zdev->ring_lock);
+	stop_source(ring);
+}
+
+void zcdma_ring_resume(struct zcdma_ring *ring)
+{
+	int ret;
+
+	lockdep_assert_held(&ring->zdev->ring_lock);
+	if (!ring->running || ring->active || READ_ONCE(ring->halted))
+		return;
+	zcdma_block_gap(ring);
+	ret = start_source(ring);
+	if (!ret)
+		return;
+	dev_err(&ring->zdev->dev, "the device does not start again: %d\n", ret);
+	zcdma_ring_halted(ring);
 }

@@ -30,9 +30,9 @@ struct zcdma_block {
 	enum zcdma_state state;
 	u32 index;
 	u32 lost;
-	int error;		/* why there is no data in it, or 0 */
+	int error;		/* why it is without data, or 0 */
 	bool gap;		/* data may be missing before it, of unknown length */
-	u32 users;		/* calls that read from it right now */
+	u32 users;		/* calls that are reading from it */
 	u64 length;
 	u64 offset;
 	u64 seq;
@@ -52,28 +52,29 @@ struct zcdma_ring {
 	struct list_head free;
 	struct list_head full;
 	struct list_head draining;
-	unsigned int inserts;		/* odd while page tables grow; each time another number */
-	unsigned int arming;		/* blocks between .free and the source */
+	unsigned int inserts;		/* odd while page tables grow; changes with each growth */
+	unsigned int submitting;		/* blocks between .free and the source */
 	u32 lost;			/* blocks, since the last one that was filled */
 	bool gap;			/* data may be missing before the next one */
 	u64 offset;			/* of the device in the stream */
 	bool ended;			/* stopped, and not started again */
 	bool halted;			/* the device gave up, and was not stopped yet */
 
-	bool running;			/* from start to stop: below zdev->ring_lock, as is ... */
-	bool active;			/* ... that the source is started, and not aborted */
+	/* Below zdev->ring_lock */
+	bool running;			/* from start to stop */
+	bool active;			/* the source is started, and not aborted */
 	void *priv;			/* of the driver that added the device */
 	void *source;			/* the source's own, from start to abort */
-	struct mutex map_lock;		/* page tables grow, or are revoked; .mappers */
+	struct mutex map_lock;		/* .mappers; growth and revocation of page tables */
 	struct list_head mappers;
-	atomic_t mappings;		/* parts that were cut off are ones too */
+	atomic_t mappings;		/* parts that were cut off count as well */
 	struct mutex read_lock;		/* .cursor and .cursor_off */
 	struct zcdma_block *cursor;	/* half read */
 	u64 cursor_off;
-	struct delayed_work reap;	/* looks for blocks that have drained, every ... */
-	unsigned long reap_delay;	/* ... so many jiffies */
+	struct delayed_work reap;	/* looks for blocks that have drained */
+	unsigned long reap_delay;	/* jiffies until it looks again */
 	unsigned long flush_at;		/* when to look for packets that keep blocks, in jiffies */
-	unsigned int flushes;		/* since a block was found */
+	unsigned int flushes;		/* since a block was last found */
 	struct zcdma_block *block;
 };
 
@@ -83,50 +84,63 @@ struct zcdma_ring {
  */
 struct zcdma_ring *zcdma_ring_create(struct zcdma_device *zdev, struct address_space *mapping,
 				     struct zcdma_dev_setup *setup);
-/* The device must not be using it any more: zcdma_ring_detach(). */
+/* Free the ring. zcdma_ring_detach() must have been called. */
 void zcdma_ring_destroy(struct zcdma_ring *ring);
-/* Stop the device, and take the memory away from it. Below zdev->ring_lock. */
+/* Stop the device and unmap the memory from it. Call with zdev->ring_lock held. */
 void zcdma_ring_detach(struct zcdma_ring *ring);
 
-/* All below zdev->ring_lock. */
+/* Call these four with zdev->ring_lock held. */
+
+/*
+ * Start the source. Returns 0 (also when it runs already), -EIO if the device halted or the machine
+ * sleeps, or the error of the source.
+ */
 int zcdma_ring_start(struct zcdma_ring *ring);
+/* Stop the source and end the stream: full blocks can still be taken. */
 void zcdma_ring_stop(struct zcdma_ring *ring);
-/* The device stops without a word to user space, ... */
+/* Stop the source; user space goes on waiting for blocks. */
 void zcdma_ring_suspend(struct zcdma_ring *ring);
-/* ... and goes on where it did, with a gap, or halts where it cannot. */
+/* Start it again with a gap in the stream, or halt where that fails. */
 void zcdma_ring_resume(struct zcdma_ring *ring);
 
-/* Most bytes that a ring may have on this machine. */
+/* Return the most bytes that a ring may have on this machine. */
 u64 zcdma_ring_bytes_max(void);
 
-/* The next full block, in state @as; -EAGAIN, -ENODATA, -EIO, -ENODEV or -ERESTARTSYS. */
+/*
+ * Take the next full block and put it into the state @as. Returns the block; -EAGAIN if none is full
+ * and @nonblock is set; -ENODATA at the end of the stream; -EIO if the device halted; -ENODEV if it
+ * is gone; -ERESTARTSYS after a signal.
+ */
 struct zcdma_block *zcdma_ring_take(struct zcdma_ring *ring, enum zcdma_state as, bool nonblock);
-/* A block that user space holds by TAKE goes back. */
+/* Give back a block that user space holds by TAKE. Returns 0, or -EINVAL if it holds none. */
 int zcdma_ring_give(struct zcdma_ring *ring, u32 index);
 /*
  * Put a block that was taken as number @seq back where it was, unless it was given back meanwhile.
  */
 void zcdma_ring_untake(struct zcdma_ring *ring, u32 index, u64 seq);
-/* Would taking not wait? */
+/* Return whether taking a block would not wait. */
 bool zcdma_ring_readable(struct zcdma_ring *ring);
 
 /*
- * Where read() and splice() are in the stream, below .read_lock: a block, of which the bytes from
- * .cursor_off on are wanted. Errors as for zcdma_ring_take(); and -EIO for a block that failed,
- * which then is behind, unless the call has something else to tell: it got @done bytes.
+ * Return the block that read() and splice() are at in the stream; its bytes from .cursor_off on are
+ * next. Call with .read_lock held. Errors as for zcdma_ring_take(), and -EIO for a block that
+ * failed. That block is skipped unless the call has @done bytes to report first.
  */
 struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock, size_t done);
-/* @bytes of it are read. */
+/* Move the cursor on by @bytes, and give the block back at its end. */
 void zcdma_ring_advance(struct zcdma_ring *ring, u64 bytes);
 
-/* The bytes of a block that is held stand still between these two, even if it is given back. */
+/*
+ * Keep the bytes of a block that user space holds unchanged until zcdma_ring_unpin(), even if it is
+ * given back. Returns NULL if user space does not hold it.
+ */
 struct zcdma_block *zcdma_ring_pin(struct zcdma_ring *ring, u32 index);
 void zcdma_ring_unpin(struct zcdma_ring *ring, struct zcdma_block *block);
 
-/* Map the bytes from @off on to @vma, all of it. */
+/* Map the ring from the offset of @vma on. Returns 0 or a negative errno. */
 int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma);
 
-/* This processor may keep packets with blocks of the ring. */
+/* Note that this processor may keep packets with blocks of the ring. */
 static inline void zcdma_ring_took_part(struct zcdma_ring *ring)
 {
 	struct cpumask *cpus = ring->mem.account->cpus;

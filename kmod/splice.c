@@ -8,7 +8,7 @@
 
 #include "device.h"
 
-/* For memory without pages to hand out: a copy of up to *@len bytes at @off. */
+/* Copy up to *@len bytes at @off to a new page, for memory without struct pages. */
 static struct page *copy_of_page(struct zcdma_ring *ring, const struct zcdma_buf *buf, u64 off,
 				 size_t *len)
 {
@@ -22,10 +22,11 @@ static struct page *copy_of_page(struct zcdma_ring *ring, const struct zcdma_buf
 }
 
 /*
- * Up to @left bytes from @off of a block go into the pipe, whose lock the caller holds.
+ * Put up to @left bytes from @off of a block into the pipe, whose lock the caller holds. Returns how
+ * many, or a negative errno.
  *
  * One pipe buffer takes as much of a compound page as is wanted, as a socket's cost is by the
- * buffer. Those who read pipes know such buffers from sockets: see __splice_segment() in
+ * buffer. Readers of pipes know such buffers from sockets: see __splice_segment() in
  * net/core/skbuff.c, and nfsd_splice_actor() in fs/nfsd/vfs.c.
  *
  * Once in the pipe a page is the kernel's: nosteal_pipe_buf_ops only counts references, so a pipe
@@ -120,7 +121,7 @@ static ssize_t splice_ring(struct zcdma_ring *ring, loff_t *pos, struct pipe_ino
 	/* sendfile() would drop what its socket does not take: splice_direct_to_actor() rewinds. */
 	if (pipe == current->splice_pipe)
 		return -EINVAL;
-	/* The pipe is locked, and everybody who uses it waits: do not wait for a reader as well. */
+	/* The pipe is locked, which blocks all its users: do not wait for a reader as well. */
 	if (!mutex_trylock(&ring->read_lock))
 		return -EAGAIN;
 	ret = splice_stream(ring, pipe, len);

@@ -25,7 +25,7 @@ bool zcdma_ring_readable(struct zcdma_ring *ring)
 {
 	if (readable(ring))
 		return true;
-	/* Whoever asks may be about to wait for a block that can be filled by now. */
+	/* The caller is about to sleep: reclaim drained blocks first. */
 	zcdma_ring_reap(ring, UINT_MAX);
 	return readable(ring);
 }
@@ -71,6 +71,27 @@ struct zcdma_block *zcdma_ring_take(struct zcdma_ring *ring, enum zcdma_state as
 	}
 }
 
+/* Give a block that is on no list to the device, or let it drain. */
+static void give_back(struct zcdma_ring *ring, struct zcdma_block *block)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	bool idle;
+
+	if (ring->strict)
+		zcdma_ring_revoke(ring, block);
+
+	idle = zcdma_block_try_reclaim(ring, block);
+	spin_lock_irq(&zdev->lock);
+	zdev->stats.given++;
+	zdev->stats.drained += !idle;
+	spin_unlock_irq(&zdev->lock);
+
+	if (idle)
+		zcdma_ring_submit_free(ring);
+	else
+		zcdma_ring_reap_later(ring);
+}
+
 int zcdma_ring_give(struct zcdma_ring *ring, u32 index)
 {
 	struct zcdma_device *zdev = ring->zdev;
@@ -87,11 +108,11 @@ int zcdma_ring_give(struct zcdma_ring *ring, u32 index)
 	spin_unlock_irq(&zdev->lock);
 	if (!held)
 		return -EINVAL;
-	zcdma_block_give_back(ring, block);
+	give_back(ring, block);
 	return 0;
 }
 
-/* Blocks that another thread took meanwhile, and puts back too, may have either order. */
+/* Two threads that put blocks back at the same time may swap their order. */
 void zcdma_ring_untake(struct zcdma_ring *ring, u32 index, u64 seq)
 {
 	struct zcdma_device *zdev = ring->zdev;
@@ -145,7 +166,7 @@ void zcdma_ring_advance(struct zcdma_ring *ring, u64 bytes)
 	spin_lock_irq(&zdev->lock);
 	zcdma_block_set_state(ring, block, ZCDMA_DRAINING);
 	spin_unlock_irq(&zdev->lock);
-	zcdma_block_give_back(ring, block);
+	give_back(ring, block);
 }
 
 struct zcdma_block *zcdma_ring_pin(struct zcdma_ring *ring, u32 index)

@@ -10,8 +10,8 @@
 #include "fault_inject.h"
 
 /*
- * A list is needed most where memory is in pieces: then there are no several pages for a slab of
- * larger objects, as debug kernels have them, and looking for them ends with the OOM killer.
+ * Lists are long where memory is fragmented. Then a slab of larger objects, several pages for each on
+ * debug kernels, cannot be allocated without the OOM killer, so long lists are vmalloc()ed.
  */
 #define LIST_KMALLOC 512
 
@@ -27,7 +27,7 @@ int zcdma_chunks_add(struct zcdma_buf *buf, struct page *page, unsigned int page
 	size_t bytes = buf->chunks * sizeof(*buf->chunk);
 	struct zcdma_chunk *chunk;
 
-	/* At each power of two there is no more room. */
+	/* The list is full at each power of two. */
 	if (!(buf->chunks & (buf->chunks - 1))) {
 		chunk = alloc_list(bytes ? 2 * bytes : sizeof(*chunk));
 		if (!chunk)
@@ -116,7 +116,7 @@ static bool is_reached(const struct zcdma_mem *mem, const struct zcdma_buf *buf)
 	for (i = 0; i < buf->chunks; i++) {
 		const struct zcdma_chunk *chunk = &buf->chunk[i];
 
-		/* By the address: behind the last page there need not be a struct page. */
+		/* By address: there may be no struct page after the last page. */
 		if (page_to_phys(chunk->page) + chunk_bytes(chunk) - 1 > mem->reach)
 			return false;
 	}
@@ -141,7 +141,7 @@ static int write_zeros_back(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	return ret;
 }
 
-/* What the device is asked for again and again is found by zcdma_chunks_dma_addr() in few steps. */
+/* List the pieces by offset, so that zcdma_chunks_dma_addr() finds one by bisection. */
 static int list_pieces(struct zcdma_buf *buf)
 {
 	struct scatterlist *sg;
@@ -257,7 +257,7 @@ void zcdma_chunks_sync_for_device(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	dma_sync_sgtable_for_device(mem->dev, &buf->sgt, mem->dir);
 }
 
-/* The chunk of the block's page @n. */
+/* Return the chunk of the block's page @n. */
 static const struct zcdma_chunk *chunk_at(const struct zcdma_buf *buf, unsigned long n)
 {
 	unsigned int low = 0, high = buf->chunks, mid;
@@ -282,7 +282,7 @@ struct page *zcdma_chunks_page_at(const struct zcdma_buf *buf, size_t off, size_
 	return chunk->page + n;
 }
 
-/* Pages that are inserted below one lock of a page table. */
+/* Pages that are inserted under one page table lock. */
 #define INSERT_PAGES 64ul
 
 static int insert_pages(const struct zcdma_buf *buf, struct vm_area_struct *vma, unsigned long addr,
@@ -297,7 +297,7 @@ static int insert_pages(const struct zcdma_buf *buf, struct vm_area_struct *vma,
 	for (i = 0; i < count; i = count - left) {
 		left = count - i;
 		ret = vm_insert_pages(vma, addr + (i << PAGE_SHIFT), &pages[i], &left);
-		/* A page that is there already is as good. */
+		/* The page is mapped already. */
 		if (ret == -EBUSY)
 			left--;
 		else if (ret)
@@ -314,7 +314,8 @@ int zcdma_chunks_mmap(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm_ar
 
 	for (; off < end; off += bytes, addr += bytes) {
 		/*
-		 * A block may have 262144 pages, and whoever waits for the mmap_lock may be killed.
+		 * A block may have 262144 pages, and threads that wait for the mmap_lock cannot be
+		 * killed meanwhile.
 		 */
 		if (fatal_signal_pending(current))
 			return -EINTR;
@@ -341,7 +342,7 @@ struct page *zcdma_chunks_get_page(const struct zcdma_buf *buf, size_t off, size
 	return try_get_page(page) ? page : NULL;
 }
 
-/* A compound page has one reference count: one word tells whether an unmapped chunk is idle. */
+/* A compound page has one reference count: if it is 1, an unmapped chunk is idle. */
 bool zcdma_chunks_busy(const struct zcdma_buf *buf)
 {
 	unsigned int i;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The model compound: a block is one compound page, or a few. One word tells whether it is idle. */
+/* The model compound: a block is one compound page, or a few, with one reference count each. */
 #include <linux/mm.h>
 
 #include "chunks.h"

@@ -52,8 +52,8 @@ static gfp_t zone_of(struct device *dev)
 }
 
 /*
- * The DMA API would warn of memory that the device does not reach and that nobody bounces. Whether
- * there are bounce buffers is what the largest mapping tells.
+ * Return the last byte that the device reaches. Beyond it the DMA API warns unless there are bounce
+ * buffers, and if there are, the largest mapping is limited.
  */
 static phys_addr_t reach_of(struct device *dev)
 {
@@ -93,7 +93,7 @@ size_t zcdma_mem_page_stride(const struct zcdma_mem *mem)
 void zcdma_mem_count(struct page *page, unsigned int pages, int *refs, int *maps)
 {
 	*refs = page_ref_count(page);
-	/* As said above. */
+	/* Pairs with the order in which unmapping drops the two. */
 	smp_rmb();
 	*maps = zcdma_mapcount(page, pages);
 }
@@ -102,14 +102,14 @@ bool zcdma_mem_page_busy(struct page *page, unsigned int pages)
 {
 	int refs, maps;
 
-	/* The driver's own, so there are no mappings to count. */
+	/* The only reference is the driver's, so there are no mappings to count. */
 	if (page_ref_count(page) == 1)
 		return false;
 	zcdma_mem_count(page, pages, &refs, &maps);
 	/*
-	 * madvise(MADV_DOFORK) and (MADV_KEEPONFORK), which nobody can forbid, let a fork make page
-	 * tables grow behind the driver's back: references first, so they are not what they were
-	 * then.
+	 * After madvise(MADV_DOFORK) and (MADV_KEEPONFORK), which a driver cannot refuse, a fork
+	 * makes page tables grow without the driver's knowledge. It adds to the references first,
+	 * so they differ from those read above.
 	 */
 	smp_rmb();
 	return refs != 1 + maps || refs != page_ref_count(page);
@@ -121,7 +121,7 @@ dma_addr_t zcdma_mem_dma(const struct zcdma_mem *mem, const struct zcdma_buf *bu
 	dma_addr_t addr = mem->ops->dma_addr(buf, off, bytes);
 	size_t most = rounddown_pow_of_two(dma_get_max_seg_size(mem->dev));
 
-	/* A power of two: a limit may be any number, PL330's is 1900800, and would cut a burst. */
+	/* A power of two, as a limit may be any number (1900800 for PL330) and cut a burst. */
 	*bytes = min3(*bytes, mem->block_size - off, most);
 	return addr;
 }
@@ -146,7 +146,7 @@ static int alloc_block(struct zcdma_mem *mem, struct zcdma_buf *buf)
 {
 	int ret;
 
-	/* A large ring takes seconds, and a killed process need not wait for the rest of it. */
+	/* A large ring takes seconds: let a killed process go. */
 	if (fatal_signal_pending(current))
 		return -EINTR;
 	cond_resched();

@@ -28,48 +28,48 @@ struct zcdma_piece {
 struct zcdma_buf {
 	struct zcdma_chunk *chunk;
 	unsigned int chunks;
-	struct sg_table sgt;	/* of the chunks, mapped for the device, */
-	struct zcdma_piece *piece; /* ... which sees them as these: an IOMMU joins chunks */
+	struct sg_table sgt;	/* of the chunks, mapped for the device */
+	struct zcdma_piece *piece; /* as the device sees them: an IOMMU joins chunks */
 	unsigned int pieces;
 	void *coherent;
 	dma_addr_t dma;
-	size_t bytes;		/* of the block, with what it is rounded up by */
+	size_t bytes;		/* of the block, rounded up to whole pages */
 	bool bounced;		/* the DMA API copies what the device writes */
 };
 
 struct zcdma_mem_ops {
 	const char *name;
-	/* Bytes of memory that a block takes. */
+	/* Return the bytes of memory that a block takes. */
 	size_t (*stride)(const struct zcdma_mem *mem);
 	int (*alloc)(struct zcdma_mem *mem, struct zcdma_buf *buf);
 	/* Drop the driver's references: pages in flight live on. */
 	void (*free)(struct zcdma_mem *mem, struct zcdma_buf *buf);
 	int (*dma_map)(struct zcdma_mem *mem, struct zcdma_buf *buf);
 	void (*dma_unmap)(struct zcdma_mem *mem, struct zcdma_buf *buf);
-	/* Where the device finds the byte at @off, and how many from there. */
+	/* Return the bus address of the byte at @off; *@left bytes are contiguous from there. */
 	dma_addr_t (*dma_addr)(const struct zcdma_buf *buf, size_t off, size_t *left);
 	void (*sync_for_cpu)(struct zcdma_mem *mem, struct zcdma_buf *buf, size_t bytes);
 	void (*sync_for_device)(struct zcdma_mem *mem, struct zcdma_buf *buf);
 	/* Map @len bytes from @off of the block to @addr. Both are multiples of the page size. */
 	int (*mmap)(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm_area_struct *vma,
 		    unsigned long addr, size_t off, size_t len);
-	/* Where the CPU finds the byte at @off; good to the end of its page. */
+	/* Return the CPU's address of the byte at @off, valid to the end of its page. */
 	void *(*vaddr)(const struct zcdma_buf *buf, size_t off);
 	/*
-	 * The page at @off, with a reference for the caller, or NULL. The reference, and what is
-	 * contiguous from there, cover *@len bytes, which becomes less where it must. No operation:
-	 * the memory has no pages that may be handed out.
+	 * Return the page at @off with a reference for the caller, or NULL. Reduces *@len to the
+	 * bytes that are contiguous from there and that the reference covers. NULL operation: the
+	 * memory has no struct pages.
 	 */
 	struct page *(*get_page)(const struct zcdma_buf *buf, size_t off, size_t *len);
 	/*
-	 * Check whether anything but the driver and the mappings refers to a page. No page tables
-	 * may grow. Without the operation nothing can.
+	 * Check whether anything but the driver and the mappings refers to a page. The caller makes
+	 * sure that page tables do not grow. NULL operation: nothing can refer to them.
 	 */
 	bool (*busy)(const struct zcdma_buf *buf);
-	/* The @i-th reference count of the block, for people: false where there is none. */
+	/* Get the @i-th reference count of the block, for debugfs. Returns false after the last. */
 	bool (*count)(const struct zcdma_buf *buf, unsigned int i, int *refs, int *maps);
 	bool revocable;		/* mappings can be refaulted: ZCDMA_DEV_STRICT works */
-	bool bound;		/* the memory is the device's, and goes when the device goes */
+	bool bound;		/* the memory is freed when the device is removed */
 };
 
 struct zcdma_mem {
@@ -81,9 +81,9 @@ struct zcdma_mem {
 	size_t stride;
 	unsigned int blocks;
 	unsigned int order_max;	/* of a chunk */
-	gfp_t zone;		/* all of which the device reaches, or 0 where it reaches any */
-	phys_addr_t reach;	/* the last byte that a block may have: beyond, none is bounced */
-	bool gone;		/* zcdma_mem_detach() was here */
+	gfp_t zone;		/* that the device reaches all of; 0: it reaches any memory */
+	phys_addr_t reach;	/* the last byte that a block may have, as nothing bounces */
+	bool gone;		/* after zcdma_mem_detach() */
 	struct zcdma_buf *buf;
 };
 
@@ -96,42 +96,45 @@ extern const struct zcdma_mem_ops zcdma_mem_pages;
 extern const struct zcdma_mem_ops zcdma_mem_compound;
 extern const struct zcdma_mem_ops zcdma_mem_scatter;
 
-/* Is there memory that the device does not reach? */
+/* Return whether there is memory that the device does not reach. */
 bool zcdma_mem_limited(struct device *dev);
-/* Where a bus address leads. */
+/* Translate a bus address to a physical one. */
 phys_addr_t zcdma_mem_phys(struct device *dev, dma_addr_t addr);
 
-/* The largest order of a chunk that the device can be given in one piece. */
+/* Return the largest order of a chunk that the device takes in one piece. */
 unsigned int zcdma_mem_order_max(struct device *dev);
 
-/* The layout of a ring whose .dev, .dir, .block_size and .blocks are set. Allocates nothing. */
+/* Lay out a ring whose .dev, .dir, .block_size and .blocks are set. Allocates nothing. */
 void zcdma_mem_layout(struct zcdma_mem *mem, unsigned int model);
 
-/* Allocate and map for DMA. After an error *@fit is how many blocks there was memory for. */
+/*
+ * Allocate the memory and map it for DMA. Returns 0 or a negative errno; then *@fit is how many blocks
+ * there was memory for.
+ */
 int zcdma_mem_alloc(struct zcdma_mem *mem, unsigned int *fit);
 
 /*
- * Where the device finds the byte of a block at @off, and how many it can take from there in one
- * piece.
+ * Return the bus address of the byte of a block at @off; the device can take *@bytes from there in
+ * one piece.
  */
 dma_addr_t zcdma_mem_dma(const struct zcdma_mem *mem, const struct zcdma_buf *buf, size_t off,
 			 size_t *bytes);
-/* The most pieces that it finds any block in. */
+/* Return the number of such pieces in the block that has most. */
 unsigned int zcdma_mem_pieces(const struct zcdma_mem *mem);
 
-/* The device goes: no DMA from here on. Afterwards only zcdma_mem_free() is left to call. */
+/* End all DMA, as the device is being removed. Only zcdma_mem_free() may follow. */
 void zcdma_mem_detach(struct zcdma_mem *mem);
 void zcdma_mem_free(struct zcdma_mem *mem);
 
-/* A block's size in whole pages: the .stride of most models. */
+/* Return a block's size rounded up to whole pages: the .stride of most models. */
 size_t zcdma_mem_page_stride(const struct zcdma_mem *mem);
 
 /*
- * The references to a page, or a compound page of @pages, and how many of them are of page tables.
- * No page tables may grow meanwhile.
+ * Count the references to a page, or to a compound page of @pages, and those of page tables among
+ * them. The caller makes sure that page tables do not grow meanwhile.
  */
 void zcdma_mem_count(struct page *page, unsigned int pages, int *refs, int *maps);
-/* Are there more than those and the driver's one? */
+/* Return whether there are more references than those and the driver's own. */
 bool zcdma_mem_page_busy(struct page *page, unsigned int pages);
 
 #endif /* ZCDMA_MEM_H */

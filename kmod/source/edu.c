@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The source edu: QEMU's PCI device of that name, which masters the bus. Made to be copied by
- * whoever has a card of their own; zcdma-driver(9) goes with it.
+ * The source edu: QEMU's PCI device of that name, which masters the bus. Copy it as a start for a card
+ * of your own; zcdma-driver(9) goes with it.
  *
  * A card that captures has its data. This one has a buffer, which only DMA can fill: so each piece
  * of a block takes two transfers, one of the pattern into that buffer, and one out of it into the
@@ -19,7 +19,7 @@
 #include "ring.h"
 #include "source.h"
 
-/* The device does not tell. What is beyond these bits it cuts off, and writes elsewhere. */
+/* The device does not report it. It drops the bits beyond these, and writes elsewhere. */
 static unsigned int edu_bits = 28;
 module_param(edu_bits, uint, 0444);
 MODULE_PARM_DESC(edu_bits, "Bits of an address that QEMU's edu device uses: its dma_mask (default 28)");
@@ -33,10 +33,10 @@ struct edu {
 
 	spinlock_t lock;		/* all below; and callbacks are made one at a time */
 	struct zcdma_ring *ring;	/* NULL: no transfer may begin */
-	struct list_head armed;		/* blocks; the first is being filled, */
-	size_t off;			/* ... from here on, */
-	size_t bytes;			/* ... so many of them now, */
-	bool out;			/* ... by the second of the two transfers */
+	struct list_head armed;		/* blocks; the first is being filled */
+	size_t off;			/* in that one, of the current piece */
+	size_t bytes;			/* of the current piece */
+	bool out;			/* the second of its two transfers runs */
 	bool busy;			/* a transfer is under way */
 	unsigned long deadline;
 };
@@ -54,7 +54,7 @@ static void edu_next(struct edu *edu)
 		return;
 	addr = zcdma_block_dma(edu->ring, block, edu->off, &edu->bytes);
 	edu->bytes = min_t(size_t, edu->bytes, EDU_BYTES);
-	/* Nobody else moves the offset of the ring in the stream. */
+	/* Only callbacks move the offset of the ring in the stream. */
 	if (!edu->out)
 		zcdma_pattern_fill(edu->stage, edu->bytes, edu->ring->offset + edu->off,
 				   edu->ring->seed);
@@ -63,11 +63,11 @@ static void edu_next(struct edu *edu)
 	writeq(edu->out ? EDU_BUFFER : edu->stage_dma, edu->regs + EDU_DMA_FROM);
 	writeq(edu->out ? addr : EDU_BUFFER, edu->regs + EDU_DMA_TO);
 	writeq(edu->bytes, edu->regs + EDU_DMA_COUNT);
-	/* Ordered behind what the CPU wrote to memory, as every writel(): no barrier. */
+	/* writel() is ordered after what the CPU wrote to memory: no barrier is needed. */
 	writel(EDU_DMA_RUN | EDU_DMA_IRQ | (edu->out ? EDU_DMA_OUT : 0), edu->regs + EDU_DMA_CMD);
 }
 
-/* A transfer is done. */
+/* Go on after a transfer. */
 static void edu_done(struct edu *edu)
 {
 	struct zcdma_block *block = edu_block(edu);
@@ -82,7 +82,7 @@ static void edu_done(struct edu *edu)
 	edu_next(edu);
 }
 
-/* What is under way may never end. But nothing that a device writes comes through after this. */
+/* Give up a transfer that may never end. Without bus mastering the device writes to no memory. */
 static void edu_fail(struct edu *edu, int error)
 {
 	struct zcdma_block *block = edu_block(edu);
@@ -107,7 +107,7 @@ static irqreturn_t edu_irq(int irq, void *data)
 	if (status & EDU_IRQ_DMA) {
 		writel(status, edu->regs + EDU_IRQ_ACK);
 		if (edu->busy && status == ~0U)
-			edu_fail(edu, -EIO); /* nobody answers on the bus any more */
+			edu_fail(edu, -EIO); /* the device is off the bus */
 		else if (edu->busy)
 			edu_done(edu);
 	}
@@ -115,7 +115,7 @@ static irqreturn_t edu_irq(int irq, void *data)
 	return status & EDU_IRQ_DMA ? IRQ_HANDLED : IRQ_NONE;
 }
 
-/* From a device that has stopped answering no interrupt comes. */
+/* Notice a device that has stopped answering: it raises no interrupt. */
 static void edu_watchdog(struct work_struct *work)
 {
 	struct edu *edu = container_of(to_delayed_work(work), struct edu, watchdog);

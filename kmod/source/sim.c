@@ -18,9 +18,9 @@ struct sim {
 	struct list_head armed;
 	wait_queue_head_t wait;
 	u64 due;			/* when the next block is full, as ktime_get_ns() counts */
-	u64 period;			/* ns from one to the next ... */
-	u64 rest;			/* ... plus this many parts of .rate of one, ... */
-	u64 carry;			/* ... of which so many are saved up */
+	u64 period;			/* ns from one to the next, rounded down */
+	u64 rest;			/* of the division by .rate */
+	u64 carry;			/* sum of the rests, below .rate */
 };
 
 static struct zcdma_block *sim_pop(struct sim *sim)

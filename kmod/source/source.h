@@ -16,24 +16,24 @@ struct zcdma_source_ops {
 	const char *name;	/* at most 15 characters */
 	enum dma_data_direction dir;
 	bool paced;		/* it produces at ring->rate; others are asked for no rate */
-	/* The device runs from here on. May sleep. What it needs to know is in @ring. */
+	/* Start the device: rate and seed are in @ring. May sleep. Returns 0 or a negative errno. */
 	int (*start)(struct zcdma_ring *ring);
 	/*
-	 * Fill @block when its turn comes, and call zcdma_block_done() or zcdma_block_failed() for
-	 * it. Context: as for the callbacks. An error means that there is no room for more now, and
-	 * the block stays with the ring.
+	 * Queue @block, and call zcdma_block_done() or zcdma_block_failed() for it later. Context:
+	 * as for the callbacks. Returns 0, or an error if the queue is full; the block then stays
+	 * with the ring.
 	 */
 	int (*submit)(struct zcdma_ring *ring, struct zcdma_block *block);
 	/*
-	 * The device stops, even if it is broken, or gone. May sleep. On return no callback is
-	 * running or will come, the device writes to no memory, and all blocks that were submitted
-	 * and not done are the ring's again.
+	 * Stop the device, even if it is broken or gone. May sleep. On return no callback runs or
+	 * will run, the device writes to no memory, and the ring owns all blocks that were submitted
+	 * and not done.
 	 */
 	void (*abort)(struct zcdma_ring *ring);
 };
 
 /*
- * What a device can do, beyond what the DMA API knows of it (its mask, its largest segment). Rings
+ * The limits of a device beyond those that the DMA API knows (its mask, its largest segment). Rings
  * that it cannot fill are refused. 0: no limit.
  */
 struct zcdma_limits {
@@ -52,15 +52,14 @@ struct zcdma_device *zcdma_device_add(struct device *parent, struct device *dma,
 				      const struct zcdma_limits *limits, void *priv);
 
 /*
- * It goes, though it may be in use: the source is stopped, and its memory is unmapped, on return.
- * Files and mappings may stay open for as long as they like, and find it gone.
+ * Remove a device, even one in use: on return the source is stopped and the memory is unmapped from
+ * it. Files and mappings may stay open; their calls fail with ENODEV.
  */
 void zcdma_device_remove(struct zcdma_device *zdev);
 
 /*
- * The device stops, as before the machine sleeps or ends, or where its bus has failed, and writes
- * to no memory on return. Resumed it goes on where it was, with a gap in the stream; where it
- * cannot, it halts.
+ * Stop the device before the machine sleeps or ends, or because its bus has failed: on return it
+ * writes to no memory. Resuming starts it again with a gap in the stream, or halts it if that fails.
  */
 void zcdma_device_suspend(struct zcdma_device *zdev);
 void zcdma_device_resume(struct zcdma_device *zdev);
@@ -69,36 +68,36 @@ void zcdma_device_resume(struct zcdma_device *zdev);
 extern const struct dev_pm_ops zcdma_pm_ops;
 
 /*
- * Where the device finds the byte of @block at @off, and *@bytes, how many it finds from there on.
- * As for the callbacks, from any context.
+ * Return the bus address of the byte of @block at @off; *@bytes are contiguous from there. Context: as
+ * for the callbacks.
  */
 dma_addr_t zcdma_block_dma(const struct zcdma_ring *ring, const struct zcdma_block *block,
 			   size_t off, size_t *bytes);
 
 /*
- * The callbacks, from any context in which a spinlock_t can be taken: under PREEMPT_RT that is not
- * a hard interrupt. Only one at a time for a ring.
+ * The callbacks. Context: any in which a spinlock_t can be taken, so under PREEMPT_RT not a hard
+ * interrupt. Call one at a time for each ring.
  */
 
-/* The device filled @bytes of @block. The blocks become full in the order of these calls. */
+/* Report that the device filled @bytes of @block. Blocks become full in the order of these calls. */
 void zcdma_block_done(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes);
 
 /*
- * It did not, because of @error, a negative errno, and writes to it no more. User space is told of
- * it in the block's turn, and gets nothing of its data.
+ * Report that the device failed to fill @block with @error, a negative errno, and writes to it no
+ * more. User space gets the block in order, with length 0 and the error.
  */
 void zcdma_block_failed(struct zcdma_ring *ring, struct zcdma_block *block, int error);
 
-/* The device cannot go on before it is stopped and started again. The last callback. */
+/* Report that the device cannot go on before it is stopped and started. The last callback. */
 void zcdma_ring_halted(struct zcdma_ring *ring);
 
 /*
- * Look for a block for a device that has data and none. Returns whether one was submitted. A device
- * that waits need not ask: as soon as it has no block the ring looks for one, again and again.
+ * Look for a free block for a device that has data and no block. Returns whether one was submitted. A
+ * device that can wait need not call this: the ring looks for one while the device has none.
  */
 bool zcdma_block_wanted(struct zcdma_ring *ring);
 
-/* There was none, and the device dropped @bytes. */
+/* Report that there was no free block, and the device dropped @bytes. */
 void zcdma_block_lost(struct zcdma_ring *ring, size_t bytes);
 
 /* Mark the next block that is filled: data may be missing before it, of unknown length. */

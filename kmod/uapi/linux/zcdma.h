@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * zcdma - a ring of capture blocks which every way of sending accepts
+ * zcdma - a ring of capture blocks whose mapping every zero-copy call accepts
  *
  * This file is the specification of /dev/zcdmaN.
  *
@@ -13,34 +13,34 @@
  *	full		waits for user space
  *	held		user space has it: by ZCDMA_IOC_TAKE, or half read by read() or splice()
  *	draining	given back, but a socket, a pipe, a direct write or a pin still refers to
- *			its pages; it becomes free by itself when the last of them lets go
+ *			its pages; it becomes free when the last reference is dropped
  *
  * The device never writes to a block which is full, held or draining. With data but no free block
  * it drops the data and counts an overrun; the stream offset and the sequence number go on
- * counting, so the next block tells how much is missing.
+ * counting, so the next block shows how much is missing.
  *
- * A block that the device could not fill comes in its turn too, without data and with
- * ZCDMA_DEV_BLOCK_ERROR. A device that cannot go on *halts*: when the blocks that it filled are
+ * A block that the device failed to fill is still delivered in order, with length 0 and
+ * ZCDMA_DEV_BLOCK_ERROR set. A device that cannot go on *halts*: after the blocks that it filled are
  * taken, ZCDMA_IOC_TAKE and read() fail with EIO, until ZCDMA_IOC_STOP and ZCDMA_IOC_START.
  *
  * A file
  *
  * open() gives a file that can ask for ZCDMA_IOC_INFO and ZCDMA_IOC_STATS; any number of them may
  * be open. The one that succeeds in ZCDMA_IOC_SETUP owns the stream until its last descriptor and
- * its last mapping are gone; everybody else gets EBUSY from ZCDMA_IOC_SETUP. Everything that needs
- * a ring fails with EBADFD on a file without one. O_RDONLY is enough, but for a writable mapping.
+ * its last mapping are gone; other files get EBUSY from ZCDMA_IOC_SETUP. Calls that need a ring fail
+ * with EBADFD on a file without one. O_RDONLY is enough unless the mapping must be writable.
  *
  * Descriptors may be passed to other processes, and all calls made by any number of threads.
  *
  * mmap	   The ring is one mapping of zcdma_dev_setup.ring_bytes, block i at i * stride. Any part of
  *	   it may be mapped, up to 4096 times (else ENOMEM). MAP_SHARED only (EINVAL). PROT_READ
- *	   is enough for sending; PROT_WRITE needs O_RDWR, and is for those who insist on it, as
+ *	   is enough for sending; PROT_WRITE needs O_RDWR, and is for calls that insist on it, as
  *	   io_uring does for registered buffers. A child does not inherit the mapping, it cannot
  *	   grow, it is not in core dumps.
  *	   From every memory model but ZCDMA_DEV_COHERENT the mapping is good for MSG_ZEROCOPY,
  *	   vmsplice(), O_DIRECT and io_uring.
  *
- * read	   Copies the stream, in order, out of the blocks that nobody has taken; a block goes back
+ * read	   Copies the stream, in order, out of the blocks that were not taken; a block goes back
  *	   to the device when its last byte is read. Returns what is there, at least one byte;
  *	   waits while there is nothing (EAGAIN with O_NONBLOCK); 0 is the end of the stream. A
  *	   block that the device could not fill is one EIO.
@@ -109,7 +109,7 @@ struct zcdma_dev_info {
 	__u32 size;
 	__u32 abi_version;	/* out: ZCDMA_DEV_ABI_VERSION of the driver */
 	__u32 page_size;	/* out: mmap granularity */
-	__u32 models;		/* out: bit 1 << model for each that can be had */
+	__u32 models;		/* out: bit 1 << model for each that is supported */
 	__u32 policies;		/* out: bit 1 << policy */
 	__u32 default_model;	/* out */
 	__u32 block_align;	/* out: .block_size must be a multiple of this */
@@ -133,11 +133,10 @@ struct zcdma_dev_info {
  * ZCDMA_IOC_SETUP: allocate the ring and own the stream. Once for each open file.
  *
  * EBUSY: another file owns the stream. EALREADY: this one has a ring. EINVAL: a value is not what
- * ZCDMA_IOC_INFO allows. ENOMEM: there is no memory for so large a ring. EPERM: it is beyond
+ * ZCDMA_IOC_INFO allows. ENOMEM: memory is short. EPERM: it is beyond
  * RLIMIT_MEMLOCK (counted for the user who set it up, over all devices) without CAP_IPC_LOCK. After
- * ENOMEM and EPERM .blocks_fit says how many blocks of that size would have fit. EMSGSIZE: the
- * memory is in more pieces than zcdma_dev_info.chunks_max allows for a block; .chunks says how
- * many.
+ * ENOMEM and EPERM .blocks_fit is how many blocks of that size would have fit. EMSGSIZE: the memory
+ * is in more pieces than zcdma_dev_info.chunks_max allows for a block; .chunks is how many.
  */
 struct zcdma_dev_setup {
 	__u32 size;
@@ -160,10 +159,10 @@ struct zcdma_dev_setup {
 };
 
 /*
- * ZCDMA_IOC_START (argument 0): the device produces from here on.
- * ZCDMA_IOC_STOP (argument 0): it produces no more. Full blocks can still be taken. Starting again
- * continues the stream where it stopped. Either is no error where it changes nothing; but EIO: the
- * device has halted, and was not stopped yet. START has the errors of the device as well.
+ * ZCDMA_IOC_START (argument 0): start the device.
+ * ZCDMA_IOC_STOP (argument 0): stop it. Full blocks can still be taken. Starting again continues the
+ * stream where it stopped. Both return 0 if there is nothing to change. START fails with EIO if the
+ * device has halted and was not stopped, and with the errors of the device.
  *
  * A simulated device writes the pattern: each aligned 64-bit little-endian word holds its own
  * stream offset divided by 8, xored with the seed.
@@ -197,8 +196,8 @@ struct zcdma_dev_block {
 };
 
 /*
- * ZCDMA_IOC_GIVE: give a block back, in any order. Never waits: where pages are still in flight the
- * block drains by itself. EINVAL: there is no such block, or it is not held by ZCDMA_IOC_TAKE.
+ * ZCDMA_IOC_GIVE: give a block back, in any order. Never waits: a block with pages in flight drains
+ * by itself. EINVAL: the index is out of range, or the block is not held by ZCDMA_IOC_TAKE.
  */
 struct zcdma_dev_give {
 	__u32 size;
@@ -207,15 +206,15 @@ struct zcdma_dev_give {
 };
 
 /*
- * ZCDMA_IOC_STATS: of the device, since the last ZCDMA_IOC_SETUP by whomever. From any file. The
- * same is in /sys/class/zcdma/zcdmaN/stats, one "name value" in a line.
+ * ZCDMA_IOC_STATS: get the device's counters since the last ZCDMA_IOC_SETUP of any file. Any file may
+ * ask. The same is in /sys/class/zcdma/zcdmaN/stats, one "name value" in a line.
  */
 struct zcdma_dev_stats {
 	__u32 size;
 	__u32 running;		/* out: not 0 between start and stop, until it halts */
 	__u64 blocks;		/* out: that the device filled */
 	__u64 bytes;		/* out: in them */
-	__u64 delivered;	/* out: blocks that went to user space, whichever way */
+	__u64 delivered;	/* out: blocks that user space took or read */
 	__u64 given;		/* out: blocks that came back */
 	__u64 overruns;		/* out: blocks that the device dropped */
 	__u64 lost_bytes;	/* out: in them */
@@ -226,7 +225,7 @@ struct zcdma_dev_stats {
 	__u64 splice_bytes;	/* out: moved by splice() without a copy */
 	__u64 splice_copied_bytes; /* out: copied by splice() */
 	__u64 next_seq;		/* out: sequence number that the device is at */
-	__u32 ring_blocks;	/* out: in the ring now; 0 where there is none */
+	__u32 ring_blocks;	/* out: blocks in the ring now; 0: no ring */
 	__u32 free;		/* out: blocks free now */
 	__u32 filling;		/* out: blocks filling now */
 	__u32 full;		/* out: blocks full now */
