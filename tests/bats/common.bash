@@ -49,6 +49,12 @@ copy_for_all() {
     export LD_LIBRARY_PATH=$COPY
 }
 
+# make_ordinary TARGET...: make the build that gets installed, without SAN, in the folder of the tree. One test at a
+# time: files of tests run side by side, and two builds in one folder spoil each other.
+make_ordinary() {
+    flock "$TOP/Makefile" make -s -C "$TOP" SAN= "$@"
+}
+
 # until_true LIMIT_SECONDS COMMAND...: wait for an event, at most so long.
 until_true() {
     local limit=$((SECONDS + $1))

@@ -9,9 +9,8 @@ setup() {
     ROOT=$BATS_TEST_TMPDIR/root
 }
 
-# SAN is cleared: what gets installed is the ordinary build.
 make_() {
-    make -s -C "$TOP" SAN= DESTDIR="$ROOT" PREFIX=/usr "$@" >&2
+    make_ordinary DESTDIR="$ROOT" PREFIX=/usr "$@" >&2
 }
 
 applets() {
@@ -146,7 +145,7 @@ expected() {
 }
 
 @test "install: a folder where programs do not look for libraries is told" {
-    run -0 make -s -C "$TOP" SAN= PREFIX="$PWD/usr" install
+    run -0 make_ordinary PREFIX="$PWD/usr" install
     assert_output --partial "do not find libzcdma in $PWD/usr/lib: run ldconfig as root"
 }
 

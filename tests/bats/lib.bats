@@ -8,7 +8,7 @@ load common
 # SAN is cleared: what gets installed is the ordinary build, and a program that links to it is no
 # part of this tree.
 setup_file() {
-    make -s -C "$TOP" SAN= install DESTDIR= PREFIX="$BATS_FILE_TMPDIR/usr" >&2
+    make_ordinary install DESTDIR= PREFIX="$BATS_FILE_TMPDIR/usr" >&2
 }
 
 setup() {
