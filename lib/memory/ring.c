@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "memory/ring.h"
@@ -78,11 +79,13 @@ static int map_memfd(struct zc_ring *ring, unsigned memfd_flags, size_t align, i
 	return rc;
 }
 
-/* Touch the first page, and see which size it has. */
+/* Touch the first page, and see which size it has. Where a process has none of another size, spare it the search. */
 static size_t page_size_got(const struct zc_ring *ring, size_t huge)
 {
 	struct zc_vma vma;
 
+	if (prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1)
+		return (size_t)sysconf(_SC_PAGESIZE);
 	*(volatile unsigned char *)ring->base = 0;
 	return !zc_vma_find(ring->base, &vma) && vma.huge_bytes ? huge
 								: (size_t)sysconf(_SC_PAGESIZE);

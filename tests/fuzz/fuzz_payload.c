@@ -2,6 +2,7 @@
 /* A capture file through the source pcap: - what comes out does not depend on how many blocks are held. */
 #include <errno.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <xxhash.h>
 
 #include "internal.h"
@@ -79,6 +80,15 @@ static bool run(const char *path, const char *options, unsigned most, uint8_t *o
 		fuzz_assert(*zcdma_error(ctx));
 	zcdma_free(ctx);
 	return opened;
+}
+
+/*
+ * Opening a ring looks up the size of its pages in /proc/self/smaps, which takes 50 ms with the mappings of the
+ * address sanitizer. Without huge pages there is nothing to look up.
+ */
+static void __attribute__((constructor)) disable_huge_pages(void)
+{
+	fuzz_assert(!prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
