@@ -10,7 +10,7 @@
 #include "packet/capture_handle.h"
 #include "packet/pcapng.h"
 
-/* For a pcapng file the filter is compiled for each link type: now for the first, to find errors in it. */
+/* Compile the filter; for a pcapng file with several link types, for the first one, to find errors in it. */
 static int set_filter(struct zc_packets *p, const char *filter)
 {
 	const struct zc_link_type *link;
@@ -65,8 +65,8 @@ err_close:
 }
 
 /*
- * With the precision that was asked for, .tv_usec holds nanoseconds. Files hold 32 bits of the seconds without a
- * sign, which libpcap takes for one with a sign: they reach to 2106.
+ * Returns the time in nanoseconds since 1970; .tv_usec holds the fraction in p->fraction_ns. Files hold 32 bits of
+ * the seconds without a sign, up to 2106, which libpcap extends with a sign.
  */
 static uint64_t time_of(const struct zc_packets *p, const struct pcap_pkthdr *h)
 {
@@ -84,7 +84,7 @@ int zc_packets_fail_cut(struct zcdma_ctx *ctx, const char *name)
 	return rc;
 }
 
-/* libpcap has no status of its own for a file that ends too early, only these words. */
+/* Report a failed read. libpcap names a file that ends too early by these words only. */
 static int fail_read(struct zc_packets *p)
 {
 	const char *words = pcap_geterr(p->pcap);
@@ -95,8 +95,8 @@ static int fail_read(struct zc_packets *p)
 }
 
 /*
- * Where an interface went down, libpcap waits for it to come back, and wants to be asked all the time
- * whether it still exists.
+ * Read the next packet by libpcap. For an interface that went down, libpcap waits until it is up again, and sets a
+ * timeout for polling whether it still exists.
  */
 static int next_by_libpcap(struct zc_packets *p, struct zc_packet *packet)
 {
@@ -129,15 +129,14 @@ static int next_by_libpcap(struct zc_packets *p, struct zc_packet *packet)
 static int fail_linktype(struct zc_packets *p, int linktype)
 {
 	const char *name = pcap_datalink_val_to_name(linktype);
-	int rc = zc_fail_plain(p->ctx, EINVAL,
-			       "packets of %s: their link type, %s (%d), is not known", p->name,
-			       name ? name : "one without a name", linktype);
+	int rc = zc_fail_plain(p->ctx, EINVAL, "read packets of %s: unknown link type %s (%d)",
+			       p->name, name ? name : "without a name", linktype);
 
 	zc_hint(p->ctx, "zcdma(7) lists the link types that are known");
 	return rc;
 }
 
-/* Count the packet as one whose link type is known, or not. */
+/* Count the packet by whether its link type is known. */
 static void note_linktype(struct zc_packets *p, int linktype)
 {
 	const bool known = zc_frame_knows(linktype);
@@ -148,8 +147,8 @@ static void note_linktype(struct zc_packets *p, int linktype)
 		p->unknown_linktype = linktype;
 }
 
-/* The next one that the filter takes. */
-static int next_of_ng(struct zc_packets *p, struct zc_packet *packet)
+/* Read the next packet of a pcapng file that the filter takes. */
+static int next_of_pcapng(struct zc_packets *p, struct zc_packet *packet)
 {
 	const struct zc_link_type *link;
 	int rc;
@@ -173,7 +172,7 @@ static int next_of_ng(struct zc_packets *p, struct zc_packet *packet)
 
 int zc_packets_next(struct zc_packets *p, struct zc_packet *packet)
 {
-	return p->pcapng ? next_of_ng(p, packet) : next_by_libpcap(p, packet);
+	return p->pcapng ? next_of_pcapng(p, packet) : next_by_libpcap(p, packet);
 }
 
 int zc_packets_linktype(const struct zc_packets *p)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The bytes of a capture: a file, or what comes through a pipe. */
+/* The bytes of a capture file or pipe. */
 #ifndef ZCDMA_PACKET_CAPTURE_BYTES_H
 #define ZCDMA_PACKET_CAPTURE_BYTES_H
 
@@ -7,13 +7,13 @@
 
 #include "internal.h"
 
-/* Read ahead, so that it is known whether something is there. */
+/* They are read ahead, so that zc_capture_bytes_is_idle() knows whether more are there. */
 struct zc_capture_bytes {
 	int fd;
 	size_t taken, len;
 	uint8_t buffer[65536];
-	FILE *file;  /* of libpcap's, or NULL ... */
-	off_t given; /* ... and the bytes that it was given */
+	FILE *file;  /* that libpcap reads through, or NULL */
+	off_t given; /* bytes that .file has read */
 };
 
 /*
@@ -23,7 +23,7 @@ struct zc_capture_bytes {
  */
 ssize_t zc_capture_bytes_read(struct zc_capture_bytes *s, void *to, size_t size);
 
-/* Look at the first @size bytes, of which fewer are there at the end. Returns their number. */
+/* Copy the next @size bytes without taking them. Returns their number, which is less at the end. */
 size_t zc_capture_bytes_peek(struct zc_capture_bytes *s, void *to, size_t size);
 
 /* Returns whether a read would wait. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Packets of a file, pcap or pcapng, or of the stream that another program writes in one of them. */
+/* Opens the packets of a pcap or pcapng file, or of such a stream that another program writes. */
 #include "packet/capture_bytes.h"
 
 #include <fcntl.h>
@@ -40,8 +40,8 @@ err_close:
 }
 
 /*
- * A pipe for libpcap, which reads through a FILE. What the FILE has read ahead is there, too, although a poll says
- * that nothing is: how far libpcap has read is known from ftello(), which needs a position.
+ * Read a pipe for libpcap, through a FILE. What the FILE has read ahead does not show in a poll(): ftello() shows how
+ * far libpcap has read, and needs a position.
  */
 static ssize_t cookie_read(void *cookie, char *to, size_t size)
 {
@@ -74,7 +74,7 @@ static FILE *open_stream(struct zc_packets *p)
 	return file;
 }
 
-/* The FILE of a regular file reads it without a copy in between. Its position is what was not looked at. */
+/* Open a FILE that reads a regular file itself, from the byte before those that were looked at. */
 static FILE *open_regular(struct zc_packets *p)
 {
 	FILE *file = NULL;

@@ -7,7 +7,7 @@
 
 #define MAGIC_NANOSECONDS 0xa1b23c4d
 
-/* By libpcap: its numbers of link types are others in files. */
+/* Let libpcap write the header, as its numbers of link types differ in files. */
 static int dump_header(struct zcdma_ctx *ctx, pcap_t *pcap, const char *name, uint8_t *header)
 {
 	const uint32_t magic = MAGIC_NANOSECONDS;

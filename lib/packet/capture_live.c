@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Packets of an interface, as they come and go. */
+/* Opens the packets of an interface. */
 #include <limits.h>
 #include <net/if.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 /* Larger than any packet, whatever offload has put together (but for BIG TCP). */
 #define SNAPLEN 262144
 
-/* At 500 MB/s, an eighth of a second. */
+/* An eighth of a second at 500 MB/s. */
 #define RING_BYTES (64u << 20)
 
 /*
@@ -28,6 +28,7 @@ static const struct {
 	{ PCAP_ERROR_IFACE_NOT_UP, ENETDOWN },
 };
 
+/* Set a hint with the names of the interfaces. */
 static void hint_interfaces(struct zcdma_ctx *ctx)
 {
 	struct if_nameindex *list = if_nameindex();
@@ -62,7 +63,7 @@ static int fail_activate(struct zc_packets *p, int status)
 		hint_interfaces(p->ctx);
 	else if (err == EPERM)
 		zc_hint(p->ctx,
-			"it takes CAP_NET_RAW: start it with sudo, or give the program that capability for good: sudo setcap cap_net_raw+ep \"$(command -v zcdma)\"");
+			"start it with sudo, or give the program CAP_NET_RAW for good: sudo setcap cap_net_raw+ep \"$(command -v zcdma)\"");
 	else
 		zc_hint(p->ctx, "sudo ip link set %s up", p->name);
 	return rc;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* What a wrong checksum proves: that depends on what the sender's other checksums are like. */
+/* What a wrong checksum proves, which depends on the sender's other checksums. */
 #include "packet/checksums.h"
 
-/* Right ones for each that is not. Networks damage far less, and a card's sums are rarely right by chance. */
+/* Right checksums for each other one. Networks damage far fewer, and incomplete sums are rarely right by chance. */
 #define RULE 8
 
 bool zc_checksums_prove_damage(struct zc_checksums *s, enum zc_checksum sum)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a wrong checksum proves: that depends on what the sender's other checksums are like. */
+/* What a wrong checksum proves, which depends on the sender's other checksums. */
 #ifndef ZCDMA_PACKET_CHECKSUMS_H
 #define ZCDMA_PACKET_CHECKSUMS_H
 

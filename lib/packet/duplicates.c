@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Copies of one transmission: a table of the packets that were captured last. */
+/* Duplicates of one transmission: a table of the packets that were captured last. */
 #include "packet/duplicates.h"
 
 #include <netinet/tcp.h>
@@ -12,7 +12,7 @@
 
 #define ENTRIES 32768u
 
-/* How long after a packet its copy may be captured. */
+/* How long after a packet its duplicate may be captured. */
 static const struct {
 	bool identified; /* both have the same identification of IPv4 (RFC 6864), which is not 0 */
 	bool elsewhere;	 /* at another point of capture */
@@ -21,7 +21,7 @@ static const struct {
 	{ true, true, 1000000000 }, /* clocks of two machines may differ */
 	{ true, false, 1000000 },
 	{ false, true, 10000000 },
-	{ false, false, 0 }, /* it may as well have been sent again */
+	{ false, false, 0 }, /* it may as well be a retransmission */
 };
 
 struct entry {
@@ -34,13 +34,13 @@ struct zc_duplicates {
 	struct entry entry[ENTRIES];
 };
 
-/* What the copies of a packet have in common. Checksums may have been left to the network card. */
+/* What the duplicates of a packet have in common; not checksums, which may be left to the network card. */
 struct identity {
 	uint64_t stream;
 	uint64_t payload; /* of UDP: its hash */
 	uint32_t len;
 	uint16_t ip_id, kind;
-	uint8_t header[60]; /* only the bytes that there are are hashed */
+	uint8_t header[60]; /* as long as the packet's */
 };
 
 struct zc_duplicates *zc_duplicates_new(void)
@@ -69,13 +69,13 @@ static uint64_t identify(const struct zc_frame *f, uint64_t stream)
 	return XXH3_64bits(&id, offsetof(struct identity, header) + header);
 }
 
-/* Where a packet was captured, in one number. */
+/* Returns a number for the point where a packet was captured. */
 static uint32_t point_of(const struct zc_frame *f)
 {
 	return f->interface << 8 | (uint8_t)f->packet_type;
 }
 
-static bool is_copy(const struct zc_frame *f, const struct entry *e, uint64_t time_ns)
+static bool is_duplicate(const struct zc_frame *f, const struct entry *e, uint64_t time_ns)
 {
 	uint64_t apart = zc_max(time_ns, e->time_ns) - zc_min(time_ns, e->time_ns);
 
@@ -92,10 +92,10 @@ bool zc_duplicates_seen(struct zc_duplicates *c, const struct zc_frame *f, uint6
 {
 	uint64_t id = identify(f, stream);
 	struct entry *e = &c->entry[id % ENTRIES];
-	/* Never that of an empty entry. */
+	/* Never 0, which an empty entry has. */
 	uint32_t check = (uint32_t)(id >> 32) | 1;
 
-	if (e->check == check && is_copy(f, e, time_ns))
+	if (e->check == check && is_duplicate(f, e, time_ns))
 		return true;
 	*e = (struct entry){ check, point_of(f), time_ns };
 	return false;

@@ -11,7 +11,8 @@
 #define BUCKETS 16384u
 
 struct zc_flow_table {
-	uint64_t seed; /* so that nobody can send connections which all land in one bucket */
+	uint64_t
+		seed; /* random, so that a sender cannot make connections that all land in one bucket */
 	struct zc_flow *bucket[BUCKETS];
 };
 
@@ -40,7 +41,7 @@ struct zc_flow_table *zc_flow_table_new(void)
 {
 	struct zc_flow_table *flows = calloc(1, sizeof(*flows));
 
-	/* Without randomness the buckets can be known; that is slow, and no more. */
+	/* Without random numbers the buckets can be guessed, which makes look-ups slow. */
 	if (flows && getrandom(&flows->seed, sizeof(flows->seed), GRND_NONBLOCK) < 0)
 		flows->seed = zc_now_ns();
 	return flows;

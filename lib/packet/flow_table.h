@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Connections by the addresses of both ends: a table that finds, adds and forgets them. */
+/* A table of connections by the addresses of both ends. */
 #ifndef ZCDMA_PACKET_FLOW_TABLE_H
 #define ZCDMA_PACKET_FLOW_TABLE_H
 
 #include "internal.h"
 #include "packet/frame.h"
 
-/* Both ends in an order of their own, so that both directions have the same key. No padding: it is hashed. */
+/* Both ends, sorted, so that both directions have the same key. Without padding, as it is hashed. */
 struct zc_flow_key {
 	uint8_t addr[2][16];
 	uint16_t port[2];
@@ -16,7 +16,7 @@ struct zc_flow_key {
 	struct zc_frame_nets nets;
 };
 
-/* What a connection's structure begins with. */
+/* The first member of a connection's structure. */
 struct zc_flow {
 	struct zc_flow_key key;
 	struct zc_flow *chain;
@@ -24,26 +24,26 @@ struct zc_flow {
 
 struct zc_flow_table;
 
-/* The key of @frame's connection. Returns the end that sent it, 0 or 1. */
+/* Set *@key to that of @frame's connection. Returns the end that sent the frame, 0 or 1. */
 unsigned zc_flow_key_of(const struct zc_frame *frame, struct zc_flow_key *key);
 
-/* NULL: no memory. */
+/* Create a table. Returns NULL if no memory is left. */
 struct zc_flow_table *zc_flow_table_new(void);
 
-/* NULL is fine. The connections are their owner's. */
+/* Free the table, without the connections; NULL is fine. */
 void zc_flow_table_free(struct zc_flow_table *flows);
 
-/* NULL: there is none. */
+/* Returns the connection with @key, or NULL. */
 struct zc_flow *zc_flow_table_find(const struct zc_flow_table *flows,
 				   const struct zc_flow_key *key);
 
-/* Add @flow, whose key no other one in there has. */
+/* Add @flow, whose key no other connection in the table has. */
 void zc_flow_table_add(struct zc_flow_table *flows, struct zc_flow *flow);
 
-/* It is found no more. */
+/* Remove @flow. */
 void zc_flow_table_remove(struct zc_flow_table *flows, struct zc_flow *flow);
 
-/* An end as "127.0.0.1:9000", into @buf. */
+/* Format an end as "127.0.0.1:9000" into @buf, and return @buf. */
 const char *zc_flow_name(const struct zc_flow_key *key, unsigned end, char *buf, size_t len);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Frames taken apart, layer by layer. No byte is read that was not captured. */
+/* Parses frames layer by layer. It reads captured bytes only. */
 #include "packet/frame.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is in a captured frame, from its link layer down to the payload of TCP or UDP. */
+/* Parses a captured frame, from its link layer down to the payload of TCP or UDP. */
 #ifndef ZCDMA_PACKET_FRAME_H
 #define ZCDMA_PACKET_FRAME_H
 
@@ -25,7 +25,7 @@ enum zc_checksum {
 	ZC_CHECKSUM_WRONG,
 };
 
-/* What a network in a network is named by. */
+/* How a network inside another one is named. */
 enum zc_net {
 	ZC_NET_NONE,
 	ZC_NET_VLAN,   /* the VLAN's id, which is not 0 */
@@ -57,11 +57,11 @@ struct zc_frame {
 	uint32_t interface; /* an index that differs among interfaces; 0: unknown */
 	int packet_type;    /* of Linux: PACKET_HOST, PACKET_OUTGOING ...; -1: unknown */
 
-	/* The rest is of TCP and UDP only. */
+	/* The rest is valid for TCP and UDP only. */
 	struct zc_frame_nets nets;
-	uint8_t src[16], dst[16]; /* of IPv4 the first four, the rest 0 */
+	uint8_t src[16], dst[16]; /* IPv4: in the first four bytes, the others are 0 */
 	uint16_t sport, dport;
-	int ip_id;	   /* of IPv4: its identification; -1: IPv6 */
+	int ip_id;	   /* identification of IPv4; -1 for IPv6 */
 	uint32_t seq, ack; /* TCP */
 	uint8_t flags;	   /* TCP: TH_SYN and so on, as in <netinet/tcp.h> */
 	const uint8_t *payload;
@@ -71,7 +71,7 @@ struct zc_frame {
 	/* For the checksum: the TCP or UDP header, and the payload after it. */
 	const uint8_t *segment;
 	uint32_t segment_len, segment_captured;
-	bool routed; /* .dst is a stop on the way, which is not what the sum is made with */
+	bool routed; /* .dst is a stop of a routing header, while the sum is made with the last address */
 };
 
 /*

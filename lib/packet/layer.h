@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the layers of a frame share: each takes its header, and names the layer of what follows. */
+/* The layers of a frame: each takes its header, and returns the layer of what follows. */
 #ifndef ZCDMA_PACKET_LAYER_H
 #define ZCDMA_PACKET_LAYER_H
 
@@ -20,7 +20,7 @@ struct zc_layer {
 	struct zc_layer (*take)(struct zc_rest *r, struct zc_frame *f);
 };
 
-/* Layers by the number that announces them. The names stand in zcdma(7), too. */
+/* Layers by the number that announces them. zcdma(7) lists the names, too. */
 struct zc_layer_row {
 	unsigned number;
 	struct zc_layer layer;
@@ -38,25 +38,25 @@ extern const struct zc_layer_table zc_ip_protocols;  /* by IP protocol */
 extern const struct zc_layer_table zc_udp_ports;     /* by UDP port of the receiver */
 extern const struct zc_layer_table zc_ppp_protocols; /* by protocol of PPP */
 
-/* Returns the layer with @number, or the end: it is not known. */
+/* Returns the layer with @number, or ZC_LAYER_END if it is not known. */
 struct zc_layer zc_layer_find(const struct zc_layer_table *table, unsigned number);
 
-/* The end: @f says of which kind already. */
+/* The end, where the kind of the frame is set already. */
 #define ZC_LAYER_END ((struct zc_layer){ NULL })
 
-/* Set the kind, and end. */
+/* Set the kind of the frame, and return ZC_LAYER_END. */
 struct zc_layer zc_layer_end(struct zc_frame *f, enum zc_frame_kind kind);
 
-/* Returns the next @bytes of @r, which are taken, or NULL: they are not there, and @f says why. */
+/* Take the next @bytes of @r. Returns them, or NULL with the kind of @f set if they are not there. */
 const uint8_t *zc_layer_take(struct zc_rest *r, uint32_t bytes, struct zc_frame *f);
 
-/* Returns the next @bytes of @r, which stay, or NULL: they were not captured. */
+/* Returns the next @bytes of @r without taking them, or NULL if they were not captured. */
 const uint8_t *zc_layer_peek(const struct zc_rest *r, uint32_t bytes);
 
-/* Leave out what comes after @len bytes: padding, or a checksum of Ethernet's. */
+/* Cut @r to @len bytes: what follows is padding, or the checksum of Ethernet. */
 void zc_layer_limit(struct zc_rest *r, uint32_t len);
 
-/* The frame is in the network @kind with @id. False: it is in too many of them. */
+/* Record that the frame is in the network @kind with @id. Returns false if it is in too many networks. */
 bool zc_layer_enter(struct zc_frame *f, enum zc_net kind, uint32_t id);
 
 static inline uint16_t zc_be16(const uint8_t *p)

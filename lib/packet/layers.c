@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Every layer that is known, by the number that announces it. zcdma(7) lists them, too. */
+/* All known layers, by the number that announces them. zcdma(7) lists them, too. */
 #include <net/ethernet.h>
 #include <netinet/in.h>
 #include <pcap/dlt.h>

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The numbers in files differ from those of libpcap's functions: let libpcap read one, in an empty file. */
+/* Have libpcap open an empty file, as the numbers in files differ from those of libpcap's functions. */
 static pcap_t *open_empty(int linktype)
 {
 	struct pcap_file_header header = {

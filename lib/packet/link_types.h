@@ -9,7 +9,7 @@
 
 struct zc_link_type {
 	int linktype; /* LINKTYPE_*, as files have it */
-	pcap_t *pcap; /* of an empty file with it */
+	pcap_t *pcap; /* an empty file with it */
 	bool filtered;
 	struct bpf_program program;
 };
@@ -27,6 +27,7 @@ int zc_link_types_find(struct zc_link_types *l, int linktype, const struct zc_li
 /* Returns whether the filter takes the packet. */
 bool zc_link_type_takes(const struct zc_link_type *link, const struct zc_packet *p);
 
+/* Free what was allocated. */
 void zc_link_types_drop(struct zc_link_types *l);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * From packets to the stream of their payloads: of one end of a TCP connection, or of datagrams. These
- * come in the order of their arrival, those of a flow in that of their numbers, where they have some.
+ * Turns packets into the stream of their payloads: of one end of a TCP connection, or of datagrams. Datagrams are
+ * passed on in the order of their arrival; those of one flow in the order of their numbers, if they have any.
  */
 #include "packet/payload.h"
 
@@ -12,17 +12,17 @@
 #include "packet/checksums.h"
 #include "packet/tcp_payload.h"
 
-/* That are told apart at once. The one that was silent for longest gives way to another one. */
+/* Flows at once. The one that was silent for longest makes room for another. */
 #define FLOWS 64
 
-/* Of the bytes of TCP, the most that goes on at a time. */
+/* The most bytes of TCP in one piece. */
 #define PIECE 65536
 
 struct flow {
 	uint8_t src[16], dst[16];
 	uint16_t sport, dport;
-	uint64_t used;		  /* when: packets since the start */
-	struct zc_reorder *order; /* or NULL: no numbers */
+	uint64_t used;		  /* last, in packets since the start */
+	struct zc_reorder *order; /* or NULL: its datagrams have no numbers */
 	struct zc_checksums checksums;
 };
 
@@ -34,10 +34,10 @@ struct zc_payload {
 	struct zc_tcp_payload *tcp; /* or NULL: datagrams with numbers are looked for */
 	struct flow flow[FLOWS];
 	unsigned flows;
-	struct flow *draining; /* what waited there comes next ... */
-	bool draining_all;     /* ... with what waits for what is missing */
-	unsigned to_flush;     /* flows, from the last one on */
-	struct zc_frame frame; /* to be looked at where .pending */
+	struct flow *draining; /* pass on next what waited there ... */
+	bool draining_all;     /* ... even if a datagram before it is missing */
+	unsigned to_flush;     /* flows, the last one first */
+	struct zc_frame frame; /* the last packet; not passed on yet if .pending */
 	enum zc_checksum sum;  /* of it */
 	bool pending;
 	const uint8_t *data; /* the next piece, or NULL */
@@ -156,7 +156,7 @@ static struct flow *find(struct zc_payload *p)
 	return NULL;
 }
 
-/* One that is free, or the one that was silent for longest. */
+/* Returns a flow that is free, or the one that was silent for longest. */
 static struct flow *make_room(struct zc_payload *p)
 {
 	struct flow *oldest = &p->flow[0];
@@ -170,13 +170,14 @@ static struct flow *make_room(struct zc_payload *p)
 	return oldest;
 }
 
+/* Pass on what waits in @flow; @all: even after a missing datagram. */
 static void drain(struct zc_payload *p, struct flow *flow, bool all)
 {
 	p->draining = flow->order ? flow : NULL;
 	p->draining_all = all;
 }
 
-/* The flow of .frame; NULL: after draining. Or a negative errno. */
+/* Find the flow of .frame, or make one; *@out is NULL if another one must be drained first. Returns 0 or a negative errno. */
 static int get_flow(struct zc_payload *p, struct flow **out)
 {
 	const struct zc_frame *f = &p->frame;
@@ -214,7 +215,7 @@ static void set_piece(struct zc_payload *p, const uint8_t *data, size_t len)
 	p->len = len;
 }
 
-/* The datagram in .frame: it is the next piece, or not. 0 or a negative errno. */
+/* Look whether the datagram in .frame is the next piece. Returns 0 or a negative errno. */
 static int look_at(struct zc_payload *p)
 {
 	const struct zc_frame *f = &p->frame;
@@ -246,7 +247,7 @@ static int look_at(struct zc_payload *p)
 	return 0;
 }
 
-/* A part of what TCP has. False: there is nothing. */
+/* Take a piece of TCP's stream. Returns false if it has none. */
 static bool take_bytes(struct zc_payload *p)
 {
 	p->data = p->tcp ? zc_tcp_payload_get(p->tcp, &p->len) : NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* From packets to the stream of their payloads. */
+/* Turns packets into the stream of their payloads. */
 #ifndef ZCDMA_PACKET_PAYLOAD_H
 #define ZCDMA_PACKET_PAYLOAD_H
 
@@ -9,38 +9,41 @@
 struct zc_payload;
 
 /*
- * @field: the number that gives datagrams their order; with a .width of 0 there is none, and TCP will do as
- * well. @any_checksum: take packets whose checksum proves that they were damaged, too. @name is for messages.
+ * Create a stream. @field: the number that orders the datagrams; a .width of 0: they have none, and TCP is taken
+ * too. @any_checksum: take packets whose checksum proves that they were damaged. @name is for messages.
+ * Returns 0, or a negative errno with the error message set.
  */
 int zc_payload_new(struct zcdma_ctx *ctx, const char *name, const struct zc_order_field *field,
 		   bool any_checksum, struct zc_payload **out);
 
-/* NULL is fine. */
+/* Free the stream; NULL is fine. */
 void zc_payload_free(struct zc_payload *p);
 
 /*
- * A packet came, and zc_payload_get() has nothing more. It has to stay until that is so again. 0, or a
- * negative errno with its sentence.
+ * Take a packet, after zc_payload_get() has returned 0; it must stay valid until it returns 0 again. Returns 0, or a
+ * negative errno with the error message set.
  */
 int zc_payload_put(struct zc_payload *p, const struct zc_packet *packet);
 
-/* No datagram that is missing is waited for, until the next zc_payload_put(). */
+/* Stop waiting for missing datagrams, until the next zc_payload_put(). */
 void zc_payload_flush(struct zc_payload *p);
 
-/* Nothing more comes. 0, or a negative errno with its sentence. */
+/* Pass on all that waits, as nothing more comes. Returns 0, or a negative errno with the error message set. */
 int zc_payload_end(struct zc_payload *p);
 
 /*
- * 1 and the next piece of the stream, the same until zc_payload_done(); 0: there is none without another
- * packet; a negative errno with its sentence.
+ * Get the next piece of the stream, the same one until zc_payload_done(). Returns 1; 0 if it takes another packet; or
+ * a negative errno with the error message set.
  */
 int zc_payload_get(struct zc_payload *p, const uint8_t **data, size_t *len);
+
+/* Go on to the next piece. */
 void zc_payload_done(struct zc_payload *p);
 
-/* Does anything wait for what is missing? */
+/* Returns whether a datagram waits for a missing one. */
 bool zc_payload_waits(const struct zc_payload *p);
 
-/* Add what is known of the payload. */
+/* Set the statistics. */
 void zc_payload_get_stats(const struct zc_payload *p, struct zcdma_packet_stats *stats);
 
 #endif

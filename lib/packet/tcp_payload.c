@@ -11,7 +11,7 @@
 #include "packet/stray_syn.h"
 #include "packet/checksums.h"
 
-/* Bytes that wait for what is missing, at most. */
+/* The most bytes that wait for missing ones. */
 #define BUDGET_BYTES (32u << 20)
 
 struct zc_tcp_payload {
@@ -24,14 +24,14 @@ struct zc_tcp_payload {
 	struct zc_reassembly end[2];
 	struct zc_stray_syn stray_syn;
 	struct zc_budget budget;
-	/* What was passed on. */
+	/* The stream in order, from .taken on. */
 	uint8_t *bytes;
 	size_t taken, len, room;
 	struct zc_checksums checksums[2]; /* by the end that sends */
 	uint64_t damaged;		  /* packets that were left out */
 	uint64_t wrong_sums;		  /* packets that were taken with a wrong checksum */
 	uint64_t missing_bytes;		  /* of connections of which no data was captured */
-	int error;			  /* a negative errno: there was no memory for it */
+	int error;			  /* 0, or -ENOMEM */
 };
 
 static void append(void *arg, const uint8_t *data, size_t len)
@@ -53,14 +53,14 @@ static void append(void *arg, const uint8_t *data, size_t len)
 	t->len += len;
 }
 
-/* The follower counts, and that is enough. */
+/* Nothing to do: the reassembly counts these bytes. */
 static void miss(void *arg, uint64_t len)
 {
 	(void)arg;
 	(void)len;
 }
 
-/* What comes after it was passed over has no place any more. */
+/* Leave late bytes unchecked: the stream has gone on after them. */
 static bool take_late(void *arg, uint64_t offset, const uint8_t *data, size_t len)
 {
 	(void)arg;
@@ -70,7 +70,7 @@ static bool take_late(void *arg, uint64_t offset, const uint8_t *data, size_t le
 	return false;
 }
 
-/* What was passed on is gone. */
+/* Returns false: what was passed on is not kept. */
 static bool recall(void *arg, uint64_t offset, uint8_t *buf, size_t len)
 {
 	(void)arg;
@@ -109,7 +109,7 @@ static void init_ends(struct zc_tcp_payload *t)
 	}
 }
 
-/* The data of a connection of which none was captured. Sequence numbers may prove that there was some. */
+/* Count the data of a connection of which none was captured: sequence numbers may prove that some was sent. */
 static void count_missing(struct zc_tcp_payload *t)
 {
 	for (unsigned i = 0; i < 2; i++) {
@@ -118,7 +118,7 @@ static void count_missing(struct zc_tcp_payload *t)
 	}
 }
 
-/* Follow another connection from now on. */
+/* Reassemble another connection from now on. */
 static void switch_to(struct zc_tcp_payload *t, const struct zc_flow_key *key)
 {
 	count_missing(t);
@@ -172,7 +172,10 @@ static int fail_mixed(struct zc_tcp_payload *t, const struct zc_flow_key *key, u
 	return rc;
 }
 
-/* May the data of @f be taken? Its end is *@from, and it is the one to follow from now on. */
+/*
+ * Choose whether to take @f, and set *@from to the end that sent it. Returns 1 if it is of the stream, 0 to skip it, or
+ * a negative errno with the error message set.
+ */
 static int choose(struct zc_tcp_payload *t, const struct zc_frame *f, unsigned *from)
 {
 	enum zc_stray_syn_verdict syn = ZC_STRAY_SYN_NONE;

@@ -8,28 +8,28 @@
 
 struct zc_tcp_payload;
 
-/* @name is for messages. NULL: no memory. */
+/* Create a stream; @name is for messages. Returns NULL if no memory is left. */
 struct zc_tcp_payload *zc_tcp_payload_new(struct zcdma_ctx *ctx, const char *name);
 
-/* NULL is fine. */
+/* Free the stream; NULL is fine. */
 void zc_tcp_payload_free(struct zc_tcp_payload *t);
 
 /*
- * A segment of whatever connection. The first data decides which stream it is; -EINVAL with a sentence
- * where data of another one comes.
+ * Take a segment, of any connection. The first data chooses the stream. Returns 0, or -EINVAL with the error message
+ * set if data of another stream comes.
  */
 int zc_tcp_payload_put(struct zc_tcp_payload *t, const struct zc_frame *f, enum zc_checksum sum);
 
-/* No more come: what is missing is not waited for. */
+/* Pass on what waits, as nothing more comes. Returns 0, or a negative errno with the error message set. */
 int zc_tcp_payload_end(struct zc_tcp_payload *t);
 
-/* Bytes that have come since the last zc_tcp_payload_done(), or NULL. */
+/* Returns the bytes that are in order and not taken yet, or NULL. */
 const uint8_t *zc_tcp_payload_get(const struct zc_tcp_payload *t, size_t *len);
 
-/* So many of them have been taken. */
+/* Take @len of these bytes off. */
 void zc_tcp_payload_done(struct zc_tcp_payload *t, size_t len);
 
-/* Add what is known of the stream. */
+/* Set what is known of the stream. */
 void zc_tcp_payload_get_stats(const struct zc_tcp_payload *t, struct zcdma_packet_stats *stats);
 
 #endif

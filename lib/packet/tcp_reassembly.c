@@ -41,8 +41,8 @@ static void make_room(struct zc_reassembly *r, uint64_t end)
 	zc_segment_buffer_slide(b, base);
 }
 
-/* Count a segment by what was found of it; @behind: segments that follow it were captured before. */
-static void count(struct zc_reassembly *r, const struct zc_segment_result *res, bool behind,
+/* Count a segment by what was found of it; @overtaken: segments that follow it were captured before. */
+static void count(struct zc_reassembly *r, const struct zc_segment_result *res, bool overtaken,
 		  bool duplicate)
 {
 	struct zc_reassembly_counters *c = &r->counters;
@@ -54,7 +54,7 @@ static void count(struct zc_reassembly *r, const struct zc_segment_result *res, 
 	if (res->repeated) {
 		c->retransmitted++;
 		c->retransmitted_bytes += res->repeated;
-	} else if (behind) {
+	} else if (overtaken) {
 		c->out_of_order++;
 	}
 	if (!res->differing)
@@ -81,7 +81,7 @@ static void put(struct zc_reassembly *r, uint64_t offset, const uint8_t *data, u
 		uint64_t end, bool duplicate)
 {
 	struct zc_segment_result res = { 0 };
-	bool behind = offset < r->buffer.top, fits;
+	bool overtaken = offset < r->buffer.top, fits;
 	uint64_t there = offset + captured, old;
 
 	make_room(r, end);
@@ -91,7 +91,7 @@ static void put(struct zc_reassembly *r, uint64_t offset, const uint8_t *data, u
 				     &res);
 	if (!fits || !zc_segment_buffer_extend(&r->buffer, end))
 		start_over(r, end);
-	count(r, &res, behind, duplicate);
+	count(r, &res, overtaken, duplicate);
 	zc_reassembly_pass_on(r);
 }
 
@@ -117,7 +117,7 @@ static bool is_keepalive(const struct zc_reassembly *r, int64_t offset, uint32_t
 }
 
 /*
- * Check whether a segment is so far from the others that the receiver drops it (RFC 9293, 3.10.7.4). One that
+ * Check whether a segment is too far from the others for the receiver to take it (RFC 9293, 3.10.7.4). One that
  * fills a gap that was passed over is not.
  */
 static bool is_far(const struct zc_reassembly *r, int64_t offset, uint32_t len)
@@ -293,22 +293,12 @@ void zc_reassembly_acked(struct zc_reassembly *r, uint32_t ack, bool from_syn)
 	zc_reassembly_pass_on(r);
 }
 
-bool zc_reassembly_begins_at(const struct zc_reassembly *r, uint32_t first)
-{
-	return !r->started || r->first == first;
-}
-
 bool zc_reassembly_reaches(const struct zc_reassembly *r, const struct zc_frame *frame)
 {
 	int64_t offset = r->started ? zc_reassembly_offset(r, frame->seq) : 0;
 
 	return r->started && r->has_end && offset > -(int64_t)ZC_SEGMENT_BUFFER_MAX &&
 	       offset + (int64_t)frame->len <= (int64_t)r->end + 1;
-}
-
-bool zc_reassembly_is_over(const struct zc_reassembly *r)
-{
-	return r->has_end && (!r->is_acked || r->acked > r->end);
 }
 
 bool zc_reassembly_is_complete(const struct zc_reassembly *r)

@@ -93,13 +93,19 @@ enum zc_segment_verdict zc_reassembly_take(struct zc_reassembly *r, const struct
 void zc_reassembly_acked(struct zc_reassembly *r, uint32_t ack, bool from_syn);
 
 /* Returns whether the stream begins at @first, as far as is known. */
-bool zc_reassembly_begins_at(const struct zc_reassembly *r, uint32_t first);
+static inline bool zc_reassembly_begins_at(const struct zc_reassembly *r, uint32_t first)
+{
+	return !r->started || r->first == first;
+}
 
 /* Returns whether the segment can be one of this stream, from before its FIN. */
 bool zc_reassembly_reaches(const struct zc_reassembly *r, const struct zc_frame *frame);
 
 /* Returns whether the FIN was sent and acknowledged; what is before it may still be missing. */
-bool zc_reassembly_is_over(const struct zc_reassembly *r);
+static inline bool zc_reassembly_is_over(const struct zc_reassembly *r)
+{
+	return r->has_end && (!r->is_acked || r->acked > r->end);
+}
 
 /* Returns whether all up to the FIN was captured and acknowledged. */
 bool zc_reassembly_is_complete(const struct zc_reassembly *r);

@@ -1,306 +1,95 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Packets that were captured: to the connections that they are of. */
+/* Takes the packets of a capture to the connections that they are of. */
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 
-#include "packet/duplicates.h"
 #include "packet/capture.h"
-#include "packet/stray_syn.h"
-#include "packet/wire_stream.h"
+#include "packet/duplicates.h"
+#include "packet/wire_connections.h"
 
-/* Connections at once; the list has as many, so that ended ones make room. */
-#define CONNECTIONS 16384u
-/* For the data that all of them keep to compare with, and for the rest of what they need. */
-#define KEPT_BYTES  (256u << 20)
+/* The most memory for the data that connections keep to compare with, and for all else of them. */
+#define DATA_BYTES  (256u << 20)
 #define CHECK_BYTES (128u << 20)
-/* Connections whose end was captured, and which wait for packets that are captured late. */
-#define CLOSING 64
-/* Packets to take in one go. */
+/* Packets to take in one call. */
 #define BATCH 256
-
-enum state {
-	OPEN,
-	CLOSING_DOWN, /* its end was captured, but not all that is before it */
-	ENDED,	      /* its results are final */
-};
-
-struct connection {
-	struct zc_flow flow; /* comes first */
-	TAILQ_ENTRY(connection) in_all, in_queue;
-	struct connections *queue;    /* .closing, .clean or .noted of the capture, or NULL */
-	struct zc_wire_stream dir[2]; /* by the end that sends */
-	struct zc_stray_syn stray_syn;
-	enum state state;
-	bool has_end; /* and it was counted */
-};
-
-TAILQ_HEAD(connections, connection);
 
 struct zcdma_wire {
 	struct zcdma_ctx *ctx;
 	struct zcdma_wire_options options;
-	struct zcdma_check
-		*manifest; /* is read while we may: what streams are checked with is made of it */
+	/* Read while the process still has its privileges; the checks of streams are made of it. */
+	struct zcdma_check *manifest;
 	struct zc_packets *packets;
-	struct zc_flow_table *flows;
-	struct zc_wire_streams streams;
+	struct zc_connections connections;
 	struct zc_duplicates *duplicates;
-	struct connections all; /* in the order in which they began */
-	unsigned count;		/* in .all */
-	/* In the order in which they ended: with something to report, or without. */
-	struct connections closing, clean, noted;
-	unsigned closing_count;
 	uint64_t kinds[ZC_FRAME_MALFORMED + 1], checksums[ZC_CHECKSUM_WRONG + 1];
 	struct zcdma_wire_stats stats;
-	bool has_time;		 /* .stats has those of packets */
-	struct connection *told; /* whose streams come next */
-	unsigned told_dir;
-	bool telling;
+	bool has_time; /* .stats has the times of packets */
 };
 
-/*
- * Connections
- */
-
-static void leave_queue(struct zcdma_wire *w, struct connection *c)
-{
-	if (!c->queue)
-		return;
-	TAILQ_REMOVE(c->queue, c, in_queue);
-	w->closing_count -= c->queue == &w->closing;
-	c->queue = NULL;
-}
-
-static void enter_queue(struct zcdma_wire *w, struct connection *c, struct connections *queue)
-{
-	leave_queue(w, c);
-	TAILQ_INSERT_TAIL(queue, c, in_queue);
-	w->closing_count += queue == &w->closing;
-	c->queue = queue;
-}
-
-static void end_connection(struct zcdma_wire *w, struct connection *c)
-{
-	bool clean;
-
-	if (c->state == ENDED)
-		return;
-	zc_wire_stream_end(&c->dir[0]);
-	zc_wire_stream_end(&c->dir[1]);
-	c->state = ENDED;
-	clean = zc_wire_stream_is_clean(&c->dir[0]) && zc_wire_stream_is_clean(&c->dir[1]);
-	enter_queue(w, c, clean ? &w->clean : &w->noted);
-}
-
-/* Results are final when all was captured; what was not may still come, for as long as there is room to wait. */
-static void close_down(struct zcdma_wire *w, struct connection *c)
-{
-	if (zc_reassembly_is_complete(&c->dir[0].reassembly) &&
-	    zc_reassembly_is_complete(&c->dir[1].reassembly)) {
-		end_connection(w, c);
-		return;
-	}
-	if (c->state == CLOSING_DOWN)
-		return;
-	c->state = CLOSING_DOWN;
-	if (w->closing_count == CLOSING)
-		end_connection(w, TAILQ_FIRST(&w->closing));
-	enter_queue(w, c, &w->closing);
-}
-
-/* The last words of an earlier connection, which came late, are not the end of a stream. */
-static void note_end(struct zcdma_wire *w, struct connection *c)
-{
-	if (!zc_wire_stream_has_data(&c->dir[0]) && !zc_wire_stream_has_data(&c->dir[1]))
-		return;
-	w->stats.ended += !c->has_end;
-	c->has_end = true;
-}
-
-/* The connection goes on: its reset was not believed. */
-static void reopen(struct zcdma_wire *w, struct connection *c)
-{
-	leave_queue(w, c);
-	c->state = OPEN;
-	w->stats.ended -= c->has_end;
-	c->has_end = false;
-}
-
-static void free_connection(struct zcdma_wire *w, struct connection *c)
-{
-	zc_flow_table_remove(w->flows, &c->flow);
-	TAILQ_REMOVE(&w->all, c, in_all);
-	leave_queue(w, c);
-	w->count--;
-	zc_budget_return(&w->streams.checks, sizeof(*c));
-	free(c);
-}
-
-static void drop_stream(struct zcdma_wire *w, const struct zc_wire_stream *s)
-{
-	struct zcdma_wire_stream stream;
-
-	if (!zc_wire_stream_has_data(s))
-		return;
-	w->stats.unlisted++;
-	if (!w->options.dropped)
-		return;
-	zc_wire_stream_get(s, &stream);
-	w->options.dropped(w->options.arg, &stream);
-}
-
-/* Make room in the list; those with something to report go last. */
-static bool drop_one(struct zcdma_wire *w)
-{
-	struct connection *c = TAILQ_FIRST(&w->clean);
-
-	if (!c)
-		c = TAILQ_FIRST(&w->noted);
-	if (!c)
-		return false;
-	drop_stream(w, &c->dir[0]);
-	drop_stream(w, &c->dir[1]);
-	w->telling = false;
-	free_connection(w, c);
-	return true;
-}
-
-/* NULL: there is no room. */
-static struct connection *add_connection(struct zcdma_wire *w, const struct zc_flow_key *key)
-{
-	struct connection *c;
-
-	if (w->count == CONNECTIONS && !drop_one(w))
-		return NULL;
-	while (!zc_budget_take(&w->streams.checks, sizeof(*c))) {
-		if (!drop_one(w))
-			return NULL;
-	}
-	c = calloc(1, sizeof(*c));
-	if (!c) {
-		zc_budget_return(&w->streams.checks, sizeof(*c));
-		return NULL;
-	}
-	c->flow.key = *key;
-	for (unsigned end = 0; end < 2; end++)
-		zc_wire_stream_begin(&c->dir[end], &w->streams, &c->flow, end);
-	c->dir[0].reassembly.peer = &c->dir[1].reassembly;
-	c->dir[1].reassembly.peer = &c->dir[0].reassembly;
-	zc_flow_table_add(w->flows, &c->flow);
-	TAILQ_INSERT_TAIL(&w->all, c, in_all);
-	w->count++;
-	w->stats.connections++;
-	return c;
-}
-
-/* Another connection between the same ports has taken @c's place. */
-static struct connection *replace_connection(struct zcdma_wire *w, struct connection *c)
-{
-	const struct zc_flow_key key = c->flow.key;
-	const struct zc_stray_syn syn = c->stray_syn;
-
-	end_connection(w, c);
-	zc_flow_table_remove(w->flows, &c->flow);
-	c = add_connection(w, &key);
-	if (c && syn.pending)
-		zc_reassembly_begin(&c->dir[syn.from].reassembly, syn.first);
-	return c;
-}
-
-/* Returns NULL if there is no room. */
-static struct connection *connection_of(struct zcdma_wire *w, const struct zc_frame *f,
-					unsigned *from)
-{
-	struct zc_flow_key key;
-	struct zc_flow *flow;
-
-	*from = zc_flow_key_of(f, &key);
-	flow = zc_flow_table_find(w->flows, &key);
-	return flow ? (struct connection *)flow : add_connection(w, &key);
-}
-
-/*
- * Packets
- */
-
-/* A segment of a connection whose results are final. Returns whether it is of another one. */
-static bool take_after_end(struct connection *c, unsigned from, const struct zc_frame *f, bool copy)
+/* Take a segment of a connection whose results are final. Returns whether it is of another connection. */
+static bool take_after_end(struct zc_connection *c, unsigned from, const struct zc_frame *f,
+			   bool duplicate)
 {
 	if (!f->len)
 		return false;
 	if (!zc_reassembly_reaches(&c->dir[from].reassembly, f))
 		return true;
-	zc_wire_stream_leftover(&c->dir[from], f, copy);
+	zc_wire_stream_leftover(&c->dir[from], f, duplicate);
 	return false;
 }
 
-static void note_state(struct zcdma_wire *w, struct connection *c)
+/* Take a segment. Returns whether it is of another connection between the same ports. */
+static bool follow_segment(struct zcdma_wire *w, struct zc_connection *c, unsigned from,
+			   const struct zc_frame *f, bool duplicate)
 {
-	const struct zc_reassembly *one = &c->dir[0].reassembly, *other = &c->dir[1].reassembly;
-	bool over = zc_reassembly_is_over(one) && zc_reassembly_is_over(other);
-	bool reset = one->reset == ZC_TCP_RESET || other->reset == ZC_TCP_RESET;
-
-	if (over || reset) {
-		note_end(w, c);
-		close_down(w, c);
-	} else if (c->state == CLOSING_DOWN) {
-		reopen(w, c);
-	}
-}
-
-/* Returns whether the segment is of another connection between the same ports. */
-static bool follow_segment(struct zcdma_wire *w, struct connection *c, unsigned from,
-			   const struct zc_frame *f, bool copy)
-{
-	struct zc_reassembly *sender = &c->dir[from].reassembly,
-			     *receiver = &c->dir[!from].reassembly;
+	struct zc_reassembly *sender = &c->dir[from].reassembly;
+	struct zc_reassembly *receiver = &c->dir[!from].reassembly;
 	enum zc_stray_syn_verdict syn =
 		zc_stray_syn_judge(&c->stray_syn, sender, receiver, from, f);
-	enum zc_segment_verdict taken;
+	enum zc_segment_verdict verdict;
 	bool foreign;
 
 	w->stats.ignored_syns += syn == ZC_STRAY_SYN_IGNORED;
 	if (syn != ZC_STRAY_SYN_NONE)
 		return syn == ZC_STRAY_SYN_PROVEN;
-	if (c->state == ENDED) {
-		foreign = take_after_end(c, from, f, copy);
+	if (c->state == ZC_CONNECTION_ENDED) {
+		foreign = take_after_end(c, from, f, duplicate);
 	} else {
-		taken = zc_reassembly_take(sender, f, copy);
-		if (taken == ZC_SEGMENT_TAKEN && f->flags & TH_ACK && !(f->flags & TH_RST))
+		verdict = zc_reassembly_take(sender, f, duplicate);
+		if (verdict == ZC_SEGMENT_TAKEN && f->flags & TH_ACK && !(f->flags & TH_RST))
 			zc_reassembly_acked(receiver, f->ack, f->flags & TH_SYN);
-		note_state(w, c);
-		foreign = taken == ZC_SEGMENT_FOREIGN;
+		zc_connections_note_state(&w->connections, c);
+		foreign = verdict == ZC_SEGMENT_FOREIGN;
 	}
-	/* Nothing has proven that it begins with the SYN that waits. */
+	/* Nothing has proven that the other connection begins with the pending SYN. */
 	if (foreign)
 		c->stray_syn.pending = false;
 	return foreign;
 }
 
-static void take_segment(struct zcdma_wire *w, struct connection *c, unsigned from,
-			 const struct zc_frame *f, bool copy)
+static void take_segment(struct zcdma_wire *w, struct zc_connection *c, unsigned from,
+			 const struct zc_frame *f, bool duplicate)
 {
-	if (!follow_segment(w, c, from, f, copy))
+	if (!follow_segment(w, c, from, f, duplicate))
 		return;
-	c = replace_connection(w, c);
+	c = zc_connections_replace(&w->connections, c);
 	if (c)
 		follow_segment(w, c, from, f, false);
 	else
 		w->stats.unfollowed++;
 }
 
-static void take_datagram(struct zcdma_wire *w, struct connection *c, unsigned from,
-			  const struct zc_frame *f, bool copy)
+static void take_datagram(struct zcdma_wire *w, struct zc_connection *c, unsigned from,
+			  const struct zc_frame *f, bool duplicate)
 {
-	zc_wire_stream_datagram(&c->dir[from], f, copy);
+	zc_wire_stream_datagram(&c->dir[from], f, duplicate);
 	if (c->dir[from].reassembly.has_end)
-		note_end(w, c);
+		zc_connections_note_end(&w->connections, c);
 }
 
-/* Files hold packets in any order, and of clocks that were set back. */
+/* Note the time of a packet. Files hold packets in any order, and of clocks that were set back. */
 static void note_time(struct zcdma_wire *w, uint64_t time_ns)
 {
 	struct zcdma_wire_stats *s = &w->stats;
@@ -319,31 +108,36 @@ static bool is_damaged(const struct zcdma_wire *w, struct zc_wire_stream *s, enu
 	return false;
 }
 
+/* Count a frame by its kind. Returns whether it is of a connection that was asked for. */
+static bool count_kind(struct zcdma_wire *w, const struct zc_frame *f)
+{
+	enum zc_frame_kind kind = f->kind;
+
+	if (kind <= ZC_FRAME_UDP && w->options.port && f->sport != w->options.port &&
+	    f->dport != w->options.port)
+		kind = ZC_FRAME_OTHER;
+	w->kinds[kind]++;
+	return kind <= ZC_FRAME_UDP;
+}
+
 static void take_packet(struct zcdma_wire *w, const struct zc_packet *p)
 {
 	struct zc_frame f;
 	enum zc_checksum sum;
-	struct connection *c;
+	struct zc_connection *c;
 	unsigned from;
-	bool copy;
+	bool duplicate;
 
 	w->stats.packets++;
 	w->stats.packet_bytes += p->len;
 	if (p->timed)
 		note_time(w, p->time_ns);
 	zc_frame_parse(p, &f);
-	if (f.kind > ZC_FRAME_UDP) {
-		w->kinds[f.kind]++;
+	if (!count_kind(w, &f))
 		return;
-	}
-	if (w->options.port && f.sport != w->options.port && f.dport != w->options.port) {
-		w->kinds[ZC_FRAME_OTHER]++;
-		return;
-	}
-	w->kinds[f.kind]++;
 	sum = zc_frame_checksum(&f);
 	w->checksums[sum]++;
-	c = connection_of(w, &f, &from);
+	c = zc_connections_get(&w->connections, &f, &from);
 	if (!c) {
 		w->stats.unfollowed++;
 		return;
@@ -352,12 +146,12 @@ static void take_packet(struct zcdma_wire *w, const struct zc_packet *p)
 		w->stats.damaged++;
 		return;
 	}
-	copy = f.len && p->timed &&
-	       zc_duplicates_seen(w->duplicates, &f, (uintptr_t)&c->dir[from], p->time_ns);
+	duplicate = f.len && p->timed &&
+		    zc_duplicates_seen(w->duplicates, &f, (uintptr_t)&c->dir[from], p->time_ns);
 	if (f.kind == ZC_FRAME_TCP)
-		take_segment(w, c, from, &f, copy);
+		take_segment(w, c, from, &f, duplicate);
 	else
-		take_datagram(w, c, from, &f, copy);
+		take_datagram(w, c, from, &f, duplicate);
 }
 
 ZC_PUBLIC int zcdma_wire_run(struct zcdma_wire *w, int timeout_ms)
@@ -376,8 +170,8 @@ ZC_PUBLIC int zcdma_wire_run(struct zcdma_wire *w, int timeout_ms)
 	}
 	for (unsigned i = 1; rc == 1; i++) {
 		take_packet(w, &p);
-		if (w->streams.rc)
-			return w->streams.rc;
+		if (w->connections.streams.rc)
+			return w->connections.streams.rc;
 		if (i == BATCH)
 			return 1;
 		rc = zc_packets_next(w->packets, &p);
@@ -385,21 +179,36 @@ ZC_PUBLIC int zcdma_wire_run(struct zcdma_wire *w, int timeout_ms)
 	return rc == -EAGAIN ? 1 : rc;
 }
 
-/*
- * Interface
- */
+static void free_wire(struct zcdma_wire *w)
+{
+	zc_connections_drop(&w->connections);
+	zc_packets_close(w->packets);
+	zc_duplicates_free(w->duplicates);
+	zcdma_check_free(w->manifest);
+	free(w);
+}
+
+static int open_packets(struct zcdma_wire *w)
+{
+	const struct zcdma_wire_options *o = &w->options;
+	char filter[32];
+	const struct zc_packets_from from = {
+		.iface = o->iface,
+		.path = o->file,
+		.ring_bytes = o->buffer_bytes,
+		/* Not for a file: the filter would miss packets in a VLAN, and save nothing. */
+		.filter = o->iface && o->port ? filter : NULL,
+	};
+	int rc;
+
+	snprintf(filter, sizeof(filter), "port %u", o->port);
+	rc = zc_packets_open(w->ctx, &from, &w->packets);
+	return rc ? rc : zc_packets_check_linktype(w->packets);
+}
 
 ZC_PUBLIC int zcdma_wire_open(struct zcdma_ctx *ctx, const struct zcdma_wire_options *options,
 			      struct zcdma_wire **out)
 {
-	char filter[32];
-	const struct zc_packets_from from = {
-		.iface = options->iface,
-		.path = options->file,
-		.ring_bytes = options->buffer_bytes,
-		/* In a file the filter would miss what is in a VLAN, and here nothing is gained by it. */
-		.filter = options->iface && options->port ? filter : NULL,
-	};
 	struct zcdma_wire *w = calloc(1, sizeof(*w));
 	int rc;
 
@@ -407,48 +216,30 @@ ZC_PUBLIC int zcdma_wire_open(struct zcdma_ctx *ctx, const struct zcdma_wire_opt
 		return zc_fail(ctx, ENOMEM, "capture");
 	w->ctx = ctx;
 	w->options = *options;
-	w->streams.ctx = ctx;
-	w->streams.options = &w->options;
-	w->streams.budget.most = KEPT_BYTES;
-	w->streams.checks.most = CHECK_BYTES;
-	TAILQ_INIT(&w->all);
-	TAILQ_INIT(&w->closing);
-	TAILQ_INIT(&w->clean);
-	TAILQ_INIT(&w->noted);
-	w->flows = zc_flow_table_new();
+	w->connections.streams.ctx = ctx;
+	w->connections.streams.options = &w->options;
+	w->connections.streams.budget.most = DATA_BYTES;
+	w->connections.streams.checks.most = CHECK_BYTES;
 	w->duplicates = zc_duplicates_new();
-	rc = w->flows && w->duplicates ? 0 : zc_fail(ctx, ENOMEM, "capture");
+	rc = zc_connections_init(&w->connections);
+	if (rc || !w->duplicates)
+		rc = zc_fail(ctx, ENOMEM, "capture");
 	if (!rc && options->manifest)
 		rc = zcdma_check_manifest(ctx, options->manifest, &w->manifest);
+	w->connections.streams.manifest = w->manifest;
+	if (!rc)
+		rc = open_packets(w);
 	if (rc)
-		goto free_wire;
-	w->streams.manifest = w->manifest;
-	snprintf(filter, sizeof(filter), "port %u", options->port);
-	rc = zc_packets_open(ctx, &from, &w->packets);
-	if (rc)
-		goto free_wire;
-	rc = zc_packets_check_linktype(w->packets);
-	if (rc)
-		goto close_packets;
-	*out = w;
-	return 0;
-close_packets:
-	zc_packets_close(w->packets);
-free_wire:
-	zc_duplicates_free(w->duplicates);
-	zc_flow_table_free(w->flows);
-	zcdma_check_free(w->manifest);
-	free(w);
+		free_wire(w);
+	else
+		*out = w;
 	return rc;
 }
 
 ZC_PUBLIC int zcdma_wire_end(struct zcdma_wire *w)
 {
-	struct connection *c;
-
-	TAILQ_FOREACH(c, &w->all, in_all)
-	end_connection(w, c);
-	return w->streams.rc;
+	zc_connections_end(&w->connections);
+	return w->connections.streams.rc;
 }
 
 ZC_PUBLIC void zcdma_wire_get_stats(struct zcdma_wire *w, struct zcdma_wire_stats *stats)
@@ -468,53 +259,31 @@ ZC_PUBLIC void zcdma_wire_get_stats(struct zcdma_wire *w, struct zcdma_wire_stat
 		w->checksums[ZC_CHECKSUM_OFFLOADED] + w->checksums[ZC_CHECKSUM_ZERO];
 	stats->checksums_wrong = w->checksums[ZC_CHECKSUM_WRONG];
 	stats->checksums_unknown = w->checksums[ZC_CHECKSUM_UNKNOWN];
+	stats->connections = w->connections.begun;
+	stats->ended = w->connections.ended;
+	stats->unlisted = w->connections.unlisted;
 	stats->dropped = p.dropped;
 	stats->dropped_by_interface = p.dropped_by_interface;
 }
 
 ZC_PUBLIC int zcdma_wire_next_stream(struct zcdma_wire *w, struct zcdma_wire_stream *stream)
 {
-	if (!w->telling) {
-		w->told = TAILQ_FIRST(&w->all);
-		w->told_dir = 0;
-	}
-	w->telling = true;
-	while (w->told) {
-		const struct zc_wire_stream *s = &w->told->dir[w->told_dir];
-
-		w->told_dir = !w->told_dir;
-		if (!w->told_dir)
-			w->told = TAILQ_NEXT(w->told, in_all);
-		if (!zc_wire_stream_has_data(s))
-			continue;
-		zc_wire_stream_get(s, stream);
-		return 1;
-	}
-	w->telling = false;
-	return 0;
+	return zc_connections_next_stream(&w->connections, stream);
 }
 
 ZC_PUBLIC int zcdma_wire_get_difference(const struct zcdma_wire *w, unsigned i,
 					struct zcdma_wire_difference *d)
 {
-	if (i >= w->streams.differences)
+	if (i >= w->connections.streams.differences)
 		return 0;
-	*d = w->streams.difference[i];
+	*d = w->connections.streams.difference[i];
 	return 1;
 }
 
 ZC_PUBLIC void zcdma_wire_close(struct zcdma_wire *w)
 {
-	struct connection *c;
-
 	if (!w)
 		return;
 	zcdma_wire_end(w);
-	while ((c = TAILQ_FIRST(&w->all)))
-		free_connection(w, c);
-	zc_packets_close(w->packets);
-	zc_duplicates_free(w->duplicates);
-	zc_flow_table_free(w->flows);
-	zcdma_check_free(w->manifest);
-	free(w);
+	free_wire(w);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* One direction of a connection that was captured: what is followed goes into a check. */
+/* One direction of a captured connection: its stream goes into a check. */
 #include "packet/wire_stream.h"
 
 #include <endian.h>
@@ -22,7 +22,7 @@ static int make_check(struct zc_wire_stream *s)
 	return zcdma_check_pattern(s->all->ctx, o->seed, &s->check);
 }
 
-/* A manifest neither tells where datagrams belong, nor a stream whose beginning is not known. */
+/* Returns whether the stream can be checked: a manifest places neither datagrams nor a stream without its beginning. */
 static bool can_be_checked(const struct zc_wire_stream *s)
 {
 	const struct zcdma_wire_options *o = s->all->options;
@@ -40,7 +40,7 @@ static void drop_check(struct zc_wire_stream *s)
 	s->check = NULL;
 }
 
-/* Returns NULL if it cannot be checked. */
+/* Returns the check of the stream, which is made on first use, or NULL if it cannot be checked. */
 static struct zcdma_check *check_of(struct zc_wire_stream *s)
 {
 	if (s->check || s->checked || s->refused || s->all->rc || !can_be_checked(s))
@@ -57,7 +57,7 @@ static struct zcdma_check *check_of(struct zc_wire_stream *s)
 	return s->check;
 }
 
-/* The capture began in the middle of a stream: the pattern tells where that was. */
+/* Find where in the stream the capture began, from the pattern. */
 static void find_place(struct zc_wire_stream *s, const uint8_t *data, size_t len)
 {
 	uint64_t offset, word;
@@ -81,7 +81,7 @@ static void place(struct zc_wire_stream *s, const uint8_t *data, size_t len)
 	zcdma_check_feed(s->check, data, len);
 }
 
-/* What comes first may be too little to tell where it belongs. */
+/* Collect the first bytes until they are enough to place them. */
 static void place_early(struct zc_wire_stream *s, const uint8_t *data, size_t len)
 {
 	size_t n = zc_min(len, (size_t)(ZC_WIRE_STREAM_PLACED - s->early_len));
@@ -114,8 +114,8 @@ static void on_data(void *arg, const uint8_t *data, size_t len)
 		place_early(s, data, len);
 }
 
-/* The first bytes are too few to tell where they belong, so they are not checked. */
-static void leave_early(struct zc_wire_stream *s)
+/* Leave the first bytes unchecked: they are too few to place them. */
+static void skip_early(struct zc_wire_stream *s)
 {
 	s->reassembly.counters.uncaptured_bytes += s->early_len;
 	s->early_len = 0;
@@ -130,24 +130,24 @@ static void on_uncaptured(void *arg, uint64_t len)
 		return;
 	if (!s->placed && s->reassembly.from_syn)
 		place(s, s->early, 0);
-	leave_early(s);
-	/* Before anything has been placed there is nothing to count from. */
+	skip_early(s);
+	/* Before a byte is placed, offsets count from nothing. */
 	if (s->placed)
 		zcdma_check_skip(s->check, len);
 }
 
 /*
- * What comes late
+ * Late and retransmitted data
  */
 
-/* The pattern tells what is to be at an offset, as long as the stream has not left its place. */
+/* Returns whether the pattern gives the bytes of each offset: the stream has not left its place. */
 static bool is_in_place(const struct zc_wire_stream *s)
 {
 	return s->check && !s->all->options->manifest && s->placed && !s->check->judge.home &&
 	       !s->check->judge.waiting;
 }
 
-/* Add what another check has found, as far as it lists its faults. */
+/* Add the faults that another check lists. */
 static void add_faults(struct zcdma_check *to, const struct zcdma_check *from)
 {
 	struct zcdma_fault f, first = to->result.first;
@@ -162,7 +162,7 @@ static void add_faults(struct zcdma_check *to, const struct zcdma_check *from)
 	to->result.first = first;
 }
 
-/* Check bytes by themselves: what is before and after them has been checked. */
+/* Check bytes alone, as what is before and after them has been checked. */
 static int check_alone(struct zc_wire_stream *s, uint64_t offset, const uint8_t *data, size_t len)
 {
 	struct zcdma_check *check;
@@ -196,11 +196,7 @@ static bool on_late(void *arg, uint64_t offset, const uint8_t *data, size_t len)
 	return true;
 }
 
-/*
- * What comes again
- */
-
-/* As long as the stream has been the pattern, it is known what was sent. */
+/* Write what was sent, which is known as long as the stream has been the pattern. */
 static bool on_recall(void *arg, uint64_t offset, uint8_t *buf, size_t len)
 {
 	struct zc_wire_stream *s = arg;
@@ -211,6 +207,7 @@ static bool on_recall(void *arg, uint64_t offset, uint8_t *buf, size_t len)
 	return true;
 }
 
+/* Returns the number of the block that @offset is in, or UINT64_MAX. */
 static uint64_t block_of(const struct zc_wire_stream *s, uint64_t offset)
 {
 	if (s->check && s->check->ops->block)
@@ -257,14 +254,14 @@ void zc_wire_stream_begin(struct zc_wire_stream *s, struct zc_wire_streams *all,
 	zc_reassembly_init(&s->reassembly, &follow_ops, s, &all->budget);
 }
 
-void zc_wire_stream_datagram(struct zc_wire_stream *s, const struct zc_frame *frame, bool copy)
+void zc_wire_stream_datagram(struct zc_wire_stream *s, const struct zc_frame *frame, bool duplicate)
 {
-	if (copy) {
+	if (duplicate) {
 		s->reassembly.counters.capture_duplicates++;
 		return;
 	}
 	if (!frame->len) {
-		/* One may be all that was captured of somebody else's: it says nothing then. */
+		/* An empty datagram ends the stream, unless nothing else of it was captured. */
 		s->reassembly.has_end = s->packets > 0;
 		return;
 	}
@@ -282,13 +279,13 @@ bool zc_wire_stream_is_reset(const struct zc_wire_stream *s)
 	return s->reassembly.reset || (peer && peer->reset);
 }
 
-void zc_wire_stream_leftover(struct zc_wire_stream *s, const struct zc_frame *frame, bool copy)
+void zc_wire_stream_leftover(struct zc_wire_stream *s, const struct zc_frame *frame, bool duplicate)
 {
 	struct zc_reassembly_counters *f = &s->reassembly.counters;
 
 	f->packets++;
-	f->capture_duplicates += copy;
-	if (copy)
+	f->capture_duplicates += duplicate;
+	if (duplicate)
 		return;
 	f->retransmitted++;
 	f->retransmitted_bytes += frame->len;
@@ -322,8 +319,8 @@ void zc_wire_stream_end(struct zc_wire_stream *s)
 	s->ended = true;
 	if (!s->check)
 		return;
-	leave_early(s);
-	/* What a manifest has behind the end of a capture is unseen, too. */
+	skip_early(s);
+	/* What a manifest lists after the end of the capture was not captured. */
 	if (!s->reassembly.has_end)
 		zcdma_check_skip(s->check, UINT64_MAX);
 	zcdma_check_end(s->check);
