@@ -75,27 +75,29 @@ static unsigned long pfn_at(const struct zcdma_buf *buf, size_t off)
 /*
  * dma_mmap_coherent() maps one allocation to one whole VMA, and a ring has many. To show it a part
  * of the VMA at a time fails since 6.16, as each part then counts as the whole:
- * remap_pfn_range_track() in mm/memory.c. So map page frames between the VMA's real bounds. Where
- * an IOMMU let the memory consist of single pages, they are mapped without their pages too: nothing
- * else can refer to them.
+ * remap_pfn_range_track() in mm/memory.c. And from 6.11 to 6.15 a remap_pfn_range() of the whole
+ * VMA that fails warns: remap_pfn_range_notrack() in mm/memory.c unmaps what it mapped, and
+ * untrack_pfn() in arch/x86/mm/pat/memtype.c then looks for the first page. So insert page frames,
+ * one by one. Where an IOMMU let the memory consist of single pages, they are mapped without their
+ * pages too: nothing else can refer to them.
  */
 static int coherent_mmap(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm_area_struct *vma,
 			 unsigned long addr, size_t off, size_t len)
 {
-	size_t end = off + len, bytes;
-	unsigned long pfn;
+	size_t end = off + len;
+	vm_fault_t fault;
 	int ret;
 
 	ret = set_protection(mem, buf, vma);
-	for (; !ret && off < end; off += bytes, addr += bytes) {
-		pfn = pfn_at(buf, off);
-		for (bytes = PAGE_SIZE; off + bytes < end; bytes += PAGE_SIZE) {
-			if (pfn_at(buf, off + bytes) != pfn + (bytes >> PAGE_SHIFT))
-				break;
-		}
-		ret = remap_pfn_range(vma, addr, pfn, bytes, vma->vm_page_prot);
+	if (ret)
+		return ret;
+	zcdma_vm_flags_set(vma, VM_IO | VM_PFNMAP);
+	for (; off < end; off += PAGE_SIZE, addr += PAGE_SIZE) {
+		fault = vmf_insert_pfn_prot(vma, addr, pfn_at(buf, off), vma->vm_page_prot);
+		if (fault & VM_FAULT_ERROR)
+			return vm_fault_to_errno(fault, 0);
 	}
-	return ret;
+	return 0;
 }
 
 static void *coherent_vaddr(const struct zcdma_buf *buf, size_t off)
