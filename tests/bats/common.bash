@@ -55,9 +55,9 @@ make_ordinary() {
     flock "$TOP/Makefile" make -s -C "$TOP" SAN= "$@"
 }
 
-# until_true LIMIT_SECONDS COMMAND...: wait for an event, at most so long.
+# until_true LIMIT_SECONDS COMMAND...: wait for an event, at most that long, times LIMIT_SCALE on slow machines.
 until_true() {
-    local limit=$((SECONDS + $1))
+    local limit=$((SECONDS + $1 * ${LIMIT_SCALE:-1}))
     shift
     until "$@"; do
         ((SECONDS < limit)) || return 1

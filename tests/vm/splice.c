@@ -17,29 +17,14 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/utsname.h>
-#include <sys/wait.h>
 #include <unistd.h>
+
+#include "shared/tap.h"
 
 #define DEVICE "/dev/zcdma0"
 #define DISK   "/dev/ram0"
 #define BLOCK  (768 * 1024)
 #define BLOCKS 4
-#define LIMIT  60 /* seconds for a test */
-
-static const char *const models[] = { "coherent", "pages", "compound", "scatter" };
-
-/* End the test: it failed. */
-#define EXPECT(condition)                                                            \
-	do {                                                                         \
-		if (!(condition)) {                                                  \
-			printf("# %s:%d: %s (%s)\n", __func__, __LINE__, #condition, \
-			       strerror(errno));                                     \
-			fflush(stdout);                                              \
-			_exit(1);                                                    \
-		}                                                                    \
-	} while (0)
-
-enum { SKIPPED = 77 };
 
 static int dev;
 static struct zcdma_dev_block block; /* held */
@@ -176,7 +161,7 @@ static void to_a_disk(unsigned model)
 	off_t at = 0;
 
 	if (disk < 0)
-		_exit(SKIPPED);
+		tap_skip("there is no disk " DISK);
 	take_block(model);
 	EXPECT(!pipe(fd));
 	while (at < BLOCK) {
@@ -239,8 +224,8 @@ static void sendfile_from_a_block(unsigned model)
 	int tcp[2];
 
 	uname(&u);
-	if (!strncmp(u.release, "5.10.", 5)) /* no sendfile() from character devices */
-		_exit(SKIPPED);
+	if (!strncmp(u.release, "5.10.", 5))
+		tap_skip("no sendfile() from character devices before 5.11");
 	take_block(model);
 	connect_tcp(tcp);
 	for (off_t off = 0; off < BLOCK;) {
@@ -264,53 +249,21 @@ static void sendfile_of_the_stream_is_refused(unsigned model)
 	EXPECT(lseek(dev, BLOCK, SEEK_SET) == -1 && errno == ESPIPE);
 }
 
-static const struct {
-	const char *name;
-	void (*run)(unsigned model);
-	unsigned models; /* bit 1 << model for each that it is for */
-} tests[] = {
-	{ "a pipe of one slot, read in parts", one_slot_read_in_parts, 0xf },
-	{ "a slot takes a compound page", a_slot_takes_a_compound_page, 0xc },
-	{ "behind other bytes in the pipe", behind_other_bytes, 0xf },
-	{ "tee holds the block", tee_holds_the_block, 0xe },
-	{ "from pipe to pipe in part", from_pipe_to_pipe_in_part, 0xf },
-	{ "to a disk with O_DIRECT", to_a_disk, 0xf },
-	{ "to a socket", to_a_socket, 0xf },
-	{ "sendfile from a block", sendfile_from_a_block, 0xf },
-	{ "sendfile of the stream is refused", sendfile_of_the_stream_is_refused, 0xf },
-};
-
-/* Each test is a child, so that one that hangs or dies ends alone. */
-static int status_of(void (*run)(unsigned model), unsigned model)
-{
-	int status;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		alarm(LIMIT);
-		run(model);
-		_exit(0);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-		return -1;
-	return WEXITSTATUS(status);
-}
-
 int main(void)
 {
-	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
-		for (unsigned model = 0; model < 4; model++) {
-			int status;
+	static const struct tap_test tests[] = {
+		{ "splice, a pipe of one slot, read in parts", one_slot_read_in_parts, TAP_ALL },
+		{ "splice, a slot takes a compound page", a_slot_takes_a_compound_page, 0xc },
+		{ "splice, after other bytes in the pipe", behind_other_bytes, TAP_ALL },
+		{ "splice, tee holds the block", tee_holds_the_block, TAP_PAGED },
+		{ "splice, from pipe to pipe in part", from_pipe_to_pipe_in_part, TAP_ALL },
+		{ "splice, to a disk with O_DIRECT", to_a_disk, TAP_ALL },
+		{ "splice, to a socket", to_a_socket, TAP_ALL },
+		{ "splice, sendfile from a block", sendfile_from_a_block, TAP_ALL },
+		{ "splice, sendfile of the stream is refused", sendfile_of_the_stream_is_refused,
+		  TAP_ALL },
+	};
 
-			if (!(tests[i].models & 1 << model))
-				continue;
-			status = status_of(tests[i].run, model);
-			printf("%sok - splice, %s: %s%s\n",
-			       status && status != SKIPPED ? "not " : "", models[model],
-			       tests[i].name, status == SKIPPED ? " # skip not here" : "");
-		}
-	}
+	TAP_RUN_ALL(tests);
 	return 0;
 }

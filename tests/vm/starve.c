@@ -174,7 +174,7 @@ static void close_does_not_wait_for_a_hog(unsigned model)
 	usleep(500000);
 	closing = task_start(end_ring, &r);
 	clock_gettime(CLOCK_REALTIME, &limit);
-	limit.tv_sec += 20;
+	limit.tv_sec += tap_limit(20);
 	ret = pthread_timedjoin_np(closing.thread, NULL, &limit);
 	atomic_store(&stop, true);
 	task_join(&hogging);

@@ -12,6 +12,7 @@
 # VM_BATS='FILE…'     only these of tests/vm           MUTANT=1         the module that must fail, throughout
 # VM_PARTS='NAME…'    of guest (most tests), swiotlb, iommu (DMA with bounce buffers, and translated): all,
 #                     but guest alone where VM_BATS or VM_RUN tell what to run
+# LIMIT_SCALE=N       each time limit of a test inside is N times as long (1; 8 in a kernel that checks itself)
 # VM_APPEND=…         more of the kernel's command line
 # VM_QEMU=…           more options of QEMU       FUZZ_SECONDS=N  for tests/vm/fuzz.c, where a kernel has KCOV
 set -uo pipefail
@@ -66,7 +67,7 @@ build_initramfs() {
 # there to FOLDER/result. RUN may be empty: then it boots, says so, and powers off.
 qemu() {
     local folder=$1 limit=$2 accel=$3 script=$4
-    local options=(-smp "$VM_CPUS" -accel tcg) memory=2G
+    local options=(-smp "$VM_CPUS" -accel tcg) memory=2G scale=${LIMIT_SCALE:-}
     # A page or an object that was freed does not keep what was there.
     local debug="page_poison=1 slub_debug=FZP"
     shift 4
@@ -77,6 +78,7 @@ qemu() {
     [[ -z ${arch[3]} ]] || options+=(-cpu cortex-a57)
     if [[ -n $checks_itself ]]; then
         memory=3G
+        : "${scale:=8}"
         debug="page_owner=on page_poison=1"
     fi
 
@@ -87,7 +89,7 @@ qemu() {
         -append "console=${arch[2]} loglevel=4 panic=-1 printk.devkmsg=on mitigations=off no_timer_check $debug ${VM_APPEND:-} \
             ${script:+VM_RUN=$script} VM_MODULES=${dir#"$tree/"} VM_KMOD=$kmod VM_MUTANT=$mutant VM_OUTSIDE=${outside:-} VM_DMA=${dma:-} \
             VM_BIN=${bin#"$tree/"} ZCDMA=${ZCDMA#"$tree/"} ${VM_BATS:+\"VM_BATS=$VM_BATS\"} \
-            ${FUZZ_SECONDS:+FUZZ_SECONDS=$FUZZ_SECONDS} ${FUZZ_SEED:+FUZZ_SEED=$FUZZ_SEED}" \
+            ${scale:+LIMIT_SCALE=$scale} ${FUZZ_SECONDS:+FUZZ_SECONDS=$FUZZ_SECONDS} ${FUZZ_SEED:+FUZZ_SEED=$FUZZ_SEED}" \
         -serial "file:$folder/console" \
         -device virtio-serial-pci -chardev "file,id=result,path=$folder/result" \
         -device virtserialport,chardev=result,name=result \

@@ -52,7 +52,7 @@ build() {
     rm -f "$dir/release"
     cp "$dir/wanted" "$objects/wanted"
     configure
-    kernel_make -j"${VM_JOBS:-$(nproc)}" bzImage modules
+    kernel_make -j"${VM_JOBS:-$(nproc)}" KCSAN_SANITIZE=n bzImage modules # see kcsan.config
     release=$(<"$objects/include/config/kernel.release")
     rm -rf "${dir:?}"/{boot,lib,usr}
     mkdir -p "$dir"/{boot,usr/src}

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -12,13 +13,21 @@
 
 #include "tap.h"
 
-#define LIMIT	60 /* seconds for a test */
+#define LIMIT	60 /* seconds for a test, times LIMIT_SCALE */
 #define SKIPPED 77
 
 const char *const tap_models[4] = { "coherent", "pages", "compound", "scatter" };
 void (*tap_undo)(void);
 void (*tap_prepare)(void);
 static char *skip_reason; /* shared with the child */
+
+unsigned tap_limit(unsigned limit)
+{
+	const char *scale = getenv("LIMIT_SCALE");
+	const int times = scale ? atoi(scale) : 1;
+
+	return limit * (times > 0 ? times : 1);
+}
 
 void tap_fail(const char *function, int line, const char *condition)
 {
@@ -59,7 +68,7 @@ static int run_child(void (*run)(unsigned model), unsigned model)
 	if (!pid) {
 		sigprocmask(SIG_SETMASK, &before, NULL);
 		signal(SIGALRM, out_of_time);
-		alarm(LIMIT);
+		alarm(tap_limit(LIMIT));
 		if (tap_prepare)
 			tap_prepare();
 		run(model);
@@ -69,7 +78,7 @@ static int run_child(void (*run)(unsigned model), unsigned model)
 	if (pid < 0)
 		return -1;
 	/* One that sleeps in the kernel may not get to see its own alarm. */
-	if (sigtimedwait(&child_ends, NULL, &(struct timespec){ LIMIT + 5, 0 }) < 0) {
+	if (sigtimedwait(&child_ends, NULL, &(struct timespec){ tap_limit(LIMIT) + 5, 0 }) < 0) {
 		puts("# it hangs in the kernel");
 		kill(pid, SIGKILL);
 	}

@@ -33,6 +33,11 @@ extern void (*tap_undo)(void);
 /* What a test that failed before may have left to be done, or NULL. Begins each test. */
 extern void (*tap_prepare)(void);
 
+/*
+ * Returns @limit times LIMIT_SCALE of the environment, which is for machines that are that many times slower.
+ */
+unsigned tap_limit(unsigned limit);
+
 struct tap_test {
 	const char *name;
 	void (*run)(unsigned model);
@@ -55,12 +60,12 @@ void tap_run_all(const struct tap_test *tests, size_t count);
  * Wait until @condition, which is what the test waits for: a limit, not a time. Each round sleeps a
  * little.
  */
-#define WAIT_FOR(condition)                                 \
-	do {                                                \
-		for (unsigned n_ = 0; !(condition); n_++) { \
-			EXPECT(n_ < 20000 && #condition);   \
-			usleep(500);                        \
-		}                                           \
+#define WAIT_FOR(condition)                                          \
+	do {                                                         \
+		for (unsigned n_ = 0; !(condition); n_++) {          \
+			EXPECT(n_ < tap_limit(20000) && #condition); \
+			usleep(500);                                 \
+		}                                                    \
 	} while (0)
 
 #endif /* TAP_H */
