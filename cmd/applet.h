@@ -4,16 +4,7 @@
 #define APPLET_H
 
 #include "cli/report.h"
-
-/* Exit statuses, the same for every applet. */
-enum {
-	STATUS_OK = 0,	       /* done and, where something was verified, correct */
-	STATUS_INCOMPLETE = 1, /* data differs, or the transfer is incomplete */
-	STATUS_ERROR = 2,      /* usage or system error */
-	STATUS_IMPOSSIBLE = 3, /* not possible here: no driver, kernel too old */
-	STATUS_LOST = 4,       /* what arrived is right, but the device or the network lost data */
-	STATUS_INTERRUPTED = 130 /* SIGINT */
-};
+#include "cli/status.h"
 
 struct applet {
 	const char *name;

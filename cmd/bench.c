@@ -380,7 +380,7 @@ static int serve(struct report *r, struct zcdma_ctx *ctx)
 	return rc ? report_ctx_error(r, STATUS_ERROR, ctx, rc) : signals_status(true);
 }
 
-static int run(struct report *r)
+static int bench_or_serve(struct report *r)
 {
 	struct zcdma_ctx *ctx;
 	int rc = zcdma_new(&ctx), status;
@@ -413,7 +413,7 @@ int bench_main(struct report *r, int argc, char **argv)
 		status = report_error(r, STATUS_ERROR, NULL,
 				      "--net, --to and --serve exclude each other");
 	else
-		status = run(r);
+		status = bench_or_serve(r);
 out:
 	opts_free(&o);
 	return status;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* copysend: send by copying. */
+#include "applet.h"
 #include "cli/opts.h"
 #include "transfer/sender.h"
 

@@ -9,6 +9,7 @@
 
 #include <zcdma/probe.h>
 
+#include "applet.h"
 #include "cli/xalloc.h"
 #include "cli/opts.h"
 #include "cli/report_value.h"
@@ -435,7 +436,7 @@ static void print_all(const struct probe *all)
 		print_absence(all, i);
 }
 
-static int run(struct probe *all, const char *const *paths)
+static int probe_all(struct probe *all, const char *const *paths)
 {
 	int rc = zcdma_new(&all->ctx);
 	const struct row *error;
@@ -505,7 +506,7 @@ int probe_main(struct report *r, int argc, char **argv)
 	if (opts_parse(&opts, r, argc, argv, &status)) {
 		status = STATUS_ERROR;
 		if (check_values(&all, bytes, offset, opts.count > 0))
-			status = run(&all, opts.args);
+			status = probe_all(&all, opts.args);
 	}
 	zcdma_free(all.ctx);
 	free(all.rows);

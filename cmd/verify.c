@@ -55,67 +55,6 @@ static const struct poptOption table[] = {
  * Receiving
  */
 
-static bool all_ended(const struct verify *v)
-{
-	for (unsigned i = 0; i < v->started; i++) {
-		if (!v->streams[i].ended)
-			return false;
-	}
-	return true;
-}
-
-void verify_show_progress(struct verify *v)
-{
-	struct progress_now now = { 0 };
-
-	if (!progress_due(&v->progress))
-		return;
-	for (unsigned i = 0; i < v->started; i++)
-		now.bytes += v->streams[i].bytes;
-	progress_show(&v->progress, &now);
-}
-
-static void wait_for_streams(struct verify *v)
-{
-	while (!all_ended(v)) {
-		/* A stream that ends interrupts, and so does a signal, which the streams see too. */
-		if (zcdma_wait(v->ctx, NULL, NULL, 0, progress_timeout(&v->progress)) == -EINTR)
-			zcdma_resume(v->ctx);
-		verify_show_progress(v);
-	}
-	for (unsigned i = 0; i < v->started; i++)
-		stream_join(&v->streams[i]);
-	progress_end(&v->progress);
-}
-
-/* The next stream, with nothing in it but what all have in common. */
-struct stream *verify_next_stream(struct verify *v)
-{
-	struct stream *s = &v->streams[v->started];
-
-	*s = (struct stream){
-		.expect = &v->expect,
-		.owner = v->ctx,
-		.fd = -1,
-		.idle_seconds = v->idle_seconds,
-		.simulated = -1,
-	};
-	return s;
-}
-
-/* 0 or an exit status. */
-static int start_stream(struct verify *v, struct stream *s)
-{
-	if (stream_start(s)) {
-		if (!v->started++)
-			progress_restart(&v->progress);
-		return STATUS_OK;
-	}
-	if (s->fd >= 0)
-		close(s->fd);
-	return report_system_error(v->r, STATUS_ERROR, s->rc, NULL, "%s", s->error);
-}
-
 /* 0 or an exit status. */
 static int accept_streams(struct verify *v, const int *fds, unsigned count)
 {
@@ -132,7 +71,7 @@ static int accept_streams(struct verify *v, const int *fds, unsigned count)
 		}
 		if (s->fd < 0)
 			return report_ctx_error(v->r, STATUS_ERROR, v->ctx, s->fd);
-		status = start_stream(v, s);
+		status = verify_start_stream(v, s);
 	}
 	return status;
 }
@@ -164,7 +103,7 @@ static int listen_and_receive(struct verify *v)
 	while (count > 0)
 		close(fds[--count]);
 	if (!v->addr.udp)
-		wait_for_streams(v);
+		verify_wait(v);
 	return status;
 }
 
@@ -216,8 +155,8 @@ static int receive(struct verify *v, const char *source)
 	} else if (v->handover == HANDOVER_REQUIRE) {
 		return handover_no_pipe(v->r);
 	}
-	status = start_stream(v, s);
-	wait_for_streams(v);
+	status = verify_start_stream(v, s);
+	verify_wait(v);
 	if (s->why[0])
 		report_verbose(v->r, "bytes, and no hand-over: %s", s->why);
 	return status;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* vmsplice: send with vmsplice and splice. */
+#include "applet.h"
 #include "cli/opts.h"
 #include "transfer/sender.h"
 

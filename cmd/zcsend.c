@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* zcsend: send with MSG_ZEROCOPY, and say what was really not copied. */
+#include "applet.h"
 #include "cli/opts.h"
 #include "transfer/sender.h"
 

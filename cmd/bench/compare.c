@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "applet.h"
+#include "cli/status.h"
 #include "bench/machine.h"
 #include "bench/stats.h"
 #include "cli/xalloc.h"

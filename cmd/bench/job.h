@@ -15,6 +15,10 @@
 #define BENCH_SWEEP_LAST  (4u << 20)
 #define BENCH_SWEEP_SIZES 6
 
+/* How long a run warms up before it counts, and the least it then takes. */
+#define BENCH_WARMUP_SECONDS 0.1
+#define BENCH_LEAST_SECONDS  0.1
+
 /* One run. Plain data: it comes through a pipe from the process that was measured. */
 struct bench_sample {
 	int rc;		  /* 0, or a negative errno with its sentence */

@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "applet.h"
+#include "cli/status.h"
 #include "bench/server.h"
 #include "cli/xalloc.h"
 #include "cli/signals.h"
@@ -67,7 +67,7 @@ const struct bench_net *bench_net_at(unsigned i)
 }
 
 /* Run a command, whose complaint goes to our standard error. 0 or an exit status. */
-static int run(struct report *r, const char *const *command, pid_t peer)
+static int run_command(struct report *r, const char *const *command, pid_t peer)
 {
 	const char *path = getenv("PATH");
 	char *argv[16], id[16], paths[4096];
@@ -100,7 +100,7 @@ static int run_all(struct report *r, const char *const *const *commands, pid_t p
 	int status = STATUS_OK;
 
 	for (; *commands && !status; commands++)
-		status = run(r, *commands, peer);
+		status = run_command(r, *commands, peer);
 	return status;
 }
 

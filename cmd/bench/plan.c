@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "applet.h"
+#include "cli/status.h"
 #include "bench/net.h"
 #include "bench/rows.h"
 

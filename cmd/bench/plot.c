@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "applet.h"
+#include "cli/status.h"
 #include "bench/table.h"
 
 #define MOST_PANELS 16

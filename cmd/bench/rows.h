@@ -6,10 +6,6 @@
 #include "bench/job.h"
 #include "cli/progress.h"
 
-/* Of a run, before it counts, and at least after that. */
-#define BENCH_WARMUP_SECONDS 0.1
-#define BENCH_LEAST_SECONDS  0.1
-
 /* How far a bench is, and how long it takes. */
 struct bench_pace {
 	struct progress progress;

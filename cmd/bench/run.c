@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "bench/server.h"
-#include "bench/rows.h"
 #include "cli/clock.h"
 #include "cli/xalloc.h"
 #include "cli/signals.h"
@@ -235,12 +234,12 @@ static void bind_to_cpu(int cpu)
 	(void)sched_setaffinity(0, sizeof(set), &set); /* bench.c has tried it */
 }
 
-struct stream {
+struct bench_stream {
 	pid_t pid; /* or a negative errno */
 	int fd;	   /* where it tells what it measured */
 };
 
-static void start_stream(struct stream *stream, const struct bench_job *job,
+static void start_stream(struct bench_stream *stream, const struct bench_job *job,
 			 const struct bench_row *row, double seconds)
 {
 	struct bench_sample s = { 0 };
@@ -267,7 +266,7 @@ static void start_stream(struct stream *stream, const struct bench_job *job,
 }
 
 /* A stream that ends without a word was killed. */
-static void end_stream(const struct stream *stream, struct bench_sample *s)
+static void end_stream(const struct bench_stream *stream, struct bench_sample *s)
 {
 	ssize_t n = -1;
 
@@ -328,7 +327,7 @@ static void add(struct bench_sample *sum, const struct bench_sample *s)
 void bench_run(const struct bench_job *job, const struct bench_row *row, double seconds,
 	       struct bench_sample *s)
 {
-	struct stream stream[BENCH_STREAMS_MAX];
+	struct bench_stream stream[BENCH_STREAMS_MAX];
 	struct bench_sample one;
 
 	for (unsigned i = 0; i < job->streams; i++)

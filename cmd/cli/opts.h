@@ -5,7 +5,7 @@
 
 #include <popt.h>
 
-#include "applet.h"
+#include "cli/report.h"
 
 /* An applet's command line. */
 struct opts {

@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "applet.h"
+#include "cli/status.h"
 
 #define NOBODY 65534
 

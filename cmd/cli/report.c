@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/report.h"
+#include "cli/status.h"
 #include "cli/xalloc.h"
 #include "cli/report_text.h"
 #include "cli/report_value.h"

@@ -94,6 +94,13 @@ void report_text(struct report *r, const char *key, const char *text, const char
 /* "yes" or "no"; less than 0 is unknown. */
 void report_flag(struct report *r, const char *key, int flag, const char *after);
 
+/*
+ * Any other value. Put @value, which is consumed, into the document, and print it as @text, or as "-" where it is
+ * null, in the line begun last.
+ */
+void report_value(struct report *r, const char *key, json_t *value, const char *text,
+		  const char *after);
+
 /* A table, or an array of objects under @key. NULL headers: columns for JSON only; NULL keys: for text. */
 /* The array of columns has to outlive the report. */
 struct report_column {

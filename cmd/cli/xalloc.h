@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "applet.h"
+#include "cli/status.h"
 
 static inline void *must(void *allocated)
 {

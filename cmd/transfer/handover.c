@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "applet.h"
+#include "cli/status.h"
 #include "cli/clock.h"
 #include "cli/opts.h"
 #include "cli/signals.h"

@@ -7,7 +7,7 @@
 
 #include <zcdma/util.h>
 
-#include "applet.h"
+#include "cli/status.h"
 
 /* Advise a larger ring, by a number where there is one already. */
 static const char *advise_blocks(struct zcdma_source *src)

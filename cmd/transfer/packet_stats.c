@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-#include "applet.h"
+#include "cli/status.h"
 
 static enum zcdma_packets get(struct zcdma_source *src, struct zcdma_packet_stats *packets)
 {

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "applet.h"
+#include "cli/status.h"
 #include "cli/clock.h"
 #include "cli/signals.h"
 

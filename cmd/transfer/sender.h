@@ -3,7 +3,7 @@
 #ifndef TRANSFER_SENDER_H
 #define TRANSFER_SENDER_H
 
-#include "applet.h"
+#include "cli/status.h"
 #include "cli/expect.h"
 #include "transfer/setup.h"
 

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "applet.h"
+#include "cli/status.h"
 
 static const struct {
 	const char *word;

@@ -31,9 +31,16 @@ struct verify {
 	struct progress progress;
 };
 
-/* The next stream, with nothing in it but what all have in common. */
+/* Prepare the next stream: fill in what all of them have in common. */
 struct stream *verify_next_stream(struct verify *v);
 
+/* Start @s, which verify_next_stream() prepared. Returns 0, or an exit status after an error that has been reported. */
+int verify_start_stream(struct verify *v, struct stream *s);
+
+/* Wait for the end of every stream that was started. */
+void verify_wait(struct verify *v);
+
+/* Show how far the streams are, where it is time to. */
 void verify_show_progress(struct verify *v);
 
 #endif

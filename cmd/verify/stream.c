@@ -15,7 +15,7 @@
 /* While stopping, how often to look whether a sender that goes on has had its time. */
 #define STOPPING_MS 100
 
-struct reader {
+struct stream_reader {
 	struct zcdma_ctx *ctx;
 	struct zcdma_source *src;
 	struct zcdma_check *check;
@@ -24,7 +24,7 @@ struct reader {
 	bool stopping, silent; /* silent: nothing came in time */
 };
 
-static int open_source(struct stream *s, struct reader *rd)
+static int open_source(struct stream *s, struct stream_reader *rd)
 {
 	struct zcdma_source_info info;
 	int rc;
@@ -42,7 +42,7 @@ static int open_source(struct stream *s, struct reader *rd)
 	return 0;
 }
 
-static int open_reader(struct stream *s, struct reader *rd)
+static int open_reader(struct stream *s, struct stream_reader *rd)
 {
 	int rc = open_source(s, rd);
 
@@ -56,7 +56,7 @@ static int open_reader(struct stream *s, struct reader *rd)
 }
 
 /* The first signal asks for what is still on its way, and then the end. */
-static void look_at_signals(struct reader *rd)
+static void look_at_signals(struct stream_reader *rd)
 {
 	if (!signals_stop() || rd->stopping)
 		return;
@@ -64,7 +64,7 @@ static void look_at_signals(struct reader *rd)
 	zcdma_source_stop(rd->src);
 }
 
-static int timeout_ms(const struct reader *rd)
+static int timeout_ms(const struct stream_reader *rd)
 {
 	uint64_t now = now_ns();
 
@@ -80,7 +80,7 @@ static int timeout_ms(const struct reader *rd)
 }
 
 /* Wait for data. Returns 0 where it is worth to look, or an error. */
-static int wait_for_block(struct reader *rd)
+static int wait_for_block(struct stream_reader *rd)
 {
 	int rc = zcdma_wait(rd->ctx, rd->src, NULL, ZCDMA_WAIT_BLOCK, timeout_ms(rd));
 
@@ -93,7 +93,7 @@ static int wait_for_block(struct reader *rd)
 }
 
 /* 1 and a block, 0 at the end, or an error. */
-static int next_block(struct stream *s, struct reader *rd, struct zcdma_block *b)
+static int next_block(struct stream *s, struct stream_reader *rd, struct zcdma_block *b)
 {
 	uint64_t left = rd->limit ? rd->limit - s->bytes : 0;
 	int rc;
@@ -116,7 +116,7 @@ static int next_block(struct stream *s, struct reader *rd, struct zcdma_block *b
 	return rc;
 }
 
-static int check_blocks(struct stream *s, struct reader *rd)
+static int check_blocks(struct stream *s, struct stream_reader *rd)
 {
 	struct zcdma_block b;
 	uint64_t start = 0;
@@ -164,9 +164,9 @@ static void keep_silence(struct stream *s, int rc)
 		 "the sender waits, or it or the way to it is dead; --idle waits longer");
 }
 
-static void run(struct stream *s)
+static void check_stream(struct stream *s)
 {
-	struct reader rd = { .ctx = NULL };
+	struct stream_reader rd = { .ctx = NULL };
 	struct zcdma_source_info info;
 	int rc = zcdma_new(&rd.ctx), end;
 
@@ -205,7 +205,7 @@ static void *thread_main(void *arg)
 {
 	struct stream *s = arg;
 
-	run(s);
+	check_stream(s);
 	s->cpu_seconds = cpu_seconds(RUSAGE_THREAD);
 	if (s->fd >= 0)
 		close(s->fd);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "applet.h"
+#include "cli/status.h"
 #include "cli/clock.h"
 #include "cli/xalloc.h"
 #include "cli/signals.h"
@@ -19,32 +19,32 @@
 /* After a signal, how long to read what is there. */
 #define DRAIN_NS 500000000u
 
-struct sender {
+struct udp_sender {
 	struct stream *stream;
 	struct zcdma_check *check;
 	uint64_t first_ns, last_ns; /* when datagrams came */
 	uint64_t mark_ns;	    /* when the first empty one came, or 0 */
 };
 
-struct run {
+struct udp_run {
 	struct verify *v;
 	struct zcdma_receiver *receiver;
-	struct sender *senders; /* one for each stream that was started */
-	unsigned last;		/* whose datagram came last */
-	uint64_t ignored;	/* datagrams of others */
+	struct udp_sender *senders; /* one for each stream that was started */
+	unsigned last;		    /* whose datagram came last */
+	uint64_t ignored;	    /* datagrams of others */
 	uint64_t looked_ns;
 	uint64_t deadline_ns; /* after a signal; else 0 */
 };
 
-static struct sender *add_sender(struct run *run, const char *from)
+static struct udp_sender *add_sender(struct udp_run *run, const char *from)
 {
 	struct verify *v = run->v;
-	struct sender *s = &run->senders[v->started];
+	struct udp_sender *s = &run->senders[v->started];
 	struct zcdma_check *check;
 
 	if (zcdma_check_datagrams(v->ctx, v->expect.seed, &check))
 		return NULL;
-	*s = (struct sender){ .stream = verify_next_stream(v), .check = check };
+	*s = (struct udp_sender){ .stream = verify_next_stream(v), .check = check };
 	s->stream->opened = true;
 	snprintf(s->stream->from, sizeof(s->stream->from), "%s", from);
 	run->last = v->started++;
@@ -52,7 +52,7 @@ static struct sender *add_sender(struct run *run, const char *from)
 }
 
 /* The sender of that address; a new one as long as there is room for its stream. NULL: to be ignored. */
-static struct sender *find_sender(struct run *run, const struct zcdma_datagram *d)
+static struct udp_sender *find_sender(struct udp_run *run, const struct zcdma_datagram *d)
 {
 	unsigned started = run->v->started;
 
@@ -68,9 +68,9 @@ static struct sender *find_sender(struct run *run, const struct zcdma_datagram *
 	return d->len && started < run->v->wanted ? add_sender(run, d->from) : NULL;
 }
 
-static void take(struct run *run, const struct zcdma_datagram *d, uint64_t now)
+static void take(struct udp_run *run, const struct zcdma_datagram *d, uint64_t now)
 {
-	struct sender *s = find_sender(run, d);
+	struct udp_sender *s = find_sender(run, d);
 
 	if (!s || s->stream->ended) {
 		run->ignored++;
@@ -86,7 +86,7 @@ static void take(struct run *run, const struct zcdma_datagram *d, uint64_t now)
 	}
 }
 
-static bool is_too_long(const struct sender *s)
+static bool is_too_long(const struct udp_sender *s)
 {
 	struct zcdma_check_result result;
 
@@ -97,7 +97,7 @@ static bool is_too_long(const struct sender *s)
 }
 
 /* What ended the stream, or NULL: it goes on. */
-static const char *find_end(const struct run *run, const struct sender *s, uint64_t now)
+static const char *find_end(const struct udp_run *run, const struct udp_sender *s, uint64_t now)
 {
 	if (s->mark_ns && now - s->mark_ns >= GRACE_NS)
 		return "mark";
@@ -108,7 +108,7 @@ static const char *find_end(const struct run *run, const struct sender *s, uint6
 	return NULL;
 }
 
-static void end_stream(struct sender *s, const char *end)
+static void end_stream(struct udp_sender *s, const char *end)
 {
 	struct stream *stream = s->stream;
 
@@ -121,13 +121,13 @@ static void end_stream(struct sender *s, const char *end)
 }
 
 /* Every few milliseconds, however much comes. */
-static void look_around(struct run *run, uint64_t now)
+static void look_around(struct udp_run *run, uint64_t now)
 {
 	if (now - run->looked_ns < LOOK_MS * 1000000u)
 		return;
 	run->looked_ns = now;
 	for (unsigned i = 0; i < run->v->started; i++) {
-		struct sender *s = &run->senders[i];
+		struct udp_sender *s = &run->senders[i];
 		const char *end = s->stream->ended ? NULL : find_end(run, s, now);
 
 		if (end)
@@ -136,7 +136,7 @@ static void look_around(struct run *run, uint64_t now)
 	verify_show_progress(run->v);
 }
 
-static bool all_ended(const struct run *run)
+static bool all_ended(const struct udp_run *run)
 {
 	for (unsigned i = 0; i < run->v->started; i++) {
 		if (!run->senders[i].stream->ended)
@@ -146,7 +146,7 @@ static bool all_ended(const struct run *run)
 }
 
 /* To the end of all streams, or the end that a signal asked for. 0 or a negative errno. */
-static int receive_all(struct run *run)
+static int receive_all(struct udp_run *run)
 {
 	struct zcdma_datagram d;
 	uint64_t now;
@@ -170,7 +170,7 @@ static int receive_all(struct run *run)
 	return 0;
 }
 
-static void report_socket(struct run *run)
+static void report_socket(struct udp_run *run)
 {
 	size_t buffer;
 	uint64_t drops = zcdma_receiver_drops(run->receiver, &buffer);
@@ -188,7 +188,7 @@ static void report_socket(struct run *run)
 
 int datagrams_receive(struct verify *v, const int *fds, unsigned count)
 {
-	struct run run = { .v = v, .looked_ns = now_ns() };
+	struct udp_run run = { .v = v, .looked_ns = now_ns() };
 	double cpu = cpu_seconds(RUSAGE_THREAD);
 	int rc = zcdma_receiver_open(v->ctx, fds, count, &run.receiver);
 
@@ -199,7 +199,7 @@ int datagrams_receive(struct verify *v, const int *fds, unsigned count)
 	if (rc)
 		report_ctx_error(v->r, STATUS_ERROR, v->ctx, rc);
 	for (unsigned i = 0; i < v->started; i++) {
-		struct sender *s = &run.senders[i];
+		struct udp_sender *s = &run.senders[i];
 
 		if (!s->stream->ended)
 			end_stream(s, "signal");

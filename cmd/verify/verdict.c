@@ -7,28 +7,9 @@
 
 #include <zcdma/util.h>
 
-#include "applet.h"
+#include "cli/status.h"
 #include "transfer/handover.h"
-
-void verdict_describe_fault(const struct zcdma_fault *f, char *buf, size_t len)
-{
-	static const struct {
-		const char *what, *where;
-	} words[ZCDMA_FAULT_KINDS] = {
-		[ZCDMA_FAULT_GAP] = { "a gap", NULL },
-		[ZCDMA_FAULT_REPEAT] = { "repeated data", "earlier" },
-		[ZCDMA_FAULT_STALE] = { "stale data", "earlier" },
-		[ZCDMA_FAULT_OVERWRITTEN] = { "overwritten data", "later" },
-		[ZCDMA_FAULT_GARBAGE] = { "garbage", NULL },
-	};
-	int n = snprintf(buf, len, "differs at offset %llu: %s of %llu bytes",
-			 (unsigned long long)f->position, words[f->kind].what,
-			 (unsigned long long)f->length);
-
-	if (words[f->kind].where)
-		snprintf(buf + n, len - (size_t)n, ", from %llu bytes %s",
-			 (unsigned long long)f->distance, words[f->kind].where);
-}
+#include "verify/fault.h"
 
 /* Bytes that came; of datagrams, those of the stream up to the last byte that did. */
 static uint64_t reached(const struct stream *s)
@@ -54,38 +35,13 @@ static struct zcdma_check_result with_lost_end(const struct stream *s)
  * Judging
  */
 
-void verdict_judge_fault(const struct zcdma_check_result *res, const struct expectation *expect,
-			 struct verdict *v)
-{
-	v->outcome = OUTCOME_WRONG;
-	verdict_describe_fault(&res->first, v->fault, sizeof(v->fault));
-	if (res->other_seed)
-		snprintf(v->hint, sizeof(v->hint),
-			 "it is the pattern with another seed: --pattern %" PRIu64, res->seed);
-	else if (expect->manifest && res->blocks && !res->blocks_good)
-		snprintf(v->hint, sizeof(v->hint),
-			 "not one block is in the manifest: it is of another run");
-}
-
-void verdict_judge_unplaced(const struct zcdma_check_result *res, struct verdict *v)
-{
-	if (res->datagrams && res->unplaced == res->datagrams)
-		outcome_say(v, OUTCOME_INCOMPLETE,
-			    "no datagram tells where it belongs, so nothing was verified");
-	else if (res->unplaced)
-		outcome_say(v, OUTCOME_INCOMPLETE,
-			    "%" PRIu64 " of %" PRIu64
-			    " datagrams do not tell where they belong, and were not checked",
-			    res->unplaced, res->datagrams);
-}
-
 /* Something must have come, and all of it must have been checked. */
 static void judge_checked(const struct stream *s, struct verdict *v)
 {
 	if (!s->result.bytes)
 		outcome_say(v, OUTCOME_INCOMPLETE, "no data came, so nothing was verified");
 	else
-		verdict_judge_unplaced(&s->result, v);
+		fault_judge_unplaced(&s->result, v);
 }
 
 static void judge_length(const struct stream *s, struct verdict *v)
@@ -155,7 +111,7 @@ static void judge(const struct stream *s, struct verdict *v)
 		return;
 	}
 	if (s->result.faults) {
-		verdict_judge_fault(&s->result, s->expect, v);
+		fault_judge(&s->result, s->expect, v);
 		return;
 	}
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && v->outcome == OUTCOME_CORRECT;
@@ -170,7 +126,7 @@ static void name_places(struct report *r, const struct stream *s)
 	char text[256];
 
 	for (unsigned i = 1; i < s->fault_count; i++) {
-		verdict_describe_fault(&s->faults[i], text, sizeof(text));
+		fault_describe(&s->faults[i], text, sizeof(text));
 		report_verbose(r, "%s: %s", s->from, text);
 	}
 	if (s->fault_count < s->result.faults)
@@ -210,34 +166,6 @@ int verdict(struct report *r, const struct stream *streams, unsigned count)
  * The report
  */
 
-static void report_kinds(struct report *r, const struct zcdma_check_result *res)
-{
-	static const struct {
-		const char *count_key, *bytes_key, *after;
-	} kinds[ZCDMA_FAULT_KINDS] = {
-		[ZCDMA_FAULT_GAP] = { "gap_count", "gap_bytes", " missing)" },
-		[ZCDMA_FAULT_REPEAT] = { "repeat_count", "repeat_bytes", ")" },
-		[ZCDMA_FAULT_STALE] = { "stale_count", "stale_bytes", ")" },
-		[ZCDMA_FAULT_OVERWRITTEN] = { "overwritten_count", "overwritten_bytes", ")" },
-		[ZCDMA_FAULT_GARBAGE] = { "garbage_count", "garbage_bytes", ")" },
-	};
-
-	for (int k = 0; k < ZCDMA_FAULT_KINDS; k++) {
-		report_line(r, res->kind[k].count ? zcdma_fault_name(k) : NULL, NULL);
-		report_count(r, kinds[k].count_key, res->kind[k].count, " (");
-		report_bytes(r, kinds[k].bytes_key, res->kind[k].bytes, kinds[k].after);
-	}
-}
-
-static void report_first(struct report *r, const struct zcdma_fault *f)
-{
-	report_line(r, NULL, NULL);
-	report_count(r, "first_offset", f->position, "");
-	report_text(r, "first_kind", zcdma_fault_name(f->kind), "");
-	report_count(r, "first_length_bytes", f->length, "");
-	report_count(r, "first_distance_bytes", f->distance, "");
-}
-
 static void report_datagrams(struct report *r, const struct stream *s)
 {
 	struct zcdma_check_result res = with_lost_end(s);
@@ -256,20 +184,6 @@ static void report_datagrams(struct report *r, const struct stream *s)
 	report_count(r, "duplicate_datagrams", res.duplicates, " twice (");
 	report_bytes(r, "duplicate_bytes", res.duplicate_bytes, "), ");
 	report_count(r, "unplaced_datagrams", res.unplaced, " too short to tell");
-}
-
-static void add_places(json_t *array, const struct stream *s)
-{
-	for (unsigned i = 0; i < s->fault_count; i++) {
-		const struct zcdma_fault *f = &s->faults[i];
-		json_t *place = json_object();
-
-		json_object_set_new(place, "offset", json_integer((json_int_t)f->position));
-		json_object_set_new(place, "kind", json_string(zcdma_fault_name(f->kind)));
-		json_object_set_new(place, "length_bytes", json_integer((json_int_t)f->length));
-		json_object_set_new(place, "distance_bytes", json_integer((json_int_t)f->distance));
-		json_array_append_new(array, place);
-	}
 }
 
 static void report_manifest(struct report *r, const struct stream *s)
@@ -308,10 +222,8 @@ void verdict_report(struct report *r, const struct stream *s)
 	report_bytes(r, "bad_bytes", res->bad_bytes, ", ");
 	report_bytes(r, "missing_bytes", res->missing_bytes, " missing, in ");
 	report_count(r, "faults", res->faults, " places");
-	report_kinds(r, res);
-	if (res->faults)
-		report_first(r, &res->first);
-	add_places(report_array(r, "places"), s);
+	fault_report(r, res);
+	fault_list(report_array(r, "places"), s->faults, s->fault_count);
 	report_manifest(r, s);
 	report_datagrams(r, s);
 	handover_report(r, s->source.handovers,
@@ -337,7 +249,7 @@ static void report_row_of(struct report *r, const struct stream *s, const struct
 		json_object_set_new(row, "lost_bytes", json_integer((json_int_t)res.lost_bytes));
 	json_object_set_new(row, "received_bytes", json_integer((json_int_t)res.bytes));
 	json_object_set_new(row, "faults", json_integer((json_int_t)res.faults));
-	add_places(places, s);
+	fault_list(places, s->faults, s->fault_count);
 	json_object_set_new(row, "places", places);
 }
 

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "applet.h"
+#include "cli/status.h"
 #include "cli/clock.h"
 #include "cli/opts.h"
 #include "cli/privilege.h"
@@ -71,7 +71,7 @@ bool wire_parse(struct report *r, bool *wanted, bool *live)
 }
 
 /* A run: packets are taken until one of its ends. */
-struct run {
+struct wire_run {
 	const struct wire *w;
 	struct zcdma_wire *wire;
 	struct progress progress;
@@ -81,7 +81,7 @@ struct run {
 	struct wire_totals totals;
 };
 
-static bool is_over(struct run *run, const struct zcdma_wire_stats *stats, uint64_t now)
+static bool is_over(struct wire_run *run, const struct zcdma_wire_stats *stats, uint64_t now)
 {
 	if (!arg.iface)
 		return false;
@@ -96,7 +96,7 @@ static bool is_over(struct run *run, const struct zcdma_wire_stats *stats, uint6
 }
 
 /* To the end. 0, or an error with the context's sentence. */
-static int take_packets(struct run *run)
+static int take_packets(struct wire_run *run)
 {
 	struct zcdma_wire_stats stats;
 	int rc;
@@ -150,7 +150,7 @@ static int parse(const struct wire *w, struct zcdma_wire_options *o, double *sec
  * Take packets to the end, or as far as they can be read: then the run is incomplete, as a transfer is. Returns 0, or
  * an exit status after an error that has been reported.
  */
-static int run_to_end(struct run *run)
+static int run_to_end(struct wire_run *run)
 {
 	struct report *r = run->w->r;
 	int rc, end, status;
@@ -174,14 +174,14 @@ static int run_to_end(struct run *run)
 /* The list is full: what is dropped from it has its place in the totals. */
 static void add_dropped(void *to, const struct zcdma_wire_stream *s)
 {
-	struct run *run = to;
+	struct wire_run *run = to;
 
 	wire_add(run->w, run->wire, &run->totals, s);
 }
 
 int wire_verify(const struct wire *w)
 {
-	struct run run = { .w = w };
+	struct wire_run run = { .w = w };
 	struct zcdma_wire_options o = { 0 };
 	int status = parse(w, &o, &run.seconds), rc, judged;
 

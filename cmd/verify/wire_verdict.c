@@ -6,8 +6,8 @@
 
 #include <zcdma/util.h>
 
-#include "applet.h"
-#include "verify/verdict.h"
+#include "cli/status.h"
+#include "verify/fault.h"
 #include "verify/wire.h"
 
 /*
@@ -47,7 +47,7 @@ static void describe_fault(const struct wire *w, const struct zcdma_wire_stream 
 {
 	const struct zcdma_check_result *res = &s->result;
 
-	verdict_judge_fault(res, w->expect, v);
+	fault_judge(res, w->expect, v);
 	if (!v->hint[0] && res->bytes && res->bad_bytes == res->bytes)
 		snprintf(
 			v->hint, sizeof(v->hint),
@@ -116,7 +116,7 @@ static void judge_checked(const struct wire *w, struct zcdma_wire *wire,
 			    "none of its %" PRIu64 " bytes were captured, so nothing was verified",
 			    s->bytes);
 	else if (res->unplaced)
-		verdict_judge_unplaced(res, v);
+		fault_judge_unplaced(res, v);
 	else if (w->expect->manifest && res->blocks_unseen && !res->blocks)
 		outcome_say(v, OUTCOME_INCOMPLETE,
 			    "no block was captured whole, so nothing was verified");

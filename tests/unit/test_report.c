@@ -11,6 +11,7 @@
 #include "cli/suggest.c"
 #include "cli/report_text.c"
 #include "cli/report_value.c"
+#include "cli/report_line.c"
 
 #define assert_prints(expected, call)                     \
 	do {                                              \

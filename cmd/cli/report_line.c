@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Values in a line of a report: each once as text and once as JSON. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include <zcdma/util.h>
+
+#include "cli/report.h"
+#include "cli/report_text.h"
+#include "cli/report_value.h"
+
+static json_t *known_or_null(uint64_t value)
+{
+	return value == REPORT_UNKNOWN ? json_null() : value_count(value);
+}
+
+void report_count(struct report *r, const char *key, uint64_t count, const char *after)
+{
+	char buf[32];
+
+	snprintf(buf, sizeof(buf), "%" PRIu64, count);
+	report_value(r, key, known_or_null(count), buf, after);
+}
+
+void report_bytes(struct report *r, const char *key, uint64_t bytes, const char *after)
+{
+	char buf[32];
+
+	report_value(r, key, known_or_null(bytes), zcdma_size_format(bytes, buf, sizeof(buf)),
+		     after);
+}
+
+void report_nanoseconds(struct report *r, const char *key, uint64_t ns, const char *after)
+{
+	char buf[32];
+
+	report_value(r, key, known_or_null(ns), text_latency(ns, buf, sizeof(buf)), after);
+}
+
+void report_seconds(struct report *r, const char *key, double seconds, const char *after)
+{
+	char buf[32];
+
+	report_value(r, key, value_number(seconds), text_seconds(seconds, buf, sizeof(buf)), after);
+}
+
+void report_rate(struct report *r, const char *key, uint64_t bytes, double seconds,
+		 const char *after)
+{
+	double rate = seconds > 0 ? (double)bytes / seconds : 0;
+	char buf[32];
+
+	report_value(r, key, value_number(rate), text_rate(rate, buf, sizeof(buf)), after);
+}
+
+void report_number(struct report *r, const char *key, double value, const char *after)
+{
+	char buf[32];
+
+	snprintf(buf, sizeof(buf), "%.2f", value);
+	report_value(r, key, value_number(value), buf, after);
+}
+
+void report_text(struct report *r, const char *key, const char *text, const char *after)
+{
+	report_value(r, key, value_text(text), text, after);
+}
+
+void report_flag(struct report *r, const char *key, int flag, const char *after)
+{
+	report_value(r, key, flag < 0 ? json_null() : json_boolean(flag), flag ? "yes" : "no",
+		     after);
+}

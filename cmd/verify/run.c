@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A run of verify: its streams, from the first to the end of the last. */
+#include "verify/run.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "cli/status.h"
+
+static bool all_ended(const struct verify *v)
+{
+	for (unsigned i = 0; i < v->started; i++) {
+		if (!v->streams[i].ended)
+			return false;
+	}
+	return true;
+}
+
+void verify_show_progress(struct verify *v)
+{
+	struct progress_now now = { 0 };
+
+	if (!progress_due(&v->progress))
+		return;
+	for (unsigned i = 0; i < v->started; i++)
+		now.bytes += v->streams[i].bytes;
+	progress_show(&v->progress, &now);
+}
+
+void verify_wait(struct verify *v)
+{
+	while (!all_ended(v)) {
+		/* A stream that ends interrupts, and so does a signal, which the streams see too. */
+		if (zcdma_wait(v->ctx, NULL, NULL, 0, progress_timeout(&v->progress)) == -EINTR)
+			zcdma_resume(v->ctx);
+		verify_show_progress(v);
+	}
+	for (unsigned i = 0; i < v->started; i++)
+		stream_join(&v->streams[i]);
+	progress_end(&v->progress);
+}
+
+struct stream *verify_next_stream(struct verify *v)
+{
+	struct stream *s = &v->streams[v->started];
+
+	*s = (struct stream){
+		.expect = &v->expect,
+		.owner = v->ctx,
+		.fd = -1,
+		.idle_seconds = v->idle_seconds,
+		.simulated = -1,
+	};
+	return s;
+}
+
+int verify_start_stream(struct verify *v, struct stream *s)
+{
+	if (stream_start(s)) {
+		if (!v->started++)
+			progress_restart(&v->progress);
+		return STATUS_OK;
+	}
+	if (s->fd >= 0)
+		close(s->fd);
+	return report_system_error(v->r, STATUS_ERROR, s->rc, NULL, "%s", s->error);
+}
