@@ -5,13 +5,13 @@ set -u
 cd "$(dirname "$0")/.." || exit 2
 status=0
 
-# lint TOOL COMMAND...: run it where the tool is there, else say that it was left out.
+# lint TOOL COMMAND...: run it where the tool is installed, else say that it was skipped.
 lint() {
     if command -v "$1" >/dev/null; then
         shift
         "$@" || status=1
     else
-        echo "left out, as it is not installed: $1"
+        echo "skipped, as it is not installed: $1"
     fi
 }
 
@@ -25,4 +25,5 @@ lint clang-format clang-format --dry-run -Werror "${c_files[@]}"
 lint shellcheck shellcheck -x "${shell_files[@]}"
 lint shellcheck shellcheck -s bash -e SC1091,SC2154,SC2030,SC2031,SC2314,SC2002,SC2153 "${bats_files[@]}"
 lint mandoc mandoc -Tlint -W warning "${man_files[@]}"
+tests/includes.sh || status=1
 exit "$status"
