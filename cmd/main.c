@@ -119,13 +119,29 @@ out:
 	return status;
 }
 
-/* Print the help of the applet @name, as its --help does. Returns the exit status. */
-static int help_with(const char *name, bool json)
+static int refuse_argument(const char *argument, bool json)
 {
-	const struct applet *a = find_applet(name);
-	char *argv[] = { (char *)name, "--help", NULL };
+	struct report *r = report_new(NULL);
+	int status;
 
-	return a ? run_applet(a, json, 2, argv) : run_main(name, json);
+	report_set_mode(r, json, false, false);
+	status = report_error(r, STATUS_ERROR, "usage: zcdma help [APPLET]",
+			      "unexpected argument %s", argument);
+	status = report_finish(r, status);
+	report_free(r);
+	return status;
+}
+
+/* Print the help of the applet that is the only one of @args, as its --help does. Returns the exit status. */
+static int help_with(char **args, bool json)
+{
+	const struct applet *a = find_applet(args[0]);
+	char *argv[] = { args[0], "--help", NULL };
+
+	for (char **more = args + 1; a && *more; more++)
+		if (strcmp(*more, "--json"))
+			return refuse_argument(*more, json);
+	return a ? run_applet(a, json, 2, argv) : run_main(args[0], json);
 }
 
 /*
@@ -174,6 +190,6 @@ int main(int argc, char **argv)
 	if (a)
 		return run_applet(a, json, argc - 1, argv + 1);
 	if (argc > 2 && !strcmp(argv[1], "help"))
-		return help_with(argv[2], json);
+		return help_with(argv + 2, json);
 	return run_main(argv[1], json);
 }

@@ -46,6 +46,7 @@ usage_error() {
     run -0 zcdma help capture
     assert_output "$expected"
     usage_error 'zcdma: unknown applet captrue' 'did you mean capture?' zcdma help captrue
+    usage_error 'zcdma: unexpected argument probe' 'usage: zcdma help [APPLET]' zcdma help capture probe
 }
 
 # on_terminal COLUMNS COMMAND: run it on a terminal of that width, with what it prints in $output. What overwrites a line
