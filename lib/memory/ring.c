@@ -16,6 +16,7 @@
 /* Limits of the default number of blocks. */
 #define LEAST_BLOCKS 16
 #define MOST_BLOCKS  65536
+#define DEFAULT_MOST (256ull << 20)
 
 static size_t huge_page_size(void)
 {
@@ -356,9 +357,8 @@ void zc_ring_free(struct zc_ring *ring)
 
 unsigned zc_ring_default_blocks(uint64_t rate, uint64_t block_size)
 {
-	const uint64_t memory =
-		(uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) / 8;
-	const uint64_t blocks = zc_min(rate / 4, memory) / block_size;
+	const uint64_t most = zc_min(zc_memory_limit() / 8, DEFAULT_MOST);
+	const uint64_t blocks = zc_min(rate / 4, most) / block_size;
 
 	return blocks < LEAST_BLOCKS ? LEAST_BLOCKS : (unsigned)zc_min(blocks, MOST_BLOCKS);
 }

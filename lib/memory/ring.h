@@ -4,6 +4,7 @@
 #define ZCDMA_MEMORY_RING_H
 
 #include "internal.h"
+#include "memory/limit.h"
 
 /* What a ring is made of. */
 enum zc_memory {
@@ -49,7 +50,7 @@ static inline void *zc_ring_block(const struct zc_ring *ring, unsigned index)
 
 /*
  * Choose how many blocks of @block_size a ring has where nobody says: such as hold a quarter of a second at
- * @rate (bytes a second; 0: a device that waits), in at most an eighth of this machine's memory, and 16 at least.
+ * @rate (bytes a second; 0: a device that waits), in at most 256 MiB and an eighth of zc_memory_limit(), and 16 at least.
  */
 unsigned zc_ring_default_blocks(uint64_t rate, uint64_t block_size);
 

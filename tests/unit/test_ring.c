@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -205,6 +206,69 @@ static void pool_without_a_ring(void **state)
 	zc_pool_free(&pool);
 }
 
+static void write_file(const char *root, const char *name, const char *text)
+{
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+}
+
+static void make_folder(const char *root, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static void remove_path(const char *root, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", root, name);
+	assert_int_equal(remove(path), 0);
+}
+
+/* A limit holds for all groups below. */
+static void the_smallest_limit_of_nested_cgroups(void **state)
+{
+	static const char *const names[] = { "a/b/memory.max", "a/b", "a/memory.max", "a", "" };
+	char root[] = "/tmp/zcdma-cgroup-XXXXXX";
+
+	(void)state;
+	assert_non_null(mkdtemp(root));
+	make_folder(root, "a");
+	make_folder(root, "a/b");
+	assert_true(zc_cgroup_memory_max(root, "/a/b") == UINT64_MAX);
+	write_file(root, "a/memory.max", "67108864\n");
+	write_file(root, "a/b/memory.max", "max\n");
+	assert_int_equal(zc_cgroup_memory_max(root, "/a/b"), 64 << 20);
+	assert_true(zc_cgroup_memory_max(root, "/") == UINT64_MAX);
+	write_file(root, "a/b/memory.max", "4096\n");
+	assert_int_equal(zc_cgroup_memory_max(root, "/a/b"), 4096);
+	assert_int_equal(zc_cgroup_memory_max(root, "/a"), 64 << 20);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		remove_path(root, names[i]);
+}
+
+/* A quarter of a second, within limits. */
+static void as_many_blocks_as_the_rate_asks_for(void **state)
+{
+	const uint64_t limit = zc_memory_limit() / 8;
+
+	(void)state;
+	assert_int_equal(zc_ring_default_blocks(0, 1 << 20), 16);
+	assert_int_equal(zc_ring_default_blocks(256 << 20, 1 << 20),
+			 zc_max(16, zc_min(64, limit >> 20)));
+	assert_int_equal(zc_ring_default_blocks(1ull << 40, 1 << 20),
+			 zc_max(16, zc_min(256, limit >> 20)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -213,6 +277,8 @@ int main(void)
 		cmocka_unit_test(reuse_shows_in_the_pipe),
 		cmocka_unit_test(units_are_renewed_together),
 		cmocka_unit_test(too_large),
+		cmocka_unit_test(the_smallest_limit_of_nested_cgroups),
+		cmocka_unit_test(as_many_blocks_as_the_rate_asks_for),
 		cmocka_unit_test(pool_without_a_ring),
 		cmocka_unit_test(every_block_is_memory_of_its_own),
 		cmocka_unit_test(rings_leave_other_mappings_alone),
