@@ -25,11 +25,19 @@
 /* A receiver that has all of it answers at once, or not at all. */
 #define ANSWER_MS 10000
 
+/* How long a stream may be silent: a sender that is dead, or never was one, must not keep its place. */
+#define SILENCE_SECONDS 60
+
+static time_t silence_seconds = SILENCE_SECONDS; /* tests have less time */
+
 /* As much as iperf3 reads at a time. */
 #define READ_BYTES (128 << 10)
 
-/* Read to the end. The bytes; *@good: what @check, unless NULL, thinks of them. */
-static uint64_t read_all(int fd, struct zcdma_check *check, bool *good)
+/*
+ * Read to the end, or until nothing comes for too long: *@silent. *@good: what @check, unless NULL, thinks of the
+ * bytes. Returns how many there were.
+ */
+static uint64_t read_all(int fd, struct zcdma_check *check, bool *good, bool *silent)
 {
 	static char buf[READ_BYTES];
 	uint64_t bytes = 0;
@@ -42,6 +50,7 @@ static uint64_t read_all(int fd, struct zcdma_check *check, bool *good)
 		if (check && zcdma_check_feed(check, buf, (size_t)n))
 			*good = false;
 	}
+	*silent = n < 0 && errno == EAGAIN;
 	*good &= !n;
 	return bytes;
 }
@@ -58,15 +67,22 @@ static bool is_correct(struct zcdma_check *check)
 
 static void take(int fd, bool wanted)
 {
+	const struct timeval silence = { .tv_sec = silence_seconds };
 	struct zcdma_check *check = NULL;
 	struct zcdma_ctx *ctx;
-	bool good = true;
+	bool good = true, silent;
 	uint64_t bytes;
 
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof(silence));
 	if (wanted && (zcdma_new(&ctx) || zcdma_check_pattern(ctx, 0, &check)))
 		return;
-	bytes = read_all(fd, check, &good);
+	bytes = read_all(fd, check, &good, &silent);
+	if (silent) {
+		fprintf(stderr, "zcdma bench: nothing came for %ld s: connection closed\n",
+			(long)silence_seconds);
+		return;
+	}
 	good &= !check || is_correct(check);
 	dprintf(fd, "{\"received_bytes\": %llu, \"cpu_seconds\": %.6f, \"correct\": %s}\n",
 		(unsigned long long)bytes, cpu_seconds(RUSAGE_SELF),

@@ -130,6 +130,32 @@ static void more_streams_than_it_reads_at_once_wait(void **state)
 	zcdma_free(ctx);
 }
 
+/* Else a place would be kept for ever by a client that is dead, or never was a sender. */
+static void a_silent_stream_is_closed(void **state)
+{
+	int fds[2], status = -1;
+	struct pollfd p;
+	pid_t pid;
+	char c;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	pid = fork();
+	if (!pid) {
+		silence_seconds = 1;
+		take(fds[1], false);
+		_exit(0);
+	}
+	close(fds[1]);
+	p = (struct pollfd){ .fd = fds[0], .events = POLLIN };
+	assert_int_equal(send(fds[0], "x", 1, 0), 1);
+	/* The end without an answer. */
+	assert_int_equal(poll(&p, 1, 30000), 1);
+	assert_int_equal(recv(fds[0], &c, 1, 0), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	close(fds[0]);
+}
+
 static void no_more_streams_than_that_are_read_at_once(void **state)
 {
 	unsigned running = 0;
@@ -156,6 +182,7 @@ int main(void)
 		cmocka_unit_test(another_number_of_bytes_is_an_error),
 		cmocka_unit_test(a_receiver_that_does_not_answer_is_none_to_compare),
 		cmocka_unit_test(more_streams_than_it_reads_at_once_wait),
+		cmocka_unit_test(a_silent_stream_is_closed),
 		cmocka_unit_test(no_more_streams_than_that_are_read_at_once),
 	};
 
