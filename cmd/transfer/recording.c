@@ -219,13 +219,27 @@ static bool is_on_disk(int fd)
 	return fd >= 0 && !fstat(fd, &st) && (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode));
 }
 
+/* Write what the page cache holds to the disk, which may take long: say so on a terminal. */
+static int sync_data(int fd, const char *name, struct report *r)
+{
+	struct progress progress;
+	int rc;
+
+	progress_begin(&progress, r, "capture", true);
+	if (progress.shown)
+		progress_say(&progress, (const char *const[]){ "writing to the disk: ", name, NULL });
+	rc = fsync(fd) < 0 ? -errno : 0;
+	progress_end(&progress);
+	return rc;
+}
+
 static int sync_file(int fd, const char *name, struct report *r)
 {
 	int rc;
 
 	if (!is_on_disk(fd))
 		return STATUS_OK;
-	rc = fsync(fd) < 0 ? -errno : 0;
+	rc = sync_data(fd, name ? name : "standard output", r);
 	if (!rc)
 		rc = sync_folder(name ? name : "/proc/self/fd/1");
 	if (!rc)

@@ -630,6 +630,14 @@ need_direct() {
     assert_output --regexp 'captured +1.00 MiB to data'
 }
 
+@test "capture: on a terminal it says that the disk is what it waits for" {
+    command -v script >/dev/null || skip 'util-linux here has no script(1)'
+    TERM=xterm run -0 script -qec "'$ZCDMA' capture --bytes 1M -o data sim:" /dev/null </dev/null
+    assert_output --partial 'writing to the disk: data'
+    TERM=xterm run -0 script -qec "'$ZCDMA' capture --bytes 1M --no-sync -o data sim:" /dev/null </dev/null
+    refute_output --partial 'writing to the disk'
+}
+
 @test "capture: a full disk: one line, status 1, a report of what was written" {
     run -1 --separate-stderr zcdma capture --bytes 1M -o /dev/full sim:
     assert_equal "$stderr" "zcdma capture: write to /dev/full: No space left on device
