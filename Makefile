@@ -113,7 +113,7 @@ VM_KERNELS_ALL := 6.1 6.1-rt 6.12 6.12-rt 5.10 7.x
 
 .PHONY: all demo check check-unit check-bats check-vm check-vm-all check-vm-debug check-vm-arm check-vm-arm64 \
 	check-speed \
-	bench-vm fuzz lint deps deps-vm install uninstall clean help tests-build headers kmod kmod-access kmod_install \
+	bench-vm fuzz lint deps deps-fuzz deps-lint deps-vm install uninstall clean help tests-build headers kmod kmod-access kmod_install \
 	kmod_uninstall dkms-there dkms-install dkms-uninstall
 .DELETE_ON_ERROR:
 
@@ -321,8 +321,17 @@ DEPS_ARM := qemu-system-arm:qemu-system-arm qemu-arm:qemu-user fdtput:device-tre
 DEPS_ARM64 := qemu-system-aarch64:qemu-system-arm qemu-aarch64:qemu-user \
 	aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/include/stdio.h:libc6-dev-arm64-cross
 
+DEPS_LINT := git:git clang-format:clang-format shellcheck:shellcheck mandoc:mandoc codespell:codespell
+DEPS_FUZZ := clang:clang /usr/share/doc/libclang-rt-dev:libclang-rt-dev
+
 deps:
 	@tests/deps.sh $(DEPS)
+
+deps-lint:
+	@tests/deps.sh $(DEPS_LINT)
+
+deps-fuzz:
+	@tests/deps.sh $(DEPS) $(DEPS_FUZZ)
 
 deps-vm:
 	@tests/deps.sh $(DEPS_VM)

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Check the style of C, shell and man pages, with the tools that are there; `make lint` runs it.
+# Check the style of C, shell and man pages, and the spelling, with the tools that are there; `make lint` runs it.
 set -u
 cd "$(dirname "$0")/.." || exit 2
 status=0
@@ -19,11 +19,15 @@ lint() {
 mapfile -t c_files < <(git ls-files '*.c' '*.h' ':!kmod')
 mapfile -t shell_files < <(git ls-files '*.sh' '*.bash' .ci/run)
 mapfile -t bats_files < <(git ls-files '*.bats')
+mapfile -t text_files < <(git ls-files ':!tests/data')
 read -ra man_files <<<"${MAN:?the pages, as make builds them}"
 
 lint clang-format clang-format --dry-run -Werror "${c_files[@]}"
 lint shellcheck shellcheck -x "${shell_files[@]}"
 lint shellcheck shellcheck -s bash -e SC1091,SC2154,SC2030,SC2031,SC2314,SC2002,SC2153 "${bats_files[@]}"
+# Left out: macros of mdoc, names in the tree, and pieces of words that tests look for.
+lint codespell codespell --ignore-words-list fo,nd,thow,copie,inflight,inout,keep-alives \
+    "${text_files[@]}"
 lint mandoc mandoc -Tlint -W warning "${man_files[@]}"
 tests/includes.sh || status=1
 exit "$status"
