@@ -9,6 +9,8 @@ load common
 BUILD=${BUILD:-build}
 [[ $BUILD == /* ]] || BUILD=$TOP/$BUILD
 MAN=$BUILD/man
+PAGES=("$TOP"/man/*.[1-9])
+PAGES=("${PAGES[@]/#"$TOP/man"/$MAN}")
 
 applets() {
     zcdma --list | cut -d' ' -f1
@@ -76,7 +78,7 @@ assert_no_other_keys() {
 
 @test "every applet has a page, and every page its applet" {
     applets | sed 's/.*/zcdma-&.1/' | sort >expected
-    (cd "$MAN" && printf '%s\n' zcdma-*.1) | sort >found
+    (cd "$TOP/man" && printf '%s\n' zcdma-*.1) | sort >found
     same 'applets and pages'
     [[ -f $MAN/zcdma.1 && -f $MAN/zcdma.4 && -f $MAN/zcdma.7 && -f $MAN/libzcdma.3 ]]
 }
@@ -87,7 +89,7 @@ assert_no_other_keys() {
         (($(grep -lxF ".so man/shared/${part##*/}" "$TOP"/man/*.[1-9] | wc -l) > 1)) ||
             fail "${part##*/} is for one page alone"
     done
-    run ! grep -n '^\.so ' "$MAN"/*
+    run ! grep -n '^\.so ' "${PAGES[@]}"
     for part in "$TOP"/man/*.[1-9]; do
         grep '^\.so ' "$part" >expected || continue
         sort expected | uniq -d >found
@@ -378,7 +380,7 @@ program() {
 
 @test "pages refer to pages that exist" {
     local page
-    sed -nE 's/^\.(It )?Xr ((lib)?zcdma[^ ]*) ([0-9]).*/\2.\4/p' "$MAN"/* | sort -u >expected
+    sed -nE 's/^\.(It )?Xr ((lib)?zcdma[^ ]*) ([0-9]).*/\2.\4/p' "${PAGES[@]}" | sort -u >expected
     while read -r page; do
         [[ ! -f $MAN/$page ]] || echo "$page"
     done <expected >found
@@ -388,7 +390,7 @@ program() {
 @test "mandoc has nothing to complain about" {
     command -v mandoc >/dev/null || skip 'mandoc is not installed'
     local page
-    for page in "$MAN"/*; do
+    for page in "${PAGES[@]}"; do
         mandoc -Tlint -W warning "$page" >lint 2>/dev/null || fail "$(cat lint)"
     done
 }
