@@ -88,6 +88,8 @@ VM_SHARED := $(BUILD)/vm-tests/shared.a
 
 LIB_SO := $(BUILD)/$(SONAME)
 LIB_A := $(BUILD)/libzcdma.a
+CMD_A := $(BUILD)/libcmd.a
+CMD_UNIT_BIN := $(patsubst %,$(BUILD)/unit/test_%,bench_peer bench_stats bench_verdict report signals)
 BATS_FILES ?= $(wildcard tests/bats/*.bats)
 APPLETS := $(shell sed -n 's/^APPLET.\([a-z]*\),.*/\1/p' cmd/applets.def)
 MAN_PAGES := $(patsubst %,$(BUILD)/%,$(wildcard man/*.[1-9]))
@@ -187,11 +189,19 @@ $(ZCDMA): $(CMD_OBJ) $(LIB_SO) | $(BUILD)/libzcdma.so
 	$(say) LINK $@
 	$(Q)$(call link_cmd,$@,$$ORIGIN/$(RUNPATH))
 
+# Everything of the command but main(), for the unit tests of its parts.
+$(CMD_A): $(CMD_OBJ)
+	$(say) AR $@
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter-out %/main.o,$(CMD_OBJ))
+
+$(CMD_UNIT_BIN): $(CMD_A)
+$(CMD_UNIT_BIN): UNIT_CMD = $(CMD_A)
+
 $(BUILD)/unit/%: tests/unit/%.c $(LIB_A) $(BUILD)/flags
 	$(say) CC $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_CFLAGS) $(CPPFLAGS) $(call pkg_cflags,$(LIBS_TEST) $(LIBS_LIB)) -MMD -MP $(ALL_LDFLAGS) \
-		-o $@ $< $(LIB_A) $(call pkg_libs,$(LIBS_TEST) $(LIBS_LIB)) -lm
+		-o $@ $< $(UNIT_CMD) $(LIB_A) $(call pkg_libs,$(LIBS_TEST) $(LIBS_LIB)) -lm
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_DRIVER) $(LIB_A) $(BUILD)/flags
 	$(say) CC $<

@@ -25,10 +25,8 @@
 /* A receiver that has all of it answers at once, or not at all. */
 #define ANSWER_MS 10000
 
-/* How long a stream may be silent: a sender that is dead, or never was one, must not keep its place. */
+/* How long a stream may be silent. */
 #define SILENCE_SECONDS 60
-
-static time_t silence_seconds = SILENCE_SECONDS; /* tests have less time */
 
 /* As much as iperf3 reads at a time. */
 #define READ_BYTES (128 << 10)
@@ -65,7 +63,7 @@ static bool is_correct(struct zcdma_check *check)
 	return !result.faults;
 }
 
-static void take(int fd, bool wanted)
+void bench_peer_take(int fd, bool wanted, time_t silence_seconds)
 {
 	const struct timeval silence = { .tv_sec = silence_seconds };
 	struct zcdma_check *check = NULL;
@@ -91,8 +89,7 @@ static void take(int fd, bool wanted)
 		       : "false");
 }
 
-/* Wait for processes that have ended, and as long as there are as many as there may be. Returns how many are left. */
-static unsigned reap(unsigned running)
+unsigned bench_peer_reap(unsigned running)
 {
 	while (running && !signals_stop()) {
 		pid_t pid = waitpid(-1, NULL, running < BENCH_PEER_STREAMS ? WNOHANG : 0);
@@ -125,11 +122,11 @@ int bench_peer_serve(struct zcdma_ctx *ctx, const int *listeners, unsigned count
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			/* A sender that is stopped ends its stream, and wants the answer. */
 			signal(SIGINT, SIG_IGN);
-			take(fd, check);
+			bench_peer_take(fd, check, SILENCE_SECONDS);
 			_exit(0);
 		}
 		close(fd);
-		running = reap(running + (pid > 0));
+		running = bench_peer_reap(running + (pid > 0));
 	}
 	return 0;
 }

@@ -3,6 +3,8 @@
 #ifndef BENCH_SERVER_H
 #define BENCH_SERVER_H
 
+#include <time.h>
+
 #include "bench/job.h"
 
 /* Most connections that are read at once; the next one waits until one of them ends. */
@@ -14,6 +16,18 @@
  * without @check). 0 after a signal, or a negative errno with its sentence.
  */
 int bench_peer_serve(struct zcdma_ctx *ctx, const int *listeners, unsigned count, bool check);
+
+/*
+ * Read the stream @fd to its end, verify it with @check, and answer. Leave the answer out where nothing comes for
+ * @silence_seconds: a sender that is dead, or never was one, must not keep its place.
+ */
+void bench_peer_take(int fd, bool check, time_t silence_seconds);
+
+/*
+ * Wait for processes that have ended, and for one more while BENCH_PEER_STREAMS of the @running are left. Returns how
+ * many are left.
+ */
+unsigned bench_peer_reap(unsigned running);
 
 /*
  * Read that answer at the end of a stream of @sent_bytes on @fd into @s. Another receiver, such as verify --listen, just

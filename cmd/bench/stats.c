@@ -135,11 +135,7 @@ double bench_below(const struct bench_spread *a, const struct bench_spread *b)
 	return a->count && b->count ? sum / (double)(a->count * b->count) : 0;
 }
 
-/*
- * Return the chance of at most @most inversions where @m and @n values come in any order. Their numbers are the
- * coefficients of the Gaussian binomial, the product of (1 - q^(n+i)) / (1 - q^i) over i = 1 to m.
- */
-static double chance(unsigned m, unsigned n, unsigned most)
+double bench_chance(unsigned m, unsigned n, unsigned most)
 {
 	static double orders[BENCH_REPEATS_MAX * BENCH_REPEATS_MAX + 1];
 	unsigned last = m * n;
@@ -167,5 +163,5 @@ bool bench_distinct(const struct bench_spread *a, const struct bench_spread *b)
 	double inversions = ceil((1 - fabs(bench_below(a, b))) * pairs / 2 - 1e-9);
 
 	return a->count >= BENCH_LEAST_REPEATS && b->count >= BENCH_LEAST_REPEATS &&
-	       2 * chance(a->count, b->count, (unsigned)inversions) <= ERROR_CHANCE;
+	       2 * bench_chance(a->count, b->count, (unsigned)inversions) <= ERROR_CHANCE;
 }

@@ -41,6 +41,12 @@ struct bench_spread bench_spread(const struct bench_row *row, bench_figure *figu
 double bench_below(const struct bench_spread *a, const struct bench_spread *b);
 
 /*
+ * Return the chance of at most @most inversions where @m and @n values come in any order. Their numbers are the
+ * coefficients of the Gaussian binomial, the product of (1 - q^(n+i)) / (1 - q^i) over i = 1 to m.
+ */
+double bench_chance(unsigned m, unsigned n, unsigned most);
+
+/*
  * Return true if two rows are distinct by the rank test of Mann and Whitney: two-sided, exact, with at most 10 % chance
  * for rows that are the same. Returns false for fewer than BENCH_LEAST_REPEATS values.
  */

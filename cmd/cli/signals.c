@@ -10,12 +10,6 @@
 
 #include "cli/clock.h"
 
-/*
- * Until this long after the first request to stop, another one is taken to be the same: timeout(1) signals its
- * child and right after that the whole process group, to which the child belongs.
- */
-#define SAME_REQUEST_NS 1000000000u
-
 static struct zcdma_ctx *_Atomic watched[SIGNALS_MAX];
 static atomic_int stop;
 static atomic_ullong stop_ns; /* when it was first asked for, or 0 */
@@ -31,7 +25,7 @@ static void request_stop(int sig)
 
 	if (atomic_compare_exchange_strong(&stop_ns, &first, now)) {
 		stop = sig;
-	} else if (now >= first + SAME_REQUEST_NS) {
+	} else if (now >= first + SIGNALS_SAME_REQUEST_NS) {
 		signal(sig, SIG_DFL);
 		kill(getpid(), sig);
 	}

@@ -10,6 +10,12 @@
 
 #include <zcdma.h>
 
+/*
+ * Until this long after the first request to stop, another one is taken to be the same: timeout(1) signals its
+ * child and right after that the whole process group, to which the child belongs.
+ */
+#define SIGNALS_SAME_REQUEST_NS 1000000000u
+
 /* Most contexts that can be watched at once. */
 #define SIGNALS_MAX 1025
 

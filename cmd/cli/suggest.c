@@ -5,8 +5,6 @@
 
 #include "cli/suggest.h"
 
-#define LONGEST 64
-
 static size_t least(size_t a, size_t b)
 {
 	return a < b ? a : b;
@@ -15,7 +13,7 @@ static size_t least(size_t a, size_t b)
 /* Levenshtein's distance, of which one row at a time is enough. */
 static size_t edit_distance(const char *a, const char *b)
 {
-	size_t row[LONGEST + 1], columns = strlen(b), above, corner;
+	size_t row[NEAREST_LONGEST + 1], columns = strlen(b), above, corner;
 
 	for (size_t j = 0; j <= columns; j++)
 		row[j] = j;
@@ -36,7 +34,7 @@ void nearest_try(struct nearest *n, const char *candidate)
 {
 	size_t len = strlen(n->to), distance;
 
-	if (len < 2 || len > LONGEST || strlen(candidate) > LONGEST)
+	if (len < 2 || len > NEAREST_LONGEST || strlen(candidate) > NEAREST_LONGEST)
 		return;
 
 	/* The beginning of a name is as good a guess as one wrong letter. */

@@ -5,6 +5,9 @@
 
 #include <stddef.h>
 
+/* A name longer than this has no near one. */
+#define NEAREST_LONGEST 64
+
 /* Start with {.to = NAME}; .name is the best candidate so far, or NULL where none is near. */
 struct nearest {
 	const char *to;

@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The receiver of a bench: what its answer makes of a run, and how many streams it reads at once. */
 #include <netinet/in.h>
+#include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "bench/server.c"
-#include "cli/signals.c"
+#include "bench/server.h"
+#include "cli/signals.h"
 
 /* What a run of @sent bytes is after the receiver's @answer. */
 static struct bench_sample ask(uint64_t sent, const char *answer)
@@ -142,8 +146,7 @@ static void a_silent_stream_is_closed(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
 	pid = fork();
 	if (!pid) {
-		silence_seconds = 1;
-		take(fds[1], false);
+		bench_peer_take(fds[1], false, 1);
 		_exit(0);
 	}
 	close(fds[1]);
@@ -166,13 +169,13 @@ static void no_more_streams_than_that_are_read_at_once(void **state)
 			usleep(20000); /* longer than it takes to start too many, if nothing waits */
 			_exit(0);
 		}
-		running = reap(running + 1);
+		running = bench_peer_reap(running + 1);
 		assert_true(running < BENCH_PEER_STREAMS);
 	}
 	while (waitpid(-1, NULL, 0) > 0)
 		;
 	/* None is left to wait for. */
-	assert_int_equal(reap(BENCH_PEER_STREAMS), 0);
+	assert_int_equal(bench_peer_reap(BENCH_PEER_STREAMS), 0);
 }
 
 int main(void)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "bench/stats.c"
+#include "bench/stats.h"
 
 static struct bench_spread of(unsigned count, const double *given)
 {
@@ -82,11 +82,11 @@ static void the_chance_is_that_of_the_tables(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		assert_true(2 * chance(rows[i].m, rows[i].n, rows[i].most) <= 0.1 + 1e-9);
-		assert_true(2 * chance(rows[i].m, rows[i].n, rows[i].most + 1) > 0.1);
+		assert_true(2 * bench_chance(rows[i].m, rows[i].n, rows[i].most) <= 0.1 + 1e-9);
+		assert_true(2 * bench_chance(rows[i].m, rows[i].n, rows[i].most + 1) > 0.1);
 	}
-	assert_true(fabs(chance(64, 64, 64 * 64) - 1) < 1e-9);
-	assert_true(fabs(chance(64, 64, 64 * 64 / 2 - 1) - 0.5) < 0.01);
+	assert_true(fabs(bench_chance(64, 64, 64 * 64) - 1) < 1e-9);
+	assert_true(fabs(bench_chance(64, 64, 64 * 64 / 2 - 1) - 0.5) < 0.01);
 }
 
 static void test_below(void **state)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The verdict of a bench, from figures that are given. */
+#include <errno.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,9 +11,10 @@
 
 #include <cmocka.h>
 
-#include "bench/crossover.c"
-#include "bench/stats.c"
-#include "bench/verdict.c"
+#include "bench/crossover.h"
+#include "bench/rows.h"
+#include "bench/stats.h"
+#include "bench/table.h"
 
 static const struct zcdma_path_type copy = { .name = "copy", .needs = ZCDMA_NEEDS_MEMORY };
 static const struct zcdma_path_type gift = { .name = "gift", .needs = ZCDMA_NEEDS_STREAM };

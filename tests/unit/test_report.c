@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the command's report makes of values, and which name it takes for the one that was meant. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
-#include "cli/suggest.c"
-#include "cli/report_text.c"
-#include "cli/report_value.c"
-#include "cli/report_line.c"
+#include "cli/report.h"
+#include "cli/report_text.h"
+#include "cli/suggest.h"
 
 #define assert_prints(expected, call)                     \
 	do {                                              \
@@ -148,7 +149,7 @@ static const char *nearest_of(const char *to)
 
 static void test_nearest(void **state)
 {
-	char longer[LONGEST + 2];
+	char longer[NEAREST_LONGEST + 2];
 
 	(void)state;
 	assert_string_equal(nearest_of("zcsned"), "zcsend");
