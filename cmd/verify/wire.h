@@ -26,11 +26,25 @@ bool wire_parse(struct report *r, bool *wanted, bool *live);
 /* Check what is captured, and report it. The exit status. */
 int wire_verify(const struct wire *w);
 
+/* The counters of a stream, by their names in JSON. */
+struct wire_counter {
+	const char *key;
+	size_t offset; /* in struct zcdma_wire_counters */
+};
+
+extern const struct wire_counter wire_counters[];
+extern const size_t wire_counter_count;
+
+/* Returns the counter @i of @from. */
+uint64_t wire_counter(const struct zcdma_wire_counters *from, size_t i);
+
+/* Add @from to @to. */
+void wire_counters_add(struct zcdma_wire_counters *to, const struct zcdma_wire_counters *from);
+
 /* Sums over all streams, with those that were dropped from the list, and the worst of them. */
 struct wire_totals {
-	uint64_t streams, bytes, unseen, cut, late;
-	uint64_t copies, again, again_bytes, differing, differing_bytes, uncompared;
-	uint64_t out_of_order, given_up, strayed, ignored_resets;
+	uint64_t streams, bytes;
+	struct zcdma_wire_counters counters;
 	enum outcome outcome;  /* of all */
 	bool broke_off;	       /* by an error, which was reported: what was not read is unknown */
 	struct verdict worst;  /* of a stream */

@@ -22,31 +22,35 @@ static const char *const ends[ZCDMA_WIRE_ENDS] = {
 static void report_streams_lines(struct report *r, const struct wire_totals *t,
 				 const struct zcdma_wire_stats *s)
 {
+	const struct zcdma_wire_counters *c = &t->counters;
+
 	report_line(r, "streams", NULL);
 	report_count(r, "streams_count", t->streams, " in ");
 	report_count(r, "connections", s->connections, " connections, ");
 	report_bytes(r, "stream_bytes", t->bytes, "");
-	report_line(r, "unseen", NULL);
-	report_bytes(r, "unseen_bytes", t->unseen, " not captured in time, ");
-	report_bytes(r, "late_bytes", t->late, " captured later; ");
-	report_bytes(r, "cut_bytes", t->cut, " beyond the snap length");
-	report_line(r, "sent again", NULL);
-	report_count(r, "retransmitted_packets", t->again, " packets with ");
-	report_bytes(r, "retransmitted_bytes", t->again_bytes, ", ");
-	report_bytes(r, "uncompared_bytes", t->uncompared, " could not be compared");
+	report_line(r, "not captured", NULL);
+	report_bytes(r, "uncaptured_bytes", c->uncaptured_bytes, " in time, ");
+	report_bytes(r, "late_bytes", c->late_bytes, " captured later; ");
+	report_bytes(r, "cut_bytes", c->cut_bytes, " beyond the snap length");
+	report_line(r, "retransmitted", NULL);
+	report_count(r, "retransmitted_packets", c->retransmitted, " packets with ");
+	report_bytes(r, "retransmitted_bytes", c->retransmitted_bytes, ", ");
+	report_bytes(r, "uncompared_bytes", c->uncompared_bytes, " could not be compared");
 	report_line(r, "overwritten", NULL);
-	report_count(r, "differing_packets", t->differing, " of those packets, ");
-	report_bytes(r, "differing_bytes", t->differing_bytes, "");
-	report_line(r, t->copies ? "copies" : NULL, NULL);
-	report_count(r, "copied_packets", t->copies, " packets captured more than once");
+	report_count(r, "differing_packets", c->differing, " of those packets, ");
+	report_bytes(r, "differing_bytes", c->differing_bytes, "");
+	report_line(r, c->capture_duplicates ? "duplicates" : NULL, NULL);
+	report_count(r, "capture_duplicates", c->capture_duplicates,
+		     " packets captured more than once");
 	report_line(r, "out of order", NULL);
-	report_count(r, "out_of_order_packets", t->out_of_order, " packets");
-	report_line(r, t->ignored_resets || s->ignored_syns ? "ignored" : NULL, NULL);
-	report_count(r, "ignored_resets", t->ignored_resets, " RST and ");
-	report_count(r, "ignored_syns", s->ignored_syns, " SYN that the receiver did not believe");
-	report_line(r, t->given_up || t->strayed ? "limits" : NULL, NULL);
-	report_count(r, "given_up", t->given_up, " times no room to wait for what was missing, ");
-	report_count(r, "strayed_packets", t->strayed, " packets too far off");
+	report_count(r, "out_of_order_packets", c->out_of_order, " packets");
+	report_line(r, c->ignored_resets || s->ignored_syns ? "ignored" : NULL, NULL);
+	report_count(r, "ignored_resets", c->ignored_resets, " RST and ");
+	report_count(r, "ignored_syns", s->ignored_syns, " SYN that the receiver did not accept");
+	report_line(r, c->given_up || c->strayed ? "limits" : NULL, NULL);
+	report_count(r, "given_up", c->given_up,
+		     " times without memory to wait for missing bytes, ");
+	report_count(r, "strayed_packets", c->strayed, " packets too far off");
 }
 
 static void report_packets(struct report *r, const struct zcdma_wire_stats *s, double seconds,
@@ -62,8 +66,8 @@ static void report_packets(struct report *r, const struct zcdma_wire_stats *s, d
 	report_line(r, "of those", NULL);
 	report_count(r, "tcp_packets", s->tcp, " of TCP, ");
 	report_count(r, "udp_packets", s->udp, " of UDP, ");
-	report_count(r, "other_packets", s->elsewhere, " of other connections or protocols");
-	report_line(r, s->fragments || s->cut || s->malformed || s->unfollowed ? "left out" : NULL,
+	report_count(r, "other_packets", s->others, " of other connections or protocols");
+	report_line(r, s->fragments || s->cut || s->malformed || s->unfollowed ? "skipped" : NULL,
 		    NULL);
 	report_count(r, "fragments", s->fragments, " fragments, ");
 	report_count(r, "cut_packets", s->cut, " without their headers, ");
@@ -84,7 +88,7 @@ static void report_packets(struct report *r, const struct zcdma_wire_stats *s, d
 	if (s->damaged)
 		report_note(
 			r,
-			"packets that were damaged, by their checksum, are left out, as their receiver drops them");
+			"packets that were damaged, by their checksum, are skipped, as their receiver drops them");
 	if (s->checksums_wrong > s->damaged)
 		report_note(
 			r,
@@ -98,32 +102,20 @@ static void add_numbers(json_t *row, const struct zcdma_wire_stream *s)
 		uint64_t value;
 	} numbers[] = {
 		{ "stream_bytes", s->bytes },
-		{ "unseen_bytes", s->unseen_bytes },
-		{ "late_bytes", s->late_bytes },
-		{ "cut_bytes", s->cut_bytes },
-		{ "packets", s->packets },
-		{ "copied_packets", s->copies },
-		{ "retransmitted_packets", s->retransmitted },
-		{ "retransmitted_bytes", s->retransmitted_bytes },
-		{ "differing_packets", s->differing },
-		{ "differing_bytes", s->differing_bytes },
-		{ "uncompared_bytes", s->uncompared_bytes },
-		{ "out_of_order_packets", s->out_of_order },
-		{ "keepalives", s->keepalives },
-		{ "given_up", s->given_up },
-		{ "strayed_packets", s->strayed },
-		{ "ignored_resets", s->ignored_resets },
 		{ "faults", s->result.faults },
 		{ "bad_bytes", s->result.bad_bytes },
 		{ "missing_bytes", s->result.missing_bytes },
 		{ "blocks_good", s->result.blocks_good },
-		{ "blocks_unseen", s->result.blocks_unseen },
+		{ "blocks_uncaptured", s->result.blocks_uncaptured },
 		{ "blocks_expected", s->result.blocks_expected },
 		{ "lost_bytes", s->result.lost_bytes },
 		{ "late_datagrams", s->result.late },
 		{ "duplicate_datagrams", s->result.duplicates },
 	};
 
+	for (size_t i = 0; i < wire_counter_count; i++)
+		json_object_set_new(row, wire_counters[i].key,
+				    json_integer((json_int_t)wire_counter(&s->counters, i)));
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		json_object_set_new(row, numbers[i].key,
 				    json_integer((json_int_t)numbers[i].value));
@@ -133,38 +125,43 @@ static void add_numbers(json_t *row, const struct zcdma_wire_stream *s)
 
 static const struct report_column stream_columns[] = {
 	{ "from", "FROM" },	{ "to", "TO" },	      { "protocol", NULL }, { NULL, "BYTES" },
-	{ NULL, "UNSEEN" },	{ NULL, "AGAIN" },    { NULL, "DIFFER" },   { "end", "END" },
+	{ NULL, "UNCAPTURED" }, { NULL, "RETRANS" },  { NULL, "DIFFER" },   { "end", "END" },
 	{ "result", "RESULT" }, { "fault", "FAULT" },
 };
 
 static void report_stream(struct report *r, const struct zcdma_wire_stream *s, const char *result,
 			  const char *fault)
 {
-	char bytes[32], unseen[32], again[32], differ[32];
+	char bytes[32], uncaptured[32], retrans[32], differ[32];
 	const char *cells[] = {
 		s->from,
 		s->to,
 		s->udp ? "udp" : "tcp",
 		zcdma_size_format(s->bytes, bytes, sizeof(bytes)),
-		zcdma_size_format(s->unseen_bytes, unseen, sizeof(unseen)),
-		again,
+		zcdma_size_format(s->counters.uncaptured_bytes, uncaptured, sizeof(uncaptured)),
+		retrans,
 		differ,
 		ends[s->end],
 		result,
 		fault,
 	};
 
-	snprintf(again, sizeof(again), "%" PRIu64, s->retransmitted);
-	snprintf(differ, sizeof(differ), "%" PRIu64, s->differing);
+	snprintf(retrans, sizeof(retrans), "%" PRIu64, s->counters.retransmitted);
+	snprintf(differ, sizeof(differ), "%" PRIu64, s->counters.differing);
 	add_numbers(report_row(r, cells), s);
 }
 
 static void report_differences(struct report *r, struct zcdma_wire *wire)
 {
 	static const struct report_column columns[] = {
-		{ "from", "SENT AGAIN BY" }, { NULL, "OFFSET" }, { NULL, "BLOCK" },
-		{ NULL, "SEQUENCE" },	     { NULL, "WAS" },	 { NULL, "IS" },
-		{ NULL, "BYTES" },	     { "to", NULL },
+		{ "from", "RETRANSMITTED BY" },
+		{ NULL, "OFFSET" },
+		{ NULL, "BLOCK" },
+		{ NULL, "SEQUENCE" },
+		{ NULL, "WAS" },
+		{ NULL, "IS" },
+		{ NULL, "BYTES" },
+		{ "to", NULL },
 	};
 	struct zcdma_wire_difference d;
 
@@ -180,15 +177,15 @@ static void report_differences(struct report *r, struct zcdma_wire *wire)
 		snprintf(text[0], sizeof(text[0]), "%" PRIu64, d.offset);
 		snprintf(text[1], sizeof(text[1]), "%" PRIu64, d.block);
 		snprintf(text[2], sizeof(text[2]), "%" PRIu32, d.seq);
-		snprintf(text[3], sizeof(text[3]), "0x%02x", d.first);
-		snprintf(text[4], sizeof(text[4]), "0x%02x", d.again);
+		snprintf(text[3], sizeof(text[3]), "0x%02x", d.was);
+		snprintf(text[4], sizeof(text[4]), "0x%02x", d.is);
 		snprintf(text[5], sizeof(text[5]), "%" PRIu64, d.bytes);
 		row = report_row(r, cells);
 		json_object_set_new(row, "offset", json_integer((json_int_t)d.offset));
 		json_object_set_new(row, "block", json_integer((json_int_t)d.block));
 		json_object_set_new(row, "sequence", json_integer(d.seq));
-		json_object_set_new(row, "was", json_integer(d.first));
-		json_object_set_new(row, "is", json_integer(d.again));
+		json_object_set_new(row, "was", json_integer(d.was));
+		json_object_set_new(row, "is", json_integer(d.is));
 		json_object_set_new(row, "differing_bytes", json_integer((json_int_t)d.bytes));
 	}
 }

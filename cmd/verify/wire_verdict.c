@@ -30,14 +30,15 @@ static void describe_difference(struct zcdma_wire *wire, const struct zcdma_wire
 	struct zcdma_wire_difference d;
 
 	if (find_difference(wire, s, &d))
-		outcome_say(v, OUTCOME_WRONG,
-			    "overwritten in flight: sent again with other data at offset %" PRIu64
-			    " (block %" PRIu64 ", sequence %" PRIu32 "): 0x%02x, which was 0x%02x",
-			    d.offset, d.block, d.seq, d.again, d.first);
+		outcome_say(
+			v, OUTCOME_WRONG,
+			"overwritten in flight: retransmitted with other data at offset %" PRIu64
+			" (block %" PRIu64 ", sequence %" PRIu32 "): 0x%02x, which was 0x%02x",
+			d.offset, d.block, d.seq, d.is, d.was);
 	else
 		outcome_say(v, OUTCOME_WRONG,
-			    "overwritten in flight: %" PRIu64 " packets sent again differ",
-			    s->differing);
+			    "overwritten in flight: %" PRIu64 " retransmitted packets differ",
+			    s->counters.differing);
 	snprintf(v->hint, sizeof(v->hint),
 		 "a buffer was written to before its data had been acknowledged");
 }
@@ -58,7 +59,7 @@ static void describe_fault(const struct wire *w, const struct zcdma_wire_stream 
 static void judge_data(const struct wire *w, struct zcdma_wire *wire,
 		       const struct zcdma_wire_stream *s, struct verdict *v)
 {
-	if (s->differing)
+	if (s->counters.differing)
 		describe_difference(wire, s, v);
 	else if (s->checked && s->result.faults)
 		describe_fault(w, s, v);
@@ -84,11 +85,10 @@ static void judge_followed(const struct wire *w, struct zcdma_wire *wire,
 			   const struct zcdma_wire_stream *s, struct verdict *v)
 {
 	(void)wire;
-	if (s->strayed)
+	if (s->counters.strayed)
 		outcome_say(v, OUTCOME_INCOMPLETE,
-			    "%" PRIu64
-			    " packets were too far from the others, and were not followed",
-			    s->strayed);
+			    "%" PRIu64 " packets were too far from the others, and were skipped",
+			    s->counters.strayed);
 	else if (!w->unchecked && s->end == ZCDMA_WIRE_RESET)
 		outcome_say(v, OUTCOME_INCOMPLETE,
 			    "the connection was reset before the stream's end");
@@ -105,11 +105,11 @@ static void judge_checked(const struct wire *w, struct zcdma_wire *wire,
 		return;
 	if (!s->checked && s->udp)
 		outcome_say(v, OUTCOME_INCOMPLETE,
-			    "a manifest does not tell where datagrams belong");
-	else if (!s->checked && s->bytes > s->unseen_bytes && w->expect->manifest)
+			    "a manifest cannot place datagrams in the stream");
+	else if (!s->checked && s->bytes > s->counters.uncaptured_bytes && w->expect->manifest)
 		outcome_say(v, OUTCOME_INCOMPLETE,
-			    "the capture began in the middle: a manifest does not tell where");
-	else if (!s->checked && s->bytes > s->unseen_bytes)
+			    "the capture began in the middle, and a manifest cannot find where");
+	else if (!s->checked && s->bytes > s->counters.uncaptured_bytes)
 		outcome_say(v, OUTCOME_INCOMPLETE, "no memory was left to check it");
 	else if (!res->bytes)
 		outcome_say(v, OUTCOME_INCOMPLETE,
@@ -117,7 +117,7 @@ static void judge_checked(const struct wire *w, struct zcdma_wire *wire,
 			    s->bytes);
 	else if (res->unplaced)
 		fault_judge_unplaced(res, v);
-	else if (w->expect->manifest && res->blocks_unseen && !res->blocks)
+	else if (w->expect->manifest && res->blocks_uncaptured && !res->blocks)
 		outcome_say(v, OUTCOME_INCOMPLETE,
 			    "no block was captured whole, so nothing was verified");
 }
@@ -130,12 +130,12 @@ static void judge_losses(const struct wire *w, struct zcdma_wire *wire,
 
 	(void)w;
 	(void)wire;
-	if (s->unseen_bytes)
+	if (s->counters.uncaptured_bytes)
 		outcome_say(v, OUTCOME_LOSSY, "%s of it were not captured",
-			    zcdma_size_format(s->unseen_bytes, size, sizeof(size)));
-	else if (s->udp && s->cut_bytes)
+			    zcdma_size_format(s->counters.uncaptured_bytes, size, sizeof(size)));
+	else if (s->udp && s->counters.cut_bytes)
 		outcome_say(v, OUTCOME_LOSSY, "%s of it are beyond the snap length",
-			    zcdma_size_format(s->cut_bytes, size, sizeof(size)));
+			    zcdma_size_format(s->counters.cut_bytes, size, sizeof(size)));
 	else if (s->result.lost_bytes)
 		outcome_say(v, OUTCOME_LOSSY, "%s of it were lost, or not captured",
 			    zcdma_size_format(s->result.lost_bytes, size, sizeof(size)));
@@ -186,19 +186,7 @@ void wire_add(const struct wire *w, struct zcdma_wire *wire, struct wire_totals 
 
 	t->streams++;
 	t->bytes += s->bytes;
-	t->unseen += s->unseen_bytes;
-	t->cut += s->cut_bytes;
-	t->late += s->late_bytes;
-	t->copies += s->copies;
-	t->again += s->retransmitted;
-	t->again_bytes += s->retransmitted_bytes;
-	t->differing += s->differing;
-	t->differing_bytes += s->differing_bytes;
-	t->uncompared += s->uncompared_bytes;
-	t->out_of_order += s->out_of_order;
-	t->given_up += s->given_up;
-	t->strayed += s->strayed;
-	t->ignored_resets += s->ignored_resets;
+	wire_counters_add(&t->counters, &s->counters);
 	wire_judge(w, wire, s, &v);
 	worsen(t, v.outcome);
 	if (v.outcome <= t->worst.outcome)

@@ -251,7 +251,7 @@ void zc_tcp_payload_done(struct zc_tcp_payload *t, size_t len)
 
 void zc_tcp_payload_get_stats(const struct zc_tcp_payload *t, struct zcdma_packet_stats *stats)
 {
-	const struct zc_reassembly_counters *c = &t->end[t->from].counters;
+	const struct zcdma_wire_counters *c = &t->end[t->from].counters;
 
 	stats->missing_bytes = t->missing_bytes;
 	stats->malformed += t->damaged;

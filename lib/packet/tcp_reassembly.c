@@ -45,7 +45,7 @@ static void make_room(struct zc_reassembly *r, uint64_t end)
 static void count(struct zc_reassembly *r, const struct zc_segment_result *res, bool overtaken,
 		  bool duplicate)
 {
-	struct zc_reassembly_counters *c = &r->counters;
+	struct zcdma_wire_counters *c = &r->counters;
 
 	if (res->repeated && duplicate && !res->differing && !res->fresh) {
 		c->capture_duplicates++;

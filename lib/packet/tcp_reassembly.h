@@ -3,6 +3,8 @@
 #ifndef ZCDMA_PACKET_TCP_REASSEMBLY_H
 #define ZCDMA_PACKET_TCP_REASSEMBLY_H
 
+#include <zcdma/verify.h>
+
 #include "packet/frame.h"
 #include "packet/segment_buffer.h"
 
@@ -18,24 +20,6 @@ struct zc_reassembly_ops {
 	bool (*recall)(void *arg, uint64_t offset, uint8_t *buf, size_t len);
 	/* Note retransmitted bytes that differ. @seq is the sequence number of the first. */
 	void (*differs)(void *arg, uint32_t seq, const struct zc_segment_result *what);
-};
-
-struct zc_reassembly_counters {
-	uint64_t packets;	      /* segments with data */
-	uint64_t uncaptured_bytes;    /* of the stream; or captured too late to be checked */
-	uint64_t cut_bytes;	      /* of segments, beyond the snap length */
-	uint64_t late_bytes;	      /* captured after they were passed over */
-	uint64_t capture_duplicates;  /* segments captured more than once; not in .retransmitted */
-	uint64_t retransmitted;	      /* segments with bytes that were sent before, and ... */
-	uint64_t retransmitted_bytes; /* ... those bytes */
-	uint64_t differing;	      /* retransmitted segments with other bytes, and ... */
-	uint64_t differing_bytes;     /* ... those bytes */
-	uint64_t uncompared_bytes; /* retransmitted, when what they repeat was not known any more */
-	uint64_t out_of_order;	   /* segments captured after others that follow them */
-	uint64_t keepalives;
-	uint64_t given_up;	 /* times that the buffer had no room to wait for missing bytes */
-	uint64_t strayed;	 /* segments too far from the others, which were skipped */
-	uint64_t ignored_resets; /* RST that the receiver did not accept */
 };
 
 /* What is known of a reset by this end. */
@@ -75,7 +59,7 @@ struct zc_reassembly {
 	uint64_t forgotten; /* gaps before it are not remembered */
 	uint64_t acked;	    /* by the other end */
 	uint64_t end;	    /* of the stream: its FIN */
-	struct zc_reassembly_counters counters;
+	struct zcdma_wire_counters counters;
 };
 
 /* Start without a segment. The data that waits is taken from @budget. */

@@ -250,7 +250,7 @@ ZC_PUBLIC void zcdma_wire_get_stats(struct zcdma_wire *w, struct zcdma_wire_stat
 	*stats = w->stats;
 	stats->tcp = w->kinds[ZC_FRAME_TCP];
 	stats->udp = w->kinds[ZC_FRAME_UDP];
-	stats->elsewhere = w->kinds[ZC_FRAME_OTHER];
+	stats->others = w->kinds[ZC_FRAME_OTHER];
 	stats->fragments = w->kinds[ZC_FRAME_FRAGMENT];
 	stats->cut = w->kinds[ZC_FRAME_CUT];
 	stats->malformed = w->kinds[ZC_FRAME_MALFORMED];

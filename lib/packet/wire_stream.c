@@ -192,7 +192,7 @@ static bool on_late(void *arg, uint64_t offset, const uint8_t *data, size_t len)
 		return false;
 	s->all->rc = check_alone(s, offset + s->shift, data, len);
 	s->check->result.bytes += len;
-	s->check->result.unseen_bytes -= len;
+	s->check->result.uncaptured_bytes -= len;
 	return true;
 }
 
@@ -228,8 +228,8 @@ static void on_difference(void *arg, uint32_t seq, const struct zc_segment_resul
 		.offset = what->first + s->shift,
 		.block = block_of(s, what->first + s->shift),
 		.bytes = what->differing,
-		.first = what->was,
-		.again = what->is,
+		.was = what->was,
+		.is = what->is,
 	};
 	zc_flow_name(&s->flow->key, s->from, d->from, sizeof(d->from));
 	zc_flow_name(&s->flow->key, !s->from, d->to, sizeof(d->to));
@@ -262,12 +262,12 @@ void zc_wire_stream_datagram(struct zc_wire_stream *s, const struct zc_frame *fr
 	}
 	if (!frame->len) {
 		/* An empty datagram ends the stream, unless nothing else of it was captured. */
-		s->reassembly.has_end = s->packets > 0;
+		s->reassembly.has_end = s->reassembly.counters.packets > 0;
 		return;
 	}
-	s->packets++;
+	s->reassembly.counters.packets++;
 	s->bytes += frame->len;
-	s->cut_bytes += frame->len - zc_min(frame->captured, frame->len);
+	s->reassembly.counters.cut_bytes += frame->len - zc_min(frame->captured, frame->len);
 	if (frame->captured >= frame->len && check_of(s))
 		zcdma_check_feed(s->check, frame->payload, frame->len);
 }
@@ -281,7 +281,7 @@ bool zc_wire_stream_is_reset(const struct zc_wire_stream *s)
 
 void zc_wire_stream_leftover(struct zc_wire_stream *s, const struct zc_frame *frame, bool duplicate)
 {
-	struct zc_reassembly_counters *f = &s->reassembly.counters;
+	struct zcdma_wire_counters *f = &s->reassembly.counters;
 
 	f->packets++;
 	f->capture_duplicates += duplicate;
@@ -294,21 +294,21 @@ void zc_wire_stream_leftover(struct zc_wire_stream *s, const struct zc_frame *fr
 
 bool zc_wire_stream_is_clean(const struct zc_wire_stream *s)
 {
-	const struct zc_reassembly_counters *f = &s->reassembly.counters;
+	const struct zcdma_wire_counters *f = &s->reassembly.counters;
 	const struct zcdma_check_result *r = &s->result;
 
 	if (!zc_wire_stream_has_data(s))
 		return !zc_wire_stream_is_reset(s);
 	return s->reassembly.has_end && !f->differing && !f->uncaptured_bytes && !f->strayed &&
 	       (s->checked || s->all->options->unchecked) && !r->faults && !r->unplaced &&
-	       !r->lost_bytes && !s->cut_bytes && !f->cut_bytes;
+	       !r->lost_bytes && !f->cut_bytes;
 }
 
 bool zc_wire_stream_has_data(const struct zc_wire_stream *s)
 {
-	const struct zc_reassembly_counters *f = &s->reassembly.counters;
+	const struct zcdma_wire_counters *f = &s->reassembly.counters;
 
-	return s->bytes || f->packets || f->strayed || s->packets;
+	return s->bytes || f->packets || f->strayed;
 }
 
 void zc_wire_stream_end(struct zc_wire_stream *s)
@@ -337,29 +337,13 @@ static enum zcdma_wire_end end_of(const struct zc_wire_stream *s)
 
 void zc_wire_stream_get(const struct zc_wire_stream *s, struct zcdma_wire_stream *out)
 {
-	const struct zc_reassembly_counters *f = &s->reassembly.counters;
-
 	*out = (struct zcdma_wire_stream){
 		.udp = s->flow->key.kind == ZC_FRAME_UDP,
 		.from_start = s->reassembly.from_syn,
 		.checked = s->checked,
 		.end = end_of(s),
-		.packets = s->packets + f->packets,
 		.bytes = s->bytes,
-		.unseen_bytes = f->uncaptured_bytes,
-		.cut_bytes = s->cut_bytes + f->cut_bytes,
-		.copies = f->capture_duplicates,
-		.retransmitted = f->retransmitted,
-		.retransmitted_bytes = f->retransmitted_bytes,
-		.differing = f->differing,
-		.differing_bytes = f->differing_bytes,
-		.uncompared_bytes = f->uncompared_bytes,
-		.out_of_order = f->out_of_order,
-		.late_bytes = f->late_bytes,
-		.keepalives = f->keepalives,
-		.given_up = f->given_up,
-		.strayed = f->strayed,
-		.ignored_resets = f->ignored_resets,
+		.counters = s->reassembly.counters,
 		.result = s->result,
 	};
 	zc_flow_name(&s->flow->key, s->from, out->from, sizeof(out->from));

@@ -34,10 +34,8 @@ struct zc_wire_stream {
 	unsigned from;			      /* the end of it that sends */
 	bool ended, placed, checked, refused; /* .refused: no memory was left for a check */
 	uint64_t bytes;			      /* up to the last that is known of */
-	uint64_t packets;		      /* UDP; .reassembly counts those of TCP */
-	uint64_t cut_bytes;
-	uint64_t begins; /* offset here of the first byte that was captured */
-	uint64_t shift;	 /* what offsets in the sent stream are larger by */
+	uint64_t begins;		      /* offset here of the first byte that was captured */
+	uint64_t shift;			      /* what offsets in the sent stream are larger by */
 	struct zcdma_check *check;
 	struct zcdma_check_result result;
 	uint8_t early[ZC_WIRE_STREAM_PLACED]; /* the first bytes, until their place is known */

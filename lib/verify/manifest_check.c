@@ -36,7 +36,7 @@ static struct manifest_check *to_manifest(struct zcdma_check *check)
 /* Where in the stream the next byte is, as far as it is known what came. */
 static uint64_t position(const struct manifest_check *m)
 {
-	return m->base.result.bytes + m->base.result.unseen_bytes;
+	return m->base.result.bytes + m->base.result.uncaptured_bytes;
 }
 
 static int compare(const void *a, const void *b)
@@ -183,7 +183,7 @@ static void manifest_skip(struct zcdma_check *check, uint64_t len)
 	if (len == UINT64_MAX)
 		len = from < m->index->list.bytes ? m->index->list.bytes - from : 0;
 	to = from + len;
-	check->result.unseen_bytes += len;
+	check->result.uncaptured_bytes += len;
 	m->read = 0;
 	m->next = blocks_before(m, to);
 	m->discard = 0;
@@ -193,7 +193,7 @@ static void manifest_skip(struct zcdma_check *check, uint64_t len)
 		m->next++;
 	}
 	if (m->next > first)
-		check->result.blocks_unseen += m->next - first;
+		check->result.blocks_uncaptured += m->next - first;
 	m->at = (struct zc_run){ .pos = position(m) + m->discard, .delta = check->judge.home };
 	begin_block(m);
 }

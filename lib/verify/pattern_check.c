@@ -229,7 +229,7 @@ static void pattern_skip(struct zcdma_check *check, uint64_t len)
 	zc_check_runs_settle(check);
 	if (len == UINT64_MAX)
 		len = 0;
-	check->result.unseen_bytes += len;
+	check->result.uncaptured_bytes += len;
 	p->pos += len;
 	p->at = (struct zc_run){ .pos = p->pos, .delta = check->judge.home };
 	if (p->other_pos >= WORD)
@@ -254,7 +254,7 @@ static void pattern_end(struct zcdma_check *check)
 		/* Runs that were right by chance, as those of seeds 0 and 256 are, mean nothing. */
 		check->result = (struct zcdma_check_result){
 			.bytes = check->result.bytes,
-			.unseen_bytes = check->result.unseen_bytes,
+			.uncaptured_bytes = check->result.uncaptured_bytes,
 			.other_seed = true,
 			.seed = p->other_seed,
 		};

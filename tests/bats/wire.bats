@@ -94,7 +94,7 @@ LOSSY='
     told '.result == "wrong" and .differing_packets > 0 and .retransmitted_packets >= .differing_packets
         and .exit_status == 1 and (.overwritten | length) > 0
         and all(.overwritten[]; .was != .is and .block == (.offset / 65536 / 16 | floor))
-        and (.error.message | contains("overwritten in flight: sent again with other data at offset"))'
+        and (.error.message | contains("overwritten in flight: retransmitted with other data at offset"))'
 }
 
 @test "wire: the same in a capture: where, and what stood there" {
@@ -148,7 +148,7 @@ LOSSY='
     done < <(grep -v '^#' "$DATA/expected.txt")
     # Cut by the snap length, and said to be.
     run -4 --separate-stderr zcdma verify -r "$DATA/iperf3-receiver.pcap" --pattern none --json
-    jq -e '.cut_bytes > 900000 and .unseen_bytes == .cut_bytes
+    jq -e '.cut_bytes > 900000 and .uncaptured_bytes == .cut_bytes
         and (.error.message | contains("were not captured"))' <<<"$output"
     run -1 --separate-stderr zcdma verify -r "$DATA/iperf3-receiver.pcap" --pattern none --expect=complete -q
 }
@@ -168,7 +168,7 @@ record_end() {
     # Without the fourth packet, which has 16384 of its 20000 bytes.
     { head -c "$(record_end "$any" 3)" "$any" && tail -c +$(($(record_end "$any" 4) + 1)) "$any"; } >lossy.pcap
     run -4 --separate-stderr zcdma verify -r lossy.pcap --pattern none --json
-    jq -e '.result == "lossy" and .streams[0].result == "lossy" and .unseen_bytes == 16384
+    jq -e '.result == "lossy" and .streams[0].result == "lossy" and .uncaptured_bytes == 16384
         and .exit_status == 4 and (.error.message | endswith("16.00 KiB of it were not captured"))' <<<"$output"
     run -1 zcdma verify -r lossy.pcap --pattern none -q --expect=complete
     # Without its end, nothing is known to be missing.
@@ -207,7 +207,7 @@ record_end() {
     [ "$status" -eq 0 ] || fail "$output $(cat wire.json wire.err)"
     told '.result == "correct" and .streams[0].blocks_good == .streams[0].blocks_expected'
     run -1 --separate-stderr zcdma verify -r "$DATA/udp.pcap" --manifest run.xxh -q
-    [[ $stderr == *"a manifest does not tell where datagrams belong"* ]]
+    [[ $stderr == *"a manifest cannot place datagrams in the stream"* ]]
     run -1 --separate-stderr zcdma verify -r "$DATA/any.pcap" --manifest run.xxh -q
     [[ $stderr == *"differs at offset"* ]]
     run -2 zcdma verify -r "$DATA/any.pcap" --manifest "$DATA/any.pcap" -q

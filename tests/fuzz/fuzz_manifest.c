@@ -30,9 +30,9 @@ static void feed(struct zcdma_check *check, struct bytes *in)
 	}
 	zcdma_check_end(check);
 	zcdma_check_get_result(check, &after);
-	fuzz_assert(after.bytes == bytes && after.unseen_bytes == unseen);
-	fuzz_assert(after.blocks_good + after.blocks_unseen <=
-		    after.blocks_expected + after.blocks_unseen);
+	fuzz_assert(after.bytes == bytes && after.uncaptured_bytes == unseen);
+	fuzz_assert(after.blocks_good + after.blocks_uncaptured <=
+		    after.blocks_expected + after.blocks_uncaptured);
 	fuzz_assert(!after.faults == !(after.bad_bytes || after.missing_bytes));
 }
 

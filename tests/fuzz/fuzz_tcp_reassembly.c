@@ -237,21 +237,22 @@ static void put_rest(void)
 /* What follows a single fault, or hides it. */
 static bool is_excused(const struct zcdma_wire_stream *s)
 {
-	return s->unseen_bytes || s->uncompared_bytes || s->strayed || s->keepalives ||
-	       s->cut_bytes || !s->from_start;
+	return s->counters.uncaptured_bytes || s->counters.uncompared_bytes ||
+	       s->counters.strayed || s->counters.keepalives || s->counters.cut_bytes ||
+	       !s->from_start;
 }
 
 static void check_stream(const struct zcdma_wire_stream *s, bool unchecked)
 {
-	fuzz_assert(s->unseen_bytes <= s->bytes);
-	fuzz_assert(s->differing <= s->retransmitted);
-	fuzz_assert(s->differing_bytes <= s->retransmitted_bytes);
+	fuzz_assert(s->counters.uncaptured_bytes <= s->bytes);
+	fuzz_assert(s->counters.differing <= s->counters.retransmitted);
+	fuzz_assert(s->counters.differing_bytes <= s->counters.retransmitted_bytes);
 	if (s->checked)
-		fuzz_assert(s->result.bytes + s->unseen_bytes == s->bytes);
+		fuzz_assert(s->result.bytes + s->counters.uncaptured_bytes == s->bytes);
 	if (!run.spoiled && s->checked)
 		fuzz_assert(!s->result.faults);
 	if (!run.spoiled)
-		fuzz_assert(!s->differing);
+		fuzz_assert(!s->counters.differing);
 	fuzz_assert(!(unchecked && s->checked));
 }
 
@@ -266,8 +267,8 @@ static void check_streams(struct zcdma_wire *w, bool unchecked, bool whole)
 
 	while (zcdma_wire_next_stream(w, &s)) {
 		check_stream(&s, unchecked);
-		packets += s.packets + s.strayed;
-		wrong |= s.result.faults || s.differing;
+		packets += s.counters.packets + s.counters.strayed;
+		wrong |= s.result.faults || s.counters.differing;
 		excused |= is_excused(&s);
 		streams++;
 		if (whole) {

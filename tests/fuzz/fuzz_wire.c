@@ -26,7 +26,8 @@ static void check_stats(struct zcdma_wire *w)
 	struct zcdma_wire_stats s;
 
 	zcdma_wire_get_stats(w, &s);
-	fuzz_assert(s.tcp + s.udp + s.elsewhere + s.fragments + s.cut + s.malformed == s.packets);
+	fuzz_assert(s.tcp + s.udp + s.others + s.fragments + s.cut + s.malformed ==
+		    s.packets);
 	fuzz_assert(s.checksums_right + s.checksums_offloaded + s.checksums_wrong +
 			    s.checksums_unknown ==
 		    s.tcp + s.udp);
@@ -38,9 +39,9 @@ static void check_streams(struct zcdma_wire *w)
 	struct zcdma_wire_stream s;
 
 	while (zcdma_wire_next_stream(w, &s)) {
-		fuzz_assert(s.unseen_bytes <= s.bytes);
-		fuzz_assert(s.differing <= s.retransmitted);
-		fuzz_assert(s.differing_bytes <= s.retransmitted_bytes);
+		fuzz_assert(s.counters.uncaptured_bytes <= s.bytes);
+		fuzz_assert(s.counters.differing <= s.counters.retransmitted);
+		fuzz_assert(s.counters.differing_bytes <= s.counters.retransmitted_bytes);
 	}
 }
 

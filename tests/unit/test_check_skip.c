@@ -102,10 +102,10 @@ static void test_right(void **state)
 		for (size_t i = 0; i < TOTAL / BLOCK; i++)
 			good += whole[i];
 		assert_int_equal(r.faults, 0);
-		assert_int_equal(r.unseen_bytes, unseen);
-		assert_int_equal(r.bytes + r.unseen_bytes, TOTAL);
+		assert_int_equal(r.uncaptured_bytes, unseen);
+		assert_int_equal(r.bytes + r.uncaptured_bytes, TOTAL);
 		assert_int_equal(r.blocks_good, by_manifest ? good : 0);
-		assert_int_equal(r.blocks_unseen, by_manifest ? TOTAL / BLOCK - good : 0);
+		assert_int_equal(r.blocks_uncaptured, by_manifest ? TOTAL / BLOCK - good : 0);
 	}
 }
 
@@ -187,7 +187,7 @@ static void test_rest(void **state)
 		r = finish(check);
 		assert_int_equal(r.faults, !unseen);
 		assert_int_equal(r.blocks_good, 10);
-		assert_int_equal(r.blocks_unseen, unseen ? 40 : 0);
+		assert_int_equal(r.blocks_uncaptured, unseen ? 40 : 0);
 	}
 	check = begin(false);
 	zcdma_check_feed(check, stream, 10500);
@@ -232,7 +232,7 @@ static void test_seeds(void **state)
 	assert_int_equal(r.faults, 1);
 	assert_int_equal(r.bytes, 5 * sizeof(wrong));
 	assert_int_equal(r.bad_bytes, r.bytes);
-	assert_int_equal(r.unseen_bytes, TOTAL - r.bytes);
+	assert_int_equal(r.uncaptured_bytes, TOTAL - r.bytes);
 }
 
 int main(void)

@@ -279,8 +279,8 @@ static void test_overwritten(void **state)
 	s = only(wire);
 	/* What was sent first is right. */
 	assert_int_equal(s.result.faults, 0);
-	assert_int_equal(s.retransmitted, 1);
-	assert_int_equal(s.differing, 1);
+	assert_int_equal(s.counters.retransmitted, 1);
+	assert_int_equal(s.counters.differing, 1);
 	assert_int_equal(zcdma_wire_get_difference(wire, 0, &d), 1);
 	assert_int_equal(zcdma_wire_get_difference(wire, 1, &d), 0);
 	zcdma_pattern_fill(right, 1, 9555, SEED);
@@ -288,8 +288,8 @@ static void test_overwritten(void **state)
 	assert_int_equal(d.seq, ISN + 9555);
 	assert_int_equal(d.block, 2);
 	assert_int_equal(d.bytes, 1);
-	assert_int_equal(d.first, right[0]);
-	assert_int_equal(d.again, right[0] ^ 0xff);
+	assert_int_equal(d.was, right[0]);
+	assert_int_equal(d.is, right[0] ^ 0xff);
 	zcdma_wire_close(wire);
 }
 
@@ -309,8 +309,8 @@ static void test_wrong_checksum(void **state)
 	s = only(wire);
 	zcdma_wire_get_stats(wire, &stats);
 	assert_int_equal(stats.checksums_wrong, 1);
-	assert_int_equal(s.retransmitted, 0);
-	assert_int_equal(s.differing, 0);
+	assert_int_equal(s.counters.retransmitted, 0);
+	assert_int_equal(s.counters.differing, 0);
 	assert_int_equal(s.result.faults, 0);
 	zcdma_wire_close(wire);
 }
@@ -338,11 +338,11 @@ static void test_wrong_checksums_as_a_rule(void **state)
 	assert_int_equal(stats.checksums_wrong, 7);
 	assert_int_equal(stats.damaged, 0);
 	assert_int_equal(s.bytes, 5000);
-	assert_int_equal(s.unseen_bytes, 0);
+	assert_int_equal(s.counters.uncaptured_bytes, 0);
 	assert_int_equal(s.result.faults, 0);
-	assert_int_equal(s.retransmitted, 1);
-	assert_int_equal(s.differing, 0);
-	assert_int_equal(s.uncompared_bytes, 10);
+	assert_int_equal(s.counters.retransmitted, 1);
+	assert_int_equal(s.counters.differing, 0);
+	assert_int_equal(s.counters.uncompared_bytes, 10);
 	zcdma_wire_close(wire);
 }
 
@@ -382,10 +382,10 @@ static void test_missing_is_no_fault(void **state)
 	fin(12000);
 	wire = follow(&plain);
 	s = only(wire);
-	assert_int_equal(s.unseen_bytes, 8001 - 5003);
+	assert_int_equal(s.counters.uncaptured_bytes, 8001 - 5003);
 	assert_int_equal(s.bytes, 12000);
-	assert_int_equal(s.result.unseen_bytes, 8001 - 5003);
-	assert_int_equal(s.result.bytes, 12000 - s.unseen_bytes);
+	assert_int_equal(s.result.uncaptured_bytes, 8001 - 5003);
+	assert_int_equal(s.result.bytes, 12000 - s.counters.uncaptured_bytes);
 	assert_int_equal(s.result.faults, 0);
 	zcdma_wire_close(wire);
 }
@@ -460,7 +460,7 @@ static void test_port_reused(void **state)
 	assert_int_equal(s.result.faults, 0);
 	assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
 	assert_int_equal(s.bytes, 2000);
-	assert_int_equal(s.retransmitted, 0);
+	assert_int_equal(s.counters.retransmitted, 0);
 	assert_int_equal(s.result.faults, 0);
 	zcdma_wire_close(wire);
 }
@@ -495,9 +495,9 @@ static void test_port_reused_without_syn(void **state)
 		assert_int_equal(stats.connections, 2);
 		assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
 		assert_int_equal(s.bytes, 3000);
-		assert_int_equal(s.retransmitted, 0);
+		assert_int_equal(s.counters.retransmitted, 0);
 		/* Only two in a row are believed where nothing has ended: the first one is counted. */
-		assert_int_equal(s.strayed, !ended);
+		assert_int_equal(s.counters.strayed, !ended);
 		assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
 		assert_int_equal(s.bytes, ended ? 3000 : 2000);
 		assert_int_equal(s.result.faults, 0);
@@ -574,7 +574,7 @@ static void test_ports(void **state)
 	wire = follow(&other);
 	assert_int_equal(zcdma_wire_next_stream(wire, &s), 0);
 	zcdma_wire_get_stats(wire, &stats);
-	assert_int_equal(stats.elsewhere, stats.packets);
+	assert_int_equal(stats.others, stats.packets);
 	zcdma_wire_close(wire);
 	wire = follow(&sender);
 	assert_int_equal(only(wire).bytes, 1000);
@@ -594,7 +594,7 @@ static void test_unchecked(void **state)
 	wire = follow(&unchecked);
 	s = only(wire);
 	assert_false(s.checked);
-	assert_int_equal(s.differing_bytes, 1);
+	assert_int_equal(s.counters.differing_bytes, 1);
 	zcdma_wire_close(wire);
 }
 
@@ -627,8 +627,9 @@ static void test_manifest(void **state)
 	wire = follow(&options);
 	s = only(wire);
 	assert_int_equal(s.result.faults, 0);
-	assert_int_equal(s.result.blocks_good, 5);   /* 0 1 2, 5 6 */
-	assert_int_equal(s.result.blocks_unseen, 5); /* 3 4, 7 and what the capture has no more */
+	assert_int_equal(s.result.blocks_good, 5); /* 0 1 2, 5 6 */
+	assert_int_equal(s.result.blocks_uncaptured,
+			 5); /* 3 4, 7 and what the capture has no more */
 	assert_int_equal(zcdma_wire_get_difference(wire, 0, &d), 1);
 	assert_int_equal(d.block, 6);
 	zcdma_wire_close(wire);
@@ -675,8 +676,8 @@ static void test_reset_that_is_ignored(void **state)
 		zcdma_wire_get_stats(wire, &stats);
 		assert_int_equal(s.bytes, 6000);
 		assert_int_equal(s.end, ZCDMA_WIRE_FIN);
-		assert_int_equal(s.differing, 1);
-		assert_int_equal(s.ignored_resets, 1);
+		assert_int_equal(s.counters.differing, 1);
+		assert_int_equal(s.counters.ignored_resets, 1);
 		assert_int_equal(stats.ended, 1);
 		zcdma_wire_close(wire);
 	}
@@ -697,8 +698,8 @@ static void test_acknowledged_first(void **state)
 	fin(20000);
 	wire = follow(&plain);
 	s = only(wire);
-	assert_int_equal(s.unseen_bytes, 0);
-	assert_int_equal(s.retransmitted + s.differing, 0);
+	assert_int_equal(s.counters.uncaptured_bytes, 0);
+	assert_int_equal(s.counters.retransmitted + s.counters.differing, 0);
 	assert_int_equal(s.result.faults, 1);
 	assert_int_equal(s.result.first.kind, ZCDMA_FAULT_GARBAGE);
 	zcdma_wire_close(wire);
@@ -722,11 +723,11 @@ static void test_late_is_checked(void **state)
 	send_spoiled(3000, MSS, UINT64_MAX);
 	wire = follow(&plain);
 	s = only(wire);
-	assert_int_equal(s.late_bytes, 2000);
-	assert_int_equal(s.unseen_bytes, 1000);
-	assert_int_equal(s.result.unseen_bytes, 1000);
-	assert_int_equal(s.differing, 0);
-	assert_int_equal(s.retransmitted, 0);
+	assert_int_equal(s.counters.late_bytes, 2000);
+	assert_int_equal(s.counters.uncaptured_bytes, 1000);
+	assert_int_equal(s.result.uncaptured_bytes, 1000);
+	assert_int_equal(s.counters.differing, 0);
+	assert_int_equal(s.counters.retransmitted, 0);
 	assert_int_equal(s.result.faults, 1);
 	assert_int_equal(s.result.first.kind, ZCDMA_FAULT_GARBAGE);
 	assert_in_range(s.result.first.position, 4560, 4567);
@@ -752,10 +753,10 @@ static void test_data_after_the_end(void **state)
 	zcdma_wire_get_stats(wire, &stats);
 	assert_int_equal(stats.ended, 1);
 	assert_int_equal(s.bytes, 5000);
-	assert_int_equal(s.unseen_bytes, 0);
+	assert_int_equal(s.counters.uncaptured_bytes, 0);
 	assert_int_equal(s.result.faults, 0);
-	assert_int_equal(s.retransmitted, 1);
-	assert_int_equal(s.uncompared_bytes, MSS);
+	assert_int_equal(s.counters.retransmitted, 1);
+	assert_int_equal(s.counters.uncompared_bytes, MSS);
 	zcdma_wire_close(wire);
 }
 
@@ -860,7 +861,7 @@ static void test_vlans(void **state)
 	wire = follow(&plain);
 	while (zcdma_wire_next_stream(wire, &s)) {
 		assert_int_equal(s.bytes, 5000);
-		assert_int_equal(s.retransmitted, 0);
+		assert_int_equal(s.counters.retransmitted, 0);
 		assert_int_equal(s.result.faults, ++streams == 3);
 	}
 	assert_int_equal(streams, 3);
@@ -889,9 +890,9 @@ static void test_copies(void **state)
 	wire = follow(&plain);
 	s = only(wire);
 	assert_int_equal(s.bytes, 10000);
-	assert_int_equal(s.copies, 10);
-	assert_int_equal(s.retransmitted, 2);
-	assert_int_equal(s.differing, 1);
+	assert_int_equal(s.counters.capture_duplicates, 10);
+	assert_int_equal(s.counters.retransmitted, 2);
+	assert_int_equal(s.counters.differing, 1);
 	zcdma_wire_close(wire);
 }
 
@@ -909,8 +910,8 @@ static void test_copies_of_datagrams(void **state)
 	}
 	wire = follow(&plain);
 	s = only(wire);
-	assert_int_equal(s.packets, 5);
-	assert_int_equal(s.copies, 5);
+	assert_int_equal(s.counters.packets, 5);
+	assert_int_equal(s.counters.capture_duplicates, 5);
 	assert_int_equal(s.result.duplicates, 0);
 	zcdma_wire_close(wire);
 }
@@ -930,7 +931,7 @@ static void test_few_bytes_from_the_middle(void **state)
 		s = only(wire);
 		assert_int_equal(s.result.faults, 0);
 		assert_int_equal(s.result.bytes, goes_on ? 2000 : 0);
-		assert_int_equal(s.bytes - s.unseen_bytes, s.result.bytes);
+		assert_int_equal(s.bytes - s.counters.uncaptured_bytes, s.result.bytes);
 		zcdma_wire_close(wire);
 	}
 }
@@ -946,7 +947,7 @@ static void test_only_strays(void **state)
 	send_from(ISN - (1u << 30), 0, MSS);
 	wire = follow(&plain);
 	s = only(wire);
-	assert_int_equal(s.strayed, 1);
+	assert_int_equal(s.counters.strayed, 1);
 	assert_int_equal(s.bytes, 0);
 	zcdma_wire_close(wire);
 }
@@ -970,7 +971,7 @@ static void test_stray_syn_is_no_beginning(void **state)
 	assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
 	assert_false(s.from_start);
 	assert_int_equal(s.bytes, 3000);
-	assert_int_equal(s.unseen_bytes, 0);
+	assert_int_equal(s.counters.uncaptured_bytes, 0);
 	assert_int_equal(s.result.faults, 0);
 	zcdma_wire_close(wire);
 }

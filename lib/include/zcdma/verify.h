@@ -24,16 +24,16 @@ extern "C" {
  */
 void zcdma_pattern_fill(void *buf, size_t len, uint64_t offset, uint64_t seed);
 
-/* How many bytes at the start of @buf follow the pattern: @len where all do. Thread-safe. */
+/* Returns how many bytes at the start of @buf follow the pattern, at most @len. Thread-safe. */
 size_t zcdma_pattern_match(const void *buf, size_t len, uint64_t offset, uint64_t seed);
 
 /* What can be wrong with a stream. */
 enum zcdma_fault_kind {
 	ZCDMA_FAULT_GAP,	 /* data is missing */
-	ZCDMA_FAULT_REPEAT,	 /* data came again, then the stream went on */
+	ZCDMA_FAULT_REPEAT,	 /* data was repeated, then the stream went on */
 	ZCDMA_FAULT_STALE,	 /* older data stands in the place of the right data */
 	ZCDMA_FAULT_OVERWRITTEN, /* newer data stands there: the block was overwritten in flight */
-	ZCDMA_FAULT_GARBAGE,	 /* no data of this stream */
+	ZCDMA_FAULT_GARBAGE,	 /* data that is not of this stream */
 	ZCDMA_FAULT_KINDS
 };
 
@@ -45,23 +45,23 @@ struct zcdma_fault {
 };
 
 struct zcdma_check_result {
-	uint64_t bytes;		  /* received */
-	uint64_t unseen_bytes;	  /* that were skipped: not received here, and no fault */
-	uint64_t bad_bytes;	  /* of those, wrong */
-	uint64_t missing_bytes;	  /* in gaps */
-	uint64_t faults;	  /* all kinds */
-	struct zcdma_fault first; /* valid where .faults is not 0 */
+	uint64_t bytes;		   /* received; of those ... */
+	uint64_t uncaptured_bytes; /* sent, but not captured (zcdma_check_skip()): not a fault */
+	uint64_t bad_bytes;	   /* ... wrong */
+	uint64_t missing_bytes;	   /* in gaps */
+	uint64_t faults;	   /* all kinds */
+	struct zcdma_fault first;  /* valid if .faults is not 0 */
 	struct {
 		uint64_t count;
 		uint64_t bytes;
 	} kind[ZCDMA_FAULT_KINDS];
-	bool other_seed;	  /* it is a pattern, but with ... */
-	uint64_t seed;		  /* ... this seed */
-	uint64_t blocks;	  /* manifest: blocks checked */
-	uint64_t blocks_good;	  /* manifest: of those, right */
-	uint64_t blocks_unseen;	  /* manifest: not checked, as not all of them was seen */
-	uint64_t blocks_expected; /* manifest: blocks that it lists */
-	bool unended;		  /* manifest: its last line is missing, so the recording failed */
+	bool other_seed;	    /* it is a pattern, but with ... */
+	uint64_t seed;		    /* ... this seed */
+	uint64_t blocks;	    /* manifest: blocks checked */
+	uint64_t blocks_good;	    /* manifest: of those, right */
+	uint64_t blocks_uncaptured; /* manifest: not checked, as not all of them was captured */
+	uint64_t blocks_expected;   /* manifest: blocks that it lists */
+	bool unended;		 /* manifest: its last line is missing, so the recording failed */
 	uint64_t blocks_lost;	 /* manifest: while it was recorded, by the sequence numbers; ... */
 	uint64_t lost_seq;	 /* ... of the first, its number, and ... */
 	uint64_t lost_offset;	 /* ... where in the stream it is missing */
@@ -70,56 +70,55 @@ struct zcdma_check_result {
 	uint64_t late;		 /* ... after one that was sent later */
 	uint64_t duplicates;	 /* ... with nothing but what had come before */
 	uint64_t duplicate_bytes;
-	uint64_t unplaced; /* ... too short to tell where they belong, even together: not checked */
-	uint64_t lost;	   /* that did not come, judged from the next line and the largest */
+	uint64_t unplaced;   /* ... too short to place in the stream, even together: not checked */
+	uint64_t lost;	     /* that did not come, judged from the next line and the largest */
 	uint64_t lost_bytes; /* before .end_offset */
-	uint64_t end_offset; /* in the sent stream, behind the last byte that came */
+	uint64_t end_offset; /* in the sent stream, after the last byte that came */
 };
 
 /* A check of one stream. */
 struct zcdma_check;
 
-/* The name of a kind of fault: "gap", "repeat", ... Thread-safe. */
+/* Returns the name of a kind of fault: "gap", "repeat", ... Thread-safe. */
 const char *zcdma_fault_name(enum zcdma_fault_kind kind);
 
-/* Begin a check against the pattern with @seed. */
+/* Begin a check against the pattern with @seed. Returns 0 or -ENOMEM. */
 int zcdma_check_pattern(struct zcdma_ctx *ctx, uint64_t seed, struct zcdma_check **check);
 
 /*
- * Begin a check against the manifest in @path. Where its last line is missing, data after its last block is
- * not checked. Returns 0, or -EINVAL if it is not a manifest.
+ * Begin a check against the manifest in @path. If its last line is missing, data after its last block is not
+ * checked. Returns 0, -EINVAL if it is not a manifest, or another negative errno.
  */
 int zcdma_check_manifest(struct zcdma_ctx *ctx, const char *path, struct zcdma_check **check);
 
 /*
- * Begin a check of datagrams that follow the pattern with @seed. Each goes to zcdma_check_feed() by
- * itself. They tell where they belong, so one that is lost, comes late or twice is counted and no
- * fault; what is not of the stream, or of several places of it, is.
+ * Begin a check of datagrams that follow the pattern with @seed. Feed each of them alone. The pattern places
+ * them in the stream, so that one that is lost, late or duplicate is counted, which is not a fault. A datagram
+ * with bytes of another stream, or of several places, is a fault. Returns 0 or -ENOMEM.
  */
 int zcdma_check_datagrams(struct zcdma_ctx *ctx, uint64_t seed, struct zcdma_check **check);
 
-/* Check the stream's next @len bytes, or its next datagram. */
+/* Check the next @len bytes of the stream, or the next datagram. Returns 0, or -EINVAL after zcdma_check_end(). */
 int zcdma_check_feed(struct zcdma_check *check, const void *data, size_t len);
 
 /*
- * So many bytes of the stream were sent, and not seen here: they are no fault, and what is fed next comes
- * behind them. UINT64_MAX: all the rest, however much that is. Of datagrams it means nothing.
+ * Skip @len bytes of the stream, which were sent but not captured; UINT64_MAX skips all the rest. This is not a
+ * fault. A check of datagrams ignores it. Returns 0, or -EINVAL after zcdma_check_end().
  */
 int zcdma_check_skip(struct zcdma_check *check, uint64_t len);
 
-/* The stream has ended: close open faults, so that the result is final. */
+/* End the check: close open faults, so that the result is final. Returns 0. */
 int zcdma_check_end(struct zcdma_check *check);
 
-/* What has been found so far. */
+/* Get what has been found so far. */
 void zcdma_check_get_result(const struct zcdma_check *check, struct zcdma_check_result *result);
 
-/* Faults that a check remembers, and not only counts. */
+/* Faults that a check remembers; it counts all. */
 #define ZCDMA_FAULTS_KEPT 64
 
 /*
- * Get the @i-th fault, in the order of positions. Returns 1, or 0: there are no more, or they were only
- * counted. Those near the end
- * are among them after zcdma_check_end().
+ * Get the @i-th fault, in the order of positions; those near the end only after zcdma_check_end(). Returns 1, or 0 if
+ * there are no more, or they were only counted.
  */
 int zcdma_check_get_fault(const struct zcdma_check *check, unsigned i, struct zcdma_fault *fault);
 
@@ -132,35 +131,35 @@ void zcdma_check_free(struct zcdma_check *check);
  */
 struct zcdma_manifest;
 
-/* Create the manifest @path, which must not be a directory. */
+/* Create the manifest @path. Returns 0 or a negative errno. */
 int zcdma_manifest_create(struct zcdma_ctx *ctx, const char *path, struct zcdma_manifest **m);
 
-/* The same in what @fd has open, which is @name in messages and stays the caller's. */
+/* Create a manifest in @fd, which stays the caller's, and is @name in messages. Returns 0 or a negative errno. */
 int zcdma_manifest_create_fd(struct zcdma_ctx *ctx, int fd, const char *name,
 			     struct zcdma_manifest **m);
 
-/* Write a line that says something to a person. @text must not begin with "end". */
+/* Write a comment line. @text must not begin with "end". */
 void zcdma_manifest_comment(struct zcdma_manifest *m, const char *text);
 
-/* Add a block's bytes, in the order in which they are written. Reads .data. */
+/* Add a block, in the order in which blocks are written; reads .data. Returns 0 or a negative errno. */
 int zcdma_manifest_add(struct zcdma_manifest *m, const struct zcdma_block *b);
 
 /*
- * Write the last line, without which a manifest counts as cut short, and close it, also on error. It
- * tells of the blocks that were added, whatever became of the rest.
+ * Write the last line, without which a manifest counts as cut short, and close the manifest, also on error. The
+ * last line counts the blocks that were added. Returns 0 or a negative errno.
  */
 int zcdma_manifest_close(struct zcdma_manifest *m);
 
-/* Close it without that line, as the data is not complete. NULL is fine. */
+/* Close the manifest without its last line, as the data is not complete. NULL is fine. */
 void zcdma_manifest_abandon(struct zcdma_manifest *m);
 
 /*
  * On the wire
  *
  * Packets that were captured, from an interface or a file: each direction of a TCP connection is put in order
- * by its sequence numbers and checked, and so are datagrams. What is sent again is compared with what was sent
- * first: other bytes there were written to in flight, whatever the stream is. Bytes that were not captured are
- * unseen, and no fault. Memory is bounded, whatever comes.
+ * by its sequence numbers and checked, and so are datagrams. Retransmitted bytes are compared with those that were
+ * sent first: if they differ, the buffer was written to in flight. Bytes that were not captured are counted, and
+ * are not a fault. Memory is bounded.
  *
  *	zcdma_wire_open() -> zcdma_wire_run() ... -> zcdma_wire_end() -> zcdma_wire_next_stream() ...
  */
@@ -173,10 +172,10 @@ struct zcdma_wire_options {
 	unsigned port;	      /* of either end; 0: every connection */
 	size_t buffer_bytes;  /* of the kernel's ring; 0: a default */
 	bool any_checksum;    /* take packets whose checksum proves that they were damaged */
-	bool unchecked;	      /* only follow the streams; else check them against ... */
-	const char *manifest; /* ... this or, where it is NULL, ... */
+	bool unchecked;	      /* reassemble the streams only; else check them against ... */
+	const char *manifest; /* ... this or, if it is NULL, ... */
 	uint64_t seed;	      /* ... the pattern with this seed */
-	uint64_t block_bytes; /* to tell the block of an offset; unless the manifest does */
+	uint64_t block_bytes; /* to name the block of an offset, where the manifest does not */
 	/* Called with @arg before a stream is dropped from the list, as the list is full; may be NULL. */
 	void (*dropped)(void *arg, const struct zcdma_wire_stream *stream);
 	void *arg;
@@ -189,6 +188,26 @@ enum zcdma_wire_end {
 	ZCDMA_WIRE_ENDS
 };
 
+/* What is counted of one direction of a connection. Packets are those with data. */
+struct zcdma_wire_counters {
+	uint64_t packets;
+	uint64_t uncaptured_bytes; /* of the stream; or captured too late to be checked */
+	uint64_t late_bytes;	   /* captured after they counted as not captured */
+	uint64_t cut_bytes;	   /* of packets, beyond the snap length */
+	uint64_t
+		capture_duplicates; /* packets captured more than once, as at a bridge; not in the next */
+	uint64_t retransmitted;	      /* packets with bytes that were sent before, and ... */
+	uint64_t retransmitted_bytes; /* ... those bytes */
+	uint64_t differing;	      /* retransmitted packets with other bytes, and ... */
+	uint64_t differing_bytes;     /* ... those bytes */
+	uint64_t uncompared_bytes; /* retransmitted, when what they repeat was not known any more */
+	uint64_t out_of_order;	   /* packets captured after others that follow them */
+	uint64_t keepalives;
+	uint64_t given_up; /* times that there was not enough memory to wait for missing bytes */
+	uint64_t strayed;  /* packets too far from the others, which were skipped */
+	uint64_t ignored_resets; /* RST that the receiver did not accept (RFC 5961, 3) */
+};
+
 /* One direction of a connection, which carried data. */
 struct zcdma_wire_stream {
 	char from[64], to[64]; /* "127.0.0.1:9000" */
@@ -196,85 +215,70 @@ struct zcdma_wire_stream {
 	bool from_start; /* its SYN was captured: offsets are the stream's */
 	bool checked;	 /* .result is valid */
 	enum zcdma_wire_end end;
-	uint64_t packets;      /* with data */
-	uint64_t bytes;	       /* of the stream, with those unseen */
-	uint64_t unseen_bytes; /* of those, that were not captured, or too late to be checked */
-	uint64_t cut_bytes;    /* of packets, beyond the snap length */
-	uint64_t copies; /* packets captured more than once, as at a bridge; not in the next */
-	uint64_t retransmitted; /* packets with bytes that had come before */
-	uint64_t retransmitted_bytes;
-	uint64_t differing; /* of those packets: where the bytes were others */
-	uint64_t differing_bytes;
-	uint64_t
-		uncompared_bytes; /* retransmitted; what came first was not captured, or forgotten */
-	uint64_t out_of_order;	  /* packets with bytes that come before others that had come */
-	uint64_t late_bytes;	  /* captured when they counted as unseen already */
-	uint64_t keepalives;
-	uint64_t given_up;	 /* times that what is missing could be waited for no longer */
-	uint64_t strayed;	 /* packets too far from the others: not followed */
-	uint64_t ignored_resets; /* RST that the receiver did not believe (RFC 5961, 3) */
+	uint64_t bytes; /* of the stream, captured or not */
+	struct zcdma_wire_counters counters;
 	struct zcdma_check_result result;
 };
 
-/* A packet that was sent again with other bytes. */
+/* A packet that was retransmitted with other bytes. */
 struct zcdma_wire_difference {
 	char from[64], to[64];
-	uint32_t seq;	      /* TCP's, of the first byte that differs */
-	uint64_t offset;      /* of it in the stream */
-	uint64_t block;	      /* that it is in; UINT64_MAX: nothing tells */
-	uint64_t bytes;	      /* that differ in this packet */
-	uint8_t first, again; /* the byte's values */
+	uint32_t seq;	 /* TCP's, of the first byte that differs */
+	uint64_t offset; /* of it in the stream */
+	uint64_t block;	 /* that it is in; UINT64_MAX: unknown */
+	uint64_t bytes;	 /* that differ in this packet */
+	uint8_t was, is; /* the values of the first byte that differs */
 };
 
 struct zcdma_wire_stats {
 	uint64_t packets;	      /* captured; of those ... */
 	uint64_t packet_bytes;	      /* ... on the wire */
 	uint64_t tcp, udp;	      /* ... of connections that were asked for */
-	uint64_t elsewhere;	      /* ... of others, and what is neither */
+	uint64_t others;	      /* ... of other connections or protocols */
 	uint64_t fragments;	      /* ... pieces of IP packets, which are not put together */
 	uint64_t cut;		      /* ... without all of their headers */
 	uint64_t malformed;	      /* ... that contradict themselves */
-	uint64_t unfollowed;	      /* ... of connections for which there was no room */
+	uint64_t unfollowed;	      /* ... of connections for which no memory was left */
 	uint64_t checksums_right;     /* TCP's and UDP's */
 	uint64_t checksums_offloaded; /* left to the network card */
 	uint64_t checksums_wrong;
-	uint64_t damaged; /* packets that were left out, as a wrong checksum proves damage */
+	uint64_t damaged; /* packets that were skipped, as a wrong checksum proves damage */
 	uint64_t checksums_unknown;  /* not all of the packet was captured, or it has none */
 	uint64_t connections, ended; /* and of those with data, how many came to an end */
 	uint64_t ignored_syns;	     /* that began no connection (RFC 5961, 4) */
 	uint64_t unlisted; /* streams dropped from the list: first those with nothing to report */
-	uint64_t differences;			/* in all streams */
 	uint64_t dropped, dropped_by_interface; /* before they could be captured */
 	uint64_t first_ns, last_ns; /* since 1970: the earliest packet's time, the latest one's */
 };
 
 /*
- * Open a capture. -EPERM, -EACCES: no privilege for that interface. Privileges that opening took may be given
- * up afterwards.
+ * Open a capture. Privileges that this takes may be dropped afterwards. Returns 0; -EPERM or -EACCES without the
+ * privilege for the interface; or another negative errno.
  */
 int zcdma_wire_open(struct zcdma_ctx *ctx, const struct zcdma_wire_options *options,
 		    struct zcdma_wire **wire);
 
 /*
- * Take packets, for some 10 ms at most where many come, and wait for the first up to @timeout_ms; -1 is for
- * ever. 1; 0 at the end of the file; -ETIMEDOUT; -EINTR after zcdma_interrupt(). A file that is cut short is an
- * error at its end: what was before is followed.
+ * Take packets, for about 10 ms at most if many come, and wait up to @timeout_ms for the first; -1 waits without
+ * limit. Returns 1; 0 at the end of the file; -ETIMEDOUT; -EINTR after zcdma_interrupt(); or another negative errno.
+ * A file that is cut short is an error at its end; the packets before that are taken.
  */
 int zcdma_wire_run(struct zcdma_wire *wire, int timeout_ms);
 
-/* Nothing more is taken: the results are final. */
+/* Make the results final. Returns 0, or a negative errno if a stream could not be checked. */
 int zcdma_wire_end(struct zcdma_wire *wire);
 
+/* Get the statistics. */
 void zcdma_wire_get_stats(struct zcdma_wire *wire, struct zcdma_wire_stats *stats);
 
-/* The next stream, the oldest first: 1 and *@stream, or 0 behind the last, and then from the first on again. */
+/* Get the next stream, the oldest first. Returns 1, or 0 after the last; then the first is next again. */
 int zcdma_wire_next_stream(struct zcdma_wire *wire, struct zcdma_wire_stream *stream);
 
-/* The @i-th difference: 1 and *@d, or 0: there are no more, or there was no room to remember it. */
+/* Get the @i-th difference. Returns 1, or 0 if there are no more that are remembered. */
 int zcdma_wire_get_difference(const struct zcdma_wire *wire, unsigned i,
 			      struct zcdma_wire_difference *d);
 
-/* NULL is fine. */
+/* Close the capture; NULL is fine. */
 void zcdma_wire_close(struct zcdma_wire *wire);
 
 #ifdef __cplusplus
