@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* probe: what is this mapping, and which ways of sending accept it? */
+/* probe: what is this mapping, and which methods of sending accept it? */
 #include <errno.h>
 #include <glob.h>
 #include <inttypes.h>
@@ -35,17 +35,23 @@ struct probe {
 	size_t count;
 };
 
-enum { COLUMN_NAME, COLUMN_SIZE, COLUMN_WAYS, COLUMN_FLAGS = COLUMN_WAYS + ZCDMA_WAYS, COLUMNS };
+enum {
+	COLUMN_NAME,
+	COLUMN_SIZE,
+	COLUMN_METHODS,
+	COLUMN_FLAGS = COLUMN_METHODS + ZCDMA_METHODS,
+	COLUMNS
+};
 
 /* With short headers, so that a table of the builtin mappings fits into 80 columns. */
 static const struct report_column columns[COLUMNS] = {
 	[COLUMN_NAME] = { "mapping", "mapping" },
 	[COLUMN_SIZE] = { "bytes", "size" },
-	[COLUMN_WAYS + ZCDMA_WAY_SEND] = { "send", "send" },
-	[COLUMN_WAYS + ZCDMA_WAY_ZEROCOPY] = { "zerocopy", "zerocopy" },
-	[COLUMN_WAYS + ZCDMA_WAY_VMSPLICE] = { "vmsplice", "vmsplice" },
-	[COLUMN_WAYS + ZCDMA_WAY_DIRECT] = { "direct", "O_DIRECT" },
-	[COLUMN_WAYS + ZCDMA_WAY_REGISTERED] = { "registered", "io_uring" },
+	[COLUMN_METHODS + ZCDMA_METHOD_SEND] = { "send", "send" },
+	[COLUMN_METHODS + ZCDMA_METHOD_ZEROCOPY] = { "zerocopy", "zerocopy" },
+	[COLUMN_METHODS + ZCDMA_METHOD_VMSPLICE] = { "vmsplice", "vmsplice" },
+	[COLUMN_METHODS + ZCDMA_METHOD_DIRECT] = { "direct", "O_DIRECT" },
+	[COLUMN_METHODS + ZCDMA_METHOD_REGISTERED] = { "registered", "io_uring" },
 	[COLUMN_FLAGS] = { "flags", "flags" },
 };
 
@@ -138,12 +144,12 @@ static int probe_pci(struct probe *all)
 	globfree(&devices);
 	if (unreadable)
 		report_note(all->r,
-			    "PCI resources of %zu devices are left out: only root may map them",
+			    "PCI resources of %zu devices are skipped: only root may map them",
 			    unreadable);
 	if (bars > PCI_ROWS)
 		report_note(
 			all->r,
-			"PCI resources of %zu more devices are left out; give their names: " PCI_DEVICES
+			"PCI resources of %zu more devices are skipped; give their names: " PCI_DEVICES
 			"/*/resource0",
 			bars - PCI_ROWS);
 	return rc;
@@ -173,11 +179,11 @@ static char *size_cell(const struct zcdma_probe *p)
 }
 
 /* What is in a cell, and before the remark that explains it. */
-static const char *way_label(const struct zcdma_way_result *way)
+static const char *answer_label(const struct zcdma_method_result *res)
 {
-	if (way->answer == ZCDMA_ANSWER_FAILS)
-		return strerrorname_np(way->err) ?: answers[way->answer];
-	return way->answer == ZCDMA_ANSWER_WORKS && way->text[0] ? "works*" : answers[way->answer];
+	if (res->answer == ZCDMA_ANSWER_FAILS)
+		return strerrorname_np(res->err) ?: answers[res->answer];
+	return res->answer == ZCDMA_ANSWER_WORKS && res->text[0] ? "works*" : answers[res->answer];
 }
 
 static const char *or_null(const char *text)
@@ -190,13 +196,13 @@ static json_t *error_name(int err)
 	return value_text(err ? strerrorname_np(err) : NULL);
 }
 
-static void set_way(json_t *row, const char *key, const struct zcdma_way_result *way)
+static void set_answer(json_t *row, const char *key, const struct zcdma_method_result *res)
 {
 	json_t *object = must(json_object());
 
-	json_object_set_new(object, "answer", value_text(answers[way->answer]));
-	json_object_set_new(object, "errno", error_name(way->err));
-	json_object_set_new(object, "text", value_text(or_null(way->text)));
+	json_object_set_new(object, "answer", value_text(answers[res->answer]));
+	json_object_set_new(object, "errno", error_name(res->err));
+	json_object_set_new(object, "text", value_text(or_null(res->text)));
 	json_object_set_new(row, key, object);
 }
 
@@ -212,35 +218,35 @@ static void print_row(const struct probe *all, const struct zcdma_probe *p)
 		cells[COLUMN_FLAGS] =
 			or_null(zcdma_vmflags_words(p->vmflags, flags, sizeof(flags)));
 	}
-	for (int way = 0; p->bytes && way < ZCDMA_WAYS; way++)
-		cells[COLUMN_WAYS + way] = way_label(&p->way[way]);
+	for (int method = 0; p->bytes && method < ZCDMA_METHODS; method++)
+		cells[COLUMN_METHODS + method] = answer_label(&p->method[method]);
 	row = report_row(all->r, cells);
 	free(size);
 
-	for (int way = 0; p->bytes && way < ZCDMA_WAYS; way++)
-		set_way(row, columns[COLUMN_WAYS + way].key, &p->way[way]);
+	for (int method = 0; p->bytes && method < ZCDMA_METHODS; method++)
+		set_answer(row, columns[COLUMN_METHODS + method].key, &p->method[method]);
 	json_object_set_new(row, "bytes", value_count(p->bytes));
 	json_object_set_new(row, "model", value_text(or_null(p->model)));
 	json_object_set_new(row, "bounced", json_boolean(p->bounced));
 	json_object_set_new(row, "vmflags", value_text(or_null(p->vmflags)));
 	json_object_set_new(row, "errno", error_name(p->err));
-	json_object_set_new(row, "why", value_text(or_null(p->why)));
+	json_object_set_new(row, "reason", value_text(or_null(p->reason)));
 	json_object_set_new(row, "cause", value_text(or_null(p->cause)));
-	json_object_set_new(row, "cure", value_text(or_null(p->cure)));
+	json_object_set_new(row, "hint", value_text(or_null(p->hint)));
 }
 
 /*
  * The remarks below it, each said once
  */
 
-/* Ways of @p with this remark. */
-static unsigned ways_with(const struct zcdma_probe *p, const char *text)
+/* Methods of @p with this remark. */
+static unsigned methods_with(const struct zcdma_probe *p, const char *text)
 {
 	unsigned mask = 0;
 
-	for (int way = 0; way < ZCDMA_WAYS; way++)
-		if (!strcmp(p->way[way].text, text))
-			mask |= 1u << way;
+	for (int method = 0; method < ZCDMA_METHODS; method++)
+		if (!strcmp(p->method[method].text, text))
+			mask |= 1u << method;
 	return mask;
 }
 
@@ -267,7 +273,7 @@ static char *mappings_with(const struct probe *all, size_t first, const char *te
 
 static bool has_remark(const struct zcdma_probe *p, const char *text)
 {
-	return ways_with(p, text);
+	return methods_with(p, text);
 }
 
 static bool has_cause(const struct zcdma_probe *p, const char *text)
@@ -293,7 +299,7 @@ static void print_cause(const struct probe *all, size_t i)
 	if (!p->cause[0] || is_said(all, i, p->cause, has_cause))
 		return;
 	names = mappings_with(all, i, p->cause, has_cause);
-	report_paragraph(all->r, "EFAULT, %s: %s. Cure: %s.", names, p->cause, p->cure);
+	report_paragraph(all->r, "EFAULT, %s: %s. Hint: %s.", names, p->cause, p->hint);
 	free(names);
 }
 
@@ -316,34 +322,34 @@ static void print_bounced(const struct probe *all)
 }
 
 /* An EFAULT has its cause, unless it says from where on. */
-static bool needs_remark(const struct zcdma_way_result *way)
+static bool needs_remark(const struct zcdma_method_result *res)
 {
-	return way->text[0] && !(way->err == EFAULT && !strcmp(way->text, strerror(EFAULT)));
+	return res->text[0] && !(res->err == EFAULT && !strcmp(res->text, strerror(EFAULT)));
 }
 
-/* Names of the ways in @mask, in a string to free. */
-static char *way_names(unsigned mask)
+/* Names of the methods in @mask, in a string to free. */
+static char *method_names(unsigned mask)
 {
 	char *names;
 	size_t size;
 	FILE *f = must(open_memstream(&names, &size));
 
-	for (int way = 0; way < ZCDMA_WAYS; way++)
-		if (mask & 1u << way)
-			list(f, zcdma_way_name(way));
+	for (int method = 0; method < ZCDMA_METHODS; method++)
+		if (mask & 1u << method)
+			list(f, zcdma_method_name(method));
 	fclose(f);
 	return must(names);
 }
 
-static void print_remark(const struct probe *all, size_t i, const struct zcdma_way_result *way)
+static void print_remark(const struct probe *all, size_t i, const struct zcdma_method_result *res)
 {
-	char *where = mappings_with(all, i, way->text, has_remark), *which;
+	char *where = mappings_with(all, i, res->text, has_remark), *which;
 	unsigned mask = 0;
 
 	for (size_t j = i; j < all->count; j++)
-		mask |= ways_with(&all->rows[j].p, way->text);
-	which = way_names(mask);
-	report_paragraph(all->r, "%s, %s from %s: %s.", way_label(way), which, where, way->text);
+		mask |= methods_with(&all->rows[j].p, res->text);
+	which = method_names(mask);
+	report_paragraph(all->r, "%s, %s from %s: %s.", answer_label(res), which, where, res->text);
 	free(which);
 	free(where);
 }
@@ -352,13 +358,14 @@ static void print_remarks(const struct probe *all, size_t i)
 {
 	const struct zcdma_probe *p = &all->rows[i].p;
 
-	for (int way = 0; way < ZCDMA_WAYS; way++) {
-		const char *text = p->way[way].text;
+	for (int method = 0; method < ZCDMA_METHODS; method++) {
+		const char *text = p->method[method].text;
 
-		/* Of the ways of one mapping, the first speaks for all. */
-		if (needs_remark(&p->way[way]) && !(ways_with(p, text) & ((1u << way) - 1)) &&
+		/* Of the methods of one mapping, the first speaks for all. */
+		if (needs_remark(&p->method[method]) &&
+		    !(methods_with(p, text) & ((1u << method) - 1)) &&
 		    !is_said(all, i, text, has_remark))
-			print_remark(all, i, &p->way[way]);
+			print_remark(all, i, &p->method[method]);
 	}
 }
 
@@ -371,9 +378,9 @@ static const struct row *first_error(const struct probe *all)
 	return NULL;
 }
 
-static bool has_why(const struct zcdma_probe *p, const char *text)
+static bool has_reason(const struct zcdma_probe *p, const char *text)
 {
-	return !strcmp(p->why, text);
+	return !strcmp(p->reason, text);
 }
 
 /* Of the errors, report_error() has said the first. */
@@ -384,36 +391,37 @@ static void print_absence(const struct probe *all, size_t i)
 	if (!row->p.err || row == first_error(all))
 		return;
 	/* What keeps a device from being probed is the same for all of its models. */
-	if (row->p.model[0] && is_said(all, i, row->p.why, has_why))
+	if (row->p.model[0] && is_said(all, i, row->p.reason, has_reason))
 		return;
-	if (row->p.cure[0])
-		report_paragraph(all->r, "%s: %s. Cure: %s.", row->p.name, row->p.why, row->p.cure);
+	if (row->p.hint[0])
+		report_paragraph(all->r, "%s: %s. Hint: %s.", row->p.name, row->p.reason,
+				 row->p.hint);
 	else
-		report_paragraph(all->r, "%s: %s.", row->p.name, row->p.why);
+		report_paragraph(all->r, "%s: %s.", row->p.name, row->p.reason);
 }
 
-/* Where reading was left out, and not for want of a socket or a file. */
+/* Name --read-device if reading was skipped, and not because a socket or a file is missing. */
 static void print_read_device(const struct probe *all)
 {
 	for (size_t i = 0; i < all->count; i++) {
-		const struct zcdma_way_result *send = &all->rows[i].p.way[ZCDMA_WAY_SEND];
+		const struct zcdma_method_result *send = &all->rows[i].p.method[ZCDMA_METHOD_SEND];
 
 		if (!send->text[0] || send->answer != ZCDMA_ANSWER_UNTRIED ||
-		    !(ways_with(&all->rows[i].p, send->text) & 1u << ZCDMA_WAY_DIRECT))
+		    !(methods_with(&all->rows[i].p, send->text) & 1u << ZCDMA_METHOD_DIRECT))
 			continue;
 		report_paragraph(all->r, "--read-device tries these too.");
 		return;
 	}
 }
 
-/* Registered buffers are left untried where only the mapping is in the way. */
+/* Registered buffers are left untried if only the mapping prevents it. */
 static void print_writable(const struct probe *all)
 {
 	for (size_t i = 0; i < all->count && !all->writable; i++) {
 		const struct row *row = &all->rows[i];
-		const struct zcdma_way_result *way = &row->p.way[ZCDMA_WAY_REGISTERED];
+		const struct zcdma_method_result *res = &row->p.method[ZCDMA_METHOD_REGISTERED];
 
-		if (!row->asked || row->p.model[0] || !strstr(way->text, "writable memory only"))
+		if (!row->asked || row->p.model[0] || !strstr(res->text, "writable memory only"))
 			continue;
 		report_paragraph(all->r, "--writable maps it for writing too.");
 		return;
@@ -452,8 +460,8 @@ static int probe_all(struct probe *all, const char *const *paths)
 	print_all(all);
 	error = first_error(all);
 	if (error)
-		return report_error(all->r, STATUS_ERROR, or_null(error->p.cure), "%s: %s",
-				    error->p.name, error->p.why);
+		return report_error(all->r, STATUS_ERROR, or_null(error->p.hint), "%s: %s",
+				    error->p.name, error->p.reason);
 	return STATUS_OK;
 }
 
@@ -497,7 +505,7 @@ int probe_main(struct report *r, int argc, char **argv)
 	struct opts opts = {
 		.usage = "[OPTION...] [PATH...]",
 		.about =
-			"Maps memory of every kind that a process can have, or each PATH (a device, a file), and tries which ways of sending the kernel accepts from there. PATHs are mapped read-only, unless --writable is given.",
+			"Maps memory of every kind that a process can have, or each PATH (a device, a file), and tries which methods of sending the kernel accepts from there. PATHs are mapped read-only, unless --writable is given.",
 		.table = table,
 		.max_args = -1,
 	};

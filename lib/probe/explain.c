@@ -4,26 +4,26 @@
 
 #include <stdio.h>
 
-bool zc_probe_has_efault(const struct zcdma_probe *p, enum zcdma_way way)
+bool zc_probe_has_efault(const struct zcdma_probe *p, enum zcdma_method method)
 {
-	return p->way[way].answer == ZCDMA_ANSWER_FAILS && p->way[way].err == EFAULT;
+	return p->method[method].answer == ZCDMA_ANSWER_FAILS && p->method[method].err == EFAULT;
 }
 
 static bool pages_efault(const struct zcdma_probe *p)
 {
-	return zc_probe_has_efault(p, ZCDMA_WAY_ZEROCOPY) ||
-	       zc_probe_has_efault(p, ZCDMA_WAY_VMSPLICE) ||
-	       zc_probe_has_efault(p, ZCDMA_WAY_DIRECT);
+	return zc_probe_has_efault(p, ZCDMA_METHOD_ZEROCOPY) ||
+	       zc_probe_has_efault(p, ZCDMA_METHOD_VMSPLICE) ||
+	       zc_probe_has_efault(p, ZCDMA_METHOD_DIRECT);
 }
 
 static bool copy_efault(const struct zcdma_probe *p)
 {
-	return zc_probe_has_efault(p, ZCDMA_WAY_SEND);
+	return zc_probe_has_efault(p, ZCDMA_METHOD_SEND);
 }
 
 static bool registered_efault(const struct zcdma_probe *p)
 {
-	return zc_probe_has_efault(p, ZCDMA_WAY_REGISTERED);
+	return zc_probe_has_efault(p, ZCDMA_METHOD_REGISTERED);
 }
 
 /* The first that applies counts. Flags explain an EFAULT only where .seen has seen one. */
@@ -31,7 +31,7 @@ static const struct cause {
 	bool (*seen)(const struct zcdma_probe *p);
 	enum zc_owner owner; /* ZC_OWNER_ANY: of every owner */
 	const char *flag;    /* of smaps, or NULL: whatever the flags are */
-	const char *cause, *cure;
+	const char *cause, *hint;
 } causes[] = {
 	{ copy_efault, ZC_OWNER_ANY, NULL,
 	  "not even a plain copy can read it all: some of its addresses have no memory, as past the end of a file, or the driver's fault handler refuses them",
@@ -72,7 +72,7 @@ void zc_probe_explain(const struct zc_mapping *m, struct zcdma_probe *p)
 		if (!applies(&causes[i], m, p))
 			continue;
 		snprintf(p->cause, sizeof(p->cause), "%s", causes[i].cause);
-		snprintf(p->cure, sizeof(p->cure), "%s", causes[i].cure);
+		snprintf(p->hint, sizeof(p->hint), "%s", causes[i].hint);
 		return;
 	}
 }

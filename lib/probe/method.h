@@ -15,7 +15,7 @@
 
 struct zc_attempt {
 	struct zcdma_ctx *ctx;
-	struct zcdma_way_result *res;
+	struct zcdma_method_result *res;
 	int fd;	       /* to write the bytes to, or -1 */
 	int peer;      /* to read them from, or -1 */
 	bool pin_only; /* leave the method untried if it might read bytes whose pages it cannot pin */
@@ -26,7 +26,7 @@ struct zc_method {
 	const char *name;
 	bool reads;   /* the bytes; the other methods only pin their pages */
 	size_t chunk; /* bytes per step */
-	/* Returns 0, or a negative errno: -EINTR, or any other after zc_way_untried(). */
+	/* Returns 0, or a negative errno: -EINTR, or any other after zc_method_untried(). */
 	int (*open)(struct zc_attempt *a);
 	/* Pass on up to @len bytes. Returns their number, or a negative errno. */
 	ssize_t (*step)(struct zc_attempt *a, const void *p, size_t len);
@@ -39,13 +39,13 @@ extern const struct zc_method zc_method_send, zc_method_zerocopy, zc_method_vmsp
 	zc_method_direct, zc_method_registered;
 
 /* Set the answer of a method that was not tried, or whose trial proved nothing. */
-void zc_way_untried(struct zcdma_way_result *res, const char *fmt, ...)
+void zc_method_untried(struct zcdma_method_result *res, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* Close .fd and .peer, as far as they are open. */
 void zc_attempt_close(struct zc_attempt *a);
 
-/* Open a pipe: .fd to write to, .peer to read from. Returns 0, or a negative errno after zc_way_untried(). */
+/* Open a pipe: .fd to write to, .peer to read from. Returns 0, or a negative errno after zc_method_untried(). */
 int zc_attempt_open_pipe(struct zc_attempt *a);
 
 /* Splice @len bytes at @p into the pipe, and replace the pipe. Returns their number, or a negative errno. */

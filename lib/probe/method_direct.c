@@ -15,7 +15,7 @@
  */
 static bool copies_anyway(int fd)
 {
-	struct zcdma_way_result res = { 0 };
+	struct zcdma_method_result res = { 0 };
 	struct zc_attempt pipe = { .res = &res, .fd = -1, .peer = -1 };
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct zc_vma vvar;
@@ -49,7 +49,7 @@ static int direct_open(struct zc_attempt *a)
 	a->fd = zc_scratch_open(O_DIRECT, takes_direct);
 	if (a->fd >= 0)
 		return 0;
-	zc_way_untried(
+	zc_method_untried(
 		a->res,
 		"no file takes O_DIRECT without copying in $TMPDIR, /var/tmp, /tmp or the current folder: %s",
 		strerror(-a->fd));

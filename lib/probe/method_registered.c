@@ -12,7 +12,7 @@ static int registered_open(struct zc_attempt *a)
 	int rc = io_uring_queue_init(1, &a->ring, 0);
 
 	if (rc)
-		zc_way_untried(a->res, "%s", zc_uring_refused(-rc, why, sizeof(why)));
+		zc_method_untried(a->res, "%s", zc_uring_refused(-rc, why, sizeof(why)));
 	return rc;
 }
 

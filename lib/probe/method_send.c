@@ -58,7 +58,7 @@ static int send_open(struct zc_attempt *a)
 		return rc;
 	zc_attempt_close(a);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) < 0) {
-		zc_way_untried(a->res, "no socket to send to: %s", strerror(errno));
+		zc_method_untried(a->res, "no socket to send to: %s", strerror(errno));
 		return -errno;
 	}
 	a->fd = pair[0];
@@ -81,16 +81,16 @@ static int zerocopy_open(struct zc_attempt *a)
 	int rc = tcp_pair(a);
 
 	if (rc) {
-		zc_way_untried(a->res, "no TCP connection over 127.0.0.1: %s", strerror(-rc));
+		zc_method_untried(a->res, "no TCP connection over 127.0.0.1: %s", strerror(-rc));
 		return rc;
 	}
 	if (a->pin_only && !takes_pages(a->fd)) {
-		zc_way_untried(a->res, "over 127.0.0.1 this kernel would read it to copy it");
+		zc_method_untried(a->res, "over 127.0.0.1 this kernel would read it to copy it");
 		return -EOPNOTSUPP;
 	}
 	if (setsockopt(a->fd, SOL_SOCKET, SO_ZEROCOPY, &on, sizeof(on)) < 0) {
-		zc_way_untried(a->res, "no MSG_ZEROCOPY on this kernel: SO_ZEROCOPY: %s",
-			       strerror(errno));
+		zc_method_untried(a->res, "no MSG_ZEROCOPY on this kernel: SO_ZEROCOPY: %s",
+				  strerror(errno));
 		return -errno;
 	}
 	return 0;

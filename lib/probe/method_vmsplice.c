@@ -14,7 +14,7 @@ int zc_attempt_open_pipe(struct zc_attempt *a)
 	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) < 0) {
-		zc_way_untried(a->res, "no pipe: %s", strerror(errno));
+		zc_method_untried(a->res, "no pipe: %s", strerror(errno));
 		return -errno;
 	}
 	a->peer = ends[0];

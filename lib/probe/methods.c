@@ -11,15 +11,15 @@
 
 #include "probe/method.h"
 
-static const struct zc_method *const methods[ZCDMA_WAYS] = {
-	[ZCDMA_WAY_SEND] = &zc_method_send,
-	[ZCDMA_WAY_ZEROCOPY] = &zc_method_zerocopy,
-	[ZCDMA_WAY_VMSPLICE] = &zc_method_vmsplice,
-	[ZCDMA_WAY_DIRECT] = &zc_method_direct,
-	[ZCDMA_WAY_REGISTERED] = &zc_method_registered,
+static const struct zc_method *const methods[ZCDMA_METHODS] = {
+	[ZCDMA_METHOD_SEND] = &zc_method_send,
+	[ZCDMA_METHOD_ZEROCOPY] = &zc_method_zerocopy,
+	[ZCDMA_METHOD_VMSPLICE] = &zc_method_vmsplice,
+	[ZCDMA_METHOD_DIRECT] = &zc_method_direct,
+	[ZCDMA_METHOD_REGISTERED] = &zc_method_registered,
 };
 
-void zc_way_untried(struct zcdma_way_result *res, const char *fmt, ...)
+void zc_method_untried(struct zcdma_method_result *res, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -46,7 +46,7 @@ void zc_method_describe_refusal(char *text, size_t len)
 		"the call is refused, by a seccomp profile (containers have one) or a security module");
 }
 
-static void set_failure(struct zcdma_way_result *res, const struct zc_method *method, int err,
+static void set_failure(struct zcdma_method_result *res, const struct zc_method *method, int err,
 			size_t done)
 {
 	res->answer = ZCDMA_ANSWER_FAILS;
@@ -87,13 +87,13 @@ static int walk(struct zc_attempt *a, const struct zc_method *method, const char
 	return 0;
 }
 
-bool zc_way_reads(enum zcdma_way way)
+bool zc_method_reads(enum zcdma_method method)
 {
-	return methods[way]->reads;
+	return methods[method]->reads;
 }
 
-int zc_way_try(struct zcdma_ctx *ctx, enum zcdma_way way, const void *addr, size_t len,
-	       bool pin_only, struct zcdma_way_result *res)
+int zc_method_try(struct zcdma_ctx *ctx, enum zcdma_method method, const void *addr, size_t len,
+		  bool pin_only, struct zcdma_method_result *res)
 {
 	struct zc_attempt a = {
 		.ctx = ctx, .res = res, .fd = -1, .peer = -1, .pin_only = pin_only
@@ -101,17 +101,17 @@ int zc_way_try(struct zcdma_ctx *ctx, enum zcdma_way way, const void *addr, size
 	int rc;
 
 	memset(res, 0, sizeof(*res));
-	rc = methods[way]->open(&a);
+	rc = methods[method]->open(&a);
 	if (!rc) {
-		rc = walk(&a, methods[way], addr, len);
-		methods[way]->close(&a);
+		rc = walk(&a, methods[method], addr, len);
+		methods[method]->close(&a);
 		return rc;
 	}
 	zc_attempt_close(&a);
 	return rc == -EINTR ? rc : 0;
 }
 
-ZC_PUBLIC const char *zcdma_way_name(enum zcdma_way way)
+ZC_PUBLIC const char *zcdma_method_name(enum zcdma_method method)
 {
-	return (unsigned)way < ZCDMA_WAYS ? methods[way]->name : "unknown";
+	return (unsigned)method < ZCDMA_METHODS ? methods[method]->name : "unknown";
 }

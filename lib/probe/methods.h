@@ -7,14 +7,14 @@
 #include <zcdma/probe.h>
 
 /* Returns whether the method reads the bytes; the others only pin their pages. */
-bool zc_way_reads(enum zcdma_way way);
+bool zc_method_reads(enum zcdma_method method);
 
 /*
  * Try a method on all @len bytes at @addr, which need not be readable, and set *@res. What it sends is
  * thrown away on this machine. @pin_only: leave the method untried if it might read the bytes although
  * their pages cannot be pinned. Returns 0, or -EINTR.
  */
-int zc_way_try(struct zcdma_ctx *ctx, enum zcdma_way way, const void *addr, size_t len,
-	       bool pin_only, struct zcdma_way_result *res);
+int zc_method_try(struct zcdma_ctx *ctx, enum zcdma_method method, const void *addr, size_t len,
+		  bool pin_only, struct zcdma_method_result *res);
 
 #endif

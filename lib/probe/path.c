@@ -20,7 +20,7 @@ struct request {
 	bool device, writable;
 };
 
-/* Ways to map a path, the first that works counts: read-only, or with .writable for a writable mapping. */
+/* Methods to map a path, the first that works counts: read-only, or with .writable for a writable mapping. */
 static const struct attempt {
 	int open, protection, map;
 	bool device; /* for devices only */
@@ -87,7 +87,7 @@ static int map_path(struct zc_mapping *m, struct zcdma_probe *p, const struct re
 		rc = map_attempt(m, p, &attempts[i], q);
 		if (!rc) {
 			p->err = 0;
-			p->why[0] = '\0';
+			p->reason[0] = '\0';
 			return 0;
 		}
 		if (!is_refusal(-rc))
@@ -157,7 +157,7 @@ static void hint_refusal(const char *path, struct zcdma_probe *p)
 		hint = "boot without lockdown (Secure Boot turns it on): under it the kernel refuses PCI resources";
 	else if (!strcmp(path, "/dev/mem") && p->err == EPERM)
 		hint = "map an address outside of main memory (--offset, see /proc/iomem), or boot with iomem=relaxed; under lockdown and CONFIG_STRICT_DEVMEM the kernel refuses";
-	snprintf(p->cure, sizeof(p->cure), "%s", hint);
+	snprintf(p->hint, sizeof(p->hint), "%s", hint);
 }
 
 /* Returns whether reading the mapping may reach a register; it may if smaps shows no flags. */

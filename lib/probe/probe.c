@@ -23,7 +23,7 @@ int zc_probe_absent(struct zcdma_probe *p, int err, const char *fmt, ...)
 	if (p->err)
 		return -err;
 	va_start(ap, fmt);
-	vsnprintf(p->why, sizeof(p->why), fmt, ap);
+	vsnprintf(p->reason, sizeof(p->reason), fmt, ap);
 	va_end(ap);
 	p->err = err;
 	return -err;
@@ -49,27 +49,27 @@ void zc_probe_unmap(const struct zc_mapping *m)
  */
 static bool pins_nothing(const struct zcdma_probe *p)
 {
-	return zc_probe_has_efault(p, ZCDMA_WAY_VMSPLICE) &&
-	       !strcmp(p->way[ZCDMA_WAY_VMSPLICE].text, strerror(EFAULT));
+	return zc_probe_has_efault(p, ZCDMA_METHOD_VMSPLICE) &&
+	       !strcmp(p->method[ZCDMA_METHOD_VMSPLICE].text, strerror(EFAULT));
 }
 
 /* Returns whether the method may read bytes that are not to be read. */
-static bool reads_device(const struct zc_mapping *m, unsigned flags, enum zcdma_way way,
+static bool reads_device(const struct zc_mapping *m, unsigned flags, enum zcdma_method method,
 			 const struct zcdma_probe *p)
 {
-	if (!m->device || flags & ZCDMA_PROBE_READ_DEVICE || !zc_way_reads(way))
+	if (!m->device || flags & ZCDMA_PROBE_READ_DEVICE || !zc_method_reads(method))
 		return false;
-	return way != ZCDMA_WAY_ZEROCOPY || !pins_nothing(p);
+	return method != ZCDMA_METHOD_ZEROCOPY || !pins_nothing(p);
 }
 
 static int try_one(struct zcdma_ctx *ctx, const struct zc_mapping *m, unsigned flags,
-		   enum zcdma_way way, struct zcdma_probe *p)
+		   enum zcdma_method method, struct zcdma_probe *p)
 {
-	struct zcdma_way_result *res = &p->way[way];
+	struct zcdma_method_result *res = &p->method[method];
 	size_t len = m->bytes;
 
-	if (reads_device(m, flags, way, p)) {
-		zc_way_untried(
+	if (reads_device(m, flags, method, p)) {
+		zc_method_untried(
 			res,
 			p->vmflags[0]
 				? "it would read device memory, and reading a register can have side effects"
@@ -79,13 +79,13 @@ static int try_one(struct zcdma_ctx *ctx, const struct zc_mapping *m, unsigned f
 	/* The rest of a file's last page is harmless; the rest of a BAR's is another device. */
 	if (!m->device)
 		len = round_up(len, zc_page_size());
-	if (way == ZCDMA_WAY_DIRECT && len % zc_page_size()) {
-		zc_way_untried(res, "it writes whole pages, which is more than these %zu bytes",
-			       len);
+	if (method == ZCDMA_METHOD_DIRECT && len % zc_page_size()) {
+		zc_method_untried(res, "it writes whole pages, which is more than these %zu bytes",
+				  len);
 		return 0;
 	}
-	return zc_way_try(ctx, way, m->addr, len, m->device && !(flags & ZCDMA_PROBE_READ_DEVICE),
-			  res);
+	return zc_method_try(ctx, method, m->addr, len,
+			     m->device && !(flags & ZCDMA_PROBE_READ_DEVICE), res);
 }
 
 /*
@@ -94,9 +94,9 @@ static int try_one(struct zcdma_ctx *ctx, const struct zc_mapping *m, unsigned f
  */
 static void judge_registered(const struct zc_mapping *m, struct zcdma_probe *p)
 {
-	if (!m->writable && zc_probe_has_efault(p, ZCDMA_WAY_REGISTERED))
-		zc_way_untried(
-			&p->way[ZCDMA_WAY_REGISTERED],
+	if (!m->writable && zc_probe_has_efault(p, ZCDMA_METHOD_REGISTERED))
+		zc_method_untried(
+			&p->method[ZCDMA_METHOD_REGISTERED],
 			"io_uring registers writable memory only, and refuses a mapping that is read-only, whatever its pages are");
 }
 
@@ -104,9 +104,9 @@ int zc_probe_try(struct zcdma_ctx *ctx, const struct zc_mapping *m, unsigned fla
 		 struct zcdma_probe *p)
 {
 	/* vmsplice() first: it reads nothing, and shows what MSG_ZEROCOPY will do. */
-	static const enum zcdma_way order[ZCDMA_WAYS] = {
-		ZCDMA_WAY_VMSPLICE, ZCDMA_WAY_SEND,	  ZCDMA_WAY_ZEROCOPY,
-		ZCDMA_WAY_DIRECT,   ZCDMA_WAY_REGISTERED,
+	static const enum zcdma_method order[ZCDMA_METHODS] = {
+		ZCDMA_METHOD_VMSPLICE, ZCDMA_METHOD_SEND,	ZCDMA_METHOD_ZEROCOPY,
+		ZCDMA_METHOD_DIRECT,   ZCDMA_METHOD_REGISTERED,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {

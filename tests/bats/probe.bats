@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# probe: the ways out of a mapping, each really tried.
+# probe: the methods of sending from a mapping, each really tried.
 
 # shellcheck disable=SC2016 # what sh -c gets is for sh to expand
 
 load common
 
-# answer MAPPING WAY: what --json in $output says of one cell: "works", "fails EFAULT", "untried".
+# answer MAPPING METHOD: what --json in $output says of one cell: "works", "fails EFAULT", "untried".
 answer() {
     jq -r --arg m "$1" --arg w "$2" '.mappings[] | select(.mapping == $m)[$w]
         | [.answer, .errno] | map(values) | join(" ")' <<<"$output"
@@ -22,7 +22,7 @@ probe_json() {
     jq -e . >/dev/null <<<"$output" || fail "no JSON: $output"
 }
 
-# assert_answer MAPPING WAY ANSWER: a way that this machine cannot try is no failure, if it says why.
+# assert_answer MAPPING METHOD ANSWER: a method that this machine cannot try is no failure, if it says why.
 assert_answer() {
     local got
     got=$(answer "$1" "$2")
@@ -38,9 +38,9 @@ assert_answer() {
 
 # Memory with pages passes everything.
 assert_has_pages() {
-    local way
-    for way in send zerocopy vmsplice direct; do
-        assert_answer "$1" "$way" works
+    local method
+    for method in send zerocopy vmsplice direct; do
+        assert_answer "$1" "$method" works
     done
 }
 
@@ -59,10 +59,10 @@ need_vvar() {
     assert_answer '[vvar]' direct 'fails EFAULT'
     [[ $(field '[vvar]' flags) == *VM_PFNMAP* ]]
     [[ $(field '[vvar]' cause) == *VM_PFNMAP*remap_pfn_range* ]]
-    [[ $(field '[vvar]' cure) == *vm_insert_page* ]]
+    [[ $(field '[vvar]' hint) == *vm_insert_page* ]]
 }
 
-@test "[vdso], anonymous memory, a memfd and a file have pages: every way works" {
+@test "[vdso], anonymous memory, a memfd and a file have pages: every method works" {
     probe_json
     [ "$status" -eq 0 ]
     for mapping in anonymous memfd file '[vdso]'; do
@@ -78,7 +78,7 @@ need_vvar() {
     if [ "$(field hugetlb bytes)" -gt 0 ]; then
         assert_has_pages hugetlb
     else
-        [[ $(field hugetlb why) == *huge* ]]
+        [[ $(field hugetlb reason) == *huge* ]]
     fi
 }
 
@@ -91,7 +91,7 @@ need_vvar() {
     done
     if [[ $output == *VM_PFNMAP* ]]; then
         assert_regex "$output" 'EFAULT, .*\[vvar\]'
-        assert_output --partial 'Cure: in the driver'
+        assert_output --partial 'Hint: in the driver'
     fi
     # PCI resources have long names
     run awk 'length > 80 && !/^\/sys\// && !/^mapping/' <<<"$output"
@@ -184,12 +184,12 @@ need_vvar() {
 @test "device memory is not read unless asked" {
     local btf=/sys/kernel/btf/vmlinux
     probe_json $btf
-    [[ -r $btf && $(field $btf why) != *'no mmap'* ]] || skip "$btf cannot be mapped here"
+    [[ -r $btf && $(field $btf reason) != *'no mmap'* ]] || skip "$btf cannot be mapped here"
     assert_equal "$(field $btf bytes)" 65536
     [[ " $(field $btf vmflags) " == *" io "* ]] || skip "$btf is not VM_IO here"
     [ "$status" -eq 0 ]
-    for way in send direct; do
-        assert_equal "$(answer $btf $way)" untried
+    for method in send direct; do
+        assert_equal "$(answer $btf $method)" untried
     done
     assert_equal "$(answer $btf vmsplice)" 'fails EFAULT'
     [[ $(jq -r '.mappings[0].send.text' <<<"$output") == *'side effects'* ]]
@@ -219,7 +219,7 @@ need_vvar() {
     [ "$status" -eq 0 ]
     assert_equal "$(jq -c '[.mappings[].mapping | select(startswith("/"))]' <<<"$output")" \
         "$(jq -nc '[range(1; 5) | "/sys/bus/pci/devices/0000:00:0\(.).0/resource2"]')"
-    [[ $(jq -r '.notes[]' <<<"$output") == *'2 more devices are left out'* ]]
+    [[ $(jq -r '.notes[]' <<<"$output") == *'2 more devices are skipped'* ]]
 }
 
 @test "what cannot be mapped: a sentence each, and status 2 at the end" {
@@ -230,11 +230,11 @@ need_vvar() {
     run --separate-stderr timeout 20 "$ZCDMA" probe --json \
         directory fifo empty /nonexistent /dev/null file
     [ "$status" -eq 2 ]
-    [[ $(field directory why) == *directory* ]]
-    [[ $(field fifo why) == *pipe* ]]
-    [[ $(field empty why) == *empty* ]]
-    [[ $(field /nonexistent why) == *'No such file'* ]]
-    [[ $(field /dev/null why) == *'no mmap'* ]]
+    [[ $(field directory reason) == *directory* ]]
+    [[ $(field fifo reason) == *pipe* ]]
+    [[ $(field empty reason) == *empty* ]]
+    [[ $(field /nonexistent reason) == *'No such file'* ]]
+    [[ $(field /dev/null reason) == *'no mmap'* ]]
     assert_equal "$(answer file send)" works
     [[ $(jq -r .error.message <<<"$output") == 'directory: '* ]]
     assert_equal "$(jq -r .exit_status <<<"$output")" 2
@@ -293,7 +293,7 @@ need_vvar() {
     run --separate-stderr unshare -rm sh -c 'mount -t tmpfs none /proc && exec "$0" probe --json' "$ZCDMA"
     [ "$status" -eq 0 ] || skip "cannot run it with a tmpfs over /proc: $stderr"
     for mapping in '[vdso]' '[vvar]'; do
-        [[ $(field "$mapping" why) == *'/proc is not mounted'* ]]
+        [[ $(field "$mapping" reason) == *'/proc is not mounted'* ]]
     done
     assert_has_pages anonymous
 }
@@ -301,7 +301,7 @@ need_vvar() {
 @test "device memory whose pages vmsplice refuses: MSG_ZEROCOPY is tried, as it reads nothing either" {
     local btf=/sys/kernel/btf/vmlinux
     probe_json $btf
-    [[ -r $btf && $(field $btf why) != *'no mmap'* ]] || skip "$btf cannot be mapped here"
+    [[ -r $btf && $(field $btf reason) != *'no mmap'* ]] || skip "$btf cannot be mapped here"
     [[ " $(field $btf vmflags) " == *" pf "* ]] || skip "$btf is not VM_PFNMAP here"
     assert_answer $btf zerocopy 'fails EFAULT'
     assert_equal "$(answer $btf send)" untried

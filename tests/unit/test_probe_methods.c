@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Ways out of a mapping, on mappings whose right answers are known. */
+/* Methods out of a mapping, on mappings whose right answers are known. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,12 +39,12 @@ static int teardown(void **state)
 	return 0;
 }
 
-static struct zcdma_way_result try_way(enum zcdma_way way, const void *addr, size_t len)
+static struct zcdma_method_result try_method(enum zcdma_method method, const void *addr, size_t len)
 {
-	struct zcdma_way_result res;
+	struct zcdma_method_result res;
 
 	memset(&res, 'x', sizeof(res));
-	assert_int_equal(zc_way_try(ctx, way, addr, len, false, &res), 0);
+	assert_int_equal(zc_method_try(ctx, method, addr, len, false, &res), 0);
 	return res;
 }
 
@@ -60,7 +60,7 @@ static unsigned open_files(void)
 	return n;
 }
 
-/* Several steps of every way, and an end that is no multiple of one. */
+/* Several steps of every method, and an end that is no multiple of one. */
 static void pages_work(void **state)
 {
 	size_t len = 2 * 1024 * 1024 + page;
@@ -69,13 +69,13 @@ static void pages_work(void **state)
 
 	(void)state;
 	assert_ptr_not_equal(p, MAP_FAILED);
-	for (int way = 0; way < ZCDMA_WAYS; way++) {
-		struct zcdma_way_result res = try_way(way, p, len);
+	for (int method = 0; method < ZCDMA_METHODS; method++) {
+		struct zcdma_method_result res = try_method(method, p, len);
 
 		if (res.answer == ZCDMA_ANSWER_UNTRIED)
-			print_message("%s: untried: %s\n", zcdma_way_name(way), res.text);
+			print_message("%s: untried: %s\n", zcdma_method_name(method), res.text);
 		else if (res.answer == ZCDMA_ANSWER_FAILS)
-			fail_msg("%s: %s", zcdma_way_name(way), res.text);
+			fail_msg("%s: %s", zcdma_method_name(method), res.text);
 	}
 	assert_int_equal(open_files(), before);
 	munmap(p, len);
@@ -84,8 +84,8 @@ static void pages_work(void **state)
 /* A mapping longer than its file: touching the rest here would be SIGBUS. */
 static void only_the_first_pages_work(void **state)
 {
-	static const enum zcdma_way all[] = { ZCDMA_WAY_SEND, ZCDMA_WAY_ZEROCOPY,
-					      ZCDMA_WAY_VMSPLICE, ZCDMA_WAY_DIRECT };
+	static const enum zcdma_method all[] = { ZCDMA_METHOD_SEND, ZCDMA_METHOD_ZEROCOPY,
+						 ZCDMA_METHOD_VMSPLICE, ZCDMA_METHOD_DIRECT };
 	int fd = memfd_create("test", MFD_CLOEXEC);
 	char expected[64];
 	void *p;
@@ -96,7 +96,7 @@ static void only_the_first_pages_work(void **state)
 	assert_ptr_not_equal(p, MAP_FAILED);
 	snprintf(expected, sizeof(expected), "from byte %zu on", 3 * page);
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
-		struct zcdma_way_result res = try_way(all[i], p, 8 * page);
+		struct zcdma_method_result res = try_method(all[i], p, 8 * page);
 
 		if (res.answer == ZCDMA_ANSWER_UNTRIED)
 			continue;
@@ -128,8 +128,8 @@ static void secret_memory(void **state)
 	assert_ptr_not_equal(p, MAP_FAILED);
 	assert_int_equal(zc_vma_find(p, &vma), 0);
 	assert_false(zc_vmflags_have(vma.flags, "pf") || zc_vmflags_have(vma.flags, "io"));
-	assert_int_equal(try_way(ZCDMA_WAY_SEND, p, page).answer, ZCDMA_ANSWER_WORKS);
-	assert_int_equal(try_way(ZCDMA_WAY_VMSPLICE, p, page).err, EFAULT);
+	assert_int_equal(try_method(ZCDMA_METHOD_SEND, p, page).answer, ZCDMA_ANSWER_WORKS);
+	assert_int_equal(try_method(ZCDMA_METHOD_VMSPLICE, p, page).err, EFAULT);
 	munmap(p, page);
 	close(fd);
 }
@@ -144,12 +144,12 @@ static int without_vmsplice(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	const struct sock_fprog program = { .len = ARRAY_SIZE(filter), .filter = filter };
-	struct zcdma_way_result res;
+	struct zcdma_method_result res;
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
 	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
 		return 77;
-	if (zc_way_try(ctx, ZCDMA_WAY_VMSPLICE, filter, sizeof(filter), false, &res))
+	if (zc_method_try(ctx, ZCDMA_METHOD_VMSPLICE, filter, sizeof(filter), false, &res))
 		return 1;
 	return res.err == EPERM && strstr(res.text, "seccomp") ? 0 : 1;
 }
@@ -172,13 +172,13 @@ static void refused_by_seccomp(void **state)
 /* An interrupt is no answer. */
 static void interrupted(void **state)
 {
-	struct zcdma_way_result res;
+	struct zcdma_method_result res;
 	char byte = 0;
 	int rc;
 
 	(void)state;
 	zcdma_interrupt(ctx);
-	rc = zc_way_try(ctx, ZCDMA_WAY_ZEROCOPY, &byte, 1, false, &res);
+	rc = zc_method_try(ctx, ZCDMA_METHOD_ZEROCOPY, &byte, 1, false, &res);
 	zcdma_resume(ctx);
 	if (rc == 0 && res.answer == ZCDMA_ANSWER_UNTRIED)
 		skip(); /* no loopback, so nothing to wait for */

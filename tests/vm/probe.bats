@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# probe of the driver's device: every model, every way.
+# probe of the driver's device: every model, every method.
 
 load guest
 
@@ -18,12 +18,12 @@ registers() {
     [[ $(uname -r) != 5.* && $(uname -r) != 6.1.* ]]
 }
 
-@test "probe: the models of the driver, and the ways that take them" {
+@test "probe: the models of the driver, and the methods that take them" {
     run -0 --separate-stderr zcdma probe /dev/zcdma0 --json
     jq -e '[.mappings[].model] == ["coherent", "pages", "compound", "scatter"] and
         all(.mappings[]; .bytes == 65536 and .send.answer == "works")' <<<"$output"
     jq -e '.mappings[0] | .zerocopy.errno == "EFAULT" and .vmsplice.errno == "EFAULT" and
-        .direct.errno == "EFAULT" and (.vmflags | test("pf")) and (.cure | test("model=compound"))' <<<"$output"
+        .direct.errno == "EFAULT" and (.vmflags | test("pf")) and (.hint | test("model=compound"))' <<<"$output"
     jq -e 'all(.mappings[1:][]; .zerocopy.answer == "works" and .vmsplice.answer == "works" and
         .direct.answer == "works" and .errno == null and .cause == null)' <<<"$output"
     if registers; then

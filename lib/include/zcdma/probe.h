@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libzcdma: what is a mapping, and which ways out of it does the kernel accept?
+ * libzcdma: probe a mapping, to see which methods of sending the kernel accepts from it
  *
  * The conventions of <zcdma.h> hold here too.
  */
@@ -13,82 +13,85 @@
 extern "C" {
 #endif
 
-enum zcdma_way {
-	ZCDMA_WAY_SEND,	      /* send() */
-	ZCDMA_WAY_ZEROCOPY,   /* send(MSG_ZEROCOPY) */
-	ZCDMA_WAY_VMSPLICE,   /* vmsplice() */
-	ZCDMA_WAY_DIRECT,     /* write() to a file opened with O_DIRECT */
-	ZCDMA_WAY_REGISTERED, /* io_uring's registered buffers */
-	ZCDMA_WAYS
+/* A method of sending from a mapping. */
+enum zcdma_method {
+	ZCDMA_METHOD_SEND,	 /* send() */
+	ZCDMA_METHOD_ZEROCOPY,	 /* send(MSG_ZEROCOPY) */
+	ZCDMA_METHOD_VMSPLICE,	 /* vmsplice() */
+	ZCDMA_METHOD_DIRECT,	 /* write() to a file opened with O_DIRECT */
+	ZCDMA_METHOD_REGISTERED, /* io_uring's registered buffers */
+	ZCDMA_METHODS
 };
 
 enum zcdma_answer {
-	ZCDMA_ANSWER_UNTRIED, /* .text says why */
-	ZCDMA_ANSWER_WORKS,   /* .text may add how */
-	ZCDMA_ANSWER_FAILS,   /* .err, and .text is the reason */
+	ZCDMA_ANSWER_UNTRIED, /* .text is the reason */
+	ZCDMA_ANSWER_WORKS,   /* .text is a remark, or empty */
+	ZCDMA_ANSWER_FAILS,   /* .err is the error, and .text describes it */
 };
 
-struct zcdma_way_result {
+struct zcdma_method_result {
 	enum zcdma_answer answer;
-	int err;	/* errno, positive, of a way that fails */
-	char text[160]; /* one sentence, may be empty */
+	int err; /* positive errno of a method that fails, else 0 */
+	char text[160];
 };
 
 struct zcdma_probe {
 	char name[256];	   /* "anonymous", "[vvar]", "/dev/mydriver0", "/dev/zcdma0 compound" */
 	char model[16];	   /* the memory model of a device of zcdma's driver, else empty */
 	bool bounced;	   /* the device writes to bounce buffers, which the kernel copies */
-	size_t bytes;	   /* mapped; 0 where there is no mapping, and .why says why */
-	char why[256];	   /* why there is none */
-	int err;	   /* errno, positive, of that */
+	size_t bytes;	   /* mapped; 0: nothing was mapped, and ... */
+	char reason[256];  /* ... why, ... */
+	int err;	   /* ... as a positive errno */
 	char vmflags[128]; /* VmFlags of its VMA as smaps has them: "rd sh mr ms pf io" */
-	struct zcdma_way_result way[ZCDMA_WAYS];
+	struct zcdma_method_result method[ZCDMA_METHODS];
 	char cause[512]; /* of an EFAULT, or empty */
-	char cure[512];	 /* and what cures it, or that there is no mapping; or empty */
+	char hint[512];	 /* what helps against it, or to get a mapping; or empty */
 };
 
 enum zcdma_probe_flags {
 	/*
 	 * Let send(), MSG_ZEROCOPY and O_DIRECT read device memory. A read from a device register
-	 * can have side effects (clear an interrupt, pop a FIFO), so PCI resources are else only
-	 * pinned.
+	 * can have side effects (clear an interrupt, pop a FIFO), so without this flag the pages of
+	 * PCI resources are only pinned.
 	 */
 	ZCDMA_PROBE_READ_DEVICE = 1 << 0,
 	/*
-	 * Map for writing too, as io_uring registers writable memory only. Nothing is written, but a
-	 * driver learns of it.
+	 * Map for writing too, as io_uring registers writable memory only. Nothing is written, but the
+	 * driver sees how it is mapped.
 	 */
 	ZCDMA_PROBE_WRITABLE = 1 << 1,
 };
 
-/* The name of a way: "send", "MSG_ZEROCOPY", ... Thread-safe. */
-const char *zcdma_way_name(enum zcdma_way way);
+/* Returns the name of a method: "send", "MSG_ZEROCOPY", ... Thread-safe. */
+const char *zcdma_method_name(enum zcdma_method method);
 
-/* The name of the @i-th mapping that every process can make, or NULL behind the last. */
+/* Returns the name of the @i-th mapping that every process can make, or NULL after the last. */
 const char *zcdma_probe_name(unsigned i);
 
-/* Make the @i-th of those mappings, and try every way. An absent one is no error: see .why. */
+/*
+ * Make the @i-th of those mappings, and try every method on it. Returns 0, also if it cannot be mapped, which
+ * .reason explains; or a negative errno.
+ */
 int zcdma_probe_builtin(struct zcdma_ctx *ctx, unsigned i, struct zcdma_probe *p);
 
 /*
- * How many mappings there are to probe of @path: one for each memory model of a device of zcdma's
- * driver, else 1. Thread-safe.
+ * Returns the number of mappings of @path to probe: one for each memory model of a device of zcdma's driver,
+ * else 1. Thread-safe.
  */
 unsigned zcdma_probe_count(const char *path);
 
 /*
- * Map @bytes of the file or device @path from @offset on, and try every way. 0 bytes: up
- * to 64 KiB, less where the file or the driver has less. Never writes to @path. A path that cannot
- * be mapped is no error: see .why and .err. @i: which of its mappings; of a device of zcdma's driver
- * it is a ring with that memory model, which the device fills with a block of @bytes. @flags: enum
- * zcdma_probe_flags.
+ * Map @bytes of the file or device @path from @offset on, and try every method on them. 0 bytes: up to 64 KiB, or
+ * less if the file or the driver has less. Never writes to @path. @i: which of its mappings; for a device of zcdma's
+ * driver it is a ring with that memory model, which the device fills with a block of @bytes. @flags: enum
+ * zcdma_probe_flags. Returns 0, also if @path cannot be mapped, which .reason and .err explain; or a negative errno.
  */
 int zcdma_probe_path(struct zcdma_ctx *ctx, const char *path, unsigned i, uint64_t offset,
 		     size_t bytes, unsigned flags, struct zcdma_probe *p);
 
 /*
- * Put the words for @vmflags' two-letter flags that matter here ("VM_PFNMAP", "VM_IO", "shared",
- * ...) into @buf, separated by spaces, and return it. Thread-safe.
+ * Put words for those of @vmflags' two-letter flags that matter here ("VM_PFNMAP", "VM_IO", "shared", ...) into
+ * @buf, separated by spaces. Returns @buf. Thread-safe.
  */
 const char *zcdma_vmflags_words(const char *vmflags, char *buf, size_t len);
 

@@ -110,7 +110,7 @@ int zcdma_check_skip(struct zcdma_check *check, uint64_t len);
 /* End the check: close open faults, so that the result is final. Returns 0. */
 int zcdma_check_end(struct zcdma_check *check);
 
-/* Get what has been found so far. */
+/* Get what the check has found until now. */
 void zcdma_check_get_result(const struct zcdma_check *check, struct zcdma_check_result *result);
 
 /* Faults that a check remembers; it counts all. */
