@@ -75,22 +75,13 @@ static uint64_t time_of(const struct zc_packets *p, const struct pcap_pkthdr *h)
 	return seconds * 1000000000u + (uint64_t)(uint32_t)h->ts.tv_usec * p->fraction_ns;
 }
 
-int zc_packets_fail_cut(struct zcdma_ctx *ctx, const char *name)
-{
-	int rc = zc_fail_plain(ctx, EIO, "read packets of %s: it ends in the middle of a packet",
-			       name);
-
-	zc_hint(ctx, "the packets before that were read; capture again, or copy the whole file");
-	return rc;
-}
-
 /* Report a failed read. libpcap names a file that ends too early by these words only. */
 static int fail_read(struct zc_packets *p)
 {
 	const char *words = pcap_geterr(p->pcap);
 
 	if (!strncmp(words, "truncated dump file", strlen("truncated dump file")))
-		return zc_packets_fail_cut(p->ctx, p->name);
+		return zc_capture_fail_cut(p->ctx, p->name);
 	return zc_fail_plain(p->ctx, EIO, "read packets of %s: %s", p->name, words);
 }
 

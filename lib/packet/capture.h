@@ -4,6 +4,7 @@
 #define ZCDMA_PACKET_CAPTURE_H
 
 #include "internal.h"
+#include "packet/packet.h"
 
 struct zc_packets;
 
@@ -13,16 +14,6 @@ struct zc_packets_from {
 	const char *filter;  /* in libpcap's language; NULL: all packets */
 	uint32_t snaplen;    /* of an interface; 0: whole packets */
 	uint64_t ring_bytes; /* of an interface: size of the kernel's ring; 0: a default */
-};
-
-struct zc_packet {
-	uint64_t time_ns;    /* since 1970, if .timed, else 0 */
-	bool timed;	     /* a simple packet block of pcapng has no time */
-	const uint8_t *data; /* valid until the next call */
-	uint32_t captured, len;
-	int linktype;	    /* a DLT_* of libpcap's */
-	uint32_t interface; /* in a file of several: a number from 1; 0: unknown */
-	int packet_type;    /* of Linux: PACKET_HOST, PACKET_OUTGOING ...; -1: unknown */
 };
 
 struct zc_packets_stats {
@@ -45,9 +36,6 @@ int zc_packets_next(struct zc_packets *p, struct zc_packet *packet);
 
 /* Returns the DLT_* of all packets, or -1 if it is not known yet, as a file may have several. */
 int zc_packets_linktype(const struct zc_packets *p);
-
-/* Report that a file ends in the middle of a packet. Returns -EIO. */
-int zc_packets_fail_cut(struct zcdma_ctx *ctx, const char *name);
 
 /* Bytes of the header of a pcap file, and of each packet in it. */
 #define ZC_PACKETS_HEADER 24

@@ -57,3 +57,12 @@ bool zc_capture_bytes_is_idle(const struct zc_capture_bytes *s)
 		return false;
 	return poll(&fd, 1, 0) <= 0;
 }
+
+int zc_capture_fail_cut(struct zcdma_ctx *ctx, const char *name)
+{
+	int rc = zc_fail_plain(ctx, EIO, "read packets of %s: it ends in the middle of a packet",
+			       name);
+
+	zc_hint(ctx, "the packets before that were read; capture again, or copy the whole file");
+	return rc;
+}

@@ -29,4 +29,7 @@ size_t zc_capture_bytes_peek(struct zc_capture_bytes *s, void *to, size_t size);
 /* Returns whether a read would wait. */
 bool zc_capture_bytes_is_idle(const struct zc_capture_bytes *s);
 
+/* Report that the file @name ends in the middle of a packet. Returns -EIO. */
+int zc_capture_fail_cut(struct zcdma_ctx *ctx, const char *name);
+
 #endif

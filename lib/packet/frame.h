@@ -3,10 +3,7 @@
 #ifndef ZCDMA_PACKET_FRAME_H
 #define ZCDMA_PACKET_FRAME_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "packet/capture.h"
+#include "packet/packet.h"
 
 enum zc_frame_kind {
 	ZC_FRAME_TCP,

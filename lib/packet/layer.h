@@ -3,6 +3,7 @@
 #ifndef ZCDMA_PACKET_LAYER_H
 #define ZCDMA_PACKET_LAYER_H
 
+#include "internal.h"
 #include "packet/frame.h"
 
 /* What is left of a frame. */

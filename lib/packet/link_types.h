@@ -5,7 +5,8 @@
 
 #include <pcap/pcap.h>
 
-#include "packet/capture.h"
+#include "internal.h"
+#include "packet/packet.h"
 
 struct zc_link_type {
 	int linktype; /* LINKTYPE_*, as files have it */

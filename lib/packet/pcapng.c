@@ -81,7 +81,7 @@ static int read_all(struct zc_pcapng *ng, uint8_t *to, size_t size)
 		if (n < 0)
 			return zc_fail(ng->ctx, errno, "read packets of %s", ng->name);
 		if (!n)
-			return got ? zc_packets_fail_cut(ng->ctx, ng->name) : 0;
+			return got ? zc_capture_fail_cut(ng->ctx, ng->name) : 0;
 		got += (size_t)n;
 	}
 	return 1;
@@ -92,7 +92,7 @@ static int read_rest(struct zc_pcapng *ng, uint8_t *to, size_t size)
 {
 	int rc = size ? read_all(ng, to, size) : 1;
 
-	return rc == 1 ? 0 : rc ? rc : zc_packets_fail_cut(ng->ctx, ng->name);
+	return rc == 1 ? 0 : rc ? rc : zc_capture_fail_cut(ng->ctx, ng->name);
 }
 
 static int skip(struct zc_pcapng *ng, uint32_t size)

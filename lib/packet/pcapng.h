@@ -6,8 +6,8 @@
 #ifndef ZCDMA_PACKET_PCAPNG_H
 #define ZCDMA_PACKET_PCAPNG_H
 
-#include "packet/capture.h"
 #include "packet/capture_bytes.h"
+#include "packet/packet.h"
 
 struct zc_pcapng;
 

@@ -3,6 +3,8 @@
 #ifndef ZCDMA_PACKET_REASSEMBLY_PARTS_H
 #define ZCDMA_PACKET_REASSEMBLY_PARTS_H
 
+#include <netinet/tcp.h>
+
 #include "packet/tcp_reassembly.h"
 
 /*
@@ -29,7 +31,17 @@ static inline bool zc_seq_is_after(uint32_t seq, uint32_t other)
 }
 
 /* Returns whether the segment acknowledges what the other end has sent, as far as is known. */
-bool zc_reassembly_fits_peer(const struct zc_reassembly *r, const struct zc_frame *frame);
+static inline bool zc_reassembly_fits_peer(const struct zc_reassembly *r,
+					   const struct zc_frame *frame)
+{
+	const struct zc_reassembly *peer = r->peer;
+	int64_t offset;
+
+	if (!peer || !peer->started || !(frame->flags & TH_ACK))
+		return true;
+	offset = zc_reassembly_offset(peer, frame->ack);
+	return offset >= 0 && offset <= (int64_t)zc_reassembly_reach(peer);
+}
 
 /* reassembly_output.c: what is passed on, and what is waited for */
 

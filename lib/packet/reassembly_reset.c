@@ -3,8 +3,6 @@
  * Resets (RFC 9293, 3.10.7.4; RFC 5961, 3): the receiver accepts one whose number is the next it expects,
  * answers one within its window, and drops any other.
  */
-#include <netinet/tcp.h>
-
 #include "packet/reassembly_parts.h"
 
 static void note_ack(struct zc_reassembly *r, const struct zc_frame *frame)

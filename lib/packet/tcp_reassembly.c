@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Reassembles one direction of a TCP connection: takes segments and acknowledgements. */
-#include <netinet/tcp.h>
-
 #include "packet/reassembly_parts.h"
 
 /* No segment is longer, not even before a NIC cuts it: GSO_MAX_SIZE. */
@@ -128,17 +126,6 @@ static bool is_far(const struct zc_reassembly *r, int64_t offset, uint32_t len)
 		return false;
 	return offset < (int64_t)r->forgotten ||
 	       zc_gaps_find(&r->passed_over, (uint64_t)offset) == r->passed_over.count;
-}
-
-bool zc_reassembly_fits_peer(const struct zc_reassembly *r, const struct zc_frame *frame)
-{
-	const struct zc_reassembly *peer = r->peer;
-	int64_t offset;
-
-	if (!peer || !peer->started || !(frame->flags & TH_ACK))
-		return true;
-	offset = zc_reassembly_offset(peer, frame->ack);
-	return offset >= 0 && offset <= (int64_t)zc_reassembly_reach(peer);
 }
 
 /* Believe a segment that is far away only if it follows another one: then the capture missed what is between. */
