@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Checks of a stream, whatever they check it against. */
+/* Checks of a stream: what they share. */
 #include <stdlib.h>
 
 #include "verify/check.h"

@@ -2,11 +2,10 @@
 /*
  * What is wrong with a stream, judged from its runs.
  *
- * Right data has the delta "home". Data from further on may be all there is after a gap, or may
- * have overwritten the right data; older data may have come instead of the right data, or once more
- * before it. Only what follows can tell. So runs wait until the stream is back at home (then they
- * stood in the place of right data), or until one of them has gone on for so long that it is the
- * right data by now, and its delta becomes home.
+ * Right data has the delta "home". Data from further on may follow a gap, or may have overwritten the right
+ * data; older data may have replaced the right data, or repeat what came before it. Only what follows shows
+ * which. So runs wait until the stream is back at home (then they stood in the place of right data), or until
+ * one of them is long enough to be the right data itself, and its delta becomes home.
  */
 #include <string.h>
 
@@ -27,7 +26,7 @@ static bool is_home(const struct zcdma_check *c, const struct zc_run *r)
 	return !r->garbage && r->delta == c->judge.home;
 }
 
-/* Without memory for them the faults are only counted. */
+/* Remember a fault; without memory it is only counted. */
 static void keep_fault(struct zcdma_check *c, const struct zcdma_fault *fault)
 {
 	if (c->peeking || c->result.faults >= ZCDMA_FAULTS_KEPT)
@@ -64,7 +63,7 @@ static void right(struct zcdma_check *c, uint64_t from, uint64_t to)
 		c->ops->right(c, from, to);
 }
 
-/* The run is right, and the delta of what follows it is the same. */
+/* Accept the run as right: its delta is home. */
 static void accept_run(struct zcdma_check *c, const struct zc_run *r)
 {
 	right(c, run_from(r), run_to(r));
@@ -72,7 +71,7 @@ static void accept_run(struct zcdma_check *c, const struct zc_run *r)
 	c->judge.mark = run_to(r);
 }
 
-/* The run, unless it is right, stands where other data should. */
+/* Judge the run as data in the place of other data, unless it is right. */
 static void judge_in_place(struct zcdma_check *c, const struct zc_run *r)
 {
 	int64_t ahead = r->delta - c->judge.home;
@@ -87,7 +86,7 @@ static void judge_in_place(struct zcdma_check *c, const struct zc_run *r)
 		zc_check_fault(c, ZCDMA_FAULT_STALE, r->pos, r->len, (uint64_t)-ahead);
 }
 
-/* The run is right, but for what it repeats: its delta is home from now on. */
+/* Accept the run as right but for what it repeats: its delta is home from now on. */
 static void believe_run(struct zcdma_check *c, const struct zc_run *r)
 {
 	struct zc_judge *j = &c->judge;
@@ -105,8 +104,8 @@ static void believe_run(struct zcdma_check *c, const struct zc_run *r)
 }
 
 /*
- * Is a run to be believed that is no proof by itself, where the stream has not come back to the
- * home of that time? @next is a later run that is right, or NULL for want of one.
+ * Returns whether a run is right although it is not a proof by itself; the stream has not come back to the home of
+ * that time. @next is a later run that is right, or NULL.
  */
 static bool is_credible(const struct zcdma_check *c, const struct zc_run *r,
 			const struct zc_run *next)
@@ -115,10 +114,10 @@ static bool is_credible(const struct zcdma_check *c, const struct zc_run *r,
 
 	if (r->garbage)
 		return false;
-	/* Newer data is right where it has not been overtaken. */
+	/* Newer data is right if it has not been overtaken. */
 	if (r->delta > j->home)
 		return !next || run_to(r) <= run_from(next);
-	/* Older data is a repeat where it has come to its end, and the stream did not jump then. */
+	/* Older data is a repeat if it has come to its end, and the stream did not jump then. */
 	if (next)
 		return run_to(r) >= j->mark && next->delta <= r->delta;
 	return run_to(r) > j->mark || (run_to(r) == j->mark && j->mark >= j->end);
@@ -137,9 +136,8 @@ static void judge_oldest(struct zcdma_check *c, const struct zc_run *next)
 }
 
 /*
- * Is the run by itself proof of a new home? It is when it is longer than its distance from the old
- * one: newer data has then come to where the old home would only repeat it, and older data to what
- * is new.
+ * Returns whether the run alone proves a new home: it is longer than its distance from the old one. Newer data has
+ * then come to where the old home would only repeat it, and older data to what is new.
  */
 static bool is_proof(const struct zcdma_check *c, const struct zc_run *r)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Checks datagrams of the pattern. Each says by itself where in the stream it belongs, so that what is
- * lost, late or there twice can be told from what is wrong.
+ * Checks datagrams of the pattern. Each of them shows where in the stream it belongs, so that lost, late and
+ * duplicate datagrams are distinguished from wrong ones.
  */
 #include <endian.h>
 #include <stdlib.h>
@@ -10,13 +10,13 @@
 #include "verify/check.h"
 
 #define WORD sizeof(uint64_t)
-/* So many bytes hold two whole words, wherever in the stream they begin. */
+/* Bytes that hold two whole words, wherever in the stream they begin. */
 #define PLACED (3 * WORD - 1)
-/* Holes that are remembered, for what comes late: a sender cannot have us keep more than that. */
-#define HOLES 1024
+/* The most gaps that are remembered for late datagrams: a bound on the memory that a sender can use. */
+#define GAPS 1024
 
-/* Bytes of the stream that have not come. */
-struct hole {
+/* Bytes of the stream that have not arrived. */
+struct gap {
 	uint64_t from, to;
 };
 
@@ -28,8 +28,8 @@ struct part {
 };
 
 /*
- * Short datagrams that came last and are not placed: bytes that follow on each other, of which PLACED tell
- * where all of them belong.
+ * The last short datagrams, which are not placed: bytes that follow on each other, of which PLACED show where all of
+ * them belong.
  */
 struct shorts {
 	uint8_t data[3 * PLACED];
@@ -41,8 +41,8 @@ struct shorts {
 struct datagram_check {
 	struct zcdma_check base;
 	uint64_t seed;
-	uint64_t forgotten; /* holes before this offset are not known any more */
-	struct hole *holes; /* in the order of the stream */
+	uint64_t forgotten; /* gaps before this offset are not remembered */
+	struct gap *gaps;   /* in the order of the stream */
 	unsigned count, room;
 	struct shorts shorts;
 };
@@ -53,43 +53,43 @@ static struct datagram_check *to_datagrams(struct zcdma_check *check)
 }
 
 /*
- * What has come
+ * What has arrived
  */
 
-static void count_lost(const struct hole *h, struct zcdma_check_result *result)
+static void count_lost(const struct gap *h, struct zcdma_check_result *result)
 {
 	result->lost_bytes += h->to - h->from;
 	result->lost += (h->to - h->from + result->datagram_bytes - 1) / result->datagram_bytes;
 }
 
-static void remove_hole(struct datagram_check *d, unsigned i)
+static void remove_gap(struct datagram_check *d, unsigned i)
 {
-	memmove(&d->holes[i], &d->holes[i + 1], (--d->count - i) * sizeof(d->holes[0]));
+	memmove(&d->gaps[i], &d->gaps[i + 1], (--d->count - i) * sizeof(d->gaps[0]));
 }
 
 static void forget_oldest(struct datagram_check *d)
 {
-	count_lost(&d->holes[0], &d->base.result);
-	d->forgotten = d->holes[0].to;
-	remove_hole(d, 0);
+	count_lost(&d->gaps[0], &d->base.result);
+	d->forgotten = d->gaps[0].to;
+	remove_gap(d, 0);
 }
 
 static bool grow(struct datagram_check *d)
 {
 	unsigned room = d->room ? 2 * d->room : 8;
-	struct hole *holes = room > HOLES ? NULL : zc_check_alloc(&d->base, room * sizeof(*holes));
+	struct gap *gaps = room > GAPS ? NULL : zc_check_alloc(&d->base, room * sizeof(*gaps));
 
-	if (!holes)
+	if (!gaps)
 		return false;
 	if (d->count)
-		memcpy(holes, d->holes, d->count * sizeof(*holes));
-	zc_check_release(&d->base, d->holes, d->room * sizeof(*holes));
-	d->holes = holes;
+		memcpy(gaps, d->gaps, d->count * sizeof(*gaps));
+	zc_check_release(&d->base, d->gaps, d->room * sizeof(*gaps));
+	d->gaps = gaps;
 	d->room = room;
 	return true;
 }
 
-/* Make room for one more hole, by forgetting the oldest if need be. Returns false if there is none at all. */
+/* Make room for one more gap, by forgetting the oldest if necessary. Returns false without any memory. */
 static bool make_room(struct datagram_check *d)
 {
 	if (d->count < d->room || grow(d))
@@ -100,47 +100,47 @@ static bool make_room(struct datagram_check *d)
 	return true;
 }
 
-static void add_hole(struct datagram_check *d, struct hole hole)
+static void add_gap(struct datagram_check *d, struct gap gap)
 {
 	if (make_room(d)) {
-		d->holes[d->count++] = hole;
+		d->gaps[d->count++] = gap;
 		return;
 	}
-	count_lost(&hole, &d->base.result);
-	d->forgotten = hole.to;
+	count_lost(&gap, &d->base.result);
+	d->forgotten = gap.to;
 }
 
-/* [@from, @to) has come, which takes a part out of the @i-th hole. Returns how many holes are left of it. */
+/* Take [@from, @to) out of the @i-th gap. Returns how many gaps are left of it. */
 static unsigned take_out(struct datagram_check *d, unsigned i, uint64_t from, uint64_t to)
 {
-	struct hole *h = &d->holes[i];
-	struct hole behind = { zc_min(zc_max(to, h->from), h->to), h->to };
+	struct gap *h = &d->gaps[i];
+	struct gap after = { zc_min(zc_max(to, h->from), h->to), h->to };
 
 	h->to = zc_min(h->to, from);
 	if (h->from >= h->to) {
-		*h = behind;
+		*h = after;
 		if (h->from >= h->to)
-			remove_hole(d, i);
-		return behind.from < behind.to;
+			remove_gap(d, i);
+		return after.from < after.to;
 	}
-	if (behind.from >= behind.to)
+	if (after.from >= after.to)
 		return 1;
 	memmove(h + 2, h + 1, (d->count - i - 1) * sizeof(*h));
-	h[1] = behind;
+	h[1] = after;
 	d->count++;
 	return 2;
 }
 
-/* Data from before the newest has come. Does it bring anything? */
-static bool fill_holes(struct datagram_check *d, uint64_t from, uint64_t to)
+/* Fill gaps by data from before the newest. Returns whether it fills any. */
+static bool fill_gaps(struct datagram_check *d, uint64_t from, uint64_t to)
 {
 	bool fills = from < d->forgotten;
 
-	/* A hole may become two. */
+	/* A gap may become two. */
 	if (d->count)
 		make_room(d);
-	for (unsigned i = 0; i < d->count && d->holes[i].from < to;) {
-		if (d->holes[i].to <= from) {
+	for (unsigned i = 0; i < d->count && d->gaps[i].from < to;) {
+		if (d->gaps[i].to <= from) {
 			i++;
 			continue;
 		}
@@ -150,20 +150,21 @@ static bool fill_holes(struct datagram_check *d, uint64_t from, uint64_t to)
 	return fills;
 }
 
+/* Count [@from, @from + @len) as arrived. */
 static void arrived(struct datagram_check *d, uint64_t from, uint64_t len)
 {
 	struct zcdma_check_result *r = &d->base.result;
 	uint64_t to = from + len;
 
 	if (from < r->end_offset) {
-		if (fill_holes(d, from, to) || to > r->end_offset) {
+		if (fill_gaps(d, from, to) || to > r->end_offset) {
 			r->late++;
 		} else {
 			r->duplicates++;
 			r->duplicate_bytes += len;
 		}
 	} else if (from > r->end_offset) {
-		add_hole(d, (struct hole){ r->end_offset, from });
+		add_gap(d, (struct gap){ r->end_offset, from });
 	}
 	r->end_offset = zc_max(r->end_offset, to);
 }
@@ -180,7 +181,7 @@ static uint64_t load(const uint8_t *p)
 	return le64toh(word);
 }
 
-/* The part that begins at @from: up to where something else begins, or to the end. */
+/* Returns the part that begins at @from, and ends where something else begins. */
 static struct part next_part(const struct datagram_check *d, const uint8_t *data, size_t len,
 			     size_t from)
 {
@@ -193,7 +194,7 @@ static struct part next_part(const struct datagram_check *d, const uint8_t *data
 		return part;
 	}
 	offset = (load(data + at) ^ d->seed) * WORD;
-	/* The bytes before may be the end of the word before. */
+	/* The bytes before these words may be the end of the word before. */
 	for (first = at; first > from && at - first < WORD && offset >= at - first + 1; first--) {
 		if (!zcdma_pattern_match(data + first - 1, 1, offset - (at - first) - 1, d->seed))
 			break;
@@ -208,7 +209,7 @@ static struct part next_part(const struct datagram_check *d, const uint8_t *data
 	return part;
 }
 
-/* The largest part says where a datagram belongs that is of several. False: nothing does. */
+/* Place a datagram by its largest part. Returns false if no part has a place. */
 static bool find_place(const struct datagram_check *d, const uint8_t *data, size_t len,
 		       int64_t *place)
 {
@@ -243,7 +244,7 @@ static void count_faults(struct datagram_check *d, const uint8_t *data, size_t l
 	}
 }
 
-/* The first datagram is wrong: it may be the beginning of a stream with another seed. */
+/* Look whether the first datagram, which is wrong, begins a stream with another seed. */
 static void look_for_seed(struct datagram_check *d, const uint8_t *data, size_t len)
 {
 	uint64_t seed = len >= PLACED ? load(data) : 0;
@@ -276,7 +277,7 @@ static bool matches(const struct datagram_check *d, const uint8_t *data, size_t 
 	return zcdma_pattern_match(data, len, offset, d->seed) == len;
 }
 
-/* Place the last @count of the kept ones, which end at @end of the stream. */
+/* Place the last @count short datagrams, which end at @end of the stream. */
 static void place_shorts(struct datagram_check *d, unsigned count, uint64_t end)
 {
 	struct shorts *s = &d->shorts;
@@ -292,7 +293,7 @@ static void place_shorts(struct datagram_check *d, unsigned count, uint64_t end)
 	s->len = 0;
 }
 
-/* Two words that agree are at @at: how many datagrams, to the last, belong there? 0 unless they hold both. */
+/* Returns how many datagrams, to the last one, belong to the two words at @at, or 0 if they do not hold both. */
 static unsigned count_agreeing(const struct datagram_check *d, size_t at, uint64_t end)
 {
 	const struct shorts *s = &d->shorts;
@@ -310,7 +311,7 @@ static unsigned count_agreeing(const struct datagram_check *d, size_t at, uint64
 	return from <= at ? n : 0;
 }
 
-/* Keep a datagram that nothing places by itself, and look whether it and those before it tell a place. */
+/* Keep a datagram that is too short to place, and try to place it together with those before it. */
 static void keep_short(struct datagram_check *d, const uint8_t *data, size_t len)
 {
 	struct shorts *s = &d->shorts;
@@ -332,8 +333,8 @@ static void keep_short(struct datagram_check *d, const uint8_t *data, size_t len
 }
 
 /*
- * Find a kept one that belongs right before @from or, as it was overtaken, right after @to. Fewer bytes than a
- * word may fit by chance. Returns its number, or -1 without one.
+ * Find a short datagram that belongs right before @from or, as it was overtaken, right after @to. Fewer bytes than a
+ * word may fit by chance. Returns its index, or -1.
  */
 static int find_neighbour(const struct datagram_check *d, uint64_t from, uint64_t to, bool *before)
 {
@@ -352,7 +353,7 @@ static int find_neighbour(const struct datagram_check *d, uint64_t from, uint64_
 	return -1;
 }
 
-/* Count [@from, @from + @len) as arrived, and then the kept ones that belong beside it. */
+/* Count [@from, @from + @len) as arrived, and then the short datagrams that belong beside it. */
 static void place(struct datagram_check *d, uint64_t from, size_t len)
 {
 	uint64_t to = from + len;
@@ -370,7 +371,7 @@ static void place(struct datagram_check *d, uint64_t from, size_t len)
 	}
 }
 
-/* Find where in what was sent before a datagram belongs, by one whole word: it is late, or comes once more. */
+/* Place a late or duplicate datagram by one whole word, in what was sent before. Returns false if it fits nowhere. */
 static bool find_earlier(const struct datagram_check *d, const uint8_t *data, size_t len,
 			 uint64_t *from)
 {
@@ -441,7 +442,7 @@ static void datagrams_peek(const struct zcdma_check *check, struct zcdma_check_r
 
 	*result = check->result;
 	for (unsigned i = 0; i < d->count; i++)
-		count_lost(&d->holes[i], result);
+		count_lost(&d->gaps[i], result);
 }
 
 static void datagrams_end(struct zcdma_check *check)
@@ -453,7 +454,7 @@ static void datagrams_free(struct zcdma_check *check)
 {
 	struct datagram_check *d = to_datagrams(check);
 
-	zc_check_release(check, d->holes, d->room * sizeof(*d->holes));
+	zc_check_release(check, d->gaps, d->room * sizeof(*d->gaps));
 	free(d);
 }
 

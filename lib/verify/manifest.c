@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Manifests: a line of text per block, and a last one that proves that the manifest is whole. */
+/* Manifests: a line of text for each block, and a last one that proves that the manifest is whole. */
 #include <ctype.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -52,7 +52,7 @@ ZC_PUBLIC int zcdma_manifest_create_fd(struct zcdma_ctx *ctx, int fd, const char
 		delete (m);
 		return zc_fail(ctx, err, "create manifest %s", name);
 	}
-	/* The close reports it. */
+	/* zcdma_manifest_close() reports an error. */
 	if (fputs(MAGIC "\n# sequence offset length xxh3\n", m->file) < 0)
 		m->err = errno;
 	*manifest = m;
@@ -117,14 +117,14 @@ ZC_PUBLIC void zcdma_manifest_abandon(struct zcdma_manifest *m)
 	delete (m);
 }
 
-/* Of a manifest that is being read. */
+/* The state of reading a manifest. */
 struct reader {
 	struct zc_manifest *list;
 	size_t room;	   /* entries */
-	uint64_t next_seq; /* of the block that follows without a loss */
+	uint64_t next_seq; /* sequence number of the next block, unless one was lost */
 };
 
-/* Take the number in @base that @text begins with, and the space behind it. */
+/* Take the number in @base that @text begins with, and the space after it. Returns false if it is not a number. */
 static bool take_number(const char **text, int base, uint64_t *number)
 {
 	char *end;
@@ -140,7 +140,7 @@ static bool take_number(const char **text, int base, uint64_t *number)
 	return true;
 }
 
-/* Count what is missing before block @seq. A lower number begins another ring, and misses nothing. */
+/* Count the blocks that are missing before @seq. A lower number begins another ring, and misses none. */
 static void count_lost(struct reader *r, uint64_t seq)
 {
 	struct zc_manifest *list = r->list;
@@ -193,7 +193,7 @@ static int read_block(struct reader *r, const char *line, const char **why)
 	return add_entry(r, len, hash);
 }
 
-/* "# end BLOCKS BYTES" */
+/* Read "# end BLOCKS BYTES". Sets *@why if it is something else. */
 static void read_end(struct reader *r, const char *line, const char **why)
 {
 	uint64_t blocks, bytes;
@@ -212,7 +212,7 @@ static int read_line(struct reader *r, unsigned number, char *line, const char *
 
 	/* The longest line that is written has less than 80 characters. */
 	if (!len || line[len - 1] != '\n') {
-		*why = "it is too long, cut short, or no text";
+		*why = "it is too long, cut short, or not text";
 		return 0;
 	}
 	line[len - 1] = '\0';
@@ -227,7 +227,7 @@ static int read_line(struct reader *r, unsigned number, char *line, const char *
 	return 0;
 }
 
-/* Is it the beginning of a line, after which whatever wrote it did not go on? */
+/* Returns whether @line is cut: its writer stopped in the middle. */
 static bool is_cut(const struct reader *r, unsigned number, const char *line, FILE *file)
 {
 	return number > 1 && !r->list->ended && feof(file) && line[0] && !strchr(line, '\n');

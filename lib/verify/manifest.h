@@ -5,7 +5,7 @@
 
 #include "internal.h"
 
-/* No block is longer: a number beyond this is no length. */
+/* The longest block: a larger number is not a length. */
 #define ZC_MANIFEST_BLOCK_MAX (1u << 30)
 
 struct zc_manifest_entry {
@@ -18,14 +18,14 @@ struct zc_manifest {
 	struct zc_manifest_entry *entry;
 	size_t count;
 	uint64_t bytes; /* in all blocks */
-	bool ended;	/* its last line is there: the recording came to its end */
+	bool ended;	/* it has its last line: the recording came to its end */
 	/* Blocks that were lost while it was recorded, by the sequence numbers, and of the first ... */
-	uint64_t lost_blocks, lost_seq, lost_offset; /* ... its number, and where it should be */
+	uint64_t lost_blocks, lost_seq, lost_offset; /* ... its number and its offset */
 };
 
 /*
- * Read the manifest @path into @list, whose .entry the caller frees, in case of success. One that was cut short
- * is read as far as it goes. Returns 0, or -EINVAL if it is not a manifest.
+ * Read the manifest @path into @list, whose .entry the caller frees after success. A manifest that was cut short is
+ * read as far as it goes. Returns 0, -EINVAL if it is not a manifest, or another negative errno.
  */
 int zc_manifest_load(struct zcdma_ctx *ctx, const char *path, struct zc_manifest *list);
 

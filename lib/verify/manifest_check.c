@@ -22,9 +22,9 @@ struct manifest_check {
 	struct index *index;
 	XXH3_state_t *state;
 	size_t next;	  /* entry that follows the block before in the manifest */
-	uint32_t want;	  /* length of the block that is being read; 0: none is expected */
+	uint32_t want;	  /* length of the block that is being read; 0: no block is expected */
 	uint32_t read;	  /* bytes of it */
-	uint64_t discard; /* bytes of a block of which others were not seen */
+	uint64_t discard; /* bytes of a block of which others were not captured */
 	struct zc_run at; /* the run that is going on */
 };
 
@@ -33,7 +33,7 @@ static struct manifest_check *to_manifest(struct zcdma_check *check)
 	return (struct manifest_check *)check; /* .base comes first */
 }
 
-/* Where in the stream the next byte is, as far as it is known what came. */
+/* Returns the position of the next byte in the stream, as far as it was captured or skipped. */
 static uint64_t position(const struct manifest_check *m)
 {
 	return m->base.result.bytes + m->base.result.uncaptured_bytes;
@@ -56,7 +56,7 @@ static bool same_bytes(const struct zc_manifest_entry *a, const struct zc_manife
 	return a->hash == b->hash && a->len == b->len;
 }
 
-/* The first entry in by_hash[] that is not before @key. */
+/* Returns the index of the first entry in by_hash[] that is not before @key. */
 static size_t lower_bound(const struct manifest_check *m, const struct zc_manifest_entry *key)
 {
 	size_t low = 0, high = m->index->list.count;
@@ -73,8 +73,8 @@ static size_t lower_bound(const struct manifest_check *m, const struct zc_manife
 }
 
 /*
- * The entry with @key's bytes. Of several with the same bytes that at @key's offset, else that
- * which is expected next, else the nearest one behind, else the nearest before.
+ * Find the entry with @key's bytes; among several with the same bytes it is the one at @key's offset, else the one that
+ * is expected next, else the nearest one after it, else the nearest one before it. Returns NULL without any.
  */
 static const struct zc_manifest_entry *find(const struct manifest_check *m,
 					    const struct zc_manifest_entry *key)
@@ -92,7 +92,7 @@ static const struct zc_manifest_entry *find(const struct manifest_check *m,
 	return found;
 }
 
-/* How many blocks end at or before @offset. */
+/* Returns how many blocks end at or before @offset. */
 static size_t blocks_before(const struct manifest_check *m, uint64_t offset)
 {
 	size_t low = 0, high = m->index->list.count;
@@ -120,10 +120,9 @@ static void put_block(struct manifest_check *m, const struct zc_run *run)
 }
 
 /*
- * The next block is expected to follow the one before. The last one often is shorter than others:
- * the longer one that is due here, if data has come from elsewhere, may come as well. A block that
- * is shorter than expected is still found when the stream ends with it. After the last block of a manifest
- * without an end, what follows cannot be told.
+ * Expect the block that follows the one before. The last one often is shorter than others: the longer one that is due
+ * here, if data has come from elsewhere, may come as well. A block that is shorter than expected is still found when
+ * the stream ends with it. After the last block of a manifest without an end, no block is expected.
  */
 static void begin_block(struct manifest_check *m)
 {
@@ -142,7 +141,7 @@ static void begin_block(struct manifest_check *m)
 		m->want = list->entry[due].len;
 }
 
-/* All bytes of a block have been read: where does it belong? Sets what is expected next. */
+/* Look up the block that was read, and set what is expected next. */
 static void end_block(struct manifest_check *m)
 {
 	const uint64_t pos = position(m) - m->read;
@@ -164,10 +163,7 @@ static void end_block(struct manifest_check *m)
 	begin_block(m);
 }
 
-/*
- * Blocks of which a part was not seen cannot be looked up, and no byte of them can be told wrong: the next one
- * that can is the one behind.
- */
+/* Skip bytes that were not captured, with the blocks that they are in: a block of which a part is missing cannot be checked. */
 static void manifest_skip(struct zcdma_check *check, uint64_t len)
 {
 	struct manifest_check *m = to_manifest(check);
@@ -216,7 +212,7 @@ static void manifest_feed(struct zcdma_check *check, const uint8_t *data, size_t
 		if (m->read == m->want)
 			end_block(m);
 	}
-	/* What is in no block: of a manifest without any, or after the last of one without an end. */
+	/* These bytes are in no block: the manifest lists none, or they come after the last. */
 	check->result.bytes += len;
 	if (len && m->index->list.ended)
 		put_block(m, &(struct zc_run){ .len = len, .garbage = true });
@@ -252,7 +248,7 @@ static void manifest_end(struct zcdma_check *check)
 	end_runs(m);
 	offset = position(m) + (uint64_t)check->judge.home;
 	if (offset < m->index->list.bytes)
-		/* Of a block that was cut no byte can be told wrong; what is missing can. */
+		/* A block that was cut cannot be checked; what is missing is known. */
 		zc_check_fault(check, ZCDMA_FAULT_GAP, position(m), m->index->list.bytes - offset,
 			       0);
 	else

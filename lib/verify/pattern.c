@@ -6,7 +6,7 @@
 
 #include "verify/check.h"
 
-/* The stream's words lie anywhere in memory. */
+/* A word of the stream, at any address. */
 typedef uint64_t word __attribute__((aligned(1), may_alias));
 
 /*
@@ -38,7 +38,7 @@ static size_t match_bytes(const uint8_t *p, size_t len, uint64_t offset, uint64_
 	return len;
 }
 
-/* How many of @len bytes come before the first word of the stream. */
+/* Returns how many of @len bytes come before the first word of the stream. */
 static size_t head_bytes(size_t len, uint64_t offset)
 {
 	return zc_min(len, (size_t)(-offset % 8));

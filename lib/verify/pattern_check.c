@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Reads a stream of the pattern: every word says where in the stream it belongs. Two words in a row
- * that agree with each other are believed, at any byte, so that a gap may have any length.
+ * Reads a stream of the pattern: every word shows where in the stream it belongs. Two consecutive words that
+ * agree are believed, at any byte, so that a gap may have any length.
  */
 #include <endian.h>
 #include <stdlib.h>
@@ -11,10 +11,10 @@
 
 #define WORD   sizeof(uint64_t)
 #define PROOF  (2 * WORD) /* bytes that prove where they belong */
-#define BEHIND (WORD - 1) /* bytes that may look right though the change was before */
+#define CHANCE (WORD - 1) /* bytes that may look right by chance after a change */
 #define WINDOW 4096
 
-/* Bytes from the start that prove another seed; in a stream that is shorter, all, but so many. */
+/* Bytes from the start that prove another seed; in a shorter stream all bytes, but at least SEED_LEAST. */
 #define SEED_PROOF 4096
 #define SEED_LEAST 32
 
@@ -24,7 +24,7 @@ struct pattern_check {
 	uint64_t pos;	  /* of the next byte to look at */
 	struct zc_run at; /* the run that is going on, without its length */
 
-	/* Where the stream left that run, and until two words agree: */
+	/* Valid after the stream has left that run, until two words agree: */
 	bool searching;
 	uint64_t left; /* position of the first byte that differs */
 	size_t held;   /* bytes in window[], those before .pos */
@@ -35,7 +35,7 @@ struct pattern_check {
 	uint64_t other_seed;
 	uint64_t other_len; /* bytes that came from the start on, and follow it */
 	uint64_t other_pos; /* in the stream, of the byte after them */
-	bool other;	    /* all of them, so far */
+	bool other;	    /* all bytes follow it until now */
 	uint64_t first_len; /* bytes from the start that the first run explains */
 };
 
@@ -52,13 +52,13 @@ static uint64_t load(const uint8_t *p)
 	return le64toh(word);
 }
 
-/* Does the byte at @p, at position @pos of the stream, belong there according to @delta? */
+/* Returns whether @byte, at position @pos of the stream, belongs there according to @delta. */
 static bool follows(const struct pattern_check *p, const uint8_t *byte, uint64_t pos, int64_t delta)
 {
 	return zcdma_pattern_match(byte, 1, pos + (uint64_t)delta, p->seed);
 }
 
-/* How many bytes before @pos the word there begins. */
+/* Returns how many bytes before @pos its word begins. */
 static uint64_t into_word(uint64_t pos, int64_t delta)
 {
 	return (pos + (uint64_t)delta) % WORD;
@@ -73,8 +73,8 @@ static void put_run(struct pattern_check *p, struct zc_run run, uint64_t to)
 }
 
 /*
- * From @found on the stream follows @delta; it left the run before at p->left. Which bytes belong
- * to neither is open to some bytes, as bytes of different words can be the same.
+ * Change to the run that follows @delta from @found on; the stream left the run before at p->left. Which bytes belong
+ * to neither is not exact, as bytes of different words can be the same.
  */
 static void change_run(struct pattern_check *p, uint64_t found, int64_t delta)
 {
@@ -89,8 +89,8 @@ static void change_run(struct pattern_check *p, uint64_t found, int64_t delta)
 	if (found <= p->left) {
 		garbage.pos = to = zc_min(word, p->left);
 	} else if (inserted >= (int64_t)(found - p->left) &&
-		   inserted <= (int64_t)(found - p->left + 2 * BEHIND)) {
-		/* The run before goes on behind the garbage: that has been put in between. */
+		   inserted <= (int64_t)(found - p->left + 2 * CHANCE)) {
+		/* The run before goes on after the garbage, which was inserted. */
 		if (left_word + (uint64_t)inserted >= found)
 			garbage.pos = left_word;
 		to = garbage.pos + (uint64_t)inserted;
@@ -108,17 +108,17 @@ static void change_run(struct pattern_check *p, uint64_t found, int64_t delta)
 	p->searching = false;
 }
 
-/* The stream leaves its run at p->pos. */
+/* Start to search, as the stream leaves its run at p->pos. */
 static void start_search(struct pattern_check *p)
 {
 	p->searching = true;
 	p->left = p->pos;
 	p->tried = 0;
-	p->held = zc_min(p->pos - p->at.pos, (uint64_t)BEHIND);
+	p->held = zc_min(p->pos - p->at.pos, (uint64_t)CHANCE);
 	zcdma_pattern_fill(p->window, p->held, p->pos - p->held + (uint64_t)p->at.delta, p->seed);
 }
 
-/* The first byte of those right before window[@at] that follow @delta, at most @most. */
+/* Returns the position of the first of the bytes right before window[@at], at most @most, that follow @delta. */
 static uint64_t extend_back(const struct pattern_check *p, size_t at, size_t most, int64_t delta)
 {
 	uint64_t pos = p->pos - p->held + at;
@@ -135,7 +135,7 @@ static uint64_t extend_back(const struct pattern_check *p, size_t at, size_t mos
 /* Search @len more bytes. Returns how many were used. */
 static size_t search(struct pattern_check *p, const uint8_t *data, size_t len)
 {
-	/* Little at first: a stream that is back soon shall not have been copied for nothing. */
+	/* Copy little at first, as the stream may be back soon. */
 	uint64_t some = p->pos - p->left + 2 * PROOF;
 	size_t n = zc_min(len, zc_min(sizeof(p->window) - p->held, some));
 	size_t extra, drop;
@@ -145,22 +145,22 @@ static size_t search(struct pattern_check *p, const uint8_t *data, size_t len)
 	p->held += n;
 	p->pos += n;
 	if (zc_pattern_find(p->window, p->held, p->seed, &p->tried)) {
-		/* The bytes behind the two words are not of this search any more. */
+		/* The bytes after the two words are not part of this search. */
 		extra = p->held - (p->tried + PROOF);
 		p->held -= extra;
 		p->pos -= extra;
 		delta = (int64_t)((load(&p->window[p->tried]) ^ p->seed) * WORD - (p->pos - PROOF));
-		change_run(p, extend_back(p, p->tried, BEHIND, delta), delta);
+		change_run(p, extend_back(p, p->tried, CHANCE, delta), delta);
 		return n - extra;
 	}
-	drop = p->tried - zc_min(p->tried, (size_t)BEHIND);
+	drop = p->tried - zc_min(p->tried, (size_t)CHANCE);
 	memmove(p->window, &p->window[drop], p->held - drop);
 	p->held -= drop;
 	p->tried -= drop;
 	return n;
 }
 
-/* Compare with the pattern of another seed, as long as the whole stream follows it. */
+/* Compare with the pattern of another seed, as long as the whole stream has followed it. */
 static void feed_other(struct pattern_check *p, const uint8_t *data, size_t len)
 {
 	size_t n;
@@ -198,7 +198,7 @@ static void pattern_feed(struct zcdma_check *check, const uint8_t *data, size_t 
 	}
 }
 
-/* The stream ends in a search: fewer bytes than two words may still be where they belong. */
+/* End a search, as the stream ends: fewer bytes than two words may still be where they belong. */
 static void end_search(struct pattern_check *p)
 {
 	int64_t home = p->base.judge.home;
@@ -211,14 +211,14 @@ static void end_search(struct pattern_check *p)
 		change_run(p, as_before, p->at.delta);
 }
 
-/* Does it explain more of the stream's beginning than the first run, which may be from elsewhere? */
+/* Returns whether another seed explains more of the stream's beginning than the first run does. */
 static bool has_other_seed(const struct pattern_check *p)
 {
 	return p->other_len > p->first_len && p->other_len >= SEED_LEAST &&
 	       p->other_len >= zc_min(p->base.result.bytes, (uint64_t)SEED_PROOF);
 }
 
-/* Behind bytes that were not seen the stream is where it should be, until what comes says otherwise. */
+/* Skip bytes that were not captured: the stream is expected to go on in its place after them. */
 static void pattern_skip(struct zcdma_check *check, uint64_t len)
 {
 	struct pattern_check *p = to_pattern(check);

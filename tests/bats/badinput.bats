@@ -242,7 +242,7 @@ paths_to_sockets=(copy zerocopy vmsplice splice sendfile ${URING-})
         assert_equal "${stderr_lines[0]}" "zcdma verify: $why"
         refute_output --partial result
     done <<-'END'
-	zeros|read manifest zeros: line 1: it is too long, cut short, or no text
+	zeros|read manifest zeros: line 1: it is too long, cut short, or not text
 	letters|read manifest letters: line 7: it is not 'SEQUENCE OFFSET LENGTH XXH3'
 	offset|read manifest offset: line 7: its offset is not where the block before ends
 	longer|read manifest longer: line 15: nothing may follow the '# end ' line
