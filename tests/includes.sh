@@ -12,10 +12,6 @@ kmod/device kmod/debugfs
 kmod/ring kmod/block
 kmod/ring kmod/device
 lib/handover/protocol lib/source/dev
-lib/packet/capture lib/packet/capture_handle
-lib/packet/capture lib/packet/frame
-lib/packet/capture lib/packet/pcapng
-lib/packet/layer lib/packet/frame
 lib/path/path lib/path/copied
 lib/source/source lib/source/dev'
 

@@ -1,87 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Parses frames layer by layer. It reads captured bytes only. */
+/* The checksum of a frame. */
 #include "packet/frame.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <string.h>
 
-#include "packet/layer.h"
-
-/* The most layers of a frame; networks make fewer. */
-#define LAYERS 32
-
-struct zc_layer zc_layer_end(struct zc_frame *f, enum zc_frame_kind kind)
-{
-	f->kind = kind;
-	return ZC_LAYER_END;
-}
-
-const uint8_t *zc_layer_peek(const struct zc_rest *r, uint32_t bytes)
-{
-	return r->captured < bytes ? NULL : r->at;
-}
-
-const uint8_t *zc_layer_take(struct zc_rest *r, uint32_t bytes, struct zc_frame *f)
-{
-	const uint8_t *taken = r->at;
-
-	if (r->captured < bytes) {
-		f->kind = r->len < bytes ? ZC_FRAME_MALFORMED : ZC_FRAME_CUT;
-		return NULL;
-	}
-	r->at += bytes;
-	r->captured -= bytes;
-	r->len -= bytes;
-	return taken;
-}
-
-void zc_layer_limit(struct zc_rest *r, uint32_t len)
-{
-	r->len = len;
-	r->captured = zc_min(r->captured, len);
-}
-
-bool zc_layer_enter(struct zc_frame *f, enum zc_net kind, uint32_t id)
-{
-	for (unsigned i = 0; i < ZC_FRAME_NETS; i++) {
-		if (f->nets.kind[i])
-			continue;
-		f->nets.kind[i] = (uint8_t)kind;
-		f->nets.id[i] = id;
-		return true;
-	}
-	return false;
-}
-
-bool zc_frame_knows(int linktype)
-{
-	return zc_layer_find(&zc_link_layers, (unsigned)linktype).take;
-}
-
-void zc_frame_parse(const struct zc_packet *packet, struct zc_frame *out)
-{
-	struct zc_layer layer = zc_layer_find(&zc_link_layers, (unsigned)packet->linktype);
-	struct zc_rest r = {
-		.at = packet->data,
-		.captured = zc_min(packet->captured, packet->len),
-		.len = packet->len,
-	};
-
-	*out = (struct zc_frame){
-		.kind = ZC_FRAME_OTHER,
-		.interface = packet->interface,
-		.packet_type = packet->packet_type,
-		.ip_id = -1,
-	};
-	for (unsigned i = 0; layer.take && i < LAYERS; i++)
-		layer = layer.take(&r, out);
-	if (layer.take)
-		out->kind = ZC_FRAME_OTHER;
-}
-
 /*
- * Checksums: sums of 16-bit words whose carry goes round. They come out the same, as bytes, in
+ * Checksums are sums of 16-bit words, to which the carry is added. They come out the same, as bytes, in
  * either byte order and from wider words.
  */
 

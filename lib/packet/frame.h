@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Parses a captured frame, from its link layer down to the payload of TCP or UDP. */
+/* A captured frame, from its link layer down to the payload of TCP or UDP. */
 #ifndef ZCDMA_PACKET_FRAME_H
 #define ZCDMA_PACKET_FRAME_H
 
-#include "packet/packet.h"
+#include <stdbool.h>
+#include <stdint.h>
 
 enum zc_frame_kind {
 	ZC_FRAME_TCP,
@@ -70,15 +71,6 @@ struct zc_frame {
 	uint32_t segment_len, segment_captured;
 	bool routed; /* .dst is a stop of a routing header, while the sum is made with the last address */
 };
-
-/*
- * Take @packet apart, by the layers in layers.c: the innermost TCP or UDP is the result, which points into
- * the packet. A length field of 0, as offload leaves it in packets over 64 KiB, stands for the frame's.
- */
-void zc_frame_parse(const struct zc_packet *packet, struct zc_frame *out);
-
-/* Returns whether @linktype, a DLT_* of libpcap's, is a known link layer. */
-bool zc_frame_knows(int linktype);
 
 /* Judge the checksum of TCP or UDP: reads all of the payload. */
 enum zc_checksum zc_frame_checksum(const struct zc_frame *f);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "packet/frame.h"
+#include "packet/frame_parse.h"
 #include "packet/checksums.h"
 #include "packet/tcp_payload.h"
 

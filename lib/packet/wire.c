@@ -7,6 +7,7 @@
 
 #include "packet/capture.h"
 #include "packet/duplicates.h"
+#include "packet/frame_parse.h"
 #include "packet/wire_connections.h"
 
 /* The most memory for the data that connections keep to compare with, and for all else of them. */

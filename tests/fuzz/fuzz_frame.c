@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A frame of any link layer: what is found lies within it. */
+#include "packet/frame_parse.h"
 #include "packet/layer.h"
 #include "fuzz.h"
 

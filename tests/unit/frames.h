@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "packet/frame.h"
+#include "packet/frame_parse.h"
 #include "random.h"
 
 struct bytes {

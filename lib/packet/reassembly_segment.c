@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Reassembles one direction of a TCP connection: takes segments and acknowledgements. */
+/* Takes the segments and acknowledgements of a TCP reassembly. */
 #include "packet/reassembly_parts.h"
 
 /* No segment is longer, not even before a NIC cuts it: GSO_MAX_SIZE. */

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Packets by libpcap; capture_live.c and capture_file.c open them. */
+/* Reads packets, by libpcap or from a pcapng file; capture_live.c and capture_file.c open them. */
 #include "packet/capture.h"
 
 #include <pcap/pcap.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "packet/frame.h"
+#include "packet/frame_parse.h"
 #include "packet/capture_handle.h"
 #include "packet/pcapng.h"
 
