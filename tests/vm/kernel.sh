@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Fetch one of Debian's kernels with its headers, as packages that are unpacked and not installed, and
-# print the folder: kernel.sh NAME DIR, where NAME is one of those below. Needs no privilege.
+# print the folder: kernel.sh NAME DIR, where NAME is one of those below. Needs no privilege. Ends with NO_PACKAGES
+# of apt.bash where the packages cannot be had.
 set -euo pipefail
 # shellcheck source=tests/vm/apt.bash
 . "$(dirname "$0")/apt.bash"

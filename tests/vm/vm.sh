@@ -18,6 +18,8 @@
 set -uo pipefail
 
 here=$(realpath "$(dirname "$0")")
+# shellcheck source=tests/vm/apt.bash
+. "$here/apt.bash"
 tree=$(realpath "$here/../..")
 build=$tree/build/vm
 bin=$tree/${BUILD:-build}
@@ -210,6 +212,17 @@ build_skeleton() {
     fi
 }
 
+# no_packages STATUS LOG WHAT: report why there are no packages. That their host does not answer is no fault of
+# ours; anything else is one.
+no_packages() {
+    sed 's/^/# /' "$2"
+    if (($1 == NO_PACKAGES)); then
+        echo "ok - vm $name # skip $3 cannot be had: $(tail -n 1 "$2")"
+    else
+        echo "not ok - vm $name: $3 are fetched"
+    fi
+}
+
 # Programs for another architecture, and the root that they are built against and run in: sets $root, $bin and
 # $ZCDMA.
 cross_build() {
@@ -220,11 +233,10 @@ cross_build() {
             return 1
         fi
     done
-    if ! root=$("$here/root.sh" "$build" "$name" 2>"$folder/root.log"); then
-        sed 's/^/# /' "$folder/root.log"
-        echo "ok - vm $name # skip the packages for its root cannot be had"
+    root=$("$here/root.sh" "$build" "$name" 2>"$folder/root.log") || {
+        no_packages $? "$folder/root.log" "the packages for its root"
         return 1
-    fi
+    }
     bin=$tree/build/$name
     ZCDMA=$bin/zcdma
     PKG_CONFIG_SYSROOT_DIR=$root \
@@ -249,10 +261,11 @@ prepare() {
             echo "not ok - vm $name: the kernel builds"
             return 1
         fi
-    elif ! dir=$("$here/kernel.sh" "$name" "$build" 2>"$folder/kernel.log"); then
-        sed 's/^/# /' "$folder/kernel.log"
-        echo "ok - vm $name # skip the kernel's packages cannot be had"
-        return 1
+    else
+        dir=$("$here/kernel.sh" "$name" "$build" 2>"$folder/kernel.log") || {
+            no_packages $? "$folder/kernel.log" "the kernel's packages"
+            return 1
+        }
     fi
     release=$(<"$dir/release")
     arch=("${x86[@]}")
