@@ -222,13 +222,32 @@ static int bad_option(struct report *r, const char *applet, const char *option, 
 			    reasons[i].rc ? reasons[i].why : poptStrerror(rc));
 }
 
+static bool is_value(const char *word)
+{
+	for (size_t i = 0; !is_end(&own.options[i]); i++)
+		if (own.strings[i] && !strcmp(own.strings[i], word))
+			return true;
+	return false;
+}
+
+/* Check whether there are arguments: words that are neither options nor their values. */
+static bool has_args(char **argv)
+{
+	for (; *argv; argv++)
+		if ((**argv != '-' || !(*argv)[1]) && !is_value(*argv))
+			return true;
+	return false;
+}
+
 /* 0, or the exit status after a wrong number of arguments. */
-static int take_args(struct opts *o, struct report *r, const char *applet)
+static int take_args(struct opts *o, struct report *r, const char *applet, char **argv)
 {
 	static const char *none[] = { NULL };
 	char hint[256];
 
 	o->args = poptGetArgs(o->popt);
+	if (!o->args && has_args(argv))
+		must(NULL); /* popt had no memory for a list of them, and goes on without: poptGetContext() */
 	if (!o->args)
 		o->args = none;
 	for (o->count = 0; o->args[o->count]; o->count++)
@@ -268,7 +287,7 @@ bool opts_parse(struct opts *o, struct report *r, int argc, char **argv, int *st
 		return false;
 	}
 	report_set_mode(r, json, quiet, verbose);
-	*status = take_args(o, r, argv[0]);
+	*status = take_args(o, r, argv[0], argv + 1);
 	return *status == STATUS_OK;
 }
 

@@ -26,6 +26,28 @@ usage_error() {
     [[ $stderr == 'Usage: zcdma APPLET '* ]]
 }
 
+@test "options and arguments are never dropped for want of memory" {
+    local n reached= command=(zcdma capture --no-sync -q --bytes=64K --path copy -o out --manifest man sim:)
+    command -v "${CC:-cc}" >/dev/null || skip "${CC:-cc} is not installed"
+    ! grep -q libasan <(ldd "$ZCDMA") || skip 'the address sanitizer has its own malloc()'
+    "${CC:-cc}" -O1 -shared -fPIC -o fail_malloc.so "$TOP/tests/tools/preload/fail_malloc.c"
+    # Some 60 allocations until the command line has been read.
+    for n in {1..90}; do
+        rm -f failed out man
+        status=0
+        FAIL_MALLOC=$n FAIL_MALLOC_DONE=failed LD_PRELOAD=$PWD/fail_malloc.so "${command[@]}" >said 2>&1 || status=$?
+        [[ -e failed ]] || break
+        reached=$n
+        if ((!status)); then
+            [[ ! -s said && $(stat -c %s out) == 65536 ]] || fail "number $n: $(<said)"
+            grep -q '^# end' man || fail "number $n: no manifest"
+            continue
+        fi
+        grep -qE 'memory|temporarily unavailable' said || fail "number $n: status $status, $(<said)"
+    done
+    ((reached == 90))
+}
+
 @test "--help, --version and --list answer on stdout" {
     run -0 --separate-stderr zcdma --help
     assert_line --index 0 --partial 'Usage: zcdma APPLET'
