@@ -638,6 +638,17 @@ need_direct() {
     refute_output --partial 'writing to the disk'
 }
 
+@test "capture: a socket on standard input" {
+    run -0 zcdma capture -q sim: --bytes 1M -o sent
+    nc -l -N -v 127.0.0.1 0 <sent 2>nc.err 3>&- &
+    PIDS+=($!)
+    until_true 10 grep -q Listening nc.err
+    # A socket ends in one way only: how much there has to be must be said.
+    run -1 zcdma capture --bytes 2M --expect=complete -o got - <>"/dev/tcp/127.0.0.1/$(grep -oE '[0-9]+$' nc.err)"
+    assert_output --regexp 'source +standard input'
+    cmp sent got
+}
+
 @test "capture: a full disk: one line, status 1, a report of what was written" {
     run -1 --separate-stderr zcdma capture --bytes 1M -o /dev/full sim:
     assert_equal "$stderr" "zcdma capture: write to /dev/full: No space left on device
