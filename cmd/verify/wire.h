@@ -45,6 +45,7 @@ void wire_counters_add(struct zcdma_wire_counters *to, const struct zcdma_wire_c
 struct wire_totals {
 	uint64_t streams, bytes;
 	struct zcdma_wire_counters counters;
+	uint64_t faults;
 	enum outcome outcome;  /* of all */
 	bool broke_off;	       /* by an error, which was reported: what was not read is unknown */
 	struct verdict worst;  /* of a stream */

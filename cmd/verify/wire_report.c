@@ -7,6 +7,7 @@
 #include <zcdma/util.h>
 
 #include "cli/clock.h"
+#include "verify/fault.h"
 #include "verify/wire.h"
 
 static const char *const ends[ZCDMA_WIRE_ENDS] = {
@@ -203,6 +204,29 @@ static void report_table_of_streams(const struct wire *w, struct zcdma_wire *wir
 	}
 }
 
+/* The places where streams are wrong: in the document, and with -v in a line each. */
+static void report_places(struct report *r, struct zcdma_wire *wire, uint64_t faults)
+{
+	json_t *array = report_array(r, "places");
+	struct zcdma_wire_fault f;
+	char text[256];
+	unsigned i;
+
+	for (i = 0; zcdma_wire_get_fault(wire, i, &f); i++) {
+		json_t *place;
+
+		fault_list(array, &f.fault, 1);
+		place = json_array_get(array, i);
+		json_object_set_new(place, "from", json_string(f.from));
+		json_object_set_new(place, "to", json_string(f.to));
+		fault_describe(&f.fault, text, sizeof(text));
+		report_verbose(r, "%s to %s: %s", f.from, f.to, text);
+	}
+	if (i < faults)
+		report_verbose(r, "%" PRIu64 " more places are counted, and not listed",
+			       faults - i);
+}
+
 int wire_report(const struct wire *w, struct zcdma_wire *wire, struct wire_totals *t,
 		double seconds, bool live)
 {
@@ -219,6 +243,7 @@ int wire_report(const struct wire *w, struct zcdma_wire *wire, struct wire_total
 	report_count(w->r, "unlisted_streams", stats.unlisted, " streams, for want of room");
 	report_line(w->r, "cpu", NULL);
 	report_seconds(w->r, "cpu_seconds", cpu_seconds(RUSAGE_THREAD), " to read and check");
+	report_places(w->r, wire, t->faults);
 	report_table_of_streams(w, wire);
 	report_differences(w->r, wire);
 	return status;

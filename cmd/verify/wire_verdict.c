@@ -187,6 +187,7 @@ void wire_add(const struct wire *w, struct zcdma_wire *wire, struct wire_totals 
 	t->streams++;
 	t->bytes += s->bytes;
 	wire_counters_add(&t->counters, &s->counters);
+	t->faults += s->checked ? s->result.faults : 0;
 	wire_judge(w, wire, s, &v);
 	worsen(t, v.outcome);
 	if (v.outcome <= t->worst.outcome)

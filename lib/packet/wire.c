@@ -281,6 +281,15 @@ ZC_PUBLIC int zcdma_wire_get_difference(const struct zcdma_wire *w, unsigned i,
 	return 1;
 }
 
+ZC_PUBLIC int zcdma_wire_get_fault(const struct zcdma_wire *w, unsigned i,
+				   struct zcdma_wire_fault *f)
+{
+	if (i >= w->connections.streams.faults)
+		return 0;
+	*f = w->connections.streams.fault[i];
+	return 1;
+}
+
 ZC_PUBLIC void zcdma_wire_close(struct zcdma_wire *w)
 {
 	if (!w)

@@ -311,6 +311,22 @@ bool zc_wire_stream_has_data(const struct zc_wire_stream *s)
 	return s->bytes || f->packets || f->strayed;
 }
 
+/* Keep the stream's faults, as far as there is room: they go with its check. */
+static void keep_faults(struct zc_wire_stream *s)
+{
+	struct zc_wire_streams *all = s->all;
+	struct zcdma_fault fault;
+
+	for (unsigned i = 0;
+	     all->faults < ZCDMA_FAULTS_KEPT && zcdma_check_get_fault(s->check, i, &fault); i++) {
+		struct zcdma_wire_fault *f = &all->fault[all->faults++];
+
+		f->fault = fault;
+		zc_flow_name(&s->flow->key, s->from, f->from, sizeof(f->from));
+		zc_flow_name(&s->flow->key, !s->from, f->to, sizeof(f->to));
+	}
+}
+
 void zc_wire_stream_end(struct zc_wire_stream *s)
 {
 	if (s->ended)
@@ -325,6 +341,7 @@ void zc_wire_stream_end(struct zc_wire_stream *s)
 		zcdma_check_skip(s->check, UINT64_MAX);
 	zcdma_check_end(s->check);
 	zcdma_check_get_result(s->check, &s->result);
+	keep_faults(s);
 	drop_check(s);
 }
 

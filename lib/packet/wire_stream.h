@@ -23,6 +23,8 @@ struct zc_wire_streams {
 	struct zc_budget checks;	    /* for connections, and what is known of them */
 	unsigned differences;
 	struct zcdma_wire_difference difference[ZC_WIRE_STREAM_DIFFERENCES];
+	unsigned faults;
+	struct zcdma_wire_fault fault[ZCDMA_FAULTS_KEPT];
 	int rc; /* 0, or a negative errno: a check could not be made, and the context has the message */
 };
 

@@ -199,6 +199,15 @@ record_end() {
     run -0 zcdma verify -r "$DATA/any.pcap" -q --pattern none --bytes 20000
 }
 
+@test "wire: every damaged place is named, of all streams" {
+    run -1 --separate-stderr zcdma verify -v -r "$DATA/iperf3-loss.pcap"
+    assert_regex "$stderr" '10.2.0.2:5201 to 10.1.0.1:56176: differs at offset 0: garbage of 311 bytes'
+    assert_regex "$stderr" '10.1.0.1:56178 to 10.2.0.2:5201: differs at offset 0: garbage of 94157 bytes'
+    run -1 --separate-stderr zcdma verify --json -r "$DATA/iperf3-loss.pcap"
+    jq -e '(.places | length) == 3 and .places[1].kind == "garbage" and .places[1].length_bytes == 311
+        and .places[1].from == "10.2.0.2:5201"' <<<"$output"
+}
+
 @test "wire: by a manifest" {
     zcdma capture sim: --bytes 40000 -q -o run.bin --manifest run.xxh
     # shellcheck disable=SC2016 # for the shell inside

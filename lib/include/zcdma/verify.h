@@ -230,6 +230,12 @@ struct zcdma_wire_difference {
 	uint8_t was, is; /* the values of the first byte that differs */
 };
 
+/* A place where a stream is wrong, by its check. */
+struct zcdma_wire_fault {
+	char from[64], to[64];
+	struct zcdma_fault fault;
+};
+
 struct zcdma_wire_stats {
 	uint64_t packets;	      /* captured; of those ... */
 	uint64_t packet_bytes;	      /* ... on the wire */
@@ -277,6 +283,12 @@ int zcdma_wire_next_stream(struct zcdma_wire *wire, struct zcdma_wire_stream *st
 /* Get the @i-th difference. Returns 1, or 0 if there are no more that are remembered. */
 int zcdma_wire_get_difference(const struct zcdma_wire *wire, unsigned i,
 			      struct zcdma_wire_difference *d);
+
+/*
+ * Get fault number @i of streams that have ended: of all of them the first ZCDMA_FAULTS_KEPT are kept, and each
+ * stream counts all of its own. Returns 1 and sets *@f, or 0 where there is no such fault.
+ */
+int zcdma_wire_get_fault(const struct zcdma_wire *wire, unsigned i, struct zcdma_wire_fault *f);
 
 /* Close the capture; NULL is fine. */
 void zcdma_wire_close(struct zcdma_wire *wire);
