@@ -85,6 +85,7 @@ static void take_segment(struct zcdma_wire *w, struct zc_connection *c, unsigned
 static void take_datagram(struct zcdma_wire *w, struct zc_connection *c, unsigned from,
 			  const struct zc_frame *f, bool duplicate)
 {
+	zc_connections_note_datagram(&w->connections, c);
 	zc_wire_stream_datagram(&c->dir[from], f, duplicate);
 	if (c->dir[from].reassembly.has_end)
 		zc_connections_note_end(&w->connections, c);
@@ -97,6 +98,7 @@ static void note_time(struct zcdma_wire *w, uint64_t time_ns)
 
 	s->first_ns = w->has_time ? zc_min(s->first_ns, time_ns) : time_ns;
 	s->last_ns = zc_max(s->last_ns, time_ns);
+	w->connections.now_ns = s->last_ns;
 	w->has_time = true;
 }
 

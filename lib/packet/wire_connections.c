@@ -6,12 +6,18 @@
 
 /* Connections at once, in the list as well: ended ones make room for others. */
 #define MOST_CONNECTIONS 16384u
+/*
+ * How long a flow of datagrams is silent, by the times of the packets, before it may be ended to make room: nothing
+ * else says that it has ended. RFC 4787, 4.3, has address translators keep a flow for two minutes.
+ */
+#define IDLE_NS 120000000000u
 /* Connections whose end was captured, and which wait for packets that are captured late. */
 #define MOST_CLOSING 64
 
 int zc_connections_init(struct zc_connections *c)
 {
 	TAILQ_INIT(&c->all);
+	TAILQ_INIT(&c->datagrams);
 	TAILQ_INIT(&c->closing);
 	TAILQ_INIT(&c->clean);
 	TAILQ_INIT(&c->noted);
@@ -100,6 +106,13 @@ void zc_connections_note_state(struct zc_connections *c, struct zc_connection *o
 	}
 }
 
+void zc_connections_note_datagram(struct zc_connections *c, struct zc_connection *one)
+{
+	one->last_ns = c->now_ns;
+	if (one->state != ZC_CONNECTION_ENDED)
+		enter_queue(c, one, &c->datagrams);
+}
+
 void zc_connections_end(struct zc_connections *c)
 {
 	struct zc_connection *one;
@@ -153,14 +166,30 @@ static bool drop_one(struct zc_connections *c)
 	return true;
 }
 
+/* End the flow of datagrams that has been silent for longest. Returns false unless that is long. */
+static bool end_idle(struct zc_connections *c)
+{
+	struct zc_connection *one = TAILQ_FIRST(&c->datagrams);
+
+	if (!one || one->last_ns + IDLE_NS > c->now_ns)
+		return false;
+	end(c, one);
+	return true;
+}
+
+static bool make_room(struct zc_connections *c)
+{
+	return drop_one(c) || (end_idle(c) && drop_one(c));
+}
+
 static struct zc_connection *allocate(struct zc_connections *c)
 {
 	struct zc_connection *one;
 
-	if (c->count == MOST_CONNECTIONS && !drop_one(c))
+	if (c->count == MOST_CONNECTIONS && !make_room(c))
 		return NULL;
 	while (!zc_budget_take(&c->streams.checks, sizeof(*one))) {
-		if (!drop_one(c))
+		if (!make_room(c))
 			return NULL;
 	}
 	one = calloc(1, sizeof(*one));

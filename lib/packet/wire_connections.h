@@ -21,6 +21,7 @@ struct zc_connection {
 	struct zc_wire_stream dir[2];	   /* by the end that sends */
 	struct zc_stray_syn stray_syn;
 	enum zc_connection_state state;
+	uint64_t last_ns; /* the time of its last datagram */
 	bool has_end; /* and it was counted */
 };
 
@@ -33,7 +34,9 @@ struct zc_connections {
 	unsigned count;			/* in .all */
 	/* Those whose end was captured, in that order: waiting for late packets; ended; ended with something to report. */
 	struct zc_connection_queue closing, clean, noted;
+	struct zc_connection_queue datagrams; /* flows that have not ended, the one silent for longest first */
 	unsigned closing_count;
+	uint64_t now_ns;       /* the time of the newest packet */
 	uint64_t begun, ended; /* .ended: with data, and their end was captured */
 	uint64_t unlisted;     /* streams that were dropped from the list */
 	bool listing;
@@ -59,6 +62,9 @@ struct zc_connection *zc_connections_replace(struct zc_connections *c, struct zc
 
 /* Note that the end of @one was captured, unless no data was: then it may be of an earlier connection. */
 void zc_connections_note_end(struct zc_connections *c, struct zc_connection *one);
+
+/* Note that a datagram of @one was captured. */
+void zc_connections_note_datagram(struct zc_connections *c, struct zc_connection *one);
 
 /* Look at the state of a TCP connection after a segment: it may end, or go on after a reset. */
 void zc_connections_note_state(struct zc_connections *c, struct zc_connection *one);

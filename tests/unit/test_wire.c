@@ -896,6 +896,43 @@ static void test_copies(void **state)
 	zcdma_wire_close(wire);
 }
 
+/* Datagrams of @count flows, a port for each from @port on. */
+static void write_flows(uint16_t port, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		cap.port = (uint16_t)(port + i);
+		write_datagram(0, 32);
+	}
+}
+
+/* Flows of datagrams have no end: one that is silent for minutes makes room, and keeps its verdict. */
+static void test_silent_flows_make_room(void **state)
+{
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+	unsigned streams = 0;
+
+	(void)state;
+	write_flows(1000, 16384);
+	cap.second += 100;
+	write_flows(1000, 1); /* it goes on ... */
+	write_flows(20000, 1);
+	cap.second += 30;
+	write_flows(20001, 2); /* ... so the second and the third are those that are silent for longest */
+	wire = follow(&plain);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.unfollowed, 1);
+	assert_int_equal(stats.unlisted, 2);
+	assert_int_equal(stats.connections, 16386);
+	while (zcdma_wire_next_stream(wire, &s)) {
+		assert_string_not_equal(s.from, "10.0.0.1:1001");
+		streams++;
+	}
+	assert_int_equal(streams, 16384);
+	zcdma_wire_close(wire);
+}
+
 static void test_copies_of_datagrams(void **state)
 {
 	struct zcdma_wire_stream s;
@@ -1087,6 +1124,7 @@ int main(void)
 		TEST(test_data_after_the_end),
 		TEST(test_last_words),
 		TEST(test_datagrams),
+		TEST(test_silent_flows_make_room),
 		TEST(test_vlans),
 		TEST(test_copies),
 		TEST(test_copies_of_datagrams),
