@@ -46,6 +46,7 @@ LOSSY='
     at $far ip route add default via 10.2.0.1
     # through COMMAND...: a stream to a receiver there.
     through() { watch near
+        rm -f listening # of the one before
         at $far "$ZCDMA" verify --listen 10.2.0.2:9000 >received 2>listening & v=$!
         await "listening on" listening
         "$ZCDMA" "$@" -q; sent=$?
