@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of libzcdma share with each other and with nobody else. */
+/* What the files of libzcdma share with each other only. */
 #ifndef ZCDMA_INTERNAL_H
 #define ZCDMA_INTERNAL_H
 
@@ -15,11 +15,11 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* They evaluate an argument twice. */
+/* These evaluate an argument twice. */
 #define zc_min(a, b) ((a) < (b) ? (a) : (b))
 #define zc_max(a, b) ((a) > (b) ? (a) : (b))
 
-/* The public API is what is marked so; everything else is hidden (-fvisibility=hidden). */
+/* Marks the public API; everything else is hidden (-fvisibility=hidden). */
 #define ZC_PUBLIC __attribute__((visibility("default")))
 
 struct zcdma_ctx {
@@ -29,9 +29,8 @@ struct zcdma_ctx {
 };
 
 /*
- * Remember an error, and return -@err for the caller to return. zc_fail() adds ": " and
- * strerror(@err) to the sentence; zc_fail_plain() does not. Both forget the hint; zc_hint() comes
- * after them.
+ * Set the error message, and clear the hint; zc_hint() sets one afterwards. zc_fail() adds ": " and strerror(@err) to
+ * the message; zc_fail_plain() does not. Returns -@err.
  */
 int zc_fail(struct zcdma_ctx *ctx, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -40,17 +39,17 @@ int zc_fail_plain(struct zcdma_ctx *ctx, int err, const char *fmt, ...)
 void zc_hint(struct zcdma_ctx *ctx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * poll() on @fd (-1: none) for @events, and for zcdma_interrupt(). 0 when @fd is ready, -ETIMEDOUT,
- * or -EINTR.
+ * Poll @fd for @events, unless it is -1, and for zcdma_interrupt(). Returns 0 when @fd is ready, -ETIMEDOUT, or
+ * -EINTR.
  */
 int zc_poll(struct zcdma_ctx *ctx, int fd, short events, int timeout_ms);
 
-/* The same for any of @count descriptors, at most ZC_POLL_MOST. */
+/* Poll any of @count descriptors, at most ZC_POLL_MOST, likewise. */
 #define ZC_POLL_MOST ZCDMA_LISTEN_MOST
 int zc_poll_any(struct zcdma_ctx *ctx, const int *fds, unsigned count, short events,
 		int timeout_ms);
 
-/* Is this a UDP socket? */
+/* Returns whether @fd is a UDP socket. */
 bool zc_is_udp(int fd);
 
 /*
@@ -59,16 +58,16 @@ bool zc_is_udp(int fd);
  */
 void zc_reset_on_close(int fd, bool reset);
 
-/* An address of  bytes as "127.0.0.1:9000", into @buf; "?" where it is none. */
+/* Format an address of @len bytes as "127.0.0.1:9000" into @buf, or "?" if it is not an address. Returns @buf. */
 const char *zc_format_name(const struct sockaddr_storage *sa, socklen_t len, char *buf,
 			   size_t buf_len);
 
-/* Open a regular file, and nothing else, to read. The descriptor, or a negative errno. */
+/* Open a regular file to read, and refuse any other. Returns the descriptor, or a negative errno. */
 int zc_open_regular(struct zcdma_ctx *ctx, const char *path);
 
 /*
- * Check whether the size of the regular file @fd says where it ends. That of what a kernel makes up as it is
- * read (/proc, /sys) is 0, or too large, and such a file cannot be mapped.
+ * Returns whether the size of the regular file @fd shows where it ends. Files that the kernel generates as they are
+ * read (/proc, /sys) have a size of 0, or one that is too large, and cannot be mapped.
  */
 bool zc_size_is_known(int fd);
 
@@ -80,7 +79,7 @@ static inline uint64_t zc_now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* The first line of a small file such as a sysctl, without its newline; false where unreadable. */
+/* Read the first line of a small file such as a sysctl, without its newline. Returns false if it cannot be read. */
 bool zc_read_line(const char *path, char *buf, size_t len);
 
 /*
@@ -95,7 +94,7 @@ bool zc_pipe_holder_is_like_us(int fd);
  */
 bool zc_pipe_holder_reads(int fd, const struct stat *file, char *buf, size_t len);
 
-/* What smaps says of the VMA that holds an address. */
+/* A VMA as smaps describes it. */
 struct zc_vma {
 	uint64_t start, end;
 	size_t huge_bytes; /* of it mapped by PMD or by hugetlb pages */
@@ -104,25 +103,25 @@ struct zc_vma {
 	char flags[128];
 };
 
-/* Look @addr up in /proc/self/smaps. 0 or a negative errno; sets no error sentence. */
+/* Look @addr up in /proc/self/smaps. Returns 0, or a negative errno without a message. */
 int zc_vma_find(const void *addr, struct zc_vma *vma);
 
-/* Find the first VMA of that name ("[vvar]"). 0, -ENOENT or a negative errno. */
+/* Find the first VMA of that name ("[vvar]"). Returns 0, -ENOENT, or another negative errno. */
 int zc_vma_find_name(const char *name, struct zc_vma *vma);
 
 /*
- * Check whether the page that is mapped at @addr is main memory. Returns 1 or 0, or a negative errno:
- * only with CAP_SYS_ADMIN the kernel says.
+ * Check whether the page that is mapped at @addr is main memory. Returns 1 or 0, or a negative errno without
+ * CAP_SYS_ADMIN.
  */
 int zc_is_ram(const void *addr);
 
-/* The same of the physical address @at, on an open /proc/iomem, where all is 0 without privilege. */
+/* Check the physical address @at likewise in an open /proc/iomem, which shows only zeros without privilege. */
 int zc_iomem_find(FILE *iomem, uint64_t at);
 
-/* Both of these on an open smaps: by @name or, where that is NULL, by @addr. 0 or -ENOENT. */
+/* Find a VMA in an open smaps, by @name or, if that is NULL, by @addr. Returns 0 or -ENOENT. */
 int zc_smaps_find(FILE *smaps, uint64_t addr, const char *name, struct zc_vma *vma);
 
-/* Is the two-letter @flag among @vmflags, as smaps has them? */
+/* Returns whether the two-letter @flag is among @vmflags, as smaps has them. */
 bool zc_vmflags_have(const char *vmflags, const char *flag);
 
 #endif

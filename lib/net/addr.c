@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Takes apart what a person writes as an address: "host:port", "[::1]:9000", ":9000", each also
- * after "udp:". */
+/* Parses an address: "host:port", "[::1]:9000" or ":9000", each also after "udp:". */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +9,7 @@
 #define UDP	"udp:"
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-/* Is it an IPv6 address? A zone, as in "fe80::1%eth0", is for the resolver to judge. */
+/* Returns whether @text is an IPv6 address. Its zone, as in "fe80::1%eth0", is not checked. */
 static bool is_ipv6(const char *text, size_t len)
 {
 	const char *zone = memchr(text, '%', len);
@@ -32,7 +31,7 @@ static int fail_no_port(struct zcdma_ctx *ctx, const char *text, size_t host_len
 	const int prefix = strncmp(text, UDP, strlen(UDP)) ? 0 : (int)strlen(UDP);
 	const char *host = text + prefix;
 
-	/* Nothing but digits is a port, and not a host. */
+	/* Only digits: it is a port, not a host. */
 	if (*host && !host[strspn(host, "0123456789")])
 		zc_hint(ctx, "write %.*s:%s for every address of this machine, or %.*sHOST:%s",
 			prefix, text, host, prefix, text, host);
@@ -59,14 +58,14 @@ static int fail_brackets(struct zcdma_ctx *ctx, const char *text, const char *ho
 	return rc;
 }
 
-/* A number of 16 bits, or what can be the name of a service: it has a letter (RFC 6335, 5.1). */
+/* Returns whether @text is a number of 16 bits, or can be the name of a service, which has a letter (RFC 6335, 5.1). */
 static bool is_port(const char *text)
 {
 	size_t digits = strspn(text, "0123456789");
 
 	if (text[digits])
 		return strpbrk(text, LETTERS) && !text[strspn(text, LETTERS "0123456789-_")];
-	/* So many digits that they cannot be read are out of range as well. */
+	/* Too many digits for strtoul() are out of range as well. */
 	return digits && strtoul(text, NULL, 10) <= UINT16_MAX;
 }
 
@@ -79,7 +78,7 @@ static int parse_port(struct zcdma_ctx *ctx, const char *text, const char *port,
 	if (!len)
 		return fail_no_port(ctx, text, (size_t)(port - 1 - text));
 	if (len >= sizeof(addr->port) || !is_port(port)) {
-		rc = zc_fail_plain(ctx, EINVAL, "address '%s': '%s' is no port", text, port);
+		rc = zc_fail_plain(ctx, EINVAL, "address '%s': '%s' is not a port", text, port);
 		zc_hint(ctx, "a port is a number from 0 to 65535, or the name of a service");
 		return rc;
 	}
@@ -87,7 +86,7 @@ static int parse_port(struct zcdma_ctx *ctx, const char *text, const char *port,
 	return 0;
 }
 
-/* "[HOST]:PORT" */
+/* Parse "[HOST]:PORT". Returns 0, or -EINVAL with the error message set. */
 static int parse_bracketed(struct zcdma_ctx *ctx, const char *text, const char *bracket,
 			   struct zcdma_addr *addr)
 {
@@ -98,7 +97,8 @@ static int parse_bracketed(struct zcdma_ctx *ctx, const char *text, const char *
 
 	if (!end || !is_ipv6(host, (size_t)(end - host))) {
 		rc = zc_fail_plain(ctx, EINVAL, "address '%s': %s", text,
-				   end ? "no IPv6 address in the brackets" : "']' is missing");
+				   end ? "the brackets do not hold an IPv6 address"
+				       : "']' is missing");
 		zc_hint(ctx, "write it as in %.*s[::1]:9000", (int)(bracket - text), text);
 		return rc;
 	}

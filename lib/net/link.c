@@ -41,10 +41,10 @@ static void add(struct request *q, unsigned short type, const void *value, size_
 		(uint32_t)(NLMSG_ALIGN(q->header.nlmsg_len) + RTA_ALIGN(RTA_LENGTH(len)));
 }
 
-/* One message of an answer. */
+/* Takes one message of an answer. */
 typedef void take_message(const struct nlmsghdr *message, void *arg);
 
-/* Take the messages in @buf. Returns 1 where more will come, 0 at the end, or a negative errno. */
+/* Take the messages in @buf. Returns 1 if more will come, 0 at the end, or a negative errno. */
 static int take_messages(const void *buf, size_t len, take_message *take, void *arg)
 {
 	const struct nlmsghdr *m = buf;
@@ -102,7 +102,7 @@ union address {
 	struct sockaddr_in6 v6;
 };
 
-/* Turn an IPv4 address that is mapped into IPv6 into itself, as the kernel routes it. */
+/* Convert an IPv4 address that is mapped into IPv6 back, as the kernel routes it. */
 static void unmap(union address *a)
 {
 	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = a->v6.sin6_port };
@@ -139,7 +139,7 @@ static void take_route(const struct nlmsghdr *m, void *arg)
 	}
 }
 
-/* The socket may come from another network namespace, of which our own netlink knows nothing. */
+/* Returns whether the socket is of another network namespace, which our netlink does not see. */
 static bool is_foreign(int fd)
 {
 	uint64_t theirs = 0, ours = 0;
@@ -335,7 +335,7 @@ static const struct {
 	{ "tx-tcp-segmentation", ZC_LINK_TSO },	 { "highdma", ZC_LINK_HIGHDMA },
 };
 
-/* How many names of features the kernel has; 0 where it does not say. */
+/* Returns how many names of features the kernel has, or 0 if that is unknown. */
 static uint32_t count_features(int fd, const char *name)
 {
 	union {

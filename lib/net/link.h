@@ -19,8 +19,8 @@ enum zc_link_feature {
 
 struct zc_link {
 	int index;
-	int lower;	/* index of the device that it sends through, or 0 ... */
-	bool elsewhere; /* ... and that one is in another network namespace */
+	int lower;	/* index of the device that it sends through, or 0 */
+	bool elsewhere; /* .lower is in another network namespace */
 	int master;	/* index of the bridge, bond or team that it is a port of, or 0 */
 	unsigned mtu;
 	char name[IFNAMSIZ];
@@ -52,7 +52,7 @@ int zc_link_ports(int master, void (*each)(const struct zc_link *port, void *arg
  */
 int zc_link_features(int fd, const char *name);
 
-/* Put the name of the device's driver into @driver; empty where it has none. */
+/* Put the name of the device's driver into @driver, or an empty one if it has no driver. */
 void zc_link_driver(int fd, const char *name, char *driver, size_t len);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Listening: on one address, or on all that a name has; joining multicast groups; accepting connections. */
+/* Listens on one address, or on all that a name has; joins multicast groups; accepts connections. */
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
@@ -9,10 +9,10 @@
 
 #define BACKLOG 64
 
-/* Asked for to receive into, as UDP waits for nobody; net.core.rmem_max is the most that is given. */
+/* Requested size of a receive buffer, as UDP does not wait for the receiver; net.core.rmem_max limits it. */
 #define UDP_BUFFER (32 << 20)
 
-/* With port 0 the kernel chooses one for the first address, which may be taken at another: try so many. */
+/* With port 0 the kernel chooses a port for the first address, which may be taken at another: attempts. */
 #define PORT_TRIES 16
 
 static void set_options(int fd, const struct addrinfo *ai, bool alone)
@@ -20,7 +20,7 @@ static void set_options(int fd, const struct addrinfo *ai, bool alone)
 	const int one = 1, other_family = !alone, buffer = UDP_BUFFER;
 	bool stream = ai->ai_socktype == SOCK_STREAM;
 
-	/* For UDP that would let two receivers have one port; those of a group each get all of it. */
+	/* Not for UDP, where two receivers would share a port; members of a group each receive everything. */
 	if (stream || zc_is_group(ai->ai_addr))
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (!stream)
@@ -29,7 +29,7 @@ static void set_options(int fd, const struct addrinfo *ai, bool alone)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &other_family, sizeof(other_family));
 }
 
-/* Listen on @ai, which is @alone or one of several. Returns the socket, or a negative errno without a sentence. */
+/* Listen on @ai, which is @alone or one of several. Returns the socket, or a negative errno without a message. */
 static int try_listen(const struct addrinfo *ai, unsigned zone, bool alone)
 {
 	bool stream = ai->ai_socktype == SOCK_STREAM, group = zc_is_group(ai->ai_addr);
@@ -48,7 +48,7 @@ static int try_listen(const struct addrinfo *ai, unsigned zone, bool alone)
 	return rc;
 }
 
-/* The same address may be there twice, as by two lines of /etc/hosts. */
+/* Returns whether @ai is the first with its address, which the list may hold twice, as by two lines of /etc/hosts. */
 static bool is_first(const struct addrinfo *list, const struct addrinfo *ai)
 {
 	for (; list != ai; list = list->ai_next) {
@@ -59,7 +59,7 @@ static bool is_first(const struct addrinfo *list, const struct addrinfo *ai)
 	return true;
 }
 
-/* Have the addresses behind @ai the port that the kernel chose for it. */
+/* Give the addresses after @ai the port that the kernel chose for it. */
 static void share_port(const struct addrinfo *ai, int fd)
 {
 	struct sockaddr_storage sa;
@@ -85,8 +85,8 @@ static void close_all(const int *fds, int count)
 }
 
 /*
- * Listen on all of @list that this machine has. Returns how many that are, at most @room, or a negative errno
- * without a sentence.
+ * Listen on all addresses of @list that this machine has, at most @room. Returns their number, or a negative errno
+ * without a message.
  */
 static int try_all(const struct addrinfo *list, unsigned zone, int *fds, int room)
 {
@@ -119,10 +119,9 @@ static int fail_listen(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 	if (zc_hint_interface(ctx, addr, list, err))
 		return -err;
 	if (err == EADDRNOTAVAIL)
-		zc_hint(ctx, "no interface of this machine has that address; to listen on all: :%s",
-			addr->port);
+		zc_hint(ctx, "give an address of this machine, or listen on all: :%s", addr->port);
 	else if (err == EADDRINUSE)
-		zc_hint(ctx, "another program listens there: ss -l%cnp 'sport = :%s'",
+		zc_hint(ctx, "find the program that listens there: ss -l%cnp 'sport = :%s'",
 			addr->udp ? 'u' : 't', addr->port);
 	return -err;
 }
@@ -132,7 +131,7 @@ static bool has_port(const struct zcdma_addr *addr)
 	return strcmp(addr->port, "0");
 }
 
-/* Look up and listen, with one family. Returns how many sockets, or a negative errno with its sentence. */
+/* Look up and listen, with one family. Returns the number of sockets, or a negative errno with the error message set. */
 static int listen_on(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int family, int *fds,
 		     int room)
 {
@@ -171,7 +170,7 @@ ZC_PUBLIC int zcdma_listen(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
 	return rc < 0 ? rc : fd;
 }
 
-/* Take a connection that waits. Returns its socket, -EAGAIN without one, or another negative errno. */
+/* Take a pending connection. Returns its socket, -EAGAIN if none is pending, or another negative errno. */
 static int take_connection(int listener, char *peer, size_t peer_len)
 {
 	struct sockaddr_storage sa;

@@ -19,7 +19,7 @@ int zc_join_group(int fd, const struct addrinfo *ai, unsigned zone)
 	const int zero = 0;
 	struct group_req group = { .gr_interface = zone };
 
-	/* What this socket has not joined is not for it, whatever other sockets have: ip(7). */
+	/* Do not receive from groups that only other sockets have joined: ip(7). */
 	if (ai->ai_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, &zero, sizeof(zero));
 	else

@@ -57,7 +57,7 @@ const char *zc_why_copied(int fd, char *why, size_t len)
 	struct zc_link link;
 
 	if (zc_route_of(fd, &route) || zc_link_get(route.device, &link)) {
-		snprintf(why, len, COPIES "the reason is not known");
+		snprintf(why, len, COPIES "the reason is unknown");
 		return NULL;
 	}
 	if (route.local) {

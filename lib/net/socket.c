@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* TCP and UDP sockets: look addresses up, connect, and name them. */
+/* TCP and UDP sockets: looks addresses up, connects, and names them. */
 #include <fcntl.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -12,10 +12,7 @@
 
 #include "net/socket.h"
 
-/*
- * A receiver that was started in the same breath may not listen yet: a refusal is believed only
- * after so long.
- */
+/* How long to try again after a refusal: a receiver that was started at the same time may not listen yet. */
 #define REFUSED_PATIENCE_NS 300000000u
 #define REFUSED_NAP_MS	    20
 
@@ -28,9 +25,9 @@ static int fail_lookup(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int
 	rc = zc_fail_plain(ctx, gai == EAI_MEMORY ? ENOMEM : ENOENT, "look up %s port %s: %s",
 			   addr->host[0] ? addr->host : "*", addr->port, gai_strerror(gai));
 	if (gai == EAI_SERVICE)
-		zc_hint(ctx, "no service of that name is known here: give the port's number");
+		zc_hint(ctx, "give the port's number");
 	if (gai == EAI_NONAME || gai == EAI_AGAIN)
-		zc_hint(ctx, "no such host is known here: check the name, or give its address");
+		zc_hint(ctx, "check the name, or give the address");
 	return rc;
 }
 
@@ -53,11 +50,11 @@ static int take_zone(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, char 
 	if (*zone)
 		return 0;
 	rc = zc_fail_plain(ctx, ENODEV, "look up %s: no interface %s", addr->host, percent + 1);
-	zc_hint(ctx, "ip -brief link lists the interfaces");
+	zc_hint(ctx, "list the interfaces: ip -brief link");
 	return rc;
 }
 
-/* Say in all addresses of @list which interface they are meant on. Returns false where one has no use for it. */
+/* Set the interface in all addresses of @list. Returns false if one of them does not take an interface. */
 static bool set_zone(const struct addrinfo *list, unsigned zone)
 {
 	for (; list; list = list->ai_next) {
@@ -89,7 +86,7 @@ int zc_lookup(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int family, 
 		return fail_lookup(ctx, addr, gai);
 	if (!addr->udp && zc_is_group((*list)->ai_addr)) {
 		rc = zc_fail_plain(ctx, EINVAL, "address %s: TCP has no multicast", addr->host);
-		zc_hint(ctx, "datagrams go there: udp:%s:%s", addr->host, addr->port);
+		zc_hint(ctx, "send datagrams: udp:%s:%s", addr->host, addr->port);
 	} else if (*zone && !set_zone(*list, *zone)) {
 		rc = zc_fail_plain(ctx, EINVAL,
 				   "address %s: an interface is for IPv6 and multicast",
@@ -109,7 +106,7 @@ bool zc_is_udp(int fd)
 	return !getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) && protocol == IPPROTO_UDP;
 }
 
-/* How long a connection on which nothing comes is believed in: its other end may be gone without a word. */
+/* How long a silent connection is kept: its other end may be gone without a FIN or a reset. */
 #define KEEPALIVE_IDLE_S 30
 #define KEEPALIVE_EACH_S 10
 #define KEEPALIVE_PROBES 6
@@ -126,8 +123,8 @@ void zc_keep_alive(int fd)
 }
 
 /*
- * Without a listener, a connection from a port to the same port of the same address connects to
- * itself (TCP's simultaneous open): nobody is there.
+ * Returns whether the socket is connected to itself: without a listener, a connection from a port to the same port of
+ * the same address does so (TCP's simultaneous open).
  */
 static bool connected_to_itself(int fd)
 {
@@ -146,18 +143,18 @@ int zc_open_socket(const struct addrinfo *ai)
 
 static int fail_congestion(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
 {
-	int rc = zc_fail_plain(
-		ctx, ENOENT, "congestion control %s: there is none of that name here for everyone",
-		addr->congestion);
+	int rc = zc_fail_plain(ctx, ENOENT,
+			       "set congestion control %s: unknown, or not for every user",
+			       addr->congestion);
 
 	zc_hint(ctx,
-		"sysctl net.ipv4.tcp_available_congestion_control has the names, net.ipv4.tcp_allowed_congestion_control those for everyone");
+		"choose one that sysctl net.ipv4.tcp_allowed_congestion_control lists; net.ipv4.tcp_available_congestion_control lists all");
 	return rc;
 }
 
 /*
- * Before the connection is made: one that began under a control that paces (bbr) is paced for ever. 0, or
- * -ENOENT where there is none of that name, or not for everyone.
+ * Set the congestion control before the connection is made, as one that began with pacing (bbr) stays paced. Returns
+ * 0, or -ENOENT if the name is unknown or not permitted.
  */
 static int choose_congestion(int fd, const struct zcdma_addr *addr)
 {
@@ -183,7 +180,7 @@ static bool is_connected(int fd)
 	return poll(&p, 1, 0) == 1 && !(p.revents & (POLLERR | POLLHUP));
 }
 
-/* One attempt. The socket, or a negative errno without a sentence. */
+/* Try to connect to one address. Returns the socket, or a negative errno without a message. */
 static int try_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 		       const struct addrinfo *ai, unsigned zone)
 {
@@ -198,7 +195,7 @@ static int try_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 		rc = zc_send_to_group(fd, ai->ai_family, zone);
 	if (rc)
 		goto err_close;
-	/* Before there is a connection to give up. */
+	/* Check for an interrupt before there is a connection. */
 	rc = zc_poll(ctx, -1, 0, 0);
 	if (rc != -ETIMEDOUT)
 		goto err_close;
@@ -209,7 +206,7 @@ static int try_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 		goto err_close;
 	}
 	rc = zc_poll(ctx, fd, POLLOUT, -1);
-	/* A receiver that has it would take its end for the stream's: only what is under way is given up. */
+	/* Keep a connection that was made, as the receiver would take its end for the stream's. */
 	if (rc == -EINTR && is_connected(fd))
 		rc = 0;
 	if (rc)
@@ -219,7 +216,7 @@ static int try_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 		goto err_close;
 	}
 connected:
-	/* Also without a TIME_WAIT, in which the port would be taken, where it is connected to itself. */
+	/* This also avoids TIME_WAIT, which would occupy the port if the socket is connected to itself. */
 	if (ai->ai_socktype == SOCK_STREAM)
 		zc_reset_on_close(fd, true);
 	if (connected_to_itself(fd)) {
@@ -251,7 +248,7 @@ static int try_all(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 	return fd;
 }
 
-/* Does @sa mean nothing without an interface (RFC 4007, 6), and has none? */
+/* Returns whether @sa needs an interface (RFC 4007, 6) and has none. */
 static bool lacks_zone(const struct sockaddr *sa)
 {
 	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)sa;
@@ -286,13 +283,12 @@ static int fail_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 	if (zc_hint_interface(ctx, addr, list, err))
 		return -err;
 	if (err == ECONNREFUSED)
-		zc_hint(ctx,
-			"nothing listens there; start a receiver on that machine: zcdma verify --listen %s:%s",
+		zc_hint(ctx, "start a receiver on that machine: zcdma verify --listen %s:%s",
 			addr->udp ? "udp:" : "", addr->port);
 	else if (err == ENETUNREACH || err == EHOSTUNREACH)
-		zc_hint(ctx, "ip route get %s shows the way there", addr->host);
+		zc_hint(ctx, "check the route: ip route get %s", addr->host);
 	else if (err == ETIMEDOUT)
-		zc_hint(ctx, "nothing answers: check the address, and firewalls on the way");
+		zc_hint(ctx, "check the address, and firewalls on the route");
 	return -err;
 }
 
@@ -303,7 +299,7 @@ ZC_PUBLIC int zcdma_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr
 	unsigned zone;
 	int fd, rc = zc_lookup(ctx, addr, AF_UNSPEC, AI_ADDRCONFIG, &list, &zone);
 
-	/* Where no interface but loopback is up, AI_ADDRCONFIG hides even "::1". */
+	/* If only loopback is up, AI_ADDRCONFIG hides even "::1". */
 	if (rc)
 		rc = zc_lookup(ctx, addr, AF_UNSPEC, 0, &list, &zone);
 	if (rc)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What connecting and listening share. */
+/* Sockets: what connecting and listening share. */
 #ifndef ZCDMA_NET_SOCKET_H
 #define ZCDMA_NET_SOCKET_H
 
@@ -9,37 +9,36 @@
 
 /*
  * Look up @addr's addresses of @family, with getaddrinfo()'s @flags, into *@list for freeaddrinfo(); *@zone is the
- * index of the interface that it names behind "%", or 0. Returns 0, or a negative errno with the sentence set.
+ * index of the interface that it names after "%", or 0. Returns 0, or a negative errno with the error message set.
  */
 int zc_lookup(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int family, int flags,
 	      struct addrinfo **list, unsigned *zone);
 
-/* Open a socket for @ai. Returns it, or a negative errno without a sentence. */
+/* Open a socket for @ai. Returns it, or a negative errno without a message. */
 int zc_open_socket(const struct addrinfo *ai);
 
 /*
- * Set the hint that @addr, which was looked up as @list, needs an interface. Returns false where @err has another
- * cause.
+ * Set the hint that @addr, which was looked up as @list, needs an interface. Returns false if @err has another cause.
  */
 bool zc_hint_interface(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 		       const struct addrinfo *list, int err);
 
 /*
- * Have the kernel ask the other end of a TCP connection on which nothing comes whether it is there. If it is not,
- * reading ends with ETIMEDOUT after a minute and a half, and not never.
+ * Have the kernel probe the other end of a silent TCP connection, so that reading ends with ETIMEDOUT after 90 seconds
+ * if it is gone.
  */
 void zc_keep_alive(int fd);
 
-/* Is @sa the address of a multicast group? */
+/* Returns whether @sa is the address of a multicast group. */
 bool zc_is_group(const struct sockaddr *sa);
 
 /*
  * Join the group @ai on the interface @zone, or with 0 on the one that the route to it has. Closing @fd leaves it.
- * Returns 0, or a negative errno without a sentence.
+ * Returns 0, or a negative errno without a message.
  */
 int zc_join_group(int fd, const struct addrinfo *ai, unsigned zone);
 
-/* Send datagrams to groups through the interface @zone. Returns 0, or a negative errno without a sentence. */
+/* Send datagrams to groups through the interface @zone. Returns 0, or a negative errno without a message. */
 int zc_send_to_group(int fd, int family, unsigned zone);
 
 #endif

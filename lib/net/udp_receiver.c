@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Receiving datagrams, many with one system call. */
+/* Receives datagrams, many with one system call. */
 #include <linux/sock_diag.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "internal.h"
 
 #define BATCH 32
-/* More than a datagram can have, so none is ever cut. */
+/* More bytes than a datagram can have, so that none is cut. */
 #define ROOM 65536
 
 struct zcdma_receiver {
@@ -31,13 +31,14 @@ ZC_PUBLIC int zcdma_receiver_open(struct zcdma_ctx *ctx, const int *fds, unsigne
 	struct zcdma_receiver *r;
 
 	if (!count || count > ZCDMA_LISTEN_MOST)
-		return zc_fail_plain(ctx, EINVAL,
-				     "receive datagrams: %u sockets, and from 1 to %d can be",
-				     count, ZCDMA_LISTEN_MOST);
+		return zc_fail_plain(
+			ctx, EINVAL,
+			"receive datagrams from %u sockets: the number must be from 1 to %d", count,
+			ZCDMA_LISTEN_MOST);
 	r = malloc(sizeof(*r));
 	if (!r)
 		return zc_fail(ctx, ENOMEM, "receive datagrams");
-	/* Not its buffers, which take their memory when datagrams come. */
+	/* Its buffers are not cleared, so that they take memory only when datagrams come. */
 	memset(r, 0, offsetof(struct zcdma_receiver, data));
 	r->ctx = ctx;
 	memcpy(r->fds, fds, count * sizeof(*fds));
@@ -77,7 +78,7 @@ static int receive_any(struct zcdma_receiver *r)
 	return rc;
 }
 
-/* Names are seldom new ones: the sender before is asked for first. */
+/* Returns the name of a sender, which is cached, as the next datagram mostly has the same sender. */
 static const char *name_of(struct zcdma_receiver *r, const struct sockaddr_storage *from,
 			   socklen_t len)
 {

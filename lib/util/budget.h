@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Memory that many share: how much of it they may have together. */
+/* A limit on memory that several users share. */
 #ifndef ZCDMA_UTIL_BUDGET_H
 #define ZCDMA_UTIL_BUDGET_H
 
@@ -10,7 +10,7 @@ struct zc_budget {
 	uint64_t used, most; /* bytes */
 };
 
-/* Take @bytes. False: they would exceed the budget. */
+/* Take @bytes. Returns false if they would exceed the budget. */
 static inline bool zc_budget_take(struct zc_budget *b, uint64_t bytes)
 {
 	if (bytes > b->most || b->used > b->most - bytes)

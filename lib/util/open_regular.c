@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Opening a file that has to be one: no directory, no device, no pipe that would be waited for. */
+/* Opens regular files only: opening a device or a pipe may wait, or have effects. */
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -10,7 +10,7 @@
 int zc_open_regular(struct zcdma_ctx *ctx, const char *path)
 {
 	struct stat st;
-	/* Non-blocking: a FIFO without a writer shall be refused, not waited for. */
+	/* Non-blocking, so that a FIFO without a writer is refused and not waited for. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc;
 
 	if (fd < 0)

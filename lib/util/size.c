@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Sizes as people write them, "4K", "1.50 GiB". */
+/* Parses sizes, "4K", and formats them, "1.50 GiB". */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,7 +67,7 @@ ZC_PUBLIC const char *zcdma_size_format(uint64_t bytes, char *buf, size_t len)
 		snprintf(buf, len, "%u B", (unsigned)bytes);
 		return buf;
 	}
-	/* Integers, as a locale may have another decimal point. */
+	/* Integers only, as a locale may have another decimal point. */
 	for (; parts >= 1024 * 1024; i++)
 		parts >>= 10;
 	hundredths = (unsigned)(parts * 100 + 512) / 1024;

@@ -13,13 +13,13 @@
 
 #define SMAPS "/proc/self/smaps"
 
-/* What of it is mapped by more than a page table entry at a time; an older kernel lacks some. */
+/* Bytes that are mapped by PMD or hugetlb pages; older kernels lack some keys. */
 static const char *const huge_keys[] = {
 	"AnonHugePages:",  "ShmemPmdMapped:",  "FilePmdMapped:",
 	"Shared_Hugetlb:", "Private_Hugetlb:",
 };
 
-/* "START-END PERMS OFFSET DEV INODE   NAME": the first line of a mapping. */
+/* Parse the first line of a mapping, "START-END PERMS OFFSET DEV INODE   NAME". Returns false for any other line. */
 static bool parse_header(const char *line, struct zc_vma *vma)
 {
 	const char *name;
@@ -71,7 +71,7 @@ int zc_smaps_find(FILE *smaps, uint64_t addr, const char *name, struct zc_vma *v
 		struct zc_vma next;
 
 		line[strcspn(line, "\n")] = '\0';
-		/* The kernel ends its flags, and a mapping without a name, with a space. */
+		/* The kernel puts a space after the flags, and after a mapping without a name. */
 		for (size_t len = strlen(line); len && line[len - 1] == ' '; len--)
 			line[len - 1] = '\0';
 		if (!parse_header(line, &next)) {
@@ -115,7 +115,7 @@ int zc_vma_find_name(const char *name, struct zc_vma *vma)
 #define PAGEMAP_PRESENT (UINT64_C(1) << 63)
 #define PAGEMAP_FRAME	((UINT64_C(1) << 55) - 1)
 
-/* The physical address of the page at @addr, or 0 where it is not present or the kernel does not say. */
+/* Returns the physical address of the page at @addr, or 0 if it is not present or hidden. */
 static uint64_t physical(const void *addr)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
@@ -135,16 +135,16 @@ int zc_iomem_find(FILE *iomem, uint64_t at)
 {
 	uint64_t start, end;
 	char line[128], name[64];
-	bool told = false;
+	bool visible = false;
 
 	while (fgets(line, sizeof(line), iomem)) {
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " : %63[^\n]", &start, &end, name) != 3)
 			continue;
-		told |= end != 0;
-		if (told && !strcmp(name, "System RAM") && at >= start && at <= end)
+		visible |= end != 0;
+		if (visible && !strcmp(name, "System RAM") && at >= start && at <= end)
 			return 1;
 	}
-	return told ? 0 : -EPERM;
+	return visible ? 0 : -EPERM;
 }
 
 int zc_is_ram(const void *addr)
@@ -175,7 +175,7 @@ bool zc_vmflags_have(const char *vmflags, const char *flag)
 	return false;
 }
 
-/* The flags that decide who may use a mapping; the others say how it grows and what it counts as. */
+/* The flags that decide how a mapping can be used. */
 static const struct {
 	const char *flag; /* as show_smap_vma_flags() abbreviates it */
 	const char *word;

@@ -285,10 +285,10 @@ zcdma copysend: connect to 239.1.2.3 port 9001: Network is unreachable
   no route leads to the group: name the interface, as in udp:239.1.2.3%eth0:9001
 status 2
 zcdma verify: address 239.1.2.3: TCP has no multicast
-  datagrams go there: udp:239.1.2.3:9001
+  send datagrams: udp:239.1.2.3:9001
 status 2
 zcdma verify: look up 239.1.2.3%nosuch: no interface nosuch
-  ip -brief link lists the interfaces
+  list the interfaces: ip -brief link
 status 2"
     jq -e '.result == "correct" and .received_bytes == 65536' out
 }

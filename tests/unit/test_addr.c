@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Addresses: what they are taken apart into, and the cure for those that are none. */
+/* Addresses: what they are parsed into, and the hint for what is not one. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -31,7 +31,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-static void addresses_are_taken_apart(void **state)
+static void addresses_are_parsed(void **state)
 {
 	static const struct {
 		const char *text, *host, *port;
@@ -63,7 +63,7 @@ static void addresses_are_taken_apart(void **state)
 	}
 }
 
-static void others_come_with_a_cure(void **state)
+static void others_come_with_a_hint(void **state)
 {
 	static const struct {
 		const char *text, *error, *hint;
@@ -80,8 +80,8 @@ static void others_come_with_a_cure(void **state)
 		{ "::1", "must be in brackets", "write [::1]:PORT" },
 		{ "a:b:c", "must be in brackets", "[::1]:9000" },
 		{ "[::1:9000", "']' is missing", "[::1]:9000" },
-		{ "[]:9000", "no IPv6 address", "[::1]:9000" },
-		{ "[host]:9000", "no IPv6 address", "[::1]:9000" },
+		{ "[]:9000", "not hold an IPv6 address", "[::1]:9000" },
+		{ "[host]:9000", "not hold an IPv6 address", "[::1]:9000" },
 		{ "9000", "no port",
 		  "write :9000 for every address of this machine, or HOST:9000" },
 		{ "udp:9000", "no port", "write udp::9000 for every" },
@@ -90,14 +90,14 @@ static void others_come_with_a_cure(void **state)
 		{ "udp:", "no port", "PORT" },
 		{ "udp:::1:9000", "must be in brackets", "write udp:[::1]:9000" },
 		{ "udp:[::1]", "no port", "write udp:[::1]:PORT" },
-		{ "udp:[host]:9000", "no IPv6 address", "udp:[::1]:9000" },
+		{ "udp:[host]:9000", "not hold an IPv6 address", "udp:[::1]:9000" },
 		{ "udp:a:b:c", "must be in brackets", "udp:[::1]:9000" },
-		{ "host:65536", "'65536' is no port", "0 to 65535" },
-		{ "host:18446744073709551617", "is no port", "0 to 65535" },
-		{ "host:-1", "'-1' is no port", "0 to 65535" },
-		{ "host:90 00", "'90 00' is no port", "service" },
-		{ "host:9000/tcp", "is no port", "service" },
-		{ "host:a-name-that-no-service-can-have-ever", "is no port", "service" },
+		{ "host:65536", "'65536' is not a port", "0 to 65535" },
+		{ "host:18446744073709551617", "is not a port", "0 to 65535" },
+		{ "host:-1", "'-1' is not a port", "0 to 65535" },
+		{ "host:90 00", "'90 00' is not a port", "service" },
+		{ "host:9000/tcp", "is not a port", "service" },
+		{ "host:a-name-that-no-service-can-have-ever", "is not a port", "service" },
 	};
 	struct zcdma_addr addr;
 
@@ -161,8 +161,8 @@ static void congestion_control_is_chosen_before_the_first_byte(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(addresses_are_taken_apart),
-		cmocka_unit_test(others_come_with_a_cure),
+		cmocka_unit_test(addresses_are_parsed),
+		cmocka_unit_test(others_come_with_a_hint),
 		cmocka_unit_test(hosts_have_a_limit),
 		cmocka_unit_test(congestion_control_is_chosen_before_the_first_byte),
 	};
