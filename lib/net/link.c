@@ -156,40 +156,54 @@ static bool is_foreign(int fd)
 	return ours != theirs;
 }
 
+/* Get both addresses of the connected socket @fd, of one family. Returns 0 or a negative errno. */
+static int get_addresses(int fd, union address *from, union address *to)
+{
+	socklen_t from_len = sizeof(*from), to_len = sizeof(*to);
+
+	if (getsockname(fd, &from->any, &from_len) < 0 || getpeername(fd, &to->any, &to_len) < 0)
+		return -errno;
+	if (from->any.sa_family != AF_INET && from->any.sa_family != AF_INET6)
+		return -EAFNOSUPPORT;
+	unmap(from);
+	unmap(to);
+	return 0;
+}
+
+static void add_addresses(struct request *q, const union address *from, const union address *to)
+{
+	struct rtmsg *rt = NLMSG_DATA(&q->header);
+	const bool v6 = to->any.sa_family == AF_INET6;
+
+	rt->rtm_family = (unsigned char)to->any.sa_family;
+	rt->rtm_dst_len = rt->rtm_src_len = v6 ? 128 : 32;
+	if (v6) {
+		add(q, RTA_DST, &to->v6.sin6_addr, sizeof(to->v6.sin6_addr));
+		add(q, RTA_SRC, &from->v6.sin6_addr, sizeof(from->v6.sin6_addr));
+	} else {
+		add(q, RTA_DST, &to->v4.sin_addr, sizeof(to->v4.sin_addr));
+		add(q, RTA_SRC, &from->v4.sin_addr, sizeof(from->v4.sin_addr));
+	}
+	/* A sockaddr_in and a sockaddr_in6 have the port in the same place. */
+	add(q, RTA_SPORT, &from->v4.sin_port, sizeof(from->v4.sin_port));
+	add(q, RTA_DPORT, &to->v4.sin_port, sizeof(to->v4.sin_port));
+}
+
 int zc_route_of(int fd, struct zc_route *route)
 {
 	union address from, to;
-	socklen_t from_len = sizeof(from), to_len = sizeof(to);
 	struct request q = { .header = { .nlmsg_type = RTM_GETROUTE,
 					 .nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg)) } };
-	struct rtmsg *rt = NLMSG_DATA(&q.header);
-	bool v6;
-	int rc;
+	int rc = get_addresses(fd, &from, &to);
 
 	*route = (struct zc_route){ .device = 0 };
-	if (getsockname(fd, &from.any, &from_len) < 0 || getpeername(fd, &to.any, &to_len) < 0)
-		return -errno;
-	if (from.any.sa_family != AF_INET && from.any.sa_family != AF_INET6)
-		return -EAFNOSUPPORT;
+	if (rc)
+		return rc;
 	if (is_foreign(fd))
 		return -EXDEV;
-	unmap(&from);
-	unmap(&to);
-	v6 = to.any.sa_family == AF_INET6;
-	rt->rtm_family = (unsigned char)to.any.sa_family;
-	rt->rtm_dst_len = rt->rtm_src_len = v6 ? 128 : 32;
-	/* A sockaddr_in and a sockaddr_in6 have the port in the same place. */
-	if (v6) {
-		add(&q, RTA_DST, &to.v6.sin6_addr, sizeof(to.v6.sin6_addr));
-		add(&q, RTA_SRC, &from.v6.sin6_addr, sizeof(from.v6.sin6_addr));
-	} else {
-		add(&q, RTA_DST, &to.v4.sin_addr, sizeof(to.v4.sin_addr));
-		add(&q, RTA_SRC, &from.v4.sin_addr, sizeof(from.v4.sin_addr));
-	}
-	add(&q, RTA_SPORT, &from.v4.sin_port, sizeof(from.v4.sin_port));
-	add(&q, RTA_DPORT, &to.v4.sin_port, sizeof(to.v4.sin_port));
+	add_addresses(&q, &from, &to);
 	add(&q, RTA_IP_PROTO, zc_is_udp(fd) ? "\x11" : "\x06", 1); /* IPPROTO_UDP, IPPROTO_TCP */
-	if (v6 && to.v6.sin6_scope_id)
+	if (to.any.sa_family == AF_INET6 && to.v6.sin6_scope_id)
 		add(&q, RTA_OIF, &to.v6.sin6_scope_id, sizeof(to.v6.sin6_scope_id));
 	else
 		add_setting(&q, RTA_OIF, fd, SO_BINDTOIFINDEX);

@@ -180,55 +180,73 @@ static bool is_connected(int fd)
 	return poll(&p, 1, 0) == 1 && !(p.revents & (POLLERR | POLLHUP));
 }
 
+/* Set what has to be set before the connection is made. Returns 0 or a negative errno. */
+static int prepare(int fd, const struct zcdma_addr *addr, const struct addrinfo *ai, unsigned zone)
+{
+	int rc = choose_congestion(fd, addr);
+
+	if (!rc && zone && zc_is_group(ai->ai_addr))
+		rc = zc_send_to_group(fd, ai->ai_family, zone);
+	return rc;
+}
+
+/* Wait until the connection is made. Returns 0, or a negative errno without a message. */
+static int wait_connected(struct zcdma_ctx *ctx, int fd)
+{
+	int err = 0, rc = zc_poll(ctx, fd, POLLOUT, -1);
+	socklen_t len = sizeof(err);
+
+	/* Keep a connection that was made, as the receiver would take its end for the stream's. */
+	if (rc == -EINTR && is_connected(fd))
+		rc = 0;
+	if (rc)
+		return rc;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+		return -errno;
+	return -err;
+}
+
+/* Set up a connection that was made. Returns 0, or -ECONNREFUSED if the socket is connected to itself. */
+static int set_up(int fd, const struct addrinfo *ai)
+{
+	const bool stream = ai->ai_socktype == SOCK_STREAM;
+	const int one = 1;
+
+	/* This also avoids TIME_WAIT, which would occupy the port if the socket is connected to itself. */
+	if (stream)
+		zc_reset_on_close(fd, true);
+	if (connected_to_itself(fd))
+		return -ECONNREFUSED;
+	if (!stream)
+		return 0;
+	/* The end of a block should not wait for an acknowledgement of what went before it. */
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	zc_keep_alive(fd);
+	return 0;
+}
+
 /* Try to connect to one address. Returns the socket, or a negative errno without a message. */
 static int try_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 		       const struct addrinfo *ai, unsigned zone)
 {
-	const int one = 1;
-	int fd = zc_open_socket(ai), err = 0, rc;
-	socklen_t len = sizeof(err);
+	int fd = zc_open_socket(ai), rc;
 
 	if (fd < 0)
 		return fd;
-	rc = choose_congestion(fd, addr);
-	if (!rc && zone && zc_is_group(ai->ai_addr))
-		rc = zc_send_to_group(fd, ai->ai_family, zone);
+	rc = prepare(fd, addr, ai, zone);
 	if (rc)
 		goto err_close;
 	/* Check for an interrupt before there is a connection. */
 	rc = zc_poll(ctx, -1, 0, 0);
 	if (rc != -ETIMEDOUT)
 		goto err_close;
-	if (!connect(fd, ai->ai_addr, ai->ai_addrlen))
-		goto connected;
-	if (errno != EINPROGRESS) {
-		rc = -errno;
-		goto err_close;
-	}
-	rc = zc_poll(ctx, fd, POLLOUT, -1);
-	/* Keep a connection that was made, as the receiver would take its end for the stream's. */
-	if (rc == -EINTR && is_connected(fd))
-		rc = 0;
-	if (rc)
-		goto err_close;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 || err) {
-		rc = -(err ? err : errno);
-		goto err_close;
-	}
-connected:
-	/* This also avoids TIME_WAIT, which would occupy the port if the socket is connected to itself. */
-	if (ai->ai_socktype == SOCK_STREAM)
-		zc_reset_on_close(fd, true);
-	if (connected_to_itself(fd)) {
-		rc = -ECONNREFUSED;
-		goto err_close;
-	}
-	/* The end of a block should not wait for an acknowledgement of what went before it. */
-	if (ai->ai_socktype == SOCK_STREAM) {
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		zc_keep_alive(fd);
-	}
-	return fd;
+	rc = connect(fd, ai->ai_addr, ai->ai_addrlen) ? -errno : 0;
+	if (rc == -EINPROGRESS)
+		rc = wait_connected(ctx, fd);
+	if (!rc)
+		rc = set_up(fd, ai);
+	if (!rc)
+		return fd;
 
 err_close:
 	close(fd);

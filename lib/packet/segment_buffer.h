@@ -7,7 +7,7 @@
 #define ZCDMA_PACKET_SEGMENT_BUFFER_H
 
 #include "internal.h"
-#include "packet/gaps.h"
+#include "util/gaps.h"
 
 /* Empty after zc_segment_buffer_init(), and begins at offset 0. */
 struct zc_segment_buffer {

@@ -7,18 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "util/gaps.h"
 #include "verify/check.h"
 
 #define WORD sizeof(uint64_t)
 /* Bytes that hold two whole words, wherever in the stream they begin. */
 #define PLACED (3 * WORD - 1)
-/* The most gaps that are remembered for late datagrams: a bound on the memory that a sender can use. */
-#define GAPS 1024
-
-/* Bytes of the stream that have not arrived. */
-struct gap {
-	uint64_t from, to;
-};
+/* The most gaps that are remembered for late datagrams: a bound on the memory that a sender can use; a power of two. */
+#define MOST_GAPS 1024
 
 /* Bytes of a datagram that belong together. */
 struct part {
@@ -42,8 +38,7 @@ struct datagram_check {
 	struct zcdma_check base;
 	uint64_t seed;
 	uint64_t forgotten; /* gaps before this offset are not remembered */
-	struct gap *gaps;   /* in the order of the stream */
-	unsigned count, room;
+	struct zc_gaps gaps;
 	struct shorts shorts;
 };
 
@@ -56,79 +51,32 @@ static struct datagram_check *to_datagrams(struct zcdma_check *check)
  * What has arrived
  */
 
-static void count_lost(const struct gap *h, struct zcdma_check_result *result)
+static void count_lost(struct zc_gap gap, struct zcdma_check_result *result)
 {
-	result->lost_bytes += h->to - h->from;
-	result->lost += (h->to - h->from + result->datagram_bytes - 1) / result->datagram_bytes;
+	result->lost_bytes += gap.to - gap.from;
+	result->lost += (gap.to - gap.from + result->datagram_bytes - 1) / result->datagram_bytes;
 }
 
-static void remove_gap(struct datagram_check *d, unsigned i)
-{
-	memmove(&d->gaps[i], &d->gaps[i + 1], (--d->count - i) * sizeof(d->gaps[0]));
-}
-
+/* Forget the oldest gap: what is missing in it is lost. */
 static void forget_oldest(struct datagram_check *d)
 {
-	count_lost(&d->gaps[0], &d->base.result);
-	d->forgotten = d->gaps[0].to;
-	remove_gap(d, 0);
+	count_lost(d->gaps.gap[0], &d->base.result);
+	d->forgotten = d->gaps.gap[0].to;
+	zc_gaps_forget(&d->gaps, 1);
 }
 
-static bool grow(struct datagram_check *d)
+static void add_gap(struct datagram_check *d, struct zc_gap gap)
 {
-	unsigned room = d->room ? 2 * d->room : 8;
-	struct gap *gaps = room > GAPS ? NULL : zc_check_alloc(&d->base, room * sizeof(*gaps));
-
-	if (!gaps)
-		return false;
-	if (d->count)
-		memcpy(gaps, d->gaps, d->count * sizeof(*gaps));
-	zc_check_release(&d->base, d->gaps, d->room * sizeof(*gaps));
-	d->gaps = gaps;
-	d->room = room;
-	return true;
-}
-
-/* Make room for one more gap, by forgetting the oldest if necessary. Returns false without any memory. */
-static bool make_room(struct datagram_check *d)
-{
-	if (d->count < d->room || grow(d))
-		return true;
-	if (!d->count)
-		return false;
-	forget_oldest(d);
-	return true;
-}
-
-static void add_gap(struct datagram_check *d, struct gap gap)
-{
-	if (make_room(d)) {
-		d->gaps[d->count++] = gap;
+	d->gaps.budget = d->base.budget;
+	if (zc_gaps_append(&d->gaps, gap.from, gap.to))
+		return;
+	if (d->gaps.count) {
+		forget_oldest(d);
+		zc_gaps_append(&d->gaps, gap.from, gap.to);
 		return;
 	}
-	count_lost(&gap, &d->base.result);
+	count_lost(gap, &d->base.result);
 	d->forgotten = gap.to;
-}
-
-/* Take [@from, @to) out of the @i-th gap. Returns how many gaps are left of it. */
-static unsigned take_out(struct datagram_check *d, unsigned i, uint64_t from, uint64_t to)
-{
-	struct gap *h = &d->gaps[i];
-	struct gap after = { zc_min(zc_max(to, h->from), h->to), h->to };
-
-	h->to = zc_min(h->to, from);
-	if (h->from >= h->to) {
-		*h = after;
-		if (h->from >= h->to)
-			remove_gap(d, i);
-		return after.from < after.to;
-	}
-	if (after.from >= after.to)
-		return 1;
-	memmove(h + 2, h + 1, (d->count - i - 1) * sizeof(*h));
-	h[1] = after;
-	d->count++;
-	return 2;
 }
 
 /* Fill gaps by data from before the newest. Returns whether it fills any. */
@@ -136,18 +84,20 @@ static bool fill_gaps(struct datagram_check *d, uint64_t from, uint64_t to)
 {
 	bool fills = from < d->forgotten;
 
-	/* A gap may become two. */
-	if (d->count)
-		make_room(d);
-	for (unsigned i = 0; i < d->count && d->gaps[i].from < to;) {
-		if (d->gaps[i].to <= from) {
-			i++;
-			continue;
-		}
+	for (;;) {
+		const unsigned i = zc_gaps_find(&d->gaps, from);
+		const struct zc_gap *gap = &d->gaps.gap[i];
+		uint64_t end;
+
+		if (i == d->gaps.count || gap->from >= to)
+			return fills;
 		fills = true;
-		i += take_out(d, i, from, to);
+		end = zc_min(to, gap->to);
+		if (zc_gaps_fill(&d->gaps, i, zc_max(from, gap->from), end))
+			from = end;
+		else
+			forget_oldest(d);
 	}
-	return fills;
 }
 
 /* Count [@from, @from + @len) as arrived. */
@@ -164,7 +114,7 @@ static void arrived(struct datagram_check *d, uint64_t from, uint64_t len)
 			r->duplicate_bytes += len;
 		}
 	} else if (from > r->end_offset) {
-		add_gap(d, (struct gap){ r->end_offset, from });
+		add_gap(d, (struct zc_gap){ r->end_offset, from });
 	}
 	r->end_offset = zc_max(r->end_offset, to);
 }
@@ -441,8 +391,8 @@ static void datagrams_peek(const struct zcdma_check *check, struct zcdma_check_r
 	const struct datagram_check *d = (const struct datagram_check *)check;
 
 	*result = check->result;
-	for (unsigned i = 0; i < d->count; i++)
-		count_lost(&d->gaps[i], result);
+	for (unsigned i = 0; i < d->gaps.count; i++)
+		count_lost(d->gaps.gap[i], result);
 }
 
 static void datagrams_end(struct zcdma_check *check)
@@ -454,7 +404,7 @@ static void datagrams_free(struct zcdma_check *check)
 {
 	struct datagram_check *d = to_datagrams(check);
 
-	zc_check_release(check, d->gaps, d->room * sizeof(*d->gaps));
+	zc_gaps_drop(&d->gaps);
 	free(d);
 }
 
@@ -476,6 +426,7 @@ ZC_PUBLIC int zcdma_check_datagrams(struct zcdma_ctx *ctx, uint64_t seed,
 	d->base.size = sizeof(*d);
 	d->base.ctx = ctx;
 	d->seed = seed;
+	d->gaps.most = MOST_GAPS;
 	*check = &d->base;
 	return 0;
 }

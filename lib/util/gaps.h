@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Ranges of a stream that are missing, in the order of the stream. */
-#ifndef ZCDMA_PACKET_GAPS_H
-#define ZCDMA_PACKET_GAPS_H
+#ifndef ZCDMA_UTIL_GAPS_H
+#define ZCDMA_UTIL_GAPS_H
 
 #include "util/budget.h"
 
@@ -9,10 +9,10 @@ struct zc_gap {
 	uint64_t from, to; /* offsets; never empty */
 };
 
-/* All-zero, but for .budget and .most, is an empty list. */
+/* All-zero, but for .most, is an empty list. */
 struct zc_gaps {
-	struct zc_budget *budget;
-	unsigned most; /* gaps; a power of two, at least 8 */
+	struct zc_budget *budget; /* or NULL: without a limit */
+	unsigned most;		  /* gaps; a power of two, at least 8 */
 	struct zc_gap *gap;
 	unsigned count, room;
 };

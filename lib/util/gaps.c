@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Ranges of a stream that are missing. */
-#include "packet/gaps.h"
+#include "util/gaps.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -31,11 +31,12 @@ static bool grow(struct zc_gaps *g)
 	uint64_t bytes = (room - g->room) * sizeof(*g->gap);
 	void *more;
 
-	if (room > g->most || !zc_budget_take(g->budget, bytes))
+	if (room > g->most || (g->budget && !zc_budget_take(g->budget, bytes)))
 		return false;
 	more = reallocarray(g->gap, room, sizeof(*g->gap));
 	if (!more) {
-		zc_budget_return(g->budget, bytes);
+		if (g->budget)
+			zc_budget_return(g->budget, bytes);
 		return false;
 	}
 	g->gap = more;
@@ -92,7 +93,7 @@ void zc_gaps_forget(struct zc_gaps *g, unsigned count)
 
 void zc_gaps_drop(struct zc_gaps *g)
 {
-	if (g->room)
+	if (g->room && g->budget)
 		zc_budget_return(g->budget, g->room * sizeof(*g->gap));
 	free(g->gap);
 	g->gap = NULL;
