@@ -78,16 +78,16 @@ static int run_applet(const struct applet *a, bool json, int argc, char **argv)
 
 static int unknown(struct report *r, const char *name)
 {
-	struct nearest nearest = { .to = name };
+	struct suggestion near = { .to = name };
 	char hint[64];
 
 	if (name[0] == '-')
 		return report_error(r, STATUS_ERROR, "usage: zcdma APPLET [OPTION...]",
 				    "unknown option %s", name);
 	for (const struct applet *a = applets; a->name; a++)
-		nearest_try(&nearest, a->name);
-	if (nearest.name)
-		snprintf(hint, sizeof(hint), "did you mean %s?", nearest.name);
+		suggest_try(&near, a->name);
+	if (near.name)
+		snprintf(hint, sizeof(hint), "did you mean %s?", near.name);
 	else
 		snprintf(hint, sizeof(hint), "zcdma --help lists the applets");
 	return report_error(r, STATUS_ERROR, hint, "unknown applet %s", name);

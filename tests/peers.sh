@@ -124,7 +124,7 @@ show() {
             figures "$net" "$sender" | tr '\n' ' ' |
                 awk -v n="$sender" '{ printf "  %-26s %10.2f %16.3f %16.3f\n", n, $1, $2, $3 }'
         else
-            printf '  %-26s left out, there is no %s\n' "$sender" "${row##* }"
+            printf '  %-26s skipped, as there is no %s\n' "$sender" "${row##* }"
         fi
     done
 }

@@ -74,7 +74,7 @@ if command -v iperf3 >/dev/null; then
     sleep 0.5
     compare 'copysend / iperf3' '>= 0.95' copysend iperf
 else
-    echo 'copysend / iperf3: left out, there is no iperf3'
+    echo 'copysend / iperf3: skipped, as there is no iperf3'
 fi
 compare 'zcsend / copysend' '>= 0.98' zcsend copysend
 for way in "${paths[@]}"; do
@@ -87,7 +87,7 @@ if command -v nc >/dev/null; then
     "$ZCDMA" capture sim: --bytes "$BYTES" -o "$dir/file" -q
     compare 'capture | zcsend / cat FILE | nc' '>= 3' pipeline cat_nc
 else
-    echo 'capture | zcsend / cat FILE | nc: left out, there is no nc'
+    echo 'capture | zcsend / cat FILE | nc: skipped, as there is no nc'
 fi
 echo 'verify / memcmp over the same bytes:'
 "$TOOLS/checkspeed"

@@ -244,7 +244,7 @@ kinds=(tiny killed stopped in_turn recording_killed)
 if command -v strace >/dev/null; then
     kinds+=(call_fails)
 else
-    echo 'call_fails        left out: strace is not installed'
+    echo 'call_fails        skipped: strace is not installed'
 fi
 for kind in "${kinds[@]}"; do
     try "$kind"

@@ -23,7 +23,7 @@ bench_figure bench_receiver_cpu;   /* NAN where it is not known */
 bench_figure bench_both_cpu;	   /* the same */
 bench_figure bench_system_cpu;	   /* NAN where the run was too short to tell */
 bench_figure bench_calls;	   /* system calls per GB */
-bench_figure bench_copies;	   /* of each byte, on the sender's side; NAN: not told */
+bench_figure bench_copies;	   /* of each byte, on the sender's side; NAN: unknown */
 bench_figure bench_fell_back;	   /* share of the bytes */
 bench_figure bench_p50, bench_p99; /* seconds */
 bench_figure bench_waiting, bench_overruns;

@@ -63,8 +63,8 @@ static const struct figure {
 	{ "fell_back_share", "FELL BACK %", bench_fell_back, print_percent, NO_BEST, 4 },
 	{ "latency_p50_seconds", "P50 us", bench_p50, print_us, NO_BEST, 7 },
 	{ "latency_p99_seconds", "P99 us", bench_p99, print_us, NO_BEST, 6 },
-	{ "most_waiting_blocks", "WAITING", bench_waiting, print_count, NO_BEST, 8 },
-	{ "overrun_blocks", "LOST", bench_overruns, print_count, NO_BEST, 2 },
+	{ "most_in_flight_blocks", "IN FLIGHT", bench_waiting, print_count, NO_BEST, 8 },
+	{ "overrun_blocks", "OVERRUNS", bench_overruns, print_count, NO_BEST, 2 },
 };
 
 #define FIGURES (sizeof(figures) / sizeof(figures[0]))

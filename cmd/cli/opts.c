@@ -141,7 +141,7 @@ static void print_completion(const struct poptOption *option, void *data)
 static void try_option(const struct poptOption *option, void *data)
 {
 	if (option->longName)
-		nearest_try(data, option->longName);
+		suggest_try(data, option->longName);
 }
 
 /* popt's own help puts every description behind the longest option, where there is hardly room. */
@@ -186,13 +186,13 @@ static int unknown_option(struct report *r, const char *applet, const char *opti
 {
 	int len = (int)strcspn(option, "=");
 	char *name = must(strndup(option, (size_t)len));
-	struct nearest nearest = { .to = name + strspn(name, "-") };
+	struct suggestion near = { .to = name + strspn(name, "-") };
 	char hint[128];
 
 	if (name[0] == '-' && name[1] == '-')
-		for_each_option(try_option, &nearest);
-	if (nearest.name)
-		snprintf(hint, sizeof(hint), "did you mean --%s?", nearest.name);
+		for_each_option(try_option, &near);
+	if (near.name)
+		snprintf(hint, sizeof(hint), "did you mean --%s?", near.name);
 	else
 		snprintf(hint, sizeof(hint), "zcdma %s --help lists the options", applet);
 	report_error(r, STATUS_ERROR, hint, "unknown option %s", name);
@@ -370,19 +370,19 @@ bool opts_seconds(struct report *r, const char *name, const char *text, double *
 
 int opts_choice(struct report *r, const char *name, const char *text, const char *const choices[])
 {
-	struct nearest nearest = { .to = text };
+	struct suggestion near = { .to = text };
 	char list[256] = "", hint[128];
 	size_t len = 0;
 
 	for (int i = 0; choices[i]; i++) {
 		if (!strcmp(text, choices[i]))
 			return i;
-		nearest_try(&nearest, choices[i]);
+		suggest_try(&near, choices[i]);
 		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s", i ? ", " : "",
 					choices[i]);
 	}
-	snprintf(hint, sizeof(hint), "did you mean %s?", nearest.name);
-	report_error(r, STATUS_ERROR, nearest.name ? hint : NULL, "%s %s: must be one of %s", name,
+	snprintf(hint, sizeof(hint), "did you mean %s?", near.name);
+	report_error(r, STATUS_ERROR, near.name ? hint : NULL, "%s %s: must be one of %s", name,
 		     text, list);
 	return -1;
 }

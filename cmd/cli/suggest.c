@@ -30,17 +30,17 @@ static size_t edit_distance(const char *a, const char *b)
 	return row[columns];
 }
 
-void nearest_try(struct nearest *n, const char *candidate)
+void suggest_try(struct suggestion *s, const char *candidate)
 {
-	size_t len = strlen(n->to), distance;
+	size_t len = strlen(s->to), distance;
 
 	if (len < 2 || len > NEAREST_LONGEST || strlen(candidate) > NEAREST_LONGEST)
 		return;
 
 	/* The beginning of a name is as good a guess as one wrong letter. */
-	distance = strncmp(n->to, candidate, len) ? edit_distance(n->to, candidate) : 1;
-	if (distance > 1 + len / 4 || (n->name && distance >= n->distance))
+	distance = strncmp(s->to, candidate, len) ? edit_distance(s->to, candidate) : 1;
+	if (distance > 1 + len / 4 || (s->name && distance >= s->distance))
 		return;
-	n->name = candidate;
-	n->distance = distance;
+	s->name = candidate;
+	s->distance = distance;
 }

@@ -15,6 +15,7 @@ struct nearest {
 	size_t distance;
 };
 
-void nearest_try(struct nearest *n, const char *candidate);
+/* Take @candidate if it is nearer than those before. */
+void suggest_try(struct suggestion *s, const char *candidate);
 
 #endif

@@ -20,7 +20,7 @@ static enum zcdma_packets get(struct zcdma_source *src, struct zcdma_packet_stat
 static void report_payload(struct report *r, const struct zcdma_packet_stats *s, bool show)
 {
 	report_line(r, show ? "payload" : NULL, "of ");
-	report_count(r, "flows", s->flows, " flows; left out: ");
+	report_count(r, "flows", s->flows, " flows; skipped: ");
 	report_count(r, "cut_packets", s->cut, " packets cut short, ");
 	report_count(r, "fragments", s->fragments, " fragments, ");
 	report_count(r, "malformed_packets", s->malformed, " malformed, ");
@@ -40,7 +40,7 @@ static void report_numbers(struct report *r, const struct zcdma_packet_stats *s,
 {
 	report_line(r, show ? "numbers" : NULL, NULL);
 	report_count(r, "lost_datagrams", s->lost, " datagrams lost, ");
-	report_count(r, "reordered_datagrams", s->reordered, " put in order; left out: ");
+	report_count(r, "reordered_datagrams", s->reordered, " put in order; skipped: ");
 	report_count(r, "duplicate_datagrams", s->duplicates, " duplicates, ");
 	report_count(r, "late_datagrams", s->late, " too late, ");
 	report_count(r, "unnumbered_datagrams", s->unnumbered, " too short");

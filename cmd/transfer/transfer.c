@@ -300,12 +300,11 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	report_count(r, "discontinuities", stats.discontinuities,
 		     " times, data may be missing there, of unknown length");
 	packets_report(r, t->src);
-	report_line(r, stats.given_away ? "given away" : NULL, NULL);
-	report_count(r, "given_away_blocks", stats.given_away,
-		     " blocks, as nothing says when their pages are free");
-	report_line(r, stats.drained ? "drained" : NULL, NULL);
-	report_count(r, "drained_blocks", stats.drained,
-		     " blocks, whose pages were still in flight at the end of the call");
+	report_line(r, stats.given_away ? "pages replaced" : NULL, NULL);
+	report_count(r, "replaced_blocks", stats.given_away,
+		     " blocks, as nothing proves when their pages are free");
+	report_line(r, stats.drained ? "busy at release" : NULL, NULL);
+	report_count(r, "busy_blocks", stats.drained, " blocks whose pages were in flight");
 	report_line(r, stats.driver_copied_bytes ? "driver" : NULL, "copied ");
 	report_bytes(r, "driver_copied_bytes", stats.driver_copied_bytes,
 		     ", as its memory has no pages to splice");

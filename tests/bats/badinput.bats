@@ -14,7 +14,7 @@ failed() {
     shift 3
     run "-$status" --separate-stderr "$@"
     # shellcheck disable=SC2154 # bats sets stderr
-    assert_equal "$(grep -vE '^  (captured|path|manifest|source|ring|overruns|given away|cpu)  ' <<<"$stderr")" \
+    assert_equal "$(grep -vE '^  (captured|path|manifest|source|ring|overruns|pages replaced|cpu)  ' <<<"$stderr")" \
         "$expected"
 }
 

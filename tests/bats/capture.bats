@@ -112,7 +112,7 @@ need_direct() {
     cat one_lap one_lap one_lap | head -c 32768 | cmp - data
     # Nothing is written a second time, so nothing has to be given away.
     zcdma capture --path splice --json --blocks 8 sim:block=4K,blocks=3,fill=once 2>report | cmp - data
-    assert_equal "$(value given_away_blocks)" 0
+    assert_equal "$(value replaced_blocks)" 0
 }
 
 #
@@ -155,7 +155,7 @@ need_direct() {
         until_true 30 statistics_say 'block ([89]|1[0-9]),' || fail "$path is not ahead: $(cat report)"
         cmp expected - <&9
         wait_exit "$CAPTURE"
-        assert_equal "$path $(value path) $(value given_away_blocks)" "$path $path 512"
+        assert_equal "$path $(value path) $(value replaced_blocks)" "$path $path 512"
     done
 }
 
@@ -554,7 +554,7 @@ need_direct() {
     run -0 --separate-stderr zcdma capture --json --bytes 100001 -o data \
         --manifest data.xxh sim:block=64K,blocks=4
     run -0 jq -c '[.schema, .applet, .captured_bytes, .to, .path, .calls, .manifest, .source, .blocks,
-        .last_seq, .ring_blocks, .block_bytes, .overruns, .lost_bytes, .given_away_blocks, .notes,
+        .last_seq, .ring_blocks, .block_bytes, .overruns, .lost_bytes, .replaced_blocks, .notes,
         .error, .exit_status]' <<<"$output"
     assert_output '[1,"capture",100001,"data","copy",2,"data.xxh","sim:block=64K,blocks=4",'`
         `'2,1,4,65536,0,0,0,[],null,0]'

@@ -47,7 +47,7 @@ stalled() {
     receiver --bytes 64M
     lead --json --bytes 64M sim: 2>report | zcdma zcsend "$TO" --json >sender
     received
-    assert_equal "$(keys report handover path user_copies kernel_copies captured_bytes given_away_blocks)" \
+    assert_equal "$(keys report handover path user_copies kernel_copies captured_bytes replaced_blocks)" \
         'true handover 0 0 67108864 0'
     assert_equal "$(keys sender handover path user_copies sent_bytes ring_blocks)" \
         'true zerocopy 0 67108864 16'

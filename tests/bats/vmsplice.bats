@@ -16,7 +16,7 @@ late() {
     receiver --bytes 256M
     run -0 --separate-stderr zcdma vmsplice "$TO" sim: --bytes 256M --json
     received
-    jq -e '.path == "vmsplice" and .given_away_blocks == 256 and .copied_bytes == 0' <<<"$output"
+    jq -e '.path == "vmsplice" and .replaced_blocks == 256 and .copied_bytes == 0' <<<"$output"
 }
 
 @test "vmsplice: the receiver reads late, and the data is right all the same" {

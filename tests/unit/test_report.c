@@ -140,10 +140,10 @@ static const char *nearest_of(const char *to)
 {
 	static const char *const names[] = { "capture", "zcsend", "vmsplice", "copysend",
 					     "verify" };
-	struct nearest n = { .to = to };
+	struct suggestion n = { .to = to };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		nearest_try(&n, names[i]);
+		suggest_try(&n, names[i]);
 	return n.name;
 }
 

@@ -99,7 +99,7 @@ passed() {
         kill -CONT "$RECEIVER"
         wait_exit "$sender"
         received
-        [[ $path == zerocopy || $path == uring ]] || jq -e '.drained_blocks > 0' sent
+        [[ $path == zerocopy || $path == uring ]] || jq -e '.busy_blocks > 0' sent
     done
 }
 
