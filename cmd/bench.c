@@ -80,7 +80,7 @@ static bool parse_cpu(struct report *r, int *cpu)
 		return false;
 	if (sched_getaffinity(0, sizeof(set), &set) < 0 || n >= CPU_SETSIZE ||
 	    !CPU_ISSET(n, &set)) {
-		report_error(r, STATUS_ERROR, NULL, "--cpu=%s: this process may not run there",
+		report_error(r, STATUS_ERROR, NULL, "--cpu %s: this process may not run there",
 			     arg.cpu);
 		return false;
 	}
@@ -95,7 +95,7 @@ static bool parse_count(struct report *r, const char *name, const char *text, ui
 		return false;
 	if (*value <= most)
 		return true;
-	report_error(r, STATUS_ERROR, NULL, "%s=%s: at most %u", name, text, (unsigned)most);
+	report_error(r, STATUS_ERROR, NULL, "%s %s: at most %u", name, text, (unsigned)most);
 	return false;
 }
 
@@ -123,7 +123,7 @@ static bool parse_job(struct report *r, struct bench_job *job, uint64_t largest_
 	    !opts_seconds(r, "--seconds", arg.seconds, &job->seconds) || !parse_cpu(r, &job->cpu))
 		return false;
 	if (job->ring_bytes / largest_block < 2) {
-		report_error(r, STATUS_ERROR, NULL, "--ring=%s: has no room for two blocks",
+		report_error(r, STATUS_ERROR, NULL, "--ring %s: too small for two blocks",
 			     arg.ring);
 		return false;
 	}
@@ -132,7 +132,7 @@ static bool parse_job(struct report *r, struct bench_job *job, uint64_t largest_
 	return true;
 }
 
-/* The block sizes to measure. Their number, or 0 after a usage error. */
+/* Parse the block sizes to measure. Returns their number, or 0 after a usage error. */
 static unsigned parse_blocks(struct report *r, uint64_t *block)
 {
 	unsigned count = 0;
@@ -177,12 +177,13 @@ static int check_rows(struct report *r, const struct bench_job *job, const struc
 			const struct bench_sample *s = &row->sample[k];
 
 			if (s->receiver_cpu_ns >= 0 && !s->checked)
-				return report_error(r, STATUS_ERROR,
-						    "zcdma bench --serve=ADDRESS --check",
-						    "--check: the receiver does not");
+				return report_error(
+					r, STATUS_ERROR,
+					"start it as zcdma bench --serve=ADDRESS --check",
+					"--check: the receiver was not started with --check");
 			if (s->checked && !s->correct)
 				return report_error(r, STATUS_INCOMPLETE, NULL,
-						    "--check: what came by %s from %s is not right",
+						    "--check: what arrived by %s from %s is wrong",
 						    row->path->name, row->memory);
 		}
 	}
@@ -202,7 +203,7 @@ static int nothing_ran(struct report *r, const struct bench_job *job, const stru
 		}
 	}
 	if (!rows->count)
-		return report_error(r, STATUS_ERROR, NULL, "there is nothing to run");
+		return report_error(r, STATUS_ERROR, NULL, "nothing to run");
 	snprintf(hint, sizeof(hint), "%s", s->hint);
 	if (arg.to && s->unreachable && s->rc == -ECONNREFUSED)
 		snprintf(hint, sizeof(hint),
@@ -211,7 +212,7 @@ static int nothing_ran(struct report *r, const struct bench_job *job, const stru
 	return report_system_error(r, STATUS_ERROR, s->rc, hint[0] ? hint : NULL, "%s", s->error);
 }
 
-/* A receiver that takes so many streams and no more, as verify does, may be gone in the middle. */
+/* A receiver that takes a fixed number of streams, as verify does, may end before the last run. */
 static void note_gone(struct report *r, const struct bench_job *job, const struct bench_rows *rows)
 {
 	unsigned gone = 0, other = 0;

@@ -93,7 +93,7 @@ static int unknown(struct report *r, const char *name)
 	return report_error(r, STATUS_ERROR, hint, "unknown applet %s", name);
 }
 
-/* What is no applet's business. @argument is NULL where there is none. */
+/* Run what is not an applet's: help and version. @argument is NULL without one. */
 static int run_main(const char *argument, bool json)
 {
 	struct report *r = report_new(NULL);

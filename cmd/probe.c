@@ -96,13 +96,13 @@ static int probe_path(struct probe *all, const char *path, bool asked)
 	return rc;
 }
 
-/* Several models are what tells a device of the driver. */
+/* Only a device of the driver has several models. */
 static int probe_device(struct probe *all)
 {
 	return zcdma_probe_count(DEVICE) > 1 ? probe_path(all, DEVICE, false) : 0;
 }
 
-/* The first BAR of @device that is memory and can be mapped; false where there is none. */
+/* Find the first BAR of @device that is memory and can be mapped. Returns false if there is not one. */
 static bool find_bar(const char *device, char *path, size_t len)
 {
 	uint64_t flags;
@@ -168,7 +168,7 @@ static int probe_paths(struct probe *all, const char *const *paths)
  * The table
  */
 
-/* In bytes or, where it is no fraction, in K: a column of five places. */
+/* Print the size in K if that is a whole number, else in bytes: the column has five places. */
 static char *size_cell(const struct zcdma_probe *p)
 {
 	char *text;
@@ -281,7 +281,7 @@ static bool has_cause(const struct zcdma_probe *p, const char *text)
 	return !strcmp(p->cause, text);
 }
 
-/* Has one of the mappings before @end had it? */
+/* Return true if one of the mappings before @end has it. */
 static bool is_said(const struct probe *all, size_t end, const char *text,
 		    bool (*has)(const struct zcdma_probe *p, const char *text))
 {
@@ -369,7 +369,7 @@ static void print_remarks(const struct probe *all, size_t i)
 	}
 }
 
-/* What was asked for by name and is not there is an error; what is only tried is not. */
+/* Find what was asked for by name and cannot be mapped. What is only tried is not an error. */
 static const struct row *first_error(const struct probe *all)
 {
 	for (size_t i = 0; i < all->count; i++)
@@ -383,7 +383,7 @@ static bool has_reason(const struct zcdma_probe *p, const char *text)
 	return !strcmp(p->reason, text);
 }
 
-/* Of the errors, report_error() has said the first. */
+/* Say why a mapping is missing, but for the first error: that is the report's. */
 static void print_absence(const struct probe *all, size_t i)
 {
 	const struct row *row = &all->rows[i];
@@ -450,7 +450,7 @@ static int probe_all(struct probe *all, const char *const *paths)
 	const struct row *error;
 
 	if (rc)
-		return report_error(all->r, STATUS_ERROR, NULL, "no context: %s", strerror(-rc));
+		return report_error(all->r, STATUS_ERROR, NULL, "start: %s", strerror(-rc));
 	if (*paths)
 		rc = probe_paths(all, paths);
 	else if (!(rc = probe_builtins(all)) && !(rc = probe_device(all)))

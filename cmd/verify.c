@@ -42,8 +42,8 @@ static const struct poptOption table[] = {
 	{ "pattern", 0, POPT_ARG_STRING, &arg.pattern, 0,
 	  "seed of the pattern (0); with -i, -r, none: follow the streams, whatever they are",
 	  "SEED" },
-	{ "bytes", 'n', POPT_ARG_STRING, &arg.bytes, 0,
-	  "expect exactly so many bytes of each stream", "SIZE" },
+	{ "bytes", 'n', POPT_ARG_STRING, &arg.bytes, 0, "expect exactly SIZE bytes of each stream",
+	  "SIZE" },
 	{ "expect", 0, POPT_ARG_STRING, &arg.expect, 0,
 	  "exit with 1 unless it is known that nothing is missing", "complete" },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, wire_options, 0, NULL, NULL },
@@ -55,7 +55,7 @@ static const struct poptOption table[] = {
  * Receiving
  */
 
-/* 0 or an exit status. */
+/* Accept connections until all streams have come, or a signal. Returns 0, or an exit status after a reported error. */
 static int accept_streams(struct verify *v, const int *fds, unsigned count)
 {
 	struct stream *s;
@@ -107,7 +107,7 @@ static int listen_and_receive(struct verify *v)
 	return status;
 }
 
-/* What only one of TCP and UDP has. 0 or an exit status. */
+/* Parse --listen, and check the options that only TCP or only UDP has. Returns 0, or an exit status after a reported error. */
 static int check_address(struct verify *v)
 {
 	int rc = arg.listen ? zcdma_addr_parse(v->ctx, arg.listen, &v->addr) : 0;
@@ -121,12 +121,12 @@ static int check_address(struct verify *v)
 	if (arg.manifest && v->addr.udp)
 		return report_error(
 			v->r, STATUS_ERROR,
-			"the pattern tells where a datagram belongs: leave --manifest out",
+			"leave --manifest out: the pattern shows where a datagram belongs",
 			"--manifest is for whole streams, and not for datagrams");
 	return STATUS_OK;
 }
 
-/* A manifest that is none shall not be found out when a sender has come. */
+/* Reject a bad manifest before accepting a connection. */
 static int check_manifest(struct verify *v)
 {
 	struct zcdma_check *check = NULL;
@@ -181,7 +181,7 @@ static void report_streams(const struct verify *v)
 	report_count(v->r, "ignored_datagrams", v->socket.ignored, " of no stream");
 }
 
-/* What belongs together, and what does not. 0 or an exit status, after an error that has been reported. */
+/* Check which options go together. Returns 0, or an exit status after a reported error. */
 static int check_options(struct report *r, const struct verify *v, const char *source)
 {
 	const bool piped = !arg.listen && !v->wire;
@@ -209,7 +209,7 @@ static int check_options(struct report *r, const struct verify *v, const char *s
 	return STATUS_OK;
 }
 
-/* 0 or an exit status, after an error that has been reported. */
+/* Parse the options into @v. Returns 0, or an exit status after a reported error. */
 static int parse_options(struct report *r, struct verify *v)
 {
 	enum expect expect;

@@ -62,11 +62,10 @@ static int check_conditions(struct report *r, const struct bench_compare *c, con
 		char *is = json_dumps(now, JSON_ENCODE_ANY);
 
 		if (!json_equal(now, then))
-			report_error(
-				r, STATUS_ERROR,
-				"compare runs that differ in the kernel or in zcdma alone",
-				"--compare: %s cannot be compared: %s is %s there, and %s here",
-				path, key, was ? was : "missing", is);
+			report_error(r, STATUS_ERROR,
+				     "compare runs that differ in the kernel or in zcdma alone",
+				     "--compare %s: %s is %s there, and %s here", path, key,
+				     was ? was : "missing", is);
 		free(was);
 		free(is);
 		if (!json_equal(now, then))
@@ -83,7 +82,7 @@ static int check_rows(struct report *r, const struct bench_compare *c, const cha
 			return STATUS_OK;
 	}
 	return report_error(r, STATUS_ERROR, "give --block, --mode and --memory as for that run",
-			    "--compare: %s has none of the rows of this run", path);
+			    "--compare %s: none of the rows of this run is in it", path);
 }
 
 int bench_compare_load(struct report *r, const char *path, const struct bench_job *job,
@@ -98,11 +97,11 @@ int bench_compare_load(struct report *r, const char *path, const struct bench_jo
 	*old = c;
 	c->document = json_load_file(path, 0, &error);
 	if (!c->document)
-		return report_error(r, STATUS_ERROR, NULL, "--compare: %s: %s", path, error.text);
+		return report_error(r, STATUS_ERROR, NULL, "--compare %s: %s", path, error.text);
 	if (json_unpack(c->document, "{s:s, s:o}", "applet", &applet, "rows", &c->rows) ||
 	    strcmp(applet, "bench") || !json_is_array(c->rows))
-		return report_error(r, STATUS_ERROR, "zcdma bench --json writes one",
-				    "--compare: %s is no document of bench", path);
+		return report_error(r, STATUS_ERROR, "write one with zcdma bench --json",
+				    "--compare %s: not a document of bench", path);
 	here = conditions(job, net);
 	status = check_conditions(r, c, path, here);
 	json_decref(here);

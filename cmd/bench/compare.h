@@ -9,13 +9,13 @@ struct bench_compare;
 
 /*
  * Load a document of an earlier run. Refuse one that @job over @net cannot be compared to: of another machine, network,
- * number of streams or version of the document, or without any of @rows. Returns 0, or an exit status after an error,
- * which has been reported.
+ * number of streams or version of the document, or without any of @rows. Returns 0, or an exit status after a reported
+ * error.
  */
 int bench_compare_load(struct report *r, const char *path, const struct bench_job *job,
 		       const struct bench_rows *rows, const char *net, struct bench_compare **old);
 
-/* A table of the rows that both have: only what the noise of both leaves no doubt about has changed. */
+/* Report a table of the rows that both have. A figure has changed if that is distinct from noise. */
 void bench_compare_show(struct report *r, const struct bench_compare *old,
 			const struct bench_rows *rows);
 

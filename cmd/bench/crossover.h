@@ -10,7 +10,7 @@ struct bench_crossing {
 	const struct bench_row *row;  /* one of the path's; NULL: there is nothing to compare */
 	const struct bench_row *than; /* one of those that it is compared to */
 	uint64_t first, last;	      /* sizes that could be compared */
-	uint64_t from;		      /* it costs less from here on; 0: at none of them */
+	uint64_t from;		      /* it costs less from here on; 0: at no size */
 	uint64_t surely_from;	      /* the first of these at which the two are distinct, or 0 */
 	uint64_t surely_less;	      /* the last size below it at which they are distinct, or 0 */
 	uint64_t but_not; /* the last size from there on at which it distinctly costs more, or 0 */

@@ -21,7 +21,7 @@
 
 /* One run. Plain data: it comes through a pipe from the process that was measured. */
 struct bench_sample {
-	int rc;		  /* 0, or a negative errno with its sentence */
+	int rc;		  /* 0, or a negative errno with its error message */
 	bool unreachable; /* that error is the connection's, and so every row's */
 	bool incomplete;  /* it is that the receiver got another number of bytes than were sent */
 	char error[256], hint[256];
@@ -33,7 +33,7 @@ struct bench_sample {
 	double seconds;
 	double cpu_seconds;	/* of the sending process */
 	double system_seconds;	/* of all CPUs, whatever they did */
-	double receiver_cpu_ns; /* for a byte; negative where the receiver does not tell */
+	double receiver_cpu_ns; /* for a byte; negative where the receiver does not report it */
 	uint64_t p50_ns, p99_ns;
 	uint64_t most_waiting; /* blocks, for their completion */
 	uint64_t overruns;

@@ -8,7 +8,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-/* The first line of a file, or what follows @key and a colon in it. False: there is none. */
+/* Read the first line of a file, or what follows @key and a colon in it. Returns false if it is missing. */
 static bool read_value(const char *path, const char *key, char *value, size_t len)
 {
 	size_t key_len = key ? strlen(key) : 0;

@@ -5,13 +5,13 @@
 
 #include "bench/job.h"
 
-/* Bytes of the last level of cache, or 0 where that is not known. */
+/* Return the size of the last level of cache in bytes, or 0 if it is unknown. */
 uint64_t bench_cache_bytes(void);
 
-/* The name of the CPU's model, or of its architecture where that is all there is. */
+/* Write the name of the CPU's model, or else of its architecture, into @name of @len bytes. */
 void bench_cpu_name(char *name, size_t len);
 
-/* Lines of the report: kernel, CPU, memory, the way to @to (NIC, driver, MTU), settings, limits. */
+/* Report in lines: kernel, CPU, memory, the way to @to (NIC, driver, MTU), settings, limits. */
 void bench_report_facts(struct report *r, const struct bench_job *job,
 			const struct bench_rows *rows, const char *net);
 

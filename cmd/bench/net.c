@@ -66,7 +66,7 @@ const struct bench_net *bench_net_at(unsigned i)
 	return i < sizeof(nets) / sizeof(nets[0]) ? &nets[i] : NULL;
 }
 
-/* Run a command, whose complaint goes to our standard error. 0 or an exit status. */
+/* Run a command, whose messages go to our standard error. Returns 0, or an exit status after a reported error. */
 static int run_command(struct report *r, const char *const *command, pid_t peer)
 {
 	const char *path = getenv("PATH");
@@ -90,8 +90,8 @@ static int run_command(struct report *r, const char *const *command, pid_t peer)
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || (status && WEXITSTATUS(status) != 127))
 		return report_error(r, STATUS_IMPOSSIBLE, NULL, "--net: \"%s %s %s\" failed",
 				    argv[0], argv[1], argv[2]);
-	return status ? report_error(r, STATUS_IMPOSSIBLE, "install iproute2", "--net: no %s here",
-				     argv[0])
+	return status ? report_error(r, STATUS_IMPOSSIBLE, "install iproute2",
+				     "--net: %s is not installed", argv[0])
 		      : STATUS_OK;
 }
 
@@ -127,7 +127,7 @@ static int enter_own(struct report *r, const char *name)
 		return report_system_error(
 			r, STATUS_IMPOSSIBLE, -errno,
 			"sysctl kernel.unprivileged_userns_clone, kernel.apparmor_restrict_unprivileged_userns and user.max_user_namespaces say who may make one; root always may",
-			"--net=%s: a network namespace: %s", name, strerror(errno));
+			"--net %s: make a network namespace: %s", name, strerror(errno));
 	snprintf(map, sizeof(map), "0 %u 1", uid);
 	if (!write_file("/proc/self/setgroups", "deny") || !write_file("/proc/self/uid_map", map))
 		goto err;
@@ -137,13 +137,13 @@ static int enter_own(struct report *r, const char *name)
 	return STATUS_OK;
 
 err:
-	return report_error(r, STATUS_IMPOSSIBLE, NULL, "--net=%s: the user namespace's map: %s",
+	return report_error(r, STATUS_IMPOSSIBLE, NULL, "--net %s: map the user namespace: %s",
 			    name, strerror(errno));
 }
 
 /*
- * The receiver's process. It says a word when its namespace is there, waits for one until its end of the
- * network is there too, and then tells its address.
+ * Run the receiver's process. It sends a byte when its namespace exists, waits for one that says that its
+ * end of the network exists too, and then sends its address.
  */
 static int receive(const struct bench_net *net, struct report *r, bool check, int sock)
 {
@@ -156,8 +156,9 @@ static int receive(const struct bench_net *net, struct report *r, bool check, in
 		return STATUS_ERROR;
 	signals_watch(ctx);
 	if (*net->peer && unshare(CLONE_NEWNET) < 0)
-		return report_error(r, STATUS_IMPOSSIBLE, NULL, "--net=%s: a second namespace: %s",
-				    net->name, strerror(errno));
+		return report_error(r, STATUS_IMPOSSIBLE, NULL,
+				    "--net %s: make a second namespace: %s", net->name,
+				    strerror(errno));
 	if (send(sock, text, 1, MSG_NOSIGNAL) < 0 || recv(sock, text, 1, 0) != 1)
 		return STATUS_ERROR;
 	status = run_all(r, net->peer, 0);
@@ -194,7 +195,7 @@ static int start_receiver(const struct bench_net *net, struct report *r, bool ch
 	return recv(*sock, &word, 1, 0) == 1 ? STATUS_OK : STATUS_IMPOSSIBLE;
 
 err:
-	return report_system_error(r, STATUS_ERROR, -errno, NULL, "--net=%s: a receiver: %s",
+	return report_system_error(r, STATUS_ERROR, -errno, NULL, "--net %s: start a receiver: %s",
 				   net->name, strerror(errno));
 }
 
@@ -215,7 +216,7 @@ int bench_net_enter(const struct bench_net *net, struct report *r, bool check, c
 		return STATUS_OK;
 	}
 	if (send(sock, "", 1, MSG_NOSIGNAL) != 1 || recv(sock, to, len, 0) <= 0)
-		return report_error(r, STATUS_ERROR, NULL, "--net=%s: its receiver did not start",
+		return report_error(r, STATUS_ERROR, NULL, "--net %s: the receiver did not start",
 				    net->name);
 	/* Stays open: it is the receiver's, until we end. */
 	return STATUS_OK;

@@ -8,21 +8,22 @@
 struct bench_net {
 	const char *name;
 	const char *summary;
-	const char *address; /* of the receiver, without its port; or, with it, of none ... */
-	bool receives;	     /* ... where nobody is */
-	bool own;	     /* a namespace is made for the sender */
+	const char *
+		address; /* of the receiver, without its port; with a port, packets are dropped ... */
+	bool receives;	 /* ... and not received */
+	bool own;	 /* a namespace is made for the sender */
 	const char *const
-		*ready[8]; /* commands that make it ready there, NULL behind the last ... */
+		*ready[8]; /* commands that make it ready there, NULL after the last ... */
 	const char *const
 		*peer[4]; /* ... and in another namespace, the receiver's, which it then has */
 };
 
-/* The @i-th network, or NULL behind the last. */
+/* Return the @i-th network, or NULL after the last. */
 const struct bench_net *bench_net_at(unsigned i);
 
 /*
- * Enter the network, for good, and start its receiver, with @check one that verifies. 0 and where to send
- * in @to of @len bytes, or an exit status after an error, which has been reported.
+ * Enter the network for the rest of the process, and start its receiver, with @check one that verifies.
+ * Returns 0 and the address to send to in @to of @len bytes, or an exit status after a reported error.
  */
 int bench_net_enter(const struct bench_net *net, struct report *r, bool check, char *to,
 		    size_t len);

@@ -9,7 +9,7 @@
 #include "bench/net.h"
 #include "bench/rows.h"
 
-/* Is @name in @list? */
+/* Return true if @list, names with commas or "all", contains @name. */
 static bool is_listed(const char *list, const char *name)
 {
 	size_t len = strlen(name);
@@ -23,7 +23,7 @@ static bool is_listed(const char *list, const char *name)
 	return false;
 }
 
-/* The @i-th memory of all kinds of source, and whose it is; NULL behind the last. */
+/* Return the @i-th memory of all kinds of source, and its source in *@source; NULL after the last. */
 static const char *memory_at(unsigned i, const struct zcdma_source_type **source)
 {
 	for (unsigned type = 0; (*source = zcdma_source_type_at(type)); type++) {
@@ -69,8 +69,8 @@ static int check_list(struct report *r, const char *option, const char *list,
 	for (const char *p = list;; p += len + 1) {
 		len = strcspn(p, ",");
 		if (!is_name(name, p, len))
-			return report_error(r, STATUS_ERROR, "zcdma bench --list tells the names",
-					    "%s=%s: there is no \"%.*s\"", option, list, (int)len,
+			return report_error(r, STATUS_ERROR, "zcdma bench --list prints the names",
+					    "%s %s: unknown name \"%.*s\"", option, list, (int)len,
 					    p);
 		if (!p[len])
 			return STATUS_OK;

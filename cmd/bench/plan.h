@@ -6,14 +6,14 @@
 #include "bench/job.h"
 
 /*
- * Rows for the paths in @modes and the memories in @memories (each "all", or names with commas), with
- * each of the @count block sizes. 0 or an exit status after a usage error, which has been reported.
- * The caller frees .row.
+ * Make rows for the paths in @modes and the memories in @memories (each "all", or names with commas), with
+ * each of the @count block sizes. Returns 0, or an exit status after a reported usage error. The caller frees
+ * .row.
  */
 int bench_plan(struct report *r, const char *modes, const char *memories,
 	       const uint64_t *block_bytes, unsigned count, struct bench_rows *rows);
 
-/* What there is to choose from, as tables of the report. */
+/* List the modes, memories and networks as tables of the report. */
 void bench_list(struct report *r);
 
 #endif

@@ -24,12 +24,12 @@ int bench_plot_check(struct report *r, bool sweep)
 {
 	if (!sweep)
 		return report_error(r, STATUS_ERROR, NULL,
-				    "--plot draws a sweep: add --sweep=block");
+				    "--plot: draws a sweep, so it needs --sweep=block");
 	if (system("gnuplot --version >/dev/null 2>&1"))
 		return report_error(
 			r, STATUS_IMPOSSIBLE,
-			"install gnuplot (Debian: gnuplot-nox), or take the table, or --json",
-			"--plot: there is no gnuplot here");
+			"install gnuplot (Debian: gnuplot-nox), or use the table, or --json",
+			"--plot: gnuplot is not installed");
 	return STATUS_OK;
 }
 
@@ -207,7 +207,7 @@ int bench_plot(struct report *r, const struct bench_rows *rows, const char *path
 	write_script(f, rows, panel, panels, path);
 	status = pclose(f);
 	if (status)
-		return report_error(r, STATUS_ERROR, NULL, "gnuplot could not draw %s", path);
+		return report_error(r, STATUS_ERROR, NULL, "--plot %s: gnuplot failed", path);
 	report_line(r, "plot", NULL);
 	report_text(r, "plot", path, "");
 	return STATUS_OK;

@@ -5,10 +5,10 @@
 
 #include "bench/stats.h"
 
-/* Can it be drawn? Asked before anything is measured. 0 or an exit status. */
+/* Check before anything is measured that a plot can be drawn. Returns 0 or an exit status. */
 int bench_plot_check(struct report *r, bool sweep);
 
-/* Draw the rows of a sweep into the SVG file @path. 0 or an exit status. */
+/* Draw the rows of a sweep into the SVG file @path. Returns 0 or an exit status. */
 int bench_plot(struct report *r, const struct bench_rows *rows, const char *path);
 
 #endif

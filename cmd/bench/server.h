@@ -11,9 +11,9 @@
 #define BENCH_PEER_STREAMS 128
 
 /*
- * Take connections of the @count sockets @listeners until a signal: each is read, and with @check verified, in a process of
- * its own, which answers with one JSON object: received_bytes, cpu_seconds, correct (null
- * without @check). 0 after a signal, or a negative errno with its sentence.
+ * Accept connections from the @count sockets @listeners until a signal: each is read, and with @check
+ * verified, in a process of its own, which answers with one JSON object: received_bytes, cpu_seconds,
+ * correct (null without @check). Returns 0 after a signal, or a negative errno with the error message set.
  */
 int bench_peer_serve(struct zcdma_ctx *ctx, const int *listeners, unsigned count, bool check);
 

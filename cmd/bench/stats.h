@@ -21,7 +21,7 @@ bench_figure bench_rate;	   /* bytes per second */
 bench_figure bench_sender_cpu;	   /* CPU seconds per GB (1e9 bytes), below too */
 bench_figure bench_receiver_cpu;   /* NAN where it is not known */
 bench_figure bench_both_cpu;	   /* the same */
-bench_figure bench_system_cpu;	   /* NAN where the run was too short to tell */
+bench_figure bench_system_cpu;	   /* NAN if the run was too short to measure it */
 bench_figure bench_calls;	   /* system calls per GB */
 bench_figure bench_copies;	   /* of each byte, on the sender's side; NAN: unknown */
 bench_figure bench_fell_back;	   /* share of the bytes */
@@ -31,12 +31,12 @@ bench_figure bench_waiting, bench_overruns;
 /* Return the spread of @count values, of which those that are NAN do not count. */
 struct bench_spread bench_spread_of(const double *values, unsigned count);
 
-/* The spread of a figure over the runs of a row. */
+/* Return the spread of a figure over the runs of a row. */
 struct bench_spread bench_spread(const struct bench_row *row, bench_figure *figure);
 
 /*
  * Return how often a value of @a is below one of @b, less how often it is above: 1 if all are below, -1 if all are
- * above, 0 if it is even or a side has none. This is Cliff's delta, on which a single wild value has little hold.
+ * above, 0 if it is even or a side has no values. This is Cliff's delta, on which a single wild value has little hold.
  */
 double bench_below(const struct bench_spread *a, const struct bench_spread *b);
 

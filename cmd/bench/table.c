@@ -69,7 +69,7 @@ static const struct figure {
 
 #define FIGURES (sizeof(figures) / sizeof(figures[0]))
 
-/* Columns before the figures, and behind them. */
+/* Columns before the figures, and after them. */
 enum { MODE, MEMORY, BLOCK, FIRST_FIGURE, SPREAD = FIRST_FIGURE + FIGURES, BAR, COLUMNS };
 
 #define BAR_WIDTH 12

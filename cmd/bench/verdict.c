@@ -37,7 +37,7 @@ const struct bench_cost *bench_cost(const struct bench_rows *rows)
 	return &costs[all_have(rows, costs[0].of) ? 0 : 1];
 }
 
-/* May this row be the best one? */
+/* Return true if this row may be the best one. */
 typedef bool is_wanted(const struct bench_rows *rows, const struct bench_row *row);
 
 static bool any(const struct bench_rows *rows, const struct bench_row *row)
@@ -228,7 +228,7 @@ static void say_fallback(struct report *r, const struct bench_rows *rows)
 	}
 }
 
-/* Did a path that does not copy run from this memory? Then it has pages. */
+/* Return true if a path that does not copy ran from this memory: then it has pages. */
 static bool has_pages(const struct bench_rows *rows, const char *memory)
 {
 	for (unsigned i = 0; i < rows->count; i++) {

@@ -15,7 +15,7 @@ static inline uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
-/* User and system time: @who is RUSAGE_SELF or RUSAGE_THREAD. */
+/* Return user and system time: @who is RUSAGE_SELF or RUSAGE_THREAD. */
 static inline double cpu_seconds(int who)
 {
 	struct rusage u;

@@ -19,7 +19,7 @@ enum expect {
  */
 bool expect_parse(struct report *r, const char *applet, const char *text, enum expect *expect);
 
-/* The value that asks for it. */
+/* Return the option's value that asks for @expect. */
 const char *expect_name(enum expect expect);
 
 #endif

@@ -35,9 +35,9 @@ static struct poptOption common[] = {
 };
 
 /*
- * popt hands out a new string each time that an option is given and leaves it to the caller to
- * free, who only knows the last one. So it reads a copy of the applet's table which makes it stop
- * at each string, and the strings are kept here. One command line is read in a process.
+ * popt allocates a new string each time that an option is given, and leaves it to the caller to free,
+ * but the caller knows the last one only. So popt reads a copy of the applet's table which makes it stop
+ * at each string, and the strings are kept here. A process reads one command line.
  */
 static struct {
 	struct poptOption *options; /* the applet's, included tables too, in one */
@@ -93,7 +93,7 @@ static void own_table(const struct poptOption *table)
 	top[0].arg = own.options;
 }
 
-/* Keep the value of option @i. False where it has one already: neither is more meant than the other. */
+/* Keep the value of option @i. Returns false if it has one already: which of the two is meant is unknown. */
 static bool keep_string(struct opts *o, int i)
 {
 	char *value = must(poptGetOptArg(o->popt)); /* NULL: popt had no memory for it */
@@ -144,7 +144,7 @@ static void try_option(const struct poptOption *option, void *data)
 		suggest_try(data, option->longName);
 }
 
-/* popt's own help puts every description behind the longest option, where there is hardly room. */
+/* popt's own help starts each description after the longest option, where there is little room. */
 static void print_option(const struct poptOption *option)
 {
 	const char *value = option->argDescrip;
@@ -239,7 +239,7 @@ static bool has_args(char **argv)
 	return false;
 }
 
-/* 0, or the exit status after a wrong number of arguments. */
+/* Check the number of arguments. Returns 0, or an exit status after a reported error. */
 static int take_args(struct opts *o, struct report *r, const char *applet, char **argv)
 {
 	static const char *none[] = { NULL };

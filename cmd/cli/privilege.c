@@ -33,7 +33,7 @@ static bool parse_id(const char *name, unsigned *id)
 	return !*end && !errno;
 }
 
-/* Who started the program: by sudo, as a setuid program, or else nobody that root would trust. */
+/* Choose the user that started the program, by sudo or as a setuid program; else the user nobody. */
 static struct who choose(void)
 {
 	struct who who = { getuid(), getgid() };

@@ -6,8 +6,8 @@
 #include "cli/report.h"
 
 /*
- * Give up what root or capabilities allow, for good, once everything is open: packets are other people's
- * bytes. 0, or an exit status after an error, which has been reported.
+ * Give up what root or capabilities allow, irrevocably, once everything is open: packets are other
+ * people's bytes. Returns 0, or an exit status after a reported error.
  */
 int privilege_drop(struct report *r);
 

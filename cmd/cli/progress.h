@@ -15,7 +15,7 @@ struct progress {
 	uint64_t last_bytes, last_ns;
 };
 
-/* What there is to say. */
+/* What a line shows. */
 struct progress_now {
 	uint64_t bytes;
 	bool sends;   /* the rest is known too */
@@ -24,11 +24,11 @@ struct progress_now {
 	uint64_t in_flight; /* blocks */
 };
 
-/* How long a wait may last, in ms, so that the line stays up to date; -1: for ever. */
+/* Return how many ms a wait may last so that the line stays up to date; -1 is without limit. */
 int progress_timeout(const struct progress *p);
 
 /*
- * Begin: @wanted on a terminal, unless the report is quiet. A terminal that cannot clear a line (TERM=dumb, or none)
+ * Begin: @wanted on a terminal, unless the report is quiet. A terminal that cannot clear a line (TERM=dumb, or unset)
  * gets no line.
  */
 void progress_begin(struct progress *p, const struct report *r, const char *applet, bool wanted);
@@ -36,7 +36,7 @@ void progress_begin(struct progress *p, const struct report *r, const char *appl
 /* Start the clock anew: a sender has come, so that the wait for it is over. */
 void progress_restart(struct progress *p);
 
-/* True where progress_show() would print something: the line is due, or SIGUSR1 came. */
+/* Return true if progress_show() would print something: the line is due, or SIGUSR1 came. */
 bool progress_due(const struct progress *p);
 void progress_show(struct progress *p, const struct progress_now *now);
 

@@ -104,26 +104,26 @@ bool report_is_verbose(const struct report *r)
 }
 
 /* One call, so that lines of processes that share a terminal or a file do not mix. */
-static void say(const struct report *r, const char *sentence, const char *hint)
+static void say(const struct report *r, const char *message, const char *hint)
 {
-	char *text = text_clean(must(strdup(sentence)));
-	char *cure = text_clean(must(strdup(hint ? hint : "")));
+	char *text = text_clean(must(strdup(message)));
+	char *advice = text_clean(must(strdup(hint ? hint : "")));
 
 	fprintf(stderr, "zcdma%s%s: %s\n%s%s%s", r->applet ? " " : "", r->applet ? r->applet : "",
-		text, hint ? "  " : "", cure, hint ? "\n" : "");
-	free(cure);
+		text, hint ? "  " : "", advice, hint ? "\n" : "");
+	free(advice);
 	free(text);
 }
 
 __attribute__((format(printf, 3, 0))) static void vnote(struct report *r, bool print,
 							const char *fmt, va_list ap)
 {
-	char *sentence = vformat(fmt, ap);
+	char *message = vformat(fmt, ap);
 
-	json_array_append_new(r->notes, value_text(sentence));
+	json_array_append_new(r->notes, value_text(message));
 	if (print && !r->json)
-		say(r, sentence, NULL);
-	free(sentence);
+		say(r, message, NULL);
+	free(message);
 }
 
 void report_note(struct report *r, const char *fmt, ...)
@@ -156,48 +156,48 @@ void report_verbose(struct report *r, const char *fmt, ...)
 }
 
 static int fail(struct report *r, int status, const char *errname, const char *hint,
-		const char *sentence)
+		const char *message)
 {
 	if (r->error)
 		return status;
 	r->error = must(json_object());
-	json_object_set_new(r->error, "message", value_text(sentence));
+	json_object_set_new(r->error, "message", value_text(message));
 	json_object_set_new(r->error, "hint", value_text(hint));
 	json_object_set_new(r->error, "status", value_count(status));
 	json_object_set_new(r->error, "errno", value_text(errname));
 	if (!r->json)
-		say(r, sentence, hint);
+		say(r, message, hint);
 	return status;
 }
 
 int report_error(struct report *r, int status, const char *hint, const char *fmt, ...)
 {
-	char *sentence;
+	char *message;
 	va_list ap;
 
 	va_start(ap, fmt);
-	sentence = vformat(fmt, ap);
+	message = vformat(fmt, ap);
 	va_end(ap);
-	fail(r, status, NULL, hint, sentence);
-	free(sentence);
+	fail(r, status, NULL, hint, message);
+	free(message);
 	return status;
 }
 
 int report_system_error(struct report *r, int status, int rc, const char *hint, const char *fmt,
 			...)
 {
-	char *sentence;
+	char *message;
 	va_list ap;
 
 	va_start(ap, fmt);
-	sentence = vformat(fmt, ap);
+	message = vformat(fmt, ap);
 	va_end(ap);
 	if (rc == -EOPNOTSUPP || rc == -ENOSYS)
 		status = STATUS_IMPOSSIBLE;
 	if (rc == -EMFILE && !hint)
 		hint = "raise the limit on open files (ulimit -n)";
-	status = fail(r, status, strerrorname_np(-rc), hint, sentence);
-	free(sentence);
+	status = fail(r, status, strerrorname_np(-rc), hint, message);
+	free(message);
 	return status;
 }
 
@@ -289,7 +289,7 @@ void report_paragraph(struct report *r, const char *fmt, ...)
 	r->paragraphs = all;
 }
 
-/* None has a header: the table is for the JSON document alone. */
+/* Return false if no column has a header: then the table is for the JSON document only. */
 static bool shows_a_column(struct libscols_table *table)
 {
 	for (size_t i = 0; i < scols_table_get_ncols(table); i++) {
@@ -327,7 +327,7 @@ static void print_table(struct libscols_table *table, FILE *f, FILE *screen)
 	scols_print_table(table);
 }
 
-/* What goes to @screen, printed to @f. */
+/* Print to @f what goes to @screen. */
 static void print_text(const struct report *r, FILE *f, FILE *screen)
 {
 	print_table(r->lines, f, screen);
@@ -353,7 +353,7 @@ int report_finish(struct report *r, int status)
 {
 	FILE *screen = r->to_stderr ? stderr : stdout;
 	size_t size;
-	char *text, *sentence;
+	char *text, *message;
 	FILE *f = must(open_memstream(&text, &size));
 
 	if (r->json)
@@ -364,9 +364,9 @@ int report_finish(struct report *r, int status)
 
 	errno = EIO; /* unless the calls below know better */
 	if (fputs(must(text), screen) == EOF || fflush(screen) || ferror(screen)) {
-		sentence = format("writing the report: %s", strerror(errno));
-		say(r, sentence, NULL);
-		free(sentence);
+		message = format("writing the report: %s", strerror(errno));
+		say(r, message, NULL);
+		free(message);
 		status = status ? status : STATUS_ERROR;
 	}
 	free(text);

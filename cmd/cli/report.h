@@ -31,7 +31,7 @@ void report_use_stderr(struct report *r, bool use);
 bool report_is_quiet(const struct report *r);
 bool report_is_verbose(const struct report *r);
 
-/* "zcdma APPLET: SENTENCE" on stderr, or an entry of "notes". Not with -q. */
+/* "zcdma APPLET: MESSAGE" on stderr, or an entry of "notes". Not with -q. */
 void report_note(struct report *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* The same with -q too: what a person must not overlook. */
@@ -41,7 +41,7 @@ void report_warn(struct report *r, const char *fmt, ...) __attribute__((format(p
 void report_verbose(struct report *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /*
- * The run failed: "zcdma APPLET: SENTENCE", then the cure @hint on a line of its own unless NULL.
+ * The run failed: "zcdma APPLET: MESSAGE", then @hint on a line of its own unless NULL.
  * Only the first error of a run is reported; the later ones follow from it. Returns @status.
  */
 int report_error(struct report *r, int status, const char *hint, const char *fmt, ...)
@@ -49,13 +49,12 @@ int report_error(struct report *r, int status, const char *hint, const char *fmt
 
 /*
  * The same for an error with a number, @rc (negative errno), whose name goes into the document.
- * Returns
- * @status or, for what this machine cannot do (-EOPNOTSUPP, -ENOSYS), STATUS_IMPOSSIBLE.
+ * Returns @status or, for what this machine cannot do (-EOPNOTSUPP, -ENOSYS), STATUS_IMPOSSIBLE.
  */
 int report_system_error(struct report *r, int status, int rc, const char *hint, const char *fmt,
 			...) __attribute__((format(printf, 5, 6)));
 
-/* The same for a library call's error, with the context's sentence and hint. */
+/* The same for an error of a library call, with the context's message and hint. */
 int report_ctx_error(struct report *r, int status, const struct zcdma_ctx *ctx, int rc);
 
 /*
@@ -101,8 +100,10 @@ void report_flag(struct report *r, const char *key, int flag, const char *after)
 void report_value(struct report *r, const char *key, json_t *value, const char *text,
 		  const char *after);
 
-/* A table, or an array of objects under @key. NULL headers: columns for JSON only; NULL keys: for text. */
-/* The array of columns has to outlive the report. */
+/*
+ * Begin a table, which is an array of objects under @key. A column without a header is for JSON only, one
+ * without a key for text only. The array of columns has to outlive the report.
+ */
 struct report_column {
 	const char *key;
 	const char *header;
@@ -113,7 +114,7 @@ void report_table(struct report *r, const char *key, const struct report_column 
 
 /*
  * Add a row to the table begun last; NULL cells are null, and "-" in text. Returns the row's JSON
- * object, which the report owns, for values that are no strings.
+ * object, which the report owns, for values other than strings.
  */
 json_t *report_row(struct report *r, const char *const cells[]);
 

@@ -21,7 +21,7 @@ const char *text_rate(double bytes_per_second, char *buf, size_t len);
  */
 void text_wrap(FILE *f, const char *text, unsigned indent, unsigned width);
 
-/* Columns to fill on @f: those of the terminal, or 80 where it is none. */
+/* Return how many columns to fill on @f: those of the terminal, or 80 for anything else. */
 unsigned text_width(FILE *f);
 
 /* Replace what would garble a terminal or break a line: a file's name may hold any byte. */

@@ -10,7 +10,7 @@
 #include "cli/xalloc.h"
 #include "cli/report_value.h"
 
-/* The length of the UTF-8 character at @text, for whose validity jansson's own check decides. */
+/* Return the length of the UTF-8 character at @text, or 0 if jansson's own check refuses it. */
 static size_t utf8_length(const char *text)
 {
 	size_t limit = strnlen(text, 4);
@@ -25,7 +25,7 @@ static size_t utf8_length(const char *text)
 	return 0;
 }
 
-/* What is no UTF-8 becomes U+FFFD. */
+/* Replace bytes that are not UTF-8 by U+FFFD. */
 static json_t *json_repaired(const char *text)
 {
 	size_t size, len;

@@ -6,7 +6,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
-/* NULL is null; bytes that are no UTF-8 become U+FFFD, as a file's name may hold any byte. */
+/* NULL is null. Bytes that are not UTF-8 become U+FFFD, as a file's name may hold any byte. */
 json_t *value_text(const char *text);
 
 /* JSON's integers are signed here: more than INT64_MAX is INT64_MAX. */

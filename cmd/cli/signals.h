@@ -19,13 +19,13 @@
 /* Most contexts that can be watched at once. */
 #define SIGNALS_MAX 1025
 
-/* Install the handlers; a signal interrupts @ctx from here on. False: too many. */
+/* Install the handlers: a signal interrupts @ctx from here on. Returns false beyond SIGNALS_MAX contexts. */
 bool signals_watch(struct zcdma_ctx *ctx);
 
 /* Call before @ctx is freed. */
 void signals_unwatch(struct zcdma_ctx *ctx);
 
-/* The signal that asked to stop, or 0. */
+/* Return the signal that asked to stop, or 0. */
 int signals_stop(void);
 
 /*
@@ -35,8 +35,8 @@ int signals_stop(void);
 int signals_status(bool endless);
 
 /*
- * How often statistics were asked for. Compare with an earlier answer, so that each thread of a
- * receiver sees every request.
+ * Return how often statistics were asked for. Compare it with an earlier answer, so that each thread of
+ * a receiver sees every request.
  */
 unsigned signals_stats(void);
 

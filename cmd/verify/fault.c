@@ -42,11 +42,11 @@ void fault_judge_unplaced(const struct zcdma_check_result *res, struct verdict *
 {
 	if (res->datagrams && res->unplaced == res->datagrams)
 		outcome_say(v, OUTCOME_INCOMPLETE,
-			    "no datagram tells where it belongs, so nothing was verified");
+			    "no datagram shows where it belongs, so nothing was verified");
 	else if (res->unplaced)
 		outcome_say(v, OUTCOME_INCOMPLETE,
 			    "%" PRIu64 " of %" PRIu64
-			    " datagrams do not tell where they belong, and were not checked",
+			    " datagrams do not show where they belong, and were not checked",
 			    res->unplaced, res->datagrams);
 }
 

@@ -23,10 +23,10 @@ struct verdict {
 void outcome_say(struct verdict *v, enum outcome outcome, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* "correct", "lossy", ... */
+/* Return the outcome in a word: "correct", "lossy", ... */
 const char *outcome_word(enum outcome outcome);
 
-/* The exit status. */
+/* Return the exit status that the outcome asks for. */
 int outcome_status(enum outcome outcome);
 
 #endif

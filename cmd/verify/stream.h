@@ -13,7 +13,7 @@
 struct expectation {
 	uint64_t seed;
 	const char *manifest; /* NULL: the pattern */
-	uint64_t bytes;	      /* its length; 0: any but none */
+	uint64_t bytes;	      /* its length; 0: any length from 1 on */
 	bool complete;	      /* it must be known that nothing is missing */
 };
 

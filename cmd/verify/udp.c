@@ -14,7 +14,7 @@
 
 /* How often to look whether a stream has ended. */
 #define LOOK_MS 10
-/* What was overtaken by the end of its stream has so long to come. */
+/* How long to accept reordered datagrams after the end-of-stream marker. */
 #define GRACE_NS 50000000u
 /* After a signal, how long to read what is there. */
 #define DRAIN_NS 500000000u
@@ -51,7 +51,7 @@ static struct udp_sender *add_sender(struct udp_run *run, const char *from)
 	return s;
 }
 
-/* The sender of that address; a new one as long as there is room for its stream. NULL: to be ignored. */
+/* Find the sender of that address, or add it while there is room for its stream. Returns NULL to ignore @d. */
 static struct udp_sender *find_sender(struct udp_run *run, const struct zcdma_datagram *d)
 {
 	unsigned started = run->v->started;
@@ -64,7 +64,7 @@ static struct udp_sender *find_sender(struct udp_run *run, const struct zcdma_da
 		run->last = n;
 		return &run->senders[n];
 	}
-	/* An empty one may be the last word of a stream that an earlier receiver took. */
+	/* An empty one may be the marker of a stream that an earlier receiver took. */
 	return d->len && started < run->v->wanted ? add_sender(run, d->from) : NULL;
 }
 
@@ -96,7 +96,7 @@ static bool is_too_long(const struct udp_sender *s)
 	return result.end_offset > s->stream->expect->bytes;
 }
 
-/* What ended the stream, or NULL: it goes on. */
+/* Return what ended the stream, or NULL while it goes on. */
 static const char *find_end(const struct udp_run *run, const struct udp_sender *s, uint64_t now)
 {
 	if (s->mark_ns && now - s->mark_ns >= GRACE_NS)
@@ -120,7 +120,7 @@ static void end_stream(struct udp_sender *s, const char *end)
 	stream->ended = true;
 }
 
-/* Every few milliseconds, however much comes. */
+/* End streams and show progress, every LOOK_MS. */
 static void look_around(struct udp_run *run, uint64_t now)
 {
 	if (now - run->looked_ns < LOOK_MS * 1000000u)
@@ -145,7 +145,7 @@ static bool all_ended(const struct udp_run *run)
 	return run->v->started == run->v->wanted;
 }
 
-/* To the end of all streams, or the end that a signal asked for. 0 or a negative errno. */
+/* Receive to the end of all streams, or to the end that a signal asks for. Returns 0 or a negative errno. */
 static int receive_all(struct udp_run *run)
 {
 	struct zcdma_datagram d;

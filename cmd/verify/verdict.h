@@ -10,10 +10,10 @@
 /* Report the worst that is wrong with the streams as an error, with -v every place. Returns the exit status. */
 int verdict(struct report *r, const struct stream *streams, unsigned count);
 
-/* The report's lines on one stream. */
+/* Report one stream in lines. */
 void verdict_report(struct report *r, const struct stream *s);
 
-/* A table of @count streams, of which @wanted should have come. */
+/* Report @count streams, of @wanted that should have come, in a table. */
 void verdict_report_all(struct report *r, const struct stream *streams, unsigned count,
 			unsigned wanted);
 

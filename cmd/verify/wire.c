@@ -15,7 +15,7 @@
 #include "cli/progress.h"
 #include "cli/signals.h"
 
-/* The packets of a connection's end may not all have been read when the last of them tells of it. */
+/* How long to read on after the end of the last connection: its packets may come out of order. */
 #define LINGER_NS 50000000u
 #define LOOK_MS	  10
 
@@ -41,7 +41,7 @@ struct poptOption wire_options[] = {
 	  "with -i, -r: off takes packets whose checksum proves damage, too (auto)", "auto|off" },
 	{ "buffer", 0, POPT_ARG_STRING, &arg.buffer, 0,
 	  "with -i: size of the kernel's buffer for packets (64M)", "SIZE" },
-	{ "seconds", 0, POPT_ARG_STRING, &arg.seconds, 0, "with -i: stop after so long",
+	{ "seconds", 0, POPT_ARG_STRING, &arg.seconds, 0, "with -i: stop after SECONDS",
 	  "SECONDS" },
 	POPT_TABLEEND,
 };
@@ -95,7 +95,7 @@ static bool is_over(struct wire_run *run, const struct zcdma_wire_stats *stats, 
 	return run->ended_ns && now - run->ended_ns >= LINGER_NS;
 }
 
-/* To the end. 0, or an error with the context's sentence. */
+/* Take packets to the end. Returns 0, or a negative errno with the context's error message set. */
 static int take_packets(struct wire_run *run)
 {
 	struct zcdma_wire_stats stats;

@@ -17,13 +17,16 @@ struct wire {
 	struct zcdma_ctx *ctx;
 	const struct expectation *expect;
 	bool unchecked;	  /* --pattern none */
-	unsigned streams; /* live: end with so many connections */
+	unsigned streams; /* live: how many connections to end after */
 };
 
-/* Was -i or -r given, was it -i? False after an error: both, or what goes with them alone. */
+/*
+ * Set *@wanted if -i or -r was given, and *@live if it was -i. Returns false after a reported error: both were
+ * given, or options that need one of them.
+ */
 bool wire_parse(struct report *r, bool *wanted, bool *live);
 
-/* Check what is captured, and report it. The exit status. */
+/* Check what is captured, and report it. Returns the exit status. */
 int wire_verify(const struct wire *w);
 
 /* The counters of a stream, by their names in JSON. */

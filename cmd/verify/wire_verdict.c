@@ -55,7 +55,7 @@ static void describe_fault(const struct wire *w, const struct zcdma_wire_stream 
 			"for streams that are not the pattern: --manifest FILE, or --pattern none; --port leaves others out");
 }
 
-/* Something is wrong with the data. */
+/* Judge the data. */
 static void judge_data(const struct wire *w, struct zcdma_wire *wire,
 		       const struct zcdma_wire_stream *s, struct verdict *v)
 {
@@ -65,7 +65,7 @@ static void judge_data(const struct wire *w, struct zcdma_wire *wire,
 		describe_fault(w, s, v);
 }
 
-/* It has another length than was expected. Of one whose end was not captured only "too long" is known. */
+/* Compare the length to what was expected. Without the captured end only "too long" can be known. */
 static void judge_length(const struct wire *w, struct zcdma_wire *wire,
 			 const struct zcdma_wire_stream *s, struct verdict *v)
 {
@@ -80,7 +80,7 @@ static void judge_length(const struct wire *w, struct zcdma_wire *wire,
 			    expected);
 }
 
-/* Not all of it was followed. */
+/* Check that all of it was followed. */
 static void judge_followed(const struct wire *w, struct zcdma_wire *wire,
 			   const struct zcdma_wire_stream *s, struct verdict *v)
 {
@@ -94,7 +94,7 @@ static void judge_followed(const struct wire *w, struct zcdma_wire *wire,
 			    "the connection was reset before the stream's end");
 }
 
-/* Not all of it could be checked. */
+/* Check that all of it could be checked. */
 static void judge_checked(const struct wire *w, struct zcdma_wire *wire,
 			  const struct zcdma_wire_stream *s, struct verdict *v)
 {
@@ -122,7 +122,7 @@ static void judge_checked(const struct wire *w, struct zcdma_wire *wire,
 			    "no block was captured whole, so nothing was verified");
 }
 
-/* Some of it was lost to the capture; of datagrams, nothing says to which of capture and network. */
+/* Judge what was lost. Where a datagram was lost, in the network or by the capture, is unknown. */
 static void judge_losses(const struct wire *w, struct zcdma_wire *wire,
 			 const struct zcdma_wire_stream *s, struct verdict *v)
 {
@@ -141,7 +141,7 @@ static void judge_losses(const struct wire *w, struct zcdma_wire *wire,
 			    zcdma_size_format(s->result.lost_bytes, size, sizeof(size)));
 }
 
-/* --expect=complete: it was captured from its beginning to its end. */
+/* --expect=complete: check that it was captured from its beginning to its end. */
 static void judge_expectation(const struct wire *w, const struct zcdma_wire_stream *s,
 			      struct verdict *v)
 {
@@ -197,7 +197,7 @@ void wire_add(const struct wire *w, struct zcdma_wire *wire, struct wire_totals 
 	snprintf(t->to, sizeof(t->to), "%s", s->to);
 }
 
-/* What is true of the capture as a whole. */
+/* Judge the capture as a whole. */
 static enum outcome judge_capture(const struct wire *w, const struct zcdma_wire_stats *stats,
 				  const struct wire_totals *t, struct verdict *v)
 {

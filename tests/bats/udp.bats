@@ -170,7 +170,7 @@ namespace() {
     "$TOOLS/udp" "$PORT" 0+16 !16 !16 !16 .
     received 1
     told '.result == "incomplete" and .unplaced_datagrams == 3 and .faults == 0
-        and (.error.message | endswith(": 3 of 4 datagrams do not tell where they belong, and were not checked"))'
+        and (.error.message | endswith(": 3 of 4 datagrams do not show where they belong, and were not checked"))'
     # Of 12 bytes: two that follow on each other tell where they belong, after one that was lost.
     listen
     "$TOOLS/udp" "$PORT" 0+12 12+12 36+12 48+12 60+12 .
