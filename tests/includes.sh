@@ -1,8 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Check that includes follow the direction cmd -> lib/include -> kmod/uapi <- kmod, and that they make no
-# circle. A .c file and the header of its name are one node: whoever takes one needs both. With -f, print
-# the circles among the folders instead, which are not an error.
+# circle. With -f, print the circles among the folders instead, which are not an error.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,6 +26,25 @@ edges() {
                 break
             done
         done
+}
+
+# Merge files into nodes: FOO.c and FOO.h, as neither is used without the other, and a header without a .c
+# file of its own that takes FOO.h and is taken by FOO.c, as the private one of a module in several files.
+nodes() {
+    awk '
+        function stem(file) {
+            sub(/\.[ch]$/, "", file)
+            return file
+        }
+        function node(file, i) {
+            if (!((stem(file) ".c") in seen))
+                for (i = 1; i <= NR; i++)
+                    if (from[i] == file && ((stem(to[i]) ".c", file) in includes))
+                        return stem(to[i])
+            return stem(file)
+        }
+        { from[NR] = $1; to[NR] = $2; seen[$1]; includes[$1, $2] }
+        END { for (n = 1; n <= NR; n++) print node(from[n]), node(to[n]) }' | sort -u
 }
 
 # The part of the tree that a file belongs to, and the parts that it may include.
@@ -66,7 +84,7 @@ if [[ ${1:-} = -f ]]; then
     exit 0
 fi
 check_direction <<<"$files" || status=1
-nodes=$(sed -E 's/\.[ch]( |$)/\1/g' <<<"$files" | sort -u)
-grep -vxF "$known" <<<"$nodes" | check_circles || status=1
-grep -vxF "$nodes" <<<"$known" | sed 's/^/include: no longer a known circle: /' || true
+pairs=$(nodes <<<"$files")
+grep -vxF "$known" <<<"$pairs" | check_circles || status=1
+grep -vxF "$pairs" <<<"$known" | sed 's/^/include: no longer a known circle: /' || true
 exit "$status"

@@ -13,7 +13,7 @@ static size_t least(size_t a, size_t b)
 /* Levenshtein's distance, of which one row at a time is enough. */
 static size_t edit_distance(const char *a, const char *b)
 {
-	size_t row[NEAREST_LONGEST + 1], columns = strlen(b), above, corner;
+	size_t row[SUGGEST_LONGEST + 1], columns = strlen(b), above, corner;
 
 	for (size_t j = 0; j <= columns; j++)
 		row[j] = j;
@@ -34,7 +34,7 @@ void suggest_try(struct suggestion *s, const char *candidate)
 {
 	size_t len = strlen(s->to), distance;
 
-	if (len < 2 || len > NEAREST_LONGEST || strlen(candidate) > NEAREST_LONGEST)
+	if (len < 2 || len > SUGGEST_LONGEST || strlen(candidate) > SUGGEST_LONGEST)
 		return;
 
 	/* The beginning of a name is as good a guess as one wrong letter. */

@@ -5,11 +5,11 @@
 
 #include <stddef.h>
 
-/* A name longer than this has no near one. */
-#define NEAREST_LONGEST 64
+/* No suggestion is made for a longer name. */
+#define SUGGEST_LONGEST 64
 
-/* Start with {.to = NAME}; .name is the best candidate so far, or NULL where none is near. */
-struct nearest {
+/* Start with {.to = NAME}. .name is the best candidate so far, or NULL while no candidate is near. */
+struct suggestion {
 	const char *to;
 	const char *name;
 	size_t distance;

@@ -180,7 +180,7 @@ serve() {
     for change in '.cpu = "another"' '.cpus += 1' '.cache_bytes += 1' '.schema = 0' 'del(.net)'; do
         jq "$change" old.json >other.json
         run -2 --separate-stderr zcdma bench --mode=copy --memory=memfd --compare other.json
-        [[ $stderr == *'other.json cannot be compared: '*' there, and '*' here'* ]]
+        [[ $stderr == *'--compare other.json: '*' there, and '*' here'* ]]
     done
     run -2 zcdma bench --net=blackhole --compare old.json
     assert_output --partial 'net is "loopback" there, and "blackhole" here'

@@ -149,7 +149,7 @@ static const char *nearest_of(const char *to)
 
 static void test_nearest(void **state)
 {
-	char longer[NEAREST_LONGEST + 2];
+	char longer[SUGGEST_LONGEST + 2];
 
 	(void)state;
 	assert_string_equal(nearest_of("zcsned"), "zcsend");
