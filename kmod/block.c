@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The states of a block, and its way to the source. */
 #include "block.h"
-#include "device.h"
 #include "source/source.h"
 
 void zcdma_block_set_state(struct zcdma_ring *ring, struct zcdma_block *block,

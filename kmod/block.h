@@ -3,8 +3,7 @@
 #ifndef ZCDMA_BLOCK_H
 #define ZCDMA_BLOCK_H
 
-#include "device.h"
-#include "ring.h"
+#include "types.h"
 
 /* Call these two with zdev->lock held. */
 void zcdma_block_set_state(struct zcdma_ring *ring, struct zcdma_block *block,

@@ -4,7 +4,6 @@
 #include <linux/poll.h>
 
 #include "block.h"
-#include "device.h"
 #include "source/source.h"
 
 dma_addr_t zcdma_block_dma(const struct zcdma_ring *ring, const struct zcdma_block *block,

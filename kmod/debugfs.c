@@ -4,7 +4,7 @@
 #include <linux/seq_file.h>
 
 #include "debugfs.h"
-#include "device.h"
+#include "types.h"
 
 static struct dentry *root;
 

@@ -8,6 +8,7 @@
 
 #include "debugfs.h"
 #include "device.h"
+#include "ring.h"
 
 static dev_t zcdma_devt;
 static DEFINE_IDA(zcdma_ids);

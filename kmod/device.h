@@ -3,56 +3,11 @@
 #ifndef ZCDMA_DEVICE_H
 #define ZCDMA_DEVICE_H
 
-#include <linux/cdev.h>
-#include <linux/completion.h>
-#include <linux/device.h>
-#include <linux/fs.h>
-#include <linux/mutex.h>
-#include <linux/percpu-refcount.h>
-#include <linux/spinlock.h>
-#include <linux/wait.h>
-#include <linux/zcdma.h>
-
-#include "ring.h"
-#include "source/source.h"
+#include "types.h"
 
 #define ZCDMA_DEVICES_MAX 64
 
-struct dentry;
 struct pipe_inode_info;
-
-struct zcdma_device {
-	struct device dev;
-	struct cdev cdev;
-	int id;				/* of /dev/zcdma%d */
-	struct device *dma;		/* that does the DMA: its parent, or a controller */
-	const struct zcdma_source_ops *source;
-	struct zcdma_limits limits;
-	void *priv;			/* of the driver that added it */
-	struct dentry *debugfs;
-	bool gone;			/* the parent went away */
-	bool asleep;			/* it must not run: below ring_lock */
-	struct percpu_ref users;	/* calls that are in the driver: zcdma_device_enter() */
-	struct completion unused;	/* the last of them has left */
-	wait_queue_head_t wait;		/* for a full block, the end of the stream, or the device */
-
-	struct mutex ring_lock;		/* .owner and .ring; ring->running */
-	struct zcdma_file *owner;
-	struct zcdma_ring *ring;
-
-	spinlock_t lock;		/* the ring's lists, and these two */
-	struct zcdma_dev_stats stats;	/* its counters; the rest is filled in when asked for */
-	u32 count[ZCDMA_STATES];	/* blocks in each state */
-};
-
-/* An open file. */
-struct zcdma_file {
-	struct file *file;
-	struct zcdma_device *zdev;
-	struct zcdma_ring *ring;	/* set once: zcdma_file_ring() */
-	struct zcdma_ring *made;	/* the same, before user space knows of it */
-	struct address_space mapping;	/* so that all mappings of the ring are found from here */
-};
 
 extern const struct file_operations zcdma_fops;
 

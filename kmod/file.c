@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "device.h"
+#include "ring.h"
 
 static __poll_t zcdma_poll(struct file *file, struct poll_table_struct *wait)
 {

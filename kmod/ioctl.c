@@ -9,6 +9,7 @@
 
 #include "account.h"
 #include "device.h"
+#include "ring.h"
 
 #define BLOCKS_MIN 2
 #define BLOCKS_MAX 65536

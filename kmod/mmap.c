@@ -8,7 +8,7 @@
 
 #include "block.h"
 #include "compat.h"
-#include "device.h"
+#include "ring.h"
 
 /*
  * The most mappings of a ring. Each adds a reference for each page of a chunk to one count, which has

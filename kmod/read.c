@@ -8,6 +8,7 @@
 
 #include "device.h"
 #include "fault_inject.h"
+#include "ring.h"
 
 /*
  * Copy memory that goes with the device to a page of the call's own first: the caller's memory may

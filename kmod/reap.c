@@ -6,7 +6,6 @@
 #include <linux/workqueue.h>
 
 #include "block.h"
-#include "device.h"
 #include "fault_inject.h"
 #include "skb_flush.h"
 #include "work.h"

@@ -7,7 +7,6 @@
 
 #include "account.h"
 #include "block.h"
-#include "device.h"
 #include "ring.h"
 #include "skb_flush.h"
 #include "source/source.h"

@@ -7,6 +7,7 @@
 #include <linux/splice.h>
 
 #include "device.h"
+#include "ring.h"
 
 /* Copy up to *@len bytes at @off to a new page, for memory without struct pages. */
 static struct page *copy_of_page(struct zcdma_ring *ring, const struct zcdma_buf *buf, u64 off,

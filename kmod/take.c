@@ -6,8 +6,8 @@
 #include <linux/wait.h>
 
 #include "block.h"
-#include "device.h"
 #include "fault_inject.h"
+#include "ring.h"
 
 /* .ended and .halted are set after the last block became full. */
 static bool has_news(struct zcdma_ring *ring)

@@ -5,7 +5,7 @@
 #include <linux/slab.h>
 
 #include "dmaengine.h"
-#include "ring.h"
+#include "types.h"
 
 static struct zcdma_transfer *pop_done(struct zcdma_capture *c)
 {

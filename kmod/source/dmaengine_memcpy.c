@@ -9,7 +9,7 @@
 #include "compat.h"
 #include "dmaengine.h"
 #include "pattern.h"
-#include "ring.h"
+#include "types.h"
 
 /* One is copied while the next is written. */
 #define BUFFERS 2

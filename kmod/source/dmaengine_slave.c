@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A channel with a device at its other end, which has the data: DMA_DEV_TO_MEM. */
 #include "dmaengine.h"
-#include "ring.h"
+#include "types.h"
 
 #define FLAGS (DMA_PREP_INTERRUPT | DMA_CTRL_ACK)
 

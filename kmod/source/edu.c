@@ -16,7 +16,7 @@
 #include "drivers.h"
 #include "edu_regs.h"
 #include "pattern.h"
-#include "ring.h"
+#include "types.h"
 #include "source.h"
 
 /* The device does not report it. It drops the bits beyond these, and writes elsewhere. */

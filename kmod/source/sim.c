@@ -5,10 +5,9 @@
 #include <linux/math64.h>
 #include <linux/slab.h>
 
-#include "device.h"
 #include "fault_inject.h"
 #include "pattern.h"
-#include "ring.h"
+#include "types.h"
 #include "sim.h"
 
 struct sim {

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The structures of a device, its ring and its blocks, which all parts of the driver share. */
+#ifndef ZCDMA_TYPES_H
+#define ZCDMA_TYPES_H
+
+#include <linux/atomic.h>
+#include <linux/cdev.h>
+#include <linux/completion.h>
+#include <linux/device.h>
+#include <linux/fs.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/percpu-refcount.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/zcdma.h>
+
+#include "account.h"
+#include "mem/mem.h"
+#include "source/source.h"
+
+struct dentry;
+struct zcdma_device;
+
+enum zcdma_state {
+	ZCDMA_FREE,	/* on .free */
+	ZCDMA_FILLING,	/* the source has it */
+	ZCDMA_FULL,	/* on .full */
+	ZCDMA_HELD,	/* user space has it */
+	ZCDMA_READING,	/* the same, by read() or splice() */
+	ZCDMA_DRAINING,	/* on .draining, or on its way there */
+	ZCDMA_STATES
+};
+
+struct zcdma_block {
+	struct list_head node;	/* of the list that its state names, or of the source's own */
+	enum zcdma_state state;
+	u32 index;
+	u32 lost;
+	int error;		/* why it is without data, or 0 */
+	bool gap;		/* data may be missing before it, of unknown length */
+	u32 users;		/* calls that are reading from it */
+	u64 length;
+	u64 offset;
+	u64 seq;
+	u64 time_ns;
+};
+
+struct zcdma_ring {
+	struct zcdma_device *zdev;
+	struct zcdma_mem mem;
+	struct address_space *mapping;	/* of the owner's file */
+	bool strict;
+	u64 rate;
+	u64 seed;
+	u64 bytes;
+
+	/* Below zdev->lock */
+	struct list_head free;
+	struct list_head full;
+	struct list_head draining;
+	unsigned int inserts;		/* odd while page tables grow; changes with each growth */
+	unsigned int submitting;		/* blocks between .free and the source */
+	u32 lost;			/* blocks, since the last one that was filled */
+	bool gap;			/* data may be missing before the next one */
+	u64 offset;			/* of the device in the stream */
+	bool ended;			/* stopped, and not started again */
+	bool halted;			/* the device gave up, and was not stopped yet */
+
+	/* Below zdev->ring_lock */
+	bool running;			/* from start to stop */
+	bool active;			/* the source is started, and not aborted */
+	void *priv;			/* of the driver that added the device */
+	void *source;			/* the source's own, from start to abort */
+	struct mutex map_lock;		/* .mappers; growth and revocation of page tables */
+	struct list_head mappers;
+	atomic_t mappings;		/* parts that were cut off count as well */
+	struct mutex read_lock;		/* .cursor and .cursor_off */
+	struct zcdma_block *cursor;	/* half read */
+	u64 cursor_off;
+	struct delayed_work reap;	/* looks for blocks that have drained */
+	unsigned long reap_delay;	/* jiffies until it looks again */
+	unsigned long flush_at;		/* when to look for packets that keep blocks, in jiffies */
+	unsigned int flushes;		/* since a block was last found */
+	struct zcdma_block *block;
+};
+
+struct zcdma_device {
+	struct device dev;
+	struct cdev cdev;
+	int id;				/* of /dev/zcdma%d */
+	struct device *dma;		/* that does the DMA: its parent, or a controller */
+	const struct zcdma_source_ops *source;
+	struct zcdma_limits limits;
+	void *priv;			/* of the driver that added it */
+	struct dentry *debugfs;
+	bool gone;			/* the parent went away */
+	bool asleep;			/* it must not run: below ring_lock */
+	struct percpu_ref users;	/* calls that are in the driver: zcdma_device_enter() */
+	struct completion unused;	/* the last of them has left */
+	wait_queue_head_t wait;		/* for a full block, the end of the stream, or the device */
+
+	struct mutex ring_lock;		/* .owner and .ring; ring->running */
+	struct zcdma_file *owner;
+	struct zcdma_ring *ring;
+
+	spinlock_t lock;		/* the ring's lists, and these two */
+	struct zcdma_dev_stats stats;	/* its counters; the rest is filled in when asked for */
+	u32 count[ZCDMA_STATES];	/* blocks in each state */
+};
+
+/* An open file. */
+struct zcdma_file {
+	struct file *file;
+	struct zcdma_device *zdev;
+	struct zcdma_ring *ring;	/* set once: zcdma_file_ring() */
+	struct zcdma_ring *made;	/* the same, before user space knows of it */
+	struct address_space mapping;	/* so that all mappings of the ring are found from here */
+};
+
+/* Note that this processor may keep packets with blocks of the ring. */
+static inline void zcdma_ring_took_part(struct zcdma_ring *ring)
+{
+	struct cpumask *cpus = ring->mem.account->cpus;
+	unsigned int cpu = raw_smp_processor_id();
+
+	if (!cpumask_test_cpu(cpu, cpus))
+		cpumask_set_cpu(cpu, cpus);
+}
+
+static inline struct zcdma_buf *zcdma_ring_buf(struct zcdma_ring *ring,
+					       const struct zcdma_block *block)
+{
+	return &ring->mem.buf[block->index];
+}
+
+static inline u64 zcdma_ring_start_of(const struct zcdma_ring *ring, u32 index)
+{
+	return (u64)index * ring->mem.stride;
+}
+
+#endif /* ZCDMA_TYPES_H */
