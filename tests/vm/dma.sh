@@ -38,3 +38,4 @@ tests/bats/run.sh tests/vm/edu.bats
 # Last, as it takes the device away.
 run_tests surprise
 check "the module goes" rmmod zcdma
+leaks_nothing "the module"

@@ -126,10 +126,12 @@ check "the networks are there" networks
 # The second is for writes that wait: see tests/vm/shared/disk.c.
 check "there are disks" disks
 run_tests abi stream refs inflight splice hostile stall starve death sizes edu cold pinned
+leaks_nothing "abi to pinned"
 
 # What only a kernel of debug/ has.
 if [[ -e /sys/kernel/debug/kcov ]]; then
     run_tests nth fuzz
+    leaks_nothing "nth and fuzz"
     echo "# $(objdump -dr "$VM_KMOD/zcdma.ko" | grep -c __sanitizer_cov_trace_pc) places in the module"
 fi
 
@@ -143,6 +145,7 @@ for device in /sys/bus/pci/devices/*; do
 done
 run_tests unplug
 check "the module goes" rmmod zcdma
+leaks_nothing "the module"
 check "the mutant is caught" mutant_is_caught
 check "a capture ends before a block that the device could not fill" capture_ends
 run_tests fail

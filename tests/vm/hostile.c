@@ -488,7 +488,7 @@ static void forks_free_no_block_in_flight(unsigned model)
 	struct starved s = starve(model, 7);
 
 	madvise(s.r.map, s.r.setup.ring_bytes, MADV_DOFORK);
-	for (unsigned i = 0; i < 200; i++) {
+	for (unsigned i = 0; i < tap_repeat(200); i++) {
 		pid_t pid = fork();
 
 		if (!pid)
@@ -502,7 +502,7 @@ static void mappings_free_no_block_in_flight(unsigned model)
 {
 	struct starved s = starve(model, 1);
 
-	for (unsigned i = 0; i < 100; i++) {
+	for (unsigned i = 0; i < tap_repeat(100); i++) {
 		char *map = ring_map(&s.r, PROT_READ);
 
 		EXPECT(!madvise(map, s.r.setup.ring_bytes, MADV_DONTNEED));

@@ -13,6 +13,7 @@
 # VM_PARTS='NAME…'    of guest (most tests), swiotlb, iommu (DMA with bounce buffers, and translated): all,
 #                     but guest alone where VM_BATS or VM_RUN tell what to run
 # LIMIT_SCALE=N       each time limit of a test inside is N times as long (1; 8 in a kernel that checks itself)
+# REPEAT_CUT=N        tests that repeat something do so N times less often (1; 25 there)
 # VM_APPEND=…         more of the kernel's command line
 # VM_QEMU=…           more options of QEMU       FUZZ_SECONDS=N  for tests/vm/fuzz.c, where a kernel has KCOV
 set -uo pipefail
@@ -69,7 +70,7 @@ build_initramfs() {
 # there to FOLDER/result. RUN may be empty: then it boots, says so, and powers off.
 qemu() {
     local folder=$1 limit=$2 accel=$3 script=$4
-    local options=(-smp "$VM_CPUS" -accel tcg) memory=2G scale=${LIMIT_SCALE:-}
+    local options=(-smp "$VM_CPUS" -accel tcg) memory=2G scale=${LIMIT_SCALE:-} cut=${REPEAT_CUT:-}
     # A page or an object that was freed does not keep what was there.
     local debug="page_poison=1 slub_debug=FZP"
     shift 4
@@ -80,7 +81,7 @@ qemu() {
     [[ -z ${arch[3]} ]] || options+=(-cpu cortex-a57)
     if [[ -n $checks_itself ]]; then
         memory=3G
-        : "${scale:=8}"
+        : "${scale:=8}" "${cut:=25}"
         debug="page_owner=on page_poison=1"
     fi
 
@@ -91,7 +92,7 @@ qemu() {
         -append "console=${arch[2]} loglevel=4 panic=-1 printk.devkmsg=on mitigations=off no_timer_check $debug ${VM_APPEND:-} \
             ${script:+VM_RUN=$script} VM_MODULES=${dir#"$tree/"} VM_KMOD=$kmod VM_MUTANT=$mutant VM_OUTSIDE=${outside:-} VM_DMA=${dma:-} \
             VM_BIN=${bin#"$tree/"} ZCDMA=${ZCDMA#"$tree/"} ${VM_BATS:+\"VM_BATS=$VM_BATS\"} \
-            ${scale:+LIMIT_SCALE=$scale} ${FUZZ_SECONDS:+FUZZ_SECONDS=$FUZZ_SECONDS} ${FUZZ_SEED:+FUZZ_SEED=$FUZZ_SEED}" \
+            ${scale:+LIMIT_SCALE=$scale} ${cut:+REPEAT_CUT=$cut} ${FUZZ_SECONDS:+FUZZ_SECONDS=$FUZZ_SECONDS} ${FUZZ_SEED:+FUZZ_SEED=$FUZZ_SEED}" \
         -serial "file:$folder/console" \
         -device virtio-serial-pci -chardev "file,id=result,path=$folder/result" \
         -device virtserialport,chardev=result,name=result \

@@ -13,7 +13,7 @@
 #include "kcov.h"
 #include "tap.h"
 
-#define WORDS	  (64 * 1024) /* places in a row that a thread records */
+#define WORDS	  (16 * 1024) /* places in a row that a thread records */
 #define PLACES	  (64 * 1024) /* of the hash table; the module has some thousands */
 #define FUNCTIONS 4096
 

@@ -6,13 +6,19 @@
 struct memory {
 	long free; /* pages: free, or on a list of a processor's */
 	long slab; /* KiB */
+	/*
+	 * Pages that the module has allocated and not freed, but for those of slabs; -1 where the
+	 * kernel does not say (CONFIG_PAGE_OWNER, since 6.9).
+	 */
+	long module;
 };
 
 struct memory memory_now(void);
 
 /*
  * Memory is as before, but for @pages and @slab KiB. It takes a while: what is freed after a grace
- * period, or by another thread, is under way.
+ * period, or by another thread, is under way. Where the kernel knows which pages are the module's,
+ * these are exactly as many; and there is room for what such a kernel allocates for its checks.
  */
 void expect_memory_back(const struct memory *before, long pages, long slab);
 

@@ -21,12 +21,24 @@ void (*tap_undo)(void);
 void (*tap_prepare)(void);
 static char *skip_reason; /* shared with the child */
 
+/* Returns a number of the environment; 1 where it is not set. */
+static unsigned number(const char *name)
+{
+	const char *text = getenv(name);
+	const int value = text ? atoi(text) : 1;
+
+	return value > 0 ? value : 1;
+}
+
 unsigned tap_limit(unsigned limit)
 {
-	const char *scale = getenv("LIMIT_SCALE");
-	const int times = scale ? atoi(scale) : 1;
+	return limit * number("LIMIT_SCALE");
+}
 
-	return limit * (times > 0 ? times : 1);
+unsigned tap_repeat(unsigned times)
+{
+	times /= number("REPEAT_CUT");
+	return times ? times : 1;
 }
 
 void tap_fail(const char *function, int line, const char *condition)

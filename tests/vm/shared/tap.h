@@ -38,6 +38,9 @@ extern void (*tap_prepare)(void);
  */
 unsigned tap_limit(unsigned limit);
 
+/* Returns @times divided by REPEAT_CUT of the environment, for the same machines; at least 1. */
+unsigned tap_repeat(unsigned times);
+
 struct tap_test {
 	const char *name;
 	void (*run)(unsigned model);
