@@ -39,7 +39,7 @@ static void report_capture(const struct transfer *t, struct report *r)
 {
 	struct zcdma_path_stats s;
 
-	zcdma_path_get_stats(t->path, &s);
+	zcdma_path_get_stats(t->path, &s, sizeof(s));
 	report_line(r, strcmp(t->path_type->name, "null") ? "captured" : "discarded", NULL);
 	report_bytes(r, "captured_bytes", s.bytes, " to ");
 	report_text(r, "to", recording.output ? recording.output : "standard output", " in ");
@@ -78,8 +78,12 @@ static int begin(struct transfer *t)
  */
 static int check_complete(const struct transfer *t, struct report *r, int status)
 {
-	if (expected != EXPECT_COMPLETE || (status && status < 128) ||
-	    (t->taken_bytes >= t->max_bytes && t->taken_blocks >= t->max_blocks))
+	struct zcdma_source_stats s;
+
+	if (expected != EXPECT_COMPLETE || (status && status < 128))
+		return status;
+	zcdma_source_get_stats(t->src, &s, sizeof(s));
+	if (s.bytes >= t->max_bytes && s.blocks >= t->max_blocks)
 		return status;
 	return report_error(r, STATUS_INCOMPLETE, NULL,
 			    "--expect=complete: the source ended before all had come");
@@ -87,7 +91,7 @@ static int check_complete(const struct transfer *t, struct report *r, int status
 
 static int capture(struct report *r, const char *source)
 {
-	static struct transfer t; /* the histogram is large */
+	struct transfer t = { .ctx = NULL };
 	struct setup s = {
 		.source = source,
 		.default_path = "copy",

@@ -150,7 +150,7 @@ static int receive(struct verify *v, const char *source)
 	s = verify_next_stream(v);
 	s->spec = source ? source : "-";
 	if (!strcmp(s->spec, "-")) {
-		s->flags = handover_flags(v->handover);
+		s->handover = handover_name(v->handover);
 		s->verbose = report_is_verbose(v->r);
 	} else if (v->handover == HANDOVER_REQUIRE) {
 		return handover_no_pipe(v->r);

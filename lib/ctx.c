@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The context: the last error's sentence and cure, and a way to interrupt a wait. */
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,12 +40,12 @@ ZC_PUBLIC void zcdma_free(struct zcdma_ctx *ctx)
 
 ZC_PUBLIC const char *zcdma_error(const struct zcdma_ctx *ctx)
 {
-	return ctx->error;
+	return ctx->last.error;
 }
 
 ZC_PUBLIC const char *zcdma_hint(const struct zcdma_ctx *ctx)
 {
-	return ctx->hint[0] ? ctx->hint : NULL;
+	return ctx->last.hint[0] ? ctx->last.hint : NULL;
 }
 
 ZC_PUBLIC void zcdma_interrupt(struct zcdma_ctx *ctx)
@@ -52,6 +53,7 @@ ZC_PUBLIC void zcdma_interrupt(struct zcdma_ctx *ctx)
 	const uint64_t one = 1;
 	int saved = errno;
 
+	ctx->interrupted = true;
 	/* With EAGAIN the counter is full, and readable: eventfd(2). No other error lasts. */
 	for (int i = 0; i < WAKE_TRIES; i++) {
 		if (write(ctx->wake_fd, &one, sizeof(one)) >= 0 || errno == EAGAIN)
@@ -60,19 +62,26 @@ ZC_PUBLIC void zcdma_interrupt(struct zcdma_ctx *ctx)
 	errno = saved;
 }
 
+ZC_PUBLIC int zcdma_sleep(struct zcdma_ctx *ctx, int timeout_ms)
+{
+	return zc_poll(ctx, -1, 0, timeout_ms);
+}
+
 ZC_PUBLIC void zcdma_resume(struct zcdma_ctx *ctx)
 {
 	uint64_t count;
-	ssize_t n = read(ctx->wake_fd, &count, sizeof(count));
+	ssize_t n;
 
+	ctx->interrupted = false;
+	n = read(ctx->wake_fd, &count, sizeof(count));
 	(void)n; /* EAGAIN: it was not interrupted */
 }
 
 static __attribute__((format(printf, 2, 0))) void set_error(struct zcdma_ctx *ctx, const char *fmt,
 							    va_list ap)
 {
-	vsnprintf(ctx->error, sizeof(ctx->error), fmt, ap);
-	ctx->hint[0] = '\0';
+	vsnprintf(ctx->last.error, sizeof(ctx->last.error), fmt, ap);
+	ctx->last.hint[0] = '\0';
 }
 
 /* What cures an error, whatever the operation was. */
@@ -94,8 +103,8 @@ int zc_fail(struct zcdma_ctx *ctx, int err, const char *fmt, ...)
 	va_start(ap, fmt);
 	set_error(ctx, fmt, ap);
 	va_end(ap);
-	len = strlen(ctx->error);
-	snprintf(ctx->error + len, sizeof(ctx->error) - len, ": %s", strerror(err));
+	len = strlen(ctx->last.error);
+	snprintf(ctx->last.error + len, sizeof(ctx->last.error) - len, ": %s", strerror(err));
 	for (size_t i = 0; i < ARRAY_SIZE(cures); i++) {
 		if (cures[i].err == err)
 			zc_hint(ctx, "%s", cures[i].hint);
@@ -118,8 +127,38 @@ void zc_hint(struct zcdma_ctx *ctx, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(ctx->hint, sizeof(ctx->hint), fmt, ap);
+	vsnprintf(ctx->last.hint, sizeof(ctx->last.hint), fmt, ap);
 	va_end(ap);
+}
+
+int zc_error_keep(struct zc_error *e, const struct zcdma_ctx *ctx, int rc)
+{
+	*e = ctx->last;
+	e->rc = rc;
+	return rc;
+}
+
+int zc_error_again(const struct zc_error *e, struct zcdma_ctx *ctx)
+{
+	ctx->last = *e;
+	return e->rc;
+}
+
+uint64_t zc_deadline(int timeout_ms)
+{
+	return timeout_ms < 0 ? UINT64_MAX : zc_now_ns() + (uint64_t)timeout_ms * 1000000u;
+}
+
+int zc_time_left(uint64_t deadline_ns)
+{
+	uint64_t now;
+
+	if (deadline_ns == UINT64_MAX)
+		return -1;
+	now = zc_now_ns();
+	if (now >= deadline_ns)
+		return 0;
+	return (int)zc_min((deadline_ns - now + 999999u) / 1000000u, (uint64_t)INT_MAX);
 }
 
 int zc_poll_any(struct zcdma_ctx *ctx, const int *fds, unsigned count, short events, int timeout_ms)

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,10 +23,17 @@
 /* Marks the public API; everything else is hidden (-fvisibility=hidden). */
 #define ZC_PUBLIC __attribute__((visibility("default")))
 
+/* A message, and what helps. */
+struct zc_error {
+	int rc; /* a negative errno; 0: nothing is kept */
+	char error[512];
+	char hint[512]; /* or empty */
+};
+
 struct zcdma_ctx {
 	int wake_fd; /* eventfd; readable while interrupted */
-	char error[512];
-	char hint[512];
+	atomic_bool interrupted;
+	struct zc_error last;
 };
 
 /*
@@ -37,6 +45,12 @@ int zc_fail(struct zcdma_ctx *ctx, int err, const char *fmt, ...)
 int zc_fail_plain(struct zcdma_ctx *ctx, int err, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void zc_hint(struct zcdma_ctx *ctx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Keep the last error of @ctx, whose errno is -@rc, in @e. Returns @rc. */
+int zc_error_keep(struct zc_error *e, const struct zcdma_ctx *ctx, int rc);
+
+/* Make a kept error the last one of @ctx again. Returns its negative errno. */
+int zc_error_again(const struct zc_error *e, struct zcdma_ctx *ctx);
 
 /*
  * Poll @fd for @events, unless it is -1, and for zcdma_interrupt(). Returns 0 when @fd is ready, -ETIMEDOUT, or
@@ -78,6 +92,12 @@ static inline uint64_t zc_now_ns(void)
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
+
+/* When a wait of @timeout_ms that begins now ends; -1: never. */
+uint64_t zc_deadline(int timeout_ms);
+
+/* How long it is until then in ms, for poll(). */
+int zc_time_left(uint64_t deadline_ns);
 
 /* Read the first line of a small file such as a sysctl, without its newline. Returns false if it cannot be read. */
 bool zc_read_line(const char *path, char *buf, size_t len);

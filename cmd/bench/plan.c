@@ -80,7 +80,7 @@ static int check_list(struct report *r, const char *option, const char *list,
 /* The driver's memories are for where it is. */
 static bool is_here(const struct zcdma_source_type *source, const char *memories)
 {
-	return strcmp(memories, "all") || !source->guarded ||
+	return strcmp(memories, "all") || !source->tracks_pages ||
 	       zcdma_source_type_of(zcdma_source_default()) == source;
 }
 

@@ -35,7 +35,6 @@ struct measured {
 	double system_seconds;
 	struct zcdma_path_stats path;
 	struct zcdma_source_stats source;
-	uint64_t blocks;
 };
 
 /* Time that all CPUs together were not idle: proc(5), /proc/stat. */
@@ -64,7 +63,7 @@ static void watch(struct transfer *t)
 	struct measured *m = (struct measured *)t;
 	struct zcdma_path_stats path;
 
-	zcdma_path_get_stats(t->path, &path);
+	zcdma_path_get_stats(t->path, &path, sizeof(path));
 	if (path.pending_blocks > m->s->most_waiting)
 		m->s->most_waiting = path.pending_blocks;
 	if (m->warm || path.bytes < m->job->ring_bytes ||
@@ -72,8 +71,7 @@ static void watch(struct transfer *t)
 		return;
 	m->warm = true;
 	m->path = path;
-	zcdma_source_get_stats(t->src, &m->source);
-	m->blocks = t->blocks;
+	zcdma_source_get_stats(t->src, &m->source, sizeof(m->source));
 	m->s->most_waiting = 0;
 	m->system_seconds = busy_seconds();
 	t->max_seconds = m->s->seconds;
@@ -97,17 +95,19 @@ static uint64_t fell_back(uint64_t bytes, const struct zcdma_path_stats *end,
 
 static void collect(struct measured *m)
 {
+	static struct zcdma_hist latency; /* it is large */
 	struct zcdma_source_stats source;
 	struct zcdma_source_info info;
 	struct zcdma_path_stats path;
 	struct bench_sample *s = m->s;
 
-	zcdma_path_get_stats(m->t.path, &path);
-	zcdma_source_get_stats(m->t.src, &source);
-	zcdma_source_get_info(m->t.src, &info);
+	zcdma_path_get_stats(m->t.path, &path, sizeof(path));
+	zcdma_source_get_stats(m->t.src, &source, sizeof(source));
+	zcdma_source_get_info(m->t.src, &info, sizeof(info));
+	zcdma_path_get_latency(m->t.path, NULL, &latency);
 	s->bytes = path.bytes - m->path.bytes;
 	s->calls = path.calls - m->path.calls;
-	s->blocks = m->t.blocks - m->blocks;
+	s->blocks = path.blocks - m->path.blocks;
 	s->user_copied_bytes = source.copied_bytes - m->source.copied_bytes;
 	s->fell_back_bytes = fell_back(s->bytes, &path, &m->path);
 	s->untold_bytes = path.unknown_bytes - m->path.unknown_bytes;
@@ -118,8 +118,8 @@ static void collect(struct measured *m)
 	s->seconds = m->t.seconds;
 	s->cpu_seconds = m->t.cpu_seconds;
 	s->system_seconds = busy_seconds() - m->system_seconds;
-	s->p50_ns = zcdma_hist_quantile(&m->t.latency, 0.5);
-	s->p99_ns = zcdma_hist_quantile(&m->t.latency, 0.99);
+	s->p50_ns = zcdma_hist_quantile(&latency, 0.5);
+	s->p99_ns = zcdma_hist_quantile(&latency, 0.99);
 	s->block_bytes = info.block_size;
 	s->page_bytes = info.page_size;
 	s->ring_bytes = info.block_size * info.blocks;
@@ -132,7 +132,7 @@ static char *make_spec(const struct bench_job *job, const struct bench_row *row)
 	must(asprintf(&spec, "%s:%s=%s,block=%" PRIu64 ",blocks=%" PRIu64 "%s", row->source->name,
 		      row->source->memory, row->memory, row->block_bytes,
 		      job->ring_bytes / row->block_bytes,
-		      row->source->guarded || job->check ? "" : ",fill=once") < 0
+		      row->source->tracks_pages || job->check ? "" : ",fill=once") < 0
 		     ? NULL
 		     : spec);
 	return spec;
@@ -141,10 +141,10 @@ static char *make_spec(const struct bench_job *job, const struct bench_row *row)
 static int open_source(struct transfer *t, const struct bench_job *job, const struct bench_row *row)
 {
 	char *spec = make_spec(job, row);
-	int rc = zcdma_source_open(t->ctx, spec, zcdma_path_source_flags(row->path), &t->src);
+	int rc = zcdma_source_open(t->ctx, spec, &t->src);
 
 	free(spec);
-	return rc ? rc : zcdma_path_accepts(t->ctx, row->path, t->src);
+	return rc ? rc : zcdma_source_prepare(t->src, row->path->name);
 }
 
 /* The receiver's socket, or a negative errno with its sentence. */
@@ -176,7 +176,9 @@ static int send_all(struct measured *m, const struct bench_row *row, int *fd)
 		return *fd;
 	zcdma_nic_of(*fd, &m->s->nic);
 	/* What asking costs is what is to be known: no going over to plain sends. */
-	rc = zcdma_path_open(t->ctx, row->path, t->src, *fd, ZCDMA_FALLBACK_KEEP, &t->path);
+	rc = zcdma_path_open(t->ctx, t->src, row->path->name, *fd, &t->path);
+	if (!rc)
+		rc = zcdma_path_set_fallback(t->path, ZCDMA_FALLBACK_KEEP);
 	if (rc)
 		return rc;
 	quiet = report_new("bench");
@@ -192,7 +194,7 @@ static int send_all(struct measured *m, const struct bench_row *row, int *fd)
 static void measure(const struct bench_job *job, const struct bench_row *row, double seconds,
 		    struct bench_sample *s)
 {
-	static struct measured m; /* the histogram is large */
+	struct measured m = { .job = NULL };
 	struct zcdma_path_stats sent;
 	int fd = -1;
 
@@ -217,7 +219,7 @@ static void measure(const struct bench_job *job, const struct bench_row *row, do
 		snprintf(s->hint, sizeof(s->hint), "%s", hint ? hint : "");
 	}
 	if (!s->rc)
-		zcdma_path_get_stats(m.t.path, &sent);
+		zcdma_path_get_stats(m.t.path, &sent, sizeof(sent));
 	zcdma_path_close(m.t.path);
 	if (!s->rc && fd >= 0)
 		bench_peer_ask(fd, row->path->needs ? sent.bytes : 0, s); /* which sends nothing */

@@ -40,19 +40,13 @@ bool handover_parse(struct report *r, enum handover *mode)
 	return choice >= 0;
 }
 
-unsigned handover_flags(enum handover mode)
+const char *handover_name(enum handover mode)
 {
-	static const unsigned flags[] = {
-		[HANDOVER_AUTO] = ZCDMA_SOURCE_HANDOVER,
-		[HANDOVER_REQUIRE] = ZCDMA_SOURCE_HANDOVER_ONLY,
-		[HANDOVER_NEVER] = 0,
-	};
-
-	return flags[mode];
+	return modes[mode];
 }
 
 /* As zcdma_handover_find(), which being asked for statistics does not prolong. */
-static int find_reader(struct transfer *t, unsigned *wanted, struct zcdma_handover **reader)
+static int find_reader(struct transfer *t, struct zcdma_handover **reader)
 {
 	const uint64_t end = now_ns() + FIND_MS * 1000000u;
 	int rc;
@@ -61,8 +55,7 @@ static int find_reader(struct transfer *t, unsigned *wanted, struct zcdma_handov
 		uint64_t now = now_ns();
 
 		rc = zcdma_handover_find(t->ctx, STDOUT_FILENO,
-					 now < end ? (int)((end - now) / 1000000u) : 0, wanted,
-					 reader);
+					 now < end ? (int)((end - now) / 1000000u) : 0, reader);
 		if (rc != -EINTR || signals_stop())
 			return rc;
 		zcdma_resume(t->ctx);
@@ -82,25 +75,15 @@ static int hand_over(struct transfer *t, struct zcdma_handover *reader)
 	return rc;
 }
 
-int handover_open(struct transfer *t, const char *spec, unsigned flags)
+int handover_open(struct transfer *t)
 {
 	struct zcdma_handover *reader;
-	unsigned wanted;
-	int rc = find_reader(t, &wanted, &reader);
+	int rc = find_reader(t, &reader);
 
+	if (!rc)
+		rc = hand_over(t, reader);
 	if (rc)
 		return rc;
-	rc = zcdma_source_open(t->ctx, spec, flags | wanted, &t->src);
-	if (rc) {
-		zcdma_handover_free(reader);
-		return rc;
-	}
-	rc = hand_over(t, reader);
-	if (rc) {
-		zcdma_source_close(t->src);
-		t->src = NULL;
-		return rc;
-	}
 	t->path_type = zcdma_path_get_type(t->path);
 	t->handed = true;
 	return 0;
@@ -118,7 +101,7 @@ bool handover_why(struct zcdma_source *src, int fd, char *buf, size_t len)
 {
 	struct zcdma_source_stats stats;
 
-	zcdma_source_get_stats(src, &stats);
+	zcdma_source_get_stats(src, &stats, sizeof(stats));
 	if (stats.plain_reason)
 		explain(fd, stats.plain_reason, buf, len);
 	return stats.plain_reason;

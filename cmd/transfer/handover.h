@@ -24,14 +24,14 @@ bool handover_parse(struct report *r, enum handover *mode);
 /* It was required, where there is no pipe: a usage error, and its status. */
 int handover_no_pipe(struct report *r);
 
-/* The flags to open "-" with. */
-unsigned handover_flags(enum handover mode);
+/* Returns the value of the option "handover" of a source. */
+const char *handover_name(enum handover mode);
 
 /*
- * Where a reader of the ring is at the other end of standard output, open @t's source and path for it.
- * 0 or a negative errno, with nothing open.
+ * Where a reader of the ring is at the other end of standard output, open the path of @t's source to it.
+ * Returns 0, or a negative errno, with no path open.
  */
-int handover_open(struct transfer *t, const char *spec, unsigned flags);
+int handover_open(struct transfer *t);
 
 /*
  * Why bytes came from @src and not a ring, with who holds the other end of the pipe @fd: a sentence

@@ -15,7 +15,7 @@ static const char *advise_blocks(struct zcdma_source *src)
 	static char hint[64];
 	struct zcdma_source_info info;
 
-	zcdma_source_get_info(src, &info);
+	zcdma_source_get_info(src, &info, sizeof(info));
 	if (!info.blocks)
 		return "a larger ring (blocks=N) bridges longer waits";
 	snprintf(hint, sizeof(hint), "a larger ring bridges longer waits: try blocks=%u",
@@ -29,7 +29,7 @@ static const char *describe(struct zcdma_source *src, char *buf, size_t len)
 	struct zcdma_source_stats s;
 	char bytes[32];
 
-	zcdma_source_get_stats(src, &s);
+	zcdma_source_get_stats(src, &s, sizeof(s));
 	if (s.gap_blocks) {
 		snprintf(buf, len,
 			 "%" PRIu64 " blocks (%s) are missing: the device found no free block",

@@ -11,8 +11,8 @@ static enum zcdma_packets get(struct zcdma_source *src, struct zcdma_packet_stat
 	struct zcdma_source_info info;
 	struct zcdma_source_stats stats;
 
-	zcdma_source_get_info(src, &info);
-	zcdma_source_get_stats(src, &stats);
+	zcdma_source_get_info(src, &info, sizeof(info));
+	zcdma_source_get_stats(src, &stats, sizeof(stats));
 	*packets = stats.packets;
 	return info.packets;
 }

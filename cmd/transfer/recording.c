@@ -172,7 +172,8 @@ int recording_begin(struct recording *rec, struct transfer *t)
 					      &t->manifest);
 	if (rc)
 		return rc;
-	zcdma_source_get_info(t->src, &info);
+	zcdma_path_set_manifest(t->path, t->manifest);
+	zcdma_source_get_info(t->src, &info, sizeof(info));
 	if (info.simulated > 0)
 		zcdma_manifest_comment(t->manifest, "simulated data");
 	return 0;
@@ -227,7 +228,8 @@ static int sync_data(int fd, const char *name, struct report *r)
 
 	progress_begin(&progress, r, "capture", true);
 	if (progress.shown)
-		progress_say(&progress, (const char *const[]){ "writing to the disk: ", name, NULL });
+		progress_say(&progress,
+			     (const char *const[]){ "writing to the disk: ", name, NULL });
 	rc = fsync(fd) < 0 ? -errno : 0;
 	progress_end(&progress);
 	return rc;

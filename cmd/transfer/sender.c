@@ -22,7 +22,7 @@ struct poptOption sender_options[] = {
 static void report_sends(const struct zcdma_path_stats *s, const struct zcdma_path_type *type,
 			 struct report *r)
 {
-	bool tells = type->tells, plain = type->reuse == ZCDMA_REUSE_DONE;
+	bool tells = type->reports_copied, plain = !type->replaces_pages;
 
 	report_line(r, tells ? "zero-copied" : NULL, NULL);
 	report_bytes(r, "zerocopy_bytes", s->zerocopy_bytes, " in ");
@@ -45,16 +45,26 @@ static void report_sends(const struct zcdma_path_stats *s, const struct zcdma_pa
 }
 
 /* A transfer without blocks has no latency. */
-static void report_latency(const struct zcdma_hist *h, struct report *r)
+static uint64_t quantile(const struct zcdma_hist *h, double q)
 {
-	bool any = h->count;
+	return h->count ? zcdma_hist_quantile(h, q) : REPORT_UNKNOWN;
+}
 
-	report_line(r, any ? "latency" : NULL, "p50 ");
-	report_nanoseconds(r, "latency_p50_ns", any ? zcdma_hist_quantile(h, 0.5) : REPORT_UNKNOWN,
-			   ", p99 ");
-	report_nanoseconds(r, "latency_p99_ns", any ? zcdma_hist_quantile(h, 0.99) : REPORT_UNKNOWN,
-			   ", max ");
-	report_nanoseconds(r, "latency_max_ns", any ? h->max : REPORT_UNKNOWN, "");
+static void report_latency(const struct zcdma_path *path, struct report *r)
+{
+	static struct zcdma_hist waited, in_flight; /* they are large */
+
+	zcdma_path_get_latency(path, &waited, &in_flight);
+	report_line(r, waited.count ? "waited" : NULL, "p50 ");
+	report_nanoseconds(r, "device_to_sent_p50_ns", quantile(&waited, 0.5), ", p99 ");
+	report_nanoseconds(r, "device_to_sent_p99_ns", quantile(&waited, 0.99), ", max ");
+	report_nanoseconds(r, "device_to_sent_max_ns", waited.count ? waited.max : REPORT_UNKNOWN,
+			   " from the device to the send");
+	report_line(r, in_flight.count ? "latency" : NULL, "p50 ");
+	report_nanoseconds(r, "latency_p50_ns", quantile(&in_flight, 0.5), ", p99 ");
+	report_nanoseconds(r, "latency_p99_ns", quantile(&in_flight, 0.99), ", max ");
+	report_nanoseconds(r, "latency_max_ns", in_flight.count ? in_flight.max : REPORT_UNKNOWN,
+			   "");
 }
 
 static void report_sender(const struct transfer *t, struct report *r, const char *to)
@@ -62,7 +72,7 @@ static void report_sender(const struct transfer *t, struct report *r, const char
 	const struct zcdma_path_type *type = zcdma_path_get_type(t->path);
 	struct zcdma_path_stats s;
 
-	zcdma_path_get_stats(t->path, &s);
+	zcdma_path_get_stats(t->path, &s, sizeof(s));
 	report_line(r, strcmp(type->name, "null") ? "sent" : "discarded", NULL);
 	report_bytes(r, "sent_bytes", s.bytes, " to ");
 	report_text(r, "to", to, " in ");
@@ -75,7 +85,7 @@ static void report_sender(const struct transfer *t, struct report *r, const char
 	report_count(r, "datagrams", s.datagrams, " of at most ");
 	report_count(r, "datagram_bytes", s.datagram_bytes, " bytes");
 	report_sends(&s, type, r);
-	report_latency(&t->latency, r);
+	report_latency(t->path, r);
 	transfer_report_source(t, r);
 }
 
@@ -84,7 +94,7 @@ static int check_expectation(const struct transfer *t, struct report *r, enum ex
 	struct zcdma_path_stats s;
 	char zerocopied[32], rest[32];
 
-	zcdma_path_get_stats(t->path, &s);
+	zcdma_path_get_stats(t->path, &s, sizeof(s));
 	if (expect == EXPECT_NOTHING)
 		return STATUS_OK;
 	if (s.bytes && !s.unknown_bytes &&
@@ -134,7 +144,7 @@ static int open_all(struct transfer *t, struct report *r, const struct sender *s
 
 int sender_run(struct report *r, const char *applet, const struct sender *s)
 {
-	static struct transfer t; /* the histogram is large */
+	struct transfer t = { .ctx = NULL };
 	char to[128], from[128];
 	int fd = -1, status;
 

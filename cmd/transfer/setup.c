@@ -4,18 +4,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "transfer/handover.h"
-#include "cli/xalloc.h"
 #include "cli/opts.h"
 #include "transfer/packet_stats.h"
 #include "cli/privilege.h"
 #include "cli/signals.h"
+#include "cli/status.h"
 
 static struct {
 	const char *path, *bytes, *blocks, *seconds, *rate, *pattern;
@@ -74,45 +73,38 @@ static const char *choose_source(struct report *r, const struct setup *s)
 	return source;
 }
 
-/*
- * Add "name=value" to the spec of a device, which may be a path alone. Takes over @spec, and returns the
- * longer one. NULL: an error.
- */
-static char *add_option(struct report *r, char *spec, const char *option, const char *name,
-			uint64_t value)
+/* Set an option of a device's source that has one of its own on the command line. Returns 0 or an exit status. */
+static int set_option(struct transfer *t, struct report *r, const char *source, const char *option,
+		      const char *name, const char *value)
 {
-	const struct zcdma_source_type *type = zcdma_source_type_of(spec);
-	bool full = !strncmp(spec, "sim:", 4) || !strncmp(spec, "dev:", 4);
-	char *longer;
+	const struct zcdma_source_type *type = zcdma_source_type_of(source);
+	int rc;
 
-	if (!full && !(type && type->guarded)) {
-		report_error(r, STATUS_ERROR, NULL, "%s is for sim: and dev:, and the source is %s",
-			     option, spec);
-		free(spec);
-		return NULL;
-	}
-	must(asprintf(&longer, "%s%s%s%s=%" PRIu64, full ? "" : "dev:", spec,
-		      full && !spec[4] ? "" : ",", name, value) < 0
-		     ? NULL
-		     : longer);
-	free(spec);
-	return longer;
+	if (!value)
+		return STATUS_OK;
+	if (strcmp(type->name, "sim") && strcmp(type->name, "dev"))
+		return report_error(r, STATUS_ERROR, NULL,
+				    "%s is for sim: and dev:, and the source is %s", option,
+				    source);
+	rc = zcdma_source_set(t->src, name, value);
+	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
 }
 
-static char *make_spec(struct report *r, const char *source)
+/* Set what the command line says of the source. Returns 0 or an exit status. */
+static int set_options(struct transfer *t, struct report *r, const struct setup *s,
+		       const char *source, enum handover mode)
 {
-	uint64_t rate, seed;
-	char *spec;
+	int status = set_option(t, r, source, "--rate", "rate", arg.rate), rc = 0;
 
-	if (!opts_size(r, "--rate", arg.rate, &rate) ||
-	    !opts_number(r, "--pattern", arg.pattern, &seed))
-		return NULL;
-	spec = must(strdup(source));
-	if (arg.rate)
-		spec = add_option(r, spec, "--rate", "rate", rate);
-	if (spec && arg.pattern)
-		spec = add_option(r, spec, "--pattern", "seed", seed);
-	return spec;
+	if (!status)
+		status = set_option(t, r, source, "--pattern", "seed", arg.pattern);
+	if (status)
+		return status;
+	if (s->reads_data)
+		rc = zcdma_source_set(t->src, "read", NULL);
+	if (!rc && !strcmp(source, "-"))
+		rc = zcdma_source_set(t->src, "handover", handover_name(mode));
+	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
 }
 
 static const struct zcdma_path_type *choose_path(struct report *r, const char *name)
@@ -126,15 +118,6 @@ static const struct zcdma_path_type *choose_path(struct report *r, const char *n
 	return i < 0 ? NULL : zcdma_path_type_at((unsigned)i);
 }
 
-static unsigned source_flags(const struct transfer *t, const struct setup *s)
-{
-	unsigned flags = zcdma_path_source_flags(t->path_type);
-
-	if (t->unsafe_reuse)
-		flags &= ~(unsigned)ZCDMA_SOURCE_GIVE;
-	return s->reads_data ? flags | ZCDMA_SOURCE_READ : flags;
-}
-
 /* Does the path do what the options ask for? 0 or an exit status. */
 static int check_path(const struct zcdma_path_type *type, struct report *r, const struct setup *s)
 {
@@ -146,7 +129,7 @@ static int check_path(const struct zcdma_path_type *type, struct report *r, cons
 		return report_error(r, STATUS_ERROR, NULL,
 				    "%s is for --path=%s, and not for --path=%s", s->only_for,
 				    s->only_path, type->name);
-	if (s->only_telling && !type->tells)
+	if (s->only_telling && !type->reports_copied)
 		return report_error(
 			r, STATUS_ERROR, NULL,
 			"%s is for paths with completions, such as zerocopy, and not for --path=%s",
@@ -176,8 +159,8 @@ static int check_reuse(struct transfer *t, struct report *r)
 {
 	struct zcdma_source_info info;
 
-	zcdma_source_get_info(t->src, &info);
-	if (!t->unsafe_reuse || !info.guarded)
+	zcdma_source_get_info(t->src, &info, sizeof(info));
+	if (!t->unsafe_reuse || !info.tracks_pages)
 		return STATUS_OK;
 	return report_error(
 		r, STATUS_ERROR, "sim: shows it",
@@ -188,7 +171,7 @@ static void describe_source(const struct transfer *t, struct report *r)
 {
 	struct zcdma_source_info info;
 
-	zcdma_source_get_info(t->src, &info);
+	zcdma_source_get_info(t->src, &info, sizeof(info));
 	report_verbose(r, "source %s, path %s", info.name, t->path_type->name);
 	if (info.blocks)
 		report_verbose(r, "ring of %u blocks of %zu bytes, in pages of %zu bytes",
@@ -209,24 +192,25 @@ static int check_handover(struct report *r, const struct setup *s, const char *s
 	return STATUS_OK;
 }
 
-static int open_plain(struct transfer *t, const struct setup *s, const char *spec, unsigned flags)
-{
-	int rc = zcdma_source_open(t->ctx, spec, flags | source_flags(t, s), &t->src);
-
-	return rc ? rc : zcdma_path_accepts(t->ctx, t->path_type, t->src);
-}
-
-/* Open the source, and with a hand-over its path. 0 or an exit status. */
+/*
+ * Open the source, and make its ring, unless there is a reader to hand it over to: then its path is open too.
+ * Returns 0 or an exit status.
+ */
 static int open_source(struct transfer *t, struct report *r, const struct setup *s,
-		       const char *spec, enum handover mode)
+		       const char *source, enum handover mode)
 {
-	bool in = !strcmp(spec, "-");
-	unsigned flags = s->reads_data ? ZCDMA_SOURCE_READ : 0;
-	int rc = -EOPNOTSUPP;
+	const bool in = !strcmp(source, "-");
+	int rc = zcdma_source_open(t->ctx, source, &t->src), status;
 
+	if (rc)
+		return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
+	status = set_options(t, r, s, source, mode);
+	if (status)
+		return status;
+	rc = -EOPNOTSUPP;
 	/* What comes through a pipe is in no ring of ours. */
 	if (s->to_stdout && !in && !arg.path && mode != HANDOVER_NEVER) {
-		rc = handover_open(t, spec, flags);
+		rc = handover_open(t);
 		if (rc == -EINTR && signals_stop())
 			return 128 + signals_stop();
 		if (rc && mode == HANDOVER_REQUIRE)
@@ -235,7 +219,7 @@ static int open_source(struct transfer *t, struct report *r, const struct setup 
 			handover_note(r, STDOUT_FILENO, zcdma_error(t->ctx));
 	}
 	if (rc)
-		rc = open_plain(t, s, spec, in ? handover_flags(mode) : 0);
+		rc = zcdma_source_prepare(t->src, t->path_type->name);
 	t->ring_fd = in && mode != HANDOVER_NEVER ? STDIN_FILENO : -1;
 	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
 }
@@ -249,18 +233,20 @@ static bool is_moved_by_splice(const struct setup *s, const char *source)
 	const struct zcdma_source_type *type = zcdma_source_type_of(source);
 	struct stat st;
 
-	return s->to_stdout && !s->reads_data && type && type->guarded &&
+	return s->to_stdout && !s->reads_data && type && type->tracks_pages &&
 	       !fstat(STDOUT_FILENO, &st) && S_ISFIFO(st.st_mode);
 }
 
 int setup_source(struct transfer *t, struct report *r, const struct setup *s)
 {
 	const char *source, *name = s->default_path;
+	uint64_t rate, seed;
 	enum handover mode;
-	char *spec;
 	int status;
 
-	if (!parse_limits(t, r) || !handover_parse(r, &mode))
+	if (!parse_limits(t, r) || !handover_parse(r, &mode) ||
+	    !opts_size(r, "--rate", arg.rate, &rate) ||
+	    !opts_number(r, "--pattern", arg.pattern, &seed))
 		return STATUS_ERROR;
 	source = choose_source(r, s);
 	if (!source)
@@ -278,11 +264,7 @@ int setup_source(struct transfer *t, struct report *r, const struct setup *s)
 	status = check_handover(r, s, source, mode);
 	if (status)
 		return status;
-	spec = make_spec(r, source);
-	if (!spec)
-		return STATUS_ERROR;
-	status = open_source(t, r, s, spec, mode);
-	free(spec);
+	status = open_source(t, r, s, source, mode);
 	if (status)
 		return status;
 	describe_source(t, r);
@@ -291,13 +273,18 @@ int setup_source(struct transfer *t, struct report *r, const struct setup *s)
 
 int setup_path(struct transfer *t, struct report *r, int fd, enum zcdma_fallback fallback)
 {
-	int rc;
+	int rc = 0;
 
 	if (t->handed) /* which has one */
 		return STATUS_OK;
-	rc = zcdma_path_probe(t->ctx, t->path_type);
-	if (!rc || fallback == ZCDMA_FALLBACK_COPY)
-		rc = zcdma_path_open(t->ctx, t->path_type, t->src, fd, fallback, &t->path);
+	if (fallback == ZCDMA_FALLBACK_KEEP)
+		rc = zcdma_path_probe(t->ctx, t->path_type);
+	if (!rc)
+		rc = zcdma_path_open(t->ctx, t->src, t->path_type->name, fd, &t->path);
+	if (!rc)
+		rc = zcdma_path_set_fallback(t->path, fallback);
+	if (!rc && t->unsafe_reuse)
+		rc = zcdma_path_set_unsafe_reuse(t->path);
 	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
 }
 
@@ -325,7 +312,7 @@ static int judge(struct transfer *t, struct report *r, int rc)
 		report_note(r, "%s", zcdma_error(t->ctx));
 		return 128 + signals_stop();
 	}
-	zcdma_path_get_stats(t->path, &stats);
+	zcdma_path_get_stats(t->path, &stats, sizeof(stats));
 	return report_ctx_error(
 		r, stats.bytes || is_sink_error(-rc) ? STATUS_INCOMPLETE : STATUS_ERROR, t->ctx,
 		rc);
@@ -336,7 +323,7 @@ static int drop_privileges(const struct transfer *t, struct report *r)
 {
 	struct zcdma_source_info info;
 
-	zcdma_source_get_info(t->src, &info);
+	zcdma_source_get_info(t->src, &info, sizeof(info));
 	return info.privileged ? privilege_drop(r) : STATUS_OK;
 }
 
@@ -346,8 +333,8 @@ static bool is_endless(const struct transfer *t)
 	struct zcdma_source_stats stats;
 	struct zcdma_source_info info;
 
-	zcdma_source_get_info(t->src, &info);
-	zcdma_source_get_stats(t->src, &stats);
+	zcdma_source_get_info(t->src, &info, sizeof(info));
+	zcdma_source_get_stats(t->src, &stats, sizeof(stats));
 	return info.endless && !stats.overruns && !t->max_bytes && !t->max_blocks &&
 	       t->max_seconds <= 0;
 }

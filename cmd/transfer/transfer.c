@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A transfer: blocks from a source, along a path, each given back when the path's rule allows it. */
+/* A transfer: blocks from a source along a path, with limits, signals and progress. */
 #include "transfer/transfer.h"
 
 #include <errno.h>
@@ -31,7 +31,7 @@ static void look_around(struct transfer *t)
 	if (t->watch)
 		t->watch(t);
 
-	zcdma_path_get_stats(t->path, &path);
+	zcdma_path_get_stats(t->path, &path, sizeof(path));
 	if (path.plain_reason && !t->plain_noted) {
 		t->plain_noted = true;
 		report_note(t->report, "%s; sending plainly from here on%s%s%s", path.plain_reason,
@@ -41,11 +41,11 @@ static void look_around(struct transfer *t)
 	if (progress_due(&t->progress)) {
 		struct zcdma_source_stats src;
 
-		zcdma_source_get_stats(t->src, &src);
+		zcdma_source_get_stats(t->src, &src, sizeof(src));
 		progress_show(&t->progress, &(struct progress_now){
 						    .bytes = path.bytes,
 						    .sends = true,
-						    .seq = t->seq,
+						    .seq = path.last_seq,
 						    .overruns = src.overruns,
 						    .in_flight = path.pending_blocks,
 					    });
@@ -66,51 +66,17 @@ static int timeout_ms(const struct transfer *t)
 	return ms < 0 || left_ms < ms ? (int)(left_ms < 1000000 ? left_ms : 1000000) : ms;
 }
 
-/* Sleep until @what; an interruption or the time's end is for look_around(). */
-static int wait_for(struct transfer *t, unsigned what)
+/* An interruption or the end of a wait is for look_around(). Returns true where a call answered so. */
+static bool is_pause(struct transfer *t, int rc)
 {
-	int rc = zcdma_wait(t->ctx, t->src, t->path, what, timeout_ms(t));
-
 	if (rc == -EINTR)
 		zcdma_resume(t->ctx);
-	if (rc == -ETIMEDOUT && signals_stop() && !t->patience_noted && what != ZCDMA_WAIT_BLOCK) {
-		t->patience_noted = true;
-		report_note(t->report, "waiting for the receiver; a second signal ends it at once");
-	}
-	return rc == -EINTR || rc == -ETIMEDOUT ? 0 : rc;
+	return rc == -EINTR || rc == -ETIMEDOUT || rc == -EAGAIN;
 }
 
-/* The rule: a block may be written to again only where the path proves that nobody reads it. */
-static void put_block(struct transfer *t, const struct zcdma_block *b)
+static bool is_time_up(const struct transfer *t)
 {
-	bool safe = t->path_type->reuse == ZCDMA_REUSE_DONE && !(b->flags & ZCDMA_BLOCK_GIVE);
-
-	zcdma_hist_add(&t->latency, now_ns() - b->time_ns);
-	zcdma_source_put(t->src, b, safe || t->unsafe_reuse ? ZCDMA_PUT_REUSE : ZCDMA_PUT_GIVE);
-}
-
-static void reap(struct transfer *t)
-{
-	struct zcdma_block b;
-
-	while (zcdma_path_reap(t->path, &b))
-		put_block(t, &b);
-}
-
-static bool in_flight(const struct transfer *t)
-{
-	struct zcdma_path_stats stats;
-
-	zcdma_path_get_stats(t->path, &stats);
-	return stats.pending_blocks;
-}
-
-static bool limit_reached(const struct transfer *t)
-{
-	if (t->max_seconds > 0 && (double)(now_ns() - t->start_ns) >= t->max_seconds * 1e9)
-		return true;
-	return (t->max_bytes && t->taken_bytes == t->max_bytes) ||
-	       (t->max_blocks && t->taken_blocks == t->max_blocks);
+	return t->max_seconds > 0 && (double)(now_ns() - t->start_ns) >= t->max_seconds * 1e9;
 }
 
 /* With -v: the first block tells whether there is a ring. */
@@ -126,62 +92,45 @@ static void note_bytes(const struct transfer *t)
 /* 1 and a block, 0 at the end, or an error. */
 static int take_block(struct transfer *t, struct zcdma_block *b)
 {
-	uint64_t left = t->max_bytes ? t->max_bytes - t->taken_bytes : 0;
 	int rc;
 
-	for (;;) {
-		if (limit_reached(t))
+	do {
+		if (is_time_up(t))
 			return 0;
 		look_around(t);
-		reap(t);
-		rc = zcdma_source_next(t->src, left < SIZE_MAX ? (size_t)left : SIZE_MAX, b);
-		if (rc != -EAGAIN)
-			break;
-		rc = wait_for(t, ZCDMA_WAIT_BLOCK | (in_flight(t) ? ZCDMA_WAIT_COMPLETION : 0));
-		if (rc)
-			return rc;
-	}
-	if (rc != 1)
-		return rc;
-	if (left && b->len > left)
-		b->len = left;
-	t->taken_bytes += b->len;
-	if (!t->taken_blocks++)
-		note_bytes(t);
-	return 1;
+		rc = zcdma_source_next(t->src, timeout_ms(t), b);
+	} while (is_pause(t, rc));
+	return rc;
 }
 
-static int send_block(struct transfer *t, struct zcdma_block *b)
+static void note_patience(struct transfer *t)
 {
-	int rc;
+	if (!signals_stop() || t->patience_noted)
+		return;
+	t->patience_noted = true;
+	report_note(t->report, "waiting for the receiver; a second signal ends it at once");
+}
 
-	b->time_ns = now_ns(); /* from here on: when it was handed over */
-	while ((rc = zcdma_path_send(t->path, b)) == ZCDMA_BUSY) {
-		rc = wait_for(t, ZCDMA_WAIT_ROOM);
-		if (rc)
-			return rc;
+static int send_block(struct transfer *t, const struct zcdma_block *b)
+{
+	int ms = timeout_ms(t), rc;
+
+	zcdma_path_set_timeout(t->path, ms ? ms : 1);
+	rc = zcdma_path_send(t->path, b);
+	while (is_pause(t, rc)) {
+		if (rc == -ETIMEDOUT)
+			note_patience(t);
 		look_around(t);
-		reap(t);
+		ms = timeout_ms(t);
+		zcdma_path_set_timeout(t->path, ms ? ms : 1);
+		rc = zcdma_path_flush(t->path);
 	}
-	if (rc < 0)
-		return rc;
-	t->blocks++;
-	t->seq = b->seq;
-	/* Not before it is sent: a manifest tells of what has arrived. The block is still ours. */
-	if (t->manifest) {
-		int err = zcdma_manifest_add(t->manifest, b);
-
-		if (err)
-			return err;
-	}
-	if (rc == ZCDMA_DONE)
-		put_block(t, b);
-	return 0;
+	return rc;
 }
 
 void transfer_restart(struct transfer *t)
 {
-	memset(&t->latency, 0, sizeof(t->latency));
+	zcdma_path_reset_latency(t->path);
 	t->start_ns = now_ns();
 	t->cpu_seconds = cpu_seconds(RUSAGE_SELF);
 	t->sender_cpu_seconds = cpu_seconds(RUSAGE_THREAD);
@@ -189,10 +138,10 @@ void transfer_restart(struct transfer *t)
 
 static int begin(struct transfer *t)
 {
-	if (t->began || !t->begin)
+	if (t->began)
 		return 0;
 	t->began = true;
-	return t->begin(t);
+	return t->begin ? t->begin(t) : 0;
 }
 
 int transfer_run(struct transfer *t, struct report *r)
@@ -202,8 +151,11 @@ int transfer_run(struct transfer *t, struct report *r)
 
 	t->report = r;
 	transfer_restart(t);
+	zcdma_source_set_limit(t->src, t->max_bytes, t->max_blocks);
 	rc = zcdma_source_start(t->src);
 	while (!rc && (rc = take_block(t, &b)) == 1) {
+		if (!t->began)
+			note_bytes(t);
 		rc = begin(t);
 		if (!rc)
 			rc = send_block(t, &b);
@@ -213,41 +165,16 @@ int transfer_run(struct transfer *t, struct report *r)
 	return rc ? rc : begin(t);
 }
 
-static bool sends_datagrams(const struct transfer *t)
-{
-	struct zcdma_path_stats stats;
-
-	zcdma_path_get_stats(t->path, &stats);
-	return stats.datagram_bytes;
-}
-
-static int finish_path(struct transfer *t, bool complete)
-{
-	int rc;
-
-	while ((rc = zcdma_path_finish(t->path, complete)) == -EINTR) {
-		zcdma_resume(t->ctx);
-		look_around(t);
-	}
-	return rc;
-}
-
-/* Unless @rc is an error by now. Returns it, or another. */
-static int reap_rest(struct transfer *t, int rc)
-{
-	reap(t);
-	while (!rc && in_flight(t)) {
-		rc = wait_for(t, ZCDMA_WAIT_COMPLETION);
-		look_around(t);
-		reap(t);
-	}
-	look_around(t); /* what the last block brought */
-	return rc;
-}
-
 static void stop_clocks(struct transfer *t)
 {
-	t->seconds = (double)(now_ns() - t->start_ns) / 1e9;
+	struct zcdma_path_stats stats;
+	uint64_t end = now_ns();
+
+	zcdma_path_get_stats(t->path, &stats, sizeof(stats));
+	/* UDP is not acknowledged, and its end-of-stream markers take a time that is not the data's. */
+	if (stats.datagram_bytes && stats.blocks)
+		end = stats.sent_ns;
+	t->seconds = end > t->start_ns ? (double)(end - t->start_ns) / 1e9 : 0;
 	t->cpu_seconds = cpu_seconds(RUSAGE_SELF) - t->cpu_seconds;
 	t->sender_cpu_seconds = cpu_seconds(RUSAGE_THREAD) - t->sender_cpu_seconds;
 }
@@ -256,16 +183,12 @@ int transfer_finish(struct transfer *t, bool complete)
 {
 	int rc;
 
-	if (sends_datagrams(t)) {
-		/* Nobody acknowledges them. To tell their end takes a time that is not theirs. */
-		rc = reap_rest(t, 0);
-		stop_clocks(t);
-		if (!rc)
-			rc = finish_path(t, complete);
-	} else {
-		rc = reap_rest(t, finish_path(t, complete));
-		stop_clocks(t);
-	}
+	do {
+		look_around(t);
+		rc = complete ? zcdma_path_finish(t->path) : zcdma_path_abandon(t->path);
+	} while (is_pause(t, rc));
+	look_around(t); /* what the last block brought */
+	stop_clocks(t);
 	progress_end(&t->progress);
 	return rc;
 }
@@ -276,13 +199,13 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	struct zcdma_source_stats stats;
 	struct zcdma_path_stats path;
 
-	zcdma_source_get_info(t->src, &info);
-	zcdma_source_get_stats(t->src, &stats);
-	zcdma_path_get_stats(t->path, &path);
+	zcdma_source_get_info(t->src, &info, sizeof(info));
+	zcdma_source_get_stats(t->src, &stats, sizeof(stats));
+	zcdma_path_get_stats(t->path, &path, sizeof(path));
 	report_line(r, "source", NULL);
 	report_text(r, "source", info.name, ", ");
-	report_count(r, "blocks", t->blocks, " blocks, the last one number ");
-	report_count(r, "last_seq", t->seq, "");
+	report_count(r, "blocks", path.blocks, " blocks, the last one number ");
+	report_count(r, "last_seq", path.last_seq, "");
 	report_line(r, NULL, NULL);
 	report_flag(r, "simulated", info.simulated, "");
 	report_line(r, info.blocks ? "ring" : NULL, NULL);
@@ -300,11 +223,11 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	report_count(r, "discontinuities", stats.discontinuities,
 		     " times, data may be missing there, of unknown length");
 	packets_report(r, t->src);
-	report_line(r, stats.given_away ? "pages replaced" : NULL, NULL);
-	report_count(r, "replaced_blocks", stats.given_away,
+	report_line(r, stats.replaced ? "pages replaced" : NULL, NULL);
+	report_count(r, "replaced_blocks", stats.replaced,
 		     " blocks, as nothing proves when their pages are free");
-	report_line(r, stats.drained ? "busy at release" : NULL, NULL);
-	report_count(r, "busy_blocks", stats.drained, " blocks whose pages were in flight");
+	report_line(r, stats.busy ? "busy at release" : NULL, NULL);
+	report_count(r, "busy_blocks", stats.busy, " blocks whose pages were in flight");
 	report_line(r, stats.driver_copied_bytes ? "driver" : NULL, "copied ");
 	report_bytes(r, "driver_copied_bytes", stats.driver_copied_bytes,
 		     ", as its memory has no pages to splice");

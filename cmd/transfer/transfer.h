@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A transfer: blocks from a source, along a path, each given back when the path's rule allows it. */
+/* A transfer: blocks from a source along a path, with limits, signals and progress. */
 #ifndef TRANSFER_TRANSFER_H
 #define TRANSFER_TRANSFER_H
 
@@ -14,7 +14,7 @@ struct transfer {
 	const struct zcdma_path_type *path_type;
 	struct zcdma_path *path;
 	struct zcdma_manifest *manifest; /* of what was sent whole, or NULL */
-	bool unsafe_reuse; /* reuse pages that nothing proves to be free: for the lab */
+	bool unsafe_reuse;		 /* for the lab: zcdma_path_set_unsafe_reuse() */
 	int ring_fd; /* a pipe whose writer may have a ring to hand over: -v says why it does not; or -1 */
 
 	/* Limits; 0 is none. */
@@ -29,12 +29,9 @@ struct transfer {
 	void (*watch)(struct transfer *t); /* called between blocks and while waiting, or NULL */
 
 	/* Results, from the start or transfer_restart() on. */
-	uint64_t blocks;	   /* sent whole */
-	uint64_t seq;		   /* of the last of them */
 	double seconds;		   /* from the start until the receiver had acknowledged all */
 	double cpu_seconds;	   /* of the whole process, user and system */
 	double sender_cpu_seconds; /* of the sending thread alone */
-	struct zcdma_hist latency; /* ns from handing a block over until it could be reused */
 	bool handed;		   /* the path is a hand-over */
 	bool plain_noted, patience_noted;
 
@@ -42,7 +39,7 @@ struct transfer {
 	struct report *report;
 	struct progress progress;
 	bool stopping, began;
-	uint64_t taken_bytes, taken_blocks, start_ns;
+	uint64_t start_ns;
 };
 
 /*

@@ -31,7 +31,7 @@ void verify_wait(struct verify *v)
 {
 	while (!all_ended(v)) {
 		/* A stream that ends interrupts, and so does a signal, which the streams see too. */
-		if (zcdma_wait(v->ctx, NULL, NULL, 0, progress_timeout(&v->progress)) == -EINTR)
+		if (zcdma_sleep(v->ctx, progress_timeout(&v->progress)) == -EINTR)
 			zcdma_resume(v->ctx);
 		verify_show_progress(v);
 	}

@@ -12,14 +12,10 @@
 #include "transfer/handover.h"
 #include "cli/signals.h"
 
-/* While stopping, how often to look whether a sender that goes on has had its time. */
-#define STOPPING_MS 100
-
 struct stream_reader {
 	struct zcdma_ctx *ctx;
 	struct zcdma_source *src;
 	struct zcdma_check *check;
-	uint64_t limit; /* where an endless source is to end; others may turn out to be longer */
 	uint64_t deadline_ns;  /* of what comes next, or 0 */
 	bool stopping, silent; /* silent: nothing came in time */
 };
@@ -30,15 +26,21 @@ static int open_source(struct stream *s, struct stream_reader *rd)
 	int rc;
 
 	if (s->spec)
-		rc = zcdma_source_open(rd->ctx, s->spec, ZCDMA_SOURCE_READ | s->flags, &rd->src);
+		rc = zcdma_source_open(rd->ctx, s->spec, &rd->src);
 	else
-		rc = zcdma_source_open_fd(rd->ctx, s->fd, s->from, ZCDMA_SOURCE_READ, &rd->src);
+		rc = zcdma_source_open_fd(rd->ctx, s->fd, s->from, &rd->src);
+	if (!rc && s->handover)
+		rc = zcdma_source_set(rd->src, "handover", s->handover);
+	if (!rc)
+		rc = zcdma_source_prepare(rd->src, NULL);
 	if (rc)
 		return rc;
-	zcdma_source_get_info(rd->src, &info);
+	zcdma_source_get_info(rd->src, &info, sizeof(info));
 	if (s->spec)
 		snprintf(s->from, sizeof(s->from), "%s", info.name);
-	rd->limit = info.endless ? s->expect->bytes : 0;
+	/* Another one may turn out to be longer. */
+	if (info.endless)
+		zcdma_source_set_limit(rd->src, s->expect->bytes, 0);
 	return 0;
 }
 
@@ -68,8 +70,6 @@ static int timeout_ms(const struct stream_reader *rd)
 {
 	uint64_t now = now_ns();
 
-	if (rd->stopping)
-		return STOPPING_MS;
 	if (!rd->deadline_ns)
 		return -1;
 	if (now >= rd->deadline_ns)
@@ -79,41 +79,24 @@ static int timeout_ms(const struct stream_reader *rd)
 		       : INT_MAX;
 }
 
-/* Wait for data. Returns 0 where it is worth to look, or an error. */
-static int wait_for_block(struct stream_reader *rd)
-{
-	int rc = zcdma_wait(rd->ctx, rd->src, NULL, ZCDMA_WAIT_BLOCK, timeout_ms(rd));
-
-	if (rc == -EINTR)
-		zcdma_resume(rd->ctx);
-	if (rc == -EINTR || (rc == -ETIMEDOUT && rd->stopping))
-		return 0;
-	rd->silent = rc == -ETIMEDOUT && rd->deadline_ns && now_ns() >= rd->deadline_ns;
-	return rc == -ETIMEDOUT && !rd->silent ? 0 : rc;
-}
-
 /* 1 and a block, 0 at the end, or an error. */
 static int next_block(struct stream *s, struct stream_reader *rd, struct zcdma_block *b)
 {
-	uint64_t left = rd->limit ? rd->limit - s->bytes : 0;
 	int rc;
 
-	/* The end, or so far behind it that the stream is known to be too long. */
-	if ((rd->limit && !left) || (s->expect->bytes && s->bytes > s->expect->bytes))
+	/* So far beyond the expected length that the stream is known to be too long. */
+	if (s->expect->bytes && s->bytes > s->expect->bytes)
 		return 0;
 	rd->deadline_ns = s->idle_seconds > 0 ? now_ns() + (uint64_t)(s->idle_seconds * 1e9) : 0;
-	for (;;) {
+	do {
 		look_at_signals(rd);
-		rc = zcdma_source_next(rd->src, left < SIZE_MAX ? (size_t)left : SIZE_MAX, b);
-		if (rc != -EAGAIN)
-			break;
-		rc = wait_for_block(rd);
-		if (rc)
-			return rc;
-	}
-	if (rc == 1 && left && b->len > left)
-		b->len = left;
-	return rc;
+		rc = zcdma_source_next(rd->src, timeout_ms(rd), b);
+		if (rc == -EINTR)
+			zcdma_resume(rd->ctx);
+		rd->silent = rd->deadline_ns && now_ns() >= rd->deadline_ns && !rd->stopping;
+	} while (rc == -EINTR || ((rc == -ETIMEDOUT || rc == -EAGAIN) && !rd->silent));
+	rd->silent &= rc == -ETIMEDOUT || rc == -EAGAIN;
+	return rd->silent ? -ETIMEDOUT : rc;
 }
 
 static int check_blocks(struct stream *s, struct stream_reader *rd)
@@ -125,12 +108,12 @@ static int check_blocks(struct stream *s, struct stream_reader *rd)
 	while ((rc = next_block(s, rd, &b)) == 1) {
 		if (!start) {
 			start = now_ns();
-			if (s->flags && s->verbose)
+			if (s->handover && s->verbose)
 				handover_why(rd->src, STDIN_FILENO, s->why, sizeof(s->why));
 		}
 		fed = zcdma_check_feed(rd->check, b.data, b.len);
 		s->bytes += b.len;
-		zcdma_source_put(rd->src, &b, ZCDMA_PUT_REUSE);
+		zcdma_block_release(rd->src, &b);
 		if (fed)
 			return fed;
 	}
@@ -191,8 +174,8 @@ static void check_stream(struct stream *s)
 		stream_keep_result(s, rd.check);
 	}
 	if (rd.src) {
-		zcdma_source_get_stats(rd.src, &s->source);
-		zcdma_source_get_info(rd.src, &info);
+		zcdma_source_get_stats(rd.src, &s->source, sizeof(s->source));
+		zcdma_source_get_info(rd.src, &info, sizeof(info));
 		s->simulated = info.simulated;
 	}
 	zcdma_check_free(rd.check);

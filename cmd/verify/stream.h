@@ -22,7 +22,7 @@ struct stream {
 	const struct expectation *expect;
 	struct zcdma_ctx *owner; /* interrupted when the stream has ended */
 	const char *spec;	 /* the source, or NULL and ... */
-	unsigned flags;		 /* more to open it with */
+	const char *handover;	 /* its option of that name, or NULL */
 	bool verbose;		 /* fill in .why */
 	double idle_seconds;	 /* how long nothing may come; 0: without a limit */
 	int fd;			 /* ... a connection, which is closed at the end, from ... */

@@ -89,7 +89,7 @@ int zc_reader_hear(struct zcdma_handover *h, struct zc_ho_msg *msg, int *fds, in
  * The names of the pipe, one for the other. The ends themselves follow when both sides are known not
  * to keep them: until then the pipe shall end as ever.
  */
-static int greet(struct zcdma_handover *h, unsigned *flags)
+static int greet(struct zcdma_handover *h)
 {
 	int name = zc_ho_name_pipe(h->pipe_fd), fds[ZC_HO_FDS], rc;
 	struct zc_ho_msg msg;
@@ -110,11 +110,11 @@ static int greet(struct zcdma_handover *h, unsigned *flags)
 	zc_ho_close(fds);
 	if (!good)
 		return zc_reader_none(h->ctx, "who answered does not read from it");
-	*flags = msg.welcome.flags | ZCDMA_SOURCE_SHARE;
+	h->uses = msg.welcome.flags;
 	return 0;
 }
 
-ZC_PUBLIC int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, int timeout_ms, unsigned *flags,
+ZC_PUBLIC int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, int timeout_ms,
 				  struct zcdma_handover **out)
 {
 	struct zcdma_handover *h = malloc(sizeof(*h));
@@ -129,8 +129,7 @@ ZC_PUBLIC int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, int timeout_ms,
 		free(h);
 		return rc;
 	}
-	rc = zc_ho_same_user(h->sock) ? greet(h, flags)
-				      : zc_reader_none(ctx, "another user reads it");
+	rc = zc_ho_same_user(h->sock) ? greet(h) : zc_reader_none(ctx, "another user reads it");
 	if (rc) {
 		zcdma_handover_free(h);
 		return rc;

@@ -8,6 +8,7 @@
 struct zcdma_handover {
 	struct zcdma_ctx *ctx;
 	int pipe_fd;
+	unsigned uses; /* for which its reader wants the ring, enum zc_use */
 	int sock;
 	bool offered; /* a ring, and no answer yet */
 };

@@ -25,7 +25,7 @@ struct zc_handed_slot {
 	unsigned pieces; /* taken and not put */
 	uint64_t id;
 	uint32_t theirs; /* the writer's number for its place */
-	enum zcdma_put how;
+	enum zc_put how;
 	const unsigned char *data; /* NULL where descriptors are taken */
 	struct zc_window window;   /* of a file */
 };
@@ -85,17 +85,17 @@ static void release(struct zc_handed *r, struct zc_handed_slot *s)
 {
 	r->again[r->again_count++] = (uint32_t)(s - r->slots);
 	r->held--;
-	if (!(r->flags & ZCDMA_SOURCE_READ)) /* else its memory is used again */
+	if (!(r->flags & ZC_USE_READ)) /* else its memory is used again */
 		zc_window_close(&s->window);
 	flush_some(r);
 }
 
-void zc_handed_put(struct zc_handed *r, uint32_t index, enum zcdma_put how)
+void zc_handed_put(struct zc_handed *r, uint32_t index, enum zc_put how)
 {
 	struct zc_handed_slot *s = &r->slots[index];
 
 	s->pieces--;
-	if (how == ZCDMA_PUT_GIVE)
+	if (how == ZC_PUT_REPLACE)
 		s->how = how;
 	if (!s->pieces && s->whole)
 		release(r, s);
@@ -124,7 +124,7 @@ static int map_ring(struct zc_handed *r)
 {
 	void *map;
 
-	if (r->offer.ring == ZC_HO_FILE || r->flags & ZCDMA_SOURCE_FD)
+	if (r->offer.ring == ZC_HO_FILE || r->flags & ZC_USE_FD)
 		return 0;
 	r->size = (size_t)(r->offer.stride * r->offer.blocks);
 	map = mmap(NULL, r->size, PROT_READ, MAP_SHARED, r->fd, 0);
@@ -256,7 +256,7 @@ static struct zc_handed_slot *find_slot(struct zc_handed *r, const struct zc_ho_
 	s->pieces = 0;
 	s->id = d->id;
 	s->theirs = d->slot;
-	s->how = ZCDMA_PUT_REUSE;
+	s->how = ZC_PUT_REUSE;
 	s->data = r->map ? r->map + d->ring_offset : NULL;
 	r->held++;
 	return s;
@@ -266,7 +266,7 @@ static struct zc_handed_slot *find_slot(struct zc_handed *r, const struct zc_ho_
 static int open_window(struct zc_handed *r, struct zc_handed_slot *s, const struct zc_ho_block *d)
 {
 	struct zcdma_source *src = r->src;
-	bool read = r->flags & ZCDMA_SOURCE_READ;
+	bool read = r->flags & ZC_USE_READ;
 	struct stat st;
 	const void *data;
 	int rc;
@@ -274,7 +274,7 @@ static int open_window(struct zc_handed *r, struct zc_handed_slot *s, const stru
 	if (fstat(r->fd, &st) < 0 || (uint64_t)st.st_size < d->ring_offset + d->len)
 		return zc_fail_plain(src->ctx, EIO, "read %s: the file behind it was cut short",
 				     src->name);
-	if (r->flags & ZCDMA_SOURCE_FD)
+	if (r->flags & ZC_USE_FD)
 		return 0;
 	rc = (read ? zc_window_read : zc_window_map)(&s->window, r->fd, d->ring_offset,
 						     (size_t)d->len, &data);
@@ -348,6 +348,6 @@ void zc_handed_leave(struct zc_handed *r)
 	zc_ho_begin(&msg, ZC_HO_LEAVE, 1);
 	msg.leave.id = r->next - (r->count - r->at);
 	msg.leave.skip = r->taken;
-	msg.leave.how = s ? s->how : ZCDMA_PUT_REUSE;
+	msg.leave.how = s ? s->how : ZC_PUT_REUSE;
 	(void)!zc_ho_send(r->sock, &msg, NULL);
 }

@@ -10,7 +10,7 @@ struct zc_handed_slot;
 
 struct zc_handed {
 	struct zcdma_source *src; /* whose blocks they become */
-	unsigned flags;		  /* enum zcdma_source_flags */
+	unsigned flags;		  /* enum zc_use */
 	int sock;		  /* -1: there is no ring */
 	int fd;
 	struct zc_ho_offer offer;
@@ -40,7 +40,7 @@ int zc_handed_open(struct zc_handed *r, struct zcdma_source *src, unsigned flags
 int zc_handed_next(struct zc_handed *r, size_t max, struct zcdma_block *b);
 
 /* The block, or the piece of one, with that .index is put. */
-void zc_handed_put(struct zc_handed *r, uint32_t index, enum zcdma_put how);
+void zc_handed_put(struct zc_handed *r, uint32_t index, enum zc_put how);
 
 /*
  * Tell the writer where it is to go on, for whoever reads the pipe after us. Not where blocks are

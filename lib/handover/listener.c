@@ -127,7 +127,7 @@ static bool answer_call(struct zc_callers *c)
 /* A hello, with a name of the pipe: 0, or an error after which the caller is dropped. */
 static int take_hello(struct zc_caller *caller, unsigned flags, int theirs)
 {
-	const unsigned told = ZCDMA_SOURCE_GIVE | ZCDMA_SOURCE_FD;
+	const unsigned told = ZC_USE_REPLACE | ZC_USE_FD;
 	struct zc_ho_msg msg;
 	int ours, rc;
 

@@ -34,7 +34,7 @@ void zc_callers_close(struct zc_callers *c);
 
 /*
  * Hear what the callers have to say. True where one offers a ring: *@call, to be accepted or refused.
- * @flags: for what a ring has to be good (enum zcdma_source_flags).
+ * @flags: for what a ring has to be good (enum zc_use).
  */
 bool zc_callers_look(struct zc_callers *c, unsigned flags, struct zc_call *call);
 

@@ -23,6 +23,13 @@ struct entry {
 	enum state state;
 };
 
+enum phase {
+	SHARING, /* blocks go to the reader */
+	ENDED,	 /* it was sent the end, and gives back what it has */
+	LEFT,	 /* it left before that: the blocks from here on go through the pipe as bytes */
+	GONE,	 /* nothing more is expected of it */
+};
+
 struct handover {
 	struct zcdma_path path;
 	int pipe_fd;
@@ -35,17 +42,15 @@ struct handover {
 	struct zc_ho_msg batch; /* blocks not yet sent */
 	unsigned most;		/* of them */
 	uint64_t bytes;
-	bool ended; /* the reader was told the end */
-	bool gone;  /* and it has gone after that */
-	bool left;  /* it left before: the blocks from here on go as bytes */
-	uint64_t rest;
+	enum phase phase;
+	uint64_t rest; /* with LEFT: the id of the first block that is still to go as bytes */
 };
 
-static void release(struct handover *h, struct entry *e, enum zcdma_put how)
+static void release(struct handover *h, struct entry *e, enum zc_put how)
 {
 	e->state = DONE;
-	if (how == ZCDMA_PUT_GIVE)
-		e->b.flags |= ZCDMA_BLOCK_GIVE;
+	if (how == ZC_PUT_REPLACE)
+		e->b.flags |= ZC_BLOCK_REPLACE;
 	h->done[(h->done_head + h->done_count++) % h->offer.blocks] = e;
 	h->out--;
 }
@@ -64,7 +69,7 @@ static int take_releases(struct handover *h, const struct zc_ho_msg *msg)
 
 		if (!e || e->state != OUT || e->id != r->id)
 			return broken(h);
-		release(h, e, (enum zcdma_put)r->how);
+		release(h, e, (enum zc_put)r->how);
 	}
 	return 0;
 }
@@ -98,10 +103,9 @@ static int send_rest(struct handover *h)
 		if (rc)
 			return rc;
 		h->path.sent = 0;
-		release(h, e, ZCDMA_PUT_REUSE);
+		release(h, e, ZC_PUT_REUSE);
 		h->rest++;
 	}
-	h->path.watch_events = 0;
 	return 0;
 }
 
@@ -135,15 +139,13 @@ static int take_leave(struct handover *h, const struct zc_ho_leave *leave)
 	if (e) {
 		path->stats.bytes += leave->skip;
 		path->sent = leave->skip;
-		if (leave->how == ZCDMA_PUT_GIVE)
-			e->b.flags |= ZCDMA_BLOCK_GIVE;
+		if (leave->how == ZC_PUT_REPLACE)
+			e->b.flags |= ZC_BLOCK_REPLACE;
 	}
-	h->left = true;
+	h->phase = LEFT;
 	h->rest = leave->id;
 	h->batch.head.count = 0;
 	path->fd = h->pipe_fd;
-	path->room_events = POLLOUT;
-	path->watch_events = h->rest < h->next ? POLLOUT : 0;
 	return 0;
 }
 
@@ -155,10 +157,10 @@ static int hung_up(struct handover *h)
 {
 	int rc;
 
-	h->gone = h->ended && !h->out;
-	h->path.watched = !h->gone;
-	if (h->gone)
+	if (h->phase == ENDED && !h->out) {
+		h->phase = GONE;
 		return 0;
+	}
 	rc = zc_fail_plain(h->path.ctx, EPIPE,
 			   "hand-over to %s: its reader ended before it was done",
 			   h->path.sink_name);
@@ -172,7 +174,7 @@ static int listen_to_reader(struct handover *h)
 	struct zc_ho_msg msg;
 	int rc;
 
-	if (h->gone)
+	if (h->phase == GONE)
 		return 0;
 	rc = zc_ho_recv(h->path.fd, &msg, NULL);
 	if (rc == -EAGAIN)
@@ -201,7 +203,7 @@ static int tell(struct handover *h, const struct zc_ho_msg *msg)
 
 static int send_batch(struct handover *h)
 {
-	int rc = h->batch.head.count && !h->left ? tell(h, &h->batch) : 0;
+	int rc = h->batch.head.count && h->phase != LEFT ? tell(h, &h->batch) : 0;
 
 	if (!rc)
 		h->batch.head.count = 0;
@@ -213,13 +215,14 @@ static int send_end(struct handover *h)
 	struct zc_ho_msg msg;
 	int rc;
 
-	if (h->ended || h->left)
+	if (h->phase != SHARING)
 		return 0;
 	zc_ho_begin(&msg, ZC_HO_END, 1);
 	msg.end.blocks = h->next;
 	msg.end.bytes = h->bytes;
 	rc = tell(h, &msg);
-	h->ended = !rc;
+	if (!rc)
+		h->phase = ENDED;
 	return rc;
 }
 
@@ -228,8 +231,24 @@ static void handover_flush(struct zcdma_path *path)
 	struct handover *h = (struct handover *)path;
 
 	/* An error comes again where it can be told. */
-	if (!h->left && !h->gone)
-		path->watch_events = send_batch(h) ? POLLIN | POLLOUT : POLLIN;
+	if (h->phase == SHARING || h->phase == ENDED)
+		(void)!send_batch(h);
+}
+
+/* The reader may say something at any time; a batch that was not sent by flush() waits for room. */
+static unsigned handover_poll(const struct zcdma_path *path, unsigned what, struct pollfd *p)
+{
+	const struct handover *h = (const struct handover *)path;
+	bool room =
+		h->phase == LEFT ? h->rest < h->next || what & ZC_WAIT_ROOM : h->batch.head.count;
+
+	if (h->phase == GONE)
+		return 0;
+	*p = (struct pollfd){
+		.fd = path->fd,
+		.events = (short)((h->phase == LEFT ? 0 : POLLIN) | (room ? POLLOUT : 0)),
+	};
+	return 1;
 }
 
 static int handover_attend(struct zcdma_path *path, short events)
@@ -237,11 +256,11 @@ static int handover_attend(struct zcdma_path *path, short events)
 	struct handover *h = (struct handover *)path;
 	int rc;
 
-	if (h->left && h->rest == h->next)
+	if (h->phase == LEFT && h->rest == h->next)
 		return events & POLLERR ? zc_path_fail(path, EPIPE, "write") : 0;
-	rc = h->left ? send_rest(h) : listen_to_reader(h);
+	rc = h->phase == LEFT ? send_rest(h) : listen_to_reader(h);
 	path->stats.pending_blocks = h->out + h->done_count;
-	return rc == ZCDMA_BUSY ? 0 : rc;
+	return rc == ZC_SENT_BUSY ? 0 : rc;
 }
 
 /*
@@ -285,22 +304,20 @@ static int handover_send(struct zcdma_path *path, const struct zcdma_block *b)
 	struct entry *e;
 	int rc = 0;
 
-	if (!h->left && !place_of(h, b))
+	if (h->phase != LEFT && !place_of(h, b))
 		rc = listen_to_reader(h);
-	if (!rc && h->left)
+	if (!rc && h->phase == LEFT)
 		rc = send_rest(h);
 	if (rc)
 		return rc;
-	if (h->left)
+	if (h->phase == LEFT)
 		return send_bytes(h, b);
 	rc = h->batch.head.count == h->most ? send_batch(h) : 0;
 	if (rc && rc != -EAGAIN)
 		return rc;
 	e = place_of(h, b);
-	if (rc || !e) {
-		path->room_events = rc ? POLLIN | POLLOUT : POLLIN;
-		return ZCDMA_BUSY;
-	}
+	if (rc || !e)
+		return ZC_SENT_BUSY;
 	add_to_batch(h, b, e);
 	*e = (struct entry){ .b = *b, .id = h->next++, .state = OUT };
 	h->out++;
@@ -309,7 +326,7 @@ static int handover_send(struct zcdma_path *path, const struct zcdma_block *b)
 	path->stats.pending_blocks = h->out + h->done_count;
 	if (h->batch.head.count == h->most)
 		rc = send_batch(h);
-	return rc && rc != -EAGAIN ? rc : ZCDMA_QUEUED;
+	return rc && rc != -EAGAIN ? rc : ZC_SENT_QUEUED;
 }
 
 static int handover_reap(struct zcdma_path *path, struct zcdma_block *b)
@@ -334,9 +351,8 @@ static int handover_reap(struct zcdma_path *path, struct zcdma_block *b)
  */
 static void give_up(struct handover *h)
 {
-	h->gone = true;
+	h->phase = GONE;
 	h->out = 0;
-	h->path.watched = false;
 	h->path.stats.pending_blocks = h->done_count;
 }
 
@@ -347,7 +363,7 @@ static int handover_finish(struct zcdma_path *path, bool complete)
 	int rc;
 
 	for (;;) {
-		rc = h->left ? send_rest(h) : send_batch(h);
+		rc = h->phase == LEFT ? send_rest(h) : send_batch(h);
 		if (!rc && complete)
 			rc = send_end(h);
 		if (rc < 0 && rc != -EAGAIN)
@@ -460,8 +476,6 @@ static int handover_open(struct zcdma_path *path)
 	}
 	h->pipe_fd = path->fd;
 	path->fd = path->handover->sock;
-	path->watched = true;
-	path->watch_events = POLLIN;
 	/* The reader shall have work while the next batch is made. */
 	h->most = zc_min(h->offer.blocks / 2 + 1, ZC_HO_BLOCKS);
 	return 0;
@@ -479,12 +493,12 @@ const struct zc_path_ops zc_path_handover = {
 	.type = {
 		.name = "handover",
 		.summary = "the ring itself, to the process at the other end of a pipe",
-		.reuse = ZCDMA_REUSE_DONE,
 	},
 	.size = sizeof(struct handover),
 	.open = handover_open,
 	.send = handover_send,
 	.reap = handover_reap,
+	.poll = handover_poll,
 	.flush = handover_flush,
 	.attend = handover_attend,
 	.finish = handover_finish,
@@ -494,9 +508,10 @@ const struct zc_path_ops zc_path_handover = {
 ZC_PUBLIC int zcdma_path_open_handover(struct zcdma_handover *peer, struct zcdma_source *src,
 				       struct zcdma_path **path)
 {
-	int rc = zc_path_new(peer->ctx, &zc_path_handover, src, peer->pipe_fd, ZCDMA_FALLBACK_COPY,
-			     peer, path);
+	int rc = zc_source_activate(src, peer->uses | ZC_USE_SHARE);
 
+	if (!rc)
+		rc = zc_path_new(peer->ctx, &zc_path_handover, src, peer->pipe_fd, peer, path);
 	if (rc && rc != -EINTR)
 		zcdma_handover_free(peer);
 	return rc;

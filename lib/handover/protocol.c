@@ -23,7 +23,7 @@
 
 static int check_welcome(const struct zc_ho_msg *msg)
 {
-	const unsigned known = ZCDMA_SOURCE_GIVE | ZCDMA_SOURCE_FD;
+	const unsigned known = ZC_USE_REPLACE | ZC_USE_FD;
 
 	return msg->welcome.flags & ~known || msg->welcome.reserved ? -EPROTO : 0;
 }
@@ -70,7 +70,7 @@ static int check_blocks(const struct zc_ho_msg *msg)
 
 static bool is_put(uint32_t how)
 {
-	return how == ZCDMA_PUT_REUSE || how == ZCDMA_PUT_GIVE;
+	return how == ZC_PUT_REUSE || how == ZC_PUT_REPLACE;
 }
 
 static int check_releases(const struct zc_ho_msg *msg)

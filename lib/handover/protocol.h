@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-#include "internal.h"
+#include "memory/ring.h"
 
 #define ZC_HO_MAGIC   0x6f68637au /* "zcho" */
 #define ZC_HO_VERSION 1
@@ -48,7 +48,7 @@ struct zc_ho_head {
 };
 
 struct zc_ho_welcome {
-	uint32_t flags; /* ZCDMA_SOURCE_GIVE, ZCDMA_SOURCE_FD: for what the ring has to be good */
+	uint32_t flags; /* ZC_USE_REPLACE, ZC_USE_FD: for what the ring has to be good */
 	uint32_t reserved;
 };
 
@@ -101,7 +101,7 @@ struct zc_ho_block {
 
 struct zc_ho_release {
 	uint64_t id;
-	uint32_t how; /* enum zcdma_put */
+	uint32_t how; /* enum zc_put */
 	uint32_t slot;
 };
 
@@ -113,7 +113,7 @@ struct zc_ho_end {
 struct zc_ho_leave {
 	uint64_t id;   /* the first block that was not taken whole */
 	uint64_t skip; /* bytes of it that were taken ... */
-	uint32_t how;  /* ... and how its pages come back: enum zcdma_put */
+	uint32_t how;  /* ... and how its pages come back: enum zc_put */
 	uint32_t reserved;
 };
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "handover/imported_ring.h"
+#include "source/options.h"
 
 /* After stop(), how long to wait for a block: as the pipe source does for bytes. */
 #define LINGER_NS 500000000u
@@ -17,10 +18,18 @@
 /* Blocks of the ring have indexes from here on; those before are the pipe source's. */
 #define FIRST_SLOT (1u << 16)
 
+/* Whether to take a ring. */
+enum mode {
+	AUTO, /* if the writer has one */
+	REQUIRE,
+	NEVER,
+};
+
 struct handover_source {
 	struct zcdma_source src;
 	struct zcdma_source *pipe; /* for the bytes */
-	unsigned flags;
+	uint64_t mode;		   /* enum mode */
+	unsigned uses;		   /* enum zc_use */
 	struct zc_callers callers;
 	struct zc_handed ring;
 	uint64_t offset, seq;		/* of the next block */
@@ -52,7 +61,7 @@ static void take_ring(struct handover_source *h, const struct zc_call *call)
 	struct zcdma_source *src = &h->src;
 	const struct zc_ho_offer *offer = &call->offer;
 
-	if (zc_handed_open(&h->ring, src, h->flags, call)) {
+	if (zc_handed_open(&h->ring, src, h->uses, call)) {
 		zc_call_refuse(call);
 		return;
 	}
@@ -122,10 +131,9 @@ static int next_of_pipe(struct handover_source *h, size_t max, struct zcdma_bloc
 	int rc = h->pipe->ops->next(h->pipe, max, b);
 
 	src->starved = h->pipe->starved;
-	if (rc == 1 && !src->stats.plain_reason)
+	if (rc == 1 && !src->stats.plain_reason && h->mode != NEVER)
 		src->stats.plain_reason = "its writer sent bytes";
-	if ((rc == 1 || (!rc && !src->stats.handovers && !h->stopping)) &&
-	    h->flags & ZCDMA_SOURCE_HANDOVER_ONLY)
+	if ((rc == 1 || (!rc && !src->stats.handovers && !h->stopping)) && h->mode == REQUIRE)
 		return not_plain(h);
 	if (rc != 1)
 		return rc;
@@ -158,13 +166,13 @@ static int handover_next(struct zcdma_source *src, size_t max, struct zcdma_bloc
 				return rc;
 		}
 		rc = next_of_pipe(h, max, b);
-		if (rc != -EAGAIN || src->starved || !zc_callers_look(&h->callers, h->flags, &call))
+		if (rc != -EAGAIN || src->starved || !zc_callers_look(&h->callers, h->uses, &call))
 			return rc;
 		take_ring(h, &call);
 	}
 }
 
-static void handover_put(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how)
+static void handover_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how)
 {
 	struct handover_source *h = (struct handover_source *)src;
 
@@ -190,19 +198,24 @@ static void handover_get_stats(struct zcdma_source *src, struct zcdma_source_sta
 	struct handover_source *h = (struct handover_source *)src;
 
 	stats->copied_bytes += h->pipe->stats.copied_bytes;
-	stats->given_away += h->pipe->stats.given_away;
+	stats->replaced += h->pipe->stats.replaced;
 	stats->next_seq = h->seq;
 }
 
-static void handover_close(struct zcdma_source *src)
+static void handover_deactivate(struct zcdma_source *src)
 {
 	struct handover_source *h = (struct handover_source *)src;
 
 	zc_handed_leave(&h->ring);
 	zc_handed_close(&h->ring);
 	zc_callers_close(&h->callers);
-	h->pipe->ops->close(h->pipe);
-	zc_source_delete(h->pipe);
+	h->pipe->ops->deactivate(h->pipe);
+	src->ring = NULL;
+}
+
+static void handover_close(struct zcdma_source *src)
+{
+	zcdma_source_close(((struct handover_source *)src)->pipe);
 }
 
 /*
@@ -215,7 +228,7 @@ static int listen_to_writers(struct handover_source *h)
 	int rc;
 
 	/* A writer's ring is mapped to be read, which cannot be registered, and another may follow it. */
-	if (h->flags & ZCDMA_SOURCE_WRITE)
+	if (h->uses & ZC_USE_WRITE)
 		return -EACCES;
 	rc = zc_callers_open(&h->callers);
 	if (!rc)
@@ -237,61 +250,88 @@ static void stay_plain(struct handover_source *h, int err)
 
 static int open_pipe(struct handover_source *h)
 {
-	struct zcdma_source *src = &h->src;
-	int rc = zc_source_new(src->ctx, &zc_source_pipe, "-", &h->pipe);
+	struct zcdma_ctx *ctx = h->src.ctx;
+	int rc = zc_source_new(ctx, &zc_source_pipe, "standard input", &h->pipe);
 
 	if (rc)
 		return rc;
-	rc = h->pipe->ops->open(h->pipe, "", h->flags);
-	if (rc) {
+	rc = zc_pipe_attach(h->pipe, STDIN_FILENO, false);
+	if (rc)
 		zc_source_delete(h->pipe);
-		return rc;
-	}
-	src->poll_fd = h->pipe->poll_fd;
-	src->file_fd = h->pipe->file_fd;
-	src->origin_fd = h->pipe->origin_fd;
-	return 0;
+	return rc;
 }
 
-static int handover_open(struct zcdma_source *src, const char *arg, unsigned flags)
+static int handover_open(struct zcdma_source *src, const char *arg)
 {
 	struct handover_source *h = (struct handover_source *)src;
 	int rc;
 
 	(void)arg;
-	h->flags = flags;
 	h->ring.sock = -1;
 	h->callers.listener = h->callers.epoll = -1;
+	free(src->name);
+	src->name = strdup("standard input");
+	if (!src->name)
+		return zc_fail(src->ctx, ENOMEM, "standard input");
 	rc = open_pipe(h);
 	if (rc)
 		return rc;
-	free(src->name);
-	src->name = strdup(h->pipe->name);
-	if (!src->name) {
-		rc = zc_fail(src->ctx, ENOMEM, "%s", h->pipe->name);
-		goto err_close;
-	}
 	src->info = h->pipe->info;
 	src->info.name = src->name;
-	if (flags & ZCDMA_SOURCE_WRITE)
+	src->origin_fd = h->pipe->origin_fd;
+	return 0;
+}
+
+static int handover_activate(struct zcdma_source *src, unsigned uses)
+{
+	struct handover_source *h = (struct handover_source *)src;
+	int rc = h->pipe->ops->activate(h->pipe, uses);
+
+	if (rc)
+		return rc;
+	h->uses = uses;
+	src->info = h->pipe->info;
+	src->info.name = src->name;
+	src->poll_fd = h->pipe->poll_fd;
+	src->file_fd = h->pipe->file_fd;
+	/* A ring that another process made cannot be registered, and another one may follow it. */
+	if (uses & ZC_USE_WRITE || h->mode == NEVER)
 		src->ring = h->pipe->ring;
 	else
-		src->info.offers &= ~ZCDMA_NEEDS_RING;
-	rc = listen_to_writers(h);
+		src->info.offers &= ~(unsigned)ZCDMA_NEEDS_RING;
+	rc = h->mode == NEVER ? 0 : listen_to_writers(h);
 	if (rc)
 		stay_plain(h, -rc);
-	rc = h->callers.listener < 0 && flags & ZCDMA_SOURCE_HANDOVER_ONLY ? not_plain(h) : 0;
-	if (!rc)
-		return 0;
-err_close:
-	handover_close(src);
+	rc = rc && h->mode == REQUIRE ? not_plain(h) : 0;
+	if (rc)
+		handover_deactivate(src);
 	return rc;
 }
 
-const struct zc_source_ops zc_source_handover = {
-	.type = { .name = "pipe" },
+static int parse_mode(const char *text, uint64_t *value)
+{
+	static const char *const modes[] = { "auto", "require", "never", NULL }; /* enum mode */
+
+	return zc_option_name(text, modes, value);
+}
+
+static const struct zc_option options[] = {
+	{ "handover", offsetof(struct handover_source, mode), parse_mode,
+	  "auto, require or never" },
+};
+
+const struct zc_source_ops zc_source_stdin = {
+	.type = {
+		.name = "pipe",
+		.syntax = "-",
+		.summary = "standard input: a pipe, a file, a socket",
+	},
 	.size = sizeof(struct handover_source),
+	.options = options,
+	.option_count = ARRAY_SIZE(options),
 	.open = handover_open,
+	.activate = handover_activate,
+	.deactivate = handover_deactivate,
 	.next = handover_next,
 	.put = handover_put,
 	.stop = handover_stop,

@@ -2,27 +2,36 @@
 /*
  * libzcdma - move DMA capture data without copying it
  *
- * A *source* hands out *blocks* of a *ring*; a *path* hands each block to a descriptor; the block
- * goes back to its source when, and only when, the path's rule says that nobody reads its pages any
- * more. "The system call returned" is that proof for one path only: the copying one.
+ * A *source* delivers *blocks* of a *ring*; a *path* sends each block to a descriptor, and gives it
+ * back to its source when, and only when, it has proof that nothing reads its pages any more. What
+ * that proof is (a completion, replaced pages, a release by another process) is the path's affair.
  *
- *	zcdma_source_next() -> zcdma_path_send() -> (zcdma_path_reap()) -> zcdma_source_put()
+ *	zcdma_source_open(ctx, spec, &src);
+ *	zcdma_path_connect(ctx, src, "zerocopy", "host:9000", &path);
+ *	while ((rc = zcdma_source_next(src, -1, &b)) == 1)
+ *		rc = zcdma_path_send(path, &b);
+ *	rc = zcdma_path_finish(path);
  *
- * Conventions that hold for every function below, unless it says otherwise:
+ * Conventions that hold for every function, unless it says otherwise:
  *
- * - Errors are returned as a negative errno. The sentence behind it (operation, object, reason) is
- *   zcdma_error(); the cure, where one is known, is zcdma_hint(). A function without a context has
- *   the errno alone.
+ * - A function that can fail returns a negative errno. zcdma_error() is the message (operation, object,
+ *   reason), zcdma_hint() what helps, where that is known. A function without a context returns the
+ *   errno alone. -EAGAIN, -EINTR and -ETIMEDOUT of a function that waits are answers: they set no
+ *   message.
  * - The library never prints, never exits, and installs no signal handler.
- * - Nothing sleeps but zcdma_wait(), zcdma_connect(), zcdma_accept(), zcdma_path_finish(),
- *   zcdma_receiver_next(), zcdma_handover_find() and zcdma_path_open_handover(), and all of them return -EINTR when
- *   zcdma_interrupt() is called. What the kernel offers no other way for may wait as well: a file's
- *   disk, the look-up of a name (zcdma_connect(), zcdma_listen()), a blocking descriptor that
- *   somebody else gave us, a probe up to 2 s for each way that it tries.
+ * - Only zcdma_source_next(), zcdma_path_connect(), zcdma_path_send(),
+ *   zcdma_path_flush(), zcdma_path_finish(), zcdma_path_abandon(), zcdma_handover_find(),
+ *   zcdma_path_open_handover(), zcdma_connect(), zcdma_accept(), zcdma_receiver_next(),
+ *   zcdma_wire_run() and the probe sleep. They return -EINTR after zcdma_interrupt(). Where the kernel
+ *   offers nothing else, a call may wait for a disk, for the look-up of a name, or for a blocking
+ *   descriptor that the caller passed.
  * - A context and everything made from it belong to one thread at a time; different contexts are
- *   independent. Only zcdma_interrupt() may be called from anywhere.
+ *   independent. Only zcdma_interrupt() may be called from any thread.
+ * - The caller owns what a function makes, and closes it: paths before their source, sources before
+ *   their context. A descriptor that the caller passes stays the caller's.
  * - Lengths and offsets are bytes, times are nanoseconds of CLOCK_MONOTONIC, unless named otherwise.
- * - SIGPIPE: the socket paths never raise it; writing to a pipe without a reader does, so ignore it.
+ * - A timeout is in milliseconds: 0 does not wait, and -1 waits without a limit.
+ * - SIGPIPE: sockets never raise it; a pipe without a reader does, so ignore it.
  */
 #ifndef ZCDMA_H
 #define ZCDMA_H
@@ -45,16 +54,16 @@ extern "C" {
 /* What a program's objects share: the last error, and the means to interrupt a wait. */
 struct zcdma_ctx;
 
-/* Make a context. The caller owns *@ctx and frees it after everything made from it is closed. */
+/* Make a context. The caller frees it, after everything made from it is closed. */
 int zcdma_new(struct zcdma_ctx **ctx);
 
 /* Free a context; NULL is fine. */
 void zcdma_free(struct zcdma_ctx *ctx);
 
-/* The sentence of the last error, never NULL. Valid until the next call on @ctx. */
+/* Returns the message of the last error, never NULL. Valid until the next call on @ctx. */
 const char *zcdma_error(const struct zcdma_ctx *ctx);
 
-/* What cures the last error, or NULL where that is not known. Valid until the next call on @ctx. */
+/* Returns what helps against the last error, or NULL if that is not known. Valid as long. */
 const char *zcdma_hint(const struct zcdma_ctx *ctx);
 
 /*
@@ -63,71 +72,56 @@ const char *zcdma_hint(const struct zcdma_ctx *ctx);
  */
 void zcdma_interrupt(struct zcdma_ctx *ctx);
 
+/* Sleep for @timeout_ms. Returns -ETIMEDOUT, or -EINTR after zcdma_interrupt(). */
+int zcdma_sleep(struct zcdma_ctx *ctx, int timeout_ms);
+
 /* End what zcdma_interrupt() began. Look at your own flags after this call, not before it. */
 void zcdma_resume(struct zcdma_ctx *ctx);
 
 /*
- * Blocks and sources
+ * Blocks
  */
 
 enum zcdma_block_flags {
 	ZCDMA_BLOCK_LOST = 1 << 0, /* data was lost right before this block */
-	/*
-	 * Set by zcdma_path_reap() alone: whatever the path, put it with ZCDMA_PUT_GIVE, as the process
-	 * that it was handed over to has left its pages to somebody.
-	 */
-	ZCDMA_BLOCK_GIVE = 1 << 1,
 	/* Data may be missing right before this block; the device cannot tell how much, or whether. */
 	ZCDMA_BLOCK_DISCONTINUITY = 1 << 2,
 };
 
-/* One capture buffer of a ring. */
+/* One capture buffer of a ring. What a caller changes in it has no effect on what is sent. */
 struct zcdma_block {
-	const void *data;  /* its bytes in memory, or NULL where the block is only in @fd */
+	const void *data;  /* its bytes in memory, or NULL if the block is only in @fd */
 	size_t len;	   /* bytes of data; may be less than the ring's block size */
 	uint64_t offset;   /* of its first byte in the source's stream; an overrun makes it jump */
 	uint64_t seq;	   /* counts what the device produced, lost blocks included */
-	uint64_t time_ns;  /* when the block became full */
+	uint64_t time_ns;  /* when the block became full: at the device, through a hand-over too */
 	uint32_t index;	   /* in the ring */
 	uint32_t flags;	   /* enum zcdma_block_flags */
 	int fd;		   /* the file or pipe that holds the bytes too, or -1 */
-	int64_t fd_offset; /* where they begin in @fd, or -1 where it is a pipe or a socket */
+	int64_t fd_offset; /* where they begin in @fd, or -1 if it is a pipe or a socket */
+	uint64_t ticket;   /* of this delivery: by it the library knows the block again */
 };
 
-/* What the caller means to do with the blocks, so that the source can provide for it. */
-enum zcdma_source_flags {
-	/*
-	 * Blocks will be put with ZCDMA_PUT_GIVE, as a path with ZCDMA_REUSE_NEVER needs it: the ring
-	 * is made so that their pages can be replaced.
-	 */
-	ZCDMA_SOURCE_GIVE = 1 << 0,
-	/*
-	 * The caller itself reads the bytes at .data: a file is then read and not mapped, so that
-	 * somebody who cuts it short meanwhile cannot raise SIGBUS here.
-	 */
-	ZCDMA_SOURCE_READ = 1 << 1,
-	/* The path takes a block from its descriptor: .data is not needed. */
-	ZCDMA_SOURCE_FD = 1 << 2,
-	/*
-	 * .data may be registered with io_uring, which takes writable mappings only: as a path with
-	 * ZCDMA_NEEDS_RING does. No ring is then taken from the writer of a pipe.
-	 */
-	ZCDMA_SOURCE_WRITE = 1 << 6,
-	/* The ring will be handed over to another process: zcdma_path_open_handover(). */
-	ZCDMA_SOURCE_SHARE = 1 << 3,
-	/*
-	 * "-" only: where the writer at the other end of the pipe has a ring, take its blocks and not
-	 * their bytes.
-	 */
-	ZCDMA_SOURCE_HANDOVER = 1 << 4,
-	/* The same, and -EOPNOTSUPP where there is no such writer. */
-	ZCDMA_SOURCE_HANDOVER_ONLY = 1 << 5,
+/* What a block of a source has, and what a path requires. */
+enum zcdma_needs {
+	ZCDMA_NEEDS_MEMORY = 1 << 0, /* a block's .data */
+	ZCDMA_NEEDS_FD = 1 << 1,     /* a block's .fd */
+	ZCDMA_NEEDS_OFFSET = 1 << 2, /* and its .fd_offset */
+	ZCDMA_NEEDS_SOCKET = 1 << 3, /* the sink is a socket */
+	ZCDMA_NEEDS_STREAM = 1 << 4, /* the sink is a socket or a pipe */
+	ZCDMA_NEEDS_RING = 1 << 5,   /* .data is in a ring that io_uring can register */
 };
 
-/* How a block comes back to its source. */
-enum zcdma_put {
-	ZCDMA_PUT_REUSE, /* nobody reads its pages any more: they may be written to */
-	ZCDMA_PUT_GIVE,	 /* somebody may: never touch these pages again, take fresh ones */
+/*
+ * Sources
+ */
+
+/* What a stream has of packets. */
+enum zcdma_packets {
+	ZCDMA_PACKETS_NONE,
+	ZCDMA_PACKETS_WHOLE,	/* a pcap stream of them */
+	ZCDMA_PACKETS_PAYLOAD,	/* their payload ... */
+	ZCDMA_PACKETS_NUMBERED, /* ... by sequence numbers */
 };
 
 /* What a source of packets came across; else all 0. */
@@ -146,7 +140,8 @@ struct zcdma_packet_stats {
 	uint64_t missing_bytes;	  /* that were sent, and not captured */
 	uint64_t differing_bytes; /* that came again as others: the first to come are taken */
 	uint64_t zero_sums;	  /* packets with data whose checksum is 0 */
-	uint64_t unchecked;	  /* of those, where others of the sender are right: nothing checks their data */
+	uint64_t
+		unchecked; /* of those, where others of the sender are right: nothing checks their data */
 	/* By the sequence numbers in datagrams: */
 	uint64_t unnumbered; /* left out: too short to hold one */
 	uint64_t lost;	     /* numbers that did not come in time */
@@ -158,57 +153,39 @@ struct zcdma_packet_stats {
 };
 
 struct zcdma_source_stats {
-	uint64_t blocks;	      /* handed out */
-	uint64_t bytes;		      /* in them */
-	uint64_t overruns;	      /* blocks the device had to drop, as none was free */
-	uint64_t lost_bytes;	      /* in those */
-	uint64_t gap_blocks;	      /* lost between the blocks that were handed out */
-	uint64_t gap_bytes;	      /* in those */
-	uint64_t discontinuities;     /* places where data may be missing, unknown how much */
-	uint64_t given_away;	      /* blocks whose pages were replaced */
-	uint64_t next_seq;	      /* sequence number that the device is at */
-	uint64_t drained;	      /* blocks that were still in flight when they were put */
+	uint64_t blocks;	  /* delivered */
+	uint64_t bytes;		  /* in them */
+	uint64_t overruns;	  /* blocks the device had to drop, as none was free */
+	uint64_t lost_bytes;	  /* in those */
+	uint64_t gap_blocks;	  /* lost between the blocks that were delivered */
+	uint64_t gap_bytes;	  /* in those */
+	uint64_t discontinuities; /* places where data may be missing, unknown how much */
+	uint64_t replaced; /* blocks that got fresh pages, as the old ones may still be read */
+	uint64_t next_seq; /* sequence number that the device is at */
+	uint64_t busy;	   /* blocks that were still in flight when the driver got them back */
 	uint64_t driver_copied_bytes; /* by the driver, where a splice() had to */
 	uint64_t copied_bytes;	      /* that were read into memory of this process */
 	uint64_t handovers;	      /* rings taken from the writer at the other end of a pipe */
-	const char
-		*plain_reason; /* why bytes came instead, or NULL: they did not; the source's own */
+	/* Why bytes came instead of a ring, or NULL if they did not. Valid as long as the source. */
+	const char *plain_reason;
 	struct zcdma_packet_stats packets;
 };
 
-/* What a path takes of a block, and what it asks of the sink. */
-enum zcdma_needs {
-	ZCDMA_NEEDS_MEMORY = 1 << 0, /* a block's .data */
-	ZCDMA_NEEDS_FD = 1 << 1,     /* a block's .fd */
-	ZCDMA_NEEDS_OFFSET = 1 << 2, /* and its .fd_offset */
-	ZCDMA_NEEDS_SOCKET = 1 << 3, /* the sink is a socket */
-	ZCDMA_NEEDS_STREAM = 1 << 4, /* the sink is a socket or a pipe */
-	/* .data lies in a ring that can be registered with io_uring: see ZCDMA_SOURCE_WRITE */
-	ZCDMA_NEEDS_RING = 1 << 5,
-};
-
-/* What a stream has of packets. */
-enum zcdma_packets {
-	ZCDMA_PACKETS_NONE,
-	ZCDMA_PACKETS_WHOLE,	/* a pcap stream of them */
-	ZCDMA_PACKETS_PAYLOAD,	/* their payload ... */
-	ZCDMA_PACKETS_NUMBERED, /* ... by sequence numbers */
-};
-
+/* What .block_size, .blocks, .page_size, .pieces and .offers say is known once the ring is made. */
 struct zcdma_source_info {
-	const char *type;  /* "sim", "dev", "file", "pipe", "pcap" */
-	const char *name;  /* as the user gave it; the source's own */
+	const char *type;  /* "sim", "dev", "file", "pipe", "pcap", "memory" */
+	const char *name;  /* as the user gave it; valid as long as the source */
 	size_t block_size; /* bytes */
-	unsigned blocks;   /* in the ring; 0 where there is none */
-	size_t page_size;  /* of the ring's memory: what the kernel really gave */
-	const char *model; /* of the driver's memory, "compound"; NULL where there is no driver */
+	unsigned blocks;   /* in the ring; 0 if there is none */
+	size_t page_size;  /* of the ring's memory, as the kernel gave it */
+	const char *model; /* of the driver's memory, "compound"; NULL without a driver */
 	unsigned pieces;   /* contiguous ones that its blocks consist of */
 	unsigned offers;   /* of enum zcdma_needs, what its blocks have */
 	bool endless;	   /* produces until it is stopped */
 	bool lossy;	   /* has overruns when the reader is late */
-	bool guarded;	   /* as its kind is */
+	bool tracks_pages; /* its driver waits by itself for pages in flight */
 	bool bounced;	   /* the device writes to bounce buffers, which the kernel copies */
-	int simulated;	   /* nothing of it is measured: 1, 0, or -1 where that is unknown */
+	int simulated;	   /* 1: nothing of it is measured; 0: all is; -1: unknown */
 	bool privileged;   /* opening it took privileges, which nothing else of it needs */
 	enum zcdma_packets packets;
 };
@@ -218,89 +195,121 @@ struct zcdma_source_type {
 	const char *name;
 	const char *syntax; /* "sim:[blocks=N,block=SIZE,...]" */
 	const char *summary;
-	bool guarded;	    /* waits by itself for pages in flight, however a block is put */
-	const char *memory; /* the option that says what its ring is made of, or NULL ... */
-	const char *const *memories; /* ... and what that takes, NULL behind the last */
+	bool tracks_pages;	     /* as of its info */
+	const char *memory;	     /* the option that says what its ring is made of, or NULL */
+	const char *const *memories; /* the values of that option, then NULL */
 };
 
 struct zcdma_source;
 
-/* The @i-th kind of source, or NULL behind the last. */
+/* Returns the @i-th kind of source, or NULL after the last. Thread-safe. */
 const struct zcdma_source_type *zcdma_source_type_at(unsigned i);
 
-/* The kind of source that @spec names, or NULL: none. Nothing is opened. */
+/* Returns the kind of source that @spec names, or NULL if there is no such kind. Opens nothing. */
 const struct zcdma_source_type *zcdma_source_type_of(const char *spec);
 
-/*
- * Open the source that @spec names: "sim:OPTIONS", "dev:PATH,OPTIONS", "file:PATH",
- * "pcap:NAME,OPTIONS", "-" (standard input), or a bare path.
- * @flags: enum zcdma_source_flags. Nothing is produced before zcdma_source_start().
- * -EINVAL: @spec is wrong; -EOPNOTSUPP: there is no such driver here; -ENOENT and the like: what it
- * names.
- */
-int zcdma_source_open(struct zcdma_ctx *ctx, const char *spec, unsigned flags,
-		      struct zcdma_source **src);
-
-/* The spec to use where none was given: "dev:" where there is such a device, else "sim:". */
+/* Returns the spec to use if the user gives none: "dev:" if there is such a device, else "sim:". */
 const char *zcdma_source_default(void);
 
 /*
- * A source that reads @fd (a pipe, a socket, a regular file at its current position) to its end.
- * @fd stays the caller's, who closes it after the source. @name is for messages, and copied.
+ * Open the source that @spec names: "sim:OPTIONS", "dev:PATH,OPTIONS", "file:PATH",
+ * "pcap:NAME,OPTIONS", "-" (standard input), or a bare path. Its ring is not made yet.
+ * Returns 0, -EINVAL if @spec is wrong, -EOPNOTSUPP if there is no such driver here, or another errno
+ * (-ENOENT) of what it names.
  */
-int zcdma_source_open_fd(struct zcdma_ctx *ctx, int fd, const char *name, unsigned flags,
+int zcdma_source_open(struct zcdma_ctx *ctx, const char *spec, struct zcdma_source **src);
+
+/*
+ * Open a source that reads @fd (a pipe, a socket, a regular file from its current position) to its
+ * end. The caller closes @fd after the source. @name is for messages, and is copied.
+ */
+int zcdma_source_open_fd(struct zcdma_ctx *ctx, int fd, const char *name,
 			 struct zcdma_source **src);
 
-/* Start the device: its clock, its sequence numbers and its overruns count from here. */
+/*
+ * Set an option of a source whose ring is not made yet: one of its kind's, as in a spec ("rate",
+ * "360M"), or
+ *   "read", NULL: the program itself reads the blocks' bytes. A file is then read, and not mapped, so
+ *	that cutting it short meanwhile cannot raise SIGBUS. A source without a path does so anyway.
+ *   "handover", "auto", "require" or "never": of "-", whether to take a ring from a writer that has
+ *	one. "require" makes its bytes an error, -EOPNOTSUPP.
+ * @value is NULL for an option without a value.
+ * Returns 0, -EINVAL if the source has no such option or value, or if it was set before, or -EBUSY if
+ * the ring is made.
+ */
+int zcdma_source_set(struct zcdma_source *src, const char *name, const char *value);
+
+/*
+ * End the stream after @bytes bytes and after @blocks blocks; 0 is no limit. What a file or a pipe has
+ * beyond the limit is left to its next reader; the rest of a ring's block is left out.
+ */
+void zcdma_source_set_limit(struct zcdma_source *src, uint64_t bytes, uint64_t blocks);
+
+/*
+ * Make the ring for the path of the name @path; NULL: for a program that reads the blocks. Opening a
+ * path, zcdma_source_start() and zcdma_source_next() do so by themselves; a call of its own finds out
+ * what does not work before a receiver is connected or a file is created.
+ * Returns 0, -EINVAL if the source's blocks cannot take that path, -EBUSY if the ring was made for
+ * something else and is in use, or the reason why there is no memory for it.
+ */
+int zcdma_source_prepare(struct zcdma_source *src, const char *path);
+
+/*
+ * Start the device: its clock, its sequence numbers and its overruns count from here. Without this
+ * call, the first zcdma_source_next() starts it. Returns -EBUSY if it was started before.
+ */
 int zcdma_source_start(struct zcdma_source *src);
 
 /*
- * Take the next full block, which is the caller's until zcdma_source_put(). Blocks come in stream
- * order. At most @max bytes are taken from a source that can stop anywhere (a file, a pipe); a
- * ring's block is always whole. 0 is no limit. Returns 1 and fills in *@b; 0 at the end of the
- * stream; -EAGAIN when no block is full yet.
+ * Take the next full block, and wait for it up to @timeout_ms. Blocks come in stream order. The block
+ * is the caller's until it is passed to zcdma_path_send() or zcdma_block_release(), one of which each
+ * block needs. While it waits, the source's paths go on sending and give blocks back.
+ * Returns 1 and fills in *@b; 0 at the end of the stream; -EAGAIN if no block is full and @timeout_ms
+ * is 0; -ETIMEDOUT; -EINTR after zcdma_interrupt(), whether or not there is a block; -ENOBUFS if the
+ * caller holds every block of the ring, so that no wait can end; or an error of the source, or of a
+ * path that broke off meanwhile.
  */
-int zcdma_source_next(struct zcdma_source *src, size_t max, struct zcdma_block *b);
+int zcdma_source_next(struct zcdma_source *src, int timeout_ms, struct zcdma_block *b);
 
 /*
- * Give a block back, in any order, each exactly once. Where no fresh pages are to be had for one that
- * is given away, or the source was opened without ZCDMA_SOURCE_GIVE, the next zcdma_source_next()
- * fails with the reason.
+ * Give back a block of @src that was not sent: the caller reads it no more. A block that was sent goes
+ * back by itself. Returns 0, or -EINVAL if *@b is not the caller's: it was sent or released before, or is
+ * no block of @src. That changes nothing.
  */
-void zcdma_source_put(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how);
+int zcdma_block_release(struct zcdma_source *src, const struct zcdma_block *b);
 
 /* Produce no further block. The full ones can still be taken, then zcdma_source_next() returns 0. */
 void zcdma_source_stop(struct zcdma_source *src);
 
-/* Close the source and free its ring; NULL is fine. Every pointer into its blocks dies with it. */
+/* Close the source and free its ring; NULL is fine. Close its paths first. */
 void zcdma_source_close(struct zcdma_source *src);
 
-void zcdma_source_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats);
-void zcdma_source_get_info(struct zcdma_source *src, struct zcdma_source_info *info);
+/*
+ * Fill in *@stats of @size bytes, sizeof(*@stats) of the program: one that was built with an older
+ * header gets what it knows.
+ */
+void zcdma_source_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats,
+			    size_t size);
+void zcdma_source_get_info(struct zcdma_source *src, struct zcdma_source_info *info, size_t size);
+
+/*
+ * Check whether @src reads the regular file that @fd has open, so that writing to it would destroy the
+ * source: itself, or through the program at the other end of its pipe, as far as /proc shows. That
+ * program is described in @buf of @len bytes, which is empty otherwise.
+ */
+bool zcdma_source_reads(const struct zcdma_source *src, int fd, char *buf, size_t len);
 
 /*
  * Paths
  */
 
-/* What proves that a block may be written to again. */
-enum zcdma_reuse {
-	ZCDMA_REUSE_DONE,  /* send() or reap() said that it is done */
-	ZCDMA_REUSE_NEVER, /* nothing does: its pages are given away */
-};
-
 /* A way from a block to a descriptor. */
 struct zcdma_path_type {
 	const char *name;
 	const char *summary;
-	unsigned needs; /* enum zcdma_needs */
-	enum zcdma_reuse reuse;
-	bool tells; /* completions say what was copied after all */
-};
-
-enum zcdma_sent {
-	ZCDMA_DONE,   /* the whole block is handed over and .reuse applies */
-	ZCDMA_QUEUED, /* handed over; zcdma_path_reap() will report the block */
-	ZCDMA_BUSY,   /* not all of it: wait for ZCDMA_WAIT_ROOM, then send the same block again */
+	unsigned needs;	     /* enum zcdma_needs */
+	bool replaces_pages; /* without a proof that pages are free, a block gets fresh ones */
+	bool reports_copied; /* completions say what was copied after all */
 };
 
 enum zcdma_fallback {
@@ -309,6 +318,9 @@ enum zcdma_fallback {
 };
 
 struct zcdma_path_stats {
+	uint64_t blocks;       /* sent whole */
+	uint64_t last_seq;     /* sequence number of the last of them ... */
+	uint64_t sent_ns;      /* ... and when it was sent whole */
 	uint64_t bytes;	       /* accepted by the kernel */
 	uint64_t calls;	       /* system calls that moved them */
 	uint64_t copied_bytes; /* by calls that copy, or below the sink */
@@ -324,7 +336,7 @@ struct zcdma_path_stats {
 	uint64_t unknown_calls;
 	uint64_t pending_bytes; /* no completion yet */
 	uint64_t pending_calls;
-	uint64_t pending_blocks;  /* QUEUED and not reaped */
+	uint64_t pending_blocks;  /* passed to the path and not back at their source */
 	uint64_t datagrams;	  /* that .bytes went in; 0 where the sink takes a stream */
 	size_t datagram_bytes;	  /* the most in one; 0 there */
 	uint64_t enobufs;	  /* times the kernel had no room for another completion, or pin */
@@ -340,80 +352,145 @@ struct zcdma_path_stats {
 };
 
 struct zcdma_path;
+struct zcdma_hist;     /* <zcdma/util.h> */
+struct zcdma_manifest; /* <zcdma/verify.h> */
 
-/* The @i-th path, or NULL behind the last. */
+/* Returns the @i-th path, or NULL after the last. Thread-safe. */
 const struct zcdma_path_type *zcdma_path_type_at(unsigned i);
 
-/* The path of that name, or NULL. */
+/* Returns the path of that name, or NULL. Thread-safe. */
 const struct zcdma_path_type *zcdma_path_find(const char *name);
 
 /*
- * Is this path to be had on this kernel, for this process? 0, or with a sentence why not -EOPNOTSUPP, or
- * -ENOMEM for a limit.
+ * Check that this kernel lets this process take the path. Returns 0, -EOPNOTSUPP, or -ENOMEM for a
+ * limit.
  */
 int zcdma_path_probe(struct zcdma_ctx *ctx, const struct zcdma_path_type *type);
 
-/* How a source for this path has to be opened: enum zcdma_source_flags. Thread-safe. */
-unsigned zcdma_path_source_flags(const struct zcdma_path_type *type);
-
-/* Can @src's blocks take this path? 0, or -EINVAL with a sentence why not. */
-int zcdma_path_accepts(struct zcdma_ctx *ctx, const struct zcdma_path_type *type,
-		       struct zcdma_source *src);
+/*
+ * Make the ring of @src for the path of the name @type, connect to @address ("host:9000",
+ * "udp:host:9000") and open the path; it closes the connection with it.
+ * Returns 0, an error of zcdma_source_prepare(), or the reason why there is no connection.
+ */
+int zcdma_path_connect(struct zcdma_ctx *ctx, struct zcdma_source *src, const char *type,
+		       const char *address, struct zcdma_path **path);
 
 /*
- * Open a path from @src's blocks to @fd, a socket, pipe or file. @fd stays the caller's and is
- * closed by the caller after the path; a socket should be non-blocking (those of zcdma_connect()
- * are).
- * @src must outlive the path.
+ * Make the ring of @src for the path of the name @type, and open the path to @fd: a socket, a pipe or a
+ * file, which the caller closes after the path. A socket should be non-blocking.
  */
-int zcdma_path_open(struct zcdma_ctx *ctx, const struct zcdma_path_type *type,
-		    struct zcdma_source *src, int fd, enum zcdma_fallback fallback,
+int zcdma_path_open(struct zcdma_ctx *ctx, struct zcdma_source *src, const char *type, int fd,
 		    struct zcdma_path **path);
 
 /*
- * Send datagrams of at most @bytes: before the first block, over UDP only. Else it is what the MTU of
- * the way there has room for, down to a multiple of 8; larger ones would be cut into fragments, and are
- * refused.
+ * Choose what a path with completions does while they say that the kernel copies: ZCDMA_FALLBACK_COPY
+ * at first. Returns 0, or with ZCDMA_FALLBACK_KEEP the reason why the kernel refuses zero-copy sends.
+ */
+int zcdma_path_set_fallback(struct zcdma_path *path, enum zcdma_fallback fallback);
+
+/*
+ * Send datagrams of at most @bytes, set before the first block. By default they fill the MTU of the
+ * route, rounded down to a multiple of 8. Returns 0, -EMSGSIZE if they do not fit, as fragments are not
+ * sent, or -EINVAL if the sink does not take datagrams.
  */
 int zcdma_path_set_datagram(struct zcdma_path *path, size_t bytes);
 
 /*
- * Hand over a block: enum zcdma_sent. After ZCDMA_BUSY the next call must be for the same block.
- * After an error the path can only be finished as not complete, and closed. A part of the block may be
- * in flight then: it must not be put for reuse. Put it with ZCDMA_PUT_GIVE, or leave it to
- * zcdma_source_close().
+ * Set how long zcdma_path_send() waits for room: -1, without a limit, at first. 0 is for programs with
+ * an event loop.
+ */
+void zcdma_path_set_timeout(struct zcdma_path *path, int timeout_ms);
+
+/*
+ * Add each block to @manifest once all of it is sent; NULL ends that. Closing the manifest stays the
+ * caller's.
+ */
+void zcdma_path_set_manifest(struct zcdma_path *path, struct zcdma_manifest *manifest);
+
+/*
+ * Reuse pages as soon as they are sent, without any proof: for the lab, to see data change in flight.
+ * Returns 0, or -EINVAL if the source's driver waits for pages in flight by itself.
+ */
+int zcdma_path_set_unsafe_reuse(struct zcdma_path *path);
+
+/*
+ * Send a block. It is the path's from here on, also after an error, and goes back to its source by
+ * itself; only with -EAGAIN and -EINVAL it stays the caller's. The call waits for room up to the path's
+ * timeout. What is then not sent yet is sent before the next block.
+ * Returns 0; -ETIMEDOUT, or -EINTR after zcdma_interrupt(), if a part is still to be sent; -EAGAIN with
+ * a timeout of 0 while a part of the block before is; -EINVAL if *@b is not the caller's, having been
+ * sent or released before; or the error that broke the path off, which can then only be closed.
  */
 int zcdma_path_send(struct zcdma_path *path, const struct zcdma_block *b);
 
 /*
- * Report one QUEUED block that is done, in the order of completion: 1 and *@b as it was sent, or 0
- * where there is none now. A broken connection is an error of zcdma_path_send(), not of this.
+ * Wait, up to the path's timeout, until all that was passed to the path is sent. Returns 0, -EINTR,
+ * -ETIMEDOUT, -EAGAIN with a timeout of 0, or the error that broke the path off.
  */
-int zcdma_path_reap(struct zcdma_path *path, struct zcdma_block *b);
+int zcdma_path_flush(struct zcdma_path *path);
 
 /*
- * Nothing more will be sent: wait until the receiver's kernel has acknowledged all that was. Where the
- * stream is @complete a TCP connection ends with a FIN. Where it is not, and from zcdma_path_open() on until
- * everything of a complete one is acknowledged, closing the socket resets the connection: the receiver of
- * a sender that fails, crashes or is killed sees an error, and no end. For other descriptors there is
- * nothing to do.
- * -ECONNRESET, -EPIPE, -ETIMEDOUT: it never arrived.
- * Over UDP nothing tells what has arrived. Where the stream is @complete its end is sent, three times
- * within 50 ms; -ECONNREFUSED: the receiver's machine answered that nobody takes it.
+ * Go on without waiting: send what the path was passed, read completions, give blocks back. For
+ * programs with an event loop; all that waits does so by itself. Returns 0 or an error of the path.
  */
-int zcdma_path_finish(struct zcdma_path *path, bool complete);
+int zcdma_path_process(struct zcdma_path *path);
 
 /*
- * Close the path; NULL is fine. Blocks still QUEUED stay in flight and are not reported any more: they
- * are the ring's loss until zcdma_source_close().
+ * Returns a descriptor that is readable when zcdma_path_process() or a refused zcdma_path_send() is
+ * worth another try, or a negative errno. It is the path's.
+ */
+int zcdma_path_fd(struct zcdma_path *path);
+
+/*
+ * Returns a descriptor that is readable when zcdma_source_next() is worth another try, or a negative
+ * errno. It is the source's. Paths have descriptors of their own.
+ */
+int zcdma_source_fd(struct zcdma_source *src);
+
+/*
+ * End the stream: send the rest, wait until the receiver's kernel has acknowledged all of it, and until
+ * every block is back at its source. A TCP connection ends with a FIN. Until this returns 0, closing the
+ * connection resets it: the receiver of a sender that fails, crashes or is killed sees an error, and no
+ * end. Over UDP, where nothing is acknowledged, the end of the stream is sent three times within 50 ms.
+ * Returns 0; -EINTR after zcdma_interrupt(), after which the same call goes on; -ECONNRESET, -EPIPE,
+ * -ETIMEDOUT if it never arrived; -ECONNREFUSED if the receiver's machine answered that nothing
+ * receives it.
+ */
+int zcdma_path_finish(struct zcdma_path *path);
+
+/*
+ * Do the same for a stream that is not complete: send and wait, and leave the connection to be reset when
+ * it is closed, so that the receiver sees that. After an error, too.
+ */
+int zcdma_path_abandon(struct zcdma_path *path);
+
+/*
+ * Close the path; NULL is fine. Blocks whose pages may still be read stay out of the ring until
+ * zcdma_source_close().
  */
 void zcdma_path_close(struct zcdma_path *path);
+
+const struct zcdma_path_type *zcdma_path_get_type(const struct zcdma_path *path);
+
+/* Fill in *@stats of @size bytes, as zcdma_source_get_stats() does. */
+void zcdma_path_get_stats(const struct zcdma_path *path, struct zcdma_path_stats *stats,
+			  size_t size);
+
+/*
+ * Get how long blocks took, in ns: from when they became full until they were passed to the path, and
+ * from then until their pages were free. Either may be NULL.
+ */
+void zcdma_path_get_latency(const struct zcdma_path *path, struct zcdma_hist *device_to_sent,
+			    struct zcdma_hist *sent_to_free);
+
+/* Begin to measure these times anew. */
+void zcdma_path_reset_latency(struct zcdma_path *path);
 
 /*
  * Handing a ring over
  *
- * Two processes with a pipe in between can share the ring instead: its blocks are the reader's until
- * it gives them back. zcdma(7) has the rules. The one that reads needs ZCDMA_SOURCE_HANDOVER alone.
+ * Two processes with a pipe in between can share the ring instead: its blocks are the reader's until it
+ * gives them back. zcdma(7) has the rules. A reader needs nothing but "-" as its source.
  */
 
 /* A reader that was found at the other end of a pipe. */
@@ -421,49 +498,26 @@ struct zcdma_handover;
 
 /*
  * Look for a reader at the other end of the pipe @fd that takes a ring, up to @timeout_ms: 100 is
- * enough for one that is started in the same breath. One that is there is given 3 s to answer.
- * *@flags: how a source for it has to be opened. @fd stays the caller's and must outlive what is made
- * of it. -EOPNOTSUPP with a sentence: there is none, and the pipe takes bytes as ever.
+ * enough for one that is started at the same time. A reader that is there is given 3 s to answer. @fd
+ * stays the caller's and must outlive what is made of it.
+ * Returns 0, or -EOPNOTSUPP if there is no such reader, and the pipe takes bytes.
  */
-int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, int timeout_ms, unsigned *flags,
+int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, int timeout_ms,
 			struct zcdma_handover **handover);
 
 /* Leave the reader without a ring: it reads the pipe. NULL is fine. */
 void zcdma_handover_free(struct zcdma_handover *handover);
 
 /*
- * Hand @src's ring over, and open the path on which its blocks go. That waits for as long as the reader
- * is busy with another ring. Takes @handover over, with or without success, but for -EINTR: then the
- * answer is still to come, and the same call is to be made again, or both given up. -EOPNOTSUPP with a
- * sentence: @src has no ring to share, or the reader refused it; the pipe takes bytes as ever.
+ * Make the ring of @src as the reader wants it, hand it over, and open the path on which its blocks go.
+ * Waits for as long as the reader is busy with another ring. Takes @handover over, with or without
+ * success, but for -EINTR: then the answer is still to come, and the same call is to be made again, or
+ * both given up.
+ * Returns 0, or -EOPNOTSUPP if @src has no ring to share or the reader refused it: the pipe takes
+ * bytes, and @src takes another path.
  */
 int zcdma_path_open_handover(struct zcdma_handover *handover, struct zcdma_source *src,
 			     struct zcdma_path **path);
-
-/*
- * Check whether @src reads the regular file that @fd has open, so that writing to it would destroy the source:
- * itself, or through the program at the other end of its pipe, as far as /proc shows. That program is described
- * in @buf of @len bytes, which is empty otherwise.
- */
-bool zcdma_source_reads(const struct zcdma_source *src, int fd, char *buf, size_t len);
-
-const struct zcdma_path_type *zcdma_path_get_type(const struct zcdma_path *path);
-void zcdma_path_get_stats(const struct zcdma_path *path, struct zcdma_path_stats *stats);
-
-enum zcdma_wait {
-	ZCDMA_WAIT_BLOCK = 1 << 0,	/* a full block, or the end of the stream */
-	ZCDMA_WAIT_ROOM = 1 << 1,	/* room in the sink */
-	ZCDMA_WAIT_COMPLETION = 1 << 2, /* a completion to reap */
-};
-
-/*
- * Sleep until one of @what (enum zcdma_wait) is worth another try. @src or @path may be NULL where
- * @what does not ask for it. @timeout_ms: -1 is for ever.
- * Returns 0; -ETIMEDOUT; -EINTR after zcdma_interrupt().
- * -EPIPE, -EPROTO with a sentence: the reader of a ring that was handed over is gone, or mad.
- */
-int zcdma_wait(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_path *path,
-	       unsigned what, int timeout_ms);
 
 #ifdef __cplusplus
 }

@@ -32,10 +32,10 @@ void zc_pool_free(struct zc_pool *pool)
 	free(pool->unused);
 }
 
-void zc_pool_put(struct zc_pool *pool, uint32_t index, enum zcdma_put how)
+void zc_pool_put(struct zc_pool *pool, uint32_t index, enum zc_put how)
 {
 	unsigned first = index;
-	int count = how == ZCDMA_PUT_GIVE ? zc_ring_renew(&pool->ring, index, &first) : 1;
+	int count = how == ZC_PUT_REPLACE ? zc_ring_renew(&pool->ring, index, &first) : 1;
 
 	if (count < 0)
 		pool->error = count;

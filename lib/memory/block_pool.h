@@ -28,7 +28,7 @@ static inline uint32_t zc_pool_take(struct zc_pool *pool)
 	return pool->unused[--pool->unused_count];
 }
 
-/* A block comes back, as to zcdma_source_put(). */
-void zc_pool_put(struct zc_pool *pool, uint32_t index, enum zcdma_put how);
+/* A block comes back, as to zc_source_put(). */
+void zc_pool_put(struct zc_pool *pool, uint32_t index, enum zc_put how);
 
 #endif

@@ -101,7 +101,7 @@ static int map_hugetlb(struct zc_ring *ring, unsigned flags, size_t huge)
 {
 	int rc;
 
-	if (flags & (ZCDMA_SOURCE_GIVE | ZCDMA_SOURCE_FD) || ring_bytes(ring) % huge)
+	if (flags & (ZC_USE_REPLACE | ZC_USE_FD) || ring_bytes(ring) % huge)
 		return -EINVAL;
 	rc = map_memfd(ring, MFD_HUGETLB | (unsigned)__builtin_ctzl(huge) << MFD_HUGE_SHIFT, 0,
 		       MAP_POPULATE);
@@ -124,7 +124,7 @@ static int map_anonymous(struct zc_ring *ring, unsigned flags, size_t huge)
 	bool whole = huge % ring->block_size == 0 || ring->block_size % huge == 0;
 	int rc;
 
-	if (flags & (ZCDMA_SOURCE_FD | ZCDMA_SOURCE_SHARE))
+	if (flags & (ZC_USE_FD | ZC_USE_SHARE))
 		return -EINVAL;
 	ring->page_size = (size_t)sysconf(_SC_PAGESIZE);
 	rc = map_aligned(ring, huge, MAP_PRIVATE | MAP_ANONYMOUS);
@@ -151,14 +151,14 @@ static int map_shmem(struct zc_ring *ring, unsigned flags, size_t huge)
 
 	if (rc)
 		return rc;
-	advise(ring, !(flags & ZCDMA_SOURCE_GIVE) || ring->block_size % huge == 0);
+	advise(ring, !(flags & ZC_USE_REPLACE) || ring->block_size % huge == 0);
 	ring->page_size = page_size_got(ring, huge);
 	return 0;
 }
 
 static int map_giving(struct zc_ring *ring, unsigned flags, size_t huge)
 {
-	return flags & ZCDMA_SOURCE_GIVE ? map_anonymous(ring, flags, huge) : -EINVAL;
+	return flags & ZC_USE_REPLACE ? map_anonymous(ring, flags, huge) : -EINVAL;
 }
 
 /*
@@ -186,7 +186,7 @@ static int map_small(struct zc_ring *ring, int rc)
 static int map_anon(struct zc_ring *ring, unsigned flags, size_t huge)
 {
 	(void)huge;
-	if (flags & (ZCDMA_SOURCE_FD | ZCDMA_SOURCE_SHARE))
+	if (flags & (ZC_USE_FD | ZC_USE_SHARE))
 		return -EINVAL;
 	return map_small(ring, map_aligned(ring, 0, MAP_PRIVATE | MAP_ANONYMOUS));
 }
@@ -215,7 +215,7 @@ static int map_file(struct zc_ring *ring, unsigned flags, size_t huge)
 	int rc;
 
 	(void)huge;
-	if (flags & ZCDMA_SOURCE_SHARE) /* which nothing keeps from being cut short */
+	if (flags & ZC_USE_SHARE) /* which nothing keeps from being cut short */
 		return -EINVAL;
 	ring->fd = open(dir ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (ring->fd < 0)
@@ -238,9 +238,9 @@ static int map_vvar(struct zc_ring *ring, unsigned flags, size_t huge)
 	int rc;
 
 	(void)huge;
-	if (flags & (ZCDMA_SOURCE_FD | ZCDMA_SOURCE_SHARE))
+	if (flags & (ZC_USE_FD | ZC_USE_SHARE))
 		return -EINVAL;
-	if (flags & ZCDMA_SOURCE_WRITE) /* it is the kernel's to write */
+	if (flags & ZC_USE_WRITE) /* it is the kernel's to write */
 		return -EACCES;
 	rc = zc_vma_find_name("[vvar]", &vvar);
 	if (rc)
@@ -328,7 +328,7 @@ int zc_ring_alloc(struct zcdma_ctx *ctx, struct zc_ring *ring, enum zc_memory me
 				  .block_size = block_size,
 				  .stride = block_size,
 				  .unit = 1,
-				  .giving = flags & ZCDMA_SOURCE_GIVE };
+				  .giving = flags & ZC_USE_REPLACE };
 	if (block_size > most / blocks) {
 		fail_alloc(ctx, ring, ENOMEM);
 		zc_hint(ctx, "a ring may take half of this machine's memory: %s",

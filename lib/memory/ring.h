@@ -6,6 +6,21 @@
 #include "internal.h"
 #include "memory/limit.h"
 
+/* What the blocks of a ring are used for, so that its memory is good for that. Part of the protocol of a hand-over. */
+enum zc_use {
+	ZC_USE_REPLACE = 1 << 0, /* pages are replaced while others read the old ones */
+	ZC_USE_READ = 1 << 1,	 /* the program itself reads the bytes */
+	ZC_USE_FD = 1 << 2,	 /* a path takes the block from its descriptor */
+	ZC_USE_SHARE = 1 << 3,	 /* another process maps the ring */
+	ZC_USE_WRITE = 1 << 6,	 /* io_uring registers it, which takes writable mappings only */
+};
+
+/* How a block comes back to its source. Part of the protocol of a hand-over. */
+enum zc_put {
+	ZC_PUT_REUSE,	/* nothing reads its pages: they may be written to */
+	ZC_PUT_REPLACE, /* something may: leave its pages alone, take fresh ones */
+};
+
 /* What a ring is made of. */
 enum zc_memory {
 	ZC_MEMORY_BEST,	 /* as ring.c chooses */
@@ -31,12 +46,12 @@ struct zc_ring {
 	size_t reserved_size;
 	unsigned unit;	 /* blocks whose pages can only be renewed together */
 	bool on_disk;	 /* in a file that others may leave no room for */
-	bool giving;	 /* made with ZCDMA_SOURCE_GIVE */
+	bool giving;	 /* made for ZC_USE_REPLACE */
 	unsigned *given; /* blocks given away, for each unit */
 };
 
 /*
- * Make a ring. @block_size is a multiple of the page size. @flags: enum zcdma_source_flags; with
+ * Make a ring. @block_size is a multiple of the page size. @flags: enum zc_use; with
  * ZC_MEMORY_BEST they decide what memory it is made of. On error there is nothing to free.
  */
 int zc_ring_alloc(struct zcdma_ctx *ctx, struct zc_ring *ring, enum zc_memory memory,
@@ -60,7 +75,7 @@ unsigned zc_ring_default_blocks(uint64_t rate, uint64_t block_size);
  * them is given. Returns how many blocks from *@first on have fresh pages now, maybe none, or a
  * negative errno
  * (-ENOMEM), after which the block must not be written to. The ring must have been made with
- * ZCDMA_SOURCE_GIVE.
+ * ZC_USE_REPLACE.
  */
 int zc_ring_renew(struct zc_ring *ring, unsigned index, unsigned *first);
 

@@ -211,7 +211,7 @@ void zc_copied_count(const struct zcdma_path *path, struct zcdma_path_stats *s)
 	if (c->copied == ZC_COPIED_UNKNOWN) {
 		s->unknown_bytes += bytes;
 		s->unknown_calls += calls;
-	} else if (path->ops->type.tells) {
+	} else if (path->ops->type.reports_copied) {
 		s->fell_back_bytes += bytes;
 		s->fell_back_calls += calls;
 	} else {

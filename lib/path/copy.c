@@ -43,7 +43,7 @@ int zc_path_copy_block(struct zcdma_path *path, const struct zcdma_block *b)
 	while (!whole) {
 		n = zc_path_write(path, data + path->sent, b->len - path->sent);
 		if (n == -EINTR || n == -EAGAIN)
-			return ZCDMA_BUSY;
+			return ZC_SENT_BUSY;
 		if (n == -EFAULT)
 			return zc_path_fault(path, b, call);
 		if (n < 0)
@@ -55,7 +55,7 @@ int zc_path_copy_block(struct zcdma_path *path, const struct zcdma_block *b)
 		}
 		whole = zc_path_advance(path, b, (size_t)n);
 	}
-	return ZCDMA_DONE;
+	return ZC_SENT_DONE;
 }
 
 const struct zc_path_ops zc_path_copy = {
@@ -63,7 +63,6 @@ const struct zc_path_ops zc_path_copy = {
 		.name = "copy",
 		.summary = "send() or write() from memory: one copy, works on every mapping",
 		.needs = ZCDMA_NEEDS_MEMORY,
-		.reuse = ZCDMA_REUSE_DONE,
 	},
 	.size = sizeof(struct zcdma_path),
 	.datagrams = true,

@@ -108,7 +108,7 @@ static int direct_send(struct zcdma_path *path, const struct zcdma_block *b)
 		else
 			path->sent += (size_t)n;
 	}
-	return d->error ? d->error : ZCDMA_DONE;
+	return d->error ? d->error : ZC_SENT_DONE;
 }
 
 /* What comes may be long in coming: keep no more back than the odd rest. */
@@ -161,7 +161,6 @@ const struct zc_path_ops zc_path_direct = {
 		.name = "copy",
 		.summary = "write() with O_DIRECT",
 		.needs = ZCDMA_NEEDS_MEMORY,
-		.reuse = ZCDMA_REUSE_DONE,
 	},
 	.size = sizeof(struct direct),
 	.takes = ZC_TAKES_COPY,

@@ -5,14 +5,13 @@
 static int null_send(struct zcdma_path *path, const struct zcdma_block *b)
 {
 	zc_path_advance(path, b, b->len);
-	return ZCDMA_DONE;
+	return ZC_SENT_DONE;
 }
 
 const struct zc_path_ops zc_path_null = {
 	.type = {
 		.name = "null",
 		.summary = "send nothing: the cost of source and bookkeeping alone",
-		.reuse = ZCDMA_REUSE_DONE,
 	},
 	.size = sizeof(struct zcdma_path),
 	.datagrams = true,

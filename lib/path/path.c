@@ -139,15 +139,16 @@ static const struct {
 	  "sim: and - have one; --path=uring registers nothing" },
 };
 
-ZC_PUBLIC unsigned zcdma_path_source_flags(const struct zcdma_path_type *type)
+unsigned zc_path_uses(const struct zcdma_path_type *type)
 {
-	return (type->needs & ZCDMA_NEEDS_FD ? ZCDMA_SOURCE_FD : 0) |
-	       (type->needs & ZCDMA_NEEDS_RING ? ZCDMA_SOURCE_WRITE : 0) |
-	       (type->reuse == ZCDMA_REUSE_NEVER ? ZCDMA_SOURCE_GIVE : 0);
+	return (type->needs & ZCDMA_NEEDS_FD ? ZC_USE_FD : 0) |
+	       (type->needs & ZCDMA_NEEDS_RING ? ZC_USE_WRITE : 0) |
+	       (type->replaces_pages ? ZC_USE_REPLACE : 0);
 }
 
-ZC_PUBLIC int zcdma_path_accepts(struct zcdma_ctx *ctx, const struct zcdma_path_type *type,
-				 struct zcdma_source *src)
+/* Check that @src's blocks have what the path needs. Returns 0 or -EINVAL. */
+static int check_source(struct zcdma_ctx *ctx, const struct zcdma_path_type *type,
+			const struct zcdma_source *src)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(lacks); i++) {
 		if (!(type->needs & ~src->info.offers & lacks[i].need))
@@ -159,29 +160,76 @@ ZC_PUBLIC int zcdma_path_accepts(struct zcdma_ctx *ctx, const struct zcdma_path_
 	return 0;
 }
 
+/* Returns NULL after an error. */
+static const struct zc_path_ops *find_ops(struct zcdma_ctx *ctx, const char *name)
+{
+	const struct zcdma_path_type *type = zcdma_path_find(name);
+
+	if (!type)
+		zc_fail_plain(ctx, EINVAL, "path %s: there is no such path", name);
+	return type ? ops_of(type) : NULL;
+}
+
+static int prepare(struct zcdma_source *src, const struct zc_path_ops *ops)
+{
+	int rc = zc_source_activate(src, zc_path_uses(&ops->type));
+
+	return rc ? rc : check_source(src->ctx, &ops->type, src);
+}
+
+ZC_PUBLIC int zcdma_source_prepare(struct zcdma_source *src, const char *path)
+{
+	const struct zc_path_ops *ops;
+
+	if (!path)
+		return zc_source_activate(src, ZC_USE_READ);
+	ops = find_ops(src->ctx, path);
+	return ops ? prepare(src, ops) : -EINVAL;
+}
+
+static int add_to_source(struct zcdma_path *path)
+{
+	unsigned count = 0;
+
+	for (const struct zcdma_path *p = path->src->paths; p; p = p->next)
+		count++;
+	if (count == ZC_PATHS_MOST)
+		return zc_fail_plain(path->ctx, EMFILE, "path %s from %s: it has %u paths",
+				     path->ops->type.name, path->src->name, count);
+	path->next = path->src->paths;
+	path->src->paths = path;
+	return 0;
+}
+
+static void remove_from_source(struct zcdma_path *path)
+{
+	struct zcdma_path **p = &path->src->paths;
+
+	while (*p && *p != path)
+		p = &(*p)->next;
+	if (*p)
+		*p = path->next;
+}
+
 int zc_path_new(struct zcdma_ctx *ctx, const struct zc_path_ops *ops, struct zcdma_source *src,
-		int fd, enum zcdma_fallback fallback, struct zcdma_handover *handover,
-		struct zcdma_path **out)
+		int fd, struct zcdma_handover *handover, struct zcdma_path **out)
 {
 	struct zcdma_path *path;
-	int rc = zcdma_path_accepts(ctx, &ops->type, src);
+	int rc = check_source(ctx, &ops->type, src);
 
 	if (rc)
 		return rc;
 	path = calloc(1, ops->size);
 	if (!path)
 		return zc_fail(ctx, ENOMEM, "path %s", ops->type.name);
-	*path = (struct zcdma_path){
-		.ops = ops,
-		.ctx = ctx,
-		.src = src,
-		.fd = fd,
-		.own_fd = -1,
-		.completion_fd = -1,
-		.room_events = POLLOUT,
-		.fallback = fallback,
-		.handover = handover,
-	};
+	path->ops = ops;
+	path->ctx = ctx;
+	path->src = src;
+	path->fd = fd;
+	path->own_fd = -1;
+	path->timeout_ms = -1;
+	path->handover = handover;
+	path->first = path->last = ZC_LENT_NONE;
 	rc = set_sink(path, src);
 	if (rc)
 		goto err_free;
@@ -191,13 +239,18 @@ int zc_path_new(struct zcdma_ctx *ctx, const struct zc_path_ops *ops, struct zcd
 			path->fd = path->own_fd;
 	}
 	rc = zc_datagram_open(path);
-	if (!rc && ops->open)
-		rc = ops->open(path);
+	if (!rc)
+		rc = add_to_source(path);
 	if (rc)
 		goto err_close;
+	rc = ops->open ? ops->open(path) : 0;
+	if (rc)
+		goto err_remove;
 	*out = path;
 	return 0;
 
+err_remove:
+	remove_from_source(path);
 err_close:
 	if (path->own_fd >= 0)
 		close(path->own_fd);
@@ -206,25 +259,61 @@ err_free:
 	return rc;
 }
 
-ZC_PUBLIC int zcdma_path_open(struct zcdma_ctx *ctx, const struct zcdma_path_type *type,
-			      struct zcdma_source *src, int fd, enum zcdma_fallback fallback,
-			      struct zcdma_path **out)
+static int open_to(struct zcdma_ctx *ctx, struct zcdma_source *src, const struct zc_path_ops *ops,
+		   int fd, struct zcdma_path **out)
 {
-	const struct zc_path_ops *ops = ops_of(type);
-
 	if (ops == &zc_path_copy && is_direct(fd))
 		ops = &zc_path_direct;
-	return zc_path_new(ctx, ops, src, fd, fallback, NULL, out);
+	return zc_path_new(ctx, ops, src, fd, NULL, out);
 }
 
-ZC_PUBLIC void zcdma_path_close(struct zcdma_path *path)
+ZC_PUBLIC int zcdma_path_open(struct zcdma_ctx *ctx, struct zcdma_source *src, const char *type,
+			      int fd, struct zcdma_path **out)
 {
-	if (!path)
-		return;
+	const struct zc_path_ops *ops = find_ops(ctx, type);
+	int rc = ops ? prepare(src, ops) : -EINVAL;
+
+	return rc ? rc : open_to(ctx, src, ops, fd, out);
+}
+
+ZC_PUBLIC int zcdma_path_connect(struct zcdma_ctx *ctx, struct zcdma_source *src, const char *type,
+				 const char *address, struct zcdma_path **out)
+{
+	const struct zc_path_ops *ops = find_ops(ctx, type);
+	int rc = ops ? prepare(src, ops) : -EINVAL, fd;
+	struct zcdma_addr addr;
+
+	if (!rc)
+		rc = zcdma_addr_parse(ctx, address, &addr);
+	if (rc)
+		return rc;
+	fd = zcdma_connect(ctx, &addr);
+	if (fd < 0)
+		return fd;
+	rc = open_to(ctx, src, ops, fd, out);
+	if (rc)
+		close(fd);
+	else
+		(*out)->own_fd = fd;
+	return rc;
+}
+
+ZC_PUBLIC int zcdma_path_set_fallback(struct zcdma_path *path, enum zcdma_fallback fallback)
+{
+	path->fallback = fallback;
+	if (fallback == ZCDMA_FALLBACK_KEEP && path->refusal.rc)
+		return zc_error_again(&path->refusal, path->ctx);
+	return 0;
+}
+
+void zc_path_delete(struct zcdma_path *path)
+{
+	remove_from_source(path);
 	if (path->ops->close)
 		path->ops->close(path);
 	if (path->own_fd >= 0)
 		close(path->own_fd);
+	zc_watch_free(path->watch);
 	free(path);
 }
 
@@ -232,19 +321,19 @@ ZC_PUBLIC void zcdma_path_close(struct zcdma_path *path)
  * Sending
  */
 
-ZC_PUBLIC int zcdma_path_send(struct zcdma_path *path, const struct zcdma_block *b)
+int zc_path_try(struct zcdma_path *path, const struct zcdma_block *b)
 {
 	int rc;
 
 	if (!path->copied.looked)
 		zc_copied_look(path, b);
 	rc = path->ops->send(path, b);
-	if (rc != ZCDMA_BUSY)
+	if (rc != ZC_SENT_BUSY)
 		path->sent = 0;
 	return rc;
 }
 
-ZC_PUBLIC int zcdma_path_reap(struct zcdma_path *path, struct zcdma_block *b)
+int zc_path_reap(struct zcdma_path *path, struct zcdma_block *b)
 {
 	return path->ops->reap ? path->ops->reap(path, b) : 0;
 }
@@ -285,7 +374,7 @@ static int wait_acknowledged(struct zcdma_path *path)
 	}
 }
 
-ZC_PUBLIC int zcdma_path_finish(struct zcdma_path *path, bool complete)
+int zc_path_end(struct zcdma_path *path, bool complete)
 {
 	int rc;
 
@@ -308,10 +397,38 @@ ZC_PUBLIC const struct zcdma_path_type *zcdma_path_get_type(const struct zcdma_p
 	return &path->ops->type;
 }
 
-ZC_PUBLIC void zcdma_path_get_stats(const struct zcdma_path *path, struct zcdma_path_stats *stats)
+ZC_PUBLIC void zcdma_path_get_stats(const struct zcdma_path *path, struct zcdma_path_stats *out,
+				    size_t size)
 {
-	*stats = path->stats;
-	zc_copied_count(path, stats);
+	struct zcdma_path_stats stats = path->stats;
+
+	zc_copied_count(path, &stats);
+	stats.pending_blocks += path->queued;
+	zc_copy_sized(out, size, &stats, sizeof(stats));
+}
+
+/*
+ * Waiting
+ */
+
+unsigned zc_path_wants(const struct zcdma_path *path)
+{
+	return (path->queued ? ZC_WAIT_ROOM : 0) |
+	       (path->stats.pending_blocks ? ZC_WAIT_COMPLETION : 0);
+}
+
+unsigned zc_path_poll_sink(const struct zcdma_path *path, unsigned what, struct pollfd *p)
+{
+	if (!(what & (ZC_WAIT_ROOM | ZC_WAIT_COMPLETION)))
+		return 0;
+	/* A completion is POLLERR, which cannot be asked for: it always comes. */
+	*p = (struct pollfd){ .fd = path->fd, .events = what & ZC_WAIT_ROOM ? POLLOUT : 0 };
+	return 1;
+}
+
+unsigned zc_path_poll(const struct zcdma_path *path, unsigned what, struct pollfd *p)
+{
+	return (path->ops->poll ? path->ops->poll : zc_path_poll_sink)(path, what, p);
 }
 
 /*

@@ -7,6 +7,7 @@
 
 #include "path/copied.h"
 #include "source/source.h"
+#include "util/watch.h"
 
 enum zc_sink {
 	ZC_SINK_SOCKET,
@@ -16,56 +17,88 @@ enum zc_sink {
 
 struct zc_path_ops;
 
+/* What a call to the sink did with a block. */
+enum zc_sent {
+	ZC_SENT_DONE, /* took all of it: the proof of .replaces_pages applies, or nothing reads its pages */
+	ZC_SENT_QUEUED, /* took all of it: zc_path_reap() will report the block */
+	ZC_SENT_BUSY,	/* did not take all of it: try the same block again when there is room */
+};
+
+/* A block that zc_path_reap() reports, whatever the path: another process left its pages to something. */
+#define ZC_BLOCK_REPLACE (1u << 31)
+
+/* What a wait may be for. */
+enum zc_wait {
+	ZC_WAIT_BLOCK = 1 << 0,	     /* a full block, or the end of the stream */
+	ZC_WAIT_ROOM = 1 << 1,	     /* room in the sink */
+	ZC_WAIT_COMPLETION = 1 << 2, /* a completion to reap */
+};
+
 /* The part that all paths share; a path embeds it as its first member. */
 struct zcdma_path {
 	const struct zc_path_ops *ops;
 	struct zcdma_ctx *ctx;
-	const struct zcdma_source *src;
-	int fd;	    /* the sink, as zcdma_path_open() got it ... */
-	int own_fd; /* ... or a non-blocking description of the same pipe, or -1 */
+	struct zcdma_source *src;
+	struct zcdma_path *next; /* of the same source */
+	int fd;			 /* the sink, as zcdma_path_open() got it ... */
+	int own_fd; /* ... or a non-blocking description of the same pipe, or the connection; or -1 */
 	enum zc_sink sink;
 	bool direct;	     /* the sink is a file with O_DIRECT */
 	bool opaque;	     /* the sink is a device, whose driver decides what write() does */
 	char sink_name[128]; /* "127.0.0.1:9000", "standard output", "/data/run1.bin" */
-	short room_events;   /* what poll() says of .fd when there is room again */
-	short watch_events;  /* and when attend() has something to do, whatever is waited for ... */
-	bool watched;	     /* ... even where that is not the path */
-	int completion_fd; /* readable when there may be a completion; -1: POLLERR of .fd says so */
-	bool reapable;	   /* reap() has a block: there is no completion to wait for */
 	struct zcdma_handover *handover; /* that zcdma_path_open_handover() got, or NULL */
 	enum zcdma_fallback fallback;
-	size_t datagram;   /* most bytes of one, where the sink takes datagrams; else 0 */
-	size_t batch;	   /* most bytes of a call that sends datagrams: whole ones */
-	size_t batch_most; /* what .batch cannot exceed, whatever the datagrams */
-	size_t sent;	   /* bytes of the block that send() was busy with */
-	unsigned marks;	   /* of the end that were sent */
-	bool broken;	   /* the connection is gone, with what was in its queue */
+	struct zc_error refusal; /* why the kernel refuses zero-copy sends, or .rc 0 */
+	size_t datagram;	 /* most bytes of one, where the sink takes datagrams; else 0 */
+	size_t batch;		 /* most bytes of a call that sends datagrams: whole ones */
+	size_t batch_most;	 /* what .batch cannot exceed, whatever the datagrams */
+	size_t sent;		 /* bytes of the block that send() was busy with */
+	unsigned marks;		 /* of the end that were sent */
+	bool broken;		 /* the connection is gone, with what was in its queue */
 	struct {
 		uint64_t bytes, calls;
 	} fresh; /* zero-copy completions since the connection was last known to be there */
 	struct zc_copied copied;
 	struct zcdma_path_stats stats;
+
+	/* The rule of reuse: reuse.c. */
+	uint32_t first,
+		last;	   /* the queue of blocks that are not sent whole: places of .src->lent */
+	unsigned queued;   /* how many there are */
+	int timeout_ms;	   /* of a send */
+	bool unsafe_reuse; /* without any proof */
+	struct zc_error failed; /* what broke the path off, or .rc 0 */
+	struct zcdma_manifest *manifest;
+	struct zcdma_hist device_to_sent, sent_to_free;
+	struct zc_watch *watch; /* of zcdma_path_fd(), or NULL */
 };
+
+/* Most descriptors that a path waits for. */
+#define ZC_PATH_POLLS 2
 
 struct zc_path_ops {
 	struct zcdma_path_type type; /* first: path.c finds the operations by it */
 	size_t size;		     /* of the path's own struct */
 	bool datagrams;		     /* send() keeps to zc_datagram_piece() */
 	enum zc_takes takes;	     /* 0: it sends nothing */
-	/* Is it to be had on this kernel? NULL: everywhere. 0, or an error with its sentence. */
+	/* Check that this kernel supports the path; NULL: every kernel does. Returns 0 or a negative errno. */
 	int (*probe)(struct zcdma_ctx *ctx);
-	int (*open)(
-		struct zcdma_path *path); /* NULL: nothing to open. On error, free what was taken */
-	int (*send)(struct zcdma_path *path, const struct zcdma_block *b);
-	int (*reap)(struct zcdma_path *path, struct zcdma_block *b); /* NULL: send() never queues */
+	/* NULL: there is nothing to open. On error, free what was taken. */
+	int (*open)(struct zcdma_path *path);
+	int (*send)(struct zcdma_path *path, const struct zcdma_block *b); /* enum zc_sent */
+	/* Report one queued block that is done: 1 and *@b as it was sent, or 0. NULL: send() never queues. */
+	int (*reap)(struct zcdma_path *path, struct zcdma_block *b);
 	/*
-	 * For paths that collect, or that talk to the other end; NULL: not this one. The caller is about
-	 * to sleep: hand on what is held back.
+	 * Fill in @p with what to poll for, for room or completions (@what, enum zc_wait). Returns how many
+	 * there are. NULL: the sink, as zc_path_poll_sink() does.
 	 */
-	void (*flush)(struct zcdma_path *path);
-	/* poll() reported @events of .fd. 0, or an error with its sentence. */
+	unsigned (*poll)(const struct zcdma_path *path, unsigned what,
+			 struct pollfd p[ZC_PATH_POLLS]);
+	/* poll() reported @events of the first of those. Returns 0 or a negative errno. NULL: try again. */
 	int (*attend)(struct zcdma_path *path, short events);
-	int (*finish)(struct zcdma_path *path, bool complete); /* as zcdma_path_finish() */
+	/* The caller is about to sleep: hand on what is held back. NULL: nothing is. */
+	void (*flush)(struct zcdma_path *path);
+	int (*finish)(struct zcdma_path *path, bool complete); /* as zc_path_end(); or NULL */
 	void (*close)(struct zcdma_path *path);		       /* NULL: nothing to close */
 };
 
@@ -73,10 +106,52 @@ extern const struct zc_path_ops zc_path_copy, zc_path_direct, zc_path_zerocopy, 
 	zc_path_splice, zc_path_sendfile, zc_path_uring, zc_path_uring_fixed, zc_path_null,
 	zc_path_handover;
 
-/* zcdma_path_open(), for a path that may not be in the table; @handover is for zc_path_handover. */
+/* Open a path that may not be in the table; @handover is for zc_path_handover. */
 int zc_path_new(struct zcdma_ctx *ctx, const struct zc_path_ops *ops, struct zcdma_source *src,
-		int fd, enum zcdma_fallback fallback, struct zcdma_handover *handover,
-		struct zcdma_path **out);
+		int fd, struct zcdma_handover *handover, struct zcdma_path **out);
+
+/* Close a path that has no blocks any more. */
+void zc_path_delete(struct zcdma_path *path);
+
+/* What the ring of a source is used for by a path of the type, enum zc_use. */
+unsigned zc_path_uses(const struct zcdma_path_type *type);
+
+/*
+ * Send a block, or the rest of the one that was not sent whole. Returns enum zc_sent, or a negative errno,
+ * after which a part of the block may be in flight.
+ */
+int zc_path_try(struct zcdma_path *path, const struct zcdma_block *b);
+
+/* Report one queued block that is done, in the order of completion: 1 and *@b as it was sent, or 0. */
+int zc_path_reap(struct zcdma_path *path, struct zcdma_block *b);
+
+/* Wait until what was sent is acknowledged; end the stream if it is @complete: see zcdma_path_finish(). */
+int zc_path_end(struct zcdma_path *path, bool complete);
+
+/* What the path waits for. */
+unsigned zc_path_wants(const struct zcdma_path *path);
+
+/* Poll the sink for room, and for errors, which completions are. Returns how many are filled in. */
+unsigned zc_path_poll_sink(const struct zcdma_path *path, unsigned what, struct pollfd *p);
+
+/* As the operation .poll, of any path. */
+unsigned zc_path_poll(const struct zcdma_path *path, unsigned what, struct pollfd *p);
+
+/* Note an error that breaks the path off. Returns @rc. */
+int zc_path_break(struct zcdma_path *path, int rc);
+
+/*
+ * Sleep until one of @what (enum zc_wait) is worth another try. @src or @path may be NULL where @what does
+ * not ask for it. Returns 0; -ETIMEDOUT; -EINTR after zcdma_interrupt(); or an error of the path.
+ */
+int zc_wait(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_path *path, unsigned what,
+	    int timeout_ms);
+
+/* Sleep until there is a block, or something to do for one of the source's paths. Returns the same. */
+int zc_wait_for_block(struct zcdma_source *src, int timeout_ms);
+
+/* Paths that a source can have at a time. */
+#define ZC_PATHS_MOST 16
 
 /*
  * One plain, copying, non-blocking call: as many bytes as the sink takes now, -EAGAIN where it
@@ -136,7 +211,7 @@ bool zc_datagram_unbatch(struct zcdma_path *path, int err);
 /* A call took @n of @len bytes: 0, or an error where that does not end with a datagram. */
 int zc_datagram_whole(struct zcdma_path *path, const char *call, size_t n, size_t len);
 
-/* As zcdma_path_finish(). */
+/* As zc_path_end(). */
 int zc_datagram_finish(struct zcdma_path *path, bool complete);
 
 /* A pipe on the way to the sink, for the paths that splice. */

@@ -20,7 +20,7 @@ static int sendfile_send(struct zcdma_path *path, const struct zcdma_block *b)
 		offset = (off_t)b->fd_offset + (off_t)path->sent;
 		n = sendfile(path->fd, b->fd, &offset, piece);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
-			return ZCDMA_BUSY;
+			return ZC_SENT_BUSY;
 		if (n < 0)
 			return zc_path_fail(path, errno, "sendfile");
 		if (!n)
@@ -32,7 +32,7 @@ static int sendfile_send(struct zcdma_path *path, const struct zcdma_block *b)
 			return rc;
 		whole = zc_path_advance(path, b, (size_t)n);
 	}
-	return ZCDMA_DONE;
+	return ZC_SENT_DONE;
 }
 
 const struct zc_path_ops zc_path_sendfile = {
@@ -40,7 +40,7 @@ const struct zc_path_ops zc_path_sendfile = {
 		.name = "sendfile",
 		.summary = "sendfile() from the file or the ring's memfd: no copy, no completion",
 		.needs = ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET,
-		.reuse = ZCDMA_REUSE_NEVER,
+		.replaces_pages = true,
 	},
 	.size = sizeof(struct zcdma_path),
 	.datagrams = true,

@@ -48,7 +48,7 @@ static int splice_direct(struct zcdma_path *path, const struct zcdma_block *b)
 					     "splice from %s: somebody else reads from it too",
 					     path->src->name);
 		if (n == -EAGAIN || n == -EINTR)
-			return ZCDMA_BUSY;
+			return ZC_SENT_BUSY;
 		if (n < 0)
 			return zc_path_fail(path, (int)-n, "splice");
 		if (!n)
@@ -56,7 +56,7 @@ static int splice_direct(struct zcdma_path *path, const struct zcdma_block *b)
 					     path->src->name);
 		whole = zc_path_advance(path, b, (size_t)n);
 	}
-	return ZCDMA_DONE;
+	return ZC_SENT_DONE;
 }
 
 /* What has to be in the pipe before it goes on; 0: anything. */
@@ -85,16 +85,16 @@ static int splice_through(struct splice_path *s, const struct zcdma_block *b)
 	for (;;) {
 		rc = t->held < t->want ? 0 : zc_transit_drain(path, t, !whole);
 		if (rc)
-			return rc == -EAGAIN ? ZCDMA_BUSY : rc;
+			return rc == -EAGAIN ? ZC_SENT_BUSY : rc;
 		if (whole)
-			return ZCDMA_DONE;
+			return ZC_SENT_DONE;
 		if (!t->held)
 			t->want = wanted(path, b);
 		n = splice_once(path, b, t->wr, t->want ? t->want - t->held : b->len - path->sent);
 		if (n == -EAGAIN && t->held)
 			return zc_datagram_whole(path, "splice", t->held, t->want);
 		if (n == -EAGAIN || n == -EINTR)
-			return ZCDMA_BUSY;
+			return ZC_SENT_BUSY;
 		if (n < 0)
 			return fail_source(path, (int)-n);
 		if (!n)
@@ -149,7 +149,7 @@ const struct zc_path_ops zc_path_splice = {
 		.name = "splice",
 		.summary = "splice() from a pipe, a file or the ring's memfd: no copy, no completion",
 		.needs = ZCDMA_NEEDS_FD,
-		.reuse = ZCDMA_REUSE_NEVER,
+		.replaces_pages = true,
 	},
 	.size = sizeof(struct splice_path),
 	.datagrams = true,

@@ -31,6 +31,7 @@ struct uring {
 	struct zc_pinning pinning;
 	unsigned zc_flags; /* of each send: with IORING_SEND_ZC_REPORT_USAGE notifications tell */
 	size_t registered; /* bytes of the source's ring in each registered buffer; 0: there is none */
+	bool no_room;	   /* for another pin: the next notification makes it */
 	bool answered;	   /* the send submitted last: its first completion has come ... */
 	int answer;	   /* ... with this result ... */
 	bool notifies;	   /* ... and a notification will follow */
@@ -84,7 +85,6 @@ static void take_all(struct uring *u)
 
 	while (!io_uring_peek_cqe(&u->ring, &cqe))
 		take(u, cqe);
-	u->path.reapable = u->tracker.done;
 }
 
 static int uring_reap(struct zcdma_path *path, struct zcdma_block *b)
@@ -95,7 +95,6 @@ static int uring_reap(struct zcdma_path *path, struct zcdma_block *b)
 	if (!u->tracker.done)
 		take_all(u);
 	any = zc_tracker_reap(&u->tracker, b);
-	path->reapable = u->tracker.done;
 	path->stats.pending_blocks = u->tracker.blocks;
 	return any;
 }
@@ -159,11 +158,11 @@ static int out_of_room(struct uring *u, size_t len)
 
 	path->stats.enobufs++;
 	if (path->stats.pending_calls) {
-		path->room_events = 0; /* the ring alone */
-		return ZCDMA_BUSY;
+		u->no_room = true;
+		return ZC_SENT_BUSY;
 	}
 	if (zc_pinning_less(&u->pinning, len))
-		return ZCDMA_DONE;
+		return ZC_SENT_DONE;
 	zc_path_fail(path, ENOMEM, "io_uring SEND_ZC");
 	zc_hint(path->ctx, "RLIMIT_MEMLOCK is %s; raise it: ulimit -l",
 		zc_memlock_limit(limit, sizeof(limit)));
@@ -173,7 +172,7 @@ static int out_of_room(struct uring *u, size_t len)
 static int refused(struct uring *u, const struct zcdma_block *b, int err, size_t len)
 {
 	if (err == EAGAIN || err == EINTR)
-		return ZCDMA_BUSY;
+		return ZC_SENT_BUSY;
 	if (err == ENOMEM && !u->registered)
 		return out_of_room(u, len);
 	if (err == EFAULT)
@@ -212,7 +211,7 @@ static int send_some(struct uring *u, const struct zcdma_block *b)
 		return zc_path_fail(path, -rc, "io_uring_enter");
 	track(u, b, u->answer > 0 ? (size_t)u->answer : 0);
 	take_all(u);
-	return u->answer > 0 ? ZCDMA_DONE : refused(u, b, -u->answer, len);
+	return u->answer > 0 ? ZC_SENT_DONE : refused(u, b, -u->answer, len);
 }
 
 static int uring_send(struct zcdma_path *path, const struct zcdma_block *b)
@@ -220,16 +219,26 @@ static int uring_send(struct zcdma_path *path, const struct zcdma_block *b)
 	struct uring *u = (struct uring *)path;
 	int rc;
 
-	path->room_events = POLLOUT;
+	u->no_room = false;
 	while (path->sent < b->len) {
 		rc = send_some(u, b);
 		if (rc)
 			return rc;
 	}
 	zc_tracker_finish_block(&u->tracker);
-	path->reapable = u->tracker.done;
 	path->stats.pending_blocks = u->tracker.blocks;
-	return ZCDMA_QUEUED;
+	return ZC_SENT_QUEUED;
+}
+
+/* The ring's descriptor is readable when there are notifications. */
+static unsigned uring_poll(const struct zcdma_path *path, unsigned what, struct pollfd *p)
+{
+	const struct uring *u = (const struct uring *)path;
+	unsigned n = what & ZC_WAIT_ROOM && !u->no_room ? zc_path_poll_sink(path, what, p) : 0;
+
+	if (what & ZC_WAIT_COMPLETION || (what & ZC_WAIT_ROOM && u->no_room))
+		p[n++] = (struct pollfd){ .fd = u->ring.ring_fd, .events = POLLIN };
+	return n;
 }
 
 /*
@@ -312,7 +321,6 @@ static int uring_open(struct zcdma_path *path)
 		return rc;
 	zc_tracker_init(&u->tracker);
 	zc_pinning_init(&u->pinning, path->datagram);
-	path->completion_fd = u->ring.ring_fd;
 	return 0;
 }
 
@@ -381,8 +389,7 @@ const struct zc_path_ops zc_path_uring = {
 		.name = "uring",
 		.summary = "io_uring SEND_ZC: as zerocopy, with notifications in place of an error queue",
 		.needs = ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_SOCKET,
-		.reuse = ZCDMA_REUSE_DONE,
-		.tells = true,
+		.reports_copied = true,
 	},
 	.size = sizeof(struct uring),
 	.datagrams = true,
@@ -391,6 +398,7 @@ const struct zc_path_ops zc_path_uring = {
 	.open = uring_open,
 	.send = uring_send,
 	.reap = uring_reap,
+	.poll = uring_poll,
 	.close = uring_close,
 };
 
@@ -399,8 +407,7 @@ const struct zc_path_ops zc_path_uring_fixed = {
 		.name = "uring-fixed",
 		.summary = "the same from a registered ring, whose pages are pinned once and not for each send",
 		.needs = ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_RING | ZCDMA_NEEDS_SOCKET,
-		.reuse = ZCDMA_REUSE_DONE,
-		.tells = true,
+		.reports_copied = true,
 	},
 	.size = sizeof(struct uring),
 	.datagrams = true,
@@ -409,5 +416,6 @@ const struct zc_path_ops zc_path_uring_fixed = {
 	.open = fixed_open,
 	.send = uring_send,
 	.reap = uring_reap,
+	.poll = uring_poll,
 	.close = uring_close,
 };

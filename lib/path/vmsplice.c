@@ -52,14 +52,14 @@ static int vmsplice_send(struct zcdma_path *path, const struct zcdma_block *b)
 	for (;;) {
 		rc = to_pipe ? 0 : zc_transit_drain(path, &v->transit, !whole);
 		if (rc)
-			return rc == -EAGAIN ? ZCDMA_BUSY : rc;
+			return rc == -EAGAIN ? ZC_SENT_BUSY : rc;
 		if (whole)
-			return ZCDMA_DONE;
+			return ZC_SENT_DONE;
 		iov.iov_base = (char *)b->data + path->sent;
 		iov.iov_len = zc_datagram_piece(path, b->len - path->sent, SIZE_MAX);
 		n = vmsplice(to_pipe ? path->fd : v->transit.wr, &iov, 1, SPLICE_F_NONBLOCK);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			return ZCDMA_BUSY;
+			return ZC_SENT_BUSY;
 		if (n < 0 && errno == EPIPE)
 			return zc_path_fail(path, errno, "vmsplice");
 		if (n < 0 && errno == EFAULT)
@@ -98,7 +98,7 @@ const struct zc_path_ops zc_path_vmsplice = {
 		.name = "vmsplice",
 		.summary = "vmsplice() from memory and splice(): no copy, no completion",
 		.needs = ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_STREAM,
-		.reuse = ZCDMA_REUSE_NEVER,
+		.replaces_pages = true,
 	},
 	.size = sizeof(struct vmsplice_path),
 	.datagrams = true,

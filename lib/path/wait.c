@@ -5,60 +5,113 @@
 /* What a socket that is shut down on both sides keeps saying, whatever one waits for. */
 #define NAP_MS 1
 
-static bool always_ready(const struct zcdma_source *src)
+/* The context's, a source's, and those of its paths. */
+#define POLLS_MOST (2 + ZC_PATHS_MOST * ZC_PATH_POLLS)
+
+struct wait {
+	struct zcdma_ctx *ctx;
+	struct pollfd p[POLLS_MOST];
+	unsigned count;
+	bool ready; /* something is worth a try already */
+	struct {
+		struct zcdma_path *path;
+		unsigned at;	/* of its first one in .p ... */
+		unsigned count; /* ... and how many it has */
+	} paths[ZC_PATHS_MOST];
+	unsigned path_count;
+};
+
+static void begin(struct wait *w, struct zcdma_ctx *ctx)
 {
-	return src->poll_fd < 0 && !src->starved;
+	w->ctx = ctx;
+	w->p[0] = (struct pollfd){ .fd = ctx->wake_fd, .events = POLLIN };
+	w->count = 1;
+	w->path_count = 0;
+	w->ready = false;
 }
 
-/* What the sink itself tells: a completion too, unless there is a descriptor for that. */
-static unsigned sink_events(const struct zcdma_path *path)
+static void add_source(struct wait *w, const struct zcdma_source *src)
 {
-	return path->completion_fd < 0 ? ZCDMA_WAIT_ROOM | ZCDMA_WAIT_COMPLETION : ZCDMA_WAIT_ROOM;
+	if (src->starved)
+		return;
+	if (src->poll_fd < 0)
+		w->ready = true;
+	else
+		w->p[w->count++] =
+			(struct pollfd){ .fd = src->poll_fd, .events = src->poll_events };
 }
 
-/* What that descriptor tells: room too, where it is completions that make it. */
-static unsigned completion_events(const struct zcdma_path *path)
+static void add_path(struct wait *w, struct zcdma_path *path, unsigned what)
 {
-	return path->room_events ? ZCDMA_WAIT_COMPLETION : ZCDMA_WAIT_ROOM | ZCDMA_WAIT_COMPLETION;
-}
+	unsigned n;
 
-ZC_PUBLIC int zcdma_wait(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_path *path,
-			 unsigned what, int timeout_ms)
-{
-	struct pollfd p[4] = {
-		{ .fd = ctx->wake_fd, .events = POLLIN },
-		{ .fd = -1 },
-		{ .fd = -1 },
-		{ .fd = -1, .events = POLLIN },
-	};
-	bool ready = (what & ZCDMA_WAIT_BLOCK && always_ready(src)) ||
-		     (what & ZCDMA_WAIT_COMPLETION && path->reapable);
-	int n;
-
-	if (path && path->ops->flush)
+	if (path->ops->flush)
 		path->ops->flush(path);
-	if (what & ZCDMA_WAIT_BLOCK && !src->starved) {
-		p[1].fd = src->poll_fd;
-		p[1].events = src->poll_events;
+	n = zc_path_poll(path, what, &w->p[w->count]);
+	w->paths[w->path_count].path = path;
+	w->paths[w->path_count].at = w->count;
+	w->paths[w->path_count++].count = n;
+	w->count += n;
+}
+
+/* Let paths handle what poll() reported. Returns 0 or an error of one of them. */
+static int attend(const struct wait *w)
+{
+	for (unsigned i = 0; i < w->path_count; i++) {
+		struct zcdma_path *path = w->paths[i].path;
+		short events = w->paths[i].count ? w->p[w->paths[i].at].revents : 0;
+		int rc = events && path->ops->attend ? path->ops->attend(path, events) : 0;
+
+		if (rc)
+			return zc_path_break(path, rc);
 	}
-	if (path && (what & sink_events(path) || path->watched)) {
-		p[2].fd = path->fd;
-		/* A completion is POLLERR, which cannot be asked for: it always comes. */
-		p[2].events = path->watch_events;
-		if (what & ZCDMA_WAIT_ROOM)
-			p[2].events |= path->room_events;
-	}
-	if (path && what & completion_events(path))
-		p[3].fd = path->completion_fd;
-	n = poll(p, ARRAY_SIZE(p), ready ? 0 : timeout_ms);
+	return 0;
+}
+
+/* Check whether a hang-up is all that @n descriptors report. */
+static bool hung_up(const struct wait *w, int n)
+{
+	return n == 1 && w->path_count == 1 && w->paths[0].count &&
+	       w->p[w->paths[0].at].revents == POLLHUP && !w->paths[0].path->ops->attend;
+}
+
+static int wait_on(struct wait *w, int timeout_ms)
+{
+	int n = poll(w->p, w->count, w->ready ? 0 : timeout_ms), rc;
+
 	if (n < 0)
 		return -errno;
-	if (p[0].revents)
+	if (w->p[0].revents)
 		return -EINTR;
-	if (p[2].revents && path->ops->attend)
-		return path->ops->attend(path, p[2].revents);
+	rc = attend(w);
+	if (rc)
+		return rc;
 	/* Only the hang-up, and no completion yet: not to be asked again at once. */
-	if (n == 1 && p[2].revents == POLLHUP)
-		return zc_poll(ctx, -1, 0, NAP_MS) == -EINTR ? -EINTR : 0;
-	return n || ready ? 0 : -ETIMEDOUT;
+	if (hung_up(w, n))
+		return zc_poll(w->ctx, -1, 0, NAP_MS) == -EINTR ? -EINTR : 0;
+	return n || w->ready ? 0 : -ETIMEDOUT;
+}
+
+int zc_wait(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_path *path, unsigned what,
+	    int timeout_ms)
+{
+	struct wait w;
+
+	begin(&w, ctx);
+	if (what & ZC_WAIT_BLOCK)
+		add_source(&w, src);
+	if (path)
+		add_path(&w, path, what);
+	return wait_on(&w, timeout_ms);
+}
+
+int zc_wait_for_block(struct zcdma_source *src, int timeout_ms)
+{
+	struct wait w;
+
+	begin(&w, src->ctx);
+	add_source(&w, src);
+	for (struct zcdma_path *path = src->paths; path; path = path->next)
+		add_path(&w, path, zc_path_wants(path));
+	return wait_on(&w, timeout_ms);
 }

@@ -29,6 +29,7 @@ struct zerocopy {
 	struct zc_pinning pinning;
 	unsigned fell_in_row; /* completions, since the last true one */
 	bool emptied;	      /* the error queue, when the block reported last was found */
+	bool no_room;	      /* for another completion: the next one makes it */
 	bool never;	      /* MSG_ZEROCOPY is not to be had: plain sends for good */
 	bool chosen;	      /* for the block being sent: ... */
 	bool plain_block;     /* ... it is sent plainly */
@@ -56,12 +57,12 @@ static int refused(struct zerocopy *z, int err, const char *call, const char *cu
 {
 	struct zcdma_path *path = &z->path;
 
-	if (path->fallback == ZCDMA_FALLBACK_KEEP) {
-		zc_fail(path->ctx, err, "%s to %s", call, path->sink_name);
-		if (cure)
-			zc_hint(path->ctx, "%s", cure);
-		return err == ENOBUFS ? -ENOBUFS : -EOPNOTSUPP;
-	}
+	zc_fail(path->ctx, err, "%s to %s", call, path->sink_name);
+	if (cure)
+		zc_hint(path->ctx, "%s", cure);
+	zc_error_keep(&path->refusal, path->ctx, err == ENOBUFS ? -ENOBUFS : -EOPNOTSUPP);
+	if (path->fallback == ZCDMA_FALLBACK_KEEP)
+		return path->refusal.rc;
 	snprintf(z->reason, sizeof(z->reason), "%s: %s", call, strerror(err));
 	path->stats.plain_reason = z->reason;
 	path->stats.plain_hint = cure;
@@ -177,8 +178,8 @@ static int out_of_room(struct zerocopy *z, size_t len)
 	z->path.stats.enobufs++;
 	read_completions(z);
 	if (zc_tracker_pending(&z->tracker)) {
-		z->path.room_events = 0; /* POLLERR alone */
-		return ZCDMA_BUSY;
+		z->no_room = true;
+		return ZC_SENT_BUSY;
 	}
 	rc = refused_room(z, len);
 	z->plain_block = z->never;
@@ -200,12 +201,12 @@ static int send_zerocopy(struct zerocopy *z, const struct zcdma_block *b)
 		path->stats.pending_bytes += (size_t)n;
 		path->stats.pending_calls++;
 		zc_path_advance(path, b, (size_t)n);
-		return ZCDMA_DONE;
+		return ZC_SENT_DONE;
 	}
 	if (errno == EAGAIN || errno == EINTR)
-		return ZCDMA_BUSY;
+		return ZC_SENT_BUSY;
 	if (zc_datagram_unbatch(path, errno))
-		return ZCDMA_DONE; /* nothing yet: again */
+		return ZC_SENT_DONE; /* nothing yet: again */
 	if (errno == ENOBUFS)
 		return out_of_room(z, len);
 	if (errno == EFAULT)
@@ -223,7 +224,7 @@ static int zerocopy_send(struct zcdma_path *path, const struct zcdma_block *b)
 	struct zerocopy *z = (struct zerocopy *)path;
 	int rc;
 
-	path->room_events = POLLOUT;
+	z->no_room = false;
 	if (!z->chosen)
 		choose(z);
 	z->chosen = true;
@@ -234,9 +235,17 @@ static int zerocopy_send(struct zcdma_path *path, const struct zcdma_block *b)
 	}
 	z->chosen = false;
 	if (!zc_tracker_finish_block(&z->tracker))
-		return ZCDMA_DONE;
+		return ZC_SENT_DONE;
 	path->stats.pending_blocks = z->tracker.blocks;
-	return ZCDMA_QUEUED;
+	return ZC_SENT_QUEUED;
+}
+
+/* A completion makes room where room in the socket does not. */
+static unsigned zerocopy_poll(const struct zcdma_path *path, unsigned what, struct pollfd *p)
+{
+	if (((const struct zerocopy *)path)->no_room && what & ZC_WAIT_ROOM)
+		what = ZC_WAIT_COMPLETION;
+	return zc_path_poll_sink(path, what, p);
 }
 
 static int enable(int fd)
@@ -289,8 +298,7 @@ const struct zc_path_ops zc_path_zerocopy = {
 		.name = "zerocopy",
 		.summary = "send(MSG_ZEROCOPY): no copy on a real network device, completions tell",
 		.needs = ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_SOCKET,
-		.reuse = ZCDMA_REUSE_DONE,
-		.tells = true,
+		.reports_copied = true,
 	},
 	.size = sizeof(struct zerocopy),
 	.datagrams = true,
@@ -299,5 +307,6 @@ const struct zc_path_ops zc_path_zerocopy = {
 	.open = zerocopy_open,
 	.send = zerocopy_send,
 	.reap = zerocopy_reap,
+	.poll = zerocopy_poll,
 	.close = zerocopy_close,
 };

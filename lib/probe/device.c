@@ -10,26 +10,25 @@
 static int open_ring(struct zcdma_ctx *ctx, const char *spec, struct zcdma_source **src,
 		     bool *writable)
 {
-	int rc = zcdma_source_open(ctx, spec, ZCDMA_SOURCE_WRITE, src);
+	int rc = zcdma_source_open(ctx, spec, src);
 
+	if (rc)
+		return rc;
+	rc = zc_source_activate(*src, ZC_USE_WRITE);
 	*writable = !rc;
-	return rc == -EACCES ? zcdma_source_open(ctx, spec, 0, src) : rc;
+	if (rc == -EACCES)
+		rc = zc_source_activate(*src, 0);
+	if (rc)
+		zcdma_source_close(*src);
+	return rc;
 }
 
 static int take_block(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_block *b)
 {
-	int rc = zcdma_source_start(src);
+	int rc = zcdma_source_next(src, LIMIT_MS, b);
 
-	if (rc)
-		return rc;
-	while ((rc = zcdma_source_next(src, 0, b)) == -EAGAIN) {
-		rc = zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, LIMIT_MS);
-		if (rc == -ETIMEDOUT)
-			return zc_fail_plain(ctx, ETIMEDOUT, "no block within %d s",
-					     LIMIT_MS / 1000);
-		if (rc)
-			return rc;
-	}
+	if (rc == -ETIMEDOUT)
+		return zc_fail_plain(ctx, ETIMEDOUT, "no block within %d s", LIMIT_MS / 1000);
 	return rc == 1 ? 0 : rc;
 }
 
@@ -79,7 +78,7 @@ int zc_probe_device(struct zcdma_ctx *ctx, const char *path, unsigned i, size_t 
 	if (!rc) {
 		p->bounced = src->info.bounced;
 		rc = try_block(ctx, &b, writable, p);
-		zcdma_source_put(src, &b, ZCDMA_PUT_REUSE);
+		zcdma_block_release(src, &b);
 	} else if (rc != -EINTR) {
 		absent(ctx, -rc, p);
 		rc = 0;

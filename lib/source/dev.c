@@ -30,6 +30,9 @@ struct dev_options {
 struct dev {
 	struct zcdma_source src;
 	int fd;
+	char path[256];
+	struct dev_options opt;
+	struct zcdma_dev_info info;
 	struct zcdma_dev_setup setup;
 	unsigned char *map; /* the ring, or NULL where nobody wants its memory */
 	struct zcdma_dev_stats stats;
@@ -162,15 +165,14 @@ ZC_PUBLIC const char *zcdma_source_default(void)
 	return zc_dev_is(FIRST_DEVICE) ? "dev:" : "sim:";
 }
 
-static int open_node(struct dev *d, const char *path, unsigned flags)
+/* Returns the descriptor or a negative errno. */
+static int open_node(struct dev *d, const char *path, int access)
 {
 	struct zcdma_ctx *ctx = d->src.ctx;
-	int access = flags & ZCDMA_SOURCE_WRITE ? O_RDWR : O_RDONLY;
-	int err;
+	int fd = open(path, access | O_NONBLOCK | O_CLOEXEC), err;
 
-	d->fd = open(path, access | O_NONBLOCK | O_CLOEXEC);
-	if (d->fd >= 0)
-		return 0;
+	if (fd >= 0)
+		return fd;
 	err = errno;
 	zc_fail(ctx, err, "open %s", path);
 	if (err == EACCES)
@@ -310,11 +312,11 @@ static int set_up(struct dev *d, const char *path, const struct dev_options *o,
 
 static int map_ring(struct dev *d, const char *path, unsigned flags)
 {
-	int prot = PROT_READ | (flags & ZCDMA_SOURCE_WRITE ? PROT_WRITE : 0);
+	int prot = PROT_READ | (flags & ZC_USE_WRITE ? PROT_WRITE : 0);
 	void *map;
 
 	/* Unmapped pages are cheaper to watch. */
-	if (flags & ZCDMA_SOURCE_FD && !(flags & ZCDMA_SOURCE_READ))
+	if (flags & ZC_USE_FD && !(flags & ZC_USE_READ))
 		return 0;
 	/* A 64-bit kernel has rings that a 32-bit program cannot map. */
 	if (d->setup.ring_bytes > SIZE_MAX)
@@ -337,10 +339,8 @@ static void describe(struct dev *d, const struct zcdma_dev_info *info)
 	src->info.pieces = d->setup.chunks;
 	src->info.model = models[d->setup.model];
 	src->info.offers = ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET | (d->map ? ZCDMA_NEEDS_MEMORY : 0);
-	src->info.endless = true;
 	src->info.lossy = d->setup.rate;
 	src->info.bounced = d->setup.bounced;
-	src->info.simulated = !strcmp(info->source, "sim"); /* kmod/source/sim.c */
 	if (d->setup.model == ZCDMA_DEV_COHERENT)
 		src->fault_hint = zc_dev_fault_hint;
 }
@@ -357,43 +357,75 @@ static uint64_t default_blocks(const struct dev_options *o, const struct zcdma_d
 	return zc_min(blocks, info->blocks_max);
 }
 
-static int dev_open(struct zcdma_source *src, const char *arg, unsigned flags)
+static int dev_open(struct zcdma_source *src, const char *arg)
 {
 	struct dev *d = (struct dev *)src;
-	struct dev_options o = { .model = UNSET, .blocks = UNSET, .block_size = 1 << 20 };
-	struct zcdma_dev_info info;
-	char path[256];
 	int rc;
 
-	arg = split_path(arg, path, sizeof(path));
-	rc = zc_options_parse(src, options, ARRAY_SIZE(options), arg, &o);
+	d->opt = (struct dev_options){ .model = UNSET, .blocks = UNSET, .block_size = 1 << 20 };
+	arg = split_path(arg, d->path, sizeof(d->path));
+	rc = zc_options_parse(src, arg);
 	if (rc)
 		return rc;
-	rc = open_node(d, path, flags);
-	if (rc)
+	d->fd = open_node(d, d->path, O_RDONLY);
+	if (d->fd < 0)
+		return d->fd;
+	rc = get_info(d, d->path, &d->info);
+	if (rc) {
+		close(d->fd);
 		return rc;
-	rc = get_info(d, path, &info);
-	if (rc)
-		goto err_close;
-	if (o.model == UNSET)
-		o.model = info.default_model;
-	if (o.blocks == UNSET)
-		o.blocks = default_blocks(&o, &info);
-	rc = check_limits(d, &o, &info);
-	if (rc)
-		goto err_close;
-	rc = set_up(d, path, &o, &info);
-	if (rc)
-		goto err_close;
-	rc = map_ring(d, path, flags);
-	if (rc)
-		goto err_close;
-	describe(d, &info);
+	}
+	src->info.endless = true;
+	src->info.simulated = !strcmp(d->info.source, "sim"); /* kmod/source/sim.c */
 	return 0;
+}
 
-err_close:
+/* A ring belongs to an open file, and so does the right to map it for writing: a second ring takes another one. */
+static int open_again(struct dev *d, unsigned uses)
+{
+	int fd;
+
+	if (!(uses & ZC_USE_WRITE) && !d->setup.size)
+		return 0;
+	fd = open_node(d, d->path, uses & ZC_USE_WRITE ? O_RDWR : O_RDONLY);
+	if (fd < 0)
+		return fd;
 	close(d->fd);
-	return rc;
+	d->fd = fd;
+	return 0;
+}
+
+static int dev_activate(struct zcdma_source *src, unsigned uses)
+{
+	struct dev *d = (struct dev *)src;
+	struct dev_options o = d->opt;
+	int rc = open_again(d, uses);
+
+	if (rc)
+		return rc;
+	if (o.model == UNSET)
+		o.model = d->info.default_model;
+	if (o.blocks == UNSET)
+		o.blocks = default_blocks(&o, &d->info);
+	rc = check_limits(d, &o, &d->info);
+	if (!rc)
+		rc = set_up(d, d->path, &o, &d->info);
+	if (!rc)
+		rc = map_ring(d, d->path, uses);
+	if (rc)
+		return rc;
+	describe(d, &d->info);
+	return 0;
+}
+
+static void dev_deactivate(struct zcdma_source *src)
+{
+	struct dev *d = (struct dev *)src;
+
+	if (d->map)
+		munmap(d->map, d->setup.ring_bytes);
+	d->map = NULL;
+	src->poll_fd = -1;
 }
 
 /*
@@ -460,7 +492,7 @@ static int dev_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 }
 
 /* However it comes back: what is still in flight, the driver waits for. */
-static void dev_put(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how)
+static void dev_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how)
 {
 	struct dev *d = (struct dev *)src;
 	struct zcdma_dev_give give = { .size = sizeof(give), .index = b->index };
@@ -487,7 +519,7 @@ static void dev_get_stats(struct zcdma_source *src, struct zcdma_source_stats *s
 	stats->overruns = d->stats.overruns;
 	stats->lost_bytes = d->stats.lost_bytes;
 	stats->next_seq = d->stats.next_seq;
-	stats->drained = d->stats.drained;
+	stats->busy = d->stats.drained;
 	stats->driver_copied_bytes = d->stats.splice_copied_bytes;
 }
 
@@ -507,11 +539,7 @@ static int dev_share(const struct zcdma_source *src, struct zc_ho_offer *offer)
 
 static void dev_close(struct zcdma_source *src)
 {
-	struct dev *d = (struct dev *)src;
-
-	if (d->map)
-		munmap(d->map, d->setup.ring_bytes);
-	close(d->fd);
+	close(((struct dev *)src)->fd);
 }
 
 const struct zc_source_ops zc_source_dev = {
@@ -519,12 +547,17 @@ const struct zc_source_ops zc_source_dev = {
 		.name = "dev",
 		.syntax = "dev:[PATH,model=NAME,blocks=N,block=SIZE,rate=SIZE,seed=N,policy=NAME]",
 		.summary = "a device of the driver, whose ring every way of sending accepts",
-		.guarded = true,
+		.tracks_pages = true,
 		.memory = "model",
 		.memories = models,
 	},
 	.size = sizeof(struct dev),
+	.options = options,
+	.option_count = ARRAY_SIZE(options),
+	.option_values = offsetof(struct dev, opt),
 	.open = dev_open,
+	.activate = dev_activate,
+	.deactivate = dev_deactivate,
 	.start = dev_start,
 	.next = dev_next,
 	.put = dev_put,

@@ -93,7 +93,7 @@ static int file_next(struct zcdma_source *src, size_t max, struct zcdma_block *b
 }
 
 /* The pages are the file's, and nothing here writes to them: they are never to be given away. */
-static void file_put(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how)
+static void file_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how)
 {
 	struct file_source *f = (struct file_source *)src;
 
@@ -126,11 +126,7 @@ static int file_share(const struct zcdma_source *src, struct zc_ho_offer *offer)
 
 static void file_close(struct zcdma_source *src)
 {
-	struct file_source *f = (struct file_source *)src;
-
-	for (size_t i = 0; i < WINDOWS; i++)
-		zc_window_close(&f->windows[i]);
-	close(f->fd);
+	close(((struct file_source *)src)->fd);
 }
 
 int zc_source_open_file(struct zcdma_source *src, const char *path)
@@ -149,21 +145,7 @@ int zc_source_open_file(struct zcdma_source *src, const char *path)
 	return fd;
 }
 
-/* What the kernel makes up is in no page that could be mapped or spliced. */
-static bool file_must_read(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-	bool must;
-
-	if (fd < 0)
-		return false;
-	must = !fstat(fd, &st) && S_ISREG(st.st_mode) && !zc_size_is_known(fd);
-	close(fd);
-	return must;
-}
-
-static int file_open(struct zcdma_source *src, const char *arg, unsigned flags)
+static int file_open(struct zcdma_source *src, const char *arg)
 {
 	struct file_source *f = (struct file_source *)src;
 
@@ -171,11 +153,33 @@ static int file_open(struct zcdma_source *src, const char *arg, unsigned flags)
 	if (f->fd < 0)
 		return f->fd;
 	src->file_fd = src->origin_fd = f->fd;
-	f->map = !(flags & (ZCDMA_SOURCE_FD | ZCDMA_SOURCE_SHARE));
-	src->info.offers = ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET | (f->map ? ZCDMA_NEEDS_MEMORY : 0);
 	src->info.block_size = BLOCK_SIZE;
 	src->info.page_size = (size_t)sysconf(_SC_PAGESIZE);
 	return 0;
+}
+
+/* A program that reads the bytes itself gets them read; what the kernel makes up is in no page to be mapped. */
+static int file_activate(struct zcdma_source *src, unsigned uses)
+{
+	struct file_source *f = (struct file_source *)src;
+	int fd = f->fd, rc;
+
+	if (uses & ZC_USE_READ || !zc_size_is_known(fd)) {
+		zc_source_become(src, &zc_source_pipe);
+		rc = zc_pipe_attach(src, fd, true);
+		return rc ? rc : src->ops->activate(src, uses);
+	}
+	f->map = !(uses & (ZC_USE_FD | ZC_USE_SHARE));
+	src->info.offers = ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET | (f->map ? ZCDMA_NEEDS_MEMORY : 0);
+	return 0;
+}
+
+static void file_deactivate(struct zcdma_source *src)
+{
+	struct file_source *f = (struct file_source *)src;
+
+	for (size_t i = 0; i < WINDOWS; i++)
+		zc_window_close(&f->windows[i]);
 }
 
 const struct zc_source_ops zc_source_file = {
@@ -185,9 +189,10 @@ const struct zc_source_ops zc_source_file = {
 		.summary = "a regular file, mapped",
 	},
 	.size = sizeof(struct file_source),
-	.reading = &zc_source_file_read,
-	.must_read = file_must_read,
+	.reading = &zc_source_pipe,
 	.open = file_open,
+	.activate = file_activate,
+	.deactivate = file_deactivate,
 	.next = file_next,
 	.put = file_put,
 	.stop = file_stop,

@@ -32,11 +32,11 @@ int zc_option_name(const char *text, const char *const *names, uint64_t *value)
 	return -EINVAL;
 }
 
-static int unknown(struct zcdma_source *src, const struct zc_option *table, size_t count,
-		   const char *text)
+static int unknown(struct zcdma_source *src, const char *text)
 {
+	const struct zc_option *table = src->ops->options;
+	size_t count = src->ops->option_count, len = 0;
 	char names[256] = "";
-	size_t len = 0;
 	int rc = zc_fail_plain(src->ctx, EINVAL, "source %s: unknown option %s", src->name,
 			       *text ? text : "(an empty one)");
 
@@ -46,7 +46,8 @@ static int unknown(struct zcdma_source *src, const struct zc_option *table, size
 					: i + 1 == count ? " and "
 							 : ", ",
 					table[i].name, table[i].takes ? "=" : "");
-	zc_hint(src->ctx, "%s: takes %s", src->info.type, names);
+	if (count)
+		zc_hint(src->ctx, "%s: takes %s", src->info.type, names);
 	return rc;
 }
 
@@ -71,47 +72,63 @@ static int set(const struct zc_option *option, const char *text, void *values)
 	return option->parse ? option->parse(text, value) : set_text(text, value);
 }
 
-/* @seen has a bit for each option of the table. */
-static int parse_one(struct zcdma_source *src, const struct zc_option *table, size_t count,
-		     char *text, void *values, uint64_t *seen)
+static int set_option(struct zcdma_source *src, const char *name, const char *value)
+{
+	const struct zc_option *table = src->ops->options;
+	int rc;
+
+	for (size_t i = 0; i < src->ops->option_count; i++) {
+		if (strcmp(name, table[i].name))
+			continue;
+		if (src->options_seen & UINT64_C(1) << i)
+			return zc_fail_plain(src->ctx, EINVAL, "source %s: %s is given twice",
+					     src->name, name);
+		src->options_seen |= UINT64_C(1) << i;
+		rc = set(&table[i], value, (char *)src + src->ops->option_values);
+		if (!rc)
+			return 0;
+		zc_fail_plain(src->ctx, -rc, "source %s: %s%s%s is not valid", src->name, name,
+			      value || table[i].takes ? "=" : "", value ? value : "");
+		if (table[i].takes)
+			zc_hint(src->ctx, "%s= takes %s", name, table[i].takes);
+		else
+			zc_hint(src->ctx, "%s takes no value", name);
+		return rc;
+	}
+	return unknown(src, name);
+}
+
+static int parse_one(struct zcdma_source *src, char *text)
 {
 	char *value = strchr(text, '=');
-	int rc;
 
 	if (value)
 		*value++ = '\0';
-	for (size_t i = 0; i < count; i++) {
-		if (strcmp(text, table[i].name))
-			continue;
-		if (*seen & UINT64_C(1) << i)
-			return zc_fail_plain(src->ctx, EINVAL, "source %s: %s is given twice",
-					     src->name, text);
-		*seen |= UINT64_C(1) << i;
-		rc = set(&table[i], value, values);
-		if (!rc)
-			return 0;
-		zc_fail_plain(src->ctx, -rc, "source %s: %s%s%s is not valid", src->name, text,
-			      value || table[i].takes ? "=" : "", value ? value : "");
-		if (table[i].takes)
-			zc_hint(src->ctx, "%s= takes %s", text, table[i].takes);
-		else
-			zc_hint(src->ctx, "%s takes no value", text);
-		return rc;
-	}
-	return unknown(src, table, count, text);
+	return set_option(src, text, value);
 }
 
-int zc_options_parse(struct zcdma_source *src, const struct zc_option *table, size_t count,
-		     const char *arg, void *values)
+int zc_options_parse(struct zcdma_source *src, const char *arg)
 {
 	char *copy = strdup(arg), *rest = copy, *text;
-	uint64_t seen = 0;
 	int rc = 0;
 
 	if (!copy)
 		return zc_fail(src->ctx, ENOMEM, "source %s", src->name);
 	while (!rc && *arg && (text = strsep(&rest, ",")))
-		rc = parse_one(src, table, count, text, values, &seen);
+		rc = parse_one(src, text);
 	free(copy);
 	return rc;
+}
+
+ZC_PUBLIC int zcdma_source_set(struct zcdma_source *src, const char *name, const char *value)
+{
+	if (src->active)
+		return zc_fail_plain(src->ctx, EBUSY, "source %s: set %s: its ring is made",
+				     src->name, name);
+	if (strcmp(name, "read"))
+		return set_option(src, name, value);
+	if (value)
+		return zc_fail_plain(src->ctx, EINVAL, "source %s: read takes no value", src->name);
+	src->reads = true;
+	return 0;
 }

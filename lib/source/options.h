@@ -5,7 +5,7 @@
 
 #include "source/source.h"
 
-/* An option, whose value is at .offset of the kind's own struct: a uint64_t. */
+/* An option, whose value is at .offset of its kind's values: a uint64_t. */
 struct zc_option {
 	const char *name;
 	size_t offset;
@@ -17,9 +17,8 @@ struct zc_option {
 	const char *takes; /* for people; NULL: no value, and the option sets 1 */
 };
 
-/* Read @arg, which may be empty, into @values. 0, or a negative errno with a sentence. */
-int zc_options_parse(struct zcdma_source *src, const struct zc_option *table, size_t count,
-		     const char *arg, void *values);
+/* Read @arg, which may be empty, into the source's values. Returns 0, or a negative errno. */
+int zc_options_parse(struct zcdma_source *src, const char *arg);
 
 /* Values that more than one kind takes. */
 int zc_option_number(const char *text, uint64_t *value); /* decimal or 0x... */

@@ -36,8 +36,7 @@ struct pcap_source {
 	int timer_fd; /* that patience has an end; or -1 */
 	bool patient; /* it runs */
 	bool ended, stopped;
-	int failed; /* after the blocks before: a negative errno, and why */
-	char why[512], cure[512];
+	struct zc_error failed; /* after the blocks before, or .rc 0 */
 
 	/* The next piece of the stream: what is in .header, then .data. */
 	bool has_piece;
@@ -127,17 +126,21 @@ static int parse(struct pcap_source *p, const char *arg)
 	p->from = strndup(arg, len);
 	if (!p->from)
 		return zc_fail(src->ctx, ENOMEM, "source %s", src->name);
-	rc = zc_options_parse(src, options, ARRAY_SIZE(options), arg + len + (arg[len] == ','),
-			      &p->opt);
-	if (rc)
-		return rc;
-	if (!len) {
+	rc = zc_options_parse(src, arg + len + (arg[len] == ','));
+	if (!rc && !len) {
 		rc = zc_fail_plain(src->ctx, EINVAL,
 				   "source %s: it names neither an interface nor a file",
 				   src->name);
 		zc_hint(src->ctx, "for example pcap:eth0 or pcap:trace.pcap");
-		return rc;
 	}
+	return rc;
+}
+
+/* Check what the options say together. Returns 0 or -EINVAL. */
+static int check_options(const struct pcap_source *p)
+{
+	const struct zcdma_source *src = &p->src;
+
 	if (p->opt.seq && !p->opt.payload)
 		return zc_fail_plain(src->ctx, EINVAL,
 				     "source %s: seq= is for the payload: add payload", src->name);
@@ -145,8 +148,6 @@ static int parse(struct pcap_source *p, const char *arg)
 		return zc_fail_plain(src->ctx, EINVAL,
 				     "source %s: checksum= is for the payload: add payload",
 				     src->name);
-	if (p->opt.filter)
-		strip_quotes(p->opt.filter);
 	return 0;
 }
 
@@ -163,15 +164,17 @@ static int open_packets(struct pcap_source *p)
 {
 	struct zcdma_source *src = &p->src;
 	const bool file = is_file(p->from);
-	const struct zc_packets_from from = {
+	struct zc_packets_from from = {
 		.iface = file ? NULL : p->from,
 		.path = p->from,
-		.filter = p->opt.filter,
 		.snaplen = (uint32_t)p->opt.snaplen,
 		.ring_bytes = p->opt.buffer,
 	};
 	int rc;
 
+	if (p->opt.filter)
+		strip_quotes(p->opt.filter);
+	from.filter = p->opt.filter;
 	if (file && (p->opt.snaplen || p->opt.buffer))
 		return zc_fail_plain(
 			src->ctx, EINVAL,
@@ -183,8 +186,10 @@ static int open_packets(struct pcap_source *p)
 	if (!rc)
 		src->origin_fd = zc_packets_origin(p->packets);
 	if (rc == -ENODEV) {
-		snprintf(p->why, sizeof(p->why), "%s", zcdma_hint(src->ctx));
-		zc_hint(src->ctx, "there is no file of that name either; %s", p->why);
+		struct zc_error e;
+
+		zc_error_keep(&e, src->ctx, rc);
+		zc_hint(src->ctx, "there is no file of that name either; %s", e.hint);
 	}
 	return rc;
 }
@@ -258,22 +263,38 @@ static int open_ring(struct pcap_source *p, unsigned flags)
 	return 0;
 }
 
-static void pcap_close_all(struct zcdma_source *src)
+static void pcap_deactivate(struct zcdma_source *src)
 {
 	struct pcap_source *p = (struct pcap_source *)src;
 
+	zc_pool_free(&p->pool);
+	p->pool = (struct zc_pool){ .unused = NULL };
+	src->ring = NULL;
+}
+
+static void close_packets(struct pcap_source *p)
+{
 	if (p->timer_fd >= 0)
 		close(p->timer_fd);
-	if (src->poll_fd >= 0 && src->poll_fd != zc_packets_fd(p->packets))
-		close(src->poll_fd);
-	zc_pool_free(&p->pool);
+	if (p->src.poll_fd >= 0 && p->src.poll_fd != zc_packets_fd(p->packets))
+		close(p->src.poll_fd);
 	zc_payload_free(p->payload);
 	zc_packets_close(p->packets);
+	p->timer_fd = p->src.poll_fd = -1;
+	p->payload = NULL;
+	p->packets = NULL;
+}
+
+static void close_source(struct zcdma_source *src)
+{
+	struct pcap_source *p = (struct pcap_source *)src;
+
+	close_packets(p);
 	free(p->opt.filter);
 	free(p->from);
 }
 
-static int pcap_open_spec(struct zcdma_source *src, const char *arg, unsigned flags)
+static int pcap_open_spec(struct zcdma_source *src, const char *arg)
 {
 	struct pcap_source *p = (struct pcap_source *)src;
 	int rc;
@@ -281,30 +302,33 @@ static int pcap_open_spec(struct zcdma_source *src, const char *arg, unsigned fl
 	p->timer_fd = -1;
 	rc = parse(p, arg);
 	if (rc)
-		goto err_close;
-	/* What was read of it to no avail would be missing when it is opened again. */
-	if (flags & ZCDMA_SOURCE_SHARE && !strcmp(p->from, "-")) {
-		rc = zc_fail_plain(src->ctx, EOPNOTSUPP, "source %s has no ring to share",
-				   src->name);
-		goto err_close;
-	}
-	rc = open_packets(p);
-	if (rc)
-		goto err_close;
-	rc = open_payload(p);
-	if (rc)
-		goto err_close;
-	rc = open_timer(p);
-	if (rc)
-		goto err_close;
-	rc = open_ring(p, flags);
-	if (rc)
-		goto err_close;
-	return 0;
-
-err_close:
-	pcap_close_all(src);
+		close_source(src);
 	return rc;
+}
+
+/* What is read from standard input cannot be read again: packets stay open when the ring is made anew. */
+static int open_all(struct pcap_source *p)
+{
+	int rc = check_options(p);
+
+	if (rc || p->packets)
+		return rc;
+	rc = open_packets(p);
+	if (!rc)
+		rc = open_payload(p);
+	if (!rc)
+		rc = open_timer(p);
+	if (rc)
+		close_packets(p);
+	return rc;
+}
+
+static int pcap_activate(struct zcdma_source *src, unsigned uses)
+{
+	struct pcap_source *p = (struct pcap_source *)src;
+	int rc = open_all(p);
+
+	return rc ? rc : open_ring(p, uses);
 }
 
 /*
@@ -441,25 +465,6 @@ static size_t fill(struct pcap_source *p, uint8_t *block, size_t size, int *rc)
 	return filled;
 }
 
-/* An error comes after what was read before it. */
-static int fail_later(struct pcap_source *p, int rc)
-{
-	const char *hint = zcdma_hint(p->src.ctx);
-
-	snprintf(p->why, sizeof(p->why), "%s", zcdma_error(p->src.ctx));
-	snprintf(p->cure, sizeof(p->cure), "%s", hint ? hint : "");
-	return p->failed = rc;
-}
-
-static int fail_now(struct pcap_source *p)
-{
-	int rc = zc_fail_plain(p->src.ctx, -p->failed, "%s", p->why);
-
-	if (*p->cure)
-		zc_hint(p->src.ctx, "%s", p->cure);
-	return rc;
-}
-
 static void make_block(struct pcap_source *p, size_t len, struct zcdma_block *b)
 {
 	const struct zc_ring *ring = &p->pool.ring;
@@ -489,14 +494,15 @@ static int pcap_next_block(struct zcdma_source *src, size_t max, struct zcdma_bl
 
 	if (p->pool.error)
 		return zc_fail(src->ctx, -p->pool.error, "fresh pages for %s", src->name);
-	if (p->failed)
-		return fail_now(p);
+	if (p->failed.rc)
+		return zc_error_again(&p->failed, src->ctx);
 	src->starved = !p->pool.unused_count;
 	if (src->starved)
 		return -EAGAIN;
 	len = fill(p, zc_ring_block(&p->pool.ring, zc_pool_next(&p->pool)), size, &rc);
+	/* An error comes after what was read before it. */
 	if (rc < 0 && rc != -EAGAIN)
-		fail_later(p, rc);
+		zc_error_keep(&p->failed, src->ctx, rc);
 	if (len) {
 		make_block(p, len, b);
 		return 1;
@@ -508,11 +514,11 @@ static int pcap_next_block(struct zcdma_source *src, size_t max, struct zcdma_bl
 	return rc == 1 ? 0 : rc;
 }
 
-static void pcap_put(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how)
+static void pcap_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how)
 {
 	struct pcap_source *p = (struct pcap_source *)src;
 
-	src->stats.given_away += how == ZCDMA_PUT_GIVE;
+	src->stats.replaced += how == ZC_PUT_REPLACE;
 	zc_pool_put(&p->pool, b->index, how);
 	src->starved = !p->pool.unused_count;
 }
@@ -547,11 +553,16 @@ const struct zc_source_ops zc_source_pcap = {
 		.summary = "packets of an interface or of a file, or their payload",
 	},
 	.size = sizeof(struct pcap_source),
+	.options = options,
+	.option_count = ARRAY_SIZE(options),
+	.option_values = offsetof(struct pcap_source, opt),
 	.open = pcap_open_spec,
+	.activate = pcap_activate,
+	.deactivate = pcap_deactivate,
 	.next = pcap_next_block,
 	.put = pcap_put,
 	.stop = pcap_stop,
 	.get_stats = pcap_get_stats,
 	.share = pcap_share,
-	.close = pcap_close_all,
+	.close = close_source,
 };

@@ -149,7 +149,7 @@ static int pipe_next(struct zcdma_source *src, size_t max, struct zcdma_block *b
 	return 1;
 }
 
-static void pipe_put(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how)
+static void pipe_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how)
 {
 	struct pipe_source *p = (struct pipe_source *)src;
 
@@ -160,7 +160,7 @@ static void pipe_put(struct zcdma_source *src, const struct zcdma_block *b, enum
 		p->lent = src->starved = false;
 		return;
 	}
-	src->stats.given_away += how == ZCDMA_PUT_GIVE;
+	src->stats.replaced += how == ZC_PUT_REPLACE;
 	zc_pool_put(&p->pool, b->index, how);
 	src->starved = !p->pool.unused_count;
 }
@@ -181,7 +181,6 @@ static void pipe_close(struct zcdma_source *src)
 {
 	struct pipe_source *p = (struct pipe_source *)src;
 
-	zc_pool_free(&p->pool);
 	if (p->own_fd)
 		close(p->fd);
 }
@@ -212,97 +211,79 @@ static int check_spliceable(struct zcdma_source *src, const struct stat *st)
 	return rc;
 }
 
-static int alloc_ring(struct pipe_source *p, unsigned flags)
+static int alloc_ring(struct pipe_source *p, unsigned uses)
 {
-	int rc = zc_pool_alloc(p->src.ctx, &p->pool, BLOCK_SIZE, BLOCKS, flags);
+	int rc = zc_pool_alloc(p->src.ctx, &p->pool, BLOCK_SIZE, BLOCKS, uses);
 
 	if (rc)
 		return rc;
 	p->src.info.blocks = BLOCKS;
 	p->src.info.page_size = p->pool.ring.page_size;
 	p->src.info.offers = ZCDMA_NEEDS_MEMORY;
-	if (flags & ZCDMA_SOURCE_FD)
+	if (uses & ZC_USE_FD)
 		p->src.info.offers |= ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET;
 	zc_source_offer_ring(&p->src, &p->pool.ring);
 	return 0;
 }
 
-int zc_pipe_attach(struct zcdma_source *src, int fd, bool own, unsigned flags)
+int zc_pipe_attach(struct zcdma_source *src, int fd, bool own)
 {
 	struct pipe_source *p = (struct pipe_source *)src;
 	struct stat st;
 	int rc = check_readable(src, fd, &st);
 
-	if (rc)
-		return rc;
-	if (flags & ZCDMA_SOURCE_FD) {
-		rc = check_spliceable(src, &st);
-		if (rc)
-			return rc;
-	}
 	/* More bytes at a time; a refusal (an unprivileged user's limit) does no harm. */
-	if (S_ISFIFO(st.st_mode))
+	if (!rc && S_ISFIFO(st.st_mode))
 		fcntl(fd, F_SETPIPE_SZ, BLOCK_SIZE);
 	p->fd = fd;
 	p->own_fd = own;
+	if (rc)
+		return rc;
 	p->regular = S_ISREG(st.st_mode);
 	p->size = st.st_size;
 	p->position = p->regular ? lseek(fd, 0, SEEK_CUR) : 0;
 	src->poll_fd = p->regular ? -1 : fd;
 	src->origin_fd = fd;
 	src->info.block_size = BLOCK_SIZE;
+	return 0;
+}
+
+static int pipe_activate(struct zcdma_source *src, unsigned uses)
+{
+	struct pipe_source *p = (struct pipe_source *)src;
+	struct stat st;
+	int rc;
+
+	if (uses & ZC_USE_FD) {
+		rc = fstat(p->fd, &st) < 0 ? zc_fail(src->ctx, errno, "read %s", src->name)
+					   : check_spliceable(src, &st);
+		if (rc)
+			return rc;
+	}
 	/* How much is left of a file whose size says nothing cannot be told without reading it. */
-	if (!(flags & ZCDMA_SOURCE_FD) || (p->regular && !zc_size_is_known(fd)))
-		return alloc_ring(p, flags);
-	src->file_fd = p->regular ? fd : -1;
+	if (!(uses & ZC_USE_FD) || (p->regular && !zc_size_is_known(p->fd)))
+		return alloc_ring(p, uses);
+	src->file_fd = p->regular ? p->fd : -1;
 	src->info.offers = p->regular ? ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET : ZCDMA_NEEDS_FD;
 	return 0;
 }
 
-static int pipe_open(struct zcdma_source *src, const char *arg, unsigned flags)
+static void pipe_deactivate(struct zcdma_source *src)
 {
-	(void)arg;
-	free(src->name);
-	src->name = strdup("standard input");
-	if (!src->name)
-		return zc_fail(src->ctx, ENOMEM, "standard input");
-	src->info.name = src->name;
-	return zc_pipe_attach(src, STDIN_FILENO, false, flags);
+	struct pipe_source *p = (struct pipe_source *)src;
+
+	zc_pool_free(&p->pool);
+	p->pool = (struct zc_pool){ .unused = NULL };
+	src->ring = NULL;
+	src->info.blocks = 0;
+	src->file_fd = -1;
 }
-
-/* file: for a caller that reads the bytes itself. */
-static int file_open_to_read(struct zcdma_source *src, const char *arg, unsigned flags)
-{
-	int fd = zc_source_open_file(src, arg), rc;
-
-	if (fd < 0)
-		return fd;
-	rc = zc_pipe_attach(src, fd, true, flags);
-	if (rc)
-		close(fd);
-	return rc;
-}
-
-const struct zc_source_ops zc_source_file_read = {
-	.type = { .name = "file" },
-	.size = sizeof(struct pipe_source),
-	.open = file_open_to_read,
-	.next = pipe_next,
-	.put = pipe_put,
-	.stop = pipe_stop,
-	.get_stats = pipe_get_stats,
-	.close = pipe_close,
-};
 
 const struct zc_source_ops zc_source_pipe = {
-	.type = {
-		.name = "pipe",
-		.syntax = "-",
-		.summary = "standard input: a pipe, a file, a socket",
-	},
+	.type = { .name = "pipe" },
 	.size = sizeof(struct pipe_source),
-	.handed = &zc_source_handover,
-	.open = pipe_open,
+	.activate = pipe_activate,
+	.deactivate = pipe_deactivate,
 	.next = pipe_next,
 	.put = pipe_put,
 	.stop = pipe_stop,

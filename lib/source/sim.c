@@ -64,7 +64,7 @@ struct sim {
 	bool stopping, ended;
 	bool reader_waits; /* next() found nothing: signal poll_fd at the next block */
 	uint64_t seq, offset;
-	uint64_t overruns, lost_bytes, given_away;
+	uint64_t overruns, lost_bytes, replaced;
 	bool lost; /* since the last full block */
 	int error; /* no fresh pages were to be had, a negative errno */
 };
@@ -260,6 +260,12 @@ static void sim_free(struct sim *sim)
 	zc_ring_free(&sim->ring);
 	if (sim->src.poll_fd >= 0)
 		close(sim->src.poll_fd);
+	sim->free = sim->full = (struct fifo){ 0 };
+	sim->meta = NULL;
+	sim->filled = NULL;
+	sim->filled_count = 0;
+	sim->src.poll_fd = -1;
+	sim->src.ring = NULL;
 }
 
 static bool sim_alloc(struct sim *sim, unsigned blocks)
@@ -301,24 +307,29 @@ static void sim_init(struct sim *sim)
 				       ? ZCDMA_NEEDS_MEMORY
 				       : ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET;
 	zc_source_offer_ring(&sim->src, ring);
-	sim->src.info.endless = true;
-	sim->src.info.simulated = 1;
 	sim->src.info.lossy = sim->opt.rate;
 }
 
-static int sim_open(struct zcdma_source *src, const char *arg, unsigned flags)
+static int sim_open(struct zcdma_source *src, const char *arg)
 {
 	struct sim *sim = (struct sim *)src;
-	int rc;
 
 	sim->opt = (struct sim_options){ .block_size = 1 << 20 };
-	rc = zc_options_parse(src, options, ARRAY_SIZE(options), arg, &sim->opt);
-	if (rc)
-		return rc;
-	if (!sim->opt.blocks)
-		sim->opt.blocks = zc_ring_default_blocks(sim->opt.rate, sim->opt.block_size);
+	src->info.endless = true;
+	src->info.simulated = 1;
+	return zc_options_parse(src, arg);
+}
+
+static int sim_activate(struct zcdma_source *src, unsigned uses)
+{
+	struct sim *sim = (struct sim *)src;
+	unsigned blocks = (unsigned)sim->opt.blocks;
+	int rc;
+
+	if (!blocks)
+		blocks = zc_ring_default_blocks(sim->opt.rate, sim->opt.block_size);
 	rc = zc_ring_alloc(src->ctx, &sim->ring, (enum zc_memory)sim->opt.memory,
-			   sim->opt.block_size, (unsigned)sim->opt.blocks, flags);
+			   sim->opt.block_size, blocks, uses);
 	if (rc)
 		return rc;
 	sim->opt.fill_once |= !sim->ring.stride;
@@ -402,16 +413,16 @@ static void free_block(struct sim *sim, uint32_t index)
 		pthread_cond_signal(&sim->changed);
 }
 
-static void sim_put(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how)
+static void sim_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how)
 {
 	struct sim *sim = (struct sim *)src;
 	/* A block that is written once may be read for ever: there is nothing to give away. */
-	bool give = how == ZCDMA_PUT_GIVE && !sim->opt.fill_once;
+	bool give = how == ZC_PUT_REPLACE && !sim->opt.fill_once;
 	unsigned first = b->index;
 	int count = give ? zc_ring_renew(&sim->ring, b->index, &first) : 1;
 
 	pthread_mutex_lock(&sim->lock);
-	sim->given_away += give;
+	sim->replaced += give;
 	if (count < 0)
 		sim->error = count;
 	while (count-- > 0)
@@ -437,7 +448,7 @@ static void sim_get_stats(struct zcdma_source *src, struct zcdma_source_stats *s
 	pthread_mutex_lock(&sim->lock);
 	stats->overruns = sim->overruns;
 	stats->lost_bytes = sim->lost_bytes;
-	stats->given_away = sim->given_away;
+	stats->replaced = sim->replaced;
 	stats->next_seq = sim->seq;
 	pthread_mutex_unlock(&sim->lock);
 }
@@ -447,7 +458,7 @@ static int sim_share(const struct zcdma_source *src, struct zc_ho_offer *offer)
 	return zc_source_share_ring(src, &((const struct sim *)src)->ring, offer);
 }
 
-static void sim_close(struct zcdma_source *src)
+static void sim_deactivate(struct zcdma_source *src)
 {
 	struct sim *sim = (struct sim *)src;
 
@@ -460,6 +471,11 @@ static void sim_close(struct zcdma_source *src)
 	sim_free(sim);
 }
 
+static void sim_close(struct zcdma_source *src)
+{
+	(void)src;
+}
+
 const struct zc_source_ops zc_source_sim = {
 	.type = {
 		.name = "sim",
@@ -469,7 +485,12 @@ const struct zc_source_ops zc_source_sim = {
 		.memories = zc_memory_names + 1,
 	},
 	.size = sizeof(struct sim),
+	.options = options,
+	.option_count = ARRAY_SIZE(options),
+	.option_values = offsetof(struct sim, opt),
 	.open = sim_open,
+	.activate = sim_activate,
+	.deactivate = sim_deactivate,
 	.start = sim_start,
 	.next = sim_next,
 	.put = sim_put,

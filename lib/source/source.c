@@ -10,9 +10,10 @@
 #include "handover/protocol.h"
 #include "memory/ring.h"
 #include "source/source.h"
+#include "util/watch.h"
 
 static const struct zc_source_ops *const kinds[] = {
-	&zc_source_sim, &zc_source_dev, &zc_source_file, &zc_source_pipe, &zc_source_pcap,
+	&zc_source_sim, &zc_source_dev, &zc_source_file, &zc_source_stdin, &zc_source_pcap,
 };
 
 ZC_PUBLIC const struct zcdma_source_type *zcdma_source_type_at(unsigned i)
@@ -23,7 +24,8 @@ ZC_PUBLIC const struct zcdma_source_type *zcdma_source_type_at(unsigned i)
 int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const char *name,
 		  struct zcdma_source **out)
 {
-	struct zcdma_source *src = calloc(1, ops->size);
+	size_t size = zc_max(ops->size, ops->reading ? ops->reading->size : 0);
+	struct zcdma_source *src = calloc(1, size);
 
 	if (!src)
 		return zc_fail(ctx, ENOMEM, "source %s", name);
@@ -40,7 +42,7 @@ int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const 
 	src->origin_fd = -1;
 	src->info.type = ops->type.name;
 	src->info.name = src->name;
-	src->info.guarded = ops->type.guarded;
+	src->info.tracks_pages = ops->type.tracks_pages;
 	src->info.simulated = -1;
 	*out = src;
 	return 0;
@@ -48,8 +50,16 @@ int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const 
 
 void zc_source_delete(struct zcdma_source *src)
 {
+	zc_lent_free(&src->lent);
 	free(src->name);
 	free(src);
+}
+
+void zc_source_become(struct zcdma_source *src, const struct zc_source_ops *ops)
+{
+	memset(src + 1, 0, ops->size - sizeof(*src));
+	src->ops = ops;
+	src->file_fd = src->origin_fd = -1;
 }
 
 void zc_source_offer_ring(struct zcdma_source *src, const struct zc_ring *ring)
@@ -87,7 +97,7 @@ static const struct zc_source_ops *find_kind(const char *spec, const char **arg)
 
 	*arg = spec;
 	if (!strcmp(spec, "-"))
-		return &zc_source_pipe;
+		return &zc_source_stdin;
 	for (size_t i = 0; colon && i < ARRAY_SIZE(kinds); i++) {
 		if (strlen(kinds[i]->type.name) != len || strncmp(spec, kinds[i]->type.name, len))
 			continue;
@@ -118,8 +128,7 @@ ZC_PUBLIC const struct zcdma_source_type *zcdma_source_type_of(const char *spec)
 	return ops ? &ops->type : NULL;
 }
 
-ZC_PUBLIC int zcdma_source_open(struct zcdma_ctx *ctx, const char *spec, unsigned flags,
-				struct zcdma_source **out)
+ZC_PUBLIC int zcdma_source_open(struct zcdma_ctx *ctx, const char *spec, struct zcdma_source **out)
 {
 	const char *arg;
 	const struct zc_source_ops *ops = find_kind(spec, &arg);
@@ -132,14 +141,10 @@ ZC_PUBLIC int zcdma_source_open(struct zcdma_ctx *ctx, const char *spec, unsigne
 			"known are sim:[OPTIONS], dev:[PATH,OPTIONS], file:PATH, pcap:NAME[,OPTIONS] and - (standard input); for a file whose name has a colon write file:NAME");
 		return rc;
 	}
-	if (ops->reading && (flags & ZCDMA_SOURCE_READ || ops->must_read(arg)))
-		ops = ops->reading;
-	if (flags & (ZCDMA_SOURCE_HANDOVER | ZCDMA_SOURCE_HANDOVER_ONLY) && ops->handed)
-		ops = ops->handed;
 	rc = zc_source_new(ctx, ops, spec, &src);
 	if (rc)
 		return rc;
-	rc = ops->open(src, arg, flags);
+	rc = ops->open(src, arg);
 	if (rc) {
 		zc_source_delete(src);
 		if (rc == -ENOENT && is_kind(spec))
@@ -150,7 +155,7 @@ ZC_PUBLIC int zcdma_source_open(struct zcdma_ctx *ctx, const char *spec, unsigne
 	return 0;
 }
 
-ZC_PUBLIC int zcdma_source_open_fd(struct zcdma_ctx *ctx, int fd, const char *name, unsigned flags,
+ZC_PUBLIC int zcdma_source_open_fd(struct zcdma_ctx *ctx, int fd, const char *name,
 				   struct zcdma_source **out)
 {
 	struct zcdma_source *src;
@@ -158,7 +163,7 @@ ZC_PUBLIC int zcdma_source_open_fd(struct zcdma_ctx *ctx, int fd, const char *na
 
 	if (rc)
 		return rc;
-	rc = zc_pipe_attach(src, fd, false, flags);
+	rc = zc_pipe_attach(src, fd, false);
 	if (rc) {
 		zc_source_delete(src);
 		return rc;
@@ -167,10 +172,56 @@ ZC_PUBLIC int zcdma_source_open_fd(struct zcdma_ctx *ctx, int fd, const char *na
 	return 0;
 }
 
+ZC_PUBLIC void zcdma_source_set_limit(struct zcdma_source *src, uint64_t bytes, uint64_t blocks)
+{
+	src->max_bytes = bytes;
+	src->max_blocks = blocks;
+}
+
+/*
+ * The ring
+ */
+
+int zc_source_activate(struct zcdma_source *src, unsigned uses)
+{
+	int rc;
+
+	if (src->reads)
+		uses |= ZC_USE_READ;
+	if (src->active && uses == src->uses)
+		return 0;
+	if (src->active && (src->paths || src->started)) {
+		/* Whether its blocks are good for another path is for that path to find. */
+		if (!(uses & ~src->uses))
+			return 0;
+		rc = zc_fail_plain(src->ctx, EBUSY,
+				   "source %s: its ring was made for something else, and is in use",
+				   src->name);
+		zc_hint(src->ctx,
+			"open the path that needs most before the others, and before the start");
+		return rc;
+	}
+	if (src->active)
+		src->ops->deactivate(src);
+	rc = src->ops->activate(src, uses);
+	src->active = !rc;
+	src->uses = uses;
+	return rc;
+}
+
 ZC_PUBLIC int zcdma_source_start(struct zcdma_source *src)
 {
-	return src->ops->start ? src->ops->start(src) : 0;
+	int rc = src->active ? 0 : zc_source_activate(src, ZC_USE_READ);
+
+	if (!rc && src->ops->start)
+		rc = src->ops->start(src);
+	src->started |= !rc;
+	return rc;
 }
+
+/*
+ * Blocks
+ */
 
 /*
  * What is missing before this block. A device goes on to count while its reader takes nothing any more, so
@@ -190,7 +241,7 @@ static void count_gap(struct zcdma_source *src, const struct zcdma_block *b)
 	src->next_offset = b->offset + b->len;
 }
 
-ZC_PUBLIC int zcdma_source_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
+int zc_source_take(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 {
 	int rc = src->ops->next(src, max ? max : SIZE_MAX, b);
 
@@ -202,38 +253,53 @@ ZC_PUBLIC int zcdma_source_next(struct zcdma_source *src, size_t max, struct zcd
 	return rc;
 }
 
-ZC_PUBLIC void zcdma_source_put(struct zcdma_source *src, const struct zcdma_block *b,
-				enum zcdma_put how)
+void zc_source_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how)
 {
 	src->ops->put(src, b, how);
 }
 
 ZC_PUBLIC void zcdma_source_stop(struct zcdma_source *src)
 {
-	src->ops->stop(src);
+	if (src->active)
+		src->ops->stop(src);
+	src->stopped = true;
 }
 
 ZC_PUBLIC void zcdma_source_close(struct zcdma_source *src)
 {
 	if (!src)
 		return;
+	zc_watch_free(src->watch);
+	if (src->active)
+		src->ops->deactivate(src);
 	src->ops->close(src);
 	zc_source_delete(src);
 }
 
-ZC_PUBLIC void zcdma_source_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
+void zc_copy_sized(void *to, size_t size, const void *from, size_t have)
 {
-	*stats = src->stats;
-	if (src->ops->get_stats)
-		src->ops->get_stats(src, stats);
-	/* A ring that came through a pipe: its device's figures are with its producer. */
-	stats->overruns = zc_max(stats->overruns, stats->gap_blocks);
-	stats->lost_bytes = zc_max(stats->lost_bytes, stats->gap_bytes);
+	memcpy(to, from, zc_min(size, have));
+	if (size > have)
+		memset((char *)to + have, 0, size - have);
 }
 
-ZC_PUBLIC void zcdma_source_get_info(struct zcdma_source *src, struct zcdma_source_info *info)
+ZC_PUBLIC void zcdma_source_get_stats(struct zcdma_source *src, struct zcdma_source_stats *out,
+				      size_t size)
 {
-	*info = src->info;
+	struct zcdma_source_stats stats = src->stats;
+
+	if (src->active && src->ops->get_stats)
+		src->ops->get_stats(src, &stats);
+	/* A ring that came through a pipe: its device's figures are with its producer. */
+	stats.overruns = zc_max(stats.overruns, stats.gap_blocks);
+	stats.lost_bytes = zc_max(stats.lost_bytes, stats.gap_bytes);
+	zc_copy_sized(out, size, &stats, sizeof(stats));
+}
+
+ZC_PUBLIC void zcdma_source_get_info(struct zcdma_source *src, struct zcdma_source_info *info,
+				     size_t size)
+{
+	zc_copy_sized(info, size, &src->info, sizeof(src->info));
 }
 
 bool zc_source_is(const struct zcdma_source *src, const struct stat *st)

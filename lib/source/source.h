@@ -6,10 +6,11 @@
 #include <poll.h>
 #include <sys/stat.h>
 
-#include "internal.h"
+#include "memory/ring.h"
+#include "source/lent.h"
 
 struct zc_ho_offer;
-struct zc_ring;
+struct zc_option;
 struct zc_source_ops;
 
 /* The part that all sources share; a kind embeds it as its first member. */
@@ -28,34 +29,46 @@ struct zcdma_source {
 	struct zcdma_source_info info;
 	struct zcdma_source_stats stats;
 	uint64_t next_seq, next_offset; /* of the block that follows without a gap */
+
+	uint64_t options_seen; /* a bit for each of .ops->options that was set */
+	bool reads;	       /* the program itself reads the blocks' bytes */
+	bool active;	       /* the ring is made ... */
+	unsigned uses;	       /* ... for these, enum zc_use */
+	bool started, stopped;
+	uint64_t max_bytes, max_blocks; /* 0: no limit */
+	struct zc_lent lent;
+	struct zcdma_path *paths; /* that are open */
+	struct zc_watch *watch;	  /* of zcdma_source_fd(), or NULL */
 };
 
 struct zc_source_ops {
 	struct zcdma_source_type type;
 	size_t size; /* of the kind's own struct */
-	/* The kind to use instead where ZCDMA_SOURCE_READ is asked for; NULL: this one ... */
-	const struct zc_source_ops *reading;
-	/* ... or where what @arg names cannot but be read. Set where .reading is. */
-	bool (*must_read)(const char *arg);
-	/* And where ZCDMA_SOURCE_HANDOVER is. */
-	const struct zc_source_ops *handed;
-	/* Open what @arg (the spec behind "TYPE:") names. On error, free what was taken. */
-	int (*open)(struct zcdma_source *src, const char *arg, unsigned flags);
-	int (*start)(struct zcdma_source *src); /* NULL: nothing to start */
+	const struct zc_source_ops
+		*reading; /* what it may become with zc_source_become(), or NULL */
+	const struct zc_option *options;
+	size_t option_count;
+	size_t option_values; /* where the kind's own struct has the values of them */
+	/* Open what @arg (the spec after "TYPE:") names, without its ring. On error, free what was taken. */
+	int (*open)(struct zcdma_source *src, const char *arg);
+	/* Make the ring for @uses (enum zc_use). On error, free what was taken here. */
+	int (*activate)(struct zcdma_source *src, unsigned uses);
+	void (*deactivate)(struct zcdma_source *src); /* free the ring again, before start() */
+	int (*start)(struct zcdma_source *src);	      /* NULL: nothing to start */
 	int (*next)(struct zcdma_source *src, size_t max, struct zcdma_block *b);
-	void (*put)(struct zcdma_source *src, const struct zcdma_block *b, enum zcdma_put how);
+	void (*put)(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how);
 	void (*stop)(struct zcdma_source *src);
 	/*
 	 * The ring, for another process to map; NULL: there is none. Its descriptor, which stays the
-	 * source's, or a negative errno with its sentence. Opened with ZCDMA_SOURCE_SHARE.
+	 * source's, or a negative errno with its sentence. Made for ZC_USE_SHARE.
 	 */
 	int (*share)(const struct zcdma_source *src, struct zc_ho_offer *offer);
 	void (*get_stats)(struct zcdma_source *src, struct zcdma_source_stats *stats); /* or NULL */
-	void (*close)(struct zcdma_source *src);
+	void (*close)(struct zcdma_source *src); /* after deactivate(), where the ring was made */
 };
 
-extern const struct zc_source_ops zc_source_sim, zc_source_dev, zc_source_file, zc_source_file_read,
-	zc_source_pipe, zc_source_pcap, zc_source_handover;
+extern const struct zc_source_ops zc_source_sim, zc_source_dev, zc_source_file, zc_source_pipe,
+	zc_source_pcap, zc_source_stdin, zc_source_memory;
 
 /* Allocate a source of a kind, without opening it. */
 int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const char *name,
@@ -63,8 +76,29 @@ int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const 
 /* And free it again, without closing it. */
 void zc_source_delete(struct zcdma_source *src);
 
+/* Turn an open source into one of the kind @ops, which its kind has as .reading: only the base is kept. */
+void zc_source_become(struct zcdma_source *src, const struct zc_source_ops *ops);
+
 /*
- * Its blocks are in , for all its life: offer it to be registered, unless pages are given away, of
+ * Make the ring for @uses (enum zc_use), unless it was made for the same. Returns 0, or a negative errno:
+ * -EBUSY if it was made for something else and is in use.
+ */
+int zc_source_activate(struct zcdma_source *src, unsigned uses);
+
+/*
+ * Take the next full block, at most @max bytes of it if the source can stop anywhere; 0 is no limit.
+ * Returns 1 and fills in *@b; 0 at the end of the stream; -EAGAIN if no block is full yet.
+ */
+int zc_source_take(struct zcdma_source *src, size_t max, struct zcdma_block *b);
+
+/*
+ * Give a block back, each exactly once. Where no fresh pages are to be had for ZC_PUT_REPLACE, or the ring
+ * was not made for it, the next zc_source_take() fails with the reason.
+ */
+void zc_source_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how);
+
+/*
+ * The blocks of @src are in @ring, as long as it is there: offer it to be registered, unless pages are given away, of
  * which a registered buffer would keep the old ones.
  */
 void zc_source_offer_ring(struct zcdma_source *src, const struct zc_ring *ring);
@@ -77,7 +111,10 @@ int zc_source_share_ring(const struct zcdma_source *src, const struct zc_ring *r
 			 struct zc_ho_offer *offer);
 
 /* Let a pipe source, just allocated, read @fd; with @own, it closes @fd too. */
-int zc_pipe_attach(struct zcdma_source *src, int fd, bool own, unsigned flags);
+int zc_pipe_attach(struct zcdma_source *src, int fd, bool own);
+
+/* Copy a structure of @have bytes to a caller that knows @size bytes of it. */
+void zc_copy_sized(void *to, size_t size, const void *from, size_t have);
 
 /* Check whether @st is what the source itself reads. */
 bool zc_source_is(const struct zcdma_source *src, const struct stat *st);

@@ -12,6 +12,7 @@
 #include "handover/connect.h"
 #include "bytes.h"
 #include "fuzz.h"
+#include "../unit/lab.h"
 
 #define PAGE   4096u
 #define BLOCKS 6u    /* of the ring in memory */
@@ -107,10 +108,10 @@ static void send_block(struct run *r, unsigned how)
 	(void)how;
 	if (!r->busy && !next_block(r))
 		return;
-	rc = zcdma_path_send(r->path, &r->b);
-	r->busy = rc == ZCDMA_BUSY;
+	rc = zc_path_try(r->path, &r->b);
+	r->busy = rc == ZC_SENT_BUSY;
 	r->ended = rc < 0;
-	if (rc == ZCDMA_DONE)
+	if (rc == ZC_SENT_DONE)
 		come_back(r, &r->b);
 }
 
@@ -119,7 +120,7 @@ static void reap_block(struct run *r, unsigned how)
 	struct zcdma_block b;
 
 	(void)how;
-	if (zcdma_path_reap(r->path, &b))
+	if (zc_path_reap(r->path, &b))
 		come_back(r, &b);
 }
 
@@ -138,7 +139,7 @@ static void attend(struct run *r, unsigned how)
 static void finish(struct run *r, unsigned how)
 {
 	zcdma_interrupt(r->src.ctx);
-	(void)!zcdma_path_finish(r->path, how & 1);
+	(void)!zc_path_end(r->path, how & 1);
 	r->ended = true;
 }
 
@@ -235,7 +236,7 @@ static void do_step(struct run *r)
 		steps[op % ARRAY_SIZE(steps)](r, op / ARRAY_SIZE(steps));
 	else
 		rare_steps[op](r, take_byte(&r->in));
-	zcdma_path_get_stats(r->path, &stats);
+	zcdma_path_get_stats(r->path, &stats, sizeof(stats));
 	fuzz_assert(stats.bytes <= r->bytes);
 	fuzz_assert(stats.pending_blocks <= ZC_HO_FILE_BLOCKS);
 }
@@ -265,6 +266,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	r.src = (struct zcdma_source){ .ops = &ops,
 				       .name = (char *)"ring",
 				       .poll_fd = -1,
+				       .active = true,
+				       .uses = ZC_USE_SHARE,
 				       .file_fd = r.file ? ring_fd : -1,
 				       .info = { .offers = ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_FD } };
 	fuzz_assert(!zcdma_new(&r.src.ctx));

@@ -11,6 +11,7 @@
 #include "handover/imported_ring.h"
 #include "bytes.h"
 #include "fuzz.h"
+#include "../unit/lab.h"
 
 #define PAGE   4096u
 #define HELD   64
@@ -176,7 +177,7 @@ static void put_block(struct run *r, unsigned how)
 	i = take_byte(&r->in) % r->held_count;
 	if (!is_file(r))
 		r->out[r->held[i].index] -= r->held[i].len;
-	zc_handed_put(&r->ring, r->held[i].index, how & 1 ? ZCDMA_PUT_GIVE : ZCDMA_PUT_REUSE);
+	zc_handed_put(&r->ring, r->held[i].index, how & 1 ? ZC_PUT_REPLACE : ZC_PUT_REUSE);
 	r->held[i] = r->held[--r->held_count];
 	fuzz_assert(r->ring.again_count <= r->ring.offer.blocks);
 }
@@ -206,9 +207,8 @@ static void do_step(struct run *r)
 static bool open_ring(struct run *r)
 {
 	const unsigned kind = take_byte(&r->in), blocks = 1 + take_byte(&r->in) % BLOCKS;
-	const unsigned flags = (kind & 2 ? ZCDMA_SOURCE_READ : 0) |
-			       (kind & 4 ? ZCDMA_SOURCE_FD : 0) |
-			       (kind & 8 ? ZCDMA_SOURCE_GIVE : 0);
+	const unsigned flags = (kind & 2 ? ZC_USE_READ : 0) | (kind & 4 ? ZC_USE_FD : 0) |
+			       (kind & 8 ? ZC_USE_REPLACE : 0);
 	struct zc_call call = { .offer = { .ring = kind & 1 ? ZC_HO_FILE : ZC_HO_MEMORY,
 					   .blocks = blocks,
 					   .block_size = PAGE,

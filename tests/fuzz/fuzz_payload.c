@@ -6,6 +6,7 @@
 #include <xxhash.h>
 
 #include "internal.h"
+#include "../unit/lab.h"
 #include "fuzz.h"
 
 const char *const fuzz_seeds[] = {
@@ -23,7 +24,7 @@ struct outcome {
 static void release(struct zcdma_source *src, struct zcdma_block *held, unsigned *count)
 {
 	while (*count)
-		zcdma_source_put(src, &held[--*count], ZCDMA_PUT_REUSE);
+		zc_source_put(src, &held[--*count], ZC_PUT_REUSE);
 }
 
 /* Read all of it, and hold up to @most blocks at a time. */
@@ -36,7 +37,7 @@ static void drain(struct zcdma_source *src, unsigned most, uint8_t *out, size_t 
 	for (;;) {
 		struct zcdma_block *b = &held[count];
 
-		o->rc = zcdma_source_next(src, 0, b);
+		o->rc = zc_source_take(src, 0, b);
 		if (o->rc == -EAGAIN && count) {
 			release(src, held, &count);
 			continue;
@@ -66,13 +67,13 @@ static bool run(const char *path, const char *options, unsigned most, uint8_t *o
 	memset(o, 0, sizeof(*o));
 	fuzz_assert(!zcdma_new(&ctx));
 	snprintf(spec, sizeof(spec), "pcap:%s%s", path, options);
-	opened = !zcdma_source_open(ctx, spec, 0, &src);
+	opened = !lab_open(ctx, spec, 0, &src);
 	if (opened) {
 		struct zcdma_source_stats stats;
 
 		zcdma_source_start(src);
 		drain(src, most, out, room, o);
-		zcdma_source_get_stats(src, &stats);
+		zcdma_source_get_stats(src, &stats, sizeof(stats));
 		o->stats = stats.packets;
 		zcdma_source_close(src);
 	}

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "../unit/lab.h"
 #include "fuzz.h"
 
 #define TEXT 400
@@ -51,7 +52,7 @@ static void check_source(struct zcdma_ctx *ctx, const char *kind, const char *te
 			return;
 	}
 	snprintf(spec, sizeof(spec), "%s%s", kind, text);
-	if (zcdma_source_open(ctx, spec, 0, &src))
+	if (lab_open(ctx, spec, 0, &src))
 		fuzz_assert(*zcdma_error(ctx));
 	else
 		zcdma_source_close(src);

@@ -9,6 +9,7 @@
 
 #include "handover/protocol.h"
 #include "source/source.h"
+#include "../unit/lab.h"
 
 static int wrong;
 
@@ -54,7 +55,7 @@ int main(int argc, char **argv)
 	if (argc != 2 || zcdma_new(&ctx))
 		return 2;
 	snprintf(spec, sizeof(spec), "dev:%.80s,blocks=4,block=256K", argv[1]);
-	if (zcdma_source_open(ctx, spec, ZCDMA_SOURCE_SHARE, &src)) {
+	if (lab_open(ctx, spec, ZC_USE_SHARE, &src)) {
 		fprintf(stderr, "%s\n", zcdma_error(ctx));
 		return 2;
 	}

@@ -31,6 +31,7 @@
 #include "path/path.h"
 #include "path/selftest.h"
 #include "namespace.h"
+#include "lab.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -250,12 +251,12 @@ static void reap(struct zcdma_path *path)
 	struct zcdma_block b;
 
 	for (;;) {
-		while (zcdma_path_reap(path, &b))
+		while (zc_path_reap(path, &b))
 			;
-		zcdma_path_get_stats(path, &s);
+		zcdma_path_get_stats(path, &s, sizeof(s));
 		if (!s.pending_blocks)
 			return;
-		assert_int_equal(zcdma_wait(ctx, NULL, path, ZCDMA_WAIT_COMPLETION, LIMIT_MS), 0);
+		assert_int_equal(zc_wait(ctx, NULL, path, ZC_WAIT_COMPLETION, LIMIT_MS), 0);
 	}
 }
 
@@ -301,23 +302,22 @@ static struct result measure(const struct zcdma_path_type *type)
 	struct zcdma_block b;
 	int rc;
 
-	assert_int_equal(zcdma_source_open(ctx, "sim:blocks=2,block=32K,fill=once",
-					   zcdma_path_source_flags(type), &src),
-			 0);
-	assert_int_equal(zcdma_path_open(ctx, type, src, out, ZCDMA_FALLBACK_KEEP, &path), 0);
+	assert_int_equal(
+		lab_open(ctx, "sim:blocks=2,block=32K,fill=once", zc_path_uses(type), &src), 0);
+	assert_int_equal(lab_path(ctx, type, src, out, ZCDMA_FALLBACK_KEEP, &path), 0);
 	assert_int_equal(zcdma_source_start(src), 0);
-	while ((rc = zcdma_source_next(src, 0, &b)) == -EAGAIN)
-		assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, LIMIT_MS), 0);
+	while ((rc = zc_source_take(src, 0, &b)) == -EAGAIN)
+		assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, LIMIT_MS), 0);
 	assert_int_equal(rc, 1);
 	memset((void *)b.data, 'A', BLOCK);
-	while ((rc = zcdma_path_send(path, &b)) == ZCDMA_BUSY)
-		assert_int_equal(zcdma_wait(ctx, NULL, path, ZCDMA_WAIT_ROOM, LIMIT_MS), 0);
+	while ((rc = zc_path_try(path, &b)) == ZC_SENT_BUSY)
+		assert_int_equal(zc_wait(ctx, NULL, path, ZC_WAIT_ROOM, LIMIT_MS), 0);
 	assert_true(rc >= 0);
 	wait_acknowledged();
 	memset((void *)b.data, 'B', BLOCK);
 	res.truth = read_truth('A', 'B');
 	reap(path);
-	zcdma_path_get_stats(path, &s);
+	zcdma_path_get_stats(path, &s, sizeof(s));
 	res.claim = claim_of(&s);
 	snprintf(res.why, sizeof(res.why), "%s", s.copies_reason ?: "");
 	zcdma_path_close(path);
@@ -343,7 +343,7 @@ static bool is_wrong(const struct row *row, const struct zcdma_path_type *type,
 		     const struct result *res)
 {
 	/* Completions know of a copy where the receiver is on this machine. */
-	bool told = type->tells && res->claim == ZC_COPIED_ALL;
+	bool told = type->reports_copied && res->claim == ZC_COPIED_ALL;
 
 	print_message("%s: %s is claimed%s%s, %s is true\n", type->name, names[res->claim],
 		      res->why[0] ? ", as " : "", res->why, names[res->truth]);
@@ -369,7 +369,7 @@ static void run_row(void)
 
 		if (!(type->needs & ~ZCDMA_NEEDS_MEMORY) || zcdma_path_probe(ctx, type))
 			continue; /* copy and null pass nothing on */
-		if (row->protocol == IPPROTO_MPTCP && type->tells)
+		if (row->protocol == IPPROTO_MPTCP && type->reports_copied)
 			continue; /* refused there */
 		connect_to(row->far ? TO : "127.0.0.1", row->protocol, row->far);
 		res = measure(type);

@@ -14,6 +14,7 @@
 
 #include "verify/check.h"
 #include "internal.h"
+#include "lab.h"
 
 #define SEED 5
 
@@ -435,14 +436,13 @@ static void close_path(void)
 	close(out);
 }
 
-/* 0, or what zcdma_path_open() says. */
+/* 0, or what lab_path() says. */
 static int open_path(const char *spec, const struct zcdma_path_type *type)
 {
-	assert_int_equal(zcdma_source_open(ctx, spec, ZCDMA_SOURCE_GIVE | ZCDMA_SOURCE_FD, &src),
-			 0);
+	assert_int_equal(lab_open(ctx, spec, ZC_USE_REPLACE | ZC_USE_FD, &src), 0);
 	assert_int_equal(zcdma_source_start(src), 0);
 	path = NULL;
-	return zcdma_path_open(ctx, type, src, out, ZCDMA_FALLBACK_KEEP, &path);
+	return lab_path(ctx, type, src, out, ZCDMA_FALLBACK_KEEP, &path);
 }
 
 /* Take the datagrams of one block of @len bytes from @offset on: their sizes and their data. */
@@ -463,16 +463,16 @@ static void take_block(struct zcdma_receiver *rx, uint64_t offset, size_t len, s
 /* False: this kernel would cut the datagrams up, which shows when the first is to go. */
 static bool send_block(struct zcdma_block *b)
 {
-	bool give = zcdma_path_get_type(path)->reuse == ZCDMA_REUSE_NEVER;
+	bool give = zcdma_path_get_type(path)->replaces_pages;
 	int rc;
 
-	while ((rc = zcdma_path_send(path, b)) == ZCDMA_BUSY)
-		assert_int_equal(zcdma_wait(ctx, NULL, path, ZCDMA_WAIT_ROOM, 10000), 0);
+	while ((rc = zc_path_try(path, b)) == ZC_SENT_BUSY)
+		assert_int_equal(zc_wait(ctx, NULL, path, ZC_WAIT_ROOM, 10000), 0);
 	if (rc == -EOPNOTSUPP && strstr(zcdma_error(ctx), "cuts datagrams"))
 		return false;
-	assert_in_range(rc, ZCDMA_DONE, ZCDMA_QUEUED);
-	if (rc == ZCDMA_DONE)
-		zcdma_source_put(src, b, give ? ZCDMA_PUT_GIVE : ZCDMA_PUT_REUSE);
+	assert_in_range(rc, ZC_SENT_DONE, ZC_SENT_QUEUED);
+	if (rc == ZC_SENT_DONE)
+		zc_source_put(src, b, give ? ZC_PUT_REPLACE : ZC_PUT_REUSE);
 	return true;
 }
 
@@ -480,8 +480,8 @@ static void next_block(struct zcdma_block *b)
 {
 	int rc;
 
-	while ((rc = zcdma_source_next(src, 0, b)) == -EAGAIN)
-		assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, 10000), 0);
+	while ((rc = zc_source_take(src, 0, b)) == -EAGAIN)
+		assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, 10000), 0);
 	assert_int_equal(rc, 1);
 }
 
@@ -497,7 +497,7 @@ static void send_and_take(const struct zcdma_path_type *type, size_t size, bool 
 	assert_int_equal(zcdma_receiver_open(ctx, &in, 1, &rx), 0);
 	if (size)
 		assert_int_equal(zcdma_path_set_datagram(path, size), 0);
-	zcdma_path_get_stats(path, &stats);
+	zcdma_path_get_stats(path, &stats, sizeof(stats));
 	size = stats.datagram_bytes;
 	per_block = (unsigned)((131072 + size - 1) / size);
 	for (uint64_t n = 0; n < 6; n++) {
@@ -507,17 +507,17 @@ static void send_and_take(const struct zcdma_path_type *type, size_t size, bool 
 			goto out;
 		}
 		take_block(rx, n * 131072, 131072, size);
-		while (zcdma_path_reap(path, &b))
-			zcdma_source_put(src, &b, ZCDMA_PUT_REUSE);
+		while (zc_path_reap(path, &b))
+			zc_source_put(src, &b, ZC_PUT_REUSE);
 	}
-	zcdma_path_get_stats(path, &stats);
+	zcdma_path_get_stats(path, &stats, sizeof(stats));
 	assert_int_equal(stats.bytes, 6 * 131072);
 	assert_int_equal(stats.datagrams, 6 * per_block);
 	/* The kernel splits many out of one call, for every path alike. */
 	if (size < 16384)
 		assert_true(stats.calls < stats.datagrams);
 	if (finish)
-		assert_int_equal(zcdma_path_finish(path, true), 0);
+		assert_int_equal(zc_path_end(path, true), 0);
 	for (int i = 0; finish && i < 3; i++) {
 		assert_int_equal(zcdma_receiver_next(rx, 10000, &d), 0);
 		assert_int_equal(d.len, 0);
@@ -602,7 +602,7 @@ static void nobody_there_is_an_error(void **state)
 	assert_int_equal(open_path("sim:block=128K", zcdma_path_find("copy")), 0);
 	close(in);
 	next_block(&b);
-	rc = zcdma_path_send(path, &b);
+	rc = zc_path_try(path, &b);
 	assert_int_equal(rc, -ECONNREFUSED);
 	assert_non_null(strstr(zcdma_error(ctx), zcdma_sockname(out, true, (char *)buf, 64)));
 	assert_non_null(strstr(zcdma_hint(ctx), "--listen udp:"));
@@ -610,8 +610,8 @@ static void nobody_there_is_an_error(void **state)
 	path = NULL;
 
 	/* And where the only one to send is the end. */
-	assert_int_equal(zcdma_path_open(ctx, zcdma_path_find("copy"), src, out, 0, &path), 0);
-	assert_int_equal(zcdma_path_finish(path, true), -ECONNREFUSED);
+	assert_int_equal(lab_path(ctx, zcdma_path_find("copy"), src, out, 0, &path), 0);
+	assert_int_equal(zc_path_end(path, true), -ECONNREFUSED);
 	in = dup(out);
 	close_path();
 }

@@ -24,6 +24,7 @@
 
 #include "source/source.h"
 #include "handover.h"
+#include "lab.h"
 
 #define LIMIT_MS 20000 /* for what happens at once on an idle machine */
 #define FIND_MS	 100
@@ -146,7 +147,7 @@ static void test_bodies(void **state)
 	msg.block[ZC_HO_BLOCKS - 1].len = 0;
 	assert_int_equal(parse(&msg), -EPROTO);
 	msg = valid(ZC_HO_BLOCK);
-	msg.block[1].flags = ZCDMA_BLOCK_GIVE; /* is for the other direction */
+	msg.block[1].flags = ZC_BLOCK_REPLACE; /* is for the other direction */
 	assert_int_equal(parse(&msg), -EPROTO);
 	msg = valid(ZC_HO_RELEASE);
 	msg.release[ZC_HO_RELEASES - 1].how = 2;
@@ -161,7 +162,7 @@ static void test_bodies(void **state)
 	msg.refuse.reason = ZC_HO_REASONS;
 	assert_int_equal(parse(&msg), -EPROTO);
 	msg = valid(ZC_HO_WELCOME);
-	msg.welcome.flags = ZCDMA_SOURCE_HANDOVER;
+	msg.welcome.flags = 1 << 4;
 	assert_int_equal(parse(&msg), -EPROTO);
 	for (uint32_t reason = 0; reason < ZC_HO_REASONS; reason++)
 		assert_non_null(zc_ho_reason(reason));
@@ -414,7 +415,7 @@ static struct zcdma_source *in;
 static int open_consumer(void **state)
 {
 	return make_pipe(state) || zcdma_new(&ctx) ||
-	       zcdma_source_open(ctx, "-", ZCDMA_SOURCE_HANDOVER | ZCDMA_SOURCE_GIVE, &in);
+	       lab_open(ctx, "-", LAB_HANDOVER | ZC_USE_REPLACE, &in);
 }
 
 static int close_consumer(void **state)
@@ -428,8 +429,8 @@ static int next(struct zcdma_block *b)
 {
 	int rc;
 
-	while ((rc = zcdma_source_next(in, 0, b)) == -EAGAIN)
-		assert_int_equal(zcdma_wait(ctx, in, NULL, ZCDMA_WAIT_BLOCK, LIMIT_MS), 0);
+	while ((rc = zc_source_take(in, 0, b)) == -EAGAIN)
+		assert_int_equal(zc_wait(ctx, in, NULL, ZC_WAIT_BLOCK, LIMIT_MS), 0);
 	return rc;
 }
 
@@ -437,7 +438,7 @@ static struct zcdma_source_stats stats(void)
 {
 	struct zcdma_source_stats s;
 
-	zcdma_source_get_stats(in, &s);
+	zcdma_source_get_stats(in, &s, sizeof(s));
 	return s;
 }
 
@@ -460,12 +461,12 @@ static void reap(struct producer *p, struct zcdma_source *src, struct zcdma_path
 {
 	struct zcdma_block b;
 
-	while (zcdma_path_reap(path, &b)) {
-		bool give = b.flags & ZCDMA_BLOCK_GIVE;
+	while (zc_path_reap(path, &b)) {
+		bool give = b.flags & ZC_BLOCK_REPLACE;
 
 		p->given += give;
 		p->reused += !give;
-		zcdma_source_put(src, &b, give ? ZCDMA_PUT_GIVE : ZCDMA_PUT_REUSE);
+		zc_source_put(src, &b, give ? ZC_PUT_REPLACE : ZC_PUT_REUSE);
 	}
 }
 
@@ -477,21 +478,20 @@ static int send_blocks(struct producer *p, struct zcdma_ctx *c, struct zcdma_sou
 
 	for (unsigned i = 0; !rc && i < p->blocks; i++) {
 		reap(p, src, path);
-		while (!rc && (rc = zcdma_source_next(src, 0, &b)) == -EAGAIN) {
-			rc = zcdma_wait(c, src, path, ZCDMA_WAIT_BLOCK | ZCDMA_WAIT_COMPLETION,
-					LIMIT_MS);
+		while (!rc && (rc = zc_source_take(src, 0, &b)) == -EAGAIN) {
+			rc = zc_wait(c, src, path, ZC_WAIT_BLOCK | ZC_WAIT_COMPLETION, LIMIT_MS);
 			reap(p, src, path);
 		}
 		if (rc != 1)
 			return rc;
-		while ((rc = zcdma_path_send(path, &b)) == ZCDMA_BUSY) {
-			rc = zcdma_wait(c, src, path, ZCDMA_WAIT_ROOM, LIMIT_MS);
+		while ((rc = zc_path_try(path, &b)) == ZC_SENT_BUSY) {
+			rc = zc_wait(c, src, path, ZC_WAIT_ROOM, LIMIT_MS);
 			if (rc)
 				return rc;
 			reap(p, src, path);
 		}
-		if (rc == ZCDMA_DONE)
-			zcdma_source_put(src, &b, ZCDMA_PUT_REUSE);
+		if (rc == ZC_SENT_DONE)
+			zc_source_put(src, &b, ZC_PUT_REUSE);
 		rc = rc < 0 ? rc : 0;
 	}
 	return rc;
@@ -517,15 +517,14 @@ static void *produce(void *arg)
 	struct zcdma_source *src = NULL;
 	struct zcdma_path *path = NULL;
 	struct zcdma_ctx *c;
-	unsigned flags;
 
 	p->found = p->rc = zcdma_new(&c);
 	if (p->rc)
 		return NULL;
 	p->ctx = c;
-	p->found = p->rc = zcdma_handover_find(c, pipe_fd[1], FIND_MS, &flags, &reader);
+	p->found = p->rc = zcdma_handover_find(c, pipe_fd[1], FIND_MS, &reader);
 	if (!p->rc) {
-		p->rc = zcdma_source_open(c, p->spec, flags, &src);
+		p->rc = zcdma_source_open(c, p->spec, &src);
 		if (p->rc)
 			zcdma_handover_free(reader);
 		else
@@ -534,9 +533,9 @@ static void *produce(void *arg)
 	if (path) {
 		p->rc = send_blocks(p, c, src, path);
 		if (!p->rc)
-			p->rc = zcdma_path_finish(path, !p->dies);
+			p->rc = zc_path_end(path, !p->dies);
 		reap(p, src, path);
-		zcdma_path_get_stats(path, &s);
+		zcdma_path_get_stats(path, &s, sizeof(s));
 		p->bytes = s.bytes;
 		p->pending = s.pending_blocks;
 	}
@@ -576,7 +575,7 @@ static void test_whole_stream(void **state)
 		assert_int_equal(b.offset, i * BLOCK);
 		assert_int_equal(b.seq, i);
 		assert_pattern(&b);
-		zcdma_source_put(in, &b, i % 3 ? ZCDMA_PUT_REUSE : ZCDMA_PUT_GIVE);
+		zc_source_put(in, &b, i % 3 ? ZC_PUT_REUSE : ZC_PUT_REPLACE);
 	}
 	assert_int_equal(next(&b), 0);
 	join(&p);
@@ -606,13 +605,13 @@ static void test_held(void **state)
 		assert_int_equal(next(&b), 1);
 		for (int k = 0; k < 4; k++)
 			assert_pattern(&held[k]);
-		zcdma_source_put(in, &held[i], ZCDMA_PUT_REUSE);
+		zc_source_put(in, &held[i], ZC_PUT_REUSE);
 		held[i] = b;
 	}
 	for (int i = 0; i < 4; i++)
-		zcdma_source_put(in, &held[i], ZCDMA_PUT_REUSE);
+		zc_source_put(in, &held[i], ZC_PUT_REUSE);
 	for (; next(&b) == 1; taken++)
-		zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+		zc_source_put(in, &b, ZC_PUT_REUSE);
 	join(&p);
 	assert_int_equal(taken, 500);
 	assert_int_equal(p.rc, 0);
@@ -628,13 +627,13 @@ static void test_end_waits(void **state)
 	start(&p);
 	assert_int_equal(next(&a), 1);
 	assert_int_equal(next(&b), 1);
-	zcdma_source_put(in, &a, ZCDMA_PUT_REUSE);
+	zc_source_put(in, &a, ZC_PUT_REUSE);
 	for (int i = 0; i < 20; i++) {
-		assert_int_equal(zcdma_source_next(in, 0, &a), -EAGAIN);
-		zcdma_wait(ctx, in, NULL, ZCDMA_WAIT_BLOCK, 5);
+		assert_int_equal(zc_source_take(in, 0, &a), -EAGAIN);
+		zc_wait(ctx, in, NULL, ZC_WAIT_BLOCK, 5);
 	}
 	assert_int_equal(pthread_tryjoin_np(p.thread, NULL), EBUSY);
-	zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+	zc_source_put(in, &b, ZC_PUT_REUSE);
 	assert_int_equal(next(&a), 0);
 	join(&p);
 	assert_int_equal(p.rc, 0);
@@ -652,12 +651,12 @@ static void test_end_and_close(void **state)
 	assert_int_equal(next(&a), 1);
 	assert_int_equal(next(&b), 1);
 	for (int ms = 0; !in->starved && ms < LIMIT_MS; ms += 5) {
-		assert_int_equal(zcdma_source_next(in, 0, &none), -EAGAIN);
-		zcdma_wait(ctx, in, NULL, ZCDMA_WAIT_BLOCK, 5);
+		assert_int_equal(zc_source_take(in, 0, &none), -EAGAIN);
+		zc_wait(ctx, in, NULL, ZC_WAIT_BLOCK, 5);
 	}
 	assert_true(in->starved);
-	zcdma_source_put(in, &a, ZCDMA_PUT_REUSE);
-	zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+	zc_source_put(in, &a, ZC_PUT_REUSE);
+	zc_source_put(in, &b, ZC_PUT_REUSE);
 	zcdma_source_close(in);
 	in = NULL;
 	join(&p);
@@ -681,7 +680,7 @@ static void test_dead_producer(void **state)
 	assert_int_equal(p.rc, 0);
 	assert_int_equal(p.pending, 0);
 	for (int i = 0; i < 3; i++)
-		zcdma_source_put(in, &b[i], ZCDMA_PUT_REUSE);
+		zc_source_put(in, &b[i], ZC_PUT_REUSE);
 	assert_int_equal(next(&b[0]), -EPIPE);
 }
 
@@ -713,20 +712,20 @@ static void leave_after(size_t bytes, bool give)
 	while (got < bytes) {
 		int rc;
 
-		while ((rc = zcdma_source_next(in, bytes - got, &b)) == -EAGAIN)
-			assert_int_equal(zcdma_wait(ctx, in, NULL, ZCDMA_WAIT_BLOCK, LIMIT_MS), 0);
+		while ((rc = zc_source_take(in, bytes - got, &b)) == -EAGAIN)
+			assert_int_equal(zc_wait(ctx, in, NULL, ZC_WAIT_BLOCK, LIMIT_MS), 0);
 		assert_int_equal(rc, 1);
 		assert_int_equal(b.offset, got);
 		assert_pattern(&b);
 		got += b.len;
-		zcdma_source_put(in, &b, give ? ZCDMA_PUT_GIVE : ZCDMA_PUT_REUSE);
+		zc_source_put(in, &b, give ? ZC_PUT_REPLACE : ZC_PUT_REUSE);
 	}
 	zcdma_source_close(in);
-	assert_int_equal(zcdma_source_open(ctx, "-", 0, &in), 0);
+	assert_int_equal(lab_open(ctx, "-", 0, &in), 0);
 	while (next(&b) == 1) {
 		assert_int_equal(zcdma_pattern_match(b.data, b.len, got, 0), b.len);
 		got += b.len;
-		zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+		zc_source_put(in, &b, ZC_PUT_REUSE);
 	}
 	join(&p);
 	assert_int_equal(p.rc, 0);
@@ -768,14 +767,14 @@ static void test_bytes_first(void **state)
 		assert_int_equal(b.offset, got);
 		assert_memory_equal(b.data, header, b.len);
 		got += b.len;
-		zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+		zc_source_put(in, &b, ZC_PUT_REUSE);
 	}
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(next(&b), 1);
 		assert_int_equal(b.offset, got);
 		assert_int_equal(zcdma_pattern_match(b.data, b.len, i * BLOCK, 0), BLOCK);
 		got += b.len;
-		zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+		zc_source_put(in, &b, ZC_PUT_REUSE);
 	}
 	assert_int_equal(next(&b), 0);
 	join(&p);
@@ -791,10 +790,10 @@ static void test_plain(void **state)
 	(void)state;
 	assert_int_equal(write(pipe_fd[1], "hello", 5), 5);
 	close_end(1);
-	assert_int_equal(zcdma_source_next(in, 0, &b), 1);
+	assert_int_equal(zc_source_take(in, 0, &b), 1);
 	assert_memory_equal(b.data, "hello", 5);
-	zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
-	assert_int_equal(zcdma_source_next(in, 0, &b), 0);
+	zc_source_put(in, &b, ZC_PUT_REUSE);
+	assert_int_equal(zc_source_take(in, 0, &b), 0);
 	assert_int_equal(stats().handovers, 0);
 	assert_int_equal(stats().copied_bytes, 5);
 	assert_non_null(stats().plain_reason);
@@ -810,15 +809,14 @@ static void test_file_cut(void **state)
 
 	(void)state;
 	zcdma_source_close(in);
-	assert_int_equal(
-		zcdma_source_open(ctx, "-", ZCDMA_SOURCE_HANDOVER | ZCDMA_SOURCE_READ, &in), 0);
+	assert_int_equal(lab_open(ctx, "-", LAB_HANDOVER | ZC_USE_READ, &in), 0);
 	assert_int_equal(ftruncate(fd, 4 << 20), 0);
 	snprintf(spec, sizeof(spec), "file:%s", name);
 	start(&p);
 	assert_int_equal(next(&b), 1);
 	assert_int_equal(ftruncate(fd, 100), 0);
 	assert_int_equal(((const char *)b.data)[b.len - 1], 0);
-	zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+	zc_source_put(in, &b, ZC_PUT_REUSE);
 	assert_int_equal(next(&b), -EIO);
 	zcdma_source_close(in);
 	in = NULL;
@@ -839,7 +837,7 @@ static int call(void)
 	int sock = connect_pipe(), fds[ZC_HO_FDS];
 
 	assert_int_equal(say_name(sock, &msg, pipe_fd[1]), 0);
-	assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+	assert_int_equal(zc_source_take(in, 0, &b), -EAGAIN);
 	assert_int_equal(zc_ho_recv(sock, &msg, fds), 1);
 	assert_int_equal(msg.head.type, ZC_HO_WELCOME);
 	assert_true(zc_ho_is_name(fds[0], pipe_fd[1]));
@@ -856,7 +854,7 @@ static int hand_over(void)
 	int fds[ZC_HO_FDS];
 
 	assert_int_equal(say(sock, &msg, fd, pipe_fd[1]), 0);
-	assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+	assert_int_equal(zc_source_take(in, 0, &b), -EAGAIN);
 	assert_int_equal(zc_ho_recv(sock, &msg, fds), 1);
 	assert_int_equal(msg.head.type, ZC_HO_ACCEPT);
 	assert_true(zc_ho_is_end(fds[0], pipe_fd[1], O_RDONLY));
@@ -873,7 +871,7 @@ static void assert_bytes_come(void)
 	assert_int_equal(write(pipe_fd[1], "bytes", 5), 5);
 	assert_int_equal(next(&b), 1);
 	assert_int_equal(b.len, 5);
-	zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+	zc_source_put(in, &b, ZC_PUT_REUSE);
 	close_end(1);
 	assert_int_equal(next(&b), 0);
 }
@@ -884,7 +882,7 @@ static void assert_dropped(int sock, int reason)
 	struct zcdma_block b;
 	struct zc_ho_msg msg;
 
-	assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+	assert_int_equal(zc_source_take(in, 0, &b), -EAGAIN);
 	if (reason >= 0) {
 		assert_int_equal(zc_ho_recv(sock, &msg, NULL), 1);
 		assert_int_equal(msg.head.type, ZC_HO_REFUSE);
@@ -989,13 +987,13 @@ static void test_flood(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(silent); i++) {
 		while ((silent[i] = zc_ho_connect(pipe_fd[1])) == -EAGAIN)
-			assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+			assert_int_equal(zc_source_take(in, 0, &b), -EAGAIN);
 		assert_true(silent[i] >= 0);
 	}
 	while ((sock = zc_ho_connect(pipe_fd[1])) == -EAGAIN)
-		assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+		assert_int_equal(zc_source_take(in, 0, &b), -EAGAIN);
 	assert_int_equal(say_name(sock, &msg, pipe_fd[1]), 0);
-	assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+	assert_int_equal(zc_source_take(in, 0, &b), -EAGAIN);
 	assert_int_equal(zc_ho_recv(sock, &msg, fds), 1);
 	assert_int_equal(msg.head.type, ZC_HO_WELCOME);
 	zc_ho_close(fds);
@@ -1015,7 +1013,7 @@ static void test_flood_behind(void **state)
 	assert_int_equal(say_name(sock, &msg, pipe_fd[1]), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(silent); i++)
 		silent[i] = connect_pipe();
-	assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+	assert_int_equal(zc_source_take(in, 0, &b), -EAGAIN);
 	assert_int_equal(zc_ho_recv(sock, &msg, fds), 1);
 	assert_int_equal(msg.head.type, ZC_HO_WELCOME);
 	zc_ho_close(fds);
@@ -1036,8 +1034,8 @@ static void test_busy(void **state)
 		sock[i] = call();
 	start(&p);
 	while (pthread_tryjoin_np(p.thread, NULL)) {
-		assert_in_range(zcdma_source_next(in, 0, &b) + EAGAIN, 0, EAGAIN);
-		zcdma_wait(ctx, in, NULL, ZCDMA_WAIT_BLOCK, 5);
+		assert_in_range(zc_source_take(in, 0, &b) + EAGAIN, 0, EAGAIN);
+		zc_wait(ctx, in, NULL, ZC_WAIT_BLOCK, 5);
 	}
 	assert_int_equal(p.found, -EOPNOTSUPP);
 	assert_non_null(strstr(p.error, zc_ho_reason(ZC_HO_BUSY)));
@@ -1060,8 +1058,8 @@ static void test_no_descriptor_left(void **state)
 	none = all;
 	none.rlim_cur = (rlim_t)lowest;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
-	assert_int_equal(zcdma_wait(ctx, in, NULL, ZCDMA_WAIT_BLOCK, 50), -ETIMEDOUT);
+	assert_int_equal(zc_source_take(in, 0, &b), -EAGAIN);
+	assert_int_equal(zc_wait(ctx, in, NULL, ZC_WAIT_BLOCK, 50), -ETIMEDOUT);
 	assert_int_equal(zc_ho_recv(sock, &msg, NULL), 0);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
 	close(sock);
@@ -1078,7 +1076,7 @@ static void test_deaf_producer(void **state)
 	(void)state;
 	assert_int_equal(say(sock, &msg, fd, pipe_fd[1]), 0);
 	assert_int_equal(shutdown(sock, SHUT_RD), 0);
-	assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+	assert_int_equal(zc_source_take(in, 0, &b), -EAGAIN);
 	assert_int_equal(stats().handovers, 0);
 	assert_bytes_come();
 	close(sock);
@@ -1093,11 +1091,11 @@ static void assert_breaks(const struct zc_ho_msg *msg)
 
 	assert_int_equal(say(sock, msg, pipe_fd[0], -1), 0);
 	while ((rc = next(&b)) == 1)
-		zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+		zc_source_put(in, &b, ZC_PUT_REUSE);
 	assert_int_equal(rc, -EPROTO);
 	close(sock);
 	zcdma_source_close(in);
-	assert_int_equal(zcdma_source_open(ctx, "-", ZCDMA_SOURCE_HANDOVER, &in), 0);
+	assert_int_equal(lab_open(ctx, "-", LAB_HANDOVER, &in), 0);
 }
 
 static void test_broken_blocks(void **state)
@@ -1142,7 +1140,7 @@ static void test_block_twice(void **state)
 	assert_int_equal(say(sock, &msg, -1, -1), 0);
 	assert_int_equal(next(&b), 1);
 	assert_int_equal(next(&again), -EPROTO);
-	zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+	zc_source_put(in, &b, ZC_PUT_REUSE);
 	close(sock);
 }
 

@@ -20,6 +20,7 @@
 #include "handover/connect.h"
 #include "source/source.h"
 #include "handover.h"
+#include "lab.h"
 
 #define LIMIT_MS 20000
 #define SEALS	 (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
@@ -168,7 +169,7 @@ static bool read_on(struct writer *w)
 
 	if (w->held_count == ARRAY_SIZE(w->held))
 		return true;
-	rc = zcdma_source_next(w->in, max, &b);
+	rc = zc_source_take(w->in, max, &b);
 	if (rc == 1) {
 		use(w, &b, max);
 		w->pieces += b.index >= 1u << 16;
@@ -189,9 +190,8 @@ static void put_one(struct writer *w)
 	if (!w->held_count)
 		return;
 	i = (unsigned)(random_number() % w->held_count);
-	zcdma_source_put(w->in, &w->held[i],
-			 w->flags & ZCDMA_SOURCE_GIVE && one_in(2) ? ZCDMA_PUT_GIVE
-								   : ZCDMA_PUT_REUSE);
+	zc_source_put(w->in, &w->held[i],
+		      w->flags & ZC_USE_REPLACE && one_in(2) ? ZC_PUT_REPLACE : ZC_PUT_REUSE);
 	w->held[i] = w->held[--w->held_count];
 }
 
@@ -239,13 +239,12 @@ static bool write_on(struct writer *w)
 
 static void play_writer(struct writer *w)
 {
-	static const unsigned flags[] = { 0, ZCDMA_SOURCE_GIVE, ZCDMA_SOURCE_READ,
-					  ZCDMA_SOURCE_FD | ZCDMA_SOURCE_GIVE };
+	static const unsigned flags[] = { 0, ZC_USE_REPLACE, ZC_USE_READ,
+					  ZC_USE_FD | ZC_USE_REPLACE };
 	bool more = true;
 
 	w->flags = flags[random_number() % ARRAY_SIZE(flags)];
-	assert_int_equal(zcdma_source_open(w->ctx, "-", ZCDMA_SOURCE_HANDOVER | w->flags, &w->in),
-			 0);
+	assert_int_equal(lab_open(w->ctx, "-", LAB_HANDOVER | w->flags, &w->in), 0);
 	w->held_count = 0;
 	w->has_ring = w->guilty = w->told_end = w->hung_up = false;
 	for (int i = 0; more && i < 80; i++) {
@@ -258,7 +257,7 @@ static void play_writer(struct writer *w)
 		else
 			write_on(w);
 		if (one_in(64))
-			zcdma_wait(w->ctx, w->in, NULL, ZCDMA_WAIT_BLOCK, 0);
+			zc_wait(w->ctx, w->in, NULL, ZC_WAIT_BLOCK, 0);
 		if (one_in(500))
 			zcdma_source_stop(w->in);
 	}
@@ -319,7 +318,7 @@ static int hand_over_ring(struct zcdma_source *in, int ring)
 	msg = valid(ZC_HO_OFFER);
 	assert_int_equal(say(sock, &msg, ring, pipe_fd[1]), 0);
 	for (int i = 0; i < 3; i++)
-		assert_int_equal(zcdma_source_next(in, 0, &b), -EAGAIN);
+		assert_int_equal(zc_source_take(in, 0, &b), -EAGAIN);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(zc_ho_recv(sock, &msg, fds), 1);
 		zc_ho_close(fds);
@@ -343,7 +342,7 @@ static void test_deaf_writer(void **state)
 
 	(void)state;
 	assert_int_equal(zcdma_new(&ctx), 0);
-	assert_int_equal(zcdma_source_open(ctx, "-", ZCDMA_SOURCE_HANDOVER, &in), 0);
+	assert_int_equal(lab_open(ctx, "-", LAB_HANDOVER, &in), 0);
 	sock = hand_over_ring(in, ring);
 	msg.head.count = 1;
 	for (; id < 100000 && rc == 1; id++) {
@@ -352,9 +351,9 @@ static void test_deaf_writer(void **state)
 						     .fd_offset = id % 4 * BLOCK,
 						     .len = 1 };
 		assert_int_equal(say(sock, &msg, -1, -1), 0);
-		rc = zcdma_source_next(in, 0, &b);
+		rc = zc_source_take(in, 0, &b);
 		if (rc == 1)
-			zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+			zc_source_put(in, &b, ZC_PUT_REUSE);
 	}
 	assert_int_equal(rc, -EPROTO);
 	assert_in_range(id, 8, 99999);
@@ -388,7 +387,7 @@ static void test_lost_blocks(void **state)
 
 	(void)state;
 	assert_int_equal(zcdma_new(&ctx), 0);
-	assert_int_equal(zcdma_source_open(ctx, "-", ZCDMA_SOURCE_HANDOVER, &in), 0);
+	assert_int_equal(lab_open(ctx, "-", LAB_HANDOVER, &in), 0);
 	sock = hand_over_ring(in, ring);
 	msg.head.count = 1;
 	for (unsigned i = 0; i < ARRAY_SIZE(blocks); i++) {
@@ -402,10 +401,10 @@ static void test_lost_blocks(void **state)
 		assert_int_equal(say(sock, &msg, -1, -1), 0);
 		/* In two pieces, which are one block. */
 		for (int piece = 0; piece < 2; piece++) {
-			assert_int_equal(zcdma_source_next(in, BLOCK / 2, &b), 1);
-			zcdma_source_put(in, &b, ZCDMA_PUT_REUSE);
+			assert_int_equal(zc_source_take(in, BLOCK / 2, &b), 1);
+			zc_source_put(in, &b, ZC_PUT_REUSE);
 		}
-		zcdma_source_get_stats(in, &stats);
+		zcdma_source_get_stats(in, &stats, sizeof(stats));
 		assert_int_equal(stats.overruns, blocks[i].overruns);
 		assert_int_equal(stats.lost_bytes, blocks[i].lost_bytes);
 	}
@@ -444,8 +443,8 @@ static void reap(struct reader *r)
 {
 	struct zcdma_block b;
 
-	while (zcdma_path_reap(r->path, &b)) {
-		bool give = b.flags & ZCDMA_BLOCK_GIVE;
+	while (zc_path_reap(r->path, &b)) {
+		bool give = b.flags & ZC_BLOCK_REPLACE;
 
 		/* After a lie it stops to believe; before it, what came back is what was given back. */
 		if (!r->left) {
@@ -456,7 +455,7 @@ static void reap(struct reader *r)
 			assert_int_equal(give, r->give[b.seq]);
 		r->reaped++;
 		r->out--;
-		zcdma_source_put(r->src, &b, give ? ZCDMA_PUT_GIVE : ZCDMA_PUT_REUSE);
+		zc_source_put(r->src, &b, give ? ZC_PUT_REPLACE : ZC_PUT_REUSE);
 	}
 }
 
@@ -464,8 +463,8 @@ static void take_one(struct reader *r)
 {
 	int rc;
 
-	while ((rc = zcdma_source_next(r->src, 0, &r->b)) == -EAGAIN)
-		assert_int_equal(zcdma_wait(r->ctx, r->src, NULL, ZCDMA_WAIT_BLOCK, LIMIT_MS), 0);
+	while ((rc = zc_source_take(r->src, 0, &r->b)) == -EAGAIN)
+		assert_int_equal(zc_wait(r->ctx, r->src, NULL, ZC_WAIT_BLOCK, LIMIT_MS), 0);
 	assert_int_equal(rc, 1);
 	r->out++;
 }
@@ -479,12 +478,12 @@ static bool send_one(struct reader *r)
 		return true;
 	if (!r->busy)
 		take_one(r);
-	rc = zcdma_path_send(r->path, &r->b);
-	r->busy = rc == ZCDMA_BUSY;
-	r->sent += rc == ZCDMA_QUEUED || rc == ZCDMA_DONE;
-	assert_true(rc != ZCDMA_DONE || r->left);
-	if (rc == ZCDMA_DONE) {
-		zcdma_source_put(r->src, &r->b, ZCDMA_PUT_REUSE);
+	rc = zc_path_try(r->path, &r->b);
+	r->busy = rc == ZC_SENT_BUSY;
+	r->sent += rc == ZC_SENT_QUEUED || rc == ZC_SENT_DONE;
+	assert_true(rc != ZC_SENT_DONE || r->left);
+	if (rc == ZC_SENT_DONE) {
+		zc_source_put(r->src, &r->b, ZC_PUT_REUSE);
 		r->out--;
 	}
 	return rc >= 0;
@@ -492,7 +491,7 @@ static bool send_one(struct reader *r)
 
 static bool wait_a_little(struct reader *r)
 {
-	int rc = zcdma_wait(r->ctx, r->src, r->path, ZCDMA_WAIT_ROOM | ZCDMA_WAIT_COMPLETION, 0);
+	int rc = zc_wait(r->ctx, r->src, r->path, ZC_WAIT_ROOM | ZC_WAIT_COMPLETION, 0);
 
 	return !rc || rc == -ETIMEDOUT;
 }
@@ -527,8 +526,8 @@ static void give_back(struct reader *r)
 		msg.release[msg.head.count++] =
 			(struct zc_ho_release){ .id = id,
 						.slot = r->slot[id],
-						.how = r->give[id] ? ZCDMA_PUT_GIVE
-								   : ZCDMA_PUT_REUSE };
+						.how = r->give[id] ? ZC_PUT_REPLACE
+								   : ZC_PUT_REUSE };
 	}
 	r->given_back += msg.head.count;
 	if (msg.head.count)
@@ -603,12 +602,15 @@ static void open_path(struct reader *r)
 
 	r->blocks = 1 + (unsigned)(random_number() % 5);
 	snprintf(spec, sizeof(spec), "sim:block=4K,blocks=%u", r->blocks);
-	assert_int_equal(
-		zcdma_source_open(r->ctx, spec, ZCDMA_SOURCE_SHARE | ZCDMA_SOURCE_GIVE, &r->src),
-		0);
+	assert_int_equal(lab_open(r->ctx, spec, ZC_USE_SHARE | ZC_USE_REPLACE, &r->src), 0);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
 	assert_non_null(h);
-	*h = (struct zcdma_handover){ .ctx = r->ctx, .pipe_fd = pipe_fd[1], .sock = pair[0] };
+	*h = (struct zcdma_handover){
+		.ctx = r->ctx,
+		.pipe_fd = pipe_fd[1],
+		.uses = ZC_USE_REPLACE,
+		.sock = pair[0],
+	};
 	r->sock = pair[1];
 	/* The answer first, as nobody else is here to give it. */
 	assert_int_equal(say(r->sock, &accept, pipe_fd[0], -1), 0);
@@ -651,7 +653,7 @@ static void play_reader(struct reader *r)
 		r->closed = true;
 	}
 	if (good && !r->busy) {
-		rc = zcdma_path_finish(r->path, true);
+		rc = zc_path_end(r->path, true);
 		assert_true(r->left && !r->guilty ? !rc : rc == -EPIPE || rc == -EPROTO);
 		reap(r);
 		if (!rc)

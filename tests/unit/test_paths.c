@@ -26,6 +26,7 @@
 #include <zcdma/verify.h>
 
 #include "internal.h"
+#include "lab.h"
 #include "namespace.h"
 
 #define BLOCK  32768
@@ -54,9 +55,9 @@ static void open_path(const char *spec, unsigned flags, enum zcdma_fallback fall
 {
 	const struct zcdma_path_type *type = zcdma_path_find(name);
 
-	flags |= type->needs & ZCDMA_NEEDS_RING ? ZCDMA_SOURCE_WRITE : 0;
-	assert_int_equal(zcdma_source_open(ctx, spec, flags, &src), 0);
-	assert_int_equal(zcdma_path_open(ctx, type, src, out, fallback, &path), 0);
+	flags |= type->needs & ZCDMA_NEEDS_RING ? ZC_USE_WRITE : 0;
+	assert_int_equal(lab_open(ctx, spec, flags, &src), 0);
+	assert_int_equal(lab_path(ctx, type, src, out, fallback, &path), 0);
 	assert_int_equal(zcdma_source_start(src), 0);
 }
 
@@ -72,15 +73,15 @@ static void reap(void)
 {
 	struct zcdma_block b;
 
-	while (zcdma_path_reap(path, &b))
-		zcdma_source_put(src, &b, ZCDMA_PUT_REUSE);
+	while (zc_path_reap(path, &b))
+		zc_source_put(src, &b, ZC_PUT_REUSE);
 }
 
 static struct zcdma_path_stats stats(void)
 {
 	struct zcdma_path_stats s;
 
-	zcdma_path_get_stats(path, &s);
+	zcdma_path_get_stats(path, &s, sizeof(s));
 	return s;
 }
 
@@ -90,17 +91,17 @@ static void send_one(void)
 	struct zcdma_block b;
 	int rc;
 
-	while ((rc = zcdma_source_next(src, 0, &b)) == -EAGAIN)
-		assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, 10000), 0);
+	while ((rc = zc_source_take(src, 0, &b)) == -EAGAIN)
+		assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, 10000), 0);
 	assert_int_equal(rc, 1);
-	while ((rc = zcdma_path_send(path, &b)) == ZCDMA_BUSY)
-		assert_int_equal(zcdma_wait(ctx, NULL, path, ZCDMA_WAIT_ROOM, 10000), 0);
-	assert_in_range(rc, ZCDMA_DONE, ZCDMA_QUEUED);
+	while ((rc = zc_path_try(path, &b)) == ZC_SENT_BUSY)
+		assert_int_equal(zc_wait(ctx, NULL, path, ZC_WAIT_ROOM, 10000), 0);
+	assert_in_range(rc, ZC_SENT_DONE, ZC_SENT_QUEUED);
 	drain();
-	if (rc == ZCDMA_DONE)
-		zcdma_source_put(src, &b, ZCDMA_PUT_REUSE);
+	if (rc == ZC_SENT_DONE)
+		zc_source_put(src, &b, ZC_PUT_REUSE);
 	for (reap(); stats().pending_blocks; reap())
-		assert_int_equal(zcdma_wait(ctx, NULL, path, ZCDMA_WAIT_COMPLETION, 10000), 0);
+		assert_int_equal(zc_wait(ctx, NULL, path, ZC_WAIT_COMPLETION, 10000), 0);
 }
 
 static void send_blocks(unsigned count)
@@ -258,7 +259,7 @@ static void one_zerocopy_path_to_a_socket(void)
 
 	open_path("sim:blocks=4,block=32K", 0, ZCDMA_FALLBACK_KEEP);
 	send_blocks(1);
-	if (zcdma_path_open(ctx, zcdma_path_find("zerocopy"), src, out, 0, &second) != -EINVAL)
+	if (lab_path(ctx, zcdma_path_find("zerocopy"), src, out, 0, &second) != -EINVAL)
 		_exit(1);
 	if (!strstr(zcdma_error(ctx), "used for it before"))
 		_exit(2);
@@ -272,18 +273,15 @@ static void reapable_is_not_waited_for(void)
 	need_blackhole();
 	open_path("sim:blocks=4,block=32K", 0, ZCDMA_FALLBACK_KEEP);
 	for (int i = 0; i < 2; i++) {
-		while (zcdma_source_next(src, 0, &b[i]) == -EAGAIN)
-			zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, 10000);
-		if (zcdma_path_send(path, &b[i]) != ZCDMA_QUEUED)
+		while (zc_source_take(src, 0, &b[i]) == -EAGAIN)
+			zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, 10000);
+		if (zc_path_try(path, &b[i]) != ZC_SENT_QUEUED)
 			_exit(1);
 	}
-	for (int i = 0; i < 2; i++) {
-		if (zcdma_wait(ctx, NULL, path, ZCDMA_WAIT_COMPLETION, 10000) ||
-		    zcdma_path_reap(path, &b[i]) != 1)
+	for (reap(); stats().pending_blocks; reap()) {
+		if (zc_wait(ctx, NULL, path, ZC_WAIT_COMPLETION, 10000))
 			_exit(2);
 	}
-	if (stats().pending_blocks)
-		_exit(3);
 }
 
 /*
@@ -319,7 +317,7 @@ static void receive(struct zcdma_check *check)
 /* The sender can do nothing before the receiver has read something. */
 static void wait_late(struct zcdma_check *check, unsigned what)
 {
-	int rc = zcdma_wait(ctx, src, path, what, 10);
+	int rc = zc_wait(ctx, src, path, what, 10);
 
 	if (rc == -ETIMEDOUT)
 		receive(check);
@@ -332,30 +330,29 @@ static void forget(void)
 {
 	struct zcdma_block b;
 
-	while (zcdma_path_reap(path, &b))
+	while (zc_path_reap(path, &b))
 		;
 }
 
 /* @impatient: a block is put when it has been sent, whatever the path says. */
-static void send_late(struct zcdma_check *check, enum zcdma_put how, bool impatient)
+static void send_late(struct zcdma_check *check, enum zc_put how, bool impatient)
 {
 	void (*const reap_all)(void) = impatient ? forget : reap;
 	struct zcdma_block b;
 	int rc;
 
-	while ((rc = zcdma_source_next(src, 0, &b)) == -EAGAIN) {
-		wait_late(check,
-			  ZCDMA_WAIT_BLOCK | (stats().pending_blocks ? ZCDMA_WAIT_COMPLETION : 0));
+	while ((rc = zc_source_take(src, 0, &b)) == -EAGAIN) {
+		wait_late(check, ZC_WAIT_BLOCK | (stats().pending_blocks ? ZC_WAIT_COMPLETION : 0));
 		reap_all();
 	}
 	assert_int_equal(rc, 1);
-	while ((rc = zcdma_path_send(path, &b)) == ZCDMA_BUSY) {
-		wait_late(check, ZCDMA_WAIT_ROOM);
+	while ((rc = zc_path_try(path, &b)) == ZC_SENT_BUSY) {
+		wait_late(check, ZC_WAIT_ROOM);
 		reap_all();
 	}
-	assert_in_range(rc, ZCDMA_DONE, ZCDMA_QUEUED);
-	if (rc == ZCDMA_DONE || impatient)
-		zcdma_source_put(src, &b, how);
+	assert_in_range(rc, ZC_SENT_DONE, ZC_SENT_QUEUED);
+	if (rc == ZC_SENT_DONE || impatient)
+		zc_source_put(src, &b, how);
 	reap_all();
 }
 
@@ -376,17 +373,17 @@ static void receive_rest(struct zcdma_check *check)
  * than the receiver's queue takes, over loopback into which completions come, so that blocks stay in
  * the sender's.
  */
-static struct zcdma_check_result late_reader(const char *which, enum zcdma_put how, bool impatient)
+static struct zcdma_check_result late_reader(const char *which, enum zc_put how, bool impatient)
 {
 	const struct zcdma_path_type *type = zcdma_path_find(which);
-	unsigned flags = type->reuse == ZCDMA_REUSE_NEVER ? ZCDMA_SOURCE_GIVE : 0;
+	unsigned flags = type->replaces_pages ? ZC_USE_REPLACE : 0;
 	struct zcdma_check_result result;
 	struct zcdma_check *check;
 
 	name = which;
 	assert_int_equal(zcdma_new(&ctx), 0);
 	tcp_pair();
-	flags |= type->needs & ZCDMA_NEEDS_FD ? ZCDMA_SOURCE_FD : 0;
+	flags |= type->needs & ZCDMA_NEEDS_FD ? ZC_USE_FD : 0;
 	open_path("sim:blocks=64,block=32K,seed=11", flags, ZCDMA_FALLBACK_KEEP);
 	assert_int_equal(zcdma_check_pattern(ctx, 11, &check), 0);
 	for (unsigned i = 0; i < BLOCKS; i++)
@@ -407,12 +404,12 @@ static void test_late_reader(void **state)
 	(void)state;
 	for (unsigned i = 0; zcdma_path_type_at(i); i++) {
 		const struct zcdma_path_type *type = zcdma_path_type_at(i);
-		bool never = type->reuse == ZCDMA_REUSE_NEVER;
+		bool never = type->replaces_pages;
 
 		if (!type->needs || !can(type->name)) /* null sends nothing */
 			continue;
 		assert_int_equal(
-			late_reader(type->name, never ? ZCDMA_PUT_GIVE : ZCDMA_PUT_REUSE, false)
+			late_reader(type->name, never ? ZC_PUT_REPLACE : ZC_PUT_REUSE, false)
 				.faults,
 			0);
 	}
@@ -430,7 +427,7 @@ static void test_late_reader_sees_unsafe_reuse(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (can(names[i]))
-			assert_true(late_reader(names[i], ZCDMA_PUT_REUSE, true).faults > 0);
+			assert_true(late_reader(names[i], ZC_PUT_REUSE, true).faults > 0);
 }
 
 /*
@@ -453,20 +450,18 @@ static void test_uring_receiver_gone(void **state)
 	in = -1;
 	while (rc >= 0) {
 		reap();
-		rc = zcdma_source_next(src, 0, &b);
+		rc = zc_source_take(src, 0, &b);
 		if (rc == 1)
-			while ((rc = zcdma_path_send(path, &b)) == ZCDMA_BUSY)
-				assert_int_equal(
-					zcdma_wait(ctx, NULL, path, ZCDMA_WAIT_ROOM, 10000), 0);
+			while ((rc = zc_path_try(path, &b)) == ZC_SENT_BUSY)
+				assert_int_equal(zc_wait(ctx, NULL, path, ZC_WAIT_ROOM, 10000), 0);
 		else
-			rc = zcdma_wait(ctx, src, path, ZCDMA_WAIT_BLOCK | ZCDMA_WAIT_COMPLETION,
-					10000);
+			rc = zc_wait(ctx, src, path, ZC_WAIT_BLOCK | ZC_WAIT_COMPLETION, 10000);
 	}
 	assert_true(rc == -ECONNRESET || rc == -EPIPE);
 	assert_non_null(strstr(zcdma_error(ctx), "io_uring SEND_ZC to 127.0.0.1:"));
 	/* What was in flight went with the connection: its notifications come. */
 	for (reap(); stats().pending_calls; reap())
-		assert_int_equal(zcdma_wait(ctx, NULL, path, ZCDMA_WAIT_COMPLETION, 10000), 0);
+		assert_int_equal(zc_wait(ctx, NULL, path, ZC_WAIT_COMPLETION, 10000), 0);
 	close_all();
 }
 
@@ -484,20 +479,20 @@ static void reset_is_no_zerocopy(const char *which)
 	tcp_pair();
 	open_path("sim:blocks=200,block=32K", 0, ZCDMA_FALLBACK_KEEP);
 	do {
-		while ((rc = zcdma_source_next(src, 0, &b)) == -EAGAIN)
-			assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, 10000), 0);
+		while ((rc = zc_source_take(src, 0, &b)) == -EAGAIN)
+			assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, 10000), 0);
 		assert_int_equal(rc, 1);
-		rc = zcdma_path_send(path, &b);
-	} while (rc == ZCDMA_QUEUED);
-	assert_int_equal(rc, ZCDMA_BUSY);
+		rc = zc_path_try(path, &b);
+	} while (rc == ZC_SENT_QUEUED);
+	assert_int_equal(rc, ZC_SENT_BUSY);
 	close(in);
 	in = -1;
 	/* Completions may be read before the error is seen. */
 	for (int i = 0; stats().pending_blocks && i < 1000; i++) {
 		reap();
-		zcdma_wait(ctx, NULL, path, ZCDMA_WAIT_COMPLETION, 1);
+		zc_wait(ctx, NULL, path, ZC_WAIT_COMPLETION, 1);
 	}
-	rc = zcdma_path_send(path, &b);
+	rc = zc_path_try(path, &b);
 	assert_true(rc == -ECONNRESET || rc == -EPIPE);
 	reap();
 	print_message("%s: %llu zero-copied, %llu unknown: %s\n", which,
@@ -523,7 +518,7 @@ static void test_uring_wait_for_notifications(void **state)
 	uint64_t end = zc_now_ns() + 10 * UINT64_C(1000000000);
 	struct zcdma_check *check;
 	struct zcdma_block b;
-	int rc = ZCDMA_QUEUED;
+	int rc = ZC_SENT_QUEUED;
 
 	(void)state;
 	if (!can("uring"))
@@ -533,15 +528,15 @@ static void test_uring_wait_for_notifications(void **state)
 	tcp_pair();
 	open_path("sim:blocks=64,block=32K", 0, ZCDMA_FALLBACK_KEEP);
 	assert_int_equal(zcdma_check_pattern(ctx, 0, &check), 0);
-	for (int i = 0; i < 64 && rc != ZCDMA_BUSY; i++) {
-		while (zcdma_source_next(src, 0, &b) == -EAGAIN)
-			assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, 10000), 0);
-		rc = zcdma_path_send(path, &b);
+	for (int i = 0; i < 64 && rc != ZC_SENT_BUSY; i++) {
+		while (zc_source_take(src, 0, &b) == -EAGAIN)
+			assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, 10000), 0);
+		rc = zc_path_try(path, &b);
 	}
 	reap();
 	assert_true(stats().pending_blocks);
 	while (stats().pending_blocks && zc_now_ns() < end) {
-		if (!zcdma_wait(ctx, NULL, path, ZCDMA_WAIT_COMPLETION, 10))
+		if (!zc_wait(ctx, NULL, path, ZC_WAIT_COMPLETION, 10))
 			reap();
 		else
 			receive(check);
@@ -558,17 +553,17 @@ static void test_what_cannot_be_registered(void **state)
 		const char *spec;
 		unsigned flags;
 	} bad[] = {
-		{ "sim:blocks=2,block=4K", ZCDMA_SOURCE_GIVE },
-		{ "file:/proc/self/exe", ZCDMA_SOURCE_WRITE },
-		{ "-", ZCDMA_SOURCE_HANDOVER },
+		{ "sim:blocks=2,block=4K", ZC_USE_REPLACE },
+		{ "file:/proc/self/exe", ZC_USE_WRITE },
+		{ "-", LAB_HANDOVER },
 	};
 	const struct zcdma_path_type *type = zcdma_path_find("uring-fixed");
 
 	(void)state;
 	assert_int_equal(zcdma_new(&ctx), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		assert_int_equal(zcdma_source_open(ctx, bad[i].spec, bad[i].flags, &src), 0);
-		assert_int_equal(zcdma_path_accepts(ctx, type, src), -EINVAL);
+		assert_int_equal(lab_open(ctx, bad[i].spec, bad[i].flags, &src), 0);
+		assert_int_equal(lab_path(ctx, type, src, -1, ZCDMA_FALLBACK_COPY, &path), -EINVAL);
 		assert_non_null(strstr(zcdma_hint(ctx), "--path=uring"));
 		zcdma_source_close(src);
 	}
@@ -597,9 +592,9 @@ static void send_one_block(void)
 {
 	struct zcdma_block b;
 
-	while (zcdma_source_next(src, 0, &b) == -EAGAIN)
-		assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, 10000), 0);
-	assert_in_range(zcdma_path_send(path, &b), ZCDMA_DONE, ZCDMA_QUEUED);
+	while (zc_source_take(src, 0, &b) == -EAGAIN)
+		assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, 10000), 0);
+	assert_in_range(zc_path_try(path, &b), ZC_SENT_DONE, ZC_SENT_QUEUED);
 }
 
 static void close_out(void)
@@ -621,11 +616,11 @@ static void test_end_only_when_finished(void **state)
 			assert_int_equal(zcdma_new(&ctx), 0);
 			tcp_pair();
 			open_path("sim:blocks=4,block=32K",
-				  type->needs & ZCDMA_NEEDS_FD ? ZCDMA_SOURCE_FD : 0,
+				  type->needs & ZCDMA_NEEDS_FD ? ZC_USE_FD : 0,
 				  ZCDMA_FALLBACK_KEEP);
 			send_one_block();
 			if (finish)
-				assert_int_equal(zcdma_path_finish(path, true), 0);
+				assert_int_equal(zc_path_end(path, true), 0);
 			close_out();
 			/* A ring of io_uring has the socket too, as long as it is there. */
 			zcdma_path_close(path);
@@ -653,14 +648,14 @@ static void test_interrupt(void **state)
 {
 	(void)state;
 	assert_int_equal(zcdma_new(&ctx), 0);
-	assert_int_equal(zcdma_wait(ctx, NULL, NULL, 0, 0), -ETIMEDOUT);
+	assert_int_equal(zc_wait(ctx, NULL, NULL, 0, 0), -ETIMEDOUT);
 	zcdma_interrupt(ctx);
 	zcdma_interrupt(ctx);
-	assert_int_equal(zcdma_wait(ctx, NULL, NULL, 0, 10000), -EINTR);
-	assert_int_equal(zcdma_wait(ctx, NULL, NULL, 0, 10000), -EINTR);
+	assert_int_equal(zc_wait(ctx, NULL, NULL, 0, 10000), -EINTR);
+	assert_int_equal(zc_wait(ctx, NULL, NULL, 0, 10000), -EINTR);
 	zcdma_resume(ctx);
 	zcdma_resume(ctx);
-	assert_int_equal(zcdma_wait(ctx, NULL, NULL, 0, 0), -ETIMEDOUT);
+	assert_int_equal(zc_wait(ctx, NULL, NULL, 0, 0), -ETIMEDOUT);
 	zcdma_free(ctx);
 }
 
@@ -670,13 +665,11 @@ static void test_wrong_sinks(void **state)
 
 	(void)state;
 	assert_int_equal(zcdma_new(&ctx), 0);
-	assert_int_equal(zcdma_source_open(ctx, "sim:blocks=2,block=4K", 0, &src), 0);
-	assert_int_equal(zcdma_path_open(ctx, zcdma_path_find("zerocopy"), src, file, 0, &path),
-			 -EINVAL);
+	assert_int_equal(lab_open(ctx, "sim:blocks=2,block=4K", 0, &src), 0);
+	assert_int_equal(lab_path(ctx, zcdma_path_find("zerocopy"), src, file, 0, &path), -EINVAL);
 	assert_non_null(strstr(zcdma_error(ctx), "not a socket"));
-	assert_int_equal(zcdma_path_open(ctx, zcdma_path_find("vmsplice"), src, file, 0, &path),
-			 -EINVAL);
-	assert_int_equal(zcdma_path_open(ctx, zcdma_path_find("copy"), src, -1, 0, &path), -EBADF);
+	assert_int_equal(lab_path(ctx, zcdma_path_find("vmsplice"), src, file, 0, &path), -EINVAL);
+	assert_int_equal(lab_path(ctx, zcdma_path_find("copy"), src, -1, 0, &path), -EBADF);
 	assert_null(zcdma_path_find("nonesuch"));
 	zcdma_source_close(src);
 	zcdma_free(ctx);

@@ -16,6 +16,7 @@
 
 #include "memory/block_pool.h"
 #include "memory/ring.h"
+#include "lab.h"
 
 static struct zcdma_ctx *ctx;
 
@@ -79,18 +80,18 @@ static void check_ring(unsigned flags, size_t block_size, unsigned blocks)
 static void anonymous_blocks(void **state)
 {
 	(void)state;
-	check_ring(ZCDMA_SOURCE_GIVE, 1 << 20, 16);
-	check_ring(ZCDMA_SOURCE_GIVE, 4096, 3);
-	check_ring(ZCDMA_SOURCE_GIVE, 12288, 7);
-	check_ring(ZCDMA_SOURCE_GIVE, 4 << 20, 4);
+	check_ring(ZC_USE_REPLACE, 1 << 20, 16);
+	check_ring(ZC_USE_REPLACE, 4096, 3);
+	check_ring(ZC_USE_REPLACE, 12288, 7);
+	check_ring(ZC_USE_REPLACE, 4 << 20, 4);
 }
 
 static void memfd_blocks(void **state)
 {
 	(void)state;
-	check_ring(ZCDMA_SOURCE_GIVE | ZCDMA_SOURCE_FD, 1 << 20, 16);
-	check_ring(ZCDMA_SOURCE_GIVE | ZCDMA_SOURCE_FD, 12288, 7);
-	check_ring(ZCDMA_SOURCE_GIVE | ZCDMA_SOURCE_FD, 4 << 20, 4);
+	check_ring(ZC_USE_REPLACE | ZC_USE_FD, 1 << 20, 16);
+	check_ring(ZC_USE_REPLACE | ZC_USE_FD, 12288, 7);
+	check_ring(ZC_USE_REPLACE | ZC_USE_FD, 4 << 20, 4);
 }
 
 /* The counter-proof: without giving it away, the pipe's page is the very one that is written to. */
@@ -100,7 +101,7 @@ static void reuse_shows_in_the_pipe(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(zc_ring_alloc(ctx, &ring, ZC_MEMORY_BEST, 4096, 2, ZCDMA_SOURCE_GIVE), 0);
+	assert_int_equal(zc_ring_alloc(ctx, &ring, ZC_MEMORY_BEST, 4096, 2, ZC_USE_REPLACE), 0);
 	memset(zc_ring_block(&ring, 0), 'A', 4096);
 	fd = spliced(&ring, 0);
 	memset(zc_ring_block(&ring, 0), 'B', 4096);
@@ -115,7 +116,7 @@ static void units_are_renewed_together(void **state)
 	unsigned first = 99;
 
 	(void)state;
-	assert_int_equal(zc_ring_alloc(ctx, &ring, ZC_MEMORY_BEST, 4096, 12, ZCDMA_SOURCE_GIVE), 0);
+	assert_int_equal(zc_ring_alloc(ctx, &ring, ZC_MEMORY_BEST, 4096, 12, ZC_USE_REPLACE), 0);
 	ring.unit = 4;
 	assert_int_equal(zc_ring_renew(&ring, 5, &first), 0);
 	assert_int_equal(zc_ring_renew(&ring, 1, &first), 0);

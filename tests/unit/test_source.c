@@ -18,6 +18,7 @@
 #include <zcdma/verify.h>
 
 #include "source/source.h"
+#include "lab.h"
 
 #define PAGE	 4096u
 #define LIMIT_MS 20000 /* for what happens at once on an idle machine */
@@ -41,7 +42,7 @@ static struct zcdma_source *open_source(const char *spec, unsigned flags)
 {
 	struct zcdma_source *src;
 
-	assert_int_equal(zcdma_source_open(ctx, spec, flags, &src), 0);
+	assert_int_equal(lab_open(ctx, spec, flags, &src), 0);
 	return src;
 }
 
@@ -58,8 +59,8 @@ static int next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 {
 	int rc;
 
-	while ((rc = zcdma_source_next(src, max, b)) == -EAGAIN)
-		assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, LIMIT_MS), 0);
+	while ((rc = zc_source_take(src, max, b)) == -EAGAIN)
+		assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, LIMIT_MS), 0);
 	return rc;
 }
 
@@ -73,7 +74,7 @@ static struct zcdma_block take(struct zcdma_source *src)
 
 static void put(struct zcdma_source *src, const struct zcdma_block *b)
 {
-	zcdma_source_put(src, b, ZCDMA_PUT_REUSE);
+	zc_source_put(src, b, ZC_PUT_REUSE);
 }
 
 /* Have the next writes to @src's wake-up fail (ENOSPC). Returns its copy, for mend_wake_up(). */
@@ -102,7 +103,7 @@ static struct zcdma_source_stats stats_of(struct zcdma_source *src)
 {
 	struct zcdma_source_stats stats;
 
-	zcdma_source_get_stats(src, &stats);
+	zcdma_source_get_stats(src, &stats, sizeof(stats));
 	return stats;
 }
 
@@ -161,7 +162,7 @@ static void sim_hands_out_blocks_in_order(void **state)
 /* The same bytes are to be had from the descriptor. */
 static void sim_blocks_are_in_the_descriptor(void **state)
 {
-	struct zcdma_source *src = start("sim:blocks=2,block=4K", ZCDMA_SOURCE_FD);
+	struct zcdma_source *src = start("sim:blocks=2,block=4K", ZC_USE_FD);
 	unsigned char page[PAGE];
 
 	(void)state;
@@ -192,10 +193,10 @@ static void sim_produces_nothing_before_start(void **state)
 	struct zcdma_block b;
 
 	(void)state;
-	assert_int_equal(zcdma_source_next(src, 0, &b), -EAGAIN);
+	assert_int_equal(zc_source_take(src, 0, &b), -EAGAIN);
 	assert_int_equal(stats_of(src).next_seq, 0);
 	zcdma_source_stop(src);
-	assert_int_equal(zcdma_source_next(src, 0, &b), 0);
+	assert_int_equal(zc_source_take(src, 0, &b), 0);
 	zcdma_source_close(src);
 }
 
@@ -206,8 +207,8 @@ static void sim_waits_for_the_reader_without_a_rate(void **state)
 	struct zcdma_block a = take(src), b = take(src), c;
 
 	(void)state;
-	assert_int_equal(zcdma_source_next(src, 0, &c), -EAGAIN);
-	assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, 50), -ETIMEDOUT);
+	assert_int_equal(zc_source_take(src, 0, &c), -EAGAIN);
+	assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, 50), -ETIMEDOUT);
 	assert_pattern(&a, 0);
 	assert_pattern(&b, 0);
 	put(src, &b);
@@ -300,7 +301,7 @@ static void sim_stops_then_drains_then_ends(void **state)
 	assert_int_equal(next(src, 0, &b), 0);
 	stats = stats_of(src);
 	assert_int_equal(stats.overruns, stats.next_seq - 4);
-	assert_int_equal(zcdma_source_next(src, 0, &b), 0);
+	assert_int_equal(zc_source_take(src, 0, &b), 0);
 	assert_int_equal(stats_of(src).next_seq, stats.next_seq);
 	zcdma_source_close(src);
 }
@@ -312,7 +313,7 @@ static void sim_stop_wakes_the_reader(void **state)
 	struct zcdma_block b;
 
 	(void)state;
-	assert_int_equal(zcdma_source_next(src, 0, &b), -EAGAIN);
+	assert_int_equal(zc_source_take(src, 0, &b), -EAGAIN);
 	zcdma_source_stop(src);
 	assert_int_equal(drain(src), 0);
 	zcdma_source_close(src);
@@ -320,8 +321,7 @@ static void sim_stop_wakes_the_reader(void **state)
 
 static void sim_fill_once_goes_round(void **state)
 {
-	struct zcdma_source *src =
-		start("sim:blocks=3,block=4K,seed=5,fill=once", ZCDMA_SOURCE_GIVE);
+	struct zcdma_source *src = start("sim:blocks=3,block=4K,seed=5,fill=once", ZC_USE_REPLACE);
 
 	(void)state;
 	for (unsigned i = 0; i < 12; i++) {
@@ -331,9 +331,9 @@ static void sim_fill_once_goes_round(void **state)
 		assert_int_equal(b.offset, i * PAGE);
 		assert_int_equal(b.index, i % 3);
 		assert_int_equal(zcdma_pattern_match(b.data, b.len, i % 3 * PAGE, 5), PAGE);
-		zcdma_source_put(src, &b, ZCDMA_PUT_GIVE);
+		zc_source_put(src, &b, ZC_PUT_REPLACE);
 	}
-	assert_int_equal(stats_of(src).given_away, 0);
+	assert_int_equal(stats_of(src).replaced, 0);
 	zcdma_source_close(src);
 }
 
@@ -354,16 +354,15 @@ static void sim_memory_of_each_kind(void **state)
 
 		snprintf(spec, sizeof(spec), "sim:blocks=3,block=64K,memory=%s", kinds[i]);
 		src = start(spec, 0);
-		zcdma_source_get_info(src, &info);
+		zcdma_source_get_info(src, &info, sizeof(info));
 		assert_int_equal(info.page_size, page);
 		assert_int_equal(info.block_size, strcmp(kinds[i], "vvar") ? 65536 : page);
 		assert_int_equal(!!(info.offers & ZCDMA_NEEDS_FD), named);
 		b = take(src);
 		assert_int_equal(b.len, info.block_size);
-		zcdma_source_put(src, &b, ZCDMA_PUT_REUSE);
+		zc_source_put(src, &b, ZC_PUT_REUSE);
 		zcdma_source_close(src);
-		assert_int_equal(zcdma_source_open(ctx, spec, ZCDMA_SOURCE_FD, &src),
-				 named ? 0 : -EOPNOTSUPP);
+		assert_int_equal(lab_open(ctx, spec, ZC_USE_FD, &src), named ? 0 : -EOPNOTSUPP);
 		if (named)
 			zcdma_source_close(src);
 	}
@@ -397,7 +396,7 @@ static void refer_to(const struct zcdma_block *b, int fd, bool from_fd)
 /* Five laps of the ring in a pipe that refers to its pages: each still holds what it did. */
 static void check_given_away(unsigned flags)
 {
-	struct zcdma_source *src = start("sim:blocks=2,block=4K", ZCDMA_SOURCE_GIVE | flags);
+	struct zcdma_source *src = start("sim:blocks=2,block=4K", ZC_USE_REPLACE | flags);
 	unsigned char page[PAGE];
 	int fd[2];
 
@@ -407,10 +406,10 @@ static void check_given_away(unsigned flags)
 
 		assert_int_equal(b.offset, i * PAGE);
 		assert_pattern(&b, 0);
-		refer_to(&b, fd[1], flags & ZCDMA_SOURCE_FD);
-		zcdma_source_put(src, &b, ZCDMA_PUT_GIVE);
+		refer_to(&b, fd[1], flags & ZC_USE_FD);
+		zc_source_put(src, &b, ZC_PUT_REPLACE);
 	}
-	assert_int_equal(stats_of(src).given_away, 10);
+	assert_int_equal(stats_of(src).replaced, 10);
 	for (unsigned i = 0; i < 10; i++) {
 		assert_int_equal(read(fd[0], page, PAGE), PAGE);
 		assert_int_equal(zcdma_pattern_match(page, PAGE, i * PAGE, 0), PAGE);
@@ -424,7 +423,7 @@ static void sim_given_blocks_come_back_with_fresh_pages(void **state)
 {
 	(void)state;
 	check_given_away(0);
-	check_given_away(ZCDMA_SOURCE_FD);
+	check_given_away(ZC_USE_FD);
 }
 
 static void sim_two_at_once(void **state)
@@ -455,7 +454,7 @@ static void sim_says_what_it_is(void **state)
 	struct zcdma_source_info info;
 
 	(void)state;
-	zcdma_source_get_info(src, &info);
+	zcdma_source_get_info(src, &info, sizeof(info));
 	assert_string_equal(info.type, "sim");
 	assert_string_equal(info.name, "sim:blocks=3,block=8K,rate=1M");
 	assert_int_equal(info.block_size, 8192);
@@ -466,7 +465,7 @@ static void sim_says_what_it_is(void **state)
 	zcdma_source_close(src);
 
 	src = open_source("sim:", 0);
-	zcdma_source_get_info(src, &info);
+	zcdma_source_get_info(src, &info, sizeof(info));
 	assert_int_equal(info.block_size, 1 << 20);
 	assert_int_equal(info.blocks, 16);
 	assert_false(info.lossy);
@@ -488,9 +487,9 @@ static void pipe_is_read_to_its_end(void **state)
 	(void)state;
 	zcdma_pattern_fill(data, sizeof(data), 0, 3);
 	assert_int_equal(pipe(fd), 0);
-	assert_int_equal(zcdma_source_open_fd(ctx, fd[0], "a pipe", 0, &src), 0);
+	assert_int_equal(lab_open_fd(ctx, fd[0], "a pipe", 0, &src), 0);
 	assert_int_equal(zcdma_source_start(src), 0);
-	assert_int_equal(zcdma_source_next(src, 0, &b), -EAGAIN);
+	assert_int_equal(zc_source_take(src, 0, &b), -EAGAIN);
 
 	assert_int_equal(write(fd[1], data, sizeof(data)), sizeof(data));
 	assert_int_equal(next(src, 100, &b), 1);
@@ -513,10 +512,10 @@ static void pipe_is_read_to_its_end(void **state)
 	assert_pattern(&b, 3);
 	put(src, &b);
 
-	assert_int_equal(zcdma_source_next(src, 0, &b), -EAGAIN);
+	assert_int_equal(zc_source_take(src, 0, &b), -EAGAIN);
 	close(fd[1]);
 	assert_int_equal(next(src, 0, &b), 0);
-	assert_int_equal(zcdma_source_next(src, 0, &b), 0);
+	assert_int_equal(zc_source_take(src, 0, &b), 0);
 	assert_int_equal(stats_of(src).bytes, sizeof(data));
 	zcdma_source_close(src);
 	assert_int_equal(close(fd[0]), 0); /* it was the caller's */
@@ -532,7 +531,7 @@ static void pipe_is_lent_as_it_is(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(fd), 0);
-	assert_int_equal(zcdma_source_open_fd(ctx, fd[0], "a pipe", ZCDMA_SOURCE_FD, &src), 0);
+	assert_int_equal(lab_open_fd(ctx, fd[0], "a pipe", ZC_USE_FD, &src), 0);
 	assert_int_equal(write(fd[1], data, sizeof(data)), sizeof(data));
 	assert_int_equal(next(src, 4000, &b), 1);
 	assert_null(b.data);
@@ -540,8 +539,8 @@ static void pipe_is_lent_as_it_is(void **state)
 	assert_int_equal(b.fd, fd[0]);
 	assert_int_equal(b.fd_offset, -1);
 	/* What follows cannot be told before that is taken. */
-	assert_int_equal(zcdma_source_next(src, 0, &c), -EAGAIN);
-	assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, 20), -ETIMEDOUT);
+	assert_int_equal(zc_source_take(src, 0, &c), -EAGAIN);
+	assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, 20), -ETIMEDOUT);
 	assert_int_equal(read(b.fd, data, b.len), 4000);
 	put(src, &b);
 	b = take(src);
@@ -565,14 +564,14 @@ static void pipe_stops(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(fd), 0);
-	assert_int_equal(zcdma_source_open_fd(ctx, fd[0], "a pipe", 0, &src), 0);
+	assert_int_equal(lab_open_fd(ctx, fd[0], "a pipe", 0, &src), 0);
 	assert_int_equal(write(fd[1], "before", 6), 6);
 	zcdma_source_stop(src);
 	b = take(src);
 	assert_int_equal(b.len, 6);
 	put(src, &b);
-	while ((rc = zcdma_source_next(src, 0, &b)) == -EAGAIN && zc_now_ns() < limit)
-		zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, 10);
+	while ((rc = zc_source_take(src, 0, &b)) == -EAGAIN && zc_now_ns() < limit)
+		zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, 10);
 	assert_int_equal(rc, 0);
 	zcdma_source_close(src);
 	close(fd[0]);
@@ -617,7 +616,7 @@ static void check_file(unsigned flags, bool has_fd, bool has_data)
 		put(src, &b);
 	}
 	assert_int_equal(at, len);
-	assert_int_equal(zcdma_source_next(src, 0, &b), 0);
+	assert_int_equal(zc_source_take(src, 0, &b), 0);
 	zcdma_source_close(src);
 	close(fd);
 }
@@ -626,8 +625,8 @@ static void file_is_mapped_or_read_or_lent(void **state)
 {
 	(void)state;
 	check_file(0, true, true);
-	check_file(ZCDMA_SOURCE_READ, false, true);
-	check_file(ZCDMA_SOURCE_FD, true, false);
+	check_file(ZC_USE_READ, false, true);
+	check_file(ZC_USE_FD, true, false);
 }
 
 static void file_grows_and_is_cut(void **state)
@@ -638,18 +637,18 @@ static void file_grows_and_is_cut(void **state)
 	int fd = make_file(100, spec, sizeof(spec));
 
 	(void)state;
-	src = start(spec, ZCDMA_SOURCE_FD);
+	src = start(spec, ZC_USE_FD);
 	b = take(src);
 	assert_int_equal(b.len, 100);
 	put(src, &b);
-	assert_int_equal(zcdma_source_next(src, 0, &b), 0);
+	assert_int_equal(zc_source_take(src, 0, &b), 0);
 	assert_int_equal(ftruncate(fd, 150), 0);
 	b = take(src);
 	assert_int_equal(b.offset, 100);
 	assert_int_equal(b.len, 50);
 	put(src, &b);
 	assert_int_equal(ftruncate(fd, 10), 0);
-	assert_int_equal(zcdma_source_next(src, 0, &b), -EIO);
+	assert_int_equal(zc_source_take(src, 0, &b), -EIO);
 	snprintf(sentence, sizeof(sentence), "read %s: it was cut short meanwhile", spec);
 	assert_string_equal(zcdma_error(ctx), sentence);
 	zcdma_source_close(src);
@@ -711,7 +710,7 @@ static void file_cut_behind_the_reader(void **state)
 	int fd = make_file(5000, spec, sizeof(spec));
 
 	(void)state;
-	for (unsigned flags = 0; flags <= ZCDMA_SOURCE_READ; flags += ZCDMA_SOURCE_READ) {
+	for (unsigned flags = 0; flags <= ZC_USE_READ; flags += ZC_USE_READ) {
 		assert_int_equal(ftruncate(fd, 5000), 0);
 		src = start(spec, flags);
 		assert_int_equal(next(src, 1000, &b), 1);
@@ -736,16 +735,16 @@ static void pipe_without_a_free_block_does_not_spin(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(fd), 0);
-	assert_int_equal(zcdma_source_open_fd(ctx, fd[0], "pipe", 0, &src), 0);
+	assert_int_equal(lab_open_fd(ctx, fd[0], "pipe", 0, &src), 0);
 	for (int i = 0; i < 16; i++) {
 		assert_int_equal(write(fd[1], "x", 1), 1);
 		assert_int_equal(next(src, 0, &b[i]), 1);
 	}
 	assert_int_equal(write(fd[1], "x", 1), 1);
-	assert_int_equal(zcdma_source_next(src, 0, &b[0]), -EAGAIN);
-	assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, 1), -ETIMEDOUT);
+	assert_int_equal(zc_source_take(src, 0, &b[0]), -EAGAIN);
+	assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, 1), -ETIMEDOUT);
 	put(src, &b[15]);
-	assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, 10000), 0);
+	assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, 10000), 0);
 	assert_int_equal(next(src, 0, &b[15]), 1);
 	zcdma_source_close(src);
 	close(fd[0]);
@@ -759,8 +758,8 @@ static void nothing_is_given_away_unasked(void **state)
 	struct zcdma_block b = take(src);
 
 	(void)state;
-	zcdma_source_put(src, &b, ZCDMA_PUT_GIVE);
-	assert_int_equal(zcdma_source_next(src, 0, &b), -EINVAL);
+	zc_source_put(src, &b, ZC_PUT_REPLACE);
+	assert_int_equal(zc_source_take(src, 0, &b), -EINVAL);
 	zcdma_source_close(src);
 }
 
@@ -782,7 +781,7 @@ static void file_without_a_byte(void **state)
 
 	(void)state;
 	src = start(spec, 0);
-	assert_int_equal(zcdma_source_next(src, 0, &b), 0);
+	assert_int_equal(zc_source_take(src, 0, &b), 0);
 	zcdma_source_close(src);
 	close(fd);
 }
@@ -830,7 +829,7 @@ static void wrong_specs_have_a_sentence(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-		int rc = zcdma_source_open(ctx, wrong[i].spec, 0, &src);
+		int rc = lab_open(ctx, wrong[i].spec, 0, &src);
 		const char *hint = zcdma_hint(ctx);
 
 		if (rc != -wrong[i].err || !strstr(zcdma_error(ctx), wrong[i].error) ||
@@ -848,10 +847,10 @@ static void wrong_descriptors_have_a_sentence(void **state)
 	(void)state;
 	assert_int_equal(pipe(fd), 0);
 	close(fd[0]);
-	assert_int_equal(zcdma_source_open_fd(ctx, fd[0], "it", 0, &src), -EBADF);
+	assert_int_equal(lab_open_fd(ctx, fd[0], "it", 0, &src), -EBADF);
 	assert_string_equal(zcdma_error(ctx), "read it: it is closed");
-	assert_int_equal(zcdma_source_open_fd(ctx, fd[1], "it", 0, &src), -EBADF);
-	assert_int_equal(zcdma_source_open_fd(ctx, dir, "it", 0, &src), -EISDIR);
+	assert_int_equal(lab_open_fd(ctx, fd[1], "it", 0, &src), -EBADF);
+	assert_int_equal(lab_open_fd(ctx, dir, "it", 0, &src), -EISDIR);
 	assert_string_equal(zcdma_error(ctx), "read it: Is a directory");
 	close(fd[1]);
 	close(dir);
@@ -877,10 +876,10 @@ static void wait_is_interrupted_until_resumed(void **state)
 
 	(void)state;
 	zcdma_interrupt(ctx);
-	assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, -1), -EINTR);
-	assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, -1), -EINTR);
+	assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, -1), -EINTR);
+	assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, -1), -EINTR);
 	zcdma_resume(ctx);
-	assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, 0), -ETIMEDOUT);
+	assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, 0), -ETIMEDOUT);
 	zcdma_source_close(src);
 }
 
@@ -898,7 +897,7 @@ static void sim_beyond_the_processor_can_be_stopped(void **state)
 	while ((rc = next(src, 0, &b)) == 1)
 		put(src, &b);
 	assert_int_equal(rc, 0);
-	zcdma_source_get_stats(src, &stats);
+	zcdma_source_get_stats(src, &stats, sizeof(stats));
 	assert_int_equal(stats.lost_bytes, stats.overruns * PAGE);
 	assert_int_equal(stats.blocks + stats.overruns, stats.next_seq);
 	zcdma_source_close(src);
@@ -911,15 +910,15 @@ static void ring_is_chosen_by_the_rate(void **state)
 
 	(void)state;
 	src = open_source("sim:rate=360M", 0);
-	zcdma_source_get_info(src, &info);
+	zcdma_source_get_info(src, &info, sizeof(info));
 	assert_in_range(info.blocks, 17, 90); /* less than 90 where memory is short */
 	zcdma_source_close(src);
 	src = open_source("sim:rate=1M", 0);
-	zcdma_source_get_info(src, &info);
+	zcdma_source_get_info(src, &info, sizeof(info));
 	assert_int_equal(info.blocks, 16);
 	zcdma_source_close(src);
 	src = open_source("sim:rate=360M,blocks=4", 0);
-	zcdma_source_get_info(src, &info);
+	zcdma_source_get_info(src, &info, sizeof(info));
 	assert_int_equal(info.blocks, 4);
 	zcdma_source_close(src);
 }
@@ -932,13 +931,13 @@ static void sim_repeats_a_wake_up_that_failed(void **state)
 	int saved;
 
 	(void)state;
-	assert_int_equal(zcdma_source_next(src, 0, &c), -EAGAIN);
+	assert_int_equal(zc_source_take(src, 0, &c), -EAGAIN);
 	saved = break_wake_up(src);
 	put(src, &b[0]);
 	/* The device's thread has the block from here on, and may or may not have failed by then. */
 	usleep(20000);
 	mend_wake_up(src, saved);
-	assert_int_equal(zcdma_wait(ctx, src, NULL, ZCDMA_WAIT_BLOCK, LIMIT_MS), 0);
+	assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, LIMIT_MS), 0);
 	assert_int_equal(next(src, 0, &c), 1);
 	put(src, &c);
 	put(src, &b[1]);
