@@ -19,7 +19,7 @@
  *   errno alone. -EAGAIN, -EINTR and -ETIMEDOUT of a function that waits are answers: they set no
  *   message.
  * - The library never prints, never exits, and installs no signal handler.
- * - Only zcdma_source_next(), zcdma_path_connect(), zcdma_path_send(),
+ * - Only zcdma_source_next(), zcdma_source_reclaim(), zcdma_path_connect(), zcdma_path_send(),
  *   zcdma_path_flush(), zcdma_path_finish(), zcdma_path_abandon(), zcdma_handover_find(),
  *   zcdma_path_open_handover(), zcdma_connect(), zcdma_accept(), zcdma_receiver_next(),
  *   zcdma_wire_run() and the probe sleep. They return -EINTR after zcdma_interrupt(). Where the kernel
@@ -225,6 +225,37 @@ int zcdma_source_open(struct zcdma_ctx *ctx, const char *spec, struct zcdma_sour
  */
 int zcdma_source_open_fd(struct zcdma_ctx *ctx, int fd, const char *name,
 			 struct zcdma_source **src);
+
+/* Memory of the program's own. */
+struct zcdma_region {
+	void *data;
+	size_t len; /* bytes */
+};
+
+/*
+ * Open a source of the program's own memory, such as the mapping of its driver: pieces of @regions, of which
+ * there are @count, are submitted, delivered as blocks, sent, and reclaimed. The regions stay the caller's, who
+ * keeps them until the source is closed. The array is copied. A path without a proof that pages are free
+ * (its type's .replaces_pages) is refused.
+ */
+int zcdma_source_open_memory(struct zcdma_ctx *ctx, const struct zcdma_region *regions,
+			     unsigned count, struct zcdma_source **src);
+
+/*
+ * Submit @len bytes at @data, within one region, to become the next block of zcdma_source_next(). They must
+ * not be written to until zcdma_source_reclaim() returns their @cookie. Returns 0, -EINVAL if they are
+ * not within a region, or the source was stopped, or -EBUSY if a part of them was submitted before and is
+ * not free.
+ */
+int zcdma_source_submit(struct zcdma_source *src, const void *data, size_t len, uint64_t cookie);
+
+/*
+ * Reclaim a piece that was submitted, once nothing reads it: by the proof of the path that it was sent
+ * along, or since it was released. Waits for one up to @timeout_ms.
+ * Returns 1 and its *@cookie; 0 if nothing is in flight that could come back; -EAGAIN if @timeout_ms is 0;
+ * -ETIMEDOUT; -EINTR after zcdma_interrupt(); or an error of a path that broke off meanwhile.
+ */
+int zcdma_source_reclaim(struct zcdma_source *src, int timeout_ms, uint64_t *cookie);
 
 /*
  * Set an option of a source whose ring is not made yet: one of its kind's, as in a spec ("rate",

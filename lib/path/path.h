@@ -150,6 +150,9 @@ int zc_wait(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_path *
 /* Sleep until there is a block, or something to do for one of the source's paths. Returns the same. */
 int zc_wait_for_block(struct zcdma_source *src, int timeout_ms);
 
+/* Sleep until there is something to do for one of the source's paths. Returns the same. */
+int zc_wait_for_paths(struct zcdma_source *src, int timeout_ms);
+
 /* Paths that a source can have at a time. */
 #define ZC_PATHS_MOST 16
 

@@ -9,6 +9,7 @@
 #include <zcdma/verify.h>
 
 #include "path/path.h"
+#include "source/memory.h"
 
 /* While stopping, how often to look whether a producer that goes on has had its time. */
 #define STOPPING_MS 100
@@ -369,10 +370,15 @@ static bool is_held(const struct zcdma_source *src)
 
 static int fail_held(const struct zcdma_source *src)
 {
-	int rc = zc_fail_plain(src->ctx, ENOBUFS,
-			       "next block of %s: the program holds %u, and no other is left",
-			       src->name, src->lent.with_caller);
+	int rc;
 
+	if (!src->lent.with_caller)
+		return zc_fail_plain(
+			src->ctx, ENOBUFS,
+			"next block of %s: nothing is submitted, and nothing in flight", src->name);
+	rc = zc_fail_plain(src->ctx, ENOBUFS,
+			   "next block of %s: the program holds %u, and no other is left",
+			   src->name, src->lent.with_caller);
 	zc_hint(src->ctx, "send each block, or release it");
 	return rc;
 }
@@ -400,8 +406,8 @@ static int deliver(struct zcdma_source *src, size_t left, struct zcdma_block *b)
 	return 1;
 }
 
-/* Returns as zcdma_source_next() without a wait. */
-static int try_next(struct zcdma_source *src, struct zcdma_block *b)
+/* Returns as zcdma_source_next(), which @waits, without the wait. */
+static int try_next(struct zcdma_source *src, struct zcdma_block *b, bool waits)
 {
 	size_t left;
 	int rc;
@@ -417,7 +423,7 @@ static int try_next(struct zcdma_source *src, struct zcdma_block *b)
 	if (zc_lent_reserve(&src->lent))
 		return zc_fail(src->ctx, ENOMEM, "next block of %s", src->name);
 	rc = zc_source_take(src, left, b);
-	if (rc == -EAGAIN && is_held(src))
+	if (rc == -EAGAIN && is_held(src) && (src->ops != &zc_source_memory || waits))
 		return fail_held(src);
 	return rc == 1 ? deliver(src, left, b) : rc;
 }
@@ -439,10 +445,44 @@ ZC_PUBLIC int zcdma_source_next(struct zcdma_source *src, int timeout_ms, struct
 		return rc;
 	if (!src->active)
 		return 0;
-	while ((rc = try_next(src, b)) == -EAGAIN && timeout_ms) {
+	while ((rc = try_next(src, b, timeout_ms)) == -EAGAIN && timeout_ms) {
 		rc = zc_wait_for_block(src, nap_ms(src, deadline));
 		if (rc == -ETIMEDOUT && zc_time_left(deadline))
 			rc = 0;
+		if (rc)
+			break;
+	}
+	watch_source(src);
+	return rc;
+}
+
+/* Returns as zcdma_source_reclaim() without a wait. */
+static int try_reclaim(struct zcdma_source *src, uint64_t *cookie)
+{
+	int rc;
+
+	if (zc_memory_reclaim(src, cookie))
+		return 1;
+	if (src->ctx->interrupted)
+		return -EINTR;
+	rc = go_on(src);
+	if (rc)
+		return rc;
+	if (zc_memory_reclaim(src, cookie))
+		return 1;
+	return src->lent.with_paths ? -EAGAIN : 0;
+}
+
+ZC_PUBLIC int zcdma_source_reclaim(struct zcdma_source *src, int timeout_ms, uint64_t *cookie)
+{
+	const uint64_t deadline = zc_deadline(timeout_ms);
+	int rc;
+
+	if (src->ops != &zc_source_memory)
+		return zc_fail_plain(src->ctx, EINVAL, "reclaim from %s: it has memory of its own",
+				     src->name);
+	while ((rc = try_reclaim(src, cookie)) == -EAGAIN && timeout_ms) {
+		rc = zc_wait_for_paths(src, zc_time_left(deadline));
 		if (rc)
 			break;
 	}

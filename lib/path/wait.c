@@ -105,13 +105,26 @@ int zc_wait(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_path *
 	return wait_on(&w, timeout_ms);
 }
 
+static int wait_for_paths(struct wait *w, struct zcdma_source *src, int timeout_ms)
+{
+	for (struct zcdma_path *path = src->paths; path; path = path->next)
+		add_path(w, path, zc_path_wants(path));
+	return wait_on(w, timeout_ms);
+}
+
 int zc_wait_for_block(struct zcdma_source *src, int timeout_ms)
 {
 	struct wait w;
 
 	begin(&w, src->ctx);
 	add_source(&w, src);
-	for (struct zcdma_path *path = src->paths; path; path = path->next)
-		add_path(&w, path, zc_path_wants(path));
-	return wait_on(&w, timeout_ms);
+	return wait_for_paths(&w, src, timeout_ms);
+}
+
+int zc_wait_for_paths(struct zcdma_source *src, int timeout_ms)
+{
+	struct wait w;
+
+	begin(&w, src->ctx);
+	return wait_for_paths(&w, src, timeout_ms);
 }

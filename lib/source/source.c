@@ -260,7 +260,7 @@ void zc_source_put(struct zcdma_source *src, const struct zcdma_block *b, enum z
 
 ZC_PUBLIC void zcdma_source_stop(struct zcdma_source *src)
 {
-	if (src->active)
+	if (src->active && src->ops->stop)
 		src->ops->stop(src);
 	src->stopped = true;
 }

@@ -57,7 +57,7 @@ struct zc_source_ops {
 	int (*start)(struct zcdma_source *src);	      /* NULL: nothing to start */
 	int (*next)(struct zcdma_source *src, size_t max, struct zcdma_block *b);
 	void (*put)(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how);
-	void (*stop)(struct zcdma_source *src);
+	void (*stop)(struct zcdma_source *src); /* or NULL: .stopped is enough */
 	/*
 	 * The ring, for another process to map; NULL: there is none. Its descriptor, which stays the
 	 * source's, or a negative errno with its sentence. Made for ZC_USE_SHARE.

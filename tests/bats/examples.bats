@@ -19,7 +19,7 @@ build() {
     local library=${BUILD:-build} flags=()
     [[ $library == /* ]] || library=$TOP/$library
     [[ $library != *-san ]] || flags=(-fsanitize=address -fsanitize=undefined)
-    sed 's/64 << 20/2 << 20/' "$TOP/tests/examples/$1.c" >"$1.c"
+    sed 's/64 << 20/2 << 20/; s/)64 << 20/)2 << 20/' "$TOP/tests/examples/$1.c" >"$1.c"
     grep -q '2 << 20' "$1.c"
     "${CC:-cc}" -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Werror "${flags[@]}" \
         -I "$TOP/lib/include" "$1.c" "$library/libzcdma.so.0" -Wl,-rpath,"$library" -o "$1"
@@ -87,6 +87,18 @@ every_source() {
     LENGTH=$(stat -c %s reference) CHECK=(--manifest reference.xxh)
     ((LENGTH < 2097152))
     sends ship "pcap:$file" ''
+}
+
+@test "example: own sends memory that the program allocated and mapped, and writes to it when it is free" {
+    build own
+    receiver --streams 2 --bytes 2M
+    run -0 ./own copy "$TO"
+    run -0 ./own zerocopy "$TO"
+    received
+    for path in vmsplice splice sendfile; do
+        run -1 ./own $path "$TO"
+        assert_output --regexp '^own: source memory: the path has no proof that pages are free'
+    done
 }
 
 @test "example: loop lives in an event loop, and is as right" {
