@@ -150,7 +150,7 @@ on_terminal() {
     [[ ! -e out && ! -e out2 ]]
     usage_error 'zcdma capture: source sim:block=4K,blocks=2,block=8K: block is given twice' '' \
         zcdma capture -o out sim:block=4K,blocks=2,block=8K
-    usage_error 'zcdma capture: source sim:rate=1M,rate=2097152: rate is given twice' '' \
+    usage_error 'zcdma capture: source sim:rate=1M: rate is given twice' '' \
         zcdma capture -o out --rate 2M sim:rate=1M
     run -0 zcdma capture -q -q sim: -o out -n 4096
 }
