@@ -93,6 +93,23 @@ headers() {
     (cd "$BATS_FILE_TMPDIR/usr/include" && printf '%s\n' zcdma.h zcdma/*.h)
 }
 
+@test "library: what a program may not do with a block does not compile" {
+    local flags line
+    flags=$(pkg-config --cflags libzcdma)
+    for line in 'memset(b->data, 0, b->len);' '((struct zcdma_block *)b)->data[0] = 0;' \
+        'zcdma_source_put(src, b, 0);' 'zcdma_path_reap(path, b);'; do
+        printf '#include <string.h>\n#include <zcdma.h>\n%s\n{\n\t(void)src, (void)path;\n\t%s\n}\n' \
+            'void f(struct zcdma_source *src, struct zcdma_path *path, struct zcdma_block *b)' "$line" >bad.c
+        # shellcheck disable=SC2086
+        run ! "${CC:-cc}" -fsyntax-only -std=c99 -Wall -Wextra -Werror $flags bad.c
+        assert_output --regexp "discards|void|implicit"
+    done
+    # The same frame, with what is allowed.
+    sed -i 's/\tzcdma_path_reap.*/\tzcdma_block_release(src, b);/' bad.c
+    # shellcheck disable=SC2086
+    "${CC:-cc}" -fsyntax-only -std=c99 -Wall -Wextra -Werror -Wno-missing-prototypes $flags bad.c
+}
+
 @test "library: each header stands alone, in C and in C++" {
     local flags header
     flags=$(pkg-config --cflags libzcdma)

@@ -13,9 +13,11 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include <zcdma/util.h>
@@ -73,6 +75,16 @@ static void tcp_pair(void)
 	in = zcdma_accept(ctx, fd, NULL, 0);
 	assert_true(out >= 0 && in >= 0);
 	close(fd);
+}
+
+/* A pair whose room does not grow, as a TCP receiver's does. */
+static void unix_pair(void)
+{
+	int fds[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	out = fds[0];
+	in = fds[1];
 }
 
 static struct zcdma_path_stats stats(void)
@@ -299,6 +311,24 @@ static void test_next_answers(void **state)
 	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 0);
 }
 
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* A signal of the program's own ends no wait. */
+static void test_foreign_signal(void **state)
+{
+	const struct itimerval soon = { .it_value.tv_usec = 20000 };
+	const struct sigaction sa = { .sa_handler = on_alarm };
+
+	(void)state;
+	open_sim("sim:blocks=2,block=4K,rate=4K");
+	assert_int_equal(sigaction(SIGALRM, &sa, NULL), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+	assert_int_equal(zcdma_source_next(src, 100, &b), -ETIMEDOUT);
+}
+
 static void test_limit(void **state)
 {
 	(void)state;
@@ -324,7 +354,7 @@ static void test_send_without_room(void **state)
 
 	(void)state;
 	open_sim("sim:blocks=200,block=64K,seed=5");
-	tcp_pair();
+	unix_pair();
 	assert_int_equal(zcdma_path_open(ctx, src, "copy", out, &path), 0);
 	zcdma_path_set_timeout(path, 0);
 	while (sent < 190) {
@@ -369,7 +399,7 @@ static void test_descriptors(void **state)
 
 	(void)state;
 	open_sim("sim:blocks=200,block=64K");
-	tcp_pair();
+	unix_pair();
 	assert_int_equal(zcdma_path_open(ctx, src, "copy", out, &path), 0);
 	zcdma_path_set_timeout(path, 0);
 	src_fd = zcdma_source_fd(src);
@@ -514,6 +544,7 @@ int main(void)
 		TEST(test_every_path_keeps_the_rule),
 		TEST(test_unsafe_reuse_is_seen),
 		TEST(test_next_answers),
+		TEST(test_foreign_signal),
 		TEST(test_limit),
 		TEST(test_send_without_room),
 		TEST(test_descriptors),
