@@ -60,7 +60,7 @@ static void report_capture(const struct transfer *t, struct report *r)
 	transfer_report_source(t, r);
 }
 
-/* In a pipeline, the program behind the pipe shows its own progress on the same terminal. */
+/* In a pipeline, the next program shows its own progress on the same terminal. */
 static bool wants_progress(int fd)
 {
 	struct stat st;

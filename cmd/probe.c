@@ -69,7 +69,7 @@ static struct zcdma_probe *new_row(struct probe *all, bool asked)
 {
 	struct row *row;
 
-	all->rows = must(reallocarray(all->rows, all->count + 1, sizeof(*all->rows)));
+	all->rows = xalloc(reallocarray(all->rows, all->count + 1, sizeof(*all->rows)));
 	row = &all->rows[all->count++];
 	row->asked = asked;
 	return &row->p;
@@ -175,7 +175,7 @@ static char *size_cell(const struct zcdma_probe *p)
 	int n = p->bytes % 1024 ? asprintf(&text, "%zu", p->bytes)
 				: asprintf(&text, "%zuK", p->bytes / 1024);
 
-	return must(n < 0 ? NULL : text);
+	return xalloc(n < 0 ? NULL : text);
 }
 
 /* What is in a cell, and before the remark that explains it. */
@@ -198,7 +198,7 @@ static json_t *error_name(int err)
 
 static void set_answer(json_t *row, const char *key, const struct zcdma_method_result *res)
 {
-	json_t *object = must(json_object());
+	json_t *object = xalloc(json_object());
 
 	json_object_set_new(object, "answer", value_text(answers[res->answer]));
 	json_object_set_new(object, "errno", error_name(res->err));
@@ -262,13 +262,13 @@ static char *mappings_with(const struct probe *all, size_t first, const char *te
 {
 	char *names;
 	size_t size;
-	FILE *f = must(open_memstream(&names, &size));
+	FILE *f = xalloc(open_memstream(&names, &size));
 
 	for (size_t i = first; i < all->count; i++)
 		if (has(&all->rows[i].p, text))
 			list(f, all->rows[i].p.name);
 	fclose(f);
-	return must(names);
+	return xalloc(names);
 }
 
 static bool has_remark(const struct zcdma_probe *p, const char *text)
@@ -332,13 +332,13 @@ static char *method_names(unsigned mask)
 {
 	char *names;
 	size_t size;
-	FILE *f = must(open_memstream(&names, &size));
+	FILE *f = xalloc(open_memstream(&names, &size));
 
 	for (int method = 0; method < ZCDMA_METHODS; method++)
 		if (mask & 1u << method)
 			list(f, zcdma_method_name(method));
 	fclose(f);
-	return must(names);
+	return xalloc(names);
 }
 
 static void print_remark(const struct probe *all, size_t i, const struct zcdma_method_result *res)
@@ -361,7 +361,7 @@ static void print_remarks(const struct probe *all, size_t i)
 	for (int method = 0; method < ZCDMA_METHODS; method++) {
 		const char *text = p->method[method].text;
 
-		/* Of the methods of one mapping, the first speaks for all. */
+		/* The first of a mapping's methods speaks for all of them. */
 		if (needs_remark(&p->method[method]) &&
 		    !(methods_with(p, text) & ((1u << method) - 1)) &&
 		    !is_said(all, i, text, has_remark))

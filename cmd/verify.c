@@ -236,7 +236,7 @@ static int verify_streams(struct verify *v, const char *source)
 {
 	int status, judged;
 
-	v->streams = must(calloc(v->wanted, sizeof(*v->streams)));
+	v->streams = xalloc(calloc(v->wanted, sizeof(*v->streams)));
 	progress_begin(&v->progress, v->r, "verify", true);
 	status = receive(v, source);
 	judged = verdict(v->r, v->streams, v->started);

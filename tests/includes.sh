@@ -6,8 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 # Known circles, each named by one of its includes, still to be removed.
-known='cmd/transfer/handover cmd/transfer/transfer
-lib/handover/protocol lib/source/dev
+known='lib/handover/protocol lib/source/dev
 lib/path/path lib/path/copied
 lib/source/source lib/source/dev'
 

@@ -43,10 +43,10 @@ static json_t *conditions(const struct bench_job *job, const char *net)
 	char cpu[128];
 
 	bench_cpu_name(cpu, sizeof(cpu));
-	return must(json_pack("{s:i, s:s, s:i, s:I, s:s, s:i, s:b}", "schema", REPORT_SCHEMA, "cpu",
-			      cpu, "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN), "cache_bytes",
-			      (json_int_t)bench_cache_bytes(), "net", net, "streams",
-			      (int)job->streams, "checked", job->check));
+	return xalloc(json_pack("{s:i, s:s, s:i, s:I, s:s, s:i, s:b}", "schema", REPORT_SCHEMA,
+				"cpu", cpu, "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN),
+				"cache_bytes", (json_int_t)bench_cache_bytes(), "net", net,
+				"streams", (int)job->streams, "checked", job->check));
 }
 
 static int check_conditions(struct report *r, const struct bench_compare *c, const char *path,
@@ -88,7 +88,7 @@ static int check_rows(struct report *r, const struct bench_compare *c, const cha
 int bench_compare_load(struct report *r, const char *path, const struct bench_job *job,
 		       const struct bench_rows *rows, const char *net, struct bench_compare **old)
 {
-	struct bench_compare *c = must(calloc(1, sizeof(*c)));
+	struct bench_compare *c = xalloc(calloc(1, sizeof(*c)));
 	json_error_t error;
 	const char *applet;
 	json_t *here;
@@ -147,10 +147,10 @@ static char *describe(const struct bench_spread *now, const struct bench_spread 
 
 	if (!now->count || !then->count)
 		return NULL;
-	must(asprintf(&text, "%.2f%s", now->median / then->median,
-		      bench_distinct(now, then) ? "" : " (not distinct)") < 0
-		     ? NULL
-		     : text);
+	xalloc(asprintf(&text, "%.2f%s", now->median / then->median,
+			bench_distinct(now, then) ? "" : " (not distinct)") < 0
+		       ? NULL
+		       : text);
 	return text;
 }
 

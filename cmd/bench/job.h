@@ -28,14 +28,14 @@ struct bench_sample {
 
 	uint64_t bytes, calls, blocks;
 	uint64_t user_copied_bytes, kernel_copied_bytes, fell_back_bytes;
-	uint64_t untold_bytes;	 /* of which it is unknown whether the kernel copied them */
+	uint64_t unknown_bytes;	 /* of which it is unknown whether the kernel copied them */
 	char copies_reason[192]; /* why the kernel copies, or why that is unknown; or empty */
 	double seconds;
 	double cpu_seconds;	/* of the sending process */
 	double system_seconds;	/* of all CPUs, whatever they did */
 	double receiver_cpu_ns; /* for a byte; negative where the receiver does not report it */
 	uint64_t p50_ns, p99_ns;
-	uint64_t most_waiting; /* blocks, for their completion */
+	uint64_t most_in_flight; /* blocks, for their completion */
 	uint64_t overruns;
 	uint64_t block_bytes, page_bytes, ring_bytes;
 	struct zcdma_nic nic; /* that it went out by */

@@ -22,7 +22,7 @@
 
 void bench_rows_add(struct bench_rows *rows, const struct bench_row *row)
 {
-	rows->row = must(reallocarray(rows->row, rows->count + 1, sizeof(*row)));
+	rows->row = xalloc(reallocarray(rows->row, rows->count + 1, sizeof(*row)));
 	rows->row[rows->count++] = *row;
 }
 

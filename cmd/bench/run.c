@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * One run of a row, each of its streams in a process of its own: what one path leaves behind (pinned
- * pages, pages given away, a grown histogram) is no part of the next one's figures.
+ * One run of a row, each of its streams in a process of its own: what one path leaves (pinned
+ * pages, replaced pages, a grown histogram) does not count for the next one.
  */
 #include "bench/run.h"
 
@@ -56,7 +56,7 @@ static double busy_seconds(void)
 
 /*
  * The first lap fills the ring, and the first moments grow the connection's window: neither counts. An
- * error's sentence stays: this is called from within the transfer.
+ * error message stays, as this is called from within the transfer.
  */
 static void watch(struct transfer *t)
 {
@@ -64,22 +64,22 @@ static void watch(struct transfer *t)
 	struct zcdma_path_stats path;
 
 	zcdma_path_get_stats(t->path, &path, sizeof(path));
-	if (path.pending_blocks > m->s->most_waiting)
-		m->s->most_waiting = path.pending_blocks;
+	if (path.pending_blocks > m->s->most_in_flight)
+		m->s->most_in_flight = path.pending_blocks;
 	if (m->warm || path.bytes < m->job->ring_bytes ||
 	    (double)(now_ns() - m->begin_ns) < BENCH_WARMUP_SECONDS * 1e9)
 		return;
 	m->warm = true;
 	m->path = path;
 	zcdma_source_get_stats(t->src, &m->source, sizeof(m->source));
-	m->s->most_waiting = 0;
+	m->s->most_in_flight = 0;
 	m->system_seconds = busy_seconds();
 	t->max_seconds = m->s->seconds;
 	transfer_restart(t);
 }
 
 /*
- * Of the @bytes sent, how many fell back. What was under way at the beginning completes in between too, so
+ * Return how many of the @bytes sent fell back. What was under way at the beginning completes in between too, so
  * it is the share among the completions that counts.
  */
 static uint64_t fell_back(uint64_t bytes, const struct zcdma_path_stats *end,
@@ -110,7 +110,7 @@ static void collect(struct measured *m)
 	s->blocks = path.blocks - m->path.blocks;
 	s->user_copied_bytes = source.copied_bytes - m->source.copied_bytes;
 	s->fell_back_bytes = fell_back(s->bytes, &path, &m->path);
-	s->untold_bytes = path.unknown_bytes - m->path.unknown_bytes;
+	s->unknown_bytes = path.unknown_bytes - m->path.unknown_bytes;
 	s->kernel_copied_bytes = path.copied_bytes - m->path.copied_bytes + s->fell_back_bytes +
 				 source.driver_copied_bytes - m->source.driver_copied_bytes;
 	snprintf(s->copies_reason, sizeof(s->copies_reason), "%s", path.copies_reason ?: "");
@@ -129,12 +129,12 @@ static char *make_spec(const struct bench_job *job, const struct bench_row *row)
 {
 	char *spec;
 
-	must(asprintf(&spec, "%s:%s=%s,block=%" PRIu64 ",blocks=%" PRIu64 "%s", row->source->name,
-		      row->source->memory, row->memory, row->block_bytes,
-		      job->ring_bytes / row->block_bytes,
-		      row->source->tracks_pages || job->check ? "" : ",fill=once") < 0
-		     ? NULL
-		     : spec);
+	xalloc(asprintf(&spec, "%s:%s=%s,block=%" PRIu64 ",blocks=%" PRIu64 "%s", row->source->name,
+			row->source->memory, row->memory, row->block_bytes,
+			job->ring_bytes / row->block_bytes,
+			row->source->tracks_pages || job->check ? "" : ",fill=once") < 0
+		       ? NULL
+		       : spec);
 	return spec;
 }
 
@@ -147,7 +147,7 @@ static int open_source(struct transfer *t, const struct bench_job *job, const st
 	return rc ? rc : zcdma_source_prepare(t->src, row->path->name);
 }
 
-/* The receiver's socket, or a negative errno with its sentence. */
+/* Connect to the receiver. Returns the socket, or a negative errno with the error message set. */
 static int open_sink(struct zcdma_ctx *ctx, const struct bench_job *job)
 {
 	struct zcdma_addr addr;
@@ -175,7 +175,7 @@ static int send_all(struct measured *m, const struct bench_row *row, int *fd)
 	if (*fd < 0)
 		return *fd;
 	zcdma_nic_of(*fd, &m->s->nic);
-	/* What asking costs is what is to be known: no going over to plain sends. */
+	/* Never go over to plain sends: what asking for zero-copy costs is measured too. */
 	rc = zcdma_path_open(t->ctx, t->src, row->path->name, *fd, &t->path);
 	if (!rc)
 		rc = zcdma_path_set_fallback(t->path, ZCDMA_FALLBACK_KEEP);
@@ -238,7 +238,7 @@ static void bind_to_cpu(int cpu)
 
 struct bench_stream {
 	pid_t pid; /* or a negative errno */
-	int fd;	   /* where it tells what it measured */
+	int fd;	   /* where it writes what it measured */
 };
 
 static void start_stream(struct bench_stream *stream, const struct bench_job *job,
@@ -267,7 +267,7 @@ static void start_stream(struct bench_stream *stream, const struct bench_job *jo
 	stream->fd = ends[0];
 }
 
-/* A stream that ends without a word was killed. */
+/* A stream that ends without a result was killed. */
 static void end_stream(const struct bench_stream *stream, struct bench_sample *s)
 {
 	ssize_t n = -1;
@@ -287,7 +287,7 @@ static void end_stream(const struct bench_stream *stream, struct bench_sample *s
 		 stream->pid < 0 ? strerror(-stream->pid) : "it was killed");
 }
 
-/* What streams side by side make together. */
+/* Add up what streams side by side measured. */
 static void add(struct bench_sample *sum, const struct bench_sample *s)
 {
 	double bytes = (double)(sum->bytes + s->bytes);
@@ -309,9 +309,9 @@ static void add(struct bench_sample *sum, const struct bench_sample *s)
 	sum->user_copied_bytes += s->user_copied_bytes;
 	sum->kernel_copied_bytes += s->kernel_copied_bytes;
 	sum->fell_back_bytes += s->fell_back_bytes;
-	sum->untold_bytes += s->untold_bytes;
+	sum->unknown_bytes += s->unknown_bytes;
 	sum->cpu_seconds += s->cpu_seconds;
-	sum->most_waiting += s->most_waiting;
+	sum->most_in_flight += s->most_in_flight;
 	sum->overruns += s->overruns;
 	sum->checked &= s->checked;
 	sum->correct &= s->correct;

@@ -58,14 +58,14 @@ double bench_calls(const struct bench_sample *s)
 
 double bench_copies(const struct bench_sample *s)
 {
-	if (s->untold_bytes)
+	if (s->unknown_bytes)
 		return NAN;
 	return per_byte(s, s->user_copied_bytes + s->kernel_copied_bytes);
 }
 
 double bench_fell_back(const struct bench_sample *s)
 {
-	if (s->untold_bytes)
+	if (s->unknown_bytes)
 		return NAN;
 	/* Completions of what was sent before may come in the time that is measured. */
 	return per_byte(s, s->fell_back_bytes < s->bytes ? s->fell_back_bytes : s->bytes);
@@ -81,9 +81,9 @@ double bench_p99(const struct bench_sample *s)
 	return (double)s->p99_ns / 1e9;
 }
 
-double bench_waiting(const struct bench_sample *s)
+double bench_in_flight(const struct bench_sample *s)
 {
-	return (double)s->most_waiting;
+	return (double)s->most_in_flight;
 }
 
 double bench_overruns(const struct bench_sample *s)

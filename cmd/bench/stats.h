@@ -26,7 +26,7 @@ bench_figure bench_calls;	   /* system calls per GB */
 bench_figure bench_copies;	   /* of each byte, on the sender's side; NAN: unknown */
 bench_figure bench_fell_back;	   /* share of the bytes */
 bench_figure bench_p50, bench_p99; /* seconds */
-bench_figure bench_waiting, bench_overruns;
+bench_figure bench_in_flight, bench_overruns;
 
 /* Return the spread of @count values, of which those that are NAN do not count. */
 struct bench_spread bench_spread_of(const double *values, unsigned count);

@@ -63,7 +63,7 @@ static const struct figure {
 	{ "fell_back_share", "FELL BACK %", bench_fell_back, print_percent, NO_BEST, 4 },
 	{ "latency_p50_seconds", "P50 us", bench_p50, print_us, NO_BEST, 7 },
 	{ "latency_p99_seconds", "P99 us", bench_p99, print_us, NO_BEST, 6 },
-	{ "most_in_flight_blocks", "IN FLIGHT", bench_waiting, print_count, NO_BEST, 8 },
+	{ "most_in_flight_blocks", "IN FLIGHT", bench_in_flight, print_count, NO_BEST, 8 },
 	{ "overrun_blocks", "OVERRUNS", bench_overruns, print_count, NO_BEST, 2 },
 };
 
@@ -103,11 +103,11 @@ static char *printed(const struct figure *figure, double value)
 	FILE *f;
 
 	if (isnan(value))
-		return figure->of == bench_copies ? must(strdup("unknown")) : NULL;
-	f = must(open_memstream(&text, &size));
+		return figure->of == bench_copies ? xalloc(strdup("unknown")) : NULL;
+	f = xalloc(open_memstream(&text, &size));
 	figure->print(f, value);
 	fclose(f);
-	return must(text);
+	return xalloc(text);
 }
 
 /* Half the range of the throughput, as a part of its median. */
@@ -122,7 +122,7 @@ static char *print_spread(const struct bench_row *row)
 {
 	char *text;
 
-	must(asprintf(&text, "%.0f", spread_percent(row)) < 0 ? NULL : text);
+	xalloc(asprintf(&text, "%.0f", spread_percent(row)) < 0 ? NULL : text);
 	return text;
 }
 
@@ -130,7 +130,7 @@ static char *draw_bar(const struct bench_row *row, double longest)
 {
 	double part = bench_spread(row, bench_rate).median / longest;
 	unsigned len = bench_sends(row) && part > 0 ? (unsigned)(part * BAR_WIDTH + 0.5) : 0;
-	char *bar = must(calloc(1, BAR_WIDTH + 1));
+	char *bar = xalloc(calloc(1, BAR_WIDTH + 1));
 
 	memset(bar, '#', len < BAR_WIDTH ? len : BAR_WIDTH);
 	return bar;
@@ -355,8 +355,8 @@ static char *print_range(const struct bench_row *row, bench_figure *figure)
 	char *text = NULL;
 
 	if (s.count)
-		must(asprintf(&text, "%.3f (%.3f to %.3f)", s.median, s.low, s.high) < 0 ? NULL
-											 : text);
+		xalloc(asprintf(&text, "%.3f (%.3f to %.3f)", s.median, s.low, s.high) < 0 ? NULL
+											   : text);
 	return text;
 }
 

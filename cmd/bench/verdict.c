@@ -289,7 +289,7 @@ static void say_crossing(struct report *r, const struct bench_crossing *c, const
 {
 	size_t size;
 	char *text;
-	FILE *f = must(open_memstream(&text, &size));
+	FILE *f = xalloc(open_memstream(&text, &size));
 
 	fprintf(f, "%s from %s costs %s CPU time %s than %s ", c->row->path->name, c->row->memory,
 		c->from ? "less" : "no less", whose, c->than->path->name);
@@ -304,7 +304,7 @@ static void say_crossing(struct report *r, const struct bench_crossing *c, const
 	put_size(f, "; surely less from ", c->surely_from);
 	fputs(c->surely_less || c->surely_from ? "." : "; the two are nowhere distinct.", f);
 	fclose(f);
-	must(text);
+	xalloc(text);
 	report_paragraph(r, "%s", text);
 	free(text);
 }

@@ -77,9 +77,9 @@ static void own_table(const struct poptOption *table)
 {
 	size_t n = flatten(table, NULL);
 
-	own.options = must(calloc(n + 1, sizeof(*own.options)));
-	own.where = must(calloc(n + 1, sizeof(*own.where)));
-	own.strings = must(calloc(n + 1, sizeof(*own.strings)));
+	own.options = xalloc(calloc(n + 1, sizeof(*own.options)));
+	own.where = xalloc(calloc(n + 1, sizeof(*own.where)));
+	own.strings = xalloc(calloc(n + 1, sizeof(*own.strings)));
 	flatten(table, own.options);
 	for (size_t i = 0; i < n; i++) {
 		struct poptOption *option = &own.options[i];
@@ -96,7 +96,7 @@ static void own_table(const struct poptOption *table)
 /* Keep the value of option @i. Returns false if it has one already: which of the two is meant is unknown. */
 static bool keep_string(struct opts *o, int i)
 {
-	char *value = must(poptGetOptArg(o->popt)); /* NULL: popt had no memory for it */
+	char *value = xalloc(poptGetOptArg(o->popt)); /* NULL: popt had no memory for it */
 
 	if (own.strings[i]) {
 		free(value);
@@ -185,7 +185,7 @@ static void show(struct opts *o, struct report *r, int what, char **argv)
 static int unknown_option(struct report *r, const char *applet, const char *option)
 {
 	int len = (int)strcspn(option, "=");
-	char *name = must(strndup(option, (size_t)len));
+	char *name = xalloc(strndup(option, (size_t)len));
 	struct suggestion near = { .to = name + strspn(name, "-") };
 	char hint[128];
 
@@ -247,7 +247,7 @@ static int take_args(struct opts *o, struct report *r, const char *applet, char 
 
 	o->args = poptGetArgs(o->popt);
 	if (!o->args && has_args(argv))
-		must(NULL); /* popt had no memory for a list of them, and goes on without: poptGetContext() */
+		xalloc(NULL); /* popt had no memory for a list of them, and goes on without: poptGetContext() */
 	if (!o->args)
 		o->args = none;
 	for (o->count = 0; o->args[o->count]; o->count++)
@@ -266,7 +266,8 @@ bool opts_parse(struct opts *o, struct report *r, int argc, char **argv, int *st
 	int rc;
 
 	own_table(o->table);
-	o->popt = must(poptGetContext(NULL, argc, (const char **)argv, top, POPT_CONTEXT_NO_EXEC));
+	o->popt =
+		xalloc(poptGetContext(NULL, argc, (const char **)argv, top, POPT_CONTEXT_NO_EXEC));
 	while ((rc = poptGetNextOpt(o->popt)) >= OPT_STRING) {
 		if (keep_string(o, rc - OPT_STRING))
 			continue;

@@ -33,7 +33,7 @@ __attribute__((format(printf, 1, 0))) static char *vformat(const char *fmt, va_l
 {
 	char *text;
 
-	return must(vasprintf(&text, fmt, ap) < 0 ? NULL : text);
+	return xalloc(vasprintf(&text, fmt, ap) < 0 ? NULL : text);
 }
 
 __attribute__((format(printf, 1, 2))) static char *format(const char *fmt, ...)
@@ -49,20 +49,20 @@ __attribute__((format(printf, 1, 2))) static char *format(const char *fmt, ...)
 
 struct report *report_new(const char *applet)
 {
-	struct report *r = must(calloc(1, sizeof(*r)));
+	struct report *r = xalloc(calloc(1, sizeof(*r)));
 
 	r->applet = applet;
-	r->document = must(json_object());
-	r->notes = must(json_array());
+	r->document = xalloc(json_object());
+	r->notes = xalloc(json_array());
 	json_object_set_new(r->document, "schema", value_count(REPORT_SCHEMA));
 	json_object_set_new(r->document, "applet", value_text(applet));
 	json_object_set_new(r->document, "version", value_text(ZCDMA_VERSION));
 
-	r->lines = must(scols_new_table());
+	r->lines = xalloc(scols_new_table());
 	scols_table_enable_noheadings(r->lines, 1);
 	scols_table_set_column_separator(r->lines, "   ");
-	must(scols_table_new_column(r->lines, "label", 0, 0));
-	must(scols_table_new_column(r->lines, "text", 0, 0));
+	xalloc(scols_table_new_column(r->lines, "label", 0, 0));
+	xalloc(scols_table_new_column(r->lines, "text", 0, 0));
 	return r;
 }
 
@@ -106,8 +106,8 @@ bool report_is_verbose(const struct report *r)
 /* One call, so that lines of processes that share a terminal or a file do not mix. */
 static void say(const struct report *r, const char *message, const char *hint)
 {
-	char *text = text_clean(must(strdup(message)));
-	char *advice = text_clean(must(strdup(hint ? hint : "")));
+	char *text = text_clean(xalloc(strdup(message)));
+	char *advice = text_clean(xalloc(strdup(hint ? hint : "")));
 
 	fprintf(stderr, "zcdma%s%s: %s\n%s%s%s", r->applet ? " " : "", r->applet ? r->applet : "",
 		text, hint ? "  " : "", advice, hint ? "\n" : "");
@@ -160,7 +160,7 @@ static int fail(struct report *r, int status, const char *errname, const char *h
 {
 	if (r->error)
 		return status;
-	r->error = must(json_object());
+	r->error = xalloc(json_object());
 	json_object_set_new(r->error, "message", value_text(message));
 	json_object_set_new(r->error, "hint", value_text(hint));
 	json_object_set_new(r->error, "status", value_count(status));
@@ -211,7 +211,7 @@ void report_line(struct report *r, const char *label, const char *before)
 	r->line = NULL;
 	if (!label)
 		return;
-	r->line = must(scols_table_new_line(r->lines, NULL));
+	r->line = xalloc(scols_table_new_line(r->lines, NULL));
 	scols_line_refer_data(r->line, 0, format("  %s", label));
 	scols_line_set_data(r->line, 1, before ? before : "");
 }
@@ -230,25 +230,25 @@ void report_value(struct report *r, const char *key, json_t *value, const char *
 void report_table(struct report *r, const char *key, const struct report_column *columns,
 		  unsigned count)
 {
-	struct libscols_table *table = must(scols_new_table());
+	struct libscols_table *table = xalloc(scols_new_table());
 
 	scols_table_set_column_separator(table, "  ");
 	for (unsigned i = 0; i < count; i++)
-		must(scols_table_new_column(table, columns[i].header ? columns[i].header : "", 0,
-					    columns[i].header ? 0 : SCOLS_FL_HIDDEN));
-	r->tables = must(reallocarray(r->tables, r->table_count + 1, sizeof(*r->tables)));
+		xalloc(scols_table_new_column(table, columns[i].header ? columns[i].header : "", 0,
+					      columns[i].header ? 0 : SCOLS_FL_HIDDEN));
+	r->tables = xalloc(reallocarray(r->tables, r->table_count + 1, sizeof(*r->tables)));
 	r->tables[r->table_count++] = table;
 	r->columns = columns;
 	r->column_count = count;
-	r->rows = must(json_array());
+	r->rows = xalloc(json_array());
 	json_object_set_new(r->document, key, r->rows);
 }
 
 json_t *report_row(struct report *r, const char *const cells[])
 {
 	struct libscols_table *table = r->tables[r->table_count - 1];
-	struct libscols_line *line = must(scols_table_new_line(table, NULL));
-	json_t *row = must(json_object());
+	struct libscols_line *line = xalloc(scols_table_new_line(table, NULL));
+	json_t *row = xalloc(json_object());
 
 	for (unsigned i = 0; i < r->column_count; i++) {
 		scols_line_set_data(line, i, cells[i] ? cells[i] : "-");
@@ -268,7 +268,7 @@ void report_mark(struct report *r, unsigned column)
 
 json_t *report_array(struct report *r, const char *key)
 {
-	json_t *array = must(json_array());
+	json_t *array = xalloc(json_array());
 
 	json_object_set_new(r->document, key, array);
 	return array;
@@ -354,7 +354,7 @@ int report_finish(struct report *r, int status)
 	FILE *screen = r->to_stderr ? stderr : stdout;
 	size_t size;
 	char *text, *message;
-	FILE *f = must(open_memstream(&text, &size));
+	FILE *f = xalloc(open_memstream(&text, &size));
 
 	if (r->json)
 		print_json(r, f, status);
@@ -363,7 +363,7 @@ int report_finish(struct report *r, int status)
 	fclose(f);
 
 	errno = EIO; /* unless the calls below know better */
-	if (fputs(must(text), screen) == EOF || fflush(screen) || ferror(screen)) {
+	if (fputs(xalloc(text), screen) == EOF || fflush(screen) || ferror(screen)) {
 		message = format("writing the report: %s", strerror(errno));
 		say(r, message, NULL);
 		free(message);

@@ -31,14 +31,14 @@ static json_t *json_repaired(const char *text)
 	size_t size, len;
 	json_t *json;
 	char *good;
-	FILE *f = must(open_memstream(&good, &size));
+	FILE *f = xalloc(open_memstream(&good, &size));
 
 	for (; *text; text += len ? len : 1) {
 		len = utf8_length(text);
 		fwrite(len ? text : "\xef\xbf\xbd", 1, len ? len : 3, f);
 	}
 	fclose(f);
-	json = json_string(must(good));
+	json = json_string(xalloc(good));
 	free(good);
 	return json;
 }
@@ -50,15 +50,15 @@ json_t *value_text(const char *text)
 	if (!text)
 		return json_null();
 	json = json_string(text);
-	return must(json ? json : json_repaired(text));
+	return xalloc(json ? json : json_repaired(text));
 }
 
 json_t *value_number(double value)
 {
-	return isfinite(value) ? must(json_real(value)) : json_null();
+	return isfinite(value) ? xalloc(json_real(value)) : json_null();
 }
 
 json_t *value_count(uint64_t value)
 {
-	return must(json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value));
+	return xalloc(json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value));
 }

@@ -8,7 +8,8 @@
 
 #include "cli/status.h"
 
-static inline void *must(void *allocated)
+/* Return @allocated, or end the program if it is NULL. */
+static inline void *xalloc(void *allocated)
 {
 	if (allocated)
 		return allocated;

@@ -6,13 +6,14 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <zcdma/util.h>
+
 #include "cli/status.h"
 #include "cli/clock.h"
 #include "cli/opts.h"
 #include "cli/signals.h"
-#include "transfer/transfer.h"
 
-/* A reader that is started in the same breath is there by then; anybody else waits so long for data. */
+/* How long to look for a reader: one that is started together with us is there in that time. */
 #define FIND_MS 100
 
 static const char *const modes[] = { "auto", "require", "never", NULL }; /* enum handover */
@@ -29,7 +30,7 @@ struct poptOption handover_options[] = {
 int handover_no_pipe(struct report *r)
 {
 	return report_error(r, STATUS_ERROR, NULL,
-			    "--handover=require is for a pipe, and here is none");
+			    "--handover=require: standard input or output is not a pipe");
 }
 
 bool handover_parse(struct report *r, enum handover *mode)
@@ -45,8 +46,8 @@ const char *handover_name(enum handover mode)
 	return modes[mode];
 }
 
-/* As zcdma_handover_find(), which being asked for statistics does not prolong. */
-static int find_reader(struct transfer *t, struct zcdma_handover **reader)
+/* Call zcdma_handover_find() again after SIGUSR1, without a longer wait. */
+static int find_reader(struct zcdma_ctx *ctx, struct zcdma_handover **reader)
 {
 	const uint64_t end = now_ns() + FIND_MS * 1000000u;
 	int rc;
@@ -54,39 +55,33 @@ static int find_reader(struct transfer *t, struct zcdma_handover **reader)
 	for (;;) {
 		uint64_t now = now_ns();
 
-		rc = zcdma_handover_find(t->ctx, STDOUT_FILENO,
+		rc = zcdma_handover_find(ctx, STDOUT_FILENO,
 					 now < end ? (int)((end - now) / 1000000u) : 0, reader);
 		if (rc != -EINTR || signals_stop())
 			return rc;
-		zcdma_resume(t->ctx);
+		zcdma_resume(ctx);
 	}
 }
 
-/* As zcdma_path_open_handover(), with which being asked for statistics does not interfere. */
-static int hand_over(struct transfer *t, struct zcdma_handover *reader)
+/* Call zcdma_path_open_handover() again after SIGUSR1. */
+static int hand_over(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_handover *reader,
+		     struct zcdma_path **path)
 {
 	int rc;
 
-	while ((rc = zcdma_path_open_handover(reader, t->src, &t->path)) == -EINTR &&
-	       !signals_stop())
-		zcdma_resume(t->ctx);
+	while ((rc = zcdma_path_open_handover(reader, src, path)) == -EINTR && !signals_stop())
+		zcdma_resume(ctx);
 	if (rc == -EINTR)
 		zcdma_handover_free(reader);
 	return rc;
 }
 
-int handover_open(struct transfer *t)
+int handover_open(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_path **path)
 {
 	struct zcdma_handover *reader;
-	int rc = find_reader(t, &reader);
+	int rc = find_reader(ctx, &reader);
 
-	if (!rc)
-		rc = hand_over(t, reader);
-	if (rc)
-		return rc;
-	t->path_type = zcdma_path_get_type(t->path);
-	t->handed = true;
-	return 0;
+	return rc ? rc : hand_over(ctx, src, reader, path);
 }
 
 static void explain(int fd, const char *why, char *buf, size_t len)
@@ -107,12 +102,12 @@ bool handover_why(struct zcdma_source *src, int fd, char *buf, size_t len)
 	return stats.plain_reason;
 }
 
-int handover_refuse(struct transfer *t, struct report *r, int rc)
+int handover_refuse(const struct zcdma_ctx *ctx, struct report *r, int rc)
 {
 	char text[640];
 
-	explain(STDOUT_FILENO, zcdma_error(t->ctx), text, sizeof(text));
-	return report_system_error(r, STATUS_ERROR, rc, zcdma_hint(t->ctx), "%s", text);
+	explain(STDOUT_FILENO, zcdma_error(ctx), text, sizeof(text));
+	return report_system_error(r, STATUS_ERROR, rc, zcdma_hint(ctx), "%s", text);
 }
 
 void handover_note(struct report *r, int fd, const char *why)

@@ -7,10 +7,8 @@
 
 #include "transfer/copies.h"
 
-struct transfer;
-
 enum handover {
-	HANDOVER_AUTO, /* where it can be had */
+	HANDOVER_AUTO, /* where both ends can */
 	HANDOVER_REQUIRE,
 	HANDOVER_NEVER,
 };
@@ -18,34 +16,34 @@ enum handover {
 /* An included table for popt. */
 extern struct poptOption handover_options[];
 
-/* What was asked for. False after a usage error, which has been reported. */
+/* Parse the option. Returns false after a reported usage error. */
 bool handover_parse(struct report *r, enum handover *mode);
 
-/* It was required, where there is no pipe: a usage error, and its status. */
+/* Report that a hand-over is required without a pipe. Returns the exit status. */
 int handover_no_pipe(struct report *r);
 
 /* Returns the value of the option "handover" of a source. */
 const char *handover_name(enum handover mode);
 
 /*
- * Where a reader of the ring is at the other end of standard output, open the path of @t's source to it.
- * Returns 0, or a negative errno, with no path open.
+ * If a reader of the ring is at the other end of standard output, open a path from @src to it.
+ * Returns 0, or a negative errno without a path.
  */
-int handover_open(struct transfer *t);
+int handover_open(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_path **path);
 
 /*
- * Why bytes came from @src and not a ring, with who holds the other end of the pipe @fd: a sentence
- * in @buf of @len bytes. False where they did not.
+ * Explain in @buf of @len bytes why bytes came from @src and not a ring, and which program holds the other
+ * end of the pipe @fd. Returns false if a ring came.
  */
 bool handover_why(struct zcdma_source *src, int fd, char *buf, size_t len);
 
-/* What was required cannot be: the context's error @rc, with who reads standard output. An exit status. */
-int handover_refuse(struct transfer *t, struct report *r, int rc);
+/* Report the context's error @rc, and which program reads standard output. Returns the exit status. */
+int handover_refuse(const struct zcdma_ctx *ctx, struct report *r, int rc);
 
-/* The same for -v, where bytes go to the pipe @fd for the reason in @why. */
+/* With -v, note that bytes go to the pipe @fd for the reason @why. */
 void handover_note(struct report *r, int fd, const char *why);
 
-/* The report's lines on what a hand-over saves: was there one, and how often was the data copied? */
+/* Report whether there was a hand-over, and how often the data was copied. */
 void handover_report(struct report *r, bool handed, const struct copies *copies);
 
 #endif

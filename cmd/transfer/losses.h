@@ -6,7 +6,7 @@
 #include "cli/report.h"
 
 /*
- * Report as an error what @src lost between the blocks that it delivered. Return STATUS_LOST then, or
+ * Report as an error what @src lost between the blocks that it delivered. Returns STATUS_LOST then, or
  * @status where that is another fault. After a signal (@status of 128 and more) it is a note.
  */
 int losses_check(struct report *r, struct zcdma_source *src, int status);

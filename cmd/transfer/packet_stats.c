@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What a source of packets came across. */
+/* The report on a source of packets. */
 #include "transfer/packet_stats.h"
 
 #include <inttypes.h>
@@ -46,7 +46,7 @@ static void report_numbers(struct report *r, const struct zcdma_packet_stats *s,
 	report_count(r, "unnumbered_datagrams", s->unnumbered, " too short");
 	report_line(r, s->restarts || s->overflows ? "order" : NULL, NULL);
 	report_count(r, "order_restarts", s->restarts, " times the numbers began anew, ");
-	report_count(r, "order_overflows", s->overflows, " times there was no room to wait");
+	report_count(r, "order_overflows", s->overflows, " times without memory to wait");
 }
 
 /* Every key is in every document, as those of other sources are. */

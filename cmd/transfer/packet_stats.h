@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a source of packets came across. */
+/* The report on a source of packets. */
 #ifndef TRANSFER_PACKET_STATS_H
 #define TRANSFER_PACKET_STATS_H
 
 #include "cli/report.h"
 
-/* The report's lines on it. */
+/* Report the packets in lines. */
 void packets_report(struct report *r, struct zcdma_source *src);
 
-/* Is the payload whole, as far as what was read goes? 0, or an exit status after an error. */
+/* Check that the payload is whole, as far as it was read. Returns 0, or an exit status after a reported error. */
 int packets_check(struct report *r, struct zcdma_source *src);
 
 #endif

@@ -27,15 +27,14 @@ bool recording_is_file(const struct recording *rec);
 bool recording_shares(const struct recording *rec, int fd);
 
 /*
- * Open both, and leave alone what is in them. Returns 0, or an exit status after an error, which has been
- * reported. recording_end() in both cases.
+ * Open both, and leave alone what is in them. Returns 0, or an exit status after a reported error.
+ * Call recording_end() in both cases.
  */
 int recording_open(struct recording *rec, struct report *r);
 
 /*
  * Empty both for @t's first block, unless its source reads one of them: only now is its producer, which may be
- * another program, known to have its own source open. Returns 0, or a negative errno after an error, which
- * has been reported.
+ * another program, known to have its own source open. Returns 0, or a negative errno after a reported error.
  */
 int recording_begin(struct recording *rec, struct transfer *t);
 

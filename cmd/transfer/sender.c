@@ -14,7 +14,8 @@ static const char *datagram;
 
 struct poptOption sender_options[] = {
 	{ "datagram", 0, POPT_ARG_STRING, &datagram, 0,
-	  "with udp:HOST:PORT: at most so many bytes in one (what the MTU has room for)", "SIZE" },
+	  "with udp:HOST:PORT: at most SIZE bytes in a datagram (what the MTU has room for)",
+	  "SIZE" },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, setup_options, 0, NULL, NULL },
 	POPT_TABLEEND,
 };
@@ -110,7 +111,7 @@ static int check_expectation(const struct transfer *t, struct report *r, enum ex
 		s.copies_reason ?: "");
 }
 
-/* Open everything. 0 or an exit status; *@fd is the connection, where there is one. */
+/* Open everything, and the connection *@fd. Returns 0, or an exit status after a reported error. */
 static int open_all(struct transfer *t, struct report *r, const struct sender *s, int *fd)
 {
 	struct zcdma_addr addr;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* From the command line to a transfer that is ready to run: what capture and the senders share. */
+/* Makes a transfer from the command line, as capture and the senders share it. */
 #include "transfer/setup.h"
 
 #include <errno.h>
@@ -21,9 +21,9 @@ static struct {
 } arg;
 
 struct poptOption setup_options[] = {
-	{ "bytes", 'n', POPT_ARG_STRING, &arg.bytes, 0, "stop after so many bytes", "SIZE" },
-	{ "blocks", 0, POPT_ARG_STRING, &arg.blocks, 0, "stop after so many blocks", "N" },
-	{ "seconds", 0, POPT_ARG_STRING, &arg.seconds, 0, "stop after so long", "SECONDS" },
+	{ "bytes", 'n', POPT_ARG_STRING, &arg.bytes, 0, "stop after SIZE bytes", "SIZE" },
+	{ "blocks", 0, POPT_ARG_STRING, &arg.blocks, 0, "stop after N blocks", "N" },
+	{ "seconds", 0, POPT_ARG_STRING, &arg.seconds, 0, "stop after SECONDS", "SECONDS" },
 	{ "rate", 0, POPT_ARG_STRING, &arg.rate, 0, "pace of sim: or dev:, bytes per second",
 	  "SIZE" },
 	{ "pattern", 0, POPT_ARG_STRING, &arg.pattern, 0,
@@ -34,7 +34,7 @@ struct poptOption setup_options[] = {
 	POPT_TABLEEND,
 };
 
-/* Is there something on standard input to be read: not a terminal, not /dev/null, not closed. */
+/* Return true if standard input can be read, and is neither a terminal nor /dev/null. */
 static bool stdin_has_data(void)
 {
 	struct stat st, null;
@@ -118,7 +118,7 @@ static const struct zcdma_path_type *choose_path(struct report *r, const char *n
 	return i < 0 ? NULL : zcdma_path_type_at((unsigned)i);
 }
 
-/* Does the path do what the options ask for? 0 or an exit status. */
+/* Check that the path does what the options ask for. Returns 0, or an exit status after a reported error. */
 static int check_path(const struct zcdma_path_type *type, struct report *r, const struct setup *s)
 {
 	if (s->reads_data && type->needs & ZCDMA_NEEDS_FD)
@@ -154,7 +154,7 @@ int setup_context(struct transfer *t, struct report *r)
 	return STATUS_OK;
 }
 
-/* What the driver does not let happen cannot be shown with it. */
+/* Refuse to show with the driver what it prevents. */
 static int check_reuse(struct transfer *t, struct report *r)
 {
 	struct zcdma_source_info info;
@@ -162,9 +162,8 @@ static int check_reuse(struct transfer *t, struct report *r)
 	zcdma_source_get_info(t->src, &info, sizeof(info));
 	if (!t->unsafe_reuse || !info.tracks_pages)
 		return STATUS_OK;
-	return report_error(
-		r, STATUS_ERROR, "sim: shows it",
-		"--unsafe-reuse: the driver waits for pages in flight, whatever it is told");
+	return report_error(r, STATUS_ERROR, "use sim: to see it",
+			    "--unsafe-reuse: the driver waits for pages in flight in any case");
 }
 
 static void describe_source(const struct transfer *t, struct report *r)
@@ -178,7 +177,7 @@ static void describe_source(const struct transfer *t, struct report *r)
 			       info.blocks, info.block_size, info.page_size);
 }
 
-/* Can what was asked for be? 0 or an exit status. */
+/* Check that a hand-over that is required is possible. Returns 0, or an exit status after a reported error. */
 static int check_handover(struct report *r, const struct setup *s, const char *source,
 			  enum handover mode)
 {
@@ -190,6 +189,18 @@ static int check_handover(struct report *r, const struct setup *s, const char *s
 	if (!s->to_stdout)
 		return handover_no_pipe(r);
 	return STATUS_OK;
+}
+
+/* Open the path of a hand-over, if there is a reader for one. Returns 0 or a negative errno. */
+static int open_handover(struct transfer *t)
+{
+	int rc = handover_open(t->ctx, t->src, &t->path);
+
+	if (rc)
+		return rc;
+	t->path_type = zcdma_path_get_type(t->path);
+	t->handed = true;
+	return 0;
 }
 
 /*
@@ -210,11 +221,11 @@ static int open_source(struct transfer *t, struct report *r, const struct setup 
 	rc = -EOPNOTSUPP;
 	/* What comes through a pipe is in no ring of ours. */
 	if (s->to_stdout && !in && !arg.path && mode != HANDOVER_NEVER) {
-		rc = handover_open(t);
+		rc = open_handover(t);
 		if (rc == -EINTR && signals_stop())
 			return 128 + signals_stop();
 		if (rc && mode == HANDOVER_REQUIRE)
-			return handover_refuse(t, r, rc);
+			return handover_refuse(t->ctx, r, rc);
 		if (rc)
 			handover_note(r, STDOUT_FILENO, zcdma_error(t->ctx));
 	}
@@ -226,7 +237,7 @@ static int open_source(struct transfer *t, struct report *r, const struct setup 
 
 /*
  * Into a pipe, splice() moves the pages of a device that waits until they are free; those of any other
- * source would have to be given away.
+ * source would have to be replaced.
  */
 static bool is_moved_by_splice(const struct setup *s, const char *source)
 {
@@ -300,7 +311,7 @@ static bool is_sink_error(int err)
 	return false;
 }
 
-/* The status of a transfer's part that ended with @rc; an error is reported. */
+/* Report the error @rc of a part of the transfer. Returns its exit status. */
 static int judge(struct transfer *t, struct report *r, int rc)
 {
 	struct zcdma_path_stats stats;
@@ -318,7 +329,7 @@ static int judge(struct transfer *t, struct report *r, int rc)
 		rc);
 }
 
-/* Not before everything is open: a file may be where only root may write. */
+/* Drop privileges once everything is open: a file may be where only root may write. */
 static int drop_privileges(const struct transfer *t, struct report *r)
 {
 	struct zcdma_source_info info;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* From the command line to a transfer that is ready to run: what capture and the senders share. */
+/* Makes a transfer from the command line, as capture and the senders share it. */
 #ifndef TRANSFER_SETUP_H
 #define TRANSFER_SETUP_H
 
@@ -12,7 +12,7 @@ extern struct poptOption setup_options[];
 
 struct setup {
 	const char *source;	  /* as given, or NULL */
-	bool stdin_is_default;	  /* where there is no source: a pipe or a file on standard input */
+	bool stdin_is_default;	  /* without a source, take a pipe or a file on standard input */
 	const char *default_path; /* unless --path says otherwise ... */
 	const char *pipe_path;	  /* ... or NULL, or the one to take from standard input */
 	bool to_stdout;		  /* data goes there: through a pipe the ring itself may go */
@@ -20,22 +20,23 @@ struct setup {
 	bool reads_data;	  /* the applet itself reads the blocks' bytes (--manifest) */
 	const char *only_path;	  /* the only one that will do, or NULL ... */
 	const char *only_for;	  /* ... and the option that asks for it */
-	const char *only_telling; /* the option that asks for completions that tell, or NULL */
+	const char
+		*only_telling; /* the option that needs completions which report copies, or NULL */
 };
 
-/* Make @t's context. As below. */
+/* Make @t's context. Returns as below. */
 int setup_context(struct transfer *t, struct report *r);
 
 /*
- * Make @t's source, with its limits. 0, or an exit status after an error, which has
- * been reported. setup_close() in both cases.
+ * Make @t's source, with its limits. Returns 0, or an exit status after a reported error. Call
+ * setup_close() in both cases.
  */
 int setup_source(struct transfer *t, struct report *r, const struct setup *s);
 
-/* Add the path to @fd. As above. */
+/* Add the path to @fd. Returns as above. */
 int setup_path(struct transfer *t, struct report *r, int fd, enum zcdma_fallback fallback);
 
-/* Run it, and tell its exit status: errors and signals are reported, results are not. */
+/* Run it. Returns the exit status; errors and signals are reported, results are not. */
 int setup_run(struct transfer *t, struct report *r);
 
 /* Close everything that was opened, which does not include setup_path()'s @fd. */

@@ -21,7 +21,7 @@ static void stop_source(struct transfer *t)
 	t->stopping = true;
 }
 
-/* What happens beside the data: signals, the time limit, progress, a path that changed its ways. */
+/* Look at what happens beside the data: signals, progress, a path that goes over to plain sends. */
 static void look_around(struct transfer *t)
 {
 	struct zcdma_path_stats path;
@@ -79,7 +79,7 @@ static bool is_time_up(const struct transfer *t)
 	return t->max_seconds > 0 && (double)(now_ns() - t->start_ns) >= t->max_seconds * 1e9;
 }
 
-/* With -v: the first block tells whether there is a ring. */
+/* With -v, say after the first block why a ring did not come. */
 static void note_bytes(const struct transfer *t)
 {
 	char why[320];
@@ -89,7 +89,7 @@ static void note_bytes(const struct transfer *t)
 		report_verbose(t->report, "bytes, and no hand-over: %s", why);
 }
 
-/* 1 and a block, 0 at the end, or an error. */
+/* Take the next block. Returns 1; 0 at the end; or a negative errno. */
 static int take_block(struct transfer *t, struct zcdma_block *b)
 {
 	int rc;

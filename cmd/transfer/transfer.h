@@ -17,7 +17,7 @@ struct transfer {
 	bool unsafe_reuse;		 /* for the lab: zcdma_path_set_unsafe_reuse() */
 	int ring_fd; /* a pipe whose writer may have a ring to hand over: -v says why it does not; or -1 */
 
-	/* Limits; 0 is none. */
+	/* Limits; 0 is without. */
 	uint64_t max_bytes, max_blocks;
 	double max_seconds;
 
@@ -43,8 +43,8 @@ struct transfer {
 };
 
 /*
- * Send until the end: the source's, a limit, a signal. 0, or a negative errno with the context's
- * sentence.
+ * Send to the end of the source, a limit or a signal. Returns 0, or a negative errno with the context's
+ * error message set.
  */
 int transfer_run(struct transfer *t, struct report *r);
 
@@ -57,7 +57,7 @@ void transfer_restart(struct transfer *t);
  */
 int transfer_finish(struct transfer *t, bool complete);
 
-/* The report's lines on what was sent from where, which every sending applet has. */
+/* Report the source, and what every sending applet reports of it. */
 void transfer_report_source(const struct transfer *t, struct report *r);
 
 #endif

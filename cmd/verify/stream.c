@@ -79,7 +79,7 @@ static int timeout_ms(const struct stream_reader *rd)
 		       : INT_MAX;
 }
 
-/* 1 and a block, 0 at the end, or an error. */
+/* Take the next block. Returns 1; 0 at the end; or a negative errno. */
 static int next_block(struct stream *s, struct stream_reader *rd, struct zcdma_block *b)
 {
 	int rc;

@@ -43,7 +43,7 @@ struct stream {
 	bool opened;		     /* false: .rc is about the start, and nothing was read */
 	char error[512], hint[512];
 	const char *end; /* over UDP, what ended it, in a word; else NULL */
-	char why[320];	 /* it was no hand-over, or empty */
+	char why[320];	 /* why it was not a hand-over, or empty */
 
 	pthread_t thread;
 };

@@ -194,7 +194,7 @@ int datagrams_receive(struct verify *v, const int *fds, unsigned count)
 
 	if (rc)
 		return report_ctx_error(v->r, STATUS_ERROR, v->ctx, rc);
-	run.senders = must(calloc(v->wanted, sizeof(*run.senders)));
+	run.senders = xalloc(calloc(v->wanted, sizeof(*run.senders)));
 	rc = receive_all(&run);
 	if (rc)
 		report_ctx_error(v->r, STATUS_ERROR, v->ctx, rc);

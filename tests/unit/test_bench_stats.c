@@ -130,7 +130,7 @@ static void test_figures(void **state)
 	assert_true(bench_both_cpu(&s) == 0.75);
 	s.system_seconds = 0.04; /* 4 ticks */
 	assert_true(isnan(bench_system_cpu(&s)));
-	s.untold_bytes = 1;
+	s.unknown_bytes = 1;
 	assert_true(isnan(bench_copies(&s)) && isnan(bench_fell_back(&s)));
 	s.bytes = 0;
 	assert_true(isnan(bench_sender_cpu(&s)));
