@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The reader at the other end of a pipe, to whom a ring can be handed over: found, and made sure of. */
+/* Finds the reader at the other end of a pipe, to hand a ring over to it. */
 #include "handover/connect.h"
 
 #include <fcntl.h>
@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A fork and an exec at the other end take a few of these. */
+/* How often to look for a reader; a fork and an exec take a few of these. */
 #define FIND_NAP_MS 1
 
-/* So much longer one is waited for that is seen to run the same program, and to be not ready yet. */
+/* How much longer to wait for a reader that runs this program, and is not ready yet. */
 #define LONGER_NS 400000000u
 
 int zc_reader_none(struct zcdma_ctx *ctx, const char *why)
@@ -38,7 +38,7 @@ static int fail_connect(struct zcdma_ctx *ctx, int rc)
 	return zc_reader_fail(ctx, -rc);
 }
 
-/* The reader may not be there yet. The socket, or a negative errno with its sentence. */
+/* Connect to a reader, which may not listen yet. Returns the socket, or a negative errno with the error message set. */
 static int connect_reader(struct zcdma_ctx *ctx, int pipe_fd, int timeout_ms)
 {
 	uint64_t end = zc_now_ns() + (uint64_t)timeout_ms * 1000000u;
@@ -50,7 +50,7 @@ static int connect_reader(struct zcdma_ctx *ctx, int pipe_fd, int timeout_ms)
 		if (rc != -ECONNREFUSED && rc != -EAGAIN)
 			break;
 		if (zc_now_ns() >= end) {
-			/* A slow start on a busy machine? */
+			/* The reader may be slow to start on a busy machine. */
 			if (longer || !zc_pipe_holder_is_like_us(pipe_fd))
 				break;
 			longer = true;
@@ -59,13 +59,13 @@ static int connect_reader(struct zcdma_ctx *ctx, int pipe_fd, int timeout_ms)
 		nap = zc_poll(ctx, pipe_fd, 0, FIND_NAP_MS);
 		if (nap == -EINTR)
 			rc = -EINTR;
-		if (nap != -ETIMEDOUT) /* a signal, or nobody reads the pipe any more */
+		if (nap != -ETIMEDOUT) /* a signal, or the pipe has lost its reader */
 			break;
 	}
 	return rc < 0 ? fail_connect(ctx, rc) : rc;
 }
 
-int zc_reader_hear(struct zcdma_handover *h, struct zc_ho_msg *msg, int *fds, int timeout_ms)
+int zc_reader_receive(struct zcdma_handover *h, struct zc_ho_msg *msg, int *fds, int timeout_ms)
 {
 	int rc = zc_poll(h->ctx, h->sock, POLLIN, timeout_ms);
 
@@ -79,37 +79,37 @@ int zc_reader_hear(struct zcdma_handover *h, struct zc_ho_msg *msg, int *fds, in
 	if (rc < 0)
 		return zc_reader_none(h->ctx, rc == -EPROTONOSUPPORT
 						      ? zc_ho_reason(ZC_HO_VERSION_UNKNOWN)
-						      : "its reader talks nonsense");
+						      : "its reader breaks the protocol");
 	if (msg->head.type != ZC_HO_REFUSE)
 		return 1;
 	return zc_reader_none(h->ctx, zc_ho_reason(msg->refuse.reason));
 }
 
 /*
- * The names of the pipe, one for the other. The ends themselves follow when both sides are known not
- * to keep them: until then the pipe shall end as ever.
+ * Exchange names of the pipe. The ends themselves follow when both sides are known not to keep them: until then
+ * closing an end must have its usual effect.
  */
-static int greet(struct zcdma_handover *h)
+static int handshake(struct zcdma_handover *h)
 {
 	int name = zc_ho_name_pipe(h->pipe_fd), fds[ZC_HO_FDS], rc;
 	struct zc_ho_msg msg;
 	bool good;
 
 	if (name == -ENOENT)
-		return zc_reader_none(h->ctx, "there is no /proc to name it by");
+		return zc_reader_none(h->ctx, "/proc is not mounted");
 	if (name < 0)
 		return zc_reader_fail(h->ctx, -name);
 	zc_ho_begin(&msg, ZC_HO_HELLO, 0);
-	/* Where it fails, its reader may have refused it before, and hung up. */
+	/* If it fails, the reader may have refused the connection before, which is received next. */
 	(void)!zc_ho_send(h->sock, &msg, &name);
 	close(name);
-	rc = zc_reader_hear(h, &msg, fds, ZC_HO_ANSWER_MS);
+	rc = zc_reader_receive(h, &msg, fds, ZC_HO_ANSWER_MS);
 	if (rc < 0)
 		return rc;
 	good = msg.head.type == ZC_HO_WELCOME && zc_ho_is_name(fds[0], h->pipe_fd);
 	zc_ho_close(fds);
 	if (!good)
-		return zc_reader_none(h->ctx, "who answered does not read from it");
+		return zc_reader_none(h->ctx, "the process that answered does not read it");
 	h->uses = msg.welcome.flags;
 	return 0;
 }
@@ -129,7 +129,7 @@ ZC_PUBLIC int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, int timeout_ms,
 		free(h);
 		return rc;
 	}
-	rc = zc_ho_same_user(h->sock) ? greet(h) : zc_reader_none(ctx, "another user reads it");
+	rc = zc_ho_same_user(h->sock) ? handshake(h) : zc_reader_none(ctx, "another user reads it");
 	if (rc) {
 		zcdma_handover_free(h);
 		return rc;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A ring that another process handed over: it is mapped, its blocks are told of on a socket, and go
- * back over it. What the writer says is checked; a block that we have is the writer's no more.
+ * A ring that another process handed over: it is mapped, and messages on a socket announce its blocks and release
+ * them. Each message of the writer is checked; the writer must not touch a block before it is released.
  */
 #include "source/dev.h"
 #include "handover/imported_ring.h"
@@ -15,18 +15,18 @@
 #include "memory/file_window.h"
 
 /* A block of the ring that is out. */
-struct zc_handed_slot {
+struct zc_imported_slot {
 	/*
-	 * Set from the writer's message until the release is sent, and not only until the block is put. A
+	 * Set from the writer's message until the release is sent, which may be long after the block is put: so a
 	 * writer that does not read its releases cannot make more of them pile up than there are slots.
 	 */
 	bool out;
 	bool whole;	 /* nothing of it is left to take */
 	unsigned pieces; /* taken and not put */
 	uint64_t id;
-	uint32_t theirs; /* the writer's number for its place */
+	uint32_t theirs; /* the writer's number of the slot */
 	enum zc_put how;
-	const unsigned char *data; /* NULL where descriptors are taken */
+	const unsigned char *data; /* NULL if blocks are taken by descriptor */
 	struct zc_window window;   /* of a file */
 };
 
@@ -34,15 +34,15 @@ struct zc_handed_slot {
  * Releases
  */
 
-/* Send the first @n releases. Returns 0, or a negative errno: they are still to be sent. */
-static int send_releases(struct zc_handed *r, unsigned n)
+/* Send the first @n releases. Returns 0, or a negative errno, after which they are still to be sent. */
+static int send_releases(struct zc_imported_ring *r, unsigned n)
 {
 	struct zc_ho_msg msg;
 	int rc;
 
 	zc_ho_begin(&msg, ZC_HO_RELEASE, n);
 	for (unsigned i = 0; i < n; i++) {
-		const struct zc_handed_slot *s = &r->slots[r->again[i]];
+		const struct zc_imported_slot *s = &r->slots[r->again[i]];
 
 		msg.release[i] =
 			(struct zc_ho_release){ .id = s->id, .how = s->how, .slot = s->theirs };
@@ -57,8 +57,8 @@ static int send_releases(struct zc_handed *r, unsigned n)
 	return 0;
 }
 
-/* Tell the writer what is free again. Where it does not listen, poll_events says when it does. */
-static void flush(struct zc_handed *r)
+/* Send all releases. While the writer's socket has no room, poll for it. */
+static void flush(struct zc_imported_ring *r)
 {
 	int rc = 0;
 
@@ -70,18 +70,15 @@ static void flush(struct zc_handed *r)
 	r->src->poll_events = rc == -EAGAIN ? POLLIN | POLLOUT : POLLIN;
 }
 
-/*
- * Each message wakes the writer, so that a part of the ring goes back at once: not so large a one that its
- * device would miss it.
- */
-static void flush_some(struct zc_handed *r)
+/* Send releases once they are a quarter of the ring: each message wakes the writer, whose device needs the blocks. */
+static void flush_some(struct zc_imported_ring *r)
 {
 	if (r->again_count >= zc_min(r->offer.blocks / 4 + 1, ZC_HO_RELEASES) ||
 	    r->src->poll_events & POLLOUT)
 		flush(r);
 }
 
-static void release(struct zc_handed *r, struct zc_handed_slot *s)
+static void release(struct zc_imported_ring *r, struct zc_imported_slot *s)
 {
 	r->again[r->again_count++] = (uint32_t)(s - r->slots);
 	r->held--;
@@ -90,9 +87,9 @@ static void release(struct zc_handed *r, struct zc_handed_slot *s)
 	flush_some(r);
 }
 
-void zc_handed_put(struct zc_handed *r, uint32_t index, enum zc_put how)
+void zc_imported_ring_put(struct zc_imported_ring *r, uint32_t index, enum zc_put how)
 {
-	struct zc_handed_slot *s = &r->slots[index];
+	struct zc_imported_slot *s = &r->slots[index];
 
 	s->pieces--;
 	if (how == ZC_PUT_REPLACE)
@@ -105,7 +102,7 @@ void zc_handed_put(struct zc_handed *r, uint32_t index, enum zc_put how)
  * The ring's life
  */
 
-void zc_handed_close(struct zc_handed *r)
+void zc_imported_ring_close(struct zc_imported_ring *r)
 {
 	if (r->sock < 0)
 		return;
@@ -117,10 +114,10 @@ void zc_handed_close(struct zc_handed *r)
 		zc_window_close(&r->slots[i].window);
 	free(r->slots);
 	free(r->again);
-	*r = (struct zc_handed){ .sock = -1 };
+	*r = (struct zc_imported_ring){ .sock = -1 };
 }
 
-static int map_ring(struct zc_handed *r)
+static int map_ring(struct zc_imported_ring *r)
 {
 	void *map;
 
@@ -134,7 +131,7 @@ static int map_ring(struct zc_handed *r)
 	return 0;
 }
 
-static int make_ring(struct zc_handed *r)
+static int make_ring(struct zc_imported_ring *r)
 {
 	int rc = zc_ho_check_ring(&r->offer, r->fd);
 
@@ -154,17 +151,19 @@ static int make_ring(struct zc_handed *r)
 	return -ENOMEM;
 }
 
-int zc_handed_open(struct zc_handed *r, struct zcdma_source *src, unsigned flags,
-		   const struct zc_call *call)
+int zc_imported_ring_open(struct zc_imported_ring *r, struct zcdma_source *src, unsigned flags,
+			  const struct zc_ring_offer *offer)
 {
 	int rc;
 
-	*r = (struct zc_handed){
-		.src = src, .flags = flags, .sock = call->sock, .fd = call->fd, .offer = call->offer
-	};
+	*r = (struct zc_imported_ring){ .src = src,
+					.flags = flags,
+					.sock = offer->sock,
+					.fd = offer->fd,
+					.offer = offer->offer };
 	rc = make_ring(r);
 	if (rc) {
-		*r = (struct zc_handed){ .sock = -1 };
+		*r = (struct zc_imported_ring){ .sock = -1 };
 		return rc;
 	}
 	src->fault_hint = r->offer.ring == ZC_HO_DEVICE ? zc_dev_fault_hint : NULL;
@@ -175,21 +174,22 @@ int zc_handed_open(struct zc_handed *r, struct zcdma_source *src, unsigned flags
  * Blocks of the ring
  */
 
-static int fail(struct zc_handed *r)
+static int fail(struct zc_imported_ring *r)
 {
 	return zc_fail_plain(r->src->ctx, EPROTO,
 			     "read %s: the writer of its ring breaks the protocol", r->src->name);
 }
 
-static int ended_early(struct zc_handed *r)
+static int ended_early(struct zc_imported_ring *r)
 {
 	int rc = zc_fail_plain(r->src->ctx, EPIPE, "read %s: its writer ended early", r->src->name);
 
-	zc_hint(r->src->ctx, "it was killed, or failed; what it had captured before is here");
+	zc_hint(r->src->ctx,
+		"look why the writer failed or was killed; what it captured before that has arrived");
 	return rc;
 }
 
-static int take_blocks(struct zc_handed *r)
+static int take_blocks(struct zc_imported_ring *r)
 {
 
 	for (uint32_t i = 0; i < r->in.head.count; i++) {
@@ -203,7 +203,7 @@ static int take_blocks(struct zc_handed *r)
 	return 1;
 }
 
-static int take_end(struct zc_handed *r)
+static int take_end(struct zc_imported_ring *r)
 {
 
 	if (r->in.end.blocks != r->next || r->in.end.bytes != r->bytes)
@@ -212,8 +212,8 @@ static int take_end(struct zc_handed *r)
 	return 0;
 }
 
-/* 1 where there are blocks to take, 0 at the end, -EAGAIN, or an error. */
-static int read_ring(struct zc_handed *r)
+/* Receive blocks. Returns 1 if there are some to take, 0 at the end, -EAGAIN, or another negative errno. */
+static int read_ring(struct zc_imported_ring *r)
 {
 	int rc;
 
@@ -233,7 +233,7 @@ static int read_ring(struct zc_handed *r)
 	return rc == 1 && r->in.head.type == ZC_HO_END ? take_end(r) : fail(r);
 }
 
-static struct zc_handed_slot *free_slot(struct zc_handed *r)
+static struct zc_imported_slot *free_slot(struct zc_imported_ring *r)
 {
 	for (unsigned i = 0; i < r->offer.blocks; i++) {
 		if (!r->slots[i].out)
@@ -242,12 +242,12 @@ static struct zc_handed_slot *free_slot(struct zc_handed *r)
 	return NULL;
 }
 
-/* Its place, for the first piece of a block. NULL: the writer tells of a block that we have. */
-static struct zc_handed_slot *find_slot(struct zc_handed *r, const struct zc_ho_block *d)
+/* Find the slot of a block for its first piece. Returns NULL if the writer announces a block that is out. */
+static struct zc_imported_slot *find_slot(struct zc_imported_ring *r, const struct zc_ho_block *d)
 {
-	struct zc_handed_slot *s = r->offer.ring == ZC_HO_FILE
-					   ? free_slot(r)
-					   : &r->slots[d->ring_offset / r->offer.stride];
+	struct zc_imported_slot *s = r->offer.ring == ZC_HO_FILE
+					     ? free_slot(r)
+					     : &r->slots[d->ring_offset / r->offer.stride];
 
 	if (!s || s->out)
 		return NULL;
@@ -262,8 +262,9 @@ static struct zc_handed_slot *find_slot(struct zc_handed *r, const struct zc_ho_
 	return s;
 }
 
-/* Bring a file's block into memory. */
-static int open_window(struct zc_handed *r, struct zc_handed_slot *s, const struct zc_ho_block *d)
+/* Map or read the block of a file. Returns 0 or a negative errno. */
+static int open_window(struct zc_imported_ring *r, struct zc_imported_slot *s,
+		       const struct zc_ho_block *d)
 {
 	struct zcdma_source *src = r->src;
 	bool read = r->flags & ZC_USE_READ;
@@ -272,24 +273,23 @@ static int open_window(struct zc_handed *r, struct zc_handed_slot *s, const stru
 	int rc;
 
 	if (fstat(r->fd, &st) < 0 || (uint64_t)st.st_size < d->ring_offset + d->len)
-		return zc_fail_plain(src->ctx, EIO, "read %s: the file behind it was cut short",
-				     src->name);
+		return zc_fail_plain(src->ctx, EIO, "read %s: its file was cut short", src->name);
 	if (r->flags & ZC_USE_FD)
 		return 0;
 	rc = (read ? zc_window_read : zc_window_map)(&s->window, r->fd, d->ring_offset,
 						     (size_t)d->len, &data);
 	if (rc)
-		return zc_fail(src->ctx, -rc, "read %s: the file behind it", src->name);
+		return zc_fail(src->ctx, -rc, "read %s: map its file", src->name);
 	s->data = data;
 	if (read)
 		src->stats.copied_bytes += d->len;
 	return 0;
 }
 
-static int take_piece(struct zc_handed *r, size_t max, struct zcdma_block *b)
+static int take_piece(struct zc_imported_ring *r, size_t max, struct zcdma_block *b)
 {
 	const struct zc_ho_block *d = &r->in.block[r->at];
-	struct zc_handed_slot *s = r->open ? r->open : find_slot(r, d);
+	struct zc_imported_slot *s = r->open ? r->open : find_slot(r, d);
 	int rc;
 
 	if (!s)
@@ -320,13 +320,13 @@ static int take_piece(struct zc_handed *r, size_t max, struct zcdma_block *b)
 	return 1;
 }
 
-int zc_handed_next(struct zc_handed *r, size_t max, struct zcdma_block *b)
+int zc_imported_ring_next(struct zc_imported_ring *r, size_t max, struct zcdma_block *b)
 {
 	int rc = read_ring(r);
 
 	if (rc)
 		return rc == 1 ? take_piece(r, max, b) : rc;
-	/* The end: what is out still is its writer's memory. */
+	/* At the end, wait for blocks that are out: they are the writer's memory. */
 	r->src->starved = r->held;
 	if (r->src->starved)
 		return -EAGAIN;
@@ -334,14 +334,14 @@ int zc_handed_next(struct zc_handed *r, size_t max, struct zcdma_block *b)
 	return r->again_count ? -EAGAIN : 0;
 }
 
-void zc_handed_leave(struct zc_handed *r)
+void zc_imported_ring_leave(struct zc_imported_ring *r)
 {
-	const struct zc_handed_slot *s = r->open;
+	const struct zc_imported_slot *s = r->open;
 	struct zc_ho_msg msg;
 
 	if (r->sock < 0 || r->held > !!s || (s && s->pieces))
 		return;
-	/* At the end too, where the writer waits for the last of them. */
+	/* Also at the end, where the writer waits for the last releases. */
 	flush(r);
 	if (r->again_count || (r->ended && r->at == r->count))
 		return;

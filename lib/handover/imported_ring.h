@@ -1,54 +1,54 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A ring that another process handed over: its blocks, and their way back. */
+/* A ring that another process handed over. */
 #ifndef ZCDMA_HANDOVER_IMPORTED_RING_H
 #define ZCDMA_HANDOVER_IMPORTED_RING_H
 
 #include "handover/listener.h"
 #include "source/source.h"
 
-struct zc_handed_slot;
+struct zc_imported_slot;
 
-struct zc_handed {
+struct zc_imported_ring {
 	struct zcdma_source *src; /* whose blocks they become */
 	unsigned flags;		  /* enum zc_use */
-	int sock;		  /* -1: there is no ring */
+	int sock;		  /* to the writer; -1: no ring is imported */
 	int fd;
 	struct zc_ho_offer offer;
 	unsigned char *map; /* NULL for a file, and where descriptors are taken */
 	size_t size;
-	struct zc_handed_slot *slots;
-	unsigned held; /* slots of which something is not put yet */
+	struct zc_imported_slot *slots;
+	unsigned held; /* slots of which a piece is not put yet */
 	bool ended;
 	uint64_t next, bytes; /* blocks and bytes that the writer announced */
-	struct zc_ho_msg in;  /* blocks told of ... */
-	uint32_t at, count;   /* ... the next one, and how many there are ... */
-	struct zc_handed_slot
-		*open;	 /* ... and the next one's place, where a part of it is out ... */
-	uint64_t taken;	 /* ... of so many bytes */
+	struct zc_ho_msg in;  /* announced blocks ... */
+	uint32_t at, count;   /* ... the next one, and their number ... */
+	struct zc_imported_slot
+		*open;	 /* ... and the slot of the next one, if a part of it was taken: ... */
+	uint64_t taken;	 /* ... this many bytes */
 	uint32_t *again; /* slots whose release is not sent yet: at most .offer.blocks */
 	unsigned again_count;
 };
 
-/* Take the ring of @call for @src, which was opened with @flags. 0, or a negative errno: unusable. */
-int zc_handed_open(struct zc_handed *r, struct zcdma_source *src, unsigned flags,
-		   const struct zc_call *call);
+/* Import the ring of @offer for @src, whose blocks are used as @flags say. Returns 0 or a negative errno. */
+int zc_imported_ring_open(struct zc_imported_ring *r, struct zcdma_source *src, unsigned flags,
+			  const struct zc_ring_offer *offer);
 
 /*
- * As zc_source_ops.next(). .index is from 0 on, .offset and .seq are the ring's own. 0: all of it was
- * taken and put.
+ * Take the next block, as zc_source_ops.next() does. .index counts from 0, .offset and .seq are the ring's own.
+ * Returns 0 if all blocks were taken and put.
  */
-int zc_handed_next(struct zc_handed *r, size_t max, struct zcdma_block *b);
+int zc_imported_ring_next(struct zc_imported_ring *r, size_t max, struct zcdma_block *b);
 
-/* The block, or the piece of one, with that .index is put. */
-void zc_handed_put(struct zc_handed *r, uint32_t index, enum zc_put how);
+/* Put the block, or the piece of one, with that .index. */
+void zc_imported_ring_put(struct zc_imported_ring *r, uint32_t index, enum zc_put how);
 
 /*
- * Tell the writer where it is to go on, for whoever reads the pipe after us. Not where blocks are
- * still out, as after an error: then it is not known what became of them.
+ * Send the writer the place from which to go on for another reader of the pipe. Nothing is sent while blocks are
+ * still out, as after an error: then it is unknown what became of them.
  */
-void zc_handed_leave(struct zc_handed *r);
+void zc_imported_ring_leave(struct zc_imported_ring *r);
 
-/* Without a ring, nothing. */
-void zc_handed_close(struct zc_handed *r);
+/* Close the ring, if one is imported. */
+void zc_imported_ring_close(struct zc_imported_ring *r);
 
 #endif

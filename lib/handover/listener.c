@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Who calls at the reading end of a pipe, which is standard input, to hand a ring over. A caller shows
- * that it can get at the pipe, then that it holds it; nobody is believed, and nobody is waited for.
+ * Listens at the reading end of a pipe, which is standard input, for writers that hand a ring over. A writer proves
+ * that it can open the pipe, then that it holds the other end. Nothing it sends is trusted, and nothing here waits.
  */
 #include "handover/listener.h"
 
@@ -11,21 +11,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Connections looked at in one go: there is more to do than to turn strangers away. */
+/* Connections to accept in one call, so that strangers cannot keep the source busy. */
 #define LOOKS 64
 
-static int watch(const struct zc_callers *c, int fd)
+static int watch(const struct zc_listener *c, int fd)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 
 	return epoll_ctl(c->epoll, EPOLL_CTL_ADD, fd, &event) ? -errno : 0;
 }
 
-int zc_callers_open(struct zc_callers *c)
+int zc_listener_open(struct zc_listener *c)
 {
 	int rc;
 
-	*c = (struct zc_callers){ .epoll = -1 };
+	*c = (struct zc_listener){ .epoll = -1 };
 	c->listener = zc_ho_listen(STDIN_FILENO);
 	if (c->listener < 0) {
 		rc = c->listener;
@@ -37,7 +37,7 @@ int zc_callers_open(struct zc_callers *c)
 	if (!rc)
 		rc = watch(c, STDIN_FILENO);
 	if (rc)
-		zc_callers_close(c);
+		zc_listener_close(c);
 	return rc;
 }
 
@@ -50,33 +50,33 @@ static void refuse(int sock, enum zc_ho_reason reason)
 	(void)!zc_ho_send(sock, &msg, NULL);
 }
 
-int zc_call_accept(const struct zc_call *call)
+int zc_ring_offer_accept(const struct zc_ring_offer *offer)
 {
 	struct zc_ho_msg msg;
 
 	zc_ho_begin(&msg, ZC_HO_ACCEPT, 0);
-	return zc_ho_send(call->sock, &msg, (const int[]){ STDIN_FILENO });
+	return zc_ho_send(offer->sock, &msg, (const int[]){ STDIN_FILENO });
 }
 
-void zc_call_refuse(const struct zc_call *call)
+void zc_ring_offer_refuse(const struct zc_ring_offer *offer)
 {
-	refuse(call->sock, ZC_HO_BAD_RING);
-	close(call->sock);
-	close(call->fd);
+	refuse(offer->sock, ZC_HO_BAD_RING);
+	close(offer->sock);
+	close(offer->fd);
 }
 
-static void forget(struct zc_callers *c, unsigned i)
+static void forget(struct zc_listener *c, unsigned i)
 {
-	memmove(&c->caller[i], &c->caller[i + 1], (--c->count - i) * sizeof(c->caller[0]));
+	memmove(&c->writer[i], &c->writer[i + 1], (--c->count - i) * sizeof(c->writer[0]));
 }
 
-static void drop(struct zc_callers *c, unsigned i)
+static void drop(struct zc_listener *c, unsigned i)
 {
-	close(c->caller[i].sock);
+	close(c->writer[i].sock);
 	forget(c, i);
 }
 
-void zc_callers_close(struct zc_callers *c)
+void zc_listener_close(struct zc_listener *c)
 {
 	while (c->count)
 		drop(c, 0);
@@ -87,36 +87,37 @@ void zc_callers_close(struct zc_callers *c)
 	c->listener = c->epoll = -1;
 }
 
-/* Room for one more, at the expense of one that did not say a word yet. */
-static bool make_way(struct zc_callers *c)
+/* Make room for one more writer, by dropping one that has not sent a message. Returns false if it cannot. */
+static bool make_room(struct zc_listener *c)
 {
-	for (unsigned i = 0; c->count == ZC_CALLERS && i < ZC_CALLERS; i++) {
-		if (!c->caller[i].welcome)
+	for (unsigned i = 0; c->count == ZC_LISTENER_WRITERS && i < ZC_LISTENER_WRITERS; i++) {
+		if (!c->writer[i].greeted)
 			drop(c, i);
 	}
-	return c->count < ZC_CALLERS;
+	return c->count < ZC_LISTENER_WRITERS;
 }
 
-static void stop_listening(struct zc_callers *c)
+/* Close the socket, so that no other writer connects. */
+static void stop_listening(struct zc_listener *c)
 {
 	close(c->listener);
 	c->listener = -1;
 }
 
-/* Let in the next one that waits at the door. False: there is none. */
-static bool answer_call(struct zc_callers *c)
+/* Accept the next pending connection. Returns false if none is pending. */
+static bool accept_pending(struct zc_listener *c)
 {
 	int sock = c->listener < 0 ? -1
 				   : accept4(c->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 	if (sock < 0) {
-		/* Without descriptors left it would wait there, and wake us, for ever. */
+		/* Without a free descriptor the connection would stay pending, and wake us again and again. */
 		if (c->listener >= 0 && (errno == EMFILE || errno == ENFILE))
 			stop_listening(c);
 		return false;
 	}
-	if (zc_ho_same_user(sock) && make_way(c) && !watch(c, sock)) {
-		c->caller[c->count++] = (struct zc_caller){ .sock = sock };
+	if (zc_ho_same_user(sock) && make_room(c) && !watch(c, sock)) {
+		c->writer[c->count++] = (struct zc_writer){ .sock = sock };
 		return true;
 	}
 	refuse(sock, ZC_HO_BUSY);
@@ -124,71 +125,71 @@ static bool answer_call(struct zc_callers *c)
 	return true;
 }
 
-/* A hello, with a name of the pipe: 0, or an error after which the caller is dropped. */
-static int take_hello(struct zc_caller *caller, unsigned flags, int theirs)
+/* Take a hello, with a name of the pipe. Returns 0, or a negative errno to drop the writer. */
+static int take_hello(struct zc_writer *writer, unsigned flags, int theirs)
 {
-	const unsigned told = ZC_USE_REPLACE | ZC_USE_FD;
+	const unsigned sent = ZC_USE_REPLACE | ZC_USE_FD;
 	struct zc_ho_msg msg;
 	int ours, rc;
 
 	if (!zc_ho_is_name(theirs, STDIN_FILENO)) {
-		refuse(caller->sock, ZC_HO_NO_PROOF);
+		refuse(writer->sock, ZC_HO_NO_PROOF);
 		return -EPROTO;
 	}
 	ours = zc_ho_name_pipe(STDIN_FILENO);
 	if (ours < 0)
 		return ours;
 	zc_ho_begin(&msg, ZC_HO_WELCOME, 1);
-	msg.welcome.flags = flags & told;
-	rc = zc_ho_send(caller->sock, &msg, &ours);
+	msg.welcome.flags = flags & sent;
+	rc = zc_ho_send(writer->sock, &msg, &ours);
 	close(ours);
-	caller->welcome = true;
+	writer->greeted = true;
 	return rc;
 }
 
-/* An offer, with a ring and the writing end: 1 and *@call, which leaves no fds[0], or an error. */
-static int take_offer(const struct zc_caller *caller, const struct zc_ho_offer *offer,
-		      int fds[ZC_HO_FDS], struct zc_call *call)
+/* Take an offer, with the ring, which *@offer keeps, and the writing end. Returns 1, or -EPROTO. */
+static int take_offer(const struct zc_writer *writer, const struct zc_ho_offer *body,
+		      int fds[ZC_HO_FDS], struct zc_ring_offer *offer)
 {
 	if (!zc_ho_is_end(fds[1], STDIN_FILENO, O_WRONLY)) {
-		refuse(caller->sock, ZC_HO_NO_PROOF);
+		refuse(writer->sock, ZC_HO_NO_PROOF);
 		return -EPROTO;
 	}
-	*call = (struct zc_call){ .sock = caller->sock, .offer = *offer, .fd = fds[0] };
+	*offer = (struct zc_ring_offer){ .sock = writer->sock, .offer = *body, .fd = fds[0] };
 	fds[0] = -1;
 	return 1;
 }
 
-/* What a caller has to say: 1 and *@call, 0, or an error after which it is dropped. */
-static int hear(struct zc_caller *caller, unsigned flags, struct zc_call *call)
+/* Receive a message of a writer. Returns 1 with *@offer, 0, or a negative errno to drop the writer. */
+static int receive(struct zc_writer *writer, unsigned flags, struct zc_ring_offer *offer)
 {
 	int fds[ZC_HO_FDS], rc;
 	struct zc_ho_msg msg;
 
-	rc = zc_ho_recv(caller->sock, &msg, fds);
+	rc = zc_ho_recv(writer->sock, &msg, fds);
 	if (rc == -EAGAIN)
 		return 0;
 	if (rc == -EPROTONOSUPPORT)
-		refuse(caller->sock, ZC_HO_VERSION_UNKNOWN);
+		refuse(writer->sock, ZC_HO_VERSION_UNKNOWN);
 	if (rc != 1)
 		return -EPROTO;
-	if (msg.head.type == ZC_HO_HELLO && !caller->welcome)
-		rc = take_hello(caller, flags, fds[0]);
-	else if (msg.head.type == ZC_HO_OFFER && caller->welcome)
-		rc = take_offer(caller, &msg.offer, fds, call);
+	if (msg.head.type == ZC_HO_HELLO && !writer->greeted)
+		rc = take_hello(writer, flags, fds[0]);
+	else if (msg.head.type == ZC_HO_OFFER && writer->greeted)
+		rc = take_offer(writer, &msg.offer, fds, offer);
 	else
 		rc = -EPROTO;
 	zc_ho_close(fds);
 	return rc;
 }
 
-static bool hear_all(struct zc_callers *c, unsigned flags, struct zc_call *call)
+static bool receive_all(struct zc_listener *c, unsigned flags, struct zc_ring_offer *offer)
 {
 	for (unsigned i = 0; i < c->count;) {
-		int rc = hear(&c->caller[i], flags, call);
+		int rc = receive(&c->writer[i], flags, offer);
 
 		if (rc == 1) {
-			epoll_ctl(c->epoll, EPOLL_CTL_DEL, call->sock, NULL);
+			epoll_ctl(c->epoll, EPOLL_CTL_DEL, offer->sock, NULL);
 			forget(c, i);
 			return true;
 		}
@@ -200,14 +201,14 @@ static bool hear_all(struct zc_callers *c, unsigned flags, struct zc_call *call)
 	return false;
 }
 
-bool zc_callers_look(struct zc_callers *c, unsigned flags, struct zc_call *call)
+bool zc_listener_look(struct zc_listener *c, unsigned flags, struct zc_ring_offer *offer)
 {
 	int looks = 0;
 
-	/* Each is heard before the next, who may be many and have nothing to say, takes its place. */
+	/* Receive from the writers before another one, of many that send nothing, takes their place. */
 	do {
-		if (hear_all(c, flags, call))
+		if (receive_all(c, flags, offer))
 			return true;
-	} while (looks++ < LOOKS && answer_call(c));
+	} while (looks++ < LOOKS && accept_pending(c));
 	return false;
 }

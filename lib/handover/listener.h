@@ -1,45 +1,49 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who calls at the reading end of a pipe, which is standard input, to hand a ring over. */
+/* Listens at the reading end of a pipe, which is standard input, for writers that hand a ring over. */
 #ifndef ZCDMA_HANDOVER_LISTENER_H
 #define ZCDMA_HANDOVER_LISTENER_H
 
 #include "handover/protocol.h"
 
-/* Writers to one pipe that wait for their turn. */
-#define ZC_CALLERS 8
+/* The most writers to one pipe that wait for their turn. */
+#define ZC_LISTENER_WRITERS 8
 
-/* Somebody who connected. */
-struct zc_caller {
+/* A process that connected. */
+struct zc_writer {
 	int sock;
-	bool welcome; /* can get at the pipe, and was told so */
+	bool greeted; /* it has proved that it can open the pipe */
 };
 
-struct zc_callers {
-	int listener; /* -1: nobody can call */
-	int epoll;    /* readable when there is a call, or something in the pipe */
-	struct zc_caller caller[ZC_CALLERS]; /* the oldest first */
+struct zc_listener {
+	int listener; /* -1: no writer can connect */
+	int epoll;    /* readable when a writer has sent something, or the pipe has bytes */
+	struct zc_writer writer[ZC_LISTENER_WRITERS]; /* the oldest first */
 	unsigned count;
 };
 
-/* A ring that is offered, by one who holds the pipe. */
-struct zc_call {
+/* A ring that a writer which holds the pipe offers. */
+struct zc_ring_offer {
 	int sock;
 	struct zc_ho_offer offer;
 	int fd; /* the ring's */
 };
 
-/* Be there for the writers. 0 or a negative errno, as of zc_ho_listen(). */
-int zc_callers_open(struct zc_callers *c);
-void zc_callers_close(struct zc_callers *c);
+/* Start to listen. Returns 0 or a negative errno, as zc_ho_listen() does. */
+int zc_listener_open(struct zc_listener *c);
+
+/* Stop to listen, and drop the writers. */
+void zc_listener_close(struct zc_listener *c);
 
 /*
- * Hear what the callers have to say. True where one offers a ring: *@call, to be accepted or refused.
- * @flags: for what a ring has to be good (enum zc_use).
+ * Accept writers and receive their messages. Returns whether one offers a ring, *@offer, which the caller then accepts
+ * or refuses. @flags: what a ring is used for (enum zc_use).
  */
-bool zc_callers_look(struct zc_callers *c, unsigned flags, struct zc_call *call);
+bool zc_listener_look(struct zc_listener *c, unsigned flags, struct zc_ring_offer *offer);
 
-/* The answer to an offer. 0, or a negative errno: it could not be sent. Refused, the call ends. */
-int zc_call_accept(const struct zc_call *call);
-void zc_call_refuse(const struct zc_call *call);
+/* Accept an offer. Returns 0, or a negative errno if the answer could not be sent. */
+int zc_ring_offer_accept(const struct zc_ring_offer *offer);
+
+/* Refuse an offer, and close its descriptors. */
+void zc_ring_offer_refuse(const struct zc_ring_offer *offer);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * handover: to the process that reads the other end of a pipe, which maps the ring: descriptors of
- * blocks go one way, releases the other, and the pipe stays empty. A reader that leaves before the
- * end, but in order, leaves the rest to whoever else reads the pipe: that goes through it as bytes.
+ * handover: passes blocks to the process that reads the other end of a pipe, which maps the ring. Messages announce
+ * blocks and release them, and the pipe stays empty. If the reader leaves before the end, the rest goes through the
+ * pipe as bytes, for another reader.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@
 
 enum state {
 	UNUSED,
-	OUT,  /* the reader's, or on its way there */
-	DONE, /* to be reaped */
+	OUT,  /* announced to the reader, or about to be */
+	DONE, /* released, and not reaped yet */
 };
 
 struct entry {
@@ -25,9 +25,9 @@ struct entry {
 
 enum phase {
 	SHARING, /* blocks go to the reader */
-	ENDED,	 /* it was sent the end, and gives back what it has */
-	LEFT,	 /* it left before that: the blocks from here on go through the pipe as bytes */
-	GONE,	 /* nothing more is expected of it */
+	ENDED,	 /* the end was sent, and the reader releases what it has */
+	LEFT,	 /* the reader left before that: other blocks go through the pipe as bytes */
+	GONE,	 /* nothing more is expected of the reader */
 };
 
 struct handover {
@@ -35,7 +35,7 @@ struct handover {
 	int pipe_fd;
 	struct zc_ho_offer offer;
 	struct entry *table; /* of offer.blocks; for a ring, by the block's index */
-	struct entry **done; /* those to be reaped, first in, first out */
+	struct entry **done; /* those to reap, first in, first out */
 	unsigned done_head, done_count;
 	uint64_t next; /* id */
 	unsigned out;
@@ -75,7 +75,7 @@ static int take_releases(struct handover *h, const struct zc_ho_msg *msg)
 }
 
 /*
- * Bytes, behind a reader that left
+ * Bytes, after a reader has left
  */
 
 static int send_bytes(struct handover *h, const struct zcdma_block *b)
@@ -83,7 +83,7 @@ static int send_bytes(struct handover *h, const struct zcdma_block *b)
 	return b->data ? zc_path_copy_block(&h->path, b) : zc_path_sendfile.send(&h->path, b);
 }
 
-/* A block that is out. */
+/* Find a block that is out. Returns NULL if it is not. */
 static struct entry *find(struct handover *h, uint64_t id)
 {
 	for (uint32_t i = 0; i < h->offer.blocks; i++) {
@@ -93,7 +93,7 @@ static struct entry *find(struct handover *h, uint64_t id)
 	return NULL;
 }
 
-/* What the reader had got and did not take. 0, or as zc_path_ops.send(). */
+/* Send as bytes what the reader did not take. Returns 0, or as zc_path_ops.send() does. */
 static int send_rest(struct handover *h)
 {
 	while (h->rest < h->next) {
@@ -109,7 +109,7 @@ static int send_rest(struct handover *h)
 	return 0;
 }
 
-/* Is the message in order? Everything before the first block not taken must be back. */
+/* Returns whether the message is valid: all blocks before the first one not taken must be back. */
 static bool may_leave(struct handover *h, const struct zc_ho_leave *leave)
 {
 	const struct entry *e;
@@ -150,7 +150,7 @@ static int take_leave(struct handover *h, const struct zc_ho_leave *leave)
 }
 
 /*
- * Talking to the reader
+ * Messages to and from the reader
  */
 
 static int hung_up(struct handover *h)
@@ -164,11 +164,11 @@ static int hung_up(struct handover *h)
 	rc = zc_fail_plain(h->path.ctx, EPIPE,
 			   "hand-over to %s: its reader ended before it was done",
 			   h->path.sink_name);
-	zc_hint(h->path.ctx, "what it had passed on is what arrived");
+	zc_hint(h->path.ctx, "look why the reader ended; what it had passed on has arrived");
 	return rc;
 }
 
-/* What the reader says, if anything: one message, as poll() tells of the next. 0 or an error. */
+/* Take one message of the reader, if there is one; poll() reports the next. Returns 0 or a negative errno. */
 static int listen_to_reader(struct handover *h)
 {
 	struct zc_ho_msg msg;
@@ -187,10 +187,10 @@ static int listen_to_reader(struct handover *h)
 }
 
 /*
- * Send @msg. A reader that has hung up looks like one without room: its last words, or that there are
- * none, is for listen_to_reader() to find, to which the hang-up leads. 0, -EAGAIN or an error.
+ * Send @msg. If the reader has hung up, listen_to_reader() finds out, and what it sent last, so this is reported
+ * as no room. Returns 0, -EAGAIN, or another negative errno.
  */
-static int tell(struct handover *h, const struct zc_ho_msg *msg)
+static int send_message(struct handover *h, const struct zc_ho_msg *msg)
 {
 	int rc = zc_ho_send(h->path.fd, msg, NULL);
 
@@ -203,7 +203,7 @@ static int tell(struct handover *h, const struct zc_ho_msg *msg)
 
 static int send_batch(struct handover *h)
 {
-	int rc = h->batch.head.count && h->phase != LEFT ? tell(h, &h->batch) : 0;
+	int rc = h->batch.head.count && h->phase != LEFT ? send_message(h, &h->batch) : 0;
 
 	if (!rc)
 		h->batch.head.count = 0;
@@ -220,7 +220,7 @@ static int send_end(struct handover *h)
 	zc_ho_begin(&msg, ZC_HO_END, 1);
 	msg.end.blocks = h->next;
 	msg.end.bytes = h->bytes;
-	rc = tell(h, &msg);
+	rc = send_message(h, &msg);
 	if (!rc)
 		h->phase = ENDED;
 	return rc;
@@ -230,12 +230,12 @@ static void handover_flush(struct zcdma_path *path)
 {
 	struct handover *h = (struct handover *)path;
 
-	/* An error comes again where it can be told. */
+	/* The next send reports an error again. */
 	if (h->phase == SHARING || h->phase == ENDED)
 		(void)!send_batch(h);
 }
 
-/* The reader may say something at any time; a batch that was not sent by flush() waits for room. */
+/* Poll for messages of the reader, which come at any time, and for room if a batch was not sent by flush(). */
 static unsigned handover_poll(const struct zcdma_path *path, unsigned what, struct pollfd *p)
 {
 	const struct handover *h = (const struct handover *)path;
@@ -267,7 +267,7 @@ static int handover_attend(struct zcdma_path *path, short events)
  * The path's operations
  */
 
-/* Where the descriptor of a block is kept, or NULL: the reader has as many as it may have. */
+/* Returns the free entry for a block, or NULL if the reader has as many blocks as it may have. */
 static struct entry *place_of(struct handover *h, const struct zcdma_block *b)
 {
 	if (h->offer.ring != ZC_HO_FILE)
@@ -346,8 +346,8 @@ static int handover_reap(struct zcdma_path *path, struct zcdma_block *b)
 }
 
 /*
- * A reader that waits for more may hold releases back, and without an end there is nothing that makes it
- * tell. What is out stays in its hands: that we hang up is what it finds next.
+ * Stop waiting for the reader, which may hold releases back until it gets more, or an end. What is out stays with it;
+ * it finds that we hung up.
  */
 static void give_up(struct handover *h)
 {
@@ -356,7 +356,7 @@ static void give_up(struct handover *h)
 	h->path.stats.pending_blocks = h->done_count;
 }
 
-/* The end is told, and every block back; or, where the stream is not complete, all is told. */
+/* Send all blocks, and if the stream is @complete send the end and wait until all blocks are back. */
 static int handover_finish(struct zcdma_path *path, bool complete)
 {
 	struct handover *h = (struct handover *)path;
@@ -397,7 +397,7 @@ static void free_table(struct handover *h)
 	free(h->done);
 }
 
-/* The ring's descriptor, and h->offer, or a negative errno with its sentence. */
+/* Fill in h->offer. Returns the ring's descriptor, or a negative errno with the error message set. */
 static int share_ring(struct handover *h)
 {
 	const struct zcdma_source *src = h->path.src;
@@ -405,15 +405,14 @@ static int share_ring(struct handover *h)
 
 	if (!src->ops->share)
 		return zc_fail_plain(h->path.ctx, EOPNOTSUPP,
-				     "no hand-over of %s: its blocks are in no ring to share",
-				     src->name);
+				     "no hand-over of %s: it has no ring to share", src->name);
 	fd = src->ops->share(src, &h->offer);
 	if (src->info.simulated >= 0)
 		h->offer.flags = src->info.simulated ? ZC_HO_SIMULATED : ZC_HO_MEASURED;
 	return fd;
 }
 
-/* Who accepts passes its end of the pipe: without a descriptor left for that, it would not be heard. */
+/* Check that a descriptor is free for the answer, which passes the reader's end of the pipe. Returns 0 or -EOPNOTSUPP. */
 static int check_room_for_answer(const struct zcdma_handover *peer)
 {
 	int spare = fcntl(peer->sock, F_DUPFD_CLOEXEC, 0);
@@ -442,19 +441,19 @@ static int offer_ring(struct handover *h, struct zcdma_handover *peer, int fd)
 	return 0;
 }
 
-static int hear_answer(struct zcdma_handover *peer)
+static int receive_answer(struct zcdma_handover *peer)
 {
 	int fds[ZC_HO_FDS], rc;
 	struct zc_ho_msg msg;
 	bool good;
 
-	/* It may be busy with the ring of somebody else, who writes to the pipe too. */
-	rc = zc_reader_hear(peer, &msg, fds, -1);
+	/* Without a limit: the reader may be busy with the ring of another writer to the pipe. */
+	rc = zc_reader_receive(peer, &msg, fds, -1);
 	if (rc < 0)
 		return rc;
 	good = msg.head.type == ZC_HO_ACCEPT && zc_ho_is_end(fds[0], peer->pipe_fd, O_RDONLY);
 	zc_ho_close(fds);
-	return good ? 0 : zc_reader_none(peer->ctx, "who answered does not read from it");
+	return good ? 0 : zc_reader_none(peer->ctx, "the process that answered does not read it");
 }
 
 static int handover_open(struct zcdma_path *path)
@@ -464,19 +463,19 @@ static int handover_open(struct zcdma_path *path)
 
 	if (fd < 0)
 		return fd;
-	/* Before the offer: who has accepted a ring gets it. */
+	/* Before the offer, as the reader uses the ring once it has accepted it. */
 	rc = make_table(h);
 	if (!rc)
 		rc = offer_ring(h, path->handover, fd);
 	if (!rc)
-		rc = hear_answer(path->handover);
+		rc = receive_answer(path->handover);
 	if (rc) {
 		free_table(h);
 		return rc;
 	}
 	h->pipe_fd = path->fd;
 	path->fd = path->handover->sock;
-	/* The reader shall have work while the next batch is made. */
+	/* Half the ring at most, so that the reader has work while the next batch is made. */
 	h->most = zc_min(h->offer.blocks / 2 + 1, ZC_HO_BLOCKS);
 	return 0;
 }

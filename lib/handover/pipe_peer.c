@@ -51,7 +51,7 @@ static bool holds(const char *pid, const struct stat *what, int access)
 	return found;
 }
 
-/* Are we where it is? Abstract names are not seen from elsewhere: unix(7). */
+/* Returns whether the process is in our network namespace, as abstract names are not visible in others: unix(7). */
 static bool in_our_network(const char *pid)
 {
 	char path[64];
@@ -73,7 +73,7 @@ static void describe(const char *pid, char *buf, size_t len)
 		 in_our_network(pid) ? "" : ", in another network namespace");
 }
 
-/* Does it run the program that we run? */
+/* Returns whether the process runs this program. */
 static bool is_like_us(const char *pid, void *unused)
 {
 	struct stat theirs, ours;
@@ -86,8 +86,8 @@ static bool is_like_us(const char *pid, void *unused)
 }
 
 /*
- * Find a process that has @pipe open for @access and is as @wanted (NULL: any). The last one, as a shell
- * holds it too, for the programs that it started later. True where there is one.
+ * Find a process that has @pipe open for @access and that satisfies @wanted (NULL: any process does): the last one,
+ * as a shell holds the pipe too, for programs that it starts later. Returns whether one was found.
  */
 static bool find_holder(const struct stat *pipe, int access,
 			bool (*wanted)(const char *pid, void *arg), void *arg, char pid[PID_LEN])
@@ -108,7 +108,7 @@ static bool find_holder(const struct stat *pipe, int access,
 	return found;
 }
 
-/* The same of the end of the pipe @fd that is not ours. */
+/* Find a process likewise at the other end of the pipe @fd. */
 static bool find_other_end(int fd, bool (*wanted)(const char *pid, void *arg), void *arg,
 			   char pid[PID_LEN])
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The hand-over of a ring through a pipe: its messages, what is valid in them, and how two ends meet. */
+/* The protocol by which a ring is handed over through a pipe: messages, their validity, and how two ends meet. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "source/dev.h"
 #include "handover/protocol.h"
 
-/* Most connections that wait to be looked at; more are told to try again. */
+/* The most pending connections; others try again. */
 #define BACKLOG 16
 
 #define LARGEST ((uint64_t)INT64_MAX) /* offset in a file */
@@ -91,7 +91,7 @@ static const struct {
 	size_t body; /* size of each that follows the head ... */
 	uint32_t least, most;
 	unsigned fds;
-	int (*check)(const struct zc_ho_msg *msg); /* their values; NULL: any will do */
+	int (*check)(const struct zc_ho_msg *msg); /* of their values; NULL: any are valid */
 } types[ZC_HO_TYPES] = {
 	[ZC_HO_HELLO] = { 0, 0, 0, 1, NULL },
 	[ZC_HO_OFFER] = { sizeof(struct zc_ho_offer), 1, 1, 2, check_offer },
@@ -153,7 +153,7 @@ const char *zc_ho_reason(uint32_t reason)
 {
 	static const char *const reasons[ZC_HO_REASONS] = {
 		[ZC_HO_VERSION_UNKNOWN] = "it is another version of zcdma",
-		[ZC_HO_NO_PROOF] = "it doubts that this is its pipe",
+		[ZC_HO_NO_PROOF] = "it could not verify the pipe",
 		[ZC_HO_BAD_RING] = "it cannot map the ring",
 		[ZC_HO_BUSY] = "too many others write to its pipe",
 	};
@@ -165,7 +165,7 @@ const char *zc_ho_reason(uint32_t reason)
  * Where two ends meet
  */
 
-/* A name that both ends of a pipe find, and no other pipe has. Its length, or a negative errno. */
+/* Make a name that both ends of a pipe find, and no other pipe has. Returns its length, or a negative errno. */
 static int make_name(int pipe_fd, struct sockaddr_un *sa)
 {
 	struct stat st;
@@ -182,7 +182,7 @@ static int make_name(int pipe_fd, struct sockaddr_un *sa)
 	return (int)offsetof(struct sockaddr_un, sun_path) + 1 + n;
 }
 
-/* A socket that @meet has taken to the pipe's name. It, or a negative errno. */
+/* Open a socket, and have @meet bind or connect it to the pipe's name. Returns it, or a negative errno. */
 static int open_named(int pipe_fd, int (*meet)(int fd, const struct sockaddr *sa, socklen_t len))
 {
 	struct sockaddr_un sa;
@@ -225,7 +225,7 @@ static bool every_user_is_mapped(void)
 		mapped += length;
 	if (f)
 		fclose(f);
-	return mapped >= UINT32_MAX; /* (uid_t)-1 is no user */
+	return mapped >= UINT32_MAX; /* (uid_t)-1 is not a user */
 }
 
 /* Check whether @uid stands for all users that are not mapped. Returns true where /proc does not say. */
@@ -287,7 +287,7 @@ static bool is_sealed_memory(const struct zc_ho_offer *offer, int fd, const stru
 	const int needed = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 	int seals = fcntl(fd, F_GET_SEALS);
 
-	/* Only memory has seals; a block behind the end would be a SIGBUS. */
+	/* Only memory has seals; reading a block after its end would raise SIGBUS. */
 	return S_ISREG(st->st_mode) && seals >= 0 && (seals & needed) == needed &&
 	       (uint64_t)st->st_size >= offer->stride * offer->blocks;
 }
@@ -350,7 +350,7 @@ int zc_ho_send(int sock, const struct zc_ho_msg *msg, const int *fds)
 	return sendmsg(sock, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
-/* Take the descriptors out of @m, which has room for no more. How many there were. */
+/* Take the descriptors out of @m, which has room for no more. Returns their number. */
 static unsigned take_fds(struct msghdr *m, int fds[ZC_HO_FDS])
 {
 	unsigned count = 0;
@@ -373,7 +373,7 @@ void zc_ho_close(int fds[ZC_HO_FDS])
 	}
 }
 
-/* A peer that hung up on unread messages leaves an error in front of its own last ones: take both. */
+/* Receive a message; a peer that hung up on unread messages leaves an error before its last message. */
 static ssize_t receive(int sock, struct msghdr *m, int flags)
 {
 	const struct msghdr fresh = *m;
@@ -406,10 +406,10 @@ int zc_ho_recv(int sock, struct zc_ho_msg *msg, int *fds)
 	if (n < 0)
 		return errno == EINTR ? -EAGAIN : -errno;
 	count = take_fds(&m, got);
-	/* An empty packet looks like the end, and is none of ours anyway. */
+	/* An empty packet looks like the end, and is not valid anyway. */
 	if (!n && !count && !(m.msg_flags & MSG_CTRUNC))
 		return 0;
-	/* Too long, or with descriptors that there was no room for, which the kernel has closed. */
+	/* The message is too long, or had more descriptors than there is room for, which the kernel has closed. */
 	rc = m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EPROTO : zc_ho_parse(msg, (size_t)n, count);
 	if (!rc && count && !fds)
 		rc = -EPROTO;

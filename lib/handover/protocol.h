@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The hand-over of a ring through a pipe: the protocol alone, which zcdma(7) tells in words. Nothing
- * here waits, or believes what the other side says.
+ * The protocol by which a ring is handed over through a pipe, which zcdma(7) describes. Nothing here waits, or trusts
+ * the other side.
  */
 #ifndef ZCDMA_HANDOVER_PROTOCOL_H
 #define ZCDMA_HANDOVER_PROTOCOL_H
@@ -13,7 +13,7 @@
 #define ZC_HO_MAGIC   0x6f68637au /* "zcho" */
 #define ZC_HO_VERSION 1
 
-/* How long the side that writes waits for the answer of one that reads and is there. */
+/* How long the writer waits for the answer of a reader that it has connected to. */
 #define ZC_HO_ANSWER_MS 3000
 
 #define ZC_HO_BLOCKS   32 /* most in one message */
@@ -38,7 +38,7 @@ enum zc_ho_type {
 	ZC_HO_TYPES
 };
 
-/* Every message begins so, in every version. */
+/* The beginning of every message, in every version. */
 struct zc_ho_head {
 	uint32_t magic;
 	uint16_t version;
@@ -48,13 +48,13 @@ struct zc_ho_head {
 };
 
 struct zc_ho_welcome {
-	uint32_t flags; /* ZC_USE_REPLACE, ZC_USE_FD: for what the ring has to be good */
+	uint32_t flags; /* ZC_USE_REPLACE, ZC_USE_FD: what the ring is used for */
 	uint32_t reserved;
 };
 
 enum zc_ho_ring {
-	ZC_HO_MEMORY, /* a memfd that nobody can shrink */
-	ZC_HO_DEVICE, /* a device of zcdma's with that ring */
+	ZC_HO_MEMORY, /* a memfd that is sealed against shrinking */
+	ZC_HO_DEVICE, /* a zcdma device with that ring */
 	ZC_HO_FILE,   /* a regular file, which may shrink: block i is anywhere in it */
 	ZC_HO_RINGS
 };
@@ -68,7 +68,7 @@ struct zc_ho_offer {
 	uint64_t flags; /* enum zc_ho_origin */
 };
 
-/* What the data of a ring is; neither: unknown. */
+/* The origin of a ring's data; neither flag: unknown. */
 enum zc_ho_origin {
 	ZC_HO_SIMULATED = 1 << 0,
 	ZC_HO_MEASURED = 1 << 1,
@@ -77,7 +77,7 @@ enum zc_ho_origin {
 enum zc_ho_reason {
 	ZC_HO_VERSION_UNKNOWN,
 	ZC_HO_NO_PROOF, /* what was passed is not the pipe's other end */
-	ZC_HO_BAD_RING, /* the offer is not what it says, or cannot be mapped */
+	ZC_HO_BAD_RING, /* the ring is not what the offer says, or cannot be mapped */
 	ZC_HO_BUSY,
 	ZC_HO_REASONS
 };
@@ -141,28 +141,28 @@ _Static_assert(sizeof(struct zc_ho_leave) == 24, "the same for 32 and 64 bit");
 _Static_assert(offsetof(struct zc_ho_msg, block) == 16, "bodies follow the head at once");
 
 /*
- * What is in a message: no system calls here. 0 or a negative errno.
+ * Messages: these functions make no system calls
  */
 
-/* An empty message of @type, for @count bodies. */
+/* Begin an empty message of @type with @count bodies. */
 void zc_ho_begin(struct zc_ho_msg *msg, enum zc_ho_type type, uint32_t count);
 
-/* The length that a message says to have; @msg is one of ours, or was parsed. */
+/* Returns the length of a message, which we made or parsed. */
 size_t zc_ho_len(const struct zc_ho_msg *msg);
 
 /*
- * Is what came, @len bytes with @fds descriptors, a message? -EPROTO: no. -EPROTONOSUPPORT: one of
- * another version.
+ * Check a message of @len bytes that came with @fds descriptors. Returns 0, -EPROTO if it is not valid, or
+ * -EPROTONOSUPPORT if it is of another version.
  */
 int zc_ho_parse(const struct zc_ho_msg *msg, size_t len, unsigned fds);
 
 /*
- * Does a block lie within the ring of @offer, and is it the one after @id - 1? For a file, whether
- * it is that long is not asked.
+ * Check that a block lies within the ring of @offer and has that @id. The length of a file is not checked. Returns 0
+ * or -EPROTO.
  */
 int zc_ho_check_block(const struct zc_ho_offer *offer, const struct zc_ho_block *b, uint64_t id);
 
-/* A sentence's end: why a hand-over was refused. */
+/* Returns the words for why a hand-over was refused. */
 const char *zc_ho_reason(uint32_t reason);
 
 /*
@@ -170,46 +170,47 @@ const char *zc_ho_reason(uint32_t reason);
  */
 
 /*
- * Listen for, or connect to, the other end of the pipe @pipe_fd. Non-blocking. The socket, or a
- * negative errno: -ENOTSUP where it is no pipe, -EADDRINUSE, -ECONNREFUSED.
+ * Listen for, or connect to, the other end of the pipe @pipe_fd. Return a non-blocking socket, or a negative errno:
+ * -ENOTSUP if it is not a pipe, -EADDRINUSE, -ECONNREFUSED, ...
  */
 int zc_ho_listen(int pipe_fd);
 int zc_ho_connect(int pipe_fd);
 
 /*
- * Does the process at the other end of @sock belong to our user? False too where that cannot be known: in a
- * user namespace every user that is not mapped has the same number, user_namespaces(7).
+ * Returns whether the process at the other end of @sock is of our user; false if that is unknown, as in a user namespace
+ * all users that are not mapped have the same number: user_namespaces(7).
  */
 bool zc_ho_same_user(int sock);
 
 /*
- * A descriptor that names the pipe and is no end of it (O_PATH), so that it can be passed to somebody
- * who may keep it for ever: the pipe still ends when its ends are closed. Or a negative errno.
+ * Open a descriptor that names the pipe and is not an end of it (O_PATH): a process that keeps it does not keep the
+ * pipe open. Returns it, or a negative errno.
  */
 int zc_ho_name_pipe(int pipe_fd);
 
-/* Is @got such a name of the pipe that @pipe_fd is an end of? Who passed it can get at the pipe. */
+/* Returns whether @got is such a name of the pipe @pipe_fd; the process that passed it can open the pipe. */
 bool zc_ho_is_name(int got, int pipe_fd);
 
 /*
- * Is @got an end of that pipe, open for @access (O_RDONLY, O_WRONLY)? Who passed it holds it. To be
- * closed at once: it would hide that the other one is gone.
+ * Returns whether @got is an end of that pipe, open for @access (O_RDONLY, O_WRONLY); the process that passed it holds
+ * it. The caller closes it at once, as it would hide that the other process is gone.
  */
 bool zc_ho_is_end(int got, int pipe_fd, int access);
 
-/* Is the descriptor of a ring what the offer says, and its memory sure to stay? 0 or -EPROTO. */
+/* Check that @fd is the ring that the offer describes, and that its memory cannot go away. Returns 0 or -EPROTO. */
 int zc_ho_check_ring(const struct zc_ho_offer *offer, int fd);
 
-/* Send a message with the descriptors that go with its type. 0, -EAGAIN, or a negative errno. */
+/* Send a message with the descriptors of its type. Returns 0, -EAGAIN, or another negative errno. */
 int zc_ho_send(int sock, const struct zc_ho_msg *msg, const int *fds);
 
 /*
- * Receive and parse one. @fds gets the ZC_HO_FDS descriptors that came along, -1 for none; NULL: none
- * may come. 1; 0 when the other side has hung up; -EAGAIN; or an error as of zc_ho_parse().
+ * Receive and parse a message. Puts the ZC_HO_FDS descriptors that came with it into @fds, -1 for a missing one; with
+ * NULL a message with descriptors is an error. Returns 1; 0 if the other side has hung up; -EAGAIN; or an error of
+ * zc_ho_parse().
  */
 int zc_ho_recv(int sock, struct zc_ho_msg *msg, int *fds);
 
-/* Close what came along. */
+/* Close received descriptors. */
 void zc_ho_close(int fds[ZC_HO_FDS]);
 
 #endif

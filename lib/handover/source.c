@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * - : a pipe whose writer may have a ring to hand over. Then its blocks come from the mapped ring, and
- * go back over the socket on which they were told; until then, after that, and from anybody else,
- * bytes come from the pipe, by the pipe source. What is in the pipe was written first and comes first.
+ * - : standard input. If the writer of the pipe hands a ring over, blocks come from the mapped ring, and are released
+ * over a socket. Before and after that, and from any other writer, bytes come from the pipe, by the pipe source. The
+ * bytes in the pipe were written first, and are taken first.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,8 +30,8 @@ struct handover_source {
 	struct zcdma_source *pipe; /* for the bytes */
 	uint64_t mode;		   /* enum mode */
 	unsigned uses;		   /* enum zc_use */
-	struct zc_callers callers;
-	struct zc_handed ring;
+	struct zc_listener listener;
+	struct zc_imported_ring ring;
 	uint64_t offset, seq;		/* of the next block */
 	uint64_t ring_offset, ring_seq; /* of the ring's first one */
 	bool stopping;
@@ -44,7 +44,7 @@ struct handover_source {
  * Blocks of a ring
  */
 
-/* Data that is simulated makes the whole so; and of data from several writers all must be known to be measured. */
+/* Note the origin of a ring's data: one simulated ring makes the stream simulated; it is measured if all of it is. */
 static void note_origin(struct zcdma_source *src, const struct zc_ho_offer *offer)
 {
 	const bool first = !src->stats.blocks;
@@ -56,48 +56,48 @@ static void note_origin(struct zcdma_source *src, const struct zc_ho_offer *offe
 			offer->flags == ZC_HO_MEASURED && (first || !src->info.simulated) ? 0 : -1;
 }
 
-static void take_ring(struct handover_source *h, const struct zc_call *call)
+static void take_ring(struct handover_source *h, const struct zc_ring_offer *offer)
 {
 	struct zcdma_source *src = &h->src;
-	const struct zc_ho_offer *offer = &call->offer;
+	const struct zc_ho_offer *ring = &offer->offer;
 
-	if (zc_handed_open(&h->ring, src, h->uses, call)) {
-		zc_call_refuse(call);
+	if (zc_imported_ring_open(&h->ring, src, h->uses, offer)) {
+		zc_ring_offer_refuse(offer);
 		return;
 	}
-	/* One who does not learn it would wait for ever, and so should we. */
-	if (zc_call_accept(call)) {
-		zc_handed_close(&h->ring);
+	/* A writer that does not get the answer would wait for it without end, and so would we. */
+	if (zc_ring_offer_accept(offer)) {
+		zc_imported_ring_close(&h->ring);
 		return;
 	}
 	h->ring_offset = h->offset;
 	h->ring_seq = h->seq;
-	note_origin(src, offer);
+	note_origin(src, ring);
 	src->stats.handovers++;
-	src->poll_fd = call->sock;
-	src->file_fd = offer->ring == ZC_HO_FILE ? call->fd : -1;
-	src->info.blocks = offer->ring == ZC_HO_FILE ? 0 : offer->blocks;
-	src->info.block_size = (size_t)offer->block_size;
-	src->info.page_size = (size_t)offer->page_size;
+	src->poll_fd = offer->sock;
+	src->file_fd = ring->ring == ZC_HO_FILE ? offer->fd : -1;
+	src->info.blocks = ring->ring == ZC_HO_FILE ? 0 : ring->blocks;
+	src->info.block_size = (size_t)ring->block_size;
+	src->info.page_size = (size_t)ring->page_size;
 }
 
 static void close_ring(struct handover_source *h)
 {
-	zc_handed_close(&h->ring);
-	h->src.poll_fd = h->callers.epoll;
+	zc_imported_ring_close(&h->ring);
+	h->src.poll_fd = h->listener.epoll;
 	h->src.poll_events = POLLIN;
 	h->src.file_fd = -1;
 }
 
-/* 0: the ring has ended, and is closed, or it is left. */
+/* Take the next block of the ring. Returns 0 if the ring has ended, and is closed, or if it is left. */
 static int next_of_ring(struct handover_source *h, size_t max, struct zcdma_block *b)
 {
 	int rc;
 
-	/* A writer that was stopped too has no more than its ring left; one that goes on is left. */
+	/* A writer that was stopped too has at most its ring left; leave one that goes on. */
 	if (h->stopping && (!h->still || zc_now_ns() > h->deadline_ns))
 		return 0;
-	rc = zc_handed_next(&h->ring, max, b);
+	rc = zc_imported_ring_next(&h->ring, max, b);
 	if (!rc)
 		close_ring(h);
 	if (rc != 1)
@@ -138,7 +138,7 @@ static int next_of_pipe(struct handover_source *h, size_t max, struct zcdma_bloc
 	if (rc != 1)
 		return rc;
 	if (!src->info.simulated)
-		src->info.simulated = -1; /* bytes do not say what they are */
+		src->info.simulated = -1; /* the origin of bytes is unknown */
 	b->offset = h->offset;
 	b->seq = h->seq++;
 	h->offset += b->len;
@@ -152,7 +152,7 @@ static int next_of_pipe(struct handover_source *h, size_t max, struct zcdma_bloc
 static int handover_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 {
 	struct handover_source *h = (struct handover_source *)src;
-	struct zc_call call;
+	struct zc_ring_offer offer;
 	int rc;
 
 	/*
@@ -166,9 +166,10 @@ static int handover_next(struct zcdma_source *src, size_t max, struct zcdma_bloc
 				return rc;
 		}
 		rc = next_of_pipe(h, max, b);
-		if (rc != -EAGAIN || src->starved || !zc_callers_look(&h->callers, h->uses, &call))
+		if (rc != -EAGAIN || src->starved ||
+		    !zc_listener_look(&h->listener, h->uses, &offer))
 			return rc;
-		take_ring(h, &call);
+		take_ring(h, &offer);
 	}
 }
 
@@ -180,7 +181,7 @@ static void handover_put(struct zcdma_source *src, const struct zcdma_block *b, 
 	if (b->index < FIRST_SLOT)
 		h->pipe->ops->put(h->pipe, b, how);
 	else
-		zc_handed_put(&h->ring, b->index - FIRST_SLOT, how);
+		zc_imported_ring_put(&h->ring, b->index - FIRST_SLOT, how);
 }
 
 static void handover_stop(struct zcdma_source *src)
@@ -206,9 +207,9 @@ static void handover_deactivate(struct zcdma_source *src)
 {
 	struct handover_source *h = (struct handover_source *)src;
 
-	zc_handed_leave(&h->ring);
-	zc_handed_close(&h->ring);
-	zc_callers_close(&h->callers);
+	zc_imported_ring_leave(&h->ring);
+	zc_imported_ring_close(&h->ring);
+	zc_listener_close(&h->listener);
 	h->pipe->ops->deactivate(h->pipe);
 	src->ring = NULL;
 }
@@ -222,21 +223,21 @@ static void handover_close(struct zcdma_source *src)
  * Opening
  */
 
-/* Be there for a writer. 0 or a negative errno. */
+/* Listen for writers. Returns 0 or a negative errno. */
 static int listen_to_writers(struct handover_source *h)
 {
 	int rc;
 
-	/* A writer's ring is mapped to be read, which cannot be registered, and another may follow it. */
+	/* An imported ring is mapped read-only, which cannot be registered, and another one may follow it. */
 	if (h->uses & ZC_USE_WRITE)
 		return -EACCES;
-	rc = zc_callers_open(&h->callers);
+	rc = zc_listener_open(&h->listener);
 	if (!rc)
-		h->src.poll_fd = h->callers.epoll;
+		h->src.poll_fd = h->listener.epoll;
 	return rc;
 }
 
-/* Bytes will do: why it is to be them. */
+/* Set the reason why bytes are taken. */
 static void stay_plain(struct handover_source *h, int err)
 {
 	const char *why = err == ENOTSUP      ? "it is not a pipe"
@@ -268,7 +269,7 @@ static int handover_open(struct zcdma_source *src, const char *arg)
 
 	(void)arg;
 	h->ring.sock = -1;
-	h->callers.listener = h->callers.epoll = -1;
+	h->listener.listener = h->listener.epoll = -1;
 	free(src->name);
 	src->name = strdup("standard input");
 	if (!src->name)

@@ -218,17 +218,17 @@ int zc_datagram_whole(struct zcdma_path *path, const char *call, size_t n, size_
 int zc_datagram_finish(struct zcdma_path *path, bool complete);
 
 /* A pipe on the way to the sink, for the paths that splice. */
-struct zc_transit {
+struct zc_splice_pipe {
 	int rd, wr;
 	size_t held; /* bytes in it */
 	size_t want; /* as many that make whole datagrams; 0: any number will do */
 };
 
-int zc_transit_open(struct zcdma_path *path, struct zc_transit *t);
-void zc_transit_close(struct zc_transit *t);
+int zc_splice_pipe_open(struct zcdma_path *path, struct zc_splice_pipe *t);
+void zc_splice_pipe_close(struct zc_splice_pipe *t);
 
 /* Move what the pipe holds on to the sink. 0 when it is empty, -EAGAIN, or an error with a
  * sentence. */
-int zc_transit_drain(struct zcdma_path *path, struct zc_transit *t, bool more);
+int zc_splice_pipe_drain(struct zcdma_path *path, struct zc_splice_pipe *t, bool more);
 
 #endif

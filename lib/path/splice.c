@@ -12,7 +12,7 @@
 
 struct splice_path {
 	struct zcdma_path path;
-	struct zc_transit transit; /* opened when a block needs it: most never do */
+	struct zc_splice_pipe transit; /* opened when a block needs it: most never do */
 	bool has_transit;
 };
 
@@ -77,13 +77,13 @@ static int fail_source(struct zcdma_path *path, int err)
 static int splice_through(struct splice_path *s, const struct zcdma_block *b)
 {
 	struct zcdma_path *path = &s->path;
-	struct zc_transit *t = &s->transit;
+	struct zc_splice_pipe *t = &s->transit;
 	bool whole = path->sent == b->len;
 	ssize_t n;
 	int rc;
 
 	for (;;) {
-		rc = t->held < t->want ? 0 : zc_transit_drain(path, t, !whole);
+		rc = t->held < t->want ? 0 : zc_splice_pipe_drain(path, t, !whole);
 		if (rc)
 			return rc == -EAGAIN ? ZC_SENT_BUSY : rc;
 		if (whole)
@@ -128,7 +128,7 @@ static int splice_send(struct zcdma_path *path, const struct zcdma_block *b)
 	if (!s->has_transit) {
 		if (path->sink == ZC_SINK_PIPE || (!fstat(b->fd, &st) && S_ISFIFO(st.st_mode)))
 			return splice_direct(path, b);
-		rc = zc_transit_open(path, &s->transit);
+		rc = zc_splice_pipe_open(path, &s->transit);
 		if (rc)
 			return rc;
 		s->has_transit = true;
@@ -141,7 +141,7 @@ static void splice_close(struct zcdma_path *path)
 	struct splice_path *s = (struct splice_path *)path;
 
 	if (s->has_transit)
-		zc_transit_close(&s->transit);
+		zc_splice_pipe_close(&s->transit);
 }
 
 const struct zc_path_ops zc_path_splice = {

@@ -17,7 +17,7 @@ static size_t pipe_room(int fd)
 	return size > PAGE ? (size_t)size - PAGE : 0;
 }
 
-int zc_transit_open(struct zcdma_path *path, struct zc_transit *t)
+int zc_splice_pipe_open(struct zcdma_path *path, struct zc_splice_pipe *t)
 {
 	int fd[2], rc;
 
@@ -25,23 +25,23 @@ int zc_transit_open(struct zcdma_path *path, struct zc_transit *t)
 		return zc_fail(path->ctx, errno, "path %s: its pipe", path->ops->type.name);
 	/* Where the limit of /proc/sys/fs/pipe-max-size or of the user's pages refuses, 64 KiB do. */
 	fcntl(fd[1], F_SETPIPE_SZ, TRANSIT_SIZE);
-	*t = (struct zc_transit){ .rd = fd[0], .wr = fd[1] };
+	*t = (struct zc_splice_pipe){ .rd = fd[0], .wr = fd[1] };
 	rc = zc_datagram_splices(path);
 	/* A page takes a place in the pipe, and bytes may begin in the middle of one. */
 	if (!rc)
 		rc = zc_datagram_limit(path, pipe_room(fd[1]));
 	if (rc)
-		zc_transit_close(t);
+		zc_splice_pipe_close(t);
 	return rc;
 }
 
-void zc_transit_close(struct zc_transit *t)
+void zc_splice_pipe_close(struct zc_splice_pipe *t)
 {
 	close(t->rd);
 	close(t->wr);
 }
 
-int zc_transit_drain(struct zcdma_path *path, struct zc_transit *t, bool more)
+int zc_splice_pipe_drain(struct zcdma_path *path, struct zc_splice_pipe *t, bool more)
 {
 	unsigned flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more ? SPLICE_F_MORE : 0);
 	ssize_t n;

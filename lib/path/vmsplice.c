@@ -13,7 +13,7 @@
 
 struct vmsplice_path {
 	struct zcdma_path path;
-	struct zc_transit transit; /* unused where the sink is a pipe */
+	struct zc_splice_pipe transit; /* unused where the sink is a pipe */
 };
 
 static int fail(struct zcdma_ctx *ctx, int err, const char *source)
@@ -50,7 +50,7 @@ static int vmsplice_send(struct zcdma_path *path, const struct zcdma_block *b)
 	int rc;
 
 	for (;;) {
-		rc = to_pipe ? 0 : zc_transit_drain(path, &v->transit, !whole);
+		rc = to_pipe ? 0 : zc_splice_pipe_drain(path, &v->transit, !whole);
 		if (rc)
 			return rc == -EAGAIN ? ZC_SENT_BUSY : rc;
 		if (whole)
@@ -82,7 +82,7 @@ static int vmsplice_open(struct zcdma_path *path)
 {
 	struct vmsplice_path *v = (struct vmsplice_path *)path;
 
-	return path->sink == ZC_SINK_PIPE ? 0 : zc_transit_open(path, &v->transit);
+	return path->sink == ZC_SINK_PIPE ? 0 : zc_splice_pipe_open(path, &v->transit);
 }
 
 static void vmsplice_close(struct zcdma_path *path)
@@ -90,7 +90,7 @@ static void vmsplice_close(struct zcdma_path *path)
 	struct vmsplice_path *v = (struct vmsplice_path *)path;
 
 	if (path->sink != ZC_SINK_PIPE)
-		zc_transit_close(&v->transit);
+		zc_splice_pipe_close(&v->transit);
 }
 
 const struct zc_path_ops zc_path_vmsplice = {

@@ -22,7 +22,7 @@ const char *const fuzz_seeds[] = { NULL };
 struct run {
 	struct bytes in;
 	struct zcdma_source src;
-	struct zc_handed ring;
+	struct zc_imported_ring ring;
 	int writer;  /* its end of the socket */
 	int ring_fd; /* its descriptor of the ring */
 	uint64_t id, bytes;
@@ -158,7 +158,7 @@ static void take_block(struct run *r, unsigned how)
 
 	if (r->held_count == HELD)
 		return;
-	rc = zc_handed_next(&r->ring, most, &b);
+	rc = zc_imported_ring_next(&r->ring, most, &b);
 	if (rc == 1) {
 		check_block(r, &b);
 		r->held[r->held_count++] = b;
@@ -177,7 +177,7 @@ static void put_block(struct run *r, unsigned how)
 	i = take_byte(&r->in) % r->held_count;
 	if (!is_file(r))
 		r->out[r->held[i].index] -= r->held[i].len;
-	zc_handed_put(&r->ring, r->held[i].index, how & 1 ? ZC_PUT_REPLACE : ZC_PUT_REUSE);
+	zc_imported_ring_put(&r->ring, r->held[i].index, how & 1 ? ZC_PUT_REPLACE : ZC_PUT_REUSE);
 	r->held[i] = r->held[--r->held_count];
 	fuzz_assert(r->ring.again_count <= r->ring.offer.blocks);
 }
@@ -209,11 +209,11 @@ static bool open_ring(struct run *r)
 	const unsigned kind = take_byte(&r->in), blocks = 1 + take_byte(&r->in) % BLOCKS;
 	const unsigned flags = (kind & 2 ? ZC_USE_READ : 0) | (kind & 4 ? ZC_USE_FD : 0) |
 			       (kind & 8 ? ZC_USE_REPLACE : 0);
-	struct zc_call call = { .offer = { .ring = kind & 1 ? ZC_HO_FILE : ZC_HO_MEMORY,
-					   .blocks = blocks,
-					   .block_size = PAGE,
-					   .stride = kind & 1 ? 0 : PAGE,
-					   .page_size = PAGE } };
+	struct zc_ring_offer call = { .offer = { .ring = kind & 1 ? ZC_HO_FILE : ZC_HO_MEMORY,
+						 .blocks = blocks,
+						 .block_size = PAGE,
+						 .stride = kind & 1 ? 0 : PAGE,
+						 .page_size = PAGE } };
 	const int small = 1;
 	int pair[2];
 
@@ -227,7 +227,7 @@ static bool open_ring(struct run *r)
 	fuzz_assert(call.fd >= 0 && !ftruncate(r->ring_fd, blocks * PAGE));
 	if (call.offer.ring == ZC_HO_MEMORY)
 		fcntl(r->ring_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-	if (!zc_handed_open(&r->ring, &r->src, flags, &call))
+	if (!zc_imported_ring_open(&r->ring, &r->src, flags, &call))
 		return true;
 	close(call.sock);
 	close(call.fd);
@@ -246,8 +246,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (open_ring(&r)) {
 		while (r.in.left && !r.ended)
 			do_step(&r);
-		zc_handed_leave(&r.ring);
-		zc_handed_close(&r.ring);
+		zc_imported_ring_leave(&r.ring);
+		zc_imported_ring_close(&r.ring);
 	}
 	close(r.writer);
 	close(r.ring_fd);
