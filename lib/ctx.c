@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The context: the last error's sentence and cure, and a way to interrupt a wait. */
+/* The context: the last error's message and hint, and how a wait is interrupted. */
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>

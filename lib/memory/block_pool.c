@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The blocks of a ring that a source fills in the calling thread: which of them are to be had. */
+/* The blocks of a ring that a source fills in the calling thread, and which of them are free. */
 #include "memory/block_pool.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The blocks of a ring that a source fills in the calling thread: which of them are to be had. */
+/* The blocks of a ring that a source fills in the calling thread, and which of them are free. */
 #ifndef ZCDMA_MEMORY_BLOCK_POOL_H
 #define ZCDMA_MEMORY_BLOCK_POOL_H
 
@@ -9,15 +9,15 @@ struct zc_pool {
 	struct zc_ring ring;
 	uint32_t *unused; /* indexes */
 	unsigned unused_count;
-	int error; /* no fresh pages were to be had, a negative errno */
+	int error; /* a negative errno if fresh pages could not be allocated, else 0 */
 };
 
-/* Make one, as zc_ring_alloc() does. On error there is nothing to free. */
+/* Make a pool, as zc_ring_alloc() makes a ring. On error there is nothing to free. */
 int zc_pool_alloc(struct zcdma_ctx *ctx, struct zc_pool *pool, size_t block_size, unsigned blocks,
 		  unsigned flags);
 void zc_pool_free(struct zc_pool *pool);
 
-/* The block that zc_pool_take() would take, of which there has to be one. */
+/* Returns the block that zc_pool_take() would take; one must be free. */
 static inline uint32_t zc_pool_next(const struct zc_pool *pool)
 {
 	return pool->unused[pool->unused_count - 1];
@@ -28,7 +28,7 @@ static inline uint32_t zc_pool_take(struct zc_pool *pool)
 	return pool->unused[--pool->unused_count];
 }
 
-/* A block comes back, as to zc_source_put(). */
+/* Put a block back, as zc_source_put() does. */
 void zc_pool_put(struct zc_pool *pool, uint32_t index, enum zc_put how);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "memory/file_window.h"
 
-/* The block need not begin with a page. */
+/* Map whole pages, as the block need not begin with one. */
 int zc_window_map(struct zc_window *w, int fd, uint64_t offset, size_t len, const void **data)
 {
 	size_t before = offset % (uint64_t)sysconf(_SC_PAGESIZE);

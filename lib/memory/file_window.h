@@ -11,13 +11,13 @@ struct zc_window {
 };
 
 /*
- * Map, or read into memory that may be there from an earlier time, @len bytes of @fd at @offset.
- * Sets *@data to the first of them. 0 or a negative errno; -EIO: the file ended.
+ * Map @len bytes of @fd at @offset, or read them into memory that is kept from one call to the next. Sets *@data to
+ * the first of them. Return 0, -EIO if the file ended, or another negative errno.
  */
 int zc_window_map(struct zc_window *w, int fd, uint64_t offset, size_t len, const void **data);
 int zc_window_read(struct zc_window *w, int fd, uint64_t offset, size_t len, const void **data);
 
-/* Unmap; one that is not there is fine. */
+/* Unmap the window, if it is mapped, or free its memory. */
 void zc_window_close(struct zc_window *w);
 
 #endif

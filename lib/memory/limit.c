@@ -35,7 +35,7 @@ uint64_t zc_cgroup_memory_max(const char *root, const char *group)
 	return least;
 }
 
-/* The line of /proc/self/cgroup that is cgroup v2's: cgroups(7). */
+/* Find the line of cgroup v2 in /proc/self/cgroup: cgroups(7). */
 static bool find_group(char *group, size_t size)
 {
 	FILE *file = fopen("/proc/self/cgroup", "re");

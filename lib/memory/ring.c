@@ -80,7 +80,7 @@ static int map_memfd(struct zc_ring *ring, unsigned memfd_flags, size_t align, i
 	return rc;
 }
 
-/* Touch the first page, and see which size it has. Where a process has none of another size, spare it the search. */
+/* Touch the first page, and return its size. Skips the search in a process that has pages of one size only. */
 static size_t page_size_got(const struct zc_ring *ring, size_t huge)
 {
 	struct zc_vma vma;
@@ -93,9 +93,9 @@ static size_t page_size_got(const struct zc_ring *ring, size_t huge)
 }
 
 /*
- * Pages of the administrator's pool, where there are enough (mmap reserves them, so no SIGBUS comes
+ * Map pages of the administrator's pool, if there are enough (mmap reserves them, so SIGBUS cannot come
  * later). Not for a path that takes the ring's descriptor: hugetlbfs cannot be spliced from. Not
- * for one that gives pages away: the pool is for what it was reserved for.
+ * for one that replaces pages: the pool is for what it was reserved for.
  */
 static int map_hugetlb(struct zc_ring *ring, unsigned flags, size_t huge)
 {
@@ -115,8 +115,8 @@ static void advise(struct zc_ring *ring, bool huge)
 }
 
 /*
- * A ring that gives pages away and needs no descriptor: anonymous memory, which is cheaper to
- * replace than a file's, and in which most systems grant huge pages to those who ask.
+ * Map anonymous memory, for a ring whose pages are replaced and that does not need a descriptor: it is cheaper to
+ * replace than a file's, and most systems grant huge pages in it on request.
  */
 static int map_anonymous(struct zc_ring *ring, unsigned flags, size_t huge)
 {
@@ -140,8 +140,8 @@ static int map_anonymous(struct zc_ring *ring, unsigned flags, size_t huge)
 }
 
 /*
- * Everything else: a memfd, with huge pages where the system grants them to those who ask. A ring
- * that gives blocks away has them only for blocks made of whole ones: punching a hole into a part
+ * Map a memfd, for all other rings, with huge pages if the system grants them on request. A ring
+ * whose pages are replaced has them only for blocks made of whole ones: punching a hole into a part
  * of a huge page *zeroes* that part first (truncate_inode_partial_folio() in mm/truncate.c), in
  * flight or not.
  */
@@ -208,7 +208,7 @@ static int map_granted(struct zc_ring *ring, unsigned flags, size_t huge)
 	return -ENOMEM;
 }
 
-/* Where temporary files may be large, and are on a disk: hier(7). */
+/* Map a file in /var/tmp, where temporary files may be large, and are on a disk: hier(7). */
 static int map_file(struct zc_ring *ring, unsigned flags, size_t huge)
 {
 	const char *dir = getenv("TMPDIR");
@@ -231,7 +231,7 @@ static int map_file(struct zc_ring *ring, unsigned flags, size_t huge)
 	return rc;
 }
 
-/* Every block is the first page, as those behind it may not be there: arch/x86/entry/vdso/vma.c. */
+/* Map the first page of [vvar] as every block, as the pages after it may not exist: arch/x86/entry/vdso/vma.c. */
 static int map_vvar(struct zc_ring *ring, unsigned flags, size_t huge)
 {
 	struct zc_vma vvar;
@@ -260,8 +260,8 @@ const char *const zc_memory_names[ZC_MEMORIES + 1] = {
 #define MOST_BACKINGS 4
 
 /*
- * The first one that can be had. The last of the best: a limit on file size (ulimit -f) counts for a
- * memfd too.
+ * Ways to map each kind of memory; the first that works counts. The last of "auto" is for a limit on file size
+ * (ulimit -f), which counts for a memfd too.
  */
 static int (*const backings[ZC_MEMORIES][MOST_BACKINGS])(struct zc_ring *ring, unsigned flags,
 							 size_t huge) = {
@@ -288,7 +288,7 @@ static int map_first(struct zc_ring *ring, enum zc_memory memory, unsigned flags
 	return rc;
 }
 
-/* Memory that was asked for by name cannot be had, for a reason of its own. */
+/* Report that memory of a kind that was asked for by name cannot be allocated. */
 static int fail_memory(struct zcdma_ctx *ctx, enum zc_memory memory, int err)
 {
 	const char *name = zc_memory_names[memory];
@@ -299,9 +299,9 @@ static int fail_memory(struct zcdma_ctx *ctx, enum zc_memory memory, int err)
 				     name);
 	if (memory != ZC_MEMORY_HUGE || err != ENOMEM)
 		return zc_fail(ctx, err, "memory=%s", name);
-	zc_fail(ctx, err, "memory=%s: there are no huge pages for the ring", name);
+	zc_fail(ctx, err, "memory=%s: not enough huge pages for the ring", name);
 	zc_hint(ctx,
-		"sysctl vm.nr_hugepages=N reserves some, and so many of them a ring has to be a multiple of; /sys/kernel/mm/transparent_hugepage/enabled grants others");
+		"reserve some: sysctl vm.nr_hugepages=N, and make the ring a multiple of whole pages; or enable /sys/kernel/mm/transparent_hugepage/enabled");
 	return -EOPNOTSUPP;
 }
 
@@ -372,8 +372,8 @@ static int replace_in_file(const struct zc_ring *ring, off_t offset, off_t size)
 }
 
 /*
- * Fresh pages for @count blocks from @first on. The old ones leave the file, or the mapping;
- * whoever holds a reference keeps them.
+ * Replace the pages of @count blocks from @first on. The old pages leave the file, or the mapping;
+ * what holds a reference to them keeps them.
  */
 static int replace_pages(struct zc_ring *ring, unsigned first, unsigned count)
 {

@@ -32,7 +32,7 @@ enum zc_memory {
 	ZC_MEMORIES
 };
 
-/* As users write them; NULL for the first, and behind the last. */
+/* The names of the kinds, as users write them; NULL for the first, and after the last. */
 extern const char *const zc_memory_names[ZC_MEMORIES + 1];
 
 struct zc_ring {
@@ -70,11 +70,9 @@ static inline void *zc_ring_block(const struct zc_ring *ring, unsigned index)
 unsigned zc_ring_default_blocks(uint64_t rate, uint64_t block_size);
 
 /*
- * Give a block's pages away: whoever still reads them (a pipe, a socket) keeps them as they are,
- * and the block gets fresh ones. Blocks that share a huge page get them together, when the last of
- * them is given. Returns how many blocks from *@first on have fresh pages now, maybe none, or a
- * negative errno
- * (-ENOMEM), after which the block must not be written to. The ring must have been made with
+ * Replace a block's pages: what still reads the old ones (a pipe, a socket) keeps them as they are. Blocks that share
+ * a huge page get fresh ones together, when the last of them is given. Returns how many blocks from *@first on have
+ * fresh pages now, maybe 0, or a negative errno (-ENOMEM), after which the block must not be written to. The ring must have been made with
  * ZC_USE_REPLACE.
  */
 int zc_ring_renew(struct zc_ring *ring, unsigned index, unsigned *first);

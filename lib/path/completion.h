@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which blocks are in flight, and which of their sends have completed: the bookkeeping behind
+ * Which blocks are in flight, and which of their sends have completed: the bookkeeping of
  * MSG_ZEROCOPY (Documentation/networking/msg_zerocopy.rst). No system calls here.
  *
  * The kernel numbers a socket's successful MSG_ZEROCOPY sends from 0 on, modulo 2^32, and reports
@@ -43,13 +43,13 @@ void zc_tracker_free(struct zc_tracker *t);
  */
 int zc_tracker_prepare(struct zc_tracker *t, const struct zcdma_block *b);
 
-/* A MSG_ZEROCOPY send of the prepared block took @len bytes. */
+/* Count a MSG_ZEROCOPY send of the prepared block, which took @len bytes. */
 void zc_tracker_sent(struct zc_tracker *t, size_t len);
 
-/* The prepared block has been sent whole. True where completions are outstanding; else forget it. */
+/* Finish the prepared block, which was sent whole. Returns whether completions are outstanding; else it is forgotten. */
 bool zc_tracker_finish_block(struct zc_tracker *t);
 
-/* Sends @lo to @hi (inclusive) have completed. Numbers that are not in flight are ignored. */
+/* Complete sends @lo to @hi (inclusive). Numbers that are not in flight are ignored. */
 struct zc_completed zc_tracker_complete(struct zc_tracker *t, uint32_t lo, uint32_t hi);
 
 /* Take one finished block. */

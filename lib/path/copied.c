@@ -43,7 +43,7 @@ static void look_at_vmsplice(struct zcdma_path *path)
 			       "a trial of vmsplice() ended with \"%s\"", strerror(-rc));
 }
 
-/* A trial on a pair of UNIX sockets says what splice() is here, and not what another socket does. */
+/* Look whether splice() copies on this kernel, by a trial on a pair of UNIX sockets; another socket may differ. */
 static void look_at_splice(struct zcdma_path *path)
 {
 	int rc = zc_socket_splice_copies();
@@ -59,7 +59,7 @@ static void look_at_splice(struct zcdma_path *path)
  */
 
 /*
- * File systems whose splice_read operation puts pages of the page cache into the pipe, and whose
+ * Check for file systems whose splice_read operation puts pages of the page cache into the pipe, and whose
  * buffered writes copy into it (filemap_splice_read() and generic_perform_write() in mm/filemap.c,
  * iomap_file_buffered_write() for XFS).
  */
@@ -113,7 +113,7 @@ static void look_at_file(struct zcdma_path *path)
 			       "it is unknown whether the kernel copies into %s", path->sink_name);
 }
 
-/* A file system may take O_DIRECT and copy all the same: an alignment of 0 says so (statx(2)). */
+/* Look whether the file system takes O_DIRECT and copies all the same: then the alignment is 0 (statx(2)). */
 static void look_at_direct(struct zcdma_path *path)
 {
 #ifdef STATX_DIOALIGN
@@ -179,7 +179,7 @@ void zc_copied_look(struct zcdma_path *path, const struct zcdma_block *b)
 	}
 }
 
-/* Bytes that no counter says to be copied, or that completions say not to be. */
+/* Returns the bytes that no counter has as copied, and no completion as not copied. */
 static uint64_t open_bytes(const struct zcdma_path_stats *s)
 {
 	return s->bytes - s->copied_bytes - s->fell_back_bytes - s->unknown_bytes -

@@ -37,7 +37,7 @@ struct ports {
 	unsigned depth, count;
 };
 
-/* Which port a packet takes is not known here: of ports that differ nothing is. */
+/* Look at a port: which port a packet takes is unknown, so ports that differ leave the result unknown. */
 static void look_at_port(const struct zc_link *port, void *arg)
 {
 	struct zc_copied one = { .copied = ZC_COPIED_NONE };
@@ -156,7 +156,7 @@ static void look_at_link(struct zc_copied *c, int fd, int index, unsigned depth)
  * Sockets
  */
 
-/* IPsec and tunnels take room in each packet, so a route with as much as its device has none. */
+/* Look at the MTU: IPsec and tunnels take room in each packet, so a route with the MTU of its device has neither. */
 static void look_at_mtu(struct zc_copied *c, int fd, int index)
 {
 	bool v6 = is_v6(fd);

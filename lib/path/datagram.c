@@ -10,7 +10,7 @@
 
 #include "path/path.h"
 
-/* From the kernel's linux/udp.h: a call with more of them is EINVAL. */
+/* As in the kernel's linux/udp.h: a call with more segments is EINVAL. */
 #define MAX_SEGMENTS 64
 
 /* The 16 bits of an IP packet's length cover the headers, but for IPv6 its own. We keep below both. */
@@ -33,7 +33,7 @@ static bool is_v6(int fd)
 	return domain == AF_INET6;
 }
 
-/* What fits into a packet on the way of a connected socket, or a negative errno. */
+/* Returns how many bytes fit into a packet on the route of a connected socket, or a negative errno. */
 static int room(int fd)
 {
 	bool v6 = is_v6(fd);
@@ -45,7 +45,7 @@ static int room(int fd)
 	return zc_min(mtu - (v6 ? 48 : 28), v6 ? MAX_BATCH_V6 : MAX_BATCH_V4);
 }
 
-/* The kernel splits the bytes of a call into datagrams, or every call is one. */
+/* Set how many bytes go into a call: a batch that the kernel splits into datagrams, or one datagram. */
 static void set_batch(struct zcdma_path *path)
 {
 	size_t most = zc_min(path->batch_most, path->datagram * MAX_SEGMENTS);
@@ -134,7 +134,7 @@ size_t zc_datagram_piece(const struct zcdma_path *path, size_t left, size_t most
 	return zc_min(left, most - most % path->datagram);
 }
 
-/* "6.5.0-1-amd64": is it at least that? */
+/* Returns whether the kernel, "6.5.0-1-amd64", has at least that version. */
 static bool kernel_is(unsigned major, unsigned minor)
 {
 	struct utsname name;
@@ -146,7 +146,7 @@ static bool kernel_is(unsigned major, unsigned minor)
 
 /*
  * Until Linux 6.5 UDP over IPv6 has no sendpage operation, and splice() makes a datagram of each page.
- * Nothing tells but the datagrams, and the receiver may be another machine.
+ * Only the datagrams show it, and the receiver may be another machine.
  */
 int zc_datagram_splices(struct zcdma_path *path)
 {
@@ -196,7 +196,7 @@ static int pending_error(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 ? 0 : err;
 }
 
-/* 0, -EINTR, or an error without a sentence. */
+/* Send a mark of the end. Returns 0, -EINTR, or another negative errno without a message. */
 static int send_mark(struct zcdma_path *path)
 {
 	int rc;

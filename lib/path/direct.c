@@ -19,7 +19,7 @@ struct direct {
 	struct zcdma_path path;
 	unsigned char *gathered; /* GATHER_SIZE bytes, from the first odd block on; or NULL */
 	size_t held;		 /* bytes in it */
-	int error; /* of the write that failed: a negative errno, whose sentence is set */
+	int error; /* of the write that failed: a negative errno, whose message is set */
 };
 
 /* Write the whole pieces of @len bytes. Returns how many bytes, or a negative errno. */
@@ -45,7 +45,7 @@ static void drop(struct direct *d, size_t n)
 	memmove(d->gathered, d->gathered + n, d->held);
 }
 
-/* Write what is gathered, but for an odd rest. Returns 0, or a negative errno with its sentence. */
+/* Write what is gathered, but for an odd rest. Returns 0, or a negative errno with the error message set. */
 static int write_gathered(struct direct *d)
 {
 	while (!d->error && d->held >= ALIGN) {
@@ -59,7 +59,7 @@ static int write_gathered(struct direct *d)
 	return d->error;
 }
 
-/* Copy as much of @len bytes as there is room for. Returns how many, or a negative errno with its sentence. */
+/* Copy as much of @len bytes as there is room for. Returns the number, or a negative errno with the error message set. */
 static ssize_t gather(struct direct *d, const unsigned char *data, size_t len)
 {
 	if (!d->gathered && posix_memalign((void **)&d->gathered, ALIGN, GATHER_SIZE)) {
@@ -78,7 +78,7 @@ static bool is_aligned(const void *data)
 	return (uintptr_t)data % ALIGN == 0;
 }
 
-/* Take some bytes of @b. Returns how many, or a negative errno with its sentence. */
+/* Take some bytes of @b. Returns the number, or a negative errno with the error message set. */
 static ssize_t take(struct direct *d, const struct zcdma_block *b)
 {
 	const unsigned char *data = (const unsigned char *)b->data + d->path.sent;
@@ -111,13 +111,13 @@ static int direct_send(struct zcdma_path *path, const struct zcdma_block *b)
 	return d->error ? d->error : ZC_SENT_DONE;
 }
 
-/* What comes may be long in coming: keep no more back than the odd rest. */
+/* Write all but the odd rest, as the next block may come late. */
 static void direct_flush(struct zcdma_path *path)
 {
 	write_gathered((struct direct *)path);
 }
 
-/* Through the page cache. */
+/* Write the odd rest through the page cache. */
 static int write_rest(struct direct *d)
 {
 	struct zcdma_path *path = &d->path;
@@ -140,7 +140,7 @@ static int write_rest(struct direct *d)
 	return 0;
 }
 
-/* What came before an error is written too. */
+/* Write the rest, also of what came before an error. */
 static int direct_finish(struct zcdma_path *path, bool complete)
 {
 	struct direct *d = (struct direct *)path;

@@ -11,7 +11,7 @@ struct zc_completions {
 	bool copied;	 /* after all: SO_EE_CODE_ZEROCOPY_COPIED */
 };
 
-/* Take the next report, without waiting: 1, 0 where there is none, or a negative errno. */
+/* Take the next report, without waiting. Returns 1, 0 without a report, or a negative errno. */
 int zc_errqueue_read(int fd, struct zc_completions *c);
 
 #endif

@@ -34,7 +34,7 @@ ZC_PUBLIC const struct zcdma_path_type *zcdma_path_find(const char *name)
 	return NULL;
 }
 
-/* A type that was handed out is the first member of its path's operations. */
+/* Returns the operations of a type, which is their first member. */
 static const struct zc_path_ops *ops_of(const struct zcdma_path_type *type)
 {
 	return (const struct zc_path_ops *)type;
@@ -52,9 +52,8 @@ ZC_PUBLIC int zcdma_path_probe(struct zcdma_ctx *ctx, const struct zcdma_path_ty
  */
 
 /*
- * A pipe that others write to as well must not become non-blocking for them. Opened anew, it is the
- * same pipe with flags of our own. Where that is refused (no /proc, another user's pipe), write()
- * blocks, and a signal ends it.
+ * Open a pipe anew, with flags of our own, as it must not become non-blocking for other writers. If that is refused
+ * (no /proc, another user's pipe), write() blocks, and a signal ends it.
  */
 static int reopen_nonblocking(int fd)
 {
@@ -97,7 +96,7 @@ static int check_sink(struct zcdma_path *path)
 	return 0;
 }
 
-/* On a pipe the flag means packets: pipe(2). */
+/* Returns whether the sink is a file with O_DIRECT; on a pipe that flag means packets: pipe(2). */
 static bool is_direct(int fd)
 {
 	struct stat st;
@@ -166,7 +165,7 @@ static const struct zc_path_ops *find_ops(struct zcdma_ctx *ctx, const char *nam
 	const struct zcdma_path_type *type = zcdma_path_find(name);
 
 	if (!type)
-		zc_fail_plain(ctx, EINVAL, "path %s: there is no such path", name);
+		zc_fail_plain(ctx, EINVAL, "path %s: unknown", name);
 	return type ? ops_of(type) : NULL;
 }
 
@@ -338,7 +337,7 @@ int zc_path_reap(struct zcdma_path *path, struct zcdma_block *b)
 	return path->ops->reap ? path->ops->reap(path, b) : 0;
 }
 
-/* Not POLLHUP: that comes as soon as both sides have sent their FIN, with data still on its way. */
+/* Returns whether the connection is closed; not by POLLHUP, which comes once both sides have sent a FIN, with data in flight. */
 static bool is_closed(int fd)
 {
 	struct tcp_info info;
@@ -348,8 +347,8 @@ static bool is_closed(int fd)
 }
 
 /*
- * Is every byte acknowledged? There is no event for that, so it has to be asked: SIOCOUTQ counts what
- * is sent and not acknowledged, and what is not sent yet (tcp(7)).
+ * Wait until every byte is acknowledged. The kernel does not report it, so poll SIOCOUTQ, which counts bytes that
+ * are not acknowledged, sent or not (tcp(7)).
  */
 static int wait_acknowledged(struct zcdma_path *path)
 {
@@ -473,8 +472,8 @@ void zc_path_zerocopied(struct zcdma_path *path, uint64_t bytes, uint64_t calls)
 }
 
 /*
- * What a reset drops from the queue (tcp_write_queue_purge() in net/ipv4/tcp.c) completes as if it had
- * been sent, and the completions may have been read before the error: no send that was taken came after.
+ * Correct the statistics after a reset: what it drops from the queue (tcp_write_queue_purge() in net/ipv4/tcp.c)
+ * completes as if it had been sent, and the completions may have been read before the error.
  */
 static void break_off(struct zcdma_path *path)
 {
@@ -517,6 +516,6 @@ int zc_path_fault(struct zcdma_path *path, const struct zcdma_block *b, const ch
 	zc_hint(path->ctx, "%s",
 		path->src->fault_hint
 			? path->src->fault_hint
-			: "the kernel finds no page behind this memory (VM_PFNMAP or VM_IO): \"zcdma probe\" tells more, \"zcdma copysend\" works");
+			: "the kernel finds no page behind this memory (VM_PFNMAP or VM_IO): \"zcdma probe\" explains it, \"zcdma copysend\" works");
 	return -EFAULT;
 }

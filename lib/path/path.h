@@ -113,7 +113,7 @@ int zc_path_new(struct zcdma_ctx *ctx, const struct zc_path_ops *ops, struct zcd
 /* Close a path that has no blocks any more. */
 void zc_path_delete(struct zcdma_path *path);
 
-/* What the ring of a source is used for by a path of the type, enum zc_use. */
+/* Returns what a path of the type uses the ring of a source for, enum zc_use. */
 unsigned zc_path_uses(const struct zcdma_path_type *type);
 
 /*
@@ -128,13 +128,13 @@ int zc_path_reap(struct zcdma_path *path, struct zcdma_block *b);
 /* Wait until what was sent is acknowledged; end the stream if it is @complete: see zcdma_path_finish(). */
 int zc_path_end(struct zcdma_path *path, bool complete);
 
-/* What the path waits for. */
+/* Returns what the path waits for, enum zc_wait. */
 unsigned zc_path_wants(const struct zcdma_path *path);
 
 /* Poll the sink for room, and for errors, which completions are. Returns how many are filled in. */
 unsigned zc_path_poll_sink(const struct zcdma_path *path, unsigned what, struct pollfd *p);
 
-/* As the operation .poll, of any path. */
+/* Fill in what to poll for any path, as the operation .poll does. */
 unsigned zc_path_poll(const struct zcdma_path *path, unsigned what, struct pollfd *p);
 
 /* Note an error that breaks the path off. Returns @rc. */
@@ -157,18 +157,18 @@ int zc_wait_for_paths(struct zcdma_source *src, int timeout_ms);
 #define ZC_PATHS_MOST 16
 
 /*
- * One plain, copying, non-blocking call: as many bytes as the sink takes now, -EAGAIN where it
- * takes none, or an error without a sentence.
+ * Write by one plain, copying, non-blocking call. Returns the bytes that the sink took, -EAGAIN if it has no room, or
+ * another negative errno without a message.
  */
 ssize_t zc_path_write(struct zcdma_path *path, const void *data, size_t len);
 
 /* Send the rest of @b by plain calls. As zc_path_ops.send(). */
 int zc_path_copy_block(struct zcdma_path *path, const struct zcdma_block *b);
 
-/* Count one system call that took @len bytes of @b on their way; true where that is all of it now. */
+/* Count one system call that took @len bytes of @b. Returns whether all of @b is taken now. */
 bool zc_path_took(struct zcdma_path *path, const struct zcdma_block *b, size_t len);
 
-/* The same, of one that brought them to the sink. */
+/* Count a call likewise that brought the bytes to the sink. */
 bool zc_path_advance(struct zcdma_path *path, const struct zcdma_block *b, size_t len);
 
 /* Count the same that zc_path_took() has left uncounted. */
@@ -180,11 +180,11 @@ void zc_path_arrived(struct zcdma_path *path, size_t len);
  */
 void zc_path_zerocopied(struct zcdma_path *path, uint64_t bytes, uint64_t calls);
 
-/* The sentence, and the cure where it is known, for what @call answered. Returns -@err. */
+/* Set the error message, and a hint if one is known, for the error of @call. Returns -@err. */
 int zc_path_fail(struct zcdma_path *path, int err, const char *call);
 
 /*
- * The same for an EFAULT on @b's memory: a file that was cut short, or memory that the kernel cannot
+ * Set them for an EFAULT on @b's memory: a file that was cut short, or memory that the kernel cannot
  * take pages from. Returns a negative errno.
  */
 int zc_path_fault(struct zcdma_path *path, const struct zcdma_block *b, const char *call);
@@ -193,42 +193,43 @@ int zc_path_fault(struct zcdma_path *path, const struct zcdma_block *b, const ch
  * Datagrams: one system call makes a batch of them, where the kernel splits it (UDP_SEGMENT), or one.
  */
 
-/* Look whether the sink takes datagrams, and choose their size. 0, or an error with a sentence. */
+/* Look whether the sink takes datagrams, and choose their size. Returns 0 or a negative errno. */
 int zc_datagram_open(struct zcdma_path *path);
 
-/* Can pages be spliced into datagrams here? 0, or an error with a sentence. */
+/* Check that pages can be spliced into datagrams here. Returns 0 or a negative errno. */
 int zc_datagram_splices(struct zcdma_path *path);
 
-/* The path can send no more than @most bytes at once. 0, or an error: a datagram is more. */
+/* Limit calls to @most bytes. Returns 0, or a negative errno if a datagram is larger. */
 int zc_datagram_limit(struct zcdma_path *path, size_t most);
 
 /*
- * How much of @left bytes the next call may take, if not more than @most anyway: whole datagrams, or
- * the rest.
+ * Returns how much of @left bytes the next call may take, at most @most: whole datagrams, or the rest.
  */
 size_t zc_datagram_piece(const struct zcdma_path *path, size_t left, size_t most);
 
-/* @err of a call says that the kernel cannot split here: one by one from now on. True: try again. */
+/* Send one datagram in each call from now on, if @err shows that the kernel cannot split. Returns whether to try again. */
 bool zc_datagram_unbatch(struct zcdma_path *path, int err);
 
-/* A call took @n of @len bytes: 0, or an error where that does not end with a datagram. */
+/* Check that @n of @len bytes, which @call took, end with a datagram. Returns 0 or a negative errno. */
 int zc_datagram_whole(struct zcdma_path *path, const char *call, size_t n, size_t len);
 
-/* As zc_path_end(). */
+/* End a stream of datagrams, as zc_path_end() does. */
 int zc_datagram_finish(struct zcdma_path *path, bool complete);
 
-/* A pipe on the way to the sink, for the paths that splice. */
+/* A pipe between a block and the sink, for paths that splice. */
 struct zc_splice_pipe {
 	int rd, wr;
 	size_t held; /* bytes in it */
 	size_t want; /* as many that make whole datagrams; 0: any number will do */
 };
 
+/* Open the pipe. Returns 0 or a negative errno. */
 int zc_splice_pipe_open(struct zcdma_path *path, struct zc_splice_pipe *t);
+
+/* Close the pipe. */
 void zc_splice_pipe_close(struct zc_splice_pipe *t);
 
-/* Move what the pipe holds on to the sink. 0 when it is empty, -EAGAIN, or an error with a
- * sentence. */
+/* Move what the pipe holds on to the sink. Returns 0 when it is empty, -EAGAIN, or another negative errno. */
 int zc_splice_pipe_drain(struct zcdma_path *path, struct zc_splice_pipe *t, bool more);
 
 #endif

@@ -6,7 +6,7 @@
 
 /* The smallest send that is worth its completion, when the kernel's limits are tight. */
 #define LEAST_SEND 4096
-/* After so many completions a larger send is tried again. */
+/* Completions after which a larger send is tried again. */
 #define GROW_AFTER 64
 
 void zc_pinning_init(struct zc_pinning *p, size_t whole)

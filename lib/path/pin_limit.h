@@ -8,19 +8,19 @@
 struct zc_pinning {
 	size_t least;  /* bytes per send that make sense */
 	size_t most;   /* and that are allowed; halved where the limit refuses more ... */
-	unsigned good; /* ... and doubled after so many completions */
+	unsigned good; /* completions since then; enough of them double it */
 };
 
-/* @whole: what cannot be sent in part, a datagram; or 0. */
+/* Start without a limit. @whole: the bytes of a datagram, which cannot be sent in part, or 0. */
 void zc_pinning_init(struct zc_pinning *p, size_t whole);
 
-/* A send of @len bytes was refused though nothing is in flight. False where less makes no sense. */
+/* Lower the limit, as a send of @len bytes was refused with nothing in flight. Returns false if it cannot be lowered. */
 bool zc_pinning_less(struct zc_pinning *p, size_t len);
 
-/* So many sends have completed. */
+/* Count completed sends. */
 void zc_pinning_completed(struct zc_pinning *p, unsigned sends);
 
-/* RLIMIT_MEMLOCK for a message, "8.00 MiB", in @buf or a constant. */
+/* Format RLIMIT_MEMLOCK for a message, "8.00 MiB". Returns @buf or a constant. */
 const char *zc_memlock_limit(char *buf, size_t len);
 
 #endif

@@ -80,7 +80,7 @@ static void accept_block(struct zcdma_path *path, struct zc_lent_block *e)
 	enqueue(path, e);
 }
 
-/* The block at the front of the queue is sent whole. Returns 0, or an error of the manifest. */
+/* Note that the block at the front of the queue is sent whole. Returns 0, or an error of the manifest. */
 static int sent_whole(struct zcdma_path *path, enum zc_sent how)
 {
 	struct zc_lent_block *e = dequeue(path);
@@ -119,7 +119,7 @@ static int push(struct zcdma_path *path)
 	return 0;
 }
 
-/* The same, and wait for room. Returns -EINTR and -ETIMEDOUT too. */
+/* Push likewise, and wait for room. Returns -EINTR and -ETIMEDOUT too. */
 static int push_until(struct zcdma_path *path, uint64_t deadline_ns)
 {
 	int rc;
@@ -359,7 +359,7 @@ static size_t left_of_limit(const struct zcdma_source *src)
 	return (size_t)zc_min(left, (uint64_t)SIZE_MAX);
 }
 
-/* The caller holds what could be filled, and no path has anything to give back. */
+/* Returns whether the caller holds all blocks that could be filled, and no path has one to give back. */
 static bool is_held(const struct zcdma_source *src)
 {
 	const struct zc_lent *lent = &src->lent;

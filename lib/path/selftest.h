@@ -6,10 +6,10 @@
 /* Returns 1 where vmsplice() copies memory into the pipe, 0 where it does not, or a negative errno. */
 int zc_vmsplice_copies(void);
 
-/* The same of splice() from a memfd into a pipe, as sendfile() does it too. */
+/* Find out likewise for splice() from a memfd into a pipe, which sendfile() does too. */
 int zc_memfd_splice_copies(void);
 
-/* The same of splice() from a pipe into a socket: of this kernel's, not of any route. */
+/* Find out likewise for splice() from a pipe into a socket: for this kernel, not for a route. */
 int zc_socket_splice_copies(void);
 
 #endif

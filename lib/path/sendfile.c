@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * sendfile: from a file's pages (a ring's memfd is one too) to the sink. There is no completion:
- * the sink refers to the pages for as long as it likes.
+ * sendfile: from a file's pages (a ring's memfd is one too) to the sink. The kernel does not report when the sink has
+ * dropped its references to the pages.
  */
 #include <sys/sendfile.h>
 

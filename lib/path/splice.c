@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * splice: from a descriptor to the sink through a pipe. What comes from a pipe, or goes to one,
- * needs no other in between. As for sendfile, there is no completion.
+ * splice: from a descriptor to the sink through a pipe, unless one of them is a pipe. As for sendfile, the kernel
+ * does not report when the pages are free.
  */
 #include <fcntl.h>
 #include <sys/ioctl.h>
@@ -16,7 +16,7 @@ struct splice_path {
 	bool has_transit;
 };
 
-/* One splice() of the next @len bytes of @b into @fd. Bytes moved, or a negative errno. */
+/* Splice up to @len bytes of @b into @fd by one call. Returns the bytes moved, or a negative errno. */
 static ssize_t splice_once(const struct zcdma_path *path, const struct zcdma_block *b, int fd,
 			   size_t len)
 {
@@ -27,7 +27,7 @@ static ssize_t splice_once(const struct zcdma_path *path, const struct zcdma_blo
 	return n < 0 ? -errno : n;
 }
 
-/* A block was there, and is not any more: waiting for room in the sink would be for ever. */
+/* Returns whether the source has lost the block that it had; then waiting for room in the sink would not end. */
 static bool is_empty(int fd)
 {
 	int n;
@@ -35,7 +35,7 @@ static bool is_empty(int fd)
 	return !ioctl(fd, FIONREAD, &n) && !n;
 }
 
-/* A pipe as source or as sink: straight from one to the other. */
+/* Splice directly, as the source or the sink is a pipe. */
 static int splice_direct(struct zcdma_path *path, const struct zcdma_block *b)
 {
 	bool whole = path->sent == b->len;
@@ -45,7 +45,7 @@ static int splice_direct(struct zcdma_path *path, const struct zcdma_block *b)
 		n = splice_once(path, b, path->fd, b->len - path->sent);
 		if (n == -EAGAIN && b->fd_offset < 0 && is_empty(b->fd))
 			return zc_fail_plain(path->ctx, EIO,
-					     "splice from %s: somebody else reads from it too",
+					     "splice from %s: another process reads from it too",
 					     path->src->name);
 		if (n == -EAGAIN || n == -EINTR)
 			return ZC_SENT_BUSY;
@@ -59,7 +59,7 @@ static int splice_direct(struct zcdma_path *path, const struct zcdma_block *b)
 	return ZC_SENT_DONE;
 }
 
-/* What has to be in the pipe before it goes on; 0: anything. */
+/* Returns how many bytes must be in the pipe before they go on; 0: any number. */
 static size_t wanted(const struct zcdma_path *path, const struct zcdma_block *b)
 {
 	return path->datagram ? zc_datagram_piece(path, b->len - path->sent, SIZE_MAX) : 0;
@@ -106,7 +106,7 @@ static int splice_through(struct splice_path *s, const struct zcdma_block *b)
 	}
 }
 
-/* How the pipe holds its bytes would decide where a datagram ends. */
+/* Refuse a pipe as the source of datagrams, as the way it holds its bytes would decide where a datagram ends. */
 static int refuse_pipe(struct zcdma_path *path)
 {
 	int rc = zc_fail_plain(path->ctx, EINVAL,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The pipe between a block and a sink that is no pipe itself: splice() wants one on one side. */
+/* The pipe between a block and a sink that is not a pipe: splice() needs one on one side. */
 #include <fcntl.h>
 #include <unistd.h>
 

@@ -30,18 +30,18 @@ struct uring {
 	struct zc_tracker tracker;
 	struct zc_pinning pinning;
 	unsigned zc_flags; /* of each send: with IORING_SEND_ZC_REPORT_USAGE notifications tell */
-	size_t registered; /* bytes of the source's ring in each registered buffer; 0: there is none */
-	bool no_room;	   /* for another pin: the next notification makes it */
-	bool answered;	   /* the send submitted last: its first completion has come ... */
-	int answer;	   /* ... with this result ... */
-	bool notifies;	   /* ... and a notification will follow */
+	size_t registered; /* bytes of the source's ring in each registered buffer; 0: none is registered */
+	bool no_room;  /* for another pin: the next notification makes it */
+	bool answered; /* the send submitted last: its first completion has come ... */
+	int answer;    /* ... with this result ... */
+	bool notifies; /* ... and a notification will follow */
 };
 
 /*
  * Completions
  */
 
-/* A send of so many bytes is done with its pages. */
+/* Count completed sends, whose pages are free. */
 static void count(struct uring *u, struct zc_completed done, bool told, bool copied)
 {
 	struct zcdma_path_stats *s = &u->path.stats;
@@ -104,8 +104,8 @@ static int uring_reap(struct zcdma_path *path, struct zcdma_block *b)
  */
 
 /*
- * Submit what is prepared, and wait for its first completion: with MSG_DONTWAIT the kernel is done with
- * it when it has been submitted, so there is no wait. 0 or a negative errno.
+ * Submit what is prepared, and take its first completion, which is there at once, as the send has MSG_DONTWAIT.
+ * Returns 0 or a negative errno.
  */
 static int submit(struct uring *u)
 {
@@ -127,7 +127,7 @@ static int submit(struct uring *u)
 }
 
 /*
- * MSG_EOR: from Linux 6.10 on a send may join the last packet of the one before (io_link_skb() in
+ * Prepare a send, with MSG_EOR: from Linux 6.10 on a send may join the last packet of the one before (io_link_skb() in
  * io_uring/notif.c), and where all of it does, its notification says "copied" though it was not.
  */
 static void prepare(struct uring *u, const void *data, size_t len)
@@ -148,7 +148,7 @@ static void prepare(struct uring *u, const void *data, size_t len)
 }
 
 /*
- * The limit on what may be pinned: with sends in flight the next notification makes room; without, it is
+ * Handle the limit on pinned memory: with sends in flight the next notification makes room; without, it is
  * too small for a send of @len bytes.
  */
 static int out_of_room(struct uring *u, size_t len)
@@ -180,7 +180,7 @@ static int refused(struct uring *u, const struct zcdma_block *b, int err, size_t
 	return zc_path_fail(&u->path, err, "io_uring SEND_ZC");
 }
 
-/* The send submitted last took @len bytes, 0 where it was refused. */
+/* Track the send submitted last, which took @len bytes, 0 if it was refused. */
 static void track(struct uring *u, const struct zcdma_block *b, size_t len)
 {
 	struct zcdma_path *path = &u->path;
@@ -230,7 +230,7 @@ static int uring_send(struct zcdma_path *path, const struct zcdma_block *b)
 	return ZC_SENT_QUEUED;
 }
 
-/* The ring's descriptor is readable when there are notifications. */
+/* Poll the ring's descriptor for notifications, too. */
 static unsigned uring_poll(const struct zcdma_path *path, unsigned what, struct pollfd *p)
 {
 	const struct uring *u = (const struct uring *)path;
@@ -246,9 +246,8 @@ static unsigned uring_poll(const struct zcdma_path *path, unsigned what, struct 
  */
 
 /*
- * What does the kernel say to a send with @zc_flags that goes nowhere? It looks at the operation and its
- * flags before it looks for the descriptor (io_init_req() in io_uring/io_uring.c): -EBADF is a yes,
- * -EINVAL a no.
+ * Ask the kernel for a send with @zc_flags on a bad descriptor. It checks the operation and its flags before the
+ * descriptor (io_init_req() in io_uring/io_uring.c): -EBADF if it knows them, -EINVAL if not.
  */
 static int ask(struct uring *u, unsigned zc_flags)
 {
@@ -261,7 +260,7 @@ static int ask(struct uring *u, unsigned zc_flags)
 	return rc ? rc : u->answer;
 }
 
-/* The kernel answers, but not with what is needed. */
+/* Report that the kernel has io_uring, but not the operation that is needed. */
 static int no_send_zc(struct zcdma_ctx *ctx, int err)
 {
 	if (err == EINVAL)
@@ -272,7 +271,7 @@ static int no_send_zc(struct zcdma_ctx *ctx, int err)
 	return -EOPNOTSUPP;
 }
 
-/* There is no ring, for a reason that can be cured where it is a limit. */
+/* Report that io_uring is refused, with a hint if a limit is the reason. */
 static int no_ring(struct zcdma_ctx *ctx, int err)
 {
 	const char *hint = zc_call_hint("io_uring_setup", err);
@@ -284,7 +283,7 @@ static int no_ring(struct zcdma_ctx *ctx, int err)
 	return err == ENOMEM ? -ENOMEM : -EOPNOTSUPP;
 }
 
-/* Make the ring. 0, or -EOPNOTSUPP or -ENOMEM with a sentence. */
+/* Make the ring. Returns 0, or -EOPNOTSUPP or -ENOMEM with the error message set. */
 static int open_ring(struct zcdma_ctx *ctx, struct uring *u)
 {
 	int rc = io_uring_queue_init(ENTRIES, &u->ring, 0);
@@ -340,7 +339,7 @@ static int registration_failed(struct uring *u, int err)
 	return -err;
 }
 
-/* As few buffers as can be, with no block in two of them. */
+/* Register the ring in as few buffers as possible, with each block in one of them. */
 static int register_ring(struct uring *u)
 {
 	const struct zc_ring *ring = u->path.src->ring;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Why there is no io_uring, in words. */
+/* Why io_uring cannot be used. */
 #include <string.h>
 
 #include "path/pin_limit.h"

@@ -5,7 +5,7 @@
 
 #include "internal.h"
 
-/* Why there is no io_uring, as io_uring_queue_init() answered -@err: a sentence in @buf, returned. */
+/* Describe in @buf why io_uring cannot be used, after io_uring_queue_init() returned -@err. Returns @buf. */
 const char *zc_uring_refused(int err, char *buf, size_t len);
 
 #ifdef HAVE_LIBURING

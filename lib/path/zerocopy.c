@@ -19,7 +19,7 @@
 
 /* So many completions in a row say "copied" before plain sends take over ... */
 #define PATIENCE 8
-/* ... and after so many plain blocks one is tried again, then after twice as many, up to the most. */
+/* ... and blocks that are sent plainly before one is tried again; this doubles with each try, up to the most. */
 #define RETRY_FIRST 256u
 #define RETRY_MOST  4096u
 
@@ -30,7 +30,7 @@ struct zerocopy {
 	unsigned fell_in_row; /* completions, since the last true one */
 	bool emptied;	      /* the error queue, when the block reported last was found */
 	bool no_room;	      /* for another completion: the next one makes it */
-	bool never;	      /* MSG_ZEROCOPY is not to be had: plain sends for good */
+	bool never;	      /* MSG_ZEROCOPY is refused: only plain sends from now on */
 	bool chosen;	      /* for the block being sent: ... */
 	bool plain_block;     /* ... it is sent plainly */
 	unsigned plain_left;  /* blocks until the next try */
@@ -52,7 +52,7 @@ static void describe_limits(char *text, size_t len)
 		 zc_memlock_limit(memlock, sizeof(memlock)), optmem);
 }
 
-/* MSG_ZEROCOPY cannot be had at all: go on with copies where that is allowed, else fail. */
+/* Go on with copies, if that is allowed, as MSG_ZEROCOPY is refused; else fail. */
 static int refused(struct zerocopy *z, int err, const char *call, const char *cure)
 {
 	struct zcdma_path *path = &z->path;
@@ -82,7 +82,7 @@ static int refused_setup(struct zerocopy *z, int err)
 }
 
 /*
- * No room for another completion, though none is outstanding: the limits are too small for a send of
+ * Handle a refusal for lack of room with no completion outstanding: the limits are too small for a send of
  * @len bytes, at least while other processes use them too.
  */
 static int refused_room(struct zerocopy *z, size_t len)
@@ -146,7 +146,7 @@ static int zerocopy_reap(struct zcdma_path *path, struct zcdma_block *b)
  * Sending
  */
 
-/* Decide, at the start of a block, how it is sent. */
+/* Choose, at the start of a block, how it is sent. */
 static void choose(struct zerocopy *z)
 {
 	struct zcdma_path_stats *s = &z->path.stats;
@@ -170,7 +170,7 @@ static void choose(struct zerocopy *z)
 	}
 }
 
-/* ENOBUFS: with completions outstanding the next one makes room; without, it is a limit. */
+/* Handle ENOBUFS: with completions outstanding the next one makes room; without, a limit is too small. */
 static int out_of_room(struct zerocopy *z, size_t len)
 {
 	int rc;
@@ -240,7 +240,7 @@ static int zerocopy_send(struct zcdma_path *path, const struct zcdma_block *b)
 	return ZC_SENT_QUEUED;
 }
 
-/* A completion makes room where room in the socket does not. */
+/* Poll for completions, which make room where room in the socket does not. */
 static unsigned zerocopy_poll(const struct zcdma_path *path, unsigned what, struct pollfd *p)
 {
 	if (((const struct zerocopy *)path)->no_room && what & ZC_WAIT_ROOM)

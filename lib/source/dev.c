@@ -70,7 +70,7 @@ static int parse_policy(const char *text, uint64_t *value)
 	return zc_option_name(text, policies, value);
 }
 
-/* Its limits, and those of the block size, are the driver's: check_limits(). */
+/* Parse the number of blocks; the driver's limits are checked by check_limits(). */
 static int parse_blocks(const char *text, uint64_t *value)
 {
 	int rc = zc_option_number(text, value);
@@ -91,7 +91,7 @@ static const struct zc_option options[] = {
 	{ "policy", offsetof(struct dev_options, policy), parse_policy, "track or strict" },
 };
 
-/* "[PATH][,OPTIONS]": what comes first and is no option is the path, into @path of @len bytes. */
+/* Split "[PATH][,OPTIONS]": the first item, unless it is an option, goes into @path of @len bytes. */
 static const char *split_path(const char *arg, char *path, size_t len)
 {
 	size_t first = strcspn(arg, ",");
@@ -154,7 +154,7 @@ bool zc_dev_has_ring(int fd, uint32_t blocks, uint64_t bytes)
 	struct zcdma_dev_stats s = { .size = sizeof(s) };
 	struct stat st;
 
-	/* Only who set a ring up is told its size, but what can be mapped shows where it ends. */
+	/* Only the process that set a ring up gets its size, but what can be mapped shows where it ends. */
 	return !fstat(fd, &st) && is_ours(&st) && !ioctl(fd, ZCDMA_IOC_STATS, &s) &&
 	       s.ring_blocks == blocks && maps(fd, bytes - (uint64_t)sysconf(_SC_PAGESIZE)) &&
 	       !maps(fd, bytes);
@@ -190,8 +190,7 @@ static int get_info(struct dev *d, const char *path, struct zcdma_dev_info *info
 	if (!ioctl(d->fd, ZCDMA_IOC_INFO, info))
 		return 0;
 	if (errno == ENOTTY)
-		return zc_fail_plain(d->src.ctx, ENOTTY, "open %s: it is no device of zcdma's",
-				     path);
+		return zc_fail_plain(d->src.ctx, ENOTTY, "open %s: not a zcdma device", path);
 	return zc_fail(d->src.ctx, errno, "ask %s for its limits", path);
 }
 
@@ -241,7 +240,7 @@ static int check_limits(struct dev *d, const struct dev_options *o,
 	return rc;
 }
 
-/* The memory is in more pieces than the device takes. */
+/* Report that the memory is in more pieces than the device takes. */
 static int too_many_pieces(struct dev *d, const struct dev_options *o,
 			   const struct zcdma_dev_info *info)
 {
@@ -258,7 +257,7 @@ static int too_many_pieces(struct dev *d, const struct dev_options *o,
 	return -EMSGSIZE;
 }
 
-/* Why there is no ring, where more is known than the errno. */
+/* Set a hint why there is no ring, if more is known than the errno. */
 static void explain_refusal(struct dev *d, int err, const char *path,
 			    const struct zcdma_dev_info *info)
 {
@@ -279,9 +278,9 @@ static void explain_refusal(struct dev *d, int err, const char *path,
 			"%s does not reach all of the memory; in what it reaches there was room for %u",
 			info->source, d->setup.blocks_fit);
 	else if (err == ENOMEM && d->setup.blocks_fit < 2)
-		zc_hint(ctx, "there is no memory for two blocks of that size");
+		zc_hint(ctx, "choose smaller blocks: two of that size do not fit into memory");
 	else if (err == ENOMEM)
-		zc_hint(ctx, "there is memory for blocks=%u", d->setup.blocks_fit);
+		zc_hint(ctx, "use blocks=%u, which fit into memory", d->setup.blocks_fit);
 }
 
 static int set_up(struct dev *d, const char *path, const struct dev_options *o,
@@ -345,7 +344,7 @@ static void describe(struct dev *d, const struct zcdma_dev_info *info)
 		src->fault_hint = zc_dev_fault_hint;
 }
 
-/* As many as its rate asks for, and RLIMIT_MEMLOCK leaves half of its room for; but 16 at least. */
+/* Returns as many blocks as the rate needs, in half of RLIMIT_MEMLOCK, but at least 16. */
 static uint64_t default_blocks(const struct dev_options *o, const struct zcdma_dev_info *info)
 {
 	const uint64_t least = 16, size = zc_max(o->block_size, 1);
@@ -380,7 +379,7 @@ static int dev_open(struct zcdma_source *src, const char *arg)
 	return 0;
 }
 
-/* A ring belongs to an open file, and so does the right to map it for writing: a second ring takes another one. */
+/* Open the device again for a second ring: a ring belongs to an open file, and so does the right to map it for writing. */
 static int open_again(struct dev *d, unsigned uses)
 {
 	int fd;
@@ -432,7 +431,7 @@ static void dev_deactivate(struct zcdma_source *src)
  * The source's operations
  */
 
-/* The sentence of a call that failed on the way. */
+/* Set the error message for a call that failed. */
 static int fail(struct dev *d, int err, const char *what)
 {
 	zc_fail(d->src.ctx, err, "%s %s", what, d->src.name);
@@ -448,7 +447,7 @@ static int dev_start(struct zcdma_source *src)
 	return ioctl(d->fd, ZCDMA_IOC_START, 0) ? fail(d, errno, "start") : 0;
 }
 
-/* Nothing of its data is good, so the stream ends before it. */
+/* End the stream before a failed block, none of whose data is good. */
 static int failed_block(struct dev *d, const struct zcdma_dev_block *k)
 {
 	struct zcdma_dev_give give = { .size = sizeof(give), .index = k->index };
@@ -491,7 +490,7 @@ static int dev_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 	return 1;
 }
 
-/* However it comes back: what is still in flight, the driver waits for. */
+/* Put a block back, however: the driver waits for what is still in flight. */
 static void dev_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how)
 {
 	struct dev *d = (struct dev *)src;
@@ -513,7 +512,7 @@ static void dev_get_stats(struct zcdma_source *src, struct zcdma_source_stats *s
 	struct dev *d = (struct dev *)src;
 	struct zcdma_dev_stats s = { .size = sizeof(s) };
 
-	/* Of a device that is gone, what was last heard. */
+	/* Of a device that is gone, report the last figures. */
 	if (!ioctl(d->fd, ZCDMA_IOC_STATS, &s))
 		d->stats = s;
 	stats->overruns = d->stats.overruns;

@@ -5,15 +5,15 @@
 
 #include "internal.h"
 
-/* Is @path the node of one? Asks sysfs, as opening a device can have effects. */
+/* Returns whether @path is the node of a zcdma device. Looks in sysfs, as opening a device can have effects. */
 bool zc_dev_is(const char *path);
 
 /* Check whether @fd is a file of one, this process's own or one that was handed over. */
 bool zc_dev_is_fd(int fd);
 
 /*
- * Is @fd, whosever it is, a file of one that has a ring of @blocks blocks and @bytes in all? Any other
- * device is asked nothing.
+ * Returns whether @fd is a file of such a device with a ring of @blocks blocks and @bytes in all. Makes no ioctl on any
+ * other device.
  */
 bool zc_dev_has_ring(int fd, uint32_t blocks, uint64_t bytes);
 

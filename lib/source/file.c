@@ -28,7 +28,7 @@ struct file_source {
 	struct zc_window windows[WINDOWS];
 };
 
-/* How much of the file is left, or a negative errno. Asked each time: it may have grown. */
+/* Returns how many bytes of the file are left, which may have grown, or a negative errno. */
 static int64_t left(struct file_source *f)
 {
 	struct zcdma_source *src = &f->src;
@@ -92,7 +92,7 @@ static int file_next(struct zcdma_source *src, size_t max, struct zcdma_block *b
 	return 1;
 }
 
-/* The pages are the file's, and nothing here writes to them: they are never to be given away. */
+/* Put a block back. Its pages are the file's, and are never written to or replaced here. */
 static void file_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how)
 {
 	struct file_source *f = (struct file_source *)src;
@@ -158,7 +158,7 @@ static int file_open(struct zcdma_source *src, const char *arg)
 	return 0;
 }
 
-/* A program that reads the bytes itself gets them read; what the kernel makes up is in no page to be mapped. */
+/* Read the file for a program that reads the bytes itself, or if the kernel generates it; else map it. */
 static int file_activate(struct zcdma_source *src, unsigned uses)
 {
 	struct file_source *f = (struct file_source *)src;

@@ -90,7 +90,7 @@ static bool is_within(const struct memory *m, const unsigned char *data, size_t 
 	return false;
 }
 
-/* What overlaps could be reclaimed for one piece while the other is in flight. */
+/* Returns whether pieces overlap: one could be reclaimed while the other is in flight. */
 static bool overlaps(const struct memory *m, const unsigned char *data, size_t len)
 {
 	for (uint32_t i = 0; i < m->size; i++) {

@@ -58,7 +58,7 @@ static int set_text(const char *text, char **value)
 	return *value ? 0 : -ENOMEM;
 }
 
-/* Set the option from what is behind its =, or NULL: there is none. 0 or a negative errno. */
+/* Set the option from @value after its "=", or NULL without one. Returns 0 or a negative errno. */
 static int set(const struct zc_option *option, const char *text, void *values)
 {
 	void *value = (char *)values + option->offset;

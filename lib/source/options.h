@@ -10,7 +10,7 @@ struct zc_option {
 	const char *name;
 	size_t offset;
 	/*
-	 * 0, or a negative errno: it is none of the values that .takes tells of. NULL: the value is the
+	 * Parse the value. Returns 0, or a negative errno if it is not one that .takes describes. NULL: the value is the
 	 * text itself, a char * for the kind to free.
 	 */
 	int (*parse)(const char *text, uint64_t *value);
@@ -20,11 +20,11 @@ struct zc_option {
 /* Read @arg, which may be empty, into the source's values. Returns 0, or a negative errno. */
 int zc_options_parse(struct zcdma_source *src, const char *arg);
 
-/* Values that more than one kind takes. */
+/* Parse values that more than one kind takes. */
 int zc_option_number(const char *text, uint64_t *value); /* decimal or 0x... */
 int zc_option_rate(const char *text, uint64_t *value);	 /* bytes per second, not 0 */
 
-/* One of @names, NULL behind the last: its index. For a .parse that knows them. */
+/* Find @text in @names, which end with NULL, and set *@value to its index: for a .parse that knows them. */
 int zc_option_name(const char *text, const char *const *names, uint64_t *value);
 
 #endif

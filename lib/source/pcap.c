@@ -105,7 +105,7 @@ static const struct zc_option options[] = {
 	  "a size from 64K to below 2G" },
 };
 
-/* In quotes that the shell has left, too. */
+/* Remove quotes that the shell has left. */
 static void strip_quotes(char *text)
 {
 	size_t len = strlen(text);
@@ -116,7 +116,7 @@ static void strip_quotes(char *text)
 	text[len - 2] = '\0';
 }
 
-/* "NAME[,OPTIONS]" */
+/* Parse "NAME[,OPTIONS]". */
 static int parse(struct pcap_source *p, const char *arg)
 {
 	struct zcdma_source *src = &p->src;
@@ -189,12 +189,12 @@ static int open_packets(struct pcap_source *p)
 		struct zc_error e;
 
 		zc_error_keep(&e, src->ctx, rc);
-		zc_hint(src->ctx, "there is no file of that name either; %s", e.hint);
+		zc_hint(src->ctx, "give the name of a file or an interface; %s", e.hint);
 	}
 	return rc;
 }
 
-/* What the pcap stream begins with is a piece of it, alone or with its first packet. */
+/* Add the header of the pcap stream, as a piece of its own or with the first packet. */
 static int add_file_header(struct pcap_source *p, int linktype)
 {
 	p->has_header = p->has_piece = true;
@@ -230,7 +230,7 @@ static int watch(int epoll_fd, int fd)
 	return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &e);
 }
 
-/* Packets and patience have a descriptor each, and the source one for both. */
+/* Open the timer, and a descriptor to poll for both packets and the timer. */
 static int open_timer(struct pcap_source *p)
 {
 	const int fd = zc_packets_fd(p->packets);
@@ -306,7 +306,7 @@ static int pcap_open_spec(struct zcdma_source *src, const char *arg)
 	return rc;
 }
 
-/* What is read from standard input cannot be read again: packets stay open when the ring is made anew. */
+/* Open all. Packets stay open when the ring is made anew, as standard input cannot be read again. */
 static int open_all(struct pcap_source *p)
 {
 	int rc = check_options(p);
@@ -335,7 +335,7 @@ static int pcap_activate(struct zcdma_source *src, unsigned uses)
  * Packets, and pieces of the stream
  */
 
-/* Has it ended? Else it begins, where anything waits. */
+/* Returns whether the time to wait for missing datagrams is over; starts it if a datagram waits. */
 static bool patience_has_ended(struct pcap_source *p)
 {
 	const struct itimerspec t = { .it_value.tv_nsec = PATIENCE_NS };
@@ -363,7 +363,7 @@ static int fail_linktypes(struct pcap_source *p, int linktype)
 	return rc;
 }
 
-/* The packet as it is, with its header. Returns 1 or a negative errno. */
+/* Take the packet whole, with its header. Returns 1 or a negative errno. */
 static int take_whole(struct pcap_source *p, const struct zc_packet *packet)
 {
 	int rc = p->has_header ? 0 : add_file_header(p, packet->linktype);
@@ -381,7 +381,7 @@ static int take_whole(struct pcap_source *p, const struct zc_packet *packet)
 	return 1;
 }
 
-/* 1: a packet was taken; 0: the end; or a negative errno. */
+/* Take a packet. Returns 1, 0 at the end, or a negative errno. */
 static int take_packet(struct pcap_source *p)
 {
 	struct zc_packet packet;
@@ -396,7 +396,7 @@ static int take_packet(struct pcap_source *p)
 	return take_whole(p, &packet);
 }
 
-/* No packet came: the end, or none for now. 0, or a negative errno. */
+/* Stop waiting for datagrams, as no packet came, for now or at the end. Returns 0 or a negative errno. */
 static int wait_no_longer(struct pcap_source *p, int rc)
 {
 	p->ended = !rc;
@@ -412,7 +412,7 @@ static int wait_no_longer(struct pcap_source *p, int rc)
 	return 0;
 }
 
-/* 1: a piece is there; 0: no more come; -EAGAIN: none now; or another negative errno. */
+/* Find the next piece. Returns 1, 0 at the end, -EAGAIN if none is there yet, or another negative errno. */
 static int find_piece(struct pcap_source *p)
 {
 	int rc;

@@ -21,7 +21,7 @@
 
 /*
  * After stop(), how long to read on to the end of a pipe: a Ctrl-C stops the producer too, and what
- * it had written should still arrive; a producer that goes on is left behind.
+ * it had written should still arrive; a producer that goes on is not read any more.
  */
 #define LINGER_NS 500000000u
 
@@ -38,7 +38,7 @@ struct pipe_source {
 	bool lent;	      /* descriptors: the one block that is out */
 };
 
-/* A connection that was reset has nothing to read either, but that is not its end. */
+/* Returns the error of a socket: a reset connection has nothing to read either, but has not ended. */
 static int socket_error(int fd)
 {
 	int err = 0;
@@ -47,7 +47,7 @@ static int socket_error(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0 ? 0 : -err;
 }
 
-/* Bytes that can be taken from the descriptor now: 0 at the end, -EAGAIN for none yet. */
+/* Returns the bytes that can be taken from the descriptor now, 0 at the end, or -EAGAIN. */
 static ssize_t available(struct pipe_source *p)
 {
 	struct pollfd fd = { .fd = p->fd, .events = POLLIN };
@@ -114,7 +114,7 @@ static int read_block(struct pipe_source *p, size_t max, struct zcdma_block *b)
 	return 1;
 }
 
-/* A file that is shorter now than it was. */
+/* Returns whether a file is shorter now than it was. */
 static bool was_cut(const struct pipe_source *p)
 {
 	struct stat st;
@@ -199,7 +199,7 @@ static int check_readable(struct zcdma_source *src, int fd, struct stat *st)
 	return 0;
 }
 
-/* How much a device has to read cannot be asked, so there is no block to hand to such a path. */
+/* Check that the source can tell how much it has to read, which a device cannot, as a block needs a length. */
 static int check_spliceable(struct zcdma_source *src, const struct stat *st)
 {
 	int rc;

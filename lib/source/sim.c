@@ -66,7 +66,7 @@ struct sim {
 	uint64_t seq, offset;
 	uint64_t overruns, lost_bytes, replaced;
 	bool lost; /* since the last full block */
-	int error; /* no fresh pages were to be had, a negative errno */
+	int error; /* a negative errno if fresh pages could not be allocated, else 0 */
 };
 
 static bool fifo_init(struct fifo *f, unsigned size)
@@ -145,7 +145,7 @@ static const struct zc_option options[] = {
  * The device
  */
 
-/* Called with the lock held, which it drops while it waits. False when the device is to stop. */
+/* Wait, without the lock, which the caller holds. Returns false when the device must stop. */
 static bool wait_until(struct sim *sim, uint64_t when_ns)
 {
 	const struct timespec ts = {
@@ -158,7 +158,7 @@ static bool wait_until(struct sim *sim, uint64_t when_ns)
 	return !sim->stopping;
 }
 
-/* Make .poll_fd readable. A reader would wait for ever for a wake-up that failed, so that it is repeated. */
+/* Make .poll_fd readable. A reader would wait without end for a wake-up that failed, so it is repeated. */
 static void wake_reader(const struct sim *sim)
 {
 	const struct timespec nap = { .tv_nsec = WAKE_NAP_NS };
@@ -199,7 +199,7 @@ static void lose(struct sim *sim, uint64_t blocks)
 	sim->lost = true;
 }
 
-/* "DMA" into a block. It belongs to the device, so the lock is not needed meanwhile. */
+/* Fill a block, as a device does by DMA. It belongs to the device, so the lock is not needed. */
 static void fill(struct sim *sim, uint32_t index)
 {
 	uint64_t offset = sim->offset;
@@ -400,8 +400,8 @@ static void free_block(struct sim *sim, uint32_t index)
 	bool all_filled = sim->filled_count == sim->ring.blocks;
 
 	/*
-	 * Nothing to fill, nothing to pace and nobody ahead in the queue: there is no need to go through
-	 * the device's thread, and the blocks keep going round in order.
+	 * Without data to fill, a rate, or blocks ahead in the queue, the device's thread is not needed, and
+	 * the blocks keep their order.
 	 */
 	if (sim->opt.fill_once && all_filled && !sim->free.count && !sim->opt.rate &&
 	    !sim->stopping) {
@@ -416,7 +416,7 @@ static void free_block(struct sim *sim, uint32_t index)
 static void sim_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how)
 {
 	struct sim *sim = (struct sim *)src;
-	/* A block that is written once may be read for ever: there is nothing to give away. */
+	/* The pages of a block that is filled only once need not be replaced. */
 	bool give = how == ZC_PUT_REPLACE && !sim->opt.fill_once;
 	unsigned first = b->index;
 	int count = give ? zc_ring_renew(&sim->ring, b->index, &first) : 1;

@@ -70,7 +70,7 @@ void zc_source_offer_ring(struct zcdma_source *src, const struct zc_ring *ring)
 	src->info.offers |= ZCDMA_NEEDS_RING;
 }
 
-/* Sealed, so that whoever maps it need not fear that it shrinks. Holes can still be punched. */
+/* Seal the ring, so that it cannot shrink under the process that maps it. Holes can still be punched. */
 int zc_source_share_ring(const struct zcdma_source *src, const struct zc_ring *ring,
 			 struct zc_ho_offer *offer)
 {
@@ -89,7 +89,7 @@ int zc_source_share_ring(const struct zcdma_source *src, const struct zc_ring *r
 	return ring->fd;
 }
 
-/* "sim:x" is a kind with an argument; "-" the pipe; everything else a path: a device of the driver, or a file. */
+/* Find the kind: "sim:x" has an argument, "-" is standard input, anything else is a path of a device or a file. */
 static const struct zc_source_ops *find_kind(const char *spec, const char **arg)
 {
 	const char *colon = strchr(spec, ':');
@@ -110,7 +110,7 @@ static const struct zc_source_ops *find_kind(const char *spec, const char **arg)
 	return zc_dev_is(spec) ? &zc_source_dev : &zc_source_file;
 }
 
-/* "sim", which is a path, where "sim:" may have been meant? */
+/* Returns whether the path is the name of a kind without its colon: "sim" for "sim:". */
 static bool is_kind(const char *name)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -224,7 +224,7 @@ ZC_PUBLIC int zcdma_source_start(struct zcdma_source *src)
  */
 
 /*
- * What is missing before this block. A device goes on to count while its reader takes nothing any more, so
+ * Count what is missing before this block. A device goes on to count while its reader takes nothing any more, so
  * its own figures do not say whether the stream has a gap; and a ring from another process has no figures.
  */
 static void count_gap(struct zcdma_source *src, const struct zcdma_block *b)

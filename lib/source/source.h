@@ -19,11 +19,11 @@ struct zcdma_source {
 	struct zcdma_ctx *ctx;
 	char *name;	   /* as the user gave it; owned */
 	int poll_fd;	   /* readable when next() is worth a try; -1: always is */
-	short poll_events; /* what poll() is to be asked of it */
+	short poll_events; /* to poll for */
 	bool starved;	   /* all blocks are out: nothing but a put() makes next() worth a try */
 	int file_fd;	   /* the file that its blocks are in, or -1 */
 	int origin_fd;	   /* what it reads, a file or a pipe, for its identity; or -1 */
-	const char *fault_hint; /* what cures an EFAULT on its memory, where more is known */
+	const char *fault_hint; /* a hint for an EFAULT on its memory, or NULL */
 	const struct zc_ring
 		*ring; /* that can be registered, with ZCDMA_NEEDS_RING among the offers */
 	struct zcdma_source_info info;
@@ -59,8 +59,8 @@ struct zc_source_ops {
 	void (*put)(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how);
 	void (*stop)(struct zcdma_source *src); /* or NULL: .stopped is enough */
 	/*
-	 * The ring, for another process to map; NULL: there is none. Its descriptor, which stays the
-	 * source's, or a negative errno with its sentence. Made for ZC_USE_SHARE.
+	 * Offer the ring, which was made for ZC_USE_SHARE, for another process to map. Returns its descriptor, which stays
+	 * the source's, or a negative errno with the error message set. NULL: the source has no ring.
 	 */
 	int (*share)(const struct zcdma_source *src, struct zc_ho_offer *offer);
 	void (*get_stats)(struct zcdma_source *src, struct zcdma_source_stats *stats); /* or NULL */
@@ -73,7 +73,7 @@ extern const struct zc_source_ops zc_source_sim, zc_source_dev, zc_source_file, 
 /* Allocate a source of a kind, without opening it. */
 int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const char *name,
 		  struct zcdma_source **src);
-/* And free it again, without closing it. */
+/* Free a source, without closing it. */
 void zc_source_delete(struct zcdma_source *src);
 
 /* Turn an open source into one of the kind @ops, which its kind has as .reading: only the base is kept. */
@@ -92,20 +92,20 @@ int zc_source_activate(struct zcdma_source *src, unsigned uses);
 int zc_source_take(struct zcdma_source *src, size_t max, struct zcdma_block *b);
 
 /*
- * Give a block back, each exactly once. Where no fresh pages are to be had for ZC_PUT_REPLACE, or the ring
+ * Give a block back, each exactly once. If fresh pages for ZC_PUT_REPLACE cannot be allocated, or the ring
  * was not made for it, the next zc_source_take() fails with the reason.
  */
 void zc_source_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how);
 
 /*
- * The blocks of @src are in @ring, as long as it is there: offer it to be registered, unless pages are given away, of
- * which a registered buffer would keep the old ones.
+ * Offer @ring, which holds the blocks of @src as long as it exists, to be registered; not if pages are replaced, as a
+ * registered buffer would keep the old ones.
  */
 void zc_source_offer_ring(struct zcdma_source *src, const struct zc_ring *ring);
 
 /*
- * Offer its ring, whose memory is a memfd, to another process: a source's .share. The descriptor, or a
- * negative errno with its sentence.
+ * Offer @src's ring, whose memory is a memfd, to another process, as .share does. Returns the descriptor, or a
+ * negative errno with the error message set.
  */
 int zc_source_share_ring(const struct zcdma_source *src, const struct zc_ring *ring,
 			 struct zc_ho_offer *offer);

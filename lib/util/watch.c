@@ -47,9 +47,8 @@ static bool is_among(int fd, const struct pollfd *p, unsigned count)
 }
 
 /*
- * A closed descriptor leaves the epoll instance by itself, and its number may come back as another's, so
- * that what was watched before is no proof that it is watched now. What epoll does not take (EPERM, a
- * regular file) is ready at any time.
+ * Watch @fd. A closed descriptor leaves the epoll instance by itself, and its number may be used again, so that a
+ * number that was watched may not be watched now. What epoll does not take (EPERM, a regular file) is always ready.
  */
 static void watch(const struct zc_watch *w, int fd, short events)
 {

@@ -19,7 +19,7 @@ struct zc_watch {
 /* Make one, which watches nothing yet. Returns 0 or a negative errno. */
 int zc_watch_new(struct zcdma_ctx *ctx, struct zc_watch **watch);
 
-/* NULL is fine. */
+/* Free it; NULL is fine. */
 void zc_watch_free(struct zc_watch *w);
 
 /* Watch @p, @count of them, and nothing else; @ready: be readable at once. NULL is fine. */

@@ -665,7 +665,7 @@ need_direct() {
     assert_equal "${stderr_lines[0]}" 'zcdma capture: open /dev/nosuchdevice: No such file or directory'
     [[ ${stderr_lines[1]} == *'modprobe zcdma'* ]]
     run -2 zcdma capture dev:/dev/null -o out.bin
-    assert_output "zcdma capture: open /dev/null: it is no device of zcdma's"
+    assert_output "zcdma capture: open /dev/null: not a zcdma device"
     [ ! -e out.bin ]
 }
 

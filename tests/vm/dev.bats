@@ -196,7 +196,7 @@ passed() {
     assert_output --partial 'block= takes a multiple of 64 bytes'
     run -2 zcdma capture dev:block=64M,blocks=60000 -o out.bin
     assert_line --index 0 --partial 'set up 60000 blocks of 64.00 MiB in /dev/zcdma0: Cannot allocate memory'
-    assert_line --index 1 --regexp 'there is memory for blocks=[1-9][0-9]*$'
+    assert_line --index 1 --regexp 'use blocks=[1-9][0-9]*, which fit into memory$'
     run -2 zcdma capture dev:model=coherent,policy=strict -o out.bin
     assert_output --partial 'policy=strict is not for model=coherent'
     run -3 zcdma capture dev:/dev/zcdma63 -o out.bin
