@@ -103,7 +103,7 @@ int zc_time_left(uint64_t deadline_ns);
 bool zc_read_line(const char *path, char *buf, size_t len);
 
 /*
- * Is our program running at the other end of the pipe @fd, in our network namespace? As slow as
+ * Returns whether this program runs at the other end of the pipe @fd, in the same network namespace. As slow as
  * zcdma_pipe_holder().
  */
 bool zc_pipe_holder_is_like_us(int fd);

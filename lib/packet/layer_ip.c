@@ -23,7 +23,7 @@ static void set_payload(struct zc_frame *f, const struct zc_rest *segment, uint3
 	f->len = segment->len - header;
 }
 
-/* Options may be cut off: nothing here needs them. */
+/* Take TCP. Its options may be cut off, as nothing here needs them. */
 struct zc_layer zc_take_tcp(struct zc_rest *r, struct zc_frame *f)
 {
 	const struct zc_rest segment = *r;
@@ -42,7 +42,7 @@ struct zc_layer zc_take_tcp(struct zc_rest *r, struct zc_frame *f)
 	return zc_layer_end(f, ZC_FRAME_TCP);
 }
 
-/* A length of 0 is a jumbogram's (RFC 2675). A tunnel's layer decides whether it is one. */
+/* Take UDP. A length of 0 is a jumbogram's (RFC 2675). The layer of a tunnel's port decides whether it is a tunnel. */
 struct zc_layer zc_take_udp(struct zc_rest *r, struct zc_frame *f)
 {
 	struct zc_rest segment = *r;
@@ -134,7 +134,7 @@ struct zc_layer zc_take_options(struct zc_rest *r, struct zc_frame *f)
 	return take_extension(r, f, 8);
 }
 
-/* Its fourth byte says how many stops are left. */
+/* Take a routing header, whose fourth byte counts the stops that are left. */
 struct zc_layer zc_take_routing(struct zc_rest *r, struct zc_frame *f)
 {
 	const uint8_t *h = zc_layer_peek(r, 4);
@@ -144,7 +144,7 @@ struct zc_layer zc_take_routing(struct zc_rest *r, struct zc_frame *f)
 	return take_extension(r, f, 8);
 }
 
-/* Offset or "more to come". A packet with neither is whole (RFC 6946). */
+/* Take a fragment header. A packet with offset 0 and without "more fragments" is whole (RFC 6946). */
 struct zc_layer zc_take_fragment(struct zc_rest *r, struct zc_frame *f)
 {
 	const uint8_t *h = zc_layer_peek(r, 4);
@@ -154,7 +154,7 @@ struct zc_layer zc_take_fragment(struct zc_rest *r, struct zc_frame *f)
 	return take_extension(r, f, 0);
 }
 
-/* It counts words of four bytes, without the first two: RFC 4302, 2.2. */
+/* Take AH, whose length counts words of four bytes, without the first two: RFC 4302, 2.2. */
 struct zc_layer zc_take_authentication(struct zc_rest *r, struct zc_frame *f)
 {
 	return take_extension(r, f, 4);

@@ -4,7 +4,7 @@
 
 #include "packet/layer.h"
 
-/* 802.2: the next layer is known where it is SNAP's, with the OUI of Ethernet or of a bridge (802.1H). */
+/* Take LLC (802.2): the next layer is known for SNAP, with the OUI of Ethernet or of a bridge (802.1H). */
 static struct zc_layer take_llc(struct zc_rest *r, struct zc_frame *f)
 {
 	const uint8_t *h = zc_layer_take(r, 8, f);
@@ -18,7 +18,7 @@ static struct zc_layer take_llc(struct zc_rest *r, struct zc_frame *f)
 	return zc_layer_find(&zc_ethertypes, zc_be16(h + 6));
 }
 
-/* Up to 1500 it is the length of an 802.3 frame, and 4 is Linux' own number for LLC (ETH_P_802_2). */
+/* A type up to 1500 is the length of an 802.3 frame, and 4 is Linux' own number for LLC (ETH_P_802_2). */
 struct zc_layer zc_layer_of_type(uint16_t type)
 {
 	if (type <= ETHERMTU && type != 1)
@@ -26,7 +26,7 @@ struct zc_layer zc_layer_of_type(uint16_t type)
 	return zc_layer_find(&zc_ethertypes, type);
 }
 
-/* Take a header of @len bytes, with the type of what follows @at. */
+/* Take a header of @len bytes, with the type of what follows at offset @at. */
 static struct zc_layer take_type(struct zc_rest *r, struct zc_frame *f, uint32_t len, uint32_t at)
 {
 	const uint8_t *h = zc_layer_take(r, len, f);
@@ -39,7 +39,7 @@ struct zc_layer zc_take_ethernet(struct zc_rest *r, struct zc_frame *f)
 	return take_type(r, f, 14, 12);
 }
 
-/* An id of 0 is a priority only: 802.1Q, 9.6. */
+/* Take a VLAN tag. Id 0 means that it has only a priority: 802.1Q, 9.6. */
 struct zc_layer zc_take_vlan(struct zc_rest *r, struct zc_frame *f)
 {
 	const uint8_t *h = zc_layer_take(r, 4, f);
@@ -82,7 +82,7 @@ struct zc_layer zc_take_raw(struct zc_rest *r, struct zc_frame *f)
 	return (struct zc_layer){ h[0] >> 4 == 6 ? zc_take_ipv6 : zc_take_ipv4 };
 }
 
-/* That of IPv6 has another number in each BSD, and 10 in Linux. */
+/* Find the layer of an address family: IPv6 has another number in each BSD, and 10 in Linux. */
 static struct zc_layer find_family(uint32_t family)
 {
 	static const struct zc_layer_row families[] = {
@@ -95,7 +95,7 @@ static struct zc_layer find_family(uint32_t family)
 	return zc_layer_find(&table, family);
 }
 
-/* The address family, in the writer's byte order. */
+/* Take BSD's loopback header: the address family, in the writer's byte order. */
 struct zc_layer zc_take_loopback(struct zc_rest *r, struct zc_frame *f)
 {
 	const uint8_t *h = zc_layer_take(r, 4, f);
@@ -107,7 +107,7 @@ struct zc_layer zc_take_loopback(struct zc_rest *r, struct zc_frame *f)
 	return find_family(family > 0xffff ? (uint32_t)h[1] << 8 | h[0] : family);
 }
 
-/* Its length, without the padding to four bytes, and the address family come first. */
+/* Take pflog: its length, without the padding to four bytes, and the address family come first. */
 struct zc_layer zc_take_pflog(struct zc_rest *r, struct zc_frame *f)
 {
 	const uint8_t *h = zc_layer_peek(r, 2);
@@ -121,7 +121,7 @@ struct zc_layer zc_take_pflog(struct zc_rest *r, struct zc_frame *f)
 	return find_family(h[1]);
 }
 
-/* Apple's, in the byte order of its machines: the header's length, a type, and the link type of the rest. */
+/* Take Apple's PKTAP, in the byte order of its machines: the header's length, a type, and the link type of the rest. */
 struct zc_layer zc_take_pktap(struct zc_rest *r, struct zc_frame *f)
 {
 	const uint8_t *h = zc_layer_peek(r, 12);
@@ -143,7 +143,7 @@ struct zc_layer zc_take_ipoib(struct zc_rest *r, struct zc_frame *f)
 #define NFLOG_PAYLOAD 9 /* NFULA_PAYLOAD of linux/netfilter/nfnetlink_log.h */
 
 /*
- * Netfilter's log: the address family first, then attributes, each with its length, without padding, and its type, in
+ * Take netfilter's log: the address family, then attributes, each with its length, without padding, and its type, in
  * the byte order of the machine. Types are small, so that they show which one that is.
  */
 struct zc_layer zc_take_nflog(struct zc_rest *r, struct zc_frame *f)
@@ -176,7 +176,7 @@ struct zc_layer zc_take_nflog(struct zc_rest *r, struct zc_frame *f)
  * PPP
  */
 
-/* The protocol takes one byte where that is odd: RFC 1661, 6.5. */
+/* Take the protocol field of PPP, which is one byte long if that is odd: RFC 1661, 6.5. */
 static struct zc_layer take_ppp_type(struct zc_rest *r, struct zc_frame *f)
 {
 	const uint8_t *h = zc_layer_take(r, 1, f);
@@ -193,7 +193,7 @@ static struct zc_layer take_ppp_type(struct zc_rest *r, struct zc_frame *f)
 	return zc_layer_find(&zc_ppp_protocols, type);
 }
 
-/* The address 0xff, which is not a protocol, and control 3 may have been left out: RFC 1661, 6.6. */
+/* Take PPP. Address 0xff, which is not a protocol, and control 3 may be absent: RFC 1661, 6.6. */
 struct zc_layer zc_take_ppp(struct zc_rest *r, struct zc_frame *f)
 {
 	const uint8_t *h = zc_layer_peek(r, 1);
@@ -203,7 +203,7 @@ struct zc_layer zc_take_ppp(struct zc_rest *r, struct zc_frame *f)
 	return take_ppp_type(r, f);
 }
 
-/* Of Cisco's kind where the address is one of its two: RFC 1547, 4.3.1. */
+/* Take HDLC: Cisco's if the address is one of its two, else PPP's. RFC 1547, 4.3.1. */
 struct zc_layer zc_take_hdlc(struct zc_rest *r, struct zc_frame *f)
 {
 	const uint8_t *h = zc_layer_peek(r, 1);
@@ -213,7 +213,7 @@ struct zc_layer zc_take_hdlc(struct zc_rest *r, struct zc_frame *f)
 	return zc_take_ppp(r, f);
 }
 
-/* RFC 2516, 4: version and type 1, code 0 for data. */
+/* Take PPPoE with version 1, type 1, and code 0 for data: RFC 2516, 4. */
 struct zc_layer zc_take_pppoe(struct zc_rest *r, struct zc_frame *f)
 {
 	const uint8_t *h = zc_layer_take(r, 6, f);

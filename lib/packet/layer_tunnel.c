@@ -3,7 +3,7 @@
 #include "packet/layer.h"
 
 /*
- * A label; the last one has a bit of its own. Nothing names what follows: IP is known by its version, and a
+ * Take a label; a bit marks the last one. Nothing names what follows: IP is known by its version, and a
  * pseudowire's control word by 0 in its place (RFC 4385, 3).
  */
 struct zc_layer zc_take_mpls(struct zc_rest *r, struct zc_frame *f)
@@ -31,7 +31,7 @@ static struct zc_layer enter(struct zc_frame *f, enum zc_net kind, uint32_t id,
 	return zc_layer_enter(f, kind, id) ? next : zc_layer_end(f, ZC_FRAME_OTHER);
 }
 
-/* The version of IP says more than the protocol's number. */
+/* Take IP in IP; the version field decides between IPv4 and IPv6, as protocol numbers may be wrong. */
 struct zc_layer zc_take_ipip(struct zc_rest *r, struct zc_frame *f)
 {
 	(void)r;
@@ -49,7 +49,7 @@ struct zc_layer zc_take_ipip(struct zc_rest *r, struct zc_frame *f)
 #define GRE_ACK	     0x0080
 #define GRE_VERSION  0x0007
 
-/* In version 1 the key is a length and the receiver's number for the call, which name no network. */
+/* Returns the layer inside GRE. In version 1 the key is a length and a call's number, which do not name a network. */
 static struct zc_layer gre_inner(struct zc_frame *f, uint16_t flags, uint16_t type,
 				 const uint8_t *key)
 {
@@ -84,7 +84,7 @@ struct zc_layer zc_take_gre(struct zc_rest *r, struct zc_frame *f)
 	return gre_inner(f, flags, zc_be16(h + 2), key);
 }
 
-/* draft-foschiano-erspan-03, 4.2: the session is in the lower ten bits. */
+/* Take ERSPAN II: the session is in the lower ten bits (draft-foschiano-erspan-03, 4.2). */
 struct zc_layer zc_take_erspan2(struct zc_rest *r, struct zc_frame *f)
 {
 	const uint8_t *h = zc_layer_take(r, 8, f);
@@ -95,7 +95,7 @@ struct zc_layer zc_take_erspan2(struct zc_rest *r, struct zc_frame *f)
 		     (struct zc_layer){ zc_take_ethernet });
 }
 
-/* 4.3: 12 bytes, and 8 more where the last bit says so. */
+/* Take ERSPAN III: 12 bytes, and 8 more if the last bit is set (draft-foschiano-erspan-03, 4.3). */
 struct zc_layer zc_take_erspan3(struct zc_rest *r, struct zc_frame *f)
 {
 	const uint8_t *h = zc_layer_take(r, 12, f);
@@ -115,14 +115,14 @@ static uint32_t be24(const uint8_t *p)
 	return (uint32_t)p[0] << 16 | zc_be16(p + 1);
 }
 
-/* It is a tunnel: take @len bytes of its header. False: the frame has ended. */
+/* Take @len bytes of a tunnel's header. Returns false if the frame has ended. */
 static bool take_header(struct zc_rest *r, struct zc_frame *f, uint32_t len)
 {
 	f->kind = ZC_FRAME_OTHER;
 	return zc_layer_take(r, len, f);
 }
 
-/* RFC 7348, 5: one flag is set, what is reserved is 0. */
+/* Take VXLAN: one flag is set, reserved bits are 0 (RFC 7348, 5). */
 struct zc_layer zc_take_vxlan(struct zc_rest *r, struct zc_frame *f)
 {
 	const uint8_t *h = zc_layer_peek(r, 8);
@@ -133,7 +133,7 @@ struct zc_layer zc_take_vxlan(struct zc_rest *r, struct zc_frame *f)
 	return enter(f, ZC_NET_VXLAN, be24(h + 4), (struct zc_layer){ zc_take_ethernet });
 }
 
-/* RFC 8926, 3.4: version 0, what is reserved is 0. */
+/* Take GENEVE: version 0, reserved bits are 0 (RFC 8926, 3.4). */
 struct zc_layer zc_take_geneve(struct zc_rest *r, struct zc_frame *f)
 {
 	const uint8_t *h = zc_layer_peek(r, 8);
@@ -147,7 +147,7 @@ struct zc_layer zc_take_geneve(struct zc_rest *r, struct zc_frame *f)
 	return enter(f, ZC_NET_GENEVE, be24(h + 4), zc_layer_find(&zc_ethertypes, zc_be16(h + 2)));
 }
 
-/* Extension headers, each with its length in words and, at its end, the next one's type: TS 29.281, 5.2. */
+/* Take extension headers, each with its length in words and, at its end, the next one's type: TS 29.281, 5.2. */
 static bool take_gtp_extensions(struct zc_rest *r, struct zc_frame *f, uint8_t type)
 {
 	while (type) {
@@ -162,7 +162,7 @@ static bool take_gtp_extensions(struct zc_rest *r, struct zc_frame *f, uint8_t t
 	return true;
 }
 
-/* GTP-U, TS 29.281, 5.1: version 1, a packet (255) as long as the datagram. */
+/* Take GTP-U: version 1, a packet (255) as long as the datagram (TS 29.281, 5.1). */
 struct zc_layer zc_take_gtp(struct zc_rest *r, struct zc_frame *f)
 {
 	const uint8_t *h = zc_layer_peek(r, 8), *more;

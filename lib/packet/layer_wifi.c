@@ -8,7 +8,7 @@
 #define RADIOTAP_PADDED	 0x20
 #define RADIOTAP_BAD_FCS 0x40
 
-/* Returns the field of that name in a header of @len bytes, or 0: it has none. www.radiotap.org/fields */
+/* Returns the flags field of a header of @len bytes, or 0 without one. www.radiotap.org/fields */
 static uint8_t radiotap_flags(const uint8_t *h, uint32_t len)
 {
 	const uint32_t present = zc_le32(h + 4);
@@ -43,7 +43,7 @@ struct zc_layer zc_take_radiotap(struct zc_rest *r, struct zc_frame *f)
 	return (struct zc_layer){ zc_take_wifi };
 }
 
-/* IEEE 802.11, 9.2.4.1: version 0 and type 2; the rest says whether the frame has data, in the clear. */
+/* Returns whether the frame has data that is not encrypted: version 0 and type 2 (IEEE 802.11, 9.2.4.1). */
 static bool has_data(const uint8_t *h)
 {
 	const bool null = h[0] & 0x40, encrypted = h[1] & 0x40;
@@ -51,7 +51,7 @@ static bool has_data(const uint8_t *h)
 	return (h[0] & 0x0f) == 8 && !null && !encrypted;
 }
 
-/* Several packets in one frame (A-MSDU) are not taken apart. */
+/* Take 802.11. Several packets in one frame (A-MSDU) are not parsed. */
 struct zc_layer zc_take_wifi(struct zc_rest *r, struct zc_frame *f)
 {
 	const uint8_t *h = zc_layer_peek(r, 24);

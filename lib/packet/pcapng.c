@@ -20,7 +20,7 @@
 #define OPTION_TSRESOL	9  /* of an interface */
 #define OPTION_TSOFFSET 14 /* of an interface */
 
-/* As libpcap has it. Longer blocks of a kind that is not known are skipped. */
+/* The longest block, as in libpcap. Longer blocks of unknown types are skipped. */
 #define MOST_BYTES	(16u << 20)
 #define MOST_INTERFACES 65536
 
@@ -128,7 +128,7 @@ static int read_body(struct zc_pcapng *ng)
 	return read_rest(ng, ng->body, ng->len);
 }
 
-/* The byte order of a section is in its first word, which comes before the length can be read. */
+/* Set the byte order of a section by its first word, before its length is read. Returns 0 or -EIO. */
 static int look_at_order(struct zc_pcapng *ng)
 {
 	uint8_t magic[4] = { 0 };
@@ -221,7 +221,7 @@ static int grow(struct zc_pcapng *ng)
 	return 0;
 }
 
-/* Powers of ten up to those that 64 bits hold, or with the highest bit set powers of two. */
+/* Returns whether a resolution fits 64 bits: a power of ten or, with the highest bit set, of two. */
 static bool is_resolution(uint8_t resolution)
 {
 	return resolution & 0x80 ? (resolution & 0x7f) < 64 : resolution < 20;
@@ -259,7 +259,7 @@ static int add_interface(struct zc_pcapng *ng)
 
 #define SECOND 1000000000u
 
-/* The fraction @part of 2^@bits, in nanoseconds. */
+/* Returns the fraction @part of 2^@bits in nanoseconds. */
 static uint64_t binary_fraction(uint64_t part, unsigned bits)
 {
 	const unsigned less = bits > 32 ? bits - 32 : 0;
@@ -312,7 +312,7 @@ static void set_time(const struct zc_pcapng *ng, struct zc_packet *p, uint32_t i
 	p->timed = true;
 }
 
-/* The lowest two bits say in which direction: 1 is in, 2 is out. */
+/* Set the direction by the lowest two bits of the flags: 1 is in, 2 is out. */
 static void set_direction(const struct zc_pcapng *ng, struct zc_packet *p, uint32_t options)
 {
 	const uint8_t *flags = find_option(ng, options, OPTION_FLAGS, 4);
@@ -324,7 +324,7 @@ static void set_direction(const struct zc_pcapng *ng, struct zc_packet *p, uint3
 		p->packet_type = PACKET_OUTGOING;
 }
 
-/* The obsolete block has a number of 16 bits, then how many packets were dropped. */
+/* Take a packet. The obsolete block has an interface number of 16 bits, then the number of dropped packets. */
 static int take_packet(struct zc_pcapng *ng, struct zc_packet *p)
 {
 	uint32_t interface, captured;
@@ -342,7 +342,7 @@ static int take_packet(struct zc_pcapng *ng, struct zc_packet *p)
 	return 1;
 }
 
-/* It is of the first interface, whose snap length says how much of it was captured; it has no time. */
+/* Take a simple packet: it is of the first interface, whose snap length limits it, and has no time. */
 static int take_simple(struct zc_pcapng *ng, struct zc_packet *p)
 {
 	uint32_t len, captured;

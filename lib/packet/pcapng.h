@@ -18,7 +18,7 @@ bool zc_pcapng_is_magic(const uint8_t magic[4]);
 int zc_pcapng_open(struct zcdma_ctx *ctx, const char *name, struct zc_capture_bytes *saved,
 		   struct zc_pcapng **out);
 
-/* NULL is fine. */
+/* Free the reader; NULL is fine. */
 void zc_pcapng_free(struct zc_pcapng *ng);
 
 /*

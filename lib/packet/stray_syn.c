@@ -4,7 +4,7 @@
 
 #include <netinet/tcp.h>
 
-/* A reset does not prove it, as what follows may show that it was not accepted. */
+/* Returns whether the connection has ended. A reset is not enough, as it may not have been accepted. */
 static bool has_ended(const struct zc_reassembly *one, const struct zc_reassembly *other)
 {
 	return (zc_reassembly_is_over(one) || !one->started) &&

@@ -53,7 +53,7 @@ static void append(void *arg, const uint8_t *data, size_t len)
 	t->len += len;
 }
 
-/* Nothing to do: the reassembly counts these bytes. */
+/* Do nothing, as the reassembly counts these bytes. */
 static void miss(void *arg, uint64_t len)
 {
 	(void)arg;

@@ -88,7 +88,7 @@ static int map_vdso(struct zc_mapping *m, struct zcdma_probe *p)
 	return map_kernels(m, p, "[vdso]");
 }
 
-/* The first page holds the clock; the pages after it are not all mapped on every machine. */
+/* Take only the first page, which holds the clock; the others are not all mapped on every machine. */
 static int map_vvar(struct zc_mapping *m, struct zcdma_probe *p)
 {
 	int rc = map_kernels(m, p, "[vvar]");

@@ -22,7 +22,7 @@ int zc_attempt_open_pipe(struct zc_attempt *a)
 	return 0;
 }
 
-/* Each step takes a fresh pipe, as emptying the old one would read the pages. */
+/* Take a fresh pipe for each step, as emptying the old one would read the pages. */
 ssize_t zc_attempt_vmsplice(struct zc_attempt *a, const void *p, size_t len)
 {
 	const struct iovec iov = { .iov_base = (void *)p, .iov_len = len };

@@ -44,8 +44,8 @@ void zc_probe_unmap(const struct zc_mapping *m)
 }
 
 /*
- * MSG_ZEROCOPY takes pages as vmsplice() does (iov_iter_get_pages2() in lib/iov_iter.c): where vmsplice()
- * refused the first page, MSG_ZEROCOPY refuses it too, before a byte is read.
+ * Returns whether MSG_ZEROCOPY will fail before it reads a byte. It takes pages as vmsplice() does
+ * (iov_iter_get_pages2() in lib/iov_iter.c), so it refuses the first page if vmsplice() did.
  */
 static bool pins_nothing(const struct zcdma_probe *p)
 {
@@ -89,8 +89,8 @@ static int try_one(struct zcdma_ctx *ctx, const struct zc_mapping *m, unsigned f
 }
 
 /*
- * io_uring pins for writing (FOLL_WRITE in io_pin_pages()), so a read-only mapping gives EFAULT
- * whatever its pages are.
+ * Withdraw the answer for a read-only mapping: io_uring pins for writing (FOLL_WRITE in io_pin_pages()), so it is EFAULT
+ * whatever the pages are.
  */
 static void judge_registered(const struct zc_mapping *m, struct zcdma_probe *p)
 {

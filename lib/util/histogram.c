@@ -19,7 +19,7 @@ static unsigned bucket_of(uint64_t value)
 	return (shift << STEP_BITS) + (unsigned)(value >> shift);
 }
 
-/* The largest value that bucket @i counts. */
+/* Returns the largest value that bucket @i counts. */
 static uint64_t bucket_top(unsigned i)
 {
 	unsigned shift;
