@@ -12,7 +12,7 @@
 #include "packet/capture_handle.h"
 #include "packet/pcapng.h"
 
-static int open_path(struct zc_packets *p, const char *path)
+static int open_path(struct zc_capture *p, const char *path)
 {
 	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC)
 				   : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
@@ -63,7 +63,7 @@ static int cookie_seek(void *cookie, off64_t *offset, int whence)
 	return 0;
 }
 
-static FILE *open_stream(struct zc_packets *p)
+static FILE *open_stream(struct zc_capture *p)
 {
 	const cookie_io_functions_t io = { .read = cookie_read, .seek = cookie_seek };
 	FILE *file = fopencookie(p->saved, "r", io);
@@ -75,7 +75,7 @@ static FILE *open_stream(struct zc_packets *p)
 }
 
 /* Open a FILE that reads a regular file itself, from the byte before those that were looked at. */
-static FILE *open_regular(struct zc_packets *p)
+static FILE *open_regular(struct zc_capture *p)
 {
 	FILE *file = NULL;
 
@@ -88,7 +88,7 @@ static FILE *open_regular(struct zc_packets *p)
 	return file;
 }
 
-static int open_classic(struct zc_packets *p)
+static int open_classic(struct zc_capture *p)
 {
 	FILE *file = p->fd < 0 ? open_regular(p) : open_stream(p);
 	char words[PCAP_ERRBUF_SIZE];
@@ -106,7 +106,7 @@ static int open_classic(struct zc_packets *p)
 	return rc;
 }
 
-int zc_packets_open_saved(struct zc_packets *p, const char *path)
+int zc_capture_open_saved(struct zc_capture *p, const char *path)
 {
 	uint8_t magic[4] = { 0 };
 	int rc = open_path(p, path);
@@ -118,7 +118,7 @@ int zc_packets_open_saved(struct zc_packets *p, const char *path)
 					 : open_classic(p);
 }
 
-void zc_packets_close_saved(struct zc_packets *p)
+void zc_capture_close_saved(struct zc_capture *p)
 {
 	zc_pcapng_free(p->pcapng);
 	if (p->saved)

@@ -8,7 +8,7 @@
 #include "packet/link_types.h"
 #include "packet/capture.h"
 
-struct zc_packets {
+struct zc_capture {
 	struct zcdma_ctx *ctx;
 	pcap_t *pcap; /* or NULL for a pcapng file */
 	char *name;   /* for messages; owned */
@@ -25,13 +25,13 @@ struct zc_packets {
 };
 
 /*
- * Fill in the rest of @p; on an error, too, zc_packets_close() frees it. Return 0, or a negative errno with the error
+ * Fill in the rest of @p; on an error, too, zc_capture_close() frees it. Return 0, or a negative errno with the error
  * message set.
  */
-int zc_packets_open_live(struct zc_packets *p, const struct zc_packets_from *from);
-int zc_packets_open_saved(struct zc_packets *p, const char *path);
+int zc_capture_open_live(struct zc_capture *p, const struct zc_capture_options *from);
+int zc_capture_open_saved(struct zc_capture *p, const char *path);
 
-/* Close what zc_packets_open_saved() opened. */
-void zc_packets_close_saved(struct zc_packets *p);
+/* Close what zc_capture_open_saved() opened. */
+void zc_capture_close_saved(struct zc_capture *p);
 
 #endif

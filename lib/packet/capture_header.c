@@ -11,7 +11,7 @@
 static int dump_header(struct zcdma_ctx *ctx, pcap_t *pcap, const char *name, uint8_t *header)
 {
 	const uint32_t magic = MAGIC_NANOSECONDS;
-	FILE *file = fmemopen(header, ZC_PACKETS_HEADER, "w");
+	FILE *file = fmemopen(header, ZC_CAPTURE_HEADER, "w");
 	pcap_dumper_t *dumper;
 	int rc;
 
@@ -29,7 +29,7 @@ static int dump_header(struct zcdma_ctx *ctx, pcap_t *pcap, const char *name, ui
 	return 0;
 }
 
-int zc_packets_header(const struct zc_packets *p, int linktype, uint8_t header[ZC_PACKETS_HEADER])
+int zc_capture_header(const struct zc_capture *p, int linktype, uint8_t header[ZC_CAPTURE_HEADER])
 {
 	pcap_t *pcap = p->pcap ? p->pcap : pcap_open_dead(linktype, 262144);
 	int rc;

@@ -43,7 +43,7 @@ static void hint_interfaces(struct zcdma_ctx *ctx)
 		if_freenameindex(list);
 }
 
-static int fail_activate(struct zc_packets *p, int status)
+static int fail_activate(struct zc_capture *p, int status)
 {
 	const char *words = pcap_geterr(p->pcap);
 	int err = EIO, rc;
@@ -69,7 +69,7 @@ static int fail_activate(struct zc_packets *p, int status)
 	return rc;
 }
 
-static void configure(struct zc_packets *p, const struct zc_packets_from *from)
+static void configure(struct zc_capture *p, const struct zc_capture_options *from)
 {
 	const uint64_t ring = from->ring_bytes ? from->ring_bytes : RING_BYTES;
 
@@ -80,7 +80,7 @@ static void configure(struct zc_packets *p, const struct zc_packets_from *from)
 	p->fraction_ns = pcap_set_tstamp_precision(p->pcap, PCAP_TSTAMP_PRECISION_NANO) ? 1000 : 1;
 }
 
-int zc_packets_open_live(struct zc_packets *p, const struct zc_packets_from *from)
+int zc_capture_open_live(struct zc_capture *p, const struct zc_capture_options *from)
 {
 	char words[PCAP_ERRBUF_SIZE];
 	int status;

@@ -11,7 +11,7 @@
 #include "packet/pcapng.h"
 
 /* Compile the filter; for a pcapng file with several link types, for the first one, to find errors in it. */
-static int set_filter(struct zc_packets *p, const char *filter)
+static int set_filter(struct zc_capture *p, const char *filter)
 {
 	const struct zc_link_type *link;
 	struct bpf_program program;
@@ -33,11 +33,11 @@ static int set_filter(struct zc_packets *p, const char *filter)
 		  : 0;
 }
 
-int zc_packets_open(struct zcdma_ctx *ctx, const struct zc_packets_from *from,
-		    struct zc_packets **out)
+int zc_capture_open(struct zcdma_ctx *ctx, const struct zc_capture_options *from,
+		    struct zc_capture **out)
 {
 	const char *name = from->iface ? from->iface : from->path;
-	struct zc_packets *p = calloc(1, sizeof(*p));
+	struct zc_capture *p = calloc(1, sizeof(*p));
 	int rc;
 
 	if (!p)
@@ -49,7 +49,7 @@ int zc_packets_open(struct zcdma_ctx *ctx, const struct zc_packets_from *from,
 		rc = zc_fail(ctx, ENOMEM, "read packets of %s", name);
 		goto err_close;
 	}
-	rc = from->iface ? zc_packets_open_live(p, from) : zc_packets_open_saved(p, from->path);
+	rc = from->iface ? zc_capture_open_live(p, from) : zc_capture_open_saved(p, from->path);
 	if (rc)
 		goto err_close;
 	p->link_types.ctx = ctx;
@@ -60,7 +60,7 @@ int zc_packets_open(struct zcdma_ctx *ctx, const struct zc_packets_from *from,
 	return 0;
 
 err_close:
-	zc_packets_close(p);
+	zc_capture_close(p);
 	return rc;
 }
 
@@ -68,7 +68,7 @@ err_close:
  * Returns the time in nanoseconds since 1970; .tv_usec holds the fraction in p->fraction_ns. Files hold 32 bits of
  * the seconds without a sign, up to 2106, which libpcap extends with a sign.
  */
-static uint64_t time_of(const struct zc_packets *p, const struct pcap_pkthdr *h)
+static uint64_t time_of(const struct zc_capture *p, const struct pcap_pkthdr *h)
 {
 	const uint64_t seconds = p->live ? (uint64_t)h->ts.tv_sec : (uint32_t)h->ts.tv_sec;
 
@@ -76,7 +76,7 @@ static uint64_t time_of(const struct zc_packets *p, const struct pcap_pkthdr *h)
 }
 
 /* Report a failed read. libpcap names a file that ends too early by these words only. */
-static int fail_read(struct zc_packets *p)
+static int fail_read(struct zc_capture *p)
 {
 	const char *words = pcap_geterr(p->pcap);
 
@@ -89,7 +89,7 @@ static int fail_read(struct zc_packets *p)
  * Read the next packet by libpcap. For an interface that went down, libpcap waits until it is up again, and sets a
  * timeout for polling whether it still exists.
  */
-static int next_by_libpcap(struct zc_packets *p, struct zc_packet *packet)
+static int next_by_libpcap(struct zc_capture *p, struct zc_packet *packet)
 {
 	struct pcap_pkthdr *h;
 	const uint8_t *data;
@@ -117,7 +117,7 @@ static int next_by_libpcap(struct zc_packets *p, struct zc_packet *packet)
 	return 1;
 }
 
-static int fail_linktype(struct zc_packets *p, int linktype)
+static int fail_linktype(struct zc_capture *p, int linktype)
 {
 	const char *name = pcap_datalink_val_to_name(linktype);
 	int rc = zc_fail_plain(p->ctx, EINVAL, "read packets of %s: unknown link type %s (%d)",
@@ -128,7 +128,7 @@ static int fail_linktype(struct zc_packets *p, int linktype)
 }
 
 /* Count the packet by whether its link type is known. */
-static void note_linktype(struct zc_packets *p, int linktype)
+static void note_linktype(struct zc_capture *p, int linktype)
 {
 	const bool known = zc_frame_knows(linktype);
 
@@ -139,7 +139,7 @@ static void note_linktype(struct zc_packets *p, int linktype)
 }
 
 /* Read the next packet of a pcapng file that the filter takes. */
-static int next_of_pcapng(struct zc_packets *p, struct zc_packet *packet)
+static int next_of_pcapng(struct zc_capture *p, struct zc_packet *packet)
 {
 	const struct zc_link_type *link;
 	int rc;
@@ -161,39 +161,39 @@ static int next_of_pcapng(struct zc_packets *p, struct zc_packet *packet)
 	return 1;
 }
 
-int zc_packets_next(struct zc_packets *p, struct zc_packet *packet)
+int zc_capture_next(struct zc_capture *p, struct zc_packet *packet)
 {
 	return p->pcapng ? next_of_pcapng(p, packet) : next_by_libpcap(p, packet);
 }
 
-int zc_packets_linktype(const struct zc_packets *p)
+int zc_capture_linktype(const struct zc_capture *p)
 {
 	return p->pcapng ? -1 : pcap_datalink(p->pcap);
 }
 
-int zc_packets_check_linktype(struct zc_packets *p)
+int zc_capture_check_linktype(struct zc_capture *p)
 {
-	const int linktype = zc_packets_linktype(p);
+	const int linktype = zc_capture_linktype(p);
 
 	p->must_know = true;
 	return linktype < 0 || zc_frame_knows(linktype) ? 0 : fail_linktype(p, linktype);
 }
 
-int zc_packets_fd(const struct zc_packets *p)
+int zc_capture_fd(const struct zc_capture *p)
 {
 	return p->fd;
 }
 
-int zc_packets_origin(const struct zc_packets *p)
+int zc_capture_origin(const struct zc_capture *p)
 {
 	return p->origin;
 }
 
-void zc_packets_get_stats(struct zc_packets *p, struct zc_packets_stats *stats)
+void zc_capture_get_stats(struct zc_capture *p, struct zc_capture_stats *stats)
 {
 	struct pcap_stat s;
 
-	*stats = (struct zc_packets_stats){ 0 };
+	*stats = (struct zc_capture_stats){ 0 };
 	if (!p->live || pcap_stats(p->pcap, &s))
 		return;
 	stats->received = s.ps_recv;
@@ -201,14 +201,14 @@ void zc_packets_get_stats(struct zc_packets *p, struct zc_packets_stats *stats)
 	stats->dropped_by_interface = s.ps_ifdrop;
 }
 
-void zc_packets_close(struct zc_packets *p)
+void zc_capture_close(struct zc_capture *p)
 {
 	if (!p)
 		return;
 	if (p->pcap)
 		pcap_close(p->pcap);
 	zc_link_types_drop(&p->link_types);
-	zc_packets_close_saved(p);
+	zc_capture_close_saved(p);
 	free(p->name);
 	free(p);
 }

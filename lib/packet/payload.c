@@ -29,7 +29,7 @@ struct flow {
 struct zc_payload {
 	struct zcdma_ctx *ctx;
 	const char *name;
-	struct zc_order_field field;
+	struct zc_reorder_field field;
 	bool any_checksum;
 	struct zc_tcp_payload *tcp; /* or NULL: datagrams with numbers are looked for */
 	struct flow flow[FLOWS];
@@ -47,7 +47,7 @@ struct zc_payload {
 	struct zcdma_packet_stats stats;
 };
 
-int zc_payload_new(struct zcdma_ctx *ctx, const char *name, const struct zc_order_field *field,
+int zc_payload_new(struct zcdma_ctx *ctx, const char *name, const struct zc_reorder_field *field,
 		   bool any_checksum, struct zc_payload **out)
 {
 	struct zc_payload *p = calloc(1, sizeof(*p));

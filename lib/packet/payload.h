@@ -13,7 +13,7 @@ struct zc_payload;
  * too. @any_checksum: take packets whose checksum proves that they were damaged. @name is for messages.
  * Returns 0, or a negative errno with the error message set.
  */
-int zc_payload_new(struct zcdma_ctx *ctx, const char *name, const struct zc_order_field *field,
+int zc_payload_new(struct zcdma_ctx *ctx, const char *name, const struct zc_reorder_field *field,
 		   bool any_checksum, struct zc_payload **out);
 
 /* Free the stream; NULL is fine. */

@@ -25,7 +25,7 @@ struct zc_reorder {
 	struct slot slot[ZC_REORDER_WINDOW];
 };
 
-struct zc_reorder *zc_reorder_new(const struct zc_order_field *field,
+struct zc_reorder *zc_reorder_new(const struct zc_reorder_field *field,
 				  struct zc_reorder_stats *stats)
 {
 	struct zc_reorder *r = calloc(1, sizeof(*r));
@@ -51,7 +51,7 @@ void zc_reorder_free(struct zc_reorder *r)
 	free(r);
 }
 
-bool zc_reorder_read(const struct zc_order_field *field, const uint8_t *data, size_t len,
+bool zc_reorder_read(const struct zc_reorder_field *field, const uint8_t *data, size_t len,
 		     uint64_t *number)
 {
 	if (len < (size_t)field->offset + field->width)

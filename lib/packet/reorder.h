@@ -9,7 +9,7 @@
 #include "internal.h"
 
 /* Where the number is. */
-struct zc_order_field {
+struct zc_reorder_field {
 	uint32_t offset; /* in the payload */
 	uint32_t width;	 /* bytes: 1 to 8 */
 	bool little_endian;
@@ -43,14 +43,14 @@ enum zc_reorder_verdict {
 };
 
 /* Create the buffer of one flow. @stats outlives it. Returns NULL if no memory is left. */
-struct zc_reorder *zc_reorder_new(const struct zc_order_field *field,
+struct zc_reorder *zc_reorder_new(const struct zc_reorder_field *field,
 				  struct zc_reorder_stats *stats);
 
 /* Free the buffer and the datagrams that wait; NULL is fine. */
 void zc_reorder_free(struct zc_reorder *r);
 
 /* Read the number into *@number. Returns false if the datagram is too short. */
-bool zc_reorder_read(const struct zc_order_field *field, const uint8_t *data, size_t len,
+bool zc_reorder_read(const struct zc_reorder_field *field, const uint8_t *data, size_t len,
 		     uint64_t *number);
 
 /* Put a datagram, after zc_reorder_next() has returned NULL. Returns enum zc_reorder_verdict, or -ENOMEM. */

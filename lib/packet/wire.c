@@ -21,7 +21,7 @@ struct zcdma_wire {
 	struct zcdma_wire_options options;
 	/* Read while the process still has its privileges; the checks of streams are made of it. */
 	struct zcdma_check *manifest;
-	struct zc_packets *packets;
+	struct zc_capture *packets;
 	struct zc_connections connections;
 	struct zc_duplicates *duplicates;
 	uint64_t kinds[ZC_FRAME_MALFORMED + 1], checksums[ZC_CHECKSUM_WRONG + 1];
@@ -164,12 +164,12 @@ ZC_PUBLIC int zcdma_wire_run(struct zcdma_wire *w, int timeout_ms)
 
 	if (rc == -EINTR)
 		return rc;
-	rc = zc_packets_next(w->packets, &p);
+	rc = zc_capture_next(w->packets, &p);
 	if (rc == -EAGAIN) {
-		rc = zc_poll(w->ctx, zc_packets_fd(w->packets), POLLIN, timeout_ms);
+		rc = zc_poll(w->ctx, zc_capture_fd(w->packets), POLLIN, timeout_ms);
 		if (rc)
 			return rc;
-		rc = zc_packets_next(w->packets, &p);
+		rc = zc_capture_next(w->packets, &p);
 	}
 	for (unsigned i = 1; rc == 1; i++) {
 		take_packet(w, &p);
@@ -177,7 +177,7 @@ ZC_PUBLIC int zcdma_wire_run(struct zcdma_wire *w, int timeout_ms)
 			return w->connections.streams.rc;
 		if (i == BATCH)
 			return 1;
-		rc = zc_packets_next(w->packets, &p);
+		rc = zc_capture_next(w->packets, &p);
 	}
 	return rc == -EAGAIN ? 1 : rc;
 }
@@ -185,7 +185,7 @@ ZC_PUBLIC int zcdma_wire_run(struct zcdma_wire *w, int timeout_ms)
 static void free_wire(struct zcdma_wire *w)
 {
 	zc_connections_drop(&w->connections);
-	zc_packets_close(w->packets);
+	zc_capture_close(w->packets);
 	zc_duplicates_free(w->duplicates);
 	zcdma_check_free(w->manifest);
 	free(w);
@@ -195,7 +195,7 @@ static int open_packets(struct zcdma_wire *w)
 {
 	const struct zcdma_wire_options *o = &w->options;
 	char filter[32];
-	const struct zc_packets_from from = {
+	const struct zc_capture_options from = {
 		.iface = o->iface,
 		.path = o->file,
 		.ring_bytes = o->buffer_bytes,
@@ -205,8 +205,8 @@ static int open_packets(struct zcdma_wire *w)
 	int rc;
 
 	snprintf(filter, sizeof(filter), "port %u", o->port);
-	rc = zc_packets_open(w->ctx, &from, &w->packets);
-	return rc ? rc : zc_packets_check_linktype(w->packets);
+	rc = zc_capture_open(w->ctx, &from, &w->packets);
+	return rc ? rc : zc_capture_check_linktype(w->packets);
 }
 
 ZC_PUBLIC int zcdma_wire_open(struct zcdma_ctx *ctx, const struct zcdma_wire_options *options,
@@ -247,9 +247,9 @@ ZC_PUBLIC int zcdma_wire_end(struct zcdma_wire *w)
 
 ZC_PUBLIC void zcdma_wire_get_stats(struct zcdma_wire *w, struct zcdma_wire_stats *stats)
 {
-	struct zc_packets_stats p = { 0 };
+	struct zc_capture_stats p = { 0 };
 
-	zc_packets_get_stats(w->packets, &p);
+	zc_capture_get_stats(w->packets, &p);
 	*stats = w->stats;
 	stats->tcp = w->kinds[ZC_FRAME_TCP];
 	stats->udp = w->kinds[ZC_FRAME_UDP];

@@ -30,7 +30,7 @@ struct pcap_source {
 	struct zcdma_source src;
 	struct pcap_options opt;
 	char *from; /* the interface or the file */
-	struct zc_packets *packets;
+	struct zc_capture *packets;
 	struct zc_payload *payload; /* or NULL: whole packets */
 	struct zc_pool pool;
 	int timer_fd; /* that patience has an end; or -1 */
@@ -42,7 +42,7 @@ struct pcap_source {
 	bool has_piece;
 	size_t header_len, len;
 	const uint8_t *data;
-	uint8_t header[ZC_PACKETS_HEADER + ZC_PACKET_HEADER];
+	uint8_t header[ZC_CAPTURE_HEADER + ZC_PACKET_HEADER];
 	bool has_header; /* the one of the file is a piece, or was ... */
 	int linktype;	 /* ... and has that link type */
 
@@ -164,7 +164,7 @@ static int open_packets(struct pcap_source *p)
 {
 	struct zcdma_source *src = &p->src;
 	const bool file = is_file(p->from);
-	struct zc_packets_from from = {
+	struct zc_capture_options from = {
 		.iface = file ? NULL : p->from,
 		.path = p->from,
 		.snaplen = (uint32_t)p->opt.snaplen,
@@ -182,9 +182,9 @@ static int open_packets(struct pcap_source *p)
 			src->name, p->from);
 	src->info.endless = src->info.privileged = !file;
 	src->info.simulated = file ? -1 : 0;
-	rc = zc_packets_open(src->ctx, &from, &p->packets);
+	rc = zc_capture_open(src->ctx, &from, &p->packets);
 	if (!rc)
-		src->origin_fd = zc_packets_origin(p->packets);
+		src->origin_fd = zc_capture_origin(p->packets);
 	if (rc == -ENODEV) {
 		struct zc_error e;
 
@@ -199,13 +199,13 @@ static int add_file_header(struct pcap_source *p, int linktype)
 {
 	p->has_header = p->has_piece = true;
 	p->linktype = linktype;
-	p->header_len = ZC_PACKETS_HEADER;
-	return zc_packets_header(p->packets, linktype, p->header);
+	p->header_len = ZC_CAPTURE_HEADER;
+	return zc_capture_header(p->packets, linktype, p->header);
 }
 
 static int open_payload(struct pcap_source *p)
 {
-	const struct zc_order_field field = {
+	const struct zc_reorder_field field = {
 		.offset = (uint32_t)(p->opt.seq & 0xffff),
 		.width = (uint32_t)(p->opt.seq / SEQ_WIDTH) & 15,
 		.little_endian = p->opt.seq & SEQ_LITTLE,
@@ -213,13 +213,13 @@ static int open_payload(struct pcap_source *p)
 	int rc;
 
 	if (!p->opt.payload) {
-		const int linktype = zc_packets_linktype(p->packets);
+		const int linktype = zc_capture_linktype(p->packets);
 
 		p->src.info.packets = ZCDMA_PACKETS_WHOLE;
 		return linktype < 0 ? 0 : add_file_header(p, linktype);
 	}
 	p->src.info.packets = p->opt.seq ? ZCDMA_PACKETS_NUMBERED : ZCDMA_PACKETS_PAYLOAD;
-	rc = zc_packets_check_linktype(p->packets);
+	rc = zc_capture_check_linktype(p->packets);
 	return rc ? rc : zc_payload_new(p->src.ctx, p->from, &field, p->opt.checksum, &p->payload);
 }
 
@@ -233,7 +233,7 @@ static int watch(int epoll_fd, int fd)
 /* Open the timer, and a descriptor to poll for both packets and the timer. */
 static int open_timer(struct pcap_source *p)
 {
-	const int fd = zc_packets_fd(p->packets);
+	const int fd = zc_capture_fd(p->packets);
 
 	p->src.poll_fd = fd;
 	if (!p->opt.seq || fd < 0)
@@ -276,10 +276,10 @@ static void close_packets(struct pcap_source *p)
 {
 	if (p->timer_fd >= 0)
 		close(p->timer_fd);
-	if (p->src.poll_fd >= 0 && p->src.poll_fd != zc_packets_fd(p->packets))
+	if (p->src.poll_fd >= 0 && p->src.poll_fd != zc_capture_fd(p->packets))
 		close(p->src.poll_fd);
 	zc_payload_free(p->payload);
-	zc_packets_close(p->packets);
+	zc_capture_close(p->packets);
 	p->timer_fd = p->src.poll_fd = -1;
 	p->payload = NULL;
 	p->packets = NULL;
@@ -385,7 +385,7 @@ static int take_whole(struct pcap_source *p, const struct zc_packet *packet)
 static int take_packet(struct pcap_source *p)
 {
 	struct zc_packet packet;
-	int rc = p->stopped ? 0 : zc_packets_next(p->packets, &packet);
+	int rc = p->stopped ? 0 : zc_capture_next(p->packets, &packet);
 
 	if (rc != 1)
 		return rc;
@@ -531,12 +531,12 @@ static void pcap_stop(struct zcdma_source *src)
 static void pcap_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
 {
 	struct pcap_source *p = (struct pcap_source *)src;
-	struct zc_packets_stats s;
+	struct zc_capture_stats s;
 
 	stats->next_seq = p->seq;
 	if (p->payload)
 		zc_payload_get_stats(p->payload, &stats->packets);
-	zc_packets_get_stats(p->packets, &s);
+	zc_capture_get_stats(p->packets, &s);
 	stats->packets.dropped = s.dropped;
 	stats->packets.dropped_by_interface = s.dropped_by_interface;
 }

@@ -48,14 +48,14 @@ static void add_seed(int linktype, const void *frame, uint32_t len)
 
 static void add_file(struct zcdma_ctx *ctx, const char *path)
 {
-	const struct zc_packets_from from = { .path = path };
-	struct zc_packets *packets;
+	const struct zc_capture_options from = { .path = path };
+	struct zc_capture *packets;
 	struct zc_packet p;
 
-	assert_int_equal(zc_packets_open(ctx, &from, &packets), 0);
-	while (zc_packets_next(packets, &p) == 1)
+	assert_int_equal(zc_capture_open(ctx, &from, &packets), 0);
+	while (zc_capture_next(packets, &p) == 1)
 		add_seed(p.linktype, p.data, p.captured);
-	zc_packets_close(packets);
+	zc_capture_close(packets);
 }
 
 /* What no file here has: tags, options, extension headers. */
@@ -158,18 +158,18 @@ static size_t load(const char *path, uint8_t *data, size_t size)
 /* As many packets as there are, until the end or an error with its sentence. */
 static unsigned read_all(struct zcdma_ctx *ctx, const char *path)
 {
-	const struct zc_packets_from from = { .path = path };
-	struct zc_packets *packets;
+	const struct zc_capture_options from = { .path = path };
+	struct zc_capture *packets;
 	struct zc_packet p;
 	unsigned count = 0;
-	int rc = zc_packets_open(ctx, &from, &packets);
+	int rc = zc_capture_open(ctx, &from, &packets);
 
 	if (rc) {
 		assert_true(rc == -EINVAL || rc == -EIO);
 		assert_true(*zcdma_error(ctx));
 		return 0;
 	}
-	while ((rc = zc_packets_next(packets, &p)) == 1) {
+	while ((rc = zc_capture_next(packets, &p)) == 1) {
 		uint8_t *frame = malloc(p.captured ? p.captured : 1);
 		struct zc_frame f;
 
@@ -181,7 +181,7 @@ static unsigned read_all(struct zcdma_ctx *ctx, const char *path)
 		count++;
 	}
 	assert_true(!rc || (rc == -EIO && *zcdma_error(ctx)));
-	zc_packets_close(packets);
+	zc_capture_close(packets);
 	return count;
 }
 

@@ -142,51 +142,51 @@ static int teardown(void **state)
 	return 0;
 }
 
-static int open_filtered(size_t len, const char *filter, struct zc_packets **packets)
+static int open_filtered(size_t len, const char *filter, struct zc_capture **packets)
 {
-	const struct zc_packets_from from = { .path = file.path, .filter = filter };
+	const struct zc_capture_options from = { .path = file.path, .filter = filter };
 
 	assert_int_equal(ftruncate(file.fd, 0), 0);
 	assert_int_equal(pwrite(file.fd, file.at, len, 0), len);
-	return zc_packets_open(ctx, &from, packets);
+	return zc_capture_open(ctx, &from, packets);
 }
 
-static struct zc_packets *open_all(void)
+static struct zc_capture *open_all(void)
 {
-	struct zc_packets *packets;
+	struct zc_capture *packets;
 
 	assert_int_equal(open_filtered(file.len, NULL, &packets), 0);
 	return packets;
 }
 
-static struct zc_packet next(struct zc_packets *packets)
+static struct zc_packet next(struct zc_capture *packets)
 {
 	struct zc_packet p;
 
-	assert_int_equal(zc_packets_next(packets, &p), 1);
+	assert_int_equal(zc_capture_next(packets, &p), 1);
 	return p;
 }
 
-static void assert_end(struct zc_packets *packets)
+static void assert_end(struct zc_capture *packets)
 {
 	struct zc_packet p;
 
-	assert_int_equal(zc_packets_next(packets, &p), 0);
-	zc_packets_close(packets);
+	assert_int_equal(zc_capture_next(packets, &p), 0);
+	zc_capture_close(packets);
 }
 
 /* Packets before the error, which the message has. */
 static void assert_fails(unsigned packets_before, const char *message)
 {
-	struct zc_packets *packets;
+	struct zc_capture *packets;
 	struct zc_packet p;
 	int rc = open_filtered(file.len, NULL, &packets);
 
 	while (!rc && packets_before--)
-		assert_int_equal(zc_packets_next(packets, &p), 1);
+		assert_int_equal(zc_capture_next(packets, &p), 1);
 	if (!rc) {
-		rc = zc_packets_next(packets, &p);
-		zc_packets_close(packets);
+		rc = zc_capture_next(packets, &p);
+		zc_capture_close(packets);
 	}
 	assert_int_equal(rc, -EIO);
 	if (!strstr(zcdma_error(ctx), message))
@@ -195,7 +195,7 @@ static void assert_fails(unsigned packets_before, const char *message)
 
 static void sections_of_both_orders(void **state)
 {
-	struct zc_packets *packets;
+	struct zc_capture *packets;
 	struct zc_packet p;
 
 	(void)state;
@@ -221,7 +221,7 @@ static void sections_of_both_orders(void **state)
 
 static void interfaces(void **state)
 {
-	struct zc_packets *packets;
+	struct zc_capture *packets;
 	struct zc_packet p;
 
 	(void)state;
@@ -265,7 +265,7 @@ static void resolutions(void **state)
 		{ 6, 1700000000, 2000000, 1700000002 * SECOND },
 		{ 9, -5, UINT64_C(7000000001), 2 * SECOND + 1 },
 	};
-	struct zc_packets *packets;
+	struct zc_capture *packets;
 
 	(void)state;
 	section(true);
@@ -286,7 +286,7 @@ static void resolutions(void **state)
 
 static void simple_packets(void **state)
 {
-	struct zc_packets *packets;
+	struct zc_capture *packets;
 	struct zc_packet p;
 
 	(void)state;
@@ -309,7 +309,7 @@ static void simple_packets(void **state)
 static void other_blocks(void **state)
 {
 	static char junk[40000];
-	struct zc_packets *packets;
+	struct zc_capture *packets;
 	struct zc_packet p;
 
 	(void)state;
@@ -365,7 +365,7 @@ static void filters(void **state)
 {
 	static const char ip[] = "\x45\1\1\x14\1\1\1\1\1\x11\1\1\1\1\1\1\1\1\1\1";
 	char ethernet[64];
-	struct zc_packets *packets;
+	struct zc_capture *packets;
 	struct zc_packet p;
 
 	(void)state;
@@ -386,7 +386,7 @@ static void filters(void **state)
 
 static void unknown_link_types(void **state)
 {
-	struct zc_packets *packets;
+	struct zc_capture *packets;
 	struct zc_packet p;
 
 	(void)state;
@@ -395,14 +395,14 @@ static void unknown_link_types(void **state)
 	interface(1, 0, 6, 0);
 	packet(0, 0, "x");
 	packets = open_all();
-	assert_int_equal(zc_packets_check_linktype(packets), 0);
+	assert_int_equal(zc_capture_check_linktype(packets), 0);
 	next(packets);
-	assert_int_equal(zc_packets_next(packets, &p), -EINVAL);
+	assert_int_equal(zc_capture_next(packets, &p), -EINVAL);
 	assert_non_null(strstr(zcdma_error(ctx), "(147)"));
-	zc_packets_close(packets);
+	zc_capture_close(packets);
 	packet(1, 0, "x");
 	packets = open_all();
-	assert_int_equal(zc_packets_check_linktype(packets), 0);
+	assert_int_equal(zc_capture_check_linktype(packets), 0);
 	next(packets);
 	next(packets);
 	assert_end(packets);
@@ -421,7 +421,7 @@ static void cut_files(void **state)
 		packet(0, i, "packet");
 	}
 	for (size_t len = ends[0]; len < file.len; len++) {
-		struct zc_packets *packets;
+		struct zc_capture *packets;
 		struct zc_packet p;
 		int rc;
 
@@ -430,11 +430,11 @@ static void cut_files(void **state)
 		assert_int_equal(open_filtered(len, NULL, &packets), 0);
 		for (size_t i = 0; i < whole; i++)
 			next(packets);
-		rc = zc_packets_next(packets, &p);
+		rc = zc_capture_next(packets, &p);
 		assert_int_equal(rc, len == ends[whole] ? 0 : -EIO);
 		if (rc)
 			assert_non_null(strstr(zcdma_error(ctx), "in the middle of a packet"));
-		zc_packets_close(packets);
+		zc_capture_close(packets);
 	}
 }
 

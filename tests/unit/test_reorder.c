@@ -23,7 +23,7 @@ static unsigned outs;
 
 static void begin(uint32_t width)
 {
-	const struct zc_order_field field = { .width = width };
+	const struct zc_reorder_field field = { .width = width };
 
 	memset(&stats, 0, sizeof(stats));
 	outs = 0;
@@ -67,14 +67,14 @@ static void fields_are_read(void **state)
 {
 	static const uint8_t data[] = { 1, 2, 3, 4, 5, 6, 7, 8, 9 };
 	static const struct {
-		struct zc_order_field field;
+		struct zc_reorder_field field;
 		uint64_t number;
 	} cases[] = {
 		{ { 0, 4, false }, 0x01020304 },	 { { 0, 4, true }, 0x04030201 },
 		{ { 1, 8, false }, 0x0203040506070809 }, { { 8, 1, true }, 9 },
 		{ { 2, 3, false }, 0x030405 },
 	};
-	const struct zc_order_field behind = { 6, 4, false };
+	const struct zc_reorder_field behind = { 6, 4, false };
 	uint64_t number;
 
 	(void)state;
@@ -206,7 +206,7 @@ static void numbers_begin_anew(void **state)
 static void memory_is_bounded(void **state)
 {
 	static uint8_t data[ZC_REORDER_BYTES / ZC_REORDER_WINDOW];
-	const struct zc_order_field field = { .width = 4 };
+	const struct zc_reorder_field field = { .width = 4 };
 	struct zc_reorder *flow[4];
 	const uint8_t *next;
 	size_t len;
