@@ -10,13 +10,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/klog.h>
-#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shared/cgroup.h"
 #include "shared/flight.h"
 #include "shared/memory.h"
 #include "shared/module.h"
@@ -24,9 +24,7 @@
 
 #define MIB	 (1024 * 1024L)
 #define LARGE	 (4 * MIB) /* one chunk, of which one byte keeps all */
-#define CGROUPS	 "/run/cgroup"
-#define CGROUP	 CGROUPS "/zcdma"
-#define ATTEMPTS 40 /* 320 MiB of rings, if nobody says stop */
+#define ATTEMPTS 40	   /* 320 MiB of rings, if nobody says stop */
 
 static void be_nobody(uint64_t may_lock)
 {
@@ -36,24 +34,9 @@ static void be_nobody(uint64_t may_lock)
 	EXPECT(!setresuid(65534, 65534, 65534));
 }
 
-/* Return the number that follows @name in a line of a file. */
-static long number_in(const char *path, const char *name)
-{
-	FILE *f = fopen(path, "re");
-	char line[128];
-	long value = -1;
-
-	EXPECT(f);
-	while (value < 0 && fgets(line, sizeof(line), f))
-		value = strncmp(line, name, strlen(name)) ? -1 : atol(line + strlen(name));
-	fclose(f);
-	EXPECT(value >= 0);
-	return value;
-}
-
 static long available(void)
 {
-	return number_in("/proc/meminfo", "MemAvailable:") * 1024;
+	return memory_number("/proc/meminfo", "MemAvailable:") * 1024;
 }
 
 static uint64_t room(void)
@@ -160,19 +143,6 @@ static void it_comes_home_by_itself(unsigned model)
 	expect_memory_back(&before, 250, 256);
 }
 
-static void make_cgroup(const char *limit)
-{
-	char path[64];
-
-	mkdir(CGROUPS, 0755);
-	EXPECT(!mount("cgroup", CGROUPS, "cgroup2", 0, NULL) || errno == EBUSY);
-	memory_write(CGROUPS "/cgroup.subtree_control", "+memory");
-	EXPECT(!mkdir(CGROUP, 0755) || errno == EEXIST);
-	memory_write(CGROUP "/memory.max", limit);
-	snprintf(path, sizeof(path), "%d", getpid());
-	memory_write(CGROUP "/cgroup.procs", path);
-}
-
 static void the_cgroup_pays(unsigned model)
 {
 	struct utsname name;
@@ -184,11 +154,11 @@ static void the_cgroup_pays(unsigned model)
 	if (!strncmp(name.release, "5.10.", 5))
 		tap_skip("before 5.11 no page that is charged can be mapped");
 	may_be_opened_by_all();
-	make_cgroup("64M");
+	cgroup_join("memory", "max", "64M");
 	before = available();
 	be_nobody(RLIM_INFINITY);
 	rings = attack(model, &error);
-	charged = number_in(CGROUP "/memory.current", "");
+	charged = cgroup_number("memory", "current");
 	printf("# %u rings, then %s; %ld MiB charged, %ld MiB less\n", rings, strerror(-error),
 	       charged / MIB, (before - available()) / MIB);
 	EXPECT(rings && rings < 8 && error == -ENOMEM);

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "shared/cgroup.h"
 #include "shared/counts.h"
 #include "shared/memory.h"
 #include "shared/ring.h"
@@ -75,48 +76,93 @@ static void takes_the_fewest_pieces(unsigned model)
 }
 
 /*
- * Fragmented memory
+ * Fragmented memory: a node of its own, which vm.sh makes (-numa). The test lives in it by a cpuset, so its own
+ * pages and those of a ring, which are GFP_USER, come from there alone. What the kernel needs for itself comes
+ * from the other node (__cpuset_node_allowed() in kernel/cgroup/cpuset.c), so nothing else runs out.
  */
+#define NODE	  1
+#define NODE_NAME "Node 1"
+#define NODE_DIR  "/sys/devices/system/node/node1"
+
+static size_t node_number(const char *name)
+{
+	return (size_t)memory_number(NODE_DIR "/meminfo", name) * 1024 / PAGE;
+}
+
+/* Return the pages that must stay free in the node, or the allocator reclaims. */
+static size_t node_watermark(void)
+{
+	FILE *f = fopen("/proc/zoneinfo", "re");
+	bool here = false;
+	char line[256];
+	size_t sum = 0, high;
+	unsigned node;
+
+	EXPECT(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "Node %u, zone", &node) == 1)
+			here = node == NODE;
+		if (here && sscanf(line, " high %zu", &high) == 1)
+			sum += high;
+	}
+	fclose(f);
+	return sum;
+}
+
+static long oom_kills(void)
+{
+	return memory_number("/proc/vmstat", "oom_kill ");
+}
+
+static void live_in_node(void)
+{
+	if (access(NODE_DIR, F_OK))
+		tap_skip("this machine has one node of memory");
+	cgroup_join("cpuset", "mems", "1");
+	/* If something calls the OOM killer, this is who dies. */
+	memory_write("/proc/self/oom_score_adj", "1000");
+}
 
 /*
- * Nearly all memory is taken: most in huge pages, as that is quick; and @single bytes in single ones, of
- * which every second is let go. Compaction is told to leave alone what is locked.
+ * Take all single pages of the node but what must stay free, and free every second one of them. Pages that are
+ * locked are not moved: see main().
  */
-static void fragment_memory(size_t single)
+static void fragment_node(void)
 {
-	const size_t leave = 64 * MIB;
 	int fd = memfd_create("single pages", MFD_CLOEXEC);
-	size_t huge;
+	size_t bytes;
 	char *map;
 
-	memory_write("/proc/sys/vm/compact_unevictable_allowed", "0");
-	huge = (size_t)memory_now().free * PAGE - leave - single;
-	map = mmap(NULL, huge, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	EXPECT(map != MAP_FAILED && !madvise(map, huge, MADV_HUGEPAGE) && !mlock(map, huge));
-
-	EXPECT(fd >= 0 && !ftruncate(fd, (off_t)single));
-	map = mmap(NULL, single, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	EXPECT(map != MAP_FAILED && !mlock(map, single));
-	for (size_t off = 0; off < single; off += 2 * PAGE)
+	live_in_node();
+	memory_now(); /* drops caches */
+	bytes = (node_number(NODE_NAME " MemFree:") - node_watermark() - 256) * PAGE;
+	EXPECT(fd >= 0 && !ftruncate(fd, (off_t)bytes));
+	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	EXPECT(map != MAP_FAILED && !mlock(map, bytes));
+	for (size_t off = 0; off < bytes; off += 2 * PAGE)
 		EXPECT(!fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)off,
 				  PAGE));
 }
 
-/*
- * More than what was left alone, less than what was let go. Larger blocks have lists of pieces that the
- * guarded slabs of this VM have no room for: they want several pages.
- */
-#define FRAGMENTED_BLOCK  (128 * 1024ul)
-#define FRAGMENTED_BLOCKS 560
+/* More than what is left in large pieces, and less than what is free. */
+#define FRAGMENTED_BLOCK (128 * 1024ul)
+
+static unsigned fragmented_blocks(void)
+{
+	size_t pages = node_number(NODE_NAME " MemFree:") - node_watermark();
+
+	return (unsigned)(pages * 9 / 10 / (FRAGMENTED_BLOCK / PAGE));
+}
 
 static void works_in_fragments(unsigned model)
 {
-	const unsigned blocks = FRAGMENTED_BLOCKS;
-	unsigned fit;
 	struct memory before;
+	unsigned blocks, fit;
+	long kills = oom_kills();
 
-	fragment_memory(2 * 160ul * MIB);
+	fragment_node();
 	before = memory_now();
+	blocks = fragmented_blocks();
 	fit = try_ring(model, FRAGMENTED_BLOCK, blocks);
 	printf("# %u of %u blocks\n", fit, blocks);
 	EXPECT(model != ZCDMA_DEV_SCATTER || fit == blocks);
@@ -126,8 +172,22 @@ static void works_in_fragments(unsigned model)
 	/* A block is 32 pages, and what else goes on was up to 195. */
 	for (unsigned i = 0; i < 10; i++)
 		try_ring(model, FRAGMENTED_BLOCK, blocks);
+	EXPECT(oom_kills() == kills);
 	expect_memory_back(&before, 250, 256);
-	memory_write("/proc/sys/vm/compact_unevictable_allowed", "1");
+}
+
+/* Refuse a ring that does not fit rather than kill a process for it. */
+static void calls_no_oom_killer(unsigned model)
+{
+	unsigned blocks, fit;
+	long kills = oom_kills();
+
+	live_in_node();
+	blocks = (unsigned)(node_number(NODE_NAME " MemTotal:") * PAGE / FRAGMENTED_BLOCK);
+	fit = try_ring(model, FRAGMENTED_BLOCK, blocks);
+	printf("# %u of %u blocks\n", fit, blocks);
+	EXPECT(fit > blocks / 2 && fit < blocks);
+	EXPECT(oom_kills() == kills);
 }
 
 /* So that the tests above are what they seem: single pages are what there is. */
@@ -137,16 +197,17 @@ static void is_in_fragments(unsigned model)
 	struct zcdma_dev_setup setup = ring_wanted(model);
 	struct ring r;
 
-	fragment_memory(2 * 160ul * MIB);
+	fragment_node();
 	setup.block_size = FRAGMENTED_BLOCK;
-	setup.blocks = FRAGMENTED_BLOCKS;
+	setup.blocks = fragmented_blocks();
 	r = ring_create(O_RDONLY, setup);
 	counts_read(&counts);
 	printf("# %u blocks have %zu pieces\n", setup.blocks, counts.n);
-	EXPECT(counts.n > 3 * setup.blocks);
+	EXPECT(counts.n > FRAGMENTED_BLOCK / PAGE / 2 * setup.blocks);
 	ring_end(&r);
-	memory_write("/proc/sys/vm/compact_unevictable_allowed", "1");
 }
+
+#define COMPACT_LOCKED "/proc/sys/vm/compact_unevictable_allowed"
 
 int main(void)
 {
@@ -157,8 +218,14 @@ int main(void)
 		{ "memory is in fragments", is_in_fragments, 1 << ZCDMA_DEV_SCATTER },
 		{ "a ring in fragmented memory works or says what fits", works_in_fragments,
 		  TAP_ALL },
+		{ "a ring larger than all memory is refused, and nobody is killed for it",
+		  calls_no_oom_killer, TAP_ALL },
 	};
+	/* Real-time kernels have 0, the others 1. */
+	const char *movable = memory_number(COMPACT_LOCKED, "") ? "1" : "0";
 
+	memory_write(COMPACT_LOCKED, "0");
 	TAP_RUN_ALL(tests);
+	memory_write(COMPACT_LOCKED, movable);
 	return 0;
 }

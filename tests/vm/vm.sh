@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Boot kernels in QEMU and run tests inside: vm.sh [KERNEL...], with the names of kernel.sh (6.1), and debug,
-# which checks itself (debug/). For the kernel arm64 all programs are cross-built, and run in a root of packages for
+# Boot kernels in QEMU and run tests inside: vm.sh [KERNEL[:PART,...]...], with the names of kernel.sh (6.1), and
+# debug, which checks itself (debug/). For the kernel arm64 all programs are cross-built, and run in a root of packages for
 # it (root.sh).
 # Speaks TAP. Needs no privilege; what it fetches and builds stays below build/.
 #
@@ -10,8 +10,9 @@
 # VM_ICOUNT=1         for measurements: one processor, on which an instruction takes a nanosecond, and
 #                     a second VM like it on the other end of its NIC's wire, which runs tests/vm/peer.sh
 # VM_BATS='FILE…'     only these of tests/vm           MUTANT=1         the module that must fail, throughout
-# VM_PARTS='NAME…'    of guest (most tests), swiotlb, iommu (DMA with bounce buffers, and translated): all,
-#                     but guest alone where VM_BATS or VM_RUN tell what to run
+# VM_PARTS='NAME…'    of those that a kernel does not name: programs (of C, which test the driver), commands (bats
+#                     files), swiotlb, iommu (DMA with bounce buffers, and translated). All, but commands alone
+#                     where VM_BATS says which. The first two share a boot.
 # LIMIT_SCALE=N       each time limit of a test inside is N times as long (1; 8 in a kernel that checks itself)
 # REPEAT_CUT=N        tests that repeat something do so N times less often (1; 25 there)
 # VM_APPEND=…         more of the kernel's command line
@@ -26,9 +27,9 @@ build=$tree/build/vm
 bin=$tree/${BUILD:-build}
 : "${ZCDMA:=$tree/zcdma}" "${VM_RUN:=tests/vm/guest.sh}" "${VM_LIMIT:=3600}" "${VM_CPUS:=2}"
 if [[ -n ${VM_BATS:-} || $VM_RUN != tests/vm/guest.sh ]]; then
-    : "${VM_PARTS:=guest}"
+    : "${VM_PARTS:=commands}"
 fi
-: "${VM_PARTS:=guest swiotlb iommu}"
+: "${VM_PARTS:=programs commands swiotlb iommu}"
 cd "$tree" || exit 2
 mkdir -p "$build"
 
@@ -67,31 +68,35 @@ build_initramfs() {
 }
 
 # qemu FOLDER LIMIT ACCEL RUN [OPTION...]: the console goes to FOLDER/console, what is written
-# there to FOLDER/result. RUN may be empty: then it boots, says so, and powers off.
+# there to FOLDER/result. RUN may be empty: then it boots, says so, and powers off. The second node of memory is
+# for tests/vm/sizes.c, which breaks it into pieces.
 qemu() {
     local folder=$1 limit=$2 accel=$3 script=$4
-    local options=(-smp "$VM_CPUS" -accel tcg) memory=2G scale=${LIMIT_SCALE:-} cut=${REPEAT_CUT:-}
+    local cpus=$VM_CPUS options=(-accel tcg) memory=2048 pieces=128 scale=${LIMIT_SCALE:-} cut=${REPEAT_CUT:-}
     # A page or an object that was freed does not keep what was there.
     local debug="page_poison=1 slub_debug=FZP"
     shift 4
     case $accel in
-    kvm) options=(-smp "$VM_CPUS" -accel kvm -cpu host) ;;
-    icount) options=(-smp 1 -accel tcg -icount shift=0) debug= ;;
+    kvm) options=(-accel kvm -cpu host) ;;
+    icount) cpus=1 options+=(-icount shift=0) debug= ;;
     esac
     [[ -z ${arch[3]} ]] || options+=(-cpu cortex-a57)
     if [[ -n $checks_itself ]]; then
-        memory=3G
+        memory=3072
         : "${scale:=8}" "${cut:=25}"
         debug="page_owner=on page_poison=1"
     fi
 
     # shellcheck disable=SC2086 # lists of words
-    exec timeout -k 5 "$limit" "${arch[0]}" -machine "${arch[1]}" -m "$memory" "${options[@]}" \
+    exec timeout -k 5 "$limit" "${arch[0]}" -machine "${arch[1]}" -smp "$cpus" "${options[@]}" \
+        -m "$((memory + pieces))M" -object "memory-backend-ram,id=memory,size=${memory}M" \
+        -numa "node,memdev=memory,cpus=0-$((cpus - 1))" \
+        -object "memory-backend-ram,id=pieces,size=${pieces}M" -numa node,memdev=pieces \
         -nodefaults -no-user-config -display none -no-reboot \
         -kernel "$dir/boot/vmlinuz-$release" -initrd "$folder/initramfs" \
         -append "console=${arch[2]} loglevel=4 panic=-1 printk.devkmsg=on mitigations=off no_timer_check $debug ${VM_APPEND:-} \
             ${script:+VM_RUN=$script} VM_MODULES=${dir#"$tree/"} VM_KMOD=$kmod VM_MUTANT=$mutant VM_OUTSIDE=${outside:-} VM_DMA=${dma:-} \
-            VM_BIN=${bin#"$tree/"} ZCDMA=${ZCDMA#"$tree/"} ${VM_BATS:+\"VM_BATS=$VM_BATS\"} \
+            VM_BIN=${bin#"$tree/"} VM_PARTS=${parts// /,} ZCDMA=${ZCDMA#"$tree/"} ${VM_BATS:+\"VM_BATS=$VM_BATS\"} \
             ${scale:+LIMIT_SCALE=$scale} ${cut:+REPEAT_CUT=$cut} ${FUZZ_SECONDS:+FUZZ_SECONDS=$FUZZ_SECONDS} ${FUZZ_SEED:+FUZZ_SEED=$FUZZ_SEED}" \
         -serial "file:$folder/console" \
         -device virtio-serial-pci -chardev "file,id=result,path=$folder/result" \
@@ -138,8 +143,8 @@ start_receiver() {
 
 end_receiver() {
     local folder=$1 name="the host received what the VM sent through e1000e"
-    # Of a run that is not the whole, nothing is expected.
-    if [[ -n ${VM_BATS:-} || $VM_RUN != tests/vm/guest.sh ]]; then
+    # Only all of the commands send to it.
+    if [[ -n ${VM_BATS:-} || $VM_RUN != tests/vm/guest.sh || $parts != *commands* ]]; then
         kill "$receiver" 2>/dev/null
         return
     fi
@@ -307,7 +312,7 @@ in_machine() {
     fi
 }
 
-# Most of the tests, with networks.
+# The parts programs and commands, with networks.
 run_guest() {
     local name=$1 folder=$2 accel=$3 nics=()
     if [[ -n ${VM_ICOUNT:-} ]]; then
@@ -354,17 +359,21 @@ run_dma() {
 }
 
 run_kernel() {
-    local name=$1 folder=$build/run-$1 accel lock part
+    local name=${1%%:*} parts=$VM_PARTS folder accel lock part
+    [[ $1 != *:* ]] || parts=${1#*:} parts=${parts//,/ }
+    folder=$build/run-$name
     mkdir -p "$folder"
     exec {lock}>"$folder/lock"
     flock --nonblock "$lock" || { echo "# waiting for another run of $name" && flock "$lock"; }
     prepare "$name" "$folder" || return
     [[ -n ${arch[3]} ]] && accel=tcg || accel=$(find_accel "$folder")
     echo "# linux $release, $accel"
-    for part in $VM_PARTS; do
+    [[ " $parts " != *" programs "* && " $parts " != *" commands "* ]] || run_guest "$name" "$folder" "$accel"
+    for part in $parts; do
         case $part in
-        guest) run_guest "$name" "$folder" "$accel" ;;
-        *) run_dma "$name" "$folder" "$accel" "$part" ;;
+        programs | commands) ;;
+        swiotlb | iommu) run_dma "$name" "$folder" "$accel" "$part" ;;
+        *) echo "not ok - vm $name: there is no part $part" ;;
         esac
     done
 }

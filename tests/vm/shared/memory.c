@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -67,6 +68,20 @@ static long pages_of_module(void)
 	}
 	fclose(stacks);
 	return sum;
+}
+
+long memory_number(const char *path, const char *name)
+{
+	FILE *f = fopen(path, "re");
+	char line[128];
+	long value = -1;
+
+	EXPECT(f);
+	while (value < 0 && fgets(line, sizeof(line), f))
+		value = strncmp(line, name, strlen(name)) ? -1 : atol(line + strlen(name));
+	fclose(f);
+	EXPECT(value >= 0);
+	return value;
 }
 
 struct memory memory_now(void)

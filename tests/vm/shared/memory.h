@@ -22,6 +22,9 @@ struct memory memory_now(void);
  */
 void expect_memory_back(const struct memory *before, long pages, long slab);
 
+/* Return the number that follows @name in a line of a file. */
+long memory_number(const char *path, const char *name);
+
 /* Write a setting of the kernel's. */
 void memory_write(const char *path, const char *text);
 
