@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* debugfs: what each block does, and who refers to its pages. For people; no ABI. */
+/*
+ * debugfs: what each block does, and who refers to its pages, and how often the driver
+ * looks. For people; no ABI.
+ */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
 
@@ -73,11 +76,25 @@ static int pages_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(pages);
 
+static int reap_show(struct seq_file *m, void *unused)
+{
+	struct zcdma_device *zdev = m->private;
+
+	mutex_lock(&zdev->ring_lock);
+	if (zdev->ring)
+		seq_printf(m, "looks %lu\ndelay_ticks %lu\n", READ_ONCE(zdev->ring->looks),
+			   READ_ONCE(zdev->ring->reap_delay));
+	mutex_unlock(&zdev->ring_lock);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(reap);
+
 void zcdma_debugfs_add(struct zcdma_device *zdev)
 {
 	zdev->debugfs = debugfs_create_dir(dev_name(&zdev->dev), root);
 	debugfs_create_file("blocks", 0400, zdev->debugfs, zdev, &blocks_fops);
 	debugfs_create_file("pages", 0400, zdev->debugfs, zdev, &pages_fops);
+	debugfs_create_file("reap", 0400, zdev->debugfs, zdev, &reap_fops);
 }
 
 void zcdma_debugfs_del(struct zcdma_device *zdev)

@@ -159,6 +159,7 @@ static void reap_work(struct work_struct *work)
 	found = zcdma_ring_reap(ring, UINT_MAX);
 	delay = next_delay(ring, found, ktime_get_ns() - began);
 	WRITE_ONCE(ring->reap_delay, delay);
+	WRITE_ONCE(ring->looks, ring->looks + 1);
 	/* The last put of a page sends no notification, so look again. */
 	if (draining(ring))
 		queue_delayed_work(zcdma_wq, &ring->reap, delay);

@@ -82,6 +82,7 @@ struct zcdma_ring {
 	u64 cursor_off;
 	struct delayed_work reap;	/* looks for blocks that have drained */
 	unsigned long reap_delay;	/* jiffies until it looks again */
+	unsigned long looks;		/* how often it did */
 	unsigned long flush_at;		/* when to look for packets that keep blocks, in jiffies */
 	unsigned int flushes;		/* since a block was last found */
 	struct zcdma_block *block;
