@@ -60,7 +60,8 @@ static void sim_fill(struct sim *sim, struct zcdma_block *block)
 	if (zcdma_mutant("fail") && block->index == 1)
 		zcdma_block_failed(ring, block, -EIO);
 	else
-		zcdma_block_done(ring, block, mem->block_size);
+		zcdma_block_done(ring, block, mem->block_size +
+				 (zcdma_mutant("long") ? PAGE_SIZE : 0));
 }
 
 static void sim_sleep_until_due(struct sim *sim)

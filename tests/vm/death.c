@@ -53,13 +53,13 @@ static void live_once(unsigned model, unsigned i)
 }
 
 /*
- * 2500 for each model. A page in each 25th cycle would be seen, or an object of 64 bytes in each,
- * which is 156 KiB and more, as the VM has its slabs guard their objects. What else the VM does in
+ * 1000 for each model. A page in each 25th cycle would be seen, or an object of 64 bytes in each,
+ * which is 62 KiB and more, as the VM has its slabs guard their objects. What else the VM does in
  * the meantime was 10 pages and 40 KiB.
  */
 static void cycles_leak_nothing(unsigned model)
 {
-	const unsigned cycles = tap_repeat(2500);
+	const unsigned cycles = tap_repeat(1000);
 	struct memory before;
 
 	for (unsigned i = 0; i < 100; i++)

@@ -4,7 +4,7 @@
 #
 # wire   10.1.0.2, a namespace behind two e1000e NICs with a wire between them: the way of a packet
 #        ends in the memory of the sender's NIC, so that zero-copy sends are that indeed
-# lossy  10.2.0.2, a namespace behind a veth pair that delays, loses and reorders packets
+# lossy  10.2.0.2, a namespace behind a veth pair that delays and reorders packets, and loses each 50th
 # The host is at 10.0.2.2; VM_OUTSIDE is the address of a receiver there, which takes one stream of
 # 32 MiB, and whose verdict is among the results.
 
@@ -17,6 +17,11 @@ receiver_in() {
     local network=$1
     shift
     ZCDMA=/run/zcdma-in-$network LISTEN=${ADDRESS[$network]}:0 receiver "$@"
+}
+
+# lost_packets: print how many packets the lossy network has lost.
+lost_packets() {
+    ip netns exec lossy tc -s filter show dev lossy0 ingress | sed -n 's/.*(dropped \([0-9]*\),.*/\1/p;T;q'
 }
 
 # A file system at /mnt/disk that really takes O_DIRECT, which a tmpfs does not.

@@ -26,7 +26,7 @@ namespace() {
 }
 
 networks() {
-    /run/modprobe -a e1000e veth sch_netem || return
+    /run/modprobe -a e1000e veth sch_netem sch_ingress cls_matchall act_gact || return
     hostname zcdma-vm
     namespace wire
     namespace lossy
@@ -41,7 +41,11 @@ networks() {
     for dev in eth0 eth1 lossy; do ip link set $dev up; done
     ip -n wire link set eth2 up
     ip -n lossy link set lossy0 up
-    tc qdisc add dev lossy root netem delay 2ms loss 2% reorder 20% 50% || return
+    tc qdisc add dev lossy root netem delay 2ms reorder 20% 50% || return
+    # Chance decides what is late, but not what is lost: each 50th packet, when the sender has seen it go.
+    ip netns exec lossy tc qdisc add dev lossy0 clsact &&
+        ip netns exec lossy tc filter add dev lossy0 ingress protocol ip matchall \
+            action pass random determ drop 50 || return
     carrier eth0 && carrier eth1 && carrier eth2 ip netns exec wire && carrier lossy
 }
 
@@ -108,56 +112,96 @@ gap_is_told() {
         grep -qx 'gaps [1-9]' /sys/class/zcdma/zcdma0/stats && rmmod zcdma
 }
 
+# A device that reports more than a block has: the rest would be read from behind the block.
+block_is_not_exceeded() {
+    insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=long || return
+    "$ZCDMA" capture dev:blocks=4,block=64K --bytes 256K -o /run/captured -q && rmmod zcdma &&
+        [[ $(stat -c %s /run/captured) == 262144 ]] && "$ZCDMA" verify --bytes 256K /run/captured
+}
+
 not_simulated() {
     ! grep -qsx sim /sys/class/zcdma/zcdma*/source
 }
 
-check "the zeros of a new ring are written back" zeros_are_written_back
-check "a mutant that does not write them back is caught" mutant_fails dirty cold "compound: a ring that was not filled is all zeros"
-check "the module loads" insmod "$VM_KMOD/zcdma.ko"
-check "no device is simulated unless it is asked for" not_simulated
-check "the module goes" rmmod zcdma
-check "the module loads" insmod "$VM_KMOD/zcdma.ko" devices=1
-# While there is no other network yet: it is about what happens where no packet comes by.
-check "loopback is up" ip link set lo up
-run_tests park
+# What must come first: park is about what happens where no packet comes by, so there is no network yet.
+programs_without_network() {
+    check "the zeros of a new ring are written back" zeros_are_written_back
+    check "a mutant that does not write them back is caught" mutant_fails dirty cold \
+        "compound: a ring that was not filled is all zeros"
+    check "the module loads" insmod "$VM_KMOD/zcdma.ko"
+    check "no device is simulated unless it is asked for" not_simulated
+    check "the module goes" rmmod zcdma
+    check "the module loads" insmod "$VM_KMOD/zcdma.ko" devices=1
+    run_tests park
+}
 
-check "the networks are there" networks
-# The second is for writes that wait: see tests/vm/shared/disk.c.
-check "there are disks" disks
-run_tests abi stream refs inflight splice hostile stall starve death sizes edu cold pinned
-leaks_nothing "abi to pinned"
-
-# What only a kernel of debug/ has.
-if [[ -e /sys/kernel/debug/kcov ]]; then
+programs() {
+    run_tests abi stream refs inflight splice hostile stall starve death sizes edu cold pinned
+    leaks_nothing "abi to pinned"
+    # What only a kernel of debug/ has.
+    [[ -e /sys/kernel/debug/kcov ]] || return
     run_tests nth fuzz
     leaks_nothing "nth and fuzz"
     echo "# $(objdump -dr "$VM_KMOD/zcdma.ko" | grep -c __sanitizer_cov_trace_pc) places in the module"
+}
+
+commands() {
+    local file since
+    for file in ${VM_BATS:-tests/vm/*.bats}; do
+        since=$EPOCHREALTIME
+        tests/bats/run.sh "$file"
+        took "$file" "$since"
+    done
+}
+
+# What must come last, as what fails here may leave no device.
+programs_that_unload() {
+    local device
+    # The card would take numbers that these expect to be free.
+    for device in /sys/bus/pci/devices/*; do
+        [[ $(<"$device/device") != 0x11e8 ]] || echo none >"$device/driver_override"
+    done
+    run_tests unplug
+    check "the module goes" rmmod zcdma
+    leaks_nothing "the module"
+    check "the mutant is caught" mutant_is_caught
+    check "a capture ends before a block that the device could not fill" capture_ends
+    run_tests fail
+    check "the module goes" rmmod zcdma
+    check "more pieces than a device takes are refused" pieces_are_refused
+    check "a gap of unknown length is told" gap_is_told
+    check "what a device reports beyond a block is cut off" \
+        wants_fault "sim: 69632 bytes in a block of 65536" block_is_not_exceeded
+    check "the module loads" insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=nap
+    run_tests nap
+    check "the module goes" rmmod zcdma
+    check "the module loads" insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=pieces
+    run_tests pieces
+    check "the module goes" rmmod zcdma
+    check "a mutant without a get is caught" mutant_fails get stall \
+        "compound: a block stays as it is while a pread() stalls"
+    check "a mutant without a put is caught" mutant_fails put pinned "compound: what comes home is freed"
+    check "a mutant without a lock is caught" mutant_fails lock stall \
+        "compound: readers keep their order while one of them stalls"
+}
+
+has_part() {
+    [[ ,$VM_PARTS, == *,$1,* ]]
+}
+
+check "loopback is up" ip link set lo up
+if has_part programs; then
+    programs_without_network
+else
+    check "the module loads" insmod "$VM_KMOD/zcdma.ko" devices=1
 fi
-
-# shellcheck disable=SC2086 # a list of files
-tests/bats/run.sh ${VM_BATS:-tests/vm/*.bats}
-
-# Last, as what fails here may leave no device.
-# The card would take numbers that these expect to be free.
-for device in /sys/bus/pci/devices/*; do
-    [[ $(<"$device/device") != 0x11e8 ]] || echo none >"$device/driver_override"
-done
-run_tests unplug
-check "the module goes" rmmod zcdma
-leaks_nothing "the module"
-check "the mutant is caught" mutant_is_caught
-check "a capture ends before a block that the device could not fill" capture_ends
-run_tests fail
-check "the module goes" rmmod zcdma
-check "more pieces than a device takes are refused" pieces_are_refused
-check "a gap of unknown length is told" gap_is_told
-check "the module loads" insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=nap
-run_tests nap
-check "the module goes" rmmod zcdma
-check "the module loads" insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=pieces
-run_tests pieces
-check "the module goes" rmmod zcdma
-check "a mutant without a get is caught" mutant_fails get stall "compound: a block stays as it is while a pread() stalls"
-check "a mutant without a put is caught" mutant_fails put pinned "compound: what comes home is freed"
-check "a mutant without a lock is caught" mutant_fails lock stall "compound: readers keep their order while one of them stalls"
+check "the networks are there" networks
+# The second is for writes that wait: see tests/vm/shared/disk.c.
+check "there are disks" disks
+! has_part programs || programs
+! has_part commands || commands
+if has_part programs; then
+    programs_that_unload
+else
+    check "the module goes" rmmod zcdma
+fi

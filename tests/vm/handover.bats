@@ -12,12 +12,15 @@ STATS=/sys/class/zcdma/zcdma0/stats
 
 PATHS=(copy zerocopy vmsplice splice)
 
-# hand_all MODEL...: to what `receiver` has started, 4 MiB each.
+# Each block goes round four times.
+TINY=blocks=4,block=64K
+
+# hand_all MODEL...: to what `receiver` has started, 1 MiB each.
 hand_all() {
     local model path
     for model; do
         for path in "${PATHS[@]}"; do
-            lead -q --handover=require "dev:model=$model,$SMALL" --bytes 4M |
+            lead -q --handover=require "dev:model=$model,$TINY" --bytes 1M |
                 zcdma zcsend "$TO" --path="$path" --json >sender || fail "$path: $(cat sender)"
             assert_equal "$path $(keys sender handover user_copies)" "$path true 0"
         done
@@ -26,7 +29,7 @@ hand_all() {
 
 # streams: the device has given out blocks of the ring that it has now.
 streams() {
-    grep -q '^running 1$' $STATS && grep -qE '^delivered [1-9][0-9]' $STATS
+    has_line $STATS '^running 1$' && has_line $STATS '^delivered [1-9][0-9]'
 }
 
 # stalled: every block is in flight, which a path with completions holds, and the others have put.
@@ -36,18 +39,18 @@ stalled() {
 
 # The ring is gone, with all that was in flight.
 device_is_free() {
-    until_true 30 grep -q '^ring_blocks 0$' $STATS
+    until_true 30 has_line $STATS '^ring_blocks 0$'
     zcdma capture dev:$SMALL --bytes 1M -o /dev/null -q
 }
 
 @test "handover: the ring of every model with pages, along every path, over loopback" {
-    receiver --streams $((3 * ${#PATHS[@]})) --bytes 4M
+    receiver --streams $((3 * ${#PATHS[@]})) --bytes 1M
     hand_all pages compound scatter
     received
 }
 
 @test "handover: the driver's ring under loss and reordering" {
-    receiver_in lossy --streams ${#PATHS[@]} --bytes 4M
+    receiver_in lossy --streams ${#PATHS[@]} --bytes 1M
     hand_all compound
     received
 }

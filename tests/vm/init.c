@@ -175,6 +175,21 @@ static char *next_message(void)
 	return text;
 }
 
+/*
+ * A test that provokes a fault frames it with two lines in the log, and looks itself whether it is there: see
+ * wants_fault() in inside.bash.
+ */
+static bool is_wanted(const char *text)
+{
+	static bool wanted;
+
+	if (strstr(text, "zcdma-vm: a fault is wanted"))
+		wanted = true;
+	else if (strstr(text, "zcdma-vm: no fault is wanted"))
+		wanted = false;
+	return wanted;
+}
+
 /* Read the log up to its end, and write what it has since a first fault; false without one. */
 static bool log_has_fault(void)
 {
@@ -182,6 +197,8 @@ static bool log_has_fault(void)
 	char *text;
 
 	while ((text = next_message())) {
+		if (is_wanted(text))
+			continue;
 		for (size_t i = 0; !found && i < sizeof(faults) / sizeof(faults[0]); i++)
 			found = strstr(text, faults[i]);
 		if (found)

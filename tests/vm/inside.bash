@@ -18,6 +18,18 @@ check() {
     if "$@" >&2; then echo "ok - $name"; else echo "not ok - $name"; fi
 }
 
+# wants_fault TEXT COMMAND...: run a command that must put a fault with this text into the kernel log.
+wants_fault() {
+    local text=$1 status
+    shift
+    dmesg -C
+    echo "zcdma-vm: a fault is wanted" >/dev/kmsg
+    "$@"
+    status=$?
+    echo "zcdma-vm: no fault is wanted" >/dev/kmsg
+    ((status == 0)) && dmesg | grep -F "$text"
+}
+
 # leaks_nothing NAME: look for memory that nothing refers to any more, where the kernel can. What it finds is in
 # its log, with the function that allocated it, which makes of this "ok" a "not ok". It leaves out what was allocated
 # in the last 5 s. A scan takes up to a minute, so there is one for several programs.
@@ -30,11 +42,17 @@ leaks_nothing() {
     echo "ok - $1: nothing for kmemleak"
 }
 
+# took NAME SINCE: print how long a part took, from a time in $EPOCHREALTIME's form on.
+took() {
+    awk -v name="$1" -v since="$2" -v now="$EPOCHREALTIME" 'BEGIN { printf "# %6.1f s  %s\n", now - since, name }'
+}
+
 # run_tests PROGRAM...: of C, which speak TAP. Each test in them has a limit of its own, of a minute. All limits are
 # for a machine of the usual speed: on others they are times LIMIT_SCALE.
 run_tests() {
-    local program status limit=$((1800 * ${LIMIT_SCALE:-1}))
+    local program status limit=$((1800 * ${LIMIT_SCALE:-1})) since
     for program; do
+        since=$EPOCHREALTIME
         timeout -k 5 "$limit" "$VM_BIN/vm-tests/$program"
         status=$?
         case $status in
@@ -42,5 +60,6 @@ run_tests() {
         124 | 137) echo "not ok - $program: stopped after $limit seconds, the limit of tests/vm/inside.bash" ;;
         *) echo "not ok - $program ended with status $status" ;;
         esac
+        took "$program" "$since"
     done
 }
