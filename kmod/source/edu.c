@@ -271,10 +271,23 @@ static void edu_error_resume(struct pci_dev *pdev)
 	zcdma_device_resume(pci_get_drvdata(pdev));
 }
 
+/* User space, or another function of the device, resets it. The bus is intact. */
+static void edu_reset_prepare(struct pci_dev *pdev)
+{
+	zcdma_device_suspend(pci_get_drvdata(pdev));
+}
+
+static void edu_reset_done(struct pci_dev *pdev)
+{
+	zcdma_device_resume(pci_get_drvdata(pdev));
+}
+
 static const struct pci_error_handlers edu_error_handlers = {
 	.error_detected = edu_error_detected,
 	.slot_reset = edu_slot_reset,
 	.resume = edu_error_resume,
+	.reset_prepare = edu_reset_prepare,
+	.reset_done = edu_reset_done,
 };
 
 static const struct pci_device_id edu_ids[] = { { PCI_DEVICE(0x1234, 0x11e8) }, { } };

@@ -34,6 +34,7 @@ mutant_is_caught() {
 check "the mutant is caught" mutant_is_caught
 check "the module loads" load "$VM_KMOD"
 run_tests edu
+run_tests recover
 tests/bats/run.sh tests/vm/edu.bats
 # Last, as it takes the device away.
 run_tests surprise

@@ -72,7 +72,27 @@ void pci_bind(void)
 	write_to(DRIVER "bind", find_device());
 }
 
+bool pci_reset(void)
+{
+	int fd = open_file(find_device(), "reset", O_WRONLY);
+
+	if (fd < 0)
+		return false;
+	EXPECT(write(fd, "1", 1) == 1 && !close(fd));
+	return true;
+}
+
+static void monitor(const char *command)
+{
+	write_to("/dev/vport0p2", command);
+}
+
 void pci_unplug(void)
 {
-	write_to("/dev/vport0p2", "device_del edu\n");
+	monitor("device_del edu\n");
+}
+
+void pci_fatal_error(void)
+{
+	monitor("pcie_aer_inject_error bay DLP\n");
 }
