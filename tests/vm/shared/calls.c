@@ -88,8 +88,12 @@ static char *map_address(size_t slot)
 /* A place in a mapping, and how many bytes there are from there on, or nearly. */
 static char *any_place(struct dice *d, size_t *len)
 {
-	const size_t slot = below(d, MAPS), have = d->s->length[slot];
-	size_t at = have ? below(d, have) : 0;
+	size_t slot = below(d, MAPS), have, at;
+
+	for (unsigned i = 0; i < MAPS && !d->s->length[slot] && !rarely(d, 32); i++)
+		slot = (slot + 1) % MAPS;
+	have = d->s->length[slot];
+	at = have ? below(d, have) : 0;
 
 	if (!rarely(d, 4))
 		at &= ~(PAGE - 1UL);
@@ -668,7 +672,16 @@ static bool connect_pair(int pair[2])
 	return done;
 }
 
-struct session *session_create(void)
+/* The ring of those before may still be going. */
+static void begin_with_ring(struct session *s, uint64_t seed)
+{
+	struct dice d = { .state = seed, .s = s };
+
+	for (unsigned i = 0; i < 100 && !do_setup(&d); i++)
+		usleep(5000);
+}
+
+struct session *session_create(uint64_t seed)
 {
 	const struct sigaction action = { .sa_handler = on_fault };
 	struct session *s = calloc(1, sizeof(*s));
@@ -687,6 +700,7 @@ struct session *session_create(void)
 	}
 	if (!done)
 		return NULL;
+	begin_with_ring(s, seed);
 	s->disk = open("/dev/ram0", O_RDWR | O_DIRECT | O_CLOEXEC); /* where there is one */
 	return s;
 }

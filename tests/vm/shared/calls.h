@@ -11,8 +11,11 @@ void calls_init(void);
 /* What the threads of a process share, and race for: descriptors, mappings, pipes and sockets. */
 struct session;
 
-/* Returns NULL where it could not be made. It goes with the process. */
-struct session *session_create(void);
+/*
+ * Returns NULL where it could not be made, else one with a ring, where no other process has it. @seed is for the
+ * ring. The session goes with the process.
+ */
+struct session *session_create(uint64_t seed);
 
 /* Make one call: which one, and with which arguments, comes from @seed alone. */
 void call_random(struct session *s, uint64_t seed);
