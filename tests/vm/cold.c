@@ -21,7 +21,7 @@ static void nothing_is_seen(unsigned model)
 	struct zcdma_dev_setup setup = ring_wanted(model);
 	struct ring r;
 
-	setup.block_size = 3 * PAGE + 64;
+	setup.block_size = 3 * PAGE + ring_align();
 	r = ring_create(O_RDONLY, setup);
 	EXPECT(is_zero(r.map, r.setup.ring_bytes));
 	ring_end(&r);

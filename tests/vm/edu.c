@@ -15,7 +15,7 @@
 #include "shared/ring.h"
 #include "shared/tap.h"
 
-#define SMALL 4096
+#define SMALL PAGE
 
 static struct ring small_ring(unsigned model, unsigned block_size)
 {

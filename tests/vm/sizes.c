@@ -55,8 +55,9 @@ static unsigned try_ring(unsigned model, size_t block_size, unsigned blocks)
 
 static void odd_sizes_work(unsigned model)
 {
-	static const size_t sizes[] = { 64,	   PAGE + 64,	   3 * PAGE,
-					MIB + 192, 5 * MIB + PAGE, 9 * MIB + 64 };
+	const size_t least = ring_align();
+	const size_t sizes[] = { least,		  PAGE + least,	  3 * PAGE,
+				 MIB + 3 * least, 5 * MIB + PAGE, 9 * MIB + least };
 
 	/* A block of coherent memory is one allocation, of which 4 MiB is the largest. */
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)

@@ -25,6 +25,7 @@
 #define DISK   "/dev/ram0"
 #define BLOCK  (768 * 1024)
 #define BLOCKS 4
+#define PAGE   ((size_t)getpagesize())
 
 static int dev;
 static struct zcdma_dev_block block; /* held */
@@ -89,11 +90,11 @@ static void one_slot_read_in_parts(unsigned model)
 	int fd[2];
 
 	take_block(model);
-	EXPECT(!pipe(fd) && fcntl(fd[1], F_SETPIPE_SZ, 4096) == 4096);
+	EXPECT(!pipe(fd) && fcntl(fd[1], F_SETPIPE_SZ, PAGE) == getpagesize());
 	for (size_t off = 0; off < BLOCK;) {
 		size_t n = fill_pipe(fd[1], off);
 
-		EXPECT(n >= 4096 - off % 4096 || off + n == BLOCK);
+		EXPECT(n >= PAGE - off % PAGE || off + n == BLOCK);
 		expect_bytes(fd[0], off, n, 1234);
 		off += n;
 	}
@@ -108,11 +109,11 @@ static void a_slot_takes_a_compound_page(unsigned model)
 	size_t n;
 
 	take_block(model);
-	EXPECT(!pipe(fd) && fcntl(fd[1], F_SETPIPE_SZ, 16 * 4096) == 16 * 4096);
+	EXPECT(!pipe(fd) && fcntl(fd[1], F_SETPIPE_SZ, 16 * PAGE) == 16 * getpagesize());
 	n = fill_pipe(fd[1], 0);
-	EXPECT(n == 16 * 4096);
-	EXPECT(fill_pipe(fd[1], n) == 15 * 4096);
-	expect_bytes(fd[0], 0, 31 * 4096, BLOCK);
+	EXPECT(n == 16 * PAGE);
+	EXPECT(fill_pipe(fd[1], n) == 15 * PAGE);
+	expect_bytes(fd[0], 0, 31 * PAGE, BLOCK);
 }
 
 static void behind_other_bytes(unsigned model)

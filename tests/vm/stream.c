@@ -77,7 +77,8 @@ static void stream_is_right(unsigned model)
 
 static void blocks_of_any_size(unsigned model)
 {
-	static const uint64_t sizes[] = { 64, PAGE - 64, PAGE + 64, 100 * 1024 + 192 };
+	const uint64_t least = ring_align();
+	const uint64_t sizes[] = { least, PAGE - least, PAGE + least, 100 * 1024 + 3 * least };
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		struct zcdma_dev_setup s = ring_wanted(model);

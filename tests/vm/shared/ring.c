@@ -37,6 +37,15 @@ int ring_open(int flags)
 	return fd;
 }
 
+size_t ring_align(void)
+{
+	struct zcdma_dev_info info = { .size = sizeof(info) };
+	int fd = ring_open(O_RDONLY);
+
+	EXPECT(!ioctl(fd, ZCDMA_IOC_INFO, &info) && !close(fd));
+	return info.block_align;
+}
+
 char *ring_map(const struct ring *r, int prot)
 {
 	char *map = mmap(NULL, r->setup.ring_bytes, prot, MAP_SHARED, r->fd, 0);

@@ -13,7 +13,11 @@
 #define SEED   0x1234
 #define BLOCK  (256 * 1024)
 #define BLOCKS 8
-#define PAGE   4096
+#ifdef KERNEL_PAGE
+#define PAGE KERNEL_PAGE /* vm.sh says so where it is another */
+#else
+#define PAGE 4096
+#endif
 
 /* DEVICE, unless a program says otherwise. */
 extern const char *ring_device;
@@ -29,6 +33,8 @@ struct zcdma_dev_setup ring_wanted(unsigned model);
 int ring_setup(int fd, struct zcdma_dev_setup *setup);
 
 int ring_open(int flags);
+/* The length of a block must be a multiple of this. Arm64 has larger ones than the ABI's least. */
+size_t ring_align(void);
 char *ring_map(const struct ring *r, int prot);
 
 /* A ring that is set up, and mapped; nothing runs yet. */
