@@ -7,14 +7,12 @@
 
 #define TRANSIT_SIZE (1 << 20)
 
-/* The smallest that there is; the pipe has a place for each of them. */
-#define PAGE 4096
-
+/* The pipe has a place for each page, of which bytes that begin in the middle of one take one more. */
 static size_t pipe_room(int fd)
 {
-	int size = fcntl(fd, F_GETPIPE_SZ);
+	int size = fcntl(fd, F_GETPIPE_SZ), page = getpagesize();
 
-	return size > PAGE ? (size_t)size - PAGE : 0;
+	return size > page ? (size_t)(size - page) : 0;
 }
 
 int zc_splice_pipe_open(struct zcdma_path *path, struct zc_splice_pipe *t)
@@ -27,7 +25,6 @@ int zc_splice_pipe_open(struct zcdma_path *path, struct zc_splice_pipe *t)
 	fcntl(fd[1], F_SETPIPE_SZ, TRANSIT_SIZE);
 	*t = (struct zc_splice_pipe){ .rd = fd[0], .wr = fd[1] };
 	rc = zc_datagram_splices(path);
-	/* A page takes a place in the pipe, and bytes may begin in the middle of one. */
 	if (!rc)
 		rc = zc_datagram_limit(path, pipe_room(fd[1]));
 	if (rc)
