@@ -202,7 +202,7 @@ static void pool_without_a_ring(void **state)
 	struct zc_pool pool;
 
 	(void)state;
-	assert_int_equal(zc_pool_alloc(ctx, &pool, SIZE_MAX / 4, 2, 0), -ENOMEM);
+	assert_int_equal(zc_pool_alloc(ctx, &pool, SIZE_MAX / 2, 2, 0), -ENOMEM);
 	assert_null(pool.unused);
 	zc_pool_free(&pool);
 }

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -224,7 +225,8 @@ static void report(double seconds, unsigned processes)
 					      "sendfile", "vmsplice" };
 
 	calls_print();
-	printf("# %lu calls in %.0f s, %.0f per second, by %u pairs of processes of %u threads; %zu places of the module reached, by %u programs\n",
+	printf("# %" PRIu64
+	       " calls in %.0f s, %.0f per second, by %u pairs of processes of %u threads; %zu places of the module reached, by %u programs\n",
 	       calls_made(), seconds, (double)calls_made() / seconds, processes, THREADS,
 	       kcov_reached(), shared->programs);
 	if (kcov_reached())
@@ -251,7 +253,7 @@ int main(void)
 	EXPECT(shared != MAP_FAILED);
 	kcov_init();
 	calls_init();
-	printf("# FUZZ_SEED=%lu\n", seed);
+	printf("# FUZZ_SEED=%" PRIu64 "\n", seed);
 	/* What is allocated once, and kept, is not leaked. */
 	processes = run_processes(now() + (double)seconds / 4, &random);
 	for (unsigned model = 0; model < 4; model++)

@@ -2,6 +2,7 @@
 /* Random calls with random arguments. Most are such that the call succeeds; what is odd is rare. */
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -82,7 +83,7 @@ static int any_file(struct dice *d)
 
 static char *map_address(size_t slot)
 {
-	return (char *)(ARENA + slot * WINDOW);
+	return (char *)(uintptr_t)(ARENA + slot * WINDOW);
 }
 
 /* A place in a mapping, and how many bytes there are from there on, or nearly. */
@@ -278,7 +279,7 @@ static bool do_wild_ioctl(struct dice *d)
 		words[i] = rarely(d, 2) ? 0 : (uint32_t)roll(d);
 	words[0] = (uint32_t)below(d, 300);
 	return !ioctl(any_file(d), _IO(ZCDMA_IOC_MAGIC, below(d, 8)),
-		      rarely(d, 8) ? (void *)roll(d) : at);
+		      rarely(d, 8) ? (void *)(uintptr_t)roll(d) : at);
 }
 
 static bool do_poll(struct dice *d)
@@ -592,7 +593,8 @@ uint64_t calls_worked(const char *name)
 void calls_print(void)
 {
 	for (size_t i = 0; i < CALLS; i++)
-		printf("# %7lu %7lu worked, %5lu us each: %s\n", counts[i].made, counts[i].worked,
+		printf("# %7" PRIu64 " %7" PRIu64 " worked, %5" PRIu64 " us each: %s\n",
+		       counts[i].made, counts[i].worked,
 		       counts[i].made ? counts[i].us / counts[i].made : 0, calls[i].name);
 }
 

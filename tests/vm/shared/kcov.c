@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Which places in the module the calls of each thread reach. */
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/kcov.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -113,7 +114,8 @@ static size_t read_functions(struct function *f)
 
 	EXPECT(symbols);
 	while (n < FUNCTIONS && fgets(line, sizeof(line), symbols)) {
-		if (sscanf(line, "%lx %c %63s %63s", &f[n].start, &type, f[n].name, module) == 4 &&
+		if (sscanf(line, "%" SCNx64 " %c %63s %63s", &f[n].start, &type, f[n].name,
+			   module) == 4 &&
 		    (type == 't' || type == 'T') && strcmp(module, "[zcdma]") == 0 &&
 		    strncmp(f[n].name, "_sub_", 5)) /* those that KASAN adds */
 			n++;
