@@ -132,12 +132,14 @@ help:
 	@echo '  make check-bats   the tests of the commands alone (BATS_FILES=tests/bats/probe.bats)'
 	@echo '  make check-vm     the tests in a virtual machine alone (VM_KERNELS="$(VM_KERNELS)");'
 	@echo '                    tests/vm/vm.sh tells its variables'
-	@echo '  make check-vm-all the same with every kernel: $(VM_KERNELS_ALL)'
+	@echo '  make check-vm-all the same with every kernel, and with 32-bit programs:'
+	@echo '                    $(VM_KERNELS_ALL)'
 	@echo '  make check-vm-debug  the same with a kernel that checks itself, which it builds once, in half an'
 	@echo '                    hour; faults are injected, and random calls made. VM_KERNELS=kcsan: with one'
 	@echo '                    that finds data races'
 	@echo '  make check-vm-arm the tests on an emulated 32-bit ARM board, with real DMA (QEMU needs no privilege)'
-	@echo '  make check-vm-arm64 the tests of check-vm with a 64-bit ARM kernel, cross-built and emulated'
+	@echo '  make check-vm-arm64 the tests of check-vm with 64-bit ARM kernels, of pages of 4 and of 16 KiB,'
+	@echo '                    and with 32-bit programs, cross-built and emulated'
 	@echo '  make check-speed  what sending from the driver costs, counted in a virtual machine'
 	@echo '  make bench-vm     zcdma bench with the memory models of the driver, in the same machine'
 	@echo '  make fuzz         fuzz the parsers with libFuzzer (SECONDS=60 for each target, FUZZ_TARGETS=fuzz_frame); needs clang'
@@ -331,7 +333,12 @@ DEPS_ARM := qemu-system-arm:qemu-system-arm qemu-arm:qemu-user fdtput:device-tre
 	/usr/arm-linux-gnueabihf/include/stdio.h:libc6-dev-armhf-cross
 
 DEPS_ARM64 := qemu-system-aarch64:qemu-system-arm qemu-aarch64:qemu-user \
-	aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/include/stdio.h:libc6-dev-arm64-cross
+	aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu /usr/aarch64-linux-gnu/include/stdio.h:libc6-dev-arm64-cross \
+	arm-linux-gnueabihf-gcc:gcc-arm-linux-gnueabihf \
+	/usr/arm-linux-gnueabihf/include/stdio.h:libc6-dev-armhf-cross
+
+# What 32-bit programs need, for the kernels of x86-64.
+DEPS_COMPAT := i686-linux-gnu-gcc:gcc-i686-linux-gnu /usr/i686-linux-gnu/include/stdio.h:libc6-dev-i386-cross
 
 DEPS_LINT := git:git clang-format:clang-format shellcheck:shellcheck mandoc:mandoc codespell:codespell
 DEPS_FUZZ := clang:clang /usr/share/doc/libclang-rt-dev:libclang-rt-dev
@@ -376,8 +383,12 @@ endef
 check-vm:
 	$(call in_vm)
 
+# And with programs of 32 bits.
 check-vm-all: VM_KERNELS := $(VM_KERNELS_ALL)
-check-vm-all: check-vm
+check-vm-all:
+	@$(MAKE) --no-print-directory deps
+	@tests/deps.sh $(DEPS_VM) $(DEPS_COMPAT)
+	$(call in_vm,VM_COMPAT=1)
 
 check-vm-debug: VM_KERNELS = debug
 check-vm-debug:
@@ -385,11 +396,11 @@ check-vm-debug:
 	@tests/deps.sh $(DEPS_VM) $(DEPS_DEBUG)
 	$(call in_vm)
 
-check-vm-arm64: VM_KERNELS = arm64
+check-vm-arm64: VM_KERNELS = arm64 arm64-16k
 check-vm-arm64:
 	@$(MAKE) --no-print-directory deps
 	@tests/deps.sh $(DEPS_VM) $(DEPS_ARM64)
-	$(call in_vm)
+	$(call in_vm,VM_COMPAT=1)
 
 check-vm-arm:
 	@$(MAKE) --no-print-directory deps

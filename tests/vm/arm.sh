@@ -13,10 +13,11 @@ here=$(realpath "$(dirname "$0")")
 tree=$(realpath "$here/../..")
 build=$tree/build/vm
 folder=$build/run-armmp
-bin=build/arm
+bin=build/armhf
 dtb=$folder/board.dtb
-triplet=arm-linux-gnueabihf
 : "${ZCDMA:=$tree/zcdma}" "${VM_RUN:=tests/vm/arm/guest.sh}" "${VM_LIMIT:=3600}"
+# shellcheck source=tests/vm/cross.bash
+source "$here/cross.bash"
 cd "$tree" || exit 2
 mkdir -p "$folder"
 
@@ -42,16 +43,9 @@ logged() {
     fi
 }
 
-build_programs() {
-    PKG_CONFIG_SYSROOT_DIR=$root \
-        PKG_CONFIG_LIBDIR=$root/usr/lib/$triplet/pkgconfig:$root/usr/share/pkgconfig \
-        make --no-print-directory BUILD=$bin ZCDMA=$bin/zcdma RUNPATH=. AR=$triplet-ar \
-        CC="$triplet-gcc --sysroot=$root" all tests-build
-}
-
 build_module() {
     make --no-print-directory kmod KDIR="$dir/usr/src/linux-headers-$release" \
-        KMOD_BUILD="$kmod" CROSS_COMPILE=$triplet- KCC=$triplet-gcc
+        KMOD_BUILD="$kmod" CROSS_COMPILE="${triplet[armhf]}-" KCC="${triplet[armhf]}-gcc"
 }
 
 archive() {
@@ -115,7 +109,7 @@ prepare() {
     fi
     release=$(<"$dir/release")
     kmod=build/kmod-$release
-    logged "arm: the programs build" "$folder/programs.log" build_programs || return
+    logged "arm: the programs build" "$folder/programs.log" build_for armhf "$root" $bin || return
     logged "arm: the module builds for linux $release" "$folder/kmod.log" build_module || return
     logged "arm: the device tree" "$folder/dtb.log" build_devices || return
     logged "arm: the initial file system" "$folder/initramfs.log" build_initramfs
@@ -168,7 +162,7 @@ run() {
     fi
 }
 
-for command in qemu-system-arm $triplet-gcc cpio /sbin/modprobe fdtput apt-get dpkg-deb make; do
+for command in qemu-system-arm "${triplet[armhf]}-gcc" cpio /sbin/modprobe fdtput apt-get dpkg-deb make; do
     if ! command -v "$command" >/dev/null; then
         echo "ok - arm # skip $command is not here"
         exit

@@ -7,11 +7,7 @@ set -u
 exec </dev/null
 source tests/vm/inside.bash
 ip link set lo up
-declare -A BITS=([swiotlb]=32 [iommu]=28) FAULT=([swiotlb]=sync [iommu]=phys)
-
-load() {
-    insmod "$1/zcdma.ko" devices=1 edu_bits="${BITS[$VM_DMA]}" "${@:2}"
-}
+declare -A FAULT=([swiotlb]=sync [iommu]=phys)
 
 # A device whose mask takes in too little is not used, and the kernel log says why.
 mask_is_refused() {
@@ -24,7 +20,7 @@ mask_is_refused() {
 # and there only.
 mutant_is_caught() {
     local results
-    load "$VM_MUTANT" mutant="${FAULT[$VM_DMA]}" || return
+    load "$VM_MUTANT" devices=1 mutant="${FAULT[$VM_DMA]}" || return
     results=$(run_tests edu | grep 'the device fills the block')
     echo "$results"
     rmmod zcdma && [[ $(grep -c '^not ok - ' <<<"$results") == 3 && $results == "ok - coherent"* ]]
@@ -32,7 +28,7 @@ mutant_is_caught() {
 
 [[ $VM_DMA == iommu ]] || check "a mask that is too small is refused" mask_is_refused
 check "the mutant is caught" mutant_is_caught
-check "the module loads" load "$VM_KMOD"
+check "the module loads" load "$VM_KMOD" devices=1
 run_tests edu
 run_tests recover
 tests/bats/run.sh tests/vm/edu.bats

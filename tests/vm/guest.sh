@@ -56,7 +56,7 @@ disks() {
 
 # A capture ends before a block that the device could not fill, which is the second.
 capture_ends() {
-    insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=fail || return
+    load "$VM_MUTANT" devices=1 mutant=fail || return
     "$ZCDMA" capture dev:blocks=4,block=64K -o /run/captured 2>&1 | tee /run/report
     [[ ${PIPESTATUS[0]} == 1 ]] && grep -q 'could not fill the block at offset 65536: Input/output error' /run/report &&
         "$ZCDMA" verify --bytes 64K /run/captured
@@ -64,7 +64,7 @@ capture_ends() {
 
 # A device that takes no list of pieces refuses blocks that are one, and says how to do without.
 pieces_are_refused() {
-    insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=one || return
+    load "$VM_MUTANT" devices=1 mutant=one || return
     "$ZCDMA" capture dev:model=scatter,block=12K --bytes 12K -o /run/captured 2>&1 | tee /run/report
     [[ ${PIPESTATUS[0]} == 2 ]] && grep -q 'sim takes at most 1 piece for a block, and with model=scatter there are 2' /run/report &&
         grep -qx 'ring_blocks 0' /sys/class/zcdma/zcdma0/stats &&
@@ -74,7 +74,7 @@ pieces_are_refused() {
 # The driver that does not look before it fills a block again: each test of that must fail with it.
 mutant_is_caught() {
     local results
-    insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=reuse || return
+    load "$VM_MUTANT" devices=1 mutant=reuse || return
     results=$(run_tests inflight)
     echo "$results"
     rmmod zcdma || return
@@ -85,7 +85,7 @@ mutant_is_caught() {
 mutant_fails() {
     local fault=$1 program=$2 results name
     shift 2
-    insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant="$fault" || return
+    load "$VM_MUTANT" devices=1 mutant="$fault" || return
     results=$(run_tests "$program")
     echo "$results"
     # A test that fails in the middle may have unbound the device, or let the module go.
@@ -98,7 +98,7 @@ mutant_fails() {
 # A machine whose caches are not coherent with DMA: the zeros of a new ring are written back.
 zeros_are_written_back() {
     local results
-    insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=cache || return
+    load "$VM_MUTANT" devices=1 mutant=cache || return
     results=$(run_tests cold)
     echo "$results"
     rmmod zcdma && ! grep '^not ok' <<<"$results"
@@ -106,7 +106,7 @@ zeros_are_written_back() {
 
 # A place where data may be missing is told, and has the exit status of lost data.
 gap_is_told() {
-    insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=gap || return
+    load "$VM_MUTANT" devices=1 mutant=gap || return
     "$ZCDMA" capture dev:blocks=4,block=64K --bytes 256K --json -o /run/captured | tee /run/report
     [[ ${PIPESTATUS[0]} == 4 ]] && jq -e '.discontinuities == 1' /run/report &&
         grep -qx 'gaps [1-9]' /sys/class/zcdma/zcdma0/stats && rmmod zcdma
@@ -114,7 +114,7 @@ gap_is_told() {
 
 # A device that reports more than a block has: the rest would be read from behind the block.
 block_is_not_exceeded() {
-    insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=long || return
+    load "$VM_MUTANT" devices=1 mutant=long || return
     "$ZCDMA" capture dev:blocks=4,block=64K --bytes 256K -o /run/captured -q && rmmod zcdma &&
         [[ $(stat -c %s /run/captured) == 262144 ]] && "$ZCDMA" verify --bytes 256K /run/captured
 }
@@ -128,10 +128,10 @@ programs_without_network() {
     check "the zeros of a new ring are written back" zeros_are_written_back
     check "a mutant that does not write them back is caught" mutant_fails dirty cold \
         "compound: a ring that was not filled is all zeros"
-    check "the module loads" insmod "$VM_KMOD/zcdma.ko"
+    check "the module loads" load "$VM_KMOD"
     check "no device is simulated unless it is asked for" not_simulated
     check "the module goes" rmmod zcdma
-    check "the module loads" insmod "$VM_KMOD/zcdma.ko" devices=1
+    check "the module loads" load "$VM_KMOD" devices=1
     run_tests park
 }
 
@@ -172,10 +172,10 @@ programs_that_unload() {
     check "a gap of unknown length is told" gap_is_told
     check "what a device reports beyond a block is cut off" \
         wants_fault "sim: 69632 bytes in a block of 65536" block_is_not_exceeded
-    check "the module loads" insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=nap
+    check "the module loads" load "$VM_MUTANT" devices=1 mutant=nap
     run_tests nap
     check "the module goes" rmmod zcdma
-    check "the module loads" insmod "$VM_MUTANT/zcdma.ko" devices=1 mutant=pieces
+    check "the module loads" load "$VM_MUTANT" devices=1 mutant=pieces
     run_tests pieces
     check "the module goes" rmmod zcdma
     check "a mutant without a get is caught" mutant_fails get stall \
@@ -193,7 +193,7 @@ check "loopback is up" ip link set lo up
 if has_part programs; then
     programs_without_network
 else
-    check "the module loads" insmod "$VM_KMOD/zcdma.ko" devices=1
+    check "the module loads" load "$VM_KMOD" devices=1
 fi
 check "the networks are there" networks
 # The second is for writes that wait: see tests/vm/shared/disk.c.

@@ -11,6 +11,11 @@ printf '#!/bin/sh\nexec /sbin/modprobe -d %s "$@"\n' "$PWD/$VM_MODULES" >/run/mo
 chmod +x /run/modprobe
 echo /run/modprobe >/proc/sys/kernel/modprobe
 
+# load FOLDER [PARAMETER...]: the driver that is there, for the PCI device edu of this VM.
+load() {
+    insmod "$1/zcdma.ko" edu_bits="${VM_EDU_BITS:-28}" "${@:2}"
+}
+
 # check NAME COMMAND...: a test of one command.
 check() {
     local name=$1

@@ -18,6 +18,7 @@ kernels="
 7.x     trixie-backports,trixie linux-image-amd64/trixie-backports linux-headers-amd64/trixie-backports
 armmp   bookworm linux-image-armmp         linux-headers-armmp armhf
 arm64   bookworm linux-image-arm64         linux-headers-arm64 arm64
+arm64-16k bookworm-backports,bookworm linux-image-arm64-16k linux-headers-arm64-16k arm64
 "
 
 # depends PACKAGE PATTERN: print the names of the packages that it depends on, by pattern.

@@ -13,6 +13,7 @@ packages="libc6-dev libpopt-dev libjansson-dev libsmartcols-dev libxxhash-dev li
 fetch() {
     local package
     configure_apt "$apt" bookworm "$architecture"
+    [[ ! -e $dir/complete ]] || return 0 # another process was first
     # shellcheck disable=SC2086 # a list of words
     apt-get -q -y --no-install-recommends --download-only install $packages
 

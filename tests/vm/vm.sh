@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Boot kernels in QEMU and run tests inside: vm.sh [KERNEL[:PART,...]...], with the names of kernel.sh (6.1), and
-# debug, which checks itself (debug/). For the kernel arm64 all programs are cross-built, and run in a root of packages for
+# debug, which checks itself (debug/). For kernels of arm64 all programs are cross-built, and run in a root of packages for
 # it (root.sh).
 # Speaks TAP. Needs no privilege; what it fetches and builds stays below build/.
 #
@@ -11,8 +11,9 @@
 #                     a second VM like it on the other end of its NIC's wire, which runs tests/vm/peer.sh
 # VM_BATS='FILE…'     only these of tests/vm           MUTANT=1         the module that must fail, throughout
 # VM_PARTS='NAME…'    of those that a kernel does not name: programs (of C, which test the driver), commands (bats
-#                     files), swiotlb, iommu (DMA with bounce buffers, and translated). All, but commands alone
-#                     where VM_BATS says which. The first two share a boot.
+#                     files), swiotlb, iommu (DMA with bounce buffers, and translated), compat (32-bit programs).
+#                     All but compat, but commands alone where VM_BATS says which. The first two share a boot.
+# VM_COMPAT=1         compat too
 # LIMIT_SCALE=N       each time limit of a test inside is N times as long (1; 8 in a kernel that checks itself)
 # REPEAT_CUT=N        tests that repeat something do so N times less often (1; 25 there)
 # VM_APPEND=…         more of the kernel's command line
@@ -29,15 +30,23 @@ bin=$tree/${BUILD:-build}
 if [[ -n ${VM_BATS:-} || $VM_RUN != tests/vm/guest.sh ]]; then
     : "${VM_PARTS:=commands}"
 fi
-: "${VM_PARTS:=programs commands swiotlb iommu}"
+: "${VM_PARTS:=programs commands swiotlb iommu${VM_COMPAT:+ compat}}"
+# shellcheck source=tests/vm/cross.bash
+source "$here/cross.bash"
 cd "$tree" || exit 2
 mkdir -p "$build"
 
-# For each architecture: QEMU's program, the machine, its console, and the prefix of the compiler, where it is not
-# that of this machine.
-x86=(qemu-system-x86_64 "q35" ttyS0 '')
-arm64=(qemu-system-aarch64 "virt,gic-version=3" ttyAMA0 aarch64-linux-gnu)
+# Architectures of kernels: QEMU's program, the machine, its console, its IOMMU, and the architecture of 32-bit
+# programs. What edu has is what reaches the memory: that of virt begins at 1 GiB. And of arm64 the processor, one
+# with 32-bit programs and pages of 16 KiB, and the prefix of the compiler.
+# shellcheck disable=SC2034,SC2054 # used by their names; commas are part of the words
+declare -A x86=([qemu]=qemu-system-x86_64 [machine]=q35 [console]=ttyS0 [append]=intel_iommu=on [compat]=i386
+    [iommu]="-machine kernel-irqchip=split -device intel-iommu" [edu]=28)
+# shellcheck disable=SC2034,SC2054
+declare -A arm64=([qemu]=qemu-system-aarch64 [machine]=virt,gic-version=3 [console]=ttyAMA0 [compat]=armhf
+    [iommu]="-machine iommu=smmuv3" [edu]=32 [cpu]=cortex-a76 [cross]=aarch64-linux-gnu-)
 root=/
+compat_root= # of 32-bit programs, where they run
 native=$ZCDMA # for the host's side
 
 children=()
@@ -80,7 +89,7 @@ qemu() {
     kvm) options=(-accel kvm -cpu host) ;;
     icount) cpus=1 options+=(-icount shift=0) debug= ;;
     esac
-    [[ -z ${arch[3]} ]] || options+=(-cpu cortex-a57)
+    [[ -z ${arch[cpu]:-} ]] || options+=(-cpu "${arch[cpu]}")
     if [[ -n $checks_itself ]]; then
         memory=3072
         : "${scale:=8}" "${cut:=25}"
@@ -88,14 +97,16 @@ qemu() {
     fi
 
     # shellcheck disable=SC2086 # lists of words
-    exec timeout -k 5 "$limit" "${arch[0]}" -machine "${arch[1]}" -smp "$cpus" "${options[@]}" \
+    exec timeout -k 5 "$limit" "${arch[qemu]}" -machine "${arch[machine]}" -smp "$cpus" "${options[@]}" \
         -m "$((memory + pieces))M" -object "memory-backend-ram,id=memory,size=${memory}M" \
         -numa "node,memdev=memory,cpus=0-$((cpus - 1))" \
         -object "memory-backend-ram,id=pieces,size=${pieces}M" -numa node,memdev=pieces \
         -nodefaults -no-user-config -display none -no-reboot \
         -kernel "$dir/boot/vmlinuz-$release" -initrd "$folder/initramfs" \
-        -append "console=${arch[2]} loglevel=4 panic=-1 printk.devkmsg=on mitigations=off no_timer_check $debug ${VM_APPEND:-} \
+        -append "console=${arch[console]} loglevel=4 panic=-1 printk.devkmsg=on mitigations=off no_timer_check $debug ${VM_APPEND:-} \
             ${script:+VM_RUN=$script} VM_MODULES=${dir#"$tree/"} VM_KMOD=$kmod VM_MUTANT=$mutant VM_OUTSIDE=${outside:-} VM_DMA=${dma:-} \
+            VM_EDU_BITS=${edu_bits:-${arch[edu]}} ${compat_root:+VM_COMPAT=${arch[compat]}} \
+            ${compat_root:+VM_COMPAT_ROOT=${compat_root#"$tree/"} VM_COMPAT_BIN=$cross_bin} \
             VM_BIN=${bin#"$tree/"} VM_PARTS=${parts// /,} ZCDMA=${ZCDMA#"$tree/"} ${VM_BATS:+\"VM_BATS=$VM_BATS\"} \
             ${scale:+LIMIT_SCALE=$scale} ${cut:+REPEAT_CUT=$cut} ${FUZZ_SECONDS:+FUZZ_SECONDS=$FUZZ_SECONDS} ${FUZZ_SEED:+FUZZ_SEED=$FUZZ_SEED}" \
         -serial "file:$folder/console" \
@@ -192,7 +203,7 @@ build_module() {
     local folder=$1 log=$2 kcov=
     [[ -z $checks_itself ]] || kcov=KCOV_INSTRUMENT=y # the driver's own places alone
     if ! make --no-print-directory kmod KDIR="$dir/usr/src/linux-headers-$release" \
-        KMOD_BUILD="$folder" ${arch[3]:+CROSS_COMPILE="${arch[3]}-"} KCC="$cc" $kcov >"$log" 2>&1; then
+        KMOD_BUILD="$folder" ${arch[cross]:+CROSS_COMPILE="${arch[cross]}"} KCC="$cc" $kcov >"$log" 2>&1; then
         sed 's/^/# /' "$log"
         echo "not ok - vm $name: the module does not build"
         rm -f "$folder/zcdma.ko" # of an earlier build
@@ -209,7 +220,7 @@ build_skeleton() {
     sed -n '/^\/\* card /,/^\.Ed/p' man/zcdma-driver.9 | sed '/^\.Ed/d; s/\\-/-/g' >"$folder/source/card.c"
     grep -q card.o "$folder/Kbuild" || echo 'zcdma-y += source/card.o' >>"$folder/Kbuild"
     if make -s -C "$dir/usr/src/linux-headers-$release" M="$tree/$folder" CC="$cc" W=1 \
-        ${arch[3]:+CROSS_COMPILE="${arch[3]}-"} \
+        ${arch[cross]:+CROSS_COMPILE="${arch[cross]}"} \
         source/card.o >"$log" 2>&1 && ! warnings "$log"; then
         echo "ok - vm $name: the source in zcdma-driver(9) builds"
     else
@@ -229,29 +240,27 @@ no_packages() {
     fi
 }
 
-# Programs for another architecture, and the root that they are built against and run in: sets $root, $bin and
-# $ZCDMA.
+# cross_build NAME ARCHITECTURE FOLDER: programs for another architecture, for which the tests are compiled with the
+# kernel's size of a page, and the root that they are built against and run in: sets $cross_bin and $cross_root.
 cross_build() {
-    local triplet=${arch[3]} folder=$1 command
-    for command in "${arch[0]}" "$triplet-gcc" qemu-aarch64; do
+    local name=$1 architecture=$2 log=$3/programs-$2.log command pages=
+    [[ $name != *-16k ]] || pages=-16k
+    cross_bin=build/$architecture$pages
+    for command in "${arch[qemu]}" "${triplet[$architecture]}-gcc" ${arch[cross]:+qemu-aarch64}; do
         if ! command -v "$command" >/dev/null; then
-            echo "ok - vm $name # skip $command is not here"
+            echo "ok - vm $name: programs for $architecture # skip $command is not here"
             return 1
         fi
     done
-    root=$("$here/root.sh" "$build" "$name" 2>"$folder/root.log") || {
-        no_packages $? "$folder/root.log" "the packages for its root"
+    cross_root=$("$here/root.sh" "$build" "$architecture" 2>"$log") || {
+        no_packages $? "$log" "packages for $architecture"
         return 1
     }
-    bin=$tree/build/$name
-    ZCDMA=$bin/zcdma
-    PKG_CONFIG_SYSROOT_DIR=$root \
-        PKG_CONFIG_LIBDIR=$root/usr/lib/$triplet/pkgconfig:$root/usr/share/pkgconfig \
-        make --no-print-directory BUILD="build/$name" ZCDMA="build/$name/zcdma" RUNPATH=. AR="$triplet-ar" \
-        CC="$triplet-gcc --sysroot=$root" all tests-build >"$folder/programs.log" 2>&1 &&
-        ! grep 'warning:' "$folder/programs.log" && echo "ok - vm $name: the programs build" && return
-    tail -n 20 "$folder/programs.log" | sed 's/^/# /'
-    echo "not ok - vm $name: the programs build"
+    build_for "$architecture" "$cross_root" "$cross_bin" ${pages:+-DKERNEL_PAGE=16384} >"$log" 2>&1 &&
+        ! grep 'warning:' "$log" &&
+        echo "ok - vm $name: programs for $architecture build" && return
+    tail -n 20 "$log" | sed 's/^/# /'
+    echo "not ok - vm $name: programs for $architecture build"
     return 1
 }
 
@@ -274,12 +283,15 @@ prepare() {
         }
     fi
     release=$(<"$dir/release")
-    arch=("${x86[@]}")
+    declare -gn arch=x86
     cc=${CC:-gcc}
-    if [[ $name == arm64 ]]; then
-        arch=("${arm64[@]}")
-        cc=${arch[3]}-gcc
-        cross_build "$folder" || return
+    if [[ $name == arm64* ]]; then
+        declare -gn arch=arm64
+        cc=${arch[cross]}gcc
+        cross_build "$name" arm64 "$folder" || return
+        root=$cross_root
+        bin=$tree/$cross_bin
+        ZCDMA=$bin/zcdma
     fi
     kmod=build/kmod-$release${MUTANT:+-mutant}
     mutant=build/kmod-$release-mutant
@@ -325,14 +337,15 @@ run_guest() {
     nics=(-netdev user,id=outside -device e1000e,netdev=outside,mac=52:54:00:00:00:01
         -netdev hubport,id=left,hubid=1 -device e1000e,netdev=left,mac=52:54:00:00:00:02
         -netdev hubport,id=right,hubid=1 -device e1000e,netdev=right,mac=52:54:00:00:00:03)
-    in_machine "$name" "$folder" "$accel" "$VM_RUN" "${nics[@]}" -device edu
+    in_machine "$name" "$folder" "$accel" "$VM_RUN" "${nics[@]}" \
+        -device "edu,dma_mask=$(((1 << arch[edu]) - 1))"
     end_receiver "$folder"
 }
 
 # run_dma NAME FOLDER ACCEL PART: what only DMA shows, with the PCI device edu in a slot that it can be
 # taken out of, by QEMU's monitor, which the VM itself reaches. QEMU's path of it must be short.
 run_dma() {
-    local name=$1 folder=$2/$4 accel=$3 dma=$4 VM_APPEND=${VM_APPEND:-} options
+    local name=$1 folder=$2/$4 accel=$3 dma=$4 VM_APPEND=${VM_APPEND:-} options edu_bits
     local monitor=${folder#"$tree/"}/monitor
     mkdir -p "$folder"
     rm -f "$monitor"
@@ -342,11 +355,14 @@ run_dma() {
     swiotlb)
         VM_APPEND+=" swiotlb=force"
         # The bounce buffers are beyond what the device reaches by itself.
+        edu_bits=32
         options=(-device edu,id=edu,bus=bay,dma_mask=0xffffffff)
         ;;
     iommu)
-        VM_APPEND+=" intel_iommu=on"
-        options=(-machine kernel-irqchip=split -device intel-iommu -device edu,id=edu,bus=bay)
+        VM_APPEND+=" ${arch[append]:-}"
+        edu_bits=28
+        # shellcheck disable=SC2206 # a list of words
+        options=(${arch[iommu]} -device edu,id=edu,bus=bay)
         ;;
     esac
     # shellcheck disable=SC2054
@@ -358,6 +374,17 @@ run_dma() {
     in_machine "$name $dma" "$folder" "$accel" tests/vm/dma.sh "${options[@]}"
 }
 
+# 32-bit programs on the 64-bit kernel: run_compat NAME FOLDER ACCEL.
+run_compat() {
+    local name=$1 folder=$2/compat accel=$3 compat_root
+    mkdir -p "$folder"
+    cross_build "$name" "${arch[compat]}" "$folder" || return
+    compat_root=$cross_root
+    cp "$2/initramfs" "$folder/"
+    echo "# compat"
+    in_machine "$name compat" "$folder" "$accel" tests/vm/compat/guest.sh
+}
+
 run_kernel() {
     local name=${1%%:*} parts=$VM_PARTS folder accel lock part
     [[ $1 != *:* ]] || parts=${1#*:} parts=${parts//,/ }
@@ -366,12 +393,13 @@ run_kernel() {
     exec {lock}>"$folder/lock"
     flock --nonblock "$lock" || { echo "# waiting for another run of $name" && flock "$lock"; }
     prepare "$name" "$folder" || return
-    [[ -n ${arch[3]} ]] && accel=tcg || accel=$(find_accel "$folder")
+    [[ -n ${arch[cross]:-} ]] && accel=tcg || accel=$(find_accel "$folder")
     echo "# linux $release, $accel"
     [[ " $parts " != *" programs "* && " $parts " != *" commands "* ]] || run_guest "$name" "$folder" "$accel"
     for part in $parts; do
         case $part in
         programs | commands) ;;
+        compat) run_compat "$name" "$folder" "$accel" ;;
         swiotlb | iommu) run_dma "$name" "$folder" "$accel" "$part" ;;
         *) echo "not ok - vm $name: there is no part $part" ;;
         esac

@@ -17,14 +17,15 @@
 int module_load(const char *parameters)
 {
 	const char *folder = getenv("VM_KMOD");
-	char path[256];
+	char path[256], all[256];
 	int fd, ret;
 
 	EXPECT(folder);
+	snprintf(all, sizeof(all), "edu_bits=%s %s", getenv("VM_EDU_BITS") ?: "28", parameters);
 	snprintf(path, sizeof(path), "%s/zcdma.ko", folder);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	EXPECT(fd >= 0);
-	ret = syscall(SYS_finit_module, fd, parameters, 0) ? -errno : 0;
+	ret = syscall(SYS_finit_module, fd, all, 0) ? -errno : 0;
 	close(fd);
 	return ret;
 }
