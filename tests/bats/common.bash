@@ -33,7 +33,7 @@ teardown() {
         kill -CONT "$pid" 2>/dev/null || :
         kill -KILL "$pid" 2>/dev/null || :
     done
-    [[ -z ${COPY:-} ]] || rm -rf "$COPY"
+    [[ -z ${PROGRAM_COPY:-} ]] || rm -rf "$PROGRAM_COPY"
 }
 
 # copy_for_all: set ZCDMA to a copy that every user may run, as the tree may be below a folder that is closed
@@ -42,11 +42,11 @@ copy_for_all() {
     local lib
     setpriv --reuid=65534 --clear-groups true 2>/dev/null || skip 'root cannot become another user here'
     lib=$(ldd "$ZCDMA" | sed -n 's/.*libzcdma.* => \(.*\) (.*/\1/p')
-    if ! COPY=$(mktemp -d) || ! chmod 755 "$COPY" || ! cp "$ZCDMA" "$lib" "$COPY"; then
+    if ! PROGRAM_COPY=$(mktemp -d) || ! chmod 755 "$PROGRAM_COPY" || ! cp "$ZCDMA" "$lib" "$PROGRAM_COPY"; then
         fail "no copy of $ZCDMA"
     fi
-    ZCDMA=$COPY/${ZCDMA##*/}
-    export LD_LIBRARY_PATH=$COPY
+    ZCDMA=$PROGRAM_COPY/${ZCDMA##*/}
+    export LD_LIBRARY_PATH=$PROGRAM_COPY
 }
 
 # make_ordinary TARGET...: make the build that gets installed, without SAN, in the folder of the tree. One test at a

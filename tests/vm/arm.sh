@@ -92,11 +92,11 @@ capture() {
         fdtput -t x "$dtb" "$node" dmas "${dmas[0]}" "${5:-${dmas[1]}}"
 }
 
-# A device, and several that cannot be. What is made last is found first.
+# Two devices, and several that cannot be. What is made last is found first.
 build_devices() {
     cp "$dir/usr/lib/linux-image-$release/exynos4210-smdkv310.dtb" "$dtb" &&
         capture nowidth 0 1 rx 1 && capture width 3 1 rx 1 && capture burst 1 3 rx 1 && capture bursts 1 20 rx 1 &&
-        capture unnamed 1 1 tx 1 && capture taken 1 1 && capture uart 1 1 &&
+        capture unnamed 1 1 tx 1 && capture taken 1 1 && capture second 1 1 rx 2 && capture uart 1 1 &&
         "$ZCDMA" capture sim: --bytes 1M -q -o "$folder/pattern"
 }
 

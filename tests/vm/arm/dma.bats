@@ -6,8 +6,8 @@
 load ../../bats/common
 
 DRIVER=/sys/bus/platform/drivers/zcdma-dmaengine
-UART=/dev/zcdma0 # of the device tree
-COPY=/dev/zcdma1 # from memory
+UART=/dev/zcdma0 # of the device tree, as zcdma1, which has another channel of the same controller
+COPY=/dev/zcdma2 # from memory
 CHANNEL=dma1chan0
 
 setup_file() {
@@ -31,10 +31,23 @@ is() {
 }
 
 @test "dma: the devices are there, and say what fills them" {
-    for n in 0 1; do
+    for n in 0 1 2; do
         [ "$(cat /sys/class/zcdma/zcdma$n/source)" = dmaengine ]
     done
-    [ ! -e /dev/zcdma2 ]
+    [ ! -e /dev/zcdma3 ]
+}
+
+# controller DEVICE: of its channel "rx".
+controller() {
+    realpath "/sys/class/zcdma/${1##*/}/device/dma:rx/device"
+}
+
+@test "dma: two devices on one controller are told apart by their nodes" {
+    local tree=/sys/firmware/devicetree/base/soc
+    assert_equal "$(realpath /sys/class/zcdma/zcdma0/of_node)" $tree/uart
+    assert_equal "$(realpath /sys/class/zcdma/zcdma1/of_node)" $tree/second
+    assert_equal "$(controller $UART)" "$(controller /dev/zcdma1)"
+    [ ! -e /sys/class/zcdma/${COPY##*/}/of_node ]
 }
 
 # receive OFFSET BYTES: have the UART receive that part of the pattern.
@@ -57,6 +70,7 @@ capture_uart() {
     done
     wait_exit $!
     run -0 zcdma verify --bytes $((4 * $1)) out.bin
+    is $UART gaps 0
 }
 
 @test "dma: from a device, to blocks of one piece" {
@@ -66,6 +80,36 @@ capture_uart() {
 @test "dma: from a device, to blocks of two pieces" {
     # 8 KiB and what the FIFO has room for, whenever the second one begins.
     capture_uart 8320 model=scatter
+}
+
+# dry DEVICE: its channel has nothing to fill, as all blocks are full and their pages are elsewhere.
+dry() {
+    is "$1" filling 0 && is "$1" full 0 && is "$1" ring_blocks 4
+}
+
+@test "dma: from a device, the first block after its channel had none tells of a gap" {
+    local i
+    mkfifo pipe
+    exec 9<>pipe
+    # Nobody reads: the pipe keeps the pages of all four blocks.
+    "$ZCDMA" capture "dev:$UART,blocks=4,block=4K" --path=splice --bytes 20K --json 2>report >&9 3>&- &
+    PIDS+=($!)
+    until_true 30 is $UART filling 4
+    for i in 0 4096 8192 12288; do
+        receive $i 4096
+        until_true 60 is $UART blocks $((i / 4096 + 1))
+    done
+    until_true 60 dry $UART
+    is $UART gaps 0
+    head -c 16K <&9 >out.bin
+    until_true 60 is $UART filling 4
+    receive 16384 4096
+    wait_exit $! 4
+    head -c 4K <&9 >>out.bin
+    exec 9>&-
+    is $UART gaps 1
+    assert_equal "$(jq -c '[.captured_bytes, .blocks, .discontinuities, .overruns, .lost_bytes]' report)" '[20480,5,1,0,0]'
+    zcdma verify -q --bytes 20K out.bin
 }
 
 # The ring is small: its blocks go round many times, as soon as the driver lets them.
@@ -96,16 +140,12 @@ SMALL=blocks=4,block=64K
         kill -STOP "$RECEIVER"
         "$ZCDMA" zcsend "$TO" dev:$COPY,$SMALL --bytes 8M --path=$path -q 3>&- &
         PIDS+=($!)
-        until_true 60 in_flight
+        until_true 60 dry $COPY
         kill -CONT "$RECEIVER"
         wait_exit $!
         received
+        is $COPY gaps 0 # memory waits
     done
-}
-
-# The channel has nothing to fill: all blocks are sent, and none has come back.
-in_flight() {
-    is $COPY filling 0 && is $COPY full 0 && is $COPY ring_blocks 4
 }
 
 @test "dma: coherent memory answers Bad address" {
