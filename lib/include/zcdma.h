@@ -271,7 +271,7 @@ int zcdma_source_reclaim(struct zcdma_source *src, int timeout_ms, uint64_t *coo
 int zcdma_source_set(struct zcdma_source *src, const char *name, const char *value);
 
 /*
- * End the stream after @bytes bytes and after @blocks blocks; 0 is no limit. What a file or a pipe has
+ * End the stream after @bytes bytes and after @blocks blocks; 0 does not limit it. What a file or a pipe has
  * beyond the limit is left to its next reader; the rest of a ring's block is left out.
  */
 void zcdma_source_set_limit(struct zcdma_source *src, uint64_t bytes, uint64_t blocks);

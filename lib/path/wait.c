@@ -79,7 +79,7 @@ static int wait_on(struct wait *w, int timeout_ms)
 {
 	int n = poll(w->p, w->count, w->ready ? 0 : timeout_ms), rc;
 
-	/* A signal that is no zcdma_interrupt() is the program's own affair. */
+	/* Only zcdma_interrupt() ends a wait: another signal is the program's own affair. */
 	if (n < 0 && errno == EINTR)
 		return w->ctx->interrupted ? -EINTR : 0;
 	if (n < 0)

@@ -21,7 +21,7 @@ build() {
     [[ $library != *-san ]] || flags=(-fsanitize=address -fsanitize=undefined)
     sed 's/64 << 20/2 << 20/; s/)64 << 20/)2 << 20/' "$TOP/tests/examples/$1.c" >"$1.c"
     grep -q '2 << 20' "$1.c"
-    "${CC:-cc}" -std=c99 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Werror "${flags[@]}" \
+    "${CC:-cc}" -std=c99 -D_DEFAULT_SOURCE -Wall -Wextra -Wpedantic -Werror "${flags[@]}" \
         -I "$TOP/lib/include" "$1.c" "$library/libzcdma.so.0" -Wl,-rpath,"$library" -o "$1"
 }
 

@@ -55,7 +55,8 @@ int main(int argc, char **argv)
 	struct zcdma_ctx *ctx;
 	int rc;
 
-	regions[1].data = mmap(NULL, half, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	regions[1].data =
+		mmap(NULL, half, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (argc != 3 || !regions[0].data || regions[1].data == MAP_FAILED || zcdma_new(&ctx))
 		return 2;
 	for (size_t i = 0; i < PIECES; i++)

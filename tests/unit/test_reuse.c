@@ -191,7 +191,7 @@ static void test_changed_block(void **state)
 	zcdma_check_free(check);
 }
 
-/* A program that releases nothing is told so, and does not wait for ever. */
+/* A program that releases nothing gets an error, and does not wait for ever. */
 static void test_forgotten_release(void **state)
 {
 	static const char *const specs[] = { "sim:blocks=3,block=4K",
@@ -443,7 +443,7 @@ static void test_broken_path(void **state)
 	assert_non_null(strstr(zcdma_error(ctx), "send to 127.0.0.1:"));
 	assert_true(refused(zcdma_path_send(path, &b)));
 	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b),
-			 rc); /* which tells of the path again */
+			 rc); /* which reports the path again */
 	zcdma_path_close(path);
 	path = NULL;
 	zcdma_source_get_info(src, &info, sizeof(info));
