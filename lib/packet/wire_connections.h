@@ -22,7 +22,7 @@ struct zc_connection {
 	struct zc_stray_syn stray_syn;
 	enum zc_connection_state state;
 	uint64_t last_ns; /* the time of its last datagram */
-	bool has_end; /* and it was counted */
+	bool has_end;	  /* and it was counted */
 };
 
 TAILQ_HEAD(zc_connection_queue, zc_connection);
@@ -34,7 +34,8 @@ struct zc_connections {
 	unsigned count;			/* in .all */
 	/* Those whose end was captured, in that order: waiting for late packets; ended; ended with something to report. */
 	struct zc_connection_queue closing, clean, noted;
-	struct zc_connection_queue datagrams; /* flows that have not ended, the one silent for longest first */
+	struct zc_connection_queue
+		datagrams; /* flows that have not ended, the one silent for longest first */
 	unsigned closing_count;
 	uint64_t now_ns;       /* the time of the newest packet */
 	uint64_t begun, ended; /* .ended: with data, and their end was captured */

@@ -118,7 +118,7 @@ on_veth() {
     run -2 --separate-stderr zcdma capture pcap:x.pcap,filter='udp prot 5'
     assert_regex "$stderr" "filter 'udp prot 5': .*syntax error"
     run -2 --separate-stderr zcdma capture pcap:nowhere
-    assert_regex "$stderr" 'capture on nowhere: .*no file of that name.*interfaces are .*lo, '
+    assert_regex "$stderr" 'capture on nowhere: .*give the name of a file or an interface.*interfaces are .*lo, '
     run -2 --separate-stderr zcdma capture pcap:./nowhere
     assert_regex "$stderr" 'open ./nowhere: No such file'
     run -2 --separate-stderr zcdma capture pcap:.
