@@ -14,8 +14,8 @@
 #define SLABS  "/sys/kernel/slab"
 
 /* What a kernel that checks itself allocates meanwhile: stacks that it remembers, and objects of kmemleak. */
-#define CHECKS_PAGES 1024
-#define CHECKS_SLAB  4096 /* KiB */
+#define CHECKS_PAGES 256
+#define CHECKS_SLAB  1024 /* KiB */
 
 void memory_write(const char *path, const char *text)
 {
