@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Connections in captures: where one begins and ends, and how many are remembered. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* after those four */
+#include <cmocka.h>
+
+#include "wire_capture.h"
+
+static void test_port_reused(void **state)
+{
+	struct zcdma_wire_stream s;
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	send_range(0, 3000);
+	fin(3000);
+	/* Another connection, that has another ISN. */
+	write_segment(false, TH_SYN, ISN + 70000, 0, "", 0, false);
+	write_segment(false, TH_ACK, ISN + 70001, 501, "", 0, false);
+	for (uint64_t at = 0; at < 2000; at += MSS) {
+		uint8_t data[MSS];
+
+		zcdma_pattern_fill(data, MSS, at, SEED);
+		write_segment(false, TH_ACK, ISN + 70001 + (uint32_t)at, 501, data, MSS, false);
+	}
+	wire = follow(&plain);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.connections, 2);
+	assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
+	assert_int_equal(s.bytes, 3000);
+	assert_int_equal(s.result.faults, 0);
+	assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
+	assert_int_equal(s.bytes, 2000);
+	assert_int_equal(s.counters.retransmitted, 0);
+	assert_int_equal(s.result.faults, 0);
+	zcdma_wire_close(wire);
+}
+
+/* The SYN of the next connection was not captured; the first one ended, or that was not captured either. */
+static void test_port_reused_without_syn(void **state)
+{
+	struct zcdma_wire_stream s;
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire *wire;
+
+	for (int ended = 0; ended < 2; ended++) {
+		start_over(state);
+		syn();
+		send_range(0, 3000);
+		if (ended)
+			fin(3000);
+		send_from(ISN - (1u << 30), 50000, 3000);
+		wire = follow(&plain);
+		zcdma_wire_get_stats(wire, &stats);
+		assert_int_equal(stats.connections, 2);
+		assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
+		assert_int_equal(s.bytes, 3000);
+		assert_int_equal(s.counters.retransmitted, 0);
+		/* Only two in a row are believed where nothing has ended: the first one is counted. */
+		assert_int_equal(s.counters.strayed, !ended);
+		assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
+		assert_int_equal(s.bytes, ended ? 3000 : 2000);
+		assert_int_equal(s.result.faults, 0);
+		assert_false(s.from_start);
+		zcdma_wire_close(wire);
+	}
+}
+
+/* A receiver only answers a SYN within a connection (RFC 5961, 4), and so it is not the end of it. */
+static void test_stray_syn(void **state)
+{
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	send_range(0, 3000);
+	write_segment(false, TH_SYN, ISN + 700000, 0, "", 0, false);
+	ack(3000); /* as the answer to it does */
+	send_range(3000, 6000);
+	write_segment(true, TH_SYN | TH_ACK, 777, ISN, "", 0, false);
+	send_range(6000, 9000);
+	fin(9000);
+	wire = follow(&plain);
+	s = only(wire);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.connections, 1);
+	assert_int_equal(stats.ignored_syns, 2);
+	assert_int_equal(s.bytes, 9000);
+	assert_int_equal(s.end, ZCDMA_WIRE_FIN);
+	assert_int_equal(s.result.faults, 0);
+	zcdma_wire_close(wire);
+}
+
+/* One that is answered as a SYN, or followed by its data, begins a connection all the same. */
+static void test_syn_that_is_proven(void **state)
+{
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	for (int answered = 0; answered < 2; answered++) {
+		start_over(state);
+		syn();
+		send_range(0, 3000);
+		write_segment(false, TH_SYN, ISN + 700000, 0, "", 0, false);
+		if (answered)
+			write_segment(true, TH_SYN | TH_ACK, 777, ISN + 700001, "", 0, false);
+		send_from(ISN + 700001, 0, 2000);
+		wire = follow(&plain);
+		zcdma_wire_get_stats(wire, &stats);
+		assert_int_equal(stats.connections, 2);
+		assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
+		assert_int_equal(s.bytes, 3000);
+		assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
+		assert_int_equal(s.bytes, 2000);
+		assert_true(s.from_start);
+		assert_int_equal(s.result.faults, 0);
+		zcdma_wire_close(wire);
+	}
+}
+
+/* Data of another connection that does not go on from a SYN which was ignored: it began elsewhere. */
+static void test_stray_syn_is_no_beginning(void **state)
+{
+	const uint32_t first = ISN - (1u << 30);
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	send_range(0, 3000);
+	write_segment(false, TH_SYN, first + 40000, 0, "", 0, false);
+	fin(3000);
+	send_from(first, 50000, 3000);
+	wire = follow(&plain);
+	assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
+	assert_int_equal(s.bytes, 3000);
+	assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
+	assert_false(s.from_start);
+	assert_int_equal(s.bytes, 3000);
+	assert_int_equal(s.counters.uncaptured_bytes, 0);
+	assert_int_equal(s.result.faults, 0);
+	zcdma_wire_close(wire);
+}
+
+/* A reset that fits is not believed, and then a SYN is answered as within a connection. */
+static void test_stray_syn_after_reset(void **state)
+{
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	send_range(0, 3000);
+	write_segment(true, TH_RST, 501, 0, "", 0, false);
+	write_segment(false, TH_SYN, ISN + 700000, 0, "", 0, false);
+	send_range(3000, 6000);
+	fin(6000);
+	wire = follow(&plain);
+	s = only(wire);
+	assert_int_equal(s.bytes, 6000);
+	assert_int_equal(s.end, ZCDMA_WIRE_FIN);
+	zcdma_wire_close(wire);
+}
+
+static void test_ports(void **state)
+{
+	const struct zcdma_wire_options other = { .port = 9001 }, sender = { .port = 40000 };
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	send_range(0, 1000);
+	wire = follow(&other);
+	assert_int_equal(zcdma_wire_next_stream(wire, &s), 0);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.others, stats.packets);
+	zcdma_wire_close(wire);
+	wire = follow(&sender);
+	assert_int_equal(only(wire).bytes, 1000);
+	zcdma_wire_close(wire);
+}
+
+static void test_reset(void **state)
+{
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	syn();
+	send_range(0, 1000);
+	write_segment(true, TH_RST, 501, 0, "", 0, false);
+	wire = follow(&plain);
+	assert_int_equal(only(wire).end, ZCDMA_WIRE_RESET);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.ended, 1);
+	zcdma_wire_close(wire);
+}
+
+/* The connection goes on after a reset that does not fit, and even after one that does. */
+static void test_reset_that_is_ignored(void **state)
+{
+	static const uint32_t ahead[] = { 0, 700 };
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ahead); i++) {
+		start_over(state);
+		syn();
+		send_range(0, 3000);
+		ack(3000);
+		write_segment(false, TH_RST, ISN + 3000 + ahead[i], 0, "", 0, false);
+		write_segment(true, TH_RST, 501 - 5000, 0, "", 0, false);
+		send_range(3000, 6000);
+		send_spoiled(5000, MSS, 5555);
+		ack(6000);
+		fin(6000);
+		wire = follow(&plain);
+		s = only(wire);
+		zcdma_wire_get_stats(wire, &stats);
+		assert_int_equal(s.bytes, 6000);
+		assert_int_equal(s.end, ZCDMA_WIRE_FIN);
+		assert_int_equal(s.counters.differing, 1);
+		assert_int_equal(s.counters.ignored_resets, 1);
+		assert_int_equal(stats.ended, 1);
+		zcdma_wire_close(wire);
+	}
+}
+
+/* What is left of an earlier connection is no stream that has ended. */
+static void test_last_words(void **state)
+{
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	write_segment(true, TH_RST, 501, 0, "", 0, false);
+	cap.port++;
+	fin(1000);
+	wire = follow(&plain);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.connections, 2);
+	assert_int_equal(stats.ended, 0);
+	zcdma_wire_close(wire);
+}
+
+static void count_dropped(void *arg, const struct zcdma_wire_stream *s)
+{
+	unsigned *count = arg;
+
+	count[s->end == ZCDMA_WIRE_RESET]++;
+	assert_int_equal(s->bytes, 100);
+}
+
+/* Where each has something to report, the oldest are dropped, and the caller is told of each. */
+static void test_many_resets(void **state)
+{
+	unsigned dropped[2] = { 0 };
+	const struct zcdma_wire_options options = { .dropped = count_dropped, .arg = dropped };
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire *wire;
+
+	(void)state;
+	for (cap.port = 10000; cap.port < 30000; cap.port++) {
+		syn();
+		send_range(0, 100);
+		write_segment(false, TH_RST, ISN + 100, 0, "", 0, false);
+	}
+	wire = follow(&options);
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.connections, 20000);
+	assert_int_equal(stats.unfollowed, 0);
+	assert_int_equal(stats.unlisted, 20000 - 16384);
+	assert_int_equal(dropped[0], 0);
+	assert_int_equal(dropped[1], stats.unlisted);
+	zcdma_wire_close(wire);
+}
+
+/* More connections than are remembered: those with nothing wrong make room, and one that is wrong stays. */
+static void test_many_connections(void **state)
+{
+	struct zcdma_wire_stats stats;
+	struct zcdma_wire_stream s;
+	struct zcdma_wire *wire;
+	unsigned streams = 0, wrong = 0;
+
+	(void)state;
+	for (cap.port = 10000; cap.port < 30000; cap.port++) {
+		syn();
+		send_spoiled(0, 100, cap.port == 10007 ? 50 : UINT64_MAX);
+		fin(100);
+	}
+	wire = follow(&plain);
+	while (zcdma_wire_next_stream(wire, &s)) {
+		streams++;
+		wrong += s.result.faults > 0;
+	}
+	zcdma_wire_get_stats(wire, &stats);
+	assert_int_equal(stats.connections, 20000);
+	assert_int_equal(stats.unfollowed, 0);
+	assert_int_equal(streams + stats.unlisted, 20000);
+	assert_int_equal(wrong, 1);
+	zcdma_wire_close(wire);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_port_reused),
+		TEST(test_port_reused_without_syn),
+		TEST(test_stray_syn),
+		TEST(test_syn_that_is_proven),
+		TEST(test_stray_syn_is_no_beginning),
+		TEST(test_stray_syn_after_reset),
+		TEST(test_ports),
+		TEST(test_reset),
+		TEST(test_reset_that_is_ignored),
+		TEST(test_last_words),
+		TEST(test_many_resets),
+		TEST(test_many_connections),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
