@@ -136,7 +136,7 @@ programs_without_network() {
 }
 
 programs() {
-    run_tests abi stream refs inflight splice hostile stall starve death sizes edu cold pinned
+    run_tests abi limits stream policy refs inflight splice hostile mappings stall starve death sizes edu cold pinned
     leaks_nothing "abi to pinned"
     # What only a kernel of debug/ has.
     [[ -e /sys/kernel/debug/kcov ]] || return

@@ -29,7 +29,7 @@ if [[ -z ${VM_BATS:-} ]]; then
     check "loopback is up" ip link set lo up
     run_tests park
     check "there are disks" disks
-    run_tests abi stream refs inflight splice hostile death unplug
+    run_tests abi limits stream policy refs inflight splice hostile mappings death unplug
     check "the module goes" rmmod zcdma
     only_for ''
     # The two need minutes here, and nothing of the kernel: see arm.sh.

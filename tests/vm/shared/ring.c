@@ -158,3 +158,31 @@ bool is_pattern(const void *data, size_t len, uint64_t offset)
 	}
 	return true;
 }
+
+void ring_expect_works(const struct ring *r)
+{
+	for (unsigned i = 0; i < 2 * BLOCKS; i++) {
+		struct zcdma_dev_block b = ring_take(r);
+
+		EXPECT(is_pattern(ring_data(r, &b), b.length, b.offset));
+		EXPECT(!ring_give(r, b.index));
+	}
+	EXPECT(ring_stats(r->fd).draining == 0);
+}
+
+struct zcdma_dev_info ring_info(int fd)
+{
+	struct zcdma_dev_info info = { .size = sizeof(info) };
+
+	EXPECT(!ioctl(fd, ZCDMA_IOC_INFO, &info));
+	return info;
+}
+
+struct zcdma_dev_info ring_limits(void)
+{
+	int fd = ring_open(O_RDONLY);
+	struct zcdma_dev_info info = ring_info(fd);
+
+	EXPECT(!close(fd));
+	return info;
+}

@@ -50,6 +50,10 @@ struct zcdma_dev_block ring_take(const struct ring *r);
 int ring_give(const struct ring *r, unsigned index);
 struct zcdma_dev_stats ring_stats(int fd);
 
+/* What the driver says of the device, to the owner of @fd or to a file of its own. */
+struct zcdma_dev_info ring_info(int fd);
+struct zcdma_dev_info ring_limits(void);
+
 /* Take and give back what the device produces, until it produced @blocks more. */
 void ring_run_for(const struct ring *r, unsigned blocks);
 /* The same until block @index is among it. */
@@ -57,6 +61,9 @@ void ring_run_until(const struct ring *r, unsigned index);
 
 /* Do @len bytes hold the pattern from @offset of the stream on? Any alignment. */
 bool is_pattern(const void *data, size_t len, uint64_t offset);
+
+/* End the test, which failed, unless the mapping is whole and blocks go round. */
+void ring_expect_works(const struct ring *r);
 
 static inline const char *ring_data(const struct ring *r, const struct zcdma_dev_block *b)
 {
