@@ -1,0 +1,250 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# capture: files that it writes: the data, with and without the page cache, and manifests.
+# shellcheck disable=SC2016,SC2094 # scripts for another shell; files that are read only
+
+load common
+load capture
+
+#
+# Files
+#
+
+@test "capture: -o FILE, over what was there, the report on standard output" {
+    zcdma capture -q sim: --bytes 100001 >expected
+    head -c 300000 /dev/zero >data
+    run -0 --separate-stderr zcdma capture --bytes 100001 -o data sim:
+    cmp expected data
+    assert_line --regexp '^  captured +97.66 KiB to data in '
+    assert_equal "$stderr" ''
+}
+
+@test "capture: data on standard output, the report on standard error" {
+    zcdma capture --bytes 100001 sim: >data 2>report
+    assert_equal "$(stat -c %s data)" 100001
+    grep -Eq '^  captured +97.66 KiB to standard output in ' report
+    zcdma capture --json --bytes 100001 sim: >data 2>report
+    assert_equal "$(value captured_bytes) $(stat -c %s data)" '100001 100001'
+}
+
+@test "capture: --path=splice and sendfile into a file; vmsplice cannot" {
+    local path
+    zcdma capture -q sim: --bytes 3000001 >expected
+    for path in splice sendfile; do
+        zcdma capture -q --path "$path" --bytes 3000001 -o data sim:block=64K,blocks=2
+        cmp expected data
+    done
+    run -2 --separate-stderr zcdma capture --path vmsplice --bytes 1M -o data sim:
+    assert_equal "$stderr" \
+        "zcdma capture: path vmsplice to $PWD/data: it is not a socket or a pipe"
+}
+
+@test "capture: --direct, whatever the length, writes what is written without it" {
+    local n
+    need_direct
+    zcdma capture -q sim: --bytes 3M >all
+    for n in 1 511 4095 4096 4097 1048577 2999999; do
+        zcdma capture -q --bytes "$n" --direct -o data sim:
+        head -c "$n" all | cmp - data
+    done
+    # Blocks of odd lengths, from a pipe: only the end is not aligned.
+    head -c 2999999 all >odd
+    { head -c 5000 odd && sleep 0.1 && tail -c +5001 odd; } | zcdma capture --json --direct -o data - >report
+    cmp odd data
+    assert_equal "$(value direct_bytes) $(value captured_bytes)" "$((2999999 / 4096 * 4096)) 2999999"
+    (($(value gathered_bytes) > 0 && $(value gathered_bytes) <= 2999999))
+    dd if=odd bs=777 status=none | zcdma capture -q --direct --manifest m -o data -
+    cmp odd data
+    zcdma verify -q --manifest m data
+    # What a writer that waits has written is there, but for less than 4096 bytes.
+    mkfifo pipe
+    exec 8<>pipe
+    zcdma capture -q --direct -o slow - <pipe 3>&- 8<&- &
+    PIDS+=($!)
+    head -c 10000 all >&8
+    until_true 20 eval '(($(stat -c %s slow 2>/dev/null) == 8192))'
+    exec 8<&-
+    wait_exit $!
+    head -c 10000 all | cmp - slow
+}
+
+@test "capture: --direct to a full disk: an error, and no byte more than there is" {
+    run --separate-stderr unshare -rm sh -c 'mount -t tmpfs -o size=1M none . && cd . &&
+        dd if=/dev/zero of=try oflag=direct bs=4096 count=1 2>/dev/null && rm try || exit 77
+        seq 999999 | "$0" capture --json --direct -o data -; s=$?; stat -c %s data >&2; exit $s' "$ZCDMA"
+    ((status != 77)) || skip 'no tmpfs with O_DIRECT (Linux 6.6) can be mounted'
+    assert_equal "$status" 1
+    assert_equal "$(jq -r '.captured_bytes' <<<"$output")" "${stderr_lines[-1]}"
+}
+
+@test "capture: --direct really is O_DIRECT" {
+    local how flags
+    need_direct
+    for how in '' --direct; do
+        rm -f pipe data
+        mkfifo pipe
+        exec 8<>pipe
+        # shellcheck disable=SC2086 # empty is no option
+        "$ZCDMA" capture -q $how -o data - <pipe 3>&- 8<&- &
+        CAPTURE=$!
+        PIDS+=("$CAPTURE")
+        head -c 4096 /dev/zero >&8
+        until_true 30 has_data data
+        flags+=" $(open_flags "$CAPTURE" data)"
+        exec 8<&-
+        wait_exit "$CAPTURE"
+    done
+    # shellcheck disable=SC2086
+    set -- $flags
+    assert_equal "$#" 2
+    # 0200000 on Arm and PowerPC, 040000 elsewhere.
+    [[ $((8#$1 ^ 8#$2)) == $((8#40000)) || $((8#$1 ^ 8#$2)) == $((8#200000)) ]]
+}
+
+@test "capture: --direct without -o, or where the file system cannot" {
+    run -2 --separate-stderr zcdma capture --direct --bytes 1M sim:
+    assert_equal "$stderr" 'zcdma capture: --direct needs a file: -o FILE'
+
+    mkdir ram
+    unshare -rm mount -t ramfs none ram || skip 'no file system without O_DIRECT can be mounted'
+    run -3 --separate-stderr unshare -rm sh -c \
+        'mount -t ramfs none ram && exec "$0" capture --direct -o ram/data --bytes 1M sim:' "$ZCDMA"
+    assert_equal "$stderr" "zcdma capture: open ram/data with O_DIRECT: its file system cannot
+  leave out --direct, or choose another file system"
+}
+
+@test "capture: --direct is for the path that sees to alignment" {
+    run -2 --separate-stderr zcdma capture --direct --path=splice --bytes 1000001 -o data sim:
+    assert_equal "$stderr" 'zcdma capture: --direct is for --path=copy, and not for --path=splice'
+}
+
+@test "capture: --manifest has a line per block, and verify agrees" {
+    run -0 zcdma capture --bytes 200001 -o data --manifest data.xxh sim:block=64K
+    assert_line --regexp '^  manifest +data.xxh$'
+    run -0 awk '!/^#/ { print $1, $2, $3 }' data.xxh
+    assert_output '0 0 65536
+1 65536 65536
+2 131072 65536
+3 196608 3393'
+    assert_equal "$(tail -n 1 data.xxh)" '# end 4 200001'
+    run -0 --separate-stderr zcdma verify --json --manifest data.xxh data
+    assert_equal "$(jq -c '[.blocks_good, .blocks_expected, .blocks]' <<<"$output")" '[4,4,4]'
+    run -2 --separate-stderr zcdma capture --path splice --manifest m --bytes 1M sim:
+    assert_equal "$stderr" 'zcdma capture: --manifest reads the data, which --path=splice does not'
+}
+
+@test "capture: a manifest on the data of a pipe" {
+    set -o pipefail
+    any_bytes 3000000 >data
+    dd if=data bs=7777 status=none | zcdma capture -q --manifest data.xxh - | cmp data -
+    zcdma verify -q --manifest data.xxh data
+}
+
+@test "capture: what cannot be done leaves a file that is there alone" {
+    echo precious >data
+    run -2 zcdma capture --bytes 1M --path vmsplice -o data sim:
+    assert_equal "$(cat data)" precious
+    run -2 zcdma capture --bytes 1M -o data --manifest nowhere/data.xxh sim:
+    assert_equal "$(cat data)" precious
+    run -2 zcdma capture --bytes 1M -o data sim:block=5
+    assert_equal "$(cat data)" precious
+}
+
+@test "capture: the source is not overwritten by itself" {
+    local sentence='it is the source itself'
+    echo precious >data
+    run -2 --separate-stderr zcdma capture -o data file:data
+    assert_equal "$stderr" "zcdma capture: write to $PWD/data: $sentence"
+    run -2 --separate-stderr zcdma capture -o data - <data
+    assert_equal "$stderr" "zcdma capture: write to $PWD/data: $sentence"
+    run -2 --separate-stderr eval 'zcdma capture data >>data'
+    assert_equal "$stderr" "zcdma capture: write to standard output: $sentence"
+    run -2 --separate-stderr zcdma capture -o other --manifest data data
+    assert_equal "${stderr_lines[0]}" "zcdma capture: --manifest data: $sentence"
+    assert_equal "$(cat data)" precious
+}
+
+@test "capture: nor are packets, by any way to name them" {
+    local two=$BATS_TEST_DIRNAME/../data/two.pcapng
+    cp "$two" a
+    ln a b
+    for source in pcap:a pcap:a,payload pcap:./b pcap:- -; do
+        run -2 zcdma capture $source -o b <a
+        assert_output --partial ': it is the source itself'
+        run -2 eval 'zcdma capture $source -q <a >>b'
+        run -2 zcdma capture $source -o other --manifest b <a
+        assert_output --partial -- '--manifest b: it is the source itself'
+        cmp a "$two"
+    done
+}
+
+# What a pipe brings may come from the file too. It is more than the pipe holds, so its writer is seen.
+@test "capture: nor is the source of the program at the other end of the pipe" {
+    any_bytes 3000000 >data
+    cp data a
+    for how in auto never; do
+        run -2 --separate-stderr eval \
+            'zcdma capture -q --handover=$how a | zcdma capture -q --handover=$how - -o a; exit "${PIPESTATUS[1]}"'
+        assert_regex "$stderr" 'capture: write to a: (it is the source|zcdma .process [0-9]+., which writes to the pipe)'
+        cmp a data
+    done
+    for output in '-o a' '-o b --manifest a' '>>a'; do
+        run -2 --separate-stderr eval "cat a | zcdma capture -q - $output"'; exit "${PIPESTATUS[1]}"'
+        assert_regex "$stderr" ' (a|standard output): cat .process [0-9]+., which writes to the pipe, has it open to read'
+        cmp a data
+    done
+    # The same two pipes away; and a writer that writes to the file does not read it.
+    run -2 --separate-stderr eval 'cat a | cat | zcdma capture -q - -o a; exit "${PIPESTATUS[2]}"'
+    cmp a data
+    { zcdma capture -q data; } 2>>log | zcdma capture -q -o log -
+    cmp log data
+}
+
+@test "capture: a manifest is not written over the data" {
+    run -2 --separate-stderr zcdma capture --bytes 1M -o data --manifest ./data sim:
+    assert_equal "$stderr" 'zcdma capture: --manifest ./data: it is the output itself'
+    run -2 --separate-stderr eval 'zcdma capture --bytes 1M --manifest data sim: >>data'
+    assert_equal "$stderr" 'zcdma capture: --manifest data: it is the output itself'
+    run -2 --separate-stderr eval 'zcdma capture --bytes 1M --manifest - sim: | cat; exit "${PIPESTATUS[0]}"'
+    assert_equal "$stderr" 'zcdma capture: --manifest /dev/stdout: it is the output itself'
+}
+
+@test "capture: the report is not mixed into the data, whatever names standard output" {
+    local output
+    for output in '' '-o -' '-o /dev/stdout' '-o /proc/self/fd/1' '-o data'; do
+        # shellcheck disable=SC2086 # empty is no option
+        zcdma capture --bytes 100001 sim: $output >data 2>report
+        zcdma verify -q --bytes 100001 data
+        grep -q 'captured   97.66 KiB to standard output' report
+    done
+    # What stands in front stays.
+    { echo first && zcdma capture -q --bytes 8 sim: -o /dev/stdout; } >data
+    assert_equal "$(stat -c %s data)" 14
+    [[ ! -e ./- ]]
+    run -0 eval 'zcdma capture --bytes 1M sim: -o data --manifest - 2>report'
+    assert_output --regexp '^# zcdma manifest 1.*# end 1 1048576$'
+    run -2 eval 'zcdma capture --bytes 1M sim: 2>&1 | tail -n +1; exit "${PIPESTATUS[0]}"'
+    assert_output --partial 'standard error is the output itself'
+    zcdma capture -q --bytes 1M sim: 2>&1 | zcdma verify -q --bytes 1M -
+}
+
+@test "capture: what is reported as done is on the disk" {
+    run -0 --separate-stderr zcdma capture --json --bytes 1M sim: -o data --manifest m
+    jq -e '.synced and .sync_seconds > 0' <<<"$output"
+    for options in '-o data' '-o data --manifest m' '>data'; do
+        run -1 --separate-stderr eval '"$TOOLS/deny" fsync "$ZCDMA" capture --bytes 1M sim: '"$options"
+        assert_regex "${stderr_lines[0]}" '^zcdma capture: sync (data|standard output): No space left on device$'
+    done
+    run ! grep '^# end' m
+    run -0 --separate-stderr "$TOOLS/deny" fsync "$ZCDMA" capture --json --bytes 1M sim: -o data --no-sync
+    jq -e '.synced == false and .sync_seconds == 0' <<<"$output"
+    # What has nothing to sync is not asked to.
+    "$TOOLS/deny" fsync "$ZCDMA" capture -q --bytes 1M sim: | zcdma verify -q --bytes 1M -
+    "$TOOLS/deny" fsync "$ZCDMA" capture -q --bytes 1M sim: -o /dev/null
+}
+
+@test "capture: the manifest of a recording that failed has no last line" {
+    run -1 eval 'ulimit -f 2000; zcdma capture -q --bytes 10M sim: -o data --manifest m'
+    run -0 grep -c '^[0-9]' m
+    run -1 grep '^# end' m
+}
