@@ -19,7 +19,7 @@ lint() {
 mapfile -t c_files < <(git ls-files '*.c' '*.h' ':!kmod')
 mapfile -t shell_files < <(git ls-files '*.sh' '*.bash' .ci/run)
 mapfile -t bats_files < <(git ls-files '*.bats')
-mapfile -t text_files < <(git ls-files ':!tests/data')
+mapfile -t text_files < <(git ls-files ':!tests/data' ':!tests/fuzz/corpus')
 read -ra man_files <<<"${MAN:?the pages, as make builds them}"
 
 lint clang-format clang-format --dry-run -Werror "${c_files[@]}"

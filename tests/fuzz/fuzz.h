@@ -15,7 +15,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Files to begin with, NULL after the last. Without one, inputs are made of random bytes. */
+/*
+ * Files to begin with besides those in tests/fuzz/corpus/NAME, NULL after the last. Without any, inputs are made of
+ * random bytes.
+ */
 extern const char *const fuzz_seeds[];
 
 /* What holds for every input does not hold for this one. */

@@ -24,7 +24,8 @@ for name; do
     corpus=build-fuzz/corpus/$name
     if [[ ! -d $corpus ]]; then
         mkdir -p "$corpus"
-        # The seeds that the target names.
+        # What is kept of earlier runs, and the seeds that the target names.
+        cp -t "$corpus" "tests/fuzz/corpus/$name"/* 2>/dev/null
         grep -o '"tests/data/[^"]*"' "tests/fuzz/$name.c" | tr -d '"' | xargs -r cp -t "$corpus"
     fi
     echo "# $name, $seconds s"
