@@ -54,4 +54,4 @@ module_exit(zcdma_exit);
 MODULE_DESCRIPTION("A ring of capture blocks which every way of sending accepts");
 MODULE_AUTHOR("The zcdma authors");
 MODULE_LICENSE("GPL");
-MODULE_VERSION("0.1.0");
+MODULE_VERSION("0.2.0");

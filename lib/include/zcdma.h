@@ -45,7 +45,7 @@
 extern "C" {
 #endif
 
-#define ZCDMA_VERSION "0.1.0"
+#define ZCDMA_VERSION "0.2.0"
 
 /*
  * Context
