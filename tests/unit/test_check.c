@@ -1,207 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Checks against the pattern: each kind of fault, exactly, and the same however the stream is cut. */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+/* after those four */
 #include <cmocka.h>
 
-#include <zcdma.h>
-#include "results.h"
-
-#define KIB	 1024
-#define ROOM	 (256 * KIB)
-#define SEED	 UINT64_C(0x5eed)
-#define GAP	 ZCDMA_FAULT_GAP
-#define REPEAT	 ZCDMA_FAULT_REPEAT
-#define STALE	 ZCDMA_FAULT_STALE
-#define EARLY	 ZCDMA_FAULT_OVERWRITTEN
-#define GARBAGE	 ZCDMA_FAULT_GARBAGE
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-static struct zcdma_ctx *ctx;
-
-/* What has been received. */
-static uint8_t stream[ROOM];
-static size_t length;
-static uint64_t stream_seed;
-
-static uint64_t random_state;
-
-static uint64_t random_below(uint64_t limit)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state % limit;
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	return zcdma_new(&ctx);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	zcdma_free(ctx);
-	return 0;
-}
-
-static void begin(uint64_t seed)
-{
-	length = 0;
-	stream_seed = seed;
-	random_state = 88172645463325252u;
-}
-
-/* Receive the sent stream's bytes [@from, @to). */
-static void put(uint64_t from, uint64_t to)
-{
-	assert_true(to - from <= ROOM - length);
-	zcdma_pattern_fill(stream + length, (size_t)(to - from), from, stream_seed);
-	length += (size_t)(to - from);
-}
-
-static void put_garbage(size_t len)
-{
-	assert_true(len <= ROOM - length);
-	while (len--)
-		stream[length++] = (uint8_t)(random_below(1 << 20) >> 5);
-}
-
-static void put_bytes(uint8_t byte, size_t len)
-{
-	assert_true(len <= ROOM - length);
-	memset(stream + length, byte, len);
-	length += len;
-}
-
-/* Check the stream in pieces of at most @most bytes; each is memory of its own, for a sanitizer. */
-static struct zcdma_check_result check_in_pieces(size_t most)
-{
-	struct zcdma_check_result result, peek;
-	struct zcdma_check *check;
-	size_t n;
-
-	assert_int_equal(zcdma_check_pattern(ctx, SEED, &check), 0);
-	for (size_t done = 0; done < length; done += n) {
-		uint8_t *piece;
-
-		n = 1 + random_below(most);
-		if (n > length - done)
-			n = length - done;
-		piece = malloc(n);
-		assert_non_null(piece);
-		memcpy(piece, stream + done, n);
-		assert_int_equal(zcdma_check_feed(check, piece, n), 0);
-		free(piece);
-		if (!random_below(64))
-			zcdma_check_get_result(check, &peek);
-	}
-	zcdma_check_get_result(check, &peek);
-	assert_int_equal(zcdma_check_end(check), 0);
-	assert_int_equal(zcdma_check_end(check), 0);
-	zcdma_check_get_result(check, &result);
-	assert_same_result(&peek, &result);
-	assert_int_equal(zcdma_check_feed(check, stream, 1), -EINVAL);
-	zcdma_check_free(check);
-	return result;
-}
-
-/* Whatever is found, it has to add up. */
-static void assert_sound(const struct zcdma_check_result *r)
-{
-	uint64_t count = 0, bytes = 0;
-
-	for (unsigned kind = 0; kind < ZCDMA_FAULT_KINDS; kind++) {
-		count += r->kind[kind].count;
-		bytes += r->kind[kind].bytes;
-		assert_true(!r->kind[kind].count == !r->kind[kind].bytes);
-	}
-	assert_int_equal(r->bytes, length);
-	assert_int_equal(r->faults, count);
-	assert_int_equal(r->bad_bytes + r->missing_bytes, bytes);
-	assert_int_equal(r->missing_bytes, r->kind[GAP].bytes);
-	assert_true(r->bad_bytes <= r->bytes);
-	if (r->faults) {
-		assert_true(r->kind[r->first.kind].count > 0);
-		assert_true(r->first.position <= r->bytes);
-		assert_true(r->first.length && r->first.length <= r->kind[r->first.kind].bytes);
-		assert_true(!r->first.distance ==
-			    (r->first.kind == GAP || r->first.kind == GARBAGE));
-	}
-}
-
-/* The first faults are remembered, and the others counted. */
-static void assert_kept(const struct zcdma_check *check, const struct zcdma_check_result *r)
-{
-	struct zcdma_fault f, before = { 0 };
-	uint64_t bytes = 0;
-	unsigned i = 0;
-
-	for (; zcdma_check_get_fault(check, i, &f); i++) {
-		assert_true(f.position >= before.position);
-		if (!i)
-			assert_same_fault(&f, &r->first);
-		bytes += f.length;
-		before = f;
-	}
-	assert_int_equal(i, r->faults < ZCDMA_FAULTS_KEPT ? r->faults : ZCDMA_FAULTS_KEPT);
-	if (i == r->faults)
-		assert_int_equal(bytes, r->bad_bytes + r->missing_bytes);
-}
-
-/* Check the stream whole and cut in many ways. */
-static struct zcdma_check_result check_stream(void)
-{
-	static const size_t most[] = { 1, 2, 3, 8, 9, 17, 40, 100, 1000, 5000 };
-	struct zcdma_check_result whole, cut;
-	struct zcdma_check *check;
-
-	assert_int_equal(zcdma_check_pattern(ctx, SEED, &check), 0);
-	assert_int_equal(zcdma_check_feed(check, stream, length), 0);
-	zcdma_check_end(check);
-	zcdma_check_get_result(check, &whole);
-	assert_kept(check, &whole);
-	zcdma_check_free(check);
-	assert_sound(&whole);
-	for (size_t i = 0; i < COUNT(most); i++) {
-		cut = check_in_pieces(most[i]);
-		assert_same_result(&cut, &whole);
-	}
-	return whole;
-}
-
-/* The faults that are expected, in order. */
-static void expect(const struct zcdma_fault *fault, size_t count)
-{
-	struct zcdma_check_result r = check_stream();
-	uint64_t counts[ZCDMA_FAULT_KINDS] = { 0 }, bytes[ZCDMA_FAULT_KINDS] = { 0 };
-
-	assert_int_equal(r.faults, count);
-	for (size_t i = 0; i < count; i++) {
-		counts[fault[i].kind]++;
-		bytes[fault[i].kind] += fault[i].length;
-	}
-	for (unsigned kind = 0; kind < ZCDMA_FAULT_KINDS; kind++) {
-		assert_int_equal(r.kind[kind].count, counts[kind]);
-		assert_int_equal(r.kind[kind].bytes, bytes[kind]);
-	}
-	if (!count)
-		return;
-	assert_same_fault(&r.first, fault);
-	assert_false(r.other_seed);
-}
-
-#define EXPECT(...)                                         \
-	expect((const struct zcdma_fault[]){ __VA_ARGS__ }, \
-	       COUNT(((const struct zcdma_fault[]){ __VA_ARGS__ })))
+#include "check_stream.h"
 
 static void right_streams_are_right(void **state)
 {
@@ -335,110 +141,78 @@ static void repeats(void **state)
 	EXPECT({ REPEAT, 8192, 4096, 4096 }, { GAP, 24096, 800, 0 });
 }
 
+static const struct scene early_blocks_scenes[] = {
+	{ "a block from the next lap",
+	  { SENT(0, 8192), SENT(8192 + 65536, 12288 + 65536), SENT(12288, 100000) },
+	  { { EARLY, 8192, 4096, 65536 } } },
+	{ "a block's successor twice",
+	  { SENT(0, 8192), SENT(12288, 16384), SENT(12288, 100000) },
+	  { { EARLY, 8192, 4096, 4096 } } },
+	{ "two blocks, from different laps",
+	  { SENT(0, 8192), SENT(8192 + 131072, 12288 + 131072), SENT(12288 + 65536, 16384 + 65536),
+	    SENT(16384, 100000) },
+	  { { EARLY, 8192, 4096, 131072 }, { EARLY, 12288, 4096, 65536 } } },
+	{ "two blocks in each other's place",
+	  { SENT(0, 8192), SENT(12288, 16384), SENT(8192, 12288), SENT(16384, 40000) },
+	  { { EARLY, 8192, 4096, 4096 }, { STALE, 12288, 4096, 4096 } } },
+	{ "newer data came in between, and everything else after it",
+	  { SENT(0, 8192), SENT(16384, 20480), SENT(8192, 60000) },
+	  { { EARLY, 8192, 4096, 8192 } } },
+	{ "a gap, and a repeat much later that happens to be as long: both are what they seem",
+	  { SENT(0, 8192), SENT(12288, 60000), SENT(55904, 90000) },
+	  { { GAP, 8192, 4096, 0 }, { REPEAT, 55904, 4096, 4096 } } },
+};
+
 static void early_blocks(void **state)
 {
 	(void)state;
-	begin(SEED);
-	put(0, 8192);
-	put(8192 + 65536, 12288 + 65536);
-	put(12288, 100000);
-	EXPECT({ EARLY, 8192, 4096, 65536 });
-	/* A block's successor twice. */
-	begin(SEED);
-	put(0, 8192);
-	put(12288, 16384);
-	put(12288, 100000);
-	EXPECT({ EARLY, 8192, 4096, 4096 });
-	/* Two blocks, from different laps. */
-	begin(SEED);
-	put(0, 8192);
-	put(8192 + 131072, 12288 + 131072);
-	put(12288 + 65536, 16384 + 65536);
-	put(16384, 100000);
-	EXPECT({ EARLY, 8192, 4096, 131072 }, { EARLY, 12288, 4096, 65536 });
-	/* Two blocks in each other's place. */
-	begin(SEED);
-	put(0, 8192);
-	put(12288, 16384);
-	put(8192, 12288);
-	put(16384, 40000);
-	EXPECT({ EARLY, 8192, 4096, 4096 }, { STALE, 12288, 4096, 4096 });
-	/* Newer data came in between, and everything else behind it. */
-	begin(SEED);
-	put(0, 8192);
-	put(16384, 20480);
-	put(8192, 60000);
-	EXPECT({ EARLY, 8192, 4096, 8192 });
-	/* A gap, and a repeat much later that happens to be as long: both are what they seem. */
-	begin(SEED);
-	put(0, 8192);
-	put(12288, 60000);
-	put(55904, 90000);
-	EXPECT({ GAP, 8192, 4096, 0 }, { REPEAT, 55904, 4096, 4096 });
+	play(early_blocks_scenes, COUNT(early_blocks_scenes));
 }
+
+static const struct scene stale_next_to_a_gap_scenes[] = {
+	{ "older data in the place of what is lost",
+	  { SENT(0, 8192), SENT(100000, 104000), SENT(102000, 103000), SENT(105000, 120000) },
+	  { { GAP, 8192, 91808, 0 }, { STALE, 12192, 1000, 2000 } } },
+	{ "the last block before a gap once more, in the place of one that is lost",
+	  { SENT(0, 16384), SENT(12288, 16384), SENT(24576, 60000) },
+	  { { STALE, 16384, 4096, 4096 }, { GAP, 20480, 4096, 0 } } },
+};
 
 static void stale_next_to_a_gap(void **state)
 {
 	(void)state;
-	begin(SEED);
-	put(0, 8192);
-	put(100000, 104000);
-	put(102000, 103000);
-	put(105000, 120000);
-	EXPECT({ GAP, 8192, 91808, 0 }, { STALE, 12192, 1000, 2000 });
-	/* The last block before a gap once more, in the place of one that is lost. */
-	begin(SEED);
-	put(0, 16384);
-	put(12288, 16384);
-	put(24576, 60000);
-	EXPECT({ STALE, 16384, 4096, 4096 }, { GAP, 20480, 4096, 0 });
+	play(stale_next_to_a_gap_scenes, COUNT(stale_next_to_a_gap_scenes));
 }
+
+static const struct scene garbage_scenes[] = {
+	{ "a block of random bytes",
+	  { SENT(0, 8192), RANDOM(4096), SENT(12288, 50000) },
+	  { { GARBAGE, 8192, 4096, 0 } } },
+	{ "never filled: most of the pattern's bytes are 0 too",
+	  { SENT(0, 8192), FILLED(0, 4096), SENT(12288, 50000) },
+	  { { GARBAGE, 8192, 4096, 0 } } },
+	{ "ones to the end of the stream",
+	  { SENT(0, 8192), FILLED(0xff, 4096) },
+	  { { GARBAGE, 8192, 4096, 0 } } },
+	{ "zeros to the end of the stream",
+	  { SENT(0, 8192), FILLED(0, 4096) },
+	  { { GARBAGE, 8192, 4096, 0 } } },
+	{ "nothing else", { RANDOM(50000) }, { { GARBAGE, 0, 50000, 0 } } },
+	{ "words that claim what no stream can have sent",
+	  { SENT(0, 800), SENT(UINT64_C(1) << 62, (UINT64_C(1) << 62) + 800), SENT(1600, 3000) },
+	  { { GARBAGE, 800, 800, 0 } } },
+	{ "then older data, of which no byte is garbage",
+	  { SENT(0, 8192), FILLED(0xff, 16), SENT(8208 - 1024, 9216 - 1024), SENT(9216, 30000) },
+	  { { GARBAGE, 8192, 16, 0 }, { STALE, 8208, 1008, 1024 } } },
+	{ "two faults",
+	  { SENT(0, 8192), RANDOM(64), SENT(8256, 30000), RANDOM(64) },
+	  { { GARBAGE, 8192, 64, 0 }, { GARBAGE, 30000, 64, 0 } } },
+};
 
 static void garbage(void **state)
 {
 	(void)state;
-	begin(SEED);
-	put(0, 8192);
-	put_garbage(4096);
-	put(12288, 50000);
-	EXPECT({ GARBAGE, 8192, 4096, 0 });
-	/* Never filled: most of the pattern's bytes are 0 too. */
-	begin(SEED);
-	put(0, 8192);
-	put_bytes(0, 4096);
-	put(12288, 50000);
-	EXPECT({ GARBAGE, 8192, 4096, 0 });
-	begin(SEED);
-	put(0, 8192);
-	put_bytes(0xff, 4096);
-	EXPECT({ GARBAGE, 8192, 4096, 0 });
-	begin(SEED);
-	put(0, 8192);
-	put_bytes(0, 4096);
-	EXPECT({ GARBAGE, 8192, 4096, 0 });
-	begin(SEED);
-	put_garbage(50000);
-	EXPECT({ GARBAGE, 0, 50000, 0 });
-	/* Words that claim what no stream can have sent. */
-	begin(SEED);
-	put(0, 800);
-	put(UINT64_C(1) << 62, (UINT64_C(1) << 62) + 800);
-	put(1600, 3000);
-	EXPECT({ GARBAGE, 800, 800, 0 });
-	/* Then older data, of which no byte is garbage. */
-	begin(SEED);
-	put(0, 8192);
-	put_bytes(0xff, 16);
-	put(8208 - 1024, 9216 - 1024);
-	put(9216, 30000);
-	EXPECT({ GARBAGE, 8192, 16, 0 }, { STALE, 8208, 1008, 1024 });
-	/* Two faults. */
-	begin(SEED);
-	put(0, 8192);
-	put_garbage(64);
-	put(8256, 30000);
-	put_garbage(64);
-	EXPECT({ GARBAGE, 8192, 64, 0 }, { GARBAGE, 30000, 64, 0 });
+	play(garbage_scenes, COUNT(garbage_scenes));
 }
 
 /* One wrong byte is one wrong byte, wherever it is, also where the stream begins and ends. */
