@@ -27,7 +27,7 @@ usage_error() {
 }
 
 @test "options and arguments are never dropped for want of memory" {
-    local n reached= command=(zcdma capture --no-sync -q --bytes=64K --path copy -o out --manifest man sim:)
+    local n reached=0 command=(zcdma capture --no-sync -q --bytes=64K --path copy -o out --manifest man sim:)
     command -v "${CC:-cc}" >/dev/null || skip "${CC:-cc} is not installed"
     ! grep -q libasan <(ldd "$ZCDMA") || skip 'the address sanitizer has its own malloc()'
     "${CC:-cc}" -O1 -shared -fPIC -o fail_malloc.so "$TOP/tests/tools/preload/fail_malloc.c"

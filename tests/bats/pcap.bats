@@ -247,10 +247,12 @@ tcp() {
 }
 
 @test "pcap: data with a checksum of 0 is taken, and unchecked where its sender has right ones" {
-    datagrams le >x.pcap
-    SUM=0x9688 tcp 0x02 1000 0 >>x.pcap
-    tcp 0x18 1001 501 good >>x.pcap
-    tcp 0x18 1005 501 data >>x.pcap
+    {
+        datagrams le
+        SUM=0x9688 tcp 0x02 1000 0
+        tcp 0x18 1001 501 good
+        tcp 0x18 1005 501 data
+    } >x.pcap
     run -1 --separate-stderr zcdma capture --json pcap:x.pcap,payload
     assert_output gooddata
     assert_regex "$stderr" '"zero_checksum_packets": ?2,'

@@ -26,8 +26,7 @@ static void check_stats(struct zcdma_wire *w)
 	struct zcdma_wire_stats s;
 
 	zcdma_wire_get_stats(w, &s);
-	fuzz_assert(s.tcp + s.udp + s.others + s.fragments + s.cut + s.malformed ==
-		    s.packets);
+	fuzz_assert(s.tcp + s.udp + s.others + s.fragments + s.cut + s.malformed == s.packets);
 	fuzz_assert(s.checksums_right + s.checksums_offloaded + s.checksums_wrong +
 			    s.checksums_unknown ==
 		    s.tcp + s.udp);
