@@ -30,8 +30,8 @@ struct run {
 	bool out[ZC_HO_FILE_BLOCKS];
 	bool busy; /* with the block b */
 	struct zcdma_block b;
-	uint64_t taken, bytes;	   /* blocks and bytes of the stream so far */
-	uint32_t slot_of[IDS];	   /* as the reader was told */
+	uint64_t taken, bytes;	   /* from the source, in blocks and in bytes */
+	uint32_t slot_of[IDS];	   /* as announced to the reader */
 	uint64_t announced, first; /* blocks, and the first that the reader has not released */
 	bool ended;
 };
@@ -70,7 +70,7 @@ static void make_ring(void)
 	fuzz_assert(ring != MAP_FAILED);
 }
 
-/* A block that is not out. Returns false where all are. */
+/* Set @r->b to a block that is not out. Returns false if all are out. */
 static bool next_block(struct run *r)
 {
 	unsigned i = 0;
@@ -135,7 +135,7 @@ static void attend(struct run *r, unsigned how)
 	r->ended = r->path->ops->attend(r->path, how & 1 ? POLLIN : POLLIN | POLLOUT);
 }
 
-/* An interruption, so that it does not wait for a reader that never answers. */
+/* End the path. An interruption keeps it from waiting for a reader that never answers. */
 static void finish(struct run *r, unsigned how)
 {
 	zcdma_interrupt(r->src.ctx);
@@ -160,7 +160,7 @@ static void hear(struct run *r, unsigned how)
 	}
 }
 
-/* A release of a block that the reader has, as a rule. */
+/* Release a block, in most cases one that the reader has. */
 static void release(struct run *r, unsigned how)
 {
 	uint64_t ahead = how & 1 ? take_byte(&r->in) % 4 : 0, id = r->first + ahead;

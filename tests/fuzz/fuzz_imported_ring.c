@@ -59,7 +59,7 @@ static unsigned choose(struct run *r)
 	return start % blocks;
 }
 
-/* Announce blocks of which one may be spoiled. */
+/* Announce blocks, one of which may be spoiled. */
 static void announce(struct run *r, unsigned how)
 {
 	unsigned count = 1 + take_byte(&r->in) % 4;
@@ -182,7 +182,7 @@ static void put_block(struct run *r, unsigned how)
 	fuzz_assert(r->ring.again_count <= r->ring.offer.blocks);
 }
 
-/* Each takes the rest of the number that chose it; what ends a run is done for few of these alone. */
+/* Each step gets the rest of the number that chose it. Steps that can end a run are chosen rarely. */
 static void (*const steps[])(struct run *r, unsigned how) = {
 	announce, announce, take_block, take_block, take_block, put_block, put_block, put_block,
 };
@@ -203,7 +203,7 @@ static void do_step(struct run *r)
 		rare_steps[op](r, take_byte(&r->in));
 }
 
-/* Make the ring that the first bytes describe. Returns false where it is none. */
+/* Open the ring that the first bytes describe. Returns false if the offer is refused. */
 static bool open_ring(struct run *r)
 {
 	const unsigned kind = take_byte(&r->in), blocks = 1 + take_byte(&r->in) % BLOCKS;
@@ -218,7 +218,7 @@ static bool open_ring(struct run *r)
 	int pair[2];
 
 	fuzz_assert(!socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair));
-	/* A writer that does not read is soon one to whom nothing more can be sent. */
+	/* A small buffer: it is soon full if the writer does not read. */
 	fuzz_assert(!setsockopt(pair[0], SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)));
 	call.sock = pair[0];
 	r->writer = pair[1];

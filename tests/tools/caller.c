@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * caller MODE FIFO: a process of the same user that meddles with the hand-over through FIFO, without
- * holding it. squat: listens in the reader's place, and never answers. silent: connects to the
- * reader, and says nothing. flood: connects again and again, with nonsense. Prints a line when it is
- * there, and goes on until it is killed.
+ * caller MODE FIFO: a process of the same user that disturbs the hand-over through FIFO, without an open
+ * end of it. squat: listens in the reader's place, and never answers. silent: connects to the reader,
+ * and sends nothing. flood: connects again and again, and sends nonsense. Prints a line when it has
+ * started, and runs until it is killed.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,7 +18,7 @@ static int squat(int fifo)
 	return zc_ho_listen(fifo);
 }
 
-/* The reader may not be there yet. */
+/* Connect to the reader, which may not listen yet. */
 static int silent(int fifo)
 {
 	int sock;
@@ -63,7 +63,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	/* Which is enough for its name, and is no end of it. */
+	/* O_PATH is enough to name the FIFO, and does not open an end of it. */
 	int fifo = argc == 3 ? open(argv[2], O_PATH | O_CLOEXEC) : -1;
 
 	for (size_t i = 0; fifo >= 0 && i < ARRAY_SIZE(modes); i++) {

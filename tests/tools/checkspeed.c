@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How fast is a check? Measures it against memcmp() over the same bytes, in turns in one run, as
- * nothing else makes the figures of a shared machine comparable. Prints the medians and their
- * ratio.
+ * checkspeed: measures the speed of a check against memcmp() over the same bytes. It runs both in
+ * turns, as only that makes the figures of a shared machine comparable. Prints the medians and
+ * their ratio.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 #define PIECE  ((size_t)1 << 20)   /* fed to the check at once */
 #define ROUNDS 9
 
-/* What is measured: reads all of the @len bytes at @data; false if they are not found right. */
+/* Read all of the @len bytes at @data. Returns false if they are not found correct. */
 typedef bool contender(struct zcdma_ctx *ctx, const uint8_t *data, const uint8_t *copy, size_t len);
 
 static bool run_memcmp(struct zcdma_ctx *ctx, const uint8_t *data, const uint8_t *copy, size_t len)
@@ -49,7 +49,7 @@ static bool run_check(struct zcdma_ctx *ctx, const uint8_t *data, const uint8_t 
 	return result.bytes == len;
 }
 
-/* The first one is what the others are compared with. */
+/* The others are compared with the first one. */
 static const struct {
 	const char *name;
 	contender *run;
@@ -92,7 +92,7 @@ static bool measure(struct zcdma_ctx *ctx, const char *title, const uint8_t *dat
 	return true;
 }
 
-/* A stream without any right data, which must not be much slower. */
+/* Measure a stream without any correct data, which must not be much slower. */
 static bool measure_garbage(struct zcdma_ctx *ctx, uint8_t *data, size_t len)
 {
 	uint64_t word = 88172645463325252u;

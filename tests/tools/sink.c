@@ -18,7 +18,7 @@ int main(int argc, char **argv)
 	int listener = socket(AF_INET, SOCK_STREAM, 0), fd, on = 1;
 
 	if (!inet_aton(argc > 1 ? argv[1] : "127.0.0.1", &sa.sin_addr)) {
-		fprintf(stderr, "sink: %s is no address\n", argv[1]);
+		fprintf(stderr, "sink: %s: not an IPv4 address\n", argv[1]);
 		return 2;
 	}
 	sa.sin_port = htons((uint16_t)(argc > 2 ? atoi(argv[2]) : 0));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * stranger MODE [PORT]: a peer on 127.0.0.1 that no program wishes for. It connects to PORT, and
- * resets the connection, at once (reset) or behind some data (cut). deaf: it listens, its queue is
- * full, so that connecting to it hangs; it prints its port and waits to be killed.
+ * stranger MODE [PORT]: a peer on 127.0.0.1 that misbehaves. reset: connects to PORT, and resets the
+ * connection at once. cut: the same after some data. Both print their own address. deaf: listens with
+ * a full queue, so that a connect() to it hangs; prints its port and waits to be killed.
  */
 #include <netinet/in.h>
 #include <poll.h>
@@ -39,7 +39,7 @@ static int reset(int port, const char *data)
 	return 0;
 }
 
-/* The kernel drops a SYN while the queue is full, and says nothing: the last connect() hangs. */
+/* Fill the queue of a listener: the kernel then drops each SYN silently, and the last connect() hangs. */
 static int deaf(void)
 {
 	struct sockaddr_in me = address(0);

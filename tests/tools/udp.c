@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * udp PORT ITEM...: sends datagrams to 127.0.0.1, as no sender of ours would. OFFSET+LENGTH is that part
- * of the pattern; !LENGTH is garbage; "." an empty one; "/" goes on from another port; @N repeats all
- * items N times.
+ * udp PORT ITEM...: sends datagrams to 127.0.0.1 that zcdma would not send. OFFSET+LENGTH sends that part
+ * of the pattern; !LENGTH sends garbage; "." sends an empty datagram; "/" goes on from another port; @N
+ * repeats all items N times.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -48,7 +48,7 @@ static void send_item(int *fd, const char *port, const char *item)
 		len = strtoul(end, NULL, 10);
 		zcdma_pattern_fill(buf, len, offset, 0);
 	}
-	/* A receiver that has had enough is none of our concern. */
+	/* A send fails if the receiver has closed its port, which is not an error here. */
 	send(*fd, buf, len, 0);
 }
 

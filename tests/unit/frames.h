@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What tests of frames share: a frame put together, header by header. */
+/* Build a frame header by header, for the tests of frames. */
 #ifndef TEST_FRAMES_H
 #define TEST_FRAMES_H
 
@@ -37,14 +37,14 @@ static inline void put16(struct bytes *b, uint32_t value)
 	put(b, at, 2);
 }
 
-/* Addresses, and the type of what follows. */
+/* Append an Ethernet header: addresses, and the @type of the next header. */
 static inline void put_ethernet(struct bytes *b, uint16_t type)
 {
 	put(b, "\x02\0\0\0\0\x01\x02\0\0\0\0\x02", 12);
 	put16(b, type);
 }
 
-/* From 10.0.0.1 to 10.0.0.2, with so many bytes behind the header and @options, in words. */
+/* Append a header from 10.0.0.1 to 10.0.0.2, with @options words of options and @len bytes of payload. */
 static inline uint8_t *put_ipv4(struct bytes *b, uint8_t protocol, uint32_t len, unsigned options)
 {
 	uint8_t *h = put(b, "\x45\0\0\0\0\0\0\0\x40\0\0\0\x0a\0\0\x01\x0a\0\0\x02", 20);
@@ -57,7 +57,7 @@ static inline uint8_t *put_ipv4(struct bytes *b, uint8_t protocol, uint32_t len,
 	return h;
 }
 
-/* From fd00::1 to fd00::2. */
+/* Append a header from fd00::1 to fd00::2. */
 static inline uint8_t *put_ipv6(struct bytes *b, uint8_t next, uint32_t len)
 {
 	uint8_t *h = put(b, "\x60\0\0\0\0\0\0\x40", 8);
@@ -69,7 +69,7 @@ static inline uint8_t *put_ipv6(struct bytes *b, uint8_t next, uint32_t len)
 	return h;
 }
 
-/* From port 1000 to 2000, with a sum of 0. */
+/* Append a datagram from port 1000 to 2000, with a checksum of 0. */
 static inline uint8_t *put_udp(struct bytes *b, const void *data, uint32_t len)
 {
 	uint8_t *h = put(b, "\x03\xe8\x07\xd0\0\0\0\0", 8);
@@ -79,7 +79,7 @@ static inline uint8_t *put_udp(struct bytes *b, const void *data, uint32_t len)
 	return h;
 }
 
-/* The same ports; sequence 0x01020304, acknowledging 0x05060708, PSH and ACK. */
+/* Append a segment from port 1000 to 2000: PSH and ACK, sequence 0x01020304, acknowledging 0x05060708. */
 static inline uint8_t *put_tcp(struct bytes *b, unsigned options, const void *data, uint32_t len)
 {
 	uint8_t *h = put(b, "\x03\xe8\x07\xd0\1\2\3\4\5\6\7\x08\x50\x18\0\0\0\0\0\0", 20);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The receiver of a bench: what its answer makes of a run, and how many streams it reads at once. */
+/* The receiver of a bench: how its answer changes a run's result, and how many streams it reads at once. */
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -18,7 +18,7 @@
 #include "bench/server.h"
 #include "cli/signals.h"
 
-/* What a run of @sent bytes is after the receiver's @answer. */
+/* Return the result of a run of @sent bytes after the receiver's @answer. */
 static struct bench_sample ask(uint64_t sent, const char *answer)
 {
 	struct bench_sample s = { .receiver_cpu_ns = -1 };
@@ -64,7 +64,7 @@ static void another_number_of_bytes_is_an_error(void **state)
 	}
 }
 
-/* verify --listen says nothing; another program may say anything. */
+/* Check receivers without a valid answer: verify --listen sends nothing, other programs may send anything. */
 static void a_receiver_that_does_not_answer_is_none_to_compare(void **state)
 {
 	static const char *const answers[] = { "", "hello\n", "{\"received_bytes\": 3}\n" };
@@ -94,7 +94,7 @@ static int connect_to(int listener)
 	return fd;
 }
 
-/* Does @fd's receiver answer within @ms? */
+/* Wait up to @ms for an answer from the receiver at @fd. Returns false if there is not one. */
 static bool answers(int fd, int ms)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
@@ -103,7 +103,7 @@ static bool answers(int fd, int ms)
 	return poll(&p, 1, ms) == 1 && recv(fd, &c, 1, 0) == 1 && c == '{';
 }
 
-/* The first ones go on, so that the last one's turn comes when one of them ends. */
+/* The first streams stay open, so that the last one is read only when one of them ends. */
 static void more_streams_than_it_reads_at_once_wait(void **state)
 {
 	struct zcdma_addr addr = { .host = "127.0.0.1", .port = "0" };
@@ -122,7 +122,7 @@ static void more_streams_than_it_reads_at_once_wait(void **state)
 		fd[i] = connect_to(listener);
 	shutdown(fd[BENCH_PEER_STREAMS - 1], SHUT_WR);
 	shutdown(fd[BENCH_PEER_STREAMS], SHUT_WR);
-	/* All but the last have come by when this one is answered, which makes room. */
+	/* This answer shows that all streams but the last were accepted. Its end makes room for the last. */
 	assert_true(answers(fd[BENCH_PEER_STREAMS - 1], 30000));
 	assert_true(answers(fd[BENCH_PEER_STREAMS], 30000));
 	kill(pid, SIGTERM);
@@ -134,7 +134,7 @@ static void more_streams_than_it_reads_at_once_wait(void **state)
 	zcdma_free(ctx);
 }
 
-/* Else a place would be kept for ever by a client that is dead, or never was a sender. */
+/* Without a timeout, a client that is dead or not a sender would keep its place without end. */
 static void a_silent_stream_is_closed(void **state)
 {
 	int fds[2], status = -1;
@@ -152,7 +152,7 @@ static void a_silent_stream_is_closed(void **state)
 	close(fds[1]);
 	p = (struct pollfd){ .fd = fds[0], .events = POLLIN };
 	assert_int_equal(send(fds[0], "x", 1, 0), 1);
-	/* The end without an answer. */
+	/* The receiver closes the stream without an answer. */
 	assert_int_equal(poll(&p, 1, 30000), 1);
 	assert_int_equal(recv(fds[0], &c, 1, 0), 0);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -174,7 +174,7 @@ static void no_more_streams_than_that_are_read_at_once(void **state)
 	}
 	while (waitpid(-1, NULL, 0) > 0)
 		;
-	/* None is left to wait for. */
+	/* All children have been waited for. */
 	assert_int_equal(bench_peer_reap(BENCH_PEER_STREAMS), 0);
 }
 

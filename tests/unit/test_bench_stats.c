@@ -28,7 +28,7 @@ static void test_median(void **state)
 	assert_true(s.median == 5 && s.low == 5 && s.high == 5);
 }
 
-/* What is not known does not count, and nothing known is no zero. */
+/* Check that unknown values are left out, and that the median of unknown values is unknown, not 0. */
 static void test_unknown(void **state)
 {
 	struct bench_spread s = of(3, (const double[]){ NAN, 2, NAN });

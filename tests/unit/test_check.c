@@ -41,7 +41,7 @@ static void gaps(void **state)
 	}
 }
 
-/* Cut anywhere, a gap's length is exact; where it is can be off by as many bytes as look the same. */
+/* Check gaps at any byte: the length is exact, and the position is at most 7 bytes off. */
 static void gaps_at_any_byte(void **state)
 {
 	(void)state;
@@ -89,7 +89,7 @@ static void stale_blocks(void **state)
 		uint64_t d = distances[i];
 		uint64_t len = d < 4096 ? d : 4096;
 
-		/* With the same length as distance, only what follows shows that it is no repeat. */
+		/* If the length equals the distance, only the data after it shows that it is not a repeat. */
 		begin(SEED);
 		put(0, 80000);
 		put(80000 - d, 80000 - d + len);
@@ -215,7 +215,7 @@ static void garbage(void **state)
 	play(garbage_scenes, COUNT(garbage_scenes));
 }
 
-/* One wrong byte is one wrong byte, wherever it is, also where the stream begins and ends. */
+/* Check that one wrong byte is reported as one, anywhere in the stream, at its start and end too. */
 static void single_bytes(void **state)
 {
 	(void)state;
@@ -227,7 +227,7 @@ static void single_bytes(void **state)
 	}
 }
 
-/* Bytes that do not belong there came in between; nothing is missing. */
+/* Insert garbage into a stream of which nothing is missing. */
 static void inserted_garbage(void **state)
 {
 	(void)state;
@@ -250,7 +250,7 @@ static void inserted_garbage(void **state)
 			}
 		}
 	}
-	/* Sent again from the start, behind what could be the byte before that. */
+	/* The stream starts again, after garbage that could be the bytes before its start. */
 	begin(SEED);
 	put(0, 4096);
 	put_bytes(0x1f, 5);
@@ -261,7 +261,7 @@ static void inserted_garbage(void **state)
 static void short_ends(void **state)
 {
 	(void)state;
-	/* One word and a half are no proof of a gap. */
+	/* One word and a half do not prove a gap. */
 	begin(SEED);
 	put(0, 4096);
 	put(8192, 8204);
@@ -328,7 +328,7 @@ static void other_seeds_are_named(void **state)
 	EXPECT({ GARBAGE, 0, 64, 0 });
 }
 
-/* Bounded memory, and no way to get lost: anything may come, in any order, cut in any way. */
+/* Feed correct and wrong data in any order and of any length; check_stream() cuts it in several ways. */
 static void anything_goes(void **state)
 {
 	(void)state;

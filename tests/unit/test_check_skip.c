@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Streams of which not all was seen: what was is checked, and what was not is no fault. */
+/* Streams that were captured in part: captured data is checked, and data not captured is not a fault. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -75,7 +75,7 @@ static struct zcdma_check_result finish(struct zcdma_check *check)
 	return r;
 }
 
-/* Pieces that come and pieces that do not, by turns, of any length: each block is judged as it came. */
+/* Feed and skip pieces of any length in turns, and check the verdict on each block. */
 static void test_right(void **state)
 {
 	(void)state;
@@ -109,7 +109,7 @@ static void test_right(void **state)
 	}
 }
 
-/* One wrong block, whatever is missing elsewhere: it is found, where it is. */
+/* Check that one wrong block is reported at its position, with data skipped on either side. */
 static void test_wrong(void **state)
 {
 	(void)state;
@@ -136,7 +136,7 @@ static void test_wrong(void **state)
 	}
 }
 
-/* Older data before a stretch that was not seen is stale, and nothing behind it is wrong for that. */
+/* Check that older data before a skipped stretch is stale, and that the data after the stretch is correct. */
 static void test_stale(void **state)
 {
 	struct zcdma_check *check = begin(false);
@@ -154,7 +154,7 @@ static void test_stale(void **state)
 	assert_int_equal(r.bad_bytes, 1000);
 }
 
-/* Newer data there is no gap: what would tell so was not seen. */
+/* Check that newer data there is not taken for a gap: the bytes that would prove a gap were skipped. */
 static void test_overwritten(void **state)
 {
 	struct zcdma_check *check = begin(false);
@@ -172,7 +172,7 @@ static void test_overwritten(void **state)
 	assert_int_equal(r.missing_bytes, 0);
 }
 
-/* The end of a manifest is missing, or only unseen. */
+/* Check a stream of which the rest is missing, or was only not captured. */
 static void test_rest(void **state)
 {
 	struct zcdma_check_result r;
@@ -196,7 +196,7 @@ static void test_rest(void **state)
 	assert_int_equal(r.faults, 0);
 }
 
-/* Bytes that were not seen prove nothing: not another seed, and no garbage. */
+/* Check that skipped bytes are reported neither as another seed nor as garbage. */
 static void test_seeds(void **state)
 {
 	struct zcdma_check *check;
@@ -219,7 +219,7 @@ static void test_seeds(void **state)
 			assert_false(r.other_seed);
 		}
 	}
-	/* All that was seen follows another one. */
+	/* All captured data follows another seed. */
 	check = begin(false);
 	for (size_t at = 0; at < TOTAL; at += 10000) {
 		zcdma_pattern_fill(wrong, sizeof(wrong), at, SEED + 1);

@@ -152,14 +152,14 @@ static void nonsense_is_ignored(void **state)
 	assert_completes(&t, 9, 5, 0, 0);
 	assert_completes(&t, 1, 0, 0, 0);
 	assert_completes(&t, UINT32_MAX - 5, UINT32_MAX, 0, 0);
-	/* From before the window into it: what is in it counts. */
+	/* A range that begins before the window and ends in it: the part in the window counts. */
 	assert_completes(&t, UINT32_MAX - 5, 0, 1, 10);
 	assert_completes(&t, 1, 1000, 1, 10);
 	assert_reaps(&t, 7);
 	zc_tracker_free(&t);
 }
 
-/* More in flight than the first window holds, across a wrap of its slots. */
+/* Send more than the first window holds, across a wrap of its slots. */
 static void the_window_grows(void **state)
 {
 	struct zc_tracker t;

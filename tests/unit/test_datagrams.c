@@ -62,7 +62,7 @@ static void close_path(void)
 	close(out);
 }
 
-/* 0, or what lab_path() says. */
+/* Open the source @spec and a path from it. Returns what lab_path() returns. */
 static int open_path(const char *spec, const struct zcdma_path_type *type)
 {
 	assert_int_equal(lab_open(ctx, spec, ZC_USE_REPLACE | ZC_USE_FD, &src), 0);
@@ -71,7 +71,7 @@ static int open_path(const char *spec, const struct zcdma_path_type *type)
 	return lab_path(ctx, type, src, out, ZCDMA_FALLBACK_KEEP, &path);
 }
 
-/* Take the datagrams of one block of @len bytes from @offset on: their sizes and their data. */
+/* Receive the datagrams of one block of @len bytes from @offset on, and check their sizes and data. */
 static void take_block(struct zcdma_receiver *rx, uint64_t offset, size_t len, size_t size)
 {
 	struct zcdma_datagram d;
@@ -86,7 +86,7 @@ static void take_block(struct zcdma_receiver *rx, uint64_t offset, size_t len, s
 	}
 }
 
-/* False: this kernel would cut the datagrams up, which shows when the first is to go. */
+/* Send @b. Returns false if this kernel would cut up the datagrams, which the first send reports. */
 static bool send_block(struct zcdma_block *b)
 {
 	bool give = zcdma_path_get_type(path)->replaces_pages;
@@ -155,7 +155,7 @@ out:
 	close_path();
 }
 
-/* Each path that sends to UDP keeps the borders of datagrams, of whatever size. */
+/* Check that each path that sends over UDP keeps datagram boundaries, for all sizes. */
 static void datagrams_are_whole(const char *address)
 {
 	static const size_t sizes[] = { 0, 1464, 1000, 4096, 8968, 40001, 65480 };

@@ -142,7 +142,7 @@ static void padding_is_no_payload(void **state)
 	assert_int_equal(f.captured, 0);
 }
 
-/* Inside the IP packet, but behind the datagram. */
+/* Check that the UDP length ends the payload, and that one beyond the IP packet or below 8 is malformed. */
 static void udp_length_rules(void **state)
 {
 	struct bytes b = { .len = 0 };
@@ -177,7 +177,7 @@ static void ipv4_fragments(void **state)
 		assert_int_equal(f.kind, ZC_FRAME_FRAGMENT);
 		assert_int_equal(f.version, 4);
 	}
-	set16(ip + 6, 0x4000); /* must not be cut into fragments, and is none */
+	set16(ip + 6, 0x4000); /* DF is set: not a fragment */
 	f = parse(DLT_RAW, &b);
 	assert_udp(&f, 4, "x");
 }
@@ -219,7 +219,7 @@ static void ipv6_extensions(void **state)
 	assert_int_equal(f.kind, ZC_FRAME_MALFORMED);
 }
 
-/* More than 64 KiB: the length fields are 0. */
+/* Check packets of more than 64 KiB, whose length fields are 0. */
 static void big_packets(void **state)
 {
 	static struct bytes b;
@@ -244,7 +244,7 @@ static void big_packets(void **state)
 	assert_int_equal(f.captured, 65536);
 }
 
-/* With every snap length: what the headers tell is told, and no more. */
+/* Check every snap length: the result holds what the captured headers say, and nothing else. */
 static void cut_frames(void **state)
 {
 	struct bytes b = { .len = 0 };
@@ -311,7 +311,7 @@ static void others(void **state)
 	assert_int_equal(parse(DLT_RAW, &b).kind, ZC_FRAME_OTHER);
 }
 
-/* By the RFC's own words, and one byte at a time: not as it is done in what is tested. */
+/* Sum as the RFC words it, one byte at a time, unlike the code under test. */
 static uint16_t slow_sum(const uint8_t *data, uint32_t len, uint32_t total)
 {
 	for (uint32_t i = 0; i < len; i++)

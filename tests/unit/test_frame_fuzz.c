@@ -101,7 +101,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* What may be believed of a frame that was taken apart. */
+/* Check what must be true of every parsed frame. */
 static void assert_sane(const struct zc_frame *f, const uint8_t *frame, uint32_t captured,
 			uint32_t len)
 {
@@ -116,7 +116,7 @@ static void assert_sane(const struct zc_frame *f, const uint8_t *frame, uint32_t
 	zc_frame_checksum(f);
 }
 
-/* In memory that ends with the frame, so that a sanitizer sees a look behind it. */
+/* Parse spoiled frames in memory that ends with the frame, so that a sanitizer sees a read beyond it. */
 static void spoiled_frames(void **state)
 {
 	unsigned kinds[ZC_FRAME_MALFORMED + 1] = { 0 };
@@ -155,7 +155,7 @@ static size_t load(const char *path, uint8_t *data, size_t size)
 	return len;
 }
 
-/* As many packets as there are, until the end or an error with its sentence. */
+/* Read packets until the end, or an error, which must have a message. Returns how many were read. */
 static unsigned read_all(struct zcdma_ctx *ctx, const char *path)
 {
 	const struct zc_capture_options from = { .path = path };

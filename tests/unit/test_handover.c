@@ -126,7 +126,7 @@ static void test_offers(void **state)
 	assert_int_equal(parse(&msg), 0);
 }
 
-/* What a 64-bit program offers may be more than a 32-bit one can address. */
+/* Check an offer from a 64-bit program that a 32-bit program cannot address. */
 static void test_large_offers(void **state)
 {
 	struct zc_ho_msg msg = valid(ZC_HO_OFFER);
@@ -238,7 +238,7 @@ static void test_meeting(void **state)
 	close(a);
 }
 
-/* In a namespace without a mapping, root and everybody else are the same number. */
+/* Check a namespace without a mapping, where root and all other users have the same number. */
 static void test_unmapped_is_nobody(void **state)
 {
 	int status;
@@ -333,7 +333,7 @@ static void test_rings(void **state)
 	close(small);
 	close(reading);
 
-	/* Devices that can be mapped, and are none of ours, are among them. */
+	/* Some of these are devices that can be mapped, but not devices of zcdma. */
 	assert_no_ring(open("/dev/null", O_RDWR | O_CLOEXEC));
 	assert_no_ring(open("/dev/zero", O_RDWR | O_CLOEXEC));
 	assert_no_ring(open("/dev/full", O_RDWR | O_CLOEXEC));
@@ -442,12 +442,12 @@ static struct zcdma_source_stats stats(void)
 	return s;
 }
 
-/* A producer's run. Its end of the pipe is closed behind it. */
+/* A producer's run, which closes its end of the pipe when it has finished. */
 struct producer {
 	pthread_t thread;
 	const char *spec;
 	unsigned blocks;
-	bool dies;     /* after the last block, without a word of the end */
+	bool dies;     /* after the last block, without an end message */
 	int found, rc; /* what came of it */
 	char error[256];
 	uint64_t reused, given;	  /* blocks, by how they came back */
@@ -588,7 +588,7 @@ static void test_whole_stream(void **state)
 	assert_null(stats().plain_reason);
 }
 
-/* What we hold stays as it is, whatever goes round meanwhile; and comes back in any order. */
+/* Check that blocks held by the consumer keep their data while others go round, and return in any order. */
 static void test_held(void **state)
 {
 	struct producer p = { .spec = "sim:block=64K,blocks=8", .blocks = 500 };
@@ -617,7 +617,7 @@ static void test_held(void **state)
 	assert_int_equal(p.rc, 0);
 }
 
-/* The ring is the producer's as long as a block is out: it is not told the end of its wait before. */
+/* Check that the producer, which owns the ring, waits at its end until the last block is released. */
 static void test_end_waits(void **state)
 {
 	struct producer p = { .spec = "sim:block=64K,blocks=2", .blocks = 2 };
@@ -640,7 +640,7 @@ static void test_end_waits(void **state)
 	assert_int_equal(p.reused, 2);
 }
 
-/* The end was told, and the last block given back right before the consumer closes. */
+/* Check a consumer that has read the end message, and releases the last blocks right before it closes. */
 static void test_end_and_close(void **state)
 {
 	struct producer p = { .spec = "sim:block=64K,blocks=8", .blocks = 2 };
@@ -664,7 +664,7 @@ static void test_end_and_close(void **state)
 	assert_int_equal(p.reused, 2);
 }
 
-/* It does not wait for what its reader has, as that may wait for more of it. */
+/* Check that a producer that aborts does not wait for held blocks: the consumer may be waiting for more. */
 static void test_dead_producer(void **state)
 {
 	struct producer p = { .spec = "sim:block=64K,blocks=4", .blocks = 3, .dies = true };
@@ -684,7 +684,7 @@ static void test_dead_producer(void **state)
 	assert_int_equal(next(&b[0]), -EPIPE);
 }
 
-/* A consumer that closes with a block out has failed; the producer learns it at once. */
+/* Check that the producer gets an error at once when the consumer closes while it holds a block. */
 static void test_dead_consumer(void **state)
 {
 	struct producer p = { .spec = "sim:block=64K,blocks=4", .blocks = 1000 };
@@ -701,7 +701,7 @@ static void test_dead_consumer(void **state)
 	assert_int_equal(p.reused + p.given, 0);
 }
 
-/* One that leaves in order, even in the middle of a block: the rest goes on as bytes. */
+/* Close the consumer in order after @bytes, also inside a block, and check that the rest comes as bytes. */
 static void leave_after(size_t bytes, bool give)
 {
 	struct producer p = { .spec = "sim:block=64K,blocks=4", .blocks = 20 };
@@ -782,7 +782,7 @@ static void test_bytes_first(void **state)
 	assert_int_equal(stats().handovers, 1);
 }
 
-/* Nobody else's business: any writer of bytes, and nobody is waited for. */
+/* Check that bytes from any other writer are read at once, without waiting for a hand-over. */
 static void test_plain(void **state)
 {
 	struct zcdma_block b;
@@ -799,7 +799,7 @@ static void test_plain(void **state)
 	assert_non_null(stats().plain_reason);
 }
 
-/* A file that shrinks under a consumer that reads its blocks itself: an error, and no SIGBUS. */
+/* Check that a file that shrinks while a consumer reads its blocks gives an error, not SIGBUS. */
 static void test_file_cut(void **state)
 {
 	char name[] = "/tmp/zcdma.XXXXXX", spec[64];
@@ -829,7 +829,7 @@ static void test_file_cut(void **state)
  * False producers
  */
 
-/* Say hello, as the writer of the pipe does. The socket, with the welcome taken from it. */
+/* Send a hello, as the writer of the pipe does, and receive the welcome. Returns the socket. */
 static int call(void)
 {
 	struct zc_ho_msg msg = valid(ZC_HO_HELLO);
@@ -845,7 +845,7 @@ static int call(void)
 	return sock;
 }
 
-/* And hand a ring of 4 blocks over. */
+/* Connect, and hand over a ring of 4 blocks. Returns the socket. */
 static int hand_over(void)
 {
 	struct zc_ho_msg msg = valid(ZC_HO_OFFER);
@@ -863,7 +863,7 @@ static int hand_over(void)
 	return sock;
 }
 
-/* The pipe still takes bytes. */
+/* Check that bytes still pass through the pipe. */
 static void assert_bytes_come(void)
 {
 	struct zcdma_block b;
@@ -876,7 +876,7 @@ static void assert_bytes_come(void)
 	assert_int_equal(next(&b), 0);
 }
 
-/* Has it been dropped, after a refusal or without a word? */
+/* Check that @sock was closed, after a refusal with @reason, or without a message if @reason is negative. */
 static void assert_dropped(int sock, int reason)
 {
 	struct zcdma_block b;
@@ -939,7 +939,7 @@ static void test_out_of_turn(void **state)
 	msg = valid(ZC_HO_HELLO);
 	assert_int_equal(say_name(sock, &msg, pipe_fd[1]), 0);
 	assert_dropped(sock, -1);
-	/* What only a consumer says. */
+	/* A message that only a consumer sends. */
 	sock = connect_pipe();
 	msg = valid(ZC_HO_ACCEPT);
 	assert_int_equal(say_name(sock, &msg, pipe_fd[1]), 0);
@@ -977,7 +977,7 @@ static void test_bad_rings(void **state)
 	assert_bytes_come();
 }
 
-/* More callers than there is room for, some silent: the one that is true is still heard. */
+/* Check that a writer's hello is answered after more silent connections than there is room for. */
 static void test_flood(void **state)
 {
 	struct zc_ho_msg msg = valid(ZC_HO_HELLO);
@@ -1002,8 +1002,8 @@ static void test_flood(void **state)
 		close(silent[i]);
 }
 
-/* They wait at the door behind one that is true: who came first is heard first. */
-static void test_flood_behind(void **state)
+/* Check that a writer's hello is answered with silent connections pending after it. */
+static void test_flood_after_hello(void **state)
 {
 	struct zc_ho_msg msg = valid(ZC_HO_HELLO);
 	int silent[14], fds[ZC_HO_FDS], sock = connect_pipe();
@@ -1022,7 +1022,7 @@ static void test_flood_behind(void **state)
 		close(silent[i]);
 }
 
-/* One for whom there is no place is told so, even where it has said nothing yet. */
+/* Check that a producer is refused as busy while all places are taken, even before it has sent a hello. */
 static void test_busy(void **state)
 {
 	struct producer p = { .spec = "sim:", .blocks = 1 };
@@ -1044,7 +1044,7 @@ static void test_busy(void **state)
 	assert_int_equal(next(&b), 0);
 }
 
-/* No descriptor is left for a caller: it is turned away, and does not keep us awake. */
+/* Check that a connection is closed if no descriptor is left for it, and does not wake the consumer again. */
 static void test_no_descriptor_left(void **state)
 {
 	int sock = connect_pipe(), lowest = dup(sock);
@@ -1066,7 +1066,10 @@ static void test_no_descriptor_left(void **state)
 	assert_bytes_come();
 }
 
-/* One that cannot hear that its ring was taken would wait for ever, and we for its blocks. */
+/*
+ * Check that a producer that has shut down its receiving side is dropped: it could not learn that its ring
+ * was accepted, and the consumer would wait for its blocks without end.
+ */
 static void test_deaf_producer(void **state)
 {
 	struct zc_ho_msg msg = valid(ZC_HO_OFFER);
@@ -1083,7 +1086,7 @@ static void test_deaf_producer(void **state)
 	close(fd);
 }
 
-/* After the ring was accepted, @msg breaks the protocol. */
+/* Check that @msg, sent after the ring was accepted, is reported as a protocol error. */
 static void assert_breaks(const struct zc_ho_msg *msg)
 {
 	struct zcdma_block b;
@@ -1126,7 +1129,7 @@ static void test_broken_blocks(void **state)
 	assert_breaks(&msg);
 }
 
-/* A block that we have, told of again, would be filled under our hands. */
+/* Check that a block announced again while the consumer holds it is a protocol error. */
 static void test_block_twice(void **state)
 {
 	struct zcdma_block b, again;
@@ -1148,7 +1151,7 @@ static void test_block_twice(void **state)
  * False consumers: played here, before a producer that is a thread
  */
 
-/* Take a call, up to its hello. */
+/* Accept a connection, and receive its hello. Returns the socket. */
 static int take_call(int listener)
 {
 	struct pollfd p = { .fd = listener, .events = POLLIN };
@@ -1176,7 +1179,7 @@ static struct zc_ho_msg hear(int sock, int *fds)
 	return msg;
 }
 
-/* Up to the ring, which is accepted. */
+/* Accept a connection and its ring, with @end as the proof. Returns the socket. */
 static int take_ring_with(int listener, int end)
 {
 	struct zc_ho_msg msg = valid(ZC_HO_WELCOME);
@@ -1198,7 +1201,7 @@ static int take_ring(int listener)
 	return take_ring_with(listener, pipe_fd[0]);
 }
 
-static void test_nobody_there(void **state)
+static void test_no_listener(void **state)
 {
 	struct producer p = { .spec = "sim:", .blocks = 1 };
 	uint64_t begin = zc_now_ns();
@@ -1210,7 +1213,7 @@ static void test_nobody_there(void **state)
 	assert_true(zc_now_ns() - begin >= FIND_MS * UINT64_C(1000000));
 }
 
-/* Answers that make a producer go on with bytes. */
+/* Check answers after which a producer has to send bytes instead. */
 static void test_false_answers(void **state)
 {
 	const struct zc_ho_msg bad[] = { valid(ZC_HO_WELCOME), valid(ZC_HO_WELCOME),
@@ -1239,7 +1242,7 @@ static void test_false_answers(void **state)
 	close(writer);
 }
 
-/* An interrupted wait for the answer goes on where it was. */
+/* Check that an interrupted wait for the answer can be resumed, without a second offer. */
 static void test_interrupted(void **state)
 {
 	struct producer p = { .spec = "sim:block=64K,blocks=4", .blocks = 1 };
@@ -1269,7 +1272,7 @@ static void test_interrupted(void **state)
 	close(sock);
 }
 
-/* A reader that takes the ring, and does not hold the pipe. */
+/* Check that a reader that accepts the ring without an end of the pipe is not believed. */
 static void test_false_accept(void **state)
 {
 	struct producer p = { .spec = "sim:", .blocks = 1 };
@@ -1287,7 +1290,7 @@ static void test_false_accept(void **state)
 	close(sock);
 }
 
-/* A consumer that gives back what it never had, or twice: its producer ends, and reuses nothing. */
+/* Check that the producer fails if a consumer releases a block that it never had, or one twice. */
 static void false_release(const uint64_t ids[], unsigned count, uint32_t slot)
 {
 	struct producer p = { .spec = "sim:block=64K,blocks=4", .blocks = 100 };
@@ -1397,13 +1400,13 @@ int main(void)
 		WITH_CONSUMER(test_out_of_turn),
 		WITH_CONSUMER(test_bad_rings),
 		WITH_CONSUMER(test_flood),
-		WITH_CONSUMER(test_flood_behind),
+		WITH_CONSUMER(test_flood_after_hello),
 		WITH_CONSUMER(test_busy),
 		WITH_CONSUMER(test_no_descriptor_left),
 		WITH_CONSUMER(test_deaf_producer),
 		WITH_CONSUMER(test_broken_blocks),
 		WITH_CONSUMER(test_block_twice),
-		WITH_PIPE(test_nobody_there),
+		WITH_PIPE(test_no_listener),
 		WITH_PIPE(test_false_answers),
 		WITH_PIPE(test_interrupted),
 		WITH_PIPE(test_false_accept),

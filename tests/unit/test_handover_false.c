@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The hand-over with an end that plays false: mostly valid messages, in random order. Nothing wrong may
- * be read, reused or said of the other. The same on every run.
+ * The hand-over with an end that breaks the rules: mostly valid messages, in random order. The other end
+ * must not read or reuse wrong memory, nor accuse an honest end. Each run is the same.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@
 #define SEALS	 (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /*
- * A false writer, before the true source
+ * A false writer, connected to the true source
  */
 
 struct writer {
@@ -66,7 +66,7 @@ static void offer(struct writer *w)
 	    one_in(8) ? pipe_fd[0] : pipe_fd[1]);
 }
 
-/* Mostly such as a writer tells of. */
+/* Announce blocks, mostly valid ones. */
 static void tell_blocks(struct writer *w)
 {
 	unsigned count = 1 + (unsigned)(random_number() % 3);
@@ -108,7 +108,7 @@ static void tell_end(struct writer *w)
 	say(w->sock, &msg, -1, -1);
 }
 
-/* A message that is right somewhere else. */
+/* Send a message that is valid only elsewhere in the protocol. */
 static void tell_nonsense(struct writer *w)
 {
 	static const enum zc_ho_type types[] = { ZC_HO_HELLO,  ZC_HO_OFFER,  ZC_HO_WELCOME,
@@ -140,7 +140,7 @@ static void hear_writer(struct writer *w)
 	zc_ho_close(fds);
 }
 
-/* Readable, all of it, and nothing that somebody else has. */
+/* Check that all of @b can be read, and that it does not overlap another held block. */
 static void use(struct writer *w, const struct zcdma_block *b, size_t max)
 {
 	const char *data = b->data;
@@ -160,7 +160,7 @@ static void use(struct writer *w, const struct zcdma_block *b, size_t max)
 		assert_int_equal(data[0] | data[b->len - 1], data[0]);
 }
 
-/* False where the source has come to its end. */
+/* Take a block. Returns false if the source has ended or failed. */
 static bool read_on(struct writer *w)
 {
 	size_t max = one_in(3) ? 1 + random_number() % BLOCK : 0;
@@ -177,7 +177,7 @@ static bool read_on(struct writer *w)
 	}
 	w->faults += rc == -EPROTO;
 	w->early += rc == -EPIPE;
-	/* Nobody is called a liar who is none. */
+	/* Only a writer that broke the rules is accused. */
 	assert_true(rc != -EPROTO || w->guilty);
 	assert_true(rc != -EPIPE || w->hung_up || w->guilty);
 	return rc == 1 || rc == -EAGAIN;
@@ -267,7 +267,7 @@ static void play_writer(struct writer *w)
 	hang_up(w);
 }
 
-/* What is left in the pipe is not for the next round. */
+/* Discard what is left in the pipe, so that the next round does not read it. */
 static void empty_pipe(void)
 {
 	char bytes[4096];
@@ -306,7 +306,7 @@ static void test_false_writer(void **state)
 	close(w.file);
 }
 
-/* Have a ring accepted by @in, from a writer that is honest so far. Returns its socket. */
+/* Hand @ring over to @in, as an honest writer does. Returns the writer's socket. */
 static int hand_over_ring(struct zcdma_source *in, int ring)
 {
 	struct zc_ho_msg msg = valid(ZC_HO_HELLO);
@@ -328,8 +328,8 @@ static int hand_over_ring(struct zcdma_source *in, int ring)
 }
 
 /*
- * A writer that goes round and round, and never reads what is released: where that no longer fits into the
- * socket, the blocks are out, and must not be announced again.
+ * Check a writer that announces blocks again and again without reading the releases. When these no longer
+ * fit into the socket, the blocks stay out, and announcing them again is a protocol error.
  */
 static void test_deaf_writer(void **state)
 {
@@ -363,7 +363,7 @@ static void test_deaf_writer(void **state)
 	close(ring);
 }
 
-/* What the device lost crosses with the block after it; a writer's lie about it harms the figure alone. */
+/* Check that losses arrive with the next block, and that a false count does no harm but to the statistics. */
 static void test_lost_blocks(void **state)
 {
 	static const struct {
@@ -415,7 +415,7 @@ static void test_lost_blocks(void **state)
 }
 
 /*
- * A false reader, behind the true path
+ * A false reader, connected to the true path
  */
 
 #define MOST 14 /* blocks in a round: they fit into the pipe, where they go as bytes */
@@ -446,7 +446,7 @@ static void reap(struct reader *r)
 	while (zc_path_reap(r->path, &b)) {
 		bool give = b.flags & ZC_BLOCK_REPLACE;
 
-		/* After a lie it stops to believe; before it, what came back is what was given back. */
+		/* Until the reader leaves, blocks come back in the order in which it released them. */
 		if (!r->left) {
 			assert_in_range(r->reaped, 0, r->back_count - 1);
 			assert_int_equal(b.seq, r->order[r->reaped]);
@@ -469,7 +469,7 @@ static void take_one(struct reader *r)
 	r->out++;
 }
 
-/* False where the path has failed. */
+/* Send a block if there is one to send. Returns false if the path has failed. */
 static bool send_one(struct reader *r)
 {
 	int rc;
@@ -505,7 +505,7 @@ static void hear_blocks(struct reader *r)
 	for (uint32_t i = 0; i < msg.head.count; i++) {
 		assert_int_equal(msg.block[i].id, r->heard);
 		r->slot[r->heard] = msg.block[i].slot;
-		/* Its place was given back before. */
+		/* An earlier block in the same slot was released. */
 		for (unsigned k = 0; k < r->heard; k++)
 			assert_true(r->back[k] || r->slot[k] != msg.block[i].slot);
 		r->heard++;
@@ -534,7 +534,7 @@ static void give_back(struct reader *r)
 		say(r->sock, &msg, -1, -1);
 }
 
-/* A valid message, at the wrong time or of what never was. */
+/* Send a valid message at the wrong time, or about a block that does not exist. */
 static void lie(struct reader *r)
 {
 	enum zc_ho_type type = 1 + random_number() % (ZC_HO_TYPES - 1);
@@ -551,7 +551,7 @@ static void lie(struct reader *r)
 	r->guilty = true;
 }
 
-/* As one that has enough: in order, or it is a lie. */
+/* Leave. That breaks the rules if blocks were released out of order. */
 static void leave(struct reader *r)
 {
 	struct zc_ho_msg msg = valid(ZC_HO_LEAVE);
@@ -620,7 +620,7 @@ static void open_path(struct reader *r)
 	assert_int_equal(zcdma_source_start(r->src), 0);
 }
 
-/* What the reader left is in the pipe: from where it left off, each byte once. */
+/* Check that the pipe holds each byte from where the reader left, once. */
 static void assert_rest(const struct reader *r)
 {
 	static unsigned char bytes[(MOST + 1) * PAGE];

@@ -13,7 +13,7 @@
 
 #include "handover.h"
 
-/* What may be believed of a message that was parsed. */
+/* Check what must be true of every parsed message. */
 static void assert_sane(const struct zc_ho_msg *msg, size_t len)
 {
 	uint64_t end;
@@ -34,7 +34,7 @@ static void assert_sane(const struct zc_ho_msg *msg, size_t len)
 	}
 }
 
-/* In memory that ends with the message, so that a sanitizer sees a look behind it. */
+/* Parse spoiled messages in memory that ends with the message, so that a sanitizer sees a read beyond it. */
 static void test_messages(void **state)
 {
 	unsigned good = 0;
@@ -62,7 +62,7 @@ static void test_messages(void **state)
 	assert_in_range(good, 40000, 360000);
 }
 
-/* From a socket, with descriptors of which there may be too many, too few or none. */
+/* Receive spoiled messages with the right number of descriptors, too many, too few or zero. */
 static void test_descriptors(void **state)
 {
 	unsigned good = 0;
@@ -105,7 +105,7 @@ static void test_descriptors(void **state)
 	close(pair[1]);
 }
 
-/* Whatever passes lies in the ring, or where a file can have bytes. */
+/* Check that every accepted block lies in the ring, or where a file can have bytes. */
 static void test_blocks(void **state)
 {
 	unsigned good[ZC_HO_RINGS] = { 0 };

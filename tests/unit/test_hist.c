@@ -11,7 +11,7 @@
 #include <zcdma.h>
 #include <zcdma/util.h>
 
-/* Large for a stack. */
+/* Static, as it is large for a stack. */
 static struct zcdma_hist hist;
 
 static void clear(void)
@@ -19,7 +19,7 @@ static void clear(void)
 	hist = (struct zcdma_hist){ 0 };
 }
 
-/* Half of the values are @value: its bucket must say so, with a larger value behind it. */
+/* Check that the median of @value and a larger value is @value, to the precision of a bucket. */
 static void check_value(uint64_t value)
 {
 	uint64_t median;

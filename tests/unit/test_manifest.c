@@ -233,7 +233,7 @@ static void what_cannot_be_read(void **state)
 	assert_int_equal(zcdma_check_manifest(ctx, "/nonexistent", &check), -ENOENT);
 }
 
-/* One that was cut short is read as far as it goes, and its end is known to be missing. */
+/* Check that a manifest that was cut short is read up to the cut, and that its end is missing. */
 static void a_cut_one_is_read(void **state)
 {
 	static const struct {
@@ -262,7 +262,7 @@ static void a_cut_one_is_read(void **state)
 	free(list.entry);
 }
 
-/* Its numbers tell of blocks that were lost before they could be recorded; a lower one begins another ring. */
+/* Check that a jump in sequence numbers counts as lost blocks, and that a lower one begins another ring. */
 static void lost_blocks_are_counted(void **state)
 {
 	static const char text[] =
@@ -283,7 +283,7 @@ static void lost_blocks_are_counted(void **state)
 	assert_false(r.unended);
 }
 
-/* However a manifest is damaged, it is either refused with a sentence or usable. */
+/* Check that a damaged manifest is either refused with an error message or usable. */
 static void any_bytes_are_survived(void **state)
 {
 	static uint8_t data[5000];
@@ -456,7 +456,7 @@ static struct zcdma_check_result check_listed(const int *listed, const int *rece
 	return result;
 }
 
-/* Blocks with the same bytes are no fault, wherever they are. */
+/* Check that blocks with the same bytes are not a fault, wherever they are. */
 static void blocks_may_be_the_same(void **state)
 {
 	struct zcdma_check_result r;
@@ -497,7 +497,7 @@ static void a_manifest_may_have_no_blocks(void **state)
 	zcdma_check_free(check);
 }
 
-/* After the last block of a manifest without an end, nothing can be told right or wrong. */
+/* Check that data after the last block of a manifest without an end is neither correct nor wrong. */
 static void what_follows_a_cut_one_is_not_judged(void **state)
 {
 	struct zcdma_check_result r;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Paths against a real kernel. Truly zero-copy sends are to be had on any machine: over UDP in a
- * network namespace whose loopback has a blackhole for a queue, where nothing is delivered, so
- * nothing has to be copied.
+ * Paths against a real kernel. Sends without a copy are possible on any machine over UDP, in a network
+ * namespace whose loopback has a blackhole queue: it delivers nothing, so the kernel need not copy.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -119,7 +118,7 @@ static void close_all(void)
 	zcdma_free(ctx);
 }
 
-/* Is the path to be had on this machine? */
+/* Check that this machine supports the path @which. Returns false, and prints the reason, if not. */
 static bool can(const char *which)
 {
 	struct zcdma_ctx *c;
@@ -143,7 +142,7 @@ struct inside {
 #define INSIDE(name, test, which) { #name, in_namespace, NULL, NULL, &(struct inside){ test, which } }
 /* clang-format on */
 
-/* It runs in a child, whose status is 0 where it passed, 77 where it is not possible here. */
+/* Run a test in a child. Its status is 0 if it passed, 77 if it is not possible here. */
 static void in_namespace(void **state)
 {
 	const struct inside *inside = *state;
@@ -182,7 +181,7 @@ static void need_blackhole(void)
  * Zero-copy, true and not
  */
 
-/* Before Linux 6.2 the notifications of io_uring may not say whether there was a copy. */
+/* Return the statistics before Linux 6.2, where io_uring may not report whether it copied; else zeros. */
 static struct zcdma_path_stats untold(void)
 {
 	int major = 0, minor = 0;
@@ -252,7 +251,7 @@ static void comes_back_to_zerocopy(void)
 		_exit(3);
 }
 
-/* The kernel goes on counting a socket's sends, so a second tracker would believe the first's reports. */
+/* Check that a socket takes only one path: a second one would read the reports on the first one's sends. */
 static void one_zerocopy_path_to_a_socket(void)
 {
 	struct zcdma_path *second;
@@ -265,7 +264,7 @@ static void one_zerocopy_path_to_a_socket(void)
 		_exit(2);
 }
 
-/* A send takes completions of those before it: a wait for them must not be for another one. */
+/* Check that a wait ends at once for completions that a later send has read already. */
 static void reapable_is_not_waited_for(void)
 {
 	struct zcdma_block b[2];
@@ -304,7 +303,7 @@ static void tcp_pair(void)
 	close(fd);
 }
 
-/* Read what is there, through the check. */
+/* Feed all received data to the check. */
 static void receive(struct zcdma_check *check)
 {
 	static char buf[100000];
@@ -314,7 +313,7 @@ static void receive(struct zcdma_check *check)
 		assert_int_equal(zcdma_check_feed(check, buf, (size_t)n), 0);
 }
 
-/* The sender can do nothing before the receiver has read something. */
+/* Wait for the path, and read at the receiver if the sender cannot go on before. */
 static void wait_late(struct zcdma_check *check, unsigned what)
 {
 	int rc = zc_wait(ctx, src, path, what, 10);
@@ -325,7 +324,7 @@ static void wait_late(struct zcdma_check *check, unsigned what)
 		assert_int_equal(rc, 0);
 }
 
-/* Forget the blocks that are reported, which were put already. */
+/* Discard the reports of completed blocks, which were put already. */
 static void forget(void)
 {
 	struct zcdma_block b;
@@ -334,7 +333,7 @@ static void forget(void)
 		;
 }
 
-/* @impatient: a block is put when it has been sent, whatever the path says. */
+/* Send a block. @impatient: put it right after the send, without waiting for the path's report. */
 static void send_late(struct zcdma_check *check, enum zc_put how, bool impatient)
 {
 	void (*const reap_all)(void) = impatient ? forget : reap;
@@ -512,7 +511,7 @@ static void test_reset_is_no_zerocopy(void **state)
 		reset_is_no_zerocopy("uring");
 }
 
-/* The descriptor of the ring tells of notifications: the receiver reads, and that alone ends a wait. */
+/* Check that io_uring's notifications end a wait, as they come when the receiver reads. */
 static void test_uring_wait_for_notifications(void **state)
 {
 	uint64_t end = zc_now_ns() + 10 * UINT64_C(1000000000);
@@ -546,7 +545,7 @@ static void test_uring_wait_for_notifications(void **state)
 	close_all();
 }
 
-/* A registered buffer would keep the pages that are given away, and what is mapped late is in none. */
+/* Check refusals: registered buffers would keep replaced pages, and do not hold what is mapped later. */
 static void test_what_cannot_be_registered(void **state)
 {
 	static const struct {
@@ -574,7 +573,7 @@ static void test_what_cannot_be_registered(void **state)
  * A sender that is killed closes its socket, and no more
  */
 
-/* What the receiver gets after all data: 0 for an end, or a negative errno. */
+/* Receive all data. Returns 0 if the stream ends after it, or a negative errno. */
 static int end_of_stream(void)
 {
 	struct pollfd p = { .fd = in, .events = POLLIN };
@@ -643,7 +642,7 @@ static void test_reset_before_there_is_a_path(void **state)
 	zcdma_free(ctx);
 }
 
-/* With no block of the ring left, an interruption still ends the wait. */
+/* Check that an interruption ends waits until zcdma_resume(), with nothing else to wait for. */
 static void test_interrupt(void **state)
 {
 	(void)state;

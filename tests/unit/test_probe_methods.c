@@ -60,7 +60,7 @@ static unsigned open_files(void)
 	return n;
 }
 
-/* Several steps of every method, and an end that is no multiple of one. */
+/* Check every method over several steps, with a length that is not a multiple of a step. */
 static void pages_work(void **state)
 {
 	size_t len = 2 * 1024 * 1024 + page;
@@ -81,7 +81,7 @@ static void pages_work(void **state)
 	munmap(p, len);
 }
 
-/* A mapping longer than its file: touching the rest here would be SIGBUS. */
+/* Check a mapping longer than its file: a read beyond the file in this process would raise SIGBUS. */
 static void only_the_first_pages_work(void **state)
 {
 	static const enum zcdma_method all[] = { ZCDMA_METHOD_SEND, ZCDMA_METHOD_ZEROCOPY,
@@ -108,7 +108,7 @@ static void only_the_first_pages_work(void **state)
 	close(fd);
 }
 
-/* Pages that may not be pinned, and no flag in smaps that says so: only trying tells. */
+/* Check pages that cannot be pinned although no flag in smaps says so: only a try shows it. */
 static void secret_memory(void **state)
 {
 	int fd = -1;
@@ -134,7 +134,7 @@ static void secret_memory(void **state)
 	close(fd);
 }
 
-/* In a process of its own, which the filter dies with. */
+/* Try vmsplice() under a filter that refuses it. Runs in a child, as the filter cannot be removed. */
 static int without_vmsplice(void)
 {
 	struct sock_filter filter[] = {
@@ -169,7 +169,7 @@ static void refused_by_seccomp(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
-/* An interrupt is no answer. */
+/* Check that an interrupted try returns -EINTR instead of an answer. */
 static void interrupted(void **state)
 {
 	struct zcdma_method_result res;

@@ -43,7 +43,7 @@ static void drain(bool flush)
 	}
 }
 
-/* A datagram that holds @number alone. */
+/* Put a datagram that holds just @number. */
 static void give(uint64_t number)
 {
 	int rc;
@@ -85,7 +85,7 @@ static void fields_are_read(void **state)
 	assert_false(zc_reorder_read(&behind, data, sizeof(data), &number));
 }
 
-/* Of every width, over its end where that can be reached, neighbours swapped over some distance. */
+/* Swap numbers over up to 40 places, for every width and across its wrap-around. */
 static void order_is_restored(void **state)
 {
 	(void)state;
@@ -100,7 +100,7 @@ static void order_is_restored(void **state)
 
 			numbers[i] = numbers[k];
 			numbers[k] = number;
-			/* No further than that from its place. */
+			/* Undo a swap that moves a number further than that. */
 			if (numbers[i] - first > i + 40 || numbers[k] - first + 40 < k) {
 				numbers[k] = numbers[i];
 				numbers[i] = number;
@@ -159,7 +159,7 @@ static void duplicates_and_latecomers_are_left_out(void **state)
 	assert_int_equal(outs, 4);
 }
 
-/* What is far ahead is waited for no longer than the window lets; a leap over billions is no work. */
+/* Check that a number far ahead ends the waits that it moves out of the window, and that no leap is slow. */
 static void leaps(void **state)
 {
 	(void)state;
@@ -175,7 +175,7 @@ static void leaps(void **state)
 	assert_int_equal(stats.restarts, 0);
 }
 
-/* Round and round by great leaps: the count stops at the most that it holds. */
+/* Check that the count of lost numbers stops at its maximum after leaps that would overflow it. */
 static void what_is_lost_does_not_wrap(void **state)
 {
 	(void)state;
@@ -202,7 +202,7 @@ static void numbers_begin_anew(void **state)
 	assert_int_equal(out[2], 0);
 }
 
-/* All that waits, of all flows, has a limit: here each of four waits for its number 1, for ever. */
+/* Check the limit on waiting bytes of all flows: each of four waits for its number 1, which never comes. */
 static void memory_is_bounded(void **state)
 {
 	static uint8_t data[ZC_REORDER_BYTES / ZC_REORDER_WINDOW];

@@ -61,7 +61,7 @@ static void open_sim(const char *spec)
 	assert_int_equal(zcdma_source_open(ctx, spec, &src), 0);
 }
 
-/* A connection with little room, so that blocks stay in the sender's queue. */
+/* Connect @out to @in over TCP. */
 static void tcp_pair(void)
 {
 	const struct zcdma_addr any = { .host = "127.0.0.1", .port = "0" };
@@ -77,7 +77,7 @@ static void tcp_pair(void)
 	close(fd);
 }
 
-/* A pair whose room does not grow, as a TCP receiver's does. */
+/* Connect @out to @in by a socket pair, whose buffer does not grow as that of TCP does. */
 static void unix_pair(void)
 {
 	int fds[2];
@@ -164,7 +164,7 @@ static void test_foreign_block(void **state)
 	zcdma_source_close(other);
 }
 
-/* What a caller writes into its copy of the block changes nothing. */
+/* Check that changes to the caller's copy of a block have no effect. */
 static void test_changed_block(void **state)
 {
 	struct zcdma_check_result result;
@@ -191,7 +191,7 @@ static void test_changed_block(void **state)
 	zcdma_check_free(check);
 }
 
-/* A program that releases nothing gets an error, and does not wait for ever. */
+/* Check that a program that releases nothing gets an error instead of a wait without end. */
 static void test_forgotten_release(void **state)
 {
 	static const char *const specs[] = { "sim:blocks=3,block=4K",
@@ -210,8 +210,8 @@ static void test_forgotten_release(void **state)
 }
 
 /*
- * The measured mistake: a program that does nothing after a send, over a path without completions, had
- * 459 of 1,012 MiB overwritten. There is no call any more that it could leave out.
+ * A program that did not apply the rule after a send, over a path without completions, had 459 of
+ * 1,012 MiB overwritten. With zcdma_path_send() a program cannot leave the rule out.
  */
 
 struct receiver {
@@ -284,7 +284,7 @@ static void test_every_path_keeps_the_rule(void **state)
 	}
 }
 
-/* The counter-proof: without the rule, the same program loses data. */
+/* Check that the same program loses data without the rule. */
 static void test_unsafe_reuse_is_seen(void **state)
 {
 	struct receiver r;
@@ -316,7 +316,7 @@ static void on_alarm(int sig)
 	(void)sig;
 }
 
-/* A signal of the program's own ends no wait. */
+/* Check that a signal that the program handles itself does not end a wait. */
 static void test_foreign_signal(void **state)
 {
 	const struct itimerval soon = { .it_value.tv_usec = 20000 };
@@ -343,7 +343,7 @@ static void test_limit(void **state)
 	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 0);
 }
 
-/* A send that has no room: what it answers, and that nothing is lost or sent twice by trying again. */
+/* Check the result of a send without room, and that trying again neither loses nor repeats data. */
 static void test_send_without_room(void **state)
 {
 	char buf[65536];
@@ -425,7 +425,7 @@ static void test_descriptors(void **state)
 	assert_int_equal(zcdma_block_release(src, &b), 0);
 }
 
-/* After an error the block is the path's, and nothing of the ring is lost that was not in flight. */
+/* Check that the path owns the block after an error, and that only blocks in flight are lost to the ring. */
 static void test_broken_path(void **state)
 {
 	struct zcdma_source_info info;
@@ -488,7 +488,7 @@ static void test_path_says_why_not(void **state)
 	path = NULL;
 }
 
-/* A program that knows less of a structure than the library is given what it knows. */
+/* Check that a program built with a shorter structure gets the fields that it knows. */
 static void test_sized_statistics(void **state)
 {
 	struct {

@@ -15,7 +15,7 @@
 #include "cli/clock.h"
 #include "cli/signals.h"
 
-/* A clock that goes only when it is told to. */
+/* A clock that advances only when a test sets it. */
 static uint64_t clock_ns = 1;
 int clock_gettime(clockid_t clock, struct timespec *ts)
 {
@@ -25,7 +25,7 @@ int clock_gettime(clockid_t clock, struct timespec *ts)
 	return 0;
 }
 
-/* Run @body in a process of its own, as handlers and what they noted stay. Returns its wait status. */
+/* Run @body in a child, as handlers and what they recorded stay. Returns the wait status. */
 static int in_child(void (*body)(struct zcdma_ctx *ctx))
 {
 	int status = -1;

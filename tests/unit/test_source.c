@@ -54,7 +54,7 @@ static struct zcdma_source *start(const char *spec, unsigned flags)
 	return src;
 }
 
-/* What next() says, once it says something: 1, 0 or an error. */
+/* Wait for a block. Returns 1 with the block in @b, 0 at the end, or a negative errno. */
 static int next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 {
 	int rc;
@@ -77,7 +77,7 @@ static void put(struct zcdma_source *src, const struct zcdma_block *b)
 	zc_source_put(src, b, ZC_PUT_REUSE);
 }
 
-/* Have the next writes to @src's wake-up fail (ENOSPC). Returns its copy, for mend_wake_up(). */
+/* Make writes to @src's wake-up fail (ENOSPC). Returns a copy of its descriptor, for mend_wake_up(). */
 static int break_wake_up(const struct zcdma_source *src)
 {
 	int saved = dup(src->poll_fd), full = open("/dev/full", O_WRONLY | O_CLOEXEC);
@@ -107,7 +107,7 @@ static struct zcdma_source_stats stats_of(struct zcdma_source *src)
 	return stats;
 }
 
-/* Take and put until the end. Returns how many blocks came. */
+/* Take and put blocks until the end. Returns how many came. */
 static unsigned drain(struct zcdma_source *src)
 {
 	struct zcdma_block b;
@@ -159,7 +159,7 @@ static void sim_hands_out_blocks_in_order(void **state)
 	zcdma_source_close(src);
 }
 
-/* The same bytes are to be had from the descriptor. */
+/* Check that the descriptor gives the same bytes as the block. */
 static void sim_blocks_are_in_the_descriptor(void **state)
 {
 	struct zcdma_source *src = start("sim:blocks=2,block=4K", ZC_USE_FD);
@@ -200,7 +200,7 @@ static void sim_produces_nothing_before_start(void **state)
 	zcdma_source_close(src);
 }
 
-/* The device leaves alone what the caller holds, however long it takes. */
+/* Check that the device waits for a free block, and does not write to blocks that the caller holds. */
 static void sim_waits_for_the_reader_without_a_rate(void **state)
 {
 	struct zcdma_source *src = start("sim:blocks=2,block=4K", 0);
@@ -306,7 +306,7 @@ static void sim_stops_then_drains_then_ends(void **state)
 	zcdma_source_close(src);
 }
 
-/* A reader that waits learns of the end, too. */
+/* Check that stop() also ends the wait of a reader. */
 static void sim_stop_wakes_the_reader(void **state)
 {
 	struct zcdma_source *src = start("sim:blocks=2,block=4K,rate=1", 0);
@@ -382,7 +382,7 @@ static void sim_fill_once_at_a_rate(void **state)
 	zcdma_source_close(src);
 }
 
-/* Into a pipe without a copy: from memory, or from the descriptor. */
+/* Put the pages of @b into the pipe @fd without a copy, from memory or from its descriptor. */
 static void refer_to(const struct zcdma_block *b, int fd, bool from_fd)
 {
 	struct iovec iov = { .iov_base = (void *)b->data, .iov_len = b->len };
@@ -393,7 +393,7 @@ static void refer_to(const struct zcdma_block *b, int fd, bool from_fd)
 	assert_int_equal(n, b->len);
 }
 
-/* Five laps of the ring in a pipe that refers to its pages: each still holds what it did. */
+/* Send five laps of the ring into a pipe without a copy, and check that all pages keep their data. */
 static void check_given_away(unsigned flags)
 {
 	struct zcdma_source *src = start("sim:blocks=2,block=4K", ZC_USE_REPLACE | flags);
@@ -521,7 +521,7 @@ static void pipe_is_read_to_its_end(void **state)
 	assert_int_equal(close(fd[0]), 0); /* it was the caller's */
 }
 
-/* Lent, for a path that takes descriptors: nothing is read here. */
+/* Check that a path that takes descriptors gets the pipe itself, and that the source reads nothing. */
 static void pipe_is_lent_as_it_is(void **state)
 {
 	struct zcdma_source *src;
@@ -538,7 +538,7 @@ static void pipe_is_lent_as_it_is(void **state)
 	assert_int_equal(b.len, 4000);
 	assert_int_equal(b.fd, fd[0]);
 	assert_int_equal(b.fd_offset, -1);
-	/* What follows cannot be told before that is taken. */
+	/* The next block cannot be described before the first was read. */
 	assert_int_equal(zc_source_take(src, 0, &c), -EAGAIN);
 	assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, 20), -ETIMEDOUT);
 	assert_int_equal(read(b.fd, data, b.len), 4000);
@@ -554,7 +554,7 @@ static void pipe_is_lent_as_it_is(void **state)
 	close(fd[0]);
 }
 
-/* After stop(), what a producer had written still comes; one that goes on is left behind. */
+/* Check that a stopped source delivers what was written before, and ends though the pipe is still open. */
 static void pipe_stops(void **state)
 {
 	struct zcdma_source *src;
@@ -655,7 +655,7 @@ static void file_grows_and_is_cut(void **state)
 	close(fd);
 }
 
-/* The page of a block need not begin where the block does. */
+/* Check blocks that do not begin on a page. */
 static void file_from_any_offset(void **state)
 {
 	char spec[64];
@@ -701,8 +701,8 @@ static void file_close_unmaps_what_is_out(void **state)
 	unlink(spec);
 }
 
-/* Shorter than it was, though not shorter than what was read. */
-static void file_cut_behind_the_reader(void **state)
+/* Check a file that is cut to less than its size, but not to less than was read. */
+static void file_cut_ahead_of_the_reader(void **state)
 {
 	char spec[64];
 	struct zcdma_source *src;
@@ -726,7 +726,7 @@ static void file_cut_behind_the_reader(void **state)
 	unlink(spec);
 }
 
-/* With every block out there is nothing to wait for, though there is something to read. */
+/* Check that a wait sleeps while all blocks are out, although the pipe has data. */
 static void pipe_without_a_free_block_does_not_spin(void **state)
 {
 	struct zcdma_source *src;
@@ -751,7 +751,7 @@ static void pipe_without_a_free_block_does_not_spin(void **state)
 	close(fd[1]);
 }
 
-/* A ring that was not made for it may have huge pages, of which no part can be replaced. */
+/* Check that pages are replaced only in a ring made for it: huge pages cannot be replaced in part. */
 static void nothing_is_given_away_unasked(void **state)
 {
 	struct zcdma_source *src = start("sim:blocks=4,block=64K", 0);
@@ -790,12 +790,12 @@ static void file_without_a_byte(void **state)
  * Errors, and waiting
  */
 
-static void wrong_specs_have_a_sentence(void **state)
+static void wrong_specs_have_a_message(void **state)
 {
 	static const struct {
 		const char *spec;
 		int err;
-		const char *error, *hint; /* what they hold; a hint of NULL: there is none */
+		const char *error, *hint; /* text that they contain; a hint of NULL: not set */
 	} wrong[] = {
 		{ "sim:blocks=0", ERANGE, "source sim:blocks=0: blocks=0 is not valid",
 		  "1 to 65536" },
@@ -839,7 +839,7 @@ static void wrong_specs_have_a_sentence(void **state)
 	}
 }
 
-static void wrong_descriptors_have_a_sentence(void **state)
+static void wrong_descriptors_have_a_message(void **state)
 {
 	struct zcdma_source *src;
 	int fd[2], dir = open("/", O_RDONLY);
@@ -883,7 +883,7 @@ static void wait_is_interrupted_until_resumed(void **state)
 	zcdma_source_close(src);
 }
 
-/* A device that is faster than any processor: it can be stopped all the same, and its losses add up. */
+/* Check that a device faster than any processor can be stopped, and that its losses add up. */
 static void sim_beyond_the_processor_can_be_stopped(void **state)
 {
 	struct zcdma_source *src = start("sim:blocks=2,block=4K,rate=100G", 0);
@@ -923,7 +923,7 @@ static void ring_is_chosen_by_the_rate(void **state)
 	zcdma_source_close(src);
 }
 
-/* The reader that sleeps is woken by the next try. */
+/* Check that the next wake-up wakes a sleeping reader after one that failed. */
 static void sim_repeats_a_wake_up_that_failed(void **state)
 {
 	struct zcdma_source *src = start("sim:blocks=2,block=4K", 0);
@@ -934,7 +934,7 @@ static void sim_repeats_a_wake_up_that_failed(void **state)
 	assert_int_equal(zc_source_take(src, 0, &c), -EAGAIN);
 	saved = break_wake_up(src);
 	put(src, &b[0]);
-	/* The device's thread has the block from here on, and may or may not have failed by then. */
+	/* The device's thread has the block from here on. Its wake-up may fail before the repair, or not. */
 	usleep(20000);
 	mend_wake_up(src, saved);
 	assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, LIMIT_MS), 0);
@@ -972,13 +972,13 @@ int main(void)
 		cmocka_unit_test(file_grows_and_is_cut),
 		cmocka_unit_test(file_from_any_offset),
 		cmocka_unit_test(file_close_unmaps_what_is_out),
-		cmocka_unit_test(file_cut_behind_the_reader),
+		cmocka_unit_test(file_cut_ahead_of_the_reader),
 		cmocka_unit_test(pipe_without_a_free_block_does_not_spin),
 		cmocka_unit_test(nothing_is_given_away_unasked),
 		cmocka_unit_test(started_once),
 		cmocka_unit_test(file_without_a_byte),
-		cmocka_unit_test(wrong_specs_have_a_sentence),
-		cmocka_unit_test(wrong_descriptors_have_a_sentence),
+		cmocka_unit_test(wrong_specs_have_a_message),
+		cmocka_unit_test(wrong_descriptors_have_a_message),
 		cmocka_unit_test(kinds_are_listed),
 		cmocka_unit_test(wait_is_interrupted_until_resumed),
 	};

@@ -9,7 +9,7 @@
 
 #include "reassembly.h"
 
-/* So many bytes came out, all right, and so many were skipped. */
+/* Check that @data bytes came out, all of them correct, and that @uncaptured bytes were skipped. */
 static void assert_out(const struct bench *b, uint64_t data, uint64_t uncaptured)
 {
 	assert_int_equal(b->wrong, 0);
@@ -89,7 +89,7 @@ static void test_again_and_not_the_same(void **state)
 	bench_syn(&b);
 	bench_put(&b, 0, 100);
 	bench_put(&b, 100, 100);
-	bench_ack(&b, 200); /* an ACK is no reason to forget it */
+	bench_ack(&b, 200); /* acknowledged data is not forgotten at once */
 	bench_spoil(&b, 50, 100, 120);
 	assert_out(&b, 200, 0);
 	assert_int_equal(b.f.counters.differing, 1);
@@ -99,7 +99,7 @@ static void test_again_and_not_the_same(void **state)
 	assert_int_equal(b.difference.first, 120);
 	assert_int_equal(b.difference.was, stream_byte(120));
 	assert_int_equal(b.difference.is, stream_byte(120) ^ 0xff);
-	/* What waits out of order is compared, too. */
+	/* Data that waits out of order is compared, too. */
 	bench_put(&b, 300, 100);
 	bench_spoil(&b, 350, 100, 351);
 	assert_int_equal(b.differences, 2);
@@ -123,7 +123,7 @@ static void test_the_first_stays(void **state)
 	bench_end(&b);
 }
 
-/* Streams of more than 8 GiB, in steps that leave out most of it: the ACKs tell that it was sent. */
+/* Check a stream of more than 8 GiB, most of which only ACKs show: sequence numbers wrap. */
 static void test_wrap_around(void **state)
 {
 	const uint64_t step = 1u << 30;
@@ -136,7 +136,7 @@ static void test_wrap_around(void **state)
 		bench_put(&b, at, 1000);
 		bench_put(&b, at + 1000, 1000);
 		bench_put(&b, at, 1000);
-		/* One alone is not believed, as it is that far away. */
+		/* Two are needed: a single ACK this far ahead is not believed. */
 		bench_ack(&b, at + step - 1);
 		bench_ack(&b, at + step);
 	}
@@ -152,12 +152,12 @@ static void test_middle(void **state)
 
 	(void)state;
 	bench_begin(&b, 5000);
-	bench_ack(&b, 300); /* nobody knows yet of what */
+	bench_ack(&b, 300); /* before any data was captured */
 	bench_put(&b, 0, 100);
 	bench_put(&b, 100, 100);
 	assert_false(b.f.from_syn);
 	assert_out(&b, 200, 0);
-	/* What was sent before the capture began cannot be compared. */
+	/* Data sent before the capture began cannot be compared. */
 	bench_put(&b, (uint64_t)-50, 100);
 	assert_int_equal(b.f.counters.uncompared_bytes, 50);
 	assert_int_equal(b.f.counters.retransmitted_bytes, 100);
@@ -167,7 +167,7 @@ static void test_middle(void **state)
 	bench_end(&b);
 }
 
-static void test_syn_ack_tells_the_beginning(void **state)
+static void test_syn_ack_shows_the_beginning(void **state)
 {
 	struct bench b;
 
@@ -195,7 +195,7 @@ static void test_keepalive(void **state)
 	bench_frame(&b, TH_ACK, 99, &garbage, 1, 1);
 	assert_int_equal(b.differences, 1);
 	assert_int_equal(b.f.counters.keepalives, 0);
-	/* Acknowledged: it is none. */
+	/* Acknowledged: it is a keep-alive, not a retransmission. */
 	bench_ack(&b, 100);
 	bench_frame(&b, TH_ACK, 99, &garbage, 1, 1);
 	bench_frame(&b, TH_ACK, 99, NULL, 0, 0);
@@ -212,7 +212,7 @@ static void test_keepalive(void **state)
 	bench_end(&b);
 }
 
-/* What was acknowledged may be captured later: it is given up when the stream has gone on for 4 MiB. */
+/* Check that missing data that was acknowledged is given up when the stream is 4 MiB further. */
 static void test_missing(void **state)
 {
 	const uint64_t far = 6u << 20;
@@ -235,13 +235,13 @@ static void test_missing(void **state)
 		assert_int_equal(b.wrong, 0);
 		assert_int_equal(b.f.counters.given_up, 0);
 		assert_true(b.pool.used <= 16u << 20);
-		/* It comes after all: that is new, and where it can be checked it is captured after all. */
+		/* Part of it comes late: it is new, and counts as captured if it can be checked. */
 		bench_put(&b, 120, 80);
 		assert_int_equal(b.late, 80);
 		assert_int_equal(b.f.counters.late_bytes, 80);
 		assert_int_equal(b.f.counters.uncaptured_bytes, recalls ? 20 : 100);
 		assert_int_equal(b.f.counters.retransmitted, 0);
-		/* Of a second one, what came late is compared, and the rest is new. */
+		/* A second segment: the bytes that came late are compared, and the others are new. */
 		bench_spoil(&b, 110, 20, 121);
 		assert_int_equal(b.late, 90);
 		assert_int_equal(b.differences, 1);
@@ -251,7 +251,7 @@ static void test_missing(void **state)
 	}
 }
 
-/* Each segment after its acknowledgement, or all acknowledgements first: nothing is missing, or sent again. */
+/* Capture each segment after its ACK, or all ACKs first: nothing is missing or counts as retransmitted. */
 static void test_acknowledged_first(void **state)
 {
 	const uint64_t total = 20u << 20;
@@ -277,7 +277,7 @@ static void test_acknowledged_first(void **state)
 	}
 }
 
-/* The FIN and its acknowledgement are captured before the last data. */
+/* Capture the FIN and its acknowledgement before the last data. */
 static void test_end_first(void **state)
 {
 	struct bench b;
@@ -297,7 +297,7 @@ static void test_end_first(void **state)
 	assert_out(&b, 200, 0);
 }
 
-/* More ranges are missing than are remembered: no byte is called new or sent again that may be either. */
+/* Check that bytes of a forgotten missing range count neither as new nor as retransmitted. */
 static void test_forgets_what_is_missing(void **state)
 {
 	const uint64_t step = 1u << 14, total = 1000 * step;
@@ -321,7 +321,7 @@ static void test_forgets_what_is_missing(void **state)
 	assert_int_equal(b.uncaptured, 100 * 1000);
 }
 
-/* A copy of one transmission was not sent again, unless it differs, or brings what is new. */
+/* Check that a copy of a packet is not a retransmission, unless it differs or brings new data. */
 static void test_copies(void **state)
 {
 	struct bench b;
@@ -389,7 +389,7 @@ static void test_snap_length(void **state)
 	assert_out(&b, 600 + 940, 9400 - 940 + 1000);
 }
 
-/* Nobody acknowledges, and the first byte is missing: the wait for it ends. */
+/* Check that the wait for a missing first byte ends, without an acknowledgement. */
 static void test_limit(void **state)
 {
 	struct bench b;
@@ -399,7 +399,7 @@ static void test_limit(void **state)
 	bench_syn(&b);
 	for (uint64_t at = 1000; at < 3ull * ZC_SEGMENT_BUFFER_MAX; at += 50000) {
 		bench_put(&b, at, 50000);
-		/* And the list of what is missing. */
+		/* The rest is for the list of missing ranges. */
 		assert_true(b.pool.used <= ZC_SEGMENT_BUFFER_MAX + 65536);
 	}
 	assert_true(b.f.counters.given_up > 0);
@@ -445,7 +445,7 @@ static void test_no_memory_at_all(void **state)
 	assert_int_equal(b.wrong, 0);
 }
 
-/* What is forgotten is compared where it is known from elsewhere, and counted where it is not. */
+/* Check that forgotten data is compared if the caller can recall it, and counted if not. */
 static void test_too_late(void **state)
 {
 	struct bench b;
@@ -470,7 +470,7 @@ static void test_too_late(void **state)
 	}
 }
 
-/* What nobody has acknowledged is kept, however much that is. */
+/* Check that all unacknowledged data is kept, however much it is. */
 static void test_unacknowledged_is_kept(void **state)
 {
 	struct bench b;
@@ -498,14 +498,14 @@ static void test_stray(void **state)
 	bench_put(&b, 100, 100);
 	assert_out(&b, 200, 0);
 	assert_int_equal(b.f.counters.strayed, 1);
-	/* Two in a row: the capture has missed what was before. */
+	/* Two in a row: the capture has missed the data before them. */
 	bench_put(&b, 600u << 20, 100);
 	bench_put(&b, (600u << 20) + 100, 100);
 	bench_end(&b);
 	assert_out(&b, 300, (600u << 20) - 100);
 }
 
-/* Two in a row far behind, as the receiver would drop them: the ports are used again. */
+/* Check that two segments in a row far before the window, which a receiver drops, begin a new connection. */
 static void test_foreign(void **state)
 {
 	struct bench b;
@@ -527,7 +527,7 @@ static void test_foreign(void **state)
 	bench_end(&b);
 }
 
-/* Data after a FIN: before that was acknowledged it was none, and after it is another connection's. */
+/* Check data after a FIN: it undoes a FIN without an ACK, and is another connection's after the ACK. */
 static void test_data_after_fin(void **state)
 {
 	struct bench b;
@@ -553,7 +553,7 @@ static void reset(struct bench *b, uint64_t offset)
 	bench_frame(b, TH_RST, offset, NULL, 0, 0);
 }
 
-/* What is acknowledged once, far beyond what was sent, is not believed. */
+/* Check that a single acknowledgement far beyond the sent data is not believed. */
 static void test_stray_acknowledgement(void **state)
 {
 	struct bench b;
@@ -593,14 +593,14 @@ static void test_reset(void **state)
 		assert_int_equal(b.f.counters.ignored_resets, cases[i].is == ZC_TCP_NO_RESET);
 		bench_end(&b);
 	}
-	/* Of an end that has sent nothing that was captured. */
+	/* A reset from an end of which no data was captured. */
 	bench_begin(&b, 7);
 	reset(&b, 3);
 	assert_int_equal(b.f.reset, ZC_TCP_RESET);
 	bench_end(&b);
 }
 
-/* The connection goes on after it: whatever its number, it was not believed. */
+/* Check that a connection that goes on after a reset takes it back, whatever the reset's number. */
 static void test_life_after_reset(void **state)
 {
 	const uint64_t at[] = { 200, 900 };
@@ -673,7 +673,7 @@ int main(void)
 		cmocka_unit_test(test_the_first_stays),
 		cmocka_unit_test(test_wrap_around),
 		cmocka_unit_test(test_middle),
-		cmocka_unit_test(test_syn_ack_tells_the_beginning),
+		cmocka_unit_test(test_syn_ack_shows_the_beginning),
 		cmocka_unit_test(test_keepalive),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_acknowledged_first),

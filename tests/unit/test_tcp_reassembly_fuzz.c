@@ -44,7 +44,7 @@ static bool one_in(unsigned n)
 	return !below(n);
 }
 
-/* A stream in a row of segments; some come again, in the same pieces and in others. */
+/* Plan a stream in order, with some segments repeated, in the same pieces or in others. */
 static void make_plan(struct plan *p)
 {
 	unsigned count = 1 + (unsigned)below(MOST_SEGMENTS / 2);
@@ -61,13 +61,13 @@ static void make_plan(struct plan *p)
 		uint64_t from = below(p->total);
 		uint32_t len = 1 + (uint32_t)below(zc_min(p->total - from, (uint64_t)most));
 
-		/* A keep-alive looks like a single byte, so there is none here. */
+		/* A single byte would look like a keep-alive. */
 		if (one_in(2) && len > 1)
 			p->segment[p->count++] = (struct segment){ from, len, len };
 	}
 }
 
-/* Change places with one that is not far; or with any. */
+/* Swap each segment with one less than @distance after it. */
 static void shuffle(struct plan *p, unsigned distance)
 {
 	for (unsigned i = 0; i < p->count; i++) {
@@ -85,7 +85,7 @@ static void begin(struct bench *b)
 	bench_syn(b);
 }
 
-/* Everything comes, some of it twice, in any order. */
+/* Feed all data, some of it twice, in any order. */
 static void test_whole(void **unused)
 {
 	static struct plan p;

@@ -67,7 +67,7 @@ static void test_overwritten(void **state)
 	zcdma_wire_close(wire);
 }
 
-/* A receiver drops it, so it was never sent as far as anybody knows. */
+/* Check that a damaged segment is ignored, as a receiver drops it. */
 static void test_wrong_checksum(void **state)
 {
 	struct zcdma_wire_stats stats;
@@ -89,7 +89,7 @@ static void test_wrong_checksum(void **state)
 	zcdma_wire_close(wire);
 }
 
-/* Nothing but wrong checksums: that is how they are captured there, and what is sent again proves nothing. */
+/* Check a capture in which all checksums are wrong: they are accepted, but retransmissions not compared. */
 static void test_wrong_checksums_as_a_rule(void **state)
 {
 	struct zcdma_wire_stats stats;
@@ -164,8 +164,8 @@ static void test_missing_is_no_fault(void **state)
 	zcdma_wire_close(wire);
 }
 
-/* Wrong data behind what is missing is at its place all the same. */
-static void test_fault_behind_what_is_missing(void **state)
+/* Check that wrong data after missing data is reported at its position. */
+static void test_fault_after_missing_data(void **state)
 {
 	struct zcdma_wire_stream s;
 	struct zcdma_wire *wire;
@@ -224,7 +224,7 @@ static void test_unchecked(void **state)
 	zcdma_wire_close(wire);
 }
 
-/* Blocks of 4000 bytes, and where bytes of one are missing it cannot be checked, but the others. */
+/* Check by a manifest of 4000-byte blocks: only blocks with missing bytes cannot be checked. */
 static void test_manifest(void **state)
 {
 	char path[80];
@@ -253,16 +253,15 @@ static void test_manifest(void **state)
 	wire = follow(&options);
 	s = only(wire);
 	assert_int_equal(s.result.faults, 0);
-	assert_int_equal(s.result.blocks_good, 5); /* 0 1 2, 5 6 */
-	assert_int_equal(s.result.blocks_uncaptured,
-			 5); /* 3 4, 7 and what the capture has no more */
+	assert_int_equal(s.result.blocks_good, 5);	 /* 0 1 2, 5 6 */
+	assert_int_equal(s.result.blocks_uncaptured, 5); /* 3 4, 7 and those after the capture */
 	assert_int_equal(zcdma_wire_get_difference(wire, 0, &d), 1);
 	assert_int_equal(d.block, 6);
 	zcdma_wire_close(wire);
 	unlink(path);
 }
 
-/* Each segment is captured after its acknowledgement: it is checked, and nothing was sent twice. */
+/* Capture each segment after its ACK: it is checked, and not taken for a retransmission. */
 static void test_acknowledged_first(void **state)
 {
 	struct zcdma_wire_stream s;
@@ -284,7 +283,7 @@ static void test_acknowledged_first(void **state)
 	zcdma_wire_close(wire);
 }
 
-/* What comes when it has been given up is checked by itself: random bytes are not correct. */
+/* Check that data that comes after it was given up is checked by itself, so that wrong bytes are found. */
 static void test_late_is_checked(void **state)
 {
 	const uint64_t total = 6u << 20;
@@ -313,7 +312,7 @@ static void test_late_is_checked(void **state)
 	zcdma_wire_close(wire);
 }
 
-/* The end was captured before the last data, so that the connection waits for that. */
+/* Capture the end before the last data: the connection must wait for the data. */
 static void test_data_after_the_end(void **state)
 {
 	struct zcdma_wire_stats stats;
@@ -325,7 +324,7 @@ static void test_data_after_the_end(void **state)
 	send_range(0, 3000);
 	fin(5000);
 	send_range(3000, 5000);
-	/* Sent again after all was over: nothing is left to compare it with. */
+	/* A retransmission after the end: the data to compare it with is gone. */
 	send_range(1000, 2000);
 	wire = follow(&plain);
 	s = only(wire);
@@ -339,7 +338,7 @@ static void test_data_after_the_end(void **state)
 	zcdma_wire_close(wire);
 }
 
-/* The first bytes of a capture from the middle are too few to tell where they belong: that is no fault. */
+/* Check that it is not a fault if a capture begins with too few bytes to show their place in the stream. */
 static void test_few_bytes_from_the_middle(void **state)
 {
 	struct zcdma_wire_stream s;
@@ -359,7 +358,7 @@ static void test_few_bytes_from_the_middle(void **state)
 	}
 }
 
-/* A stream of which all packets were too far away is told of. */
+/* Check that a stream is listed even if all its packets were too far away. */
 static void test_only_strays(void **state)
 {
 	struct zcdma_wire_stream s;
@@ -385,7 +384,7 @@ int main(void)
 		TEST(test_wrong_checksums_as_a_rule),
 		TEST(test_any_checksum),
 		TEST(test_missing_is_no_fault),
-		TEST(test_fault_behind_what_is_missing),
+		TEST(test_fault_after_missing_data),
 		TEST(test_from_the_middle),
 		TEST(test_unchecked),
 		TEST(test_manifest),

@@ -71,7 +71,7 @@ static void test_port_reused_without_syn(void **state)
 	}
 }
 
-/* A receiver only answers a SYN within a connection (RFC 5961, 4), and so it is not the end of it. */
+/* Check that a SYN within a connection does not end it: a receiver only answers it (RFC 5961, 4). */
 static void test_stray_syn(void **state)
 {
 	struct zcdma_wire_stats stats;
@@ -206,7 +206,7 @@ static void test_reset(void **state)
 	zcdma_wire_close(wire);
 }
 
-/* The connection goes on after a reset that does not fit, and even after one that does. */
+/* Check that a connection can go on after a reset, whether the reset fits or not. */
 static void test_reset_that_is_ignored(void **state)
 {
 	static const uint32_t ahead[] = { 0, 700 };
@@ -237,7 +237,7 @@ static void test_reset_that_is_ignored(void **state)
 	}
 }
 
-/* What is left of an earlier connection is no stream that has ended. */
+/* Check that a lone RST or FIN of an earlier connection does not count as a stream that ended. */
 static void test_last_words(void **state)
 {
 	struct zcdma_wire_stats stats;
@@ -262,7 +262,7 @@ static void count_dropped(void *arg, const struct zcdma_wire_stream *s)
 	assert_int_equal(s->bytes, 100);
 }
 
-/* Where each has something to report, the oldest are dropped, and the caller is told of each. */
+/* Check that the oldest connections with results are dropped, and that the callback gets each one. */
 static void test_many_resets(void **state)
 {
 	unsigned dropped[2] = { 0 };
@@ -286,7 +286,7 @@ static void test_many_resets(void **state)
 	zcdma_wire_close(wire);
 }
 
-/* More connections than are remembered: those with nothing wrong make room, and one that is wrong stays. */
+/* Check that connections without faults are dropped to make room, and that one with a fault stays. */
 static void test_many_connections(void **state)
 {
 	struct zcdma_wire_stats stats;

@@ -52,7 +52,7 @@ static void write_flows(uint16_t port, unsigned count)
 	}
 }
 
-/* Flows of datagrams have no end: one that is silent for minutes makes room, and keeps its verdict. */
+/* Check that datagram flows, which have no end, make room after minutes of silence, longest first. */
 static void test_silent_flows_make_room(void **state)
 {
 	struct zcdma_wire_stats stats;
@@ -81,7 +81,7 @@ static void test_silent_flows_make_room(void **state)
 	zcdma_wire_close(wire);
 }
 
-/* The same addresses and ports in two VLANs, and in none, at the same time. */
+/* Check the same addresses and ports in two VLANs and outside of VLANs, at the same time. */
 static void test_vlans(void **state)
 {
 	static const uint16_t vlans[] = { 0, 5, 6 };
@@ -108,7 +108,7 @@ static void test_vlans(void **state)
 	zcdma_wire_close(wire);
 }
 
-/* A bridge and its port have the same packet; a second transmission has another identification. */
+/* Check copies from a bridge and its port; a second transmission has another identification. */
 static void test_copies(void **state)
 {
 	struct zcdma_wire_stream s;
@@ -156,7 +156,7 @@ static void test_copies_of_datagrams(void **state)
 	zcdma_wire_close(wire);
 }
 
-/* Of a clock that was set back, or of captures that were put together. */
+/* Check times that go back, as after the clock was set back or captures were merged. */
 static void test_times_go_back(void **state)
 {
 	struct zcdma_wire_stats stats;
@@ -176,7 +176,7 @@ static void test_times_go_back(void **state)
 	zcdma_wire_close(wire);
 }
 
-/* Seconds since 1970 that take 32 bits. */
+/* Check times whose seconds since 1970 take 32 bits. */
 static void test_times_after_2038(void **state)
 {
 	struct zcdma_wire_stats stats;
