@@ -30,7 +30,7 @@ static void report(struct zcdma_transfer *t)
 	size_t bytes = ring->mem.block_size;
 
 	bytes -= min(bytes, t->residue);
-	/* A block without a byte is no block. */
+	/* A transfer that moved no bytes has failed. */
 	if (t->error || !bytes)
 		zcdma_block_failed(ring, t->block, t->error ?: -EIO);
 	else
@@ -51,7 +51,7 @@ static struct zcdma_transfer *next_armed(struct zcdma_capture *c)
 		c->begun = true;
 		c->count++;
 		t->offset = c->offset;
-		/* One that never comes back before all the others are on their way. */
+		/* Hold a count of our own until queue() has submitted all descriptors. */
 		t->left = 1;
 		t->residue = 0;
 		t->error = 0;
@@ -60,7 +60,10 @@ static struct zcdma_transfer *next_armed(struct zcdma_capture *c)
 	return t;
 }
 
-/* False: no memory for it now; but there are others, whose end will tell when to try again. */
+/*
+ * Submit @t. Returns false if memory is short now, but other transfers are with the channel: the
+ * end of one of them starts the next attempt.
+ */
 static bool queue(struct zcdma_capture *c, struct zcdma_transfer *t)
 {
 	unsigned long flags;
@@ -88,9 +91,9 @@ static bool queue(struct zcdma_capture *c, struct zcdma_transfer *t)
 }
 
 /*
- * Report what is done, and queue what is armed. Some drivers run callbacks on several processors at
- * once, or below dma_async_issue_pending(): so one at a time is here, and whoever else comes
- * makes it go round again.
+ * Report the transfers that are done, and queue those that are armed. Some drivers run callbacks
+ * on several processors at once, or below dma_async_issue_pending(): so one call at a time does
+ * this, and a call that comes meanwhile has it start over.
  */
 static void run(struct zcdma_capture *c)
 {
@@ -160,7 +163,7 @@ int zcdma_transfer_submit(struct zcdma_transfer *t, struct dma_async_tx_descript
 
 	if (!tx)
 		return -ENOMEM;
-	/* Both: a descriptor that is used again may have those of somebody else. */
+	/* Set both: a descriptor that is used again may have the callbacks of another user. */
 	tx->callback = c->engine->silent ? descriptor_done : NULL;
 	tx->callback_result = c->engine->silent ? NULL : descriptor_result;
 	tx->callback_param = t;
@@ -245,14 +248,14 @@ static void engine_abort(struct zcdma_ring *ring)
 	spin_lock_irq(&c->lock);
 	c->stopping = true;
 	spin_unlock_irq(&c->lock);
-	/* Who is half way through may still queue one. */
+	/* A call of run() that is under way may still queue a block. */
 	while (READ_ONCE(c->running))
 		usleep_range(10, 50);
 	ret = dmaengine_terminate_async(c->engine->chan);
 	if (ret)
 		dev_err(c->engine->chan->device->dev, "%s does not stop: %d\n",
 			dma_chan_name(c->engine->chan), ret);
-	/* Also then: dmaengine_terminate_sync() would leave callbacks to come. */
+	/* Do so after an error too, where dmaengine_terminate_sync() leaves callbacks to come. */
 	dmaengine_synchronize(c->engine->chan);
 	/*
 	 * Not every driver can synchronize: PL330's tasklet may be on its way to a callback. RCU

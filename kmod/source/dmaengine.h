@@ -21,7 +21,7 @@ struct zcdma_engine_ops {
 	/* What a capture needs, into capture->priv. May sleep; so may .stop, which undoes it. */
 	int (*start)(struct zcdma_capture *capture);
 	void (*stop)(struct zcdma_capture *capture);
-	/* zcdma_transfer_submit() all that it takes to fill the block, or say why not. */
+	/* Fill the block, by zcdma_transfer_submit(). Returns 0, or a negative errno. */
 	int (*queue)(struct zcdma_transfer *t);
 };
 
@@ -30,7 +30,7 @@ struct zcdma_engine {
 	struct dma_chan *chan;
 	const struct zcdma_engine_ops *ops;
 	struct dma_slave_config config;	/* of a slave; otherwise not used */
-	bool silent;			/* the channel tells no results */
+	bool silent;			/* the channel reports no results */
 	struct zcdma_device *zdev;
 };
 
@@ -47,7 +47,7 @@ struct zcdma_transfer {
 	bool gap;			/* the channel had nothing to do before it */
 };
 
-/* From start to abort. */
+/* A capture, from start to abort. */
 struct zcdma_capture {
 	struct zcdma_ring *ring;
 	struct zcdma_engine *engine;
@@ -60,8 +60,8 @@ struct zcdma_capture {
 	struct list_head queued;	/* with the channel, in this order */
 	unsigned int count;		/* of .queued */
 	u64 offset;			/* in the stream, of the next to be queued */
-	bool running;			/* somebody is in run(), */
-	bool news;			/* ... and has to look again */
+	bool running;			/* a call of run() is under way, */
+	bool news;			/* ... and must look again */
 	bool begun;			/* the channel had a block */
 	bool stopping;
 };
@@ -70,7 +70,10 @@ extern const struct zcdma_source_ops zcdma_source_dmaengine;
 extern const struct zcdma_engine_ops zcdma_engine_slave;
 extern const struct zcdma_engine_ops zcdma_engine_memcpy;
 
-/* Hand a descriptor to the channel: 0, or why it was not taken. @tx may be NULL. */
+/*
+ * Hand @tx to the channel. Returns 0, -ENOMEM if @tx is NULL, or -EIO if the channel does not
+ * take it.
+ */
 int zcdma_transfer_submit(struct zcdma_transfer *t, struct dma_async_tx_descriptor *tx);
 
 #endif /* ZCDMA_DMAENGINE_H */

@@ -70,7 +70,7 @@ static int check_geometry(struct device *dev, struct dma_chan *chan,
 		return dev_err_probe(dev, -EINVAL,
 				     "reg-io-width = <%u>: %s has widths by the mask %#x\n", width,
 				     dma_chan_name(chan), caps.src_addr_widths);
-	/* Those that do not tell have none longer than the largest piece of memory. */
+	/* A channel without a limit has no burst longer than the largest piece of memory. */
 	most = caps.max_burst ?: dma_get_max_seg_size(zcdma_dma_device(chan)) / width;
 	if (burst > most)
 		return dev_err_probe(dev, -EINVAL, "zcdma,burst = <%u>: %s has at most %u\n", burst,
@@ -109,7 +109,7 @@ static int bind_memcpy(struct platform_device *pdev, struct zcdma_engine *e,
 	char *name = dev_get_platdata(&pdev->dev);
 	dma_cap_mask_t mask;
 
-	/* By driver_override anybody's device may be bound, with no name, or something else. */
+	/* driver_override can bind any device, whose platform data may not be a name. */
 	if (strcmp(pdev->name, NAME))
 		return -ENODEV;
 	dma_cap_zero(mask);
@@ -127,9 +127,8 @@ static int bind_memcpy(struct platform_device *pdev, struct zcdma_engine *e,
 }
 
 /*
- * The driver of PL330 has no results to tell. And of a descriptor that it uses again it clears
- * .callback, but not .callback_result: the next user, of whatever driver, would have our callback
- * called.
+ * The driver of PL330 reports no results. When it uses a descriptor again, it clears .callback, but
+ * not .callback_result: our callback would be called for the next user of the descriptor.
  */
 static bool is_silent(const struct dma_chan *chan)
 {
@@ -151,7 +150,7 @@ static int engine_probe(struct platform_device *pdev)
 		ret = bind_memcpy(pdev, e, &limits);
 	if (ret)
 		return ret;
-	/* It would write to memory that is somebody else's by then. */
+	/* Otherwise it would still write to memory that was freed and has a new owner. */
 	if (!e->chan->device->device_terminate_all) {
 		ret = dev_err_probe(&pdev->dev, -EOPNOTSUPP, "%s: it cannot be stopped\n",
 				    dma_chan_name(e->chan));
@@ -208,7 +207,7 @@ static struct platform_driver engine_driver = {
 	.shutdown = engine_shutdown,
 };
 
-/* A parameter that names what is not there is a mistake, which the module's loading tells. */
+/* Add the device of a channel. If it does not exist, the module does not load. */
 static int add_named(const char *name)
 {
 	const struct platform_device_info info = {

@@ -97,7 +97,7 @@ void zcdma_ring_halted(struct zcdma_ring *ring);
  */
 bool zcdma_block_wanted(struct zcdma_ring *ring);
 
-/* Report that there was no free block, and the device dropped @bytes. */
+/* Report that the device dropped @bytes, as no block was free. */
 void zcdma_block_lost(struct zcdma_ring *ring, size_t bytes);
 
 /* Mark the next block that is filled: data may be missing before it, of unknown length. */

@@ -129,7 +129,7 @@ struct zcdma_packet_stats {
 	uint64_t packets;	       /* that were read */
 	uint64_t dropped;	       /* by the kernel, as they were not read in time */
 	uint64_t dropped_by_interface; /* before that */
-	/* Of those read, with their payload alone asked for: */
+	/* If only their payload was asked for, of .packets: */
 	uint64_t cut;	     /* left out, as the snap length cut their payload */
 	uint64_t fragments;  /* left out: pieces of IP packets */
 	uint64_t malformed;  /* left out: contradictory lengths, or damaged by their checksum */
@@ -149,7 +149,7 @@ struct zcdma_packet_stats {
 	uint64_t duplicates; /* left out */
 	uint64_t reordered;  /* that waited for one that came later */
 	uint64_t restarts;   /* times that the numbers began anew */
-	uint64_t overflows;  /* times that there was no room to wait any longer */
+	uint64_t overflows;  /* waits that ended early, as the buffer was full */
 };
 
 struct zcdma_source_stats {
@@ -176,7 +176,7 @@ struct zcdma_source_info {
 	const char *type;  /* "sim", "dev", "file", "pipe", "pcap", "memory" */
 	const char *name;  /* as the user gave it; valid as long as the source */
 	size_t block_size; /* bytes */
-	unsigned blocks;   /* in the ring; 0 if there is none */
+	unsigned blocks;   /* in the ring; 0 without a ring */
 	size_t page_size;  /* of the ring's memory, as the kernel gave it */
 	const char *model; /* of the driver's memory, "compound"; NULL without a driver */
 	unsigned pieces;   /* contiguous ones that its blocks consist of */
@@ -233,10 +233,10 @@ struct zcdma_region {
 };
 
 /*
- * Open a source of the program's own memory, such as the mapping of its driver: pieces of @regions, of which
- * there are @count, are submitted, delivered as blocks, sent, and reclaimed. The regions stay the caller's, who
- * keeps them until the source is closed. The array is copied. A path without a proof that pages are free
- * (its type's .replaces_pages) is refused.
+ * Open a source of the program's own memory, such as the mapping of its driver. The program submits pieces
+ * of the @count @regions, which are delivered as blocks, sent, and reclaimed. The regions must stay valid
+ * until the source is closed; the array is copied. A path that cannot prove that pages are free (its
+ * type's .replaces_pages) is refused.
  */
 int zcdma_source_open_memory(struct zcdma_ctx *ctx, const struct zcdma_region *regions,
 			     unsigned count, struct zcdma_source **src);
@@ -277,11 +277,11 @@ int zcdma_source_set(struct zcdma_source *src, const char *name, const char *val
 void zcdma_source_set_limit(struct zcdma_source *src, uint64_t bytes, uint64_t blocks);
 
 /*
- * Make the ring for the path of the name @path; NULL: for a program that reads the blocks. Opening a
- * path, zcdma_source_start() and zcdma_source_next() do so by themselves; a call of its own finds out
+ * Make the ring for the path named @path, or, if @path is NULL, for a program that reads the blocks.
+ * Opening a path, zcdma_source_start() and zcdma_source_next() do so by themselves; call this to find out
  * what does not work before a receiver is connected or a file is created.
  * Returns 0, -EINVAL if the source's blocks cannot take that path, -EBUSY if the ring was made for
- * something else and is in use, or the reason why there is no memory for it.
+ * something else and is in use, or another negative errno if its memory cannot be allocated.
  */
 int zcdma_source_prepare(struct zcdma_source *src, const char *path);
 
@@ -303,9 +303,9 @@ int zcdma_source_start(struct zcdma_source *src);
 int zcdma_source_next(struct zcdma_source *src, int timeout_ms, struct zcdma_block *b);
 
 /*
- * Give back a block of @src that was not sent: the caller reads it no more. A block that was sent goes
- * back by itself. Returns 0, or -EINVAL if *@b is not the caller's: it was sent or released before, or is
- * no block of @src. That changes nothing.
+ * Give back a block of @src that was not sent. The caller must not read it afterwards. A block that was
+ * sent goes back by itself. Returns 0, or -EINVAL, which changes nothing, if *@b is not the caller's: it was
+ * sent or released before, or is not a block of @src.
  */
 int zcdma_block_release(struct zcdma_source *src, const struct zcdma_block *b);
 
@@ -373,7 +373,7 @@ struct zcdma_path_stats {
 	uint64_t enobufs;	  /* times the kernel had no room for another completion, or pin */
 	bool plain;		  /* has gone over to plain sends for now */
 	const char *plain_reason; /* why, once that was decided; the path's own */
-	const char *plain_hint;	  /* its cure, or NULL */
+	const char *plain_hint;	  /* what helps against it, or NULL */
 	/*
 	 * Why the kernel copies what the path hands over without a copy, or why that is unknown; the path's
 	 * own. NULL: the kernel does not copy, or nothing was sent yet.
@@ -399,16 +399,16 @@ const struct zcdma_path_type *zcdma_path_find(const char *name);
 int zcdma_path_probe(struct zcdma_ctx *ctx, const struct zcdma_path_type *type);
 
 /*
- * Make the ring of @src for the path of the name @type, connect to @address ("host:9000",
- * "udp:host:9000") and open the path; it closes the connection with it.
- * Returns 0, an error of zcdma_source_prepare(), or the reason why there is no connection.
+ * Make the ring of @src for the path named @type, connect to @address ("host:9000", "udp:host:9000") and
+ * open the path. Closing the path closes the connection.
+ * Returns 0, an error of zcdma_source_prepare(), or another negative errno if the connection fails.
  */
 int zcdma_path_connect(struct zcdma_ctx *ctx, struct zcdma_source *src, const char *type,
 		       const char *address, struct zcdma_path **path);
 
 /*
- * Make the ring of @src for the path of the name @type, and open the path to @fd: a socket, a pipe or a
- * file, which the caller closes after the path. A socket should be non-blocking.
+ * Make the ring of @src for the path named @type, and open the path to @fd: a socket, a pipe or a file,
+ * which the caller closes after the path. A socket should be non-blocking.
  */
 int zcdma_path_open(struct zcdma_ctx *ctx, struct zcdma_source *src, const char *type, int fd,
 		    struct zcdma_path **path);
@@ -528,10 +528,10 @@ void zcdma_path_reset_latency(struct zcdma_path *path);
 struct zcdma_handover;
 
 /*
- * Look for a reader at the other end of the pipe @fd that takes a ring, up to @timeout_ms: 100 is
- * enough for one that is started at the same time. A reader that is there is given 3 s to answer. @fd
+ * Look for a reader at the other end of the pipe @fd that takes a ring, for up to @timeout_ms: 100 is
+ * enough for a reader that is started at the same time. A reader that is found has 3 s to answer. @fd
  * stays the caller's and must outlive what is made of it.
- * Returns 0, or -EOPNOTSUPP if there is no such reader, and the pipe takes bytes.
+ * Returns 0, or -EOPNOTSUPP if there is no such reader: then the pipe takes bytes.
  */
 int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, int timeout_ms,
 			struct zcdma_handover **handover);
@@ -540,10 +540,10 @@ int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, int timeout_ms,
 void zcdma_handover_free(struct zcdma_handover *handover);
 
 /*
- * Make the ring of @src as the reader wants it, hand it over, and open the path on which its blocks go.
- * Waits for as long as the reader is busy with another ring. Takes @handover over, with or without
- * success, but for -EINTR: then the answer is still to come, and the same call is to be made again, or
- * both given up.
+ * Make the ring of @src as the reader wants it, hand it over, and open the path for its blocks. Waits as
+ * long as the reader is busy with another ring. Consumes @handover even if it fails, except with -EINTR:
+ * then the answer is outstanding, and the caller makes the same call again, or frees @handover and closes
+ * @src.
  * Returns 0, or -EOPNOTSUPP if @src has no ring to share or the reader refused it: the pipe takes
  * bytes, and @src takes another path.
  */

@@ -7,7 +7,7 @@
 
 /*
  * Find the smallest memory.max, in bytes, of the cgroup @group ("/a/b") and of those above it in @root, a folder
- * with the hierarchy of cgroup v2. Returns UINT64_MAX where there is no limit.
+ * with the hierarchy of cgroup v2. Returns UINT64_MAX if none of them limits it.
  */
 uint64_t zc_cgroup_memory_max(const char *root, const char *group);
 

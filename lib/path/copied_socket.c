@@ -5,7 +5,7 @@
  * validate_xmit_skb() in net/core/dev.c makes a packet fit its device: without scatter-gather it is
  * copied into one piece (skb_segment(), __skb_linearize()), and without checksums too, as its pages
  * might change while they are summed up (skb_has_shared_frag() in skb_segment() and
- * skb_checksum_help()). No completion tells of that: see "Deferred copies" in
+ * skb_checksum_help()). No completion reports that: see "Deferred copies" in
  * Documentation/networking/msg_zerocopy.rst. A TCP socket takes pages nevertheless: sk_setup_caps() in
  * net/core/sock.c assumes scatter-gather, as the kernel can cut packets up in software.
  */

@@ -516,6 +516,6 @@ int zc_path_fault(struct zcdma_path *path, const struct zcdma_block *b, const ch
 	zc_hint(path->ctx, "%s",
 		path->src->fault_hint
 			? path->src->fault_hint
-			: "the kernel finds no page behind this memory (VM_PFNMAP or VM_IO): \"zcdma probe\" explains it, \"zcdma copysend\" works");
+			: "the kernel has no pages for this memory (VM_PFNMAP or VM_IO): see why with \"zcdma probe\", or send with \"zcdma copysend\"");
 	return -EFAULT;
 }

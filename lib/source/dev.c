@@ -257,7 +257,7 @@ static int too_many_pieces(struct dev *d, const struct dev_options *o,
 	return -EMSGSIZE;
 }
 
-/* Set a hint why there is no ring, if more is known than the errno. */
+/* Set a hint why the driver refused the ring, if more is known than the errno. */
 static void explain_refusal(struct dev *d, int err, const char *path,
 			    const struct zcdma_dev_info *info)
 {
@@ -512,7 +512,7 @@ static void dev_get_stats(struct zcdma_source *src, struct zcdma_source_stats *s
 	struct dev *d = (struct dev *)src;
 	struct zcdma_dev_stats s = { .size = sizeof(s) };
 
-	/* Of a device that is gone, report the last figures. */
+	/* If the device is gone, report its last figures. */
 	if (!ioctl(d->fd, ZCDMA_IOC_STATS, &s))
 		d->stats = s;
 	stats->overruns = d->stats.overruns;

@@ -86,7 +86,7 @@ void zc_source_become(struct zcdma_source *src, const struct zc_source_ops *ops)
 int zc_source_activate(struct zcdma_source *src, unsigned uses);
 
 /*
- * Take the next full block, at most @max bytes of it if the source can stop anywhere; 0 is no limit.
+ * Take the next full block, at most @max bytes of it if the source can stop anywhere; 0 means any length.
  * Returns 1 and fills in *@b; 0 at the end of the stream; -EAGAIN if no block is full yet.
  */
 int zc_source_take(struct zcdma_source *src, size_t max, struct zcdma_block *b);

@@ -70,7 +70,7 @@ static const struct {
 };
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
 
-/* What call @i is happy with; block 0 must be held for it. */
+/* Returns an argument with which call @i succeeds; block 0 must be held. */
 static union arg right(size_t i)
 {
 	union arg arg = { 0 };
@@ -81,7 +81,7 @@ static union arg right(size_t i)
 	return arg;
 }
 
-/* A file on which call @i succeeds. */
+/* Returns a file on which call @i succeeds. */
 static int file_for(size_t i)
 {
 	struct ring r;
@@ -141,7 +141,7 @@ static void larger_structures_are_taken_if_zero(unsigned unused)
 			arg.byte[arg.size - 1] = 1;
 			EXPECT_ERRNO(ioctl(fd, calls[i].cmd, &arg), E2BIG);
 			arg.byte[arg.size - 1] = 0;
-			/* Beyond the size is none of the kernel's business. */
+			/* The kernel must ignore what is beyond the size. */
 			arg.byte[arg.size] = 1;
 			EXPECT(!ioctl(fd, calls[i].cmd, &arg));
 			EXPECT(arg.size == calls[i].size + more[j] && arg.byte[arg.size] == 1);
@@ -217,7 +217,7 @@ static void bad_pointers_are_refused(unsigned unused)
 	}
 }
 
-/* A page that can be read, and holds @arg. */
+/* Returns a read-only page that begins with @arg. */
 static void *read_only(const void *arg, size_t size)
 {
 	void *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -236,7 +236,7 @@ static void a_block_that_nobody_hears_of_is_not_held(unsigned unused)
 	(void)unused;
 	EXPECT_ERRNO(ioctl(r.fd, ZCDMA_IOC_TAKE, read_only(&b, sizeof(b))), EFAULT);
 	EXPECT(ring_stats(r.fd).held == 0 && ring_stats(r.fd).delivered == 0);
-	/* It is the next one again. */
+	/* The next call takes the same block. */
 	EXPECT(ring_take(&r).seq == 0 && ring_take(&r).seq == 1);
 }
 
@@ -251,7 +251,7 @@ static void a_setup_that_nobody_hears_of_owns_nothing(unsigned unused)
 }
 
 #ifdef __x86_64__
-/* From a 64-bit program: the kernel sees a 32-bit one for the length of the call. */
+/* Make the call as a 32-bit program does: int $0x80 does so from a 64-bit program too. */
 static int ioctl_32(int fd, unsigned cmd, void *arg)
 {
 	int ret;
@@ -385,7 +385,7 @@ static void any_part_is_mapped_any_number_of_times(unsigned model)
 	ring_run_for(&r, 2);
 	b = ring_take(&r);
 	EXPECT(b.index == 2 && b.mmap_offset == 2 * r.setup.stride);
-	/* From one page before the block to one page behind it. */
+	/* Map from one page before the block to one page after it. */
 	for (unsigned i = 0; i < 100; i++) {
 		char *part = mmap(NULL, BLOCK + 2 * PAGE, PROT_READ, MAP_SHARED, r.fd,
 				  (off_t)b.mmap_offset - PAGE);

@@ -110,7 +110,7 @@ static void flights_leak_nothing(unsigned model)
 static void be_an_owner(unsigned model)
 {
 	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
-	/* Of fewer pages TCP would make one piece with those of the next block, and keep all. */
+	/* Fewer pages would share a packet with those of the next block, and TCP keep all of them. */
 	const size_t part = 16 * PAGE;
 	uint64_t read_offset = 0;
 	int fd[2], sock[2];

@@ -219,7 +219,7 @@ passed() {
     chmod 0600 /dev/zcdma0
 }
 
-@test "dev: --unsafe-reuse is not to be had from it" {
+@test "dev: --unsafe-reuse is refused" {
     receiver
     run -2 zcdma vmsplice "$TO" dev: --unsafe-reuse --bytes 1M
     assert_output --partial 'the driver waits for pages in flight'

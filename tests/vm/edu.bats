@@ -26,7 +26,7 @@ stat_of() {
     assert_equal "$(cat $SYSFS/model)" scatter
 }
 
-@test "edu: what it captures is right, and whether it was bounced is told" {
+@test "edu: what it captures is right, and whether it was bounced is reported" {
     zcdma capture $EDU,blocks=4,block=8K --bytes 16K | zcdma verify -
     if bounced; then
         (($(stat_of bounced) == $(stat_of blocks)))

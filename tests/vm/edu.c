@@ -216,7 +216,7 @@ int main(void)
 		  ring_exceeds_bounce_buffers, TAP_PAGED },
 		{ "a device that stops answering, and starts again", stops_answering,
 		  1 << ZCDMA_DEV_COMPOUND },
-		{ "read() tells of a block that failed", read_tells, 1 << ZCDMA_DEV_COMPOUND },
+		{ "read() reports a block that failed", read_tells, 1 << ZCDMA_DEV_COMPOUND },
 	};
 
 	ring_device = "/dev/zcdma1";

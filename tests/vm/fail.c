@@ -36,7 +36,7 @@ static void is_told_in_its_turn(unsigned model)
 	ring_end(&r);
 }
 
-/* What there is before it comes first, whichever way it is read; then one EIO; then the rest. */
+/* The data before the failed block comes first, however it is read; then one EIO; then the rest. */
 static void is_one_error(unsigned model, ssize_t (*get)(int fd, char *data, size_t len))
 {
 	static char data[BLOCK];
@@ -92,7 +92,7 @@ static void is_one_error_of_splice(unsigned model)
 int main(void)
 {
 	static const struct tap_test tests[] = {
-		{ "a block that failed is told of in its turn", is_told_in_its_turn, TAP_ALL },
+		{ "a block that failed is delivered in order", is_told_in_its_turn, TAP_ALL },
 		{ "a block that failed is one error of read()", is_one_error_of_read,
 		  1 << ZCDMA_DEV_COMPOUND },
 		{ "a block that failed is one error of splice()", is_one_error_of_splice,

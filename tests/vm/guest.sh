@@ -104,7 +104,7 @@ zeros_are_written_back() {
     rmmod zcdma && ! grep '^not ok' <<<"$results"
 }
 
-# A place where data may be missing is told, and has the exit status of lost data.
+# A place where data may be missing is reported, and has the exit status of lost data.
 gap_is_told() {
     load "$VM_MUTANT" devices=1 mutant=gap || return
     "$ZCDMA" capture dev:blocks=4,block=64K --bytes 256K --json -o /run/captured | tee /run/report
@@ -112,7 +112,7 @@ gap_is_told() {
         grep -qx 'gaps [1-9]' /sys/class/zcdma/zcdma0/stats && rmmod zcdma
 }
 
-# A device that reports more than a block has: the rest would be read from behind the block.
+# A device that reports more than a block has: the rest would be read from after the block.
 block_is_not_exceeded() {
     load "$VM_MUTANT" devices=1 mutant=long || return
     "$ZCDMA" capture dev:blocks=4,block=64K --bytes 256K -o /run/captured -q && rmmod zcdma &&
@@ -169,7 +169,7 @@ programs_that_unload() {
     run_tests fail
     check "the module goes" rmmod zcdma
     check "more pieces than a device takes are refused" pieces_are_refused
-    check "a gap of unknown length is told" gap_is_told
+    check "a gap of unknown length is reported" gap_is_told
     check "what a device reports beyond a block is cut off" \
         wants_fault "sim: 69632 bytes in a block of 65536" block_is_not_exceeded
     check "the module loads" load "$VM_MUTANT" devices=1 mutant=nap

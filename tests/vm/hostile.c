@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * hostile: what nobody should do, or do at once. The data must be right all the same, and the
- * kernel's log without a fault. Speaks TAP. SEED=N makes another run of what is random.
+ * hostile: what no program should do, or do all at once. The data must still be right, and the kernel's
+ * log without a fault. Speaks TAP. SEED=N makes other random calls.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -47,7 +47,7 @@ static uint64_t below(uint64_t *state, uint64_t limit)
 struct fuzz {
 	uint64_t random;
 	int fd[3];
-	char *arg_end; /* behind it is nothing */
+	char *arg_end; /* the page after it is not mapped */
 	void *map;
 	size_t mapped;
 	int pipe[2];
@@ -83,7 +83,7 @@ static uint64_t odd_value(uint64_t *random)
 	}
 }
 
-/* A structure that may well be right, in most of its fields. */
+/* Make an argument, in most cases a structure of which most fields may be valid. */
 static void *odd_argument(struct fuzz *f, size_t call)
 {
 	__u32 size = sizes[call];
@@ -165,7 +165,7 @@ static void odd_transfer(struct fuzz *f, int fd)
 	}
 }
 
-/* Nobody may lock much here, so that no ring takes long. */
+/* Limit the locked memory to 4 MiB, so that no ring takes long to set up. */
 static void limit_memory(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
@@ -210,10 +210,10 @@ static void random_calls_do_no_harm(unsigned unused)
 		munmap(f.map, f.mapped);
 	for (size_t i = 0; i < 3; i++)
 		close(f.fd[i]);
-	/* Calls that are always refused would try nothing. */
+	/* A call that was always refused was not tested. */
 	for (size_t call = 0; call < sizeof(f.done) / sizeof(f.done[0]); call++) {
 		printf("# %u of call %zu succeeded\n", f.done[call], call);
-		/* How many blocks there are to be taken is for the processors to say. */
+		/* Require one success, not more: how many blocks can be taken depends on the machine. */
 		EXPECT(f.done[call]);
 	}
 	r = ring_start(ZCDMA_DEV_COMPOUND, ZCDMA_DEV_TRACK);
@@ -347,7 +347,7 @@ static void everything_at_once(unsigned model, unsigned policy)
 	}
 	for (size_t i = 0; i < 6; i++)
 		EXPECT(!pthread_join(thread[i], NULL));
-	/* What the readers left half read is still held; all else comes back. */
+	/* A block that is half read is still held; all others come back. */
 	WAIT_FOR(ring_stats(r.fd).full + ring_stats(r.fd).held == BLOCKS);
 	EXPECT(ring_stats(r.fd).held <= 1);
 }
@@ -411,7 +411,7 @@ static void a_pipe_of_one_page(unsigned model)
 	}
 }
 
-/* What is in it stays, and what it has room for comes behind. */
+/* The data in the pipe stays, and the pages that it has room for come after it. */
 static void a_pipe_that_is_partly_filled(unsigned model)
 {
 	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);

@@ -35,7 +35,7 @@ static void is_waited_for(unsigned model)
 		reused |= b.index == held.index;
 		EXPECT(!ring_give(&r, b.index));
 	}
-	/* The data first: it shows what the reuse does. */
+	/* Check the data first: it shows what the reuse does. */
 	EXPECT(ring_stats(r.fd).draining == !reused);
 	flight_arrive(&f);
 	EXPECT(!reused);
@@ -61,7 +61,7 @@ static void *read_slowly(void *arg)
 	return NULL;
 }
 
-/* Memory in which a page is missing, and stays so until userfaultfd is told. */
+/* Have @page stay missing until the test fills it by userfaultfd. Returns the descriptor for that. */
 static int missing_page(char *page)
 {
 	int uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);

@@ -276,7 +276,7 @@ static int run(const char *script)
 	close(out[1]);
 	fcntl(out[0], F_SETFL, O_NONBLOCK);
 
-	/* It ends with the script, even if something it left behind still holds the pipe. */
+	/* Stop when the script ends, even if a process that it started still holds the pipe. */
 	do {
 		struct pollfd pfd = { .fd = out[0], .events = POLLIN };
 

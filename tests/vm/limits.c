@@ -11,7 +11,7 @@
 
 #include "shared/ring.h"
 #include "shared/tap.h"
-/* To a file that has been set up in the usual way, but for what is given. */
+/* Set up a ring of the usual kind with @blocks blocks of @block bytes, and close it. Returns 0 or -errno. */
 static int try_setup(struct zcdma_dev_setup *s, unsigned model, uint64_t block, uint64_t blocks)
 {
 	int fd = ring_open(O_RDONLY), ret;
@@ -50,7 +50,7 @@ static void values_beyond_the_limits_are_refused(unsigned model)
 		s.flags = policy >> 1;
 		EXPECT(ring_setup(fd, &s) == -EINVAL);
 	}
-	/* None of them left anything behind. */
+	/* None of the refused calls has taken the device or its memory. */
 	EXPECT(!ring_setup(fd, &fine));
 }
 
@@ -112,7 +112,7 @@ static void the_largest_piece_is_one_piece(unsigned model)
 	EXPECT(s.chunks == 2 && s.stride == info.chunk_bytes_max + PAGE);
 }
 
-/* What it is told to be fit, is. */
+/* A ring of the size that is said to fit can be set up, at the latest at the fifth attempt. */
 static void a_ring_too_large_says_what_fits(unsigned model)
 {
 	const struct zcdma_dev_info info = ring_limits();
@@ -181,7 +181,7 @@ static void who_may_lock_memory_is_not_limited(unsigned model)
 	EXPECT(!ring_setup(fd, &s));
 }
 
-/* The one who set the ring up pays until it goes, whoever holds it then. */
+/* The user who set the ring up pays for it until it is freed, also when the process becomes another user. */
 static void the_user_who_set_it_up_pays(unsigned model)
 {
 	int fd = ring_open(O_RDONLY), info = ring_open(O_RDONLY);

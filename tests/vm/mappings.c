@@ -70,7 +70,7 @@ struct starved {
 
 /*
  * @pages: as many as page tables grow by while the driver adds up the mappings of a block, so that
- * one who does not look out finds the sum right.
+ * a driver that does not take care of that finds the sum right.
  */
 static struct starved starve(unsigned model, unsigned pages)
 {
@@ -126,7 +126,7 @@ static void mappings_free_no_block_in_flight(unsigned model)
 	expect_still_in_flight(&s);
 }
 
-/* Another process reads it like any memory, where it has pages; nobody writes who may not. */
+/* A ring that has pages can be read like any memory of a process; a read-only one cannot be written to. */
 static void other_processes_read_but_do_not_write(unsigned model)
 {
 	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);

@@ -23,7 +23,7 @@ static void *take_one(void *arg)
 	return &b;
 }
 
-/* With a rate of a block in 50 ms, so that there is none when the device goes to sleep. */
+/* Start a ring at a rate of a block in 50 ms, so that no block is full when the device goes to sleep. */
 static struct ring slow_ring(unsigned model)
 {
 	struct zcdma_dev_setup s = ring_wanted(model);
@@ -43,7 +43,7 @@ static void a_waiter_gets_the_next_block(unsigned model)
 
 	memory_write(NAP, "1");
 	next = *(struct zcdma_dev_block *)task_join(&waiter);
-	/* It may have been full before. */
+	/* Blocks that were full before come first. */
 	while (!(next.flags & ZCDMA_DEV_BLOCK_GAP)) {
 		EXPECT(is_pattern(ring_data(&r, &next), next.length, next.offset));
 		EXPECT(!ring_give(&r, next.index) && next.seq < first.seq + BLOCKS);
@@ -83,7 +83,7 @@ static void a_shutdown_is_for_good(unsigned model)
 int main(void)
 {
 	static const struct tap_test tests[] = {
-		{ "who waits while the device sleeps gets the next block",
+		{ "a waiter gets the next block after the device slept",
 		  a_waiter_gets_the_next_block, TAP_ALL },
 		{ "a device that is stopped stays so", what_is_stopped_stays_so, 0x4 },
 		{ "after a shutdown it does not start", a_shutdown_is_for_good, 0x4 },

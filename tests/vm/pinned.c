@@ -203,8 +203,8 @@ int main(void)
 		{ "what is in flight is paid for, and no more", each_page_is_paid_for, TAP_PAGED },
 		{ "what comes home is freed", it_comes_home_by_itself, TAP_PAGED },
 		{ "the memory cgroup pays", the_cgroup_pays, 0xc },
-		{ "the module goes, and says what nobody pays for", the_module_goes_and_says_so,
-		  TAP_PAGED },
+		{ "the module goes, and says what is no longer paid for",
+		  the_module_goes_and_says_so, TAP_PAGED },
 	};
 
 	TAP_RUN_ALL(tests);

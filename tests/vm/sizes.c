@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * sizes: blocks that are no power of two, and memory of which only single pages are left. A ring works,
- * or it is refused with what would fit, and leaves nothing behind. Speaks TAP.
+ * sizes: blocks whose size is not a power of two, and memory of which only single pages are left. A ring
+ * works, or it is refused with what would fit, and leaves no memory allocated. Speaks TAP.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -21,8 +21,8 @@
 #define MIB (1024 * 1024)
 
 /*
- * A ring works, or there is no memory for all of it, and for what there is it works. How many blocks it
- * had.
+ * Set up a ring, and read some blocks of it. Returns @blocks, or, if the memory does not suffice, the
+ * number of blocks that the driver says would fit.
  */
 static unsigned try_ring(unsigned model, size_t block_size, unsigned blocks)
 {
@@ -120,7 +120,7 @@ static void live_in_node(void)
 	if (access(NODE_DIR, F_OK))
 		tap_skip("this machine has one node of memory");
 	cgroup_join("cpuset", "mems", "1");
-	/* If something calls the OOM killer, this is who dies. */
+	/* If something calls the OOM killer, it must choose this process. */
 	memory_write("/proc/self/oom_score_adj", "1000");
 }
 
@@ -219,7 +219,7 @@ int main(void)
 		{ "memory is in fragments", is_in_fragments, 1 << ZCDMA_DEV_SCATTER },
 		{ "a ring in fragmented memory works or says what fits", works_in_fragments,
 		  TAP_ALL },
-		{ "a ring larger than all memory is refused, and nobody is killed for it",
+		{ "a ring larger than all memory is refused, and no process is killed",
 		  calls_no_oom_killer, TAP_ALL },
 	};
 	/* Real-time kernels have 0, the others 1. */

@@ -301,7 +301,7 @@ static void read_copies_the_stream(unsigned model)
 	}
 	EXPECT(ring_stats(r.fd).read_bytes == offset);
 	EXPECT(ring_stats(r.fd).held <= 1);
-	/* There is no position to go to. */
+	/* The stream cannot be sought in. */
 	EXPECT(lseek(r.fd, 8, SEEK_SET) <= 0);
 	EXPECT(read(r.fd, data, 8) == 8 && is_pattern(data, 8, offset));
 }
@@ -471,7 +471,7 @@ static void a_reader_that_stalls_loses_what_it_is_told(unsigned model)
 	s = ring_stats(r.fd);
 	EXPECT(s.blocks + s.overruns == s.next_seq && s.lost_bytes == s.overruns * PAGE);
 	EXPECT(s.blocks == s.delivered && s.bytes == s.blocks * PAGE);
-	/* What was dropped after the last block is told by the next one. */
+	/* Blocks that were dropped after the last one would be in .lost of the next. */
 	EXPECT(s.overruns == lost + (s.next_seq - seq));
 }
 
@@ -483,7 +483,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
 }
 
-/* Not faster than it was set; how much slower is the machine's affair. */
+/* The device must not exceed the rate; how far it stays below depends on the machine. */
 static void the_rate_is_kept(unsigned model)
 {
 	const uint64_t rate = 2000 * PAGE;
@@ -569,10 +569,10 @@ static const struct tap_test tests[] = {
 	{ "stop ends the stream", stop_ends_the_stream, TAP_ALL },
 	{ "start continues the stream where it stopped", start_continues_the_stream, TAP_ALL },
 	{ "where there is nothing: EAGAIN", nothing_there_is_eagain, TAP_ALL },
-	{ "data wakes who waits in TAKE, read() and poll()", a_waiter_wakes_up, TAP_ALL },
-	{ "stop wakes who waits", stop_wakes_a_waiter, 0x4 },
-	{ "a signal wakes who waits", a_signal_interrupts_a_waiter, 0x4 },
-	{ "epoll tells of each block", epoll_tells_each_block, 0x4 },
+	{ "data wakes a waiter in TAKE, read() and poll()", a_waiter_wakes_up, TAP_ALL },
+	{ "stop wakes a waiter", stop_wakes_a_waiter, 0x4 },
+	{ "a signal wakes a waiter", a_signal_interrupts_a_waiter, 0x4 },
+	{ "epoll reports each block", epoll_tells_each_block, 0x4 },
 	{ "read() copies the stream", read_copies_the_stream, TAP_ALL },
 	{ "read() leaves out what was taken", read_leaves_out_what_was_taken, TAP_ALL },
 	{ "splice() moves the stream", splice_moves_the_stream, TAP_ALL },
@@ -581,7 +581,7 @@ static const struct tap_test tests[] = {
 	{ "pread() and splice() refuse any other position", other_positions_are_refused, TAP_ALL },
 	{ "MSG_ZEROCOPY, vmsplice() and O_DIRECT say EFAULT, and send() works",
 	  coherent_memory_has_no_pages, 0x1 },
-	{ "a reader that stalls loses exactly what it is told",
+	{ "a reader that stalls loses exactly what is reported",
 	  a_reader_that_stalls_loses_what_it_is_told, TAP_ALL },
 	{ "the device is not faster than its rate", the_rate_is_kept, 0x4 },
 	{ "without a rate nothing is lost", without_a_rate_nothing_is_lost, TAP_ALL },

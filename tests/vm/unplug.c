@@ -427,7 +427,7 @@ static const struct tap_test tests[] = {
 	  TAP_ALL },
 	{ "unbound, mappings stay as they are", mappings_stay, TAP_PAGED },
 	{ "unbound, mappings raise SIGBUS", mappings_of_the_device_s_memory_go, 0x1 },
-	{ "unbound, those who wait wake up", who_waits_wakes_up, TAP_ALL },
+	{ "unbound, waiters wake up", who_waits_wakes_up, TAP_ALL },
 	{ "unbound in the middle of everything", it_goes_in_the_middle_of_everything, TAP_ALL },
 	{ "unbound while rings are set up", it_goes_while_rings_are_set_up, 0 },
 	{ "unbound, its files in sysfs and debugfs go", its_files_in_sysfs_and_debugfs_go, 0 },

@@ -285,8 +285,8 @@ int zcdma_wire_get_difference(const struct zcdma_wire *wire, unsigned i,
 			      struct zcdma_wire_difference *d);
 
 /*
- * Get fault number @i of streams that have ended: of all of them the first ZCDMA_FAULTS_KEPT are kept, and each
- * stream counts all of its own. Returns 1 and sets *@f, or 0 where there is no such fault.
+ * Get the @i-th fault of the streams that have ended. Only the first ZCDMA_FAULTS_KEPT of all streams are
+ * kept, but each stream counts all of its own. Returns 1 and sets *@f, or 0 if no fault @i is kept.
  */
 int zcdma_wire_get_fault(const struct zcdma_wire *wire, unsigned i, struct zcdma_wire_fault *f);
 

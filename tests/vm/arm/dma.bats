@@ -87,7 +87,7 @@ dry() {
     is "$1" filling 0 && is "$1" full 0 && is "$1" ring_blocks 4
 }
 
-@test "dma: from a device, the first block after its channel had none tells of a gap" {
+@test "dma: from a device, the first block after its channel had none reports a gap" {
     local i
     mkfifo pipe
     exec 9<>pipe

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What the driver tells in debugfs of the reference counts of a ring. */
+/* The reference counts of a ring, as the driver shows them in debugfs. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What the driver tells in debugfs of the reference counts of a ring. */
+/* The reference counts of a ring, as the driver shows them in debugfs. */
 #ifndef COUNTS_H
 #define COUNTS_H
 
@@ -23,11 +23,11 @@ struct counts {
 
 void counts_read(struct counts *c);
 
-/* Their sums over a block. */
+/* Return the sums over @block. */
 int counts_maps(const struct counts *c, unsigned block);
 int counts_in_flight(const struct counts *c, unsigned block);
 
-/* The state of a block, as `blocks` there tells it, into @state of 16 bytes. */
+/* Copy the state of @block, from the file `blocks` of that folder, to @state of 16 bytes. */
 void counts_state(unsigned block, char *state);
 
 #endif /* COUNTS_H */

@@ -74,8 +74,8 @@ int disk_suspended(void)
 
 	control = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
 	if (control < 0 || access(BELOW, F_OK))
-		tap_skip("there is no device mapper, or no RAM disk");
-	/* Of a test that failed. */
+		tap_skip("this kernel lacks the device mapper or a RAM disk");
+	/* Remove the disk of a test that failed. */
 	ioctl(control, DM_DEV_REMOVE, &dm);
 	dm = request(0);
 	EXPECT(!ioctl(control, DM_DEV_CREATE, &dm));

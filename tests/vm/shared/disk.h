@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A disk that keeps what is written to it waiting until it is told to go on. */
+/* A disk on which writes wait until it is resumed. */
 #ifndef DISK_H
 #define DISK_H
 
-/* A descriptor for O_DIRECT of a disk that is suspended; a test that fails resumes it. */
+/* Open the disk for O_DIRECT and suspend it. Returns the descriptor. A test that fails resumes the disk. */
 int disk_suspended(void);
 void disk_resume(void);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Does touching memory raise a signal? */
+/* Find out whether touching memory raises a signal. */
 #include <errno.h>
 #include <setjmp.h>
 #include <signal.h>

@@ -200,7 +200,7 @@ static void arrive_direct(struct flight *f)
 }
 
 /*
- * A pin for as long as one likes
+ * A pin that lasts until it is removed
  */
 
 static void leave_registered(struct flight *f, const struct ring *r,
@@ -211,10 +211,10 @@ static void leave_registered(struct flight *f, const struct ring *r,
 
 	f->in = f->out = (int)syscall(SYS_io_uring_setup, 1, &params);
 	if (f->in < 0)
-		tap_skip("io_uring is not to be had");
+		tap_skip("io_uring is not available");
 	if (syscall(SYS_io_uring_register, f->in, IORING_REGISTER_BUFFERS, &iov, 1)) {
 		EXPECT(errno == EOPNOTSUPP);
-		tap_skip("this kernel registers no buffers in a device's mapping");
+		tap_skip("this kernel does not register buffers in a device's mapping");
 	}
 }
 

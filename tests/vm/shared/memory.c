@@ -91,7 +91,7 @@ struct memory memory_now(void)
 	long value;
 	FILE *f;
 
-	/* What can be had back is no leak. */
+	/* Memory that can be reclaimed is not a leak. */
 	memory_write("/proc/sys/vm/drop_caches", "3");
 	empty_quarantine();
 	f = fopen("/proc/meminfo", "re");

@@ -7,20 +7,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Clear bits of its command register, behind the driver's back. */
+/* Clear @bits of the device's command register, without the driver's knowledge. */
 void pci_command_clear(uint16_t bits);
 
-/* From its driver and back. */
+/* Unbind the device from its driver, and bind it again. */
 void pci_unbind(void);
 void pci_bind(void);
 
-/* Reset it by sysfs. False: this kernel knows no way to. */
+/* Reset the device by sysfs. Returns false if this kernel has no way to do so. */
 bool pci_reset(void);
 
-/* QEMU takes it out of its slot, some time after this. */
+/* Have QEMU take the device out of its slot, which happens some time after the call. */
 void pci_unplug(void);
 
-/* Its root port reports an error of the link (PCI_ERR_UNC_DLP), which is fatal to the devices below the port. */
+/* Have the root port report an error of the link (PCI_ERR_UNC_DLP), fatal to the devices below it. */
 void pci_fatal_error(void);
 
 #endif /* PCI_H */

@@ -25,21 +25,22 @@ extern const char *ring_device;
 struct ring {
 	int fd;
 	struct zcdma_dev_setup setup;
-	char *map; /* to be read only, unless it was asked for otherwise */
+	char *map; /* read-only, unless the file is open for writing */
 };
 
-/* What a test usually asks for: 0 or -errno. */
+/* Returns the setup that a test usually asks for. */
 struct zcdma_dev_setup ring_wanted(unsigned model);
+/* Set up the ring of @fd. Returns 0 or -errno. */
 int ring_setup(int fd, struct zcdma_dev_setup *setup);
 
 int ring_open(int flags);
-/* The length of a block must be a multiple of this. Arm64 has larger ones than the ABI's least. */
+/* Returns what the size of a block must be a multiple of: on arm64 it is more than the ABI's minimum. */
 size_t ring_align(void);
 char *ring_map(const struct ring *r, int prot);
 
-/* A ring that is set up, and mapped; nothing runs yet. */
+/* Set up a ring, and map it, without starting it. */
 struct ring ring_create(int flags, struct zcdma_dev_setup setup);
-/* The usual one, which runs. */
+/* Set up the usual ring, map it, and start it. */
 struct ring ring_start(unsigned model, unsigned policy);
 void ring_go(const struct ring *r);
 void ring_stop(const struct ring *r);
@@ -56,13 +57,13 @@ struct zcdma_dev_info ring_limits(void);
 
 /* Take and give back what the device produces, until it produced @blocks more. */
 void ring_run_for(const struct ring *r, unsigned blocks);
-/* The same until block @index is among it. */
+/* Do the same until it has taken block @index. */
 void ring_run_until(const struct ring *r, unsigned index);
 
-/* Do @len bytes hold the pattern from @offset of the stream on? Any alignment. */
+/* Returns whether @data, of any alignment, holds @len bytes of the pattern from @offset of the stream on. */
 bool is_pattern(const void *data, size_t len, uint64_t offset);
 
-/* End the test, which failed, unless the mapping is whole and blocks go round. */
+/* Fail the test unless the mapping is whole and blocks go round. */
 void ring_expect_works(const struct ring *r);
 
 static inline const char *ring_data(const struct ring *r, const struct zcdma_dev_block *b)

@@ -8,14 +8,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* End the test, which failed, where @condition is not so. From its process alone, any thread. */
+/* Fail and end the test unless @condition holds. Works in any thread of the test's own process. */
 #define EXPECT(condition)                                         \
 	do {                                                      \
 		if (!(condition))                                 \
 			tap_fail(__func__, __LINE__, #condition); \
 	} while (0)
 
-/* The call fails with @error. */
+/* Expect @call to fail with @error. */
 #define EXPECT_ERRNO(call, error)                 \
 	EXPECT(({                                 \
 		errno = 0;                        \
@@ -24,7 +24,7 @@
 
 __attribute__((noreturn)) void tap_fail(const char *function, int line, const char *condition);
 
-/* End the test: it cannot be tried here, as @why says. */
+/* Skip the rest of the test, which cannot run here for the reason @why. */
 __attribute__((noreturn)) void tap_skip(const char *why);
 
 /* What a failing test must undo before its process can end, or NULL. Async-signal-safe. */
@@ -44,7 +44,7 @@ unsigned tap_repeat(unsigned times);
 struct tap_test {
 	const char *name;
 	void (*run)(unsigned model);
-	unsigned models; /* bit 1 << model for each that it is for; 0: it is for none */
+	unsigned models; /* bit 1 << model for each that it is for; 0: the test needs no model */
 };
 
 /* enum zcdma_dev_model */

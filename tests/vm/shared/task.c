@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A thread of a test, of which one can tell whether it sleeps. */
+/* A thread of a test, which can wait until it sleeps. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A thread of a test, of which one can tell whether it sleeps. */
+/* A thread of a test, which can wait until it sleeps. */
 #ifndef TASK_H
 #define TASK_H
 
@@ -13,7 +13,7 @@ struct task {
 
 struct task task_start(void *(*run)(void *), void *arg);
 
-/* Until it sleeps in the kernel, which it does for as long as nothing wakes it. */
+/* Wait until the thread sleeps in the kernel, where it stays until something wakes it. */
 void task_wait_asleep(const struct task *t);
 
 void *task_join(const struct task *t);
