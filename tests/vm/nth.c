@@ -195,6 +195,11 @@ static int make(const struct call *call, struct state *s)
 	return rc;
 }
 
+static void wait_for_block(const struct state *s)
+{
+	EXPECT(poll(&(struct pollfd){ s->r.fd, POLLIN, 0 }, 1, (int)tap_limit(30000)) == 1);
+}
+
 static struct state state_before(size_t end, unsigned model)
 {
 	struct state s = { .r.fd = -1, .r.setup = ring_wanted(model), .pipe = { -1, -1 } };
@@ -207,8 +212,7 @@ static struct state state_before(size_t end, unsigned model)
 			EXPECT(!make(&calls[i], &s));
 		/* What reads the stream has something to read. */
 		if (calls[i].make == start)
-			EXPECT(poll(&(struct pollfd){ s.r.fd, POLLIN, 0 }, 1,
-				    (int)tap_limit(30000)) == 1);
+			wait_for_block(&s);
 	}
 	return s;
 }
@@ -267,6 +271,8 @@ static bool try_nth(const struct call *call, unsigned model, int n, unsigned *fa
 	bool left;
 	int rc;
 
+	if (call->make == take)
+		wait_for_block(&s);
 	inject(n);
 	rc = call->make(&s);
 	left = inject(0);
