@@ -77,7 +77,7 @@ load trouble
         wait_exit "$SENDER" 1
         one_document 1 "$(cat sender.out)"
         assert_equal "$(jq -r '.error.hint | split(";")[1]' sender.out)" \
-            ' what it had taken is what it has'
+            ' anything it had not read is lost'
         (($(jq '.notes | length' sender.out) <= 1))
     done
 }
