@@ -279,6 +279,8 @@ static void edu_reset_prepare(struct pci_dev *pdev)
 
 static void edu_reset_done(struct pci_dev *pdev)
 {
+	/* The core has restored what it saved, which uses up what edu_slot_reset() restores. */
+	pci_save_state(pdev);
 	zcdma_device_resume(pci_get_drvdata(pdev));
 }
 
