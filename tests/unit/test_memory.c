@@ -15,6 +15,7 @@
 #include <zcdma/util.h>
 
 #include "internal.h"
+#include "pair.h"
 
 #define LIMIT_MS 10000
 #define PIECE	 65536
@@ -52,21 +53,6 @@ static int teardown(void **state)
 	zcdma_free(ctx);
 	free(memory);
 	return 0;
-}
-
-static void tcp_pair(void)
-{
-	const struct zcdma_addr any = { .host = "127.0.0.1", .port = "0" };
-	struct zcdma_addr to;
-	int fd = zcdma_listen(ctx, &any);
-	char at[64];
-
-	assert_true(fd >= 0);
-	assert_int_equal(zcdma_addr_parse(ctx, zcdma_sockname(fd, false, at, sizeof(at)), &to), 0);
-	out = zcdma_connect(ctx, &to);
-	in = zcdma_accept(ctx, fd, NULL, 0);
-	assert_true(out >= 0 && in >= 0);
-	close(fd);
 }
 
 static void test_bad_pieces(void **state)
@@ -115,7 +101,7 @@ static void test_reclaimed_by_proof(void **state)
 	ssize_t n;
 
 	(void)state;
-	tcp_pair();
+	tcp_pair(ctx, &out, &in);
 	assert_int_equal(zcdma_path_open(ctx, src, "zerocopy", out, &path), 0);
 	assert_int_equal(zcdma_path_set_fallback(path, ZCDMA_FALLBACK_KEEP), 0);
 	zcdma_path_set_timeout(path, 0);
@@ -153,7 +139,7 @@ static void test_paths_without_proof(void **state)
 	static const char *const names[] = { "vmsplice", "splice", "sendfile", "uring-fixed" };
 
 	(void)state;
-	tcp_pair();
+	tcp_pair(ctx, &out, &in);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		assert_int_equal(zcdma_path_open(ctx, src, names[i], out, &path), -EINVAL);
 		path = NULL;

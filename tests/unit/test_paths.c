@@ -27,6 +27,7 @@
 #include "internal.h"
 #include "lab.h"
 #include "namespace.h"
+#include "pair.h"
 
 #define BLOCK  32768
 #define BLOCKS 400
@@ -288,21 +289,6 @@ static void reapable_is_not_waited_for(void)
  * the rule allows, and what arrives must be the pattern all the same.
  */
 
-static void tcp_pair(void)
-{
-	const struct zcdma_addr any = { .host = "127.0.0.1", .port = "0" };
-	struct zcdma_addr to;
-	int fd = zcdma_listen(ctx, &any);
-	char at[64];
-
-	assert_true(fd >= 0);
-	assert_int_equal(zcdma_addr_parse(ctx, zcdma_sockname(fd, false, at, sizeof(at)), &to), 0);
-	out = zcdma_connect(ctx, &to);
-	in = zcdma_accept(ctx, fd, NULL, 0);
-	assert_true(out >= 0 && in >= 0);
-	close(fd);
-}
-
 /* Feed all received data to the check. */
 static void receive(struct zcdma_check *check)
 {
@@ -381,7 +367,7 @@ static struct zcdma_check_result late_reader(const char *which, enum zc_put how,
 
 	name = which;
 	assert_int_equal(zcdma_new(&ctx), 0);
-	tcp_pair();
+	tcp_pair(ctx, &out, &in);
 	flags |= type->needs & ZCDMA_NEEDS_FD ? ZC_USE_FD : 0;
 	open_path("sim:blocks=64,block=32K,seed=11", flags, ZCDMA_FALLBACK_KEEP);
 	assert_int_equal(zcdma_check_pattern(ctx, 11, &check), 0);
@@ -443,7 +429,7 @@ static void test_uring_receiver_gone(void **state)
 		skip();
 	name = "uring";
 	assert_int_equal(zcdma_new(&ctx), 0);
-	tcp_pair();
+	tcp_pair(ctx, &out, &in);
 	open_path("sim:blocks=64,block=32K", 0, ZCDMA_FALLBACK_KEEP);
 	close(in);
 	in = -1;
@@ -475,7 +461,7 @@ static void reset_is_no_zerocopy(const char *which)
 
 	name = which;
 	assert_int_equal(zcdma_new(&ctx), 0);
-	tcp_pair();
+	tcp_pair(ctx, &out, &in);
 	open_path("sim:blocks=200,block=32K", 0, ZCDMA_FALLBACK_KEEP);
 	do {
 		while ((rc = zc_source_take(src, 0, &b)) == -EAGAIN)
@@ -524,7 +510,7 @@ static void test_uring_wait_for_notifications(void **state)
 		skip();
 	name = "uring";
 	assert_int_equal(zcdma_new(&ctx), 0);
-	tcp_pair();
+	tcp_pair(ctx, &out, &in);
 	open_path("sim:blocks=64,block=32K", 0, ZCDMA_FALLBACK_KEEP);
 	assert_int_equal(zcdma_check_pattern(ctx, 0, &check), 0);
 	for (int i = 0; i < 64 && rc != ZC_SENT_BUSY; i++) {
@@ -613,7 +599,7 @@ static void test_end_only_when_finished(void **state)
 		name = type->name;
 		for (int finish = 0; finish < 2; finish++) {
 			assert_int_equal(zcdma_new(&ctx), 0);
-			tcp_pair();
+			tcp_pair(ctx, &out, &in);
 			open_path("sim:blocks=4,block=32K",
 				  type->needs & ZCDMA_NEEDS_FD ? ZC_USE_FD : 0,
 				  ZCDMA_FALLBACK_KEEP);
@@ -634,7 +620,7 @@ static void test_reset_before_there_is_a_path(void **state)
 {
 	(void)state;
 	assert_int_equal(zcdma_new(&ctx), 0);
-	tcp_pair();
+	tcp_pair(ctx, &out, &in);
 	close_out();
 	assert_int_equal(end_of_stream(), -ECONNRESET);
 	close(in);

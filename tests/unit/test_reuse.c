@@ -24,6 +24,7 @@
 #include <zcdma/verify.h>
 
 #include "internal.h"
+#include "pair.h"
 
 #define LIMIT_MS 10000
 #define SEED	 5
@@ -59,22 +60,6 @@ static int teardown(void **state)
 static void open_sim(const char *spec)
 {
 	assert_int_equal(zcdma_source_open(ctx, spec, &src), 0);
-}
-
-/* Connect @out to @in over TCP. */
-static void tcp_pair(void)
-{
-	const struct zcdma_addr any = { .host = "127.0.0.1", .port = "0" };
-	struct zcdma_addr to;
-	int fd = zcdma_listen(ctx, &any);
-	char at[64];
-
-	assert_true(fd >= 0);
-	assert_int_equal(zcdma_addr_parse(ctx, zcdma_sockname(fd, false, at, sizeof(at)), &to), 0);
-	out = zcdma_connect(ctx, &to);
-	in = zcdma_accept(ctx, fd, NULL, 0);
-	assert_true(out >= 0 && in >= 0);
-	close(fd);
 }
 
 /* Connect @out to @in by a socket pair, whose buffer does not grow as that of TCP does. */
@@ -124,7 +109,7 @@ static void test_send_twice(void **state)
 {
 	(void)state;
 	open_sim("sim:blocks=64,block=32K");
-	tcp_pair();
+	tcp_pair(ctx, &out, &in);
 	assert_int_equal(zcdma_path_open(ctx, src, "zerocopy", out, &path), 0);
 	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
 	assert_int_equal(zcdma_path_send(path, &b), 0);
@@ -138,7 +123,7 @@ static void test_send_after_release(void **state)
 {
 	(void)state;
 	open_sim("sim:blocks=4,block=4K");
-	tcp_pair();
+	tcp_pair(ctx, &out, &in);
 	assert_int_equal(zcdma_path_open(ctx, src, "copy", out, &path), 0);
 	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
 	assert_int_equal(zcdma_block_release(src, &b), 0);
@@ -173,7 +158,7 @@ static void test_changed_block(void **state)
 
 	(void)state;
 	open_sim("sim:blocks=2,block=4K,seed=5");
-	tcp_pair();
+	tcp_pair(ctx, &out, &in);
 	assert_int_equal(zcdma_path_open(ctx, src, "copy", out, &path), 0);
 	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
 	b.data = NULL;
@@ -245,7 +230,7 @@ static void send_all(const char *name, bool unsafe, struct receiver *r)
 	int rc;
 
 	open_sim("sim:blocks=32,block=64K,seed=5");
-	tcp_pair();
+	tcp_pair(ctx, &out, &in);
 	assert_int_equal(zcdma_path_open(ctx, src, name, out, &path), 0);
 	if (unsafe)
 		assert_int_equal(zcdma_path_set_unsafe_reuse(path), 0);
@@ -433,7 +418,7 @@ static void test_broken_path(void **state)
 
 	(void)state;
 	open_sim("sim:blocks=8,block=64K");
-	tcp_pair();
+	tcp_pair(ctx, &out, &in);
 	assert_int_equal(zcdma_path_open(ctx, src, "copy", out, &path), 0);
 	close(in);
 	in = -1;
@@ -516,7 +501,7 @@ static void test_latency(void **state)
 
 	(void)state;
 	open_sim("sim:blocks=4,block=4K");
-	tcp_pair();
+	tcp_pair(ctx, &out, &in);
 	assert_int_equal(zcdma_path_open(ctx, src, "copy", out, &path), 0);
 	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
 	usleep(2000);
