@@ -9,7 +9,7 @@
 
 const struct wire_counter wire_counters[] = {
 	COUNTER("packets", packets),
-	COUNTER("uncaptured_bytes", uncaptured_bytes),
+	COUNTER("unseen_bytes", uncaptured_bytes),
 	COUNTER("late_bytes", late_bytes),
 	COUNTER("cut_bytes", cut_bytes),
 	COUNTER("capture_duplicates", capture_duplicates),

@@ -30,7 +30,7 @@ static void report_streams_lines(struct report *r, const struct wire_totals *t,
 	report_count(r, "connections", s->connections, " connections, ");
 	report_bytes(r, "stream_bytes", t->bytes, "");
 	report_line(r, "not captured", NULL);
-	report_bytes(r, "uncaptured_bytes", c->uncaptured_bytes, " in time, ");
+	report_bytes(r, "unseen_bytes", c->uncaptured_bytes, " in time, ");
 	report_bytes(r, "late_bytes", c->late_bytes, " captured later; ");
 	report_bytes(r, "cut_bytes", c->cut_bytes, " beyond the snap length");
 	report_line(r, "retransmitted", NULL);

@@ -149,7 +149,7 @@ LOSSY='
     done < <(grep -v '^#' "$DATA/expected.txt")
     # Cut by the snap length, and said to be.
     run -4 --separate-stderr zcdma verify -r "$DATA/iperf3-receiver.pcap" --pattern none --json
-    jq -e '.cut_bytes > 900000 and .uncaptured_bytes == .cut_bytes
+    jq -e '.cut_bytes > 900000 and .unseen_bytes == .cut_bytes
         and (.error.message | contains("were not captured"))' <<<"$output"
     run -1 --separate-stderr zcdma verify -r "$DATA/iperf3-receiver.pcap" --pattern none --expect=complete -q
 }
@@ -169,7 +169,7 @@ record_end() {
     # Without the fourth packet, which has 16384 of its 20000 bytes.
     { head -c "$(record_end "$any" 3)" "$any" && tail -c +$(($(record_end "$any" 4) + 1)) "$any"; } >lossy.pcap
     run -4 --separate-stderr zcdma verify -r lossy.pcap --pattern none --json
-    jq -e '.result == "lossy" and .streams[0].result == "lossy" and .uncaptured_bytes == 16384
+    jq -e '.result == "lossy" and .streams[0].result == "lossy" and .unseen_bytes == 16384
         and .exit_status == 4 and (.error.message | endswith("16.00 KiB of it were not captured"))' <<<"$output"
     run -1 zcdma verify -r lossy.pcap --pattern none -q --expect=complete
     # Without its end, nothing is known to be missing.

@@ -56,7 +56,7 @@ watched() {
     ZCDMA=/run/zcdma-in-far LISTEN=$FAR:0 receiver --json
     watch "${TO##*:}" --block 64K
     zcdma vmsplice --unsafe-reuse -q "$TO" sim:blocks=2,block=64K --bytes 8M
-    watched 1 '.result == "wrong" and .differing_packets > 0 and .uncaptured_bytes == 0
+    watched 1 '.result == "wrong" and .differing_packets > 0 and .unseen_bytes == 0
         and (.overwritten | length) > 0 and all(.overwritten[]; .block == (.offset / 65536 | floor))'
     wait_exit "$RECEIVER" 1
 }
