@@ -98,8 +98,11 @@ C
         "$ZCDMA" capture -q sim:memory=file,block=64K,blocks=256 --bytes 1M -o /dev/null; echo "larger $?"
         "$ZCDMA" verify --listen 127.0.0.1:9000 -q 2>err & v=$!
         for ((n = 0; n < 1000; n++)); do grep -q ":2328 0*:0000 0A" /proc/net/tcp && break; sleep 0.02; done
+        "$ZCDMA" vmsplice 127.0.0.1:9000 sim:memory=file,block=64K,blocks=16 --bytes 256M -q & s=$!
+        # The ring is made before the connection: without it the receiver would wait for ever.
+        for ((n = 0; n < 1000; n++)); do grep -q ":2328 [0-9A-F]*:[0-9A-F]* 0[1-8]" /proc/net/tcp && break; sleep 0.02; done
         while :; do head -c 4M /dev/zero >fill; rm -f fill; done 2>/dev/null & fill=$!
-        "$ZCDMA" vmsplice 127.0.0.1:9000 sim:memory=file,block=64K,blocks=16 --bytes 256M -q; echo "sent $?"
+        wait $s; echo "sent $?"
         kill $fill; wait $v; echo "received $?"'
     ((status != 77)) || skip "no file system can be mounted here: $output"
     assert_output --partial 'larger 2'
