@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -13,8 +14,10 @@
 #include "handover/protocol.h"
 #include "random.h"
 
-#define PAGE  4096u
-#define BLOCK 65536u
+#define PAGE	 4096u
+#define BLOCK	 65536u
+#define LIMIT_MS 20000 /* for what happens at once on an idle machine */
+#define SEALS	 (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 static const struct zc_ho_offer ring_offer = {
 	.ring = ZC_HO_MEMORY,
@@ -23,6 +26,26 @@ static const struct zc_ho_offer ring_offer = {
 	.stride = BLOCK,
 	.page_size = PAGE,
 };
+
+/* A field of a message, and a value that it must not have. */
+struct bad_field {
+	enum zc_ho_type type;
+	size_t at, size;
+	uint64_t value;
+};
+
+/* clang-format off */
+#define BAD(type, member, value) \
+	{ type, offsetof(struct zc_ho_msg, member), sizeof(((struct zc_ho_msg *)NULL)->member), value }
+/* clang-format on */
+
+/* Or a valid message, at the wrong time. */
+#define AS_IS(type)           \
+	{                     \
+		type, 0, 0, 0 \
+	}
+
+static const struct zc_ho_block first_block = { .len = BLOCK };
 
 /* A valid message of each type, with as many bodies as there may be. */
 static inline struct zc_ho_msg valid(enum zc_ho_type type)
@@ -38,6 +61,15 @@ static inline struct zc_ho_msg valid(enum zc_ho_type type)
 		msg.offer = ring_offer;
 	for (uint32_t i = 0; type == ZC_HO_BLOCK && i < count; i++)
 		msg.block[i].len = BLOCK;
+	return msg;
+}
+
+/* A message that is valid but for one field. */
+static inline struct zc_ho_msg spoiled(const struct bad_field *bad)
+{
+	struct zc_ho_msg msg = valid(bad->type);
+
+	memcpy((char *)&msg + bad->at, &bad->value, bad->size);
 	return msg;
 }
 
@@ -70,6 +102,12 @@ static inline int make_memfd(size_t size, int seals)
 	assert_int_equal(ftruncate(fd, (off_t)size), 0);
 	assert_int_equal(fcntl(fd, F_ADD_SEALS, seals), 0);
 	return fd;
+}
+
+/* Memory that is the ring of @ring_offer. */
+static inline int make_ring(void)
+{
+	return make_memfd(4 * BLOCK, SEALS);
 }
 
 static inline int count_fds(void)
@@ -110,6 +148,26 @@ static inline int close_pipe(void **state)
 	dup2(saved_stdin, STDIN_FILENO);
 	close(saved_stdin);
 	return 0;
+}
+
+#define WITH_PIPE(test) cmocka_unit_test_setup_teardown(test, make_pipe, close_pipe)
+
+/* Discard what is in the pipe. */
+static inline void empty_pipe(void)
+{
+	char bytes[4096];
+	struct pollfd p = { .fd = pipe_fd[0], .events = POLLIN };
+
+	while (poll(&p, 1, 0) == 1 && read(pipe_fd[0], bytes, sizeof(bytes)) > 0)
+		;
+}
+
+static inline int connect_pipe(void)
+{
+	int sock = zc_ho_connect(pipe_fd[1]);
+
+	assert_true(sock >= 0);
+	return sock;
 }
 
 /* Send @len bytes of @data with @count descriptors. */
