@@ -12,7 +12,8 @@
 # VM_BATS='FILE…'     only these of tests/vm           MUTANT=1         the module that must fail, throughout
 # VM_PARTS='NAME…'    of those that a kernel does not name: programs (of C, which test the driver), commands (bats
 #                     files), swiotlb, iommu (DMA with bounce buffers, and translated), compat (32-bit programs).
-#                     All but compat, but commands alone where VM_BATS says which. The first two share a boot.
+#                     All but compat, but commands alone where VM_BATS says which. Where memory is short, the
+#                     first two share a boot.
 # VM_COMPAT=1         compat too
 # LIMIT_SCALE=N       each time limit of a test inside is N times as long (1; 8 in a kernel that checks itself)
 # REPEAT_CUT=N        tests that repeat something do so N times less often (1; 25 there)
@@ -305,6 +306,13 @@ prepare() {
     fi
 }
 
+# machine_folder FOLDER BOOT: print the folder of a boot's own files, with the initial file system in it.
+machine_folder() {
+    mkdir -p "$1/$2"
+    cp "$1/initramfs" "$1/$2/"
+    echo "$1/$2"
+}
+
 # Boot the kernel, with the folder of its files: in_machine NAME FOLDER ACCEL RUN [OPTION...]
 in_machine() {
     local name=$1 folder=$2 pid status
@@ -324,9 +332,10 @@ in_machine() {
     fi
 }
 
-# The parts programs and commands, with networks.
+# The parts programs and commands, or one of them, with networks: run_guest NAME FOLDER ACCEL BOOT.
 run_guest() {
-    local name=$1 folder=$2 accel=$3 nics=()
+    local name=$1 folder accel=$3 parts=${4//,/ } nics=()
+    folder=$(machine_folder "$2" "$4")
     if [[ -n ${VM_ICOUNT:-} ]]; then
         start_peer "$folder/peer"
         in_machine "$name" "$folder" icount "$VM_RUN" "${nics[@]}"
@@ -345,11 +354,10 @@ run_guest() {
 # run_dma NAME FOLDER ACCEL PART: what only DMA shows, with the PCI device edu in a slot that it can be
 # taken out of, by QEMU's monitor, which the VM itself reaches. QEMU's path of it must be short.
 run_dma() {
-    local name=$1 folder=$2/$4 accel=$3 dma=$4 VM_APPEND=${VM_APPEND:-} options edu_bits
-    local monitor=${folder#"$tree/"}/monitor
-    mkdir -p "$folder"
+    local name=$1 folder accel=$3 dma=$4 VM_APPEND=${VM_APPEND:-} options edu_bits monitor
+    folder=$(machine_folder "$2" "$4")
+    monitor=${folder#"$tree/"}/monitor
     rm -f "$monitor"
-    cp "$2/initramfs" "$folder/"
     # shellcheck disable=SC2054 # commas are part of the words
     case $dma in
     swiotlb)
@@ -374,26 +382,25 @@ run_dma() {
     in_machine "$name $dma" "$folder" "$accel" tests/vm/dma.sh "${options[@]}"
 }
 
-# 32-bit programs on the 64-bit kernel: run_compat NAME FOLDER ACCEL.
+# 32-bit programs on the 64-bit kernel: run_compat NAME FOLDER ACCEL BOOT.
 run_compat() {
-    local name=$1 folder=$2/compat accel=$3 compat_root
-    mkdir -p "$folder"
+    local name=$1 folder accel=$3 compat_root
+    folder=$(machine_folder "$2" "$4")
     cross_build "$name" "${arch[compat]}" "$folder" || return
     compat_root=$cross_root
-    cp "$2/initramfs" "$folder/"
     echo "# compat"
     in_machine "$name compat" "$folder" "$accel" tests/vm/compat/guest.sh
 }
 
-# run_parts NAME FOLDER ACCEL PART...: boot for these one after the other.
-run_parts() {
-    local name=$1 folder=$2 accel=$3 part
-    for part in "${@:4}"; do
-        case $part in
-        guest) run_guest "$name" "$folder" "$accel" ;;
-        compat) run_compat "$name" "$folder" "$accel" ;;
-        swiotlb | iommu) run_dma "$name" "$folder" "$accel" "$part" ;;
-        *) echo "not ok - vm $name: there is no part $part" ;;
+# boot NAME FOLDER ACCEL BOOT...: boot for these one after the other. Each is a part, or parts that share a boot.
+boot() {
+    local boot
+    for boot in "${@:4}"; do
+        case $boot in
+        programs | commands | *,*) run_guest "${@:1:3}" "$boot" ;;
+        compat) run_compat "${@:1:3}" "$boot" ;;
+        swiotlb | iommu) run_dma "${@:1:3}" "$boot" ;;
+        *) echo "not ok - vm $1: there is no part $boot" ;;
         esac
     done
 }
@@ -404,7 +411,7 @@ has_memory_for_two() {
 }
 
 run_kernel() {
-    local name=${1%%:*} parts=$VM_PARTS folder accel lock guest='' rest=() part pid
+    local name=${1%%:*} parts=$VM_PARTS folder accel lock first=() rest=() part pid
     [[ $1 != *:* ]] || parts=${1#*:} parts=${parts//,/ }
     folder=$build/run-$name
     mkdir -p "$folder"
@@ -413,27 +420,27 @@ run_kernel() {
     prepare "$name" "$folder" || return
     [[ -n ${arch[cross]:-} ]] && accel=tcg || accel=$(find_accel "$folder")
     echo "# linux $release, $accel"
+    # The commands take as long as the rest, and leave much of the time of two processors.
     for part in $parts; do
-        case $part in
-        programs | commands) guest=guest ;;
-        *) rest+=("$part") ;;
-        esac
+        [[ $part == commands ]] && first+=("$part") || rest+=("$part")
     done
-    if [[ -z $guest ]] || ((${#rest[@]} == 0)) || ! has_memory_for_two; then
-        run_parts "$name" "$folder" "$accel" $guest "${rest[@]}"
+    if ((${#first[@]} == 0 || ${#rest[@]} == 0)) || ! has_memory_for_two; then
+        [[ " $parts " != *" programs commands "* ]] || parts=${parts/programs commands/programs,commands}
+        # shellcheck disable=SC2086 # a list of words
+        boot "$name" "$folder" "$accel" $parts
         return
     fi
-    # The guest leaves much of the time of two processors: boot for the rest meanwhile, and print it after.
+    # Print what the second machine says after the first one's.
     (
         # shellcheck disable=SC2030 # its machines are its own to end
         children=()
         trap end_children EXIT
-        run_parts "$name" "$folder" "$accel" "${rest[@]}"
+        boot "$name" "$folder" "$accel" "${rest[@]}"
     ) >"$folder/rest.tap" 2>&1 &
     pid=$!
     # shellcheck disable=SC2031
     children+=("$pid")
-    run_parts "$name" "$folder" "$accel" guest
+    boot "$name" "$folder" "$accel" "${first[@]}"
     tail -n +1 -s 0.1 -f --pid="$pid" "$folder/rest.tap"
     wait "$pid"
 }
