@@ -59,6 +59,12 @@ struct zcdma_check {
 	struct zcdma_fault *kept; /* the first ZCDMA_FAULTS_KEPT; NULL before the first */
 };
 
+/* Returns the byte at @offset of the stream. */
+static inline uint8_t zc_pattern_byte(uint64_t offset, uint64_t seed)
+{
+	return (uint8_t)((offset / 8 ^ seed) >> offset % 8 * 8);
+}
+
 /*
  * Find two consecutive words of the pattern in @buf from *@at on. Sets *@at to where they begin, or to where the
  * search can go on with more bytes. If a byte of 0xff stands right before two words of the stream, the words one

@@ -5,34 +5,25 @@
 #include <endian.h>
 
 #include "verify/check.h"
+#include "verify/pattern_loops.h"
 
-/* A word of the stream, at any address. */
-typedef uint64_t word __attribute__((aligned(1), may_alias));
+/* Words that are compared one by one before the wide loops are worth their start. */
+#define SHORT_WORDS 16
 
-/*
- * The compiler vectorises at -O2 only what needs no code for a remainder: loops over a constant
- * length, without a way out in between.
- */
-#define CHUNK_WORDS 512
-#define CHUNK_BYTES (CHUNK_WORDS * sizeof(word))
+#define LONG_BYTES (ZC_PATTERN_LONG * sizeof(zc_word))
 
 #define OFFSET_MAX (UINT64_C(1) << 60) /* a word that claims more is garbage */
-
-static uint8_t pattern_byte(uint64_t offset, uint64_t seed)
-{
-	return (uint8_t)((offset / 8 ^ seed) >> offset % 8 * 8);
-}
 
 static void fill_bytes(uint8_t *p, size_t len, uint64_t offset, uint64_t seed)
 {
 	for (size_t i = 0; i < len; i++)
-		p[i] = pattern_byte(offset + i, seed);
+		p[i] = zc_pattern_byte(offset + i, seed);
 }
 
 static size_t match_bytes(const uint8_t *p, size_t len, uint64_t offset, uint64_t seed)
 {
 	for (size_t i = 0; i < len; i++) {
-		if (p[i] != pattern_byte(offset + i, seed))
+		if (p[i] != zc_pattern_byte(offset + i, seed))
 			return i;
 	}
 	return len;
@@ -44,72 +35,89 @@ static size_t head_bytes(size_t len, uint64_t offset)
 	return zc_min(len, (size_t)(-offset % 8));
 }
 
-static void fill_chunk(word *w, uint64_t first, uint64_t seed)
-{
-	for (unsigned i = 0; i < CHUNK_WORDS; i++)
-		w[i] = htole64((first + i) ^ seed);
-}
-
-static uint64_t chunk_differs(const word *w, uint64_t first, uint64_t seed)
-{
-	uint64_t differs = 0;
-
-	for (unsigned i = 0; i < CHUNK_WORDS; i++)
-		differs |= le64toh(w[i]) ^ seed ^ (first + i);
-	return differs;
-}
-
 ZC_PUBLIC void zcdma_pattern_fill(void *buf, size_t len, uint64_t offset, uint64_t seed)
 {
+	const struct zc_pattern_loops *loops = zc_pattern_loops_best();
 	uint8_t *p = buf;
 	size_t done = head_bytes(len, offset);
 
 	fill_bytes(p, done, offset, seed);
-	for (; len - done >= CHUNK_BYTES; done += CHUNK_BYTES)
-		fill_chunk((word *)(p + done), (offset + done) / 8, seed);
-	for (; len - done >= sizeof(word); done += sizeof(word))
-		*(word *)(p + done) = htole64((offset + done) / 8 ^ seed);
+	for (; len - done >= LONG_BYTES; done += LONG_BYTES)
+		loops->fill((zc_word *)(p + done), (offset + done) / 8, seed);
+	for (; len - done >= sizeof(zc_word); done += sizeof(zc_word))
+		*(zc_word *)(p + done) = htole64((offset + done) / 8 ^ seed);
 	fill_bytes(p + done, len - done, offset + done, seed);
+}
+
+/* Returns how many of the first bytes, at most @len, are whole words of the stream from @offset on, which begins one. */
+static size_t match_words(const uint8_t *p, size_t len, uint64_t offset, uint64_t seed)
+{
+	size_t done = 0;
+
+	while (len - done >= sizeof(zc_word) &&
+	       le64toh(*(const zc_word *)(p + done)) == ((offset + done) / 8 ^ seed))
+		done += sizeof(zc_word);
+	return done;
 }
 
 ZC_PUBLIC size_t zcdma_pattern_match(const void *buf, size_t len, uint64_t offset, uint64_t seed)
 {
+	const struct zc_pattern_loops *loops = zc_pattern_loops_best();
 	const uint8_t *p = buf;
 	size_t head = head_bytes(len, offset);
 	size_t done = match_bytes(p, head, offset, seed);
+	size_t begin;
 
 	if (done < head)
 		return done;
-	while (len - done >= CHUNK_BYTES &&
-	       !chunk_differs((const word *)(p + done), (offset + done) / 8, seed))
-		done += CHUNK_BYTES;
-	while (len - done >= sizeof(word) &&
-	       le64toh(*(const word *)(p + done)) == ((offset + done) / 8 ^ seed))
-		done += sizeof(word);
+	begin = zc_min(len - done, SHORT_WORDS * sizeof(zc_word));
+	done += match_words(p + done, begin, offset + done, seed);
+	if (done == head + begin) {
+		while (len - done >= LONG_BYTES &&
+		       !loops->differs((const zc_word *)(p + done), (offset + done) / 8, seed))
+			done += LONG_BYTES;
+	}
+	done += match_words(p + done, len - done, offset + done, seed);
 	return done + match_bytes(p + done, len - done, offset + done, seed);
 }
 
 static bool words_agree(const uint8_t *p, uint64_t seed)
 {
-	const word *w = (const word *)p;
+	const zc_word *w = (const zc_word *)p;
 	uint64_t first = le64toh(w[0]) ^ seed;
 
-	return (le64toh(w[1]) ^ seed) - first == 1 && first < OFFSET_MAX / sizeof(word);
+	return (le64toh(w[1]) ^ seed) - first == 1 && first < OFFSET_MAX / sizeof(zc_word);
+}
+
+/* Find two words that agree among the positions [*@at, @to). Returns whether there are any; *@at is @to if not. */
+static bool find_in(const uint8_t *p, size_t to, uint64_t seed, size_t *at)
+{
+	for (; *at < to; ++*at) {
+		if (words_agree(p + *at, seed))
+			return true;
+	}
+	return false;
 }
 
 bool zc_pattern_find(const void *buf, size_t len, uint64_t seed, size_t *at)
 {
+	const struct zc_pattern_loops *loops = zc_pattern_loops_best();
 	const uint8_t *p = buf;
+	size_t end = len - zc_min(len, 2 * sizeof(zc_word) - 1), to;
 
-	for (; *at + 2 * sizeof(word) <= len; ++*at) {
-		if (!words_agree(p + *at, seed))
+	while (*at < end) {
+		to = zc_min(end, *at + ZC_PATTERN_SEEK);
+		if (to - *at == ZC_PATTERN_SEEK && !loops->may_begin(p + *at, seed))
+			*at = to;
+		if (!find_in(p, to, seed, at))
 			continue;
-		if ((le64toh(*(const word *)(p + *at)) ^ seed) % 256 != 255)
+		if ((le64toh(*(const zc_word *)(p + *at)) ^ seed) % 256 != 255)
 			return true;
-		if (*at + 2 * sizeof(word) == len)
+		if (*at + 1 == end)
 			return false;
 		if (!words_agree(p + *at + 1, seed))
 			return true;
+		++*at;
 	}
 	return false;
 }

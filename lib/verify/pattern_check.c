@@ -53,9 +53,9 @@ static uint64_t load(const uint8_t *p)
 }
 
 /* Returns whether @byte, at position @pos of the stream, belongs there according to @delta. */
-static bool follows(const struct pattern_check *p, const uint8_t *byte, uint64_t pos, int64_t delta)
+static bool follows(const struct pattern_check *p, uint8_t byte, uint64_t pos, int64_t delta)
 {
-	return zcdma_pattern_match(byte, 1, pos + (uint64_t)delta, p->seed);
+	return byte == zc_pattern_byte(pos + (uint64_t)delta, p->seed);
 }
 
 /* Returns how many bytes before @pos its word begins. */
@@ -114,22 +114,31 @@ static void start_search(struct pattern_check *p)
 	p->searching = true;
 	p->left = p->pos;
 	p->tried = 0;
-	p->held = zc_min(p->pos - p->at.pos, (uint64_t)CHANCE);
+	p->held = zc_min(p->pos - p->at.pos, CHANCE);
 	zcdma_pattern_fill(p->window, p->held, p->pos - p->held + (uint64_t)p->at.delta, p->seed);
 }
 
-/* Returns the position of the first of the bytes right before window[@at], at most @most, that follow @delta. */
-static uint64_t extend_back(const struct pattern_check *p, size_t at, size_t most, int64_t delta)
+/*
+ * Returns the position of the first of the bytes right before @pos, at most @most, that follow @delta; they are those
+ * before @end.
+ */
+static uint64_t extend_back(const struct pattern_check *p, const uint8_t *end, uint64_t pos,
+			    size_t most, int64_t delta)
 {
-	uint64_t pos = p->pos - p->held + at;
-
 	/* No run begins before the first byte that was sent. */
-	while (at && most-- && pos + (uint64_t)delta &&
-	       follows(p, &p->window[at - 1], pos - 1, delta)) {
-		at--;
+	while (most-- && pos + (uint64_t)delta && follows(p, *--end, pos - 1, delta))
 		pos--;
-	}
 	return pos;
+}
+
+/* Change to the run that is proven by the two words before @end, which stand before p->pos; @before bytes precede them. */
+static void change_to_proof(struct pattern_check *p, const uint8_t *end, size_t before)
+{
+	const uint8_t *proof = end - PROOF;
+	uint64_t pos = p->pos - PROOF;
+	int64_t delta = (int64_t)((load(proof) ^ p->seed) * WORD - pos);
+
+	change_run(p, extend_back(p, proof, pos, zc_min(before, CHANCE), delta), delta);
 }
 
 /* Search @len more bytes. Returns how many were used. */
@@ -139,7 +148,6 @@ static size_t search(struct pattern_check *p, const uint8_t *data, size_t len)
 	uint64_t some = p->pos - p->left + 2 * PROOF;
 	size_t n = zc_min(len, zc_min(sizeof(p->window) - p->held, some));
 	size_t extra, drop;
-	int64_t delta;
 
 	memcpy(&p->window[p->held], data, n);
 	p->held += n;
@@ -147,16 +155,33 @@ static size_t search(struct pattern_check *p, const uint8_t *data, size_t len)
 	if (zc_pattern_find(p->window, p->held, p->seed, &p->tried)) {
 		/* The bytes after the two words are not part of this search. */
 		extra = p->held - (p->tried + PROOF);
-		p->held -= extra;
 		p->pos -= extra;
-		delta = (int64_t)((load(&p->window[p->tried]) ^ p->seed) * WORD - (p->pos - PROOF));
-		change_run(p, extend_back(p, p->tried, CHANCE, delta), delta);
+		change_to_proof(p, &p->window[p->tried + PROOF], p->tried);
 		return n - extra;
 	}
-	drop = p->tried - zc_min(p->tried, (size_t)CHANCE);
+	drop = p->tried - zc_min(p->tried, CHANCE);
 	memmove(p->window, &p->window[drop], p->held - drop);
 	p->held -= drop;
 	p->tried -= drop;
+	return n;
+}
+
+/*
+ * Change to the run that begins right where the stream leaves its run, before @data: the search finds the same, but
+ * copies. @matched bytes before @data are of the run. Returns how many of the @len bytes were used, 0 if two words do
+ * not agree there.
+ */
+static size_t jump(struct pattern_check *p, const uint8_t *data, size_t matched, size_t len)
+{
+	size_t at = 0, n;
+
+	if (matched < CHANCE || len < PROOF ||
+	    !zc_pattern_find(data - CHANCE, CHANCE + PROOF, p->seed, &at))
+		return 0;
+	n = at + PROOF - CHANCE;
+	p->left = p->pos;
+	p->pos += n;
+	change_to_proof(p, data + n, at);
 	return n;
 }
 
@@ -181,7 +206,7 @@ static void feed_other(struct pattern_check *p, const uint8_t *data, size_t len)
 static void pattern_feed(struct zcdma_check *check, const uint8_t *data, size_t len)
 {
 	struct pattern_check *p = to_pattern(check);
-	size_t n;
+	size_t n, jumped;
 
 	check->result.bytes += len;
 	if (p->other)
@@ -193,7 +218,11 @@ static void pattern_feed(struct zcdma_check *check, const uint8_t *data, size_t 
 		}
 		n = zcdma_pattern_match(data, len, p->pos + (uint64_t)p->at.delta, p->seed);
 		p->pos += n;
-		if (n < len)
+		if (n == len)
+			break;
+		jumped = jump(p, data + n, n, len - n);
+		n += jumped;
+		if (!jumped)
 			start_search(p);
 	}
 }
@@ -202,8 +231,9 @@ static void pattern_feed(struct zcdma_check *check, const uint8_t *data, size_t 
 static void end_search(struct pattern_check *p)
 {
 	int64_t home = p->base.judge.home;
-	uint64_t at_home = extend_back(p, p->held, p->held, home);
-	uint64_t as_before = extend_back(p, p->held, p->held, p->at.delta);
+	const uint8_t *end = &p->window[p->held];
+	uint64_t at_home = extend_back(p, end, p->pos, p->held, home);
+	uint64_t as_before = extend_back(p, end, p->pos, p->held, p->at.delta);
 
 	if (at_home < as_before)
 		change_run(p, at_home, home);

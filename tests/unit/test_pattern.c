@@ -11,6 +11,8 @@
 #include <zcdma.h>
 #include <zcdma/verify.h>
 
+#include "verify/pattern_loops.h"
+
 static const uint64_t seeds[] = { 0, 7, UINT64_C(0xfedcba9876543210) };
 static const size_t lengths[] = { 0, 1, 7, 8, 9, 4095, 4096, 4097, 8200, 12345 };
 
@@ -88,12 +90,74 @@ static void a_wrong_byte_is_found(void **state)
 	free(buf);
 }
 
+#define LONG_BYTES (ZC_PATTERN_LONG * sizeof(zc_word))
+
+/* Fill, and find the one bit that differs, wherever it is. */
+static void assert_loops_compare(const struct zc_pattern_loops *loops, uint64_t first,
+				 uint64_t seed)
+{
+	uint8_t *memory = malloc(LONG_BYTES + 1), *buf = memory + 1;
+
+	assert_non_null(memory);
+	loops->fill((zc_word *)buf, first, seed);
+	for (size_t i = 0; i < LONG_BYTES; i++)
+		assert_int_equal(buf[i], expected(first * 8 + i, seed));
+	assert_true(loops->differs((const zc_word *)buf, first, seed) == 0);
+	for (size_t bit = 0; bit < LONG_BYTES * 8; bit += 7) {
+		buf[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_true(loops->differs((const zc_word *)buf, first, seed) != 0);
+		buf[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
+	free(memory);
+}
+
+/* Two words that agree, at each position and among zeros, which do not agree themselves. */
+static void assert_loops_search(const struct zc_pattern_loops *loops, uint64_t first, uint64_t seed)
+{
+	uint8_t *buf = calloc(1, ZC_PATTERN_SEEK + 15);
+
+	assert_non_null(buf);
+	assert_false(loops->may_begin(buf, seed));
+	for (size_t at = 0; at < ZC_PATTERN_SEEK; at++) {
+		zcdma_pattern_fill(buf + at, 16, first * 8, seed);
+		assert_true(loops->may_begin(buf, seed));
+		memset(buf + at, 0, 16);
+	}
+	free(buf);
+}
+
+/* Whichever instructions the processor has, and at carries into each byte of a word. */
+static void loops_do_the_same(void **state)
+{
+	const struct zc_pattern_loops *loops;
+	unsigned usable = 0;
+
+	(void)state;
+	for (loops = zc_pattern_loops; loops->name; loops++) {
+		if (!loops->usable()) {
+			print_message("# not on this processor: %s\n", loops->name);
+			continue;
+		}
+		usable++;
+		for (size_t s = 0; s < SEEDS; s++) {
+			for (unsigned shift = 0; shift <= 56; shift += 8) {
+				assert_loops_compare(loops, (UINT64_C(1) << shift) - 1, seeds[s]);
+				assert_loops_search(loops, (UINT64_C(1) << shift) - 1, seeds[s]);
+				assert_loops_search(loops, UINT64_C(1) << shift, seeds[s]);
+			}
+		}
+	}
+	assert_true(usable > 0);
+	assert_true(zc_pattern_loops_best()->usable());
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_is_as_defined),
 		cmocka_unit_test(filling_stays_in_bounds),
 		cmocka_unit_test(a_wrong_byte_is_found),
+		cmocka_unit_test(loops_do_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
