@@ -47,7 +47,7 @@ int zcsend_main(struct report *r, int argc, char **argv)
 	if (!expect_parse(r, argv[0], arg.expect, &s.expect))
 		goto out;
 	if (s.expect)
-		s.setup.only_telling = "--expect";
+		s.setup.reporting_for = "--expect";
 	status = sender_run(r, argv[0], &s);
 out:
 	opts_free(&o);

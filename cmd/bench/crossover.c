@@ -19,7 +19,7 @@ const struct bench_row *bench_plain(const struct bench_rows *rows, const struct 
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
 
-		if (row->count && row->path->needs == ZCDMA_NEEDS_MEMORY &&
+		if (row->count && row->path->required_caps == ZCDMA_CAP_MEMORY &&
 		    row->memory == like->memory && row->block_bytes == like->block_bytes)
 			return row;
 	}

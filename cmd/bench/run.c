@@ -86,11 +86,11 @@ static uint64_t fell_back(uint64_t bytes, const struct zcdma_path_stats *end,
 			  const struct zcdma_path_stats *begin)
 {
 	uint64_t copied = end->fell_back_bytes - begin->fell_back_bytes;
-	uint64_t told = copied + end->zerocopy_bytes - begin->zerocopy_bytes + end->unknown_bytes -
-			begin->unknown_bytes;
+	uint64_t known = copied + end->zerocopy_bytes - begin->zerocopy_bytes + end->unknown_bytes -
+			 begin->unknown_bytes;
 	uint64_t plain = end->copied_bytes - begin->copied_bytes;
 
-	return copied ? (uint64_t)((double)(bytes - plain) * (double)copied / (double)told) : 0;
+	return copied ? (uint64_t)((double)(bytes - plain) * (double)copied / (double)known) : 0;
 }
 
 static void collect(struct measured *m)
@@ -222,7 +222,8 @@ static void measure(const struct bench_job *job, const struct bench_row *row, do
 		zcdma_path_get_stats(m.t.path, &sent, sizeof(sent));
 	zcdma_path_close(m.t.path);
 	if (!s->rc && fd >= 0)
-		bench_peer_ask(fd, row->path->needs ? sent.bytes : 0, s); /* which sends nothing */
+		bench_peer_ask(fd, row->path->required_caps ? sent.bytes : 0,
+			       s); /* which sends nothing */
 }
 
 static void bind_to_cpu(int cpu)

@@ -77,7 +77,7 @@ enum { MODE, MEMORY, BLOCK, FIRST_FIGURE, SPREAD = FIRST_FIGURE + FIGURES, BAR, 
 
 bool bench_sends(const struct bench_row *row)
 {
-	return row->path->needs;
+	return row->path->required_caps;
 }
 
 /* The best median of a figure among the rows that send, or NAN. */

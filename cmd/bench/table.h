@@ -39,7 +39,7 @@ const struct bench_cost *bench_cost(const struct bench_rows *rows);
 /* Return true if row @i ran, sends, and is the first one of its path and memory. Those follow each other. */
 bool bench_begins_line(const struct bench_rows *rows, unsigned i);
 
-/* Return true if the row sends. A path that needs nothing measures the harness. */
+/* Return true if the row sends. A path that requires nothing measures the harness. */
 bool bench_sends(const struct bench_row *row);
 
 #endif

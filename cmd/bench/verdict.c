@@ -235,7 +235,7 @@ static bool has_pages(const struct bench_rows *rows, const char *memory)
 		const struct bench_row *row = &rows->row[i];
 
 		if (row->count && row->memory == memory && bench_sends(row) &&
-		    row->path->needs != ZCDMA_NEEDS_MEMORY)
+		    row->path->required_caps != ZCDMA_CAP_MEMORY)
 			return true;
 	}
 	return false;
@@ -244,7 +244,7 @@ static bool has_pages(const struct bench_rows *rows, const char *memory)
 /* A ring that cannot be registered may be a file's as well: that answer says nothing of its pages. */
 static bool lacks_pages(const struct bench_rows *rows, const struct bench_row *row)
 {
-	return row->failed.rc == -EFAULT && !(row->path->needs & ZCDMA_NEEDS_RING) &&
+	return row->failed.rc == -EFAULT && !(row->path->required_caps & ZCDMA_CAP_RING) &&
 	       !has_pages(rows, row->memory);
 }
 

@@ -23,21 +23,21 @@ struct poptOption sender_options[] = {
 static void report_sends(const struct zcdma_path_stats *s, const struct zcdma_path_type *type,
 			 struct report *r)
 {
-	bool tells = type->reports_copied, plain = !type->replaces_pages;
+	bool reports = type->reports_copied, plain = !type->replaces_pages;
 
-	report_line(r, tells ? "zero-copied" : NULL, NULL);
+	report_line(r, reports ? "zero-copied" : NULL, NULL);
 	report_bytes(r, "zerocopy_bytes", s->zerocopy_bytes, " in ");
 	report_count(r, "zerocopy_sends", s->zerocopy_calls, " sends");
-	report_line(r, tells ? "fell back" : NULL, NULL);
+	report_line(r, reports ? "fell back" : NULL, NULL);
 	report_bytes(r, "fell_back_bytes", s->fell_back_bytes, " in ");
 	report_count(r, "fell_back_sends", s->fell_back_calls, " sends");
 	report_line(r, s->unknown_bytes ? "unknown" : NULL, NULL);
 	report_bytes(r, "unknown_bytes", s->unknown_bytes, " in ");
 	report_count(r, "unknown_sends", s->unknown_calls, " sends, copied or not");
-	report_line(r, tells || s->copied_bytes ? "copied" : NULL, NULL);
+	report_line(r, reports || s->copied_bytes ? "copied" : NULL, NULL);
 	report_bytes(r, "copied_bytes", s->copied_bytes, " in ");
 	report_count(r, "copied_sends", s->copied_calls, plain ? " plain sends" : " sends");
-	report_line(r, tells ? "outstanding" : NULL, NULL);
+	report_line(r, reports ? "outstanding" : NULL, NULL);
 	report_bytes(r, "outstanding_bytes", s->pending_bytes, " in ");
 	report_count(r, "outstanding_sends", s->pending_calls, " sends");
 	report_line(r, NULL, NULL);

@@ -121,7 +121,7 @@ static const struct zcdma_path_type *choose_path(struct report *r, const char *n
 /* Check that the path does what the options ask for. Returns 0, or an exit status after a reported error. */
 static int check_path(const struct zcdma_path_type *type, struct report *r, const struct setup *s)
 {
-	if (s->reads_data && type->needs & ZCDMA_NEEDS_FD)
+	if (s->reads_data && type->required_caps & ZCDMA_CAP_FD)
 		return report_error(r, STATUS_ERROR, NULL,
 				    "--manifest reads the data, which --path=%s does not",
 				    type->name);
@@ -129,11 +129,11 @@ static int check_path(const struct zcdma_path_type *type, struct report *r, cons
 		return report_error(r, STATUS_ERROR, NULL,
 				    "%s is for --path=%s, and not for --path=%s", s->only_for,
 				    s->only_path, type->name);
-	if (s->only_telling && !type->reports_copied)
+	if (s->reporting_for && !type->reports_copied)
 		return report_error(
 			r, STATUS_ERROR, NULL,
 			"%s is for paths with completions, such as zerocopy, and not for --path=%s",
-			s->only_telling, type->name);
+			s->reporting_for, type->name);
 	return STATUS_OK;
 }
 

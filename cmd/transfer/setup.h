@@ -11,17 +11,16 @@
 extern struct poptOption setup_options[];
 
 struct setup {
-	const char *source;	  /* as given, or NULL */
-	bool stdin_is_default;	  /* without a source, take a pipe or a file on standard input */
-	const char *default_path; /* unless --path says otherwise ... */
-	const char *pipe_path;	  /* ... or NULL, or the one to take from standard input */
-	bool to_stdout;		  /* data goes there: through a pipe the ring itself may go */
-	bool to_file;		  /* data is recorded in a file */
-	bool reads_data;	  /* the applet itself reads the blocks' bytes (--manifest) */
-	const char *only_path;	  /* the only one that will do, or NULL ... */
-	const char *only_for;	  /* ... and the option that asks for it */
-	const char
-		*only_telling; /* the option that needs completions which report copies, or NULL */
+	const char *source;	   /* as given, or NULL */
+	bool stdin_is_default;	   /* without a source, take a pipe or a file on standard input */
+	const char *default_path;  /* unless --path says otherwise ... */
+	const char *pipe_path;	   /* ... or NULL, or the one to take from standard input */
+	bool to_stdout;		   /* data goes there: through a pipe the ring itself may go */
+	bool to_file;		   /* data is recorded in a file */
+	bool reads_data;	   /* the applet itself reads the blocks' bytes (--manifest) */
+	const char *only_path;	   /* the only one that will do, or NULL ... */
+	const char *only_for;	   /* ... and the option that asks for it */
+	const char *reporting_for; /* the option that requires .reports_copied, or NULL */
 };
 
 /* Make @t's context. Returns as below. */

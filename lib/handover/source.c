@@ -299,7 +299,7 @@ static int handover_activate(struct zcdma_source *src, unsigned uses)
 	if (uses & ZC_USE_WRITE || h->mode == NEVER)
 		src->ring = h->pipe->ring;
 	else
-		src->info.offers &= ~(unsigned)ZCDMA_NEEDS_RING;
+		src->info.caps &= ~(unsigned)ZCDMA_CAP_RING;
 	rc = h->mode == NEVER ? 0 : listen_to_writers(h);
 	if (rc)
 		stay_plain(h, -rc);

@@ -102,14 +102,14 @@ struct zcdma_block {
 	uint64_t ticket;   /* of this delivery: by it the library knows the block again */
 };
 
-/* What a block of a source has, and what a path requires. */
-enum zcdma_needs {
-	ZCDMA_NEEDS_MEMORY = 1 << 0, /* a block's .data */
-	ZCDMA_NEEDS_FD = 1 << 1,     /* a block's .fd */
-	ZCDMA_NEEDS_OFFSET = 1 << 2, /* and its .fd_offset */
-	ZCDMA_NEEDS_SOCKET = 1 << 3, /* the sink is a socket */
-	ZCDMA_NEEDS_STREAM = 1 << 4, /* the sink is a socket or a pipe */
-	ZCDMA_NEEDS_RING = 1 << 5,   /* .data is in a ring that io_uring can register */
+/* Capabilities: what the blocks of a source and the sink have, and what a path requires of them. */
+enum zcdma_caps {
+	ZCDMA_CAP_MEMORY = 1 << 0, /* a block's .data */
+	ZCDMA_CAP_FD = 1 << 1,	   /* a block's .fd */
+	ZCDMA_CAP_OFFSET = 1 << 2, /* and its .fd_offset */
+	ZCDMA_CAP_SOCKET = 1 << 3, /* the sink is a socket */
+	ZCDMA_CAP_STREAM = 1 << 4, /* the sink is a socket or a pipe */
+	ZCDMA_CAP_RING = 1 << 5,   /* .data is in a ring that io_uring can register */
 };
 
 /*
@@ -171,7 +171,7 @@ struct zcdma_source_stats {
 	struct zcdma_packet_stats packets;
 };
 
-/* What .block_size, .blocks, .page_size, .pieces and .offers say is known once the ring is made. */
+/* What .block_size, .blocks, .page_size, .pieces and .caps say is known once the ring is made. */
 struct zcdma_source_info {
 	const char *type;  /* "sim", "dev", "file", "pipe", "pcap", "memory" */
 	const char *name;  /* as the user gave it; valid as long as the source */
@@ -180,7 +180,7 @@ struct zcdma_source_info {
 	size_t page_size;  /* of the ring's memory, as the kernel gave it */
 	const char *model; /* of the driver's memory, "compound"; NULL without a driver */
 	unsigned pieces;   /* contiguous ones that its blocks consist of */
-	unsigned offers;   /* of enum zcdma_needs, what its blocks have */
+	unsigned caps;	   /* of enum zcdma_caps, what its blocks have */
 	bool endless;	   /* produces until it is stopped */
 	bool lossy;	   /* has overruns when the reader is late */
 	bool tracks_pages; /* its driver waits by itself for pages in flight */
@@ -338,9 +338,9 @@ bool zcdma_source_reads(const struct zcdma_source *src, int fd, char *buf, size_
 struct zcdma_path_type {
 	const char *name;
 	const char *summary;
-	unsigned needs;	     /* enum zcdma_needs */
-	bool replaces_pages; /* without a proof that pages are free, a block gets fresh ones */
-	bool reports_copied; /* completions say what was copied after all */
+	unsigned required_caps; /* enum zcdma_caps */
+	bool replaces_pages;	/* without a proof that pages are free, a block gets fresh ones */
+	bool reports_copied;	/* completions say what was copied after all */
 };
 
 enum zcdma_fallback {

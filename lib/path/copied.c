@@ -200,7 +200,7 @@ void zc_copied_count(const struct zcdma_path *path, struct zcdma_path_stats *s)
 	if (s->unknown_bytes && path->broken) {
 		s->copies_reason = "what a reset drops completes like what was sent";
 	} else if (s->unknown_bytes) {
-		s->copies_reason = "the notifications of this kernel's io_uring do not tell";
+		s->copies_reason = "the notifications of this kernel's io_uring do not say so";
 		s->copies_hint = "use --path=zerocopy, or Linux 6.2 and later";
 	}
 	if (c->copied == ZC_COPIED_NONE || !bytes)

@@ -62,7 +62,7 @@ const struct zc_path_ops zc_path_copy = {
 	.type = {
 		.name = "copy",
 		.summary = "send() or write() from memory: one copy, works on every mapping",
-		.needs = ZCDMA_NEEDS_MEMORY,
+		.required_caps = ZCDMA_CAP_MEMORY,
 	},
 	.size = sizeof(struct zcdma_path),
 	.datagrams = true,

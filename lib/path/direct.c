@@ -160,7 +160,7 @@ const struct zc_path_ops zc_path_direct = {
 	.type = {
 		.name = "copy",
 		.summary = "write() with O_DIRECT",
-		.needs = ZCDMA_NEEDS_MEMORY,
+		.required_caps = ZCDMA_CAP_MEMORY,
 	},
 	.size = sizeof(struct direct),
 	.takes = ZC_TAKES_COPY,

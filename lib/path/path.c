@@ -86,10 +86,10 @@ static int check_sink(struct zcdma_path *path)
 {
 	const struct zcdma_path_type *type = &path->ops->type;
 
-	if (type->needs & ZCDMA_NEEDS_SOCKET && path->sink != ZC_SINK_SOCKET)
+	if (type->required_caps & ZCDMA_CAP_SOCKET && path->sink != ZC_SINK_SOCKET)
 		return zc_fail_plain(path->ctx, EINVAL, "path %s to %s: it is not a socket",
 				     type->name, path->sink_name);
-	if (type->needs & ZCDMA_NEEDS_STREAM && path->sink == ZC_SINK_FILE)
+	if (type->required_caps & ZCDMA_CAP_STREAM && path->sink == ZC_SINK_FILE)
 		return zc_fail_plain(path->ctx, EINVAL,
 				     "path %s to %s: it is not a socket or a pipe", type->name,
 				     path->sink_name);
@@ -128,29 +128,29 @@ static int set_sink(struct zcdma_path *path, const struct zcdma_source *src)
 
 /* What blocks can lack, and what helps. */
 static const struct {
-	unsigned need;
+	unsigned cap;
 	const char *lack, *hint;
 } lacks[] = {
-	{ ZCDMA_NEEDS_MEMORY, "its blocks are not in memory", "--path=splice does without" },
-	{ ZCDMA_NEEDS_FD, "its blocks are in no file or pipe", "--path=copy reads memory" },
-	{ ZCDMA_NEEDS_OFFSET, "it is not a file", "--path=splice takes a pipe or a socket" },
-	{ ZCDMA_NEEDS_RING, "registered buffers pin a ring for good, and it has none that can be",
+	{ ZCDMA_CAP_MEMORY, "its blocks are not in memory", "--path=splice does without" },
+	{ ZCDMA_CAP_FD, "its blocks are in no file or pipe", "--path=copy reads memory" },
+	{ ZCDMA_CAP_OFFSET, "it is not a file", "--path=splice takes a pipe or a socket" },
+	{ ZCDMA_CAP_RING, "registered buffers pin a ring for good, and it has none that can be",
 	  "sim: and - have one; --path=uring registers nothing" },
 };
 
 unsigned zc_path_uses(const struct zcdma_path_type *type)
 {
-	return (type->needs & ZCDMA_NEEDS_FD ? ZC_USE_FD : 0) |
-	       (type->needs & ZCDMA_NEEDS_RING ? ZC_USE_WRITE : 0) |
+	return (type->required_caps & ZCDMA_CAP_FD ? ZC_USE_FD : 0) |
+	       (type->required_caps & ZCDMA_CAP_RING ? ZC_USE_WRITE : 0) |
 	       (type->replaces_pages ? ZC_USE_REPLACE : 0);
 }
 
-/* Check that @src's blocks have what the path needs. Returns 0 or -EINVAL. */
+/* Check that @src's blocks have what the path requires. Returns 0 or -EINVAL. */
 static int check_source(struct zcdma_ctx *ctx, const struct zcdma_path_type *type,
 			const struct zcdma_source *src)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(lacks); i++) {
-		if (!(type->needs & ~src->info.offers & lacks[i].need))
+		if (!(type->required_caps & ~src->info.caps & lacks[i].cap))
 			continue;
 		zc_fail_plain(ctx, EINVAL, "%s from %s: %s", type->name, src->name, lacks[i].lack);
 		zc_hint(ctx, "%s", lacks[i].hint);

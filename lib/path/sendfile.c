@@ -39,7 +39,7 @@ const struct zc_path_ops zc_path_sendfile = {
 	.type = {
 		.name = "sendfile",
 		.summary = "sendfile() from the file or the ring's memfd: no copy, no completion",
-		.needs = ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET,
+		.required_caps = ZCDMA_CAP_FD | ZCDMA_CAP_OFFSET,
 		.replaces_pages = true,
 	},
 	.size = sizeof(struct zcdma_path),

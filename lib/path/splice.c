@@ -148,7 +148,7 @@ const struct zc_path_ops zc_path_splice = {
 	.type = {
 		.name = "splice",
 		.summary = "splice() from a pipe, a file or the ring's memfd: no copy, no completion",
-		.needs = ZCDMA_NEEDS_FD,
+		.required_caps = ZCDMA_CAP_FD,
 		.replaces_pages = true,
 	},
 	.size = sizeof(struct splice_path),

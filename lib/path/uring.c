@@ -29,7 +29,8 @@ struct uring {
 	struct io_uring ring;
 	struct zc_tracker tracker;
 	struct zc_pinning pinning;
-	unsigned zc_flags; /* of each send: with IORING_SEND_ZC_REPORT_USAGE notifications tell */
+	unsigned
+		zc_flags; /* of each send: with IORING_SEND_ZC_REPORT_USAGE notifications report copies */
 	size_t registered; /* bytes of the source's ring in each registered buffer; 0: none is registered */
 	bool no_room;  /* for another pin: the next notification makes it */
 	bool answered; /* the send submitted last: its first completion has come ... */
@@ -42,28 +43,28 @@ struct uring {
  */
 
 /* Count completed sends, whose pages are free. */
-static void count(struct uring *u, struct zc_completed done, bool told, bool copied)
+static void count(struct uring *u, struct zc_completed done, bool known, bool copied)
 {
 	struct zcdma_path_stats *s = &u->path.stats;
 
 	s->pending_bytes -= done.bytes;
 	s->pending_calls -= done.sends;
 	zc_pinning_completed(&u->pinning, done.sends);
-	if (told && !copied) {
+	if (known && !copied) {
 		zc_path_zerocopied(&u->path, done.bytes, done.sends);
 		return;
 	}
-	*(told ? &s->fell_back_bytes : &s->unknown_bytes) += done.bytes;
-	*(told ? &s->fell_back_calls : &s->unknown_calls) += done.sends;
+	*(known ? &s->fell_back_bytes : &s->unknown_bytes) += done.bytes;
+	*(known ? &s->fell_back_calls : &s->unknown_calls) += done.sends;
 }
 
-static void completed(struct uring *u, uint32_t number, bool told, bool copied)
+static void completed(struct uring *u, uint32_t number, bool known, bool copied)
 {
 	struct zc_completed done = zc_tracker_complete(&u->tracker, number, number);
 
 	/* A send that was refused has a notification too. */
 	if (done.bytes)
-		count(u, done, told, copied);
+		count(u, done, known, copied);
 }
 
 static void take(struct uring *u, struct io_uring_cqe *cqe)
@@ -387,7 +388,7 @@ const struct zc_path_ops zc_path_uring = {
 	.type = {
 		.name = "uring",
 		.summary = "io_uring SEND_ZC: as zerocopy, with notifications in place of an error queue",
-		.needs = ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_SOCKET,
+		.required_caps = ZCDMA_CAP_MEMORY | ZCDMA_CAP_SOCKET,
 		.reports_copied = true,
 	},
 	.size = sizeof(struct uring),
@@ -405,7 +406,7 @@ const struct zc_path_ops zc_path_uring_fixed = {
 	.type = {
 		.name = "uring-fixed",
 		.summary = "the same from a registered ring, whose pages are pinned once and not for each send",
-		.needs = ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_RING | ZCDMA_NEEDS_SOCKET,
+		.required_caps = ZCDMA_CAP_MEMORY | ZCDMA_CAP_RING | ZCDMA_CAP_SOCKET,
 		.reports_copied = true,
 	},
 	.size = sizeof(struct uring),

@@ -97,7 +97,7 @@ const struct zc_path_ops zc_path_vmsplice = {
 	.type = {
 		.name = "vmsplice",
 		.summary = "vmsplice() from memory and splice(): no copy, no completion",
-		.needs = ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_STREAM,
+		.required_caps = ZCDMA_CAP_MEMORY | ZCDMA_CAP_STREAM,
 		.replaces_pages = true,
 	},
 	.size = sizeof(struct vmsplice_path),

@@ -296,8 +296,8 @@ static void zerocopy_close(struct zcdma_path *path)
 const struct zc_path_ops zc_path_zerocopy = {
 	.type = {
 		.name = "zerocopy",
-		.summary = "send(MSG_ZEROCOPY): no copy on a real network device, completions tell",
-		.needs = ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_SOCKET,
+		.summary = "send(MSG_ZEROCOPY): no copy on a real network device, completions say which",
+		.required_caps = ZCDMA_CAP_MEMORY | ZCDMA_CAP_SOCKET,
 		.reports_copied = true,
 	},
 	.size = sizeof(struct zerocopy),

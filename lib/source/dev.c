@@ -337,7 +337,7 @@ static void describe(struct dev *d, const struct zcdma_dev_info *info)
 	src->info.page_size = info->page_size;
 	src->info.pieces = d->setup.chunks;
 	src->info.model = models[d->setup.model];
-	src->info.offers = ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET | (d->map ? ZCDMA_NEEDS_MEMORY : 0);
+	src->info.caps = ZCDMA_CAP_FD | ZCDMA_CAP_OFFSET | (d->map ? ZCDMA_CAP_MEMORY : 0);
 	src->info.lossy = d->setup.rate;
 	src->info.bounced = d->setup.bounced;
 	if (d->setup.model == ZCDMA_DEV_COHERENT)

@@ -170,7 +170,7 @@ static int file_activate(struct zcdma_source *src, unsigned uses)
 		return rc ? rc : src->ops->activate(src, uses);
 	}
 	f->map = !(uses & (ZC_USE_FD | ZC_USE_SHARE));
-	src->info.offers = ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET | (f->map ? ZCDMA_NEEDS_MEMORY : 0);
+	src->info.caps = ZCDMA_CAP_FD | ZCDMA_CAP_OFFSET | (f->map ? ZCDMA_CAP_MEMORY : 0);
 	return 0;
 }
 

@@ -165,7 +165,7 @@ static int memory_activate(struct zcdma_source *src, unsigned uses)
 		zc_hint(src->ctx, "copy, zerocopy and uring have one");
 		return rc;
 	}
-	src->info.offers = ZCDMA_NEEDS_MEMORY;
+	src->info.caps = ZCDMA_CAP_MEMORY;
 	return 0;
 }
 

@@ -257,8 +257,8 @@ static int open_ring(struct pcap_source *p, unsigned flags)
 	info->block_size = ring->block_size;
 	info->blocks = ring->blocks;
 	info->page_size = ring->page_size;
-	info->offers = ring->fd < 0 ? ZCDMA_NEEDS_MEMORY
-				    : ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET;
+	info->caps = ring->fd < 0 ? ZCDMA_CAP_MEMORY
+				  : ZCDMA_CAP_MEMORY | ZCDMA_CAP_FD | ZCDMA_CAP_OFFSET;
 	zc_source_offer_ring(&p->src, ring);
 	return 0;
 }

@@ -106,8 +106,8 @@ static int read_block(struct pipe_source *p, size_t max, struct zcdma_block *b)
 		.data = zc_ring_block(&p->pool.ring, index),
 		.len = (size_t)len,
 		.index = index,
-		.fd = p->src.info.offers & ZCDMA_NEEDS_FD ? p->pool.ring.fd : -1,
-		.fd_offset = p->src.info.offers & ZCDMA_NEEDS_FD
+		.fd = p->src.info.caps & ZCDMA_CAP_FD ? p->pool.ring.fd : -1,
+		.fd_offset = p->src.info.caps & ZCDMA_CAP_FD
 				     ? (int64_t)(index * p->pool.ring.block_size)
 				     : -1,
 	};
@@ -219,9 +219,9 @@ static int alloc_ring(struct pipe_source *p, unsigned uses)
 		return rc;
 	p->src.info.blocks = BLOCKS;
 	p->src.info.page_size = p->pool.ring.page_size;
-	p->src.info.offers = ZCDMA_NEEDS_MEMORY;
+	p->src.info.caps = ZCDMA_CAP_MEMORY;
 	if (uses & ZC_USE_FD)
-		p->src.info.offers |= ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET;
+		p->src.info.caps |= ZCDMA_CAP_FD | ZCDMA_CAP_OFFSET;
 	zc_source_offer_ring(&p->src, &p->pool.ring);
 	return 0;
 }
@@ -260,11 +260,11 @@ static int pipe_activate(struct zcdma_source *src, unsigned uses)
 		if (rc)
 			return rc;
 	}
-	/* How much is left of a file whose size says nothing cannot be told without reading it. */
+	/* How much is left of a file whose size says nothing is unknown without reading it. */
 	if (!(uses & ZC_USE_FD) || (p->regular && !zc_size_is_known(p->fd)))
 		return alloc_ring(p, uses);
 	src->file_fd = p->regular ? p->fd : -1;
-	src->info.offers = p->regular ? ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET : ZCDMA_NEEDS_FD;
+	src->info.caps = p->regular ? ZCDMA_CAP_FD | ZCDMA_CAP_OFFSET : ZCDMA_CAP_FD;
 	return 0;
 }
 

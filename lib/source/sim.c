@@ -303,9 +303,8 @@ static void sim_init(struct sim *sim)
 	sim->src.info.block_size = ring->block_size;
 	sim->src.info.blocks = ring->blocks;
 	sim->src.info.page_size = ring->page_size;
-	sim->src.info.offers = ring->fd < 0
-				       ? ZCDMA_NEEDS_MEMORY
-				       : ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_FD | ZCDMA_NEEDS_OFFSET;
+	sim->src.info.caps = ring->fd < 0 ? ZCDMA_CAP_MEMORY
+					  : ZCDMA_CAP_MEMORY | ZCDMA_CAP_FD | ZCDMA_CAP_OFFSET;
 	zc_source_offer_ring(&sim->src, ring);
 	sim->src.info.lossy = sim->opt.rate;
 }

@@ -67,7 +67,7 @@ void zc_source_offer_ring(struct zcdma_source *src, const struct zc_ring *ring)
 	if (ring->giving)
 		return;
 	src->ring = ring;
-	src->info.offers |= ZCDMA_NEEDS_RING;
+	src->info.caps |= ZCDMA_CAP_RING;
 }
 
 /* Seal the ring, so that it cannot shrink under the process that maps it. Holes can still be punched. */

@@ -25,7 +25,7 @@ struct zcdma_source {
 	int origin_fd;	   /* what it reads, a file or a pipe, for its identity; or -1 */
 	const char *fault_hint; /* a hint for an EFAULT on its memory, or NULL */
 	const struct zc_ring
-		*ring; /* that can be registered, with ZCDMA_NEEDS_RING among the offers */
+		*ring; /* that can be registered, with ZCDMA_CAP_RING among .info.caps */
 	struct zcdma_source_info info;
 	struct zcdma_source_stats stats;
 	uint64_t next_seq, next_offset; /* of the block that follows without a gap */

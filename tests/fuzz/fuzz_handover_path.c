@@ -269,7 +269,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 				       .active = true,
 				       .uses = ZC_USE_SHARE,
 				       .file_fd = r.file ? ring_fd : -1,
-				       .info = { .offers = ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_FD } };
+				       .info = { .caps = ZCDMA_CAP_MEMORY | ZCDMA_CAP_FD } };
 	fuzz_assert(!zcdma_new(&r.src.ctx));
 	fuzz_assert(!pipe2(ends, O_NONBLOCK));
 	fcntl(ends[1], F_SETPIPE_SZ, PAGE);

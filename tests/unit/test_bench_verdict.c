@@ -16,10 +16,10 @@
 #include "bench/stats.h"
 #include "bench/table.h"
 
-static const struct zcdma_path_type copy = { .name = "copy", .needs = ZCDMA_NEEDS_MEMORY };
-static const struct zcdma_path_type gift = { .name = "gift", .needs = ZCDMA_NEEDS_STREAM };
+static const struct zcdma_path_type copy = { .name = "copy", .required_caps = ZCDMA_CAP_MEMORY };
+static const struct zcdma_path_type gift = { .name = "gift", .required_caps = ZCDMA_CAP_STREAM };
 static const struct zcdma_path_type pin = { .name = "pin",
-					    .needs = ZCDMA_NEEDS_MEMORY | ZCDMA_NEEDS_RING };
+					    .required_caps = ZCDMA_CAP_MEMORY | ZCDMA_CAP_RING };
 static const struct zcdma_path_type null = { .name = "null" };
 
 static char said[4096];
@@ -87,7 +87,7 @@ static json_int_t listed_number(const char *key)
 
 bool bench_sends(const struct bench_row *row)
 {
-	return row->path->needs;
+	return row->path->required_caps;
 }
 
 static struct bench_row row[32];

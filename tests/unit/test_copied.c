@@ -367,7 +367,7 @@ static void run_row(void)
 		const struct zcdma_path_type *type = zcdma_path_type_at(i);
 		struct result res;
 
-		if (!(type->needs & ~ZCDMA_NEEDS_MEMORY) || zcdma_path_probe(ctx, type))
+		if (!(type->required_caps & ~ZCDMA_CAP_MEMORY) || zcdma_path_probe(ctx, type))
 			continue; /* copy and null pass nothing on */
 		if (row->protocol == IPPROTO_MPTCP && type->reports_copied)
 			continue; /* refused there */

@@ -55,7 +55,7 @@ static void open_path(const char *spec, unsigned flags, enum zcdma_fallback fall
 {
 	const struct zcdma_path_type *type = zcdma_path_find(name);
 
-	flags |= type->needs & ZCDMA_NEEDS_RING ? ZC_USE_WRITE : 0;
+	flags |= type->required_caps & ZCDMA_CAP_RING ? ZC_USE_WRITE : 0;
 	assert_int_equal(lab_open(ctx, spec, flags, &src), 0);
 	assert_int_equal(lab_path(ctx, type, src, out, fallback, &path), 0);
 	assert_int_equal(zcdma_source_start(src), 0);
@@ -368,7 +368,7 @@ static struct zcdma_check_result late_reader(const char *which, enum zc_put how,
 	name = which;
 	assert_int_equal(zcdma_new(&ctx), 0);
 	tcp_pair(ctx, &out, &in);
-	flags |= type->needs & ZCDMA_NEEDS_FD ? ZC_USE_FD : 0;
+	flags |= type->required_caps & ZCDMA_CAP_FD ? ZC_USE_FD : 0;
 	open_path("sim:blocks=64,block=32K,seed=11", flags, ZCDMA_FALLBACK_KEEP);
 	assert_int_equal(zcdma_check_pattern(ctx, 11, &check), 0);
 	for (unsigned i = 0; i < BLOCKS; i++)
@@ -391,7 +391,7 @@ static void test_late_reader(void **state)
 		const struct zcdma_path_type *type = zcdma_path_type_at(i);
 		bool never = type->replaces_pages;
 
-		if (!type->needs || !can(type->name)) /* null sends nothing */
+		if (!type->required_caps || !can(type->name)) /* null sends nothing */
 			continue;
 		assert_int_equal(
 			late_reader(type->name, never ? ZC_PUT_REPLACE : ZC_PUT_REUSE, false)
@@ -594,14 +594,14 @@ static void test_end_only_when_finished(void **state)
 	for (unsigned i = 0; zcdma_path_type_at(i); i++) {
 		const struct zcdma_path_type *type = zcdma_path_type_at(i);
 
-		if (!type->needs || !can(type->name))
+		if (!type->required_caps || !can(type->name))
 			continue;
 		name = type->name;
 		for (int finish = 0; finish < 2; finish++) {
 			assert_int_equal(zcdma_new(&ctx), 0);
 			tcp_pair(ctx, &out, &in);
 			open_path("sim:blocks=4,block=32K",
-				  type->needs & ZCDMA_NEEDS_FD ? ZC_USE_FD : 0,
+				  type->required_caps & ZCDMA_CAP_FD ? ZC_USE_FD : 0,
 				  ZCDMA_FALLBACK_KEEP);
 			send_one_block();
 			if (finish)

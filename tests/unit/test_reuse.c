@@ -260,7 +260,7 @@ static void test_every_path_keeps_the_rule(void **state)
 	for (unsigned i = 0; zcdma_path_type_at(i); i++) {
 		const struct zcdma_path_type *type = zcdma_path_type_at(i);
 
-		if (!type->needs || zcdma_path_probe(ctx, type))
+		if (!type->required_caps || zcdma_path_probe(ctx, type))
 			continue;
 		send_all(type->name, false, &r);
 		assert_int_equal(r.result.faults, 0);
@@ -457,7 +457,7 @@ static void test_ring_is_made_for_the_path(void **state)
 	assert_int_equal(zcdma_source_prepare(src, "splice"), 0); /* as long as it is not in use */
 	zcdma_source_get_info(src, &info, sizeof(info));
 	assert_int_equal(info.blocks, 4);
-	assert_true(info.offers & ZCDMA_NEEDS_FD);
+	assert_true(info.caps & ZCDMA_CAP_FD);
 	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
 	assert_int_equal(zcdma_source_prepare(src, "uring-fixed"), -EBUSY);
 	assert_int_equal(zcdma_block_release(src, &b), 0);

@@ -357,7 +357,7 @@ static void sim_memory_of_each_kind(void **state)
 		zcdma_source_get_info(src, &info, sizeof(info));
 		assert_int_equal(info.page_size, page);
 		assert_int_equal(info.block_size, strcmp(kinds[i], "vvar") ? 65536 : page);
-		assert_int_equal(!!(info.offers & ZCDMA_NEEDS_FD), named);
+		assert_int_equal(!!(info.caps & ZCDMA_CAP_FD), named);
 		b = take(src);
 		assert_int_equal(b.len, info.block_size);
 		zc_source_put(src, &b, ZC_PUT_REUSE);
