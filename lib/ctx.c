@@ -84,11 +84,11 @@ static __attribute__((format(printf, 2, 0))) void set_error(struct zcdma_ctx *ct
 	ctx->last.hint[0] = '\0';
 }
 
-/* What cures an error, whatever the operation was. */
+/* What helps against an error, whatever the operation was. */
 static const struct {
 	int err;
 	const char *hint;
-} cures[] = {
+} hints[] = {
 	{ EMFILE, "raise the limit on open files (ulimit -n)" },
 	{ EFBIG, "raise the limit on file size (ulimit -f); what was written before stays" },
 	{ ENOSPC, "free some space; what was written before stays" },
@@ -105,9 +105,9 @@ int zc_fail(struct zcdma_ctx *ctx, int err, const char *fmt, ...)
 	va_end(ap);
 	len = strlen(ctx->last.error);
 	snprintf(ctx->last.error + len, sizeof(ctx->last.error) - len, ": %s", strerror(err));
-	for (size_t i = 0; i < ARRAY_SIZE(cures); i++) {
-		if (cures[i].err == err)
-			zc_hint(ctx, "%s", cures[i].hint);
+	for (size_t i = 0; i < ARRAY_SIZE(hints); i++) {
+		if (hints[i].err == err)
+			zc_hint(ctx, "%s", hints[i].hint);
 	}
 	return -err;
 }

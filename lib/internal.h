@@ -8,7 +8,6 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 
 #include <zcdma.h>
@@ -101,18 +100,6 @@ int zc_time_left(uint64_t deadline_ns);
 
 /* Read the first line of a small file such as a sysctl, without its newline. Returns false if it cannot be read. */
 bool zc_read_line(const char *path, char *buf, size_t len);
-
-/*
- * Returns whether this program runs at the other end of the pipe @fd, in the same network namespace. As slow as
- * zcdma_pipe_holder().
- */
-bool zc_pipe_holder_is_like_us(int fd);
-
-/*
- * Check whether a process at the other end of the pipe @fd reads @file, or one that writes to that process's
- * standard input. Describes it in @buf of @len bytes as zcdma_pipe_holder() does, and is as slow.
- */
-bool zc_pipe_holder_reads(int fd, const struct stat *file, char *buf, size_t len);
 
 /* A VMA as smaps describes it. */
 struct zc_vma {

@@ -86,8 +86,8 @@ int handover_open(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_
 
 static void explain(int fd, const char *why, char *buf, size_t len)
 {
-	char holder[128];
-	const char *who = zcdma_pipe_holder(fd, holder, sizeof(holder));
+	char peer[128];
+	const char *who = zcdma_pipe_peer(fd, peer, sizeof(peer));
 
 	snprintf(buf, len, "%s%s%s", why, who ? "; the pipe ends at " : "", who ? who : "");
 }
@@ -120,9 +120,9 @@ void handover_note(struct report *r, int fd, const char *why)
 	report_verbose(r, "%s", text);
 }
 
-void handover_report(struct report *r, bool handed, const struct copies *copies)
+void handover_report(struct report *r, bool by_handover, const struct copies *copies)
 {
-	report_line(r, handed ? "handover" : NULL, NULL);
-	report_flag(r, "handover", handed, "");
+	report_line(r, by_handover ? "handover" : NULL, NULL);
+	report_flag(r, "handover", by_handover, "");
 	copies_report(r, copies);
 }

@@ -44,6 +44,6 @@ int handover_refuse(const struct zcdma_ctx *ctx, struct report *r, int rc);
 void handover_note(struct report *r, int fd, const char *why);
 
 /* Report whether there was a hand-over, and how often the data was copied. */
-void handover_report(struct report *r, bool handed, const struct copies *copies);
+void handover_report(struct report *r, bool by_handover, const struct copies *copies);
 
 #endif

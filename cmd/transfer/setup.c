@@ -199,7 +199,7 @@ static int open_handover(struct transfer *t)
 	if (rc)
 		return rc;
 	t->path_type = zcdma_path_get_type(t->path);
-	t->handed = true;
+	t->by_handover = true;
 	return 0;
 }
 
@@ -286,7 +286,7 @@ int setup_path(struct transfer *t, struct report *r, int fd, enum zcdma_fallback
 {
 	int rc = 0;
 
-	if (t->handed) /* which has one */
+	if (t->by_handover) /* which has one */
 		return STATUS_OK;
 	if (fallback == ZCDMA_FALLBACK_KEEP)
 		rc = zcdma_path_probe(t->ctx, t->path_type);

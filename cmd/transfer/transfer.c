@@ -231,7 +231,7 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	report_line(r, stats.driver_copied_bytes ? "driver" : NULL, "copied ");
 	report_bytes(r, "driver_copied_bytes", stats.driver_copied_bytes,
 		     ", as its memory has no pages to splice");
-	handover_report(r, t->handed || stats.handovers,
+	handover_report(r, t->by_handover || stats.handovers,
 			&(struct copies){
 				.bytes = path.bytes,
 				.user = stats.copied_bytes + path.gathered_bytes,

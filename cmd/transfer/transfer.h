@@ -32,7 +32,7 @@ struct transfer {
 	double seconds;		   /* from the start until the receiver had acknowledged all */
 	double cpu_seconds;	   /* of the whole process, user and system */
 	double sender_cpu_seconds; /* of the sending thread alone */
-	bool handed;		   /* the path is a hand-over */
+	bool by_handover;	   /* the path is a hand-over */
 	bool plain_noted, patience_noted;
 
 	/* Its own. */

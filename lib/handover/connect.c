@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "handover/pipe_peer.h"
+
 /* How often to look for a reader; a fork and an exec take a few of these. */
 #define FIND_NAP_MS 1
 
@@ -51,7 +53,7 @@ static int connect_reader(struct zcdma_ctx *ctx, int pipe_fd, int timeout_ms)
 			break;
 		if (zc_now_ns() >= end) {
 			/* The reader may be slow to start on a busy machine. */
-			if (longer || !zc_pipe_holder_is_like_us(pipe_fd))
+			if (longer || !zc_pipe_peer_is_like_us(pipe_fd))
 				break;
 			longer = true;
 			end += LONGER_NS;

@@ -91,7 +91,7 @@ void zc_listener_close(struct zc_listener *c)
 static bool make_room(struct zc_listener *c)
 {
 	for (unsigned i = 0; c->count == ZC_LISTENER_WRITERS && i < ZC_LISTENER_WRITERS; i++) {
-		if (!c->writer[i].greeted)
+		if (!c->writer[i].proved)
 			drop(c, i);
 	}
 	return c->count < ZC_LISTENER_WRITERS;
@@ -143,7 +143,7 @@ static int take_hello(struct zc_writer *writer, unsigned flags, int theirs)
 	msg.welcome.flags = flags & sent;
 	rc = zc_ho_send(writer->sock, &msg, &ours);
 	close(ours);
-	writer->greeted = true;
+	writer->proved = true;
 	return rc;
 }
 
@@ -173,9 +173,9 @@ static int receive(struct zc_writer *writer, unsigned flags, struct zc_ring_offe
 		refuse(writer->sock, ZC_HO_VERSION_UNKNOWN);
 	if (rc != 1)
 		return -EPROTO;
-	if (msg.head.type == ZC_HO_HELLO && !writer->greeted)
+	if (msg.head.type == ZC_HO_HELLO && !writer->proved)
 		rc = take_hello(writer, flags, fds[0]);
-	else if (msg.head.type == ZC_HO_OFFER && writer->greeted)
+	else if (msg.head.type == ZC_HO_OFFER && writer->proved)
 		rc = take_offer(writer, &msg.offer, fds, offer);
 	else
 		rc = -EPROTO;

@@ -11,7 +11,7 @@
 /* A process that connected. */
 struct zc_writer {
 	int sock;
-	bool greeted; /* it has proved that it can open the pipe */
+	bool proved; /* it has proved that it can open the pipe */
 };
 
 struct zc_listener {

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "internal.h"
+#include "handover/pipe_peer.h"
 
 #define PID_LEN 17
 
@@ -89,8 +89,8 @@ static bool is_like_us(const char *pid, void *unused)
  * Find a process that has @pipe open for @access and that satisfies @wanted (NULL: any process does): the last one,
  * as a shell holds the pipe too, for programs that it starts later. Returns whether one was found.
  */
-static bool find_holder(const struct stat *pipe, int access,
-			bool (*wanted)(const char *pid, void *arg), void *arg, char pid[PID_LEN])
+static bool find_process(const struct stat *pipe, int access,
+			 bool (*wanted)(const char *pid, void *arg), void *arg, char pid[PID_LEN])
 {
 	const struct dirent *e;
 	bool found = false;
@@ -117,11 +117,11 @@ static bool find_other_end(int fd, bool (*wanted)(const char *pid, void *arg), v
 
 	if (flags < 0 || fstat(fd, &pipe) < 0 || !S_ISFIFO(pipe.st_mode))
 		return false;
-	return find_holder(&pipe, (flags & O_ACCMODE) == O_RDONLY ? O_WRONLY : O_RDONLY, wanted,
-			   arg, pid);
+	return find_process(&pipe, (flags & O_ACCMODE) == O_RDONLY ? O_WRONLY : O_RDONLY, wanted,
+			    arg, pid);
 }
 
-ZC_PUBLIC const char *zcdma_pipe_holder(int fd, char *buf, size_t len)
+ZC_PUBLIC const char *zcdma_pipe_peer(int fd, char *buf, size_t len)
 {
 	char pid[PID_LEN];
 
@@ -131,7 +131,7 @@ ZC_PUBLIC const char *zcdma_pipe_holder(int fd, char *buf, size_t len)
 	return buf;
 }
 
-bool zc_pipe_holder_is_like_us(int fd)
+bool zc_pipe_peer_is_like_us(int fd)
 {
 	char pid[PID_LEN];
 
@@ -158,10 +158,10 @@ static bool reads(const char *pid, void *arg)
 	}
 	snprintf(path, sizeof(path), "/proc/%.16s/fd/0", pid);
 	return next.pipes-- && !stat(path, &in) && S_ISFIFO(in.st_mode) &&
-	       find_holder(&in, O_WRONLY, reads, &next, found);
+	       find_process(&in, O_WRONLY, reads, &next, found);
 }
 
-bool zc_pipe_holder_reads(int fd, const struct stat *file, char *buf, size_t len)
+bool zc_pipe_peer_reads(int fd, const struct stat *file, char *buf, size_t len)
 {
 	struct search s = { .file = file, .pipes = 4, .buf = buf, .len = len };
 	char pid[PID_LEN];

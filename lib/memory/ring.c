@@ -328,20 +328,20 @@ int zc_ring_alloc(struct zcdma_ctx *ctx, struct zc_ring *ring, enum zc_memory me
 				  .block_size = block_size,
 				  .stride = block_size,
 				  .unit = 1,
-				  .giving = flags & ZC_USE_REPLACE };
+				  .replaces = flags & ZC_USE_REPLACE };
 	if (block_size > most / blocks) {
 		fail_alloc(ctx, ring, ENOMEM);
 		zc_hint(ctx, "a ring may take half of this machine's memory: %s",
 			zcdma_size_format(most, text, sizeof(text)));
 		return -ENOMEM;
 	}
-	ring->given = calloc(blocks, sizeof(*ring->given));
-	if (!ring->given)
+	ring->put_back = calloc(blocks, sizeof(*ring->put_back));
+	if (!ring->put_back)
 		return fail_alloc(ctx, ring, ENOMEM);
 	rc = map_first(ring, memory, flags);
 	if (!rc)
 		return 0;
-	free(ring->given);
+	free(ring->put_back);
 	ring->base = NULL;
 	return memory == ZC_MEMORY_BEST ? fail_alloc(ctx, ring, -rc)
 					: fail_memory(ctx, memory, -rc);
@@ -352,7 +352,7 @@ void zc_ring_free(struct zc_ring *ring)
 	if (!ring->base)
 		return;
 	unmap(ring);
-	free(ring->given);
+	free(ring->put_back);
 }
 
 unsigned zc_ring_default_blocks(uint64_t rate, uint64_t block_size)
@@ -400,11 +400,11 @@ int zc_ring_renew(struct zc_ring *ring, unsigned index, unsigned *first)
 	int rc;
 
 	/* Its blocks may share huge pages, a part of which cannot be replaced. */
-	if (!ring->giving)
+	if (!ring->replaces)
 		return -EINVAL;
-	if (++ring->given[unit] < ring->unit)
+	if (++ring->put_back[unit] < ring->unit)
 		return 0;
-	ring->given[unit] = 0;
+	ring->put_back[unit] = 0;
 	*first = unit * ring->unit;
 	rc = replace_pages(ring, *first, ring->unit);
 	return rc ? rc : (int)ring->unit;

@@ -44,10 +44,10 @@ struct zc_ring {
 	size_t page_size; /* of its memory, as the kernel gave it */
 	void *reserved;	  /* address space that @base lies in */
 	size_t reserved_size;
-	unsigned unit;	 /* blocks whose pages can only be renewed together */
-	bool on_disk;	 /* in a file that others may leave no room for */
-	bool giving;	 /* made for ZC_USE_REPLACE */
-	unsigned *given; /* blocks given away, for each unit */
+	unsigned unit;	    /* blocks whose pages can only be renewed together */
+	bool on_disk;	    /* in a file that others may leave no room for */
+	bool replaces;	    /* made for ZC_USE_REPLACE */
+	unsigned *put_back; /* blocks to be replaced, of each unit */
 };
 
 /*
@@ -71,7 +71,7 @@ unsigned zc_ring_default_blocks(uint64_t rate, uint64_t block_size);
 
 /*
  * Replace a block's pages: what still reads the old ones (a pipe, a socket) keeps them as they are. Blocks that share
- * a huge page get fresh ones together, when the last of them is given. Returns how many blocks from *@first on have
+ * a huge page get fresh ones together, when the last of them is put. Returns how many blocks from *@first on have
  * fresh pages now, maybe 0, or a negative errno (-ENOMEM), after which the block must not be written to. The ring must have been made with
  * ZC_USE_REPLACE.
  */

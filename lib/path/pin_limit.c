@@ -9,12 +9,12 @@
 /* Completions after which a larger send is tried again. */
 #define GROW_AFTER 64
 
-void zc_pinning_init(struct zc_pinning *p, size_t whole)
+void zc_pin_limit_init(struct zc_pin_limit *p, size_t whole)
 {
-	*p = (struct zc_pinning){ .least = zc_max(LEAST_SEND, whole), .most = SIZE_MAX };
+	*p = (struct zc_pin_limit){ .least = zc_max(LEAST_SEND, whole), .most = SIZE_MAX };
 }
 
-bool zc_pinning_less(struct zc_pinning *p, size_t len)
+bool zc_pin_limit_lower(struct zc_pin_limit *p, size_t len)
 {
 	if (len <= p->least)
 		return false;
@@ -23,7 +23,7 @@ bool zc_pinning_less(struct zc_pinning *p, size_t len)
 	return true;
 }
 
-void zc_pinning_completed(struct zc_pinning *p, unsigned sends)
+void zc_pin_limit_completed(struct zc_pin_limit *p, unsigned sends)
 {
 	p->good += sends;
 	if (p->good < GROW_AFTER || p->most > SIZE_MAX / 2)

@@ -5,20 +5,20 @@
 
 #include "internal.h"
 
-struct zc_pinning {
+struct zc_pin_limit {
 	size_t least;  /* bytes per send that make sense */
 	size_t most;   /* and that are allowed; halved where the limit refuses more ... */
 	unsigned good; /* completions since then; enough of them double it */
 };
 
 /* Start without a limit. @whole: the bytes of a datagram, which cannot be sent in part, or 0. */
-void zc_pinning_init(struct zc_pinning *p, size_t whole);
+void zc_pin_limit_init(struct zc_pin_limit *p, size_t whole);
 
 /* Lower the limit, as a send of @len bytes was refused with nothing in flight. Returns false if it cannot be lowered. */
-bool zc_pinning_less(struct zc_pinning *p, size_t len);
+bool zc_pin_limit_lower(struct zc_pin_limit *p, size_t len);
 
 /* Count completed sends. */
-void zc_pinning_completed(struct zc_pinning *p, unsigned sends);
+void zc_pin_limit_completed(struct zc_pin_limit *p, unsigned sends);
 
 /* Format RLIMIT_MEMLOCK for a message, "8.00 MiB". Returns @buf or a constant. */
 const char *zc_memlock_limit(char *buf, size_t len);

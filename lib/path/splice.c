@@ -12,8 +12,8 @@
 
 struct splice_path {
 	struct zcdma_path path;
-	struct zc_splice_pipe transit; /* opened when a block needs it: most never do */
-	bool has_transit;
+	struct zc_splice_pipe pipe; /* opened when a block needs it: most never do */
+	bool has_pipe;
 };
 
 /* Splice up to @len bytes of @b into @fd by one call. Returns the bytes moved, or a negative errno. */
@@ -77,7 +77,7 @@ static int fail_source(struct zcdma_path *path, int err)
 static int splice_through(struct splice_path *s, const struct zcdma_block *b)
 {
 	struct zcdma_path *path = &s->path;
-	struct zc_splice_pipe *t = &s->transit;
+	struct zc_splice_pipe *t = &s->pipe;
 	bool whole = path->sent == b->len;
 	ssize_t n;
 	int rc;
@@ -125,13 +125,13 @@ static int splice_send(struct zcdma_path *path, const struct zcdma_block *b)
 
 	if (path->datagram && b->fd_offset < 0)
 		return refuse_pipe(path);
-	if (!s->has_transit) {
+	if (!s->has_pipe) {
 		if (path->sink == ZC_SINK_PIPE || (!fstat(b->fd, &st) && S_ISFIFO(st.st_mode)))
 			return splice_direct(path, b);
-		rc = zc_splice_pipe_open(path, &s->transit);
+		rc = zc_splice_pipe_open(path, &s->pipe);
 		if (rc)
 			return rc;
-		s->has_transit = true;
+		s->has_pipe = true;
 	}
 	return splice_through(s, b);
 }
@@ -140,8 +140,8 @@ static void splice_close(struct zcdma_path *path)
 {
 	struct splice_path *s = (struct splice_path *)path;
 
-	if (s->has_transit)
-		zc_splice_pipe_close(&s->transit);
+	if (s->has_pipe)
+		zc_splice_pipe_close(&s->pipe);
 }
 
 const struct zc_path_ops zc_path_splice = {

@@ -28,7 +28,7 @@ struct uring {
 	struct zcdma_path path;
 	struct io_uring ring;
 	struct zc_tracker tracker;
-	struct zc_pinning pinning;
+	struct zc_pin_limit pin_limit;
 	unsigned
 		zc_flags; /* of each send: with IORING_SEND_ZC_REPORT_USAGE notifications report copies */
 	size_t registered; /* bytes of the source's ring in each registered buffer; 0: none is registered */
@@ -49,7 +49,7 @@ static void count(struct uring *u, struct zc_completed done, bool known, bool co
 
 	s->pending_bytes -= done.bytes;
 	s->pending_calls -= done.sends;
-	zc_pinning_completed(&u->pinning, done.sends);
+	zc_pin_limit_completed(&u->pin_limit, done.sends);
 	if (known && !copied) {
 		zc_path_zerocopied(&u->path, done.bytes, done.sends);
 		return;
@@ -162,7 +162,7 @@ static int out_of_room(struct uring *u, size_t len)
 		u->no_room = true;
 		return ZC_SENT_BUSY;
 	}
-	if (zc_pinning_less(&u->pinning, len))
+	if (zc_pin_limit_lower(&u->pin_limit, len))
 		return ZC_SENT_DONE;
 	zc_path_fail(path, ENOMEM, "io_uring SEND_ZC");
 	zc_hint(path->ctx, "RLIMIT_MEMLOCK is %s; raise it: ulimit -l",
@@ -201,7 +201,7 @@ static int send_some(struct uring *u, const struct zcdma_block *b)
 {
 	struct zcdma_path *path = &u->path;
 	size_t len =
-		zc_datagram_piece(path, b->len - path->sent, zc_min(u->pinning.most, MOST_SENT));
+		zc_datagram_piece(path, b->len - path->sent, zc_min(u->pin_limit.most, MOST_SENT));
 	int rc;
 
 	if (zc_tracker_prepare(&u->tracker, b))
@@ -320,7 +320,7 @@ static int uring_open(struct zcdma_path *path)
 	if (rc)
 		return rc;
 	zc_tracker_init(&u->tracker);
-	zc_pinning_init(&u->pinning, path->datagram);
+	zc_pin_limit_init(&u->pin_limit, path->datagram);
 	return 0;
 }
 

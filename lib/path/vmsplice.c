@@ -2,7 +2,7 @@
 /*
  * vmsplice: the block's pages into a pipe, and from there to the sink. Nothing says when the sink
  * is done with them, not even an acknowledgement from the receiver (over loopback its queue refers
- * to the very same pages), so the pages are given away.
+ * to the very same pages), so the pages are replaced.
  */
 #include <fcntl.h>
 #include <sys/uio.h>
@@ -13,7 +13,7 @@
 
 struct vmsplice_path {
 	struct zcdma_path path;
-	struct zc_splice_pipe transit; /* unused where the sink is a pipe */
+	struct zc_splice_pipe pipe; /* unused where the sink is a pipe */
 };
 
 static int fail(struct zcdma_ctx *ctx, int err, const char *source)
@@ -50,14 +50,14 @@ static int vmsplice_send(struct zcdma_path *path, const struct zcdma_block *b)
 	int rc;
 
 	for (;;) {
-		rc = to_pipe ? 0 : zc_splice_pipe_drain(path, &v->transit, !whole);
+		rc = to_pipe ? 0 : zc_splice_pipe_drain(path, &v->pipe, !whole);
 		if (rc)
 			return rc == -EAGAIN ? ZC_SENT_BUSY : rc;
 		if (whole)
 			return ZC_SENT_DONE;
 		iov.iov_base = (char *)b->data + path->sent;
 		iov.iov_len = zc_datagram_piece(path, b->len - path->sent, SIZE_MAX);
-		n = vmsplice(to_pipe ? path->fd : v->transit.wr, &iov, 1, SPLICE_F_NONBLOCK);
+		n = vmsplice(to_pipe ? path->fd : v->pipe.wr, &iov, 1, SPLICE_F_NONBLOCK);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return ZC_SENT_BUSY;
 		if (n < 0 && errno == EPIPE)
@@ -72,7 +72,7 @@ static int vmsplice_send(struct zcdma_path *path, const struct zcdma_block *b)
 		if (to_pipe) {
 			whole = zc_path_advance(path, b, (size_t)n);
 		} else {
-			v->transit.held = (size_t)n;
+			v->pipe.held = (size_t)n;
 			whole = zc_path_took(path, b, (size_t)n);
 		}
 	}
@@ -82,7 +82,7 @@ static int vmsplice_open(struct zcdma_path *path)
 {
 	struct vmsplice_path *v = (struct vmsplice_path *)path;
 
-	return path->sink == ZC_SINK_PIPE ? 0 : zc_splice_pipe_open(path, &v->transit);
+	return path->sink == ZC_SINK_PIPE ? 0 : zc_splice_pipe_open(path, &v->pipe);
 }
 
 static void vmsplice_close(struct zcdma_path *path)
@@ -90,7 +90,7 @@ static void vmsplice_close(struct zcdma_path *path)
 	struct vmsplice_path *v = (struct vmsplice_path *)path;
 
 	if (path->sink != ZC_SINK_PIPE)
-		zc_splice_pipe_close(&v->transit);
+		zc_splice_pipe_close(&v->pipe);
 }
 
 const struct zc_path_ops zc_path_vmsplice = {

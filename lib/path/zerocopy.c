@@ -26,7 +26,7 @@
 struct zerocopy {
 	struct zcdma_path path;
 	struct zc_tracker tracker;
-	struct zc_pinning pinning;
+	struct zc_pin_limit pin_limit;
 	unsigned fell_in_row; /* completions, since the last true one */
 	bool emptied;	      /* the error queue, when the block reported last was found */
 	bool no_room;	      /* for another completion: the next one makes it */
@@ -36,7 +36,7 @@ struct zerocopy {
 	unsigned plain_left;  /* blocks until the next try */
 	unsigned retry;	      /* blocks between tries */
 	char reason[192];
-	char cure[256];
+	char hint[256];
 };
 
 /*
@@ -53,19 +53,19 @@ static void describe_limits(char *text, size_t len)
 }
 
 /* Go on with copies, if that is allowed, as MSG_ZEROCOPY is refused; else fail. */
-static int refused(struct zerocopy *z, int err, const char *call, const char *cure)
+static int refused(struct zerocopy *z, int err, const char *call, const char *hint)
 {
 	struct zcdma_path *path = &z->path;
 
 	zc_fail(path->ctx, err, "%s to %s", call, path->sink_name);
-	if (cure)
-		zc_hint(path->ctx, "%s", cure);
+	if (hint)
+		zc_hint(path->ctx, "%s", hint);
 	zc_error_keep(&path->refusal, path->ctx, err == ENOBUFS ? -ENOBUFS : -EOPNOTSUPP);
 	if (path->fallback == ZCDMA_FALLBACK_KEEP)
 		return path->refusal.rc;
 	snprintf(z->reason, sizeof(z->reason), "%s: %s", call, strerror(err));
 	path->stats.plain_reason = z->reason;
-	path->stats.plain_hint = cure;
+	path->stats.plain_hint = hint;
 	path->stats.plain = true;
 	z->never = true;
 	return 0;
@@ -89,12 +89,12 @@ static int refused_room(struct zerocopy *z, size_t len)
 {
 	char limits[160];
 
-	if (zc_pinning_less(&z->pinning, len))
+	if (zc_pin_limit_lower(&z->pin_limit, len))
 		return 0;
 	describe_limits(limits, sizeof(limits));
-	snprintf(z->cure, sizeof(z->cure), "%s; raise them: ulimit -l, sysctl net.core.optmem_max",
+	snprintf(z->hint, sizeof(z->hint), "%s; raise them: ulimit -l, sysctl net.core.optmem_max",
 		 limits);
-	return refused(z, ENOBUFS, "send(MSG_ZEROCOPY)", z->cure);
+	return refused(z, ENOBUFS, "send(MSG_ZEROCOPY)", z->hint);
 }
 
 /*
@@ -107,7 +107,7 @@ static void count(struct zerocopy *z, struct zc_completed done, bool copied)
 
 	s->pending_bytes -= done.bytes;
 	s->pending_calls -= done.sends;
-	zc_pinning_completed(&z->pinning, done.sends);
+	zc_pin_limit_completed(&z->pin_limit, done.sends);
 	if (copied) {
 		s->fell_back_bytes += done.bytes;
 		s->fell_back_calls += done.sends;
@@ -190,7 +190,7 @@ static int send_zerocopy(struct zerocopy *z, const struct zcdma_block *b)
 {
 	struct zcdma_path *path = &z->path;
 	const unsigned char *data = b->data;
-	size_t len = zc_datagram_piece(path, b->len - path->sent, z->pinning.most);
+	size_t len = zc_datagram_piece(path, b->len - path->sent, z->pin_limit.most);
 	ssize_t n;
 
 	if (zc_tracker_prepare(&z->tracker, b))
@@ -283,7 +283,7 @@ static int zerocopy_open(struct zcdma_path *path)
 				     path->sink_name);
 	err = enable(path->fd);
 	zc_tracker_init(&z->tracker);
-	zc_pinning_init(&z->pinning, path->datagram);
+	zc_pin_limit_init(&z->pin_limit, path->datagram);
 	z->retry = RETRY_FIRST;
 	return err ? refused_setup(z, err) : 0;
 }
@@ -296,7 +296,7 @@ static void zerocopy_close(struct zcdma_path *path)
 const struct zc_path_ops zc_path_zerocopy = {
 	.type = {
 		.name = "zerocopy",
-		.summary = "send(MSG_ZEROCOPY): no copy on a real network device, completions say which",
+		.summary = "send(MSG_ZEROCOPY): no copy on a real network device, completions say whether",
 		.required_caps = ZCDMA_CAP_MEMORY | ZCDMA_CAP_SOCKET,
 		.reports_copied = true,
 	},

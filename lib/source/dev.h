@@ -17,7 +17,7 @@ bool zc_dev_is_fd(int fd);
  */
 bool zc_dev_has_ring(int fd, uint32_t blocks, uint64_t bytes);
 
-/* What cures an EFAULT on a ring's memory, which only the model coherent answers. */
+/* The hint for an EFAULT on a ring's memory, which only the model coherent answers. */
 extern const char zc_dev_fault_hint[];
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "source/dev.h"
 #include "handover/protocol.h"
+#include "handover/pipe_peer.h"
 #include "memory/ring.h"
 #include "source/source.h"
 #include "util/watch.h"
@@ -64,7 +65,7 @@ void zc_source_become(struct zcdma_source *src, const struct zc_source_ops *ops)
 
 void zc_source_offer_ring(struct zcdma_source *src, const struct zc_ring *ring)
 {
-	if (ring->giving)
+	if (ring->replaces)
 		return;
 	src->ring = ring;
 	src->info.caps |= ZCDMA_CAP_RING;
@@ -323,5 +324,5 @@ ZC_PUBLIC bool zcdma_source_reads(const struct zcdma_source *src, int fd, char *
 	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
 		return false;
 	return zc_source_is(src, &st) ||
-	       (src->origin_fd >= 0 && zc_pipe_holder_reads(src->origin_fd, &st, buf, len));
+	       (src->origin_fd >= 0 && zc_pipe_peer_reads(src->origin_fd, &st, buf, len));
 }

@@ -58,7 +58,7 @@ load trouble
     zcdma verify -q --bytes 1M out
 }
 
-@test "the program behind the pipe is gone: the cure does not speak of a connection" {
+@test "the program behind the pipe is gone: the hint does not speak of a connection" {
     # Opened for both, so that neither blocks; then the only reader goes.
     mkfifo pipe
     run -1 --separate-stderr bash -c 'exec 3<>pipe 4>pipe 3>&-
@@ -223,7 +223,7 @@ has_two_sockets() {
     done
 }
 
-@test "optmem_max is too small: one line with the value and the cure" {
+@test "optmem_max is too small: one line with the value and the hint" {
     namespaces -rn
     run unshare -rn bash -c 'ip link set lo up && echo 0 >/proc/sys/net/core/optmem_max' 2>/dev/null
     # Only root may, and only where it belongs to the network namespace.

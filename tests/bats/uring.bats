@@ -129,7 +129,7 @@ moving() {
     grep -q 'iB in ' err
 }
 
-@test "uring: a RLIMIT_MEMLOCK that is too small: one line with the limit and the cure" {
+@test "uring: a RLIMIT_MEMLOCK that is too small: one line with the limit and the hint" {
     need_uring
     unshare -Ur true || skip "no user namespaces, and root's privilege hides the limit"
     receiver --streams 4

@@ -469,7 +469,7 @@ zcdma verify: bad: differs at offset 250000: garbage of 512 bytes'
     assert_equal "$(sed -n 9,10p <<<"$output" | sort)" "$(printf '%s\n' 127.0.0.1:9001 '[::1]:9001')"
 }
 
-@test "verify: an address of one link without its interface, and a port alone: the hint has the cure" {
+@test "verify: an address of one link without its interface, and a port alone: the hint says what helps" {
     run -2 --separate-stderr zcdma verify --listen '[fe80::1]:9000'
     assert_regex "$stderr" 'it is an address of one link: name the interface, as in \[fe80::1%eth0\]:9000$'
     run -2 --separate-stderr zcdma copysend '[fe80::1]:9000' sim:

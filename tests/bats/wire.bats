@@ -191,7 +191,7 @@ record_end() {
         (dd iflag=nonblock count=0 status=none; exec '$ZCDMA' verify -r -)"
 }
 
-@test "wire: a stream that is not the pattern is wrong, and the cure is named" {
+@test "wire: a stream that is not the pattern is wrong, and the hint is named" {
     run -1 --separate-stderr zcdma verify -r "$DATA/any.pcap" -q
     [[ $stderr == *"differs at offset 0"*"--pattern none"* ]]
     run -0 zcdma verify -r "$DATA/any.pcap" -q --pattern none

@@ -105,7 +105,7 @@ load common
     [[ $output == *"Operation not permitted"*"seccomp"* ]]
 }
 
-@test "zcsend: RLIMIT_MEMLOCK 0: one line with the limit and the cure" {
+@test "zcsend: RLIMIT_MEMLOCK 0: one line with the limit and the hint" {
     unshare -Ur true || skip "no user namespaces, and root's privilege hides the limit"
     receiver --streams 2
     run -0 --separate-stderr unshare -Ur sh -c "ulimit -l 0; exec '$ZCDMA' zcsend $TO sim: --bytes 32M"

@@ -148,7 +148,7 @@ int zcdma_nic_of(int fd, struct zcdma_nic *nic);
  * Describe the process at the other end of the pipe @fd as "pv (process 123)" in @buf of @len bytes, for messages.
  * Returns @buf, or NULL if the process cannot be seen. Searches /proc, which is slow.
  */
-const char *zcdma_pipe_holder(int fd, char *buf, size_t len);
+const char *zcdma_pipe_peer(int fd, char *buf, size_t len);
 
 #ifdef __cplusplus
 }
