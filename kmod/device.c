@@ -85,11 +85,11 @@ static ssize_t stats_show(struct device *dev, struct device_attribute *attr, cha
 	return sysfs_emit(buf,
 			  "running %u\nblocks %llu\nbytes %llu\ndelivered %llu\ngiven %llu\n"
 			  "overruns %llu\nlost_bytes %llu\nfailed %llu\nbounced %llu\n"
-			  "drained %llu\nread_bytes %llu\nsplice_bytes %llu\n"
+			  "busy_at_release %llu\nread_bytes %llu\nsplice_bytes %llu\n"
 			  "splice_copied_bytes %llu\nnext_seq %llu\nring_blocks %u\nfree %u\n"
 			  "filling %u\nfull %u\nheld %u\ndraining %u\ngaps %llu\n",
 			  s.running, s.blocks, s.bytes, s.delivered, s.given, s.overruns,
-			  s.lost_bytes, s.failed, s.bounced, s.drained, s.read_bytes,
+			  s.lost_bytes, s.failed, s.bounced, s.busy_at_release, s.read_bytes,
 			  s.splice_bytes, s.splice_copied_bytes, s.next_seq, s.ring_blocks, s.free,
 			  s.filling, s.full, s.held, s.draining, s.gaps);
 }

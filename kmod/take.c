@@ -83,7 +83,7 @@ static void give_back(struct zcdma_ring *ring, struct zcdma_block *block)
 	idle = zcdma_block_try_reclaim(ring, block);
 	spin_lock_irq(&zdev->lock);
 	zdev->stats.given++;
-	zdev->stats.drained += !idle;
+	zdev->stats.busy_at_release += !idle;
 	spin_unlock_irq(&zdev->lock);
 
 	if (idle)

@@ -226,8 +226,8 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	report_line(r, stats.replaced ? "pages replaced" : NULL, NULL);
 	report_count(r, "replaced_blocks", stats.replaced,
 		     " blocks, as nothing proves when their pages are free");
-	report_line(r, stats.busy ? "busy at release" : NULL, NULL);
-	report_count(r, "busy_blocks", stats.busy, " blocks whose pages were in flight");
+	report_line(r, stats.busy_at_release ? "busy at release" : NULL, NULL);
+	report_count(r, "busy_blocks", stats.busy_at_release, " blocks whose pages were in flight");
 	report_line(r, stats.driver_copied_bytes ? "driver" : NULL, "copied ");
 	report_bytes(r, "driver_copied_bytes", stats.driver_copied_bytes,
 		     ", as its memory has no pages to splice");

@@ -162,7 +162,7 @@ struct zcdma_source_stats {
 	uint64_t discontinuities; /* places where data may be missing, unknown how much */
 	uint64_t replaced; /* blocks that got fresh pages, as the old ones may still be read */
 	uint64_t next_seq; /* sequence number that the device is at */
-	uint64_t busy;	   /* blocks that were still in flight when the driver got them back */
+	uint64_t busy_at_release;     /* blocks in flight when the driver got them back */
 	uint64_t driver_copied_bytes; /* by the driver, where a splice() had to */
 	uint64_t copied_bytes;	      /* that were read into memory of this process */
 	uint64_t handovers;	      /* rings taken from the writer at the other end of a pipe */

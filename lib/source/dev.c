@@ -518,7 +518,7 @@ static void dev_get_stats(struct zcdma_source *src, struct zcdma_source_stats *s
 	stats->overruns = d->stats.overruns;
 	stats->lost_bytes = d->stats.lost_bytes;
 	stats->next_seq = d->stats.next_seq;
-	stats->busy = d->stats.drained;
+	stats->busy_at_release = d->stats.busy_at_release;
 	stats->driver_copied_bytes = d->stats.splice_copied_bytes;
 }
 

@@ -41,7 +41,7 @@ static void is_waited_for(unsigned model)
 	EXPECT(!reused);
 
 	ring_run_until(&r, held.index);
-	EXPECT(ring_stats(r.fd).drained == 1);
+	EXPECT(ring_stats(r.fd).busy_at_release == 1);
 }
 
 /*

@@ -220,7 +220,7 @@ struct zcdma_dev_stats {
 	__u64 lost_bytes;	/* out: in them */
 	__u64 failed;		/* out: blocks that the device could not fill */
 	__u64 bounced;		/* out: filled blocks that the kernel copied, see zcdma_dev_setup */
-	__u64 drained;		/* out: blocks that were in flight when they were given back */
+	__u64 busy_at_release;	/* out: blocks that were in flight when they were given back */
 	__u64 read_bytes;	/* out: copied by read() */
 	__u64 splice_bytes;	/* out: moved by splice() without a copy */
 	__u64 splice_copied_bytes; /* out: copied by splice() */
