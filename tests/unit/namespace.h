@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Network namespaces for tests, which an ordinary user may have in a user namespace. */
+/* Namespaces for tests, which an ordinary user may have in a user namespace. */
 #ifndef TEST_NAMESPACE_H
 #define TEST_NAMESPACE_H
 
@@ -35,19 +35,27 @@ static inline void write_file(const char *file, const char *text)
 	close(fd);
 }
 
+/* Unshare @kinds (CLONE_NEW...), if need be in a user namespace. Returns false if this user may not. */
+static inline bool enter_namespaces(int kinds)
+{
+	char users[64], groups[64];
+
+	if (!unshare(kinds))
+		return true;
+	snprintf(users, sizeof(users), "0 %d 1", (int)getuid());
+	snprintf(groups, sizeof(groups), "0 %d 1", (int)getgid());
+	if (unshare(CLONE_NEWUSER | kinds))
+		return false;
+	write_file("/proc/self/setgroups", "deny");
+	write_file("/proc/self/uid_map", users);
+	write_file("/proc/self/gid_map", groups);
+	return true;
+}
+
 /* Enter a network namespace of our own, with loopback up. Returns false if this user may not have one. */
 static inline bool enter_namespace(void)
 {
-	char map[64];
-
-	if (unshare(CLONE_NEWNET) < 0) {
-		snprintf(map, sizeof(map), "0 %d 1", (int)getuid());
-		if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0)
-			return false;
-		write_file("/proc/self/setgroups", "deny");
-		write_file("/proc/self/uid_map", map);
-	}
-	return shell("ip link set lo up");
+	return enter_namespaces(CLONE_NEWNET) && shell("ip link set lo up");
 }
 
 #endif
