@@ -74,11 +74,11 @@ static void start_over(struct zc_reassembly *r, uint64_t end)
 	zc_segment_buffer_slide(&r->buffer, r->next);
 }
 
-/* Put a segment from @offset to @end, of which @captured bytes are at @data. */
+/* Put a segment from @offset to @end, of which @captured bytes are at @data; @before bytes came before the stream. */
 static void put(struct zc_reassembly *r, uint64_t offset, const uint8_t *data, uint64_t captured,
-		uint64_t end, bool duplicate)
+		uint64_t end, uint64_t before, bool duplicate)
 {
-	struct zc_segment_result res = { 0 };
+	struct zc_segment_result res = { .repeated = before };
 	bool overtaken = offset < r->buffer.top, fits;
 	uint64_t there = offset + captured, old;
 
@@ -154,18 +154,21 @@ static void take_bytes(struct zc_reassembly *r, int64_t offset, const struct zc_
 		/* These bytes were first sent before the capture began. */
 		before = zc_min((uint64_t)-offset, (uint64_t)frame->len);
 		r->counters.uncompared_bytes += before;
-		r->counters.retransmitted++;
-		r->counters.retransmitted_bytes += before;
-		if (before >= captured)
+		if (before >= captured) {
+			const struct zc_segment_result res = { .repeated = before };
+
+			count(r, &res, false, duplicate);
 			return;
+		}
 		offset = 0;
 	}
 	end = (uint64_t)offset + frame->len - before;
 	captured -= before;
-	if ((uint64_t)offset == r->next && r->next == r->buffer.top && captured == end - r->next)
-		put_next(r, frame->payload + before, captured);
+	if (!before && (uint64_t)offset == r->next && r->next == r->buffer.top &&
+	    captured == end - r->next)
+		put_next(r, frame->payload, captured);
 	else
-		put(r, (uint64_t)offset, frame->payload + before, captured, end, duplicate);
+		put(r, (uint64_t)offset, frame->payload + before, captured, end, before, duplicate);
 }
 
 static enum zc_segment_verdict take_data(struct zc_reassembly *r, int64_t offset,
