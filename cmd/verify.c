@@ -76,14 +76,12 @@ static int accept_streams(struct verify *v, const int *fds, unsigned count)
 	return status;
 }
 
-/* Print it to stderr even with --json: the port that the kernel chose for 0 is needed before the end. */
 static void say_where(const struct verify *v, const int *fds, unsigned count)
 {
 	char name[128];
 
-	for (unsigned i = 0; i < count && !report_is_quiet(v->r); i++)
-		fprintf(stderr, "zcdma verify: listening on %s\n",
-			zcdma_sockname(fds[i], false, name, sizeof(name)));
+	for (unsigned i = 0; i < count; i++)
+		report_listening(v->r, zcdma_sockname(fds[i], false, name, sizeof(name)));
 }
 
 static int listen_and_receive(struct verify *v)
@@ -289,7 +287,7 @@ int verify_main(struct report *r, int argc, char **argv)
 	struct opts o = {
 		.usage = "[OPTION...] [SOURCE | --listen ADDRESS | -i INTERFACE | -r FILE]",
 		.about =
-			"Checks a stream, and says where and how it differs; with -i and -r also what of it was on the wire, and whether that changed in flight. SOURCE is file:PATH, a path, sim:[OPTIONS] or - (standard input, the default).",
+			"Checks a stream, and says where and how it differs; with -i and -r also what of it was on the wire, and whether that changed in flight. SOURCE is file:PATH, a path, sim:[OPTIONS], tcp:[HOST]:PORT or - (standard input, the default).",
 		.table = table,
 		.max_args = 1,
 	};

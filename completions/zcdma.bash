@@ -52,7 +52,7 @@ _zcdma_words() {
     pcap:*) compgen -P pcap: -W "$(_zcdma_interfaces)" -- "${word#pcap:}" ;;
     *)
         [[ $previous == -* ]] && _zcdma_value "$previous" "$word" '' "$@" && return
-        compgen -W 'dev: sim: file: pcap:' -- "$word"
+        compgen -W 'dev: sim: file: pcap: tcp:' -- "$word"
         compgen -f -- "$word"
         ;;
     esac

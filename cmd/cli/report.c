@@ -93,6 +93,12 @@ void report_use_stderr(struct report *r, bool use)
 	r->to_stderr = use;
 }
 
+void report_listening(const struct report *r, const char *where)
+{
+	if (!r->quiet)
+		fprintf(stderr, "zcdma %s: listening on %s\n", r->applet, where);
+}
+
 bool report_is_quiet(const struct report *r)
 {
 	return r->quiet;

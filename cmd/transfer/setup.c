@@ -65,7 +65,7 @@ static const char *choose_source(struct report *r, const struct setup *s)
 	if (s->to_file) {
 		report_error(
 			r, STATUS_ERROR,
-			"name what to record: file:PATH, pcap:NAME, - (standard input), or sim: for simulated data",
+			"name what to record: file:PATH, pcap:NAME, tcp:[HOST]:PORT, - (standard input), or sim: for simulated data",
 			"no SOURCE was given, and there is no /dev/zcdma0");
 		return NULL;
 	}
@@ -171,6 +171,8 @@ static void describe_source(const struct transfer *t, struct report *r)
 	struct zcdma_source_info info;
 
 	zcdma_source_get_info(t->src, &info, sizeof(info));
+	if (info.listens)
+		report_listening(r, info.listens);
 	report_verbose(r, "source %s, path %s", info.name, t->path_type->name);
 	if (info.blocks)
 		report_verbose(r, "ring of %u blocks of %zu bytes, in pages of %zu bytes",

@@ -136,6 +136,19 @@ void transfer_restart(struct transfer *t)
 	t->sender_cpu_seconds = cpu_seconds(RUSAGE_THREAD);
 }
 
+/* Handle the first block: what came before it, a wait for a sender, is not the transfer's time. */
+static void note_begin(struct transfer *t)
+{
+	struct zcdma_source_info info;
+
+	zcdma_source_get_info(t->src, &info, sizeof(info));
+	if (info.listens) {
+		transfer_restart(t);
+		progress_restart(&t->progress);
+	}
+	note_bytes(t);
+}
+
 static int begin(struct transfer *t)
 {
 	if (t->began)
@@ -155,7 +168,7 @@ int transfer_run(struct transfer *t, struct report *r)
 	rc = zcdma_source_start(t->src);
 	while (!rc && (rc = take_block(t, &b)) == 1) {
 		if (!t->began)
-			note_bytes(t);
+			note_begin(t);
 		rc = begin(t);
 		if (!rc)
 			rc = send_block(t, &b);
@@ -206,6 +219,8 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	report_text(r, "source", info.name, ", ");
 	report_count(r, "blocks", path.blocks, " blocks, the last one number ");
 	report_count(r, "last_seq", path.last_seq, "");
+	report_line(r, info.peer ? "sender" : NULL, NULL);
+	report_text(r, "sender", info.peer, "");
 	report_line(r, NULL, NULL);
 	report_flag(r, "simulated", info.simulated, "");
 	report_line(r, info.blocks ? "ring" : NULL, NULL);
@@ -236,7 +251,8 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 				.bytes = path.bytes,
 				.user = stats.copied_bytes + path.gathered_bytes,
 				.kernel = path.copied_bytes + path.fell_back_bytes +
-					  stats.driver_copied_bytes,
+					  stats.driver_copied_bytes +
+					  stats.kernel_copied_bytes,
 				.unknown = path.unknown_bytes,
 				.reason = path.copies_reason,
 				.hint = path.copies_hint,

@@ -47,6 +47,7 @@ struct stream *verify_next_stream(struct verify *v)
 	*s = (struct stream){
 		.expect = &v->expect,
 		.owner = v->ctx,
+		.report = v->r,
 		.fd = -1,
 		.idle_seconds = v->idle_seconds,
 		.simulated = -1,

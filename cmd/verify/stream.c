@@ -38,6 +38,8 @@ static int open_source(struct stream *s, struct stream_reader *rd)
 	zcdma_source_get_info(rd->src, &info, sizeof(info));
 	if (s->spec)
 		snprintf(s->from, sizeof(s->from), "%s", info.name);
+	if (info.listens)
+		report_listening(s->report, info.listens);
 	/* Another one may turn out to be longer. */
 	if (info.endless)
 		zcdma_source_set_limit(rd->src, s->expect->bytes, 0);

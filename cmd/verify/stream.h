@@ -9,6 +9,8 @@
 #include <zcdma.h>
 #include <zcdma/verify.h>
 
+#include "cli/report.h"
+
 /* What a stream is checked against. */
 struct expectation {
 	uint64_t seed;
@@ -21,6 +23,7 @@ struct stream {
 	/* Set before stream_start(). */
 	const struct expectation *expect;
 	struct zcdma_ctx *owner; /* interrupted when the stream has ended */
+	const struct report *report;
 	const char *spec;	 /* the source, or NULL and ... */
 	const char *handover;	 /* its option of that name, or NULL */
 	bool verbose;		 /* fill in .why */

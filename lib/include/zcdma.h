@@ -165,6 +165,7 @@ struct zcdma_source_stats {
 	uint64_t busy_at_release;     /* blocks in flight when the driver got them back */
 	uint64_t driver_copied_bytes; /* by the driver, where a splice() had to */
 	uint64_t copied_bytes;	      /* that were read into memory of this process */
+	uint64_t kernel_copied_bytes; /* by the kernel, as they were received into memory of this process */
 	uint64_t handovers;	      /* rings taken from the writer at the other end of a pipe */
 	/* Why bytes came instead of a ring, or NULL if they did not. Valid as long as the source. */
 	const char *plain_reason;
@@ -173,7 +174,7 @@ struct zcdma_source_stats {
 
 /* What .block_size, .blocks, .page_size, .pieces and .caps say is known once the ring is made. */
 struct zcdma_source_info {
-	const char *type;  /* "sim", "dev", "file", "pipe", "pcap", "memory" */
+	const char *type;  /* "sim", "dev", "file", "pipe", "pcap", "tcp", "memory" */
 	const char *name;  /* as the user gave it; valid as long as the source */
 	size_t block_size; /* bytes */
 	unsigned blocks;   /* in the ring; 0 without a ring */
@@ -188,6 +189,9 @@ struct zcdma_source_info {
 	int simulated;	   /* 1: nothing of it is measured; 0: all is; -1: unknown */
 	bool privileged;   /* opening it took privileges, which nothing else of it needs */
 	enum zcdma_packets packets;
+	/* These are valid as long as the source, and NULL unless it is of the network. */
+	const char *listens; /* once its ring is made, where: "127.0.0.1:9000", or several, by ", " */
+	const char *peer;    /* the sender's address, once a sender has come */
 };
 
 /* A kind of source, for lists and help. */
@@ -213,7 +217,8 @@ const char *zcdma_source_default(void);
 
 /*
  * Open the source that @spec names: "sim:OPTIONS", "dev:PATH,OPTIONS", "file:PATH",
- * "pcap:NAME,OPTIONS", "-" (standard input), or a bare path. Its ring is not made yet.
+ * "pcap:NAME,OPTIONS", "tcp:HOST:PORT,OPTIONS", "-" (standard input), or a bare path. Its ring is not made
+ * yet, and nothing listens.
  * Returns 0, -EINVAL if @spec is wrong, -EOPNOTSUPP if there is no such driver here, or another errno
  * (-ENOENT) of what it names.
  */

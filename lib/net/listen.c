@@ -170,8 +170,7 @@ ZC_PUBLIC int zcdma_listen(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
 	return rc < 0 ? rc : fd;
 }
 
-/* Take a pending connection. Returns its socket, -EAGAIN if none is pending, or another negative errno. */
-static int take_connection(int listener, char *peer, size_t peer_len)
+int zc_take_connection(int listener, char *peer, size_t peer_len)
 {
 	struct sockaddr_storage sa;
 	socklen_t len = sizeof(sa);
@@ -196,7 +195,7 @@ ZC_PUBLIC int zcdma_accept_any(struct zcdma_ctx *ctx, const int *fds, unsigned c
 
 	for (;;) {
 		for (unsigned i = 0; i < count; i++) {
-			rc = take_connection(fds[i], peer, len);
+			rc = zc_take_connection(fds[i], peer, len);
 			if (rc >= 0)
 				return rc;
 			if (rc != -EAGAIN)

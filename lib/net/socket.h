@@ -29,6 +29,12 @@ bool zc_hint_interface(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
  */
 void zc_keep_alive(int fd);
 
+/*
+ * Take a pending connection of the listening socket @fd, as zcdma_accept() does. Returns its socket, -EAGAIN if none is
+ * pending, or another negative errno without a message.
+ */
+int zc_take_connection(int fd, char *peer, size_t len);
+
 /* Returns whether @sa is the address of a multicast group. */
 bool zc_is_group(const struct sockaddr *sa);
 
