@@ -89,7 +89,7 @@ VM_SHARED := $(BUILD)/vm-tests/shared.a
 LIB_SO := $(BUILD)/$(SONAME)
 LIB_A := $(BUILD)/libzcdma.a
 CMD_A := $(BUILD)/libcmd.a
-CMD_UNIT_BIN := $(patsubst %,$(BUILD)/unit/test_%,bench_peer bench_stats bench_verdict report signals)
+CMD_UNIT_BIN := $(patsubst %,$(BUILD)/unit/test_%,bench_peer bench_stats bench_verdict record report signals)
 BATS_FILES ?= $(wildcard tests/bats/*.bats)
 APPLETS := $(shell sed -n 's/^APPLET.\([a-z]*\),.*/\1/p' cmd/applets.def)
 MAN_PAGES := $(patsubst %,$(BUILD)/%,$(wildcard man/*.[1-9]))
@@ -200,12 +200,13 @@ $(CMD_A): $(CMD_OBJ)
 
 $(CMD_UNIT_BIN): $(CMD_A)
 $(CMD_UNIT_BIN): UNIT_CMD = $(CMD_A)
+$(CMD_UNIT_BIN): UNIT_LIBS = $(LIBS_CMD)
 
 $(BUILD)/unit/%: tests/unit/%.c $(LIB_A) $(BUILD)/flags
 	$(say) CC $<
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(TEST_CFLAGS) $(CPPFLAGS) $(call pkg_cflags,$(LIBS_TEST) $(LIBS_LIB)) -MMD -MP $(ALL_LDFLAGS) \
-		-o $@ $< $(UNIT_CMD) $(LIB_A) $(call pkg_libs,$(LIBS_TEST) $(LIBS_LIB)) -lm
+		-o $@ $< $(UNIT_CMD) $(LIB_A) $(call pkg_libs,$(LIBS_TEST) $(UNIT_LIBS) $(LIBS_LIB)) -lm
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_DRIVER) $(LIB_A) $(BUILD)/flags
 	$(say) CC $<

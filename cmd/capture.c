@@ -6,19 +6,20 @@
 
 #include "applet.h"
 #include "cli/expect.h"
-#include "transfer/losses.h"
 #include "cli/opts.h"
-#include "transfer/recording.h"
+#include "cli/signals.h"
+#include "record/recording.h"
+#include "transfer/losses.h"
 #include "transfer/setup.h"
 
 static struct {
-	const char *output, *manifest, *expect;
+	const char *output, *manifest, *expect, *split, *keep, *then;
 	int direct, no_sync;
 } arg;
 
 static enum expect expected;
 
-static struct recording recording = { .fd = -1, .manifest_fd = -1 };
+static struct recording recording = { .fd = -1 };
 
 static const struct poptOption table[] = {
 	{ "output", 'o', POPT_ARG_STRING, &arg.output, 0,
@@ -29,11 +30,36 @@ static const struct poptOption table[] = {
 	  "record length and XXH3 of each block in FILE", "FILE" },
 	{ "no-sync", 0, POPT_ARG_NONE, &arg.no_sync, 0, "do not wait until files are on the disk",
 	  NULL },
+	{ "split", 0, POPT_ARG_STRING, &arg.split, 0,
+	  "begin a new file after a size (4G) or a time (60s, 5min, 1h), and at SIGHUP; the names of -o and --manifest have %N for its number, and what strftime(3) knows",
+	  "LIMIT" },
+	{ "keep", 0, POPT_ARG_STRING, &arg.keep, 0,
+	  "with --split: keep the last N files of this run, and remove those before", "N" },
+	{ "then", 0, POPT_ARG_STRING, &arg.then, 0,
+	  "run COMMAND in a shell for each file that is complete, with its name as the last argument",
+	  "COMMAND" },
 	{ "expect", 0, POPT_ARG_STRING, &arg.expect, 0,
 	  "exit with 1 unless all of --bytes or --blocks came, and nothing was lost", "complete" },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, setup_options, 0, NULL, NULL },
 	POPT_TABLEEND,
 };
+
+static void report_files(struct report *r)
+{
+	const struct finish_totals *totals = &recording.totals;
+	const bool split = recording_is_split(&recording);
+
+	report_line(r, split && totals->files ? "files" : NULL, NULL);
+	report_count(r, "files", totals->files, ", the last one ");
+	report_text(r, "last_file", *recording.last ? recording.last : NULL, "");
+	report_line(r, recording.finish.keep ? "removed" : NULL, NULL);
+	report_count(r, "removed_files", totals->removed, " files of this run, to keep the last ");
+	report_count(r, "keep_files",
+		     recording.finish.keep ? recording.finish.keep : REPORT_UNKNOWN, "");
+	report_line(r, recording.finish.command ? "then" : NULL, NULL);
+	report_count(r, "commands", totals->commands, " commands ended, ");
+	report_count(r, "failed_commands", totals->failed, " of them failed");
+}
 
 static void report_capture(const struct transfer *t, struct report *r)
 {
@@ -48,15 +74,16 @@ static void report_capture(const struct transfer *t, struct report *r)
 	report_line(r, "path", NULL);
 	report_text(r, "path", zcdma_path_get_type(t->path)->name, ", ");
 	report_count(r, "calls", s.calls, " system calls");
+	report_files(r);
 	report_line(r, recording.direct ? "direct" : NULL, NULL);
 	report_bytes(r, "direct_bytes", s.direct_bytes, " past the page cache; ");
 	report_bytes(r, "gathered_bytes", s.gathered_bytes,
 		     " came in odd lengths and were gathered");
 	report_line(r, recording.manifest ? "manifest" : NULL, NULL);
 	report_text(r, "manifest", recording.manifest, "");
-	report_line(r, recording.synced ? "synced" : NULL, NULL);
-	report_flag(r, "synced", recording.synced, ", in ");
-	report_seconds(r, "sync_seconds", recording.sync_seconds, "");
+	report_line(r, recording.totals.synced ? "synced" : NULL, NULL);
+	report_flag(r, "synced", recording.totals.synced, ", in ");
+	report_seconds(r, "sync_seconds", recording.totals.sync_seconds, "");
 	transfer_report_source(t, r);
 }
 
@@ -71,6 +98,16 @@ static bool wants_progress(int fd)
 static int begin(struct transfer *t)
 {
 	return recording_begin(&recording, t);
+}
+
+static int block(struct transfer *t, const struct zcdma_block *b)
+{
+	return recording_block(&recording, t, b);
+}
+
+static void watch(struct transfer *t)
+{
+	recording_watch(&recording, t);
 }
 
 /*
@@ -98,15 +135,19 @@ static int capture(struct report *r, const char *source)
 		.to_stdout = !recording.output,
 		.to_file = recording_is_file(&recording),
 		.reads_data = recording.manifest,
+		.splits = recording_is_split(&recording),
 		.only_path = recording.direct ? "copy" : NULL, /* which sees to alignment */
 		.only_for = "--direct",
 	};
 	bool ran = false;
 	int status;
 
-	if (recording.direct && !recording.output)
-		return report_error(r, STATUS_ERROR, NULL, "--direct needs a file: -o FILE");
+	status = recording_check(&recording, r);
+	if (status)
+		return status;
 	t.begin = begin;
+	t.block = block;
+	t.watch = watch;
 	status = setup_context(&t, r);
 	if (!status)
 		status = setup_source(&t, r, &s);
@@ -115,7 +156,7 @@ static int capture(struct report *r, const char *source)
 				      "--expect=complete: nothing says where the data should end");
 	if (status)
 		goto out;
-	status = recording_open(&recording, r);
+	status = recording_open(&recording, &t, r);
 	if (status)
 		goto out;
 	status = setup_path(&t, r, recording.fd, ZCDMA_FALLBACK_COPY);
@@ -125,7 +166,7 @@ static int capture(struct report *r, const char *source)
 	status = check_complete(&t, r, setup_run(&t, r));
 	ran = true;
 out:
-	status = recording_end(&recording, &t, r, status);
+	status = recording_end(&recording, r, status);
 	if (ran) {
 		report_capture(&t, r);
 		status = losses_check(r, t.src, status);
@@ -140,17 +181,24 @@ out:
 static void choose_outputs(struct report *r)
 {
 	bool named = arg.output && strcmp(arg.output, "-");
-	bool shared = named && recording_is_stdout(arg.output);
+	bool shared = named && record_is_stdout(arg.output);
 
 	recording.direct = arg.direct;
-	recording.sync = !arg.no_sync;
+	recording.finish.sync = !arg.no_sync;
+	recording.finish.command = arg.then;
 	/* O_DIRECT is not set on what others write to as well. */
 	recording.output = named && (arg.direct || !shared) ? arg.output : NULL;
 	recording.manifest =
 		arg.manifest && !strcmp(arg.manifest, "-") ? "/dev/stdout" : arg.manifest;
-	report_use_stderr(r,
-			  !recording.output || shared ||
-				  (recording.manifest && recording_is_stdout(recording.manifest)));
+	report_use_stderr(r, !recording.output || shared ||
+				     (recording.manifest && record_is_stdout(recording.manifest)));
+}
+
+static bool parse_values(struct report *r)
+{
+	return expect_parse(r, "capture", arg.expect, &expected) &&
+	       split_parse(r, arg.split, &recording.split) &&
+	       opts_count(r, "--keep", arg.keep, &recording.finish.keep);
 }
 
 int capture_main(struct report *r, int argc, char **argv)
@@ -167,8 +215,7 @@ int capture_main(struct report *r, int argc, char **argv)
 	report_use_stderr(r, true); /* until it is known where the data goes */
 	if (opts_parse(&o, r, argc, argv, &status)) {
 		choose_outputs(r);
-		status = expect_parse(r, "capture", arg.expect, &expected) ? capture(r, o.args[0])
-									   : STATUS_ERROR;
+		status = parse_values(r) ? capture(r, o.args[0]) : STATUS_ERROR;
 	}
 	opts_free(&o);
 	return status;

@@ -13,8 +13,9 @@
 static struct zcdma_ctx *_Atomic watched[SIGNALS_MAX];
 static atomic_int stop;
 static atomic_ullong stop_ns; /* when it was first asked for, or 0 */
-static atomic_uint stats;
-static atomic_int handling; /* handlers that run now, in whatever thread */
+static atomic_uint stats, cuts;
+static atomic_bool hangup_cuts; /* SIGHUP asks for a cut, and not to stop */
+static atomic_int handling;	/* handlers that run now, in whatever thread */
 
 static const int stops[] = { SIGINT, SIGTERM, SIGHUP };
 
@@ -36,6 +37,8 @@ static void handle(int sig)
 	handling++;
 	if (sig == SIGUSR1)
 		stats++;
+	else if (sig == SIGHUP && hangup_cuts)
+		cuts++;
 	else
 		request_stop(sig);
 	for (size_t i = 0; i < SIGNALS_MAX; i++) {
@@ -111,4 +114,14 @@ int signals_status(bool endless)
 unsigned signals_stats(void)
 {
 	return stats;
+}
+
+void signals_cut_at_hangup(void)
+{
+	hangup_cuts = true;
+}
+
+unsigned signals_cuts(void)
+{
+	return cuts;
 }

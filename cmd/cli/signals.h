@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Signals. The first SIGINT, SIGTERM or SIGHUP asks a run to drain, report and exit with signals_status();
- * another one, a second later or more, ends the process at once. SIGUSR1 asks for statistics now.
+ * another one, a second later or more, ends the process at once. SIGUSR1 asks for statistics now, and SIGHUP, where
+ * that was chosen, for a new file.
  */
 #ifndef CLI_SIGNALS_H
 #define CLI_SIGNALS_H
@@ -39,5 +40,11 @@ int signals_status(bool endless);
  * a receiver sees every request.
  */
 unsigned signals_stats(void);
+
+/* Have SIGHUP ask for a cut of a recording from now on, and not to stop. */
+void signals_cut_at_hangup(void);
+
+/* Return how often a cut was asked for, as signals_stats() does. */
+unsigned signals_cuts(void);
 
 #endif

@@ -166,6 +166,20 @@ static int check_reuse(struct transfer *t, struct report *r)
 			    "--unsafe-reuse: the driver waits for pages in flight in any case");
 }
 
+/* Refuse to cut what only its beginning explains. */
+static int check_split(struct transfer *t, struct report *r, const struct setup *s)
+{
+	struct zcdma_source_info info;
+
+	zcdma_source_get_info(t->src, &info, sizeof(info));
+	if (!s->splits || info.packets != ZCDMA_PACKETS_WHOLE)
+		return STATUS_OK;
+	return report_error(
+		r, STATUS_ERROR,
+		"record their payload (payload), or let dumpcap -b or tcpdump -C write the packets",
+		"--split: only the first file would have the head of a capture of packets");
+}
+
 static void describe_source(const struct transfer *t, struct report *r)
 {
 	struct zcdma_source_info info;
@@ -281,7 +295,8 @@ int setup_source(struct transfer *t, struct report *r, const struct setup *s)
 	if (status)
 		return status;
 	describe_source(t, r);
-	return check_reuse(t, r);
+	status = check_split(t, r, s);
+	return status ? status : check_reuse(t, r);
 }
 
 int setup_path(struct transfer *t, struct report *r, int fd, enum zcdma_fallback fallback)

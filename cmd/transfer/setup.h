@@ -17,6 +17,7 @@ struct setup {
 	const char *pipe_path;	   /* ... or NULL, or the one to take from standard input */
 	bool to_stdout;		   /* data goes there: through a pipe the ring itself may go */
 	bool to_file;		   /* data is recorded in a file */
+	bool splits;		   /* what is recorded is cut between blocks */
 	bool reads_data;	   /* the applet itself reads the blocks' bytes (--manifest) */
 	const char *only_path;	   /* the only one that will do, or NULL ... */
 	const char *only_for;	   /* ... and the option that asks for it */

@@ -52,22 +52,27 @@ static void look_around(struct transfer *t)
 	}
 }
 
-static int timeout_ms(const struct transfer *t)
+/* Returns the smaller of @ms, of which -1 is without a limit, and the time until @when_ns. */
+static int at_most(int ms, uint64_t when_ns)
 {
-	int64_t left_ms;
-	int ms = t->stopping ? STOPPING_MS : progress_timeout(&t->progress);
+	const uint64_t now = now_ns();
+	uint64_t left_ms = now < when_ns ? (when_ns - now) / 1000000u + 1 : 0;
 
-	if (t->stopping || t->max_seconds <= 0)
-		return ms;
-	left_ms = (int64_t)(t->max_seconds * 1e3) - (int64_t)((now_ns() - t->start_ns) / 1000000u) +
-		  1;
-	if (left_ms < 0)
-		left_ms = 0;
-	return ms < 0 || left_ms < ms ? (int)(left_ms < 1000000 ? left_ms : 1000000) : ms;
+	return ms < 0 || left_ms < (uint64_t)ms ? (int)(left_ms < 1000000 ? left_ms : 1000000) : ms;
 }
 
-/* An interruption or the end of a wait is for look_around(). Returns true where a call answered so. */
-static bool is_pause(struct transfer *t, int rc)
+static int timeout_ms(const struct transfer *t)
+{
+	int ms = t->stopping ? STOPPING_MS : progress_timeout(&t->progress);
+
+	if (t->stopping)
+		return ms;
+	if (t->max_seconds > 0)
+		ms = at_most(ms, t->start_ns + (uint64_t)(t->max_seconds * 1e9));
+	return t->watch_ns ? at_most(ms, t->watch_ns) : ms;
+}
+
+bool transfer_is_pause(struct transfer *t, int rc)
 {
 	if (rc == -EINTR)
 		zcdma_resume(t->ctx);
@@ -99,7 +104,7 @@ static int take_block(struct transfer *t, struct zcdma_block *b)
 			return 0;
 		look_around(t);
 		rc = zcdma_source_next(t->src, timeout_ms(t), b);
-	} while (is_pause(t, rc));
+	} while (transfer_is_pause(t, rc));
 	return rc;
 }
 
@@ -117,7 +122,7 @@ static int send_block(struct transfer *t, const struct zcdma_block *b)
 
 	zcdma_path_set_timeout(t->path, ms ? ms : 1);
 	rc = zcdma_path_send(t->path, b);
-	while (is_pause(t, rc)) {
+	while (transfer_is_pause(t, rc)) {
 		if (rc == -ETIMEDOUT)
 			note_patience(t);
 		look_around(t);
@@ -170,6 +175,8 @@ int transfer_run(struct transfer *t, struct report *r)
 		if (!t->began)
 			note_begin(t);
 		rc = begin(t);
+		if (!rc && t->block)
+			rc = t->block(t, &b);
 		if (!rc)
 			rc = send_block(t, &b);
 	}
@@ -199,7 +206,7 @@ int transfer_finish(struct transfer *t, bool complete)
 	do {
 		look_around(t);
 		rc = complete ? zcdma_path_finish(t->path) : zcdma_path_abandon(t->path);
-	} while (is_pause(t, rc));
+	} while (transfer_is_pause(t, rc));
 	look_around(t); /* what the last block brought */
 	stop_clocks(t);
 	progress_end(&t->progress);

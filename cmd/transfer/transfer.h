@@ -13,8 +13,7 @@ struct transfer {
 	struct zcdma_source *src;
 	const struct zcdma_path_type *path_type;
 	struct zcdma_path *path;
-	struct zcdma_manifest *manifest; /* of what was sent whole, or NULL */
-	bool unsafe_reuse;		 /* for the lab: zcdma_path_set_unsafe_reuse() */
+	bool unsafe_reuse; /* for the lab: zcdma_path_set_unsafe_reuse() */
 	int ring_fd; /* a pipe whose writer may have a ring to hand over: -v says why it does not; or -1 */
 
 	/* Limits; 0 is without. */
@@ -26,7 +25,10 @@ struct transfer {
 	 * Returns 0, or a negative errno.
 	 */
 	int (*begin)(struct transfer *t);
+	/* Called before each block is sent, with the same result; or NULL. */
+	int (*block)(struct transfer *t, const struct zcdma_block *b);
 	void (*watch)(struct transfer *t); /* called between blocks and while waiting, or NULL */
+	uint64_t watch_ns; /* when to call it at the latest; 0: when there is reason */
 
 	/* Results, from the start or transfer_restart() on. */
 	double seconds;		   /* from the start until the receiver had acknowledged all */
@@ -56,6 +58,11 @@ void transfer_restart(struct transfer *t);
  * so by its receiver. The same errors; afterwards the results are valid.
  */
 int transfer_finish(struct transfer *t, bool complete);
+
+/*
+ * Check whether a call answered @rc as its wait was interrupted or over: then the caller makes the same call again.
+ */
+bool transfer_is_pause(struct transfer *t, int rc);
 
 /* Report the source, and what every sending applet reports of it. */
 void transfer_report_source(const struct transfer *t, struct report *r);

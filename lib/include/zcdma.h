@@ -439,7 +439,7 @@ void zcdma_path_set_timeout(struct zcdma_path *path, int timeout_ms);
 
 /*
  * Add each block to @manifest once all of it is sent; NULL ends that. Closing the manifest stays the
- * caller's.
+ * caller's. It may be of another context, so that another thread closes it.
  */
 void zcdma_path_set_manifest(struct zcdma_path *path, struct zcdma_manifest *manifest);
 
@@ -464,6 +464,13 @@ int zcdma_path_send(struct zcdma_path *path, const struct zcdma_block *b);
  * -ETIMEDOUT, -EAGAIN with a timeout of 0, or the error that broke the path off.
  */
 int zcdma_path_flush(struct zcdma_path *path);
+
+/*
+ * Go on with the file @fd, which the caller closes after the path. All that was sent before is written to the file that
+ * the path had, which the caller may then close, and to the manifest. Both are regular files, and both have O_DIRECT, or neither.
+ * Returns as zcdma_path_flush(), or -EINVAL, after which the path still has the file before.
+ */
+int zcdma_path_switch(struct zcdma_path *path, int fd);
 
 /*
  * Go on without waiting: send what the path was passed, read completions, give blocks back. For

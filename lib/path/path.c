@@ -80,6 +80,8 @@ static void name_sink(struct zcdma_path *path)
 	len = readlink(link, path->sink_name, sizeof(path->sink_name) - 1);
 	if (len < 0)
 		snprintf(path->sink_name, sizeof(path->sink_name), "descriptor %d", path->fd);
+	else
+		path->sink_name[len] = '\0';
 }
 
 static int check_sink(struct zcdma_path *path)
@@ -96,8 +98,7 @@ static int check_sink(struct zcdma_path *path)
 	return 0;
 }
 
-/* Returns whether the sink is a file with O_DIRECT; on a pipe that flag means packets: pipe(2). */
-static bool is_direct(int fd)
+bool zc_path_is_direct(int fd)
 {
 	struct stat st;
 
@@ -105,10 +106,11 @@ static bool is_direct(int fd)
 	       fcntl(fd, F_GETFL) & O_DIRECT;
 }
 
-static int set_sink(struct zcdma_path *path, const struct zcdma_source *src)
+int zc_path_set_sink(struct zcdma_path *path, int fd)
 {
 	struct stat st;
 
+	path->fd = fd;
 	if (fstat(path->fd, &st) < 0)
 		return zc_fail(path->ctx, errno, "path %s: its sink", path->ops->type.name);
 	path->sink = S_ISSOCK(st.st_mode)   ? ZC_SINK_SOCKET
@@ -116,11 +118,11 @@ static int set_sink(struct zcdma_path *path, const struct zcdma_source *src)
 					    : ZC_SINK_FILE;
 	if (path->sink == ZC_SINK_SOCKET)
 		zc_reset_on_close(path->fd, true);
-	path->direct = is_direct(path->fd);
+	path->direct = zc_path_is_direct(path->fd);
 	path->opaque = path->sink == ZC_SINK_FILE && !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode);
 	name_sink(path);
 	/* A file that is written to while it is read from has no end, or nothing left of it. */
-	if (S_ISREG(st.st_mode) && zc_source_is(src, &st))
+	if (S_ISREG(st.st_mode) && zc_source_is(path->src, &st))
 		return zc_fail_plain(path->ctx, EINVAL, "write to %s: it is the source itself",
 				     path->sink_name);
 	return check_sink(path);
@@ -224,12 +226,11 @@ int zc_path_new(struct zcdma_ctx *ctx, const struct zc_path_ops *ops, struct zcd
 	path->ops = ops;
 	path->ctx = ctx;
 	path->src = src;
-	path->fd = fd;
 	path->own_fd = -1;
 	path->timeout_ms = -1;
 	path->handover = handover;
 	path->first = path->last = ZC_LENT_NONE;
-	rc = set_sink(path, src);
+	rc = zc_path_set_sink(path, fd);
 	if (rc)
 		goto err_free;
 	if (path->sink == ZC_SINK_PIPE) {
@@ -261,7 +262,7 @@ err_free:
 static int open_to(struct zcdma_ctx *ctx, struct zcdma_source *src, const struct zc_path_ops *ops,
 		   int fd, struct zcdma_path **out)
 {
-	if (ops == &zc_path_copy && is_direct(fd))
+	if (ops == &zc_path_copy && zc_path_is_direct(fd))
 		ops = &zc_path_direct;
 	return zc_path_new(ctx, ops, src, fd, NULL, out);
 }

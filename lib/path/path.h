@@ -110,6 +110,12 @@ extern const struct zc_path_ops zc_path_copy, zc_path_direct, zc_path_zerocopy, 
 int zc_path_new(struct zcdma_ctx *ctx, const struct zc_path_ops *ops, struct zcdma_source *src,
 		int fd, struct zcdma_handover *handover, struct zcdma_path **out);
 
+/* Set what the path writes to, which has to be of the kind that it needs. Returns 0 or a negative errno. */
+int zc_path_set_sink(struct zcdma_path *path, int fd);
+
+/* Returns whether @fd is a file with O_DIRECT; on a pipe that flag means packets: pipe(2). */
+bool zc_path_is_direct(int fd);
+
 /* Close a path that has no blocks any more. */
 void zc_path_delete(struct zcdma_path *path);
 

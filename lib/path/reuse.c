@@ -10,6 +10,7 @@
 
 #include "path/path.h"
 #include "source/memory.h"
+#include "verify/manifest.h"
 
 /* While stopping, how often to look whether a producer that goes on has had its time. */
 #define STOPPING_MS 100
@@ -80,11 +81,23 @@ static void accept_block(struct zcdma_path *path, struct zc_lent_block *e)
 	enqueue(path, e);
 }
 
+/* Add a block to the manifest, whose error becomes the path's. Returns 0 or a negative errno. */
+static int add_to_manifest(struct zcdma_path *path, const struct zcdma_block *b)
+{
+	int rc = path->manifest ? zcdma_manifest_add(path->manifest, b) : 0;
+	struct zc_error error;
+
+	if (!rc)
+		return 0;
+	zc_error_keep(&error, zc_manifest_ctx(path->manifest), rc);
+	return zc_error_again(&error, path->ctx);
+}
+
 /* Note that the block at the front of the queue is sent whole. Returns 0, or an error of the manifest. */
 static int sent_whole(struct zcdma_path *path, enum zc_sent how)
 {
 	struct zc_lent_block *e = dequeue(path);
-	int rc = path->manifest ? zcdma_manifest_add(path->manifest, &e->b) : 0;
+	int rc = add_to_manifest(path, &e->b);
 
 	path->stats.blocks++;
 	path->stats.last_seq = e->b.seq;

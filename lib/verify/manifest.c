@@ -59,6 +59,11 @@ ZC_PUBLIC int zcdma_manifest_create_fd(struct zcdma_ctx *ctx, int fd, const char
 	return 0;
 }
 
+struct zcdma_ctx *zc_manifest_ctx(const struct zcdma_manifest *m)
+{
+	return m->ctx;
+}
+
 ZC_PUBLIC int zcdma_manifest_create(struct zcdma_ctx *ctx, const char *path,
 				    struct zcdma_manifest **manifest)
 {
@@ -95,6 +100,14 @@ ZC_PUBLIC int zcdma_manifest_add(struct zcdma_manifest *m, const struct zcdma_bl
 	m->blocks++;
 	m->bytes += b->len;
 	return 0;
+}
+
+int zc_manifest_flush(struct zcdma_manifest *m, struct zcdma_ctx *ctx)
+{
+	if (!fflush(m->file))
+		return 0;
+	m->err = errno;
+	return zc_fail(ctx, m->err, "write manifest %s", m->path);
 }
 
 ZC_PUBLIC int zcdma_manifest_close(struct zcdma_manifest *m)

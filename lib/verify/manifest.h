@@ -23,6 +23,12 @@ struct zc_manifest {
 	uint64_t lost_blocks, lost_seq, lost_offset; /* ... its number and its offset */
 };
 
+/* Returns the context that a manifest was created in. */
+struct zcdma_ctx *zc_manifest_ctx(const struct zcdma_manifest *m);
+
+/* Write what was added, so that no later data takes its room on the disk. Sets errors in @ctx. Returns 0 or a negative errno. */
+int zc_manifest_flush(struct zcdma_manifest *m, struct zcdma_ctx *ctx);
+
 /*
  * Read the manifest @path into @list, whose .entry the caller frees after success. A manifest that was cut short is
  * read as far as it goes. Returns 0, -EINVAL if it is not a manifest, or another negative errno.

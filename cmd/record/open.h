@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Opens what a recording is written to. Errors are reported here. */
+#ifndef RECORD_OPEN_H
+#define RECORD_OPEN_H
+
+#include "record/file.h"
+#include "transfer/transfer.h"
+
+/* Open the data of @file, past the page cache with @direct. Returns 0, or an exit status after a reported error. */
+int open_data(struct record_file *file, bool direct, struct report *r);
+
+/* Open its manifest, which must be another file. Returns as above. */
+int open_manifest(struct record_file *file, struct report *r);
+
+/*
+ * Check that the source of @t reads neither, and empty both, unless a shell opened them. Returns 0, or a negative errno
+ * after a reported error.
+ */
+int open_checked(const struct record_file *file, struct transfer *t);
+
+/*
+ * Open a file without a name in the folder of @pattern, for a path to start with until there is a file: it shows
+ * early whether files can be written there. Returns as open_data().
+ */
+int open_placeholder(const char *pattern, bool direct, int *fd, struct report *r);
+
+/*
+ * Make the next file, and its manifest unless @manifest is NULL: the number is the first after *@number whose names are
+ * free. No file that exists is touched. Returns 0, or a negative errno after a reported error.
+ */
+int open_next(const char *pattern, const char *manifest, bool direct, unsigned *number,
+	      struct record_file **file, struct report *r);
+
+#endif

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What capture writes: the data, in one file or in several, and a manifest of each where one was asked for. */
+#include "record/recording.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/clock.h"
+#include "cli/signals.h"
+#include "cli/status.h"
+#include "cli/xalloc.h"
+#include "record/name.h"
+#include "record/open.h"
+
+bool recording_is_split(const struct recording *rec)
+{
+	return rec->split.bytes || rec->split.ns;
+}
+
+bool recording_is_file(const struct recording *rec)
+{
+	struct stat st;
+
+	if (recording_is_split(rec))
+		return true;
+	if (rec->output)
+		return stat(rec->output, &st) < 0 || S_ISREG(st.st_mode);
+	return !fstat(STDOUT_FILENO, &st) && S_ISREG(st.st_mode);
+}
+
+/*
+ * Checking
+ */
+
+static int check_name(struct report *r, const char *option, const char *pattern)
+{
+	if (!pattern || name_has_number(pattern))
+		return STATUS_OK;
+	return report_error(r, STATUS_ERROR, "put %N into the name, as in run-%N.bin",
+			    "%s %s: --split needs a place for the number of a file in it", option,
+			    pattern);
+}
+
+int recording_check(const struct recording *rec, struct report *r)
+{
+	int status;
+
+	if (rec->direct && !rec->output)
+		return report_error(r, STATUS_ERROR, NULL, "--direct needs a file: -o FILE");
+	if (rec->finish.command && !rec->output)
+		return report_error(r, STATUS_ERROR, NULL, "--then needs a file: -o FILE");
+	if (!recording_is_split(rec))
+		return rec->finish.keep
+			       ? report_error(r, STATUS_ERROR, "add --split, as in --split=4G",
+					      "--keep: one file is written, and kept")
+			       : STATUS_OK;
+	if (!rec->output)
+		return report_error(r, STATUS_ERROR, NULL, "--split needs files: -o FILE");
+	if (rec->manifest && !strcmp(rec->output, rec->manifest))
+		return report_error(r, STATUS_ERROR, NULL, "--manifest %s: it is the output itself",
+				    rec->manifest);
+	status = check_name(r, "-o", rec->output);
+	return status ? status : check_name(r, "--manifest", rec->manifest);
+}
+
+/*
+ * Opening
+ */
+
+static int open_one(struct recording *rec, struct report *r)
+{
+	char *manifest = rec->manifest ? xalloc(strdup(rec->manifest)) : NULL;
+	char *name = rec->output ? xalloc(strdup(rec->output)) : NULL;
+	int status;
+
+	rec->file = record_file_new(name, manifest);
+	status = open_data(rec->file, rec->direct, r);
+	rec->fd = rec->file->fd;
+	return status || !manifest ? status : open_manifest(rec->file, r);
+}
+
+int recording_open(struct recording *rec, struct transfer *t, struct report *r)
+{
+	rec->ctx = t->ctx;
+	rec->cuts_seen = signals_cuts();
+	rec->finishing = finish_new(&rec->finish, t->ctx);
+	if (!recording_is_split(rec))
+		return open_one(rec, r);
+	signals_cut_at_hangup();
+	return open_placeholder(rec->output, rec->direct, &rec->fd, r);
+}
+
+static int begin_manifest(struct recording *rec, struct transfer *t)
+{
+	struct record_file *file = rec->file;
+	struct zcdma_source_info info;
+	int rc;
+
+	zcdma_source_get_info(t->src, &info, sizeof(info));
+	rc = record_file_begin_manifest(file, info.simulated > 0);
+	if (rc)
+		report_system_error(t->report, file->status, rc, *file->hint ? file->hint : NULL,
+				    "%s", file->error);
+	else
+		zcdma_path_set_manifest(t->path, file->manifest);
+	return rc;
+}
+
+int recording_begin(struct recording *rec, struct transfer *t)
+{
+	struct record_file *file = rec->file;
+	int rc;
+
+	if (!file) /* recording_block() begins it */
+		return 0;
+	rc = open_checked(file, t);
+	return rc || !file->manifest_name ? rc : begin_manifest(rec, t);
+}
+
+/*
+ * Splitting
+ */
+
+/* Write what was sent to the file, and let it be finished. The path goes on with the placeholder. */
+static int cut(struct recording *rec, struct transfer *t)
+{
+	struct record_file *file = rec->file;
+	int rc;
+
+	do {
+		rc = zcdma_path_switch(t->path, rec->fd);
+	} while (transfer_is_pause(t, rc));
+	if (rc)
+		return rc;
+	zcdma_path_set_manifest(t->path, NULL);
+	rec->file = NULL;
+	t->watch_ns = 0;
+	finish_add(rec->finishing, file, true);
+	return 0;
+}
+
+/* Begin the next file, the number of which is the next one that no file has. */
+static int begin_file(struct recording *rec, struct transfer *t)
+{
+	int rc = open_next(rec->output, rec->manifest, rec->direct, &rec->number, &rec->file,
+			   t->report);
+
+	if (rc)
+		return rc;
+	snprintf(rec->last, sizeof(rec->last), "%s", rec->file->name);
+	rc = zcdma_path_switch(t->path, rec->file->fd);
+	if (!rc && rec->manifest)
+		rc = begin_manifest(rec, t);
+	if (!rec->split.ns)
+		return rc;
+	/* In steps of the time, so that files do not drift; from now where one was left out. */
+	rec->due_ns += rec->split.ns;
+	if (rec->due_ns <= now_ns() || !rec->due_ns)
+		rec->due_ns = now_ns() + rec->split.ns;
+	t->watch_ns = rec->due_ns;
+	return rc;
+}
+
+/* Check whether the file is done before @more bytes are added. */
+static bool is_due(struct recording *rec, uint64_t more)
+{
+	const unsigned cuts = signals_cuts();
+	bool asked = cuts != rec->cuts_seen;
+
+	if (!rec->file || !rec->file->bytes)
+		return false;
+	rec->cuts_seen = cuts;
+	return asked || (rec->split.bytes && rec->file->bytes + more > rec->split.bytes) ||
+	       (rec->split.ns && now_ns() >= rec->due_ns);
+}
+
+int recording_block(struct recording *rec, struct transfer *t, const struct zcdma_block *b)
+{
+	int rc = 0;
+
+	if (recording_is_split(rec)) {
+		if (is_due(rec, b->len))
+			rc = cut(rec, t);
+		if (!rc && !rec->file)
+			rc = begin_file(rec, t);
+	}
+	if (!rc)
+		rec->file->bytes += b->len;
+	return rc;
+}
+
+void recording_watch(struct recording *rec, struct transfer *t)
+{
+	finish_report(rec->finishing, t->report);
+	/* An error is the path's, which ends the run with it. */
+	if (recording_is_split(rec) && is_due(rec, 0))
+		cut(rec, t);
+}
+
+/*
+ * The end
+ */
+
+int recording_end(struct recording *rec, struct report *r, int status)
+{
+	const bool complete = !status || status >= 128;
+	char syncing[256] = "";
+	int failed;
+
+	if (!rec->finishing)
+		return status;
+	if (rec->file) {
+		if (complete && rec->finish.sync && record_is_on_disk(rec->file->fd))
+			snprintf(syncing, sizeof(syncing), "%s",
+				 rec->file->name ? rec->file->name : "standard output");
+		finish_add(rec->finishing, rec->file, complete);
+	}
+	rec->file = NULL;
+	failed = finish_wait(rec->finishing, r, syncing);
+	finish_get_totals(rec->finishing, &rec->totals);
+	finish_free(rec->finishing);
+	if (recording_is_split(rec) && rec->fd >= 0)
+		close(rec->fd);
+	return complete && failed ? failed : status;
+}

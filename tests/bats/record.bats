@@ -1,0 +1,186 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# capture: recordings in several files: where they are cut, their names, what becomes of them.
+# shellcheck disable=SC2016 # scripts for another shell
+
+load common
+load capture
+
+# stop_capture: have it drain and report. Its status is in STATUS.
+stop_capture() {
+    kill -TERM "$CAPTURE"
+    STATUS=0
+    wait "$CAPTURE" || STATUS=$?
+}
+
+# files N PATTERN: there are that many.
+files() {
+    local found
+    found=$(compgen -G "$2" | wc -l)
+    ((found >= $1))
+}
+
+@test "record: --split SIZE: no byte is lost at a cut, and each file has its manifest" {
+    local how n
+    zcdma capture -q sim: --bytes 3000001 >expected
+    for how in '' --direct; do
+        [[ ! $how ]] || need_direct
+        rm -f run-*
+        # shellcheck disable=SC2086 # empty is no option
+        zcdma capture --json $how sim:block=64K --bytes 3000001 --split 1M -o run-%N.bin --manifest run-%N.xxh >report
+        cat run-*.bin | cmp - expected
+        assert_equal "$(stat -c %s run-*.bin | tr '\n' ' ')" '1048576 1048576 902849 '
+        for n in 1 2 3; do
+            zcdma verify -q --manifest run-00000$n.xxh run-00000$n.bin
+        done
+        assert_equal "$(value files) $(value last_file) $(value synced)" '3 run-000003.bin true'
+    done
+    # A block is never cut; odd ones make files that are no longer than was asked for.
+    dd if=expected bs=70000 status=none | zcdma capture -q - --split 2000000 -o odd-%N
+    cat odd-* | cmp - expected
+    (($(stat -c %s odd-* | sort -n | tail -n 1) <= 2000000))
+    zcdma capture -q sim:block=64K --bytes 128K --split 1000 -o large-%N
+    assert_equal "$(stat -c %s large-* | tr '\n' ' ')" '65536 65536 '
+}
+
+@test "record: --split TIME and SIGHUP cut, and nothing is lost" {
+    "$ZCDMA" capture --json sim:block=64K,rate=4M --split 100ms -o time-%N >report 3>&- &
+    CAPTURE=$!
+    PIDS+=("$CAPTURE")
+    until_true 20 files 4 'time-*'
+    stop_capture
+    cat time-* | zcdma verify -q
+    # A hang-up cuts once there is data, and does not end the run.
+    "$ZCDMA" capture --json sim:block=64K,rate=4M --split 1T -o hup-%N >report 3>&- &
+    CAPTURE=$!
+    PIDS+=("$CAPTURE")
+    until_true 20 has_data hup-000001
+    kill -HUP "$CAPTURE"
+    until_true 20 has_data hup-000002
+    kill -HUP "$CAPTURE"
+    until_true 20 has_data hup-000003
+    stop_capture
+    cat hup-* | zcdma verify -q
+    assert_equal "$(value files)" 3
+}
+
+@test "record: a file is done when its time is over, though no block comes" {
+    mkfifo pipe
+    exec 8<>pipe
+    "$ZCDMA" capture -q - --split 100ms -o f-%N --manifest m-%N <pipe 3>&- 8<&- &
+    CAPTURE=$!
+    PIDS+=("$CAPTURE")
+    echo one >&8
+    until_true 20 has_line m-000001 '^# end'
+    # Nothing is begun before there is something to put into it.
+    [[ ! -e f-000002 ]]
+    echo two >&8
+    until_true 20 has_line m-000002 '^# end'
+    exec 8<&-
+    wait "$CAPTURE"
+    assert_equal "$(cat f-*)" $'one\ntwo'
+    [[ ! -e f-000003 ]]
+}
+
+@test "record: names by the time, and numbers that are taken are left out" {
+    local year
+    year=$(date +%Y)
+    echo precious >"$year-000001"
+    echo precious >m-000003
+    zcdma capture -q sim:block=64K --bytes 128K --split 64K -o '%Y-%N' --manifest m-%N
+    assert_equal "$(cat "$year-000001" m-000003)" $'precious\nprecious'
+    [[ -f $year-000002 && ! -e $year-000003 && -f $year-000004 && -f m-000004 ]]
+    # Without --split a percent sign is one.
+    zcdma capture -q sim: --bytes 10 -o '%Y-%N'
+    [[ -f %Y-%N ]]
+}
+
+@test "record: --keep removes files of this run, and no others" {
+    echo precious >run-000001
+    zcdma capture --json sim:block=64K --bytes 640K --split 64K --keep 3 -o run-%N --manifest m-%N >report
+    assert_equal "$(echo run-* m-*)" \
+        'run-000001 run-000009 run-000010 run-000011 m-000009 m-000010 m-000011'
+    assert_equal "$(value files) $(value removed_files) $(value keep_files)" '10 7 3'
+    assert_equal "$(cat run-000001)" precious
+}
+
+@test "record: --then runs for each file that is on the disk, in order, and does not hold the capture up" {
+    mkfifo gate
+    exec 8<>gate
+    "$ZCDMA" capture --json sim:block=64K,rate=4M --split 64K -o 'a %N' --then "read x <gate; cat >>all <" >report 2>&1 3>&- 8<&- &
+    CAPTURE=$!
+    PIDS+=("$CAPTURE")
+    # The first command waits, and files go on.
+    until_true 20 files 4 'a *'
+    yes 2>/dev/null | head -n 1000 >&8 &
+    PIDS+=("$!")
+    stop_capture
+    exec 8<&-
+    cat a\ * | cmp - all
+    assert_equal "$(value commands) $(value failed_commands)" "$(compgen -G 'a *' | wc -l) 0"
+    # One file alone has one command.
+    run -0 --separate-stderr zcdma capture -q sim: --bytes 10 -o b --then 'wc -c'
+    assert_equal "$stderr" '10 b'
+    assert_output ''
+    # What fails is told, and the data stays.
+    run -1 --separate-stderr zcdma capture -q sim: --bytes 10 -o b --then 'exit 3;'
+    assert_equal "$stderr" 'zcdma capture: --then: 1 of 1 commands failed'
+    run -1 --separate-stderr zcdma capture sim: --bytes 10 -o b --then 'exit 3;'
+    assert_regex "$stderr" "zcdma capture: --then 'exit 3;' for b: exit status 3"
+    [[ -s b ]]
+    # A file that is not known to be on the disk is no case for a command.
+    run -1 --separate-stderr "$TOOLS/deny" fsync "$ZCDMA" capture -q sim: --bytes 10 -o b --then 'touch ran;'
+    [[ ! -e ran ]]
+}
+
+@test "record: what does not go together" {
+    local hint='  put %N into the name, as in run-%N.bin'
+    run -2 --separate-stderr zcdma capture sim: --split 4X -o run-%N
+    assert_equal "$stderr" 'zcdma capture: --split 4X: not a size or a time
+  try 4G (a size), 60s, 5min or 1h (a time)'
+    run -2 --separate-stderr zcdma capture sim: --split 1M -o run.bin
+    assert_equal "$stderr" "zcdma capture: -o run.bin: --split needs a place for the number of a file in it
+$hint"
+    run -2 --separate-stderr zcdma capture sim: --split 1M -o run-%N --manifest m
+    assert_equal "$stderr" "zcdma capture: --manifest m: --split needs a place for the number of a file in it
+$hint"
+    run -2 --separate-stderr zcdma capture sim: --keep 2 -o run-%N
+    assert_equal "$stderr" 'zcdma capture: --keep: one file is written, and kept
+  add --split, as in --split=4G'
+    run -2 --separate-stderr zcdma capture sim: --split 1M
+    assert_equal "$stderr" 'zcdma capture: --split needs files: -o FILE'
+    run -2 --separate-stderr zcdma capture sim: --then true
+    assert_equal "$stderr" 'zcdma capture: --then needs a file: -o FILE'
+    run -2 --separate-stderr zcdma capture sim: --bytes 1M --split 1M -o nowhere/run-%N
+    assert_equal "$stderr" 'zcdma capture: open nowhere: No such file or directory'
+    run -2 --separate-stderr zcdma capture sim: --bytes 1M --split 1M -o run-%N --manifest run-%N
+    assert_equal "$stderr" 'zcdma capture: --manifest run-%N: it is the output itself'
+    run -2 --separate-stderr zcdma capture pcap:"$TOP/tests/data/two.pcapng" --split 1M -o run-%N
+    assert_equal "${stderr_lines[0]}" \
+        'zcdma capture: --split: only the first file would have the head of a capture of packets'
+    [[ ! -e run-000001 ]]
+}
+
+@test "record: a folder that vanishes: what was recorded is kept, and the error is told" {
+    mkdir there
+    "$ZCDMA" capture sim:block=64K,rate=4M --split 64K -o there/%N --then 'mv -t .' >report 2>&1 3>&- &
+    CAPTURE=$!
+    PIDS+=("$CAPTURE")
+    until_true 20 files 2 '00000*'
+    mv there gone
+    STATUS=0
+    wait "$CAPTURE" || STATUS=$?
+    assert_equal "$STATUS" 1
+    grep -Eq 'zcdma capture: create there/[0-9]+: No such file or directory' report
+    cat 000* gone/* | zcdma verify -q
+}
+
+@test "record: a full disk at a cut: the files before are complete" {
+    run -1 --separate-stderr unshare -rm sh -c 'mount -t tmpfs -o size=1M none . && cd . &&
+        "$0" capture sim:block=64K --bytes 4M --split 256K -o %N --manifest m%N --then "touch x"
+        s=$?
+        for n in 1 2 3; do "$0" verify -q --manifest m00000$n 00000$n || exit 9; done
+        grep -L "^# end" m* >&2
+        exit $s' "$ZCDMA"
+    assert_regex "$stderr" 'write to .*/00000[34]: No space left on device'
+}
