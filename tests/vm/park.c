@@ -21,6 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shared/tap.h"
+
 #define DEVICE "/dev/zcdma0"
 #define NAME   "a ring of 4 blocks comes back from an idle loopback"
 #define BLOCK  65536
@@ -112,7 +114,7 @@ static void wait_for_block(int dev)
 	struct pollfd p = { .fd = dev, .events = POLLIN };
 
 	errno = ETIMEDOUT;
-	if (poll(&p, 1, LIMIT) != 1)
+	if (poll(&p, 1, (int)tap_limit(LIMIT)) != 1)
 		fail("poll for a block");
 }
 

@@ -15,7 +15,7 @@
 #include "shared/tap.h"
 
 /* No power of two, so that scatter has more than one compound page for a block. */
-#define ODD_BLOCK (100 * 1024)
+#define ODD_BLOCK (25 * PAGE)
 
 static const struct way *way;
 static struct counts counts;

@@ -45,7 +45,7 @@ static void wait_readable(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	EXPECT(poll(&p, 1, 30000) == 1 && p.revents == POLLIN);
+	EXPECT(poll(&p, 1, (int)tap_limit(30000)) == 1 && p.revents == POLLIN);
 }
 
 /*
@@ -271,7 +271,8 @@ static void epoll_tells_each_block(unsigned model)
 	for (unsigned taken = 0; taken < 4 * BLOCKS;) {
 		struct zcdma_dev_block b = { .size = sizeof(b) };
 
-		EXPECT(epoll_wait(ep, &event, 1, 30000) == 1 && event.events == EPOLLIN);
+		EXPECT(epoll_wait(ep, &event, 1, (int)tap_limit(30000)) == 1 &&
+		       event.events == EPOLLIN);
 		while (!ioctl(r.fd, ZCDMA_IOC_TAKE, &b)) {
 			EXPECT(!ring_give(&r, b.index));
 			taken++;

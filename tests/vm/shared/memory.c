@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "memory.h"
+#include "ring.h"
 #include "tap.h"
 
 #define STACKS "/sys/kernel/debug/page_owner_stacks/show_stacks"
@@ -97,7 +98,7 @@ struct memory memory_now(void)
 	f = fopen("/proc/meminfo", "re");
 	while (fgets(line, sizeof(line), f)) {
 		if (sscanf(line, "MemFree: %ld", &value) == 1)
-			m.free += value / 4;
+			m.free += value * 1024 / PAGE;
 		if (sscanf(line, "Slab: %ld", &value) == 1)
 			m.slab = value;
 	}
