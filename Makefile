@@ -384,12 +384,16 @@ endef
 check-vm:
 	$(call in_vm)
 
+# A kernel with all its parts is two machines of two processors: more of them at a time than there are processors for
+# only come to their limits.
+KERNEL_JOBS = CHECK_JOBS=$${CHECK_JOBS:-$$((($$(nproc) + 3) / 4))}
+
 # And with programs of 32 bits.
 check-vm-all: VM_KERNELS := $(VM_KERNELS_ALL)
 check-vm-all:
 	@$(MAKE) --no-print-directory deps
 	@tests/deps.sh $(DEPS_VM) $(DEPS_COMPAT)
-	$(call in_vm,VM_COMPAT=1)
+	$(call in_vm,VM_COMPAT=1 $(KERNEL_JOBS))
 
 check-vm-debug: VM_KERNELS = debug
 check-vm-debug:
@@ -401,7 +405,7 @@ check-vm-arm64: VM_KERNELS = arm64 arm64-16k
 check-vm-arm64:
 	@$(MAKE) --no-print-directory deps
 	@tests/deps.sh $(DEPS_VM) $(DEPS_ARM64)
-	$(call in_vm,VM_COMPAT=1)
+	$(call in_vm,VM_COMPAT=1 $(KERNEL_JOBS))
 
 check-vm-arm:
 	@$(MAKE) --no-print-directory deps
