@@ -401,12 +401,16 @@ static void free_table(struct handover *h)
 static int share_ring(struct handover *h)
 {
 	const struct zcdma_source *src = h->path.src;
+	struct zc_ring_desc ring;
 	int fd;
 
 	if (!src->ops->share)
 		return zc_fail_plain(h->path.ctx, EOPNOTSUPP,
 				     "no hand-over of %s: it has no ring to share", src->name);
-	fd = src->ops->share(src, &h->offer);
+	fd = src->ops->share(src, &ring);
+	if (fd < 0)
+		return fd;
+	zc_ho_describe(&h->offer, &ring);
 	if (src->info.simulated >= 0)
 		h->offer.flags = src->info.simulated ? ZC_HO_SIMULATED : ZC_HO_MEASURED;
 	return fd;

@@ -113,6 +113,23 @@ void zc_ho_begin(struct zc_ho_msg *msg, enum zc_ho_type type, uint32_t count)
 	msg->head.count = count;
 }
 
+void zc_ho_describe(struct zc_ho_offer *offer, const struct zc_ring_desc *ring)
+{
+	static const enum zc_ho_ring kinds[] = {
+		[ZC_RING_MEMORY] = ZC_HO_MEMORY,
+		[ZC_RING_DEVICE] = ZC_HO_DEVICE,
+		[ZC_RING_FILE] = ZC_HO_FILE,
+	};
+
+	*offer = (struct zc_ho_offer){
+		.ring = kinds[ring->kind],
+		.blocks = ring->kind == ZC_RING_FILE ? ZC_HO_FILE_BLOCKS : ring->blocks,
+		.block_size = ring->block_size,
+		.stride = ring->stride,
+		.page_size = ring->page_size,
+	};
+}
+
 size_t zc_ho_len(const struct zc_ho_msg *msg)
 {
 	return sizeof(msg->head) + types[msg->head.type].body * msg->head.count;

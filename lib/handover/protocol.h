@@ -147,6 +147,9 @@ _Static_assert(offsetof(struct zc_ho_msg, block) == 16, "bodies follow the head 
 /* Begin an empty message of @type with @count bodies. */
 void zc_ho_begin(struct zc_ho_msg *msg, enum zc_ho_type type, uint32_t count);
 
+/* Describe a ring in *@offer, without the origin of its data. */
+void zc_ho_describe(struct zc_ho_offer *offer, const struct zc_ring_desc *ring);
+
 /* Returns the length of a message, which we made or parsed. */
 size_t zc_ho_len(const struct zc_ho_msg *msg);
 

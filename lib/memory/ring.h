@@ -32,6 +32,22 @@ enum zc_memory {
 	ZC_MEMORIES
 };
 
+/* How another process gets a ring that is shared with it. */
+enum zc_ring_kind {
+	ZC_RING_MEMORY, /* it maps a memfd */
+	ZC_RING_DEVICE, /* it maps a zcdma device */
+	ZC_RING_FILE,	/* it reads a regular file: block i is anywhere in it */
+};
+
+/* A ring, as its source describes it in order to share it. */
+struct zc_ring_desc {
+	enum zc_ring_kind kind;
+	uint32_t blocks; /* 0 of a file: any number can be out at once */
+	uint64_t block_size;
+	uint64_t stride; /* from one block to the next, or 0 of a file */
+	uint64_t page_size;
+};
+
 /* The names of the kinds, as users write them; NULL for the first, and after the last. */
 extern const char *const zc_memory_names[ZC_MEMORIES + 1];
 

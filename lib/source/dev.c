@@ -16,7 +16,6 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "handover/protocol.h"
 #include "source/options.h"
 #include "memory/ring.h"
 
@@ -522,12 +521,12 @@ static void dev_get_stats(struct zcdma_source *src, struct zcdma_source_stats *s
 	stats->driver_copied_bytes = d->stats.splice_copied_bytes;
 }
 
-static int dev_share(const struct zcdma_source *src, struct zc_ho_offer *offer)
+static int dev_share(const struct zcdma_source *src, struct zc_ring_desc *desc)
 {
 	const struct dev *d = (const struct dev *)src;
 
-	*offer = (struct zc_ho_offer){
-		.ring = ZC_HO_DEVICE,
+	*desc = (struct zc_ring_desc){
+		.kind = ZC_RING_DEVICE,
 		.blocks = d->setup.blocks,
 		.block_size = d->setup.block_size,
 		.stride = d->setup.stride,

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "source/dev.h"
-#include "handover/protocol.h"
 #include "source/source.h"
 #include "memory/file_window.h"
 
@@ -113,11 +112,10 @@ static void file_get_stats(struct zcdma_source *src, struct zcdma_source_stats *
 	stats->next_seq = ((struct file_source *)src)->seq;
 }
 
-static int file_share(const struct zcdma_source *src, struct zc_ho_offer *offer)
+static int file_share(const struct zcdma_source *src, struct zc_ring_desc *desc)
 {
-	*offer = (struct zc_ho_offer){
-		.ring = ZC_HO_FILE,
-		.blocks = ZC_HO_FILE_BLOCKS,
+	*desc = (struct zc_ring_desc){
+		.kind = ZC_RING_FILE,
 		.block_size = BLOCK_SIZE,
 		.page_size = src->info.page_size,
 	};

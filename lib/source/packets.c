@@ -289,7 +289,7 @@ void zc_packets_get_stats(const struct zc_packet_source *p, struct zcdma_source_
 		zc_payload_get_stats(p->payload, &stats->packets);
 }
 
-int zc_packets_share(const struct zcdma_source *src, struct zc_ho_offer *offer)
+int zc_packets_share(const struct zcdma_source *src, struct zc_ring_desc *desc)
 {
-	return zc_source_share_ring(src, &((const struct zc_packet_source *)src)->pool.ring, offer);
+	return zc_source_share_ring(src, &((const struct zc_packet_source *)src)->pool.ring, desc);
 }

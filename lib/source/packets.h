@@ -68,7 +68,7 @@ void zc_packets_deactivate(struct zcdma_source *src);
 int zc_packets_next(struct zcdma_source *src, size_t max, struct zcdma_block *b);
 void zc_packets_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how);
 void zc_packets_stop(struct zcdma_source *src);
-int zc_packets_share(const struct zcdma_source *src, struct zc_ho_offer *offer);
+int zc_packets_share(const struct zcdma_source *src, struct zc_ring_desc *desc);
 
 /* Set what is known without knowing where the packets come from. */
 void zc_packets_get_stats(const struct zc_packet_source *p, struct zcdma_source_stats *stats);

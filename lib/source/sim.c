@@ -452,9 +452,9 @@ static void sim_get_stats(struct zcdma_source *src, struct zcdma_source_stats *s
 	pthread_mutex_unlock(&sim->lock);
 }
 
-static int sim_share(const struct zcdma_source *src, struct zc_ho_offer *offer)
+static int sim_share(const struct zcdma_source *src, struct zc_ring_desc *desc)
 {
-	return zc_source_share_ring(src, &((const struct sim *)src)->ring, offer);
+	return zc_source_share_ring(src, &((const struct sim *)src)->ring, desc);
 }
 
 static void sim_deactivate(struct zcdma_source *src)

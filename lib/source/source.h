@@ -9,7 +9,6 @@
 #include "memory/ring.h"
 #include "source/lent.h"
 
-struct zc_ho_offer;
 struct zc_option;
 struct zc_source_ops;
 
@@ -59,10 +58,10 @@ struct zc_source_ops {
 	void (*put)(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how);
 	void (*stop)(struct zcdma_source *src); /* or NULL: .stopped is enough */
 	/*
-	 * Offer the ring, which was made for ZC_USE_SHARE, for another process to map. Returns its descriptor, which stays
+	 * Describe in *@desc the ring, which was made for ZC_USE_SHARE, to another process. Returns its descriptor, which stays
 	 * the source's, or a negative errno with the error message set. NULL: the source has no ring.
 	 */
-	int (*share)(const struct zcdma_source *src, struct zc_ho_offer *offer);
+	int (*share)(const struct zcdma_source *src, struct zc_ring_desc *desc);
 	void (*get_stats)(struct zcdma_source *src, struct zcdma_source_stats *stats); /* or NULL */
 	void (*close)(struct zcdma_source *src); /* after deactivate(), where the ring was made */
 };
@@ -104,11 +103,11 @@ void zc_source_put(struct zcdma_source *src, const struct zcdma_block *b, enum z
 void zc_source_offer_ring(struct zcdma_source *src, const struct zc_ring *ring);
 
 /*
- * Offer @src's ring, whose memory is a memfd, to another process, as .share does. Returns the descriptor, or a
+ * Describe @ring of @src, whose memory is a memfd, to another process, as .share does. Returns the descriptor, or a
  * negative errno with the error message set.
  */
 int zc_source_share_ring(const struct zcdma_source *src, const struct zc_ring *ring,
-			 struct zc_ho_offer *offer);
+			 struct zc_ring_desc *desc);
 
 /* Let a pipe source, just allocated, read @fd; with @own, it closes @fd too. */
 int zc_pipe_attach(struct zcdma_source *src, int fd, bool own);

@@ -43,12 +43,12 @@ static unsigned char *ring;
  * The source: a ring whose blocks are always full
  */
 
-static int share(const struct zcdma_source *src, struct zc_ho_offer *offer)
+static int share(const struct zcdma_source *src, struct zc_ring_desc *desc)
 {
 	const bool file = src->file_fd >= 0;
 
-	*offer = (struct zc_ho_offer){ .ring = file ? ZC_HO_FILE : ZC_HO_MEMORY,
-				       .blocks = file ? ZC_HO_FILE_BLOCKS : BLOCKS,
+	*desc = (struct zc_ring_desc){ .kind = file ? ZC_RING_FILE : ZC_RING_MEMORY,
+				       .blocks = BLOCKS,
 				       .block_size = PAGE,
 				       .stride = file ? 0 : PAGE,
 				       .page_size = PAGE };

@@ -25,8 +25,10 @@ static void check(const struct zcdma_source *src, const char *device)
 {
 	int stranger = open(device, O_RDONLY | O_CLOEXEC), fd;
 	struct zc_ho_offer right, o;
+	struct zc_ring_desc ring;
 
-	fd = src->ops->share(src, &right);
+	fd = src->ops->share(src, &ring);
+	zc_ho_describe(&right, &ring);
 	expect("the ring", &right, fd, 0);
 	expect("a file without a ring", &right, stranger, -EPROTO);
 	o = right;
