@@ -58,7 +58,7 @@ static void release(struct handover *h, struct entry *e, enum zc_put how)
 static int broken(struct handover *h)
 {
 	return zc_fail_plain(h->path.ctx, EPROTO, "hand-over to %s: its reader breaks the protocol",
-			     h->path.sink_name);
+			     h->path.sink.name);
 }
 
 static int take_releases(struct handover *h, const struct zc_ho_msg *msg)
@@ -145,7 +145,7 @@ static int take_leave(struct handover *h, const struct zc_ho_leave *leave)
 	h->phase = LEFT;
 	h->rest = leave->id;
 	h->batch.head.count = 0;
-	path->fd = h->pipe_fd;
+	path->sink.fd = h->pipe_fd;
 	return 0;
 }
 
@@ -163,7 +163,7 @@ static int hung_up(struct handover *h)
 	}
 	rc = zc_fail_plain(h->path.ctx, EPIPE,
 			   "hand-over to %s: its reader ended before it was done",
-			   h->path.sink_name);
+			   h->path.sink.name);
 	zc_hint(h->path.ctx, "look why the reader ended; what it had passed on has arrived");
 	return rc;
 }
@@ -176,7 +176,7 @@ static int listen_to_reader(struct handover *h)
 
 	if (h->phase == GONE)
 		return 0;
-	rc = zc_ho_recv(h->path.fd, &msg, NULL);
+	rc = zc_ho_recv(h->path.sink.fd, &msg, NULL);
 	if (rc == -EAGAIN)
 		return 0;
 	if (!rc)
@@ -192,7 +192,7 @@ static int listen_to_reader(struct handover *h)
  */
 static int send_message(struct handover *h, const struct zc_ho_msg *msg)
 {
-	int rc = zc_ho_send(h->path.fd, msg, NULL);
+	int rc = zc_ho_send(h->path.sink.fd, msg, NULL);
 
 	if (!rc)
 		h->path.stats.calls++;
@@ -245,7 +245,7 @@ static unsigned handover_poll(const struct zcdma_path *path, unsigned what, stru
 	if (h->phase == GONE)
 		return 0;
 	*p = (struct pollfd){
-		.fd = path->fd,
+		.fd = path->sink.fd,
 		.events = (short)((h->phase == LEFT ? 0 : POLLIN) | (room ? POLLOUT : 0)),
 	};
 	return 1;
@@ -372,7 +372,7 @@ static int handover_finish(struct zcdma_path *path, bool complete)
 			give_up(h);
 		if (!rc && !h->out)
 			return 0;
-		rc = zc_poll(path->ctx, path->fd, rc ? POLLIN | POLLOUT : POLLIN, -1);
+		rc = zc_poll(path->ctx, path->sink.fd, rc ? POLLIN | POLLOUT : POLLIN, -1);
 		if (!rc)
 			rc = handover_attend(path, 0);
 		if (rc)
@@ -477,8 +477,8 @@ static int handover_open(struct zcdma_path *path)
 		free_table(h);
 		return rc;
 	}
-	h->pipe_fd = path->fd;
-	path->fd = path->handover->sock;
+	h->pipe_fd = path->sink.fd;
+	path->sink.fd = path->handover->sock;
 	/* Half the ring at most, so that the reader has work while the next batch is made. */
 	h->most = zc_min(h->offer.blocks / 2 + 1, ZC_HO_BLOCKS);
 	return 0;

@@ -12,7 +12,7 @@
 #include <sys/vfs.h>
 
 #include "source/dev.h"
-#include "path/path.h"
+#include "path/copied.h"
 #include "path/selftest.h"
 
 void zc_copied_find(struct zc_copied *c, enum zc_copied_verdict copied, const char *fmt, ...)
@@ -32,25 +32,26 @@ void zc_copied_find(struct zc_copied *c, enum zc_copied_verdict copied, const ch
  * The kernel
  */
 
-static void look_at_vmsplice(struct zcdma_path *path)
+static void look_at_vmsplice(struct zc_copied *c, const struct zc_block_route *route)
 {
 	int rc = zc_vmsplice_copies();
 
+	(void)route;
 	if (rc > 0)
-		zc_copied_find(&path->copied, ZC_COPIED_ALL, "this kernel's vmsplice() copies");
+		zc_copied_find(c, ZC_COPIED_ALL, "this kernel's vmsplice() copies");
 	else if (rc < 0)
-		zc_copied_find(&path->copied, ZC_COPIED_UNKNOWN,
-			       "a trial of vmsplice() ended with \"%s\"", strerror(-rc));
+		zc_copied_find(c, ZC_COPIED_UNKNOWN, "a trial of vmsplice() ended with \"%s\"",
+			       strerror(-rc));
 }
 
 /* Look whether splice() copies on this kernel, by a trial on a pair of UNIX sockets; another socket may differ. */
-static void look_at_splice(struct zcdma_path *path)
+static void look_at_splice(struct zc_copied *c, const struct zc_block_route *route)
 {
 	int rc = zc_socket_splice_copies();
 
+	(void)route;
 	if (rc)
-		zc_copied_find(&path->copied, ZC_COPIED_UNKNOWN,
-			       "a trial of splice() between two sockets %s",
+		zc_copied_find(c, ZC_COPIED_UNKNOWN, "a trial of splice() between two sockets %s",
 			       rc > 0 ? "was copied" : "failed");
 }
 
@@ -83,65 +84,66 @@ static bool has_page_cache(int fd)
 }
 
 /* Check that splice() takes pages from the source. */
-static void look_at_source(struct zcdma_path *path)
+static void look_at_source(struct zc_copied *c, const struct zc_block_route *route)
 {
-	int fd = path->copied.source_fd, rc;
+	int fd = route->source_fd, rc;
 	struct stat st = { .st_mode = 0 };
 
 	fstat(fd, &st);
 	if (S_ISFIFO(st.st_mode) || zc_dev_is_fd(fd))
 		return; /* of a device the driver counts what it copies */
 	if (!S_ISREG(st.st_mode) || !has_page_cache(fd)) {
-		zc_copied_find(&path->copied, ZC_COPIED_UNKNOWN,
-			       "it is unknown whether splice() copies from %s", path->src->name);
+		zc_copied_find(c, ZC_COPIED_UNKNOWN,
+			       "it is unknown whether splice() copies from %s", route->source_name);
 		return;
 	}
 	rc = zc_memfd_splice_copies();
 	if (rc > 0)
-		zc_copied_find(&path->copied, ZC_COPIED_ALL, "this kernel's splice() copies");
+		zc_copied_find(c, ZC_COPIED_ALL, "this kernel's splice() copies");
 	else if (rc < 0)
-		zc_copied_find(&path->copied, ZC_COPIED_UNKNOWN,
-			       "a trial of splice() ended with \"%s\"", strerror(-rc));
+		zc_copied_find(c, ZC_COPIED_UNKNOWN, "a trial of splice() ended with \"%s\"",
+			       strerror(-rc));
 }
 
-static void look_at_file(struct zcdma_path *path)
+static void look_at_file(struct zc_copied *c, const struct zc_block_route *route)
 {
-	if (has_page_cache(path->fd))
-		zc_copied_find(&path->copied, ZC_COPIED_ALL, "splice() copies into the page cache");
+	if (has_page_cache(route->sink->fd))
+		zc_copied_find(c, ZC_COPIED_ALL, "splice() copies into the page cache");
 	else
-		zc_copied_find(&path->copied, ZC_COPIED_UNKNOWN,
-			       "it is unknown whether the kernel copies into %s", path->sink_name);
+		zc_copied_find(c, ZC_COPIED_UNKNOWN,
+			       "it is unknown whether the kernel copies into %s",
+			       route->sink->name);
 }
 
 /* Look whether the file system takes O_DIRECT and copies all the same: then the alignment is 0 (statx(2)). */
-static void look_at_direct(struct zcdma_path *path)
+static void look_at_direct(struct zc_copied *c, const struct zc_block_route *route)
 {
 #ifdef STATX_DIOALIGN
 	struct statx st;
 
-	if (!statx(path->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &st) &&
+	if (!statx(route->sink->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &st) &&
 	    st.stx_mask & STATX_DIOALIGN) {
 		if (!st.stx_dio_mem_align)
-			zc_copied_find(&path->copied, ZC_COPIED_ALL,
+			zc_copied_find(c, ZC_COPIED_ALL,
 				       "the file system copies in spite of O_DIRECT");
 		return;
 	}
 #endif
-	zc_copied_find(&path->copied, ZC_COPIED_UNKNOWN,
+	zc_copied_find(c, ZC_COPIED_UNKNOWN,
 		       "it is unknown whether the file system copies in spite of O_DIRECT");
 }
 
-static void look_at_write(struct zcdma_path *path)
+static void look_at_write(struct zc_copied *c, const struct zc_block_route *route)
 {
-	if (path->direct)
-		look_at_direct(path);
-	else if (path->opaque)
-		look_at_file(path);
+	if (route->sink->direct)
+		look_at_direct(c, route);
+	else if (route->sink->opaque)
+		look_at_file(c, route);
 }
 
-static void look_below(struct zcdma_path *path)
+static void look_below(struct zc_copied *c, const struct zc_block_route *route)
 {
-	zc_copied_below(&path->copied, path->fd);
+	zc_copied_below(c, route->sink->fd);
 }
 
 /*
@@ -158,7 +160,7 @@ static void look_below(struct zcdma_path *path)
 static const struct {
 	unsigned takes; /* of enum zc_takes: for these paths ... */
 	unsigned sinks; /* ... to these */
-	void (*look)(struct zcdma_path *path);
+	void (*look)(struct zc_copied *c, const struct zc_block_route *route);
 } checks[] = {
 	{ ZC_TAKES_VMSPLICE, ANY, look_at_vmsplice },
 	{ ZC_TAKES_FILE, ANY, look_at_source },
@@ -168,14 +170,12 @@ static const struct {
 	{ SPLICES | ZC_TAKES_MEMORY, SOCKET, look_below },
 };
 
-void zc_copied_look(struct zcdma_path *path, const struct zcdma_block *b)
+void zc_copied_look(struct zc_copied *c, const struct zc_block_route *route)
 {
-	struct zc_copied *c = &path->copied;
-
-	*c = (struct zc_copied){ .looked = true, .source_fd = b->fd };
+	*c = (struct zc_copied){ .looked = true };
 	for (size_t i = 0; i < ARRAY_SIZE(checks) && c->copied != ZC_COPIED_ALL; i++) {
-		if (checks[i].takes & path->ops->takes && checks[i].sinks & 1u << path->sink)
-			checks[i].look(path);
+		if (checks[i].takes & route->takes && checks[i].sinks & 1u << route->sink->kind)
+			checks[i].look(c, route);
 	}
 }
 
@@ -192,17 +192,10 @@ static uint64_t open_calls(const struct zcdma_path_stats *s)
 	       s->pending_calls;
 }
 
-void zc_copied_count(const struct zcdma_path *path, struct zcdma_path_stats *s)
+void zc_copied_count(const struct zc_copied *c, bool reports, struct zcdma_path_stats *s)
 {
-	const struct zc_copied *c = &path->copied;
 	uint64_t bytes = open_bytes(s), calls = open_calls(s);
 
-	if (s->unknown_bytes && path->broken) {
-		s->copies_reason = "what a reset drops completes like what was sent";
-	} else if (s->unknown_bytes) {
-		s->copies_reason = "the notifications of this kernel's io_uring do not say so";
-		s->copies_hint = "use --path=zerocopy, or Linux 6.2 and later";
-	}
 	if (c->copied == ZC_COPIED_NONE || !bytes)
 		return;
 	s->copies_reason = c->why;
@@ -211,7 +204,7 @@ void zc_copied_count(const struct zcdma_path *path, struct zcdma_path_stats *s)
 	if (c->copied == ZC_COPIED_UNKNOWN) {
 		s->unknown_bytes += bytes;
 		s->unknown_calls += calls;
-	} else if (path->ops->type.reports_copied) {
+	} else if (reports) {
 		s->fell_back_bytes += bytes;
 		s->fell_back_calls += calls;
 	} else {

@@ -3,7 +3,7 @@
 #ifndef ZCDMA_PATH_COPIED_H
 #define ZCDMA_PATH_COPIED_H
 
-#include "internal.h"
+#include "path/sink.h"
 
 enum zc_copied_verdict {
 	ZC_COPIED_NONE,
@@ -12,8 +12,7 @@ enum zc_copied_verdict {
 };
 
 struct zc_copied {
-	bool looked;   /* the rest is valid */
-	int source_fd; /* the first block's, or -1 */
+	bool looked; /* the rest is valid */
 	enum zc_copied_verdict copied;
 	char why[192];	/* without a capital and a period; empty: nothing copies */
 	char hint[128]; /* what helps, in the imperative, or empty */
@@ -28,7 +27,13 @@ enum zc_takes {
 	ZC_TAKES_FILE = 1 << 3, /* splice() and sendfile() */
 };
 
-struct zcdma_path;
+/* The way of a path's blocks. */
+struct zc_block_route {
+	unsigned takes;		 /* enum zc_takes */
+	int source_fd;		 /* that the first block is in, or -1 */
+	const char *source_name; /* for messages */
+	const struct zc_sink *sink;
+};
 
 /*
  * Keep a finding in @c, with the reason. What is certain outweighs what is not, and of two alike the
@@ -41,12 +46,15 @@ void zc_copied_find(struct zc_copied *c, enum zc_copied_verdict copied, const ch
 void zc_copied_below(struct zc_copied *c, int fd);
 
 /*
- * Find out what copies of @path's blocks are known of, the first of which is @b. Nothing is sent, and
- * no memory is touched but our own. What the route is like later is not looked at again.
+ * Find out which copies of blocks that go along @route are known of. Nothing is sent, and no memory is touched but
+ * our own. What the route is like later is not looked at again.
  */
-void zc_copied_look(struct zcdma_path *path, const struct zcdma_block *b);
+void zc_copied_look(struct zc_copied *c, const struct zc_block_route *route);
 
-/* Count in @stats what @path's own counters cannot tell. */
-void zc_copied_count(const struct zcdma_path *path, struct zcdma_path_stats *stats);
+/*
+ * Count in @stats what a path's own counters do not know. @reports: its completions say what the calls copied, as
+ * .reports_copied of its type.
+ */
+void zc_copied_count(const struct zc_copied *c, bool reports, struct zcdma_path_stats *stats);
 
 #endif

@@ -11,7 +11,7 @@ static ssize_t send_datagrams(struct zcdma_path *path, const void *data, size_t 
 	ssize_t n;
 
 	do {
-		n = send(path->fd, data, zc_datagram_piece(path, len, len),
+		n = send(path->sink.fd, data, zc_datagram_piece(path, len, len),
 			 MSG_NOSIGNAL | MSG_DONTWAIT);
 	} while (n < 0 && zc_datagram_unbatch(path, errno));
 	if (n >= 0)
@@ -26,17 +26,17 @@ ssize_t zc_path_write(struct zcdma_path *path, const void *data, size_t len)
 
 	if (path->datagram)
 		return send_datagrams(path, data, len);
-	if (path->sink == ZC_SINK_SOCKET)
-		n = send(path->fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (path->sink.kind == ZC_SINK_SOCKET)
+		n = send(path->sink.fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	else
-		n = write(path->fd, data, len);
+		n = write(path->sink.fd, data, len);
 	return n < 0 ? -errno : n;
 }
 
 int zc_path_copy_block(struct zcdma_path *path, const struct zcdma_block *b)
 {
 	const unsigned char *data = b->data;
-	const char *call = path->sink == ZC_SINK_SOCKET ? "send" : "write";
+	const char *call = path->sink.kind == ZC_SINK_SOCKET ? "send" : "write";
 	bool whole = path->sent == b->len;
 	ssize_t n;
 
@@ -49,7 +49,7 @@ int zc_path_copy_block(struct zcdma_path *path, const struct zcdma_block *b)
 		if (n < 0)
 			return zc_path_fail(path, (int)-n, call);
 		/* Where it is not sure to copy, zc_copied_count() counts it. */
-		if (!path->opaque) {
+		if (!path->sink.opaque) {
 			path->stats.copied_bytes += (size_t)n;
 			path->stats.copied_calls++;
 		}

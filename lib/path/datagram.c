@@ -54,7 +54,7 @@ static void set_batch(struct zcdma_path *path)
 	path->batch = most - most % path->datagram;
 	if (path->batch == path->datagram)
 		segment = 0;
-	if (setsockopt(path->fd, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment)) < 0)
+	if (setsockopt(path->sink.fd, IPPROTO_UDP, UDP_SEGMENT, &segment, sizeof(segment)) < 0)
 		path->batch = path->datagram;
 }
 
@@ -65,7 +65,7 @@ static int set_size(struct zcdma_path *path, size_t bytes)
 	if (bytes > path->batch_most) {
 		rc = zc_fail_plain(path->ctx, EINVAL,
 				   "path %s to %s: datagrams of %zu bytes, and it can send %zu",
-				   path->ops->type.name, path->sink_name, bytes, path->batch_most);
+				   path->ops->type.name, path->sink.name, bytes, path->batch_most);
 		zc_hint(path->ctx, "--datagram=%zu, or --path=copy",
 			path->batch_most - path->batch_most % 8);
 		return rc;
@@ -82,18 +82,18 @@ int zc_datagram_open(struct zcdma_path *path)
 	const int refuse4 = IP_PMTUDISC_DO, refuse6 = IPV6_PMTUDISC_DO;
 	int fits;
 
-	if (path->sink != ZC_SINK_SOCKET || !zc_is_udp(path->fd))
+	if (path->sink.kind != ZC_SINK_SOCKET || !zc_is_udp(path->sink.fd))
 		return 0;
 	if (!path->ops->datagrams)
 		return zc_fail_plain(path->ctx, EINVAL, "path %s to %s: it does not send datagrams",
-				     path->ops->type.name, path->sink_name);
-	fits = room(path->fd);
+				     path->ops->type.name, path->sink.name);
+	fits = room(path->sink.fd);
 	if (fits < 8)
 		return zc_fail(path->ctx, fits < 0 ? -fits : EMSGSIZE, "path %s to %s: its MTU",
-			       path->ops->type.name, path->sink_name);
-	setsockopt(path->fd, IPPROTO_IP, IP_MTU_DISCOVER, &refuse4, sizeof(refuse4));
-	setsockopt(path->fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &refuse6, sizeof(refuse6));
-	path->batch_most = is_v6(path->fd) ? MAX_BATCH_V6 : MAX_BATCH_V4;
+			       path->ops->type.name, path->sink.name);
+	setsockopt(path->sink.fd, IPPROTO_IP, IP_MTU_DISCOVER, &refuse4, sizeof(refuse4));
+	setsockopt(path->sink.fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &refuse6, sizeof(refuse6));
+	path->batch_most = is_v6(path->sink.fd) ? MAX_BATCH_V6 : MAX_BATCH_V4;
 	return set_size(path, (size_t)fits - (size_t)fits % 8);
 }
 
@@ -111,13 +111,13 @@ ZC_PUBLIC int zcdma_path_set_datagram(struct zcdma_path *path, size_t bytes)
 
 	if (!path->datagram)
 		return zc_fail_plain(path->ctx, EINVAL, "path %s to %s: it does not take datagrams",
-				     path->ops->type.name, path->sink_name);
-	fits = room(path->fd);
+				     path->ops->type.name, path->sink.name);
+	fits = room(path->sink.fd);
 	if (bytes && bytes <= (size_t)zc_max(fits, 0))
 		return set_size(path, bytes);
 	rc = zc_fail_plain(path->ctx, EMSGSIZE,
 			   "path %s to %s: datagrams of %zu bytes do not fit its MTU",
-			   path->ops->type.name, path->sink_name, bytes);
+			   path->ops->type.name, path->sink.name, bytes);
 	zc_hint(path->ctx, "--datagram=%d is the most there, unless the MTU is raised", fits);
 	return rc;
 }
@@ -152,11 +152,11 @@ int zc_datagram_splices(struct zcdma_path *path)
 {
 	int rc;
 
-	if (!path->datagram || !is_v6(path->fd) || kernel_is(6, 5))
+	if (!path->datagram || !is_v6(path->sink.fd) || kernel_is(6, 5))
 		return 0;
 	rc = zc_fail_plain(path->ctx, EOPNOTSUPP,
 			   "path %s to %s: before Linux 6.5 splice() cuts datagrams of IPv6 up",
-			   path->ops->type.name, path->sink_name);
+			   path->ops->type.name, path->sink.name);
 	zc_hint(path->ctx, "--path=copy and --path=zerocopy send whole ones");
 	return rc;
 }
@@ -179,7 +179,7 @@ int zc_datagram_whole(struct zcdma_path *path, const char *call, size_t n, size_
 		return 0;
 	rc = zc_fail_plain(path->ctx, EIO,
 			   "%s to %s: it took %zu of %zu bytes, so a datagram is cut", call,
-			   path->sink_name, n, len);
+			   path->sink.name, n, len);
 	zc_hint(path->ctx, "--path=copy and --path=zerocopy send whole ones");
 	return rc;
 }
@@ -201,12 +201,12 @@ static int send_mark(struct zcdma_path *path)
 {
 	int rc;
 
-	while (send(path->fd, "", 0, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+	while (send(path->sink.fd, "", 0, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
 		if (zc_datagram_unbatch(path, errno))
 			continue;
 		if (errno != EAGAIN && errno != ENOBUFS && errno != EINTR)
 			return -errno;
-		rc = zc_poll(path->ctx, path->fd, POLLOUT, mark_naps_ms[1]);
+		rc = zc_poll(path->ctx, path->sink.fd, POLLOUT, mark_naps_ms[1]);
 		if (rc == -EINTR)
 			return rc;
 	}
@@ -222,7 +222,7 @@ int zc_datagram_finish(struct zcdma_path *path, bool complete)
 			rc = zc_poll(path->ctx, -1, 0, mark_naps_ms[path->marks]);
 		if (rc == -EINTR)
 			return rc;
-		rc = -pending_error(path->fd);
+		rc = -pending_error(path->sink.fd);
 		if (!rc)
 			rc = send_mark(path);
 		if (rc == -EINTR)

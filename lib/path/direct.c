@@ -28,7 +28,7 @@ static ssize_t write_pieces(struct zcdma_path *path, const void *data, size_t le
 	ssize_t n;
 
 	do {
-		n = write(path->fd, data, len - len % ALIGN);
+		n = write(path->sink.fd, data, len - len % ALIGN);
 	} while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return n ? -errno : -EIO;
@@ -64,7 +64,7 @@ static ssize_t gather(struct direct *d, const unsigned char *data, size_t len)
 {
 	if (!d->gathered && posix_memalign((void **)&d->gathered, ALIGN, GATHER_SIZE)) {
 		d->gathered = NULL;
-		return zc_fail(d->path.ctx, ENOMEM, "gather for %s", d->path.sink_name);
+		return zc_fail(d->path.ctx, ENOMEM, "gather for %s", d->path.sink.name);
 	}
 	len = zc_min(len, GATHER_SIZE - d->held);
 	memcpy(d->gathered + d->held, data, len);
@@ -123,10 +123,10 @@ static int write_rest(struct direct *d)
 	struct zcdma_path *path = &d->path;
 	ssize_t n;
 
-	if (d->held && fcntl(path->fd, F_SETFL, fcntl(path->fd, F_GETFL) & ~O_DIRECT) < 0)
+	if (d->held && fcntl(path->sink.fd, F_SETFL, fcntl(path->sink.fd, F_GETFL) & ~O_DIRECT) < 0)
 		return zc_path_fail(path, errno, "write");
 	while (d->held) {
-		n = write(path->fd, d->gathered, d->held);
+		n = write(path->sink.fd, d->gathered, d->held);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)

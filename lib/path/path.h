@@ -6,14 +6,9 @@
 #include <poll.h>
 
 #include "path/copied.h"
+#include "path/sink.h"
 #include "source/source.h"
 #include "util/watch.h"
-
-enum zc_sink {
-	ZC_SINK_SOCKET,
-	ZC_SINK_PIPE,
-	ZC_SINK_FILE, /* whatever else can be written to */
-};
 
 struct zc_path_ops;
 
@@ -40,12 +35,7 @@ struct zcdma_path {
 	struct zcdma_ctx *ctx;
 	struct zcdma_source *src;
 	struct zcdma_path *next; /* of the same source */
-	int fd;			 /* the sink, as zcdma_path_open() got it ... */
-	int own_fd; /* ... or a non-blocking description of the same pipe, or the connection; or -1 */
-	enum zc_sink sink;
-	bool direct;	     /* the sink is a file with O_DIRECT */
-	bool opaque;	     /* the sink is a device, whose driver decides what write() does */
-	char sink_name[128]; /* "127.0.0.1:9000", "standard output", "/data/run1.bin" */
+	struct zc_sink sink;
 	struct zcdma_handover *handover; /* that zcdma_path_open_handover() got, or NULL */
 	enum zcdma_fallback fallback;
 	struct zc_error refusal; /* why the kernel refuses zero-copy sends, or .rc 0 */
@@ -77,7 +67,7 @@ struct zcdma_path {
 #define ZC_PATH_POLLS 2
 
 struct zc_path_ops {
-	struct zcdma_path_type type; /* first: path.c finds the operations by it */
+	struct zcdma_path_type type; /* first: open.c finds the operations by it */
 	size_t size;		     /* of the path's own struct */
 	bool datagrams;		     /* send() keeps to zc_datagram_piece() */
 	enum zc_takes takes;	     /* 0: it sends nothing */
@@ -112,9 +102,6 @@ int zc_path_new(struct zcdma_ctx *ctx, const struct zc_path_ops *ops, struct zcd
 
 /* Set what the path writes to, which has to be of the kind that it needs. Returns 0 or a negative errno. */
 int zc_path_set_sink(struct zcdma_path *path, int fd);
-
-/* Returns whether @fd is a file with O_DIRECT; on a pipe that flag means packets: pipe(2). */
-bool zc_path_is_direct(int fd);
 
 /* Close a path that has no blocks any more. */
 void zc_path_delete(struct zcdma_path *path);

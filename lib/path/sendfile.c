@@ -18,7 +18,7 @@ static int sendfile_send(struct zcdma_path *path, const struct zcdma_block *b)
 	while (!whole) {
 		piece = zc_datagram_piece(path, b->len - path->sent, SIZE_MAX);
 		offset = (off_t)b->fd_offset + (off_t)path->sent;
-		n = sendfile(path->fd, b->fd, &offset, piece);
+		n = sendfile(path->sink.fd, b->fd, &offset, piece);
 		if (n < 0 && (errno == EINTR || errno == EAGAIN))
 			return ZC_SENT_BUSY;
 		if (n < 0)

@@ -42,7 +42,7 @@ static int splice_direct(struct zcdma_path *path, const struct zcdma_block *b)
 	ssize_t n;
 
 	while (!whole) {
-		n = splice_once(path, b, path->fd, b->len - path->sent);
+		n = splice_once(path, b, path->sink.fd, b->len - path->sent);
 		if (n == -EAGAIN && b->fd_offset < 0 && is_empty(b->fd))
 			return zc_fail_plain(path->ctx, EIO,
 					     "splice from %s: another process reads from it too",
@@ -111,7 +111,7 @@ static int refuse_pipe(struct zcdma_path *path)
 {
 	int rc = zc_fail_plain(path->ctx, EINVAL,
 			       "splice from %s to %s: what comes from a pipe has no datagrams",
-			       path->src->name, path->sink_name);
+			       path->src->name, path->sink.name);
 
 	zc_hint(path->ctx, "--path=vmsplice and --path=copy read it first");
 	return rc;
@@ -126,7 +126,7 @@ static int splice_send(struct zcdma_path *path, const struct zcdma_block *b)
 	if (path->datagram && b->fd_offset < 0)
 		return refuse_pipe(path);
 	if (!s->has_pipe) {
-		if (path->sink == ZC_SINK_PIPE || (!fstat(b->fd, &st) && S_ISFIFO(st.st_mode)))
+		if (path->sink.kind == ZC_SINK_PIPE || (!fstat(b->fd, &st) && S_ISFIFO(st.st_mode)))
 			return splice_direct(path, b);
 		rc = zc_splice_pipe_open(path, &s->pipe);
 		if (rc)

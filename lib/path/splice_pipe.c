@@ -47,7 +47,7 @@ int zc_splice_pipe_drain(struct zcdma_path *path, struct zc_splice_pipe *t, bool
 	if (path->datagram)
 		flags &= ~(unsigned)SPLICE_F_MORE; /* the call's bytes are whole ones */
 	while (t->held) {
-		n = splice(t->rd, NULL, path->fd, NULL, t->held, flags);
+		n = splice(t->rd, NULL, path->sink.fd, NULL, t->held, flags);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return -EAGAIN;
 		if (n < 0)

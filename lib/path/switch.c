@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Goes on with another file, as a recording that is split does. */
+#include <sys/stat.h>
+
 #include "path/path.h"
 #include "verify/manifest.h"
 
@@ -7,13 +9,13 @@ static int check_files(struct zcdma_path *path, int fd)
 {
 	struct stat from, to;
 
-	if (!fstat(path->fd, &from) && S_ISREG(from.st_mode) && !fstat(fd, &to) &&
-	    S_ISREG(to.st_mode) && zc_path_is_direct(fd) == path->direct)
+	if (!fstat(path->sink.fd, &from) && S_ISREG(from.st_mode) && !fstat(fd, &to) &&
+	    S_ISREG(to.st_mode) && zc_sink_is_direct(fd) == path->sink.direct)
 		return 0;
 	return zc_fail_plain(
 		path->ctx, EINVAL,
 		"switch path %s from %s: both have to be files, with O_DIRECT or without it",
-		path->ops->type.name, path->sink_name);
+		path->ops->type.name, path->sink.name);
 }
 
 ZC_PUBLIC int zcdma_path_switch(struct zcdma_path *path, int fd)

@@ -135,7 +135,7 @@ static void prepare(struct uring *u, const void *data, size_t len)
 {
 	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | MSG_EOR;
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
-	int fd = u->path.fd;
+	int fd = u->path.sink.fd;
 
 	if (u->registered) {
 		size_t at = (size_t)((const unsigned char *)data - u->path.src->ring->base);
@@ -205,7 +205,7 @@ static int send_some(struct uring *u, const struct zcdma_block *b)
 	int rc;
 
 	if (zc_tracker_prepare(&u->tracker, b))
-		return zc_fail(path->ctx, ENOMEM, "io_uring SEND_ZC to %s", path->sink_name);
+		return zc_fail(path->ctx, ENOMEM, "io_uring SEND_ZC to %s", path->sink.name);
 	prepare(u, (const unsigned char *)b->data + path->sent, len);
 	rc = submit(u);
 	if (rc)

@@ -43,7 +43,7 @@ static int vmsplice_probe(struct zcdma_ctx *ctx)
 static int vmsplice_send(struct zcdma_path *path, const struct zcdma_block *b)
 {
 	struct vmsplice_path *v = (struct vmsplice_path *)path;
-	bool to_pipe = path->sink == ZC_SINK_PIPE;
+	bool to_pipe = path->sink.kind == ZC_SINK_PIPE;
 	bool whole = path->sent == b->len;
 	struct iovec iov;
 	ssize_t n;
@@ -57,7 +57,7 @@ static int vmsplice_send(struct zcdma_path *path, const struct zcdma_block *b)
 			return ZC_SENT_DONE;
 		iov.iov_base = (char *)b->data + path->sent;
 		iov.iov_len = zc_datagram_piece(path, b->len - path->sent, SIZE_MAX);
-		n = vmsplice(to_pipe ? path->fd : v->pipe.wr, &iov, 1, SPLICE_F_NONBLOCK);
+		n = vmsplice(to_pipe ? path->sink.fd : v->pipe.wr, &iov, 1, SPLICE_F_NONBLOCK);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return ZC_SENT_BUSY;
 		if (n < 0 && errno == EPIPE)
@@ -82,14 +82,14 @@ static int vmsplice_open(struct zcdma_path *path)
 {
 	struct vmsplice_path *v = (struct vmsplice_path *)path;
 
-	return path->sink == ZC_SINK_PIPE ? 0 : zc_splice_pipe_open(path, &v->pipe);
+	return path->sink.kind == ZC_SINK_PIPE ? 0 : zc_splice_pipe_open(path, &v->pipe);
 }
 
 static void vmsplice_close(struct zcdma_path *path)
 {
 	struct vmsplice_path *v = (struct vmsplice_path *)path;
 
-	if (path->sink != ZC_SINK_PIPE)
+	if (path->sink.kind != ZC_SINK_PIPE)
 		zc_splice_pipe_close(&v->pipe);
 }
 

@@ -57,7 +57,7 @@ static int refused(struct zerocopy *z, int err, const char *call, const char *hi
 {
 	struct zcdma_path *path = &z->path;
 
-	zc_fail(path->ctx, err, "%s to %s", call, path->sink_name);
+	zc_fail(path->ctx, err, "%s to %s", call, path->sink.name);
 	if (hint)
 		zc_hint(path->ctx, "%s", hint);
 	zc_error_keep(&path->refusal, path->ctx, err == ENOBUFS ? -ENOBUFS : -EOPNOTSUPP);
@@ -126,7 +126,7 @@ static void read_completions(struct zerocopy *z)
 {
 	struct zc_completions c;
 
-	while (zc_errqueue_read(z->path.fd, &c) == 1)
+	while (zc_errqueue_read(z->path.sink.fd, &c) == 1)
 		count(z, zc_tracker_complete(&z->tracker, c.lo, c.hi), c.copied);
 }
 
@@ -157,7 +157,7 @@ static void choose(struct zerocopy *z)
 	}
 	if (!s->plain && z->fell_in_row >= PATIENCE) {
 		s->plain = true;
-		s->plain_hint = zc_why_copied(z->path.fd, z->reason, sizeof(z->reason));
+		s->plain_hint = zc_why_copied(z->path.sink.fd, z->reason, sizeof(z->reason));
 		s->plain_reason = z->reason;
 		z->plain_left = z->retry;
 	}
@@ -194,8 +194,8 @@ static int send_zerocopy(struct zerocopy *z, const struct zcdma_block *b)
 	ssize_t n;
 
 	if (zc_tracker_prepare(&z->tracker, b))
-		return zc_fail(path->ctx, ENOMEM, "send(MSG_ZEROCOPY) to %s", path->sink_name);
-	n = send(path->fd, data + path->sent, len, MSG_ZEROCOPY | MSG_NOSIGNAL | MSG_DONTWAIT);
+		return zc_fail(path->ctx, ENOMEM, "send(MSG_ZEROCOPY) to %s", path->sink.name);
+	n = send(path->sink.fd, data + path->sent, len, MSG_ZEROCOPY | MSG_NOSIGNAL | MSG_DONTWAIT);
 	if (n > 0) {
 		zc_tracker_sent(&z->tracker, (size_t)n);
 		path->stats.pending_bytes += (size_t)n;
@@ -277,11 +277,11 @@ static int zerocopy_open(struct zcdma_path *path)
 	socklen_t len = sizeof(used);
 
 	/* The kernel counts a socket's sends from the first one on, and so does the tracker. */
-	if (!getsockopt(path->fd, SOL_SOCKET, SO_ZEROCOPY, &used, &len) && used)
+	if (!getsockopt(path->sink.fd, SOL_SOCKET, SO_ZEROCOPY, &used, &len) && used)
 		return zc_fail_plain(path->ctx, EINVAL,
 				     "path zerocopy to %s: the socket has been used for it before",
-				     path->sink_name);
-	err = enable(path->fd);
+				     path->sink.name);
+	err = enable(path->sink.fd);
 	zc_tracker_init(&z->tracker);
 	zc_pin_limit_init(&z->pin_limit, path->datagram);
 	z->retry = RETRY_FIRST;

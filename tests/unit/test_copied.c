@@ -411,11 +411,10 @@ static struct zcdma_path_stats count(const char *which, enum zc_copied_verdict c
 				     struct zcdma_path_stats stats)
 {
 	const struct zc_path_ops *ops = (const struct zc_path_ops *)zcdma_path_find(which);
-	static struct zcdma_path path; /* the reason in the result is its own */
+	static struct zc_copied c; /* the reason in the result is its own */
 
-	path = (struct zcdma_path){ .ops = ops, .copied = { .copied = copied, .why = "a reason" } };
-
-	zc_copied_count(&path, &stats);
+	c = (struct zc_copied){ .copied = copied, .why = "a reason" };
+	zc_copied_count(&c, ops->type.reports_copied, &stats);
 	return stats;
 }
 

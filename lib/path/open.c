@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The table of paths, and from a name to an open path. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "path/path.h"
+
+static const struct zc_path_ops *const paths[] = {
+	&zc_path_copy,	   &zc_path_zerocopy, &zc_path_vmsplice,    &zc_path_splice,
+	&zc_path_sendfile, &zc_path_uring,    &zc_path_uring_fixed, &zc_path_null,
+};
+
+ZC_PUBLIC const struct zcdma_path_type *zcdma_path_type_at(unsigned i)
+{
+	return i < ARRAY_SIZE(paths) ? &paths[i]->type : NULL;
+}
+
+ZC_PUBLIC const struct zcdma_path_type *zcdma_path_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
+		if (!strcmp(paths[i]->type.name, name))
+			return &paths[i]->type;
+	}
+	return NULL;
+}
+
+/* Returns the operations of a type, which is their first member. */
+static const struct zc_path_ops *ops_of(const struct zcdma_path_type *type)
+{
+	return (const struct zc_path_ops *)type;
+}
+
+ZC_PUBLIC int zcdma_path_probe(struct zcdma_ctx *ctx, const struct zcdma_path_type *type)
+{
+	const struct zc_path_ops *ops = ops_of(type);
+
+	return ops->probe ? ops->probe(ctx) : 0;
+}
+
+/*
+ * Opening
+ */
+
+static int check_sink(struct zcdma_path *path)
+{
+	const struct zcdma_path_type *type = &path->ops->type;
+
+	if (type->required_caps & ZCDMA_CAP_SOCKET && path->sink.kind != ZC_SINK_SOCKET)
+		return zc_fail_plain(path->ctx, EINVAL, "path %s to %s: it is not a socket",
+				     type->name, path->sink.name);
+	if (type->required_caps & ZCDMA_CAP_STREAM && path->sink.kind == ZC_SINK_FILE)
+		return zc_fail_plain(path->ctx, EINVAL,
+				     "path %s to %s: it is not a socket or a pipe", type->name,
+				     path->sink.name);
+	return 0;
+}
+
+int zc_path_set_sink(struct zcdma_path *path, int fd)
+{
+	struct stat st;
+	int rc = zc_sink_open(&path->sink, fd);
+
+	if (rc)
+		return zc_fail(path->ctx, -rc, "path %s: its sink", path->ops->type.name);
+	if (path->sink.kind == ZC_SINK_SOCKET)
+		zc_reset_on_close(fd, true);
+	/* A file that is written to while it is read from has no end, or nothing left of it. */
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode) && zc_source_is(path->src, &st))
+		return zc_fail_plain(path->ctx, EINVAL, "write to %s: it is the source itself",
+				     path->sink.name);
+	return check_sink(path);
+}
+
+/* What blocks can lack, and what helps. */
+static const struct {
+	unsigned cap;
+	const char *lack, *hint;
+} lacks[] = {
+	{ ZCDMA_CAP_MEMORY, "its blocks are not in memory", "--path=splice does without" },
+	{ ZCDMA_CAP_FD, "its blocks are in no file or pipe", "--path=copy reads memory" },
+	{ ZCDMA_CAP_OFFSET, "it is not a file", "--path=splice takes a pipe or a socket" },
+	{ ZCDMA_CAP_RING, "registered buffers pin a ring for good, and it has none that can be",
+	  "sim: and - have one; --path=uring registers nothing" },
+};
+
+unsigned zc_path_uses(const struct zcdma_path_type *type)
+{
+	return (type->required_caps & ZCDMA_CAP_FD ? ZC_USE_FD : 0) |
+	       (type->required_caps & ZCDMA_CAP_RING ? ZC_USE_WRITE : 0) |
+	       (type->replaces_pages ? ZC_USE_REPLACE : 0);
+}
+
+/* Check that @src's blocks have what the path requires. Returns 0 or -EINVAL. */
+static int check_source(struct zcdma_ctx *ctx, const struct zcdma_path_type *type,
+			const struct zcdma_source *src)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(lacks); i++) {
+		if (!(type->required_caps & ~src->info.caps & lacks[i].cap))
+			continue;
+		zc_fail_plain(ctx, EINVAL, "%s from %s: %s", type->name, src->name, lacks[i].lack);
+		zc_hint(ctx, "%s", lacks[i].hint);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Returns NULL after an error. */
+static const struct zc_path_ops *find_ops(struct zcdma_ctx *ctx, const char *name)
+{
+	const struct zcdma_path_type *type = zcdma_path_find(name);
+
+	if (!type)
+		zc_fail_plain(ctx, EINVAL, "path %s: unknown", name);
+	return type ? ops_of(type) : NULL;
+}
+
+static int prepare(struct zcdma_source *src, const struct zc_path_ops *ops)
+{
+	int rc = zc_source_activate(src, zc_path_uses(&ops->type));
+
+	return rc ? rc : check_source(src->ctx, &ops->type, src);
+}
+
+ZC_PUBLIC int zcdma_source_prepare(struct zcdma_source *src, const char *path)
+{
+	const struct zc_path_ops *ops;
+
+	if (!path)
+		return zc_source_activate(src, ZC_USE_READ);
+	ops = find_ops(src->ctx, path);
+	return ops ? prepare(src, ops) : -EINVAL;
+}
+
+static int add_to_source(struct zcdma_path *path)
+{
+	unsigned count = 0;
+
+	for (const struct zcdma_path *p = path->src->paths; p; p = p->next)
+		count++;
+	if (count == ZC_PATHS_MOST)
+		return zc_fail_plain(path->ctx, EMFILE, "path %s from %s: it has %u paths",
+				     path->ops->type.name, path->src->name, count);
+	path->next = path->src->paths;
+	path->src->paths = path;
+	return 0;
+}
+
+static void remove_from_source(struct zcdma_path *path)
+{
+	struct zcdma_path **p = &path->src->paths;
+
+	while (*p && *p != path)
+		p = &(*p)->next;
+	if (*p)
+		*p = path->next;
+}
+
+int zc_path_new(struct zcdma_ctx *ctx, const struct zc_path_ops *ops, struct zcdma_source *src,
+		int fd, struct zcdma_handover *handover, struct zcdma_path **out)
+{
+	struct zcdma_path *path;
+	int rc = check_source(ctx, &ops->type, src);
+
+	if (rc)
+		return rc;
+	path = calloc(1, ops->size);
+	if (!path)
+		return zc_fail(ctx, ENOMEM, "path %s", ops->type.name);
+	path->ops = ops;
+	path->ctx = ctx;
+	path->src = src;
+	path->sink.own_fd = -1;
+	path->timeout_ms = -1;
+	path->handover = handover;
+	path->first = path->last = ZC_LENT_NONE;
+	rc = zc_path_set_sink(path, fd);
+	if (!rc)
+		rc = zc_datagram_open(path);
+	if (!rc)
+		rc = add_to_source(path);
+	if (rc)
+		goto err_close;
+	rc = ops->open ? ops->open(path) : 0;
+	if (rc)
+		goto err_remove;
+	*out = path;
+	return 0;
+
+err_remove:
+	remove_from_source(path);
+err_close:
+	zc_sink_close(&path->sink);
+	free(path);
+	return rc;
+}
+
+static int open_to(struct zcdma_ctx *ctx, struct zcdma_source *src, const struct zc_path_ops *ops,
+		   int fd, struct zcdma_path **out)
+{
+	if (ops == &zc_path_copy && zc_sink_is_direct(fd))
+		ops = &zc_path_direct;
+	return zc_path_new(ctx, ops, src, fd, NULL, out);
+}
+
+ZC_PUBLIC int zcdma_path_open(struct zcdma_ctx *ctx, struct zcdma_source *src, const char *type,
+			      int fd, struct zcdma_path **out)
+{
+	const struct zc_path_ops *ops = find_ops(ctx, type);
+	int rc = ops ? prepare(src, ops) : -EINVAL;
+
+	return rc ? rc : open_to(ctx, src, ops, fd, out);
+}
+
+ZC_PUBLIC int zcdma_path_connect(struct zcdma_ctx *ctx, struct zcdma_source *src, const char *type,
+				 const char *address, struct zcdma_path **out)
+{
+	const struct zc_path_ops *ops = find_ops(ctx, type);
+	int rc = ops ? prepare(src, ops) : -EINVAL, fd;
+	struct zcdma_addr addr;
+
+	if (!rc)
+		rc = zcdma_addr_parse(ctx, address, &addr);
+	if (rc)
+		return rc;
+	fd = zcdma_connect(ctx, &addr);
+	if (fd < 0)
+		return fd;
+	rc = open_to(ctx, src, ops, fd, out);
+	if (rc)
+		close(fd);
+	else
+		(*out)->sink.own_fd = fd;
+	return rc;
+}
+
+void zc_path_delete(struct zcdma_path *path)
+{
+	remove_from_source(path);
+	if (path->ops->close)
+		path->ops->close(path);
+	zc_sink_close(&path->sink);
+	zc_watch_free(path->watch);
+	free(path);
+}
