@@ -165,8 +165,9 @@ struct zcdma_source_stats {
 	uint64_t busy_at_release;     /* blocks in flight when the driver got them back */
 	uint64_t driver_copied_bytes; /* by the driver, where a splice() had to */
 	uint64_t copied_bytes;	      /* that were read into memory of this process */
-	uint64_t kernel_copied_bytes; /* by the kernel, as they were received into memory of this process */
-	uint64_t handovers;	      /* rings taken from the writer at the other end of a pipe */
+	uint64_t
+		kernel_copied_bytes; /* by the kernel, as they were received into memory of this process */
+	uint64_t handovers;	     /* rings taken from the writer at the other end of a pipe */
 	/* Why bytes came instead of a ring, or NULL if they did not. Valid as long as the source. */
 	const char *plain_reason;
 	struct zcdma_packet_stats packets;
@@ -190,8 +191,9 @@ struct zcdma_source_info {
 	bool privileged;   /* opening it took privileges, which nothing else of it needs */
 	enum zcdma_packets packets;
 	/* These are valid as long as the source, and NULL unless it is of the network. */
-	const char *listens; /* once its ring is made, where: "127.0.0.1:9000", or several, by ", " */
-	const char *peer;    /* the sender's address, once a sender has come */
+	const char
+		*listens; /* once its ring is made, where: "127.0.0.1:9000", or several, by ", " */
+	const char *peer; /* the sender's address, once a sender has come */
 };
 
 /* A kind of source, for lists and help. */

@@ -275,9 +275,9 @@ static void tcp_get_stats(struct zcdma_source *src, struct zcdma_source_stats *s
 	stats->next_seq = ((struct tcp_source *)src)->seq;
 }
 
-static int tcp_share(const struct zcdma_source *src, struct zc_ho_offer *offer)
+static int tcp_share(const struct zcdma_source *src, struct zc_ring_desc *desc)
 {
-	return zc_source_share_ring(src, &((const struct tcp_source *)src)->pool.ring, offer);
+	return zc_source_share_ring(src, &((const struct tcp_source *)src)->pool.ring, desc);
 }
 
 /*
