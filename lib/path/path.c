@@ -171,6 +171,7 @@ void zc_path_arrived(struct zcdma_path *path, size_t len)
 {
 	/* The connection is there, so nothing of it was dropped until now. */
 	path->fresh.bytes = path->fresh.calls = 0;
+	path->merged.bytes = path->merged.calls = 0;
 	path->stats.bytes += len;
 	if (path->datagram)
 		path->stats.datagrams += (len + path->datagram - 1) / path->datagram;
@@ -197,9 +198,27 @@ void zc_path_zerocopied(struct zcdma_path *path, uint64_t bytes, uint64_t calls)
 	path->fresh.calls += calls;
 }
 
+void zc_path_fell_back(struct zcdma_path *path, uint64_t bytes, uint64_t calls, bool merged)
+{
+	struct zcdma_path_stats *s = &path->stats;
+
+	if (merged && path->broken) {
+		s->unknown_bytes += bytes;
+		s->unknown_calls += calls;
+		return;
+	}
+	s->fell_back_bytes += bytes;
+	s->fell_back_calls += calls;
+	if (!merged)
+		return;
+	path->merged.bytes += bytes;
+	path->merged.calls += calls;
+}
+
 /*
  * Correct the statistics after a reset: what it drops from the queue (tcp_write_queue_purge() in net/ipv4/tcp.c)
- * completes as if it had been sent, and the completions may have been read before the error.
+ * completes as if it had been sent, also where the kernel merges it into the completion of a send that was copied
+ * (skb_zerocopy_notify_extend() in net/core/skbuff.c), and the completions may have been read before the error.
  */
 static void break_off(struct zcdma_path *path)
 {
@@ -210,8 +229,10 @@ static void break_off(struct zcdma_path *path)
 	path->broken = true;
 	s->zerocopy_bytes -= path->fresh.bytes;
 	s->zerocopy_calls -= path->fresh.calls;
-	s->unknown_bytes += path->fresh.bytes;
-	s->unknown_calls += path->fresh.calls;
+	s->fell_back_bytes -= path->merged.bytes;
+	s->fell_back_calls -= path->merged.calls;
+	s->unknown_bytes += path->fresh.bytes + path->merged.bytes;
+	s->unknown_calls += path->fresh.calls + path->merged.calls;
 }
 
 int zc_path_fail(struct zcdma_path *path, int err, const char *call)

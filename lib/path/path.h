@@ -45,9 +45,11 @@ struct zcdma_path {
 	size_t sent;		 /* bytes of the block that send() was busy with */
 	unsigned marks;		 /* of the end that were sent */
 	bool broken;		 /* the connection is gone, with what was in its queue */
+	/* Completions since the connection was last known to be there. */
 	struct {
 		uint64_t bytes, calls;
-	} fresh; /* zero-copy completions since the connection was last known to be there */
+	} fresh,	/* of zero-copy sends ... */
+		merged; /* ... and of what was reported together with a send that was copied */
 	struct zc_copied copied;
 	struct zcdma_path_stats stats;
 
@@ -172,6 +174,9 @@ void zc_path_arrived(struct zcdma_path *path, size_t len);
  * reset drops what is in its queue, with completions that say the same.
  */
 void zc_path_zerocopied(struct zcdma_path *path, uint64_t bytes, uint64_t calls);
+
+/* Count sends that were copied; @merged: they were reported together with one before them, and may have been dropped. */
+void zc_path_fell_back(struct zcdma_path *path, uint64_t bytes, uint64_t calls, bool merged);
 
 /* Set the error message, and a hint if one is known, for the error of @call. Returns -@err. */
 int zc_path_fail(struct zcdma_path *path, int err, const char *call);

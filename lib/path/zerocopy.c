@@ -101,7 +101,7 @@ static int refused_room(struct zerocopy *z, size_t len)
  * Completions
  */
 
-static void count(struct zerocopy *z, struct zc_completed done, bool copied)
+static void count(struct zerocopy *z, struct zc_completed done, bool copied, bool merged)
 {
 	struct zcdma_path_stats *s = &z->path.stats;
 
@@ -109,8 +109,7 @@ static void count(struct zerocopy *z, struct zc_completed done, bool copied)
 	s->pending_calls -= done.sends;
 	zc_pin_limit_completed(&z->pin_limit, done.sends);
 	if (copied) {
-		s->fell_back_bytes += done.bytes;
-		s->fell_back_calls += done.sends;
+		zc_path_fell_back(&z->path, done.bytes, done.sends, merged);
 		z->fell_in_row += done.sends;
 		return;
 	}
@@ -126,8 +125,11 @@ static void read_completions(struct zerocopy *z)
 {
 	struct zc_completions c;
 
-	while (zc_errqueue_read(z->path.sink.fd, &c) == 1)
-		count(z, zc_tracker_complete(&z->tracker, c.lo, c.hi), c.copied);
+	while (zc_errqueue_read(z->path.sink.fd, &c) == 1) {
+		count(z, zc_tracker_complete(&z->tracker, c.lo, c.lo), c.copied, false);
+		if (c.lo != c.hi)
+			count(z, zc_tracker_complete(&z->tracker, c.lo + 1, c.hi), c.copied, true);
+	}
 }
 
 static int zerocopy_reap(struct zcdma_path *path, struct zcdma_block *b)
