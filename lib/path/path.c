@@ -3,6 +3,7 @@
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -95,14 +96,6 @@ int zc_path_end(struct zcdma_path *path, bool complete)
 	return rc;
 }
 
-ZC_PUBLIC int zcdma_path_set_fallback(struct zcdma_path *path, enum zcdma_fallback fallback)
-{
-	path->fallback = fallback;
-	if (fallback == ZCDMA_FALLBACK_KEEP && path->refusal.rc)
-		return zc_error_again(&path->refusal, path->ctx);
-	return 0;
-}
-
 ZC_PUBLIC const struct zcdma_path_type *zcdma_path_get_type(const struct zcdma_path *path)
 {
 	return &path->ops->type;
@@ -130,6 +123,59 @@ ZC_PUBLIC void zcdma_path_get_stats(const struct zcdma_path *path, struct zcdma_
 	zc_copied_count(&path->copied, path->ops->type.reports_copied, &stats);
 	stats.pending_blocks += path->queued;
 	zc_copy_sized(out, size, &stats, sizeof(stats));
+}
+
+/*
+ * Settings
+ */
+
+ZC_PUBLIC int zcdma_path_set_fallback(struct zcdma_path *path, enum zcdma_fallback fallback)
+{
+	path->fallback = fallback;
+	if (fallback == ZCDMA_FALLBACK_KEEP && path->refusal.rc)
+		return zc_error_again(&path->refusal, path->ctx);
+	return 0;
+}
+
+ZC_PUBLIC void zcdma_path_set_timeout(struct zcdma_path *path, int timeout_ms)
+{
+	path->timeout_ms = timeout_ms;
+}
+
+ZC_PUBLIC void zcdma_path_set_manifest(struct zcdma_path *path, struct zcdma_manifest *manifest)
+{
+	path->manifest = manifest;
+}
+
+ZC_PUBLIC int zcdma_path_set_unsafe_reuse(struct zcdma_path *path)
+{
+	int rc;
+
+	if (!path->src->info.tracks_pages) {
+		path->unsafe_reuse = true;
+		return 0;
+	}
+	rc = zc_fail_plain(path->ctx, EINVAL,
+			   "unsafe reuse of %s: its driver waits for pages in flight by itself",
+			   path->src->name);
+	zc_hint(path->ctx, "sim: shows it");
+	return rc;
+}
+
+ZC_PUBLIC void zcdma_path_get_latency(const struct zcdma_path *path,
+				      struct zcdma_hist *device_to_sent,
+				      struct zcdma_hist *sent_to_free)
+{
+	if (device_to_sent)
+		*device_to_sent = path->device_to_sent;
+	if (sent_to_free)
+		*sent_to_free = path->sent_to_free;
+}
+
+ZC_PUBLIC void zcdma_path_reset_latency(struct zcdma_path *path)
+{
+	memset(&path->device_to_sent, 0, sizeof(path->device_to_sent));
+	memset(&path->sent_to_free, 0, sizeof(path->sent_to_free));
 }
 
 /*

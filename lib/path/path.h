@@ -148,6 +148,10 @@ int zc_wait_for_block(struct zcdma_source *src, int timeout_ms);
 /* Sleep until there is something to do for one of the source's paths. Returns the same. */
 int zc_wait_for_paths(struct zcdma_source *src, int timeout_ms);
 
+/* Have the descriptors of zcdma_path_fd() and zcdma_source_fd() wait for what is worth waiting for now. */
+void zc_path_watch(struct zcdma_path *path);
+void zc_source_watch(struct zcdma_source *src);
+
 /* Paths that a source can have at a time. */
 #define ZC_PATHS_MOST 16
 

@@ -165,6 +165,25 @@ void zc_source_put(struct zcdma_source *src, const struct zcdma_block *b, enum z
 	src->ops->put(src, b, how);
 }
 
+/* Set the error message for a block that is not the caller's. */
+static void refuse(const struct zcdma_source *src, const struct zc_lent_block *e, const char *what)
+{
+	zc_fail_plain(src->ctx, EINVAL, "%s a block of %s: it %s", what, src->name,
+		      e ? "was sent already, and goes back by itself"
+			: "is not one that was delivered, or it was sent or released before");
+}
+
+struct zc_lent_block *zc_source_find_lent(const struct zcdma_source *src,
+					  const struct zcdma_block *b, const char *what)
+{
+	struct zc_lent_block *e = zc_lent_find(&src->lent, b->ticket);
+
+	if (e && e->state == ZC_LENT_CALLER)
+		return e;
+	refuse(src, e, what);
+	return NULL;
+}
+
 ZC_PUBLIC void zcdma_source_stop(struct zcdma_source *src)
 {
 	if (src->active && src->ops->stop)

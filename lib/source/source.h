@@ -97,6 +97,13 @@ int zc_source_take(struct zcdma_source *src, size_t max, struct zcdma_block *b);
 void zc_source_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how);
 
 /*
+ * Find a block that is the caller's. Returns NULL, after an error (-EINVAL) that says @what was asked of it, if it
+ * was sent or released before, or is not one of @src.
+ */
+struct zc_lent_block *zc_source_find_lent(const struct zcdma_source *src,
+					  const struct zcdma_block *b, const char *what);
+
+/*
  * Offer @ring, which holds the blocks of @src as long as it exists, to be registered; not if pages are replaced, as a
  * registered buffer would keep the old ones.
  */
