@@ -9,16 +9,12 @@
 
 #include <zcdma/verify.h>
 
-#include "internal.h"
 #include "lab.h"
+#include "transfer.h"
 
 #define BLOCK	 32768
 #define LIMIT_MS 10000 /* for what happens at once on an idle machine */
 
-static struct zcdma_ctx *ctx;
-static struct zcdma_source *src;
-static struct zcdma_path *path;
-static int out = -1, in = -1;
 static const char *name; /* of the path under test */
 
 static inline void open_path(const char *spec, unsigned flags, enum zcdma_fallback fallback)
@@ -45,15 +41,6 @@ static inline struct zcdma_path_stats stats(void)
 
 	zcdma_path_get_stats(path, &s, sizeof(s));
 	return s;
-}
-
-static inline void close_all(void)
-{
-	zcdma_path_close(path);
-	zcdma_source_close(src);
-	close(in);
-	close(out);
-	zcdma_free(ctx);
 }
 
 /* Check that this machine supports the path @which. Returns false, and prints the reason, if not. */

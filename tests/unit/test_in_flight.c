@@ -43,7 +43,7 @@ static void reset_is_no_zerocopy(const char *which)
 	int rc;
 
 	name = which;
-	assert_int_equal(zcdma_new(&ctx), 0);
+	assert_int_equal(open_transfer(NULL), 0);
 	tcp_pair(ctx, &out, &in);
 	open_path("sim:blocks=200,block=32K", 0, ZCDMA_FALLBACK_KEEP);
 	fill_both_queues();
@@ -66,7 +66,7 @@ static void reset_is_no_zerocopy(const char *which)
 		      (unsigned long long)stats().unknown_bytes, stats().copies_reason);
 	assert_int_equal(stats().zerocopy_bytes + stats().zerocopy_calls, 0);
 	assert_true(stats().unknown_bytes && stats().unknown_calls);
-	close_all();
+	close_transfer(NULL);
 }
 
 static void test_reset_is_no_zerocopy(void **state)
@@ -87,7 +87,7 @@ static void test_uring_receiver_gone(void **state)
 	if (!can("uring"))
 		skip();
 	name = "uring";
-	assert_int_equal(zcdma_new(&ctx), 0);
+	assert_int_equal(open_transfer(NULL), 0);
 	tcp_pair(ctx, &out, &in);
 	open_path("sim:blocks=64,block=32K", 0, ZCDMA_FALLBACK_KEEP);
 	close(in);
@@ -107,7 +107,7 @@ static void test_uring_receiver_gone(void **state)
 	/* What was in flight went with the connection: its notifications come. */
 	for (reap(); stats().pending_calls; reap())
 		assert_int_equal(zc_wait(ctx, NULL, path, ZC_WAIT_COMPLETION, LIMIT_MS), 0);
-	close_all();
+	close_transfer(NULL);
 }
 
 /* Check that io_uring's notifications end a wait, as they come when the receiver reads. */
@@ -122,7 +122,7 @@ static void test_uring_wait_for_notifications(void **state)
 	if (!can("uring"))
 		skip();
 	name = "uring";
-	assert_int_equal(zcdma_new(&ctx), 0);
+	assert_int_equal(open_transfer(NULL), 0);
 	tcp_pair(ctx, &out, &in);
 	open_path("sim:blocks=64,block=32K", 0, ZCDMA_FALLBACK_KEEP);
 	assert_int_equal(zcdma_check_pattern(ctx, 0, &check), 0);
@@ -140,7 +140,7 @@ static void test_uring_wait_for_notifications(void **state)
 	}
 	assert_int_equal(stats().pending_blocks, 0);
 	zcdma_check_free(check);
-	close_all();
+	close_transfer(NULL);
 }
 
 int main(void)

@@ -14,45 +14,32 @@
 
 #include <zcdma/util.h>
 
-#include "internal.h"
 #include "pair.h"
+#include "transfer.h"
 
 #define LIMIT_MS 10000
 #define PIECE	 65536
 #define PIECES	 64
 
-static struct zcdma_ctx *ctx;
-static struct zcdma_source *src;
-static struct zcdma_path *path;
 static unsigned char *memory;
 static struct zcdma_block b;
 static uint64_t cookie;
-static int out = -1, in = -1;
 
 static int setup(void **state)
 {
 	const struct zcdma_region regions[2] = { { NULL, 0 },
 						 { malloc(PIECE * PIECES), PIECE * PIECES } };
 
-	(void)state;
 	memory = regions[1].data;
-	path = NULL;
-	out = in = -1;
-	return !memory || zcdma_new(&ctx) || zcdma_source_open_memory(ctx, regions, 2, &src);
+	return !memory || open_transfer(state) || zcdma_source_open_memory(ctx, regions, 2, &src);
 }
 
 static int teardown(void **state)
 {
-	(void)state;
-	zcdma_path_close(path);
-	zcdma_source_close(src);
-	if (in >= 0)
-		close(in);
-	if (out >= 0)
-		close(out);
-	zcdma_free(ctx);
+	int rc = close_transfer(state);
+
 	free(memory);
-	return 0;
+	return rc;
 }
 
 static void test_bad_pieces(void **state)

@@ -88,7 +88,7 @@ static struct zcdma_check_result late_reader(const char *which, enum zc_put how,
 	struct zcdma_check *check;
 
 	name = which;
-	assert_int_equal(zcdma_new(&ctx), 0);
+	assert_int_equal(open_transfer(NULL), 0);
 	tcp_pair(ctx, &out, &in);
 	flags |= type->required_caps & ZCDMA_CAP_FD ? ZC_USE_FD : 0;
 	open_path("sim:blocks=64,block=32K,seed=11", flags, ZCDMA_FALLBACK_KEEP);
@@ -99,7 +99,7 @@ static struct zcdma_check_result late_reader(const char *which, enum zc_put how,
 	assert_int_equal(zcdma_check_end(check), 0);
 	zcdma_check_get_result(check, &result);
 	zcdma_check_free(check);
-	close_all();
+	close_transfer(NULL);
 	print_message("%s: %llu bytes, %llu faults\n", which, (unsigned long long)result.bytes,
 		      (unsigned long long)result.faults);
 	assert_int_equal(result.bytes, (uint64_t)BLOCKS * BLOCK);
@@ -199,7 +199,7 @@ static void test_end_only_when_finished(void **state)
 			continue;
 		name = type->name;
 		for (int finish = 0; finish < 2; finish++) {
-			assert_int_equal(zcdma_new(&ctx), 0);
+			assert_int_equal(open_transfer(NULL), 0);
 			tcp_pair(ctx, &out, &in);
 			open_path("sim:blocks=4,block=32K",
 				  type->required_caps & ZCDMA_CAP_FD ? ZC_USE_FD : 0,
@@ -212,7 +212,7 @@ static void test_end_only_when_finished(void **state)
 			zcdma_path_close(path);
 			path = NULL;
 			assert_int_equal(end_of_stream(), finish ? 0 : -ECONNRESET);
-			close_all();
+			close_transfer(NULL);
 		}
 	}
 }
@@ -220,7 +220,7 @@ static void test_end_only_when_finished(void **state)
 static void test_reset_before_there_is_a_path(void **state)
 {
 	(void)state;
-	assert_int_equal(zcdma_new(&ctx), 0);
+	assert_int_equal(open_transfer(NULL), 0);
 	tcp_pair(ctx, &out, &in);
 	close_out();
 	assert_int_equal(end_of_stream(), -ECONNRESET);

@@ -23,39 +23,13 @@
 #include <zcdma/util.h>
 #include <zcdma/verify.h>
 
-#include "internal.h"
 #include "pair.h"
+#include "transfer.h"
 
 #define LIMIT_MS 10000
 #define SEED	 5
 
-static struct zcdma_ctx *ctx;
-static struct zcdma_source *src;
-static struct zcdma_path *path;
 static struct zcdma_block b;
-static int out = -1, in = -1;
-
-static int setup(void **state)
-{
-	(void)state;
-	src = NULL;
-	path = NULL;
-	out = in = -1;
-	return zcdma_new(&ctx);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	zcdma_path_close(path);
-	zcdma_source_close(src);
-	if (in >= 0)
-		close(in);
-	if (out >= 0)
-		close(out);
-	zcdma_free(ctx);
-	return 0;
-}
 
 static void open_sim(const char *spec)
 {
@@ -264,8 +238,8 @@ static void test_every_path_keeps_the_rule(void **state)
 			continue;
 		send_all(type->name, false, &r);
 		assert_int_equal(r.result.faults, 0);
-		teardown(NULL);
-		setup(NULL);
+		close_transfer(NULL);
+		open_transfer(NULL);
 	}
 }
 
@@ -515,7 +489,7 @@ static void test_latency(void **state)
 	assert_int_equal(waited.count, 0);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_transfer, close_transfer)
 
 int main(void)
 {

@@ -92,7 +92,7 @@ static void in_namespace(void **state)
 		zcdma_new(&ctx);
 		udp_pair();
 		inside->test();
-		close_all();
+		close_transfer(NULL);
 		_exit(0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
