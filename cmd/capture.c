@@ -206,7 +206,8 @@ int capture_main(struct report *r, int argc, char **argv)
 	struct opts o = {
 		.usage = "[OPTION...] [SOURCE]",
 		.about =
-			"Writes the blocks of SOURCE to standard output or to a file. SOURCE is dev:[PATH,OPTIONS] (the default where /dev/zcdma0 exists), sim:[OPTIONS] (else), file:PATH, pcap:NAME[,OPTIONS], tcp:[HOST]:PORT[,OPTIONS] or -.",
+			"Writes the blocks of SOURCE to standard output or to a file. SOURCE is " SOURCES_HELP
+			" or -; the default is dev: where /dev/zcdma0 exists, else sim:.",
 		.table = table,
 		.max_args = 1,
 	};

@@ -18,7 +18,8 @@ int vmsplice_main(struct report *r, int argc, char **argv)
 	struct opts o = {
 		.usage = "[OPTION...] HOST:PORT [SOURCE]",
 		.about =
-			"Sends blocks by vmsplice() into a pipe and splice() from there; what is on standard input is spliced as it is. To udp:HOST:PORT it sends datagrams. SOURCE is dev:[PATH,OPTIONS], sim:[OPTIONS], file:PATH, pcap:NAME[,OPTIONS], tcp:[HOST]:PORT[,OPTIONS] or -.",
+			"Sends blocks by vmsplice() into a pipe and splice() from there; what is on standard input is spliced as it is. To udp:HOST:PORT it sends datagrams. SOURCE is " SOURCES_HELP
+			" or -.",
 		.table = table,
 		.min_args = 1,
 		.max_args = 2,

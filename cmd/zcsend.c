@@ -25,7 +25,8 @@ int zcsend_main(struct report *r, int argc, char **argv)
 	struct opts o = {
 		.usage = "[OPTION...] HOST:PORT [SOURCE]",
 		.about =
-			"Sends blocks with MSG_ZEROCOPY and reads the completions. To udp:HOST:PORT it sends datagrams. SOURCE is dev:[PATH,OPTIONS], sim:[OPTIONS], file:PATH, pcap:NAME[,OPTIONS], tcp:[HOST]:PORT[,OPTIONS] or - (standard input, also the default where something is piped in).",
+			"Sends blocks with MSG_ZEROCOPY and reads the completions. To udp:HOST:PORT it sends datagrams. SOURCE is " SOURCES_HELP
+			" or - (standard input, also the default where something is piped in).",
 		.table = table,
 		.min_args = 1,
 		.max_args = 2,

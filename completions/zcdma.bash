@@ -49,10 +49,10 @@ _zcdma_words() {
     --*=*) _zcdma_value "${word%%=*}" "${word#*=}" "${word%%=*}=" "$@" ;;
     -*) compgen -W "$("$@" --complete 2>/dev/null | sed 's/\t.*//; s/=.*/=/')" -- "$word" ;;
     file:*) compgen -P file: -f -- "${word#file:}" ;;
-    pcap:*) compgen -P pcap: -W "$(_zcdma_interfaces)" -- "${word#pcap:}" ;;
+    pcap:* | xdp:*) compgen -P "${word%%:*}:" -W "$(_zcdma_interfaces)" -- "${word#*:}" ;;
     *)
         [[ $previous == -* ]] && _zcdma_value "$previous" "$word" '' "$@" && return
-        compgen -W 'dev: sim: file: pcap: tcp:' -- "$word"
+        compgen -W 'dev: sim: file: pcap: xdp: tcp:' -- "$word"
         compgen -f -- "$word"
         ;;
     esac

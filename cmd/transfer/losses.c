@@ -23,6 +23,24 @@ static const char *advise_blocks(struct zcdma_source *src)
 	return hint;
 }
 
+/* Describe dropped packets, as describe() does. */
+static const char *describe_dropped(struct zcdma_source *src, uint64_t packets, char *buf,
+				    size_t len)
+{
+	struct zcdma_source_info info;
+
+	zcdma_source_get_info(src, &info, sizeof(info));
+	if (info.mode) {
+		snprintf(buf, len,
+			 "%" PRIu64
+			 " packets were dropped: no frame was free, or they are longer than one",
+			 packets);
+		return "turn off offloads that make packets longer than the MTU (ethtool -K IFACE gro off), or take udp:";
+	}
+	snprintf(buf, len, "%" PRIu64 " packets were dropped: they came too fast", packets);
+	return "a larger buffer=SIZE bridges longer waits";
+}
+
 /* Describe what is lost in @buf of @len bytes. Returns the hint, or NULL where nothing is lost. */
 static const char *describe(struct zcdma_source *src, char *buf, size_t len)
 {
@@ -43,11 +61,8 @@ static const char *describe(struct zcdma_source *src, char *buf, size_t len)
 			 s.discontinuities);
 		return "how much, or whether any, is unknown; a larger ring (blocks=N) bridges longer waits";
 	}
-	if (s.packets.dropped) {
-		snprintf(buf, len, "%" PRIu64 " packets were dropped: they came too fast",
-			 s.packets.dropped);
-		return "a larger buffer=SIZE bridges longer waits";
-	}
+	if (s.packets.dropped)
+		return describe_dropped(src, s.packets.dropped, buf, len);
 	if (s.packets.lost) {
 		snprintf(buf, len, "%" PRIu64 " datagrams did not arrive, by their numbers",
 			 s.packets.lost);

@@ -6,15 +6,14 @@
 
 #include "cli/status.h"
 
-static enum zcdma_packets get(struct zcdma_source *src, struct zcdma_packet_stats *packets)
+static void get(struct zcdma_source *src, struct zcdma_source_info *info,
+		struct zcdma_packet_stats *packets)
 {
-	struct zcdma_source_info info;
 	struct zcdma_source_stats stats;
 
-	zcdma_source_get_info(src, &info, sizeof(info));
+	zcdma_source_get_info(src, info, sizeof(*info));
 	zcdma_source_get_stats(src, &stats, sizeof(stats));
 	*packets = stats.packets;
-	return info.packets;
 }
 
 static void report_payload(struct report *r, const struct zcdma_packet_stats *s, bool show)
@@ -52,15 +51,18 @@ static void report_numbers(struct report *r, const struct zcdma_packet_stats *s,
 /* Every key is in every document, as those of other sources are. */
 void packets_report(struct report *r, struct zcdma_source *src)
 {
+	struct zcdma_source_info info;
 	struct zcdma_packet_stats s;
-	enum zcdma_packets kind = get(src, &s);
 
-	report_line(r, kind ? "packets" : NULL, NULL);
+	get(src, &info, &s);
+	report_line(r, info.mode ? "mode" : NULL, NULL);
+	report_text(r, "mode", info.mode, "");
+	report_line(r, info.packets ? "packets" : NULL, NULL);
 	report_count(r, "packets", s.packets, " read, ");
-	report_count(r, "dropped_packets", s.dropped, " dropped as they came too fast, ");
+	report_count(r, "dropped_packets", s.dropped, " dropped, ");
 	report_count(r, "interface_dropped_packets", s.dropped_by_interface, " by the interface");
-	report_payload(r, &s, kind >= ZCDMA_PACKETS_PAYLOAD);
-	report_numbers(r, &s, kind == ZCDMA_PACKETS_NUMBERED);
+	report_payload(r, &s, info.packets >= ZCDMA_PACKETS_PAYLOAD);
+	report_numbers(r, &s, info.packets == ZCDMA_PACKETS_NUMBERED);
 }
 
 static int check_whole(struct report *r, const struct zcdma_packet_stats *s)
@@ -89,10 +91,12 @@ static int check_sums(struct report *r, const struct zcdma_packet_stats *s)
 
 int packets_check(struct report *r, struct zcdma_source *src)
 {
+	struct zcdma_source_info info;
 	struct zcdma_packet_stats s;
 	int whole, sums;
 
-	if (get(src, &s) < ZCDMA_PACKETS_PAYLOAD)
+	get(src, &info, &s);
+	if (info.packets < ZCDMA_PACKETS_PAYLOAD)
 		return STATUS_OK;
 	whole = check_whole(r, &s);
 	sums = check_sums(r, &s);

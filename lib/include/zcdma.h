@@ -175,7 +175,7 @@ struct zcdma_source_stats {
 
 /* What .block_size, .blocks, .page_size, .pieces and .caps say is known once the ring is made. */
 struct zcdma_source_info {
-	const char *type;  /* "sim", "dev", "file", "pipe", "pcap", "tcp", "memory" */
+	const char *type;  /* "sim", "dev", "file", "pipe", "pcap", "xdp", "tcp", "memory" */
 	const char *name;  /* as the user gave it; valid as long as the source */
 	size_t block_size; /* bytes */
 	unsigned blocks;   /* in the ring; 0 without a ring */
@@ -190,6 +190,8 @@ struct zcdma_source_info {
 	int simulated;	   /* 1: nothing of it is measured; 0: all is; -1: unknown */
 	bool privileged;   /* opening it took privileges, which nothing else of it needs */
 	enum zcdma_packets packets;
+	const char *
+		mode; /* how xdp: fills its frames, "zero-copy", "native" or "generic"; else NULL */
 	/* These are valid as long as the source, and NULL unless it is of the network. */
 	const char
 		*listens; /* once its ring is made, where: "127.0.0.1:9000", or several, by ", " */
@@ -219,6 +221,7 @@ const char *zcdma_source_default(void);
 
 /*
  * Open the source that @spec names: "sim:OPTIONS", "dev:PATH,OPTIONS", "file:PATH",
+ * "pcap:NAME,OPTIONS", "xdp:IFACE,OPTIONS", "-" (standard input), or a bare path. Its ring is not made yet.
  * "pcap:NAME,OPTIONS", "tcp:HOST:PORT,OPTIONS", "-" (standard input), or a bare path. Its ring is not made
  * yet, and nothing listens.
  * Returns 0, -EINVAL if @spec is wrong, -EOPNOTSUPP if there is no such driver here, or another errno
