@@ -431,7 +431,7 @@ static void bad_specs(void **state)
 	refuses("tcp:", EINVAL, "it has no port", NULL);
 	refuses("tcp:9000", EINVAL, "it has no port", ":9000");
 	refuses("tcp::99999", EINVAL, "'99999' is not a port", NULL);
-	refuses("tcp::0,recieve=auto", EINVAL, "unknown option recieve", "receive=");
+	refuses("tcp::0,receeve=auto", EINVAL, "unknown option receeve", "receive=");
 	refuses("tcp::0,receive=fast", EINVAL, "receive=fast is not valid", "auto");
 	refuses("tcp:239.1.2.3:9000", EINVAL, "TCP has no multicast", "udp:");
 	refuses("tcp:192.0.2.1:0", EADDRNOTAVAIL, "listen on 192.0.2.1", "this machine");
