@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* capture: read blocks from a source and write them to stdout or a file. */
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,11 +14,12 @@
 #include "transfer/setup.h"
 
 static struct {
-	const char *output, *manifest, *expect, *split, *keep, *then;
+	const char *output, *manifest, *expect, *split, *keep, *then, *depth;
 	int direct, no_sync;
 } arg;
 
 static enum expect expected;
+static uint64_t depth = 1; /* writes in flight */
 
 static struct recording recording = { .fd = -1 };
 
@@ -26,6 +28,8 @@ static const struct poptOption table[] = {
 	  "write to FILE instead of standard output", "FILE" },
 	{ "direct", 0, POPT_ARG_NONE, &arg.direct, 0,
 	  "write FILE with O_DIRECT, past the page cache", NULL },
+	{ "depth", 0, POPT_ARG_STRING, &arg.depth, 0,
+	  "with --direct: have N writes in flight at a time, by io_uring", "N" },
 	{ "manifest", 0, POPT_ARG_STRING, &arg.manifest, 0,
 	  "record length and XXH3 of each block in FILE", "FILE" },
 	{ "no-sync", 0, POPT_ARG_NONE, &arg.no_sync, 0, "do not wait until files are on the disk",
@@ -76,7 +80,9 @@ static void report_capture(const struct transfer *t, struct report *r)
 	report_count(r, "calls", s.calls, " system calls");
 	report_files(r);
 	report_line(r, recording.direct ? "direct" : NULL, NULL);
-	report_bytes(r, "direct_bytes", s.direct_bytes, " past the page cache; ");
+	report_bytes(r, "direct_bytes", s.direct_bytes, " past the page cache, ");
+	report_count(r, "depth", recording.direct ? depth : REPORT_UNKNOWN,
+		     " writes at a time at most; ");
 	report_bytes(r, "gathered_bytes", s.gathered_bytes,
 		     " came in odd lengths and were gathered");
 	report_line(r, recording.manifest ? "manifest" : NULL, NULL);
@@ -126,6 +132,22 @@ static int check_complete(const struct transfer *t, struct report *r, int status
 			    "--expect=complete: the source ended before all had come");
 }
 
+/* Have several writes in flight where that is asked for and possible. Returns 0, or an exit status after a reported error. */
+static int set_depth(struct transfer *t, struct report *r)
+{
+	int rc;
+
+	if (depth < 2)
+		return STATUS_OK;
+	rc = zcdma_path_set_depth(t->path, (unsigned)depth);
+	if (rc == -EINVAL)
+		return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
+	if (rc)
+		report_warn(r, "--depth: one write at a time: %s", zcdma_error(t->ctx));
+	depth = rc ? 1 : depth;
+	return STATUS_OK;
+}
+
 static int capture(struct report *r, const char *source)
 {
 	struct transfer t = { .ctx = NULL };
@@ -162,6 +184,9 @@ static int capture(struct report *r, const char *source)
 	status = setup_path(&t, r, recording.fd, ZCDMA_FALLBACK_COPY);
 	if (status)
 		goto out;
+	status = set_depth(&t, r);
+	if (status)
+		goto out;
 	progress_begin(&t.progress, r, "capture", wants_progress(recording.fd));
 	status = check_complete(&t, r, setup_run(&t, r));
 	ran = true;
@@ -194,11 +219,24 @@ static void choose_outputs(struct report *r)
 				     (recording.manifest && record_is_stdout(recording.manifest)));
 }
 
+static bool parse_depth(struct report *r)
+{
+	if (!opts_count(r, "--depth", arg.depth, &depth))
+		return false;
+	if (arg.depth && !arg.direct)
+		return report_error(r, STATUS_ERROR, "add --direct",
+				    "--depth: the page cache is written to at once") == STATUS_OK;
+	if (depth > ZCDMA_DEPTH_MOST)
+		return report_error(r, STATUS_ERROR, NULL, "--depth %s: at most %u", arg.depth,
+				    ZCDMA_DEPTH_MOST) == STATUS_OK;
+	return true;
+}
+
 static bool parse_values(struct report *r)
 {
 	return expect_parse(r, "capture", arg.expect, &expected) &&
 	       split_parse(r, arg.split, &recording.split) &&
-	       opts_count(r, "--keep", arg.keep, &recording.finish.keep);
+	       opts_count(r, "--keep", arg.keep, &recording.finish.keep) && parse_depth(r);
 }
 
 int capture_main(struct report *r, int argc, char **argv)

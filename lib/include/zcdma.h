@@ -436,6 +436,17 @@ int zcdma_path_set_fallback(struct zcdma_path *path, enum zcdma_fallback fallbac
  */
 int zcdma_path_set_datagram(struct zcdma_path *path, size_t bytes);
 
+/* Most writes that a path has in flight. */
+#define ZCDMA_DEPTH_MOST 128u
+
+/*
+ * Have up to @depth writes in flight at a time by io_uring, where the sink is a file with O_DIRECT, set before the first
+ * block; 1 at first. Blocks go back to their source as their writes complete. The file is made up to 64 MiB longer than its
+ * data meanwhile, and gets its length at the end or zcdma_path_switch().
+ * Returns 0, -EOPNOTSUPP or -ENOMEM without an io_uring, after which one write at a time is made, or -EINVAL.
+ */
+int zcdma_path_set_depth(struct zcdma_path *path, unsigned depth);
+
 /*
  * Set how long zcdma_path_send() waits for room: -1, without a limit, at first. 0 is for programs with
  * an event loop.

@@ -1,143 +1,384 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * copy, to a file with O_DIRECT: write() from the block, past the page cache. O_DIRECT wants the offset, the
- * length and the memory to be aligned (open(2)). What is not is gathered in memory of its own until it is; only
- * the end of the stream goes through the page cache.
+ * copy, to a file with O_DIRECT: writes from the block, past the page cache. O_DIRECT wants the offset, the length and
+ * the memory to be aligned (open(2)). What is not is gathered in buffers of the path's own until it is. The odd end of
+ * a file is written with zeros after it, which are then cut off: so no page of the file is ever in the page cache. Only
+ * what cannot be cut off, the end on a block device or before other data, goes through the page cache.
  */
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "path/path.h"
+#include "path/write_queue.h"
 
 /* The logical block size of the device is what O_DIRECT asks for: 4096 at most in practice. */
 #define ALIGN	    4096
 #define GATHER_SIZE (1u << 20)
 
+/* How far a file is made longer ahead of its data. */
+#define RESERVE_SIZE ((uint64_t)64 << 20)
+
 struct direct {
 	struct zcdma_path path;
-	unsigned char *gathered; /* GATHER_SIZE bytes, from the first odd block on; or NULL */
+	struct zc_write_queue writes;
+	bool begun;		 /* the rest is valid, for the file that the path has */
+	uint64_t at;		 /* offset of the next write, */
+	uint64_t written;	 /* and up to which all is written */
+	bool at_end;		 /* no other data is after .at */
+	uint64_t reserved;	 /* length that the file was given, or 0 */
+	bool unreserved;	 /* it is not made longer ahead of its data */
+	unsigned char *gathered; /* the buffer that is being filled, or NULL */
 	size_t held;		 /* bytes in it */
-	int error; /* of the write that failed: a negative errno, whose message is set */
+	unsigned char *spare[ZC_WRITES_MOST + 1]; /* other buffers */
+	unsigned spares;
+	struct zc_error error; /* of the write that failed, or .rc 0 */
 };
 
-/* Write the whole pieces of @len bytes. Returns how many bytes, or a negative errno. */
-static ssize_t write_pieces(struct zcdma_path *path, const void *data, size_t len)
-{
-	ssize_t n;
+/*
+ * Writing
+ */
 
-	do {
-		n = write(path->sink.fd, data, len - len % ALIGN);
-	} while (n < 0 && errno == EINTR);
-	if (n <= 0)
-		return n ? -errno : -EIO;
-	path->stats.direct_bytes += (size_t)n;
-	path->stats.calls++;
-	zc_path_arrived(path, (size_t)n);
-	return n;
+/* Keep an error, whose message is set. Returns @rc. */
+static int keep_error(struct direct *d, int rc)
+{
+	if (!d->error.rc)
+		zc_error_keep(&d->error, d->path.ctx, rc);
+	return rc;
 }
 
-/* Forget the first @n bytes, which are written. */
-static void drop(struct direct *d, size_t n)
+static int write_failed(struct direct *d, const struct zc_write *w)
 {
-	d->held -= n;
-	memmove(d->gathered, d->gathered + n, d->held);
+	const struct zc_lent_block *e = zc_lent_find(&d->path.src->lent, w->ticket);
+
+	if (w->err == EFAULT && e)
+		return keep_error(d, zc_path_fault(&d->path, &e->b, "write"));
+	return keep_error(d, zc_path_fail(&d->path, w->err, "write"));
 }
 
-/* Write what is gathered, but for an odd rest. Returns 0, or a negative errno with the error message set. */
+/* Count a write, unless one before it failed: what comes after a hole does not count. */
+static void count(struct direct *d, struct zc_write *w)
+{
+	w->counted = true;
+	if (d->error.rc)
+		return;
+	d->path.stats.direct_bytes += w->done;
+	zc_path_arrived(&d->path, w->done);
+	d->written = w->at + w->done;
+	if (w->err)
+		write_failed(d, w);
+}
+
+/* Count what is written without a hole, and take back its buffers. Returns 0, or the error of the first write that failed. */
+static int settle(struct direct *d)
+{
+	struct zc_write *w;
+
+	zc_writes_look(&d->writes, d->path.sink.fd);
+	d->path.stats.calls += d->writes.calls;
+	d->writes.calls = 0;
+	for (unsigned i = 0; (w = zc_writes_at(&d->writes, i)) && w->state == ZC_WRITE_DONE; i++) {
+		if (!w->counted)
+			count(d, w);
+	}
+	while ((w = zc_writes_at(&d->writes, 0)) && w->counted && !w->queued) {
+		if (w->buffer)
+			d->spare[d->spares++] = w->buffer;
+		zc_writes_drop(&d->writes);
+	}
+	return d->error.rc;
+}
+
+/*
+ * Make the file longer ahead of its data: writes that make it so one after the other would wait for each other (ext4:
+ * IOMAP_DIO_FORCE_WAIT in fs/ext4/file.c). A tmpfs would clear pages that are then written anyway.
+ */
+static void reserve(struct direct *d, uint64_t end)
+{
+	if (d->unreserved || !d->at_end || d->writes.depth == 1 || end <= d->reserved)
+		return;
+	if (!fallocate(d->path.sink.fd, 0, (off_t)d->at, (off_t)(end - d->at + RESERVE_SIZE))) {
+		d->reserved = end + RESERVE_SIZE;
+		return;
+	}
+	/* What it did get is left to others, as to the manifest. */
+	d->unreserved = true;
+	if (ftruncate(d->path.sink.fd, (off_t)d->at) == 0)
+		d->reserved = 0;
+}
+
+/* Begin to write @len aligned bytes. */
+static struct zc_write *begin_write(struct direct *d, const void *data, size_t len)
+{
+	struct zc_write *w;
+
+	reserve(d, d->at + len);
+	w = zc_writes_begin(&d->writes, d->path.sink.fd, data, len, d->at);
+	d->at += len;
+	return w;
+}
+
+static unsigned char *new_buffer(struct direct *d)
+{
+	void *buffer;
+
+	if (d->spares)
+		return d->spare[--d->spares];
+	if (!posix_memalign(&buffer, ALIGN, GATHER_SIZE))
+		return buffer;
+	keep_error(d, zc_fail(d->path.ctx, ENOMEM, "gather for %s", d->path.sink.name));
+	return NULL;
+}
+
+/* Begin to write what is gathered, but for an odd rest. Returns 0, -EAGAIN without room, or the error. */
 static int write_gathered(struct direct *d)
 {
-	while (!d->error && d->held >= ALIGN) {
-		ssize_t n = write_pieces(&d->path, d->gathered, d->held);
+	const size_t len = d->held - d->held % ALIGN;
+	unsigned char *next;
+	struct zc_write *w;
 
-		if (n < 0)
-			d->error = zc_path_fail(&d->path, (int)-n, "write");
-		else
-			drop(d, (size_t)n);
-	}
-	return d->error;
+	if (!len)
+		return 0;
+	if (!zc_writes_have_room(&d->writes))
+		return -EAGAIN;
+	next = new_buffer(d);
+	if (!next)
+		return d->error.rc;
+	memcpy(next, d->gathered + len, d->held - len);
+	w = begin_write(d, d->gathered, len);
+	w->buffer = d->gathered;
+	d->gathered = next;
+	d->held -= len;
+	return settle(d);
 }
 
-/* Copy as much of @len bytes as there is room for. Returns the number, or a negative errno with the error message set. */
-static ssize_t gather(struct direct *d, const unsigned char *data, size_t len)
+/*
+ * Taking a block
+ */
+
+static int gather(struct direct *d, const unsigned char *data, size_t len)
 {
-	if (!d->gathered && posix_memalign((void **)&d->gathered, ALIGN, GATHER_SIZE)) {
-		d->gathered = NULL;
-		return zc_fail(d->path.ctx, ENOMEM, "gather for %s", d->path.sink.name);
-	}
+	int rc = d->held == GATHER_SIZE ? write_gathered(d) : 0;
+
+	if (rc)
+		return rc;
+	if (!d->gathered)
+		d->gathered = new_buffer(d);
+	if (!d->gathered)
+		return d->error.rc;
 	len = zc_min(len, GATHER_SIZE - d->held);
 	memcpy(d->gathered + d->held, data, len);
 	d->held += len;
 	d->path.stats.gathered_bytes += len;
-	return (ssize_t)len;
+	d->path.sent += len;
+	return 0;
 }
 
-static bool is_aligned(const void *data)
-{
-	return (uintptr_t)data % ALIGN == 0;
-}
-
-/* Take some bytes of @b. Returns the number, or a negative errno with the error message set. */
-static ssize_t take(struct direct *d, const struct zcdma_block *b)
+/* Take some bytes of @b. Returns 0, -EAGAIN if there is no room, or the error. */
+static int take(struct direct *d, const struct zcdma_block *b)
 {
 	const unsigned char *data = (const unsigned char *)b->data + d->path.sent;
 	size_t left = b->len - d->path.sent;
-	ssize_t n;
+	struct zc_write *w;
 
-	if (!d->held && left >= ALIGN && is_aligned(data)) {
-		n = write_pieces(&d->path, data, left);
-		if (n == -EFAULT)
-			return zc_path_fault(&d->path, b, "write");
-		return n < 0 ? zc_path_fail(&d->path, (int)-n, "write") : n;
+	if (d->held || left < ALIGN || (uintptr_t)data % ALIGN)
+		return gather(d, data, left);
+	if (!zc_writes_have_room(&d->writes))
+		return -EAGAIN;
+	left -= left % ALIGN;
+	w = begin_write(d, data, left);
+	w->ticket = b->ticket;
+	d->path.sent += left;
+	return 0;
+}
+
+/* Look where the file stands. Returns 0, or the error. */
+static int begin(struct direct *d)
+{
+	off_t at = lseek(d->path.sink.fd, 0, SEEK_CUR);
+	int flags = fcntl(d->path.sink.fd, F_GETFL);
+	struct statfs fs;
+	struct stat st;
+
+	if (fstat(d->path.sink.fd, &st) < 0)
+		return keep_error(d, zc_path_fail(&d->path, errno, "write"));
+	if (flags & O_APPEND)
+		at = st.st_size;
+	d->at = d->written = at > 0 ? (uint64_t)at : 0;
+	d->at_end = S_ISREG(st.st_mode) && (uint64_t)st.st_size <= d->at;
+	d->reserved = 0;
+	/* What is appended goes to where the file ends, whatever offset it has: BUGS in pwrite(2). */
+	d->unreserved =
+		flags & O_APPEND || (!fstatfs(d->path.sink.fd, &fs) && fs.f_type == TMPFS_MAGIC);
+	d->begun = true;
+	return 0;
+}
+
+/* Returns the write that reads the pages of the block of @ticket, or NULL. */
+static struct zc_write *find_write(struct direct *d, uint64_t ticket)
+{
+	struct zc_write *w;
+
+	for (unsigned i = 0; (w = zc_writes_at(&d->writes, i)); i++) {
+		if (!w->buffer && w->ticket == ticket)
+			return w;
 	}
-	if (d->held == GATHER_SIZE && write_gathered(d))
-		return d->error;
-	return gather(d, data, left);
+	return NULL;
 }
 
 static int direct_send(struct zcdma_path *path, const struct zcdma_block *b)
 {
 	struct direct *d = (struct direct *)path;
+	struct zc_write *w;
+	int rc = settle(d);
 
-	while (!d->error && path->sent < b->len) {
-		ssize_t n = take(d, b);
+	if (!rc && !d->begun)
+		rc = begin(d);
+	while (!rc && path->sent < b->len)
+		rc = take(d, b);
+	if (rc == -EAGAIN)
+		return ZC_SENT_BUSY;
+	if (!rc)
+		rc = settle(d);
+	if (rc)
+		return zc_error_again(&d->error, path->ctx);
+	w = find_write(d, b->ticket);
+	if (!w || w->state == ZC_WRITE_DONE)
+		return ZC_SENT_DONE;
+	w->queued = true;
+	path->stats.pending_blocks++;
+	return ZC_SENT_QUEUED;
+}
 
-		if (n < 0)
-			d->error = (int)n;
-		else
-			path->sent += (size_t)n;
+static int direct_reap(struct zcdma_path *path, struct zcdma_block *b)
+{
+	struct direct *d = (struct direct *)path;
+	struct zc_write *w;
+
+	settle(d);
+	for (unsigned i = 0; (w = zc_writes_at(&d->writes, i)); i++) {
+		if (!w->queued || w->state != ZC_WRITE_DONE)
+			continue;
+		w->queued = false;
+		path->stats.pending_blocks--;
+		*b = (struct zcdma_block){ .ticket = w->ticket };
+		return 1;
 	}
-	return d->error ? d->error : ZC_SENT_DONE;
+	return 0;
+}
+
+/* Completions make room, and tell of errors. */
+static unsigned direct_poll(const struct zcdma_path *path, unsigned what, struct pollfd *p)
+{
+	const struct direct *d = (const struct direct *)path;
+
+	if (!(what & (ZC_WAIT_ROOM | ZC_WAIT_COMPLETION)) || !d->writes.uring)
+		return 0;
+	*p = (struct pollfd){ .fd = d->writes.ring.ring_fd, .events = POLLIN };
+	return 1;
+}
+
+static int direct_attend(struct zcdma_path *path, short events)
+{
+	struct direct *d = (struct direct *)path;
+
+	(void)events;
+	return settle(d) ? zc_error_again(&d->error, path->ctx) : 0;
 }
 
 /* Write all but the odd rest, as the next block may come late. */
 static void direct_flush(struct zcdma_path *path)
 {
-	write_gathered((struct direct *)path);
+	struct direct *d = (struct direct *)path;
+
+	if (!d->error.rc)
+		write_gathered(d);
+}
+
+/*
+ * The end
+ */
+
+/* Write what is gathered, and wait until nothing is in flight. Returns 0 or the error. */
+static int wait_for_all(struct direct *d)
+{
+	while (!d->error.rc && write_gathered(d) == -EAGAIN) {
+		zc_writes_wait(&d->writes, d->path.sink.fd);
+		settle(d);
+	}
+	while (zc_writes_busy(&d->writes))
+		zc_writes_wait(&d->writes, d->path.sink.fd);
+	return settle(d);
+}
+
+/* Write the odd rest with zeros after it, and cut those off. */
+static int write_padded(struct direct *d)
+{
+	const size_t len = d->held;
+	ssize_t n;
+
+	memset(d->gathered + len, 0, ALIGN - len);
+	do {
+		n = pwrite(d->path.sink.fd, d->gathered, ALIGN, (off_t)d->at);
+	} while (n < 0 && errno == EINTR);
+	if (n != ALIGN)
+		return keep_error(d, zc_path_fail(&d->path, n < 0 ? errno : ENOSPC, "write"));
+	d->path.stats.calls++;
+	d->path.stats.direct_bytes += len;
+	return 0;
 }
 
 /* Write the odd rest through the page cache. */
-static int write_rest(struct direct *d)
+static int write_cached(struct direct *d)
 {
 	struct zcdma_path *path = &d->path;
 	ssize_t n;
 
-	if (d->held && fcntl(path->sink.fd, F_SETFL, fcntl(path->sink.fd, F_GETFL) & ~O_DIRECT) < 0)
-		return zc_path_fail(path, errno, "write");
-	while (d->held) {
-		n = write(path->sink.fd, d->gathered, d->held);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return zc_path_fail(path, errno, "write");
-		path->stats.copied_bytes += (size_t)n;
-		path->stats.copied_calls++;
-		path->stats.calls++;
-		zc_path_arrived(path, (size_t)n);
-		drop(d, (size_t)n);
-	}
+	if (fcntl(path->sink.fd, F_SETFL, fcntl(path->sink.fd, F_GETFL) & ~O_DIRECT) < 0)
+		return keep_error(d, zc_path_fail(path, errno, "write"));
+	do {
+		n = pwrite(path->sink.fd, d->gathered, d->held, (off_t)d->at);
+	} while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)d->held)
+		return keep_error(d, zc_path_fail(path, n < 0 ? errno : ENOSPC, "write"));
+	path->stats.copied_bytes += d->held;
+	path->stats.copied_calls++;
+	path->stats.calls++;
 	return 0;
+}
+
+static int write_rest(struct direct *d)
+{
+	const size_t len = d->held;
+	int rc;
+
+	if (!len)
+		return 0;
+	rc = d->at_end && !(fcntl(d->path.sink.fd, F_GETFL) & O_APPEND) ? write_padded(d)
+									: write_cached(d);
+	if (rc)
+		return rc;
+	zc_path_arrived(&d->path, len);
+	d->at += len;
+	d->written = d->at;
+	d->held = 0;
+	return 0;
+}
+
+/* Give the file the length of what is written without a hole, and the position after it. */
+static int set_end(struct direct *d)
+{
+	struct stat st;
+
+	lseek(d->path.sink.fd, (off_t)d->written, SEEK_SET);
+	if (!d->at_end || fstat(d->path.sink.fd, &st) < 0 || (uint64_t)st.st_size == d->written)
+		return 0;
+	if (!ftruncate(d->path.sink.fd, (off_t)d->written))
+		return 0;
+	return keep_error(d, zc_path_fail(&d->path, errno, "truncate"));
 }
 
 /* Write the rest, also of what came before an error. */
@@ -146,14 +387,47 @@ static int direct_finish(struct zcdma_path *path, bool complete)
 	struct direct *d = (struct direct *)path;
 
 	(void)complete;
-	if (!write_gathered(d))
-		d->error = write_rest(d);
-	return d->error;
+	if (!d->begun)
+		return 0;
+	if (!wait_for_all(d))
+		write_rest(d);
+	set_end(d);
+	d->begun = false;
+	return d->error.rc ? zc_error_again(&d->error, path->ctx) : 0;
+}
+
+static int direct_open(struct zcdma_path *path)
+{
+	zc_writes_init(&((struct direct *)path)->writes);
+	return 0;
+}
+
+ZC_PUBLIC int zcdma_path_set_depth(struct zcdma_path *path, unsigned depth)
+{
+	struct direct *d = (struct direct *)path;
+	int rc;
+
+	if (path->ops != &zc_path_direct)
+		return zc_fail_plain(path->ctx, EINVAL,
+				     "depth %u to %s: it is not a file with O_DIRECT", depth,
+				     path->sink.name);
+	if (!depth || depth > ZCDMA_DEPTH_MOST || path->stats.calls || d->writes.uring)
+		return zc_fail_plain(path->ctx, EINVAL,
+				     "depth %u: it is from 1 to %u, and set before the first block",
+				     depth, ZCDMA_DEPTH_MOST);
+	rc = depth > 1 ? zc_writes_set_depth(&d->writes, depth, path->src->ring) : 0;
+	return rc ? zc_uring_fail(path->ctx, -rc) : 0;
 }
 
 static void direct_close(struct zcdma_path *path)
 {
-	free(((struct direct *)path)->gathered);
+	struct direct *d = (struct direct *)path;
+
+	zc_writes_close(&d->writes, path->sink.fd);
+	settle(d);
+	free(d->gathered);
+	while (d->spares)
+		free(d->spare[--d->spares]);
 }
 
 const struct zc_path_ops zc_path_direct = {
@@ -164,7 +438,11 @@ const struct zc_path_ops zc_path_direct = {
 	},
 	.size = sizeof(struct direct),
 	.takes = ZC_TAKES_COPY,
+	.open = direct_open,
 	.send = direct_send,
+	.reap = direct_reap,
+	.poll = direct_poll,
+	.attend = direct_attend,
 	.flush = direct_flush,
 	.finish = direct_finish,
 	.close = direct_close,

@@ -7,21 +7,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 #include "path/completion.h"
 #include "path/path.h"
 #include "path/pin_limit.h"
 #include "path/refusal.h"
+#include "path/uring_buffers.h"
 #include "memory/ring.h"
 #include "path/uring_compat.h"
 
 /* Room for twice as many completions; what is beyond that the kernel keeps (IORING_FEAT_NODROP). */
 #define ENTRIES 256
 
-/* The most that the kernel registers as one buffer (io_buffer_validate() in io_uring/rsrc.c) ... */
-#define MOST_REGISTERED ((size_t)1 << 30)
-/* ... and a length that fits into the result of a send. */
+/* A length that fits into the result of a send. */
 #define MOST_SENT ((size_t)1 << 30)
 
 struct uring {
@@ -272,25 +270,13 @@ static int no_send_zc(struct zcdma_ctx *ctx, int err)
 	return -EOPNOTSUPP;
 }
 
-/* Report that io_uring is refused, with a hint if a limit is the reason. */
-static int no_ring(struct zcdma_ctx *ctx, int err)
-{
-	const char *hint = zc_call_hint("io_uring_setup", err);
-	char why[160];
-
-	zc_fail_plain(ctx, err, "%s", zc_uring_refused(err, why, sizeof(why)));
-	if (hint)
-		zc_hint(ctx, "%s", hint);
-	return err == ENOMEM ? -ENOMEM : -EOPNOTSUPP;
-}
-
 /* Make the ring. Returns 0, or -EOPNOTSUPP or -ENOMEM with the error message set. */
 static int open_ring(struct zcdma_ctx *ctx, struct uring *u)
 {
 	int rc = io_uring_queue_init(ENTRIES, &u->ring, 0);
 
 	if (rc)
-		return no_ring(ctx, -rc);
+		return zc_uring_fail(ctx, -rc);
 	if (ask(u, IORING_SEND_ZC_REPORT_USAGE) == -EBADF) {
 		u->zc_flags = IORING_SEND_ZC_REPORT_USAGE;
 		return 0;
@@ -299,7 +285,7 @@ static int open_ring(struct zcdma_ctx *ctx, struct uring *u)
 	if (rc == -EBADF)
 		return 0;
 	io_uring_queue_exit(&u->ring);
-	return rc == -ENOMEM ? no_ring(ctx, ENOMEM) : no_send_zc(ctx, -rc);
+	return rc == -ENOMEM ? zc_uring_fail(ctx, ENOMEM) : no_send_zc(ctx, -rc);
 }
 
 static int uring_probe(struct zcdma_ctx *ctx)
@@ -340,27 +326,10 @@ static int registration_failed(struct uring *u, int err)
 	return -err;
 }
 
-/* Register the ring in as few buffers as possible, with each block in one of them. */
 static int register_ring(struct uring *u)
 {
-	const struct zc_ring *ring = u->path.src->ring;
-	size_t each = MOST_REGISTERED / ring->block_size, left = ring->blocks, n = 0;
-	struct iovec *iov;
-	int rc;
+	int rc = zc_uring_register(&u->ring, u->path.src->ring, &u->registered);
 
-	if (!each)
-		return registration_failed(u, EFBIG);
-	iov = calloc(left / each + 1, sizeof(*iov));
-	if (!iov)
-		return registration_failed(u, ENOMEM);
-	u->registered = each * ring->block_size;
-	for (; left; left -= zc_min(left, each), n++)
-		iov[n] = (struct iovec){
-			.iov_base = ring->base + n * u->registered,
-			.iov_len = zc_min(left, each) * ring->block_size,
-		};
-	rc = io_uring_register_buffers(&u->ring, iov, (unsigned)n);
-	free(iov);
 	return rc ? registration_failed(u, -rc) : 0;
 }
 

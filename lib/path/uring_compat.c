@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "path/pin_limit.h"
+#include "path/refusal.h"
 #include "path/uring_compat.h"
 
 static bool switched_off(char *value, size_t len)
@@ -31,4 +32,15 @@ const char *zc_uring_refused(int err, char *buf, size_t len)
 	else
 		snprintf(buf, len, "no io_uring: %s", strerror(err));
 	return buf;
+}
+
+int zc_uring_fail(struct zcdma_ctx *ctx, int err)
+{
+	const char *hint = zc_call_hint("io_uring_setup", err);
+	char why[160];
+
+	zc_fail_plain(ctx, err, "%s", zc_uring_refused(err, why, sizeof(why)));
+	if (hint)
+		zc_hint(ctx, "%s", hint);
+	return err == ENOMEM ? -ENOMEM : -EOPNOTSUPP;
 }

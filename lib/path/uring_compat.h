@@ -8,6 +8,9 @@
 /* Describe in @buf why io_uring cannot be used, after io_uring_queue_init() returned -@err. Returns @buf. */
 const char *zc_uring_refused(int err, char *buf, size_t len);
 
+/* Report that likewise, with a hint if a limit is the reason. Returns -ENOMEM or -EOPNOTSUPP. */
+int zc_uring_fail(struct zcdma_ctx *ctx, int err);
+
 #ifdef HAVE_LIBURING
 
 #include <liburing.h>
@@ -99,6 +102,23 @@ static inline void io_uring_prep_send_zc_fixed(struct io_uring_sqe *sqe, int fd,
 {
 	(void)index;
 	io_uring_prep_send_zc(sqe, fd, buf, len, flags, zc_flags);
+}
+
+static inline void io_uring_prep_write(struct io_uring_sqe *sqe, int fd, const void *buf,
+				       unsigned len, uint64_t offset)
+{
+	(void)sqe;
+	(void)fd;
+	(void)buf;
+	(void)len;
+	(void)offset;
+}
+
+static inline void io_uring_prep_write_fixed(struct io_uring_sqe *sqe, int fd, const void *buf,
+					     unsigned len, uint64_t offset, int index)
+{
+	(void)index;
+	io_uring_prep_write(sqe, fd, buf, len, offset);
 }
 
 static inline int io_uring_submit(struct io_uring *ring)

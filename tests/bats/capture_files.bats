@@ -47,11 +47,11 @@ load capture
         zcdma capture -q --bytes "$n" --direct -o data sim:
         head -c "$n" all | cmp - data
     done
-    # Blocks of odd lengths, from a pipe: only the end is not aligned.
+    # Blocks of odd lengths, from a pipe: all of it goes past the page cache, the end too.
     head -c 2999999 all >odd
     { head -c 5000 odd && sleep 0.1 && tail -c +5001 odd; } | zcdma capture --json --direct -o data - >report
     cmp odd data
-    assert_equal "$(value direct_bytes) $(value captured_bytes)" "$((2999999 / 4096 * 4096)) 2999999"
+    assert_equal "$(value direct_bytes) $(value captured_bytes)" '2999999 2999999'
     (($(value gathered_bytes) > 0 && $(value gathered_bytes) <= 2999999))
     dd if=odd bs=777 status=none | zcdma capture -q --direct --manifest m -o data -
     cmp odd data
@@ -68,13 +68,33 @@ load capture
     head -c 10000 all | cmp - slow
 }
 
+@test "capture: --direct --depth N: several writes at a time, or one where io_uring is refused, as it says" {
+    local depth
+    need_direct
+    for depth in 1 2 16; do
+        zcdma capture --json --bytes 9999999 --direct --depth $depth -o data sim:blocks=4,block=64K >report
+        zcdma verify -q --bytes 9999999 data
+        (($(value depth) <= depth))
+    done
+    run -0 --separate-stderr "$TOOLS/deny" io-uring "$ZCDMA" capture --json --direct --depth 8 --bytes 1M -o data sim:
+    assert_equal "$(jq -r .depth <<<"$output")" 1
+    assert_regex "$(jq -r '.notes[0]' <<<"$output")" '^--depth: one write at a time: io_uring is '
+    zcdma verify -q --bytes 1M data
+    run -2 --separate-stderr zcdma capture --depth 8 --bytes 1M -o data sim:
+    assert_equal "$stderr" 'zcdma capture: --depth: the page cache is written to at once
+  add --direct'
+    run -2 --separate-stderr zcdma capture --direct --depth 129 --bytes 1M -o data sim:
+    assert_equal "$stderr" 'zcdma capture: --depth 129: at most 128'
+}
+
 @test "capture: --direct to a full disk: an error, and no byte more than there is" {
     run --separate-stderr unshare -rm sh -c 'mount -t tmpfs -o size=1M none . && cd . &&
         dd if=/dev/zero of=try oflag=direct bs=4096 count=1 2>/dev/null && rm try || exit 77
-        seq 999999 | "$0" capture --json --direct -o data -; s=$?; stat -c %s data >&2; exit $s' "$ZCDMA"
+        seq 999999 | "$0" capture --json --direct --depth 4 -o data -; s=$?; stat -c %s data >&2; exit $s' "$ZCDMA"
     ((status != 77)) || skip 'no tmpfs with O_DIRECT (Linux 6.6) can be mounted'
     assert_equal "$status" 1
     assert_equal "$(jq -r '.captured_bytes' <<<"$output")" "${stderr_lines[-1]}"
+    assert_regex "$(jq -r '.error.message' <<<"$output")" '^write to .*/data: No space left on device$'
 }
 
 @test "capture: --direct really is O_DIRECT" {

@@ -23,7 +23,7 @@ files() {
 @test "record: --split SIZE: no byte is lost at a cut, and each file has its manifest" {
     local how n
     zcdma capture -q sim: --bytes 3000001 >expected
-    for how in '' --direct; do
+    for how in '' --direct '--direct --depth 4'; do
         [[ ! $how ]] || need_direct
         rm -f run-*
         # shellcheck disable=SC2086 # empty is no option
