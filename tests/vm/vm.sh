@@ -15,7 +15,8 @@
 #                     All but compat, but commands alone where VM_BATS says which. Where memory is short, the
 #                     first two share a boot.
 # VM_COMPAT=1         compat too
-# LIMIT_SCALE=N       each time limit of a test inside is N times as long (1; 8 in a kernel that checks itself)
+# LIMIT_SCALE=N       each time limit of a test inside is N times as long (1; 3 where the machine is
+#                     emulated, 8 in a kernel that checks itself)
 # REPEAT_CUT=N        tests that repeat something do so N times less often (1; 25 there)
 # VM_APPEND=…         more of the kernel's command line
 # VM_QEMU=…           more options of QEMU       FUZZ_SECONDS=N  for tests/vm/fuzz.c, where a kernel has KCOV
@@ -88,12 +89,14 @@ qemu() {
     shift 4
     case $accel in
     kvm) options=(-accel kvm -cpu host) ;;
+    tcg) : "${scale:=3}" ;; # and what builds beside it takes some of its time
     icount) cpus=1 options+=(-icount shift=0) debug= ;;
     esac
     [[ -z ${arch[cpu]:-} ]] || options+=(-cpu "${arch[cpu]}")
     if [[ -n $checks_itself ]]; then
         memory=3072
-        : "${scale:=8}" "${cut:=25}"
+        scale=${LIMIT_SCALE:-8}
+        : "${cut:=25}"
         debug="page_owner=on page_poison=1"
     fi
 
