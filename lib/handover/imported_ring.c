@@ -3,7 +3,7 @@
  * A ring that another process handed over: it is mapped, and messages on a socket announce its blocks and release
  * them. Each message of the writer is checked; the writer must not touch a block before it is released.
  */
-#include "source/dev.h"
+#include "source/dev_node.h"
 #include "handover/imported_ring.h"
 
 #include <stdlib.h>

@@ -5,23 +5,11 @@
  * pipe as bytes, for another reader.
  */
 #include <fcntl.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-#include "path/path.h"
 #include "handover/connect.h"
-
-enum state {
-	UNUSED,
-	OUT,  /* announced to the reader, or about to be */
-	DONE, /* released, and not reaped yet */
-};
-
-struct entry {
-	struct zcdma_block b;
-	uint64_t id;
-	enum state state;
-};
+#include "handover/outstanding.h"
+#include "path/path.h"
 
 enum phase {
 	SHARING, /* blocks go to the reader */
@@ -34,11 +22,8 @@ struct handover {
 	struct zcdma_path path;
 	int pipe_fd;
 	struct zc_ho_offer offer;
-	struct entry *table; /* of offer.blocks; for a ring, by the block's index */
-	struct entry **done; /* those to reap, first in, first out */
-	unsigned done_head, done_count;
-	uint64_t next; /* id */
-	unsigned out;
+	struct zc_outstanding blocks;
+	uint64_t next;		/* id */
 	struct zc_ho_msg batch; /* blocks not yet sent */
 	unsigned most;		/* of them */
 	uint64_t bytes;
@@ -46,13 +31,9 @@ struct handover {
 	uint64_t rest; /* with LEFT: the id of the first block that is still to go as bytes */
 };
 
-static void release(struct handover *h, struct entry *e, enum zc_put how)
+static unsigned pending(const struct handover *h)
 {
-	e->state = DONE;
-	if (how == ZC_PUT_REPLACE)
-		e->b.flags |= ZC_BLOCK_REPLACE;
-	h->done[(h->done_head + h->done_count++) % h->offer.blocks] = e;
-	h->out--;
+	return h->blocks.out + h->blocks.done_count;
 }
 
 static int broken(struct handover *h)
@@ -65,11 +46,11 @@ static int take_releases(struct handover *h, const struct zc_ho_msg *msg)
 {
 	for (uint32_t i = 0; i < msg->head.count; i++) {
 		const struct zc_ho_release *r = &msg->release[i];
-		struct entry *e = r->slot < h->offer.blocks ? &h->table[r->slot] : NULL;
+		struct zc_outstanding_block *e = zc_outstanding_at(&h->blocks, r->slot, r->id);
 
-		if (!e || e->state != OUT || e->id != r->id)
+		if (!e)
 			return broken(h);
-		release(h, e, (enum zc_put)r->how);
+		zc_outstanding_release(&h->blocks, e, (enum zc_put)r->how);
 	}
 	return 0;
 }
@@ -83,59 +64,43 @@ static int send_bytes(struct handover *h, const struct zcdma_block *b)
 	return b->data ? zc_path_copy_block(&h->path, b) : zc_path_sendfile.send(&h->path, b);
 }
 
-/* Find a block that is out. Returns NULL if it is not. */
-static struct entry *find(struct handover *h, uint64_t id)
-{
-	for (uint32_t i = 0; i < h->offer.blocks; i++) {
-		if (h->table[i].state == OUT && h->table[i].id == id)
-			return &h->table[i];
-	}
-	return NULL;
-}
-
 /* Send as bytes what the reader did not take. Returns 0, or as zc_path_ops.send() does. */
 static int send_rest(struct handover *h)
 {
 	while (h->rest < h->next) {
-		struct entry *e = find(h, h->rest);
+		struct zc_outstanding_block *e = zc_outstanding_find(&h->blocks, h->rest);
 		int rc = send_bytes(h, &e->b);
 
 		if (rc)
 			return rc;
 		h->path.sent = 0;
-		release(h, e, ZC_PUT_REUSE);
+		zc_outstanding_release(&h->blocks, e, ZC_PUT_REUSE);
 		h->rest++;
 	}
 	return 0;
 }
 
 /* Returns whether the message is valid: all blocks before the first one not taken must be back. */
-static bool may_leave(struct handover *h, const struct zc_ho_leave *leave)
+static bool may_leave(const struct handover *h, const struct zc_ho_leave *leave)
 {
-	const struct entry *e;
+	const struct zc_outstanding_block *e;
 
-	if (leave->id > h->next || h->next - leave->id != h->out)
+	if (leave->id > h->next || h->next - leave->id != h->blocks.out ||
+	    zc_outstanding_first(&h->blocks, h->next) < leave->id)
 		return false;
-	for (uint32_t i = 0; i < h->offer.blocks; i++) {
-		if (h->table[i].state == OUT && h->table[i].id < leave->id)
-			return false;
-	}
-	e = find(h, leave->id);
+	e = zc_outstanding_find(&h->blocks, leave->id);
 	return e ? leave->skip < e->b.len : !leave->skip;
 }
 
 static int take_leave(struct handover *h, const struct zc_ho_leave *leave)
 {
 	struct zcdma_path *path = &h->path;
-	struct entry *e;
+	struct zc_outstanding_block *e;
 
 	if (!may_leave(h, leave))
 		return broken(h);
-	e = find(h, leave->id);
-	for (uint32_t i = 0; i < h->offer.blocks; i++) {
-		if (h->table[i].state == OUT)
-			path->stats.bytes -= h->table[i].b.len;
-	}
+	e = zc_outstanding_find(&h->blocks, leave->id);
+	path->stats.bytes -= zc_outstanding_bytes(&h->blocks);
 	if (e) {
 		path->stats.bytes += leave->skip;
 		path->sent = leave->skip;
@@ -157,7 +122,7 @@ static int hung_up(struct handover *h)
 {
 	int rc;
 
-	if (h->phase == ENDED && !h->out) {
+	if (h->phase == ENDED && !h->blocks.out) {
 		h->phase = GONE;
 		return 0;
 	}
@@ -259,7 +224,7 @@ static int handover_attend(struct zcdma_path *path, short events)
 	if (h->phase == LEFT && h->rest == h->next)
 		return events & POLLERR ? zc_path_fail(path, EPIPE, "write") : 0;
 	rc = h->phase == LEFT ? send_rest(h) : listen_to_reader(h);
-	path->stats.pending_blocks = h->out + h->done_count;
+	path->stats.pending_blocks = pending(h);
 	return rc == ZC_SENT_BUSY ? 0 : rc;
 }
 
@@ -267,19 +232,7 @@ static int handover_attend(struct zcdma_path *path, short events)
  * The path's operations
  */
 
-/* Returns the free entry for a block, or NULL if the reader has as many blocks as it may have. */
-static struct entry *place_of(struct handover *h, const struct zcdma_block *b)
-{
-	if (h->offer.ring != ZC_HO_FILE)
-		return h->table[b->index].state == UNUSED ? &h->table[b->index] : NULL;
-	for (uint32_t i = 0; i < h->offer.blocks; i++) {
-		if (h->table[i].state == UNUSED)
-			return &h->table[i];
-	}
-	return NULL;
-}
-
-static void add_to_batch(struct handover *h, const struct zcdma_block *b, const struct entry *e)
+static void add_to_batch(struct handover *h, const struct zcdma_block *b, uint32_t slot)
 {
 	bool file = h->offer.ring == ZC_HO_FILE;
 
@@ -294,17 +247,17 @@ static void add_to_batch(struct handover *h, const struct zcdma_block *b, const 
 		.fd_offset = (uint64_t)b->fd_offset,
 		.len = b->len,
 		.flags = b->flags & ZCDMA_BLOCK_LOST,
-		.slot = (uint32_t)(e - h->table),
+		.slot = slot,
 	};
 }
 
 static int handover_send(struct zcdma_path *path, const struct zcdma_block *b)
 {
 	struct handover *h = (struct handover *)path;
-	struct entry *e;
+	struct zc_outstanding_block *e;
 	int rc = 0;
 
-	if (h->phase != LEFT && !place_of(h, b))
+	if (h->phase != LEFT && !zc_outstanding_place(&h->blocks, b))
 		rc = listen_to_reader(h);
 	if (!rc && h->phase == LEFT)
 		rc = send_rest(h);
@@ -315,15 +268,14 @@ static int handover_send(struct zcdma_path *path, const struct zcdma_block *b)
 	rc = h->batch.head.count == h->most ? send_batch(h) : 0;
 	if (rc && rc != -EAGAIN)
 		return rc;
-	e = place_of(h, b);
+	e = zc_outstanding_place(&h->blocks, b);
 	if (rc || !e)
 		return ZC_SENT_BUSY;
-	add_to_batch(h, b, e);
-	*e = (struct entry){ .b = *b, .id = h->next++, .state = OUT };
-	h->out++;
+	add_to_batch(h, b, (uint32_t)(e - h->blocks.table));
+	zc_outstanding_add(&h->blocks, e, b, h->next++);
 	h->bytes += b->len;
 	path->stats.bytes += b->len;
-	path->stats.pending_blocks = h->out + h->done_count;
+	path->stats.pending_blocks = pending(h);
 	if (h->batch.head.count == h->most)
 		rc = send_batch(h);
 	return rc && rc != -EAGAIN ? rc : ZC_SENT_QUEUED;
@@ -332,17 +284,10 @@ static int handover_send(struct zcdma_path *path, const struct zcdma_block *b)
 static int handover_reap(struct zcdma_path *path, struct zcdma_block *b)
 {
 	struct handover *h = (struct handover *)path;
-	struct entry *e;
+	bool any = zc_outstanding_reap(&h->blocks, b);
 
-	if (!h->done_count)
-		return 0;
-	e = h->done[h->done_head];
-	h->done_head = (h->done_head + 1) % h->offer.blocks;
-	h->done_count--;
-	e->state = UNUSED;
-	*b = e->b;
-	path->stats.pending_blocks = h->out + h->done_count;
-	return 1;
+	path->stats.pending_blocks = pending(h);
+	return any;
 }
 
 /*
@@ -352,8 +297,8 @@ static int handover_reap(struct zcdma_path *path, struct zcdma_block *b)
 static void give_up(struct handover *h)
 {
 	h->phase = GONE;
-	h->out = 0;
-	h->path.stats.pending_blocks = h->done_count;
+	h->blocks.out = 0;
+	h->path.stats.pending_blocks = pending(h);
 }
 
 /* Send all blocks, and if the stream is @complete send the end and wait until all blocks are back. */
@@ -370,7 +315,7 @@ static int handover_finish(struct zcdma_path *path, bool complete)
 			return rc;
 		if (!rc && !complete)
 			give_up(h);
-		if (!rc && !h->out)
+		if (!rc && !h->blocks.out)
 			return 0;
 		rc = zc_poll(path->ctx, path->sink.fd, rc ? POLLIN | POLLOUT : POLLIN, -1);
 		if (!rc)
@@ -383,19 +328,6 @@ static int handover_finish(struct zcdma_path *path, bool complete)
 /*
  * Opening
  */
-
-static int make_table(struct handover *h)
-{
-	h->table = calloc(h->offer.blocks, sizeof(*h->table));
-	h->done = calloc(h->offer.blocks, sizeof(*h->done));
-	return h->table && h->done ? 0 : zc_fail(h->path.ctx, ENOMEM, "hand-over");
-}
-
-static void free_table(struct handover *h)
-{
-	free(h->table);
-	free(h->done);
-}
 
 /* Fill in h->offer. Returns the ring's descriptor, or a negative errno with the error message set. */
 static int share_ring(struct handover *h)
@@ -468,13 +400,14 @@ static int handover_open(struct zcdma_path *path)
 	if (fd < 0)
 		return fd;
 	/* Before the offer, as the reader uses the ring once it has accepted it. */
-	rc = make_table(h);
-	if (!rc)
-		rc = offer_ring(h, path->handover, fd);
+	rc = zc_outstanding_init(&h->blocks, h->offer.blocks, h->offer.ring != ZC_HO_FILE);
+	if (rc)
+		return zc_fail(path->ctx, -rc, "hand-over");
+	rc = offer_ring(h, path->handover, fd);
 	if (!rc)
 		rc = receive_answer(path->handover);
 	if (rc) {
-		free_table(h);
+		zc_outstanding_free(&h->blocks);
 		return rc;
 	}
 	h->pipe_fd = path->sink.fd;
@@ -489,7 +422,7 @@ static void handover_close(struct zcdma_path *path)
 	struct handover *h = (struct handover *)path;
 
 	zcdma_handover_free(path->handover);
-	free_table(h);
+	zc_outstanding_free(&h->blocks);
 }
 
 const struct zc_path_ops zc_path_handover = {

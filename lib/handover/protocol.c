@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "source/dev.h"
+#include "source/dev_node.h"
 #include "handover/protocol.h"
 
 /* The most pending connections; others try again. */

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include "source/dev.h"
+#include "source/dev_node.h"
 #include "path/copied.h"
 #include "path/selftest.h"
 

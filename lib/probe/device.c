@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Probe a device of the driver: one mapping for each memory model, tried on a block that it filled. */
-#include "source/dev.h"
+#include "source/dev_node.h"
 #include "probe/probe.h"
 #include "source/source.h"
 

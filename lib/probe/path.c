@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "probe/probe.h"
-#include "source/dev.h"
+#include "source/dev_node.h"
 #include "source/source.h"
 
 struct request {

@@ -3,8 +3,6 @@
  * dev: - the ring of the driver, which <linux/zcdma.h> specifies. When a block may be filled again
  * is the driver's affair: it sees what still refers to the pages.
  */
-#include "source/dev.h"
-
 #include <fcntl.h>
 #include <linux/zcdma.h>
 #include <stdlib.h>
@@ -12,15 +10,13 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "source/options.h"
 #include "memory/ring.h"
+#include "source/dev_node.h"
+#include "source/options.h"
 
-#define FIRST_DEVICE "/dev/zcdma0"
-#define UNSET	     UINT64_MAX
+#define UNSET UINT64_MAX
 
 struct dev_options {
 	uint64_t model, policy, blocks, block_size, rate, seed;
@@ -55,9 +51,6 @@ static const char *const policies[] = {
 	[ZCDMA_DEV_STRICT] = "strict",
 	NULL,
 };
-
-const char zc_dev_fault_hint[] =
-	"coherent memory is mapped without pages (VM_PFNMAP), and the kernel sends only pages without copying: model=compound, pages and scatter have them; from here, what copies works (zcdma copysend, zcdma capture without --direct)";
 
 static int parse_model(const char *text, uint64_t *value)
 {
@@ -96,7 +89,7 @@ static const char *split_path(const char *arg, char *path, size_t len)
 	size_t first = strcspn(arg, ",");
 
 	if (!first || memchr(arg, '=', first) || first >= len) {
-		snprintf(path, len, "%s", FIRST_DEVICE);
+		snprintf(path, len, "%s", ZC_DEV_FIRST);
 		return arg;
 	}
 	memcpy(path, arg, first);
@@ -107,81 +100,6 @@ static const char *split_path(const char *arg, char *path, size_t len)
 /*
  * Opening
  */
-
-static bool is_ours(const struct stat *st)
-{
-	char link[64], target[256];
-	const char *base;
-	ssize_t len;
-
-	if (!S_ISCHR(st->st_mode))
-		return false;
-	snprintf(link, sizeof(link), "/sys/dev/char/%u:%u/subsystem", major(st->st_rdev),
-		 minor(st->st_rdev));
-	len = readlink(link, target, sizeof(target) - 1);
-	if (len < 0)
-		return false;
-	target[len] = '\0';
-	base = strrchr(target, '/');
-	return base && !strcmp(base, "/zcdma");
-}
-
-bool zc_dev_is(const char *path)
-{
-	struct stat st;
-
-	return !stat(path, &st) && is_ours(&st);
-}
-
-bool zc_dev_is_fd(int fd)
-{
-	struct stat st;
-
-	return !fstat(fd, &st) && is_ours(&st);
-}
-
-static bool maps(int fd, uint64_t offset)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	void *map = mmap(NULL, page, PROT_READ, MAP_SHARED, fd, (off_t)offset);
-
-	return map != MAP_FAILED && !munmap(map, page);
-}
-
-bool zc_dev_has_ring(int fd, uint32_t blocks, uint64_t bytes)
-{
-	struct zcdma_dev_stats s = { .size = sizeof(s) };
-	struct stat st;
-
-	/* Only the process that set a ring up gets its size, but what can be mapped shows where it ends. */
-	return !fstat(fd, &st) && is_ours(&st) && !ioctl(fd, ZCDMA_IOC_STATS, &s) &&
-	       s.ring_blocks == blocks && maps(fd, bytes - (uint64_t)sysconf(_SC_PAGESIZE)) &&
-	       !maps(fd, bytes);
-}
-
-ZC_PUBLIC const char *zcdma_source_default(void)
-{
-	return zc_dev_is(FIRST_DEVICE) ? "dev:" : "sim:";
-}
-
-/* Returns the descriptor or a negative errno. */
-static int open_node(struct dev *d, const char *path, int access)
-{
-	struct zcdma_ctx *ctx = d->src.ctx;
-	int fd = open(path, access | O_NONBLOCK | O_CLOEXEC), err;
-
-	if (fd >= 0)
-		return fd;
-	err = errno;
-	zc_fail(ctx, err, "open %s", path);
-	if (err == EACCES)
-		zc_hint(ctx, "only root and the group zcdma may: usermod -aG zcdma USER");
-	if (err != ENOENT && err != ENXIO && err != ENODEV)
-		return -err;
-	zc_hint(ctx,
-		"the driver is not loaded, or has no such device: modprobe zcdma devices=1 makes a simulated one; sim: needs no driver");
-	return -EOPNOTSUPP;
-}
 
 static int get_info(struct dev *d, const char *path, struct zcdma_dev_info *info)
 {
@@ -365,7 +283,7 @@ static int dev_open(struct zcdma_source *src, const char *arg)
 	rc = zc_options_parse(src, arg);
 	if (rc)
 		return rc;
-	d->fd = open_node(d, d->path, O_RDONLY);
+	d->fd = zc_dev_open(d->src.ctx, d->path, O_RDONLY);
 	if (d->fd < 0)
 		return d->fd;
 	rc = get_info(d, d->path, &d->info);
@@ -385,7 +303,7 @@ static int open_again(struct dev *d, unsigned uses)
 
 	if (!(uses & ZC_USE_WRITE) && !d->setup.size)
 		return 0;
-	fd = open_node(d, d->path, uses & ZC_USE_WRITE ? O_RDWR : O_RDONLY);
+	fd = zc_dev_open(d->src.ctx, d->path, uses & ZC_USE_WRITE ? O_RDWR : O_RDONLY);
 	if (fd < 0)
 		return fd;
 	close(d->fd);

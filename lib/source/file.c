@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "source/dev.h"
+#include "source/dev_node.h"
 #include "source/source.h"
 #include "memory/file_window.h"
 

@@ -2,7 +2,7 @@
 /* The kinds of sources, and from a spec to an open source of one. */
 #include <string.h>
 
-#include "source/dev.h"
+#include "source/dev_node.h"
 #include "source/source.h"
 
 static const struct zc_source_ops *const kinds[] = {

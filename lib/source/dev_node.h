@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What others than the source dev: want to know of the driver's devices. */
-#ifndef ZCDMA_SOURCE_DEV_H
-#define ZCDMA_SOURCE_DEV_H
+/* The nodes of the driver's devices. */
+#ifndef ZCDMA_SOURCE_DEV_NODE_H
+#define ZCDMA_SOURCE_DEV_NODE_H
 
 #include "internal.h"
+
+#define ZC_DEV_FIRST "/dev/zcdma0"
 
 /* Returns whether @path is the node of a zcdma device. Looks in sysfs, as opening a device can have effects. */
 bool zc_dev_is(const char *path);
 
 /* Check whether @fd is a file of one, this process's own or one that was handed over. */
 bool zc_dev_is_fd(int fd);
+
+/* Open a node for @access (O_RDONLY, O_RDWR). Returns the descriptor, or a negative errno: -EOPNOTSUPP without a device. */
+int zc_dev_open(struct zcdma_ctx *ctx, const char *path, int access);
 
 /*
  * Returns whether @fd is a file of such a device with a ring of @blocks blocks and @bytes in all. Makes no ioctl on any
