@@ -173,8 +173,7 @@ static void report_streams(const struct verify *v)
 	if (!v->addr.udp || !v->started)
 		return;
 	report_line(v->r, "socket", NULL);
-	report_count(v->r, "socket_dropped_datagrams", v->socket.drops,
-		     " dropped for want of room in ");
+	report_count(v->r, "socket_drops", v->socket.drops, " times without room in ");
 	report_bytes(v->r, "socket_buffer_bytes", v->socket.buffer, ", ");
 	report_count(v->r, "ignored_datagrams", v->socket.ignored, " of no stream");
 }
@@ -287,7 +286,7 @@ int verify_main(struct report *r, int argc, char **argv)
 	struct opts o = {
 		.usage = "[OPTION...] [SOURCE | --listen ADDRESS | -i INTERFACE | -r FILE]",
 		.about =
-			"Checks a stream, and says where and how it differs; with -i and -r also what of it was on the wire, and whether that changed in flight. SOURCE is file:PATH, a path, sim:[OPTIONS], tcp:[HOST]:PORT or - (standard input, the default).",
+			"Checks a stream, and says where and how it differs; with -i and -r also what of it was on the wire, and whether that changed in flight. SOURCE is file:PATH, a path, sim:[OPTIONS], tcp:[HOST]:PORT, udp:[HOST]:PORT or - (standard input, the default).",
 		.table = table,
 		.max_args = 1,
 	};

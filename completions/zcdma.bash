@@ -52,7 +52,7 @@ _zcdma_words() {
     pcap:* | xdp:*) compgen -P "${word%%:*}:" -W "$(_zcdma_interfaces)" -- "${word#*:}" ;;
     *)
         [[ $previous == -* ]] && _zcdma_value "$previous" "$word" '' "$@" && return
-        compgen -W 'dev: sim: file: pcap: xdp: tcp:' -- "$word"
+        compgen -W 'dev: sim: file: pcap: xdp: tcp: udp:' -- "$word"
         compgen -f -- "$word"
         ;;
     esac

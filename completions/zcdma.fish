@@ -65,7 +65,7 @@ function __zcdma_complete -a name
     complete -c $name -n __zcdma_needs_applet -f -a 'help --help --list --version'
     complete -c $name -n __zcdma_wants_help -f -a '(__zcdma_applets)'
     complete -c $name -n 'not __zcdma_needs_applet; and not __zcdma_wants_help' -a '(__zcdma_options)'
-    complete -c $name -n 'not __zcdma_needs_applet; and not __zcdma_wants_help' -a 'dev: sim: file: pcap: xdp: tcp:'
+    complete -c $name -n 'not __zcdma_needs_applet; and not __zcdma_wants_help' -a 'dev: sim: file: pcap: xdp: tcp: udp:'
     complete -c $name -n 'not __zcdma_needs_applet; and not __zcdma_wants_help' -a '{pcap,xdp}:(__zcdma_interfaces)'
 end
 

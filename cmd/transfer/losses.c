@@ -41,6 +41,25 @@ static const char *describe_dropped(struct zcdma_source *src, uint64_t packets, 
 	return "a larger buffer=SIZE bridges longer waits";
 }
 
+/* Describe likewise what a socket did not receive. */
+static const char *describe_received(const struct zcdma_packet_stats *s, char *buf, size_t len)
+{
+	if (s->lost) {
+		snprintf(buf, len, "%" PRIu64 " datagrams did not arrive, by their numbers",
+			 s->lost);
+		return s->dropped
+			       ? "the socket's buffer was full: raise net.core.rmem_max, or buffer=SIZE"
+			       : "they were lost on the way";
+	}
+	if (!s->dropped)
+		return NULL;
+	snprintf(buf, len,
+		 "datagrams came too fast: %" PRIu64
+		 " times the socket's buffer had no room for one, or for several that were merged",
+		 s->dropped);
+	return "raise net.core.rmem_max, or buffer=SIZE; seq= counts what is lost";
+}
+
 /* Describe what is lost in @buf of @len bytes. Returns the hint, or NULL where nothing is lost. */
 static const char *describe(struct zcdma_source *src, char *buf, size_t len)
 {
@@ -61,6 +80,8 @@ static const char *describe(struct zcdma_source *src, char *buf, size_t len)
 			 s.discontinuities);
 		return "how much, or whether any, is unknown; a larger ring (blocks=N) bridges longer waits";
 	}
+	if (s.packets.socket_buffer)
+		return describe_received(&s.packets, buf, len);
 	if (s.packets.dropped)
 		return describe_dropped(src, s.packets.dropped, buf, len);
 	if (s.packets.lost) {

@@ -35,10 +35,12 @@ static void report_payload(struct report *r, const struct zcdma_packet_stats *s,
 	report_bytes(r, "differing_bytes", s->differing_bytes, " came again as others");
 }
 
-static void report_numbers(struct report *r, const struct zcdma_packet_stats *s, bool show)
+/* Without numbers it is unknown what of the datagrams on the way was lost. */
+static void report_numbers(struct report *r, const struct zcdma_packet_stats *s, bool show,
+			   bool unknown)
 {
 	report_line(r, show ? "numbers" : NULL, NULL);
-	report_count(r, "lost_datagrams", s->lost, " datagrams lost, ");
+	report_count(r, "lost_datagrams", unknown ? REPORT_UNKNOWN : s->lost, " datagrams lost, ");
 	report_count(r, "reordered_datagrams", s->reordered, " put in order; skipped: ");
 	report_count(r, "duplicate_datagrams", s->duplicates, " duplicates, ");
 	report_count(r, "late_datagrams", s->late, " too late, ");
@@ -48,21 +50,43 @@ static void report_numbers(struct report *r, const struct zcdma_packet_stats *s,
 	report_count(r, "order_overflows", s->overflows, " times without memory to wait");
 }
 
+static bool is_received(enum zcdma_packets kind)
+{
+	return kind == ZCDMA_PACKETS_RECEIVED || kind == ZCDMA_PACKETS_RECEIVED_NUMBERED;
+}
+
+static void report_received(struct report *r, const struct zcdma_packet_stats *s, bool show)
+{
+	report_line(r, show ? "received" : NULL, NULL);
+	report_count(r, "received_datagrams", show ? s->packets : 0, " datagrams; skipped: ");
+	report_count(r, "ignored_datagrams", s->ignored, " of other senders, ");
+	report_count(r, "undersized_datagrams", s->undersized, " too short");
+	report_line(r, show ? "socket" : NULL, NULL);
+	report_count(r, "socket_drops", show ? s->dropped : 0, " times without room in ");
+	report_bytes(r, "socket_buffer_bytes", s->socket_buffer, "");
+}
+
 /* Every key is in every document, as those of other sources are. */
 void packets_report(struct report *r, struct zcdma_source *src)
 {
 	struct zcdma_source_info info;
 	struct zcdma_packet_stats s;
+	bool received;
 
 	get(src, &info, &s);
+	received = is_received(info.packets);
+	report_received(r, &s, received);
 	report_line(r, info.mode ? "mode" : NULL, NULL);
 	report_text(r, "mode", info.mode, "");
-	report_line(r, info.packets ? "packets" : NULL, NULL);
-	report_count(r, "packets", s.packets, " read, ");
-	report_count(r, "dropped_packets", s.dropped, " dropped, ");
+	report_line(r, info.packets && !received ? "packets" : NULL, NULL);
+	report_count(r, "packets", received ? 0 : s.packets, " read, ");
+	report_count(r, "dropped_packets", received ? 0 : s.dropped, " dropped, ");
 	report_count(r, "interface_dropped_packets", s.dropped_by_interface, " by the interface");
 	report_payload(r, &s, info.packets >= ZCDMA_PACKETS_PAYLOAD);
-	report_numbers(r, &s, info.packets == ZCDMA_PACKETS_NUMBERED);
+	report_numbers(r, &s,
+		       info.packets == ZCDMA_PACKETS_NUMBERED ||
+			       info.packets == ZCDMA_PACKETS_RECEIVED_NUMBERED,
+		       info.packets == ZCDMA_PACKETS_RECEIVED);
 }
 
 static int check_whole(struct report *r, const struct zcdma_packet_stats *s)
@@ -89,6 +113,23 @@ static int check_sums(struct report *r, const struct zcdma_packet_stats *s)
 		s->unchecked);
 }
 
+/* Check that nothing of the stream may be missing as it was skipped. */
+static int check_received(struct report *r, const struct zcdma_packet_stats *s)
+{
+	if (s->ignored)
+		return report_error(r, STATUS_INCOMPLETE, "name the sender: source=ADDRESS",
+				    "datagrams of more than one sender came: %" PRIu64
+				    " of others than the first were skipped",
+				    s->ignored);
+	if (s->undersized)
+		return report_error(
+			r, STATUS_INCOMPLETE, "check size=, skip= and the sender",
+			"%" PRIu64
+			" datagrams were skipped: they are too short for size= and skip=",
+			s->undersized);
+	return STATUS_OK;
+}
+
 int packets_check(struct report *r, struct zcdma_source *src)
 {
 	struct zcdma_source_info info;
@@ -96,6 +137,8 @@ int packets_check(struct report *r, struct zcdma_source *src)
 	int whole, sums;
 
 	get(src, &info, &s);
+	if (is_received(info.packets))
+		return check_received(r, &s);
 	if (info.packets < ZCDMA_PACKETS_PAYLOAD)
 		return STATUS_OK;
 	whole = check_whole(r, &s);

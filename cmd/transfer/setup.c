@@ -65,7 +65,7 @@ static const char *choose_source(struct report *r, const struct setup *s)
 	if (s->to_file) {
 		report_error(
 			r, STATUS_ERROR,
-			"name what to record: file:PATH, pcap:NAME, xdp:IFACE, tcp:[HOST]:PORT, - (standard input), or sim: for simulated data",
+			"name what to record: file:PATH, pcap:NAME, xdp:IFACE, tcp:[HOST]:PORT, udp:[HOST]:PORT, - (standard input), or sim: for simulated data",
 			"no SOURCE was given, and there is no /dev/zcdma0");
 		return NULL;
 	}

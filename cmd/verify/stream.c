@@ -179,6 +179,8 @@ static void check_stream(struct stream *s)
 		zcdma_source_get_stats(rd.src, &s->source, sizeof(s->source));
 		zcdma_source_get_info(rd.src, &info, sizeof(info));
 		s->simulated = info.simulated;
+		s->received = info.packets == ZCDMA_PACKETS_RECEIVED ||
+			      info.packets == ZCDMA_PACKETS_RECEIVED_NUMBERED;
 	}
 	zcdma_check_free(rd.check);
 	zcdma_source_close(rd.src);

@@ -41,6 +41,7 @@ struct stream {
 	unsigned fault_count;
 	struct zcdma_source_stats source;
 	int simulated;		     /* as zcdma_source_info has it */
+	bool received;		     /* datagrams, of a source: what is missing was lost */
 	double seconds, cpu_seconds; /* from the first byte on; the CPU's of this thread */
 	int rc;			     /* a negative errno where it could not be read to its end */
 	bool opened;		     /* false: .rc is about the start, and nothing was read */

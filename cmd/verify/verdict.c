@@ -65,7 +65,10 @@ static void judge_losses(const struct stream *s, struct verdict *v)
 	const struct zcdma_check_result res = with_lost_end(s);
 	char size[32];
 
-	if (res.lost)
+	if (s->result.faults)
+		outcome_say(v, OUTCOME_LOSSY, "datagrams (%s) did not come, in %" PRIu64 " places",
+			    zcdma_size_format(res.missing_bytes, size, sizeof(size)), res.faults);
+	else if (res.lost)
 		outcome_say(v, OUTCOME_LOSSY, "%" PRIu64 " datagrams (%s) did not come", res.lost,
 			    zcdma_size_format(res.lost_bytes, size, sizeof(size)));
 	else if (res.blocks_lost)
@@ -92,6 +95,12 @@ static void judge_expectation(const struct stream *s, struct verdict *v)
 	}
 }
 
+/* Check whether nothing is wrong with a stream of datagrams but that some are missing. */
+static bool only_lost(const struct stream *s)
+{
+	return s->received && s->result.kind[ZCDMA_FAULT_GAP].count == s->result.faults;
+}
+
 static void judge(const struct stream *s, struct verdict *v)
 {
 	void (*const steps[])(const struct stream *, struct verdict *) = {
@@ -110,7 +119,7 @@ static void judge(const struct stream *s, struct verdict *v)
 		snprintf(v->hint, sizeof(v->hint), "%s", s->hint);
 		return;
 	}
-	if (s->result.faults) {
+	if (s->result.faults && !only_lost(s)) {
 		fault_judge(&s->result, s->expect, v);
 		return;
 	}

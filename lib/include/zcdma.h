@@ -99,7 +99,8 @@ struct zcdma_block {
 	uint32_t flags;	   /* enum zcdma_block_flags */
 	int fd;		   /* the file or pipe that holds the bytes too, or -1 */
 	int64_t fd_offset; /* where they begin in @fd, or -1 if it is a pipe or a socket */
-	uint64_t ticket;   /* of this delivery: by it the library knows the block again */
+	uint64_t lost_datagrams; /* that are missing before it, by their numbers */
+	uint64_t ticket;	 /* of this delivery: by it the library knows the block again */
 };
 
 /* Capabilities: what the blocks of a source and the sink have, and what a path requires of them. */
@@ -119,9 +120,11 @@ enum zcdma_caps {
 /* What a stream has of packets. */
 enum zcdma_packets {
 	ZCDMA_PACKETS_NONE,
-	ZCDMA_PACKETS_WHOLE,	/* a pcap stream of them */
-	ZCDMA_PACKETS_PAYLOAD,	/* their payload ... */
-	ZCDMA_PACKETS_NUMBERED, /* ... by sequence numbers */
+	ZCDMA_PACKETS_RECEIVED,		 /* datagrams that a socket received ... */
+	ZCDMA_PACKETS_RECEIVED_NUMBERED, /* ... by sequence numbers */
+	ZCDMA_PACKETS_WHOLE,		 /* a pcap stream of them */
+	ZCDMA_PACKETS_PAYLOAD,		 /* their payload ... */
+	ZCDMA_PACKETS_NUMBERED,		 /* ... by sequence numbers */
 };
 
 /* What a source of packets came across; else all 0. */
@@ -150,6 +153,10 @@ struct zcdma_packet_stats {
 	uint64_t reordered;  /* that waited for one that came later */
 	uint64_t restarts;   /* times that the numbers began anew */
 	uint64_t overflows;  /* waits that ended early, as the buffer was full */
+	/* The rest is of datagrams that a socket received, for which .dropped counts merged ones once. */
+	uint64_t ignored;     /* left out: of another sender */
+	uint64_t undersized;  /* left out: too short for what was asked for */
+	size_t socket_buffer; /* bytes, as the kernel granted them */
 };
 
 struct zcdma_source_stats {
@@ -175,7 +182,7 @@ struct zcdma_source_stats {
 
 /* What .block_size, .blocks, .page_size, .pieces and .caps say is known once the ring is made. */
 struct zcdma_source_info {
-	const char *type;  /* "sim", "dev", "file", "pipe", "pcap", "xdp", "tcp", "memory" */
+	const char *type;  /* "sim", "dev", "file", "pipe", "pcap", "xdp", "tcp", "udp", "memory" */
 	const char *name;  /* as the user gave it; valid as long as the source */
 	size_t block_size; /* bytes */
 	unsigned blocks;   /* in the ring; 0 without a ring */
@@ -221,9 +228,8 @@ const char *zcdma_source_default(void);
 
 /*
  * Open the source that @spec names: "sim:OPTIONS", "dev:PATH,OPTIONS", "file:PATH",
- * "pcap:NAME,OPTIONS", "xdp:IFACE,OPTIONS", "-" (standard input), or a bare path. Its ring is not made yet.
- * "pcap:NAME,OPTIONS", "tcp:HOST:PORT,OPTIONS", "-" (standard input), or a bare path. Its ring is not made
- * yet, and nothing listens.
+ * "pcap:NAME,OPTIONS", "xdp:IFACE,OPTIONS", "tcp:HOST:PORT,OPTIONS", "udp:HOST:PORT,OPTIONS", "-" (standard
+ * input), or a bare path. Its ring is not made yet, and nothing listens.
  * Returns 0, -EINVAL if @spec is wrong, -EOPNOTSUPP if there is no such driver here, or another errno
  * (-ENOENT) of what it names.
  */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Listens on one address, or on all that a name has; joins multicast groups; accepts connections. */
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
@@ -15,33 +16,48 @@
 /* With port 0 the kernel chooses a port for the first address, which may be taken at another: attempts. */
 #define PORT_TRIES 16
 
-static void set_options(int fd, const struct addrinfo *ai, bool alone)
+/* Ask for room; only with CAP_NET_ADMIN for more than net.core.rmem_max. */
+static void set_buffer(int fd, const struct zcdma_addr *addr)
 {
-	const int one = 1, other_family = !alone, buffer = UDP_BUFFER;
+	const int buffer = addr->buffer ? (int)addr->buffer : UDP_BUFFER;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer)))
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+}
+
+static void set_options(int fd, const struct zcdma_addr *addr, const struct addrinfo *ai,
+			bool alone)
+{
+	const int one = 1, other_family = !alone;
 	bool stream = ai->ai_socktype == SOCK_STREAM;
 
 	/* Not for UDP, where two receivers would share a port; members of a group each receive everything. */
 	if (stream || zc_is_group(ai->ai_addr))
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (!stream)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+		set_buffer(fd, addr);
 	if (ai->ai_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &other_family, sizeof(other_family));
 }
 
 /* Listen on @ai, which is @alone or one of several. Returns the socket, or a negative errno without a message. */
-static int try_listen(const struct addrinfo *ai, unsigned zone, bool alone)
+static int try_listen(const struct zcdma_addr *addr, const struct addrinfo *ai, unsigned zone,
+		      bool alone)
 {
 	bool stream = ai->ai_socktype == SOCK_STREAM, group = zc_is_group(ai->ai_addr);
 	int fd = zc_open_socket(ai), rc = 0;
 
 	if (fd < 0)
 		return fd;
-	set_options(fd, ai, alone);
-	if (bind(fd, ai->ai_addr, ai->ai_addrlen) || (stream && listen(fd, BACKLOG)))
+	set_options(fd, addr, ai, alone);
+	if (addr->iface[0] && !group &&
+	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, addr->iface,
+		       (socklen_t)strlen(addr->iface)))
+		rc = -errno;
+	else if (bind(fd, ai->ai_addr, ai->ai_addrlen) || (stream && listen(fd, BACKLOG)))
 		rc = -errno;
 	else if (group)
-		rc = zc_join_group(fd, ai, zone);
+		rc = zc_join_group(fd, ai, zone, addr->source);
 	if (!rc)
 		return fd;
 	close(fd);
@@ -88,7 +104,8 @@ static void close_all(const int *fds, int count)
  * Listen on all addresses of @list that this machine has, at most @room. Returns their number, or a negative errno
  * without a message.
  */
-static int try_all(const struct addrinfo *list, unsigned zone, int *fds, int room)
+static int try_all(const struct zcdma_addr *addr, const struct addrinfo *list, unsigned zone,
+		   int *fds, int room)
 {
 	int count = 0, none = -EADDRNOTAVAIL;
 
@@ -97,7 +114,7 @@ static int try_all(const struct addrinfo *list, unsigned zone, int *fds, int roo
 
 		if (!is_first(list, ai))
 			continue;
-		fd = try_listen(ai, zone, !list->ai_next);
+		fd = try_listen(addr, ai, zone, !list->ai_next);
 		if (fd >= 0) {
 			if (!count)
 				share_port(ai, fd);
@@ -139,11 +156,16 @@ static int listen_on(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int f
 	struct addrinfo *list;
 	unsigned zone;
 
+	if (addr->iface[0] && !if_nametoindex(addr->iface))
+		return zc_fail_no_interface(ctx, addr, addr->iface);
+
 	do {
 		rc = zc_lookup(ctx, addr, family, AI_PASSIVE, &list, &zone);
 		if (rc)
 			return rc;
-		rc = try_all(list, zone, fds, room);
+		if (addr->iface[0])
+			zone = if_nametoindex(addr->iface);
+		rc = try_all(addr, list, zone, fds, room);
 		if (rc < 0)
 			fail_listen(ctx, addr, list, -rc);
 		freeaddrinfo(list);

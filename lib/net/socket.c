@@ -31,6 +31,15 @@ static int fail_lookup(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int
 	return rc;
 }
 
+int zc_fail_no_interface(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, const char *name)
+{
+	int rc = zc_fail_plain(ctx, ENODEV, "look up %s: no interface %s",
+			       addr->host[0] ? addr->host : "*", name);
+
+	zc_hint(ctx, "list the interfaces: ip -brief link");
+	return rc;
+}
+
 /*
  * Take the zone of an address: the index of the interface after "%", 0 without one. @host, as large as addr->host,
  * becomes what is before it. glibc takes a name only for some addresses of IPv6.
@@ -39,7 +48,6 @@ static int take_zone(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, char 
 		     unsigned *zone)
 {
 	const char *percent = strchr(addr->host, '%');
-	int rc;
 
 	*zone = 0;
 	snprintf(host, sizeof(addr->host), "%s", addr->host);
@@ -47,11 +55,7 @@ static int take_zone(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, char 
 		return 0;
 	host[percent - addr->host] = '\0';
 	*zone = if_nametoindex(percent + 1);
-	if (*zone)
-		return 0;
-	rc = zc_fail_plain(ctx, ENODEV, "look up %s: no interface %s", addr->host, percent + 1);
-	zc_hint(ctx, "list the interfaces: ip -brief link");
-	return rc;
+	return *zone ? 0 : zc_fail_no_interface(ctx, addr, percent + 1);
 }
 
 /* Set the interface in all addresses of @list. Returns false if one of them does not take an interface. */

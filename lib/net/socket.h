@@ -14,6 +14,9 @@
 int zc_lookup(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int family, int flags,
 	      struct addrinfo **list, unsigned *zone);
 
+/* Fail as the interface @name, of @addr, does not exist. Returns -ENODEV. */
+int zc_fail_no_interface(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, const char *name);
+
 /* Open a socket for @ai. Returns it, or a negative errno without a message. */
 int zc_open_socket(const struct addrinfo *ai);
 
@@ -39,10 +42,10 @@ int zc_take_connection(int fd, char *peer, size_t len);
 bool zc_is_group(const struct sockaddr *sa);
 
 /*
- * Join the group @ai on the interface @zone, or with 0 on the one that the route to it has. Closing @fd leaves it.
- * Returns 0, or a negative errno without a message.
+ * Join the group @ai on the interface @zone, or with 0 on the one that the route to it has; unless @source is empty, for
+ * what that address sends. Closing @fd leaves it. Returns 0, or a negative errno without a message.
  */
-int zc_join_group(int fd, const struct addrinfo *ai, unsigned zone);
+int zc_join_group(int fd, const struct addrinfo *ai, unsigned zone, const char *source);
 
 /* Send datagrams to groups through the interface @zone. Returns 0, or a negative errno without a message. */
 int zc_send_to_group(int fd, int family, unsigned zone);

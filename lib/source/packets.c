@@ -38,6 +38,15 @@ int zc_packets_parse_seq(const char *text, uint64_t *value)
 	return 0;
 }
 
+struct zc_reorder_field zc_packets_seq_field(uint64_t seq)
+{
+	return (struct zc_reorder_field){
+		.offset = (uint32_t)(seq & 0xffff),
+		.width = (uint32_t)(seq / SEQ_WIDTH) & 15,
+		.little_endian = seq & SEQ_LITTLE,
+	};
+}
+
 int zc_packets_parse_checksum(const char *text, uint64_t *value)
 {
 	static const char *const names[] = { "auto", "off", NULL };
@@ -52,11 +61,7 @@ int zc_packets_parse_checksum(const char *text, uint64_t *value)
 int zc_packets_open_payload(struct zc_packet_source *p, const char *name, uint64_t seq,
 			    bool any_checksum)
 {
-	const struct zc_reorder_field field = {
-		.offset = (uint32_t)(seq & 0xffff),
-		.width = (uint32_t)(seq / SEQ_WIDTH) & 15,
-		.little_endian = seq & SEQ_LITTLE,
-	};
+	const struct zc_reorder_field field = zc_packets_seq_field(seq);
 
 	p->src.info.packets = seq ? ZCDMA_PACKETS_NUMBERED : ZCDMA_PACKETS_PAYLOAD;
 	return zc_payload_new(p->src.ctx, name, &field, any_checksum, &p->payload);

@@ -76,6 +76,10 @@ void zc_packets_get_stats(const struct zc_packet_source *p, struct zcdma_source_
 /* Parse the values of the options seq= and checksum=. */
 int zc_packets_parse_seq(const char *text, uint64_t *value);
 int zc_packets_parse_checksum(const char *text, uint64_t *value);
+
+/* Returns the field that a value of seq= stands for; .width is 0 for 0. */
+struct zc_reorder_field zc_packets_seq_field(uint64_t seq);
+
 #define ZC_PACKETS_SEQ_TAKES "OFFSET:WIDTHbe or OFFSET:WIDTHle, of 1 to 8 bytes, for example 0:4be"
 
 #endif

@@ -109,6 +109,113 @@ report() {
     report '.captured_bytes == 0'
 }
 
+# numbered NUMBER TEXT: a datagram to descriptor 5 with that number in 4 bytes, big endian, and text after it.
+numbered() {
+    local hex
+    printf -v hex '\\x%02x\\x%02x\\x%02x\\x%02x' $(($1 >> 24 & 255)) $(($1 >> 16 & 255)) $(($1 >> 8 & 255)) $(($1 & 255))
+    printf '%b' "$hex$2" >&5
+}
+
+# sender: open descriptor 5 to where the capture listens.
+sender() {
+    exec 5>"/dev/udp/127.0.0.1/${FROM##*:}"
+}
+
+@test "receive: datagrams are stored, to the mark of their end" {
+    capturing capture udp:127.0.0.1:0 -o run.bin --manifest run.xxh --json
+    zcdma zcsend "$FROM" sim:block=64K --bytes 64K --datagram 1000 -q
+    captured
+    report '.received_datagrams == 66 and .captured_bytes == 65536 and .lost_datagrams == null
+        and .socket_drops == 0 and .socket_buffer_bytes > 0 and .kernel_copies == 2
+        and .sender != null and .ignored_datagrams == 0'
+    zcdma verify -q --bytes 64K run.bin
+    zcdma verify -q --manifest run.xxh run.bin
+    capturing verify udp:127.0.0.1:0 --bytes 64K --json
+    zcdma zcsend "$FROM" sim:block=64K --bytes 64K --datagram 1000 -q
+    captured
+    report '.result == "correct"'
+}
+
+@test "receive: numbers find what is lost, and put the rest in order" {
+    capturing capture udp:127.0.0.1:0,skip=4,seq=0:4be -o run.bin --json
+    sender
+    numbered 7 a
+    numbered 9 c
+    numbered 8 b
+    numbered 12 f
+    printf '' | "$TOOLS/udp" "${FROM##*:}" . # of another, which is not the end
+    until_true 20 test -s run.bin || fail 'nothing came'
+    kill -INT "$CAPTURE"
+    captured 130
+    assert_equal "$(<run.bin)" abcf
+    report '.lost_datagrams == 2 and (.notes[0] | startswith("lost data: 2 datagrams did not arrive, by their numbers"))'
+    capturing capture udp:127.0.0.1:0,skip=4,seq=0:4be -o run.bin --bytes 2 --json
+    sender
+    numbered 7 a
+    numbered 9 c
+    captured 4
+    report '.lost_datagrams == 1 and .reordered_datagrams == 1'
+}
+
+@test "receive: a second sender, and datagrams that are too short, are skipped, and status 1" {
+    capturing capture udp:127.0.0.1:0 -o run.bin --bytes 6 --json
+    sender
+    printf abc >&5
+    until_true 20 test -s run.bin || fail 'nothing came'
+    "$TOOLS/udp" "${FROM##*:}" !10
+    printf def >&5
+    captured 1
+    assert_equal "$(<run.bin)" abcdef
+    report '.ignored_datagrams == 1 and (.error.message | startswith("datagrams of more than one sender came: 1 "))'
+    capturing capture udp:127.0.0.1:0,size=3 -o run.bin --bytes 6 --json
+    sender
+    printf abc >&5
+    printf de >&5
+    printf fghTAIL >&5
+    captured 1
+    assert_equal "$(<run.bin)" abcfgh
+    report '.undersized_datagrams == 1'
+}
+
+@test "receive: datagrams that are missing are lost, for verify too: status 4" {
+    capturing verify udp:127.0.0.1:0 --json
+    "$TOOLS/udp" "${FROM##*:}" 0+1000 2000+1000 .
+    captured 4
+    report '.result == "lossy" and .missing_bytes == 1000'
+}
+
+@test "receive: a service that is stopped has status 0" {
+    capturing capture udp:127.0.0.1:0 -o run.bin --json
+    "$TOOLS/udp" "${FROM##*:}" 0+1000
+    until_true 20 test -s run.bin || fail 'nothing came'
+    kill -TERM "$CAPTURE"
+    captured
+    report '.captured_bytes == 1000'
+}
+
+@test "receive: a group, on an interface, of one source" {
+    unshare -rn true 2>/dev/null || skip "no user and network namespaces here"
+    # shellcheck disable=SC2016 # for the shell inside
+    ZCDMA=$ZCDMA PATH=$PATH:/sbin:/usr/sbin run unshare -rn bash -c 'ip link set lo up || exit 77
+        ip link add v0 type veth peer name v1 && ip addr add 10.9.0.1/24 dev v0 || exit 77
+        ip addr add 10.9.0.2/24 dev v0
+        ip link set v0 up && ip link set v1 up || exit 77
+        trap "kill \$(jobs -p) 2>/dev/null" EXIT
+        for spec in iface=v0 iface=v0,source=10.9.0.1; do
+            rm -f err
+            "$ZCDMA" capture "udp:239.1.2.3:9001,$spec" -o run.bin --bytes 64K --json >out 2>err & c=$!
+            for ((n = 0; n < 1000; n++)); do grep -qs "listening on" err && break; sleep 0.02; done
+            ip maddr show dev v0 | grep -q 239.1.2.3 || { echo "$spec: not joined"; exit 1; }
+            [[ $spec != *source* ]] || grep -q "0xef010203 *0x0a090001" /proc/net/mcfilter || { cat /proc/net/mcfilter; exit 1; }
+            "$ZCDMA" copysend -q "udp:239.1.2.3%v0:9001" sim:block=64K --bytes 64K || exit
+            wait $c || { cat out; exit 1; }
+            "$ZCDMA" verify -q --bytes 64K run.bin || exit
+            ! ip maddr show dev v0 | grep -q 239.1.2.3 || { echo "$spec: not left"; exit 1; }
+        done'
+    ((status != 77)) || skip "not possible in a namespace here: $output"
+    [ "$status" -eq 0 ] || fail "$output $(cat out err 2>&1)"
+}
+
 @test "receive: a port that is taken, and a spec that is wrong, before a file is emptied" {
     echo keep >run.bin
     receiver

@@ -23,6 +23,10 @@ struct zcdma_addr {
 	char port[32];
 	bool udp;
 	char congestion[16]; /* congestion control of TCP, such as "reno"; empty: the system's */
+	/* For a receiver: */
+	char iface[16];	 /* the interface to receive from, or to join a group on; empty: any */
+	char source[64]; /* the address of the only sender to receive from; empty: any */
+	uint64_t buffer; /* bytes that wait to be received, over UDP; 0: 32 MiB */
 };
 
 /* Parse @text, without looking it up. Returns 0, or -EINVAL with the error message set. */
@@ -93,8 +97,8 @@ int zcdma_receiver_open(struct zcdma_ctx *ctx, const int *fds, unsigned count,
 int zcdma_receiver_next(struct zcdma_receiver *receiver, int timeout_ms, struct zcdma_datagram *d);
 
 /*
- * Returns how many datagrams, of any sender, the kernel has dropped as they came faster than they were taken. Sets
- * *@buffer, unless it is NULL, to the bytes that the kernel can hold.
+ * Returns how many times the kernel has dropped datagrams, of any sender, as they came faster than they were taken: one,
+ * or several that it had merged. Sets *@buffer, unless it is NULL, to the bytes that the kernel can hold.
  */
 uint64_t zcdma_receiver_drops(const struct zcdma_receiver *receiver, size_t *buffer);
 
