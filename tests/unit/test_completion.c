@@ -110,6 +110,13 @@ static const struct scene scenes[] = {
 		{ REAP, { 31 }, .times = 969 },
 		{ REAP, { 30 } },
 	} },
+	/* A number outside of the window has the slot of one that is inside. */
+	{ .name = "a full window", .steps = {
+		{ SEND, { 0 }, 0, 1, 1, .times = 64 },
+		{ COMPLETE, { UINT32_MAX - 5 }, UINT32_MAX, 0, 0 },
+		{ COMPLETE, { 64 }, 70, 0, 0 },
+		{ PENDING, .sends = 64 },
+	}, .left = 64 },
 	/* The sanitizers look. */
 	{ .name = "what is pending is freed", .steps = {
 		{ SEND, { 0 }, 0, 3, 10 },
