@@ -375,7 +375,7 @@ static void test_descriptors(void **state)
 	assert_false(is_readable(fd));
 	while (recv(in, buf, sizeof(buf), MSG_DONTWAIT) > 0)
 		;
-	for (int i = 0; i < 1000 && !is_readable(fd); i++) {
+	for (int ms = 0; ms < LIMIT_MS && !is_readable(fd); ms++) {
 		while (recv(in, buf, sizeof(buf), MSG_DONTWAIT) > 0)
 			;
 		usleep(1000);
