@@ -2,7 +2,6 @@
 /* bench: every path from every memory, side by side, and what that means. */
 #include <errno.h>
 #include <math.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +17,7 @@
 #include "bench/table.h"
 #include "cli/clock.h"
 #include "cli/xalloc.h"
+#include "cli/cpu.h"
 #include "cli/opts.h"
 #include "cli/signals.h"
 
@@ -68,26 +68,6 @@ static const char *const sweeps[] = { "block", NULL };
  * Options
  */
 
-static bool parse_cpu(struct report *r, int *cpu)
-{
-	uint64_t n = 0;
-	cpu_set_t set;
-
-	*cpu = -1;
-	if (!arg.cpu)
-		return true;
-	if (!opts_number(r, "--cpu", arg.cpu, &n))
-		return false;
-	if (sched_getaffinity(0, sizeof(set), &set) < 0 || n >= CPU_SETSIZE ||
-	    !CPU_ISSET(n, &set)) {
-		report_error(r, STATUS_ERROR, NULL, "--cpu %s: this process may not run there",
-			     arg.cpu);
-		return false;
-	}
-	*cpu = (int)n;
-	return true;
-}
-
 static bool parse_count(struct report *r, const char *name, const char *text, uint64_t most,
 			uint64_t *value)
 {
@@ -120,7 +100,7 @@ static bool parse_job(struct report *r, struct bench_job *job, uint64_t largest_
 	if (!opts_size(r, "--ring", arg.ring, &job->ring_bytes) ||
 	    !parse_count(r, "--streams", arg.streams, BENCH_STREAMS_MAX, &streams) ||
 	    !parse_count(r, "--repeat", arg.repeat, BENCH_REPEATS_MAX, &repeats) ||
-	    !opts_seconds(r, "--seconds", arg.seconds, &job->seconds) || !parse_cpu(r, &job->cpu))
+	    !opts_seconds(r, "--seconds", arg.seconds, &job->seconds) || !cpu_parse(r, arg.cpu, &job->cpu))
 		return false;
 	if (job->ring_bytes / largest_block < 2) {
 		report_error(r, STATUS_ERROR, NULL, "--ring %s: too small for two blocks",

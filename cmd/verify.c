@@ -7,6 +7,7 @@
 
 #include "applet.h"
 #include "verify/udp.h"
+#include "cli/cpu.h"
 #include "cli/expect.h"
 #include "transfer/handover.h"
 #include "cli/xalloc.h"
@@ -46,6 +47,7 @@ static const struct poptOption table[] = {
 	  "SIZE" },
 	{ "expect", 0, POPT_ARG_STRING, &arg.expect, 0,
 	  "exit with 1 unless it is known that nothing is missing", "complete" },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, cpu_options, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, wire_options, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, handover_options, 0, NULL, NULL },
 	POPT_TABLEEND,
@@ -218,7 +220,7 @@ static int parse_options(struct report *r, struct verify *v)
 	    !opts_size(r, "--bytes", arg.bytes, &v->expect.bytes) ||
 	    !opts_seconds(r, "--idle", arg.idle, &v->idle_seconds) ||
 	    !expect_parse(r, "verify", arg.expect, &expect) || !handover_parse(r, &v->handover) ||
-	    !wire_parse(r, &v->wire, &v->wire_is_live))
+	    !wire_parse(r, &v->wire, &v->wire_is_live) || !cpu_bind(r))
 		return STATUS_ERROR;
 	if (wanted > MAX_STREAMS)
 		return report_error(r, STATUS_ERROR, NULL, "--streams %s: at most %d", arg.streams,

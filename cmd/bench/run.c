@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 
 #include "bench/server.h"
 #include "cli/clock.h"
+#include "cli/cpu.h"
 #include "cli/xalloc.h"
 #include "cli/signals.h"
 #include "transfer/transfer.h"
@@ -226,17 +226,6 @@ static void measure(const struct bench_job *job, const struct bench_row *row, do
 			       s); /* which sends nothing */
 }
 
-static void bind_to_cpu(int cpu)
-{
-	cpu_set_t set;
-
-	if (cpu < 0)
-		return;
-	CPU_ZERO(&set);
-	CPU_SET((unsigned)cpu, &set);
-	(void)sched_setaffinity(0, sizeof(set), &set); /* bench.c has tried it */
-}
-
 struct bench_stream {
 	pid_t pid; /* or a negative errno */
 	int fd;	   /* where it writes what it measured */
@@ -260,7 +249,7 @@ static void start_stream(struct bench_stream *stream, const struct bench_job *jo
 	}
 	if (!stream->pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		bind_to_cpu(job->cpu);
+		cpu_bind_to(job->cpu);
 		measure(job, row, seconds, &s);
 		_exit(write(ends[1], &s, sizeof(s)) == sizeof(s) ? 0 : 1);
 	}

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "transfer/handover.h"
+#include "cli/cpu.h"
 #include "cli/opts.h"
 #include "transfer/packet_stats.h"
 #include "cli/privilege.h"
@@ -30,6 +31,7 @@ struct poptOption setup_options[] = {
 	  "seed of the pattern that sim: or dev: writes", "SEED" },
 	{ "path", 0, POPT_ARG_STRING, &arg.path, 0, "way to send",
 	  "copy|zerocopy|vmsplice|splice|sendfile|uring|uring-fixed|null" },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, cpu_options, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, handover_options, 0, NULL, NULL },
 	POPT_TABLEEND,
 };
@@ -273,7 +275,7 @@ int setup_source(struct transfer *t, struct report *r, const struct setup *s)
 
 	if (!parse_limits(t, r) || !handover_parse(r, &mode) ||
 	    !opts_size(r, "--rate", arg.rate, &rate) ||
-	    !opts_number(r, "--pattern", arg.pattern, &seed))
+	    !opts_number(r, "--pattern", arg.pattern, &seed) || !cpu_bind(r))
 		return STATUS_ERROR;
 	source = choose_source(r, s);
 	if (!source)

@@ -286,3 +286,15 @@ on_terminal() {
     run -1 --separate-stderr bash -c 'ulimit -f 8; "$1" capture sim: --bytes 64K -o out' - "$ZCDMA"
     [[ $stderr == *'File too large'* ]]
 }
+
+@test "cli: --cpu binds a command to a CPU that it may run on" {
+    local last
+    last=$(sed -n 's/^Cpus_allowed_list:.*[^0-9]\([0-9]\+\)$/\1/p' /proc/self/status)
+    run -0 --separate-stderr zcdma capture --cpu "$last" -q file:/proc/self/status
+    assert_line --regexp "^Cpus_allowed_list:[[:space:]]$last\$"
+    for applet in 'capture sim:' 'copysend localhost:9 sim:' 'verify sim:'; do
+        # shellcheck disable=SC2086 # a list of words
+        run -2 --separate-stderr zcdma $applet --cpu 4095
+        assert_regex "$stderr" "--cpu 4095: this process may not run there.*taskset"
+    done
+}
