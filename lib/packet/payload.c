@@ -10,6 +10,7 @@
 
 #include "packet/frame_parse.h"
 #include "packet/checksums.h"
+#include "packet/merged.h"
 #include "packet/tcp_payload.h"
 
 /* Flows at once. The one that was silent for longest makes room for another. */
@@ -23,6 +24,9 @@ struct flow {
 	uint16_t sport, dport;
 	uint64_t used;		  /* last, in packets since the start */
 	struct zc_reorder *order; /* or NULL: its datagrams have no numbers */
+	size_t merged;		  /* bytes of those that came merged last, or 0 */
+	size_t single;	 /* bytes of the last packet, if its number shows one datagram, and ... */
+	uint64_t number; /* ... that number */
 	struct zc_checksums checksums;
 };
 
@@ -40,6 +44,7 @@ struct zc_payload {
 	struct zc_frame frame; /* the last packet; not passed on yet if .pending */
 	enum zc_checksum sum;  /* of it */
 	bool pending;
+	size_t at;	     /* what of its payload was looked at, where it is merged */
 	const uint8_t *data; /* the next piece, or NULL */
 	size_t len;
 	bool of_tcp;
@@ -104,6 +109,7 @@ static int put_datagram(struct zc_payload *p)
 	struct zcdma_packet_stats tcp = { 0 };
 
 	p->pending = p->frame.captured == p->frame.len;
+	p->at = 0;
 	p->stats.cut += !p->pending;
 	if (p->tcp)
 		zc_tcp_payload_get_stats(p->tcp, &tcp);
@@ -215,34 +221,70 @@ static void set_piece(struct zc_payload *p, const uint8_t *data, size_t len)
 	p->len = len;
 }
 
+/*
+ * Returns the bytes of the datagram at .at of .frame, which may be merged with others. A flow whose packets have one
+ * length, and numbers without a gap, has none that are merged.
+ */
+static size_t datagram_size(const struct zc_payload *p, struct flow *flow, uint64_t number)
+{
+	const struct zc_frame *f = &p->frame;
+	const size_t left = f->len - p->at;
+
+	if (p->at && flow->merged)
+		return zc_min(left, flow->merged);
+	if (flow->single == f->len && number == flow->number + 1)
+		return left;
+	flow->single = 0;
+	return zc_merged_size(&p->field, f->payload, f->len, flow->merged);
+}
+
+/* Put the datagram at .at of .frame, or the only one, in the order of its number. Returns enum zc_reorder_verdict. */
+static int put_in_order(struct zc_payload *p, struct flow *flow, size_t *len)
+{
+	const struct zc_frame *f = &p->frame;
+	const uint8_t *data = f->payload + p->at;
+	uint64_t number;
+
+	if (!zc_reorder_read(&p->field, data, *len, &number)) {
+		p->stats.unnumbered++;
+		return ZC_REORDER_SKIPPED;
+	}
+	*len = datagram_size(p, flow, number);
+	if (*len < f->len)
+		flow->merged = p->at ? flow->merged : *len;
+	else
+		flow->single = f->len;
+	flow->number = number;
+	return zc_reorder_put(flow->order, number, data, *len);
+}
+
 /* Look whether the datagram in .frame is the next piece. Returns 0 or a negative errno. */
 static int look_at(struct zc_payload *p)
 {
 	const struct zc_frame *f = &p->frame;
+	size_t len = f->len - p->at;
 	struct flow *flow;
-	uint64_t number;
 	int rc = get_flow(p, &flow);
 
 	if (rc || !flow)
 		return rc;
-	if (zc_checksums_prove_damage(&flow->checksums, p->sum)) {
+	if (!p->at && zc_checksums_prove_damage(&flow->checksums, p->sum)) {
 		p->stats.malformed++;
 		rc = ZC_REORDER_SKIPPED;
 	} else if (!flow->order) {
 		rc = ZC_REORDER_PASS;
-	} else if (zc_reorder_read(&p->field, f->payload, f->len, &number)) {
-		rc = zc_reorder_put(flow->order, number, f->payload, f->len);
 	} else {
-		p->stats.unnumbered++;
-		rc = ZC_REORDER_SKIPPED;
+		rc = put_in_order(p, flow, &len);
 	}
 	if (rc < 0)
 		return zc_fail(p->ctx, -rc, "payload of %s", p->name);
 	if (rc == ZC_REORDER_PASS)
-		set_piece(p, f->payload, f->len);
-	p->pending = rc == ZC_REORDER_FULL;
-	p->stats.wrong_sums +=
-		rc != ZC_REORDER_SKIPPED && !p->pending && p->sum == ZC_CHECKSUM_WRONG;
+		set_piece(p, f->payload + p->at, len);
+	if (rc != ZC_REORDER_FULL) {
+		p->stats.wrong_sums += rc != ZC_REORDER_SKIPPED && p->sum == ZC_CHECKSUM_WRONG;
+		p->at += len;
+		p->pending = p->at < f->len;
+	}
 	drain(p, flow, false);
 	return 0;
 }
