@@ -100,7 +100,8 @@ static bool parse_job(struct report *r, struct bench_job *job, uint64_t largest_
 	if (!opts_size(r, "--ring", arg.ring, &job->ring_bytes) ||
 	    !parse_count(r, "--streams", arg.streams, BENCH_STREAMS_MAX, &streams) ||
 	    !parse_count(r, "--repeat", arg.repeat, BENCH_REPEATS_MAX, &repeats) ||
-	    !opts_seconds(r, "--seconds", arg.seconds, &job->seconds) || !cpu_parse(r, arg.cpu, &job->cpu))
+	    !opts_seconds(r, "--seconds", arg.seconds, &job->seconds) ||
+	    !cpu_parse(r, arg.cpu, &job->cpu))
 		return false;
 	if (job->ring_bytes / largest_block < 2) {
 		report_error(r, STATUS_ERROR, NULL, "--ring %s: too small for two blocks",
