@@ -241,6 +241,8 @@ static void make_block(struct zc_packet_source *p, size_t len, struct zcdma_bloc
 	};
 	p->offset += len;
 	p->src.stats.copied_bytes += len;
+	if (p->kernel_copies)
+		p->src.stats.kernel_copied_bytes += len;
 }
 
 int zc_packets_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)

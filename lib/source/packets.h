@@ -31,6 +31,7 @@ struct zc_packet_source {
 	const struct zc_packet_ops *from;
 	struct zc_payload *payload; /* or NULL: whole packets */
 	struct zc_pool pool;
+	bool kernel_copies; /* each packet into memory of this process, before it is copied from there */
 	int packets_fd; /* to poll for packets, or -1 */
 	int timer_fd;	/* that patience has an end; or -1 */
 	bool patient;	/* it runs */

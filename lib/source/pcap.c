@@ -127,7 +127,7 @@ static int open_packets(struct pcap_source *p)
 			src->ctx, EINVAL,
 			"source %s: snaplen= and buffer= are for an interface, and %s is a file",
 			src->name, p->from);
-	src->info.endless = src->info.privileged = !file;
+	src->info.endless = src->info.privileged = p->base.kernel_copies = !file;
 	src->info.simulated = file ? -1 : 0;
 	rc = zc_capture_open(src->ctx, &from, &p->packets);
 	if (!rc)

@@ -110,6 +110,7 @@ static int attach(struct xdp_source *x)
 	if (rc)
 		return rc;
 	info->endless = info->privileged = true;
+	x->base.kernel_copies = zc_xdp_mode(x->xdp) != ZC_XDP_ZEROCOPY;
 	info->mode = zc_xdp_mode_name(zc_xdp_mode(x->xdp));
 	rc = zc_packets_open_payload(&x->base, x->iface, x->opt.seq, x->opt.checksum);
 	if (!rc)

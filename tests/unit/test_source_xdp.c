@@ -158,6 +158,7 @@ static void expect_mode(struct zcdma_source *src, const char *mode)
 /* What is sent to one port, and nothing of other ports and protocols. */
 static void a_port(void **state)
 {
+	struct zcdma_source_stats stats;
 	struct zcdma_source *src;
 	int fd, other;
 
@@ -173,6 +174,9 @@ static void a_port(void **state)
 	send_numbers(other, 77, 5, 100);
 	read_numbers(src, 0, 200, 1000);
 	assert_silent(src);
+	zcdma_source_get_stats(src, &stats, sizeof(stats));
+	assert_int_equal(stats.copied_bytes, 200 * 1000);
+	assert_int_equal(stats.kernel_copied_bytes, 200 * 1000);
 	close(other);
 	close(fd);
 	zcdma_source_close(src);
