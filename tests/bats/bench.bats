@@ -194,7 +194,7 @@ serve() {
     "$ZCDMA" bench --mode=copy --memory=memfd --seconds 60 --json >out 2>err 3>&- &
     PIDS+=($!)
     until_true 20 handles $! INT
-    sleep 0.5
+    until_true 60 children $!
     kill -INT -- $!
     pkill -INT -P $! || :
     wait_exit $! 130
@@ -275,6 +275,14 @@ widest() {
 }
 
 @test "bench: on a terminal it shows which run is next, and how long the rest takes" {
-    TERM=xterm on_terminal 80 "$ZCDMA bench --mode=copy,vmsplice --memory=memfd --repeat 3 --seconds 0.6"
-    assert_output --regexp 'zcdma bench: run [0-9]+ of [0-9]+, [0-9]+ s left: (copy|vmsplice) from memfd, '
+    mkfifo keys
+    TERM=xterm script -qefc "stty cols 80 rows 24; exec $ZCDMA bench --mode=copy,vmsplice --memory=memfd --repeat 3 --seconds 0.6" \
+        /dev/null <keys >out 2>&1 3>&- &
+    PIDS+=($!)
+    exec 9>keys
+    until_true 60 has_line out 'zcdma bench: run [0-9]+ of [0-9]+, [0-9]+ s left: (copy|vmsplice) from memfd, ' ||
+        fail "$(cat out)"
+    printf '\003' >&9 # Ctrl-C
+    wait_exit $! 130
+    exec 9>&-
 }

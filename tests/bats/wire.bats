@@ -268,9 +268,8 @@ record_end() {
 
 @test "wire: interfaces that are not there, and privileges that are not" {
     # shellcheck disable=SC2016 # for the shell inside
-    namespace '"$ZCDMA" verify -i nosuch0; echo "status $?"
-        "$ZCDMA" verify -i lo --buffer 1; echo "status $?"' || :
-    [[ $output == *"capture on nosuch0: No such device"*"lo"*"status 2"* ]] || fail "$output"
+    namespace '"$ZCDMA" verify -i nosuch0; echo "status $?"'
+    [[ $output == *"capture on nosuch0: No such device"*"status 2"* ]] || fail "$output"
     if ((UID)); then
         run -2 --separate-stderr zcdma verify -i lo
     else
