@@ -11,9 +11,7 @@
 
 static void test_port_reused(void **state)
 {
-	struct zcdma_wire_stream s;
-	struct zcdma_wire_stats stats;
-	struct zcdma_wire *wire;
+	struct outcome o;
 
 	(void)state;
 	syn();
@@ -28,25 +26,20 @@ static void test_port_reused(void **state)
 		zcdma_pattern_fill(data, MSS, at, SEED);
 		write_segment(false, TH_ACK, ISN + 70001 + (uint32_t)at, 501, data, MSS, false);
 	}
-	wire = follow(&plain);
-	zcdma_wire_get_stats(wire, &stats);
-	assert_int_equal(stats.connections, 2);
-	assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
-	assert_int_equal(s.bytes, 3000);
-	assert_int_equal(s.result.faults, 0);
-	assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
-	assert_int_equal(s.bytes, 2000);
-	assert_int_equal(s.counters.retransmitted, 0);
-	assert_int_equal(s.result.faults, 0);
-	zcdma_wire_close(wire);
+	o = outcome(&plain);
+	assert_int_equal(o.stats.connections, 2);
+	assert_int_equal(o.streams, 2);
+	assert_int_equal(o.s[0].bytes, 3000);
+	assert_int_equal(o.s[0].result.faults, 0);
+	assert_int_equal(o.s[1].bytes, 2000);
+	assert_int_equal(o.s[1].counters.retransmitted, 0);
+	assert_int_equal(o.s[1].result.faults, 0);
 }
 
 /* The SYN of the next connection was not captured; the first one ended, or that was not captured either. */
 static void test_port_reused_without_syn(void **state)
 {
-	struct zcdma_wire_stream s;
-	struct zcdma_wire_stats stats;
-	struct zcdma_wire *wire;
+	struct outcome o;
 
 	for (int ended = 0; ended < 2; ended++) {
 		start_over(state);
@@ -55,28 +48,23 @@ static void test_port_reused_without_syn(void **state)
 		if (ended)
 			fin(3000);
 		send_from(ISN - (1u << 30), 50000, 3000);
-		wire = follow(&plain);
-		zcdma_wire_get_stats(wire, &stats);
-		assert_int_equal(stats.connections, 2);
-		assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
-		assert_int_equal(s.bytes, 3000);
-		assert_int_equal(s.counters.retransmitted, 0);
+		o = outcome(&plain);
+		assert_int_equal(o.stats.connections, 2);
+		assert_int_equal(o.streams, 2);
+		assert_int_equal(o.s[0].bytes, 3000);
+		assert_int_equal(o.s[0].counters.retransmitted, 0);
 		/* Only two in a row are believed where nothing has ended: the first one is counted. */
-		assert_int_equal(s.counters.strayed, !ended);
-		assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
-		assert_int_equal(s.bytes, ended ? 3000 : 2000);
-		assert_int_equal(s.result.faults, 0);
-		assert_false(s.from_start);
-		zcdma_wire_close(wire);
+		assert_int_equal(o.s[0].counters.strayed, !ended);
+		assert_int_equal(o.s[1].bytes, ended ? 3000 : 2000);
+		assert_int_equal(o.s[1].result.faults, 0);
+		assert_false(o.s[1].from_start);
 	}
 }
 
 /* Check that a SYN within a connection does not end it: a receiver only answers it (RFC 5961, 4). */
 static void test_stray_syn(void **state)
 {
-	struct zcdma_wire_stats stats;
-	struct zcdma_wire_stream s;
-	struct zcdma_wire *wire;
+	struct outcome o;
 
 	(void)state;
 	syn();
@@ -87,23 +75,18 @@ static void test_stray_syn(void **state)
 	write_segment(true, TH_SYN | TH_ACK, 777, ISN, "", 0, false);
 	send_range(6000, 9000);
 	fin(9000);
-	wire = follow(&plain);
-	s = only(wire);
-	zcdma_wire_get_stats(wire, &stats);
-	assert_int_equal(stats.connections, 1);
-	assert_int_equal(stats.ignored_syns, 2);
-	assert_int_equal(s.bytes, 9000);
-	assert_int_equal(s.end, ZCDMA_WIRE_FIN);
-	assert_int_equal(s.result.faults, 0);
-	zcdma_wire_close(wire);
+	o = only(&plain);
+	assert_int_equal(o.stats.connections, 1);
+	assert_int_equal(o.stats.ignored_syns, 2);
+	assert_int_equal(o.s[0].bytes, 9000);
+	assert_int_equal(o.s[0].end, ZCDMA_WIRE_FIN);
+	assert_int_equal(o.s[0].result.faults, 0);
 }
 
 /* One that is answered as a SYN, or followed by its data, begins a connection all the same. */
 static void test_syn_that_is_proven(void **state)
 {
-	struct zcdma_wire_stats stats;
-	struct zcdma_wire_stream s;
-	struct zcdma_wire *wire;
+	struct outcome o;
 
 	for (int answered = 0; answered < 2; answered++) {
 		start_over(state);
@@ -113,16 +96,13 @@ static void test_syn_that_is_proven(void **state)
 		if (answered)
 			write_segment(true, TH_SYN | TH_ACK, 777, ISN + 700001, "", 0, false);
 		send_from(ISN + 700001, 0, 2000);
-		wire = follow(&plain);
-		zcdma_wire_get_stats(wire, &stats);
-		assert_int_equal(stats.connections, 2);
-		assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
-		assert_int_equal(s.bytes, 3000);
-		assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
-		assert_int_equal(s.bytes, 2000);
-		assert_true(s.from_start);
-		assert_int_equal(s.result.faults, 0);
-		zcdma_wire_close(wire);
+		o = outcome(&plain);
+		assert_int_equal(o.stats.connections, 2);
+		assert_int_equal(o.streams, 2);
+		assert_int_equal(o.s[0].bytes, 3000);
+		assert_int_equal(o.s[1].bytes, 2000);
+		assert_true(o.s[1].from_start);
+		assert_int_equal(o.s[1].result.faults, 0);
 	}
 }
 
@@ -130,8 +110,7 @@ static void test_syn_that_is_proven(void **state)
 static void test_stray_syn_is_no_beginning(void **state)
 {
 	const uint32_t first = ISN - (1u << 30);
-	struct zcdma_wire_stream s;
-	struct zcdma_wire *wire;
+	struct outcome o;
 
 	(void)state;
 	syn();
@@ -139,22 +118,19 @@ static void test_stray_syn_is_no_beginning(void **state)
 	write_segment(false, TH_SYN, first + 40000, 0, "", 0, false);
 	fin(3000);
 	send_from(first, 50000, 3000);
-	wire = follow(&plain);
-	assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
-	assert_int_equal(s.bytes, 3000);
-	assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
-	assert_false(s.from_start);
-	assert_int_equal(s.bytes, 3000);
-	assert_int_equal(s.counters.uncaptured_bytes, 0);
-	assert_int_equal(s.result.faults, 0);
-	zcdma_wire_close(wire);
+	o = outcome(&plain);
+	assert_int_equal(o.streams, 2);
+	assert_int_equal(o.s[0].bytes, 3000);
+	assert_false(o.s[1].from_start);
+	assert_int_equal(o.s[1].bytes, 3000);
+	assert_int_equal(o.s[1].counters.uncaptured_bytes, 0);
+	assert_int_equal(o.s[1].result.faults, 0);
 }
 
 /* A reset that fits is not believed, and then a SYN is answered as within a connection. */
 static void test_stray_syn_after_reset(void **state)
 {
-	struct zcdma_wire_stream s;
-	struct zcdma_wire *wire;
+	struct outcome o;
 
 	(void)state;
 	syn();
@@ -163,56 +139,44 @@ static void test_stray_syn_after_reset(void **state)
 	write_segment(false, TH_SYN, ISN + 700000, 0, "", 0, false);
 	send_range(3000, 6000);
 	fin(6000);
-	wire = follow(&plain);
-	s = only(wire);
-	assert_int_equal(s.bytes, 6000);
-	assert_int_equal(s.end, ZCDMA_WIRE_FIN);
-	zcdma_wire_close(wire);
+	o = only(&plain);
+	assert_int_equal(o.s[0].bytes, 6000);
+	assert_int_equal(o.s[0].end, ZCDMA_WIRE_FIN);
 }
 
 static void test_ports(void **state)
 {
 	const struct zcdma_wire_options other = { .port = 9001 }, sender = { .port = 40000 };
-	struct zcdma_wire_stats stats;
-	struct zcdma_wire_stream s;
-	struct zcdma_wire *wire;
+	struct outcome o;
 
 	(void)state;
 	syn();
 	send_range(0, 1000);
-	wire = follow(&other);
-	assert_int_equal(zcdma_wire_next_stream(wire, &s), 0);
-	zcdma_wire_get_stats(wire, &stats);
-	assert_int_equal(stats.others, stats.packets);
-	zcdma_wire_close(wire);
-	wire = follow(&sender);
-	assert_int_equal(only(wire).bytes, 1000);
-	zcdma_wire_close(wire);
+	o = outcome(&other);
+	assert_int_equal(o.streams, 0);
+	assert_int_equal(o.stats.others, o.stats.packets);
+	o = only(&sender);
+	assert_int_equal(o.s[0].bytes, 1000);
 }
 
 static void test_reset(void **state)
 {
-	struct zcdma_wire_stats stats;
-	struct zcdma_wire *wire;
+	struct outcome o;
 
 	(void)state;
 	syn();
 	send_range(0, 1000);
 	write_segment(true, TH_RST, 501, 0, "", 0, false);
-	wire = follow(&plain);
-	assert_int_equal(only(wire).end, ZCDMA_WIRE_RESET);
-	zcdma_wire_get_stats(wire, &stats);
-	assert_int_equal(stats.ended, 1);
-	zcdma_wire_close(wire);
+	o = only(&plain);
+	assert_int_equal(o.s[0].end, ZCDMA_WIRE_RESET);
+	assert_int_equal(o.stats.ended, 1);
 }
 
 /* Check that a connection can go on after a reset, whether the reset fits or not. */
 static void test_reset_that_is_ignored(void **state)
 {
 	static const uint32_t ahead[] = { 0, 700 };
-	struct zcdma_wire_stats stats;
-	struct zcdma_wire_stream s;
-	struct zcdma_wire *wire;
+	struct outcome o;
 
 	for (size_t i = 0; i < ARRAY_SIZE(ahead); i++) {
 		start_over(state);
@@ -225,33 +189,27 @@ static void test_reset_that_is_ignored(void **state)
 		send_spoiled(5000, MSS, 5555);
 		ack(6000);
 		fin(6000);
-		wire = follow(&plain);
-		s = only(wire);
-		zcdma_wire_get_stats(wire, &stats);
-		assert_int_equal(s.bytes, 6000);
-		assert_int_equal(s.end, ZCDMA_WIRE_FIN);
-		assert_int_equal(s.counters.differing, 1);
-		assert_int_equal(s.counters.ignored_resets, 1);
-		assert_int_equal(stats.ended, 1);
-		zcdma_wire_close(wire);
+		o = only(&plain);
+		assert_int_equal(o.s[0].bytes, 6000);
+		assert_int_equal(o.s[0].end, ZCDMA_WIRE_FIN);
+		assert_int_equal(o.s[0].counters.differing, 1);
+		assert_int_equal(o.s[0].counters.ignored_resets, 1);
+		assert_int_equal(o.stats.ended, 1);
 	}
 }
 
 /* Check that a lone RST or FIN of an earlier connection does not count as a stream that ended. */
 static void test_last_words(void **state)
 {
-	struct zcdma_wire_stats stats;
-	struct zcdma_wire *wire;
+	struct outcome o;
 
 	(void)state;
 	write_segment(true, TH_RST, 501, 0, "", 0, false);
 	cap.port++;
 	fin(1000);
-	wire = follow(&plain);
-	zcdma_wire_get_stats(wire, &stats);
-	assert_int_equal(stats.connections, 2);
-	assert_int_equal(stats.ended, 0);
-	zcdma_wire_close(wire);
+	o = outcome(&plain);
+	assert_int_equal(o.stats.connections, 2);
+	assert_int_equal(o.stats.ended, 0);
 }
 
 static void count_dropped(void *arg, const struct zcdma_wire_stream *s)
@@ -267,8 +225,7 @@ static void test_many_resets(void **state)
 {
 	unsigned dropped[2] = { 0 };
 	const struct zcdma_wire_options options = { .dropped = count_dropped, .arg = dropped };
-	struct zcdma_wire_stats stats;
-	struct zcdma_wire *wire;
+	struct outcome o;
 
 	(void)state;
 	for (cap.port = 10000; cap.port < 30000; cap.port++) {
@@ -276,14 +233,12 @@ static void test_many_resets(void **state)
 		send_range(0, 100);
 		write_segment(false, TH_RST, ISN + 100, 0, "", 0, false);
 	}
-	wire = follow(&options);
-	zcdma_wire_get_stats(wire, &stats);
-	assert_int_equal(stats.connections, 20000);
-	assert_int_equal(stats.unfollowed, 0);
-	assert_int_equal(stats.unlisted, 20000 - 16384);
+	o = outcome(&options);
+	assert_int_equal(o.stats.connections, 20000);
+	assert_int_equal(o.stats.unfollowed, 0);
+	assert_int_equal(o.stats.unlisted, 20000 - 16384);
 	assert_int_equal(dropped[0], 0);
-	assert_int_equal(dropped[1], stats.unlisted);
-	zcdma_wire_close(wire);
+	assert_int_equal(dropped[1], o.stats.unlisted);
 }
 
 /* Check that connections without faults are dropped to make room, and that one with a fault stays. */

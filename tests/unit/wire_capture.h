@@ -218,17 +218,46 @@ static inline struct zcdma_wire *follow(const struct zcdma_wire_options *options
 	return wire;
 }
 
-/* The only stream. */
-static inline struct zcdma_wire_stream only(struct zcdma_wire *wire)
-{
-	struct zcdma_wire_stream s, none;
+static const struct zcdma_wire_options plain;
 
-	assert_int_equal(zcdma_wire_next_stream(wire, &s), 1);
-	assert_int_equal(zcdma_wire_next_stream(wire, &none), 0);
-	return s;
+/* What zcdma_wire makes of a capture; of its streams and differences, the first ones. */
+struct outcome {
+	struct zcdma_wire_stats stats;
+	unsigned streams, differences;
+	struct zcdma_wire_stream s[3];
+	struct zcdma_wire_difference d;
+};
+
+/* Follow what was written to its end. */
+static inline struct outcome outcome(const struct zcdma_wire_options *options)
+{
+	struct zcdma_wire *wire = follow(options);
+	struct zcdma_wire_difference d;
+	struct zcdma_wire_stream s;
+	struct outcome o = { 0 };
+
+	zcdma_wire_get_stats(wire, &o.stats);
+	while (zcdma_wire_next_stream(wire, &s)) {
+		if (o.streams < ARRAY_SIZE(o.s))
+			o.s[o.streams] = s;
+		o.streams++;
+	}
+	while (zcdma_wire_get_difference(wire, o.differences, &d)) {
+		if (!o.differences++)
+			o.d = d;
+	}
+	zcdma_wire_close(wire);
+	return o;
 }
 
-static const struct zcdma_wire_options plain;
+/* Of a capture that has one stream. */
+static inline struct outcome only(const struct zcdma_wire_options *options)
+{
+	struct outcome o = outcome(options);
+
+	assert_int_equal(o.streams, 1);
+	return o;
+}
 
 /* The first @bytes of a stream that begins with @first, without a SYN. */
 static inline void send_from(uint32_t first, uint64_t from, uint64_t bytes)
