@@ -321,7 +321,7 @@ int setup_path(struct transfer *t, struct report *r, int fd, enum zcdma_fallback
 /* The sink failed, as opposed to what was asked for: what arrived, if only nothing, is incomplete. */
 static bool is_sink_error(int err)
 {
-	static const int errors[] = { EPIPE, ECONNRESET, ETIMEDOUT, ENOSPC, EDQUOT, EFBIG, EIO };
+	static const int errors[] = { EPIPE, ECONNRESET, ECONNABORTED, ENOSPC, EDQUOT, EFBIG, EIO };
 
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
 		if (errors[i] == err)

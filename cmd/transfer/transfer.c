@@ -11,8 +11,8 @@
 #include "transfer/packet_stats.h"
 #include "cli/signals.h"
 
-/* While stopping, how often to look whether a producer that goes on has had its time. */
-#define STOPPING_MS 100
+/* After a request to stop, how long a receiver may take nothing before a note says that it is waited for. */
+#define PATIENCE_MS 100
 
 static void stop_source(struct transfer *t)
 {
@@ -63,11 +63,9 @@ static int at_most(int ms, uint64_t when_ns)
 
 static int timeout_ms(const struct transfer *t)
 {
-	int ms = t->stopping ? STOPPING_MS : progress_timeout(&t->progress);
+	int ms = progress_timeout(&t->progress);
 
-	if (t->stopping)
-		return ms;
-	if (t->max_seconds > 0)
+	if (t->max_seconds > 0 && !t->stopping)
 		ms = at_most(ms, t->start_ns + (uint64_t)(t->max_seconds * 1e9));
 	return t->watch_ns ? at_most(ms, t->watch_ns) : ms;
 }
@@ -108,9 +106,20 @@ static int take_block(struct transfer *t, struct zcdma_block *b)
 	return rc;
 }
 
-static void note_patience(struct transfer *t)
+/* Wait in the path as long as timeout_ms() says, and not much longer than that before note_patience(). */
+static void set_path_timeout(const struct transfer *t)
 {
-	if (!signals_stop() || t->patience_noted)
+	int ms = timeout_ms(t);
+
+	if (signals_stop() && !t->patience_noted && (ms < 0 || ms > PATIENCE_MS))
+		ms = PATIENCE_MS;
+	/* 0 would be for an event loop. */
+	zcdma_path_set_timeout(t->path, ms ? ms : 1);
+}
+
+static void note_patience(struct transfer *t, int rc)
+{
+	if (rc != -ETIMEDOUT || !signals_stop() || t->patience_noted)
 		return;
 	t->patience_noted = true;
 	report_note(t->report, "waiting for the receiver; a second signal ends it at once");
@@ -118,16 +127,14 @@ static void note_patience(struct transfer *t)
 
 static int send_block(struct transfer *t, const struct zcdma_block *b)
 {
-	int ms = timeout_ms(t), rc;
+	int rc;
 
-	zcdma_path_set_timeout(t->path, ms ? ms : 1);
+	set_path_timeout(t);
 	rc = zcdma_path_send(t->path, b);
 	while (transfer_is_pause(t, rc)) {
-		if (rc == -ETIMEDOUT)
-			note_patience(t);
+		note_patience(t, rc);
 		look_around(t);
-		ms = timeout_ms(t);
-		zcdma_path_set_timeout(t->path, ms ? ms : 1);
+		set_path_timeout(t);
 		rc = zcdma_path_flush(t->path);
 	}
 	return rc;
@@ -205,7 +212,9 @@ int transfer_finish(struct transfer *t, bool complete)
 
 	do {
 		look_around(t);
+		set_path_timeout(t);
 		rc = complete ? zcdma_path_finish(t->path) : zcdma_path_abandon(t->path);
+		note_patience(t, rc);
 	} while (transfer_is_pause(t, rc));
 	look_around(t); /* what the last block brought */
 	stop_clocks(t);
@@ -258,8 +267,7 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 				.bytes = path.bytes,
 				.user = stats.copied_bytes + path.gathered_bytes,
 				.kernel = path.copied_bytes + path.fell_back_bytes +
-					  stats.driver_copied_bytes +
-					  stats.kernel_copied_bytes,
+					  stats.driver_copied_bytes + stats.kernel_copied_bytes,
 				.unknown = path.unknown_bytes,
 				.reason = path.copies_reason,
 				.hint = path.copies_hint,

@@ -302,7 +302,7 @@ static void give_up(struct handover *h)
 }
 
 /* Send all blocks, and if the stream is @complete send the end and wait until all blocks are back. */
-static int handover_finish(struct zcdma_path *path, bool complete)
+static int handover_finish(struct zcdma_path *path, bool complete, uint64_t deadline_ns)
 {
 	struct handover *h = (struct handover *)path;
 	int rc;
@@ -317,7 +317,8 @@ static int handover_finish(struct zcdma_path *path, bool complete)
 			give_up(h);
 		if (!rc && !h->blocks.out)
 			return 0;
-		rc = zc_poll(path->ctx, path->sink.fd, rc ? POLLIN | POLLOUT : POLLIN, -1);
+		rc = zc_poll(path->ctx, path->sink.fd, rc ? POLLIN | POLLOUT : POLLIN,
+			     zc_time_left(deadline_ns));
 		if (!rc)
 			rc = handover_attend(path, 0);
 		if (rc)

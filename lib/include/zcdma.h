@@ -454,8 +454,8 @@ int zcdma_path_set_datagram(struct zcdma_path *path, size_t bytes);
 int zcdma_path_set_depth(struct zcdma_path *path, unsigned depth);
 
 /*
- * Set how long zcdma_path_send() waits for room: -1, without a limit, at first. 0 is for programs with
- * an event loop.
+ * Set how long zcdma_path_send(), zcdma_path_flush(), zcdma_path_finish() and zcdma_path_abandon() wait: -1,
+ * without a limit, at first. 0 is for programs with an event loop.
  */
 void zcdma_path_set_timeout(struct zcdma_path *path, int timeout_ms);
 
@@ -517,15 +517,18 @@ int zcdma_source_fd(struct zcdma_source *src);
  * every block is back at its source. A TCP connection ends with a FIN. Until this returns 0, closing the
  * connection resets it: the receiver of a sender that fails, crashes or is killed sees an error, and no
  * end. Over UDP, where nothing is acknowledged, the end of the stream is sent three times within 50 ms.
- * Returns 0; -EINTR after zcdma_interrupt(), after which the same call goes on; -ECONNRESET, -EPIPE,
- * -ETIMEDOUT if it never arrived; -ECONNREFUSED if the receiver's machine answered that nothing
- * receives it.
+ * Waits up to the path's timeout. No descriptor reports an acknowledgement: with a timeout of 0, make the
+ * call every few milliseconds.
+ * Returns 0; -ETIMEDOUT, -EAGAIN with a timeout of 0, or -EINTR after zcdma_interrupt(), after which the
+ * same call goes on; -ECONNRESET or -EPIPE if the receiver went away, -ECONNABORTED if it no longer
+ * answers, -ECONNREFUSED if the receiver's machine answered that nothing receives it; or another error
+ * that broke the path off.
  */
 int zcdma_path_finish(struct zcdma_path *path);
 
 /*
  * Do the same for a stream that is not complete: send and wait, and leave the connection to be reset when
- * it is closed, so that the receiver sees that. After an error, too.
+ * it is closed, so that the receiver sees that. After an error, too. Returns the same.
  */
 int zcdma_path_abandon(struct zcdma_path *path);
 

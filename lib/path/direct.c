@@ -382,11 +382,12 @@ static int set_end(struct direct *d)
 }
 
 /* Write the rest, also of what came before an error. */
-static int direct_finish(struct zcdma_path *path, bool complete)
+static int direct_finish(struct zcdma_path *path, bool complete, uint64_t deadline_ns)
 {
 	struct direct *d = (struct direct *)path;
 
 	(void)complete;
+	(void)deadline_ns; /* a disk is waited for */
 	if (!d->begun)
 		return 0;
 	if (!wait_for_all(d))

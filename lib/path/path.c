@@ -55,14 +55,14 @@ static bool is_closed(int fd)
  * Wait until every byte is acknowledged. The kernel does not report it, so poll SIOCOUTQ, which counts bytes that
  * are not acknowledged, sent or not (tcp(7)).
  */
-static int wait_acknowledged(struct zcdma_path *path)
+static int wait_acknowledged(struct zcdma_path *path, uint64_t deadline_ns)
 {
 	int nap_ms = 1;
 
 	for (;;) {
 		/* Asked first: an end in good order closes it too, with nothing left unacknowledged. */
 		bool closed = is_closed(path->sink.fd);
-		int unacked = 0, err = 0, rc;
+		int unacked = 0, err = 0, left_ms, rc;
 		socklen_t len = sizeof(err);
 
 		if (!getsockopt(path->sink.fd, SOL_SOCKET, SO_ERROR, &err, &len) && err)
@@ -71,26 +71,29 @@ static int wait_acknowledged(struct zcdma_path *path)
 			return 0;
 		if (closed)
 			return zc_path_fail(path, ECONNRESET, "send");
-		rc = zc_poll(path->ctx, -1, 0, nap_ms);
+		left_ms = zc_time_left(deadline_ns);
+		if (!left_ms)
+			return -ETIMEDOUT;
+		rc = zc_poll(path->ctx, -1, 0, left_ms < 0 ? nap_ms : zc_min(nap_ms, left_ms));
 		if (rc != -ETIMEDOUT)
 			return rc;
 		nap_ms = zc_min(nap_ms * 2, 20);
 	}
 }
 
-int zc_path_end(struct zcdma_path *path, bool complete)
+int zc_path_end(struct zcdma_path *path, bool complete, uint64_t deadline_ns)
 {
 	int rc;
 
 	if (path->ops->finish)
-		return path->ops->finish(path, complete);
+		return path->ops->finish(path, complete, deadline_ns);
 	if (path->sink.kind != ZC_SINK_SOCKET)
 		return 0;
 	if (path->datagram)
 		return zc_datagram_finish(path, complete);
 	if (complete && shutdown(path->sink.fd, SHUT_WR) < 0 && errno != ENOTCONN)
 		return zc_path_fail(path, errno, "shutdown");
-	rc = wait_acknowledged(path);
+	rc = wait_acknowledged(path, deadline_ns);
 	if (!rc && complete)
 		zc_reset_on_close(path->sink.fd, false);
 	return rc;
@@ -289,6 +292,8 @@ int zc_path_fail(struct zcdma_path *path, int err, const char *call)
 	zc_fail(path->ctx, err, "%s to %s", call, path->sink.name);
 	if (hint)
 		zc_hint(path->ctx, "%s", hint);
+	if (err == ETIMEDOUT) /* of the connection; -ETIMEDOUT is the answer of a wait */
+		return -ECONNABORTED;
 	return zc_is_refusal(err) ? -EOPNOTSUPP : -err;
 }
 

@@ -90,8 +90,9 @@ struct zc_path_ops {
 	int (*attend)(struct zcdma_path *path, short events);
 	/* The caller is about to sleep: hand on what is held back. NULL: nothing is. */
 	void (*flush)(struct zcdma_path *path);
-	int (*finish)(struct zcdma_path *path, bool complete); /* as zc_path_end(); or NULL */
-	void (*close)(struct zcdma_path *path);		       /* NULL: nothing to close */
+	/* As zc_path_end(); or NULL. */
+	int (*finish)(struct zcdma_path *path, bool complete, uint64_t deadline_ns);
+	void (*close)(struct zcdma_path *path); /* NULL: nothing to close */
 };
 
 extern const struct zc_path_ops zc_path_copy, zc_path_direct, zc_path_zerocopy, zc_path_vmsplice,
@@ -120,8 +121,11 @@ int zc_path_try(struct zcdma_path *path, const struct zcdma_block *b);
 /* Report one queued block that is done, in the order of completion: 1 and *@b as it was sent, or 0. */
 int zc_path_reap(struct zcdma_path *path, struct zcdma_block *b);
 
-/* Wait until what was sent is acknowledged; end the stream if it is @complete: see zcdma_path_finish(). */
-int zc_path_end(struct zcdma_path *path, bool complete);
+/*
+ * Wait until what was sent is acknowledged, or until @deadline_ns; end the stream if it is @complete. Returns as
+ * zcdma_path_finish().
+ */
+int zc_path_end(struct zcdma_path *path, bool complete, uint64_t deadline_ns);
 
 /* Returns what the path waits for, enum zc_wait. */
 unsigned zc_path_wants(const struct zcdma_path *path);
@@ -182,7 +186,7 @@ void zc_path_zerocopied(struct zcdma_path *path, uint64_t bytes, uint64_t calls)
 /* Count sends that were copied; @merged: they were reported together with one before them, and may have been dropped. */
 void zc_path_fell_back(struct zcdma_path *path, uint64_t bytes, uint64_t calls, bool merged);
 
-/* Set the error message, and a hint if one is known, for the error of @call. Returns -@err. */
+/* Set the error message, and a hint if one is known, for the error of @call. Returns a negative errno. */
 int zc_path_fail(struct zcdma_path *path, int err, const char *call);
 
 /*

@@ -180,43 +180,45 @@ ZC_PUBLIC int zcdma_path_process(struct zcdma_path *path)
  * The end
  */
 
-static int reap_rest(struct zcdma_path *path)
+static int reap_rest(struct zcdma_path *path, uint64_t deadline_ns)
 {
 	int rc = 0;
 
 	zc_reuse_reap(path);
 	while (!rc && path->stats.pending_blocks) {
-		rc = zc_wait(path->ctx, NULL, path, ZC_WAIT_COMPLETION, -1);
+		rc = zc_wait(path->ctx, NULL, path, ZC_WAIT_COMPLETION, zc_time_left(deadline_ns));
 		zc_reuse_reap(path);
 	}
 	return rc;
 }
 
+/* Returns as zcdma_path_finish(). */
 static int end(struct zcdma_path *path, bool complete)
 {
-	int rc;
+	const uint64_t deadline = zc_deadline(path->timeout_ms);
+	/* What broke the path off is reported once: the rest is for what was sent before. */
+	int rc = !complete && path->failed.rc ? 0 : push_until(path, deadline);
 
 	/* Datagrams are not acknowledged: what completes does so before the end is sent. */
-	rc = path->datagram ? reap_rest(path) : 0;
+	if (!rc && path->datagram)
+		rc = reap_rest(path, deadline);
 	if (!rc)
-		rc = zc_path_end(path, complete);
-	if (rc)
-		zc_reuse_reap(path);
-	return rc ? rc : reap_rest(path);
+		rc = zc_path_end(path, complete, deadline);
+	zc_reuse_reap(path);
+	if (!rc)
+		rc = reap_rest(path, deadline);
+	zc_path_watch(path);
+	return rc == -ETIMEDOUT && !path->timeout_ms ? -EAGAIN : rc;
 }
 
 ZC_PUBLIC int zcdma_path_finish(struct zcdma_path *path)
 {
-	int rc = push_until(path, UINT64_MAX);
-
-	return rc ? rc : end(path, true);
+	return end(path, true);
 }
 
 ZC_PUBLIC int zcdma_path_abandon(struct zcdma_path *path)
 {
-	int rc = path->failed.rc ? 0 : push_until(path, UINT64_MAX);
-
-	return rc ? rc : end(path, false);
+	return end(path, false);
 }
 
 /*

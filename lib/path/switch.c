@@ -26,7 +26,7 @@ ZC_PUBLIC int zcdma_path_switch(struct zcdma_path *path, int fd)
 		rc = zcdma_path_flush(path);
 	if (rc)
 		return rc;
-	rc = zc_path_end(path, false);
+	rc = zc_path_end(path, false, UINT64_MAX);
 	if (!rc && path->manifest)
 		rc = zc_manifest_flush(path->manifest, path->ctx);
 	if (!rc)

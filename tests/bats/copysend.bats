@@ -106,6 +106,26 @@ received_something() {
     run ! grep -q '^  sent' out
 }
 
+@test "copysend: a signal while the receiver keeps the last bytes waiting says so" {
+    receiver
+    kill -STOP "$RECEIVER"
+    "$ZCDMA" copysend "$TO" sim:block=64K --bytes 512K >out 2>err 3>&- &
+    sender=$!
+    PIDS+=("$sender")
+    until_true 20 handed_to_kernel
+    kill -INT "$sender"
+    until_true 20 grep -q 'waiting for the receiver; a second signal' err
+    kill -CONT "$RECEIVER"
+    wait_exit "$sender" 130
+    grep -q '^  sent' out
+    received
+}
+
+handed_to_kernel() {
+    ask "$sender"
+    tail -n 1 err | grep -q '512.00 KiB in'
+}
+
 killed_by_another() {
     kill -INT "$1"
     ended "$1"

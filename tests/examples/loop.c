@@ -48,6 +48,7 @@ static int run(struct loop *l)
 		if (rc)
 			return rc;
 	}
+	zcdma_path_set_timeout(l->path, -1); /* this program has nothing else to do by now */
 	return rc ? rc : zcdma_path_finish(l->path);
 }
 

@@ -139,7 +139,7 @@ static void attend(struct run *r, unsigned how)
 static void finish(struct run *r, unsigned how)
 {
 	zcdma_interrupt(r->src.ctx);
-	(void)!zc_path_end(r->path, how & 1);
+	(void)!zc_path_end(r->path, how & 1, UINT64_MAX);
 	r->ended = true;
 }
 

@@ -103,7 +103,7 @@ static inline void *produce(void *arg)
 	if (path) {
 		p->rc = send_blocks(p, c, src, path);
 		if (!p->rc)
-			p->rc = zc_path_end(path, !p->dies);
+			p->rc = zc_path_end(path, !p->dies, UINT64_MAX);
 		reap(p, src, path);
 		zcdma_path_get_stats(path, &s, sizeof(s));
 		p->bytes = s.bytes;

@@ -143,7 +143,7 @@ static void send_and_take(const struct zcdma_path_type *type, size_t size, bool 
 	if (size < 16384)
 		assert_true(stats.calls < stats.datagrams);
 	if (finish)
-		assert_int_equal(zc_path_end(path, true), 0);
+		assert_int_equal(zc_path_end(path, true, UINT64_MAX), 0);
 	for (int i = 0; finish && i < 3; i++) {
 		assert_int_equal(zcdma_receiver_next(rx, 10000, &d), 0);
 		assert_int_equal(d.len, 0);
@@ -237,7 +237,7 @@ static void nobody_there_is_an_error(void **state)
 
 	/* And where the only one to send is the end. */
 	assert_int_equal(lab_path(ctx, zcdma_path_find("copy"), src, out, 0, &path), 0);
-	assert_int_equal(zc_path_end(path, true), -ECONNREFUSED);
+	assert_int_equal(zc_path_end(path, true, UINT64_MAX), -ECONNREFUSED);
 	in = dup(out);
 	close_path();
 }

@@ -258,7 +258,7 @@ static void play_reader(struct reader *r)
 		r->closed = true;
 	}
 	if (good && !r->busy) {
-		rc = zc_path_end(r->path, true);
+		rc = zc_path_end(r->path, true, UINT64_MAX);
 		assert_true(r->left && !r->guilty ? !rc : rc == -EPIPE || rc == -EPROTO);
 		reap(r);
 		if (!rc)

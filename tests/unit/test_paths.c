@@ -206,7 +206,7 @@ static void test_end_only_when_finished(void **state)
 				  ZCDMA_FALLBACK_KEEP);
 			send_one_block();
 			if (finish)
-				assert_int_equal(zc_path_end(path, true), 0);
+				assert_int_equal(zc_path_end(path, true, UINT64_MAX), 0);
 			close_out();
 			/* A ring of io_uring has the socket too, as long as it is there. */
 			zcdma_path_close(path);

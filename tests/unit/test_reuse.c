@@ -11,6 +11,8 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -489,6 +491,85 @@ static void test_latency(void **state)
 	assert_int_equal(waited.count, 0);
 }
 
+/* Send until the receiver, which reads nothing, has no room, and a part of a block is left. */
+static void send_until_full(const char *name)
+{
+	int rc = 0;
+
+	zcdma_path_set_timeout(path, 20);
+	for (unsigned i = 0; i < 190 && !rc; i++) {
+		assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
+		rc = zcdma_path_send(path, &b);
+	}
+	if (rc != -ETIMEDOUT)
+		fail_msg("%s: the receiver had room for everything", name);
+}
+
+static uint64_t read_some(uint64_t most)
+{
+	static char buf[1 << 16];
+	uint64_t got = 0;
+	ssize_t n;
+
+	while (got < most && (n = recv(in, buf, sizeof(buf), MSG_DONTWAIT)) > 0)
+		got += (uint64_t)n;
+	return got;
+}
+
+/* Check that the end is waited for as long as was said, and goes on where it was. */
+static void test_finish_within_its_timeout(void **state)
+{
+	static const char *const names[] = { "copy", "zerocopy", "vmsplice" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		uint64_t got = 0, sent;
+		int rc;
+
+		if (zcdma_path_probe(ctx, zcdma_path_find(names[i])))
+			continue;
+		open_sim("sim:blocks=200,block=64K,seed=5");
+		tcp_pair(ctx, &out, &in);
+		assert_int_equal(zcdma_path_open(ctx, src, names[i], out, &path), 0);
+		send_until_full(names[i]);
+		sent = stats().bytes;
+		assert_int_equal(zcdma_path_finish(path), -ETIMEDOUT);
+		zcdma_path_set_timeout(path, 0);
+		assert_int_equal(zcdma_path_finish(path), -EAGAIN);
+		assert_int_equal(zcdma_path_abandon(path), -EAGAIN);
+		zcdma_path_set_timeout(path, 1);
+		for (rc = -ETIMEDOUT; rc == -ETIMEDOUT; rc = zcdma_path_finish(path))
+			got += read_some(UINT64_MAX);
+		assert_int_equal(rc, 0);
+		got += read_some(UINT64_MAX);
+		assert_true(stats().bytes >= sent);
+		assert_int_equal(got, stats().bytes);
+		assert_int_equal(stats().pending_blocks, 0);
+		close_transfer(NULL);
+		open_transfer(NULL);
+	}
+}
+
+/* Check that a connection that the kernel gives up is an error, and not a timeout that ends by trying again. */
+static void test_dead_connection(void **state)
+{
+	const int user_ms = 50;
+	int rc;
+
+	(void)state;
+	open_sim("sim:blocks=200,block=64K,seed=5");
+	tcp_pair(ctx, &out, &in);
+	assert_int_equal(zcdma_path_open(ctx, src, "copy", out, &path), 0);
+	send_until_full("copy");
+	assert_int_equal(setsockopt(out, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_ms, sizeof(user_ms)),
+			 0);
+	zcdma_path_set_timeout(path, LIMIT_MS);
+	rc = zcdma_path_flush(path);
+	assert_int_equal(rc, -ECONNABORTED);
+	assert_non_null(strstr(zcdma_error(ctx), strerror(ETIMEDOUT)));
+	assert_int_equal(zcdma_path_finish(path), -ECONNABORTED);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_transfer, close_transfer)
 
 int main(void)
@@ -506,6 +587,8 @@ int main(void)
 		TEST(test_foreign_signal),
 		TEST(test_limit),
 		TEST(test_send_without_room),
+		TEST(test_finish_within_its_timeout),
+		TEST(test_dead_connection),
 		TEST(test_descriptors),
 		TEST(test_broken_path),
 		TEST(test_ring_is_made_for_the_path),
