@@ -43,7 +43,8 @@ static const struct poptOption table[] = {
 	  "run COMMAND in a shell for each file that is complete, with its name as the last argument",
 	  "COMMAND" },
 	{ "expect", 0, POPT_ARG_STRING, &arg.expect, 0,
-	  "exit with 1 unless all of --bytes or --blocks came, and nothing was lost", "complete" },
+	  "exit with 1 unless all of --bytes or --blocks came and nothing was lost, or unless nothing was copied",
+	  "complete|zerocopy" },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, setup_options, 0, NULL, NULL },
 	POPT_TABLEEND,
 };
@@ -195,6 +196,8 @@ out:
 	if (ran) {
 		report_capture(&t, r);
 		status = losses_check(r, t.src, status);
+		if (!status && expected == EXPECT_ZEROCOPY)
+			status = transfer_check_zerocopy(&t, r);
 		if (status == STATUS_LOST && expected == EXPECT_COMPLETE)
 			status = STATUS_INCOMPLETE;
 	}

@@ -9,7 +9,7 @@
 static const struct {
 	const char *name, *applets[3];
 } table[EXPECTATIONS] = {
-	[EXPECT_ZEROCOPY] = { "zerocopy", { "zcsend" } },
+	[EXPECT_ZEROCOPY] = { "zerocopy", { "zcsend", "capture" } },
 	[EXPECT_COPIED] = { "copied", { "zcsend" } },
 	[EXPECT_COMPLETE] = { "complete", { "verify", "capture" } },
 };

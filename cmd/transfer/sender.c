@@ -92,15 +92,19 @@ static void report_sender(const struct transfer *t, struct report *r, const char
 
 static int check_expectation(const struct transfer *t, struct report *r, enum expect expect)
 {
+	struct zcdma_source_stats src;
 	struct zcdma_path_stats s;
 	char zerocopied[32], rest[32];
 
 	zcdma_path_get_stats(t->path, &s, sizeof(s));
+	zcdma_source_get_stats(t->src, &src, sizeof(src));
 	if (expect == EXPECT_NOTHING)
 		return STATUS_OK;
 	if (s.bytes && !s.unknown_bytes &&
 	    s.zerocopy_bytes == (expect == EXPECT_ZEROCOPY ? s.bytes : 0))
-		return STATUS_OK;
+		return expect == EXPECT_ZEROCOPY && src.kernel_copied_bytes
+			       ? transfer_check_zerocopy(t, r)
+			       : STATUS_OK;
 	return report_error(
 		r, STATUS_INCOMPLETE, s.copies_hint,
 		"--expect=%s: %s were zero-copied, %s were copied%s or are outstanding%s%s",

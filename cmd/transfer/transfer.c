@@ -9,6 +9,7 @@
 #include "cli/clock.h"
 #include "transfer/handover.h"
 #include "transfer/packet_stats.h"
+#include "cli/status.h"
 #include "cli/signals.h"
 
 /* After a request to stop, how long a receiver may take nothing before a note says that it is waited for. */
@@ -222,15 +223,59 @@ int transfer_finish(struct transfer *t, bool complete)
 	return rc;
 }
 
+void transfer_get_copies(const struct transfer *t, struct copies *c)
+{
+	static const char received[] = "it was received into the ring, which copies";
+	struct zcdma_source_stats stats;
+	struct zcdma_path_stats path;
+
+	zcdma_source_get_stats(t->src, &stats, sizeof(stats));
+	zcdma_path_get_stats(t->path, &path, sizeof(path));
+	*c = (struct copies){
+		.bytes = path.bytes,
+		.user = stats.copied_bytes + path.gathered_bytes,
+		.kernel = path.copied_bytes + path.fell_back_bytes + stats.driver_copied_bytes +
+			  stats.kernel_copied_bytes,
+		.unknown = path.unknown_bytes,
+		.reason = path.copies_reason,
+		.hint = path.copies_hint,
+	};
+	if (!c->reason && stats.kernel_copied_bytes)
+		c->reason = received;
+}
+
+int transfer_check_zerocopy(const struct transfer *t, struct report *r)
+{
+	struct copies c;
+	char user[32], kernel[32];
+
+	transfer_get_copies(t, &c);
+	if (!c.bytes)
+		return report_error(r, STATUS_INCOMPLETE, NULL, "--expect=zerocopy: no data came");
+	if (c.unknown)
+		return report_error(r, STATUS_INCOMPLETE, c.hint,
+				    "--expect=zerocopy: it is unknown what was copied%s%s",
+				    c.reason ? ": " : "", c.reason ?: "");
+	if (!c.user && !c.kernel)
+		return STATUS_OK;
+	return report_error(r, STATUS_INCOMPLETE, c.hint,
+			    "--expect=zerocopy: %s were copied by user space, %s by the kernel%s%s",
+			    zcdma_size_format(c.user, user, sizeof(user)),
+			    zcdma_size_format(c.kernel, kernel, sizeof(kernel)),
+			    c.reason ? ": " : "", c.reason ?: "");
+}
+
 void transfer_report_source(const struct transfer *t, struct report *r)
 {
 	struct zcdma_source_info info;
 	struct zcdma_source_stats stats;
 	struct zcdma_path_stats path;
+	struct copies copies;
 
 	zcdma_source_get_info(t->src, &info, sizeof(info));
 	zcdma_source_get_stats(t->src, &stats, sizeof(stats));
 	zcdma_path_get_stats(t->path, &path, sizeof(path));
+	transfer_get_copies(t, &copies);
 	report_line(r, "source", NULL);
 	report_text(r, "source", info.name, ", ");
 	report_count(r, "blocks", path.blocks, " blocks, the last one number ");
@@ -262,16 +307,7 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	report_line(r, stats.driver_copied_bytes ? "driver" : NULL, "copied ");
 	report_bytes(r, "driver_copied_bytes", stats.driver_copied_bytes,
 		     ", as its memory has no pages to splice");
-	handover_report(r, t->by_handover || stats.handovers,
-			&(struct copies){
-				.bytes = path.bytes,
-				.user = stats.copied_bytes + path.gathered_bytes,
-				.kernel = path.copied_bytes + path.fell_back_bytes +
-					  stats.driver_copied_bytes + stats.kernel_copied_bytes,
-				.unknown = path.unknown_bytes,
-				.reason = path.copies_reason,
-				.hint = path.copies_hint,
-			});
+	handover_report(r, t->by_handover || stats.handovers, &copies);
 	report_line(r, "cpu", NULL);
 	report_seconds(r, "cpu_seconds", t->cpu_seconds, " in this process, ");
 	report_seconds(r, "sender_cpu_seconds", t->sender_cpu_seconds, " in the sending thread");

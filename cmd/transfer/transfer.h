@@ -4,6 +4,7 @@
 #define TRANSFER_TRANSFER_H
 
 #include "cli/progress.h"
+#include "transfer/copies.h"
 
 #include <zcdma/util.h>
 #include <zcdma/verify.h>
@@ -63,6 +64,12 @@ int transfer_finish(struct transfer *t, bool complete);
  * Check whether a call answered @rc as its wait was interrupted or over: then the caller makes the same call again.
  */
 bool transfer_is_pause(struct transfer *t, int rc);
+
+/* Set how often the data was copied, on its way in and out. */
+void transfer_get_copies(const struct transfer *t, struct copies *c);
+
+/* Check that nothing was copied, which has to be known. Returns 0, or STATUS_INCOMPLETE after a reported error. */
+int transfer_check_zerocopy(const struct transfer *t, struct report *r);
 
 /* Report the source, and what every sending applet reports of it. */
 void transfer_report_source(const struct transfer *t, struct report *r);

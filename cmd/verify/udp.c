@@ -116,7 +116,7 @@ static void end_stream(struct udp_sender *s, const char *end)
 	stream_keep_result(stream, s->check);
 	stream->seconds = (double)(s->last_ns - s->first_ns) / 1e9;
 	stream->end = end;
-	stream->source.copied_bytes = stream->bytes;
+	stream->source.kernel_copied_bytes = stream->bytes;
 	stream->ended = true;
 }
 

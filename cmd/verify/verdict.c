@@ -82,7 +82,8 @@ static void judge_losses(const struct stream *s, struct verdict *v)
 static void judge_expectation(const struct stream *s, struct verdict *v)
 {
 	/* A ring that is handed over says where its stream ends; bytes do not. */
-	const bool handed = s->source.handovers && !s->source.copied_bytes;
+	const bool handed =
+		s->source.handovers && !s->source.copied_bytes && !s->source.kernel_copied_bytes;
 
 	if (!s->expect->complete || v->outcome > OUTCOME_LOSSY)
 		return;
@@ -236,7 +237,9 @@ void verdict_report(struct report *r, const struct stream *s)
 	report_manifest(r, s);
 	report_datagrams(r, s);
 	handover_report(r, s->source.handovers,
-			&(struct copies){ .bytes = res->bytes, .user = s->source.copied_bytes });
+			&(struct copies){ .bytes = res->bytes,
+					  .user = s->source.copied_bytes,
+					  .kernel = s->source.kernel_copied_bytes });
 	report_line(r, "cpu", NULL);
 	report_seconds(r, "cpu_seconds", s->cpu_seconds, " to receive and check");
 }

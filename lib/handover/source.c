@@ -199,6 +199,7 @@ static void handover_get_stats(struct zcdma_source *src, struct zcdma_source_sta
 	struct handover_source *h = (struct handover_source *)src;
 
 	stats->copied_bytes += h->pipe->stats.copied_bytes;
+	stats->kernel_copied_bytes += h->pipe->stats.kernel_copied_bytes;
 	stats->replaced += h->pipe->stats.replaced;
 	stats->next_seq = h->seq;
 }

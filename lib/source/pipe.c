@@ -30,6 +30,7 @@ struct pipe_source {
 	struct zc_pool pool; /* .ring.base is NULL where the descriptor itself is lent */
 	int fd;
 	bool own_fd;
+	bool socket;
 	bool regular;	  /* a file: has offsets, never lets one wait */
 	int64_t position; /* in a regular file */
 	int64_t size;	  /* of it, at first */
@@ -101,7 +102,10 @@ static int read_block(struct pipe_source *p, size_t max, struct zcdma_block *b)
 	if (len <= 0)
 		return len < 0 ? -errno : 0;
 	zc_pool_take(&p->pool);
-	p->src.stats.copied_bytes += (size_t)len;
+	if (p->socket)
+		p->src.stats.kernel_copied_bytes += (size_t)len;
+	else
+		p->src.stats.copied_bytes += (size_t)len;
 	*b = (struct zcdma_block){
 		.data = zc_ring_block(&p->pool.ring, index),
 		.len = (size_t)len,
@@ -240,6 +244,7 @@ int zc_pipe_attach(struct zcdma_source *src, int fd, bool own)
 	if (rc)
 		return rc;
 	p->regular = S_ISREG(st.st_mode);
+	p->socket = S_ISSOCK(st.st_mode);
 	p->size = st.st_size;
 	p->position = p->regular ? lseek(fd, 0, SEEK_CUR) : 0;
 	src->poll_fd = p->regular ? -1 : fd;

@@ -404,5 +404,5 @@ load capture
     assert_output --partial 'lost data'
     run -2 zcdma capture -q sim: -o a --expect=complete
     assert_output --partial 'give --bytes or --blocks'
-    run -2 zcdma capture -q sim: -o a --blocks 1 --expect=zerocopy
+    run -2 zcdma capture -q sim: -o a --blocks 1 --expect=copied
 }
