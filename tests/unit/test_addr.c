@@ -82,6 +82,8 @@ static void others_come_with_a_hint(void **state)
 		{ "[::1:9000", "']' is missing", "[::1]:9000" },
 		{ "[]:9000", "not hold an IPv6 address", "[::1]:9000" },
 		{ "[host]:9000", "not hold an IPv6 address", "[::1]:9000" },
+		{ "[0000:0000:0000:0000:0000:0000:0000:0000:0000:0001]:9000",
+		  "not hold an IPv6 address", "[::1]:9000" },
 		{ "9000", "no port",
 		  "write :9000 for every address of this machine, or HOST:9000" },
 		{ "udp:9000", "no port", "write udp::9000 for every" },

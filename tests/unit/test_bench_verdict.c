@@ -367,11 +367,27 @@ static void where_nothing_ran_there_is_nothing_to_say(void **state)
 	assert_string_equal(said, "");
 }
 
+/* Check that a line of the plot begins with the first good row of a path and its memory. */
+static void lines_of_a_plot(void **state)
+{
+	static const bool begins[] = { true, false, false, true, false };
+
+	(void)state;
+	add(&copy, memfd, 4096, 1, 1, 1);
+	add(&copy, memfd, 8192, 1, 1, 1);
+	add(&copy, huge, 4096, 1, 1, 1)->count = 0; /* it failed */
+	add(&copy, huge, 8192, 1, 1, 1);
+	add(&copy, huge, 16384, 1, 1, 1);
+	for (unsigned i = 0; i < rows.count; i++)
+		assert_int_equal(bench_begins_line(&rows, i), begins[i]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(lines_of_a_plot),
 		TEST(the_cheapest_of_the_fastest_is_the_best),
 		TEST(what_is_as_good_is_named_and_the_first_is_chosen),
 		TEST(a_cost_is_one_that_all_rows_have),

@@ -242,6 +242,22 @@ static void nobody_there_is_an_error(void **state)
 	close_path();
 }
 
+static void number_of_sockets(void **state)
+{
+	int fds[ZCDMA_LISTEN_MOST + 1];
+	struct zcdma_receiver *rx;
+
+	(void)state;
+	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
+		fds[i] = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(zcdma_receiver_open(ctx, fds, 0, &rx), -EINVAL);
+	assert_int_equal(zcdma_receiver_open(ctx, fds, ZCDMA_LISTEN_MOST + 1, &rx), -EINVAL);
+	assert_int_equal(zcdma_receiver_open(ctx, fds, ZCDMA_LISTEN_MOST, &rx), 0);
+	zcdma_receiver_close(rx);
+	for (unsigned i = 0; i < ARRAY_SIZE(fds); i++)
+		close(fds[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -250,6 +266,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(sizes_have_a_limit, setup, teardown),
 		cmocka_unit_test_setup_teardown(streams_have_no_datagrams, setup, teardown),
 		cmocka_unit_test_setup_teardown(nobody_there_is_an_error, setup, teardown),
+		cmocka_unit_test_setup_teardown(number_of_sockets, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

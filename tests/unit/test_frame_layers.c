@@ -308,6 +308,26 @@ static void networks_in_networks(void **state)
 	assert_int_equal(f.nets.kind[3], ZC_NET_NONE);
 }
 
+/* An IPv4 packet below @labels of MPLS. */
+static struct zc_frame parse_below_labels(unsigned labels)
+{
+	struct bytes b = { .len = 0 };
+
+	for (unsigned i = 0; i < labels; i++)
+		put(&b, i + 1 < labels ? "\0\0\0\0" : "\0\0\1\0", 4);
+	put_ipv4(&b, IPPROTO_UDP, 8 + 5, 0);
+	put_udp(&b, "hello", 5);
+	return parse_frame(DLT_MPLS, b.at, b.len, b.len);
+}
+
+static void as_many_layers_as_there_may_be(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_below_labels(29).kind, ZC_FRAME_UDP);
+	assert_int_equal(parse_below_labels(30).kind, ZC_FRAME_UDP);
+	assert_int_equal(parse_below_labels(31).kind, ZC_FRAME_OTHER);
+}
+
 /* A frame may be anything, and takes a bounded time. */
 static void endless_layers(void **state)
 {
@@ -378,6 +398,7 @@ int main(void)
 		cmocka_unit_test(port_of_a_tunnel),
 		cmocka_unit_test(tunnels_of_both_versions),
 		cmocka_unit_test(networks_in_networks),
+		cmocka_unit_test(as_many_layers_as_there_may_be),
 		cmocka_unit_test(endless_layers),
 		cmocka_unit_test(where_it_was_captured),
 		cmocka_unit_test(man_page_lists_all),
