@@ -96,6 +96,20 @@ static void vlan_tags(void **state)
 	}
 }
 
+/* Check the length 0 of a packet that is longer than its field can say, before a card cuts it up. */
+static void ipv6_of_any_length(void **state)
+{
+	struct bytes b = { .len = 0 };
+	struct zc_frame f;
+
+	(void)state;
+	put_ethernet(&b, 0x86dd);
+	set16(put_ipv6(&b, IPPROTO_UDP, 8 + 2) + 4, 0);
+	put_udp(&b, "ab", 2);
+	f = parse(DLT_EN10MB, &b);
+	assert_udp(&f, 6, "ab");
+}
+
 static void tcp_with_options(void **state)
 {
 	struct bytes b = { .len = 0 };
@@ -382,6 +396,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(link_layers),
 		cmocka_unit_test(vlan_tags),
+		cmocka_unit_test(ipv6_of_any_length),
 		cmocka_unit_test(tcp_with_options),
 		cmocka_unit_test(padding_is_no_payload),
 		cmocka_unit_test(udp_length_rules),

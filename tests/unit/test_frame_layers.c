@@ -225,6 +225,13 @@ static void what_is_left_alone(void **state)
 	assert_int_equal(KIND(DLT_IEEE802_11_RADIO, "\0\0\x09\0\2\0\0\0\x40\x08\2\0\0" MACS
 						    "\2\0\0\0\0\3\x10\0\xaa\xaa\3\0\0\0\x08\0"),
 			 ZC_FRAME_MALFORMED);
+	/* Shorter than its header, though captured whole. */
+	assert_int_equal(
+		parse_frame(DLT_IEEE802_11, (const uint8_t *)"\x08\2\0\0" MACS, 16, 16).kind,
+		ZC_FRAME_OTHER);
+	assert_int_equal(
+		parse_frame(DLT_IEEE802_11, (const uint8_t *)"\x08\2\0\0" MACS, 16, 90).kind,
+		ZC_FRAME_CUT);
 	/* Another vendor's SNAP; PPPoE discovery; routed GRE; MPLS' own messages. */
 	assert_int_equal(KIND(DLT_EN10MB, MACS "\0\x29\xaa\xaa\3\0\0\x0c\x08\0"), ZC_FRAME_OTHER);
 	assert_int_equal(KIND(DLT_EN10MB, MACS "\x88\x64\x11\x09\0\1\0\x23\0\x21"), ZC_FRAME_OTHER);

@@ -11,6 +11,8 @@
 #include <zcdma.h>
 #include <zcdma/verify.h>
 
+#include "verify/check.h"
+
 #include "verify/pattern_loops.h"
 
 static const uint64_t seeds[] = { 0, 7, UINT64_C(0xfedcba9876543210) };
@@ -151,12 +153,27 @@ static void loops_do_the_same(void **state)
 	assert_true(zc_pattern_loops_best()->usable());
 }
 
+/* Check each place in the stream, also those whose word looks like the end of another one. */
+static void it_is_found_anywhere(void **state)
+{
+	unsigned char some[64];
+
+	(void)state;
+	for (uint64_t offset = 0; offset < 5000; offset++) {
+		size_t at = 0;
+
+		zcdma_pattern_fill(some, sizeof(some), offset, 7);
+		assert_true(zc_pattern_find(some, sizeof(some), 7, &at));
+		assert_true(at < 8);
+		assert_int_equal((offset + at) % 8, 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(it_is_as_defined),
-		cmocka_unit_test(filling_stays_in_bounds),
-		cmocka_unit_test(a_wrong_byte_is_found),
+		cmocka_unit_test(it_is_as_defined),	   cmocka_unit_test(it_is_found_anywhere),
+		cmocka_unit_test(filling_stays_in_bounds), cmocka_unit_test(a_wrong_byte_is_found),
 		cmocka_unit_test(loops_do_the_same),
 	};
 

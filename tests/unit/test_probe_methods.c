@@ -203,12 +203,24 @@ static void scratch_file(void **state)
 	assert_int_equal(zc_scratch_open(0, never_fits), -EOPNOTSUPP);
 }
 
+static void test_names(void **state)
+{
+	(void)state;
+	for (enum zcdma_method method = 0; method < ZCDMA_METHODS; method++)
+		assert_string_not_equal(zcdma_method_name(method), "unknown");
+	assert_string_equal(zcdma_method_name(ZCDMA_METHODS), "unknown");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(pages_work),	 cmocka_unit_test(only_the_first_pages_work),
-		cmocka_unit_test(secret_memory), cmocka_unit_test(refused_by_seccomp),
-		cmocka_unit_test(interrupted),	 cmocka_unit_test(scratch_file),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(pages_work),
+		cmocka_unit_test(only_the_first_pages_work),
+		cmocka_unit_test(secret_memory),
+		cmocka_unit_test(refused_by_seccomp),
+		cmocka_unit_test(interrupted),
+		cmocka_unit_test(scratch_file),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -207,6 +207,26 @@ static void pool_without_a_ring(void **state)
 	zc_pool_free(&pool);
 }
 
+static void pool_replaces_pages(void **state)
+{
+	struct zc_pool pool;
+	uint32_t index;
+	int fd;
+
+	(void)state;
+	assert_int_equal(zc_pool_alloc(ctx, &pool, 4096, 2, ZC_USE_REPLACE), 0);
+	index = zc_pool_next(&pool);
+	zc_pool_take(&pool);
+	memset(zc_ring_block(&pool.ring, index), 'A', 4096);
+	fd = spliced(&pool.ring, index);
+	assert_int_equal(pool.unused_count, 1);
+	zc_pool_put(&pool, index, ZC_PUT_REPLACE);
+	assert_int_equal(pool.unused_count, 2);
+	memset(zc_ring_block(&pool.ring, index), 'B', 4096);
+	assert_holds(fd, 'A');
+	zc_pool_free(&pool);
+}
+
 static void write_file(const char *root, const char *name, const char *text)
 {
 	char path[128];
@@ -281,6 +301,7 @@ int main(void)
 		cmocka_unit_test(the_smallest_limit_of_nested_cgroups),
 		cmocka_unit_test(as_many_blocks_as_the_rate_asks_for),
 		cmocka_unit_test(pool_without_a_ring),
+		cmocka_unit_test(pool_replaces_pages),
 		cmocka_unit_test(every_block_is_memory_of_its_own),
 		cmocka_unit_test(rings_leave_other_mappings_alone),
 	};
