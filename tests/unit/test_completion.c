@@ -94,7 +94,7 @@ static const struct scene scenes[] = {
 		{ COMPLETE, { 9 }, 5, 0, 0 },
 		{ COMPLETE, { 1 }, 0, 0, 0 },
 		{ COMPLETE, { UINT32_MAX - 5 }, UINT32_MAX, 0, 0 },
-		/* Of a range that begins before the window and ends in it, the part in the window counts. */
+		/* A range that begins before the window and ends in it counts for its part in the window. */
 		{ COMPLETE, { UINT32_MAX - 5 }, 0, 1, 10 },
 		{ COMPLETE, { 1 }, 1000, 1, 10 },
 		{ REAP, { 7 } },

@@ -142,7 +142,7 @@ static void test_out_of_turn(void **state)
 		int reason;
 	} turns[] = {
 		{ false, AS_IS(ZC_HO_OFFER), -1 },
-		{ true, AS_IS(ZC_HO_BLOCK), -1 }, /* there is no ring */
+		{ true, AS_IS(ZC_HO_BLOCK), -1 }, /* before a ring */
 		{ true, AS_IS(ZC_HO_HELLO), -1 },
 		{ false, AS_IS(ZC_HO_ACCEPT), -1 }, /* is for the other direction */
 		{ false, BAD(ZC_HO_END, head.version, 2), ZC_HO_VERSION_UNKNOWN },

@@ -82,6 +82,8 @@ static void reset_is_no_zerocopy(const char *which)
 		      (unsigned long long)stats().unknown_bytes, stats().copies_reason);
 	assert_int_equal(stats().zerocopy_bytes + stats().zerocopy_calls, 0);
 	assert_true(stats().unknown_bytes && stats().unknown_calls);
+	assert_int_equal(stats().unknown_bytes + stats().fell_back_bytes, stats().bytes);
+	assert_int_equal(stats().unknown_calls + stats().fell_back_calls, stats().calls);
 	close_transfer(NULL);
 }
 

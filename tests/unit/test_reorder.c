@@ -118,6 +118,27 @@ static void order_is_restored(void **state)
 	}
 }
 
+/* Check how many numbers are waited for: a number of one byte has another meaning 128 places on. */
+static void window_by_the_width(void **state)
+{
+	static const uint64_t windows[] = { [1] = 64, [2] = 128, [8] = 128 };
+
+	(void)state;
+	for (uint32_t width = 1; width < ARRAY_SIZE(windows); width++) {
+		if (!windows[width])
+			continue;
+		begin(width);
+		give(0);
+		for (uint64_t n = 2; n <= windows[width]; n++)
+			give(n);
+		assert_int_equal(outs, 1);
+		give(windows[width] + 1);
+		assert_true(outs > 1);
+		end();
+		assert_int_equal(stats.lost, 1);
+	}
+}
+
 static void losses_are_counted(void **state)
 {
 	unsigned lost = 0;
@@ -236,6 +257,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields_are_read),
 		cmocka_unit_test(order_is_restored),
+		cmocka_unit_test(window_by_the_width),
 		cmocka_unit_test(losses_are_counted),
 		cmocka_unit_test(duplicates_and_latecomers_are_left_out),
 		cmocka_unit_test(leaps),

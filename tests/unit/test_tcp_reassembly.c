@@ -249,7 +249,7 @@ static const struct scene scenes[] = {
 		.counters = { .packets = 1 },
 	},
 	{
-		/* Of a whole one later, what was there is compared, and what was not is new. */
+		/* A whole segment later: the bytes that were captured are compared, the others are new. */
 		.name = "cut by the snap length",
 		.first = 7,
 		.steps = { { SYN },
@@ -330,7 +330,7 @@ static const struct scene scenes[] = {
 	},
 	{
 		/* Two in a row show that data before them was not captured; the buffer has room for 64 KiB. */
-		.name = "a stray segment, and two that are none",
+		.name = "a stray segment, and two that are believed",
 		.first = 7,
 		.steps = { { SYN },
 			   { PUT, 0, 100, .out = 100 },

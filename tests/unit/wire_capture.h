@@ -250,7 +250,7 @@ static inline struct outcome outcome(const struct zcdma_wire_options *options)
 	return o;
 }
 
-/* Of a capture that has one stream. */
+/* Follow a capture that has one stream. */
 static inline struct outcome only(const struct zcdma_wire_options *options)
 {
 	struct outcome o = outcome(options);
