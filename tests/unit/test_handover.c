@@ -19,6 +19,7 @@
 static void test_whole_stream(void **state)
 {
 	struct producer p = { .spec = "sim:block=64K,blocks=5", .blocks = 1000 };
+	struct zcdma_source_info info;
 	struct zcdma_block b;
 
 	(void)state;
@@ -37,6 +38,8 @@ static void test_whole_stream(void **state)
 	assert_int_equal(p.reused, 666);
 	assert_int_equal(p.given, 334);
 	assert_int_equal(p.bytes, 1000 * BLOCK);
+	zcdma_source_get_info(in, &info, sizeof(info));
+	assert_int_equal(info.simulated, 1); /* as the producer's is */
 	assert_int_equal(stats().handovers, 1);
 	assert_int_equal(stats().copied_bytes, 0);
 	assert_null(stats().plain_reason);
