@@ -2,9 +2,12 @@
 /* How much memory the VM has, to see what was not given back. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "memory.h"
@@ -24,6 +27,19 @@ void memory_write(const char *path, const char *text)
 
 	EXPECT(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
 	close(fd);
+}
+
+void memory_limit(size_t bytes)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+	struct rlimit limit = { bytes, bytes };
+
+	/* A process with that capability has no limit. */
+	EXPECT(!syscall(SYS_capget, &header, data));
+	data[0].effective &= ~(1U << CAP_IPC_LOCK);
+	EXPECT(!syscall(SYS_capset, &header, data));
+	EXPECT(!setrlimit(RLIMIT_MEMLOCK, &limit));
 }
 
 /*

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How much memory the VM has, to see what was not given back. */
+/* How much memory the VM has, to see what was not given back, and how much a test may have. */
 #ifndef MEMORY_H
 #define MEMORY_H
+
+#include <stddef.h>
 
 struct memory {
 	long free; /* pages: free, or on a list of a processor's */
@@ -24,6 +26,9 @@ void expect_memory_back(const struct memory *before, long pages, long slab);
 
 /* Return the number that follows @name in a line of a file. */
 long memory_number(const char *path, const char *name);
+
+/* Limit the memory that rings of this process, which is root's, may have. Its children inherit the limit. */
+void memory_limit(size_t bytes);
 
 /* Write a setting of the kernel's. */
 void memory_write(const char *path, const char *text);
