@@ -34,7 +34,7 @@ static void show_blocks(struct zcdma_ring *ring, struct seq_file *m)
 			sum_maps += maps;
 		}
 		seq_printf(m, "%u %s %llu %d %d %d\n", i, state_names[READ_ONCE(block->state)],
-			   block->seq, sum_refs, sum_maps, sum_refs - sum_maps - (int)n);
+			   READ_ONCE(block->seq), sum_refs, sum_maps, sum_refs - sum_maps - (int)n);
 		cond_resched();
 	}
 }

@@ -166,27 +166,9 @@ static int ioc_stop(struct zcdma_file *zf, union zcdma_arg *arg)
 
 static int ioc_take(struct zcdma_file *zf, union zcdma_arg *arg)
 {
-	struct zcdma_ring *ring = zf->ring;
-	struct zcdma_block *block;
+	bool nonblock = zf->file->f_flags & O_NONBLOCK;
 
-	block = zcdma_ring_take(ring, ZCDMA_HELD, zf->file->f_flags & O_NONBLOCK);
-	if (IS_ERR(block))
-		return PTR_ERR(block);
-	arg->block = (struct zcdma_dev_block){
-		.index = block->index,
-		.flags = (block->lost ? ZCDMA_DEV_BLOCK_LOST : 0) |
-			 (block->error ? ZCDMA_DEV_BLOCK_ERROR : 0) |
-			 (block->gap ? ZCDMA_DEV_BLOCK_GAP : 0),
-		.lost = block->lost,
-		.length = block->length,
-		.mmap_offset = zcdma_ring_start_of(ring, block->index),
-		.position = ZCDMA_POSITION + zcdma_ring_start_of(ring, block->index),
-		.offset = block->offset,
-		.seq = block->seq,
-		.time_ns = block->time_ns,
-		.error = -block->error,
-	};
-	return 0;
+	return PTR_ERR_OR_ZERO(zcdma_ring_take(zf->ring, ZCDMA_HELD, nonblock, &arg->block));
 }
 
 /* Put back a block that the caller does not learn of, or it would stay held. */

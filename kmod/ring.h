@@ -34,11 +34,13 @@ void zcdma_ring_resume(struct zcdma_ring *ring);
 u64 zcdma_ring_bytes_max(void);
 
 /*
- * Take the next full block and put it into the state @as. Returns the block; -EAGAIN if none is full
- * and @nonblock is set; -ENODATA at the end of the stream; -EIO if the device halted; -ENODEV if it
- * is gone; -ERESTARTSYS after a signal.
+ * Take the next full block, put it into the state @as, and unless @b is NULL fill in there what
+ * user space learns of it. Returns the block; -EAGAIN if none is full and @nonblock is set;
+ * -ENODATA at the end of the stream; -EIO if the device halted; -ENODEV if it is gone; -ERESTARTSYS
+ * after a signal.
  */
-struct zcdma_block *zcdma_ring_take(struct zcdma_ring *ring, enum zcdma_state as, bool nonblock);
+struct zcdma_block *zcdma_ring_take(struct zcdma_ring *ring, enum zcdma_state as, bool nonblock,
+				    struct zcdma_dev_block *b);
 /* Give back a block that user space holds by TAKE. Returns 0, or -EINVAL if it holds none. */
 int zcdma_ring_give(struct zcdma_ring *ring, u32 index);
 /*

@@ -6,6 +6,7 @@
 #include <linux/wait.h>
 
 #include "block.h"
+#include "device.h"
 #include "fault_inject.h"
 #include "ring.h"
 
@@ -30,7 +31,29 @@ bool zcdma_ring_readable(struct zcdma_ring *ring)
 	return readable(ring);
 }
 
-static struct zcdma_block *try_take(struct zcdma_ring *ring, enum zcdma_state as)
+/* Fill in what user space learns of a block. */
+static void describe(const struct zcdma_ring *ring, const struct zcdma_block *block,
+		     struct zcdma_dev_block *b)
+{
+	lockdep_assert_held(&ring->zdev->lock);
+	*b = (struct zcdma_dev_block){
+		.index = block->index,
+		.flags = (block->lost ? ZCDMA_DEV_BLOCK_LOST : 0) |
+			 (block->error ? ZCDMA_DEV_BLOCK_ERROR : 0) |
+			 (block->gap ? ZCDMA_DEV_BLOCK_GAP : 0),
+		.lost = block->lost,
+		.length = block->length,
+		.mmap_offset = zcdma_ring_start_of(ring, block->index),
+		.position = ZCDMA_POSITION + zcdma_ring_start_of(ring, block->index),
+		.offset = block->offset,
+		.seq = block->seq,
+		.time_ns = block->time_ns,
+		.error = -block->error,
+	};
+}
+
+static struct zcdma_block *try_take(struct zcdma_ring *ring, enum zcdma_state as,
+				    struct zcdma_dev_block *b)
 {
 	struct zcdma_device *zdev = ring->zdev;
 	struct zcdma_block *block;
@@ -46,19 +69,23 @@ static struct zcdma_block *try_take(struct zcdma_ring *ring, enum zcdma_state as
 		list_del_init(&block->node);
 		zcdma_block_set_state(ring, block, as);
 		zdev->stats.delivered++;
+		/* Without the lock another thread may give it back, and the device fill it. */
+		if (b)
+			describe(ring, block, b);
 	}
 	spin_unlock_irq(&zdev->lock);
 	return block ?: ERR_PTR(none);
 }
 
-struct zcdma_block *zcdma_ring_take(struct zcdma_ring *ring, enum zcdma_state as, bool nonblock)
+struct zcdma_block *zcdma_ring_take(struct zcdma_ring *ring, enum zcdma_state as, bool nonblock,
+				    struct zcdma_dev_block *b)
 {
 	struct zcdma_device *zdev = ring->zdev;
 	struct zcdma_block *block;
 	int ret;
 
 	for (;;) {
-		block = try_take(ring, as);
+		block = try_take(ring, as, b);
 		if (nonblock || block != ERR_PTR(-EAGAIN))
 			return block;
 		zcdma_ring_reap(ring, UINT_MAX);
@@ -140,7 +167,7 @@ struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock, si
 
 	lockdep_assert_held(&ring->read_lock);
 	if (!block) {
-		block = zcdma_ring_take(ring, ZCDMA_READING, nonblock || done);
+		block = zcdma_ring_take(ring, ZCDMA_READING, nonblock || done, NULL);
 		if (IS_ERR(block))
 			return block;
 		WRITE_ONCE(ring->cursor, block);

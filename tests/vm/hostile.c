@@ -386,6 +386,44 @@ static void one_setup_wins(unsigned unused)
 	}
 }
 
+struct giver {
+	const struct ring *r;
+	bool stop;
+};
+
+static void *give_them_all(void *arg)
+{
+	const struct giver *g = arg;
+
+	while (!__atomic_load_n(&g->stop, __ATOMIC_RELAXED)) {
+		for (unsigned i = 0; i < BLOCKS; i++)
+			ring_give(g->r, i);
+	}
+	return NULL;
+}
+
+/* Another thread gives a block back while it is being taken: what TAKE says of it is of one filling, not of two. */
+static void a_block_is_described_as_it_was_taken(unsigned model)
+{
+	struct zcdma_dev_setup s = ring_wanted(model);
+	struct giver g = { 0 };
+	pthread_t thread;
+	struct ring r;
+
+	s.block_size = PAGE;
+	r = ring_create(O_RDONLY, s);
+	g.r = &r;
+	ring_go(&r);
+	EXPECT(!pthread_create(&thread, NULL, give_them_all, &g));
+	for (unsigned i = 0; i < tap_repeat(20000); i++) {
+		struct zcdma_dev_block b = ring_take(&r);
+
+		EXPECT(b.length == PAGE && b.offset == b.seq * PAGE);
+	}
+	__atomic_store_n(&g.stop, true, __ATOMIC_RELAXED);
+	EXPECT(!pthread_join(thread, NULL));
+}
+
 /*
  * Pipes
  */
@@ -489,6 +527,8 @@ static const struct tap_test tests[] = {
 	{ "of many setups at once one wins", one_setup_wins, 0 },
 	{ "everything at once", everything_at_once_track, TAP_ALL },
 	{ "strict: everything at once", everything_at_once_strict, TAP_PAGED },
+	{ "a block that is given back while it is taken is described as it was",
+	  a_block_is_described_as_it_was_taken, 0x4 },
 	{ "a pipe of one page", a_pipe_of_one_page, TAP_ALL },
 	{ "a pipe that is partly filled", a_pipe_that_is_partly_filled, TAP_ALL },
 	{ "splice() of any length", lengths_of_any_kind, TAP_ALL },
