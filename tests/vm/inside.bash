@@ -23,28 +23,38 @@ check() {
     if "$@" >&2; then echo "ok - $name"; else echo "not ok - $name"; fi
 }
 
-# wants_fault TEXT COMMAND...: run a command that must put a fault with this text into the kernel log.
-wants_fault() {
-    local text=$1 status
-    shift
+# expect_faults COMMAND...: run a command that may put faults into the kernel log, which begins there. init.c names
+# the first, and leaves it to the caller what it means.
+expect_faults() {
+    local status
     dmesg -C
-    echo "zcdma-vm: a fault is wanted" >/dev/kmsg
+    echo "zcdma-vm: faults are expected from here on" >/dev/kmsg
     "$@"
     status=$?
-    echo "zcdma-vm: no fault is wanted" >/dev/kmsg
-    ((status == 0)) && dmesg | grep -F "$text"
+    echo "zcdma-vm: faults are expected no more" >/dev/kmsg
+    return "$status"
 }
 
-# leaks_nothing NAME: look for memory that nothing refers to any more, where the kernel can. What it finds is in
-# its log, with the function that allocated it, which makes of this "ok" a "not ok". It leaves out what was allocated
-# in the last 5 s. A scan takes up to a minute, so there is one for several programs.
+# wants_fault TEXT COMMAND...: run a command that must put a fault with this text into the kernel log.
+wants_fault() {
+    expect_faults "${@:2}" && dmesg | grep -F "$1"
+}
+
+# find_leaks: print the memory that nothing refers to any more, with the functions that allocated it, by kmemleak
+# (Documentation/dev-tools/kmemleak.rst). What is found is counted in the log, too. The first scan takes no object that
+# is new to it, and none one that is younger than 5 s: kmemleak_scan() and unreferenced_object() in mm/kmemleak.c.
+find_leaks() {
+    local leaks=/sys/kernel/debug/kmemleak
+    echo scan >$leaks && sleep 6 && echo scan >$leaks && cat $leaks && echo clear >$leaks
+}
+
+# leaks_nothing NAME: look for leaks, where the kernel can: in its log they make of this "ok" a "not ok". It takes a
+# while, so there is one for several programs.
 leaks_nothing() {
-    [[ -w /sys/kernel/debug/kmemleak ]] || return 0
-    sleep 6
-    echo scan >/sys/kernel/debug/kmemleak
-    cat /sys/kernel/debug/kmemleak >&2
-    echo clear >/sys/kernel/debug/kmemleak
-    echo "ok - $1: nothing for kmemleak"
+    local since=$EPOCHREALTIME
+    [[ -e /sys/kernel/debug/kmemleak ]] || return 0
+    check "$1: nothing for kmemleak" find_leaks
+    took kmemleak "$since"
 }
 
 # took NAME SINCE: print how long a part took, from a time in $EPOCHREALTIME's form on.
