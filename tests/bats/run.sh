@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Run bats files, as TAP: run.sh FILE... A file that does not come to its end is a failure with its cause.
-# BATS_LIMIT=N   seconds for a file (2400); busy machines take many times what idle ones do
-: "${BATS_LIMIT:=2400}"
+# BATS_LIMIT=N   seconds for a file (2400, times LIMIT_SCALE); busy machines take many times what idle ones do
+: "${BATS_LIMIT:=$((2400 * ${LIMIT_SCALE:-1}))}"
 
 # count_tests FILE: pass TAP on, and compare the number of tests with the plan. It takes no program that the root
 # of an emulated board may lack.

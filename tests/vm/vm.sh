@@ -6,7 +6,8 @@
 # Speaks TAP. Needs no privilege; what it fetches and builds stays below build/.
 #
 # VM_ACCEL=kvm|tcg    do not find out which works       VM_RUN=SCRIPT   run this inside
-# VM_CPUS=N           processors (2)                    VM_LIMIT=N      seconds for a run (3600)
+# VM_CPUS=N           processors (2)                    VM_LIMIT=N      seconds for a boot (3600,
+#                                                     or 14400 of a kernel that checks itself)
 # VM_ICOUNT=1         for measurements: one processor, on which an instruction takes a nanosecond, and
 #                     a second VM like it on the other end of its NIC's wire, which runs tests/vm/peer.sh
 # VM_BATS='FILE…'     only these of tests/vm           MUTANT=1         the module that must fail, throughout
@@ -28,7 +29,7 @@ here=$(realpath "$(dirname "$0")")
 tree=$(realpath "$here/../..")
 build=$tree/build/vm
 bin=$tree/${BUILD:-build}
-: "${ZCDMA:=$tree/zcdma}" "${VM_RUN:=tests/vm/guest.sh}" "${VM_LIMIT:=3600}" "${VM_CPUS:=2}"
+: "${ZCDMA:=$tree/zcdma}" "${VM_RUN:=tests/vm/guest.sh}" "${VM_CPUS:=2}"
 if [[ -n ${VM_BATS:-} || $VM_RUN != tests/vm/guest.sh ]]; then
     : "${VM_PARTS:=commands}"
 fi
@@ -97,7 +98,8 @@ qemu() {
         memory=3072
         scale=${LIMIT_SCALE:-8}
         : "${cut:=25}"
-        debug="page_owner=on page_poison=1"
+        # A machine that others use may stand still for a while, which is no stall of the kernel's.
+        debug="page_owner=on page_poison=1 rcupdate.rcu_cpu_stall_timeout=300 watchdog_thresh=60"
     fi
 
     # shellcheck disable=SC2086 # lists of words
@@ -183,7 +185,7 @@ start_peer() {
     mkdir -p "$folder"
     rm -f "$wire"
     cp "$folder/../initramfs" "$folder/"
-    (qemu "$folder" "$VM_LIMIT" icount tests/vm/peer.sh \
+    (qemu "$folder" "$vm_limit" icount tests/vm/peer.sh \
         -netdev "stream,id=wire,server=on,addr.type=unix,addr.path=$wire" \
         -device e1000e,netdev=wire,mac=52:54:00:00:00:05) &
     children+=($!)
@@ -269,12 +271,12 @@ cross_build() {
 }
 
 # Fetch the kernel, build its module and the initial file system: sets $dir, $release, $kmod,
-# $mutant and $checks_itself.
+# $mutant, $checks_itself and $vm_limit.
 prepare() {
     local name=$1 folder=$2
-    checks_itself=
+    checks_itself='' vm_limit=${VM_LIMIT:-3600}
     if [[ -f $here/debug/$name.config ]]; then
-        checks_itself=1
+        checks_itself=1 vm_limit=${VM_LIMIT:-14400}
         if ! dir=$("$here/debug/build.sh" "$name" "$build" 2>"$folder/kernel.log"); then
             tail -n 30 "$folder/kernel.log" | sed 's/^/# /'
             echo "not ok - vm $name: the kernel builds"
@@ -320,7 +322,7 @@ machine_folder() {
 in_machine() {
     local name=$1 folder=$2 pid status
     : >"$folder/result" # nothing of before counts
-    (qemu "$folder" "$VM_LIMIT" "${@:3}") &
+    (qemu "$folder" "$vm_limit" "${@:3}") &
     pid=$!
     children+=("$pid")
     tail -n +1 -s 0.1 -f --pid="$pid" "$folder/result" | grep --line-buffered -v '^# end '
@@ -329,7 +331,7 @@ in_machine() {
     [[ $(tail -n 1 "$folder/result") != '# end 0' ]] || return 0
     tail -n 30 "$folder/console" "$folder/qemu.log" | sed 's/^/# /'
     if ((status == 124 || status == 137)); then
-        echo "not ok - vm $name: stopped after $VM_LIMIT seconds, the limit VM_LIMIT"
+        echo "not ok - vm $name: stopped after $vm_limit seconds, the limit VM_LIMIT"
     else
         echo "not ok - vm $name did not come to its end (QEMU's status is $status)"
     fi
