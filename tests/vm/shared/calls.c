@@ -152,14 +152,32 @@ static bool attempt(bool (*make)(struct dice *d), struct dice *d)
 	return worked;
 }
 
+static bool make_call(const struct call *call, struct dice *d)
+{
+	struct counts *c = &counts[call - calls];
+	const uint64_t began = now_us();
+	bool worked;
+
+	__atomic_add_fetch(&c->made, 1, __ATOMIC_RELAXED);
+	worked = attempt(call->make, d);
+	__atomic_add_fetch(&c->worked, worked, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&c->us, now_us() - began, __ATOMIC_RELAXED);
+	return worked;
+}
+
 void call_random(struct session *s, uint64_t seed)
 {
 	struct dice d = { .state = seed, .s = s };
-	const struct call *call = any_call(&d);
-	struct counts *c = &counts[call - calls];
-	const uint64_t began = now_us();
 
-	__atomic_add_fetch(&c->made, 1, __ATOMIC_RELAXED);
-	__atomic_add_fetch(&c->worked, attempt(call->make, &d), __ATOMIC_RELAXED);
-	__atomic_add_fetch(&c->us, now_us() - began, __ATOMIC_RELAXED);
+	make_call(any_call(&d), &d);
+}
+
+bool call_setup(struct session *s, uint64_t seed)
+{
+	struct dice d = { .state = seed, .s = s };
+	size_t i = 0;
+
+	while (calls[i].make != do_setup)
+		i++;
+	return make_call(&calls[i], &d);
 }

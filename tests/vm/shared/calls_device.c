@@ -62,7 +62,7 @@ static struct zcdma_dev_setup usual_setup(struct dice *d)
 	};
 
 	if (!rarely(d, 3))
-		setup.rate = (1 + below(d, 1000)) * setup.block_size;
+		setup.rate = (1 + below(d, 100)) * setup.block_size;
 	return setup;
 }
 

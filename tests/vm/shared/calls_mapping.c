@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Random calls on what maps the ring. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -95,14 +97,19 @@ bool do_remote_read(struct dice *d)
 
 bool do_fork(struct dice *d)
 {
+	/* The child has none of the timers of its parent, and its call may wait. */
+	const struct itimerval often = { { 0, 20000 }, { 0, 20000 } };
 	const pid_t pid = fork();
+	pid_t gone = 0;
 
 	if (!pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		alarm(1); /* it has none of the timers of its parent */
+		setitimer(ITIMER_REAL, &often, NULL);
 		if (rarely(d, 2))
 			do_take(d);
 		_exit(0);
 	}
-	return pid > 0 && waitpid(pid, NULL, 0) == pid;
+	while (pid > 0 && (gone = waitpid(pid, NULL, 0)) < 0 && errno == EINTR)
+		;
+	return pid > 0 && gone == pid;
 }

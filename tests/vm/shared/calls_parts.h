@@ -102,6 +102,9 @@ static inline uint32_t size_of(struct dice *d, size_t size)
 /* Have a signal for a mapping that is revoked, or was never there, end the call. Returns whether that worked. */
 bool calls_catch_faults(void);
 
+/* Make and count one SETUP, with arguments that come from @seed. Returns whether it worked. */
+bool call_setup(struct session *s, uint64_t seed);
+
 /* Map the whole ring. Returns how many bytes are mapped at @slot, 0 for none. */
 size_t map_all(struct dice *d, size_t slot, int prot);
 

@@ -29,9 +29,7 @@ static bool connect_pair(int pair[2])
 /* The ring of those before may still be going. */
 static void begin_with_ring(struct session *s, uint64_t seed)
 {
-	struct dice d = { .state = seed, .s = s };
-
-	for (unsigned i = 0; i < 100 && !do_setup(&d); i++)
+	for (unsigned i = 0; i < 100 && !call_setup(s, seed + i); i++)
 		usleep(5000);
 }
 
