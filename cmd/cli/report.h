@@ -87,7 +87,7 @@ void report_nanoseconds(struct report *r, const char *key, uint64_t ns, const ch
 /* "0.312 s" */
 void report_seconds(struct report *r, const char *key, double seconds, const char *after);
 
-/* "3.44 GB/s"; 0 where @seconds is 0. */
+/* "3.44 GB/s"; unknown where @seconds is 0. */
 void report_rate(struct report *r, const char *key, uint64_t bytes, double seconds,
 		 const char *after);
 

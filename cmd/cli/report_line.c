@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Values in a line of a report: each once as text and once as JSON. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #include <zcdma/util.h>
@@ -47,7 +48,7 @@ void report_seconds(struct report *r, const char *key, double seconds, const cha
 void report_rate(struct report *r, const char *key, uint64_t bytes, double seconds,
 		 const char *after)
 {
-	double rate = seconds > 0 ? (double)bytes / seconds : 0;
+	double rate = seconds > 0 ? (double)bytes / seconds : NAN;
 	char buf[32];
 
 	report_value(r, key, value_number(rate), text_rate(rate, buf, sizeof(buf)), after);

@@ -45,29 +45,6 @@ static void report_sends(const struct zcdma_path_stats *s, const struct zcdma_pa
 	report_text(r, "plain_reason", s->plain_reason, "");
 }
 
-/* A transfer without blocks has no latency. */
-static uint64_t quantile(const struct zcdma_hist *h, double q)
-{
-	return h->count ? zcdma_hist_quantile(h, q) : REPORT_UNKNOWN;
-}
-
-static void report_latency(const struct zcdma_path *path, struct report *r)
-{
-	static struct zcdma_hist waited, in_flight; /* they are large */
-
-	zcdma_path_get_latency(path, &waited, &in_flight);
-	report_line(r, waited.count ? "waited" : NULL, "p50 ");
-	report_nanoseconds(r, "device_to_sent_p50_ns", quantile(&waited, 0.5), ", p99 ");
-	report_nanoseconds(r, "device_to_sent_p99_ns", quantile(&waited, 0.99), ", max ");
-	report_nanoseconds(r, "device_to_sent_max_ns", waited.count ? waited.max : REPORT_UNKNOWN,
-			   " from the device to the send");
-	report_line(r, in_flight.count ? "latency" : NULL, "p50 ");
-	report_nanoseconds(r, "latency_p50_ns", quantile(&in_flight, 0.5), ", p99 ");
-	report_nanoseconds(r, "latency_p99_ns", quantile(&in_flight, 0.99), ", max ");
-	report_nanoseconds(r, "latency_max_ns", in_flight.count ? in_flight.max : REPORT_UNKNOWN,
-			   "");
-}
-
 static void report_sender(const struct transfer *t, struct report *r, const char *to)
 {
 	const struct zcdma_path_type *type = zcdma_path_get_type(t->path);
@@ -86,7 +63,6 @@ static void report_sender(const struct transfer *t, struct report *r, const char
 	report_count(r, "datagrams", s.datagrams, " of at most ");
 	report_count(r, "datagram_bytes", s.datagram_bytes, " bytes");
 	report_sends(&s, type, r);
-	report_latency(t->path, r);
 	transfer_report_source(t, r);
 }
 

@@ -265,6 +265,43 @@ int transfer_check_zerocopy(const struct transfer *t, struct report *r)
 			    c.reason ? ": " : "", c.reason ?: "");
 }
 
+/* A transfer without blocks has no latency. */
+static uint64_t quantile(const struct zcdma_hist *h, double q)
+{
+	return h->count ? zcdma_hist_quantile(h, q) : REPORT_UNKNOWN;
+}
+
+static void report_latency(const struct zcdma_path *path, struct report *r)
+{
+	static struct zcdma_hist waited, in_flight; /* they are large */
+
+	zcdma_path_get_latency(path, &waited, &in_flight);
+	report_line(r, waited.count ? "waited" : NULL, "p50 ");
+	report_nanoseconds(r, "device_to_sent_p50_ns", quantile(&waited, 0.5), ", p99 ");
+	report_nanoseconds(r, "device_to_sent_p99_ns", quantile(&waited, 0.99), ", max ");
+	report_nanoseconds(r, "device_to_sent_max_ns", waited.count ? waited.max : REPORT_UNKNOWN,
+			   " from the device to the send");
+	report_line(r, in_flight.count ? "latency" : NULL, "p50 ");
+	report_nanoseconds(r, "latency_p50_ns", quantile(&in_flight, 0.5), ", p99 ");
+	report_nanoseconds(r, "latency_p99_ns", quantile(&in_flight, 0.99), ", max ");
+	report_nanoseconds(r, "latency_max_ns", in_flight.count ? in_flight.max : REPORT_UNKNOWN,
+			   "");
+}
+
+static void report_ring(const struct zcdma_source_info *info, struct report *r)
+{
+	report_line(r, NULL, NULL);
+	report_flag(r, "simulated", info->simulated, "");
+	report_line(r, info->blocks ? "ring" : NULL, NULL);
+	report_count(r, "ring_blocks", info->blocks, " x ");
+	report_bytes(r, "block_bytes", info->block_size, ", pages of ");
+	report_bytes(r, "page_bytes", info->page_size, "");
+	report_line(r, info->model ? "memory" : NULL, "model ");
+	report_text(r, "model", info->model, ", pieces of a block: ");
+	report_count(r, "pieces", info->pieces, ", bounce buffers: ");
+	report_flag(r, "bounced", info->bounced, "");
+}
+
 void transfer_report_source(const struct transfer *t, struct report *r)
 {
 	struct zcdma_source_info info;
@@ -276,22 +313,14 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	zcdma_source_get_stats(t->src, &stats, sizeof(stats));
 	zcdma_path_get_stats(t->path, &path, sizeof(path));
 	transfer_get_copies(t, &copies);
+	report_latency(t->path, r);
 	report_line(r, "source", NULL);
 	report_text(r, "source", info.name, ", ");
 	report_count(r, "blocks", path.blocks, " blocks, the last one number ");
-	report_count(r, "last_seq", path.last_seq, "");
+	report_count(r, "last_seq", path.blocks ? path.last_seq : REPORT_UNKNOWN, "");
 	report_line(r, info.peer ? "sender" : NULL, NULL);
 	report_text(r, "sender", info.peer, "");
-	report_line(r, NULL, NULL);
-	report_flag(r, "simulated", info.simulated, "");
-	report_line(r, info.blocks ? "ring" : NULL, NULL);
-	report_count(r, "ring_blocks", info.blocks, " x ");
-	report_bytes(r, "block_bytes", info.block_size, ", pages of ");
-	report_bytes(r, "page_bytes", info.page_size, "");
-	report_line(r, info.model ? "memory" : NULL, "model ");
-	report_text(r, "model", info.model, ", pieces of a block: ");
-	report_count(r, "pieces", info.pieces, ", bounce buffers: ");
-	report_flag(r, "bounced", info.bounced, "");
+	report_ring(&info, r);
 	report_line(r, info.lossy || stats.overruns ? "overruns" : NULL, NULL);
 	report_count(r, "overruns", stats.overruns, " blocks lost, ");
 	report_bytes(r, "lost_bytes", stats.lost_bytes, "");

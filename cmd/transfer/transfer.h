@@ -71,7 +71,7 @@ void transfer_get_copies(const struct transfer *t, struct copies *c);
 /* Check that nothing was copied, which has to be known. Returns 0, or STATUS_INCOMPLETE after a reported error. */
 int transfer_check_zerocopy(const struct transfer *t, struct report *r);
 
-/* Report the source, and what every sending applet reports of it. */
+/* Report what every applet that transfers does: the latencies, the source, its ring, and what was lost and copied. */
 void transfer_report_source(const struct transfer *t, struct report *r);
 
 #endif

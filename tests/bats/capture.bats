@@ -279,6 +279,17 @@ load capture
     wait_exit "$CAPTURE" 130
 }
 
+@test "capture: reports how long blocks waited and took; without blocks that is unknown" {
+    run -0 --separate-stderr zcdma capture --json --bytes 4M -o out sim:
+    jq -e '.device_to_sent_p50_ns > 0 and .latency_p50_ns > 0 and .latency_max_ns >= .latency_p50_ns and
+        .last_seq == 3' <<<"$output"
+    zcdma capture --json - -o out </dev/null >json
+    jq -e '.blocks == 0 and .last_seq == null and .latency_p50_ns == null' json
+    run -0 zcdma capture --bytes 4M -o out sim:
+    assert_line --regexp '^  waited +p50 .* from the device to the send$'
+    assert_line --regexp '^  latency +p50 '
+}
+
 @test "capture: the first Ctrl-C writes what was captured, and reports: status 130" {
     # A ring for seconds, as a device with a pace drops what a busy machine does not fetch.
     "$ZCDMA" capture --json --rate 20M -o data --manifest data.xxh sim:block=64K,blocks=1024 >report 2>err 3>&- &

@@ -97,7 +97,7 @@ static void test_values(void **state)
 	report_rate(NULL, "r", 3000000, 2, "");
 	assert_string_equal(put, "r: 1.5e6 as 1.50 MB/s");
 	report_rate(NULL, "r", 3000000, 0, "");
-	assert_string_equal(put, "r: 0.0 as 0 B/s");
+	assert_string_equal(put, "r: null as -");
 	report_number(NULL, "d", 0.341, "");
 	assert_string_equal(put, "d: 0.341 as 0.34");
 	report_number(NULL, "d", -INFINITY, "");
