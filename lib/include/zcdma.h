@@ -20,9 +20,9 @@
  *   message.
  * - The library never prints, never exits, and installs no signal handler.
  * - Only zcdma_source_next(), zcdma_source_reclaim(), zcdma_path_connect(), zcdma_path_send(),
- *   zcdma_path_flush(), zcdma_path_finish(), zcdma_path_abandon(), zcdma_handover_find(),
- *   zcdma_path_open_handover(), zcdma_connect(), zcdma_accept(), zcdma_receiver_next(),
- *   zcdma_wire_run() and the probe sleep. They return -EINTR after zcdma_interrupt(). Where the kernel
+ *   zcdma_path_flush(), zcdma_path_switch(), zcdma_path_finish(), zcdma_path_abandon(),
+ *   zcdma_handover_find(), zcdma_path_open_handover(), zcdma_connect(), zcdma_accept(),
+ *   zcdma_accept_any(), zcdma_receiver_next(), zcdma_wire_run(), zcdma_sleep() and the probe sleep. They return -EINTR after zcdma_interrupt(). Where the kernel
  *   offers nothing else, a call may wait for a disk, for the look-up of a name, or for a blocking
  *   descriptor that the caller passed.
  * - A context and everything made from it belong to one thread at a time; different contexts are
@@ -337,6 +337,8 @@ void zcdma_source_close(struct zcdma_source *src);
  */
 void zcdma_source_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats,
 			    size_t size);
+
+/* Fill in *@info of @size bytes likewise. */
 void zcdma_source_get_info(struct zcdma_source *src, struct zcdma_source_info *info, size_t size);
 
 /*
@@ -521,8 +523,8 @@ int zcdma_source_fd(struct zcdma_source *src);
  * call every few milliseconds.
  * Returns 0; -ETIMEDOUT, -EAGAIN with a timeout of 0, or -EINTR after zcdma_interrupt(), after which the
  * same call goes on; -ECONNRESET or -EPIPE if the receiver went away, -ECONNABORTED if it no longer
- * answers, -ECONNREFUSED if the receiver's machine answered that nothing receives it; or another error
- * that broke the path off.
+ * answers, -ECONNREFUSED if the receiver's machine answered that nothing receives it; another error that
+ * broke the path off; or the error that ended the source's stream early, after which nothing is sent.
  */
 int zcdma_path_finish(struct zcdma_path *path);
 
@@ -538,6 +540,7 @@ int zcdma_path_abandon(struct zcdma_path *path);
  */
 void zcdma_path_close(struct zcdma_path *path);
 
+/* Returns the type of a path, which is valid as long as the library is loaded. */
 const struct zcdma_path_type *zcdma_path_get_type(const struct zcdma_path *path);
 
 /* Fill in *@stats of @size bytes, as zcdma_source_get_stats() does. */

@@ -83,6 +83,8 @@ static int try_next(struct zcdma_source *src, struct zcdma_block *b, bool waits)
 	if (zc_lent_reserve(&src->lent))
 		return zc_fail(src->ctx, ENOMEM, "next block of %s", src->name);
 	rc = zc_source_take(src, left, b);
+	if (rc < 0 && rc != -EAGAIN && rc != -EINTR && !src->failed.rc)
+		zc_error_keep(&src->failed, src->ctx, rc);
 	if (rc == -EAGAIN && is_held(src) && (src->ops != &zc_source_memory || waits))
 		return fail_held(src);
 	return rc == 1 ? deliver(src, left, b) : rc;

@@ -211,8 +211,11 @@ static int end(struct zcdma_path *path, bool complete)
 	return rc == -ETIMEDOUT && !path->timeout_ms ? -EAGAIN : rc;
 }
 
+/* A stream whose source failed is not complete: its receiver must not see an end. */
 ZC_PUBLIC int zcdma_path_finish(struct zcdma_path *path)
 {
+	if (path->src->failed.rc)
+		return zc_error_again(&path->src->failed, path->ctx);
 	return end(path, true);
 }
 

@@ -34,6 +34,7 @@ struct zcdma_source {
 	bool active;	       /* the ring is made ... */
 	unsigned uses;	       /* ... for these, enum zc_use */
 	bool started, stopped;
+	struct zc_error failed;		/* what ended its stream early, or .rc 0 */
 	uint64_t max_bytes, max_blocks; /* 0: no limit */
 	struct zc_lent lent;
 	struct zcdma_path *paths; /* that are open */
@@ -67,7 +68,8 @@ struct zc_source_ops {
 };
 
 extern const struct zc_source_ops zc_source_sim, zc_source_dev, zc_source_file, zc_source_pipe,
-	zc_source_pcap, zc_source_xdp, zc_source_tcp, zc_source_udp, zc_source_stdin, zc_source_memory;
+	zc_source_pcap, zc_source_xdp, zc_source_tcp, zc_source_udp, zc_source_stdin,
+	zc_source_memory;
 
 /* Allocate a source of a kind, without opening it. */
 int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const char *name,

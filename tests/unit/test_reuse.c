@@ -10,6 +10,7 @@
 /* after those four */
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -570,6 +571,35 @@ static void test_dead_connection(void **state)
 	assert_int_equal(zcdma_path_finish(path), -ECONNABORTED);
 }
 
+/* Check that a stream whose source failed does not end as one that is complete. */
+static void test_no_end_after_a_failed_source(void **state)
+{
+	const struct linger reset = { .l_onoff = 1 };
+	int feed_out, feed_in, rc;
+	char byte;
+
+	(void)state;
+	tcp_pair(ctx, &feed_out, &feed_in);
+	tcp_pair(ctx, &out, &in);
+	assert_int_equal(zcdma_source_open_fd(ctx, feed_in, "feed", &src), 0);
+	assert_int_equal(zcdma_path_open(ctx, src, "copy", out, &path), 0);
+	assert_int_equal(setsockopt(feed_out, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), 0);
+	close(feed_out);
+	/* As in the program of zcdma.h, which looks at the last result alone. */
+	while ((rc = zcdma_source_next(src, LIMIT_MS, &b)) == 1)
+		assert_int_equal(zcdma_path_send(path, &b), 0);
+	assert_int_equal(rc, -ECONNRESET);
+	assert_int_equal(zcdma_path_finish(path), -ECONNRESET);
+	assert_non_null(strstr(zcdma_error(ctx), "feed"));
+	zcdma_path_close(path);
+	path = NULL;
+	close(out);
+	out = -1;
+	assert_int_equal(recv(in, &byte, 1, 0), -1);
+	assert_int_equal(errno, ECONNRESET);
+	close(feed_in);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_transfer, close_transfer)
 
 int main(void)
@@ -589,6 +619,7 @@ int main(void)
 		TEST(test_send_without_room),
 		TEST(test_finish_within_its_timeout),
 		TEST(test_dead_connection),
+		TEST(test_no_end_after_a_failed_source),
 		TEST(test_descriptors),
 		TEST(test_broken_path),
 		TEST(test_ring_is_made_for_the_path),

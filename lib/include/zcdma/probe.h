@@ -65,7 +65,7 @@ enum zcdma_probe_flags {
 /* Returns the name of a method: "send", "MSG_ZEROCOPY", ... Thread-safe. */
 const char *zcdma_method_name(enum zcdma_method method);
 
-/* Returns the name of the @i-th mapping that every process can make, or NULL after the last. */
+/* Returns the name of the @i-th mapping that every process can make, or NULL after the last. Thread-safe. */
 const char *zcdma_probe_name(unsigned i);
 
 /*
