@@ -11,7 +11,8 @@
 
 /* What the UDP socket of all streams says. */
 struct verify_socket {
-	uint64_t drops;	  /* times that its buffer had no room for one, or for several that were merged */
+	uint64_t
+		drops; /* times that its buffer had no room for one, or for several that were merged */
 	uint64_t ignored; /* and those that are of no stream */
 	size_t buffer;	  /* bytes */
 };

@@ -24,12 +24,12 @@ struct stream {
 	const struct expectation *expect;
 	struct zcdma_ctx *owner; /* interrupted when the stream has ended */
 	const struct report *report;
-	const char *spec;	 /* the source, or NULL and ... */
-	const char *handover;	 /* its option of that name, or NULL */
-	bool verbose;		 /* fill in .why */
-	double idle_seconds;	 /* how long nothing may come; 0: without a limit */
-	int fd;			 /* ... a connection, which is closed at the end, from ... */
-	char from[256];		 /* ... this address; a source sets it to its name */
+	const char *spec;     /* the source, or NULL and ... */
+	const char *handover; /* its option of that name, or NULL */
+	bool verbose;	      /* fill in .why */
+	double idle_seconds;  /* how long nothing may come; 0: without a limit */
+	int fd;		      /* ... a connection, which is closed at the end, from ... */
+	char from[256];	      /* ... this address; a source sets it to its name */
 
 	/* While it runs. */
 	_Atomic uint64_t bytes;

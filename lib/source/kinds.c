@@ -7,7 +7,7 @@
 
 static const struct zc_source_ops *const kinds[] = {
 	&zc_source_sim,	 &zc_source_dev, &zc_source_file, &zc_source_stdin,
-	&zc_source_pcap, &zc_source_xdp, &zc_source_tcp, &zc_source_udp,
+	&zc_source_pcap, &zc_source_xdp, &zc_source_tcp,  &zc_source_udp,
 };
 
 ZC_PUBLIC const struct zcdma_source_type *zcdma_source_type_at(unsigned i)
