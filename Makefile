@@ -59,11 +59,18 @@ LIBS_LIB += liburing
 URING := -DHAVE_LIBURING=1
 endif
 
+# Optional, for SHA-256 in manifests: HAVE_NETTLE=0 does without.
+HAVE_NETTLE := $(shell $(PKG_CONFIG) --exists nettle 2>/dev/null && echo 1)
+ifeq ($(HAVE_NETTLE),1)
+LIBS_LIB += nettle
+NETTLE := -DHAVE_NETTLE=1
+endif
+
 # Evaluated only where used, so that `make deps` can run before the libraries are there.
 pkg_cflags = $(shell $(PKG_CONFIG) --cflags $(1))
 pkg_libs = $(shell $(PKG_CONFIG) --libs $(1))
 
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(URING) $(WARN) $(CFLAGS) $(SANFLAGS)
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(URING) $(NETTLE) $(WARN) $(CFLAGS) $(SANFLAGS)
 LIB_CFLAGS = $(ALL_CFLAGS) -iquote lib -Ilib/include -Ikmod/uapi -fPIC -fvisibility=hidden -pthread \
 	$(call pkg_cflags,$(LIBS_LIB))
 CMD_CFLAGS = $(ALL_CFLAGS) -iquote cmd -Ilib/include -fPIE -pthread $(call pkg_cflags,$(LIBS_CMD))
@@ -154,6 +161,7 @@ help:
 	@echo
 	@echo '  V=1 shows the commands. CC, CFLAGS, LDFLAGS are respected.'
 	@echo '  HAVE_LIBURING=0 builds without liburing, which is optional.'
+	@echo '  HAVE_NETTLE=0 builds without nettle, which is optional too.'
 	@echo '  SAN=1 builds and tests under the address and undefined-behaviour sanitizers.'
 
 # The flags that objects were built with: a change rebuilds them.
@@ -315,7 +323,7 @@ dkms-uninstall: dkms-there
 
 # What building and testing needs, as Debian packages: a command or a pkg-config name, then a package.
 DEPS := pkg-config:pkg-config popt:libpopt-dev jansson:libjansson-dev smartcols:libsmartcols-dev \
-	libxxhash:libxxhash-dev libpcap:libpcap-dev liburing:liburing-dev cmocka:libcmocka-dev gcc:gcc \
+	libxxhash:libxxhash-dev libpcap:libpcap-dev liburing:liburing-dev nettle:nettle-dev cmocka:libcmocka-dev gcc:gcc \
 	/usr/include/stdio.h:libc6-dev bats:bats nc:netcat-openbsd \
 	/usr/lib/bats/bats-assert/load.bash:bats-assert \
 	/usr/lib/bats/bats-support/load.bash:bats-support jq:jq ip:iproute2 unshare:util-linux \

@@ -14,12 +14,13 @@
 #include "transfer/setup.h"
 
 static struct {
-	const char *output, *manifest, *expect, *split, *keep, *then, *depth;
+	const char *output, *manifest, *expect, *split, *keep, *then, *depth, *gaps, *hash;
 	int direct, no_sync;
 } arg;
 
 static enum expect expected;
 static uint64_t depth = 1; /* writes in flight */
+static enum zcdma_gaps gaps;
 
 static struct recording recording = { .fd = -1 };
 
@@ -31,7 +32,12 @@ static const struct poptOption table[] = {
 	{ "depth", 0, POPT_ARG_STRING, &arg.depth, 0,
 	  "with --direct: have N writes in flight at a time, by io_uring", "N" },
 	{ "manifest", 0, POPT_ARG_STRING, &arg.manifest, 0,
-	  "record length and XXH3 of each block in FILE", "FILE" },
+	  "record length, time, losses and hash of each block in FILE", "FILE" },
+	{ "hash", 0, POPT_ARG_STRING, &arg.hash, 0, "with --manifest: which hash (xxh3)",
+	  "xxh3|sha256" },
+	{ "gaps", 0, POPT_ARG_STRING, &arg.gaps, 0,
+	  "where data was lost: skip (write what follows, the default), or zero (zeros of that length first)",
+	  "skip|zero" },
 	{ "no-sync", 0, POPT_ARG_NONE, &arg.no_sync, 0, "do not wait until files are on the disk",
 	  NULL },
 	{ "split", 0, POPT_ARG_STRING, &arg.split, 0,
@@ -86,6 +92,9 @@ static void report_capture(const struct transfer *t, struct report *r)
 		     " writes at a time at most; ");
 	report_bytes(r, "gathered_bytes", s.gathered_bytes,
 		     " came in odd lengths and were gathered");
+	report_line(r, gaps ? "filled" : NULL, NULL);
+	report_bytes(r, "filled_bytes", s.filled_bytes, " of zeros where data was lost, ");
+	report_count(r, "unfilled_gaps", s.unfilled_gaps, " places of unknown length left out");
 	report_line(r, recording.manifest ? "manifest" : NULL, NULL);
 	report_text(r, "manifest", recording.manifest, "");
 	report_line(r, recording.totals.synced ? "synced" : NULL, NULL);
@@ -159,8 +168,9 @@ static int capture(struct report *r, const char *source)
 		.to_file = recording_is_file(&recording),
 		.reads_data = recording.manifest,
 		.splits = recording_is_split(&recording),
-		.only_path = recording.direct ? "copy" : NULL, /* which sees to alignment */
-		.only_for = "--direct",
+		/* Which sees to alignment, and writes zeros. */
+		.only_path = recording.direct || gaps ? "copy" : NULL,
+		.only_for = recording.direct ? "--direct" : "--gaps=zero",
 	};
 	bool ran = false;
 	int status;
@@ -186,6 +196,8 @@ static int capture(struct report *r, const char *source)
 	if (status)
 		goto out;
 	status = set_depth(&t, r);
+	if (!status && gaps && zcdma_path_set_gaps(t.path, gaps))
+		status = report_ctx_error(r, STATUS_ERROR, t.ctx, -EINVAL);
 	if (status)
 		goto out;
 	progress_begin(&t.progress, r, "capture", wants_progress(recording.fd));
@@ -235,11 +247,29 @@ static bool parse_depth(struct report *r)
 	return true;
 }
 
+/* Parse what is one of several words. */
+static bool parse_choices(struct report *r)
+{
+	static const char *const gap_names[] = { "skip", "zero", NULL }; /* enum zcdma_gaps */
+	static const char *const hashes[] = { "xxh3", "sha256", NULL };
+	int gap = arg.gaps ? opts_choice(r, "--gaps", arg.gaps, gap_names) : 0;
+
+	if (gap < 0 || (arg.hash && opts_choice(r, "--hash", arg.hash, hashes) < 0))
+		return false;
+	gaps = (enum zcdma_gaps)gap;
+	recording.hash = arg.hash;
+	if (arg.hash && !arg.manifest)
+		return report_error(r, STATUS_ERROR, "add --manifest FILE",
+				    "--hash: it is for a manifest") == STATUS_OK;
+	return true;
+}
+
 static bool parse_values(struct report *r)
 {
 	return expect_parse(r, "capture", arg.expect, &expected) &&
 	       split_parse(r, arg.split, &recording.split) &&
-	       opts_count(r, "--keep", arg.keep, &recording.finish.keep) && parse_depth(r);
+	       opts_count(r, "--keep", arg.keep, &recording.finish.keep) && parse_depth(r) &&
+	       parse_choices(r);
 }
 
 int capture_main(struct report *r, int argc, char **argv)

@@ -240,6 +240,8 @@ static int verify_streams(struct verify *v, const char *source)
 	status = receive(v, source);
 	judged = verdict(v->r, v->streams, v->started);
 	report_streams(v);
+	for (unsigned i = 0; i < v->wanted; i++)
+		stream_free(&v->streams[i]);
 	free(v->streams);
 	if (!status)
 		status = signals_stop() ? 128 + signals_stop() : judged;

@@ -62,7 +62,7 @@ static int manifest_failed(struct record_file *file, int rc)
 	return rc;
 }
 
-int record_file_begin_manifest(struct record_file *file, bool simulated)
+int record_file_begin_manifest(struct record_file *file, const char *hash, bool simulated)
 {
 	int rc = zcdma_new(&file->ctx);
 
@@ -72,6 +72,8 @@ int record_file_begin_manifest(struct record_file *file, bool simulated)
 	}
 	rc = zcdma_manifest_create_fd(file->ctx, file->manifest_fd, file->manifest_name,
 				      &file->manifest);
+	if (!rc && hash)
+		rc = zcdma_manifest_set_hash(file->manifest, hash);
 	if (rc)
 		return manifest_failed(file, rc);
 	if (simulated)

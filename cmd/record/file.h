@@ -34,8 +34,11 @@ struct record_file *record_file_new(char *name, char *manifest_name);
 /* Free it. Descriptors that are open stay so. */
 void record_file_free(struct record_file *file);
 
-/* Begin its manifest; @simulated says what is known of the data. Returns 0, or a negative errno with an error in .error. */
-int record_file_begin_manifest(struct record_file *file, bool simulated);
+/*
+ * Begin its manifest, with @hash unless it is NULL; @simulated says what is known of the data. Returns 0, or a negative
+ * errno with an error in .error.
+ */
+int record_file_begin_manifest(struct record_file *file, const char *hash, bool simulated);
 
 /*
  * End the manifest, sync and close what is open. With @complete the manifest gets its last line, and the files are

@@ -101,9 +101,9 @@ static int begin_manifest(struct recording *rec, struct transfer *t)
 	int rc;
 
 	zcdma_source_get_info(t->src, &info, sizeof(info));
-	rc = record_file_begin_manifest(file, info.simulated > 0);
+	rc = record_file_begin_manifest(file, rec->hash, info.simulated > 0);
 	if (rc)
-		report_system_error(t->report, file->status, rc, *file->hint ? file->hint : NULL,
+		report_system_error(t->report, STATUS_ERROR, rc, *file->hint ? file->hint : NULL,
 				    "%s", file->error);
 	else
 		zcdma_path_set_manifest(t->path, file->manifest);

@@ -11,6 +11,7 @@ struct recording {
 	const char *
 		output; /* a file, or NULL: standard output. A pattern of names where it is split ... */
 	const char *manifest; /* ... as this one is: a file, or NULL */
+	const char *hash;     /* of the manifest's blocks, or NULL */
 	bool direct;	      /* past the page cache */
 	struct split split;
 	struct finish_options finish;

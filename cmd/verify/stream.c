@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -129,6 +130,12 @@ void stream_keep_result(struct stream *s, const struct zcdma_check *check)
 	while (s->fault_count < ZCDMA_FAULTS_KEPT &&
 	       zcdma_check_get_fault(check, s->fault_count, &s->faults[s->fault_count]))
 		s->fault_count++;
+	recorded_losses_keep(&s->losses, check);
+}
+
+void stream_free(struct stream *s)
+{
+	free(s->losses.loss);
 }
 
 static void keep_error(struct stream *s, const struct zcdma_ctx *ctx, int rc)

@@ -10,6 +10,7 @@
 #include <zcdma/verify.h>
 
 #include "cli/report.h"
+#include "verify/losses.h"
 
 /* What a stream is checked against. */
 struct expectation {
@@ -39,6 +40,7 @@ struct stream {
 	struct zcdma_check_result result;
 	struct zcdma_fault faults[ZCDMA_FAULTS_KEPT]; /* the first ones */
 	unsigned fault_count;
+	struct recorded_losses losses; /* of the manifest; stream_free() frees them */
 	struct zcdma_source_stats source;
 	int simulated;		     /* as zcdma_source_info has it */
 	bool received;		     /* datagrams, of a source: what is missing was lost */
@@ -57,6 +59,9 @@ bool stream_start(struct stream *s);
 
 /* Keep what @check, which has ended, found in the stream. */
 void stream_keep_result(struct stream *s, const struct zcdma_check *check);
+
+/* Free what it kept. */
+void stream_free(struct stream *s);
 
 /* Wait for the end of a stream that stream_start() began. */
 void stream_join(struct stream *s);

@@ -60,6 +60,18 @@ static void judge_length(const struct stream *s, struct verdict *v)
 			    s->expect->manifest);
 }
 
+static void judge_recorded(const struct zcdma_check_result *res, struct verdict *v)
+{
+	char text[256];
+
+	recorded_losses_describe(res->recorded_lost, text, sizeof(text));
+	if (!*text)
+		snprintf(text, sizeof(text), "it is unknown how much");
+	outcome_say(v, OUTCOME_LOSSY,
+		    "data was lost while it was recorded: %s, the first at offset %" PRIu64, text,
+		    res->lost_offset);
+}
+
 static void judge_losses(const struct stream *s, struct verdict *v)
 {
 	const struct zcdma_check_result res = with_lost_end(s);
@@ -71,11 +83,8 @@ static void judge_losses(const struct stream *s, struct verdict *v)
 	else if (res.lost)
 		outcome_say(v, OUTCOME_LOSSY, "%" PRIu64 " datagrams (%s) did not come", res.lost,
 			    zcdma_size_format(res.lost_bytes, size, sizeof(size)));
-	else if (res.blocks_lost)
-		outcome_say(v, OUTCOME_LOSSY,
-			    "%" PRIu64
-			    " blocks were lost while it was recorded, the first at offset %" PRIu64,
-			    res.blocks_lost, res.lost_offset);
+	else if (res.recorded_losses)
+		judge_recorded(&res, v);
 }
 
 /* --expect=complete: a stream that is not known to be complete is not. */
@@ -142,6 +151,7 @@ static void name_places(struct report *r, const struct stream *s)
 	if (s->fault_count < s->result.faults)
 		report_verbose(r, "%s: %" PRIu64 " more places are counted, and not listed",
 			       s->from, s->result.faults - s->fault_count);
+	recorded_losses_name(r, s->from, &s->losses);
 }
 
 int verdict(struct report *r, const struct stream *streams, unsigned count)
@@ -204,13 +214,8 @@ static void report_manifest(struct report *r, const struct stream *s)
 	report_count(r, "blocks_good", res->blocks_good, " right of ");
 	report_count(r, "blocks_expected", res->blocks_expected, " in the manifest, ");
 	report_count(r, "blocks", res->blocks, " came");
-	if (!res->blocks_lost)
-		return;
-	report_line(r, "lost", NULL);
-	report_count(r, "lost_blocks", res->blocks_lost,
-		     " blocks while it was recorded, the first at offset ");
-	report_count(r, "lost_offset", res->lost_offset, ", number ");
-	report_count(r, "lost_sequence", res->lost_seq, "");
+	if (s->expect->manifest)
+		recorded_losses_report(r, res, &s->losses);
 }
 
 void verdict_report(struct report *r, const struct stream *s)

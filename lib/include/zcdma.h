@@ -88,6 +88,24 @@ enum zcdma_block_flags {
 	ZCDMA_BLOCK_DISCONTINUITY = 1 << 2,
 };
 
+/* A number that is not known. */
+#define ZCDMA_UNKNOWN UINT64_MAX
+
+/* Where data can be lost before a block is delivered. */
+enum zcdma_loss_cause {
+	ZCDMA_LOST_DEVICE,   /* the device found no free block: in blocks */
+	ZCDMA_LOST_HANDOVER, /* between two processes: in blocks */
+	ZCDMA_LOST_NETWORK,  /* on the way, or by the capture: in datagrams or packets */
+	ZCDMA_LOSS_CAUSES
+};
+
+/* What is known to be lost there. */
+struct zcdma_loss {
+	uint64_t
+		count; /* of blocks or datagrams; ZCDMA_UNKNOWN: it is unknown how many, and whether any are */
+	uint64_t bytes; /* in them, or ZCDMA_UNKNOWN */
+};
+
 /* One capture buffer of a ring. What a caller changes in it has no effect on what is sent. */
 struct zcdma_block {
 	const void *data;  /* its bytes in memory, or NULL if the block is only in @fd */
@@ -99,8 +117,9 @@ struct zcdma_block {
 	uint32_t flags;	   /* enum zcdma_block_flags */
 	int fd;		   /* the file or pipe that holds the bytes too, or -1 */
 	int64_t fd_offset; /* where they begin in @fd, or -1 if it is a pipe or a socket */
-	uint64_t lost_datagrams; /* that are missing before it, by their numbers */
-	uint64_t ticket;	 /* of this delivery: by it the library knows the block again */
+	/* What was lost since the block before; of packets that a capture gathered, also within this one. */
+	struct zcdma_loss lost[ZCDMA_LOSS_CAUSES];
+	uint64_t ticket; /* of this delivery: by it the library knows the block again */
 };
 
 /* Capabilities: what the blocks of a source and the sink have, and what a path requires of them. */
@@ -366,6 +385,12 @@ enum zcdma_fallback {
 	ZCDMA_FALLBACK_KEEP, /* keep asking for zero-copy */
 };
 
+/* What is written where data was lost. */
+enum zcdma_gaps {
+	ZCDMA_GAPS_SKIP, /* nothing: what follows comes next */
+	ZCDMA_GAPS_ZERO, /* zeros of the same length, where that is known */
+};
+
 struct zcdma_path_stats {
 	uint64_t blocks;       /* sent whole */
 	uint64_t last_seq;     /* sequence number of the last of them ... */
@@ -377,6 +402,8 @@ struct zcdma_path_stats {
 	uint64_t direct_bytes; /* written with O_DIRECT, past the page cache */
 	uint64_t
 		gathered_bytes; /* copied into memory of the path, as O_DIRECT wants them aligned */
+	uint64_t filled_bytes;	/* zeros in gaps (zcdma_path_set_gaps()), not among .bytes */
+	uint64_t unfilled_gaps; /* whose length is unknown */
 	uint64_t zerocopy_bytes; /* completions said: not copied, and nothing below does */
 	uint64_t zerocopy_calls;
 	uint64_t fell_back_bytes; /* accepted without a copy, and copied after all */
@@ -443,6 +470,16 @@ int zcdma_path_set_fallback(struct zcdma_path *path, enum zcdma_fallback fallbac
  * sent, or -EINVAL if the sink does not take datagrams.
  */
 int zcdma_path_set_datagram(struct zcdma_path *path, size_t bytes);
+
+/*
+ * Choose what is written where data was lost: ZCDMA_GAPS_SKIP at first. With ZCDMA_GAPS_ZERO a file gets a hole of that
+ * length, and any other sink zeros; gaps of unknown length are left out, and counted. Returns 0, or -EINVAL if the path,
+ * such as splice, cannot write zeros.
+ */
+int zcdma_path_set_gaps(struct zcdma_path *path, enum zcdma_gaps gaps);
+
+/* Returns how many bytes were lost before @b, or ZCDMA_UNKNOWN if that is not known of a part of them. Thread-safe. */
+uint64_t zcdma_block_lost_bytes(const struct zcdma_block *b);
 
 /* Most writes that a path has in flight. */
 #define ZCDMA_DEPTH_MOST 128u

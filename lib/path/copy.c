@@ -2,6 +2,7 @@
 /* copy: send() or write() from the block. The kernel copies; the block is free when that returns. */
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "path/path.h"
@@ -58,6 +59,25 @@ int zc_path_copy_block(struct zcdma_path *path, const struct zcdma_block *b)
 	return ZC_SENT_DONE;
 }
 
+/* Leave a hole at the end of a file, which takes no time from a device that loses data already; else write zeros. */
+static int64_t copy_zeros(struct zcdma_path *path, uint64_t len)
+{
+	static const unsigned char zeros[65536];
+	off_t at = lseek(path->sink.fd, 0, SEEK_CUR);
+	struct stat st;
+	ssize_t n;
+
+	if (at >= 0 && !fstat(path->sink.fd, &st) && S_ISREG(st.st_mode) && st.st_size <= at &&
+	    !(fcntl(path->sink.fd, F_GETFL) & O_APPEND))
+		return lseek(path->sink.fd, (off_t)len, SEEK_CUR) < 0
+			       ? zc_path_fail(path, errno, "lseek")
+			       : (int64_t)len;
+	n = zc_path_write(path, zeros, (size_t)zc_min(len, sizeof(zeros)));
+	if (n >= 0 || n == -EAGAIN)
+		return n;
+	return n == -EINTR ? -EAGAIN : zc_path_fail(path, (int)-n, "write");
+}
+
 const struct zc_path_ops zc_path_copy = {
 	.type = {
 		.name = "copy",
@@ -68,4 +88,5 @@ const struct zc_path_ops zc_path_copy = {
 	.datagrams = true,
 	.takes = ZC_TAKES_COPY,
 	.send = zc_path_copy_block,
+	.zeros = copy_zeros,
 };

@@ -217,6 +217,46 @@ static int begin(struct direct *d)
 	return 0;
 }
 
+/* Gather at most @len zeros. Returns how many, or a negative errno. */
+static int64_t gather_zeros(struct direct *d, uint64_t len)
+{
+	int rc = d->held == GATHER_SIZE ? write_gathered(d) : 0;
+
+	if (!rc && !d->gathered) {
+		d->gathered = new_buffer(d);
+		rc = d->error.rc;
+	}
+	if (rc)
+		return rc;
+	len = zc_min(len, GATHER_SIZE - d->held);
+	memset(d->gathered + d->held, 0, (size_t)len);
+	d->held += (size_t)len;
+	return (int64_t)len;
+}
+
+/* Leave a hole where it can begin and end at aligned offsets; what is before and after that is gathered. */
+static int64_t direct_zeros(struct zcdma_path *path, uint64_t len)
+{
+	struct direct *d = (struct direct *)path;
+	const uint64_t odd = d->held % ALIGN;
+	int rc = settle(d);
+
+	if (!rc && !d->begun)
+		rc = begin(d);
+	if (rc)
+		return zc_error_again(&d->error, path->ctx);
+	if (!d->at_end || len < ALIGN)
+		return gather_zeros(d, len);
+	if (odd)
+		return gather_zeros(d, zc_min(len, ALIGN - odd));
+	rc = d->held ? write_gathered(d) : 0;
+	if (rc)
+		return rc;
+	len -= len % ALIGN;
+	d->at += len;
+	return (int64_t)len;
+}
+
 /* Returns the write that reads the pages of the block of @ticket, or NULL. */
 static struct zc_write *find_write(struct direct *d, uint64_t ticket)
 {
@@ -441,6 +481,7 @@ const struct zc_path_ops zc_path_direct = {
 	.takes = ZC_TAKES_COPY,
 	.open = direct_open,
 	.send = direct_send,
+	.zeros = direct_zeros,
 	.reap = direct_reap,
 	.poll = direct_poll,
 	.attend = direct_attend,

@@ -61,6 +61,11 @@ struct zcdma_path {
 	bool unsafe_reuse; /* without any proof */
 	struct zc_error failed; /* what broke the path off, or .rc 0 */
 	struct zcdma_manifest *manifest;
+	enum zcdma_gaps gaps;
+	struct {
+		bool begun, done;
+		uint64_t bytes, left;
+	} fill; /* zeros before the first block of the queue */
 	struct zcdma_hist device_to_sent, sent_to_free;
 	struct zc_watch *watch; /* of zcdma_path_fd(), or NULL */
 };
@@ -88,6 +93,11 @@ struct zc_path_ops {
 			 struct pollfd p[ZC_PATH_POLLS]);
 	/* poll() reported @events of the first of those. Returns 0 or a negative errno. NULL: try again. */
 	int (*attend)(struct zcdma_path *path, short events);
+	/*
+	 * Write zeros, or leave a hole, of at most @len bytes. Returns how many bytes, -EAGAIN if there is no room, or
+	 * another negative errno. NULL: the path cannot.
+	 */
+	int64_t (*zeros)(struct zcdma_path *path, uint64_t len);
 	/* The caller is about to sleep: hand on what is held back. NULL: nothing is. */
 	void (*flush)(struct zcdma_path *path);
 	/* As zc_path_end(); or NULL. */
@@ -117,6 +127,12 @@ unsigned zc_path_uses(const struct zcdma_path_type *type);
  * after which a part of the block may be in flight.
  */
 int zc_path_try(struct zcdma_path *path, const struct zcdma_block *b);
+
+/*
+ * Write the zeros that come before @b, the first block of the queue, if there are any. Returns 0 once that is done, -EAGAIN,
+ * or another negative errno.
+ */
+int zc_path_fill(struct zcdma_path *path, const struct zcdma_block *b);
 
 /* Report one queued block that is done, in the order of completion: 1 and *@b as it was sent, or 0. */
 int zc_path_reap(struct zcdma_path *path, struct zcdma_block *b);

@@ -4,6 +4,8 @@
  * nothing reads its pages, and in no other way. The proof is that a copying call returned, that a completion
  * came, or that another process released the block. A path without any gets the block's pages replaced.
  */
+#include <string.h>
+
 #include <zcdma/verify.h>
 
 #include "path/reuse.h"
@@ -93,6 +95,7 @@ static int sent_whole(struct zcdma_path *path, enum zc_sent how)
 	struct zc_lent_block *e = dequeue(path);
 	int rc = add_to_manifest(path, &e->b);
 
+	memset(&path->fill, 0, sizeof(path->fill));
 	path->stats.blocks++;
 	path->stats.last_seq = e->b.seq;
 	path->stats.sent_ns = zc_now_ns();
@@ -113,9 +116,12 @@ int zc_reuse_push(struct zcdma_path *path)
 	if (path->failed.rc)
 		return zc_error_again(&path->failed, path->ctx);
 	while (path->queued) {
-		int rc = zc_path_try(path, &at(path, path->first)->b);
+		const struct zcdma_block *b = &at(path, path->first)->b;
+		int rc = zc_path_fill(path, b);
 
-		if (rc == ZC_SENT_BUSY)
+		if (!rc)
+			rc = zc_path_try(path, b);
+		if (rc == ZC_SENT_BUSY || rc == -EAGAIN)
 			return -EAGAIN;
 		if (rc >= 0)
 			rc = sent_whole(path, (enum zc_sent)rc);

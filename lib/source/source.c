@@ -131,6 +131,42 @@ ZC_PUBLIC int zcdma_source_start(struct zcdma_source *src)
  */
 
 /*
+ * Returns how many packets were lost until now: by their numbers, or as far as the kernel counted them. A source that
+ * receives numbered datagrams says itself where they are missing.
+ */
+static uint64_t lost_packets(struct zcdma_source *src)
+{
+	const enum zcdma_packets kind = src->info.packets;
+	struct zcdma_source_stats stats = src->stats;
+
+	if (kind == ZCDMA_PACKETS_NONE || kind == ZCDMA_PACKETS_RECEIVED_NUMBERED)
+		return 0;
+	if (src->ops->get_stats)
+		src->ops->get_stats(src, &stats);
+	return kind == ZCDMA_PACKETS_NUMBERED ? stats.packets.lost : stats.packets.dropped;
+}
+
+/* Note in the block what was lost since the one before. */
+static void note_losses(struct zcdma_source *src, struct zcdma_block *b)
+{
+	struct zcdma_loss *device = &b->lost[ZCDMA_LOST_DEVICE];
+	const uint64_t packets = lost_packets(src);
+
+	if (b->flags & ZCDMA_BLOCK_DISCONTINUITY)
+		*device = (struct zcdma_loss){ ZCDMA_UNKNOWN, ZCDMA_UNKNOWN };
+	else if (b->flags & ZCDMA_BLOCK_LOST && b->seq > src->next_seq)
+		*device = (struct zcdma_loss){
+			.count = b->seq - src->next_seq,
+			.bytes = b->offset > src->next_offset ? b->offset - src->next_offset
+							      : ZCDMA_UNKNOWN,
+		};
+	if (packets > src->lost_packets)
+		b->lost[ZCDMA_LOST_NETWORK] =
+			(struct zcdma_loss){ packets - src->lost_packets, ZCDMA_UNKNOWN };
+	src->lost_packets = packets;
+}
+
+/*
  * Count what is missing before this block. A device goes on to count while its reader takes nothing any more, so
  * its own figures do not say whether the stream has a gap; and a ring from another process has no figures.
  */
@@ -156,6 +192,7 @@ int zc_source_take(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 		return rc;
 	src->stats.blocks++;
 	src->stats.bytes += b->len;
+	note_losses(src, b);
 	count_gap(src, b);
 	return rc;
 }

@@ -28,6 +28,7 @@ struct zcdma_source {
 	struct zcdma_source_info info;
 	struct zcdma_source_stats stats;
 	uint64_t next_seq, next_offset; /* of the block that follows without a gap */
+	uint64_t lost_packets;		/* before the block that was taken last */
 
 	uint64_t options_seen; /* a bit for each of .ops->options that was set */
 	bool reads;	       /* the program itself reads the blocks' bytes */

@@ -119,9 +119,12 @@ static int fill(struct udp_source *u, size_t max)
 static void make_block(struct udp_source *u, struct zcdma_block *b)
 {
 	const struct zc_ring *ring = &u->pool.ring;
+	struct zcdma_loss lost = { u->lost_before, u->lost_before * u->opt.size };
 
 	/* Where each has the same size it is known how much is missing. */
-	u->offset += u->lost_before * u->opt.size;
+	u->offset += lost.bytes;
+	if (lost.count && !lost.bytes)
+		lost.bytes = ZCDMA_UNKNOWN;
 	*b = (struct zcdma_block){
 		.data = zc_udp_block(u),
 		.len = u->filled,
@@ -130,7 +133,7 @@ static void make_block(struct udp_source *u, struct zcdma_block *b)
 		.time_ns = zc_now_ns(),
 		.index = u->index,
 		.flags = u->lost_before ? ZCDMA_BLOCK_LOST : 0,
-		.lost_datagrams = u->lost_before,
+		.lost = { [ZCDMA_LOST_NETWORK] = lost },
 		.fd = ring->fd,
 		.fd_offset = ring->fd < 0 ? -1 : (int64_t)(u->index * ring->block_size),
 	};

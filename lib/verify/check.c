@@ -77,6 +77,29 @@ ZC_PUBLIC int zcdma_check_get_fault(const struct zcdma_check *check, unsigned i,
 	return 1;
 }
 
+ZC_PUBLIC int zcdma_check_get_recorded_loss(const struct zcdma_check *check, unsigned i,
+					    struct zcdma_recorded_loss *loss)
+{
+	const struct zcdma_recorded_loss *found =
+		check->ops->loss ? check->ops->loss(check, i) : NULL;
+
+	if (!found)
+		return 0;
+	*loss = *found;
+	return 1;
+}
+
+ZC_PUBLIC const char *zcdma_loss_cause_name(enum zcdma_loss_cause cause)
+{
+	static const char *const names[ZCDMA_LOSS_CAUSES] = {
+		[ZCDMA_LOST_DEVICE] = "device",
+		[ZCDMA_LOST_HANDOVER] = "hand-over",
+		[ZCDMA_LOST_NETWORK] = "network",
+	};
+
+	return (unsigned)cause < ZCDMA_LOSS_CAUSES ? names[cause] : "unknown";
+}
+
 ZC_PUBLIC void zcdma_check_free(struct zcdma_check *check)
 {
 	if (!check)

@@ -44,6 +44,8 @@ struct zc_check_ops {
 	void (*right)(struct zcdma_check *check, uint64_t from, uint64_t to);
 	/* Returns the number of the block that @offset of the sent stream is in. May be NULL. */
 	uint64_t (*block)(const struct zcdma_check *check, uint64_t offset);
+	/* Returns the @i-th loss that was recorded, or NULL after the last. May be NULL. */
+	const struct zcdma_recorded_loss *(*loss)(const struct zcdma_check *check, unsigned i);
 };
 
 struct zcdma_check {

@@ -1,25 +1,20 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Manifests: a line of text for each block, and a last one that proves that the manifest is whole. */
-#include <ctype.h>
+/* Writes manifests: a line of text for each block, and a last one that proves that the manifest is whole. */
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include <xxhash.h>
-
-#include <zcdma/verify.h>
 
 #include "verify/manifest.h"
-
-#define MAGIC "# zcdma manifest 1"
-#define END   "# end "
 
 struct zcdma_manifest {
 	struct zcdma_ctx *ctx;
 	FILE *file;
 	char *path;
+	struct zc_digest digest;
+	bool begun; /* the first lines are written */
+	bool told;  /* what was lost before the next block is in the line of its zeros */
 	uint64_t blocks;
 	uint64_t bytes;
 	int err; /* of the first write that failed */
@@ -27,6 +22,7 @@ struct zcdma_manifest {
 
 static void delete (struct zcdma_manifest *m)
 {
+	zc_digest_close(&m->digest);
 	free(m->path);
 	free(m);
 }
@@ -41,7 +37,7 @@ ZC_PUBLIC int zcdma_manifest_create_fd(struct zcdma_ctx *ctx, int fd, const char
 		return zc_fail(ctx, ENOMEM, "create manifest %s", name);
 	m->ctx = ctx;
 	m->path = strdup(name);
-	if (m->path)
+	if (m->path && !zc_digest_open(&m->digest, ZC_HASH_XXH3))
 		copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (copy >= 0)
 		m->file = fdopen(copy, "w");
@@ -52,16 +48,8 @@ ZC_PUBLIC int zcdma_manifest_create_fd(struct zcdma_ctx *ctx, int fd, const char
 		delete (m);
 		return zc_fail(ctx, err, "create manifest %s", name);
 	}
-	/* zcdma_manifest_close() reports an error. */
-	if (fputs(MAGIC "\n# sequence offset length xxh3\n", m->file) < 0)
-		m->err = errno;
 	*manifest = m;
 	return 0;
-}
-
-struct zcdma_ctx *zc_manifest_ctx(const struct zcdma_manifest *m)
-{
-	return m->ctx;
 }
 
 ZC_PUBLIC int zcdma_manifest_create(struct zcdma_ctx *ctx, const char *path,
@@ -76,30 +64,142 @@ ZC_PUBLIC int zcdma_manifest_create(struct zcdma_ctx *ctx, const char *path,
 	return rc;
 }
 
+struct zcdma_ctx *zc_manifest_ctx(const struct zcdma_manifest *m)
+{
+	return m->ctx;
+}
+
+ZC_PUBLIC int zcdma_manifest_set_hash(struct zcdma_manifest *m, const char *hash)
+{
+	enum zc_hash i = ZC_HASH_XXH3;
+	struct zc_digest digest;
+	int rc;
+
+	while (zc_hash_names[i] && strcmp(zc_hash_names[i], hash))
+		i++;
+	if (!zc_hash_names[i] || m->begun)
+		return zc_fail_plain(m->ctx, EINVAL, "manifest %s: hash %s: %s", m->path, hash,
+				     m->begun ? "it has begun with another"
+					      : "it is not xxh3 or sha256");
+	rc = zc_digest_open(&digest, i);
+	if (rc == -EOPNOTSUPP)
+		return zc_fail_plain(m->ctx, EOPNOTSUPP,
+				     "hash sha256: this zcdma was built without nettle");
+	if (rc)
+		return zc_fail(m->ctx, -rc, "manifest %s", m->path);
+	zc_digest_close(&m->digest);
+	m->digest = digest;
+	return 0;
+}
+
 static int write_failed(struct zcdma_manifest *m, int err)
 {
 	m->err = err;
 	return zc_fail(m->ctx, m->err, "write manifest %s", m->path);
 }
 
+/* Write the two clocks at once: by them the times of blocks, which are monotonic, are those of a calendar. */
+static void write_clock(struct zcdma_manifest *m)
+{
+	struct timespec real;
+	uint64_t now = zc_now_ns();
+
+	clock_gettime(CLOCK_REALTIME, &real);
+	if (fprintf(m->file, ZC_MANIFEST_CLOCK "%" PRIu64 " %" PRIu64 "\n", now,
+		    (uint64_t)real.tv_sec * 1000000000u + (uint64_t)real.tv_nsec) < 0 &&
+	    !m->err)
+		m->err = errno;
+}
+
+/* Write the first lines, once it is known what they say. zcdma_manifest_close() reports an error. */
+static void begin(struct zcdma_manifest *m)
+{
+	if (m->begun)
+		return;
+	m->begun = true;
+	if (fprintf(m->file, ZC_MANIFEST_MAGIC "\n" ZC_MANIFEST_HASH "%s\n",
+		    zc_hash_names[m->digest.hash]) < 0)
+		m->err = errno;
+	write_clock(m);
+	if (fputs("# sequence offset length time device hand-over network hash\n", m->file) < 0 &&
+	    !m->err)
+		m->err = errno;
+}
+
 ZC_PUBLIC void zcdma_manifest_comment(struct zcdma_manifest *m, const char *text)
 {
+	begin(m);
 	if (fprintf(m->file, "# %s\n", text) < 0 && !m->err)
 		m->err = errno;
 }
 
+/* Format " COUNT/BYTES" with "?" for what is unknown, or " 0". Returns the length. */
+static int format_loss(char *to, size_t len, const struct zcdma_loss *loss)
+{
+	int n;
+
+	if (!loss->count)
+		return snprintf(to, len, " 0");
+	n = loss->count == ZCDMA_UNKNOWN ? snprintf(to, len, " ?/")
+					 : snprintf(to, len, " %" PRIu64 "/", loss->count);
+	return n + (loss->bytes == ZCDMA_UNKNOWN
+			    ? snprintf(to + n, len - (size_t)n, "?")
+			    : snprintf(to + n, len - (size_t)n, "%" PRIu64, loss->bytes));
+}
+
+static int write_line(struct zcdma_manifest *m, uint64_t seq, size_t len, uint64_t time_ns,
+		      const struct zcdma_loss *lost, const char *hash)
+{
+	char time[24] = "-", losses[160] = " 0 0 0";
+	int n = 0;
+
+	for (unsigned i = 0; lost && i < ZCDMA_LOSS_CAUSES; i++)
+		n += format_loss(losses + n, sizeof(losses) - (size_t)n, &lost[i]);
+	if (time_ns)
+		snprintf(time, sizeof(time), "%" PRIu64, time_ns);
+	if (fprintf(m->file, "%" PRIu64 " %" PRIu64 " %zu %s%s %s\n", seq, m->bytes, len, time,
+		    losses, hash) < 0)
+		return write_failed(m, errno);
+	m->blocks++;
+	m->bytes += len;
+	return 0;
+}
+
 ZC_PUBLIC int zcdma_manifest_add(struct zcdma_manifest *m, const struct zcdma_block *b)
 {
+	char hash[2 * ZC_DIGEST_MOST + 1];
+	struct zc_digest_value value;
+	bool told = m->told;
+
+	begin(m);
+	m->told = false;
 	if (!b->len)
 		return 0;
 	if (b->len > ZC_MANIFEST_BLOCK_MAX)
 		return write_failed(m, EFBIG);
-	if (fprintf(m->file, "%" PRIu64 " %" PRIu64 " %zu %016" PRIx64 "\n", b->seq, m->bytes,
-		    b->len, (uint64_t)XXH3_64bits(b->data, b->len)) < 0)
-		return write_failed(m, errno);
-	m->blocks++;
-	m->bytes += b->len;
-	return 0;
+	zc_digest_reset(&m->digest);
+	zc_digest_update(&m->digest, b->data, b->len);
+	zc_digest_get(&m->digest, &value);
+	for (size_t i = 0; i < zc_hash_bytes(m->digest.hash); i++)
+		sprintf(hash + 2 * i, "%02x", value.byte[i]);
+	return write_line(m, b->seq, b->len, b->time_ns, told ? NULL : b->lost, hash);
+}
+
+int zc_manifest_add_zeros(struct zcdma_manifest *m, const struct zcdma_block *b, uint64_t bytes)
+{
+	const struct zcdma_loss *lost = b->lost;
+	int rc = 0;
+
+	begin(m);
+	/* One line has what was lost. */
+	for (; bytes && !rc; lost = NULL) {
+		size_t len = (size_t)zc_min(bytes, ZC_MANIFEST_ZEROS_MAX);
+
+		rc = write_line(m, b->seq, len, 0, lost, "-");
+		bytes -= len;
+	}
+	m->told = true;
+	return rc;
 }
 
 int zc_manifest_flush(struct zcdma_manifest *m, struct zcdma_ctx *ctx)
@@ -112,9 +212,13 @@ int zc_manifest_flush(struct zcdma_manifest *m, struct zcdma_ctx *ctx)
 
 ZC_PUBLIC int zcdma_manifest_close(struct zcdma_manifest *m)
 {
-	int rc = m->err ? zc_fail(m->ctx, m->err, "write manifest %s", m->path) : 0;
+	int rc;
 
-	if (!rc && fprintf(m->file, END "%" PRIu64 " %" PRIu64 "\n", m->blocks, m->bytes) < 0)
+	begin(m);
+	write_clock(m);
+	rc = m->err ? zc_fail(m->ctx, m->err, "write manifest %s", m->path) : 0;
+	if (!rc &&
+	    fprintf(m->file, ZC_MANIFEST_END "%" PRIu64 " %" PRIu64 "\n", m->blocks, m->bytes) < 0)
 		rc = write_failed(m, errno);
 	if (fclose(m->file) && !rc)
 		rc = write_failed(m, errno);
@@ -128,165 +232,4 @@ ZC_PUBLIC void zcdma_manifest_abandon(struct zcdma_manifest *m)
 		return;
 	fclose(m->file);
 	delete (m);
-}
-
-/* The state of reading a manifest. */
-struct reader {
-	struct zc_manifest *list;
-	size_t room;	   /* entries */
-	uint64_t next_seq; /* sequence number of the next block, unless one was lost */
-};
-
-/* Take the number in @base that @text begins with, and the space after it. Returns false if it is not a number. */
-static bool take_number(const char **text, int base, uint64_t *number)
-{
-	char *end;
-
-	/* strtoull() itself takes leading space and a sign. */
-	if (!isxdigit((unsigned char)**text))
-		return false;
-	errno = 0;
-	*number = strtoull(*text, &end, base);
-	if (errno || end == *text || (*end && *end != ' '))
-		return false;
-	*text = end + (*end == ' ');
-	return true;
-}
-
-/* Count the blocks that are missing before @seq. A lower number begins another ring, and misses none. */
-static void count_lost(struct reader *r, uint64_t seq)
-{
-	struct zc_manifest *list = r->list;
-
-	if (list->count && seq > r->next_seq) {
-		if (!list->lost_blocks) {
-			list->lost_seq = r->next_seq;
-			list->lost_offset = list->bytes;
-		}
-		list->lost_blocks += seq - r->next_seq;
-	}
-	r->next_seq = seq + 1;
-}
-
-static int add_entry(struct reader *r, uint64_t len, uint64_t hash)
-{
-	struct zc_manifest *list = r->list;
-
-	if (list->count == r->room) {
-		size_t room = r->room ? 2 * r->room : 256;
-		void *entry = reallocarray(list->entry, room, sizeof(*list->entry));
-
-		if (!entry)
-			return -ENOMEM;
-		list->entry = entry;
-		r->room = room;
-	}
-	list->entry[list->count++] = (struct zc_manifest_entry){ .offset = list->bytes,
-								 .hash = hash,
-								 .len = (uint32_t)len };
-	list->bytes += len;
-	return 0;
-}
-
-/* Read "SEQ OFFSET LENGTH HASH". Sets *@why if it is something else. Returns 0, or -ENOMEM. */
-static int read_block(struct reader *r, const char *line, const char **why)
-{
-	uint64_t seq, offset, len, hash;
-
-	if (!take_number(&line, 10, &seq) || !take_number(&line, 10, &offset) ||
-	    !take_number(&line, 10, &len) || !take_number(&line, 16, &hash) || *line)
-		*why = "it is not 'SEQUENCE OFFSET LENGTH XXH3'";
-	else if (!len || len > ZC_MANIFEST_BLOCK_MAX)
-		*why = "a block's length is from 1 byte to 1 GiB";
-	else if (offset != r->list->bytes || offset > INT64_MAX - len)
-		*why = "its offset is not where the block before ends";
-	if (*why)
-		return 0;
-	count_lost(r, seq);
-	return add_entry(r, len, hash);
-}
-
-/* Read "# end BLOCKS BYTES". Sets *@why if it is something else. */
-static void read_end(struct reader *r, const char *line, const char **why)
-{
-	uint64_t blocks, bytes;
-
-	line += strlen(END);
-	if (!take_number(&line, 10, &blocks) || !take_number(&line, 10, &bytes) || *line)
-		*why = "it is not '" END "BLOCKS BYTES'";
-	else if (blocks != r->list->count || bytes != r->list->bytes)
-		*why = "it counts other blocks than there are";
-	r->list->ended = true;
-}
-
-static int read_line(struct reader *r, unsigned number, char *line, const char **why)
-{
-	size_t len = strlen(line);
-
-	/* The longest line that is written has less than 80 characters. */
-	if (!len || line[len - 1] != '\n') {
-		*why = "it is too long, cut short, or not text";
-		return 0;
-	}
-	line[len - 1] = '\0';
-	if (number == 1 && strcmp(line, MAGIC))
-		*why = "it is not '" MAGIC "'";
-	else if (r->list->ended)
-		*why = "nothing may follow the '" END "' line";
-	else if (!strncmp(line, END, strlen(END)))
-		read_end(r, line, why);
-	else if (*line != '#')
-		return read_block(r, line, why);
-	return 0;
-}
-
-/* Returns whether @line is cut: its writer stopped in the middle. */
-static bool is_cut(const struct reader *r, unsigned number, const char *line, FILE *file)
-{
-	return number > 1 && !r->list->ended && feof(file) && line[0] && !strchr(line, '\n');
-}
-
-static int read_lines(struct zcdma_ctx *ctx, const char *path, FILE *file, struct reader *r)
-{
-	const char *why = NULL;
-	unsigned number = 0;
-	char line[128];
-	int rc;
-
-	while (fgets(line, sizeof(line), file)) {
-		if (is_cut(r, ++number, line, file))
-			break;
-		rc = read_line(r, number, line, &why);
-		if (rc)
-			return zc_fail(ctx, -rc, "read manifest %s", path);
-		if (why)
-			return zc_fail_plain(ctx, EINVAL, "read manifest %s: line %u: %s", path,
-					     number, why);
-	}
-	if (ferror(file))
-		return zc_fail(ctx, errno, "read manifest %s", path);
-	return number ? 0 : zc_fail_plain(ctx, EINVAL, "read manifest %s: it is empty", path);
-}
-
-int zc_manifest_load(struct zcdma_ctx *ctx, const char *path, struct zc_manifest *list)
-{
-	struct reader r = { .list = list };
-	FILE *file;
-	int rc, fd;
-
-	*list = (struct zc_manifest){ 0 };
-	fd = zc_open_regular(ctx, path);
-	if (fd < 0)
-		return fd;
-	file = fdopen(fd, "r");
-	if (!file) {
-		rc = zc_fail(ctx, errno, "open manifest %s", path);
-		close(fd);
-		return rc;
-	}
-	rc = read_lines(ctx, path, file, &r);
-	fclose(file);
-	if (rc)
-		free(list->entry);
-	return rc;
 }

@@ -5,7 +5,7 @@
  * those that were expected, as nothing else says where they are.
  */
 #include <stdlib.h>
-#include <xxhash.h>
+#include <string.h>
 
 #include "verify/check.h"
 #include "verify/manifest.h"
@@ -20,7 +20,7 @@ struct index {
 struct manifest_check {
 	struct zcdma_check base;
 	struct index *index;
-	XXH3_state_t *state;
+	struct zc_digest digest;
 	size_t next;	  /* entry that follows the block before in the manifest */
 	uint32_t want;	  /* length of the block that is being read; 0: no block is expected */
 	uint32_t read;	  /* bytes of it */
@@ -44,8 +44,10 @@ static int compare(const void *a, const void *b)
 	const struct zc_manifest_entry *x = *(const struct zc_manifest_entry *const *)a;
 	const struct zc_manifest_entry *y = *(const struct zc_manifest_entry *const *)b;
 
-	if (x->hash != y->hash)
-		return x->hash < y->hash ? -1 : 1;
+	const int order = memcmp(&x->digest, &y->digest, sizeof(x->digest));
+
+	if (order)
+		return order;
 	if (x->len != y->len)
 		return x->len < y->len ? -1 : 1;
 	return (x->offset > y->offset) - (x->offset < y->offset);
@@ -53,7 +55,7 @@ static int compare(const void *a, const void *b)
 
 static bool same_bytes(const struct zc_manifest_entry *a, const struct zc_manifest_entry *b)
 {
-	return a->hash == b->hash && a->len == b->len;
+	return a->len == b->len && !memcmp(&a->digest, &b->digest, sizeof(a->digest));
 }
 
 /* Returns the index of the first entry in by_hash[] that is not before @key. */
@@ -130,7 +132,7 @@ static void begin_block(struct manifest_check *m)
 	size_t due;
 
 	m->read = 0;
-	XXH3_64bits_reset(m->state);
+	zc_digest_reset(&m->digest);
 	m->want = m->next < list->count ? list->entry[m->next].len : 0;
 	if (m->next + 1 < list->count || !list->count || (m->next == list->count && !list->ended))
 		return;
@@ -145,14 +147,16 @@ static void begin_block(struct manifest_check *m)
 static void end_block(struct manifest_check *m)
 {
 	const uint64_t pos = position(m) - m->read;
-	const struct zc_manifest_entry key = {
+	struct zc_manifest_entry key = {
 		.offset = pos + (uint64_t)m->base.judge.home,
-		.hash = XXH3_64bits_digest(m->state),
 		.len = m->read,
 	};
-	const struct zc_manifest_entry *found = find(m, &key);
-	struct zc_run run = { .pos = pos, .len = m->read, .garbage = !found };
+	struct zc_run run = { .pos = pos, .len = m->read };
+	const struct zc_manifest_entry *found;
 
+	zc_digest_get(&m->digest, &key.digest);
+	found = find(m, &key);
+	run.garbage = !found;
 	if (found) {
 		run.delta = (int64_t)(found->offset - pos);
 		m->next = (size_t)(found - m->index->list.entry);
@@ -206,7 +210,7 @@ static void manifest_feed(struct zcdma_check *check, const uint8_t *data, size_t
 	len -= n;
 	for (; len && m->want; data += n, len -= n) {
 		n = zc_min(len, (size_t)(m->want - m->read));
-		XXH3_64bits_update(m->state, data, n);
+		zc_digest_update(&m->digest, data, n);
 		check->result.bytes += n;
 		m->read += (uint32_t)n;
 		if (m->read == m->want)
@@ -241,7 +245,7 @@ static void manifest_end(struct zcdma_check *check)
 
 	/* A short block, as the last one may be, can have come in the place of a longer one. */
 	if (m->read) {
-		key.hash = XXH3_64bits_digest(m->state);
+		zc_digest_get(&m->digest, &key.digest);
 		if (find(m, &key))
 			end_block(m);
 	}
@@ -272,7 +276,7 @@ static void release_index(struct index *index)
 	if (--index->users)
 		return;
 	free(index->by_hash);
-	free(index->list.entry);
+	zc_manifest_free(&index->list);
 	free(index);
 }
 
@@ -280,9 +284,16 @@ static void manifest_free(struct zcdma_check *check)
 {
 	struct manifest_check *m = to_manifest(check);
 
-	XXH3_freeState(m->state);
+	zc_digest_close(&m->digest);
 	release_index(m->index);
 	free(m);
+}
+
+static const struct zcdma_recorded_loss *manifest_loss(const struct zcdma_check *check, unsigned i)
+{
+	const struct zc_manifest *list = &((const struct manifest_check *)check)->index->list;
+
+	return i < list->losses ? &list->loss[i] : NULL;
 }
 
 static const struct zc_check_ops manifest_ops = {
@@ -293,6 +304,7 @@ static const struct zc_check_ops manifest_ops = {
 	.free = manifest_free,
 	.right = manifest_right,
 	.block = manifest_block,
+	.loss = manifest_loss,
 };
 
 static int load_index(struct zcdma_ctx *ctx, const char *path, struct index **out)
@@ -317,10 +329,39 @@ static int load_index(struct zcdma_ctx *ctx, const char *path, struct index **ou
 	*out = index;
 	return 0;
 free_list:
-	free(index->list.entry);
+	zc_manifest_free(&index->list);
 free_index:
 	free(index);
 	return rc;
+}
+
+/* Add up what is known to be lost by each cause. */
+static void count_losses(const struct zc_manifest *list, struct zcdma_check_result *result)
+{
+	result->recorded_losses = list->losses;
+	for (size_t i = 0; i < list->losses; i++) {
+		bool unknown = false;
+
+		for (unsigned cause = 0; cause < ZCDMA_LOSS_CAUSES; cause++) {
+			const struct zcdma_loss *loss = &list->loss[i].lost[cause];
+			struct zcdma_loss *sum = &result->recorded_lost[cause];
+
+			unknown |= loss->count == ZCDMA_UNKNOWN;
+			if (!loss->count || loss->count == ZCDMA_UNKNOWN)
+				continue;
+			sum->count += loss->count;
+			sum->bytes = loss->bytes == ZCDMA_UNKNOWN || sum->bytes == ZCDMA_UNKNOWN
+					     ? ZCDMA_UNKNOWN
+					     : sum->bytes + loss->bytes;
+		}
+		result->losses_unknown += unknown;
+	}
+	if (!list->losses)
+		return;
+	result->lost_offset = list->loss[0].offset;
+	result->lost_seq = list->loss[0].seq;
+	if (list->loss[0].lost[ZCDMA_LOST_DEVICE].count <= result->lost_seq)
+		result->lost_seq -= list->loss[0].lost[ZCDMA_LOST_DEVICE].count;
 }
 
 static int make_check(struct zcdma_ctx *ctx, struct index *index, struct zcdma_check **check)
@@ -329,8 +370,7 @@ static int make_check(struct zcdma_ctx *ctx, struct index *index, struct zcdma_c
 
 	if (!m)
 		return zc_fail(ctx, ENOMEM, "check");
-	m->state = XXH3_createState();
-	if (!m->state) {
+	if (zc_digest_open(&m->digest, index->list.hash)) {
 		free(m);
 		return zc_fail(ctx, ENOMEM, "check");
 	}
@@ -342,9 +382,7 @@ static int make_check(struct zcdma_ctx *ctx, struct index *index, struct zcdma_c
 	m->base.judge.end = index->list.ended ? index->list.bytes : 0;
 	m->base.result.blocks_expected = index->list.count;
 	m->base.result.unended = !index->list.ended;
-	m->base.result.blocks_lost = index->list.lost_blocks;
-	m->base.result.lost_seq = index->list.lost_seq;
-	m->base.result.lost_offset = index->list.lost_offset;
+	count_losses(&index->list, &m->base.result);
 	begin_block(m);
 	*check = &m->base;
 	return 0;

@@ -242,7 +242,7 @@ load capture
     assert_equal "$(stat -c %s data)" 14
     [[ ! -e ./- ]]
     run -0 eval 'zcdma capture --bytes 1M sim: -o data --manifest - 2>report'
-    assert_output --regexp '^# zcdma manifest 1.*# end 1 1048576$'
+    assert_output --regexp '^# zcdma manifest 2.*# end 1 1048576$'
     run -2 eval 'zcdma capture --bytes 1M sim: 2>&1 | tail -n +1; exit "${PIPESTATUS[0]}"'
     assert_output --partial 'standard error is the output itself'
     zcdma capture -q --bytes 1M sim: 2>&1 | zcdma verify -q --bytes 1M -

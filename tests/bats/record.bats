@@ -184,3 +184,36 @@ $hint"
         exit $s' "$ZCDMA"
     assert_regex "$stderr" 'write to .*/00000[34]: No space left on device'
 }
+
+# lossy_capture OPTION...: record from a device with a pace, and be late once.
+lossy_capture() {
+    "$ZCDMA" capture sim:blocks=4,block=64K,rate=64M "$@" >report 2>&1 3>&- &
+    CAPTURE=$!
+    PIDS+=("$CAPTURE")
+    until_true 20 has_data data
+    kill -STOP "$CAPTURE"
+    sleep 0.1
+    kill -CONT "$CAPTURE"
+    until_true 20 eval '(($(stat -c %s data) > 8000000))'
+    stop_capture
+}
+
+@test "record: --gaps=zero keeps offsets, and the manifest says what was lost" {
+    local hash
+    for hash in xxh3 sha256; do
+        rm -f data
+        lossy_capture --json -o data --manifest m --hash $hash --gaps=zero
+        # The device of a stopped process stands still, too: whether it lost something is for the report to say.
+        run zcdma verify --json --manifest m data
+        assert_equal "$status" "$(($(value filled_bytes) ? 4 : 0))"
+        assert_equal "$(jq '[.losses[].filled_bytes] | add // 0' <<<"$output")" "$(value filled_bytes)"
+        assert_equal "$(jq .lost_block_bytes <<<"$output")" "$(value filled_bytes)"
+        assert_equal "$(stat -c %s data)" "$(($(value captured_bytes) + $(value filled_bytes)))"
+    done
+    run -2 --separate-stderr zcdma capture --gaps=zero --path splice -o data --bytes 1M sim:
+    assert_equal "$stderr" 'zcdma capture: --gaps=zero is for --path=copy, and not for --path=splice'
+    run -2 --separate-stderr zcdma capture --hash sha256 -o data --bytes 1M sim:
+    assert_equal "${stderr_lines[0]}" 'zcdma capture: --hash: it is for a manifest'
+    run -2 --separate-stderr zcdma capture --hash md5 --manifest m -o data --bytes 1M sim:
+    assert_equal "${stderr_lines[0]}" 'zcdma capture: --hash md5: must be one of xxh3, sha256'
+}

@@ -265,12 +265,12 @@ says() {
 }
 
 @test "verify: a manifest: cut short: what it lists is checked, and the result is incomplete" {
-    head -n 6 good.xxh >cut.xxh
+    head -n 8 good.xxh >cut.xxh
     run -1 --separate-stderr zcdma verify --manifest cut.xxh good
     assert_equal "$stderr" 'zcdma verify: good: manifest cut.xxh has no last line: the recording did not come to its end'
     assert_line --regexp '^  result +incomplete$'
     assert_line --regexp '^  blocks +3 right of 3 in the manifest, 3 came$'
-    head -c 220 good.xxh >cut.xxh
+    head -c 330 good.xxh >cut.xxh
     run -1 --separate-stderr zcdma verify --manifest cut.xxh good
     assert_regex "$stderr" 'has no last line'
     printf '\377' | overwrite 100
@@ -279,14 +279,24 @@ says() {
 }
 
 @test "verify: a manifest: blocks that were lost while it was recorded: status 4" {
-    sed 's/^15 /25 /' good.xxh >lost.xxh
-    run -4 --separate-stderr zcdma verify --manifest lost.xxh good
-    assert_equal "$stderr" 'zcdma verify: good: 10 blocks were lost while it was recorded, the first at offset 983040'
+    sed -E 's/^(1[14] [0-9]+ [0-9]+ [0-9]+) 0 0 0/\1 ?\/? 0 3\/?/; s/^(15 [0-9]+ [0-9]+ [0-9]+) 0/\1 10\/655360/' good.xxh >lost.xxh
+    run -4 --separate-stderr zcdma verify -v --manifest lost.xxh good
+    assert_equal "${stderr_lines[0]}" 'zcdma verify: good: data was lost while it was recorded: 10 blocks (640.00 KiB) by the device, 6 packets on the network, the first at offset 720896'
     assert_line --regexp '^  result +lossy$'
-    assert_line --regexp '^  lost +10 blocks while it was recorded, the first at offset 983040, number 15$'
+    assert_line --regexp '^  lost +while it was recorded, in 3 places, the first at offset 720896, block 11$'
+    assert_line --regexp '^  which are +10 blocks \(640.00 KiB\) by the device, 6 packets on the network$'
+    assert_line --regexp '^  unknown +2 places where it is unknown how much was lost'
+    # Each place, with -v and in the document.
+    assert_regex "$stderr" 'lost at offset 983040, before block 15, 20[0-9-]+T[0-9:.]+Z: 10 blocks \(640.00 KiB\) by the device'
+    assert_regex "$stderr" 'lost at offset 720896, before block 11, .*: data of unknown length, or none, by the device, 3 packets on the network'
     run -4 --separate-stderr zcdma verify --json --manifest lost.xxh good
-    jq -e '.result == "lossy" and .lost_blocks == 10 and .lost_offset == 983040 and .lost_sequence == 15
-        and .exit_status == 4' <<<"$output"
+    jq -e '.result == "lossy" and .lost_blocks == 10 and .lost_offset == 720896 and .lost_packets == 6
+        and (.losses | map(.offset)) == [720896, 917504, 983040] and .losses[0].lost_blocks == null
+        and .losses[2].lost_block_bytes == 655360 and .losses[2].sequence == 15 and .exit_status == 4' <<<"$output"
+    # Of version 1 the numbers of blocks tell.
+    { echo '# zcdma manifest 1' && sed -E '/^# (zcdma|clock|hash)/d; s/^15 /25 /; s/^([0-9]+ [0-9]+ [0-9]+) [0-9]+ 0 0 0/\1/' good.xxh; } >old.xxh
+    run -4 --separate-stderr zcdma verify --json --manifest old.xxh good
+    jq -e '.lost_blocks == 10 and .lost_block_bytes == null and .lost_offset == 983040 and .lost_sequence == 15' <<<"$output"
     # A fault weighs more.
     printf '\377' | overwrite 100
     run -1 zcdma verify -q --manifest lost.xxh bad

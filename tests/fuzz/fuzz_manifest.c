@@ -6,7 +6,7 @@
 
 #include <zcdma/verify.h>
 
-const char *const fuzz_seeds[] = { "tests/data/manifest.xxh", NULL };
+const char *const fuzz_seeds[] = { "tests/data/manifest.xxh", "tests/data/manifest2.xxh", NULL };
 
 static void feed(struct zcdma_check *check, struct bytes *in)
 {

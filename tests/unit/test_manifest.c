@@ -98,11 +98,13 @@ static void it_is_text(void **state)
 	assert_non_null(file);
 	while (fgets(line, sizeof(line), file)) {
 		if (++lines == 1)
-			assert_string_equal(line, "# zcdma manifest 1\n");
-		if (lines == 4)
-			assert_memory_equal(line, "1 1000 1000 ", 12);
+			assert_string_equal(line, "# zcdma manifest 2\n");
+		if (lines == 2)
+			assert_string_equal(line, "# hash xxh3\n");
+		if (lines == 6)
+			assert_memory_equal(line, "1 1000 1000 - 0 0 0 ", 20);
 	}
-	assert_int_equal(lines, BLOCKS + 3);
+	assert_int_equal(lines, BLOCKS + 6);
 	assert_string_equal(line, "# end 12 11300\n");
 	fclose(file);
 }
@@ -120,7 +122,7 @@ static void it_is_read_back(void **state)
 		assert_int_equal(list.entry[i].offset, i * BLOCK);
 		assert_int_equal(list.entry[i].len, block_len(i));
 	}
-	free(list.entry);
+	zc_manifest_free(&list);
 }
 
 /* XXH3 of "abc" with 64 bits, as xxhsum -H3 has it: other tools can check a manifest. */
@@ -135,8 +137,8 @@ static void the_hash_is_xxh3(void **state)
 	assert_int_equal(zcdma_manifest_add(m, &b), 0);
 	assert_int_equal(zcdma_manifest_close(m), 0);
 	assert_int_equal(zc_manifest_load(ctx, path, &list), 0);
-	assert_true(list.entry[0].hash == UINT64_C(0x78af5f94892f3950));
-	free(list.entry);
+	assert_memory_equal(list.entry[0].digest.byte, "\x78\xaf\x5f\x94\x89\x2f\x39\x50", 8);
+	zc_manifest_free(&list);
 }
 
 static void what_cannot_be_written(void **state)
@@ -169,7 +171,7 @@ static void what_cannot_be_written(void **state)
 	assert_int_equal(zc_manifest_load(ctx, path, &list), 0);
 	assert_int_equal(list.count, 1);
 	assert_false(list.ended);
-	free(list.entry);
+	zc_manifest_free(&list);
 	/* A block that could not be added leaves no manifest that looks whole. */
 	assert_int_equal(zcdma_manifest_create(ctx, path, &m), 0);
 	b.len = (size_t)ZC_MANIFEST_BLOCK_MAX + 1;
@@ -177,11 +179,12 @@ static void what_cannot_be_written(void **state)
 	assert_int_equal(zcdma_manifest_close(m), -EFBIG);
 	assert_int_equal(zc_manifest_load(ctx, path, &list), 0);
 	assert_false(list.ended);
-	free(list.entry);
+	zc_manifest_free(&list);
 }
 
-#define HEAD "# zcdma manifest 1\n"
-#define HASH "0123456789abcdef\n"
+#define HEAD  "# zcdma manifest 1\n"
+#define HASH  "0123456789abcdef\n"
+#define HEAD2 "# zcdma manifest 2\n# hash xxh3\n"
 
 static void what_cannot_be_read(void **state)
 {
@@ -190,7 +193,18 @@ static void what_cannot_be_read(void **state)
 	} cases[] = {
 		{ "", "it is empty" },
 		{ "hello\n", "line 1: it is not '# zcdma manifest 1'" },
-		{ "# zcdma manifest 2\n# end 0 0\n", "line 1: it is not" },
+		{ "# zcdma manifest 3\n# end 0 0\n", "line 1: it is not" },
+		{ "# zcdma manifest 2\n# end 0 0\n", "line 2: it is not '# hash NAME'" },
+		{ "# zcdma manifest 2\n# hash md5\n", "line 2: the hash is not xxh3 or sha256" },
+		{ HEAD2 "0 0 10 5 0 0 " HASH, "line 3: it is not 'SEQ" },
+		{ HEAD2 "0 0 10 5 0 0 0 0 " HASH, "line 3: it is not 'SEQ" },
+		{ HEAD2 "0 0 10 5 1 0 0 " HASH, "line 3: it is not 'SEQ" },
+		{ HEAD2 "0 0 10 5 1/ 0 0 " HASH, "line 3: it is not 'SEQ" },
+		{ HEAD2 "0 0 10 5 -/1 0 0 " HASH, "line 3: it is not 'SEQ" },
+		{ HEAD2 "0 0 10 5 0 0 0 1234\n", "line 3: it is not 'SEQ" },
+		{ HEAD2 "0 0 10 5 0 0 0 0123456789abcdef0\n", "line 3: it is not 'SEQ" },
+		{ HEAD2 "0 0 16777217 - 1/? 0 0 -\n", "line 3: a line has at most 16 MiB" },
+		{ HEAD2 "0 1 10 - 1/10 0 0 -\n", "line 3: its offset" },
 		{ "# end 0 0\n", "line 1: it is not" },
 		{ "# zcdma manifest 1", "line 1: it is too long, cut short" },
 		{ HEAD "0 0 10 " HASH "# end 2 10\n", "line 3: it counts other blocks" },
@@ -255,12 +269,12 @@ static void a_cut_one_is_read(void **state)
 		assert_int_equal(zc_manifest_load(ctx, path, &list), 0);
 		assert_int_equal(list.count, cases[i].blocks);
 		assert_false(list.ended);
-		free(list.entry);
+		zc_manifest_free(&list);
 	}
 	write_text(HEAD "0 0 10 " HASH "# end 1 10\n", strlen(HEAD "0 0 10 " HASH "# end 1 10\n"));
 	assert_int_equal(zc_manifest_load(ctx, path, &list), 0);
 	assert_true(list.ended);
-	free(list.entry);
+	zc_manifest_free(&list);
 }
 
 /* Check that a jump in sequence numbers counts as lost blocks, and that a lower one begins another ring. */
@@ -278,10 +292,84 @@ static void lost_blocks_are_counted(void **state)
 	zcdma_check_end(check);
 	zcdma_check_get_result(check, &r);
 	zcdma_check_free(check);
-	assert_int_equal(r.blocks_lost, 2 + 10);
+	assert_int_equal(r.recorded_losses, 2);
+	assert_int_equal(r.recorded_lost[ZCDMA_LOST_DEVICE].count, 2 + 10);
+	assert_int_equal(r.recorded_lost[ZCDMA_LOST_DEVICE].bytes, ZCDMA_UNKNOWN);
 	assert_int_equal(r.lost_seq, 7);
 	assert_int_equal(r.lost_offset, 20);
 	assert_false(r.unended);
+}
+
+/* Check what version 2 has of losses: a jump of the sequence numbers alone is not one, as blocks may be left out. */
+static void losses_are_read(void **state)
+{
+	static const char text[] = HEAD2 "# clock 1000 1600000000000001000\n"
+					 "7 0 10 2000 3/30 0 0 " HASH "12 10 10 3000 0 0 0 " HASH
+					 "13 20 10 4000 ?/? 0 17/? " HASH "14 30 5 - 0 2/5 0 -\n"
+					 "14 35 10 5000 0 0 0 " HASH "# clock 9 9\n# end 5 45\n";
+	struct zcdma_recorded_loss loss;
+	struct zcdma_check_result r;
+	struct zcdma_check *check;
+
+	(void)state;
+	write_text(text, strlen(text));
+	assert_int_equal(zcdma_check_manifest(ctx, path, &check), 0);
+	zcdma_check_end(check);
+	zcdma_check_get_result(check, &r);
+	assert_int_equal(r.recorded_losses, 3);
+	assert_int_equal(r.losses_unknown, 1);
+	assert_int_equal(r.lost_seq, 4);
+	assert_int_equal(r.lost_offset, 0);
+	assert_int_equal(r.recorded_lost[ZCDMA_LOST_DEVICE].count, 3);
+	assert_int_equal(r.recorded_lost[ZCDMA_LOST_DEVICE].bytes, 30);
+	assert_int_equal(r.recorded_lost[ZCDMA_LOST_HANDOVER].bytes, 5);
+	assert_int_equal(r.recorded_lost[ZCDMA_LOST_NETWORK].count, 17);
+	assert_int_equal(r.recorded_lost[ZCDMA_LOST_NETWORK].bytes, ZCDMA_UNKNOWN);
+	assert_int_equal(zcdma_check_get_recorded_loss(check, 0, &loss), 1);
+	assert_int_equal(loss.seq, 7);
+	assert_true(loss.time_ns == UINT64_C(1600000000000002000));
+	assert_int_equal(zcdma_check_get_recorded_loss(check, 1, &loss), 1);
+	assert_true(loss.lost[ZCDMA_LOST_DEVICE].count == ZCDMA_UNKNOWN);
+	assert_int_equal(zcdma_check_get_recorded_loss(check, 2, &loss), 1);
+	assert_int_equal(loss.filled_bytes, 5);
+	assert_int_equal(loss.time_ns, 0);
+	assert_int_equal(zcdma_check_get_recorded_loss(check, 3, &loss), 0);
+	zcdma_check_free(check);
+}
+
+/* SHA-256 of "abc", from FIPS 180-2, B.1. */
+static void the_hash_may_be_sha256(void **state)
+{
+	struct zcdma_block b = { .data = "abc", .len = 3 };
+	struct zcdma_check_result r;
+	struct zcdma_manifest *m;
+	struct zcdma_check *check;
+	struct zc_manifest list;
+
+	(void)state;
+	if (!ZC_HAVE_SHA256)
+		skip();
+	for (unsigned good = 0; good < 2; good++) {
+		assert_int_equal(zcdma_manifest_create(ctx, path, &m), 0);
+		assert_int_equal(zcdma_manifest_set_hash(m, "md5"), -EINVAL);
+		assert_int_equal(zcdma_manifest_set_hash(m, "sha256"), 0);
+		assert_int_equal(zcdma_manifest_add(m, &b), 0);
+		assert_int_equal(zcdma_manifest_set_hash(m, "xxh3"), -EINVAL);
+		assert_int_equal(zcdma_manifest_close(m), 0);
+		assert_int_equal(zc_manifest_load(ctx, path, &list), 0);
+		assert_memory_equal(
+			list.entry[0].digest.byte,
+			"\xba\x78\x16\xbf\x8f\x01\xcf\xea\x41\x41\x40\xde\x5d\xae\x22\x23"
+			"\xb0\x03\x61\xa3\x96\x17\x7a\x9c\xb4\x10\xff\x61\xf2\x00\x15\xad",
+			32);
+		zc_manifest_free(&list);
+		assert_int_equal(zcdma_check_manifest(ctx, path, &check), 0);
+		zcdma_check_feed(check, good ? "abc" : "abd", 3);
+		zcdma_check_end(check);
+		zcdma_check_get_result(check, &r);
+		assert_int_equal(r.faults, !good);
+		zcdma_check_free(check);
+	}
 }
 
 /* Check that a damaged manifest is either refused with an error message or usable. */
@@ -546,6 +634,8 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_read),
 		cmocka_unit_test(a_cut_one_is_read),
 		cmocka_unit_test(lost_blocks_are_counted),
+		cmocka_unit_test(losses_are_read),
+		cmocka_unit_test(the_hash_may_be_sha256),
 		cmocka_unit_test(any_bytes_are_survived),
 		cmocka_unit_test(streams_are_checked),
 		cmocka_unit_test(another_run_has_no_good_block),

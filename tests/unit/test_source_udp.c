@@ -319,10 +319,10 @@ static void losses_are_before_a_block(void **state)
 	assert_int_equal(take_bytes(&b), 1);
 	assert_int_equal(b.len, 6);
 	assert_int_equal(b.flags, ZCDMA_BLOCK_LOST);
-	assert_int_equal(b.lost_datagrams, 2);
+	assert_int_equal(b.lost[ZCDMA_LOST_NETWORK].count, 2);
 	assert_int_equal(b.offset, 6 + 2 * 3);
 	assert_int_equal(take_bytes(&b), 1);
-	assert_int_equal(b.lost_datagrams, 496);
+	assert_int_equal(b.lost[ZCDMA_LOST_NETWORK].count, 496);
 	assert_int_equal(b.offset, 18 + 496 * 3);
 	assert_int_equal(take(&b), 0);
 	assert_got("abcdefghijklmno");
@@ -378,10 +378,10 @@ static void check_block(struct checker *c, const struct zcdma_block *b)
 {
 	const uint8_t *p = b->data, *end = p + b->len;
 
-	assert_int_equal(!!b->lost_datagrams, b->flags & ZCDMA_BLOCK_LOST);
-	for (uint64_t i = 0; i < b->lost_datagrams; i++)
+	assert_int_equal(!!b->lost[ZCDMA_LOST_NETWORK].count, b->flags & ZCDMA_BLOCK_LOST);
+	for (uint64_t i = 0; i < b->lost[ZCDMA_LOST_NETWORK].count; i++)
 		assert_false(c->sent[c->next++]);
-	c->lost += b->lost_datagrams;
+	c->lost += b->lost[ZCDMA_LOST_NETWORK].count;
 	while (p < end) {
 		uint32_t number;
 
@@ -559,7 +559,7 @@ static void a_missing_number_is_not_waited_for_without_end(void **state)
 	send_number(3, "c");
 	assert_int_equal(take_bytes(&b), 1);
 	assert_int_equal(take_bytes(&b), 1);
-	assert_int_equal(b.lost_datagrams, 1);
+	assert_int_equal(b.lost[ZCDMA_LOST_NETWORK].count, 1);
 	assert_got("ac");
 }
 

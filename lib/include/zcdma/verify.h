@@ -61,10 +61,14 @@ struct zcdma_check_result {
 	uint64_t blocks_good;	    /* manifest: of those, right */
 	uint64_t blocks_uncaptured; /* manifest: not checked, as not all of them was captured */
 	uint64_t blocks_expected;   /* manifest: blocks that it lists */
-	bool unended;		 /* manifest: its last line is missing, so the recording failed */
-	uint64_t blocks_lost;	 /* manifest: while it was recorded, by the sequence numbers; ... */
-	uint64_t lost_seq;	 /* ... of the first, its number, and ... */
-	uint64_t lost_offset;	 /* ... where in the stream it is missing */
+	bool unended; /* manifest: its last line is missing, so the recording failed */
+	/* Manifest: places where data was lost while it was recorded, of which the first ... */
+	uint64_t recorded_losses;
+	uint64_t lost_offset; /* ... is there in the stream */
+	uint64_t lost_seq; /* ... and begins with this block, as far as the device numbers them */
+	uint64_t losses_unknown; /* places where it is unknown how much, or whether anything */
+	/* What is known to be lost in all of them; .bytes is ZCDMA_UNKNOWN where it is so of one. */
+	struct zcdma_loss recorded_lost[ZCDMA_LOSS_CAUSES];
 	uint64_t datagrams;	 /* that came; of those ... */
 	uint64_t datagram_bytes; /* the largest */
 	uint64_t late;		 /* ... after one that was sent later */
@@ -122,12 +126,28 @@ void zcdma_check_get_result(const struct zcdma_check *check, struct zcdma_check_
  */
 int zcdma_check_get_fault(const struct zcdma_check *check, unsigned i, struct zcdma_fault *fault);
 
+/* A place where data was lost while a stream was recorded, as its manifest has it. */
+struct zcdma_recorded_loss {
+	uint64_t offset;       /* in the recording */
+	uint64_t seq;	       /* number of the block that follows */
+	uint64_t time_ns;      /* when that became full, since 1970; 0: unknown */
+	uint64_t filled_bytes; /* zeros that stand in its place */
+	struct zcdma_loss lost[ZCDMA_LOSS_CAUSES];
+};
+
+/* Get the @i-th of these places of a check against a manifest. Returns 1, or 0 if there are no more. */
+int zcdma_check_get_recorded_loss(const struct zcdma_check *check, unsigned i,
+				  struct zcdma_recorded_loss *loss);
+
+/* Returns the name of a cause of losses: "device", "hand-over", "network". Thread-safe. */
+const char *zcdma_loss_cause_name(enum zcdma_loss_cause cause);
+
 /* Free a check; NULL is fine. */
 void zcdma_check_free(struct zcdma_check *check);
 
 /*
- * Manifest: one line of text per block (sequence, offset in the output, length, XXH3), for checking
- * data that follows no pattern.
+ * Manifest: one line of text per block (sequence, offset in the output, length, time, what was lost before it, hash),
+ * for checking data that follows no pattern.
  */
 struct zcdma_manifest;
 
@@ -138,7 +158,13 @@ int zcdma_manifest_create(struct zcdma_ctx *ctx, const char *path, struct zcdma_
 int zcdma_manifest_create_fd(struct zcdma_ctx *ctx, int fd, const char *name,
 			     struct zcdma_manifest **m);
 
-/* Write a comment line. @text must not begin with "end". */
+/*
+ * Choose the hash of the blocks before the first is added: "xxh3", as at first, or "sha256". Returns 0, -EINVAL, or
+ * -EOPNOTSUPP if the library was built without it.
+ */
+int zcdma_manifest_set_hash(struct zcdma_manifest *m, const char *hash);
+
+/* Write a comment line. @text must not begin with "end", "hash" or "clock". */
 void zcdma_manifest_comment(struct zcdma_manifest *m, const char *text);
 
 /* Add a block, in the order in which blocks are written; reads .data. Returns 0 or a negative errno. */
