@@ -14,13 +14,12 @@
 #include "transfer/setup.h"
 
 static struct {
-	const char *output, *manifest, *expect, *split, *keep, *then, *depth, *gaps, *hash;
+	const char *output, *manifest, *expect, *split, *keep, *then, *depth, *gaps, *hash, *sigmf;
 	int direct, no_sync;
 } arg;
 
 static enum expect expected;
 static uint64_t depth = 1; /* writes in flight */
-static enum zcdma_gaps gaps;
 
 static struct recording recording = { .fd = -1 };
 
@@ -38,6 +37,9 @@ static const struct poptOption table[] = {
 	{ "gaps", 0, POPT_ARG_STRING, &arg.gaps, 0,
 	  "where data was lost: skip (write what follows, the default), or zero (zeros of that length first)",
 	  "skip|zero" },
+	{ "sigmf", 0, POPT_ARG_STRING, &arg.sigmf, 0,
+	  "write a .sigmf-meta beside FILE: its samples are type=TYPE (ci16_le), rate=HZ, freq=HZ",
+	  "KEY=VALUE,..." },
 	{ "no-sync", 0, POPT_ARG_NONE, &arg.no_sync, 0, "do not wait until files are on the disk",
 	  NULL },
 	{ "split", 0, POPT_ARG_STRING, &arg.split, 0,
@@ -92,7 +94,7 @@ static void report_capture(const struct transfer *t, struct report *r)
 		     " writes at a time at most; ");
 	report_bytes(r, "gathered_bytes", s.gathered_bytes,
 		     " came in odd lengths and were gathered");
-	report_line(r, gaps ? "filled" : NULL, NULL);
+	report_line(r, recording.gaps ? "filled" : NULL, NULL);
 	report_bytes(r, "filled_bytes", s.filled_bytes, " of zeros where data was lost, ");
 	report_count(r, "unfilled_gaps", s.unfilled_gaps, " places of unknown length left out");
 	report_line(r, recording.manifest ? "manifest" : NULL, NULL);
@@ -169,7 +171,7 @@ static int capture(struct report *r, const char *source)
 		.reads_data = recording.manifest,
 		.splits = recording_is_split(&recording),
 		/* Which sees to alignment, and writes zeros. */
-		.only_path = recording.direct || gaps ? "copy" : NULL,
+		.only_path = recording.direct || recording.gaps ? "copy" : NULL,
 		.only_for = recording.direct ? "--direct" : "--gaps=zero",
 	};
 	bool ran = false;
@@ -196,7 +198,7 @@ static int capture(struct report *r, const char *source)
 	if (status)
 		goto out;
 	status = set_depth(&t, r);
-	if (!status && gaps && zcdma_path_set_gaps(t.path, gaps))
+	if (!status && recording.gaps && zcdma_path_set_gaps(t.path, recording.gaps))
 		status = report_ctx_error(r, STATUS_ERROR, t.ctx, -EINVAL);
 	if (status)
 		goto out;
@@ -256,7 +258,7 @@ static bool parse_choices(struct report *r)
 
 	if (gap < 0 || (arg.hash && opts_choice(r, "--hash", arg.hash, hashes) < 0))
 		return false;
-	gaps = (enum zcdma_gaps)gap;
+	recording.gaps = (enum zcdma_gaps)gap;
 	recording.hash = arg.hash;
 	if (arg.hash && !arg.manifest)
 		return report_error(r, STATUS_ERROR, "add --manifest FILE",
@@ -269,7 +271,7 @@ static bool parse_values(struct report *r)
 	return expect_parse(r, "capture", arg.expect, &expected) &&
 	       split_parse(r, arg.split, &recording.split) &&
 	       opts_count(r, "--keep", arg.keep, &recording.finish.keep) && parse_depth(r) &&
-	       parse_choices(r);
+	       parse_choices(r) && sigmf_parse(r, arg.sigmf, &recording.sigmf);
 }
 
 int capture_main(struct report *r, int argc, char **argv)

@@ -13,6 +13,7 @@
 #include "cli/clock.h"
 #include "cli/status.h"
 #include "cli/xalloc.h"
+#include "record/sigmf.h"
 
 struct record_file *record_file_new(char *name, char *manifest_name)
 {
@@ -32,6 +33,8 @@ void record_file_free(struct record_file *file)
 	zcdma_free(file->ctx);
 	free(file->name);
 	free(file->manifest_name);
+	free(file->sigmf_name);
+	json_decref(file->sigmf);
 	free(file);
 }
 
@@ -151,6 +154,22 @@ static void close_file(struct record_file *file, int *fd, const char *name)
 	*fd = -1;
 }
 
+/* Write what says what the samples are, also of data that is not complete. */
+static void write_sigmf(struct record_file *file, bool sync)
+{
+	int fd, rc;
+
+	if (!file->sigmf)
+		return;
+	fd = open(file->sigmf_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	rc = fd < 0 ? -errno : sigmf_write(file->sigmf, fd);
+	if (rc)
+		fail(file, rc, "", "write", file->sigmf_name);
+	else if (sync)
+		sync_file(file, fd, file->sigmf_name);
+	close_file(file, &fd, file->sigmf_name);
+}
+
 /* Data without a name is gone when it is closed. */
 static void check_name(struct record_file *file)
 {
@@ -175,6 +194,7 @@ void record_file_finish(struct record_file *file, bool complete, bool sync)
 	/* The data first: a manifest with its last line is not to be found on a disk without it. */
 	if (sync)
 		sync_file(file, file->fd, file->name);
+	write_sigmf(file, sync);
 	end_manifest(file, complete && !file->status);
 	if (sync && !file->status && file->manifest_name)
 		sync_file(file, file->manifest_fd, file->manifest_name);

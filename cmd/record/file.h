@@ -3,6 +3,7 @@
 #ifndef RECORD_FILE_H
 #define RECORD_FILE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <sys/stat.h>
 
@@ -16,6 +17,9 @@ struct record_file {
 	struct zcdma_manifest *manifest; /* that was begun, or NULL */
 	struct zcdma_ctx *ctx;		 /* the manifest's own, as another thread ends it */
 	uint64_t bytes;			 /* of the blocks that went into it */
+	uint64_t filled;		 /* zeros in it, where data was lost */
+	char *sigmf_name;		 /* NULL: it has no metadata ... */
+	json_t *sigmf;			 /* ... or these */
 	bool complete;			 /* all that was to go into it did */
 	struct statx id;		 /* of the data, once it is finished */
 

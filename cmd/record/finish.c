@@ -136,6 +136,8 @@ static void remove_file(struct finish *f, const struct record_file *file)
 	}
 	if (file->manifest_name)
 		unlink(file->manifest_name);
+	if (file->sigmf_name)
+		unlink(file->sigmf_name);
 	pthread_mutex_lock(&f->lock);
 	f->totals.removed++;
 	pthread_mutex_unlock(&f->lock);

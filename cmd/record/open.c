@@ -15,6 +15,7 @@
 #include "cli/status.h"
 #include "cli/xalloc.h"
 #include "record/name.h"
+#include "record/sigmf.h"
 
 /* Check whether what is written to @fd is mixed into the data. */
 static bool shares(const struct record_file *file, int fd)
@@ -178,6 +179,16 @@ int open_placeholder(const char *pattern, bool direct, int *fd, struct report *r
 	return STATUS_OK;
 }
 
+/* Check whether the metadata of @data, should there be any, would be written over. */
+static bool has_sigmf(const char *data)
+{
+	char *name = sigmf_name(data);
+	bool there = !access(name, F_OK);
+
+	free(name);
+	return there;
+}
+
 static int create(const char *name, int flags)
 {
 	return open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | flags, 0666);
@@ -189,6 +200,8 @@ static int create_both(struct record_file *file, bool direct, const char **which
 	int rc;
 
 	*which = file->name;
+	if (has_sigmf(file->name))
+		return -EEXIST;
 	file->fd = create(file->name, direct ? O_DIRECT : 0);
 	if (file->fd < 0)
 		return -errno;

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,6 +54,8 @@ int recording_check(const struct recording *rec, struct report *r)
 		return report_error(r, STATUS_ERROR, NULL, "--direct needs a file: -o FILE");
 	if (rec->finish.command && !rec->output)
 		return report_error(r, STATUS_ERROR, NULL, "--then needs a file: -o FILE");
+	if (*rec->sigmf.type && (!rec->output || !recording_is_file(rec)))
+		return report_error(r, STATUS_ERROR, NULL, "--sigmf needs a file: -o FILE");
 	if (!recording_is_split(rec))
 		return rec->finish.keep
 			       ? report_error(r, STATUS_ERROR, "add --split, as in --split=4G",
@@ -178,6 +181,48 @@ static bool is_due(struct recording *rec, uint64_t more)
 	       (rec->split.ns && now_ns() >= rec->due_ns);
 }
 
+/* Returns when the first sample of @b was taken, as far as that is known: a block's time is that of its last one. */
+static uint64_t time_of_first(const struct recording *rec, const struct zcdma_block *b)
+{
+	double ns = rec->sigmf.rate > 0
+			    ? (double)(b->len / rec->sigmf.bytes) / rec->sigmf.rate * 1e9
+			    : 0;
+
+	return ns < (double)b->time_ns ? b->time_ns - (uint64_t)ns : 0;
+}
+
+/* Begin a segment of the metadata with the first block of a file, and wherever data was lost. */
+static void describe(struct recording *rec, struct transfer *t, const struct zcdma_block *b)
+{
+	const uint64_t lost = zcdma_block_lost_bytes(b);
+	struct record_file *file = rec->file;
+	struct zcdma_source_info info;
+
+	rec->unplaced |= lost == ZCDMA_UNKNOWN;
+	if (lost != ZCDMA_UNKNOWN && rec->gaps == ZCDMA_GAPS_ZERO)
+		file->filled += lost;
+	if (!*rec->sigmf.type || (file->bytes && !lost))
+		return;
+	if (lost != ZCDMA_UNKNOWN && lost % rec->sigmf.bytes && !rec->shifted) {
+		rec->shifted = true;
+		report_warn(t->report,
+			    "--sigmf: what was lost before block %" PRIu64
+			    " is not whole samples: those that follow may be shifted",
+			    b->seq);
+	}
+	if (!file->sigmf) {
+		zcdma_source_get_info(t->src, &info, sizeof(info));
+		file->sigmf_name = sigmf_name(file->name);
+		file->sigmf = sigmf_begin(&rec->sigmf, file->name, info.simulated > 0);
+	}
+	sigmf_add(file->sigmf, &rec->sigmf,
+		  &(struct sigmf_segment){
+			  .offset = file->bytes + file->filled,
+			  .stream_offset = rec->unplaced ? ZCDMA_UNKNOWN : b->offset,
+			  .time_ns = time_of_first(rec, b),
+		  });
+}
+
 int recording_block(struct recording *rec, struct transfer *t, const struct zcdma_block *b)
 {
 	int rc = 0;
@@ -188,9 +233,11 @@ int recording_block(struct recording *rec, struct transfer *t, const struct zcdm
 		if (!rc && !rec->file)
 			rc = begin_file(rec, t);
 	}
-	if (!rc)
-		rec->file->bytes += b->len;
-	return rc;
+	if (rc)
+		return rc;
+	describe(rec, t, b);
+	rec->file->bytes += b->len;
+	return 0;
 }
 
 void recording_watch(struct recording *rec, struct transfer *t)

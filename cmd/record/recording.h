@@ -4,6 +4,7 @@
 #define RECORD_RECORDING_H
 
 #include "record/finish.h"
+#include "record/sigmf.h"
 #include "record/split.h"
 #include "transfer/transfer.h"
 
@@ -13,6 +14,8 @@ struct recording {
 	const char *manifest; /* ... as this one is: a file, or NULL */
 	const char *hash;     /* of the manifest's blocks, or NULL */
 	bool direct;	      /* past the page cache */
+	enum zcdma_gaps gaps;
+	struct sigmf_options sigmf;
 	struct split split;
 	struct finish_options finish;
 
@@ -25,6 +28,8 @@ struct recording {
 	uint64_t due_ns;       /* when the time of the file is over, by .split.ns */
 	struct zcdma_ctx *ctx; /* the transfer's */
 	char last[256];	       /* the name of the last file */
+	bool unplaced;	       /* it is unknown where in the device's stream what comes now is */
+	bool shifted;	       /* losses that are not whole samples were reported */
 	struct finish_totals totals;
 };
 

@@ -217,3 +217,56 @@ lossy_capture() {
     run -2 --separate-stderr zcdma capture --hash md5 --manifest m -o data --bytes 1M sim:
     assert_equal "${stderr_lines[0]}" 'zcdma capture: --hash md5: must be one of xxh3, sha256'
 }
+
+# What the specification of SigMF requires of metadata: https://sigmf.org, "SigMF Metadata Format".
+valid_sigmf() {
+    jq -e '(.global | type) == "object" and (.captures | type) == "array" and (.annotations | type) == "array"
+        and (.global["core:version"] | test("^[0-9]+\\.[0-9]+\\.[0-9]+$"))
+        and (.global["core:datatype"] | test("^[cr](([fiu]32|f64|[iu]16)_[lb]e|[iu]8)$"))
+        and (.global["core:sample_rate"] // 1 | type == "number" and . > 0)
+        and ([.captures[]["core:sample_start"]] | all(type == "number" and . >= 0 and . == floor) and . == sort)
+        and ([.captures[] | .["core:frequency"] // 0] | all(type == "number"))
+        and ([.captures[] | .["core:global_index"] // 0] | all(type == "number" and . == floor))
+        and ([.captures[] | .["core:datetime"] // "2000-01-01T00:00:00Z"]
+            | all(test("^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\\.[0-9]+)?Z$")))' "$1" >valid
+}
+
+@test "record: --sigmf: metadata beside the data, with a segment wherever something was lost" {
+    local gaps
+    zcdma capture -q sim: --bytes 3M -o run.sigmf-data --sigmf type=ci16_le,rate=2.4e6,freq=100e6
+    valid_sigmf run.sigmf-meta
+    jq -e '.global["core:sample_rate"] == 2.4e6 and .captures[0]["core:frequency"] == 100e6
+        and .global["core:description"] == "simulated data" and .global["core:dataset"] == null
+        and (.captures | length) == 1' run.sigmf-meta
+    # Another name is told; of each file of several the place in the stream is.
+    zcdma capture -q sim: --bytes 3M --split 1M -o run%N.bin --sigmf type=ru8
+    valid_sigmf run000003.bin.sigmf-meta
+    jq -e '.global["core:dataset"] == "run000003.bin" and .captures[0]["core:sample_start"] == 0
+        and .captures[0]["core:global_index"] == 2097152' run000003.bin.sigmf-meta
+    # The segments are where the manifest has losses.
+    for gaps in skip zero; do
+        rm -f data
+        lossy_capture --json -o data --manifest m --gaps=$gaps --sigmf type=cf32_le,rate=8e6
+        valid_sigmf data.sigmf-meta
+        run zcdma verify --json --manifest m data
+        jq '[.losses[] | (.offset + .filled_bytes) / 8]' <<<"$output" >expected
+        jq '[.captures[1:][]["core:sample_start"]]' data.sigmf-meta | diff expected -
+    done
+}
+
+@test "record: --sigmf: what is wrong with it" {
+    local value
+    for value in type=ci16 type=i16_le type=ru8_le; do
+        run -2 --separate-stderr zcdma capture sim: -o x --sigmf $value
+        assert_equal "$stderr" "zcdma capture: --sigmf: $value is not a type of SigMF (try ci16_le, cf32_le, ru8)"
+    done
+    run -2 --separate-stderr zcdma capture sim: -o x --sigmf type=ru8,rate=0
+    assert_equal "$stderr" 'zcdma capture: --sigmf: rate=0 is not a number of samples a second (try 2.4e6)'
+    run -2 --separate-stderr zcdma capture sim: -o x --sigmf type=ru8,gain=3
+    assert_equal "$stderr" 'zcdma capture: --sigmf: gain=3 is not type=, rate= or freq='
+    run -2 --separate-stderr zcdma capture sim: -o x --sigmf rate=1
+    assert_equal "${stderr_lines[0]}" 'zcdma capture: --sigmf rate=1: the type of its samples is missing'
+    run -2 --separate-stderr zcdma capture sim: -o /dev/null --sigmf type=ru8
+    assert_equal "$stderr" 'zcdma capture: --sigmf needs a file: -o FILE'
+    [[ ! -e x && ! -e x.sigmf-meta ]]
+}
