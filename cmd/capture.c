@@ -14,7 +14,8 @@
 #include "transfer/setup.h"
 
 static struct {
-	const char *output, *manifest, *expect, *split, *keep, *then, *depth, *gaps, *hash, *sigmf;
+	const char *output, *manifest, *expect, *split, *keep, *then, *depth, *gaps, *hash, *sigmf,
+		*before, *after, *trigger;
 	int direct, no_sync;
 } arg;
 
@@ -45,6 +46,12 @@ static const struct poptOption table[] = {
 	{ "split", 0, POPT_ARG_STRING, &arg.split, 0,
 	  "begin a new file after a size (4G) or a time (60s, 5min, 1h), and at SIGHUP; the names of -o and --manifest have %N for its number, and what strftime(3) knows",
 	  "LIMIT" },
+	{ "trigger", 0, POPT_ARG_STRING, &arg.trigger, 0,
+	  "keep blocks in the ring, and write a file when this comes", "signal:USR2" },
+	{ "before", 0, POPT_ARG_STRING, &arg.before, 0,
+	  "with --trigger: write what came up to TIME (2s) before it", "TIME" },
+	{ "after", 0, POPT_ARG_STRING, &arg.after, 0, "and what comes up to TIME after it",
+	  "TIME" },
 	{ "keep", 0, POPT_ARG_STRING, &arg.keep, 0,
 	  "with --split: keep the last N files of this run, and remove those before", "N" },
 	{ "then", 0, POPT_ARG_STRING, &arg.then, 0,
@@ -65,6 +72,8 @@ static void report_files(struct report *r)
 	report_line(r, split && totals->files ? "files" : NULL, NULL);
 	report_count(r, "files", totals->files, ", the last one ");
 	report_text(r, "last_file", *recording.last ? recording.last : NULL, "");
+	report_line(r, recording.trigger.on ? "events" : NULL, NULL);
+	report_count(r, "events", recording.trigger.events, " times that the trigger came");
 	report_line(r, recording.finish.keep ? "removed" : NULL, NULL);
 	report_count(r, "removed_files", totals->removed, " files of this run, to keep the last ");
 	report_count(r, "keep_files",
@@ -206,7 +215,7 @@ static int capture(struct report *r, const char *source)
 	status = check_complete(&t, r, setup_run(&t, r));
 	ran = true;
 out:
-	status = recording_end(&recording, r, status);
+	status = recording_end(&recording, &t, r, status);
 	if (ran) {
 		report_capture(&t, r);
 		status = losses_check(r, t.src, status);
@@ -271,7 +280,8 @@ static bool parse_values(struct report *r)
 	return expect_parse(r, "capture", arg.expect, &expected) &&
 	       split_parse(r, arg.split, &recording.split) &&
 	       opts_count(r, "--keep", arg.keep, &recording.finish.keep) && parse_depth(r) &&
-	       parse_choices(r) && sigmf_parse(r, arg.sigmf, &recording.sigmf);
+	       parse_choices(r) && sigmf_parse(r, arg.sigmf, &recording.sigmf) &&
+	       trigger_parse(r, arg.before, arg.after, arg.trigger, &recording.trigger);
 }
 
 int capture_main(struct report *r, int argc, char **argv)

@@ -13,7 +13,7 @@
 static struct zcdma_ctx *_Atomic watched[SIGNALS_MAX];
 static atomic_int stop;
 static atomic_ullong stop_ns; /* when it was first asked for, or 0 */
-static atomic_uint stats, cuts;
+static atomic_uint stats, cuts, triggers;
 static atomic_bool hangup_cuts; /* SIGHUP asks for a cut, and not to stop */
 static atomic_int handling;	/* handlers that run now, in whatever thread */
 
@@ -37,6 +37,8 @@ static void handle(int sig)
 	handling++;
 	if (sig == SIGUSR1)
 		stats++;
+	else if (sig == SIGUSR2)
+		triggers++;
 	else if (sig == SIGHUP && hangup_cuts)
 		cuts++;
 	else
@@ -124,4 +126,16 @@ void signals_cut_at_hangup(void)
 unsigned signals_cuts(void)
 {
 	return cuts;
+}
+
+void signals_trigger_at_usr2(void)
+{
+	struct sigaction sa = { .sa_handler = handle };
+
+	sigaction(SIGUSR2, &sa, NULL);
+}
+
+unsigned signals_triggers(void)
+{
+	return triggers;
 }

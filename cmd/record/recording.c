@@ -17,9 +17,12 @@
 #include "record/name.h"
 #include "record/open.h"
 
+/* How late a block of an event may come. */
+#define LATE_NS 250000000u
+
 bool recording_is_split(const struct recording *rec)
 {
-	return rec->split.bytes || rec->split.ns;
+	return rec->split.bytes || rec->split.ns || rec->trigger.on;
 }
 
 bool recording_is_file(const struct recording *rec)
@@ -37,13 +40,14 @@ bool recording_is_file(const struct recording *rec)
  * Checking
  */
 
-static int check_name(struct report *r, const char *option, const char *pattern)
+static int check_name(const struct recording *rec, struct report *r, const char *option,
+		      const char *pattern)
 {
 	if (!pattern || name_has_number(pattern))
 		return STATUS_OK;
 	return report_error(r, STATUS_ERROR, "put %N into the name, as in run-%N.bin",
-			    "%s %s: --split needs a place for the number of a file in it", option,
-			    pattern);
+			    "%s %s: %s needs a place for the number of a file in it", option,
+			    pattern, rec->trigger.on ? "--trigger" : "--split");
 }
 
 int recording_check(const struct recording *rec, struct report *r)
@@ -62,12 +66,13 @@ int recording_check(const struct recording *rec, struct report *r)
 					      "--keep: one file is written, and kept")
 			       : STATUS_OK;
 	if (!rec->output)
-		return report_error(r, STATUS_ERROR, NULL, "--split needs files: -o FILE");
+		return report_error(r, STATUS_ERROR, NULL, "%s needs files: -o FILE",
+				    rec->trigger.on ? "--trigger" : "--split");
 	if (rec->manifest && !strcmp(rec->output, rec->manifest))
 		return report_error(r, STATUS_ERROR, NULL, "--manifest %s: it is the output itself",
 				    rec->manifest);
-	status = check_name(r, "-o", rec->output);
-	return status ? status : check_name(r, "--manifest", rec->manifest);
+	status = check_name(rec, r, "-o", rec->output);
+	return status ? status : check_name(rec, r, "--manifest", rec->manifest);
 }
 
 /*
@@ -94,6 +99,7 @@ int recording_open(struct recording *rec, struct transfer *t, struct report *r)
 	if (!recording_is_split(rec))
 		return open_one(rec, r);
 	signals_cut_at_hangup();
+	trigger_open(&rec->trigger, t);
 	return open_placeholder(rec->output, rec->direct, &rec->fd, r);
 }
 
@@ -223,7 +229,8 @@ static void describe(struct recording *rec, struct transfer *t, const struct zcd
 		  });
 }
 
-int recording_block(struct recording *rec, struct transfer *t, const struct zcdma_block *b)
+/* Have a file to put @b into. Returns 0 or a negative errno. */
+static int put_block(struct recording *rec, struct transfer *t, const struct zcdma_block *b)
 {
 	int rc = 0;
 
@@ -240,26 +247,92 @@ int recording_block(struct recording *rec, struct transfer *t, const struct zcdm
 	return 0;
 }
 
+/* Write what is held, as the trigger came. Returns 0 or a negative errno. */
+static int write_held(struct recording *rec, struct transfer *t)
+{
+	struct zcdma_block b;
+	int rc = 0;
+
+	rec->busy = true;
+	while (!rc && trigger_take(&rec->trigger, &b)) {
+		rc = put_block(rec, t, &b);
+		if (!rc)
+			rc = transfer_send(t, &b);
+		else
+			zcdma_block_release(t->src, &b);
+	}
+	rec->busy = false;
+	return rc;
+}
+
+/* End the file of an event. Returns 0 or a negative errno. */
+static int end_event(struct recording *rec, struct transfer *t)
+{
+	rec->trigger.open = false;
+	return rec->file ? cut(rec, t) : 0;
+}
+
+int recording_block(struct recording *rec, struct transfer *t, const struct zcdma_block *b)
+{
+	struct trigger *tr = &rec->trigger;
+	int rc = 0;
+
+	if (rec->failed)
+		return rec->failed;
+	if (tr->open && b->time_ns > tr->until_ns)
+		rc = end_event(rec, t);
+	if (rc || !tr->on || tr->open)
+		return rc ? rc : put_block(rec, t, b);
+	trigger_hold(tr, t, b);
+	return 1;
+}
+
+/* Heed a trigger, and the end of its time where no block shows that. Returns 0 or a negative errno. */
+static int watch_trigger(struct recording *rec, struct transfer *t)
+{
+	struct trigger *tr = &rec->trigger;
+
+	if (rec->busy)
+		return 0;
+	if (trigger_fired(tr)) {
+		t->watch_ns = tr->until_ns + LATE_NS;
+		return write_held(rec, t);
+	}
+	return tr->open && now_ns() >= tr->until_ns + LATE_NS ? end_event(rec, t) : 0;
+}
+
 void recording_watch(struct recording *rec, struct transfer *t)
 {
+	int rc = 0;
+
 	finish_report(rec->finishing, t->report);
-	/* An error is the path's, which ends the run with it. */
 	if (recording_is_split(rec) && is_due(rec, 0))
-		cut(rec, t);
+		rc = cut(rec, t);
+	if (!rc && t->began)
+		rc = watch_trigger(rec, t);
+	if (!rc || rec->failed)
+		return;
+	/* The next block ends the run with it; if none comes, the end of the source does. */
+	rec->failed = rc;
+	zcdma_source_stop(t->src);
 }
 
 /*
  * The end
  */
 
-int recording_end(struct recording *rec, struct report *r, int status)
+int recording_end(struct recording *rec, struct transfer *t, struct report *r, int status)
 {
-	const bool complete = !status || status >= 128;
+	bool complete;
 	char syncing[256] = "";
 	int failed;
 
 	if (!rec->finishing)
 		return status;
+	trigger_close(&rec->trigger, t->src);
+	if (rec->failed && !status)
+		status = STATUS_INCOMPLETE;
+	complete = !status || status >= 128;
 	if (rec->file) {
 		if (complete && rec->finish.sync && record_is_on_disk(rec->file->fd))
 			snprintf(syncing, sizeof(syncing), "%s",

@@ -6,6 +6,7 @@
 #include "record/finish.h"
 #include "record/sigmf.h"
 #include "record/split.h"
+#include "record/trigger.h"
 #include "transfer/transfer.h"
 
 struct recording {
@@ -17,6 +18,7 @@ struct recording {
 	enum zcdma_gaps gaps;
 	struct sigmf_options sigmf;
 	struct split split;
+	struct trigger trigger;
 	struct finish_options finish;
 
 	/* Its own. */
@@ -28,6 +30,8 @@ struct recording {
 	uint64_t due_ns;       /* when the time of the file is over, by .split.ns */
 	struct zcdma_ctx *ctx; /* the transfer's */
 	char last[256];	       /* the name of the last file */
+	int failed;	       /* a negative errno that ends the run */
+	bool busy;	       /* with an event */
 	bool unplaced;	       /* it is unknown where in the device's stream what comes now is */
 	bool shifted;	       /* losses that are not whole samples were reported */
 	struct finish_totals totals;
@@ -54,13 +58,16 @@ int recording_open(struct recording *rec, struct transfer *t, struct report *r);
  */
 int recording_begin(struct recording *rec, struct transfer *t);
 
-/* Have a file to put @b into: cut, and begin another one, where it is time. Returns as recording_begin(). */
+/*
+ * Have a file to put @b into: cut, and begin another one, where it is time. Returns as recording_begin(), or 1 if the block
+ * is kept for an event to come.
+ */
 int recording_block(struct recording *rec, struct transfer *t, const struct zcdma_block *b);
 
 /* Between blocks: cut where it is time, and report what failed in the background. */
 void recording_watch(struct recording *rec, struct transfer *t);
 
 /* Finish the last file, and wait for all of them. Returns @status, or another one after an error, as above. */
-int recording_end(struct recording *rec, struct report *r, int status);
+int recording_end(struct recording *rec, struct transfer *t, struct report *r, int status);
 
 #endif

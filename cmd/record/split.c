@@ -62,3 +62,13 @@ bool split_parse(struct report *r, const char *text, struct split *split)
 		     text);
 	return false;
 }
+
+bool time_parse(struct report *r, const char *option, const char *text, uint64_t *ns)
+{
+	int rc = text ? parse_time(text, ns) : 0;
+
+	if (rc)
+		report_error(r, STATUS_ERROR, "try 100ms, 2s or 5min", "%s %s: %s", option, text,
+			     rc == -EINVAL ? "not a time" : "too short or too long");
+	return !rc;
+}

@@ -14,4 +14,7 @@ struct split {
 /* Parse the value @text of --split, "4G" or "60s". Returns false after a reported usage error. */
 bool split_parse(struct report *r, const char *text, struct split *split);
 
+/* Parse the value @text of @option, "2s"; NULL leaves *@ns alone. Returns false after a reported usage error. */
+bool time_parse(struct report *r, const char *option, const char *text, uint64_t *ns);
+
 #endif

@@ -126,7 +126,7 @@ static void note_patience(struct transfer *t, int rc)
 	report_note(t->report, "waiting for the receiver; a second signal ends it at once");
 }
 
-static int send_block(struct transfer *t, const struct zcdma_block *b)
+int transfer_send(struct transfer *t, const struct zcdma_block *b)
 {
 	int rc;
 
@@ -186,7 +186,9 @@ int transfer_run(struct transfer *t, struct report *r)
 		if (!rc && t->block)
 			rc = t->block(t, &b);
 		if (!rc)
-			rc = send_block(t, &b);
+			rc = transfer_send(t, &b);
+		else if (rc == 1)
+			rc = 0;
 	}
 	/* A device that goes on would only count overruns. */
 	stop_source(t);

@@ -26,7 +26,7 @@ struct transfer {
 	 * Returns 0, or a negative errno.
 	 */
 	int (*begin)(struct transfer *t);
-	/* Called before each block is sent, with the same result; or NULL. */
+	/* Called before each block is sent, with the same result, or 1 where it keeps the block; or NULL. */
 	int (*block)(struct transfer *t, const struct zcdma_block *b);
 	void (*watch)(struct transfer *t); /* called between blocks and while waiting, or NULL */
 	uint64_t watch_ns; /* when to call it at the latest; 0: when there is reason */
@@ -59,6 +59,9 @@ void transfer_restart(struct transfer *t);
  * so by its receiver. The same errors; afterwards the results are valid.
  */
 int transfer_finish(struct transfer *t, bool complete);
+
+/* Send a block that .block had kept. The same errors. */
+int transfer_send(struct transfer *t, const struct zcdma_block *b);
 
 /*
  * Check whether a call answered @rc as its wait was interrupted or over: then the caller makes the same call again.

@@ -270,3 +270,48 @@ valid_sigmf() {
     assert_equal "$stderr" 'zcdma capture: --sigmf needs a file: -o FILE'
     [[ ! -e x && ! -e x.sigmf-meta ]]
 }
+
+# catches_usr2 PID: the process has a handler for it, and does not end by it.
+catches_usr2() {
+    local caught
+    caught=$(sed -n 's/^SigCgt:\t*//p' "/proc/$1/status")
+    ((0x${caught:-0} & 0x800))
+}
+
+@test "record: --trigger: what was in the ring when it came, and what followed, in a file for each event" {
+    local n
+    "$ZCDMA" capture --json sim:block=64K,rate=16M,blocks=64 -o e-%N --manifest m-%N --trigger=signal:USR2 \
+        --before 100ms --after 100ms >report 3>&- &
+    CAPTURE=$!
+    PIDS+=("$CAPTURE")
+    until_true 20 catches_usr2 "$CAPTURE"
+    for n in 1 2; do
+        kill -USR2 "$CAPTURE"
+        until_true 20 has_line m-00000$n '^# end'
+    done
+    stop_capture
+    assert_equal "$(value events) $(value files)" '2 2'
+    for n in 1 2; do
+        zcdma verify -q --manifest m-00000$n e-00000$n
+        # One block after the other, of at least the time after the trigger.
+        awk '!/^#/ { if (n++ && $1 != last + 1) exit 1; last = $1; if (n == 1) first = $4; end = $4 }
+            END { exit !(n > 1 && end - first >= 80000000) }' m-00000$n
+    done
+    # Without a trigger nothing is written.
+    zcdma capture --json sim: --bytes 10M -o none-%N --trigger=signal:USR2 --before 1s >report
+    assert_equal "$(value events) $(compgen -G 'none-*')" '0 '
+}
+
+@test "record: --trigger: what does not go together" {
+    run -2 --separate-stderr zcdma capture sim: -o x --trigger=signal:USR2
+    assert_equal "${stderr_lines[0]}" \
+        'zcdma capture: -o x: --trigger needs a place for the number of a file in it'
+    run -2 --separate-stderr zcdma capture sim: -o x-%N --before 2s
+    assert_equal "$stderr" 'zcdma capture: --before: nothing triggers a recording
+  add --trigger=signal:USR2'
+    run -2 --separate-stderr zcdma capture sim: -o x-%N --trigger=signal:USR2 --after 2
+    assert_equal "$stderr" 'zcdma capture: --after 2: not a time
+  try 100ms, 2s or 5min'
+    run -2 --separate-stderr zcdma capture sim: -o x-%N --trigger=signal:HUP
+    assert_equal "${stderr_lines[0]}" 'zcdma capture: --trigger signal:HUP: must be one of signal:USR2'
+}
