@@ -49,11 +49,6 @@ networks() {
     carrier eth0 && carrier eth1 && carrier eth2 ip netns exec wire && carrier lossy
 }
 
-
-disks() {
-    /run/modprobe brd rd_nr=2 rd_size=65536 && /run/modprobe dm-mod
-}
-
 # A capture ends before a block that the device could not fill, which is the second.
 capture_ends() {
     load "$VM_MUTANT" devices=1 mutant=fail || return
@@ -224,7 +219,6 @@ else
     check "the module loads" load "$VM_KMOD" devices=1
 fi
 check "the networks are there" networks
-# The second is for writes that wait: see tests/vm/shared/disk.c.
 check "there are disks" disks
 ! has_part programs || programs
 ! has_part commands || commands

@@ -57,6 +57,11 @@ leaks_nothing() {
     took kmemleak "$since"
 }
 
+# disks: have RAM disks, and the device mapper for writes that wait (tests/vm/shared/disk.c).
+disks() {
+    /run/modprobe brd rd_nr=2 rd_size=65536 && /run/modprobe dm-mod
+}
+
 # took NAME SINCE: print how long a part took, from a time in $EPOCHREALTIME's form on.
 took() {
     awk -v name="$1" -v since="$2" -v now="$EPOCHREALTIME" 'BEGIN { printf "# %6.1f s  %s\n", now - since, name }'
