@@ -5,6 +5,7 @@
 #include <linux/io_uring.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -54,6 +55,20 @@ void flight_receive(int fd, uint64_t offset, size_t bytes)
 		offset += (uint64_t)n;
 		bytes -= (size_t)n;
 	}
+}
+
+/*
+ * A packet that is read on another processor than the one that allocated it is kept for that one, until it receives
+ * again (skb_attempt_defer_free() in net/core/skbuff.c). Where there is no other traffic that is never, and the driver
+ * has it flushed only while the device starves.
+ */
+static void stay_on_this_processor(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET((unsigned)sched_getcpu(), &set);
+	EXPECT(!sched_setaffinity(0, sizeof(set), &set));
 }
 
 void flight_tcp_pair(int fd[2])
@@ -146,6 +161,7 @@ static void leave_tcp(struct flight *f, const struct ring *r, const struct zcdma
 {
 	int fd[2];
 
+	stay_on_this_processor();
 	flight_tcp_pair(fd);
 	leave_through_pipe(f, r, b, fd);
 }
@@ -163,6 +179,7 @@ static void leave_zerocopy(struct flight *f, const struct ring *r, const struct 
 {
 	int fd[2];
 
+	stay_on_this_processor();
 	flight_tcp_pair(fd);
 	EXPECT(send(fd[1], ring_data(r, b), f->bytes, MSG_ZEROCOPY | MSG_DONTWAIT) ==
 	       (ssize_t)f->bytes);
