@@ -60,10 +60,10 @@ capture_ends() {
 # A device that takes no list of pieces refuses blocks that are one, and says how to do without.
 pieces_are_refused() {
     load "$VM_MUTANT" devices=1 mutant=one || return
-    "$ZCDMA" capture dev:model=scatter,block=12K --bytes 12K -o /run/captured 2>&1 | tee /run/report
+    "$ZCDMA" capture dev:model=scatter,block=48K --bytes 48K -o /run/captured 2>&1 | tee /run/report
     [[ ${PIPESTATUS[0]} == 2 ]] && grep -q 'sim takes at most 1 piece for a block, and with model=scatter there are 2' /run/report &&
         grep -qx 'ring_blocks 0' /sys/class/zcdma/zcdma0/stats &&
-        "$ZCDMA" capture dev:model=compound,block=16K --bytes 16K -o /run/captured -q && rmmod zcdma
+        "$ZCDMA" capture dev:model=compound,block=64K --bytes 64K -o /run/captured -q && rmmod zcdma
 }
 
 # The driver that does not look before it fills a block again: each test of that must fail with it.

@@ -41,15 +41,15 @@ mkdir -p "$build"
 
 # Architectures of kernels: QEMU's program, the machine, its console, its IOMMU, and the architecture of 32-bit
 # programs. What edu has is what reaches the memory: that of virt begins at 1 GiB. And of arm64 the processor, one
-# with 32-bit programs and pages of 16 KiB, the prefix of the compiler, and the memory for CMA, which else takes half of
-# the second node: what a ring cannot have there looks free.
+# with 32-bit programs and pages of 16 KiB, the prefix of the compiler, and how much memory CMA has, which else takes half
+# of the second node: it looks free, and a ring cannot have it.
 # shellcheck disable=SC2034,SC2054 # used by their names; commas are part of the words
 declare -A x86=([qemu]=qemu-system-x86_64 [machine]=q35 [console]=ttyS0 [append]=intel_iommu=on [compat]=i386
     [iommu]="-machine kernel-irqchip=split -device intel-iommu" [edu]=28)
 # shellcheck disable=SC2034,SC2054
 declare -A arm64=([qemu]=qemu-system-aarch64 [machine]=virt,gic-version=3 [console]=ttyAMA0 [compat]=armhf
     [iommu]="-machine iommu=smmuv3" [edu]=32 [cpu]=cortex-a76 [cross]=aarch64-linux-gnu-
-    [cma]=cma=64M@1G-3G)
+    [cma]=cma=0)
 root=/
 compat_root= # of 32-bit programs, where they run
 native=$ZCDMA # for the host's side

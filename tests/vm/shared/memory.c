@@ -135,6 +135,8 @@ void expect_memory_back(const struct memory *before, long pages, long slab)
 	const unsigned tries = before->module < 0 ? 200 : 50;
 	struct memory now;
 
+	/* A slab is a number of pages. */
+	slab *= PAGE / 4096;
 	if (before->module >= 0) {
 		pages += CHECKS_PAGES;
 		slab += CHECKS_SLAB;
