@@ -213,9 +213,9 @@ passed() {
     assert_line --index 0 --partial 'open /dev/zcdma0: Permission denied'
     assert_line --index 1 --partial 'group zcdma'
     chmod 0666 /dev/zcdma0
-    run -2 "${nobody[@]}" prlimit --memlock=8388608 "$ZCDMA" capture dev: --bytes 1M
+    run -2 prlimit --memlock=8388608 "${nobody[@]}" "$ZCDMA" capture dev: --bytes 1M
     assert_line --index 1 --regexp 'RLIMIT_MEMLOCK leaves 8.00 MiB, which is enough for blocks=8'
-    run -0 "${nobody[@]}" prlimit --memlock=8388608 "$ZCDMA" capture dev:blocks=8 --bytes 1M -o /dev/null
+    run -0 prlimit --memlock=8388608 "${nobody[@]}" "$ZCDMA" capture dev:blocks=8 --bytes 1M -o /dev/null
     chmod 0600 /dev/zcdma0
 }
 
