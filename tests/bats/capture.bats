@@ -240,7 +240,8 @@ load capture
     run -0 --separate-stderr eval 'zcdma capture -q --bytes 1M sim: | zcdma verify --json --handover=require'
     assert_equal "$(jq .simulated <<<"$output")" true
     zcdma capture -q --bytes 1M sim: | zcdma capture -q --handover=require -o copy --manifest n -
-    cmp m n
+    # But for the times, of which each run has its own.
+    diff <(awk '/^#/ && !/clock/; !/^#/ { $4 = ""; print }' m) <(awk '/^#/ && !/clock/; !/^#/ { $4 = ""; print }' n)
     # Bytes do not say where they come from, nor does a file.
     for how in 'cat data |' 'zcdma capture -q data |' 'zcdma capture -q sim: --bytes 1M --handover=never |'; do
         run -0 --separate-stderr eval "$how zcdma capture --json --manifest n -o copy -"
