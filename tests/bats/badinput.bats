@@ -185,9 +185,9 @@ load trouble
         refute_output --partial result
     done <<-'END'
 	zeros|read manifest zeros: line 1: it is too long, cut short, or not text
-	letters|read manifest letters: line 7: it is not 'SEQUENCE OFFSET LENGTH XXH3'
-	offset|read manifest offset: line 7: its offset is not where the block before ends
-	longer|read manifest longer: line 15: nothing may follow the '# end ' line
+	letters|read manifest letters: line 9: it is not 'SEQUENCE OFFSET LENGTH TIME DEVICE HAND-OVER NETWORK HASH'
+	offset|read manifest offset: line 9: its offset is not where the block before ends
+	longer|read manifest longer: line 18: nothing may follow the '# end ' line
 	empty|read manifest empty: it is empty
 	nowhere|open nowhere: No such file or directory
 	.|open .: Is a directory
