@@ -90,6 +90,7 @@ UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 TOOL_BIN := $(TOOL_SRC:tests/tools/%.c=$(BUILD)/tools/%)
 VM_BIN := $(patsubst tests/vm/%.c,$(BUILD)/vm-tests/%,$(wildcard tests/vm/*.c))
+EXAMPLE_BIN := $(patsubst tests/examples/%.c,$(BUILD)/examples/%,$(wildcard tests/examples/*.c))
 VM_SHARED_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/vm/shared/*.c))
 VM_SHARED := $(BUILD)/vm-tests/shared.a
 
@@ -246,6 +247,13 @@ $(BUILD)/vm-tests/%: tests/vm/%.c $(VM_SHARED) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -Ikmod/uapi -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(VM_SHARED)
 
+# As a program elsewhere is built: with the public headers and the shared library.
+$(BUILD)/examples/%: tests/examples/%.c $(LIB_SO) $(BUILD)/flags
+	$(say) CC $<
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(SANFLAGS) -Wall -Wextra -Ilib/include -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB_SO) \
+		-Wl,-rpath,'$$ORIGIN/..'
+
 # What several pages say is in man/shared: the line ".so man/shared/FILE" of a page stands for that file.
 $(BUILD)/man/%: man/% $(MAN_SHARED)
 	@mkdir -p $(@D)
@@ -253,10 +261,10 @@ $(BUILD)/man/%: man/% $(MAN_SHARED)
 		{ while ((got = (getline line <$$2)) > 0) print line; close($$2) } \
 		got < 0 { print FILENAME ": no file " $$2 >"/dev/stderr"; exit 1 }' $< >$@
 
-tests-build: $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) $(VM_BIN)
+tests-build: $(UNIT_BIN) $(FUZZ_BIN) $(TOOL_BIN) $(VM_BIN) $(EXAMPLE_BIN)
 
 -include $(LIB_OBJ:.o=.d) $(CMD_OBJ:.o=.d) $(UNIT_BIN:=.d) $(FUZZ_BIN:=.d) $(TOOL_BIN:=.d) $(VM_BIN:=.d) \
-	$(VM_SHARED_OBJ:.o=.d)
+	$(EXAMPLE_BIN:=.d) $(VM_SHARED_OBJ:.o=.d)
 
 headers:
 	@test -n '$(KRELEASE)' || { echo 'no kernel headers in $(KDIR): install their package' \

@@ -59,6 +59,17 @@ sends() {
     received
 }
 
+# listens_at PORT: something does, of IPv4.
+listens_at() {
+    grep -qE ": [0-9A-F]{8}:$(printf %04X "$1") 00000000:0000 0A" /proc/net/tcp
+}
+
+free_port() {
+    local port=$((20000 + RANDOM % 10000))
+    while listens_at $port; do ((++port)); done
+    echo $port
+}
+
 # every_source EXAMPLE
 every_source() {
     zcdma capture -q --bytes $BYTES sim: -o data
@@ -77,6 +88,23 @@ every_source() {
     every_source ship
     # A ring that another process hands over, which cannot be registered, so that bytes go.
     sends ship - "$ZCDMA capture -q --bytes $BYTES sim:blocks=4,block=64K |" sendfile
+}
+
+@test "example: ship passes on what a sender sends" {
+    local path port
+    PATHS=(copy zerocopy vmsplice splice) # a connection is no file for sendfile
+    build ship
+    add_uring
+    receiver --streams ${#PATHS[@]} --bytes $BYTES
+    port=$(free_port)
+    for path in "${PATHS[@]}"; do
+        ./ship "tcp:127.0.0.1:$port" "$path" "$TO" &
+        PIDS+=($!)
+        until_true 20 listens_at "$port"
+        zcdma copysend -q "127.0.0.1:$port" sim: --bytes $BYTES
+        wait_exit "${PIDS[-1]}"
+    done
+    received
 }
 
 @test "example: ship sends packets that were captured" {

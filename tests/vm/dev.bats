@@ -44,6 +44,15 @@ passed() {
     received
 }
 
+@test "dev: the example of libzcdma(3) is right along every path" {
+    local path
+    receiver --streams ${#PATHS[@]} --bytes 64M
+    for path in "${PATHS[@]}"; do
+        run -0 "$VM_BIN/examples/ship" "dev:$TINY" "$path" "$TO"
+    done
+    received
+}
+
 @test "dev: every model along every path arrives, over e1000e" {
     receiver_in wire --streams "$STREAMS" --bytes 1M
     send_all
