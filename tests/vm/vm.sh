@@ -105,7 +105,7 @@ qemu() {
     fi
 
     # shellcheck disable=SC2086 # lists of words
-    exec timeout -k 5 "$limit" "${arch[qemu]}" -machine "${arch[machine]}" -smp "$cpus" "${options[@]}" \
+    exec nice -n "${niceness:-0}" timeout -k 5 "$limit" "${arch[qemu]}" -machine "${arch[machine]}" -smp "$cpus" "${options[@]}" \
         -m "$((memory + pieces))M" -object "memory-backend-ram,id=memory,size=${memory}M" \
         -numa "node,memdev=memory,cpus=0-$((cpus - 1))" \
         -object "memory-backend-ram,id=pieces,size=${pieces}M" -numa node,memdev=pieces \
@@ -401,8 +401,10 @@ run_compat() {
 
 # boot NAME FOLDER ACCEL BOOT...: boot for these one after the other. Each is a part, or parts that share a boot.
 boot() {
-    local boot
+    local boot niceness
     for boot in "${@:4}"; do
+        # The commands take longest: what boots beside them gives way.
+        [[ $boot == *commands* ]] && niceness=0 || niceness=5
         case $boot in
         programs | commands | *,*) run_guest "${@:1:3}" "$boot" ;;
         compat) run_compat "${@:1:3}" "$boot" ;;
