@@ -354,15 +354,8 @@ bool zc_payload_waits(const struct zc_payload *p)
 
 void zc_payload_get_stats(const struct zc_payload *p, struct zcdma_packet_stats *stats)
 {
-	const struct zc_reorder_stats *o = &p->order_stats;
-
 	*stats = p->stats;
-	stats->lost = o->lost;
-	stats->late = o->late;
-	stats->duplicates = o->duplicates;
-	stats->reordered = o->reordered;
-	stats->restarts = o->restarts;
-	stats->overflows = o->overflows;
+	zc_reorder_report(&p->order_stats, stats);
 	if (p->tcp)
 		zc_tcp_payload_get_stats(p->tcp, stats);
 }

@@ -33,6 +33,18 @@ struct zc_reorder_stats {
 	uint64_t waiting_bytes;
 };
 
+/* Copy the counters, which the public statistics have too, into those. */
+static inline void zc_reorder_report(const struct zc_reorder_stats *r,
+				     struct zcdma_packet_stats *stats)
+{
+	stats->lost = r->lost;
+	stats->late = r->late;
+	stats->duplicates = r->duplicates;
+	stats->reordered = r->reordered;
+	stats->restarts = r->restarts;
+	stats->overflows = r->overflows;
+}
+
 struct zc_reorder;
 
 enum zc_reorder_verdict {

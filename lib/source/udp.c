@@ -190,16 +190,10 @@ static void udp_put(struct zcdma_source *src, const struct zcdma_block *b, enum 
 static void udp_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
 {
 	const struct udp_source *u = (const struct udp_source *)src;
-	const struct zc_reorder_stats *o = &u->order_stats;
 	struct zcdma_packet_stats *s = &stats->packets;
 
 	stats->next_seq = u->seq;
-	s->lost = o->lost;
-	s->late = o->late;
-	s->duplicates = o->duplicates;
-	s->reordered = o->reordered;
-	s->restarts = o->restarts;
-	s->overflows = o->overflows;
+	zc_reorder_report(&u->order_stats, s);
 	if (u->rx)
 		s->dropped = zcdma_receiver_drops(u->rx, &s->socket_buffer);
 }
