@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "net/xdp.h"
 
-#include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_xdp.h>
 #include <linux/rtnetlink.h>
-#include <linux/sockios.h>
 #include <net/if.h>
 #include <pcap/dlt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -71,19 +68,15 @@ int zc_xdp_fd(const struct zc_xdp *x, unsigned i)
 	return !i ? x->changes : i <= x->queues ? x->queue[i - 1].fd : -1;
 }
 
-/* Returns how many receive queues the interface has; a driver that does not say has one. */
+/* Returns how many receive queues the interface has; where its driver does not say, one. */
 static unsigned count_queues(const char *name)
 {
-	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
-	struct ifreq request = { .ifr_data = (void *)&channels };
 	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const unsigned queues = fd < 0 ? 0 : zc_link_queues(fd, name);
 
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	if (fd < 0 || ioctl(fd, SIOCETHTOOL, &request))
-		channels.combined_count = 0;
 	if (fd >= 0)
 		close(fd);
-	return channels.combined_count + channels.rx_count ?: 1;
+	return queues ?: 1;
 }
 
 static uint32_t frames_of_one(unsigned queues)
