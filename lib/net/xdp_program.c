@@ -154,5 +154,8 @@ int zc_xdp_attach(int program, unsigned ifindex, uint32_t flags)
 					.flags = flags,
 				} };
 
-	return bpf(BPF_LINK_CREATE, &attr);
+	const int fd = bpf(BPF_LINK_CREATE, &attr);
+
+	/* The kernel says so of a program in the other mode (dev_xdp_attach(), net/core/dev.c). */
+	return fd == -EEXIST ? -EBUSY : fd;
 }

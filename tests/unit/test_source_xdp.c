@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/if_link.h>
 #include <net/if.h>
 #include <signal.h>
 #include <sys/socket.h>
@@ -18,6 +19,7 @@
 
 #include <zcdma.h>
 
+#include "net/xdp_program.h"
 #include "namespace.h"
 
 #define LIMIT_MS 20000 /* for what must come */
@@ -27,6 +29,10 @@
 
 static struct zcdma_ctx *ctx;
 static const char *why_not;
+
+/* One test's source and sender: setup() clears them, teardown() closes them. */
+static struct zcdma_source *src;
+static int out; /* the sender */
 
 /* Returns why this user or kernel cannot run the tests, or NULL. */
 static const char *make_network(void)
@@ -43,9 +49,8 @@ static const char *make_network(void)
 	return NULL;
 }
 
-static int setup(void **state)
+static int setup_all(void **state)
 {
-	struct zcdma_source *src;
 	struct zcdma_block b;
 	int rc;
 
@@ -62,11 +67,46 @@ static int setup(void **state)
 	return 0;
 }
 
-static int teardown(void **state)
+static int teardown_all(void **state)
 {
 	(void)state;
 	zcdma_free(ctx);
 	return 0;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	src = NULL;
+	out = -1;
+	return 0;
+}
+
+/* Returns whether ip link shows a program on @name. */
+static bool is_attached(const char *name)
+{
+	return shell("ip link show dev %s 2>&1 | grep -q xdp", name);
+}
+
+/* The kernel detaches when the last file is gone, in a work item. Returns whether it has. */
+static bool wait_detached(const char *name)
+{
+	for (int i = 0; i < LIMIT_MS / 10; i++) {
+		if (!is_attached(name))
+			return true;
+		usleep(10000);
+	}
+	print_message("# the program was still on %s after %d ms\n", name, LIMIT_MS);
+	return false;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	if (out >= 0)
+		close(out);
+	zcdma_source_close(src);
+	return !wait_detached("v1") || !wait_detached("lo");
 }
 
 static void need_xdp(void)
@@ -78,14 +118,13 @@ static void need_xdp(void)
 }
 
 /* Open a source, and attach it: nothing has come yet. */
-static struct zcdma_source *open_source(const char *spec)
+static void open_source(const char *spec)
 {
-	struct zcdma_source *src;
 	struct zcdma_block b;
 
+	need_xdp();
 	assert_int_equal(zcdma_source_open(ctx, spec, &src), 0);
 	assert_int_equal(zcdma_source_next(src, 0, &b), -EAGAIN);
-	return src;
 }
 
 /* Open a socket that is connected to an address and @port. */
@@ -104,6 +143,13 @@ static int open_sender(const char *text, uint16_t port)
 	return fd;
 }
 
+/* Open @spec, and a sender to @address. */
+static void open_pair(const char *spec, const char *address)
+{
+	open_source(spec);
+	out = open_sender(address, PORT);
+}
+
 /* Send @count datagrams of @len bytes, each of which begins with its number from @first on. */
 static void send_numbers(int fd, uint32_t first, uint32_t count, size_t len)
 {
@@ -118,7 +164,7 @@ static void send_numbers(int fd, uint32_t first, uint32_t count, size_t len)
 }
 
 /* Read @count datagrams of @len bytes, and check their numbers from @first on. */
-static void read_numbers(struct zcdma_source *src, uint32_t first, uint32_t count, size_t len)
+static void read_numbers(uint32_t first, uint32_t count, size_t len)
 {
 	struct zcdma_block b;
 	uint32_t number;
@@ -134,20 +180,14 @@ static void read_numbers(struct zcdma_source *src, uint32_t first, uint32_t coun
 	}
 }
 
-static void assert_silent(struct zcdma_source *src)
+static void assert_silent(void)
 {
 	struct zcdma_block b;
 
 	assert_int_equal(zcdma_source_next(src, SILENT_MS, &b), -ETIMEDOUT);
 }
 
-/* Attached: the text that ip link shows of a program. */
-static bool is_attached(const char *name)
-{
-	return shell("ip link show dev %s | grep -q xdp", name);
-}
-
-static void expect_mode(struct zcdma_source *src, const char *mode)
+static void expect_mode(const char *mode)
 {
 	struct zcdma_source_info info;
 
@@ -159,157 +199,108 @@ static void expect_mode(struct zcdma_source *src, const char *mode)
 static void a_port(void **state)
 {
 	struct zcdma_source_stats stats;
-	struct zcdma_source *src;
-	int fd, other;
+	int other;
 
 	(void)state;
-	need_xdp();
-	src = open_source("xdp:v1,port=5000");
-	expect_mode(src, "native");
+	open_pair("xdp:v1,port=5000", "10.0.0.2");
+	expect_mode("native");
 	assert_true(is_attached("v1"));
-	fd = open_sender("10.0.0.2", PORT);
 	other = open_sender("10.0.0.2", PORT + 1);
 	send_numbers(other, 77, 5, 100);
-	send_numbers(fd, 0, 200, 1000);
+	send_numbers(out, 0, 200, 1000);
 	send_numbers(other, 77, 5, 100);
-	read_numbers(src, 0, 200, 1000);
-	assert_silent(src);
+	read_numbers(0, 200, 1000);
+	assert_silent();
 	zcdma_source_get_stats(src, &stats, sizeof(stats));
 	assert_int_equal(stats.copied_bytes, 200 * 1000);
 	assert_int_equal(stats.kernel_copied_bytes, 200 * 1000);
 	close(other);
-	close(fd);
-	zcdma_source_close(src);
-	assert_false(is_attached("v1"));
 }
 
 static void any_port(void **state)
 {
-	struct zcdma_source *src;
-	int one, two;
+	int other;
 
 	(void)state;
-	need_xdp();
-	src = open_source("xdp:v1,copy,queue=0");
-	one = open_sender("10.0.0.2", PORT);
-	two = open_sender("10.0.0.2", 65535);
-	send_numbers(one, 0, 3, 10);
-	send_numbers(two, 3, 3, 10);
-	read_numbers(src, 0, 6, 10);
-	close(two);
-	close(one);
-	zcdma_source_close(src);
+	open_pair("xdp:v1,copy,queue=0", "10.0.0.2");
+	other = open_sender("10.0.0.2", 65535);
+	send_numbers(out, 0, 3, 10);
+	send_numbers(other, 3, 3, 10);
+	read_numbers(0, 6, 10);
+	close(other);
 }
 
 static void ipv6(void **state)
 {
-	struct zcdma_source *src;
-	int fd, other;
+	int other;
 
 	(void)state;
-	need_xdp();
-	src = open_source("xdp:v1,port=5000");
-	fd = open_sender("fd00::2", PORT);
+	open_pair("xdp:v1,port=5000", "fd00::2");
 	other = open_sender("fd00::2", PORT + 1);
 	send_numbers(other, 9, 1, 100);
-	send_numbers(fd, 0, 20, 1200);
-	read_numbers(src, 0, 20, 1200);
-	assert_silent(src);
+	send_numbers(out, 0, 20, 1200);
+	read_numbers(0, 20, 1200);
+	assert_silent();
 	close(other);
-	close(fd);
-	zcdma_source_close(src);
 }
 
 /* A fragment has no port, or a part of the data. */
 static void fragments_are_left(void **state)
 {
-	struct zcdma_source *src;
-	int fd;
-
 	(void)state;
-	need_xdp();
-	src = open_source("xdp:v1,port=5000");
-	fd = open_sender("10.0.0.2", PORT);
-	send_numbers(fd, 0, 1, 3000);
-	send_numbers(fd, 1, 1, 100);
-	read_numbers(src, 1, 1, 100);
-	assert_silent(src);
-	close(fd);
-	zcdma_source_close(src);
+	open_pair("xdp:v1,port=5000", "10.0.0.2");
+	send_numbers(out, 0, 1, 3000);
+	send_numbers(out, 1, 1, 100);
+	read_numbers(1, 1, 100);
+	assert_silent();
 }
 
 /* More than all frames: each is used again, and none while its packet is read. */
 static void frames_come_back(void **state)
 {
-	struct zcdma_source *src;
-	int fd;
-
 	(void)state;
-	need_xdp();
-	src = open_source("xdp:v1,port=5000");
-	fd = open_sender("10.0.0.2", PORT);
+	open_pair("xdp:v1,port=5000", "10.0.0.2");
 	for (uint32_t i = 0; i < 40; i++) {
-		send_numbers(fd, i * 512, 512, 1400);
-		read_numbers(src, i * 512, 512, 1400);
+		send_numbers(out, i * 512, 512, 1400);
+		read_numbers(i * 512, 512, 1400);
 	}
-	close(fd);
-	zcdma_source_close(src);
 }
 
 /* What comes while nothing reads is dropped once all frames are full, and counted. */
 static void overruns_are_counted(void **state)
 {
 	struct zcdma_source_stats stats;
-	struct zcdma_source *src;
-	int fd;
 
 	(void)state;
-	need_xdp();
-	src = open_source("xdp:v1,port=5000");
-	fd = open_sender("10.0.0.2", PORT);
-	send_numbers(fd, 0, 10000, 64);
-	read_numbers(src, 0, 8192, 64);
+	open_pair("xdp:v1,port=5000", "10.0.0.2");
+	send_numbers(out, 0, 10000, 64);
+	read_numbers(0, 8192, 64);
 	zcdma_source_get_stats(src, &stats, sizeof(stats));
 	assert_int_equal(stats.packets.packets + stats.packets.dropped, 10000);
-	close(fd);
-	zcdma_source_close(src);
 }
 
 static void lost_numbers_are_counted(void **state)
 {
 	struct zcdma_source_stats stats;
-	struct zcdma_source *src;
-	int fd;
 
 	(void)state;
-	need_xdp();
-	src = open_source("xdp:v1,port=5000,seq=0:4be");
-	fd = open_sender("10.0.0.2", PORT);
-	send_numbers(fd, 0, 10, 64);
-	send_numbers(fd, 13, 10, 64);
-	read_numbers(src, 0, 10, 64);
-	read_numbers(src, 13, 10, 64);
+	open_pair("xdp:v1,port=5000,seq=0:4be", "10.0.0.2");
+	send_numbers(out, 0, 10, 64);
+	send_numbers(out, 13, 10, 64);
+	read_numbers(0, 10, 64);
+	read_numbers(13, 10, 64);
 	zcdma_source_get_stats(src, &stats, sizeof(stats));
 	assert_int_equal(stats.packets.lost, 3);
-	close(fd);
-	zcdma_source_close(src);
 }
 
 /* Loopback has no driver that could run the program. */
 static void generic_mode(void **state)
 {
-	struct zcdma_source *src;
-	int fd;
-
 	(void)state;
-	need_xdp();
-	src = open_source("xdp:lo,port=5000");
-	expect_mode(src, "generic");
-	fd = open_sender("127.0.0.1", PORT);
-	send_numbers(fd, 0, 10, 1000);
-	read_numbers(src, 0, 10, 1000);
-	close(fd);
-	zcdma_source_close(src);
+	open_pair("xdp:lo,port=5000", "127.0.0.1");
+	expect_mode("generic");
+	send_numbers(out, 0, 10, 1000);
+	read_numbers(0, 10, 1000);
 }
 
 /* A program that is killed leaves the interface as it was. */
@@ -335,22 +326,18 @@ static void kill_leaves_nothing(void **state)
 	kill(child, SIGKILL);
 	assert_int_equal(waitpid(child, &status, 0), child);
 	close(ready[0]);
-	/* The kernel detaches when the last file is gone, in a work item. */
-	for (int i = 0; is_attached("v1"); i++) {
-		assert_true(i < LIMIT_MS / 10);
-		usleep(10000);
-	}
+	assert_true(wait_detached("v1"));
 }
 
 static void expect_error(const char *spec, int rc, const char *words)
 {
-	struct zcdma_source *src;
+	struct zcdma_source *bad;
 	struct zcdma_block b;
-	int got = zcdma_source_open(ctx, spec, &src);
+	int got = zcdma_source_open(ctx, spec, &bad);
 
 	if (!got) {
-		got = zcdma_source_next(src, 0, &b);
-		zcdma_source_close(src);
+		got = zcdma_source_next(bad, 0, &b);
+		zcdma_source_close(bad);
 	}
 	assert_int_equal(got, rc);
 	if (!strstr(zcdma_error(ctx), words))
@@ -359,8 +346,6 @@ static void expect_error(const char *spec, int rc, const char *words)
 
 static void errors(void **state)
 {
-	struct zcdma_source *src;
-
 	(void)state;
 	expect_error("xdp:", -EINVAL, "names no interface");
 	expect_error("xdp:v1,port=0", -ERANGE, "port");
@@ -373,45 +358,57 @@ static void errors(void **state)
 	shell("ip link set lo mtu 65536");
 	expect_error("xdp:lo,port=1", -EINVAL, "MTU of 65536");
 	shell("ip link set lo mtu 1500");
-	src = open_source("xdp:v1,port=5000");
+	open_source("xdp:v1,port=5000");
 	expect_error("xdp:v1,port=5001", -EBUSY, "another XDP program");
-	zcdma_source_close(src);
+}
+
+/* A program in the other mode is in the way too, without a socket. */
+static void the_other_mode_is_busy(void **state)
+{
+	int map, program, attachment;
+
+	(void)state;
+	need_xdp();
+	map = zc_xdp_create_map(1);
+	program = zc_xdp_load(map, PORT);
+	attachment = zc_xdp_attach(program, if_nametoindex("v1"), XDP_FLAGS_SKB_MODE);
+	assert_true(attachment >= 0);
+	expect_error("xdp:v1,port=5001", -EBUSY, "another XDP program");
+	close(attachment);
+	close(program);
+	close(map);
 }
 
 /* What came before is still read. Comes last. */
 static void the_interface_goes(void **state)
 {
-	struct zcdma_source *src;
 	struct zcdma_block b;
-	int fd;
 
 	(void)state;
-	need_xdp();
-	src = open_source("xdp:v1,port=5000");
-	fd = open_sender("10.0.0.2", PORT);
-	send_numbers(fd, 0, 10, 1000);
-	close(fd);
+	open_pair("xdp:v1,port=5000", "10.0.0.2");
+	send_numbers(out, 0, 10, 1000);
 	assert_true(shell("ip link del v1"));
-	read_numbers(src, 0, 10, 1000);
+	read_numbers(0, 10, 1000);
 	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), -ENODEV);
-	zcdma_source_close(src);
 }
 
 int main(void)
 {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_port),
-		cmocka_unit_test(any_port),
-		cmocka_unit_test(ipv6),
-		cmocka_unit_test(fragments_are_left),
-		cmocka_unit_test(frames_come_back),
-		cmocka_unit_test(overruns_are_counted),
-		cmocka_unit_test(lost_numbers_are_counted),
-		cmocka_unit_test(generic_mode),
-		cmocka_unit_test(kill_leaves_nothing),
-		cmocka_unit_test(errors),
-		cmocka_unit_test(the_interface_goes),
+		TEST(a_port),
+		TEST(any_port),
+		TEST(ipv6),
+		TEST(fragments_are_left),
+		TEST(frames_come_back),
+		TEST(overruns_are_counted),
+		TEST(lost_numbers_are_counted),
+		TEST(generic_mode),
+		TEST(kill_leaves_nothing),
+		TEST(errors),
+		TEST(the_other_mode_is_busy),
+		TEST(the_interface_goes),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, setup_all, teardown_all);
 }
