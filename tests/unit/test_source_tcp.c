@@ -9,77 +9,18 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <zcdma/util.h>
-#include <zcdma/verify.h>
+#include "listening_source.h"
 
-#include "source/source.h"
-#include "lab.h"
+#define BLOCK (1u << 20)
 
-#define BLOCK	 (1u << 20)
-#define BLOCKS	 16
-#define LIMIT_MS 20000 /* for what happens at once on an idle machine */
-
-static struct zcdma_ctx *ctx;
-static struct zcdma_source *src;
-static int out; /* the sender's end */
 static uint64_t sent;
 
-static int setup(void **state)
+static int begin(void **state)
 {
-	(void)state;
-	src = NULL;
-	out = -1;
 	sent = 0;
-	return zcdma_new(&ctx);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	if (out >= 0)
-		close(out);
-	zcdma_source_close(src);
-	/* A child fails to send to a source that is closed, and ends. */
-	while (wait(NULL) > 0)
-		;
-	zcdma_free(ctx);
-	return 0;
-}
-
-static void open_source(const char *spec, unsigned uses)
-{
-	assert_int_equal(lab_open(ctx, spec, uses, &src), 0);
-	assert_int_equal(zcdma_source_start(src), 0);
-}
-
-static struct zcdma_source_info info(void)
-{
-	struct zcdma_source_info i;
-
-	zcdma_source_get_info(src, &i, sizeof(i));
-	return i;
-}
-
-static int connect_to(const char *where)
-{
-	struct zcdma_addr to;
-
-	assert_int_equal(zcdma_addr_parse(ctx, where, &to), 0);
-	return zcdma_connect(ctx, &to);
-}
-
-/* Open @spec, and connect a sender to it. */
-static void open_pair(const char *spec, unsigned uses)
-{
-	open_source(spec, uses);
-	out = connect_to(info().listens);
-	assert_true(out >= 0);
+	return setup(state);
 }
 
 /* Send the next @len bytes of the pattern. */
@@ -117,25 +58,6 @@ static pid_t send_from_child(size_t len, bool reset)
 	_exit(0);
 }
 
-static int take(size_t max, struct zcdma_block *b)
-{
-	int rc;
-
-	while ((rc = zc_source_take(src, max, b)) == -EAGAIN && !src->starved)
-		assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, LIMIT_MS), 0);
-	return rc;
-}
-
-static void put(const struct zcdma_block *b)
-{
-	zc_source_put(src, b, ZC_PUT_REUSE);
-}
-
-static void assert_pattern(const struct zcdma_block *b)
-{
-	assert_int_equal(zcdma_pattern_match(b->data, b->len, b->offset, 0), b->len);
-}
-
 /* Take @bytes of the pattern. Returns the blocks that they came in. */
 static unsigned take_bytes(uint64_t from, size_t bytes)
 {
@@ -157,7 +79,6 @@ static unsigned take_bytes(uint64_t from, size_t bytes)
 static void receives_whole_blocks(void **state)
 {
 	const size_t len = 20 * BLOCK + 5;
-	struct zcdma_source_stats stats;
 	struct zcdma_block b;
 
 	(void)state;
@@ -167,9 +88,8 @@ static void receives_whole_blocks(void **state)
 	assert_in_range(take_bytes(0, len), 21, 41);
 	assert_int_equal(take(0, &b), 0);
 	assert_int_equal(take(0, &b), 0);
-	zcdma_source_get_stats(src, &stats, sizeof(stats));
-	assert_int_equal(stats.bytes, len);
-	assert_int_equal(stats.next_seq, stats.blocks);
+	assert_int_equal(stats().bytes, len);
+	assert_int_equal(stats().next_seq, stats().blocks);
 }
 
 static void says_where_and_from_whom(void **state)
@@ -217,6 +137,7 @@ static void listens_on_each_address(void **state)
 		char first[64];
 		int rc = lab_open(ctx, specs[i], 0, &src);
 
+		src = rc ? NULL : src;
 		if (rc == -EADDRNOTAVAIL || rc == -EAFNOSUPPORT)
 			continue;
 		assert_int_equal(rc, 0);
@@ -230,10 +151,7 @@ static void listens_on_each_address(void **state)
 		assert_int_equal(b.len, 100);
 		assert_pattern(&b);
 		put(&b);
-		close(out);
-		out = -1;
-		zcdma_source_close(src);
-		src = NULL;
+		begin_anew();
 	}
 }
 
@@ -250,9 +168,7 @@ static void slow_data_goes_on(void **state)
 		assert_int_equal(take_bytes(i * 10, 10), 1);
 	}
 	/* A silent one wakes nobody. */
-	assert_int_equal(zc_source_take(src, 0, &b), -EAGAIN);
-	while (!zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, 200))
-		assert_int_equal(zc_source_take(src, 0, &b), -EAGAIN);
+	assert_asleep();
 	send_pattern(10);
 	assert_int_equal(take_bytes(30, 10), 1);
 }
@@ -412,17 +328,6 @@ static void stop_takes_what_is_there(void **state)
 	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 0);
 }
 
-static void refuses(const char *spec, int err, const char *message, const char *hint)
-{
-	int rc = lab_open(ctx, spec, 0, &src);
-
-	assert_int_equal(rc, -err);
-	src = NULL;
-	assert_non_null(strstr(zcdma_error(ctx), message));
-	if (hint)
-		assert_non_null(strstr(zcdma_hint(ctx), hint));
-}
-
 static void bad_specs(void **state)
 {
 	char spec[160];
@@ -442,7 +347,7 @@ static void bad_specs(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(receives_whole_blocks),
 		TEST(says_where_and_from_whom),
