@@ -5,11 +5,27 @@
 bats_require_minimum_version 1.5.0
 
 # Debian keeps the helper libraries here; elsewhere BATS_LIB_PATH says.
-BATS_LIB_PATH=${BATS_LIB_PATH:-/usr/lib/bats:/usr/lib}
-bats_load_library bats-support
-bats_load_library bats-assert
+: "${BATS_LIB_PATH:=/usr/lib/bats:/usr/lib}"
 
-TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+# load_library NAME: read its files. Its own load.bash starts a process for each of them, 23 before every test.
+load_library() {
+    local folders folder file
+    IFS=: read -ra folders <<<"$BATS_LIB_PATH"
+    for folder in "${folders[@]}"; do
+        [[ -d $folder/$1/src ]] || continue
+        for file in "$folder/$1"/src/*.bash; do
+            # shellcheck disable=SC1090 # files of the library
+            source "$file"
+        done
+        return
+    done
+    echo "$1 is in none of $BATS_LIB_PATH" >&2
+    return 1
+}
+load_library bats-support
+load_library bats-assert
+
+TOP=${BATS_TEST_DIRNAME%/tests/*}
 ZCDMA=${ZCDMA:-$TOP/zcdma}
 TOOLS=${TOOLS:-$TOP/build/tools}
 
