@@ -175,6 +175,7 @@ static int check_rows(struct report *r, const struct bench_job *job, const struc
 static int nothing_ran(struct report *r, const struct bench_job *job, const struct bench_rows *rows)
 {
 	const struct bench_sample *s = &rows->row[0].failed;
+	const char *port;
 	char hint[256];
 
 	for (unsigned i = 0; i < rows->count; i++) {
@@ -185,11 +186,12 @@ static int nothing_ran(struct report *r, const struct bench_job *job, const stru
 	}
 	if (!rows->count)
 		return report_error(r, STATUS_ERROR, NULL, "nothing to run");
+	port = strrchr(job->to, ':') ? strrchr(job->to, ':') + 1 : job->to;
 	snprintf(hint, sizeof(hint), "%s", s->hint);
 	if (arg.to && s->unreachable && s->rc == -ECONNREFUSED)
 		snprintf(hint, sizeof(hint),
-			 "nothing listens there; start a receiver: zcdma bench --serve :%s",
-			 strrchr(job->to, ':') ? strrchr(job->to, ':') + 1 : job->to);
+			 "nothing listens there; start a receiver: zcdma bench --serve :%.*s",
+			 (int)strcspn(port, ","), port);
 	return report_system_error(r, STATUS_ERROR, s->rc, hint[0] ? hint : NULL, "%s", s->error);
 }
 
@@ -324,7 +326,22 @@ static int run_bench(struct report *r, const struct bench_net *net, struct bench
 	return status;
 }
 
-static int bench(struct report *r)
+/* Check the address before anything is measured. Returns 0, or an exit status after a reported error. */
+static int check_to(struct report *r, struct zcdma_ctx *ctx)
+{
+	struct zcdma_addr addr = { .udp = false };
+	int rc = arg.to ? zcdma_addr_parse(ctx, arg.to, &addr) : 0;
+
+	if (rc)
+		return report_ctx_error(r, STATUS_ERROR, ctx, rc);
+	if (addr.congestion[0])
+		return report_error(r, STATUS_ERROR,
+				    "give it as an option of bench's: --congestion",
+				    "--to %s: congestion= is not for bench", arg.to);
+	return STATUS_OK;
+}
+
+static int bench(struct report *r, struct zcdma_ctx *ctx)
 {
 	const struct bench_net *net = choose_net(r);
 	struct bench_rows rows = { 0 };
@@ -335,8 +352,10 @@ static int bench(struct report *r)
 
 	if (!blocks || !parse_job(r, &job, block[blocks - 1]))
 		return STATUS_ERROR;
-	status = bench_plan(r, arg.mode ? arg.mode : "all", arg.memory ? arg.memory : "all", block,
-			    blocks, &rows);
+	status = check_to(r, ctx);
+	if (!status)
+		status = bench_plan(r, arg.mode ? arg.mode : "all", arg.memory ? arg.memory : "all",
+				    block, blocks, &rows);
 	if (!status)
 		status = run_bench(r, net, &job, &rows);
 	free(rows.row);
@@ -370,7 +389,7 @@ static int bench_or_serve(struct report *r)
 	if (rc)
 		return report_system_error(r, STATUS_ERROR, rc, NULL, "start: %s", strerror(-rc));
 	signals_watch(ctx);
-	status = arg.serve ? serve(r, ctx) : bench(r);
+	status = arg.serve ? serve(r, ctx) : bench(r, ctx);
 	signals_unwatch(ctx);
 	zcdma_free(ctx);
 	return status;

@@ -12,6 +12,14 @@
 
 static const char *datagram;
 
+/* The way to the receiver. */
+struct connection {
+	struct zcdma_addr addr;
+	struct zcdma_socket socket;
+	int fd;
+	char to[128];
+};
+
 struct poptOption sender_options[] = {
 	{ "datagram", 0, POPT_ARG_STRING, &datagram, 0,
 	  "with udp:HOST:PORT: at most SIZE bytes in a datagram (what the MTU has room for)",
@@ -45,7 +53,23 @@ static void report_sends(const struct zcdma_path_stats *s, const struct zcdma_pa
 	report_text(r, "plain_reason", s->plain_reason, "");
 }
 
-static void report_sender(const struct transfer *t, struct report *r, const char *to)
+/* Report what the kernel made of the address's options, in lines for those who gave some. */
+static void report_connection(struct report *r, const struct connection *c)
+{
+	const struct zcdma_socket *s = &c->socket;
+	const bool given = c->addr.given;
+
+	report_line(r, given ? "send buffer" : NULL, NULL);
+	report_bytes(r, "send_buffer_bytes", s->send_buffer, "");
+	report_line(r, given && s->mss ? "segments" : NULL, "at most ");
+	report_count(r, "mss_bytes", s->mss ? s->mss : REPORT_UNKNOWN,
+		     " bytes, congestion control ");
+	report_text(r, "congestion_control", s->congestion[0] ? s->congestion : NULL, "");
+	report_line(r, s->pace ? "pace" : NULL, "at most ");
+	report_rate(r, "pace_bytes_per_second", s->pace, s->pace ? 1 : 0, "");
+}
+
+static void report_sender(const struct transfer *t, struct report *r, const struct connection *c)
 {
 	const struct zcdma_path_type *type = zcdma_path_get_type(t->path);
 	struct zcdma_path_stats s;
@@ -53,7 +77,7 @@ static void report_sender(const struct transfer *t, struct report *r, const char
 	zcdma_path_get_stats(t->path, &s, sizeof(s));
 	report_line(r, strcmp(type->name, "null") ? "sent" : "discarded", NULL);
 	report_bytes(r, "sent_bytes", s.bytes, " to ");
-	report_text(r, "to", to, " in ");
+	report_text(r, "to", c->to, " in ");
 	report_seconds(r, "elapsed_seconds", t->seconds, ", ");
 	report_rate(r, "bytes_per_second", s.bytes, t->seconds, "");
 	report_line(r, "path", NULL);
@@ -62,6 +86,7 @@ static void report_sender(const struct transfer *t, struct report *r, const char
 	report_line(r, s.datagram_bytes ? "datagrams" : NULL, NULL);
 	report_count(r, "datagrams", s.datagrams, " of at most ");
 	report_count(r, "datagram_bytes", s.datagram_bytes, " bytes");
+	report_connection(r, c);
 	report_sends(&s, type, r);
 	transfer_report_source(t, r);
 }
@@ -91,10 +116,31 @@ static int check_expectation(const struct transfer *t, struct report *r, enum ex
 		s.copies_reason ?: "");
 }
 
-/* Open everything, and the connection *@fd. Returns 0, or an exit status after a reported error. */
-static int open_all(struct transfer *t, struct report *r, const struct sender *s, int *fd)
+/* Connect. Returns 0, or an exit status after a reported error. */
+static int connect_to(struct transfer *t, struct report *r, struct connection *c)
 {
-	struct zcdma_addr addr;
+	char from[128];
+
+	while ((c->fd = zcdma_connect(t->ctx, &c->addr)) == -EINTR && !signals_stop())
+		zcdma_resume(t->ctx);
+	if (c->fd == -EINTR)
+		return 128 + signals_stop();
+	if (c->fd < 0)
+		return report_ctx_error(r, STATUS_ERROR, t->ctx, c->fd);
+	/* Now: a connection that has ended has no peer any more. */
+	zcdma_sockname(c->fd, true, c->to, sizeof(c->to));
+	zcdma_socket_of(c->fd, &c->socket);
+	report_verbose(r, "connected from %s to %s",
+		       zcdma_sockname(c->fd, false, from, sizeof(from)), c->to);
+	if (c->socket.pace_doubt[0])
+		report_warn(r, "pace=: %s", c->socket.pace_doubt);
+	return STATUS_OK;
+}
+
+/* Open everything, and the connection. Returns 0, or an exit status after a reported error. */
+static int open_all(struct transfer *t, struct report *r, const struct sender *s,
+		    struct connection *c)
+{
 	uint64_t bytes = 0;
 	int status = setup_context(t, r), rc;
 
@@ -102,21 +148,17 @@ static int open_all(struct transfer *t, struct report *r, const struct sender *s
 		return status;
 	if (!opts_size(r, "--datagram", datagram, &bytes))
 		return STATUS_ERROR;
-	rc = zcdma_addr_parse(t->ctx, s->to, &addr);
+	rc = zcdma_addr_parse(t->ctx, s->to, &c->addr);
 	if (rc)
 		return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
-	if (datagram && !addr.udp)
+	if (datagram && !c->addr.udp)
 		return report_error(r, STATUS_ERROR, NULL, "--datagram is for udp:HOST:PORT");
 	status = setup_source(t, r, &s->setup);
 	if (status)
 		return status;
-	while ((*fd = zcdma_connect(t->ctx, &addr)) == -EINTR && !signals_stop())
-		zcdma_resume(t->ctx);
-	if (*fd == -EINTR)
-		return 128 + signals_stop();
-	if (*fd < 0)
-		return report_ctx_error(r, STATUS_ERROR, t->ctx, *fd);
-	status = setup_path(t, r, *fd, s->fallback);
+	status = connect_to(t, r, c);
+	if (!status)
+		status = setup_path(t, r, c->fd, s->fallback);
 	if (status || !datagram)
 		return status;
 	rc = zcdma_path_set_datagram(t->path, bytes < SIZE_MAX ? (size_t)bytes : SIZE_MAX);
@@ -126,26 +168,22 @@ static int open_all(struct transfer *t, struct report *r, const struct sender *s
 int sender_run(struct report *r, const char *applet, const struct sender *s)
 {
 	struct transfer t = { .ctx = NULL };
-	char to[128], from[128];
-	int fd = -1, status;
+	struct connection c = { .fd = -1 };
+	int status;
 
 	t.unsafe_reuse = s->unsafe_reuse;
-	status = open_all(&t, r, s, &fd);
+	status = open_all(&t, r, s, &c);
 	if (status)
 		goto out;
-	/* Now: a connection that has ended has no peer any more. */
-	zcdma_sockname(fd, true, to, sizeof(to));
-	report_verbose(r, "connected from %s to %s", zcdma_sockname(fd, false, from, sizeof(from)),
-		       to);
 	progress_begin(&t.progress, r, applet, true);
 	status = setup_run(&t, r);
-	report_sender(&t, r, to);
+	report_sender(&t, r, &c);
 	if (!status)
 		status = check_expectation(&t, r, s->expect);
 	status = losses_check(r, t.src, status);
 out:
 	setup_close(&t);
-	if (fd >= 0)
-		close(fd);
+	if (c.fd >= 0)
+		close(c.fd);
 	return status;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Parses an address: "host:port", "[::1]:9000" or ":9000", each also after "udp:". */
+/* Parses an address: "host:port", "[::1]:9000" or ":9000", each also after "udp:", and its options. */
 #include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "internal.h"
+#include "net/address_options.h"
 
 #define UDP	"udp:"
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -113,12 +113,12 @@ static int parse_bracketed(struct zcdma_ctx *ctx, const char *text, const char *
 	return parse_port(ctx, text, end + 2, addr);
 }
 
-ZC_PUBLIC int zcdma_addr_parse(struct zcdma_ctx *ctx, const char *text, struct zcdma_addr *addr)
+/* Parse an address without options. Returns 0, or -EINVAL with the error message set. */
+static int parse_place(struct zcdma_ctx *ctx, const char *text, struct zcdma_addr *addr)
 {
 	const char *host = text, *colon;
 	size_t len;
 
-	memset(addr, 0, sizeof(*addr));
 	addr->udp = !strncmp(text, UDP, strlen(UDP));
 	if (addr->udp)
 		host += strlen(UDP);
@@ -134,4 +134,40 @@ ZC_PUBLIC int zcdma_addr_parse(struct zcdma_ctx *ctx, const char *text, struct z
 		return zc_fail_plain(ctx, EINVAL, "address '%s': the host is too long", text);
 	memcpy(addr->host, host, len);
 	return parse_port(ctx, text, colon + 1, addr);
+}
+
+static int parse_options(struct zcdma_ctx *ctx, const char *text, const char *options,
+			 struct zcdma_addr *addr)
+{
+	const struct zc_options o = {
+		.ctx = ctx,
+		.kind = "address",
+		.name = text,
+		.taker = "an address",
+		.sets[0] = zc_addr_options(addr, ZC_ADDR_SEND | ZC_ADDR_RECEIVE),
+	};
+	int rc = zc_options_parse(&o, options);
+
+	return rc ? rc : zc_addr_check(ctx, addr, ZC_ADDR_SEND | ZC_ADDR_RECEIVE, text);
+}
+
+ZC_PUBLIC int zcdma_addr_parse(struct zcdma_ctx *ctx, const char *text, struct zcdma_addr *addr)
+{
+	const char *comma = strchr(text, ',');
+	char *place;
+	int rc;
+
+	memset(addr, 0, sizeof(*addr));
+	if (!comma)
+		return parse_place(ctx, text, addr);
+	place = strndup(text, (size_t)(comma - text));
+	if (!place)
+		return zc_fail(ctx, ENOMEM, "address %s", text);
+	rc = parse_place(ctx, place, addr);
+	free(place);
+	if (rc)
+		return rc;
+	/* What follows an empty option is one too: "host:9000,". */
+	return comma[1] ? parse_options(ctx, text, comma + 1, addr)
+			: parse_options(ctx, text, ",", addr);
 }

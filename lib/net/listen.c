@@ -6,6 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/address_options.h"
+#include "net/keep_alive.h"
+#include "net/multicast.h"
 #include "net/socket.h"
 
 #define BACKLOG 64
@@ -40,26 +43,31 @@ static void set_options(int fd, const struct zcdma_addr *addr, const struct addr
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &other_family, sizeof(other_family));
 }
 
-/* Listen on @ai, which is @alone or one of several. Returns the socket, or a negative errno without a message. */
+/*
+ * Listen on @ai, which is @alone or one of several. Returns the socket, or a negative errno without a message, and then
+ * *@failed says which option was refused, if that is what it is.
+ */
 static int try_listen(const struct zcdma_addr *addr, const struct addrinfo *ai, unsigned zone,
-		      bool alone)
+		      bool alone, struct zc_addr_failed *failed)
 {
 	bool stream = ai->ai_socktype == SOCK_STREAM, group = zc_is_group(ai->ai_addr);
-	int fd = zc_open_socket(ai), rc = 0;
+	int fd = zc_open_socket(ai), rc;
 
+	failed->name = NULL;
 	if (fd < 0)
 		return fd;
 	set_options(fd, addr, ai, alone);
-	if (addr->iface[0] && !group &&
-	    setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, addr->iface,
-		       (socklen_t)strlen(addr->iface)))
-		rc = -errno;
-	else if (bind(fd, ai->ai_addr, ai->ai_addrlen) || (stream && listen(fd, BACKLOG)))
+	/* A connection inherits them. */
+	rc = zc_addr_apply(fd, addr, ai, ZC_ADDR_RECEIVE, failed);
+	if (rc)
+		goto err_close;
+	if (bind(fd, ai->ai_addr, ai->ai_addrlen) || (stream && listen(fd, BACKLOG)))
 		rc = -errno;
 	else if (group)
 		rc = zc_join_group(fd, ai, zone, addr->source);
 	if (!rc)
 		return fd;
+err_close:
 	close(fd);
 	return rc;
 }
@@ -105,7 +113,7 @@ static void close_all(const int *fds, int count)
  * without a message.
  */
 static int try_all(const struct zcdma_addr *addr, const struct addrinfo *list, unsigned zone,
-		   int *fds, int room)
+		   int *fds, int room, struct zc_addr_failed *failed)
 {
 	int count = 0, none = -EADDRNOTAVAIL;
 
@@ -114,7 +122,7 @@ static int try_all(const struct zcdma_addr *addr, const struct addrinfo *list, u
 
 		if (!is_first(list, ai))
 			continue;
-		fd = try_listen(addr, ai, zone, !list->ai_next);
+		fd = try_listen(addr, ai, zone, !list->ai_next, failed);
 		if (fd >= 0) {
 			if (!count)
 				share_port(ai, fd);
@@ -130,8 +138,10 @@ static int try_all(const struct zcdma_addr *addr, const struct addrinfo *list, u
 }
 
 static int fail_listen(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
-		       const struct addrinfo *list, int err)
+		       const struct addrinfo *list, const struct zc_addr_failed *failed, int err)
 {
+	if (failed->name)
+		return zc_addr_fail(ctx, failed, err);
 	zc_fail(ctx, err, "listen on %s port %s", addr->host[0] ? addr->host : "*", addr->port);
 	if (zc_hint_interface(ctx, addr, list, err))
 		return -err;
@@ -153,6 +163,7 @@ static int listen_on(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int f
 		     int room)
 {
 	int tries = has_port(addr) ? 1 : PORT_TRIES, rc;
+	struct zc_addr_failed failed;
 	struct addrinfo *list;
 	unsigned zone;
 
@@ -165,9 +176,9 @@ static int listen_on(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int f
 			return rc;
 		if (addr->iface[0])
 			zone = if_nametoindex(addr->iface);
-		rc = try_all(addr, list, zone, fds, room);
+		rc = try_all(addr, list, zone, fds, room, &failed);
 		if (rc < 0)
-			fail_listen(ctx, addr, list, -rc);
+			fail_listen(ctx, addr, list, &failed, -rc);
 		freeaddrinfo(list);
 	} while (rc == -EADDRINUSE && --tries);
 	return rc;
@@ -176,8 +187,10 @@ static int listen_on(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int f
 ZC_PUBLIC int zcdma_listen_all(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int *fds,
 			       unsigned room)
 {
-	int rc;
+	int rc = zc_addr_check(ctx, addr, ZC_ADDR_RECEIVE, addr->host[0] ? addr->host : "*");
 
+	if (rc)
+		return rc;
 	if (addr->host[0])
 		return listen_on(ctx, addr, AF_UNSPEC, fds, (int)room);
 	/* Every address: one IPv6 socket takes IPv4 too, unless this machine has no IPv6. */
@@ -204,7 +217,8 @@ int zc_take_connection(int listener, char *peer, size_t peer_len)
 	} while (fd < 0 && (errno == ECONNABORTED || errno == EINTR));
 	if (fd < 0)
 		return -errno;
-	zc_keep_alive(fd);
+	if (!zc_is_kept_alive(fd))
+		zc_keep_alive(fd, ZC_KEEPALIVE_SECONDS);
 	if (peer)
 		zc_format_name(&sa, len, peer, peer_len);
 	return fd;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Multicast groups: join one to receive, and choose the interface to send through. */
+#include "net/multicast.h"
+
 #include <netinet/in.h>
 #include <string.h>
-
-#include "net/socket.h"
 
 bool zc_is_group(const struct sockaddr *sa)
 {

@@ -10,6 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "net/address_options.h"
+#include "net/keep_alive.h"
+#include "net/multicast.h"
 #include "net/socket.h"
 
 /* How long to try again after a refusal: a receiver that was started at the same time may not listen yet. */
@@ -110,22 +113,6 @@ bool zc_is_udp(int fd)
 	return !getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) && protocol == IPPROTO_UDP;
 }
 
-/* How long a silent connection is kept: its other end may be gone without a FIN or a reset. */
-#define KEEPALIVE_IDLE_S 30
-#define KEEPALIVE_EACH_S 10
-#define KEEPALIVE_PROBES 6
-
-void zc_keep_alive(int fd)
-{
-	const int on = 1, idle = KEEPALIVE_IDLE_S, each = KEEPALIVE_EACH_S,
-		  probes = KEEPALIVE_PROBES;
-
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &each, sizeof(each));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
-}
-
 /*
  * Returns whether the socket is connected to itself: without a listener, a connection from a port to the same port of
  * the same address does so (TCP's simultaneous open).
@@ -145,31 +132,6 @@ int zc_open_socket(const struct addrinfo *ai)
 	return fd < 0 ? -errno : fd;
 }
 
-static int fail_congestion(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
-{
-	int rc = zc_fail_plain(ctx, ENOENT,
-			       "set congestion control %s: unknown, or not for every user",
-			       addr->congestion);
-
-	zc_hint(ctx,
-		"choose one that sysctl net.ipv4.tcp_allowed_congestion_control lists; net.ipv4.tcp_available_congestion_control lists all");
-	return rc;
-}
-
-/*
- * Set the congestion control before the connection is made, as one that began with pacing (bbr) stays paced. Returns
- * 0, or -ENOENT if the name is unknown or not permitted.
- */
-static int choose_congestion(int fd, const struct zcdma_addr *addr)
-{
-	const char *name = addr->congestion;
-
-	if (!name[0] || addr->udp)
-		return 0;
-	return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) ? -ENOENT
-											  : 0;
-}
-
 void zc_reset_on_close(int fd, bool reset)
 {
 	const struct linger linger = { .l_onoff = reset };
@@ -182,16 +144,6 @@ static bool is_connected(int fd)
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 
 	return poll(&p, 1, 0) == 1 && !(p.revents & (POLLERR | POLLHUP));
-}
-
-/* Set what has to be set before the connection is made. Returns 0 or a negative errno. */
-static int prepare(int fd, const struct zcdma_addr *addr, const struct addrinfo *ai, unsigned zone)
-{
-	int rc = choose_congestion(fd, addr);
-
-	if (!rc && zone && zc_is_group(ai->ai_addr))
-		rc = zc_send_to_group(fd, ai->ai_family, zone);
-	return rc;
 }
 
 /* Wait until the connection is made. Returns 0, or a negative errno without a message. */
@@ -225,19 +177,27 @@ static int set_up(int fd, const struct addrinfo *ai)
 		return 0;
 	/* The end of a block should not wait for an acknowledgement of what went before it. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	zc_keep_alive(fd);
+	if (!zc_is_kept_alive(fd))
+		zc_keep_alive(fd, ZC_KEEPALIVE_SECONDS);
 	return 0;
 }
 
-/* Try to connect to one address. Returns the socket, or a negative errno without a message. */
+/*
+ * Try to connect to one address. Returns the socket, or a negative errno without a message, and then *@failed says which
+ * option was refused, if that is what it is.
+ */
 static int try_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
-		       const struct addrinfo *ai, unsigned zone)
+		       const struct addrinfo *ai, unsigned zone, struct zc_addr_failed *failed)
 {
 	int fd = zc_open_socket(ai), rc;
 
+	failed->name = NULL;
 	if (fd < 0)
 		return fd;
-	rc = prepare(fd, addr, ai, zone);
+	/* All before the connection is made: one that began with pacing (bbr) stays paced. */
+	rc = zc_addr_apply(fd, addr, ai, ZC_ADDR_SEND, failed);
+	if (!rc && zone && zc_is_group(ai->ai_addr))
+		rc = zc_send_to_group(fd, ai->ai_family, zone);
 	if (rc)
 		goto err_close;
 	/* Check for an interrupt before there is a connection. */
@@ -258,12 +218,12 @@ err_close:
 }
 
 static int try_all(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
-		   const struct addrinfo *list, unsigned zone)
+		   const struct addrinfo *list, unsigned zone, struct zc_addr_failed *failed)
 {
 	int fd = -EADDRNOTAVAIL;
 
 	for (const struct addrinfo *ai = list; ai; ai = ai->ai_next) {
-		fd = try_connect(ctx, addr, ai, zone);
+		fd = try_connect(ctx, addr, ai, zone, failed);
 		if (fd >= 0 || fd == -EINTR)
 			break;
 	}
@@ -296,10 +256,10 @@ bool zc_hint_interface(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 }
 
 static int fail_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
-			const struct addrinfo *list, int err)
+			const struct addrinfo *list, const struct zc_addr_failed *failed, int err)
 {
-	if (err == ENOENT)
-		return fail_congestion(ctx, addr);
+	if (failed->name)
+		return zc_addr_fail(ctx, failed, err);
 	zc_fail(ctx, err, "connect to %s port %s", addr->host[0] ? addr->host : "this machine",
 		addr->port);
 	if (zc_hint_interface(ctx, addr, list, err))
@@ -317,21 +277,25 @@ static int fail_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 ZC_PUBLIC int zcdma_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
 {
 	uint64_t start = zc_now_ns();
+	struct zc_addr_failed failed;
 	struct addrinfo *list;
 	unsigned zone;
-	int fd, rc = zc_lookup(ctx, addr, AF_UNSPEC, AI_ADDRCONFIG, &list, &zone);
+	int fd, rc = zc_addr_check(ctx, addr, ZC_ADDR_SEND, addr->host);
 
+	if (rc)
+		return rc;
+	rc = zc_lookup(ctx, addr, AF_UNSPEC, AI_ADDRCONFIG, &list, &zone);
 	/* If only loopback is up, AI_ADDRCONFIG hides even "::1". */
 	if (rc)
 		rc = zc_lookup(ctx, addr, AF_UNSPEC, 0, &list, &zone);
 	if (rc)
 		return rc;
 	do {
-		fd = try_all(ctx, addr, list, zone);
+		fd = try_all(ctx, addr, list, zone, &failed);
 	} while (fd == -ECONNREFUSED && zc_now_ns() - start < REFUSED_PATIENCE_NS &&
 		 zc_poll(ctx, -1, 0, REFUSED_NAP_MS) == -ETIMEDOUT);
 	if (fd < 0 && fd != -EINTR)
-		fail_connect(ctx, addr, list, -fd);
+		fail_connect(ctx, addr, list, &failed, -fd);
 	freeaddrinfo(list);
 	return fd;
 }

@@ -27,27 +27,9 @@ bool zc_hint_interface(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 		       const struct addrinfo *list, int err);
 
 /*
- * Have the kernel probe the other end of a silent TCP connection, so that reading ends with ETIMEDOUT after 90 seconds
- * if it is gone.
- */
-void zc_keep_alive(int fd);
-
-/*
  * Take a pending connection of the listening socket @fd, as zcdma_accept() does. Returns its socket, -EAGAIN if none is
  * pending, or another negative errno without a message.
  */
 int zc_take_connection(int fd, char *peer, size_t len);
-
-/* Returns whether @sa is the address of a multicast group. */
-bool zc_is_group(const struct sockaddr *sa);
-
-/*
- * Join the group @ai on the interface @zone, or with 0 on the one that the route to it has; unless @source is empty, for
- * what that address sends. Closing @fd leaves it. Returns 0, or a negative errno without a message.
- */
-int zc_join_group(int fd, const struct addrinfo *ai, unsigned zone, const char *source);
-
-/* Send datagrams to groups through the interface @zone. Returns 0, or a negative errno without a message. */
-int zc_send_to_group(int fd, int family, unsigned zone);
 
 #endif

@@ -280,7 +280,7 @@ static int dev_open(struct zcdma_source *src, const char *arg)
 
 	d->opt = (struct dev_options){ .model = UNSET, .blocks = UNSET, .block_size = 1 << 20 };
 	arg = split_path(arg, d->path, sizeof(d->path));
-	rc = zc_options_parse(src, arg);
+	rc = zc_source_options_parse(src, arg);
 	if (rc)
 		return rc;
 	d->fd = zc_dev_open(d->src.ctx, d->path, O_RDONLY);

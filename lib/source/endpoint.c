@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "net/address_options.h"
 #include "source/options.h"
 
 int zc_endpoint_parse(struct zcdma_source *src, struct zc_endpoint *e, const char *arg, bool udp)
@@ -18,7 +19,10 @@ int zc_endpoint_parse(struct zcdma_source *src, struct zc_endpoint *e, const cha
 		return zc_fail(src->ctx, ENOMEM, "source %s", src->name);
 	rc = zcdma_addr_parse(src->ctx, address, &e->addr);
 	free(address);
-	return rc ? rc : zc_options_parse(src, arg + len + (arg[len] == ','));
+	if (rc)
+		return rc;
+	rc = zc_source_options_parse(src, arg[len] && !arg[len + 1] ? "," : arg + len + !!arg[len]);
+	return rc ? rc : zc_addr_check(src->ctx, &e->addr, ZC_ADDR_RECEIVE, src->name);
 }
 
 static void say_where(struct zcdma_source *src, struct zc_endpoint *e)

@@ -4,12 +4,13 @@
  * that takes descriptors. A caller that reads the bytes itself gets them read, by the pipe source.
  */
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "source/dev_node.h"
-#include "source/source.h"
+#include "source/options.h"
 #include "memory/file_window.h"
 
 #define BLOCK_SIZE (1u << 20)
@@ -143,11 +144,38 @@ int zc_source_open_file(struct zcdma_source *src, const char *path)
 	return fd;
 }
 
+static const struct zc_option options[] = {
+	{ "pace", offsetof(struct file_source, src.pace.rate), zc_option_rate,
+	  "bytes per second, as in 100M" },
+};
+
+/* Find the options after the file's name, which may have commas of its own. Returns NULL without any. */
+static const char *find_options(const char *arg)
+{
+	const char *comma = strrchr(arg, ',');
+
+	return comma && !strncmp(comma + 1, "pace=", 5) ? comma : NULL;
+}
+
+static int open_file(struct zcdma_source *src, const char *arg)
+{
+	const char *comma = find_options(arg);
+	char *path;
+	int fd, rc = comma ? zc_source_options_parse(src, comma + 1) : 0;
+
+	if (!comma || rc)
+		return rc ? rc : zc_source_open_file(src, arg);
+	path = strndup(arg, (size_t)(comma - arg));
+	fd = path ? zc_source_open_file(src, path) : zc_fail(src->ctx, ENOMEM, "open %s", arg);
+	free(path);
+	return fd;
+}
+
 static int file_open(struct zcdma_source *src, const char *arg)
 {
 	struct file_source *f = (struct file_source *)src;
 
-	f->fd = zc_source_open_file(src, arg);
+	f->fd = open_file(src, arg);
 	if (f->fd < 0)
 		return f->fd;
 	src->file_fd = src->origin_fd = f->fd;
@@ -183,11 +211,13 @@ static void file_deactivate(struct zcdma_source *src)
 const struct zc_source_ops zc_source_file = {
 	.type = {
 		.name = "file",
-		.syntax = "file:PATH",
+		.syntax = "file:PATH[,pace=SIZE]",
 		.summary = "a regular file, mapped",
 	},
 	.size = sizeof(struct file_source),
 	.reading = &zc_source_pipe,
+	.options = options,
+	.option_count = ARRAY_SIZE(options),
 	.open = file_open,
 	.activate = file_activate,
 	.deactivate = file_deactivate,

@@ -316,7 +316,7 @@ static int sim_open(struct zcdma_source *src, const char *arg)
 	sim->opt = (struct sim_options){ .block_size = 1 << 20 };
 	src->info.endless = true;
 	src->info.simulated = 1;
-	return zc_options_parse(src, arg);
+	return zc_source_options_parse(src, arg);
 }
 
 static int sim_activate(struct zcdma_source *src, unsigned uses)

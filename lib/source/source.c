@@ -184,12 +184,28 @@ static void count_gap(struct zcdma_source *src, const struct zcdma_block *b)
 	src->next_offset = b->offset + b->len;
 }
 
+/* Look whether the pace of the source lets a block come. Returns 0, -EAGAIN, or another negative errno. */
+static int check_pace(struct zcdma_source *src, size_t *most)
+{
+	int rc = zc_pace_check(&src->pace, most);
+
+	if (rc == -EAGAIN)
+		src->poll_fd = src->pace.timer_fd;
+	return !rc || rc == -EAGAIN ? rc : zc_fail(src->ctx, -rc, "pace of %s", src->name);
+}
+
 int zc_source_take(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 {
-	int rc = src->ops->next(src, max ? max : SIZE_MAX, b);
+	const bool paced = src->pace.rate && !src->stopped;
+	size_t most = max ? max : SIZE_MAX;
+	int rc = paced ? check_pace(src, &most) : 0;
 
+	if (!rc)
+		rc = src->ops->next(src, most, b);
 	if (rc != 1)
 		return rc;
+	if (paced)
+		zc_pace_count(&src->pace, b->len);
 	src->stats.blocks++;
 	src->stats.bytes += b->len;
 	note_losses(src, b);
@@ -236,6 +252,7 @@ ZC_PUBLIC void zcdma_source_close(struct zcdma_source *src)
 	if (src->active)
 		src->ops->deactivate(src);
 	src->ops->close(src);
+	zc_pace_close(&src->pace);
 	zc_source_delete(src);
 }
 

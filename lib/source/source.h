@@ -8,6 +8,7 @@
 
 #include "memory/ring.h"
 #include "source/lent.h"
+#include "source/pace.h"
 
 struct zc_option;
 struct zc_source_ops;
@@ -37,6 +38,7 @@ struct zcdma_source {
 	bool started, stopped;
 	struct zc_error failed;		/* what ended its stream early, or .rc 0 */
 	uint64_t max_bytes, max_blocks; /* 0: no limit */
+	struct zc_pace pace;		/* of a file, which is always ready else */
 	struct zc_lent lent;
 	struct zcdma_path *paths; /* that are open */
 	struct zc_watch *watch;	  /* of zcdma_source_fd(), or NULL */
@@ -50,6 +52,7 @@ struct zc_source_ops {
 	const struct zc_option *options;
 	size_t option_count;
 	size_t option_values; /* where the kind's own struct has the values of them */
+	size_t address; /* where it has its struct zcdma_addr, which has options too; 0: it has none */
 	/* Open what @arg (the spec after "TYPE:") names, without its ring. On error, free what was taken. */
 	int (*open)(struct zcdma_source *src, const char *arg);
 	/* Make the ring for @uses (enum zc_use). On error, free what was taken here. */

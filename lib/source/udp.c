@@ -12,6 +12,8 @@
 #include "source/packets.h"
 #include "source/udp.h"
 
+#define BLOCKS 16
+
 /* How long to let datagrams come in before the next call. */
 #define NAP_NS 200000u
 /* How long a datagram waits for an earlier one where nothing else comes: as those of pcap: do. */
@@ -29,14 +31,14 @@
 static int receive(struct udp_source *u)
 {
 	const struct zc_udp_room room = {
-		.data = zc_pool_source_room(&u->base),
-		.len = ZC_POOL_BLOCK - u->base.filled,
+		.data = zc_udp_block(u) + u->filled,
+		.len = ZC_UDP_BLOCK - u->filled,
 		.head = u->opt.skip,
 		.size = u->opt.size,
 	};
 	int rc;
 
-	if (u->base.filled && room.len < zc_receiver_needs(u->rx, &room))
+	if (u->filled && room.len < zc_receiver_needs(u->rx, &room))
 		return 1;
 	rc = zc_receiver_fill(u->rx, &room);
 	u->came |= !rc;
@@ -59,11 +61,11 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 /* Sleep until something is due, and, unless datagrams are known to come, until one does. */
 static void sleep_until_due(struct udp_source *u, uint64_t now)
 {
-	uint64_t due = earlier(u->base.filled ? u->due_ns : 0, u->order_ns);
+	uint64_t due = earlier(u->filled ? u->due_ns : 0, u->order_ns);
 
 	if (u->mark_ns)
 		due = earlier(due, u->mark_ns + GRACE_NS);
-	u->base.src.poll_fd = u->came ? u->alarm.timer_fd : u->alarm.fd;
+	u->src.poll_fd = u->came ? u->alarm.timer_fd : u->alarm.fd;
 	zc_alarm_set(&u->alarm, u->came ? earlier(due, now + NAP_NS) : due);
 	u->came = false;
 }
@@ -86,7 +88,7 @@ static int wait_for_more(struct udp_source *u)
 		u->draining = u->flushing = true;
 		return 0;
 	}
-	if (u->base.filled && now >= u->due_ns)
+	if (u->filled && now >= u->due_ns)
 		return 1;
 	sleep_until_due(u, now);
 	return -EAGAIN;
@@ -100,15 +102,15 @@ static int fill(struct udp_source *u, size_t max)
 
 		if (rc)
 			return rc;
-		if (u->ended || u->base.filled >= max)
-			return u->base.filled > 0;
+		if (u->ended || u->filled >= max)
+			return u->filled > 0;
 		if (u->deadline_ns && zc_now_ns() > u->deadline_ns)
 			end(u);
 		rc = u->ended ? 0 : receive(u);
 		if (rc == -EAGAIN)
 			rc = wait_for_more(u);
 		else if (rc < 0)
-			return zc_fail(u->base.src.ctx, -rc, "receive from %s", u->base.src.name);
+			return zc_fail(u->src.ctx, -rc, "receive from %s", u->src.name);
 		if (rc)
 			return rc;
 	}
@@ -116,30 +118,58 @@ static int fill(struct udp_source *u, size_t max)
 
 static void make_block(struct udp_source *u, struct zcdma_block *b)
 {
+	const struct zc_ring *ring = &u->pool.ring;
 	struct zcdma_loss lost = { u->lost_before, u->lost_before * u->opt.size };
 
 	/* Where each has the same size it is known how much is missing. */
-	u->base.offset += lost.bytes;
+	u->offset += lost.bytes;
 	if (lost.count && !lost.bytes)
 		lost.bytes = ZCDMA_UNKNOWN;
-	zc_pool_source_finish(&u->base, b);
-	b->flags = u->lost_before ? ZCDMA_BLOCK_LOST : 0;
-	b->lost[ZCDMA_LOST_NETWORK] = lost;
-	u->base.src.stats.kernel_copied_bytes += b->len;
+	*b = (struct zcdma_block){
+		.data = zc_udp_block(u),
+		.len = u->filled,
+		.offset = u->offset,
+		.seq = u->seq++,
+		.time_ns = zc_now_ns(),
+		.index = u->index,
+		.flags = u->lost_before ? ZCDMA_BLOCK_LOST : 0,
+		.lost = { [ZCDMA_LOST_NETWORK] = lost },
+		.fd = ring->fd,
+		.fd_offset = ring->fd < 0 ? -1 : (int64_t)(u->index * ring->block_size),
+	};
+	u->offset += b->len;
+	u->src.stats.kernel_copied_bytes += b->len;
+	u->filling = false;
+	u->filled = 0;
 	u->lost_before = 0;
+}
+
+static bool take_block(struct udp_source *u)
+{
+	u->src.starved = !u->filling && !u->pool.unused_count;
+	if (u->src.starved)
+		return false;
+	if (!u->filling)
+		u->index = zc_pool_take(&u->pool);
+	u->filling = true;
+	return true;
 }
 
 static int udp_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 {
 	struct udp_source *u = (struct udp_source *)src;
-	int rc = zc_pool_source_begin(&u->base);
+	int rc;
 
-	if (rc)
-		return rc;
+	if (u->pool.error)
+		return zc_fail(src->ctx, -u->pool.error, "fresh pages for %s", src->name);
+	if (u->failed.rc)
+		return zc_error_again(&u->failed, src->ctx);
+	if (!take_block(u))
+		return -EAGAIN;
 	rc = fill(u, max);
 	if (rc < 0 && rc != -EAGAIN) {
-		zc_error_keep(&u->base.failed, src->ctx, rc);
-		rc = u->base.filled ? 1 : rc;
+		zc_error_keep(&u->failed, src->ctx, rc);
+		rc = u->filled ? 1 : rc;
 	}
 	if (rc != 1)
 		return rc;
@@ -148,15 +178,29 @@ static int udp_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 	return 1;
 }
 
+static void udp_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how)
+{
+	struct udp_source *u = (struct udp_source *)src;
+
+	src->stats.replaced += how == ZC_PUT_REPLACE;
+	zc_pool_put(&u->pool, b->index, how);
+	src->starved = false;
+}
+
 static void udp_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
 {
 	const struct udp_source *u = (const struct udp_source *)src;
 	struct zcdma_packet_stats *s = &stats->packets;
 
-	zc_pool_source_get_stats(src, stats);
+	stats->next_seq = u->seq;
 	zc_reorder_report(&u->order_stats, s);
 	if (u->rx)
 		s->dropped = zcdma_receiver_drops(u->rx, &s->socket_buffer);
+}
+
+static int udp_share(const struct zcdma_source *src, struct zc_ring_desc *desc)
+{
+	return zc_source_share_ring(src, &((const struct udp_source *)src)->pool.ring, desc);
 }
 
 static void udp_stop(struct zcdma_source *src)
@@ -185,93 +229,64 @@ static int parse_skip(const char *text, uint64_t *value)
 	return parse_bytes(text, value, ZC_DATAGRAM_HEAD);
 }
 
-static int parse_buffer(const char *text, uint64_t *value)
-{
-	return parse_bytes(text, value, INT32_MAX / 2);
-}
-
 static const struct zc_option options[] = {
 	{ "size", offsetof(struct udp_options, size), parse_size,
 	  "a number of bytes from 1 to 65507" },
 	{ "skip", offsetof(struct udp_options, skip), parse_skip,
 	  "a number of bytes from 1 to 1024" },
 	{ "seq", offsetof(struct udp_options, seq), zc_packets_parse_seq, ZC_PACKETS_SEQ_TAKES },
-	{ "iface", offsetof(struct udp_options, iface), NULL, "the name of an interface" },
-	{ "source", offsetof(struct udp_options, source), NULL, "the address of a sender" },
-	{ "buffer", offsetof(struct udp_options, buffer), parse_buffer, "a size below 1G" },
 };
-
-static void udp_free(struct udp_source *u)
-{
-	free(u->opt.iface);
-	free(u->opt.source);
-}
 
 static int udp_open(struct zcdma_source *src, const char *arg)
 {
 	struct udp_source *u = (struct udp_source *)src;
-	int rc;
 
 	u->alarm.fd = u->alarm.timer_fd = -1;
-	src->info.block_size = ZC_POOL_BLOCK;
+	src->info.block_size = ZC_UDP_BLOCK;
 	src->info.endless = true;
-	rc = zc_endpoint_parse(src, &u->end, arg, true);
-	if (rc)
-		udp_free(u);
-	return rc;
-}
-
-/* Copy an option's text into the address. Returns 0, or -EINVAL with the error message set. */
-static int set_text(struct udp_source *u, const char *name, const char *text, char *to, size_t room)
-{
-	if (text && strlen(text) >= room)
-		return zc_fail_plain(u->base.src.ctx, EINVAL, "source %s: %s=%s is not valid",
-				     u->base.src.name, name, text);
-	if (text)
-		strcpy(to, text);
-	return 0;
+	return zc_endpoint_parse(src, &u->end, arg, true);
 }
 
 /* Note the sender that source= names. Returns 0, or -EINVAL with the error message set. */
 static int want_sender(struct udp_source *u)
 {
 	const struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST };
+	const char *source = u->end.addr.source;
 	struct addrinfo *ai;
 	char host[48];
 	int gai;
 
-	if (!u->opt.source)
+	if (!source[0])
 		return 0;
-	gai = getaddrinfo(u->opt.source, NULL, &numeric, &ai);
+	gai = getaddrinfo(source, NULL, &numeric, &ai);
 	if (!gai) {
 		gai = getnameinfo(ai->ai_addr, ai->ai_addrlen, host, sizeof(host), NULL, 0,
 				  NI_NUMERICHOST);
 		freeaddrinfo(ai);
 	}
 	if (gai) {
-		zc_fail_plain(u->base.src.ctx, EINVAL, "source %s: source=%s is not valid",
-			      u->base.src.name, u->opt.source);
-		zc_hint(u->base.src.ctx, "source= takes the address of a sender, as in 10.0.0.5");
+		zc_fail_plain(u->src.ctx, EINVAL, "source %s: source=%s is not valid", u->src.name,
+			      source);
+		zc_hint(u->src.ctx, "source= takes the address of a sender, as in 10.0.0.5");
 		return -EINVAL;
 	}
 	snprintf(u->wanted, sizeof(u->wanted), strchr(host, ':') ? "[%s]:" : "%s:", host);
-	return set_text(u, "source", u->opt.source, u->end.addr.source, sizeof(u->end.addr.source));
+	return 0;
 }
 
 static int open_order(struct udp_source *u)
 {
 	u->field = zc_packets_seq_field(u->opt.seq);
-	u->base.src.info.packets =
-		u->opt.seq ? ZCDMA_PACKETS_RECEIVED_NUMBERED : ZCDMA_PACKETS_RECEIVED;
+	u->src.info.packets = u->opt.seq ? ZCDMA_PACKETS_RECEIVED_NUMBERED : ZCDMA_PACKETS_RECEIVED;
 	if (!u->opt.seq)
 		return 0;
 	u->order = zc_reorder_new(&u->field, &u->order_stats);
-	return u->order ? 0 : zc_fail(u->base.src.ctx, ENOMEM, "source %s", u->base.src.name);
+	return u->order ? 0 : zc_fail(u->src.ctx, ENOMEM, "source %s", u->src.name);
 }
 
 static int open_receiver(struct udp_source *u)
 {
-	struct zcdma_source *src = &u->base.src;
+	struct zcdma_source *src = &u->src;
 	int rc = zcdma_receiver_open(src->ctx, u->end.fds, u->end.count, &u->rx);
 
 	if (rc)
@@ -299,15 +314,11 @@ static void close_all(struct udp_source *u)
 /* Open all but the ring. The sockets stay open when that is made anew. */
 static int open_all(struct udp_source *u)
 {
-	struct zcdma_source *src = &u->base.src;
-	struct zcdma_addr *addr = &u->end.addr;
-	int rc = set_text(u, "iface", u->opt.iface, addr->iface, sizeof(addr->iface));
+	struct zcdma_source *src = &u->src;
+	int rc = want_sender(u);
 
-	if (!rc)
-		rc = want_sender(u);
 	if (rc || u->rx)
 		return rc;
-	addr->buffer = u->opt.buffer;
 	rc = zc_alarm_open(&u->alarm);
 	if (rc)
 		return zc_fail(src->ctx, -rc, "source %s: its timer", src->name);
@@ -325,9 +336,29 @@ static int open_all(struct udp_source *u)
 static int udp_activate(struct zcdma_source *src, unsigned uses)
 {
 	struct udp_source *u = (struct udp_source *)src;
+	const struct zc_ring *ring = &u->pool.ring;
 	int rc = open_all(u);
 
-	return rc ? rc : zc_pool_source_activate(&u->base, uses);
+	if (!rc)
+		rc = zc_pool_alloc(src->ctx, &u->pool, ZC_UDP_BLOCK, BLOCKS, uses);
+	if (rc)
+		return rc;
+	src->info.blocks = ring->blocks;
+	src->info.page_size = ring->page_size;
+	src->info.caps = ring->fd < 0 ? ZCDMA_CAP_MEMORY
+				      : ZCDMA_CAP_MEMORY | ZCDMA_CAP_FD | ZCDMA_CAP_OFFSET;
+	zc_source_offer_ring(src, ring);
+	return 0;
+}
+
+static void udp_deactivate(struct zcdma_source *src)
+{
+	struct udp_source *u = (struct udp_source *)src;
+
+	zc_pool_free(&u->pool);
+	u->pool = (struct zc_pool){ .unused = NULL };
+	src->ring = NULL;
+	src->info.blocks = 0;
 }
 
 static void udp_close(struct zcdma_source *src)
@@ -335,7 +366,6 @@ static void udp_close(struct zcdma_source *src)
 	struct udp_source *u = (struct udp_source *)src;
 
 	close_all(u);
-	udp_free(u);
 }
 
 const struct zc_source_ops zc_source_udp = {
@@ -348,13 +378,14 @@ const struct zc_source_ops zc_source_udp = {
 	.options = options,
 	.option_count = ARRAY_SIZE(options),
 	.option_values = offsetof(struct udp_source, opt),
+	.address = offsetof(struct udp_source, end.addr),
 	.open = udp_open,
 	.activate = udp_activate,
-	.deactivate = zc_pool_source_deactivate,
+	.deactivate = udp_deactivate,
 	.next = udp_next,
-	.put = zc_pool_source_put,
+	.put = udp_put,
 	.stop = udp_stop,
-	.share = zc_pool_source_share,
+	.share = udp_share,
 	.get_stats = udp_get_stats,
 	.close = udp_close,
 };

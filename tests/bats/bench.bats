@@ -235,7 +235,7 @@ children() {
     run -2 zcdma bench --ring 1M
     assert_output --partial 'too small for two blocks'
     run -2 zcdma bench --mode=copy --memory=memfd --congestion=nosuch
-    assert_output --partial 'congestion control nosuch'
+    assert_output --partial 'set congestion=nosuch: No such file or directory'
     run -2 zcdma bench --net=veth --to host:9
     assert_output --partial 'exclude each other'
 }

@@ -159,6 +159,39 @@ static void file_without_a_byte(void **state)
 	close(fd);
 }
 
+/* Two blocks, each 10 ms of the pace; the first comes at once. A late test sees more time, and never less. */
+static void file_has_a_pace(void **state)
+{
+	static const unsigned flags[] = { 0, ZC_USE_READ, ZC_USE_FD };
+	char spec[64], paced[96];
+	int fd = make_file(20 * 4096, spec, sizeof(spec));
+
+	(void)state;
+	snprintf(paced, sizeof(paced), "%s,pace=4096000", spec);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		struct zcdma_source *src = start(paced, flags[i]);
+		const uint64_t begin = zc_now_ns();
+		struct zcdma_block b;
+		unsigned count = 0;
+
+		for (; next(src, 0, &b) == 1; count++) {
+			assert_true(b.len <= 40960);
+			put(src, &b);
+		}
+		assert_int_equal(count, 2);
+		assert_true(zc_now_ns() - begin >= 10000000u);
+		zcdma_source_close(src);
+	}
+	assert_int_equal(
+		zcdma_source_open(ctx, "file:/dev/null,pace=0", &(struct zcdma_source *){ NULL }),
+		-ERANGE);
+	assert_non_null(strstr(zcdma_hint(ctx), "100M"));
+	assert_int_equal(
+		zcdma_source_open(ctx, "file:a,b,pace=1M", &(struct zcdma_source *){ NULL }),
+		-ENOENT);
+	close(fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +201,7 @@ int main(void)
 		cmocka_unit_test(file_close_unmaps_what_is_out),
 		cmocka_unit_test(file_cut_ahead_of_the_reader),
 		cmocka_unit_test(file_without_a_byte),
+		cmocka_unit_test(file_has_a_pace),
 	};
 
 	return cmocka_run_group_tests(tests, make_ctx, free_ctx);

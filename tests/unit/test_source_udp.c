@@ -241,7 +241,8 @@ static void bad_specs(void **state)
 	refuses("udp::0,iface=a-name-that-is-too-long", EINVAL, "iface=", NULL);
 	refuses("udp::0,buffer=4G", ERANGE, "buffer=4G is not valid", NULL);
 	refuses("udp:192.0.2.1:0", EADDRNOTAVAIL, "listen on 192.0.2.1", "this machine");
-	refuses("udp::0,port=1", EINVAL, "unknown option port", "skip=");
+	refuses("udp::0,other=1", EINVAL, "unknown option other", "skip=");
+	refuses("udp::0,port=1", EINVAL, "port= is not for a receiver over UDP", "HOST:PORT");
 	out = zcdma_listen(ctx,
 			   &(struct zcdma_addr){ .host = "127.0.0.1", .port = "0", .udp = true });
 	zcdma_sockname(out, false, spec, sizeof(spec));

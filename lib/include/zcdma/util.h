@@ -17,19 +17,39 @@ extern "C" {
  * Addresses and sockets
  */
 
-/* An address: "host:port", "[::1]:9000" or ":9000" (every address), for TCP, or UDP with "udp:" before it. */
+/*
+ * An address: "host:port", "[::1]:9000" or ":9000" (every address), for TCP, or UDP with "udp:" before it, and
+ * options after it, as in "host:9000,pace=100M,dscp=ef", which zcdma(1) lists.
+ */
 struct zcdma_addr {
 	char host[256]; /* empty: every address; an interface may follow: "fe80::1%eth0" */
 	char port[32];
 	bool udp;
-	char congestion[16]; /* congestion control of TCP, such as "reno"; empty: the system's */
-	/* For a receiver: */
-	char iface[16];	 /* the interface to receive from, or to join a group on; empty: any */
-	char source[64]; /* the address of the only sender to receive from; empty: any */
-	uint64_t buffer; /* bytes that wait to be received, over UDP; 0: 32 MiB */
+	/* Options: 0, or empty, where one is not given. Sizes are bytes. */
+	uint64_t pace;	     /* of a sender: most bytes per second */
+	uint64_t local_port; /* of a sender: to send from */
+	uint64_t dscp;
+	uint64_t ttl;
+	uint64_t sndbuf; /* of a sender: the send buffer */
+	uint64_t mss;	 /* of TCP: most bytes in a segment */
+	uint64_t
+		keepalive; /* of TCP: seconds until a silent other end that does not answer is given up; 0: 90 */
+	uint64_t buffer; /* of a receiver over UDP: bytes that wait to be received; 0: 32 MiB */
+	char bind[64];	 /* of a sender: the address to send from */
+	char iface
+		[16]; /* the interface to send through or to receive from, or to join a group on; empty: any */
+	char congestion
+		[16]; /* of a TCP sender: congestion control, such as "reno"; empty: the system's */
+	char source
+		[64]; /* of a receiver over UDP: the address of the only sender to receive from; empty: any */
+	uint64_t given; /* which options a text had: for zcdma_addr_parse() */
 };
 
-/* Parse @text, without looking it up. Returns 0, or -EINVAL with the error message set. */
+/*
+ * Parse @text, without looking it up. Options that do not fit TCP or UDP are refused here, and those that do not fit a
+ * sender or a receiver by zcdma_connect() or zcdma_listen_all(). Returns 0, or -EINVAL or -ERANGE with the error message
+ * set.
+ */
 int zcdma_addr_parse(struct zcdma_ctx *ctx, const char *text, struct zcdma_addr *addr);
 
 /*
@@ -133,6 +153,19 @@ void zcdma_hist_add(struct zcdma_hist *h, uint64_t value);
 
 /* Returns the value that a share @q (0 to 1) of all values does not exceed; 0 for an empty histogram. */
 uint64_t zcdma_hist_quantile(const struct zcdma_hist *h, double q);
+
+/* What the kernel granted a connected socket. */
+struct zcdma_socket {
+	size_t send_buffer; /* bytes, which count the kernel's own needs: twice the size that was asked for */
+	unsigned mss;	     /* most bytes in a segment of TCP; 0 over UDP */
+	char congestion[16]; /* congestion control of TCP; empty over UDP */
+	uint64_t pace;	     /* most bytes per second; 0: not paced */
+	/* Why the pace may have no effect, or empty. */
+	char pace_doubt[128];
+};
+
+/* Describe the connected socket @fd. Returns 0, or a negative errno if it is not a socket. */
+int zcdma_socket_of(int fd, struct zcdma_socket *socket);
 
 /* The interface that a connected socket sends through. */
 struct zcdma_nic {

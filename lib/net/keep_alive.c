@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Keeps a silent TCP connection, or gives it up (tcp(7)). */
+#include "net/keep_alive.h"
+
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+/* Share of the time until a silent connection is given up before the first probe, and between two. */
+#define KEEPALIVE_IDLE 3
+#define KEEPALIVE_EACH 9
+
+void zc_keep_alive(int fd, unsigned seconds)
+{
+	const unsigned idle = zc_max(seconds / KEEPALIVE_IDLE, 1u);
+	const unsigned each = zc_max(seconds / KEEPALIVE_EACH, 1u);
+	const int on = 1, probes = (int)((seconds - idle) / each);
+
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &each, sizeof(each));
+	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+}
+
+bool zc_is_kept_alive(int fd)
+{
+	int on = 0;
+	socklen_t len = sizeof(on);
+
+	return !getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, &len) && on;
+}
