@@ -3,27 +3,12 @@
  * recover: the PCI device edu is reset, or its link fails, while it captures: the stream goes on, and says that
  * data may be missing. Speaks TAP.
  */
-#include <fcntl.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "shared/pci.h"
 #include "shared/ring.h"
 #include "shared/tap.h"
-
-#define SMALL 4096
-
-static struct ring small_ring(unsigned model)
-{
-	struct zcdma_dev_setup setup = ring_wanted(model);
-	struct ring r;
-
-	setup.block_size = SMALL;
-	r = ring_create(O_RDONLY, setup);
-	ring_go(&r);
-	EXPECT(!ring_give(&r, ring_take(&r).index));
-	return r;
-}
 
 /* Every block is right until one is marked, which comes within a ring of those that were full before. */
 static void expect_gap(struct ring *r)
@@ -52,7 +37,7 @@ static void expect_gap(struct ring *r)
 
 static void goes_on_after_reset(unsigned model)
 {
-	struct ring r = small_ring(model);
+	struct ring r = ring_start_small(model);
 
 	if (!pci_reset())
 		tap_skip("this kernel knows no way to reset the device");
@@ -62,7 +47,7 @@ static void goes_on_after_reset(unsigned model)
 
 static void goes_on_after_error(unsigned model)
 {
-	struct ring r = small_ring(model);
+	struct ring r = ring_start_small(model);
 
 	pci_fatal_error();
 	expect_gap(&r);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* surprise: the PCI device edu goes while it captures. Speaks TAP. The last test leaves no device. */
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -10,20 +9,6 @@
 #include "shared/ring.h"
 #include "shared/tap.h"
 #include "shared/task.h"
-
-#define SMALL 4096
-
-static struct ring small_ring(unsigned model)
-{
-	struct zcdma_dev_setup setup = ring_wanted(model);
-	struct ring r;
-
-	setup.block_size = SMALL;
-	r = ring_create(O_RDONLY, setup);
-	ring_go(&r);
-	EXPECT(!ring_give(&r, ring_take(&r).index));
-	return r;
-}
 
 /* What comes is right, until nothing comes any more. */
 static void *take_until_gone(void *arg)
@@ -52,7 +37,7 @@ static void expect_gone(struct ring *r, struct task *reader)
 
 static void is_unbound(unsigned model)
 {
-	struct ring r = small_ring(model);
+	struct ring r = ring_start_small(model);
 	struct task reader = task_start(take_until_gone, &r);
 
 	pci_unbind();
@@ -61,13 +46,13 @@ static void is_unbound(unsigned model)
 	/* With the number that it had, though the old one is still open. */
 	EXPECT(!access(ring_device, F_OK));
 	ring_end(&r);
-	r = small_ring(model);
+	r = ring_start_small(model);
 	ring_end(&r);
 }
 
 static void is_taken_out(unsigned model)
 {
-	struct ring r = small_ring(model);
+	struct ring r = ring_start_small(model);
 	struct task reader = task_start(take_until_gone, &r);
 
 	pci_unplug();

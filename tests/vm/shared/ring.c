@@ -74,6 +74,18 @@ struct ring ring_start(unsigned model, unsigned policy)
 	return r;
 }
 
+struct ring ring_start_small(unsigned model)
+{
+	struct zcdma_dev_setup setup = ring_wanted(model);
+	struct ring r;
+
+	setup.block_size = PAGE;
+	r = ring_create(O_RDONLY, setup);
+	ring_go(&r);
+	EXPECT(!ring_give(&r, ring_take(&r).index));
+	return r;
+}
+
 void ring_go(const struct ring *r)
 {
 	EXPECT(!ioctl(r->fd, ZCDMA_IOC_START, 0));

@@ -42,6 +42,8 @@ char *ring_map(const struct ring *r, int prot);
 struct ring ring_create(int flags, struct zcdma_dev_setup setup);
 /* Set up the usual ring, map it, and start it. */
 struct ring ring_start(unsigned model, unsigned policy);
+/* Start a ring with blocks of one page, and take and give back the first. */
+struct ring ring_start_small(unsigned model);
 void ring_go(const struct ring *r);
 void ring_stop(const struct ring *r);
 /* Unmap and close. */
