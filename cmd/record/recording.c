@@ -147,7 +147,6 @@ static int cut(struct recording *rec, struct transfer *t)
 		return rc;
 	zcdma_path_set_manifest(t->path, NULL);
 	rec->file = NULL;
-	t->watch_ns = 0;
 	finish_add(rec->finishing, file, true);
 	return 0;
 }
@@ -170,7 +169,6 @@ static int begin_file(struct recording *rec, struct transfer *t)
 	rec->due_ns += rec->split.ns;
 	if (rec->due_ns <= now_ns() || !rec->due_ns)
 		rec->due_ns = now_ns() + rec->split.ns;
-	t->watch_ns = rec->due_ns;
 	return rc;
 }
 
@@ -294,11 +292,23 @@ static int watch_trigger(struct recording *rec, struct transfer *t)
 
 	if (rec->busy)
 		return 0;
-	if (trigger_fired(tr)) {
-		t->watch_ns = tr->until_ns + LATE_NS;
+	if (trigger_fired(tr))
 		return write_held(rec, t);
-	}
 	return tr->open && now_ns() >= tr->until_ns + LATE_NS ? end_event(rec, t) : 0;
+}
+
+/*
+ * Returns when recording_watch() is due, or 0: as soon as there is another reason. A file without a byte is not cut,
+ * however late it is.
+ */
+static uint64_t next_watch(const struct recording *rec)
+{
+	const uint64_t split = rec->split.ns && rec->file && rec->file->bytes ? rec->due_ns : 0;
+	const uint64_t event = rec->trigger.open ? rec->trigger.until_ns + LATE_NS : 0;
+
+	if (rec->failed)
+		return 0;
+	return !event || (split && split < event) ? split : event;
 }
 
 void recording_watch(struct recording *rec, struct transfer *t)
@@ -310,11 +320,12 @@ void recording_watch(struct recording *rec, struct transfer *t)
 		rc = cut(rec, t);
 	if (!rc && t->began)
 		rc = watch_trigger(rec, t);
-	if (!rc || rec->failed)
-		return;
-	/* The next block ends the run with it; if none comes, the end of the source does. */
-	rec->failed = rc;
-	zcdma_source_stop(t->src);
+	if (rc && !rec->failed) {
+		/* The next block ends the run with it; if none comes, the end of the source does. */
+		rec->failed = rc;
+		zcdma_source_stop(t->src);
+	}
+	t->watch_ns = next_watch(rec);
 }
 
 /*
