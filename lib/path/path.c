@@ -113,6 +113,11 @@ static void explain_unknown(const struct zcdma_path *path, struct zcdma_path_sta
 		s->copies_reason = "what a reset drops completes like what was sent";
 		return;
 	}
+	if (path->differed) {
+		s->copies_reason =
+			"the kernel reported several sends at once, of which some were copied";
+		return;
+	}
 	s->copies_reason = "the notifications of this kernel's io_uring do not say so";
 	s->copies_hint = "use --path=zerocopy, or Linux 6.2 and later";
 }
@@ -219,8 +224,8 @@ bool zc_path_took(struct zcdma_path *path, const struct zcdma_block *b, size_t l
 void zc_path_arrived(struct zcdma_path *path, size_t len)
 {
 	/* The connection is there, so nothing of it was dropped until now. */
-	path->fresh.bytes = path->fresh.calls = 0;
-	path->merged.bytes = path->merged.calls = 0;
+	path->fresh = path->merged = (struct zc_sends){ 0 };
+	path->trailing_is_fresh = false;
 	path->stats.bytes += len;
 	if (path->datagram)
 		path->stats.datagrams += (len + path->datagram - 1) / path->datagram;
@@ -232,36 +237,83 @@ bool zc_path_advance(struct zcdma_path *path, const struct zcdma_block *b, size_
 	return zc_path_took(path, b, len);
 }
 
-void zc_path_zerocopied(struct zcdma_path *path, uint64_t bytes, uint64_t calls)
+static void count_sends(struct zc_sends *sends, uint64_t bytes, uint64_t calls)
 {
-	struct zcdma_path_stats *s = &path->stats;
-
-	if (path->broken) {
-		s->unknown_bytes += bytes;
-		s->unknown_calls += calls;
-		return;
-	}
-	s->zerocopy_bytes += bytes;
-	s->zerocopy_calls += calls;
-	path->fresh.bytes += bytes;
-	path->fresh.calls += calls;
+	sends->bytes += bytes;
+	sends->calls += calls;
 }
 
-void zc_path_fell_back(struct zcdma_path *path, uint64_t bytes, uint64_t calls, bool merged)
+/* Count sends, and those of @open, which a reset may show to have been dropped. */
+static void count(struct zcdma_path *path, uint64_t bytes, uint64_t calls, bool copied,
+		  struct zc_sends *open)
 {
 	struct zcdma_path_stats *s = &path->stats;
 
-	if (merged && path->broken) {
+	if (path->broken && open) {
 		s->unknown_bytes += bytes;
 		s->unknown_calls += calls;
 		return;
 	}
-	s->fell_back_bytes += bytes;
-	s->fell_back_calls += calls;
-	if (!merged)
+	if (copied) {
+		s->fell_back_bytes += bytes;
+		s->fell_back_calls += calls;
+	} else {
+		s->zerocopy_bytes += bytes;
+		s->zerocopy_calls += calls;
+	}
+	if (open)
+		count_sends(open, bytes, calls);
+}
+
+/* Take sends out of the count of those that were @copied or not: it is unknown. */
+static void doubt(struct zcdma_path *path, const struct zc_sends *sends, bool copied)
+{
+	struct zcdma_path_stats *s = &path->stats;
+
+	if (copied) {
+		s->fell_back_bytes -= sends->bytes;
+		s->fell_back_calls -= sends->calls;
+	} else {
+		s->zerocopy_bytes -= sends->bytes;
+		s->zerocopy_calls -= sends->calls;
+	}
+	s->unknown_bytes += sends->bytes;
+	s->unknown_calls += sends->calls;
+}
+
+/* Handle a report that is @copied: did the one before say the same, for what was merged with it? */
+static void compare_reports(struct zcdma_path *path, bool copied)
+{
+	struct zc_sends *t = &path->trailing;
+	struct zc_sends *open = path->trailing_copied ? &path->merged : &path->fresh;
+
+	if (t->calls && path->trailing_copied != copied) {
+		path->differed = true;
+		doubt(path, t, path->trailing_copied);
+		if (path->trailing_is_fresh) {
+			open->bytes -= t->bytes;
+			open->calls -= t->calls;
+		}
+	}
+	*t = (struct zc_sends){ 0 };
+}
+
+void zc_path_completed(struct zcdma_path *path, uint64_t bytes, uint64_t calls, bool copied)
+{
+	if (!calls)
 		return;
-	path->merged.bytes += bytes;
-	path->merged.calls += calls;
+	compare_reports(path, copied);
+	count(path, bytes, calls, copied, copied ? NULL : &path->fresh);
+}
+
+void zc_path_completed_merged(struct zcdma_path *path, uint64_t bytes, uint64_t calls, bool copied)
+{
+	count(path, bytes, calls, copied, copied ? &path->merged : &path->fresh);
+	if (path->broken)
+		return;
+	path->trailing = (struct zc_sends){ bytes, calls };
+	path->trailing_copied = copied;
+	path->trailing_is_fresh = true;
 }
 
 /*
@@ -271,17 +323,13 @@ void zc_path_fell_back(struct zcdma_path *path, uint64_t bytes, uint64_t calls, 
  */
 static void break_off(struct zcdma_path *path)
 {
-	struct zcdma_path_stats *s = &path->stats;
-
 	if (path->sink.kind != ZC_SINK_SOCKET || path->broken || !is_closed(path->sink.fd))
 		return;
 	path->broken = true;
-	s->zerocopy_bytes -= path->fresh.bytes;
-	s->zerocopy_calls -= path->fresh.calls;
-	s->fell_back_bytes -= path->merged.bytes;
-	s->fell_back_calls -= path->merged.calls;
-	s->unknown_bytes += path->fresh.bytes + path->merged.bytes;
-	s->unknown_calls += path->fresh.calls + path->merged.calls;
+	doubt(path, &path->fresh, false);
+	doubt(path, &path->merged, true);
+	if (path->trailing_is_fresh)
+		path->trailing = (struct zc_sends){ 0 };
 }
 
 int zc_path_fail(struct zcdma_path *path, int err, const char *call)

@@ -29,6 +29,10 @@ enum zc_wait {
 	ZC_WAIT_COMPLETION = 1 << 2, /* a completion to reap */
 };
 
+struct zc_sends {
+	uint64_t bytes, calls;
+};
+
 /* The part that all paths share; a path embeds it as its first member. */
 struct zcdma_path {
 	const struct zc_path_ops *ops;
@@ -46,10 +50,12 @@ struct zcdma_path {
 	unsigned marks;		 /* of the end that were sent */
 	bool broken;		 /* the connection is gone, with what was in its queue */
 	/* Completions since the connection was last known to be there. */
-	struct {
-		uint64_t bytes, calls;
-	} fresh,	/* of zero-copy sends ... */
+	struct zc_sends fresh, /* of zero-copy sends ... */
 		merged; /* ... and of what was reported together with a send that was copied */
+	/* What the last report had merged with its first send, and whether that was copied. */
+	struct zc_sends trailing;
+	bool trailing_copied, trailing_is_fresh;
+	bool differed; /* reports around merged sends: whether those were copied is unknown */
 	struct zc_copied copied;
 	struct zcdma_path_stats stats;
 
@@ -194,13 +200,17 @@ bool zc_path_advance(struct zcdma_path *path, const struct zcdma_block *b, size_
 void zc_path_arrived(struct zcdma_path *path, size_t len);
 
 /*
- * Count @calls sends of @bytes whose completions say that nothing was copied. A connection that is
- * reset drops what is in its queue, with completions that say the same.
+ * Count @calls sends of @bytes by what their completion says: that they were @copied, or that nothing was. A connection
+ * that is reset drops what is in its queue, with completions that say the same as those before them.
  */
-void zc_path_zerocopied(struct zcdma_path *path, uint64_t bytes, uint64_t calls);
+void zc_path_completed(struct zcdma_path *path, uint64_t bytes, uint64_t calls, bool copied);
 
-/* Count sends that were copied; @merged: they were reported together with one before them, and may have been dropped. */
-void zc_path_fell_back(struct zcdma_path *path, uint64_t bytes, uint64_t calls, bool merged);
+/*
+ * Count sends likewise that were reported together with the one before them: the report is about that one, and says
+ * nothing of them (skb_zerocopy_notify_extend() in net/core/skbuff.c). They are taken to be like it, as long as the
+ * next report says the same; else it is unknown whether they were copied.
+ */
+void zc_path_completed_merged(struct zcdma_path *path, uint64_t bytes, uint64_t calls, bool copied);
 
 /* Set the error message, and a hint if one is known, for the error of @call. Returns a negative errno. */
 int zc_path_fail(struct zcdma_path *path, int err, const char *call);

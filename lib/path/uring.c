@@ -49,7 +49,7 @@ static void count(struct uring *u, struct zc_completed done, bool known, bool co
 	s->pending_calls -= done.sends;
 	zc_pin_limit_completed(&u->pin_limit, done.sends);
 	if (known && !copied) {
-		zc_path_zerocopied(&u->path, done.bytes, done.sends);
+		zc_path_completed(&u->path, done.bytes, done.sends, false);
 		return;
 	}
 	*(known ? &s->fell_back_bytes : &s->unknown_bytes) += done.bytes;

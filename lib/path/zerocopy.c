@@ -108,12 +108,12 @@ static void count(struct zerocopy *z, struct zc_completed done, bool copied, boo
 	s->pending_bytes -= done.bytes;
 	s->pending_calls -= done.sends;
 	zc_pin_limit_completed(&z->pin_limit, done.sends);
+	(merged ? zc_path_completed_merged : zc_path_completed)(&z->path, done.bytes, done.sends,
+								copied);
 	if (copied) {
-		zc_path_fell_back(&z->path, done.bytes, done.sends, merged);
 		z->fell_in_row += done.sends;
 		return;
 	}
-	zc_path_zerocopied(&z->path, done.bytes, done.sends);
 	if (done.sends) {
 		z->fell_in_row = 0;
 		z->retry = RETRY_FIRST;

@@ -210,6 +210,61 @@ static void reapable_is_not_waited_for(void)
 	}
 }
 
+/* Send a block without reading what completes. */
+static void send_unread(void)
+{
+	struct zcdma_block b = take();
+
+	if (zc_path_try(path, &b) != ZC_SENT_QUEUED)
+		_exit(10);
+	drain();
+}
+
+static void read_all(void)
+{
+	for (reap(); stats().pending_blocks; reap()) {
+		if (zc_wait(ctx, NULL, path, ZC_WAIT_COMPLETION, LIMIT_MS))
+			_exit(11);
+	}
+}
+
+static void expect_calls(uint64_t zerocopied, uint64_t fell_back, uint64_t unknown, int status)
+{
+	const struct zcdma_path_stats s = stats();
+
+	if (s.zerocopy_calls != zerocopied || s.fell_back_calls != fell_back ||
+	    s.unknown_calls != unknown || s.unknown_bytes != unknown * BLOCK)
+		_exit(status);
+	if (unknown && !strstr(s.copies_reason, "several sends"))
+		_exit(12);
+}
+
+/* The kernel merges reports, and keeps what the first one said (skb_zerocopy_notify_extend(), net/core/skbuff.c). */
+static void merged_reports_that_differ_are_unknown(void)
+{
+	need_blackhole();
+	open_path("sim:blocks=4,block=32K", 0, ZCDMA_FALLBACK_KEEP);
+	send_unread();
+	shell("tc qdisc del dev lo root");
+	send_unread();
+	read_all();
+	send_one();
+	expect_calls(1, 1, 1, 1);
+	/* The other way round. */
+	send_unread();
+	need_blackhole();
+	send_unread();
+	read_all();
+	send_one();
+	expect_calls(2, 2, 2, 2);
+	/* What is merged between two that say the same is taken to be like them. */
+	send_unread();
+	send_unread();
+	read_all();
+	send_one();
+	expect_calls(5, 2, 2, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +278,8 @@ int main(void)
 		INSIDE(test_comes_back_to_zerocopy, comes_back_to_zerocopy, "zerocopy"),
 		INSIDE(test_one_zerocopy_path_to_a_socket, one_zerocopy_path_to_a_socket,
 		       "zerocopy"),
+		INSIDE(test_merged_reports_that_differ_are_unknown,
+		       merged_reports_that_differ_are_unknown, "zerocopy"),
 	};
 
 	return cmocka_run_group_tests_name("zerocopy", tests, NULL, NULL);
