@@ -49,7 +49,7 @@ say = @printf '  %-7s %s\n'
 endif
 
 PKG_CONFIG ?= pkg-config
-LIBS_LIB := libxxhash libpcap
+LIBS_LIB := libxxhash libpcap libmnl
 LIBS_CMD := popt jansson smartcols
 LIBS_TEST := cmocka jansson
 # Optional: HAVE_LIBURING=0 does without. SEND_ZC came with 2.3.
@@ -337,7 +337,8 @@ dkms-uninstall: dkms-there
 
 # What building and testing needs, as Debian packages: a command or a pkg-config name, then a package.
 DEPS := pkg-config:pkg-config popt:libpopt-dev jansson:libjansson-dev smartcols:libsmartcols-dev \
-	libxxhash:libxxhash-dev libpcap:libpcap-dev liburing:liburing-dev nettle:nettle-dev cmocka:libcmocka-dev gcc:gcc \
+	libxxhash:libxxhash-dev libpcap:libpcap-dev libmnl:libmnl-dev liburing:liburing-dev nettle:nettle-dev \
+	cmocka:libcmocka-dev gcc:gcc \
 	/usr/include/stdio.h:libc6-dev bats:bats nc:netcat-openbsd \
 	/usr/lib/bats/bats-assert/load.bash:bats-assert \
 	/usr/lib/bats/bats-support/load.bash:bats-support jq:jq ip:iproute2 unshare:util-linux \

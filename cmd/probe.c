@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* probe: what is this mapping, and which methods of sending accept it? */
+/* probe: what is this mapping, and which methods of sending accept it? What can this network interface do? */
 #include <errno.h>
 #include <glob.h>
 #include <inttypes.h>
@@ -12,6 +12,7 @@
 #include "applet.h"
 #include "cli/xalloc.h"
 #include "cli/opts.h"
+#include "probe/interfaces.h"
 #include "probe/probed.h"
 
 #define DEVICE "/dev/zcdma0"
@@ -124,34 +125,68 @@ static int probe_pci(struct probe *all)
 	return rc;
 }
 
-static int probe_paths(struct probe *all, const char *const *paths)
+/* Probe what was asked for by name: paths first, then the interfaces in one report. */
+static int probe_named(struct probe *all, const char *const *names, int count)
 {
-	int rc = 0;
+	const char **interfaces = xalloc(calloc((size_t)count + 1, sizeof(*interfaces)));
+	int rc = 0, found = 0;
 
-	while (!rc && *paths)
-		rc = probe_path(all, *paths++, true);
+	for (int i = 0; !rc && i < count; i++) {
+		if (is_interface(names[i]))
+			interfaces[found++] = names[i];
+		else
+			rc = probe_path(all, names[i], true);
+	}
+	if (!rc && all->probed.count)
+		probed_report(&all->probed, all->r);
+	if (!rc && found)
+		rc = report_interfaces(all->r, all->ctx, interfaces);
+	free(interfaces);
 	return rc;
 }
 
-static int probe_all(struct probe *all, const char *const *paths)
+static int probe_default(struct probe *all)
+{
+	int rc = probe_builtins(all);
+
+	if (!rc)
+		rc = probe_device(all);
+	if (!rc)
+		rc = probe_pci(all);
+	if (!rc)
+		probed_report(&all->probed, all->r);
+	return rc;
+}
+
+static int fail_row(struct report *r, const struct zcdma_probe *p)
+{
+	const char *hint = p->hint[0] ? p->hint : NULL;
+
+	if (p->err == ENOENT && !strchr(p->name, '/'))
+		hint = "no interface has this name either; ip link lists them";
+	return report_error(r, STATUS_ERROR, hint, "%s: %s", p->name, p->reason);
+}
+
+static int probe_all(struct probe *all, const char *const *names, int count)
 {
 	int rc = zcdma_new(&all->ctx);
 	const struct probed_row *error;
 
 	if (rc)
 		return report_error(all->r, STATUS_ERROR, NULL, "start: %s", strerror(-rc));
-	if (*paths)
-		rc = probe_paths(all, paths);
-	else if (!(rc = probe_builtins(all)) && !(rc = probe_device(all)))
-		rc = probe_pci(all);
+	rc = count ? probe_named(all, names, count) : probe_default(all);
 	if (rc)
 		return report_ctx_error(all->r, STATUS_ERROR, all->ctx, rc);
-	probed_report(&all->probed, all->r);
 	error = probed_error(&all->probed);
-	if (error)
-		return report_error(all->r, STATUS_ERROR, error->p.hint[0] ? error->p.hint : NULL,
-				    "%s: %s", error->p.name, error->p.reason);
-	return STATUS_OK;
+	return error ? fail_row(all->r, &error->p) : STATUS_OK;
+}
+
+static bool any_path(const struct opts *opts)
+{
+	for (int i = 0; i < opts->count; i++)
+		if (!is_interface(opts->args[i]))
+			return true;
+	return false;
 }
 
 static bool check_values(struct probe *all, const char *bytes, const char *offset, bool paths)
@@ -192,9 +227,9 @@ int probe_main(struct report *r, int argc, char **argv)
 		POPT_TABLEEND,
 	};
 	struct opts opts = {
-		.usage = "[OPTION...] [PATH...]",
+		.usage = "[OPTION...] [PATH|IFACE...]",
 		.about =
-			"Maps memory of every kind that a process can have, or each PATH (a device, a file), and tries which methods of sending the kernel accepts from there. PATHs are mapped read-only, unless --writable is given.",
+			"Maps memory of every kind that a process can have, or each PATH (a device, a file), and tries which methods of sending the kernel accepts from there. PATHs are mapped read-only, unless --writable is given. Of a network interface IFACE it says what it can do to send and receive without a copy.",
 		.table = table,
 		.max_args = -1,
 	};
@@ -202,8 +237,8 @@ int probe_main(struct report *r, int argc, char **argv)
 
 	if (opts_parse(&opts, r, argc, argv, &status)) {
 		status = STATUS_ERROR;
-		if (check_values(&all, bytes, offset, opts.count > 0))
-			status = probe_all(&all, opts.args);
+		if (check_values(&all, bytes, offset, any_path(&opts)))
+			status = probe_all(&all, opts.args, opts.count);
 	}
 	zcdma_free(all.ctx);
 	free(all.probed.rows);

@@ -17,12 +17,7 @@ int zc_pool_alloc(struct zcdma_ctx *ctx, struct zc_pool *pool, size_t block_size
 		  unsigned flags);
 void zc_pool_free(struct zc_pool *pool);
 
-/* Returns the block that zc_pool_take() would take; one must be free. */
-static inline uint32_t zc_pool_next(const struct zc_pool *pool)
-{
-	return pool->unused[pool->unused_count - 1];
-}
-
+/* Take a free block; one must be. Returns its index. */
 static inline uint32_t zc_pool_take(struct zc_pool *pool)
 {
 	return pool->unused[--pool->unused_count];

@@ -15,82 +15,12 @@
 #include <unistd.h>
 
 #include "net/link.h"
+#include "net/netlink.h"
 
 /* Older headers lack it (asm-generic/socket.h). */
 #ifndef SO_NETNS_COOKIE
 #define SO_NETNS_COOKIE 71
 #endif
-
-/*
- * Netlink
- */
-
-struct request {
-	struct nlmsghdr header;
-	char body[256];
-};
-
-static void add(struct request *q, unsigned short type, const void *value, size_t len)
-{
-	struct rtattr *a = (struct rtattr *)((char *)q + NLMSG_ALIGN(q->header.nlmsg_len));
-
-	a->rta_type = type;
-	a->rta_len = (unsigned short)RTA_LENGTH(len);
-	memcpy(RTA_DATA(a), value, len);
-	q->header.nlmsg_len =
-		(uint32_t)(NLMSG_ALIGN(q->header.nlmsg_len) + RTA_ALIGN(RTA_LENGTH(len)));
-}
-
-/* Takes one message of an answer. */
-typedef void take_message(const struct nlmsghdr *message, void *arg);
-
-/* Take the messages in @buf. Returns 1 if more will come, 0 at the end, or a negative errno. */
-static int take_messages(const void *buf, size_t len, take_message *take, void *arg)
-{
-	const struct nlmsghdr *m = buf;
-
-	for (; NLMSG_OK(m, len); m = NLMSG_NEXT(m, len)) {
-		if (m->nlmsg_type == NLMSG_DONE)
-			return 0;
-		if (m->nlmsg_type == NLMSG_ERROR)
-			return ((const struct nlmsgerr *)NLMSG_DATA(m))->error;
-		take(m, arg);
-		if (!(m->nlmsg_flags & NLM_F_MULTI))
-			return 0;
-	}
-	return 1;
-}
-
-/* Send @q, and call @take with each message of the answer. Returns 0 or a negative errno. */
-static int ask(struct request *q, take_message *take, void *arg)
-{
-	/* As large as the kernel makes a part of a dump (netlink_dump() in net/netlink/af_netlink.c). */
-	enum { ANSWER_BYTES = 32768 };
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE), rc = 1;
-	char *buf = malloc(ANSWER_BYTES);
-	ssize_t n;
-
-	if (fd < 0 || !buf) {
-		rc = fd < 0 ? -errno : -ENOMEM;
-		goto out;
-	}
-	q->header.nlmsg_flags |= NLM_F_REQUEST;
-	if (send(fd, q, q->header.nlmsg_len, 0) < 0) {
-		rc = -errno;
-		goto out;
-	}
-	while (rc > 0) {
-		n = recv(fd, buf, ANSWER_BYTES, 0);
-		rc = n < 0 ? -errno : take_messages(buf, (size_t)n, take, arg);
-		if (rc == -EINTR)
-			rc = 1;
-	}
-out:
-	free(buf);
-	if (fd >= 0)
-		close(fd);
-	return rc;
-}
 
 /*
  * Routes
@@ -114,29 +44,30 @@ static void unmap(union address *a)
 }
 
 /* Put a socket's setting into the request, unless it is 0. */
-static void add_setting(struct request *q, unsigned short type, int fd, int name)
+static void add_setting(struct nlmsghdr *q, uint16_t type, int fd, int name)
 {
-	int value = 0;
+	uint32_t value = 0;
 	socklen_t len = sizeof(value);
 
 	if (!getsockopt(fd, SOL_SOCKET, name, &value, &len) && value)
-		add(q, type, &value, sizeof(value));
+		mnl_attr_put_u32(q, type, value);
 }
 
-static void take_route(const struct nlmsghdr *m, void *arg)
+static int take_route(const struct nlmsghdr *m, void *arg)
 {
-	const struct rtmsg *rt = NLMSG_DATA(m);
-	const struct rtattr *a = RTM_RTA(rt);
+	const struct rtmsg *rt = mnl_nlmsg_get_payload(m);
+	const struct nlattr *a;
 	struct zc_route *route = arg;
-	int left = (int)RTM_PAYLOAD(m);
 
 	route->local = rt->rtm_type == RTN_LOCAL;
-	for (; RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-		if (a->rta_type == RTA_OIF)
-			memcpy(&route->device, RTA_DATA(a), sizeof(route->device));
-		if (a->rta_type == RTA_ENCAP_TYPE)
+	mnl_attr_for_each(a, m, sizeof(*rt))
+	{
+		if (mnl_attr_get_type(a) == RTA_OIF)
+			route->device = (int)mnl_attr_get_u32(a);
+		if (mnl_attr_get_type(a) == RTA_ENCAP_TYPE)
 			route->encapsulated = true;
 	}
+	return MNL_CB_OK;
 }
 
 /* Returns whether the socket is of another network namespace, which our netlink does not see. */
@@ -170,30 +101,29 @@ static int get_addresses(int fd, union address *from, union address *to)
 	return 0;
 }
 
-static void add_addresses(struct request *q, const union address *from, const union address *to)
+static void add_addresses(struct nlmsghdr *q, const union address *from, const union address *to)
 {
-	struct rtmsg *rt = NLMSG_DATA(&q->header);
+	struct rtmsg *rt = mnl_nlmsg_get_payload(q);
 	const bool v6 = to->any.sa_family == AF_INET6;
 
 	rt->rtm_family = (unsigned char)to->any.sa_family;
 	rt->rtm_dst_len = rt->rtm_src_len = v6 ? 128 : 32;
 	if (v6) {
-		add(q, RTA_DST, &to->v6.sin6_addr, sizeof(to->v6.sin6_addr));
-		add(q, RTA_SRC, &from->v6.sin6_addr, sizeof(from->v6.sin6_addr));
+		mnl_attr_put(q, RTA_DST, sizeof(to->v6.sin6_addr), &to->v6.sin6_addr);
+		mnl_attr_put(q, RTA_SRC, sizeof(from->v6.sin6_addr), &from->v6.sin6_addr);
 	} else {
-		add(q, RTA_DST, &to->v4.sin_addr, sizeof(to->v4.sin_addr));
-		add(q, RTA_SRC, &from->v4.sin_addr, sizeof(from->v4.sin_addr));
+		mnl_attr_put(q, RTA_DST, sizeof(to->v4.sin_addr), &to->v4.sin_addr);
+		mnl_attr_put(q, RTA_SRC, sizeof(from->v4.sin_addr), &from->v4.sin_addr);
 	}
 	/* A sockaddr_in and a sockaddr_in6 have the port in the same place. */
-	add(q, RTA_SPORT, &from->v4.sin_port, sizeof(from->v4.sin_port));
-	add(q, RTA_DPORT, &to->v4.sin_port, sizeof(to->v4.sin_port));
+	mnl_attr_put_u16(q, RTA_SPORT, from->v4.sin_port);
+	mnl_attr_put_u16(q, RTA_DPORT, to->v4.sin_port);
 }
 
 int zc_route_of(int fd, struct zc_route *route)
 {
 	union address from, to;
-	struct request q = { .header = { .nlmsg_type = RTM_GETROUTE,
-					 .nlmsg_len = NLMSG_LENGTH(sizeof(struct rtmsg)) } };
+	struct zc_netlink_request q;
 	int rc = get_addresses(fd, &from, &to);
 
 	*route = (struct zc_route){ .device = 0 };
@@ -201,14 +131,15 @@ int zc_route_of(int fd, struct zc_route *route)
 		return rc;
 	if (is_foreign(fd))
 		return -EXDEV;
-	add_addresses(&q, &from, &to);
-	add(&q, RTA_IP_PROTO, zc_is_udp(fd) ? "\x11" : "\x06", 1); /* IPPROTO_UDP, IPPROTO_TCP */
+	zc_netlink_begin(&q, RTM_GETROUTE, 0, sizeof(struct rtmsg));
+	add_addresses(&q.header, &from, &to);
+	mnl_attr_put_u8(&q.header, RTA_IP_PROTO, zc_is_udp(fd) ? IPPROTO_UDP : IPPROTO_TCP);
 	if (to.any.sa_family == AF_INET6 && to.v6.sin6_scope_id)
-		add(&q, RTA_OIF, &to.v6.sin6_scope_id, sizeof(to.v6.sin6_scope_id));
+		mnl_attr_put_u32(&q.header, RTA_OIF, to.v6.sin6_scope_id);
 	else
-		add_setting(&q, RTA_OIF, fd, SO_BINDTOIFINDEX);
-	add_setting(&q, RTA_MARK, fd, SO_MARK);
-	rc = ask(&q, take_route, route);
+		add_setting(&q.header, RTA_OIF, fd, SO_BINDTOIFINDEX);
+	add_setting(&q.header, RTA_MARK, fd, SO_MARK);
+	rc = zc_netlink_ask(NETLINK_ROUTE, &q, take_route, route);
 	return rc ? rc : route->device > 0 ? 0 : -ENODEV;
 }
 
@@ -216,84 +147,73 @@ int zc_route_of(int fd, struct zc_route *route)
  * Devices
  */
 
-static int number(const struct rtattr *a)
+static void copy_text(char *to, size_t len, const struct nlattr *a)
 {
-	int value;
-
-	memcpy(&value, RTA_DATA(a), sizeof(value));
-	return value;
+	snprintf(to, len, "%.*s", (int)mnl_attr_get_payload_len(a),
+		 (const char *)mnl_attr_get_payload(a));
 }
 
-static void copy_text(char *to, size_t len, const struct rtattr *a)
+static void take_kind(struct zc_link *link, const struct nlattr *info)
 {
-	snprintf(to, len, "%.*s", (int)RTA_PAYLOAD(a), (const char *)RTA_DATA(a));
-}
+	const struct nlattr *a;
 
-static void take_kind(struct zc_link *link, const struct rtattr *info)
-{
-	const struct rtattr *a = RTA_DATA(info);
-	int left = (int)RTA_PAYLOAD(info);
-
-	for (; RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-		if (a->rta_type == IFLA_INFO_KIND)
+	mnl_attr_for_each_nested(a, info)
+	{
+		if (mnl_attr_get_type(a) == IFLA_INFO_KIND)
 			copy_text(link->kind, sizeof(link->kind), a);
 	}
 }
 
-static void parse_link(const struct nlmsghdr *m, struct zc_link *link)
+static void take_attribute(struct zc_link *link, const struct nlattr *a)
 {
-	const struct ifinfomsg *info = NLMSG_DATA(m);
-	const struct rtattr *a = IFLA_RTA(info);
-	int left = (int)IFLA_PAYLOAD(m);
-
-	*link = (struct zc_link){ .index = info->ifi_index };
-	for (; RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-		switch (a->rta_type & NLA_TYPE_MASK) {
-		case IFLA_IFNAME:
-			copy_text(link->name, sizeof(link->name), a);
-			break;
-		case IFLA_MTU:
-			link->mtu = (unsigned)number(a);
-			break;
-		case IFLA_LINK:
-			link->lower = number(a);
-			break;
-		case IFLA_LINK_NETNSID:
-			link->elsewhere = true;
-			break;
-		case IFLA_MASTER:
-			link->master = number(a);
-			break;
-		case IFLA_LINKINFO:
-			take_kind(link, a);
-			break;
-		}
+	switch (mnl_attr_get_type(a)) {
+	case IFLA_IFNAME:
+		copy_text(link->name, sizeof(link->name), a);
+		break;
+	case IFLA_MTU:
+		link->mtu = mnl_attr_get_u32(a);
+		break;
+	case IFLA_LINK:
+		link->lower = (int)mnl_attr_get_u32(a);
+		break;
+	case IFLA_LINK_NETNSID:
+		link->elsewhere = true;
+		break;
+	case IFLA_MASTER:
+		link->master = (int)mnl_attr_get_u32(a);
+		break;
+	case IFLA_LINKINFO:
+		take_kind(link, a);
+		break;
 	}
 }
 
-static void take_link(const struct nlmsghdr *m, void *arg)
+static int take_link(const struct nlmsghdr *m, void *arg)
 {
-	parse_link(m, arg);
+	const struct ifinfomsg *info = mnl_nlmsg_get_payload(m);
+	const struct nlattr *a;
+	struct zc_link *link = arg;
+
+	*link = (struct zc_link){ .index = info->ifi_index };
+	mnl_attr_for_each(a, m, sizeof(*info)) take_attribute(link, a);
+	return MNL_CB_OK;
 }
 
-static struct request link_request(int index, unsigned short flags)
+static void begin_link(struct zc_netlink_request *q, int index, uint16_t flags)
 {
-	struct request q = { .header = { .nlmsg_type = RTM_GETLINK,
-					 .nlmsg_flags = flags,
-					 .nlmsg_len = NLMSG_LENGTH(sizeof(struct ifinfomsg)) } };
-	struct ifinfomsg *info = NLMSG_DATA(&q.header);
+	struct ifinfomsg *info = zc_netlink_begin(q, RTM_GETLINK, flags, sizeof(*info));
 
 	info->ifi_index = index;
-	return q;
 }
 
 int zc_link_get(int index, struct zc_link *link)
 {
-	struct request q = link_request(index, 0);
+	struct zc_netlink_request q;
 	int rc;
 
 	*link = (struct zc_link){ .index = 0 };
-	rc = ask(&q, take_link, link);
+	begin_link(&q, index, 0);
+	rc = zc_netlink_ask(NETLINK_ROUTE, &q, take_link, link);
 	return rc ? rc : link->index == index ? 0 : -ENODEV;
 }
 
@@ -303,26 +223,29 @@ struct ports {
 	void *arg;
 };
 
-static void take_port(const struct nlmsghdr *m, void *arg)
+static int take_port(const struct nlmsghdr *m, void *arg)
 {
 	struct ports *ports = arg;
 	struct zc_link link;
 
-	parse_link(m, &link);
+	take_link(m, &link);
 	if (link.master != ports->master)
-		return;
+		return MNL_CB_OK;
 	ports->count++;
 	ports->each(&link, ports->arg);
+	return MNL_CB_OK;
 }
 
 int zc_link_ports(int master, void (*each)(const struct zc_link *port, void *arg), void *arg)
 {
 	struct ports ports = { .master = master, .each = each, .arg = arg };
-	struct request q = link_request(0, NLM_F_DUMP);
+	struct zc_netlink_request q;
 	int rc;
 
-	add(&q, IFLA_MASTER, &master, sizeof(master)); /* the kernel need not send the others */
-	rc = ask(&q, take_port, &ports);
+	begin_link(&q, 0, NLM_F_DUMP);
+	mnl_attr_put_u32(&q.header, IFLA_MASTER,
+			 (uint32_t)master); /* the kernel need not send the others */
+	rc = zc_netlink_ask(NETLINK_ROUTE, &q, take_port, &ports);
 	return rc ? rc : ports.count;
 }
 
@@ -332,32 +255,34 @@ struct fq_search {
 };
 
 /* Look whether a queueing discipline, which may be a child of another (mq), is fq. */
-static void take_qdisc(const struct nlmsghdr *m, void *arg)
+static int take_qdisc(const struct nlmsghdr *m, void *arg)
 {
-	const struct tcmsg *tc = NLMSG_DATA(m);
-	const struct rtattr *a = TCA_RTA(tc);
-	int left = (int)TCA_PAYLOAD(m);
+	const struct tcmsg *tc = mnl_nlmsg_get_payload(m);
 	struct fq_search *search = arg;
+	const struct nlattr *a;
 	char kind[16];
 
-	for (; tc->tcm_ifindex == search->index && RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-		if (a->rta_type != TCA_KIND)
+	if (tc->tcm_ifindex != search->index)
+		return MNL_CB_OK;
+	mnl_attr_for_each(a, m, sizeof(*tc))
+	{
+		if (mnl_attr_get_type(a) != TCA_KIND)
 			continue;
 		copy_text(kind, sizeof(kind), a);
 		search->found |= !strcmp(kind, "fq");
 	}
+	return MNL_CB_OK;
 }
 
 int zc_link_has_fq(int index)
 {
 	struct fq_search search = { .index = index };
-	struct request q = { .header = { .nlmsg_type = RTM_GETQDISC,
-					 .nlmsg_flags = NLM_F_DUMP,
-					 .nlmsg_len = NLMSG_LENGTH(sizeof(struct tcmsg)) } };
+	struct zc_netlink_request q;
+	struct tcmsg *tc = zc_netlink_begin(&q, RTM_GETQDISC, NLM_F_DUMP, sizeof(*tc));
 	int rc;
 
-	((struct tcmsg *)NLMSG_DATA(&q.header))->tcm_ifindex = index;
-	rc = ask(&q, take_qdisc, &search);
+	tc->tcm_ifindex = index;
+	rc = zc_netlink_ask(NETLINK_ROUTE, &q, take_qdisc, &search);
 	return rc ? rc : search.found;
 }
 
@@ -382,6 +307,8 @@ static const struct {
 	{ "tx-scatter-gather", ZC_LINK_SG },	 { "tx-checksum-ip-generic", ZC_LINK_CSUM_ANY },
 	{ "tx-checksum-ipv4", ZC_LINK_CSUM_V4 }, { "tx-checksum-ipv6", ZC_LINK_CSUM_V6 },
 	{ "tx-tcp-segmentation", ZC_LINK_TSO },	 { "highdma", ZC_LINK_HIGHDMA },
+	{ "tx-udp-segmentation", ZC_LINK_USO },	 { "rx-gro", ZC_LINK_GRO },
+	{ "rx-gro-hw", ZC_LINK_GRO_HW },
 };
 
 /* Returns how many names of features the kernel has, or 0 if that is unknown. */
@@ -433,6 +360,20 @@ out:
 	free(names);
 	free(active);
 	return found;
+}
+
+bool zc_link_has_checksum(unsigned has)
+{
+	const unsigned both = ZC_LINK_CSUM_V4 | ZC_LINK_CSUM_V6;
+
+	return has & ZC_LINK_CSUM_ANY || (has & both) == both;
+}
+
+unsigned zc_link_queues(int fd, const char *name)
+{
+	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
+
+	return ask_ethtool(fd, name, &channels) ? channels.combined_count + channels.rx_count : 0;
 }
 
 void zc_link_driver(int fd, const char *name, char *driver, size_t len)

@@ -15,6 +15,9 @@ enum zc_link_feature {
 	ZC_LINK_CSUM_V6 = 1 << 3,
 	ZC_LINK_TSO = 1 << 4,
 	ZC_LINK_HIGHDMA = 1 << 5, /* reaches all memory */
+	ZC_LINK_USO = 1 << 6,	  /* segmentation of UDP */
+	ZC_LINK_GRO = 1 << 7,
+	ZC_LINK_GRO_HW = 1 << 8,
 };
 
 struct zc_link {
@@ -51,6 +54,12 @@ int zc_link_ports(int master, void (*each)(const struct zc_link *port, void *arg
  * enum zc_link_feature, or a negative errno.
  */
 int zc_link_features(int fd, const char *name);
+
+/* Returns whether a device with the features @has makes the checksums of IPv4 and IPv6. */
+bool zc_link_has_checksum(unsigned has);
+
+/* Returns how many receive queues the device has, or 0 if its driver does not say. */
+unsigned zc_link_queues(int fd, const char *name);
 
 /*
  * Returns 1 if the device with @index has a queueing discipline fq, which paces what sockets ask it to; 0 if not; or a

@@ -8,8 +8,6 @@
 
 #define COPIES "the kernel copies MSG_ZEROCOPY sends all the same: "
 
-#define CSUM_BOTH (ZC_LINK_CSUM_V4 | ZC_LINK_CSUM_V6)
-
 ZC_PUBLIC int zcdma_nic_of(int fd, struct zcdma_nic *nic)
 {
 	struct zc_route route;
@@ -28,7 +26,7 @@ ZC_PUBLIC int zcdma_nic_of(int fd, struct zcdma_nic *nic)
 	if (features < 0)
 		return 0;
 	nic->scatter_gather = features & ZC_LINK_SG;
-	nic->checksum = features & ZC_LINK_CSUM_ANY || (features & CSUM_BOTH) == CSUM_BOTH;
+	nic->checksum = zc_link_has_checksum((unsigned)features);
 	nic->segmentation = features & ZC_LINK_TSO;
 	return 0;
 }

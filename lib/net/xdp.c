@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 #include "net/xdp.h"
 
-#include <linux/ethtool.h>
 #include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/if_xdp.h>
 #include <linux/rtnetlink.h>
-#include <linux/sockios.h>
 #include <net/if.h>
 #include <pcap/dlt.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -41,7 +37,6 @@ struct zc_xdp {
 	enum zc_xdp_mode mode;
 	int map, attachment; /* or -1 */
 	int changes;	     /* of interfaces, as rtnetlink(7) reports them, or -1 */
-	int fd;		     /* to poll: for the sockets, and .changes; or -1 */
 	struct zc_xdp_queue *queue;
 	unsigned first, queues;
 	unsigned next; /* queue to look at */
@@ -68,24 +63,20 @@ enum zc_xdp_mode zc_xdp_mode(const struct zc_xdp *x)
 	return x->mode;
 }
 
-int zc_xdp_fd(const struct zc_xdp *x)
+int zc_xdp_fd(const struct zc_xdp *x, unsigned i)
 {
-	return x->fd;
+	return !i ? x->changes : i <= x->queues ? x->queue[i - 1].fd : -1;
 }
 
-/* Returns how many receive queues the interface has; a driver that does not say has one. */
+/* Returns how many receive queues the interface has; where its driver does not say, one. */
 static unsigned count_queues(const char *name)
 {
-	struct ethtool_channels channels = { .cmd = ETHTOOL_GCHANNELS };
-	struct ifreq request = { .ifr_data = (void *)&channels };
 	const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	const unsigned queues = fd < 0 ? 0 : zc_link_queues(fd, name);
 
-	snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
-	if (fd < 0 || ioctl(fd, SIOCETHTOOL, &request))
-		channels.combined_count = 0;
 	if (fd >= 0)
 		close(fd);
-	return channels.combined_count + channels.rx_count ?: 1;
+	return queues ?: 1;
 }
 
 static uint32_t frames_of_one(unsigned queues)
@@ -138,7 +129,6 @@ static void detach(struct zc_xdp *x)
 {
 	/* The program first: no packet goes to a socket that is closing. */
 	close_fd(&x->attachment);
-	close_fd(&x->fd);
 	close_fd(&x->changes);
 	for (unsigned i = 0; i < x->queues; i++)
 		zc_xdp_queue_close(&x->queue[i]);
@@ -154,27 +144,6 @@ static int open_changes(struct zc_xdp *x)
 	if (x->changes < 0)
 		return -errno;
 	return bind(x->changes, (const struct sockaddr *)&links, sizeof(links)) ? -errno : 0;
-}
-
-static int watch(struct zc_xdp *x, int fd)
-{
-	struct epoll_event e = { .events = EPOLLIN };
-
-	return epoll_ctl(x->fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
-}
-
-/* Set .fd. Returns 0, or a negative errno. */
-static int open_poll(struct zc_xdp *x)
-{
-	int rc;
-
-	x->fd = epoll_create1(EPOLL_CLOEXEC);
-	if (x->fd < 0)
-		return -errno;
-	rc = watch(x, x->changes);
-	for (unsigned i = 0; !rc && i < x->queues; i++)
-		rc = watch(x, x->queue[i].fd);
-	return rc;
 }
 
 /* Attach the program for the sockets that are open. Returns 0, or a negative errno. */
@@ -206,8 +175,6 @@ static int attach(struct zc_xdp *x, uint16_t port)
 		rc = attach_program(x, port);
 	if (!rc)
 		rc = open_changes(x);
-	if (!rc)
-		rc = open_poll(x);
 	if (rc)
 		detach(x);
 	return rc;
@@ -264,7 +231,7 @@ int zc_xdp_open(struct zcdma_ctx *ctx, const struct zc_xdp_options *options, str
 
 	if (!x)
 		return zc_fail(ctx, ENOMEM, "attach to %s", options->iface);
-	*x = (struct zc_xdp){ .ctx = ctx, .map = -1, .attachment = -1, .changes = -1, .fd = -1 };
+	*x = (struct zc_xdp){ .ctx = ctx, .map = -1, .attachment = -1, .changes = -1 };
 	rc = look_at_interface(x, options);
 	if (rc)
 		goto err_free;

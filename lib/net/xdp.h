@@ -38,13 +38,13 @@ struct zc_xdp_stats {
 int zc_xdp_open(struct zcdma_ctx *ctx, const struct zc_xdp_options *options, struct zc_xdp **out);
 
 /*
- * Get the next packet; it is valid until the next call. Returns 1; -EAGAIN if none is there (poll the descriptor); or a
+ * Get the next packet; it is valid until the next call. Returns 1; -EAGAIN if none is there (poll the descriptors); or a
  * negative errno with the error message set, when the interface is gone.
  */
 int zc_xdp_next(struct zc_xdp *x, struct zc_packet *packet);
 
-/* Returns the descriptor to poll for POLLIN. */
-int zc_xdp_fd(const struct zc_xdp *x);
+/* Returns the @i-th descriptor to poll for POLLIN, or -1 after the last. */
+int zc_xdp_fd(const struct zc_xdp *x, unsigned i);
 
 /* Returns the mode that all queues have. */
 enum zc_xdp_mode zc_xdp_mode(const struct zc_xdp *x);

@@ -6,10 +6,10 @@
 #ifndef ZCDMA_SOURCE_PACKETS_H
 #define ZCDMA_SOURCE_PACKETS_H
 
-#include "memory/block_pool.h"
 #include "packet/capture.h"
 #include "packet/payload.h"
-#include "source/source.h"
+#include "source/pool_source.h"
+#include "util/alarm.h"
 
 struct zc_packet_source;
 
@@ -25,27 +25,25 @@ struct zc_packet_ops {
 	int (*end_whole)(struct zc_packet_source *p);
 };
 
-/* What the sources share; a kind embeds it as its first member. Set .from and .timer_fd, to -1, when it is opened. */
+/* What the sources share; a kind embeds it as its first member. Call zc_packets_init() when it is opened. */
 struct zc_packet_source {
-	struct zcdma_source src;
+	struct zc_pool_source base;
 	const struct zc_packet_ops *from;
 	struct zc_payload *payload; /* or NULL: whole packets */
-	struct zc_pool pool;
 	bool kernel_copies; /* each packet into memory of this process, before it is copied from there */
-	int packets_fd; /* to poll for packets, or -1 */
-	int timer_fd;	/* that patience has an end; or -1 */
-	bool patient;	/* it runs */
+	struct zc_alarm alarm; /* for packets, and the end of patience; or not open */
+	uint64_t patience_ns;  /* when that is; 0: nothing is waited for */
 	bool ended, stopped;
-	struct zc_error failed; /* after the blocks before, or .rc 0 */
 
 	/* The next piece of the stream: what is in .header, then .data. */
 	bool has_piece;
 	size_t header_len, len;
 	const uint8_t *data;
 	uint8_t header[ZC_CAPTURE_HEADER + ZC_PACKET_HEADER];
-
-	uint64_t offset, seq;
 };
+
+/* Begin, with nothing open. */
+void zc_packets_init(struct zc_packet_source *p, const struct zc_packet_ops *from);
 
 /*
  * Take the payload, ordered by the number that @seq describes, from zc_packets_parse_seq(); 0: in the order of arrival.
@@ -54,25 +52,18 @@ struct zc_packet_source {
 int zc_packets_open_payload(struct zc_packet_source *p, const char *name, uint64_t seq,
 			    bool any_checksum);
 
-/*
- * Set what to poll: @fd for packets (-1: they never wait), and with numbers, @ordered, a timer. Returns 0, or a
- * negative errno with the error message set.
- */
-int zc_packets_open_poll(struct zc_packet_source *p, int fd, bool ordered);
+/* Poll @fd for packets, beside the alarm. Returns 0, or a negative errno with the error message set. */
+int zc_packets_watch(struct zc_packet_source *p, int fd);
 
-/* Free what the two opened, but not @fd. */
+/* Free what the two opened. */
 void zc_packets_close(struct zc_packet_source *p);
 
-/* Implement a source, as struct zc_source_ops describes. */
-int zc_packets_make_ring(struct zc_packet_source *p, unsigned uses);
-void zc_packets_deactivate(struct zcdma_source *src);
+/* Implement a source, as struct zc_source_ops describes; zc_pool_source_ has the rest. */
 int zc_packets_next(struct zcdma_source *src, size_t max, struct zcdma_block *b);
-void zc_packets_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how);
 void zc_packets_stop(struct zcdma_source *src);
-int zc_packets_share(const struct zcdma_source *src, struct zc_ring_desc *desc);
 
 /* Set what is known without knowing where the packets come from. */
-void zc_packets_get_stats(const struct zc_packet_source *p, struct zcdma_source_stats *stats);
+void zc_packets_get_stats(struct zc_packet_source *p, struct zcdma_source_stats *stats);
 
 /* Parse the values of the options seq= and checksum=. */
 int zc_packets_parse_seq(const char *text, uint64_t *value);

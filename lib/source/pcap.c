@@ -66,7 +66,7 @@ static void strip_quotes(char *text)
 /* Parse "NAME[,OPTIONS]". */
 static int parse(struct pcap_source *p, const char *arg)
 {
-	struct zcdma_source *src = &p->base.src;
+	struct zcdma_source *src = &p->base.base.src;
 	size_t len = strcspn(arg, ",");
 	int rc;
 
@@ -86,7 +86,7 @@ static int parse(struct pcap_source *p, const char *arg)
 /* Check what the options say together. Returns 0 or -EINVAL. */
 static int check_options(const struct pcap_source *p)
 {
-	const struct zcdma_source *src = &p->base.src;
+	const struct zcdma_source *src = &p->base.base.src;
 
 	if (p->opt.seq && !p->opt.payload)
 		return zc_fail_plain(src->ctx, EINVAL,
@@ -109,7 +109,7 @@ static bool is_file(const char *name)
 
 static int open_packets(struct pcap_source *p)
 {
-	struct zcdma_source *src = &p->base.src;
+	struct zcdma_source *src = &p->base.base.src;
 	const bool file = is_file(p->from);
 	struct zc_capture_options from = {
 		.iface = file ? NULL : p->from,
@@ -157,11 +157,22 @@ static int open_payload(struct pcap_source *p)
 	if (!p->opt.payload) {
 		const int linktype = zc_capture_linktype(p->packets);
 
-		p->base.src.info.packets = ZCDMA_PACKETS_WHOLE;
+		p->base.base.src.info.packets = ZCDMA_PACKETS_WHOLE;
 		return linktype < 0 ? 0 : add_file_header(p, linktype);
 	}
 	rc = zc_capture_check_linktype(p->packets);
 	return rc ? rc : zc_packets_open_payload(&p->base, p->from, p->opt.seq, p->opt.checksum);
+}
+
+/* Set what to poll; a file never waits. Returns 0, or a negative errno with the error message set. */
+static int open_poll(struct pcap_source *p)
+{
+	const int fd = zc_capture_fd(p->packets);
+
+	if (p->opt.seq && fd >= 0)
+		return zc_packets_watch(&p->base, fd);
+	p->base.base.src.poll_fd = fd;
+	return 0;
 }
 
 static void close_packets(struct pcap_source *p)
@@ -187,8 +198,7 @@ static int pcap_open_spec(struct zcdma_source *src, const char *arg)
 	struct pcap_source *p = (struct pcap_source *)src;
 	int rc;
 
-	p->base.from = &from_capture;
-	p->base.timer_fd = -1;
+	zc_packets_init(&p->base, &from_capture);
 	rc = parse(p, arg);
 	if (rc)
 		close_source(src);
@@ -206,7 +216,7 @@ static int open_all(struct pcap_source *p)
 	if (!rc)
 		rc = open_payload(p);
 	if (!rc)
-		rc = zc_packets_open_poll(&p->base, zc_capture_fd(p->packets), p->opt.seq);
+		rc = open_poll(p);
 	if (rc)
 		close_packets(p);
 	return rc;
@@ -217,7 +227,7 @@ static int pcap_activate(struct zcdma_source *src, unsigned uses)
 	struct pcap_source *p = (struct pcap_source *)src;
 	int rc = open_all(p);
 
-	return rc ? rc : zc_packets_make_ring(&p->base, uses);
+	return rc ? rc : zc_pool_source_activate(&p->base.base, uses);
 }
 
 /*
@@ -231,7 +241,7 @@ static int next_packet(struct zc_packet_source *base, struct zc_packet *packet)
 
 static int fail_linktypes(struct pcap_source *p, int linktype)
 {
-	const struct zcdma_source *src = &p->base.src;
+	const struct zcdma_source *src = &p->base.base.src;
 	int rc = zc_fail_plain(
 		src->ctx, EINVAL,
 		"source %s: packets of the link types %d and %d do not go into one pcap stream",
@@ -251,7 +261,7 @@ static int take_whole(struct zc_packet_source *base, const struct zc_packet *pac
 		return rc;
 	if (packet->linktype != p->linktype)
 		return fail_linktypes(p, packet->linktype);
-	base->src.stats.packets.packets++;
+	base->base.src.stats.packets.packets++;
 	zc_packet_header(packet, base->header + base->header_len);
 	base->header_len += ZC_PACKET_HEADER;
 	base->data = packet->data;
@@ -297,11 +307,11 @@ const struct zc_source_ops zc_source_pcap = {
 	.option_values = offsetof(struct pcap_source, opt),
 	.open = pcap_open_spec,
 	.activate = pcap_activate,
-	.deactivate = zc_packets_deactivate,
+	.deactivate = zc_pool_source_deactivate,
 	.next = zc_packets_next,
-	.put = zc_packets_put,
+	.put = zc_pool_source_put,
 	.stop = zc_packets_stop,
 	.get_stats = pcap_get_stats,
-	.share = zc_packets_share,
+	.share = zc_pool_source_share,
 	.close = close_source,
 };

@@ -13,11 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "memory/block_pool.h"
-#include "source/source.h"
-
-#define BLOCK_SIZE (1u << 20)
-#define BLOCKS	   16
+#include "source/pool_source.h"
 
 /*
  * After stop(), how long to read on to the end of a pipe: a Ctrl-C stops the producer too, and what
@@ -26,15 +22,13 @@
 #define LINGER_NS 500000000u
 
 struct pipe_source {
-	struct zcdma_source src;
-	struct zc_pool pool; /* .ring.base is NULL where the descriptor itself is lent */
+	struct zc_pool_source base; /* without a ring the descriptor itself is lent */
 	int fd;
 	bool own_fd;
 	bool socket;
-	bool regular;	  /* a file: has offsets, never lets one wait */
-	int64_t position; /* in a regular file */
-	int64_t size;	  /* of it, at first */
-	uint64_t offset, seq;
+	bool regular;	      /* a file: has offsets, never lets one wait */
+	int64_t position;     /* in a regular file */
+	int64_t size;	      /* of it, at first */
 	uint64_t deadline_ns; /* 0: not stopping */
 	bool lent;	      /* descriptors: the one block that is out */
 };
@@ -73,48 +67,41 @@ static int lend_descriptor(struct pipe_source *p, size_t max, struct zcdma_block
 {
 	ssize_t len;
 
-	p->src.starved = p->lent;
+	p->base.src.starved = p->lent;
 	len = p->lent ? -EAGAIN : available(p);
 	if (len <= 0)
 		return (int)len;
 	*b = (struct zcdma_block){
-		.len = zc_min((size_t)len, zc_min(max, (size_t)BLOCK_SIZE)),
+		.len = zc_min((size_t)len, zc_min(max, (size_t)ZC_POOL_BLOCK)),
+		.offset = p->base.offset,
+		.seq = p->base.seq++,
+		.time_ns = zc_now_ns(),
 		.fd = p->fd,
 		.fd_offset = p->regular ? p->position : -1,
 	};
+	p->base.offset += b->len;
 	p->lent = true;
 	return 1;
 }
 
 static int read_block(struct pipe_source *p, size_t max, struct zcdma_block *b)
 {
+	struct zcdma_source_stats *stats = &p->base.src.stats;
 	struct pollfd fd = { .fd = p->fd, .events = POLLIN };
-	uint32_t index;
 	ssize_t len;
 
-	p->src.starved = !p->pool.unused_count;
-	/* Nor where a signal ended it: the read() would wait. */
-	if (p->src.starved || (!p->regular && poll(&fd, 1, 0) <= 0))
+	/* Where a signal ended the wait, the read() would wait. */
+	if (!p->regular && poll(&fd, 1, 0) <= 0)
 		return -EAGAIN;
-	index = zc_pool_next(&p->pool);
-	len = read(p->fd, zc_ring_block(&p->pool.ring, index),
-		   zc_min(max, p->pool.ring.block_size));
+	len = read(p->fd, zc_pool_source_room(&p->base), zc_min(max, (size_t)ZC_POOL_BLOCK));
 	if (len <= 0)
 		return len < 0 ? -errno : 0;
-	zc_pool_take(&p->pool);
 	if (p->socket)
-		p->src.stats.kernel_copied_bytes += (size_t)len;
+		stats->kernel_copied_bytes += (size_t)len;
 	else
-		p->src.stats.copied_bytes += (size_t)len;
-	*b = (struct zcdma_block){
-		.data = zc_ring_block(&p->pool.ring, index),
-		.len = (size_t)len,
-		.index = index,
-		.fd = p->src.info.caps & ZCDMA_CAP_FD ? p->pool.ring.fd : -1,
-		.fd_offset = p->src.info.caps & ZCDMA_CAP_FD
-				     ? (int64_t)(index * p->pool.ring.block_size)
-				     : -1,
-	};
+		stats->copied_bytes += (size_t)len;
+	p->base.filled = (size_t)len;
+	zc_pool_source_finish(&p->base, b);
 	return 1;
 }
 
@@ -129,13 +116,15 @@ static bool was_cut(const struct pipe_source *p)
 static int pipe_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 {
 	struct pipe_source *p = (struct pipe_source *)src;
+	const bool has_ring = p->base.pool.ring.base;
 	int rc;
 
 	if (p->deadline_ns && (p->regular || zc_now_ns() > p->deadline_ns))
 		return 0;
-	if (p->pool.error)
-		return zc_fail(src->ctx, -p->pool.error, "fresh pages for %s", src->name);
-	rc = p->pool.ring.base ? read_block(p, max, b) : lend_descriptor(p, max, b);
+	rc = has_ring ? zc_pool_source_begin(&p->base) : 0;
+	if (rc)
+		return rc;
+	rc = has_ring ? read_block(p, max, b) : lend_descriptor(p, max, b);
 	if (rc == -EINTR)
 		return -EAGAIN;
 	if (rc < 0 && rc != -EAGAIN)
@@ -143,30 +132,23 @@ static int pipe_next(struct zcdma_source *src, size_t max, struct zcdma_block *b
 	if (!rc && was_cut(p))
 		return zc_fail_plain(src->ctx, EIO, "read %s: it was cut short meanwhile",
 				     src->name);
-	if (rc <= 0)
-		return rc;
-	b->offset = p->offset;
-	b->seq = p->seq++;
-	b->time_ns = zc_now_ns();
-	p->offset += b->len;
-	p->position += (int64_t)b->len;
-	return 1;
+	if (rc == 1)
+		p->position += (int64_t)b->len;
+	return rc;
 }
 
 static void pipe_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how)
 {
 	struct pipe_source *p = (struct pipe_source *)src;
 
-	if (!p->pool.ring.base) {
-		/* The path took the bytes by their offset; the file's own position follows. */
-		if (p->regular)
-			lseek(p->fd, p->position, SEEK_SET);
-		p->lent = src->starved = false;
+	if (p->base.pool.ring.base) {
+		zc_pool_source_put(src, b, how);
 		return;
 	}
-	src->stats.replaced += how == ZC_PUT_REPLACE;
-	zc_pool_put(&p->pool, b->index, how);
-	src->starved = !p->pool.unused_count;
+	/* The path took the bytes by their offset; the file's own position follows. */
+	if (p->regular)
+		lseek(p->fd, p->position, SEEK_SET);
+	p->lent = src->starved = false;
 }
 
 static void pipe_stop(struct zcdma_source *src)
@@ -174,11 +156,6 @@ static void pipe_stop(struct zcdma_source *src)
 	struct pipe_source *p = (struct pipe_source *)src;
 
 	p->deadline_ns = zc_now_ns() + LINGER_NS;
-}
-
-static void pipe_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
-{
-	stats->next_seq = ((struct pipe_source *)src)->seq;
 }
 
 static void pipe_close(struct zcdma_source *src)
@@ -215,21 +192,6 @@ static int check_spliceable(struct zcdma_source *src, const struct stat *st)
 	return rc;
 }
 
-static int alloc_ring(struct pipe_source *p, unsigned uses)
-{
-	int rc = zc_pool_alloc(p->src.ctx, &p->pool, BLOCK_SIZE, BLOCKS, uses);
-
-	if (rc)
-		return rc;
-	p->src.info.blocks = BLOCKS;
-	p->src.info.page_size = p->pool.ring.page_size;
-	p->src.info.caps = ZCDMA_CAP_MEMORY;
-	if (uses & ZC_USE_FD)
-		p->src.info.caps |= ZCDMA_CAP_FD | ZCDMA_CAP_OFFSET;
-	zc_source_offer_ring(&p->src, &p->pool.ring);
-	return 0;
-}
-
 int zc_pipe_attach(struct zcdma_source *src, int fd, bool own)
 {
 	struct pipe_source *p = (struct pipe_source *)src;
@@ -238,7 +200,7 @@ int zc_pipe_attach(struct zcdma_source *src, int fd, bool own)
 
 	/* More bytes at a time; a refusal (an unprivileged user's limit) does no harm. */
 	if (!rc && S_ISFIFO(st.st_mode))
-		fcntl(fd, F_SETPIPE_SZ, BLOCK_SIZE);
+		fcntl(fd, F_SETPIPE_SZ, ZC_POOL_BLOCK);
 	p->fd = fd;
 	p->own_fd = own;
 	if (rc)
@@ -249,7 +211,7 @@ int zc_pipe_attach(struct zcdma_source *src, int fd, bool own)
 	p->position = p->regular ? lseek(fd, 0, SEEK_CUR) : 0;
 	src->poll_fd = p->regular ? -1 : fd;
 	src->origin_fd = fd;
-	src->info.block_size = BLOCK_SIZE;
+	src->info.block_size = ZC_POOL_BLOCK;
 	return 0;
 }
 
@@ -267,7 +229,7 @@ static int pipe_activate(struct zcdma_source *src, unsigned uses)
 	}
 	/* How much is left of a file whose size says nothing is unknown without reading it. */
 	if (!(uses & ZC_USE_FD) || (p->regular && !zc_size_is_known(p->fd)))
-		return alloc_ring(p, uses);
+		return zc_pool_source_activate(&p->base, uses);
 	src->file_fd = p->regular ? p->fd : -1;
 	src->info.caps = p->regular ? ZCDMA_CAP_FD | ZCDMA_CAP_OFFSET : ZCDMA_CAP_FD;
 	return 0;
@@ -275,12 +237,7 @@ static int pipe_activate(struct zcdma_source *src, unsigned uses)
 
 static void pipe_deactivate(struct zcdma_source *src)
 {
-	struct pipe_source *p = (struct pipe_source *)src;
-
-	zc_pool_free(&p->pool);
-	p->pool = (struct zc_pool){ .unused = NULL };
-	src->ring = NULL;
-	src->info.blocks = 0;
+	zc_pool_source_deactivate(src);
 	src->file_fd = -1;
 }
 
@@ -292,6 +249,6 @@ const struct zc_source_ops zc_source_pipe = {
 	.next = pipe_next,
 	.put = pipe_put,
 	.stop = pipe_stop,
-	.get_stats = pipe_get_stats,
+	.get_stats = zc_pool_source_get_stats,
 	.close = pipe_close,
 };

@@ -8,14 +8,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "memory/block_pool.h"
 #include "net/socket.h"
 #include "source/endpoint.h"
 #include "source/options.h"
+#include "source/pool_source.h"
 #include "util/alarm.h"
-
-#define BLOCK_SIZE (1u << 20)
-#define BLOCKS	   16
 
 /* How long bytes may wait for a block to be full. */
 #define PATIENCE_NS 10000000u
@@ -31,25 +28,15 @@ enum receive {
 static const char *const receive_names[] = { "auto", "copy", NULL };
 
 struct tcp_source {
-	struct zcdma_source src;
+	struct zc_pool_source base;
 	uint64_t receive; /* enum receive */
 	struct zc_endpoint end;
 	struct zc_alarm alarm;
 	int fd;	   /* the connection, or -1 */
 	int lowat; /* its SO_RCVLOWAT */
 	bool ended;
-	struct zc_error failed; /* after the blocks before, or .rc 0 */
-
-	struct zc_pool pool;	     /* .ring.base is NULL where the connection is lent ... */
-	struct zcdma_source *lender; /* ... by this source, once there is one; else NULL */
-
-	/* The block that is being filled. */
-	bool filling;
-	uint32_t index;
-	size_t filled;
-	uint64_t due_ns; /* when it goes on although it is not full; 0: not decided */
-
-	uint64_t offset, seq;
+	struct zcdma_source *lender; /* without a ring: it lends the connection */
+	uint64_t due_ns;      /* when the block goes on although it is not full; 0: not decided */
 	uint64_t deadline_ns; /* 0: not stopping */
 };
 
@@ -60,14 +47,14 @@ struct tcp_source {
 /* Take the connection, and refuse others from now on. Returns 0, or a negative errno with the error message set. */
 static int begin(struct tcp_source *t, int fd)
 {
-	struct zcdma_source *src = &t->src;
+	struct zcdma_source *src = &t->base.src;
 	int rc;
 
 	t->fd = fd;
 	t->lowat = 1;
 	src->info.peer = t->end.peer;
 	zc_endpoint_close(&t->end);
-	if (t->pool.ring.base) {
+	if (t->base.pool.ring.base) {
 		rc = zc_alarm_add(&t->alarm, fd);
 		return rc ? zc_fail(src->ctx, -rc, "receive from %s", t->end.peer) : 0;
 	}
@@ -87,7 +74,8 @@ static int find_sender(struct tcp_source *t)
 		if (fd >= 0)
 			return begin(t, fd);
 		if (fd != -EAGAIN)
-			return zc_fail(t->src.ctx, -fd, "accept a connection to %s", t->src.name);
+			return zc_fail(t->base.src.ctx, -fd, "accept a connection to %s",
+				       t->base.src.name);
 	}
 	return -EAGAIN;
 }
@@ -122,7 +110,7 @@ static int wait_for_more(struct tcp_source *t, size_t missing)
 		set_lowat(t, missing);
 		return -EAGAIN;
 	}
-	if (t->filled)
+	if (t->base.filled)
 		return 1;
 	/* A silent sender does not wake anybody. */
 	zc_alarm_set(&t->alarm, 0);
@@ -133,19 +121,19 @@ static int wait_for_more(struct tcp_source *t, size_t missing)
 /* Receive into the block until it has @size bytes. Returns 1 if it can go on, 0 at the end, or a negative errno. */
 static int receive(struct tcp_source *t, size_t size)
 {
-	uint8_t *block = zc_ring_block(&t->pool.ring, t->index);
+	struct zc_pool_source *base = &t->base;
 	ssize_t n;
 
-	while (t->filled < size) {
-		n = recv(t->fd, block + t->filled, size - t->filled, MSG_DONTWAIT);
+	while (base->filled < size) {
+		n = recv(t->fd, zc_pool_source_room(base), size - base->filled, MSG_DONTWAIT);
 		if (n > 0) {
-			t->filled += (size_t)n;
-			t->src.stats.kernel_copied_bytes += (size_t)n;
+			base->filled += (size_t)n;
+			base->src.stats.kernel_copied_bytes += (size_t)n;
 		} else if (!n) {
 			t->ended = true;
-			return t->filled > 0;
+			return base->filled > 0;
 		} else if (errno == EAGAIN) {
-			return wait_for_more(t, size - t->filled);
+			return wait_for_more(t, size - base->filled);
 		} else if (errno != EINTR) {
 			return -errno;
 		}
@@ -155,7 +143,7 @@ static int receive(struct tcp_source *t, size_t size)
 
 static int fail_receive(struct tcp_source *t, int err)
 {
-	struct zcdma_source *src = &t->src;
+	struct zcdma_source *src = &t->base.src;
 	int rc = zc_fail(src->ctx, err, "receive from %s", t->end.peer);
 
 	if (err == ECONNRESET)
@@ -166,55 +154,26 @@ static int fail_receive(struct tcp_source *t, int err)
 
 static void make_block(struct tcp_source *t, struct zcdma_block *b)
 {
-	const struct zc_ring *ring = &t->pool.ring;
-
-	*b = (struct zcdma_block){
-		.data = zc_ring_block(ring, t->index),
-		.len = t->filled,
-		.offset = t->offset,
-		.seq = t->seq++,
-		.time_ns = zc_now_ns(),
-		.index = t->index,
-		.fd = ring->fd,
-		.fd_offset = ring->fd < 0 ? -1 : (int64_t)(t->index * ring->block_size),
-	};
-	t->offset += b->len;
-	t->filling = false;
-	t->filled = 0;
+	zc_pool_source_finish(&t->base, b);
 	t->due_ns = 0;
-}
-
-/* Take a block to fill, unless there is one. Returns false if all are out. */
-static bool take_block(struct tcp_source *t)
-{
-	t->src.starved = !t->filling && !t->pool.unused_count;
-	if (t->src.starved)
-		return false;
-	if (!t->filling)
-		t->index = zc_pool_take(&t->pool);
-	t->filling = true;
-	return true;
 }
 
 static int next_received(struct tcp_source *t, size_t max, struct zcdma_block *b)
 {
-	struct zcdma_source *src = &t->src;
+	struct zc_pool_source *base = &t->base;
 	int rc;
 
-	if (t->pool.error)
-		return zc_fail(src->ctx, -t->pool.error, "fresh pages for %s", src->name);
-	if (t->failed.rc)
-		return zc_error_again(&t->failed, src->ctx);
 	if (t->ended)
 		return 0;
-	if (!take_block(t))
-		return -EAGAIN;
-	rc = receive(t, zc_min(max, (size_t)BLOCK_SIZE));
+	rc = zc_pool_source_begin(base);
+	if (rc)
+		return rc;
+	rc = receive(t, zc_min(max, (size_t)ZC_POOL_BLOCK));
 	if (rc == -EAGAIN)
 		return rc;
 	if (rc < 0)
-		zc_error_keep(&t->failed, src->ctx, fail_receive(t, -rc));
-	if (rc < 0 && !t->filled)
+		zc_error_keep(&base->failed, base->src.ctx, fail_receive(t, -rc));
+	if (rc < 0 && !base->filled)
 		return rc;
 	if (rc)
 		make_block(t, b);
@@ -225,8 +184,8 @@ static int next_lent(struct tcp_source *t, size_t max, struct zcdma_block *b)
 {
 	int rc = t->lender->ops->next(t->lender, max, b);
 
-	t->src.starved = t->lender->starved;
-	t->seq += rc == 1;
+	t->base.src.starved = t->lender->starved;
+	t->base.seq += rc == 1;
 	return rc;
 }
 
@@ -236,7 +195,7 @@ static int tcp_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 	int rc;
 
 	if (t->deadline_ns && (t->fd < 0 || zc_now_ns() > t->deadline_ns)) {
-		if (!t->filled)
+		if (!t->base.filled)
 			return 0;
 		make_block(t, b);
 		return 1;
@@ -251,13 +210,11 @@ static void tcp_put(struct zcdma_source *src, const struct zcdma_block *b, enum 
 {
 	struct tcp_source *t = (struct tcp_source *)src;
 
-	if (t->lender) {
-		t->lender->ops->put(t->lender, b, how);
-		src->starved = false;
+	if (!t->lender) {
+		zc_pool_source_put(src, b, how);
 		return;
 	}
-	src->stats.replaced += how == ZC_PUT_REPLACE;
-	zc_pool_put(&t->pool, b->index, how);
+	t->lender->ops->put(t->lender, b, how);
 	src->starved = false;
 }
 
@@ -268,16 +225,6 @@ static void tcp_stop(struct zcdma_source *src)
 	t->deadline_ns = zc_now_ns() + LINGER_NS;
 	if (t->lender)
 		t->lender->ops->stop(t->lender);
-}
-
-static void tcp_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
-{
-	stats->next_seq = ((struct tcp_source *)src)->seq;
-}
-
-static int tcp_share(const struct zcdma_source *src, struct zc_ring_desc *desc)
-{
-	return zc_source_share_ring(src, &((const struct tcp_source *)src)->pool.ring, desc);
 }
 
 /*
@@ -298,14 +245,14 @@ static int tcp_open(struct zcdma_source *src, const char *arg)
 	struct tcp_source *t = (struct tcp_source *)src;
 
 	t->fd = t->alarm.fd = t->alarm.timer_fd = -1;
-	src->info.block_size = BLOCK_SIZE;
+	src->info.block_size = ZC_POOL_BLOCK;
 	return zc_endpoint_parse(src, &t->end, arg, false);
 }
 
 /* Listen. The sockets stay open when the ring is made anew, as a sender may have come. */
 static int listen_once(struct tcp_source *t)
 {
-	struct zcdma_source *src = &t->src;
+	struct zcdma_source *src = &t->base.src;
 	int rc = zc_alarm_open(&t->alarm);
 
 	if (rc)
@@ -324,23 +271,6 @@ static int listen_once(struct tcp_source *t)
 	return rc;
 }
 
-static int make_ring(struct tcp_source *t, unsigned uses)
-{
-	struct zcdma_source_info *info = &t->src.info;
-	const struct zc_ring *ring = &t->pool.ring;
-	int rc = zc_pool_alloc(t->src.ctx, &t->pool, BLOCK_SIZE, BLOCKS, uses);
-
-	if (rc)
-		return rc;
-	info->blocks = ring->blocks;
-	info->page_size = ring->page_size;
-	info->caps = ZCDMA_CAP_MEMORY;
-	if (ring->fd >= 0)
-		info->caps |= ZCDMA_CAP_FD | ZCDMA_CAP_OFFSET;
-	zc_source_offer_ring(&t->src, ring);
-	return 0;
-}
-
 static int tcp_activate(struct zcdma_source *src, unsigned uses)
 {
 	struct tcp_source *t = (struct tcp_source *)src;
@@ -349,19 +279,9 @@ static int tcp_activate(struct zcdma_source *src, unsigned uses)
 	if (rc)
 		return rc;
 	if (!(uses & ZC_USE_FD) || t->receive == COPY)
-		return make_ring(t, uses);
+		return zc_pool_source_activate(&t->base, uses);
 	src->info.caps = ZCDMA_CAP_FD;
 	return 0;
-}
-
-static void tcp_deactivate(struct zcdma_source *src)
-{
-	struct tcp_source *t = (struct tcp_source *)src;
-
-	zc_pool_free(&t->pool);
-	t->pool = (struct zc_pool){ .unused = NULL };
-	src->ring = NULL;
-	src->info.blocks = 0;
 }
 
 static void tcp_close(struct zcdma_source *src)
@@ -387,11 +307,11 @@ const struct zc_source_ops zc_source_tcp = {
 	.address = offsetof(struct tcp_source, end.addr),
 	.open = tcp_open,
 	.activate = tcp_activate,
-	.deactivate = tcp_deactivate,
+	.deactivate = zc_pool_source_deactivate,
 	.next = tcp_next,
 	.put = tcp_put,
 	.stop = tcp_stop,
-	.share = tcp_share,
-	.get_stats = tcp_get_stats,
+	.share = zc_pool_source_share,
+	.get_stats = zc_pool_source_get_stats,
 	.close = tcp_close,
 };

@@ -12,8 +12,6 @@
 #include "source/packets.h"
 #include "source/udp.h"
 
-#define BLOCKS 16
-
 /* How long to let datagrams come in before the next call. */
 #define NAP_NS 200000u
 /* How long a datagram waits for an earlier one where nothing else comes: as those of pcap: do. */
@@ -31,14 +29,14 @@
 static int receive(struct udp_source *u)
 {
 	const struct zc_udp_room room = {
-		.data = zc_udp_block(u) + u->filled,
-		.len = ZC_UDP_BLOCK - u->filled,
+		.data = zc_pool_source_room(&u->base),
+		.len = ZC_POOL_BLOCK - u->base.filled,
 		.head = u->opt.skip,
 		.size = u->opt.size,
 	};
 	int rc;
 
-	if (u->filled && room.len < zc_receiver_needs(u->rx, &room))
+	if (u->base.filled && room.len < zc_receiver_needs(u->rx, &room))
 		return 1;
 	rc = zc_receiver_fill(u->rx, &room);
 	u->came |= !rc;
@@ -61,11 +59,11 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 /* Sleep until something is due, and, unless datagrams are known to come, until one does. */
 static void sleep_until_due(struct udp_source *u, uint64_t now)
 {
-	uint64_t due = earlier(u->filled ? u->due_ns : 0, u->order_ns);
+	uint64_t due = earlier(u->base.filled ? u->due_ns : 0, u->order_ns);
 
 	if (u->mark_ns)
 		due = earlier(due, u->mark_ns + GRACE_NS);
-	u->src.poll_fd = u->came ? u->alarm.timer_fd : u->alarm.fd;
+	u->base.src.poll_fd = u->came ? u->alarm.timer_fd : u->alarm.fd;
 	zc_alarm_set(&u->alarm, u->came ? earlier(due, now + NAP_NS) : due);
 	u->came = false;
 }
@@ -88,7 +86,7 @@ static int wait_for_more(struct udp_source *u)
 		u->draining = u->flushing = true;
 		return 0;
 	}
-	if (u->filled && now >= u->due_ns)
+	if (u->base.filled && now >= u->due_ns)
 		return 1;
 	sleep_until_due(u, now);
 	return -EAGAIN;
@@ -102,15 +100,15 @@ static int fill(struct udp_source *u, size_t max)
 
 		if (rc)
 			return rc;
-		if (u->ended || u->filled >= max)
-			return u->filled > 0;
+		if (u->ended || u->base.filled >= max)
+			return u->base.filled > 0;
 		if (u->deadline_ns && zc_now_ns() > u->deadline_ns)
 			end(u);
 		rc = u->ended ? 0 : receive(u);
 		if (rc == -EAGAIN)
 			rc = wait_for_more(u);
 		else if (rc < 0)
-			return zc_fail(u->src.ctx, -rc, "receive from %s", u->src.name);
+			return zc_fail(u->base.src.ctx, -rc, "receive from %s", u->base.src.name);
 		if (rc)
 			return rc;
 	}
@@ -118,58 +116,30 @@ static int fill(struct udp_source *u, size_t max)
 
 static void make_block(struct udp_source *u, struct zcdma_block *b)
 {
-	const struct zc_ring *ring = &u->pool.ring;
 	struct zcdma_loss lost = { u->lost_before, u->lost_before * u->opt.size };
 
 	/* Where each has the same size it is known how much is missing. */
-	u->offset += lost.bytes;
+	u->base.offset += lost.bytes;
 	if (lost.count && !lost.bytes)
 		lost.bytes = ZCDMA_UNKNOWN;
-	*b = (struct zcdma_block){
-		.data = zc_udp_block(u),
-		.len = u->filled,
-		.offset = u->offset,
-		.seq = u->seq++,
-		.time_ns = zc_now_ns(),
-		.index = u->index,
-		.flags = u->lost_before ? ZCDMA_BLOCK_LOST : 0,
-		.lost = { [ZCDMA_LOST_NETWORK] = lost },
-		.fd = ring->fd,
-		.fd_offset = ring->fd < 0 ? -1 : (int64_t)(u->index * ring->block_size),
-	};
-	u->offset += b->len;
-	u->src.stats.kernel_copied_bytes += b->len;
-	u->filling = false;
-	u->filled = 0;
+	zc_pool_source_finish(&u->base, b);
+	b->flags = u->lost_before ? ZCDMA_BLOCK_LOST : 0;
+	b->lost[ZCDMA_LOST_NETWORK] = lost;
+	u->base.src.stats.kernel_copied_bytes += b->len;
 	u->lost_before = 0;
-}
-
-static bool take_block(struct udp_source *u)
-{
-	u->src.starved = !u->filling && !u->pool.unused_count;
-	if (u->src.starved)
-		return false;
-	if (!u->filling)
-		u->index = zc_pool_take(&u->pool);
-	u->filling = true;
-	return true;
 }
 
 static int udp_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 {
 	struct udp_source *u = (struct udp_source *)src;
-	int rc;
+	int rc = zc_pool_source_begin(&u->base);
 
-	if (u->pool.error)
-		return zc_fail(src->ctx, -u->pool.error, "fresh pages for %s", src->name);
-	if (u->failed.rc)
-		return zc_error_again(&u->failed, src->ctx);
-	if (!take_block(u))
-		return -EAGAIN;
+	if (rc)
+		return rc;
 	rc = fill(u, max);
 	if (rc < 0 && rc != -EAGAIN) {
-		zc_error_keep(&u->failed, src->ctx, rc);
-		rc = u->filled ? 1 : rc;
+		zc_error_keep(&u->base.failed, src->ctx, rc);
+		rc = u->base.filled ? 1 : rc;
 	}
 	if (rc != 1)
 		return rc;
@@ -178,29 +148,15 @@ static int udp_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 	return 1;
 }
 
-static void udp_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how)
-{
-	struct udp_source *u = (struct udp_source *)src;
-
-	src->stats.replaced += how == ZC_PUT_REPLACE;
-	zc_pool_put(&u->pool, b->index, how);
-	src->starved = false;
-}
-
 static void udp_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
 {
 	const struct udp_source *u = (const struct udp_source *)src;
 	struct zcdma_packet_stats *s = &stats->packets;
 
-	stats->next_seq = u->seq;
+	zc_pool_source_get_stats(src, stats);
 	zc_reorder_report(&u->order_stats, s);
 	if (u->rx)
 		s->dropped = zcdma_receiver_drops(u->rx, &s->socket_buffer);
-}
-
-static int udp_share(const struct zcdma_source *src, struct zc_ring_desc *desc)
-{
-	return zc_source_share_ring(src, &((const struct udp_source *)src)->pool.ring, desc);
 }
 
 static void udp_stop(struct zcdma_source *src)
@@ -242,7 +198,7 @@ static int udp_open(struct zcdma_source *src, const char *arg)
 	struct udp_source *u = (struct udp_source *)src;
 
 	u->alarm.fd = u->alarm.timer_fd = -1;
-	src->info.block_size = ZC_UDP_BLOCK;
+	src->info.block_size = ZC_POOL_BLOCK;
 	src->info.endless = true;
 	return zc_endpoint_parse(src, &u->end, arg, true);
 }
@@ -265,9 +221,9 @@ static int want_sender(struct udp_source *u)
 		freeaddrinfo(ai);
 	}
 	if (gai) {
-		zc_fail_plain(u->src.ctx, EINVAL, "source %s: source=%s is not valid", u->src.name,
-			      source);
-		zc_hint(u->src.ctx, "source= takes the address of a sender, as in 10.0.0.5");
+		zc_fail_plain(u->base.src.ctx, EINVAL, "source %s: source=%s is not valid",
+			      u->base.src.name, source);
+		zc_hint(u->base.src.ctx, "source= takes the address of a sender, as in 10.0.0.5");
 		return -EINVAL;
 	}
 	snprintf(u->wanted, sizeof(u->wanted), strchr(host, ':') ? "[%s]:" : "%s:", host);
@@ -277,16 +233,17 @@ static int want_sender(struct udp_source *u)
 static int open_order(struct udp_source *u)
 {
 	u->field = zc_packets_seq_field(u->opt.seq);
-	u->src.info.packets = u->opt.seq ? ZCDMA_PACKETS_RECEIVED_NUMBERED : ZCDMA_PACKETS_RECEIVED;
+	u->base.src.info.packets =
+		u->opt.seq ? ZCDMA_PACKETS_RECEIVED_NUMBERED : ZCDMA_PACKETS_RECEIVED;
 	if (!u->opt.seq)
 		return 0;
 	u->order = zc_reorder_new(&u->field, &u->order_stats);
-	return u->order ? 0 : zc_fail(u->src.ctx, ENOMEM, "source %s", u->src.name);
+	return u->order ? 0 : zc_fail(u->base.src.ctx, ENOMEM, "source %s", u->base.src.name);
 }
 
 static int open_receiver(struct udp_source *u)
 {
-	struct zcdma_source *src = &u->src;
+	struct zcdma_source *src = &u->base.src;
 	int rc = zcdma_receiver_open(src->ctx, u->end.fds, u->end.count, &u->rx);
 
 	if (rc)
@@ -314,7 +271,7 @@ static void close_all(struct udp_source *u)
 /* Open all but the ring. The sockets stay open when that is made anew. */
 static int open_all(struct udp_source *u)
 {
-	struct zcdma_source *src = &u->src;
+	struct zcdma_source *src = &u->base.src;
 	int rc = want_sender(u);
 
 	if (rc || u->rx)
@@ -336,29 +293,9 @@ static int open_all(struct udp_source *u)
 static int udp_activate(struct zcdma_source *src, unsigned uses)
 {
 	struct udp_source *u = (struct udp_source *)src;
-	const struct zc_ring *ring = &u->pool.ring;
 	int rc = open_all(u);
 
-	if (!rc)
-		rc = zc_pool_alloc(src->ctx, &u->pool, ZC_UDP_BLOCK, BLOCKS, uses);
-	if (rc)
-		return rc;
-	src->info.blocks = ring->blocks;
-	src->info.page_size = ring->page_size;
-	src->info.caps = ring->fd < 0 ? ZCDMA_CAP_MEMORY
-				      : ZCDMA_CAP_MEMORY | ZCDMA_CAP_FD | ZCDMA_CAP_OFFSET;
-	zc_source_offer_ring(src, ring);
-	return 0;
-}
-
-static void udp_deactivate(struct zcdma_source *src)
-{
-	struct udp_source *u = (struct udp_source *)src;
-
-	zc_pool_free(&u->pool);
-	u->pool = (struct zc_pool){ .unused = NULL };
-	src->ring = NULL;
-	src->info.blocks = 0;
+	return rc ? rc : zc_pool_source_activate(&u->base, uses);
 }
 
 static void udp_close(struct zcdma_source *src)
@@ -381,11 +318,11 @@ const struct zc_source_ops zc_source_udp = {
 	.address = offsetof(struct udp_source, end.addr),
 	.open = udp_open,
 	.activate = udp_activate,
-	.deactivate = udp_deactivate,
+	.deactivate = zc_pool_source_deactivate,
 	.next = udp_next,
-	.put = udp_put,
+	.put = zc_pool_source_put,
 	.stop = udp_stop,
-	.share = udp_share,
+	.share = zc_pool_source_share,
 	.get_stats = udp_get_stats,
 	.close = udp_close,
 };

@@ -3,27 +3,22 @@
 #ifndef ZCDMA_SOURCE_UDP_H
 #define ZCDMA_SOURCE_UDP_H
 
-#include "memory/block_pool.h"
 #include "net/udp_receiver.h"
 #include "packet/reorder.h"
 #include "source/endpoint.h"
+#include "source/pool_source.h"
 #include "util/alarm.h"
-
-/* Size of a block. */
-#define ZC_UDP_BLOCK (1u << 20)
 
 struct udp_options {
 	uint64_t size, skip, seq;
 };
 
 struct udp_source {
-	struct zcdma_source src;
+	struct zc_pool_source base;
 	struct udp_options opt;
 	struct zc_endpoint end;
 	struct zc_alarm alarm;
 	struct zcdma_receiver *rx;
-	struct zc_pool pool;
-	struct zc_error failed; /* after the blocks before, or .rc 0 */
 
 	/* The sender. */
 	struct sockaddr_storage from;
@@ -45,13 +40,10 @@ struct udp_source {
 	size_t late_len;
 
 	/* The block that is being filled. */
-	bool filling, came; /* .came: something did since the last nap */
-	uint32_t index;
-	size_t filled;
-	uint64_t due_ns;
+	uint64_t due_ns;      /* when it goes on although it is not full */
 	uint64_t lost_before; /* datagrams */
 
-	uint64_t offset, seq;
+	bool came;	      /* something did since the last nap */
 	uint64_t deadline_ns; /* 0: not stopping */
 };
 
@@ -60,10 +52,5 @@ struct udp_source {
  * first, 0 if nothing is left, or a negative errno with the error message set.
  */
 int zc_udp_place(struct udp_source *u);
-
-static inline uint8_t *zc_udp_block(const struct udp_source *u)
-{
-	return zc_ring_block(&u->pool.ring, u->index);
-}
 
 #endif

@@ -15,7 +15,7 @@ static bool note_losses(struct udp_source *u)
 {
 	const uint64_t lost = u->order_stats.lost - u->lost;
 
-	if (lost && u->filled)
+	if (lost && u->base.filled)
 		return false;
 	u->lost_before += lost;
 	u->lost = u->order_stats.lost;
@@ -25,17 +25,17 @@ static bool note_losses(struct udp_source *u)
 /* Put @len bytes after those in the block, unless they are there. Returns false if the block goes on first. */
 static bool append(struct udp_source *u, const uint8_t *data, size_t len)
 {
-	uint8_t *to = zc_udp_block(u) + u->filled;
+	uint8_t *to = zc_pool_source_room(&u->base);
 
-	if (!note_losses(u) || len > ZC_UDP_BLOCK - u->filled)
+	if (!note_losses(u) || len > ZC_POOL_BLOCK - u->base.filled)
 		return false;
-	if (!u->filled)
+	if (!u->base.filled)
 		u->due_ns = zc_now_ns() + DUE_NS;
 	if (data != to) {
 		memcpy(to, data, len);
-		u->src.stats.copied_bytes += len;
+		u->base.src.stats.copied_bytes += len;
 	}
-	u->filled += len;
+	u->base.filled += len;
 	return true;
 }
 
@@ -85,7 +85,7 @@ static int put_in_order(struct udp_source *u, const struct zc_datagrams *d, size
 	if (!u->order || u->passed)
 		return ZC_REORDER_PASS;
 	if (!read_number(u, d, len, &number)) {
-		u->src.stats.packets.unnumbered++;
+		u->base.src.stats.packets.unnumbered++;
 		return ZC_REORDER_SKIPPED;
 	}
 	return zc_reorder_put(u->order, number, d->data, len);
@@ -105,13 +105,13 @@ static int place_next(struct udp_source *u, struct zc_datagrams *d)
 	int verdict = put_in_order(u, d, len);
 
 	if (verdict < 0)
-		return zc_fail(u->src.ctx, -verdict, "receive from %s", u->end.peer);
+		return zc_fail(u->base.src.ctx, -verdict, "receive from %s", u->end.peer);
 	u->draining = u->order != NULL;
 	if (verdict == ZC_REORDER_FULL)
 		return 0;
 	if (verdict == ZC_REORDER_PASS) {
 		u->passed = u->order != NULL;
-		if (d->data != zc_udp_block(u) + u->filled) {
+		if (d->data != zc_pool_source_room(&u->base)) {
 			zc_receiver_evacuate(u->rx);
 			zc_receiver_peek(u->rx, d);
 		}
@@ -119,7 +119,7 @@ static int place_next(struct udp_source *u, struct zc_datagrams *d)
 			return 1;
 	}
 	u->passed = false;
-	u->src.stats.packets.packets += u->order ? 1 : count(d);
+	u->base.src.stats.packets.packets += u->order ? 1 : count(d);
 	zc_receiver_advance(u->rx, taken);
 	return 0;
 }
@@ -145,7 +145,7 @@ static bool is_senders(struct udp_source *u, const struct zc_datagrams *d)
 	memcpy(&u->from, d->from, d->from_len);
 	u->from_len = d->from_len;
 	strcpy(u->end.peer, name);
-	u->src.info.peer = u->end.peer;
+	u->base.src.info.peer = u->end.peer;
 	return true;
 }
 
@@ -157,7 +157,7 @@ static void skip(struct udp_source *u, const struct zc_datagrams *d, uint64_t *c
 
 int zc_udp_place(struct udp_source *u)
 {
-	struct zcdma_packet_stats *s = &u->src.stats.packets;
+	struct zcdma_packet_stats *s = &u->base.src.stats.packets;
 	struct zc_datagrams d;
 	int rc;
 

@@ -64,7 +64,7 @@ static void close_source(struct zcdma_source *src)
 /* Parse "IFACE[,OPTIONS]". */
 static int parse(struct xdp_source *x, const char *arg)
 {
-	struct zcdma_source *src = &x->base.src;
+	struct zcdma_source *src = &x->base.base.src;
 	const size_t len = strcspn(arg, ",");
 	int rc;
 
@@ -84,18 +84,26 @@ static int xdp_open_spec(struct zcdma_source *src, const char *arg)
 	struct xdp_source *x = (struct xdp_source *)src;
 	int rc;
 
-	x->base.from = &from_xdp;
-	x->base.timer_fd = -1;
+	zc_packets_init(&x->base, &from_xdp);
 	rc = parse(x, arg);
 	if (rc)
 		close_source(src);
 	return rc;
 }
 
+static int open_poll(struct xdp_source *x)
+{
+	int rc = 0, fd;
+
+	for (unsigned i = 0; !rc && (fd = zc_xdp_fd(x->xdp, i)) >= 0; i++)
+		rc = zc_packets_watch(&x->base, fd);
+	return rc;
+}
+
 /* Attach to the interface; it stays attached when the ring is made anew. */
 static int attach(struct xdp_source *x)
 {
-	struct zcdma_source_info *info = &x->base.src.info;
+	struct zcdma_source_info *info = &x->base.base.src.info;
 	const struct zc_xdp_options how = {
 		.iface = x->iface,
 		.queue = (int)x->opt.queue - 1,
@@ -106,7 +114,7 @@ static int attach(struct xdp_source *x)
 
 	if (x->xdp)
 		return 0;
-	rc = zc_xdp_open(x->base.src.ctx, &how, &x->xdp);
+	rc = zc_xdp_open(x->base.base.src.ctx, &how, &x->xdp);
 	if (rc)
 		return rc;
 	info->endless = info->privileged = true;
@@ -114,7 +122,7 @@ static int attach(struct xdp_source *x)
 	info->mode = zc_xdp_mode_name(zc_xdp_mode(x->xdp));
 	rc = zc_packets_open_payload(&x->base, x->iface, x->opt.seq, x->opt.checksum);
 	if (!rc)
-		rc = zc_packets_open_poll(&x->base, zc_xdp_fd(x->xdp), x->opt.seq);
+		rc = open_poll(x);
 	if (!rc)
 		return 0;
 	zc_packets_close(&x->base);
@@ -128,7 +136,7 @@ static int xdp_activate(struct zcdma_source *src, unsigned uses)
 	struct xdp_source *x = (struct xdp_source *)src;
 	int rc = attach(x);
 
-	return rc ? rc : zc_packets_make_ring(&x->base, uses);
+	return rc ? rc : zc_pool_source_activate(&x->base.base, uses);
 }
 
 static void xdp_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
@@ -153,11 +161,11 @@ const struct zc_source_ops zc_source_xdp = {
 	.option_values = offsetof(struct xdp_source, opt),
 	.open = xdp_open_spec,
 	.activate = xdp_activate,
-	.deactivate = zc_packets_deactivate,
+	.deactivate = zc_pool_source_deactivate,
 	.next = zc_packets_next,
-	.put = zc_packets_put,
+	.put = zc_pool_source_put,
 	.stop = zc_packets_stop,
 	.get_stats = xdp_get_stats,
-	.share = zc_packets_share,
+	.share = zc_pool_source_share,
 	.close = close_source,
 };

@@ -323,3 +323,43 @@ need_vvar() {
     [ "$status" -eq 2 ]
     [[ $stderr == *'--writable: needs a PATH'* ]]
 }
+
+# has INTERFACE ABILITY: "true", "false" or "null", of --json in $output.
+has() {
+    jq -c --arg i "$1" --arg a "$2" '.abilities[] | select(.interface == $i and .ability == $a).has' <<<"$output"
+}
+
+@test "interfaces: a device of this machine's own, and a pair whose driver runs XDP programs" {
+    unshare -Urn ip link add type veth 2>/dev/null || skip 'no network namespaces or veth here'
+    run --separate-stderr unshare -Urn sh -c 'ip link add left type veth peer right && exec "$ZCDMA" probe --json left lo'
+    assert_success
+    assert_equal "$(jq -c '[.interfaces[] | .interface, .driver, .mtu]' <<<"$output")" '["left","veth",1500,"lo",null,65536]'
+    [ "$(jq '.interfaces[0].queues' <<<"$output")" -ge 1 ]
+    assert_equal "$(jq '.abilities | group_by(.interface) | map(length) | unique | length' <<<"$output")" 1
+    assert_equal "$(has left scatter-gather) $(has lo checksum) $(has lo 'GRO in hardware')" 'true true false'
+    if [[ $(has left XDP) == null ]]; then
+        [[ $(printf '%s\n' 6.3 "$(uname -r)" | sort -V | head -n 1) != 6.3 ]] || fail 'the kernel says nothing of XDP'
+        return
+    fi
+    assert_equal "$(has left XDP) $(has lo XDP) $(has left 'XDP zero-copy')" 'true false false'
+}
+
+@test "interfaces: a file of the same name comes first, and options of mappings need a path" {
+    echo data >lo
+    probe_json lo
+    assert_equal "$(jq -c '[.mappings[0].mapping, has("interfaces")]' <<<"$output")" '["lo",false]'
+    rm lo
+    run -2 --separate-stderr zcdma probe --bytes 4K lo
+    assert_equal "$stderr" 'zcdma probe: --bytes: needs a PATH'
+    run -2 --separate-stderr zcdma probe nosuch0
+    [[ $stderr == *'no interface has this name either'* ]] || fail "no hint: $stderr"
+}
+
+@test "interfaces: those of ethtool are what it says" {
+    command -v ethtool >/dev/null || skip 'no ethtool here'
+    unshare -Urn ip link add type veth 2>/dev/null || skip 'no network namespaces or veth here'
+    run --separate-stderr unshare -Urn sh -c 'ip link add left type veth peer right && ethtool -K left sg off gro on >/dev/null &&
+        exec "$ZCDMA" probe --json left'
+    assert_success
+    assert_equal "$(has left scatter-gather) $(has left 'TCP segmentation') $(has left GRO)" 'false false true'
+}

@@ -6,7 +6,7 @@ set -euo pipefail
 # shellcheck source=tests/vm/apt.bash
 . "$(dirname "$0")/apt.bash"
 
-packages="libc6-dev libpopt-dev libjansson-dev libsmartcols-dev libxxhash-dev liburing-dev libpcap-dev libcmocka-dev
+packages="libc6-dev libpopt-dev libjansson-dev libsmartcols-dev libxxhash-dev liburing-dev libpcap-dev libmnl-dev libcmocka-dev
     bash dash mawk coreutils grep sed findutils util-linux mount procps kmod jq iproute2 diffutils
     bats bats-assert bats-support e2fsprogs tcpdump hostname"
 

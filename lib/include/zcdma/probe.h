@@ -89,6 +89,39 @@ unsigned zcdma_probe_count(const char *path);
 int zcdma_probe_path(struct zcdma_ctx *ctx, const char *path, unsigned i, uint64_t offset,
 		     size_t bytes, unsigned flags, struct zcdma_probe *p);
 
+/* What a network interface can do for sending and receiving without a copy, as it is set now. */
+enum zcdma_ability {
+	ZCDMA_ABILITY_SCATTER_GATHER, /* send a packet from several places; without it the kernel copies */
+	ZCDMA_ABILITY_CHECKSUM, /* make checksums; without it the kernel copies too */
+	ZCDMA_ABILITY_TCP_SEGMENTATION,
+	ZCDMA_ABILITY_UDP_SEGMENTATION,
+	ZCDMA_ABILITY_GRO, /* merge packets that arrive */
+	ZCDMA_ABILITY_GRO_HARDWARE,
+	ZCDMA_ABILITY_HEADER_SPLIT,  /* put payload into pages of its own */
+	ZCDMA_ABILITY_XDP,	     /* run a program in the driver */
+	ZCDMA_ABILITY_XDP_FRAGMENTS, /* for packets of several pages too */
+	ZCDMA_ABILITY_XDP_ZEROCOPY,  /* write into the memory of an AF_XDP socket */
+	ZCDMA_ABILITIES
+};
+
+struct zcdma_interface {
+	char name[16];
+	char driver[32]; /* or empty: unknown */
+	unsigned mtu;
+	unsigned queues;	     /* for receiving; 0: the driver does not say */
+	unsigned zerocopy_segments;  /* frames of a packet with XDP zero-copy; 0: unknown */
+	int8_t can[ZCDMA_ABILITIES]; /* 1: yes, 0: no, -1: neither driver nor kernel say */
+};
+
+/* Returns the name of an ability, "scatter-gather", or NULL after the last. Thread-safe. */
+const char *zcdma_ability_name(enum zcdma_ability ability);
+
+/*
+ * Describe the network interface @name; needs no privilege. Returns 0, -ENODEV without such an interface, or another
+ * negative errno.
+ */
+int zcdma_probe_interface(struct zcdma_ctx *ctx, const char *name, struct zcdma_interface *i);
+
 /*
  * Put words for those of @vmflags' two-letter flags that matter here ("VM_PFNMAP", "VM_IO", "shared", ...) into
  * @buf, separated by spaces. Returns @buf. Thread-safe.
