@@ -112,7 +112,8 @@ static void collect(struct measured *m)
 	s->fell_back_bytes = fell_back(s->bytes, &path, &m->path);
 	s->unknown_bytes = path.unknown_bytes - m->path.unknown_bytes;
 	s->kernel_copied_bytes = path.copied_bytes - m->path.copied_bytes + s->fell_back_bytes +
-				 source.driver_copied_bytes - m->source.driver_copied_bytes;
+				 source.driver_copied_bytes - m->source.driver_copied_bytes +
+				 source.kernel_copied_bytes - m->source.kernel_copied_bytes;
 	snprintf(s->copies_reason, sizeof(s->copies_reason), "%s", path.copies_reason ?: "");
 	s->overruns = source.overruns - m->source.overruns;
 	s->seconds = m->t.seconds;

@@ -227,7 +227,7 @@ int transfer_finish(struct transfer *t, bool complete)
 
 void transfer_get_copies(const struct transfer *t, struct copies *c)
 {
-	static const char received[] = "it was received into the ring, which copies";
+	static const char was_read[] = "it was read into the ring, which copies";
 	struct zcdma_source_stats stats;
 	struct zcdma_path_stats path;
 
@@ -243,7 +243,7 @@ void transfer_get_copies(const struct transfer *t, struct copies *c)
 		.hint = path.copies_hint,
 	};
 	if (!c->reason && stats.kernel_copied_bytes)
-		c->reason = received;
+		c->reason = was_read;
 }
 
 int transfer_check_zerocopy(const struct transfer *t, struct report *r)

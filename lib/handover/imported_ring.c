@@ -282,7 +282,7 @@ static int open_window(struct zc_imported_ring *r, struct zc_imported_slot *s,
 		return zc_fail(src->ctx, -rc, "read %s: map its file", src->name);
 	s->data = data;
 	if (read)
-		src->stats.copied_bytes += d->len;
+		src->stats.kernel_copied_bytes += d->len;
 	return 0;
 }
 

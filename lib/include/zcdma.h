@@ -190,10 +190,10 @@ struct zcdma_source_stats {
 	uint64_t next_seq; /* sequence number that the device is at */
 	uint64_t busy_at_release;     /* blocks in flight when the driver got them back */
 	uint64_t driver_copied_bytes; /* by the driver, where a splice() had to */
-	uint64_t copied_bytes;	      /* that were read into memory of this process */
+	uint64_t copied_bytes;	      /* by this process, from one place in its memory to another */
 	uint64_t
-		kernel_copied_bytes; /* by the kernel, as they were received into memory of this process */
-	uint64_t handovers;	     /* rings taken from the writer at the other end of a pipe */
+		kernel_copied_bytes; /* by the kernel, as they were read or received into memory of this process */
+	uint64_t handovers; /* rings taken from the writer at the other end of a pipe */
 	/* Why bytes came instead of a ring, or NULL if they did not. Valid as long as the source. */
 	const char *plain_reason;
 	struct zcdma_packet_stats packets;

@@ -25,7 +25,6 @@ struct pipe_source {
 	struct zc_pool_source base; /* without a ring the descriptor itself is lent */
 	int fd;
 	bool own_fd;
-	bool socket;
 	bool regular;	      /* a file: has offsets, never lets one wait */
 	int64_t position;     /* in a regular file */
 	int64_t size;	      /* of it, at first */
@@ -86,7 +85,6 @@ static int lend_descriptor(struct pipe_source *p, size_t max, struct zcdma_block
 
 static int read_block(struct pipe_source *p, size_t max, struct zcdma_block *b)
 {
-	struct zcdma_source_stats *stats = &p->base.src.stats;
 	struct pollfd fd = { .fd = p->fd, .events = POLLIN };
 	ssize_t len;
 
@@ -96,10 +94,7 @@ static int read_block(struct pipe_source *p, size_t max, struct zcdma_block *b)
 	len = read(p->fd, zc_pool_source_room(&p->base), zc_min(max, (size_t)ZC_POOL_BLOCK));
 	if (len <= 0)
 		return len < 0 ? -errno : 0;
-	if (p->socket)
-		stats->kernel_copied_bytes += (size_t)len;
-	else
-		stats->copied_bytes += (size_t)len;
+	p->base.src.stats.kernel_copied_bytes += (size_t)len;
 	p->base.filled = (size_t)len;
 	zc_pool_source_finish(&p->base, b);
 	return 1;
@@ -206,7 +201,6 @@ int zc_pipe_attach(struct zcdma_source *src, int fd, bool own)
 	if (rc)
 		return rc;
 	p->regular = S_ISREG(st.st_mode);
-	p->socket = S_ISSOCK(st.st_mode);
 	p->size = st.st_size;
 	p->position = p->regular ? lseek(fd, 0, SEEK_CUR) : 0;
 	src->poll_fd = p->regular ? -1 : fd;

@@ -16,8 +16,8 @@ int zc_pool_source_activate(struct zc_pool_source *p, unsigned uses)
 	info->blocks = ring->blocks;
 	info->page_size = ring->page_size;
 	info->caps = ZCDMA_CAP_MEMORY;
-	/* Without that use, its file may be one of huge pages, which cannot be spliced from. */
-	if (uses & ZC_USE_FD)
+	/* Where nothing asked for a file, it may be one of huge pages, which cannot be spliced from. */
+	if (uses & (ZC_USE_FD | ZC_USE_SHARE))
 		info->caps |= ZCDMA_CAP_FD | ZCDMA_CAP_OFFSET;
 	zc_source_offer_ring(&p->src, ring);
 	return 0;
