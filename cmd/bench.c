@@ -282,16 +282,16 @@ static int measure(struct report *r, struct bench_job *job, struct bench_rows *r
 	unsigned good;
 	int status;
 
-	progress_begin(&pace.progress, r, "bench", true);
+	progress_begin_line(&pace.progress, r, "bench", true);
 	good = bench_rows_try(job, rows, &pace);
 	if (!good && !signals_stop()) {
-		progress_end(&pace.progress);
+		progress_end(&pace.progress, NULL);
 		return nothing_ran(r, job, rows);
 	}
 	note_time(r, bench_rows_schedule(job, &pace, good + crossing_rows(good)), good, job);
 	bench_rows_run(job, rows, &pace);
 	cross(job, rows, &pace, &crossing);
-	progress_end(&pace.progress);
+	progress_end(&pace.progress, NULL);
 	note_gone(r, job, rows);
 	o.interrupted = signals_stop();
 	o.done = pace.done;

@@ -47,6 +47,7 @@ static const struct poptOption table[] = {
 	  "SIZE" },
 	{ "expect", 0, POPT_ARG_STRING, &arg.expect, 0,
 	  "exit with 1 unless it is known that nothing is missing", "complete" },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, live_options, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, cpu_options, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, wire_options, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, handover_options, 0, NULL, NULL },
@@ -96,7 +97,7 @@ static int listen_and_receive(struct verify *v)
 	say_where(v, fds, (unsigned)count);
 	if (v->addr.udp) {
 		status = datagrams_receive(v, fds, (unsigned)count);
-		progress_end(&v->progress);
+		verify_end_progress(v);
 	} else {
 		status = accept_streams(v, fds, (unsigned)count);
 	}
@@ -220,7 +221,7 @@ static int parse_options(struct report *r, struct verify *v)
 	    !opts_size(r, "--bytes", arg.bytes, &v->expect.bytes) ||
 	    !opts_seconds(r, "--idle", arg.idle, &v->idle_seconds) ||
 	    !expect_parse(r, "verify", arg.expect, &expect) || !handover_parse(r, &v->handover) ||
-	    !wire_parse(r, &v->wire, &v->wire_is_live) || !cpu_bind(r))
+	    !wire_parse(r, &v->wire, &v->wire_is_live) || !live_parse(r) || !cpu_bind(r))
 		return STATUS_ERROR;
 	if (wanted > MAX_STREAMS)
 		return report_error(r, STATUS_ERROR, NULL, "--streams %s: at most %d", arg.streams,

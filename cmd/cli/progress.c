@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Progress: a line on the terminal that is written over, and a line of its own for SIGUSR1. */
+/* Progress: a line on the terminal that is written over, one of its own for SIGUSR1, and live.h. */
 #include "cli/progress.h"
 
 #include <inttypes.h>
@@ -19,7 +19,9 @@
 
 int progress_timeout(const struct progress *p)
 {
-	return p->shown ? INTERVAL_MS : -1;
+	const int live = live_timeout(&p->live);
+
+	return p->shown && (live < 0 || live > INTERVAL_MS) ? INTERVAL_MS : live;
 }
 
 /* Return true if the terminal understands CLEAR_LINE: terminfo's "dumb" does not, nor does one without a name. */
@@ -30,7 +32,8 @@ static bool can_clear(void)
 	return term && *term && strcmp(term, "dumb");
 }
 
-void progress_begin(struct progress *p, const struct report *r, const char *applet, bool wanted)
+void progress_begin_line(struct progress *p, const struct report *r, const char *applet,
+			 bool wanted)
 {
 	*p = (struct progress){
 		.applet = applet,
@@ -40,15 +43,27 @@ void progress_begin(struct progress *p, const struct report *r, const char *appl
 	progress_restart(p);
 }
 
+void progress_begin(struct progress *p, struct report *r, const char *applet, bool wanted)
+{
+	progress_begin_line(p, r, applet, wanted && !live_has_lines());
+	live_begin(&p->live, r, applet);
+}
+
 void progress_restart(struct progress *p)
 {
 	p->start_ns = p->last_ns = now_ns();
 	p->next_ns = p->start_ns + INTERVAL_MS * 1000000ull;
+	live_restart(&p->live);
+}
+
+static bool line_is_due(const struct progress *p)
+{
+	return p->stats_seen != signals_stats() || (p->shown && now_ns() >= p->next_ns);
 }
 
 bool progress_due(const struct progress *p)
 {
-	return p->stats_seen != signals_stats() || (p->shown && now_ns() >= p->next_ns);
+	return line_is_due(p) || !live_timeout(&p->live);
 }
 
 void progress_say(struct progress *p, const char *const part[])
@@ -78,11 +93,23 @@ static double mb_per_second(uint64_t bytes, uint64_t ns)
 	return ns ? (double)bytes / (double)ns * 1e3 : 0;
 }
 
-void progress_show(struct progress *p, const struct progress_now *now)
+/* The time that is left at the mean rate: empty where the end is not known. */
+static void say_left(char *buf, size_t len, const struct figures *now, uint64_t elapsed_ns)
+{
+	double left;
+
+	buf[0] = '\0';
+	if (now->total <= now->bytes || !now->bytes)
+		return;
+	left = (double)elapsed_ns / 1e9 / (double)now->bytes * (double)(now->total - now->bytes);
+	snprintf(buf, len, ", %.0f s left", left);
+}
+
+static void show_line(struct progress *p, const struct figures *now)
 {
 	uint64_t t = now_ns(), elapsed, since;
-	char size[32], bytes[64], rate[48], mean[48], block[48] = "", flight[48] = "",
-						      lost[48] = "";
+	char size[32], bytes[64], rate[48], mean[48], left[48];
+	char block[48] = "", flight[48] = "", lost[48] = "";
 
 	/* The clock starts with the first byte. */
 	if (!now->bytes)
@@ -94,19 +121,29 @@ void progress_show(struct progress *p, const struct progress_now *now)
 	snprintf(rate, sizeof(rate), ", now %.2f MB/s",
 		 mb_per_second(now->bytes - p->last_bytes, since));
 	snprintf(mean, sizeof(mean), ", mean %.2f MB/s", mb_per_second(now->bytes, elapsed));
+	say_left(left, sizeof(left), now, elapsed);
 	if (now->sends) {
 		snprintf(block, sizeof(block), ", block %" PRIu64, now->seq);
 		snprintf(flight, sizeof(flight), ", in flight %" PRIu64, now->in_flight);
 		snprintf(lost, sizeof(lost), ", overruns %" PRIu64, now->overruns);
 	}
-	progress_say(p, (const char *const[]){ bytes, rate, mean, block, flight, lost, NULL });
+	progress_say(p,
+		     (const char *const[]){ bytes, rate, left, mean, block, flight, lost, NULL });
 	p->last_bytes = now->bytes;
 	p->last_ns = t;
 }
 
-void progress_end(struct progress *p)
+void progress_show(struct progress *p, const struct figures *now)
+{
+	if (line_is_due(p))
+		show_line(p, now);
+	live_show(&p->live, now);
+}
+
+void progress_end(struct progress *p, const struct figures *now)
 {
 	if (p->dirty)
 		fputs(CLEAR_LINE, stderr);
 	p->dirty = false;
+	live_end(&p->live, now);
 }

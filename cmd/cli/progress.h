@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Progress: a line on the terminal that is written over, and a line of its own for SIGUSR1. */
+/* Progress: a line on the terminal that is written over, one of its own for SIGUSR1, and live.h. */
 #ifndef CLI_PROGRESS_H
 #define CLI_PROGRESS_H
 
-#include "cli/report.h"
+#include "cli/live.h"
 
 struct progress {
 	const char *applet;
@@ -13,37 +13,33 @@ struct progress {
 	uint64_t start_ns; /* of the data: what passes before its first byte does not count */
 	uint64_t next_ns;
 	uint64_t last_bytes, last_ns;
-};
-
-/* What a line shows. */
-struct progress_now {
-	uint64_t bytes;
-	bool sends;   /* the rest is known too */
-	uint64_t seq; /* of the last block */
-	uint64_t overruns;
-	uint64_t in_flight; /* blocks */
+	struct live live;
 };
 
 /* Return how many ms a wait may last so that the line stays up to date; -1 is without limit. */
 int progress_timeout(const struct progress *p);
 
 /*
- * Begin: @wanted on a terminal, unless the report is quiet. A terminal that cannot clear a line (TERM=dumb, or unset)
- * gets no line.
+ * Begin: @wanted on a terminal, unless the report is quiet or --interval prints lines. A terminal that cannot clear a
+ * line (TERM=dumb, or unset) gets no line.
  */
-void progress_begin(struct progress *p, const struct report *r, const char *applet, bool wanted);
+void progress_begin(struct progress *p, struct report *r, const char *applet, bool wanted);
+
+/* The same for a wait that has no figures: the line alone. */
+void progress_begin_line(struct progress *p, const struct report *r, const char *applet,
+			 bool wanted);
 
 /* Start the clock anew: a sender has come, so that the wait for it is over. */
 void progress_restart(struct progress *p);
 
-/* Return true if progress_show() would print something: the line is due, or SIGUSR1 came. */
+/* Return true if progress_show() would do something: a line is due, or SIGUSR1 came. */
 bool progress_due(const struct progress *p);
-void progress_show(struct progress *p, const struct progress_now *now);
+void progress_show(struct progress *p, const struct figures *now);
 
 /* Print @part after @part in place of what progress_show() says, as many as fit; NULL is after the last. */
 void progress_say(struct progress *p, const char *const part[]);
 
-/* Clear the line. */
-void progress_end(struct progress *p);
+/* Clear the line. @now: what was done in the end, or NULL for what was shown last. */
+void progress_end(struct progress *p, const struct figures *now);
 
 #endif

@@ -13,7 +13,7 @@
 
 struct report {
 	const char *applet; /* NULL: zcdma itself */
-	bool json, quiet, verbose, to_stderr;
+	bool json, quiet, verbose, to_stderr, lines_of_json;
 
 	json_t *document; /* in the order in which it is printed */
 	json_t *notes;
@@ -97,6 +97,21 @@ void report_listening(const struct report *r, const char *where)
 {
 	if (!r->quiet)
 		fprintf(stderr, "zcdma %s: listening on %s\n", r->applet, where);
+}
+
+void report_use_lines(struct report *r)
+{
+	r->lines_of_json = true;
+}
+
+const char *report_applet(const struct report *r)
+{
+	return r->applet;
+}
+
+bool report_is_json(const struct report *r)
+{
+	return r->json;
 }
 
 bool report_is_quiet(const struct report *r)
@@ -351,8 +366,20 @@ static void print_json(struct report *r, FILE *f, int status)
 	json_object_set(r->document, "notes", r->notes);
 	json_object_set(r->document, "error", r->error ? r->error : json_null());
 	json_object_set_new(r->document, "exit_status", value_count(status));
-	json_dumpf(r->document, f, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
+	json_dumpf(r->document, f,
+		   (r->lines_of_json ? JSON_COMPACT : JSON_INDENT(2)) | JSON_REAL_PRECISION(15));
 	fputc('\n', f);
+}
+
+void report_print_object(const struct report *r, const json_t *object)
+{
+	FILE *f = r->to_stderr ? stderr : stdout;
+	char *text = xalloc(json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(15)));
+
+	/* What cannot be written is found at the end, where it has a status. */
+	fprintf(f, "%s\n", text);
+	fflush(f);
+	free(text);
 }
 
 int report_finish(struct report *r, int status)

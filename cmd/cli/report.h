@@ -28,7 +28,12 @@ void report_set_mode(struct report *r, bool json, bool quiet, bool verbose);
 /* Where data goes to stdout, the report goes to stderr. */
 void report_use_stderr(struct report *r, bool use);
 
+/* One JSON value a line, the document too: report_print_object() prints others before it. */
+void report_use_lines(struct report *r);
+
+const char *report_applet(const struct report *r);
 bool report_is_quiet(const struct report *r);
+bool report_is_json(const struct report *r);
 bool report_is_verbose(const struct report *r);
 
 /* "zcdma APPLET: MESSAGE" on stderr, or an entry of "notes". Not with -q. */
@@ -132,6 +137,9 @@ json_t *report_array(struct report *r, const char *key);
 
 /* A paragraph under the lines and tables, wrapped to the terminal; text only. */
 void report_paragraph(struct report *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Print @object at once, on a line where the document goes: with --json and report_use_lines() only. */
+void report_print_object(const struct report *r, const json_t *object);
 
 /*
  * Print everything. Returns @status, or STATUS_ERROR where @status was 0 and the report could not

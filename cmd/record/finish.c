@@ -234,13 +234,13 @@ static void wait_for_disk(struct finish *f, struct report *r, const char *name)
 {
 	struct progress progress;
 
-	progress_begin(&progress, r, "capture", *name);
+	progress_begin_line(&progress, r, "capture", *name);
 	if (progress.shown)
 		progress_say(&progress,
 			     (const char *const[]){ "writing to the disk: ", name, NULL });
 	while (record_queue_wait(&f->disk, LOOK_MS))
 		;
-	progress_end(&progress);
+	progress_end(&progress, NULL);
 }
 
 static void wait_for_commands(struct finish *f, struct report *r)

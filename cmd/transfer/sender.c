@@ -157,6 +157,7 @@ static int open_all(struct transfer *t, struct report *r, const struct sender *s
 	if (status)
 		return status;
 	status = connect_to(t, r, c);
+	t->socket = c->fd;
 	if (!status)
 		status = setup_path(t, r, c->fd, s->fallback);
 	if (status || !datagram)

@@ -31,6 +31,7 @@ struct poptOption setup_options[] = {
 	  "seed of the pattern that sim: or dev: writes", "SEED" },
 	{ "path", 0, POPT_ARG_STRING, &arg.path, 0, "way to send",
 	  "copy|zerocopy|vmsplice|splice|sendfile|uring|uring-fixed|null" },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, live_options, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, cpu_options, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, handover_options, 0, NULL, NULL },
 	POPT_TABLEEND,
@@ -152,6 +153,7 @@ int setup_context(struct transfer *t, struct report *r)
 
 	if (rc)
 		return report_system_error(r, STATUS_ERROR, rc, NULL, "start: %s", strerror(-rc));
+	t->socket = -1;
 	signals_watch(t->ctx); /* the first one: there is room */
 	return STATUS_OK;
 }
@@ -275,7 +277,7 @@ int setup_source(struct transfer *t, struct report *r, const struct setup *s)
 
 	if (!parse_limits(t, r) || !handover_parse(r, &mode) ||
 	    !opts_size(r, "--rate", arg.rate, &rate) ||
-	    !opts_number(r, "--pattern", arg.pattern, &seed) || !cpu_bind(r))
+	    !opts_number(r, "--pattern", arg.pattern, &seed) || !live_parse(r) || !cpu_bind(r))
 		return STATUS_ERROR;
 	source = choose_source(r, s);
 	if (!source)

@@ -22,10 +22,40 @@ static void stop_source(struct transfer *t)
 	t->stopping = true;
 }
 
+/* Figures, and what they point to. */
+struct snapshot {
+	struct figures figures;
+	struct zcdma_hist waited, in_flight;
+	struct tcp_state tcp;
+};
+
+static void get_figures(const struct transfer *t, struct snapshot *s)
+{
+	struct zcdma_source_stats src;
+	struct zcdma_path_stats path;
+
+	zcdma_source_get_stats(t->src, &src, sizeof(src));
+	zcdma_path_get_stats(t->path, &path, sizeof(path));
+	zcdma_path_get_latency(t->path, &s->waited, &s->in_flight);
+	s->figures = (struct figures){
+		.bytes = path.bytes,
+		.total = t->max_bytes,
+		.sends = true,
+		.seq = path.last_seq,
+		.blocks = path.blocks,
+		.overruns = src.overruns,
+		.lost_bytes = src.lost_bytes,
+		.in_flight = path.pending_blocks,
+		.latency = &s->waited,
+		.tcp = tcp_state_get(t->socket, &s->tcp) ? &s->tcp : NULL,
+	};
+}
+
 /* Look at what happens beside the data: signals, progress, a path that goes over to plain sends. */
 static void look_around(struct transfer *t)
 {
 	struct zcdma_path_stats path;
+	struct snapshot s;
 
 	if (signals_stop())
 		stop_source(t);
@@ -40,16 +70,8 @@ static void look_around(struct transfer *t)
 			    path.plain_hint ? ")" : "");
 	}
 	if (progress_due(&t->progress)) {
-		struct zcdma_source_stats src;
-
-		zcdma_source_get_stats(t->src, &src, sizeof(src));
-		progress_show(&t->progress, &(struct progress_now){
-						    .bytes = path.bytes,
-						    .sends = true,
-						    .seq = path.last_seq,
-						    .overruns = src.overruns,
-						    .in_flight = path.pending_blocks,
-					    });
+		get_figures(t, &s);
+		progress_show(&t->progress, &s.figures);
 	}
 }
 
@@ -211,6 +233,7 @@ static void stop_clocks(struct transfer *t)
 
 int transfer_finish(struct transfer *t, bool complete)
 {
+	struct snapshot s;
 	int rc;
 
 	do {
@@ -221,7 +244,8 @@ int transfer_finish(struct transfer *t, bool complete)
 	} while (transfer_is_pause(t, rc));
 	look_around(t); /* what the last block brought */
 	stop_clocks(t);
-	progress_end(&t->progress);
+	get_figures(t, &s);
+	progress_end(&t->progress, &s.figures);
 	return rc;
 }
 

@@ -15,6 +15,7 @@ struct transfer {
 	const struct zcdma_path_type *path_type;
 	struct zcdma_path *path;
 	bool unsafe_reuse; /* for the lab: zcdma_path_set_unsafe_reuse() */
+	int socket;	   /* that data goes to, or -1 */
 	int ring_fd; /* a pipe whose writer may have a ring to hand over: -v says why it does not; or -1 */
 
 	/* Limits; 0 is without. */

@@ -16,15 +16,30 @@ static bool all_ended(const struct verify *v)
 	return true;
 }
 
+static struct figures add_streams(const struct verify *v)
+{
+	struct figures now = { .total = v->expect.bytes * v->wanted };
+
+	for (unsigned i = 0; i < v->started; i++)
+		now.bytes += v->streams[i].bytes;
+	return now;
+}
+
 void verify_show_progress(struct verify *v)
 {
-	struct progress_now now = { 0 };
+	struct figures now;
 
 	if (!progress_due(&v->progress))
 		return;
-	for (unsigned i = 0; i < v->started; i++)
-		now.bytes += v->streams[i].bytes;
+	now = add_streams(v);
 	progress_show(&v->progress, &now);
+}
+
+void verify_end_progress(struct verify *v)
+{
+	const struct figures now = add_streams(v);
+
+	progress_end(&v->progress, &now);
 }
 
 void verify_wait(struct verify *v)
@@ -37,7 +52,7 @@ void verify_wait(struct verify *v)
 	}
 	for (unsigned i = 0; i < v->started; i++)
 		stream_join(&v->streams[i]);
-	progress_end(&v->progress);
+	verify_end_progress(v);
 }
 
 struct stream *verify_next_stream(struct verify *v)

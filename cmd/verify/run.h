@@ -44,4 +44,7 @@ void verify_wait(struct verify *v);
 /* Show how far the streams are, where it is time to. */
 void verify_show_progress(struct verify *v);
 
+/* All streams have ended: show no more. */
+void verify_end_progress(struct verify *v);
+
 #endif

@@ -112,7 +112,7 @@ static int take_packets(struct wire_run *run)
 			return 0;
 		if (progress_due(&run->progress))
 			progress_show(&run->progress,
-				      &(struct progress_now){ .bytes = stats.packet_bytes });
+				      &(struct figures){ .bytes = stats.packet_bytes });
 	}
 	return 0;
 }
@@ -160,7 +160,7 @@ static int run_to_end(struct wire_run *run)
 	progress_begin(&run->progress, r, "verify", true);
 	run->start_ns = now_ns();
 	rc = take_packets(run);
-	progress_end(&run->progress);
+	progress_end(&run->progress, NULL);
 	run->totals.broke_off = rc;
 	status = rc == -ENOMEM ? STATUS_ERROR : rc ? STATUS_INCOMPLETE : STATUS_OK;
 	if (rc)

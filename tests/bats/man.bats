@@ -330,8 +330,12 @@ columns() {
     run -0 jq -r 'keys_unsorted[]' <(zcdma capture --json -q --bytes 64K sim: -o out | jq '
         {schema, applet, version, notes, error, exit_status}')
     sort -u <<<"$output" >expected
-    sed -nE 's/^\.It Va //p' "$MAN/zcdma.1" | sort >found
+    sed -nE '/^\.Ss JSON/,/^\.Sh/s/^\.It Va //p' "$MAN/zcdma.1" | sort >found
     same 'keys of every document in zcdma.1'
+    zcdma capture --json --bytes 64K --interval 0.01 sim:rate=1M,block=16K -o out |
+        jq -r 'select(has("tcp")) | del(.applet) | keys[]' | sort -u >expected
+    sed -nE '/^\.Ss Figures/,/^\.Ss JSON/s/^\.It Va //p' "$MAN/zcdma.1" | sed 's/ , Va /\n/g' | sort >found
+    same 'keys of an interval in zcdma.1'
 }
 
 @test "the headers declare what the map exports, and nothing else" {

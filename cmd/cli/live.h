@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Figures of a run while it goes on, at intervals: a line each, and a file of metrics. */
+#ifndef CLI_LIVE_H
+#define CLI_LIVE_H
+
+#include <popt.h>
+
+#include <zcdma/util.h>
+
+#include "cli/report.h"
+#include "cli/tcp_state.h"
+
+/* What a run has done so far. */
+struct figures {
+	uint64_t bytes;
+	uint64_t total; /* bytes in the end; 0: unknown */
+	bool sends;	/* the rest is known too */
+	uint64_t seq;	/* of the last block */
+	uint64_t blocks, overruns, lost_bytes;
+	uint64_t in_flight;		  /* blocks */
+	const struct zcdma_hist *latency; /* from the device to the send, or NULL */
+	const struct tcp_state *tcp;	  /* or NULL */
+};
+
+struct live {
+	struct report *report;
+	const char *applet;
+	uint64_t every_ns; /* 0: neither lines nor a file */
+	uint64_t start_ns, next_ns, last_ns;
+	double last_cpu;
+	struct figures last;
+	struct tcp_state last_tcp;
+	struct zcdma_hist *last_latency;
+	bool failed; /* the file of metrics: said once */
+};
+
+/* --interval and --metrics, an included table for popt: see live_parse(). */
+extern struct poptOption live_options[];
+
+/* Check the values of the options. Returns false after a reported usage error. */
+bool live_parse(struct report *r);
+
+/* Begin, where the options ask for it. */
+void live_begin(struct live *live, struct report *r, const char *applet);
+
+/* Start the clock anew. */
+void live_restart(struct live *live);
+
+/* Returns how many ms a wait may last so that the next line is in time; -1 is without limit. */
+int live_timeout(const struct live *live);
+
+/* Returns whether lines are asked for, so that nothing else need show how far it is. */
+bool live_has_lines(void);
+
+/* Print the line of the interval that is over, and write the file. */
+void live_show(struct live *live, const struct figures *now);
+
+/* The run is over: write the file once more, which says so. NULL: with the last figures. */
+void live_end(struct live *live, const struct figures *now);
+
+#endif

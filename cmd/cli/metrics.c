@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A file of metrics: https://prometheus.io/docs/specs/om/open_metrics_spec/, of which node_exporter's textfile
+ * collector reads each *.prom of its folder.
+ */
+#include "cli/metrics.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/clock.h"
+#include "cli/live.h"
+#include "cli/xalloc.h"
+
+static void gauge(FILE *f, const char *applet, const char *name, const char *help, double value)
+{
+	fprintf(f, "# TYPE zcdma_%s gauge\n# HELP zcdma_%s %s\n", name, name, help);
+	fprintf(f, "zcdma_%s{applet=\"%s\"} %.15g\n", name, applet, value);
+}
+
+/* Its value's name ends in _total; its own, in TYPE and HELP, does not. */
+static void counter(FILE *f, const char *applet, const char *name, const char *help, double value)
+{
+	fprintf(f, "# TYPE zcdma_%s counter\n# HELP zcdma_%s %s\n", name, name, help);
+	fprintf(f, "zcdma_%s_total{applet=\"%s\"} %.15g\n", name, applet, value);
+}
+
+static void print(FILE *f, const char *applet, const struct figures *now, bool running)
+{
+	const struct tcp_state *tcp = now->tcp;
+
+	gauge(f, applet, "running", "1 while the run goes on, 0 after its end", running);
+	counter(f, applet, "bytes", "Bytes that were moved", (double)now->bytes);
+	counter(f, applet, "cpu_seconds", "Processor time of the process",
+		cpu_seconds(RUSAGE_SELF));
+	if (now->sends) {
+		counter(f, applet, "blocks", "Blocks that were moved", (double)now->blocks);
+		counter(f, applet, "overruns", "Blocks that the device or the network lost",
+			(double)now->overruns);
+		counter(f, applet, "lost_bytes", "Bytes that are known to be lost",
+			(double)now->lost_bytes);
+		gauge(f, applet, "in_flight_blocks", "Blocks that are in flight",
+		      (double)now->in_flight);
+	}
+	if (now->latency && now->latency->count)
+		gauge(f, applet, "device_to_sent_p99_seconds",
+		      "Time from the device to the send that 99 % of the blocks stay below",
+		      (double)zcdma_hist_quantile(now->latency, 0.99) / 1e9);
+	if (tcp) {
+		counter(f, applet, "tcp_retransmitted_segments", "Segments that were sent again",
+			(double)tcp->retransmitted);
+		gauge(f, applet, "tcp_rtt_seconds", "Smoothed round-trip time", tcp->rtt_us / 1e6);
+		gauge(f, applet, "tcp_cwnd_segments", "Congestion window", tcp->cwnd);
+	}
+	fputs("# EOF\n", f);
+}
+
+int metrics_write(const char *name, const char *applet, const struct figures *now, bool running)
+{
+	char *temporary;
+	FILE *f;
+	int rc = 0, fd;
+
+	xalloc(asprintf(&temporary, "%s.XXXXXX", name) < 0 ? NULL : temporary);
+	fd = mkostemp(temporary, O_CLOEXEC);
+	if (fd < 0) {
+		rc = -errno;
+		goto out;
+	}
+	f = xalloc(fdopen(fd, "w"));
+	print(f, applet, now, running);
+	/* The collector is another user. */
+	if (fchmod(fd, 0644) < 0 || ferror(f))
+		rc = -errno;
+	if (fclose(f) == EOF && !rc)
+		rc = -errno;
+	if (!rc && rename(temporary, name) < 0)
+		rc = -errno;
+	if (rc)
+		unlink(temporary);
+out:
+	free(temporary);
+	return rc;
+}

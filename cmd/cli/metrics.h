@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A file of metrics, which a monitoring system reads while the run goes on. */
+#ifndef CLI_METRICS_H
+#define CLI_METRICS_H
+
+#include <stdbool.h>
+
+struct figures;
+
+/*
+ * Write the figures of @applet to the file @name in the format of OpenMetrics, in one step for its readers. @running is
+ * false at the end. Returns 0 or a negative errno; then an older file is as it was.
+ */
+int metrics_write(const char *name, const char *applet, const struct figures *now, bool running);
+
+#endif
