@@ -7,6 +7,8 @@ LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR     ?= $(PREFIX)/share/man
 DATADIR    ?= $(PREFIX)/share
+# Where the installed command looks for the library; a package's finds it without.
+RUNPATH_INSTALLED ?= $$ORIGIN/$(shell realpath -m --relative-to=$(BINDIR) $(LIBDIR))
 
 VERSION := $(shell sed -n 's/^\#define ZCDMA_VERSION "\(.*\)"/\1/p' lib/include/zcdma.h)
 SOVERSION := 0
@@ -126,7 +128,7 @@ VM_KERNELS_ALL := 6.1 6.1-rt 6.12 6.12-rt 5.10 7.x
 .PHONY: all demo check check-unit check-bats check-vm check-vm-all check-vm-debug check-vm-arm check-vm-arm64 \
 	check-speed \
 	bench-vm fuzz lint deps deps-fuzz deps-lint deps-vm install uninstall clean help tests-build headers kmod kmod-access kmod_install \
-	kmod_uninstall dkms-there dkms-install dkms-uninstall
+	kmod_uninstall dkms-there dkms-install dkms-uninstall deb deps-deb check-deb
 .DELETE_ON_ERROR:
 
 all: $(ZCDMA) $(LIB_SO) $(BUILD)/libzcdma.so $(MAN_PAGES)
@@ -159,6 +161,8 @@ help:
 	@echo '  make kmod         build the driver for the kernel in KDIR; kmod_install installs it'
 	@echo '  make dkms-install install the driver through DKMS, which builds it for each new kernel'
 	@echo '  make kmod_uninstall, dkms-uninstall   remove it again'
+	@echo '  make deb          build packages for Debian in build/deb; check-deb installs, uses and removes them in'
+	@echo '                    fresh systems of $(DEB_SUITES), as root'
 	@echo '  make clean        remove what was built'
 	@echo
 	@echo '  V=1 shows the commands. CC, CFLAGS, LDFLAGS are respected.'
@@ -196,8 +200,9 @@ $(LIB_A): $(LIB_OBJ)
 	$(say) AR $@
 	$(Q)rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
 
+comma := ,
 link_cmd = $(CC) -pie -Wl,-z,relro,-z,now $(ALL_LDFLAGS) -o $(1) $(CMD_OBJ) $(LIB_SO) \
-	-Wl,-rpath,'$(2)' $(call pkg_libs,$(LIBS_CMD)) -lm
+	$(if $(2),-Wl$(comma)-rpath$(comma)'$(2)') $(call pkg_libs,$(LIBS_CMD)) -lm
 
 $(ZCDMA): $(CMD_OBJ) $(LIB_SO) | $(BUILD)/libzcdma.so
 	$(say) LINK $@
@@ -364,6 +369,9 @@ DEPS_ARM64 := qemu-system-aarch64:qemu-system-arm qemu-aarch64:qemu-user \
 # What 32-bit programs need, for the kernels of x86-64.
 DEPS_COMPAT := i686-linux-gnu-gcc:gcc-i686-linux-gnu /usr/i686-linux-gnu/include/stdio.h:libc6-dev-i386-cross
 
+# What Debian's packages are built with.
+DEPS_DEB := /usr/share/build-essential/list:build-essential dpkg-buildpackage:dpkg-dev dh:debhelper dh_dkms:dh-dkms
+
 DEPS_LINT := git:git clang-format:clang-format shellcheck:shellcheck mandoc:mandoc codespell:codespell
 DEPS_FUZZ := clang:clang /usr/share/doc/libclang-rt-dev:libclang-rt-dev
 
@@ -375,6 +383,9 @@ deps-lint:
 
 deps-fuzz:
 	@tests/deps.sh $(DEPS) $(DEPS_FUZZ)
+
+deps-deb:
+	@tests/deps.sh $(DEPS) $(DEPS_DEB)
 
 deps-vm:
 	@tests/deps.sh $(DEPS_VM)
@@ -454,7 +465,7 @@ lint: $(MAN_PAGES)
 
 install: all
 	$(Q)install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
-	$(Q)$(call link_cmd,$(BUILD)/zcdma.install,$$ORIGIN/$(shell realpath -m --relative-to=$(BINDIR) $(LIBDIR)))
+	$(Q)$(call link_cmd,$(BUILD)/zcdma.install,$(RUNPATH_INSTALLED))
 	$(Q)install -m 755 $(BUILD)/zcdma.install $(DESTDIR)$(BINDIR)/zcdma
 	$(Q)for header in $(HEADERS); do \
 		install -D -m 644 lib/include/$$header $(DESTDIR)$(INCLUDEDIR)/$$header; done
@@ -498,6 +509,23 @@ uninstall:
 		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/zcdma.fish
 	$(Q)rmdir $(DESTDIR)$(INCLUDEDIR)/zcdma 2>/dev/null || true
 	$(Q)for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+
+check-deb:
+	@tests/deps.sh debootstrap:debootstrap git:git
+	@tests/deb/check.sh $(DEB_SUITES)
+
+# Debian's packages, of a copy of the tree in which .debian is debian.
+DEB := build/deb
+DEB_SUITES ?= bookworm trixie
+DEB_TREE := Makefile README.md .github/NEWS.md cmd completions kmod lib man
+
+deb:
+	@$(MAKE) --no-print-directory deps-deb
+	$(Q)rm -rf $(DEB) && mkdir -p $(DEB)/zcdma
+	$(Q)cp -R --parents $(DEB_TREE) $(DEB)/zcdma && cp -R .debian $(DEB)/zcdma/debian
+	$(Q)cd $(DEB)/zcdma && env -u MAKEFLAGS -u MFLAGS dpkg-buildpackage -b -us -uc >../build.log 2>&1 || { \
+		tail -n 30 ../build.log; exit 1; }
+	@ls $(DEB)/*.deb
 
 clean:
 	$(Q)rm -rf build build-san build-fuzz zcdma
