@@ -9,7 +9,7 @@ load pipe
 # background_capture and background_send OPTION...: two that meet at the named pipe "pipe".
 background_capture() {
     {
-        until_true 30 reader_listens 7>&1
+        await_reader 7>&1
         exec "$ZCDMA" capture "$@"
     } >pipe 2>report 3>&- 9<&- &
     CAPTURE=$!
@@ -475,7 +475,7 @@ limited() {
     for most in {5..18}; do
         rm -f status
         run eval "{
-            until_true 30 reader_listens 7>&1
+            await_reader 7>&1
             (limited $most capture -q --bytes 3M sim:) 2>err 3>&- || echo \$? >status
         } | zcdma verify -q --bytes 3M -"
         # Or too few to have a source at all.

@@ -4,21 +4,24 @@
 
 # keys FILE KEY...: values of the JSON document that ends FILE, in a line.
 keys() {
-    local file=$1
+    local text start=$'\n{' IFS=,
+    text=$'\n'$(<"$1")
+    text="{${text#*"$start"}"
     shift
-    sed -n '/^{/,$p' "$file" | jq -r "[$(printf '.%s,' "$@" | sed 's/,$//')] | map(tostring) | join(\" \")"
+    jq -r "[${*/#/.}] | map(tostring) | join(\" \")" <<<"$text"
 }
 
-# reader_listens: the reader of the pipe on descriptor 7 is there, and would take a ring.
-reader_listens() {
+# await_reader: until the reader of the pipe on descriptor 7 is there, and would take a ring.
+await_reader() {
     local device inode
     read -r device inode < <(stat -Lc '%D %i' /proc/self/fd/7)
-    grep -q "@zcdma-handover-$device-$(printf %x "$inode")\$" /proc/net/unix
+    printf -v inode %x "$inode"
+    until_true 30 has_line /proc/net/unix "@zcdma-handover-$device-$inode\$"
 }
 
 # lead OPTION...: capture to a reader that takes rings, and that is waited for: on a busy machine it may
 # not be there within the time that capture gives it.
 lead() {
-    until_true 30 reader_listens 7>&1 || return 99
+    await_reader 7>&1 || return 99
     zcdma capture "$@"
 }

@@ -33,9 +33,13 @@ send_all() {
     done
 }
 
-# The device is this many blocks on.
+# passed BLOCKS: the device is more than this many blocks on.
 passed() {
-    ((($(sed -n 's/^delivered //p' /sys/class/zcdma/zcdma0/stats)) > $1))
+    local name value
+    while read -r name value; do
+        [[ $name == delivered ]] && ((value > $1)) && return
+    done </sys/class/zcdma/zcdma0/stats
+    return 1
 }
 
 @test "dev: every model along every path arrives, over loopback" {

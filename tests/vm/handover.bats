@@ -34,7 +34,14 @@ streams() {
 
 # stalled: every block is in flight, which a path with completions holds, and the others have put.
 stalled() {
-    grep -q "^running 1\$" $STATS && (( $(awk '/^(held|draining) / { n += $2 } END { print n }' $STATS) == 4 ))
+    local name value running=0 flying=0
+    while read -r name value; do
+        case $name in
+        running) running=$value ;;
+        held | draining) ((flying += value)) ;;
+        esac
+    done <$STATS
+    ((running == 1 && flying == 4))
 }
 
 # The ring is gone, with all that was in flight.
@@ -84,7 +91,7 @@ device_is_free() {
         sender=$!
         PIDS+=("$sender")
         {
-            until_true 30 reader_listens 7>&1
+            await_reader 7>&1
             exec "$ZCDMA" capture dev:$SMALL --bytes 32M --json
         } >pipe 2>first 3>&- &
         capture=$!
@@ -116,7 +123,7 @@ killed() {
     "$ZCDMA" zcsend "$TO" <pipe >second 2>&1 3>&- &
     local -A end=([reader]=$!)
     {
-        until_true 30 reader_listens 7>&1
+        await_reader 7>&1
         exec "$ZCDMA" capture dev:$SMALL
     } >pipe 2>first 3>&- &
     end[writer]=$!
