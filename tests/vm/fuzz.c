@@ -4,7 +4,8 @@
  * and are killed now and then. What the kernel says of it is the test; and that all is as before when they are
  * gone. Programs that reach a new place in the module (shared/kcov.h) are kept, and varied. Speaks TAP.
  *
- * FUZZ_SECONDS=N   how long (20)      FUZZ_SEED=N   the first number (the time), which is printed
+ * FUZZ_SECONDS=N   how long (20, times LIMIT_SCALE)
+ * FUZZ_SEED=N      the first number (the time), which is printed
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -40,6 +41,8 @@ struct program {
 static struct shared {
 	unsigned programs;
 	struct program corpus[CORPUS];
+	unsigned sessions;
+	uint64_t session_us; /* to make them */
 } * shared;
 
 static double now(void)
@@ -94,32 +97,40 @@ struct thread {
 	uint64_t random;
 };
 
-/* A call that waits is interrupted. */
-static void interrupt_often(void)
+static timer_t make_timer(void)
 {
 	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM };
-	/* To deliver a signal is not cheap where the kernel checks itself. */
-	const long ns = tap_limit(20) * 1000000L;
-	const struct itimerspec often = { { 0, ns }, { 0, ns } };
 	timer_t timer;
 
 	event._sigev_un._tid = gettid();
-	if (!timer_create(CLOCK_MONOTONIC, &event, &timer))
-		timer_settime(timer, 0, &often, NULL);
+	EXPECT(!timer_create(CLOCK_MONOTONIC, &event, &timer));
+	return timer;
+}
+
+/* Interrupt a call that waits for longer. Each call has a whole period, or slow ones never work. */
+static void interrupt_late(timer_t timer)
+{
+	const long ns = tap_limit(20) * 1000000L;
+	const struct itimerspec late = { .it_value = { ns / 1000000000, ns % 1000000000 },
+					 .it_interval = { ns / 1000000000, ns % 1000000000 } };
+
+	timer_settime(timer, 0, &late, NULL);
 }
 
 static void *run_thread(void *argument)
 {
+	const timer_t timer = make_timer();
 	struct thread *t = argument;
 
-	interrupt_often();
 	kcov_follow();
 	for (;;) {
 		const struct program p = make_program(&t->random);
 
 		kcov_begin();
-		for (unsigned i = 0; i < p.steps; i++)
+		for (unsigned i = 0; i < p.steps; i++) {
+			interrupt_late(timer);
 			call_random(t->session, p.seed[i]);
+		}
 		if (kcov_end())
 			keep(&p);
 	}
@@ -140,6 +151,21 @@ static void choose_device(unsigned process, unsigned started)
 		ring_device = other_device;
 }
 
+static struct session *make_session(uint64_t random)
+{
+	const double began = now();
+	struct session *session;
+
+	kcov_follow();
+	kcov_begin();
+	session = session_create(random);
+	kcov_end();
+	__atomic_add_fetch(&shared->sessions, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&shared->session_us, (uint64_t)((now() - began) * 1e6),
+			   __ATOMIC_RELAXED);
+	return session;
+}
+
 /*
  * It ends by itself while its threads are in the middle of calls, unless it is killed before. So does the other
  * one of the pair, which has the same files, pipes and sockets.
@@ -151,10 +177,7 @@ static void run_process(uint64_t random)
 	pthread_t thread;
 
 	sigaction(SIGALRM, &action, NULL);
-	kcov_follow();
-	kcov_begin();
-	session = session_create(random);
-	kcov_end();
+	session = make_session(random);
 	if (!fork())
 		random = ~random;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -166,13 +189,17 @@ static void run_process(uint64_t random)
 		*t = (struct thread){ session, next(&random) | 1 };
 		pthread_create(&thread, NULL, run_thread, t);
 	}
-	usleep(100000 + next(&random) % 10000000);
+	usleep(tap_limit(1) * (100000 + next(&random) % 10000000));
 	_exit(0);
 }
 
-/* Have processes until the time is over: one that is gone is followed by another. */
-static unsigned run_processes(double end, uint64_t *random)
+/*
+ * Have processes for that time: one that is gone is followed by another. Where the machine is slow all live longer,
+ * as to make a session takes longer. Adds to @took how long it took.
+ */
+static unsigned run_processes(double seconds, uint64_t *random, double *took)
 {
+	const double began = now(), end = began + seconds;
 	const unsigned pairs = access(other_device, R_OK | W_OK) ? 1 : PROCESSES;
 	pid_t pid[PROCESSES] = { 0 };
 	unsigned started = 0;
@@ -192,13 +219,14 @@ static unsigned run_processes(double end, uint64_t *random)
 			started++;
 		}
 		usleep(50000);
-		if (next(random) % 64 == 0)
+		if (next(random) % (64 * tap_limit(1)) == 0)
 			kill(pid[next(random) % pairs], SIGKILL);
 	}
 	for (unsigned i = 0; i < pairs; i++)
 		kill(pid[i], SIGKILL);
 	for (unsigned i = 0; i < pairs; i++)
 		EXPECT(waitpid(pid[i], NULL, 0) == pid[i]);
+	*took += now() - began;
 	return started;
 }
 
@@ -222,7 +250,7 @@ static uint64_t number(const char *name, uint64_t otherwise)
 	return text ? strtoull(text, NULL, 0) : otherwise;
 }
 
-static void report(double seconds, unsigned processes)
+static void report(double seconds, unsigned pairs)
 {
 	static const char *const wanted[] = { "SETUP",	  "START",   "TAKE",
 					      "GIVE",	  "mmap",    "splice from the device",
@@ -231,8 +259,10 @@ static void report(double seconds, unsigned processes)
 	calls_print();
 	printf("# %" PRIu64
 	       " calls in %.0f s, %.0f per second, by %u pairs of processes of %u threads; %zu places of the module reached, by %u programs\n",
-	       calls_made(), seconds, (double)calls_made() / seconds, processes, THREADS,
+	       calls_made(), seconds, (double)calls_made() / seconds, pairs, THREADS,
 	       kcov_reached(), shared->programs);
+	printf("# %u sessions took %.1f s each to make\n", shared->sessions,
+	       (double)shared->session_us / 1e6 / shared->sessions);
 	if (kcov_reached())
 		kcov_print_missed();
 	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
@@ -245,11 +275,12 @@ static void report(double seconds, unsigned processes)
 
 int main(void)
 {
-	const uint64_t seconds = number("FUZZ_SECONDS", 20), seed = number("FUZZ_SEED", time(NULL));
+	const double seconds = (double)number("FUZZ_SECONDS", tap_limit(20));
+	const uint64_t seed = number("FUZZ_SEED", time(NULL));
 	uint64_t random = seed * 0x9e3779b97f4a7c15 | 1;
-	const double began = now();
 	struct memory before;
-	unsigned processes;
+	double took = 0;
+	unsigned pairs;
 	int fd;
 
 	memory_limit(8 << 20); /* so that no ring takes long to set up */
@@ -260,13 +291,13 @@ int main(void)
 	calls_init();
 	printf("# FUZZ_SEED=%" PRIu64 "\n", seed);
 	/* What is allocated once, and kept, is not leaked. */
-	processes = run_processes(now() + (double)seconds / 4, &random);
+	pairs = run_processes(seconds / 4, &random, &took);
 	for (unsigned model = 0; model < 4; model++)
 		stream_is_right(model);
 	before = memory_now();
 	fflush(stdout);
-	processes += run_processes(now() + (double)seconds * 3 / 4, &random);
-	report(now() - began, processes);
+	pairs += run_processes(seconds * 3 / 4, &random, &took);
+	report(took, pairs);
 
 	fd = ring_open(O_RDONLY);
 	WAIT_FOR(!ring_stats(fd).ring_blocks);
