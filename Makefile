@@ -117,8 +117,10 @@ DKMS ?= dkms
 
 # Where drivers are, by kmod_install and by DKMS. A driver can be removed when the headers are gone.
 KVERSION = $(or $(KRELEASE),$(shell uname -r))
-KMOD_INSTALLED = $(DESTDIR)/lib/modules/$(KVERSION)/updates/zcdma.ko
-KMOD_DKMS = $(DESTDIR)/lib/modules/$(KVERSION)/updates/dkms/zcdma.ko
+KMOD_UPDATES = $(DESTDIR)/lib/modules/$(KVERSION)/updates
+KMOD_INSTALLED = $(KMOD_UPDATES)/zcdma.ko
+KMOD_DKMS = $(KMOD_UPDATES)/dkms/zcdma.ko
+KMOD_MODULES := zcdma zcdma_sim zcdma_edu zcdma_dmaengine
 
 # Kernels that `make check` and `make check-vm` boot, side by side, and `make check-vm-all`: see tests/vm/vm.sh. Of
 # the newest the programs that test the driver are enough, as the commands are the same for all.
@@ -283,7 +285,7 @@ headers:
 
 # kbuild builds where the sources are: in a copy, one for each kernel.
 kmod: headers
-	$(say) KMOD $(KMOD)/zcdma.ko
+	$(say) KMOD '$(KMOD)/*.ko'
 	@mkdir -p $(KMOD)
 	$(Q)cp -Rpu kmod/. $(KMOD)
 	$(Q)$(KBUILD) W=1 $(if $(Q),-s) modules
@@ -300,23 +302,28 @@ endif
 refuse_beside = @test ! -e '$(1)' || { \
 	echo '$(1): a driver is installed already: remove it first (make $(2))' >&2; exit 1; }
 
+still_loaded = @[ ! -e /sys/module/zcdma ] || echo 'the driver is still loaded: rmmod' \
+	$$(ls -d /sys/module/zcdma_* 2>/dev/null | sed 's|.*/||') zcdma
+
 # remove_access FILE: the rule goes, unless that is a driver which needs it. The group may own files.
 remove_access = [ -e '$(1)' ] || rm -f $(DESTDIR)$(UDEVDIR)/60-zcdma.rules
 
 kmod_install: headers
 	$(call refuse_beside,$(KMOD_DKMS),dkms-uninstall)
 	$(Q)$(MAKE) --no-print-directory kmod kmod-access
-	$(Q)install -D -m 644 $(KMOD)/zcdma.ko $(KMOD_INSTALLED)
+	$(Q)install -D -m 644 -t $(KMOD_UPDATES) $(KMOD)/zcdma*.ko
+	$(Q)DESTDIR=$(DESTDIR) $(KMOD)/devel.sh install $(KVERSION)
 ifeq ($(DESTDIR),)
 	$(Q)depmod $(KVERSION)
 endif
 
 kmod_uninstall:
-	$(Q)rm -f $(KMOD_INSTALLED)
+	$(Q)rm -f $(KMOD_MODULES:%=$(KMOD_UPDATES)/%.ko)
+	$(Q)[ -e '$(KMOD_DKMS)' ] || DESTDIR=$(DESTDIR) kmod/devel.sh remove $(KVERSION)
 	$(Q)$(call remove_access,$(KMOD_DKMS))
 ifeq ($(DESTDIR),)
 	$(Q)depmod $(KVERSION)
-	@[ ! -e /sys/module/zcdma ] || echo 'the driver is still loaded: rmmod zcdma'
+	$(still_loaded)
 endif
 
 dkms-there:
@@ -338,7 +345,7 @@ dkms-uninstall: dkms-there
 	$(Q)[ -z "$$($(DKMS) status zcdma/$(DKMS_VERSION))" ] || $(DKMS) remove zcdma/$(DKMS_VERSION) --all
 	$(Q)rm -rf $(DESTDIR)/usr/src/zcdma-$(DKMS_VERSION)
 	$(Q)$(call remove_access,$(KMOD_INSTALLED))
-	@[ ! -e /sys/module/zcdma ] || echo 'the driver is still loaded: rmmod zcdma'
+	$(still_loaded)
 
 # What building and testing needs, as Debian packages: a command or a pkg-config name, then a package.
 DEPS := pkg-config:pkg-config popt:libpopt-dev jansson:libjansson-dev smartcols:libsmartcols-dev \

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The states of a block, and its way to the source. */
+/* The states of a block, and its way to the device. */
 #include "block.h"
-#include "source/source.h"
 
 void zcdma_block_set_state(struct zcdma_ring *ring, struct zcdma_block *block,
 			   enum zcdma_state state)
@@ -40,7 +39,7 @@ bool zcdma_ring_submit_free(struct zcdma_ring *ring)
 		spin_unlock_irqrestore(&zdev->lock, flags);
 
 		ring->mem.ops->sync_for_device(&ring->mem, zcdma_ring_buf(ring, block));
-		ret = zdev->source->submit(ring, block);
+		ret = zdev->ops->submit(&ring->stream, block);
 
 		spin_lock_irqsave(&zdev->lock, flags);
 		if (ret)

@@ -10,7 +10,7 @@ void zcdma_block_set_state(struct zcdma_ring *ring, struct zcdma_block *block,
 			   enum zcdma_state state);
 void zcdma_block_move(struct zcdma_ring *ring, struct zcdma_block *block, enum zcdma_state state,
 		      struct list_head *list);
-/* Submit free blocks to the source until it takes no more. Returns whether it took one. */
+/* Submit free blocks to the device until it takes no more. Returns whether it took one. */
 bool zcdma_ring_submit_free(struct zcdma_ring *ring);
 
 /* reap.c */

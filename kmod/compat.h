@@ -4,12 +4,20 @@
 #define ZCDMA_COMPAT_H
 
 #include <linux/dmaengine.h>
+#include <linux/export.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/netdevice.h>
 #include <linux/platform_device.h>
 #include <linux/slab.h>
 #include <linux/version.h>
+
+/* Export a function to the modules of devices. The name of a namespace became a string. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define EXPORT_SYMBOL_ZCDMA(name) EXPORT_SYMBOL_NS_GPL(name, "ZCDMA")
+#else
+#define EXPORT_SYMBOL_ZCDMA(name) EXPORT_SYMBOL_NS_GPL(name, ZCDMA)
+#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 static inline void zcdma_vm_flags_set(struct vm_area_struct *vma, unsigned long flags)

@@ -1,16 +1,57 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The calls of a source: blocks that it filled, or could not, and data that it lost. */
+/* What drivers of devices ask of a stream, and what they report. */
 #include <linux/ktime.h>
 #include <linux/poll.h>
 
 #include "block.h"
-#include "source/source.h"
+#include "compat.h"
 
-dma_addr_t zcdma_block_dma(const struct zcdma_ring *ring, const struct zcdma_block *block,
+struct zcdma_block *zcdma_stream_block(struct zcdma_stream *stream, unsigned int index)
+{
+	return &zcdma_ring_of(stream)->block[index];
+}
+EXPORT_SYMBOL_ZCDMA(zcdma_stream_block);
+
+u64 zcdma_stream_offset(const struct zcdma_stream *stream)
+{
+	return zcdma_ring_of(stream)->offset;
+}
+EXPORT_SYMBOL_ZCDMA(zcdma_stream_offset);
+
+dma_addr_t zcdma_block_dma(const struct zcdma_stream *stream, const struct zcdma_block *block,
 			   size_t off, size_t *bytes)
 {
-	return zcdma_mem_dma(&ring->mem, &ring->mem.buf[block->index], off, bytes);
+	struct zcdma_ring *ring = zcdma_ring_of(stream);
+
+	return zcdma_mem_dma(&ring->mem, zcdma_ring_buf(ring, block), off, bytes);
 }
+EXPORT_SYMBOL_ZCDMA(zcdma_block_dma);
+
+void zcdma_block_begin_cpu_access(struct zcdma_stream *stream, struct zcdma_block *block)
+{
+	struct zcdma_ring *ring = zcdma_ring_of(stream);
+
+	ring->mem.ops->sync_for_cpu(&ring->mem, zcdma_ring_buf(ring, block), ring->mem.block_size);
+}
+EXPORT_SYMBOL_ZCDMA(zcdma_block_begin_cpu_access);
+
+void zcdma_block_end_cpu_access(struct zcdma_stream *stream, struct zcdma_block *block)
+{
+	struct zcdma_ring *ring = zcdma_ring_of(stream);
+
+	ring->mem.ops->sync_for_device(&ring->mem, zcdma_ring_buf(ring, block));
+}
+EXPORT_SYMBOL_ZCDMA(zcdma_block_end_cpu_access);
+
+void *zcdma_block_vaddr(const struct zcdma_stream *stream, const struct zcdma_block *block,
+			size_t off, size_t *bytes)
+{
+	struct zcdma_ring *ring = zcdma_ring_of(stream);
+
+	*bytes = min_t(size_t, ring->mem.block_size - off, PAGE_SIZE - offset_in_page(off));
+	return ring->mem.ops->vaddr(zcdma_ring_buf(ring, block), off);
+}
+EXPORT_SYMBOL_ZCDMA(zcdma_block_vaddr);
 
 /* Make a block full. One that failed leaves a hole of its own size in the stream. */
 static void finish(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes, int error)
@@ -20,6 +61,12 @@ static void finish(struct zcdma_ring *ring, struct zcdma_block *block, size_t by
 	bool starving;
 
 	spin_lock_irqsave(&zdev->lock, flags);
+	if (block->state != ZCDMA_FILLING) {
+		spin_unlock_irqrestore(&zdev->lock, flags);
+		WARN_ONCE(true, "%s: block %u is not the driver's\n", zdev->ops->name,
+			  block->index);
+		return;
+	}
 	block->length = error ? 0 : bytes;
 	block->error = error;
 	block->offset = ring->offset;
@@ -45,22 +92,29 @@ static void finish(struct zcdma_ring *ring, struct zcdma_block *block, size_t by
 	wake_up_interruptible_poll(&zdev->wait, EPOLLIN | EPOLLRDNORM);
 }
 
-void zcdma_block_done(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes)
+void zcdma_block_done(struct zcdma_stream *stream, struct zcdma_block *block, size_t bytes)
 {
+	struct zcdma_ring *ring = zcdma_ring_of(stream);
+
 	if (WARN_ONCE(bytes > ring->mem.block_size, "%s: %zu bytes in a block of %zu\n",
-		      ring->zdev->source->name, bytes, ring->mem.block_size))
+		      ring->zdev->ops->name, bytes, ring->mem.block_size))
 		bytes = ring->mem.block_size;
 	ring->mem.ops->sync_for_cpu(&ring->mem, zcdma_ring_buf(ring, block), bytes);
 	finish(ring, block, bytes, 0);
 }
+EXPORT_SYMBOL_ZCDMA(zcdma_block_done);
 
-void zcdma_block_failed(struct zcdma_ring *ring, struct zcdma_block *block, int error)
+void zcdma_block_failed(struct zcdma_stream *stream, struct zcdma_block *block, int error)
 {
+	struct zcdma_ring *ring = zcdma_ring_of(stream);
+
 	finish(ring, block, ring->mem.block_size, error);
 }
+EXPORT_SYMBOL_ZCDMA(zcdma_block_failed);
 
-void zcdma_ring_halted(struct zcdma_ring *ring)
+void zcdma_stream_halted(struct zcdma_stream *stream)
 {
+	struct zcdma_ring *ring = zcdma_ring_of(stream);
 	struct zcdma_device *zdev = ring->zdev;
 	unsigned long flags;
 
@@ -70,14 +124,19 @@ void zcdma_ring_halted(struct zcdma_ring *ring)
 	spin_unlock_irqrestore(&zdev->lock, flags);
 	wake_up_interruptible_all(&zdev->wait);
 }
+EXPORT_SYMBOL_ZCDMA(zcdma_stream_halted);
 
-bool zcdma_block_wanted(struct zcdma_ring *ring)
+bool zcdma_block_wanted(struct zcdma_stream *stream)
 {
+	struct zcdma_ring *ring = zcdma_ring_of(stream);
+
 	return zcdma_ring_submit_free(ring) || zcdma_ring_reap(ring, 1);
 }
+EXPORT_SYMBOL_ZCDMA(zcdma_block_wanted);
 
-void zcdma_block_lost(struct zcdma_ring *ring, size_t bytes)
+void zcdma_stream_lost(struct zcdma_stream *stream, size_t bytes)
 {
+	struct zcdma_ring *ring = zcdma_ring_of(stream);
 	struct zcdma_device *zdev = ring->zdev;
 	unsigned long flags;
 
@@ -90,9 +149,11 @@ void zcdma_block_lost(struct zcdma_ring *ring, size_t bytes)
 	zdev->stats.lost_bytes += bytes;
 	spin_unlock_irqrestore(&zdev->lock, flags);
 }
+EXPORT_SYMBOL_ZCDMA(zcdma_stream_lost);
 
-void zcdma_block_gap(struct zcdma_ring *ring)
+void zcdma_stream_gap(struct zcdma_stream *stream)
 {
+	struct zcdma_ring *ring = zcdma_ring_of(stream);
 	struct zcdma_device *zdev = ring->zdev;
 	unsigned long flags;
 
@@ -101,3 +162,4 @@ void zcdma_block_gap(struct zcdma_ring *ring)
 	ring->gap = true;
 	spin_unlock_irqrestore(&zdev->lock, flags);
 }
+EXPORT_SYMBOL_ZCDMA(zcdma_stream_gap);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Devices: adding and removing them, and their files in sysfs. */
 #include <linux/idr.h>
+#include <linux/log2.h>
 #include <linux/module.h>
 #include <linux/of.h>
 #include <linux/pm.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "debugfs.h"
 #include "device.h"
 #include "ring.h"
@@ -59,7 +61,7 @@ static ssize_t source_show(struct device *dev, struct device_attribute *attr, ch
 {
 	struct zcdma_device *zdev = container_of(dev, struct zcdma_device, dev);
 
-	return sysfs_emit(buf, "%s\n", zdev->source->name);
+	return sysfs_emit(buf, "%s\n", zdev->ops->name);
 }
 static DEVICE_ATTR_RO(source);
 
@@ -140,21 +142,36 @@ static struct zcdma_device *zcdma_device_alloc(struct device *parent, struct dev
 	mutex_init(&zdev->ring_lock);
 	spin_lock_init(&zdev->lock);
 	cdev_init(&zdev->cdev, &zcdma_fops);
-	zdev->cdev.owner = THIS_MODULE;
 	return zdev;
 }
 
-struct zcdma_device *zcdma_device_add(struct device *parent, struct device *dma,
-				      const struct zcdma_source_ops *source,
-				      const struct zcdma_limits *limits, void *priv)
+/* A driver that the header does not allow is a fault of its author. */
+static bool is_valid(const struct zcdma_device_ops *ops, const struct zcdma_limits *limits)
+{
+	if (!ops->start || !ops->submit || !ops->abort)
+		return false;
+	if (!ops->name || strlen(ops->name) >= sizeof_field(struct zcdma_dev_info, source))
+		return false;
+	if (ops->dir != DMA_FROM_DEVICE && ops->dir != DMA_BIDIRECTIONAL)
+		return false;
+	return !limits || !limits->align || is_power_of_2(limits->align);
+}
+
+struct zcdma_device *zcdma_device_register(struct device *parent, struct device *dma,
+					   const struct zcdma_device_ops *ops,
+					   const struct zcdma_limits *limits, void *priv)
 {
 	struct zcdma_device *zdev;
 	int ret;
 
+	if (WARN_ON(!is_valid(ops, limits)))
+		return ERR_PTR(-EINVAL);
 	zdev = zcdma_device_alloc(parent, dma);
 	if (!zdev)
 		return ERR_PTR(-ENOMEM);
-	zdev->source = source;
+	zdev->ops = ops;
+	/* An open file holds the driver's module, by chrdev_open(), and this one, by zcdma_fops. */
+	zdev->cdev.owner = ops->owner;
 	if (limits)
 		zdev->limits = *limits;
 	zdev->priv = priv;
@@ -180,8 +197,15 @@ err_put:
 	put_device(&zdev->dev);
 	return ERR_PTR(ret);
 }
+EXPORT_SYMBOL_ZCDMA(zcdma_device_register);
 
-void zcdma_device_remove(struct zcdma_device *zdev)
+void *zcdma_device_priv(const struct zcdma_device *zdev)
+{
+	return zdev->priv;
+}
+EXPORT_SYMBOL_ZCDMA(zcdma_device_priv);
+
+void zcdma_device_unregister(struct zcdma_device *zdev)
 {
 	cdev_device_del(&zdev->cdev, &zdev->dev);
 	zcdma_debugfs_del(zdev);
@@ -201,6 +225,7 @@ void zcdma_device_remove(struct zcdma_device *zdev)
 	mutex_unlock(&zdev->ring_lock);
 	put_device(&zdev->dev);
 }
+EXPORT_SYMBOL_ZCDMA(zcdma_device_unregister);
 
 void zcdma_device_suspend(struct zcdma_device *zdev)
 {
@@ -210,6 +235,7 @@ void zcdma_device_suspend(struct zcdma_device *zdev)
 		zcdma_ring_suspend(zdev->ring);
 	mutex_unlock(&zdev->ring_lock);
 }
+EXPORT_SYMBOL_ZCDMA(zcdma_device_suspend);
 
 void zcdma_device_resume(struct zcdma_device *zdev)
 {
@@ -219,6 +245,7 @@ void zcdma_device_resume(struct zcdma_device *zdev)
 		zcdma_ring_resume(zdev->ring);
 	mutex_unlock(&zdev->ring_lock);
 }
+EXPORT_SYMBOL_ZCDMA(zcdma_device_resume);
 
 static int __maybe_unused pm_suspend(struct device *dev)
 {
@@ -233,6 +260,7 @@ static int __maybe_unused pm_resume(struct device *dev)
 }
 
 const struct dev_pm_ops zcdma_pm_ops = { SET_SYSTEM_SLEEP_PM_OPS(pm_suspend, pm_resume) };
+EXPORT_SYMBOL_ZCDMA(zcdma_pm_ops);
 
 int zcdma_device_init(void)
 {

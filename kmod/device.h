@@ -5,8 +5,6 @@
 
 #include "types.h"
 
-#define ZCDMA_DEVICES_MAX 64
-
 struct pipe_inode_info;
 
 extern const struct file_operations zcdma_fops;

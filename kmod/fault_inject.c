@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The fault of a module that must fail. */
-#include <linux/delay.h>
-#include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
-#include <linux/platform_device.h>
-#include <linux/pm.h>
 #include <linux/scatterlist.h>
 #include <linux/string.h>
 #include <linux/xarray.h>
@@ -44,29 +40,3 @@ int zcdma_dma_map_sgtable(struct device *dev, struct sg_table *sgt, enum dma_dat
 	}
 	return dma_map_sgtable(dev, sgt, dir, attrs);
 }
-
-/*
- * Put the first simulated device to sleep and wake it, or with 0 shut it down, as the kernel does.
- */
-static int nap(const char *value, const struct kernel_param *kp)
-{
-	struct device *dev = bus_find_device_by_name(&platform_bus_type, NULL, "zcdma.0");
-	bool sleep;
-	int ret;
-
-	if (!dev)
-		return -ENODEV;
-	ret = kstrtobool(value, &sleep);
-	if (!ret && sleep) {
-		ret = dev->driver->pm->suspend(dev);
-		msleep(200);
-		ret = ret ?: dev->driver->pm->resume(dev);
-	} else if (!ret) {
-		to_platform_driver(dev->driver)->shutdown(to_platform_device(dev));
-	}
-	put_device(dev);
-	return ret;
-}
-
-static const struct kernel_param_ops nap_ops = { .set = nap };
-module_param_cb(nap, &nap_ops, NULL, 0200);

@@ -42,7 +42,7 @@ static u64 block_size_max(const struct zcdma_device *zdev)
 
 static u32 info_flags(const struct zcdma_device *zdev)
 {
-	return (zdev->source->paced ? ZCDMA_DEV_INFO_PACED : 0) |
+	return (zdev->ops->paced ? ZCDMA_DEV_INFO_PACED : 0) |
 	       (zcdma_mem_limited(zdev->dma) ? ZCDMA_DEV_INFO_LIMITED : 0);
 }
 
@@ -65,7 +65,7 @@ static int ioc_info(struct zcdma_file *zf, union zcdma_arg *arg)
 		.flags = info_flags(zdev),
 		.chunks_max = zdev->limits.chunks_max,
 	};
-	strscpy(arg->info.source, zdev->source->name, sizeof(arg->info.source));
+	strscpy(arg->info.source, zdev->ops->name, sizeof(arg->info.source));
 	return 0;
 }
 
@@ -75,7 +75,7 @@ static bool setup_valid(const struct zcdma_device *zdev, const struct zcdma_dev_
 		return false;
 	if (setup->policy == ZCDMA_DEV_STRICT && !zcdma_mem_models[setup->model]->revocable)
 		return false;
-	if (setup->rate && !zdev->source->paced)
+	if (setup->rate && !zdev->ops->paced)
 		return false;
 	if (div_u64(setup->rate, ZCDMA_DEV_RATE_BLOCKS) > setup->block_size)
 		return false;

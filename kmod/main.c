@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* zcdma: capture blocks in memory that every way of sending accepts. */
+/* The core: capture blocks in memory that every way of sending accepts. Devices are other modules'. */
 #include <linux/kernel.h>
 #include <linux/module.h>
 
 #include "account.h"
 #include "device.h"
 #include "skb_flush.h"
-#include "source/drivers.h"
 #include "work.h"
 
-/* The first to add devices gets the first numbers. */
 static const struct {
 	int (*init)(void);	/* or NULL */
 	void (*exit)(void);
@@ -18,9 +16,6 @@ static const struct {
 	{ zcdma_skb_flush_init, zcdma_skb_flush_exit },
 	{ NULL, zcdma_account_exit },
 	{ zcdma_device_init, zcdma_device_exit },
-	{ zcdma_sim_init, zcdma_sim_exit },
-	{ zcdma_edu_init, zcdma_edu_exit },
-	{ zcdma_dmaengine_init, zcdma_dmaengine_exit },
 };
 
 static void exit_parts(unsigned int count)

@@ -10,7 +10,6 @@
 #include "fault_inject.h"
 #include "ring.h"
 #include "skb_flush.h"
-#include "source/source.h"
 
 u64 zcdma_ring_bytes_max(void)
 {
@@ -40,8 +39,6 @@ static void init_ring(struct zcdma_ring *ring, const struct zcdma_dev_setup *set
 	struct zcdma_device *zdev = ring->zdev;
 
 	ring->strict = setup->policy == ZCDMA_DEV_STRICT;
-	ring->rate = setup->rate;
-	ring->seed = setup->seed;
 	INIT_LIST_HEAD(&ring->free);
 	INIT_LIST_HEAD(&ring->full);
 	INIT_LIST_HEAD(&ring->draining);
@@ -49,13 +46,19 @@ static void init_ring(struct zcdma_ring *ring, const struct zcdma_dev_setup *set
 	mutex_init(&ring->map_lock);
 	mutex_init(&ring->read_lock);
 	zcdma_ring_reap_init(ring);
-	ring->priv = zdev->priv;
 	ring->mem.dev = zdev->dma;
-	ring->mem.dir = zdev->source->dir;
+	ring->mem.dir = zdev->ops->dir;
 	ring->mem.block_size = setup->block_size;
 	ring->mem.blocks = setup->blocks;
 	zcdma_mem_layout(&ring->mem, setup->model);
 	ring->bytes = (u64)ring->mem.stride * setup->blocks;
+	ring->stream = (struct zcdma_stream){
+		.priv = zdev->priv,
+		.block_size = setup->block_size,
+		.blocks = setup->blocks,
+		.rate = setup->rate,
+		.seed = setup->seed,
+	};
 }
 
 static unsigned int count_bounced(const struct zcdma_mem *mem)
@@ -175,17 +178,17 @@ void zcdma_ring_destroy(struct zcdma_ring *ring)
 	kfree(ring);
 }
 
-static int start_source(struct zcdma_ring *ring)
+static int start_device(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
 	int ret;
 
-	ret = zdev->source->start(ring);
+	ret = zdev->ops->start(&ring->stream);
 	if (ret)
 		return ret;
 	ring->active = true;
 	spin_lock_irq(&zdev->lock);
-	/* The source may have halted already. */
+	/* The device may have halted already. */
 	zdev->stats.running = !ring->halted;
 	ring->ended = false;
 	spin_unlock_irq(&zdev->lock);
@@ -193,7 +196,7 @@ static int start_source(struct zcdma_ring *ring)
 	return 0;
 }
 
-static void stop_source(struct zcdma_ring *ring)
+static void stop_device(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
 	unsigned int i;
@@ -206,7 +209,7 @@ static void stop_source(struct zcdma_ring *ring)
 	/* No new block is submitted, but another processor may be half way through. */
 	while (READ_ONCE(ring->submitting))
 		usleep_range(10, 50);
-	zdev->source->abort(ring);
+	zdev->ops->abort(&ring->stream);
 	ring->active = false;
 
 	spin_lock_irq(&zdev->lock);
@@ -226,7 +229,7 @@ int zcdma_ring_start(struct zcdma_ring *ring)
 		return READ_ONCE(ring->halted) ? -EIO : 0;
 	if (ring->zdev->asleep)
 		return -EIO;
-	ret = start_source(ring);
+	ret = start_device(ring);
 	if (!ret)
 		ring->running = true;
 	return ret;
@@ -239,7 +242,7 @@ void zcdma_ring_stop(struct zcdma_ring *ring)
 	lockdep_assert_held(&zdev->ring_lock);
 	if (!ring->running)
 		return;
-	stop_source(ring);
+	stop_device(ring);
 	ring->running = false;
 	spin_lock_irq(&zdev->lock);
 	ring->halted = false;
@@ -251,7 +254,7 @@ void zcdma_ring_stop(struct zcdma_ring *ring)
 void zcdma_ring_suspend(struct zcdma_ring *ring)
 {
 	lockdep_assert_held(&ring->zdev->ring_lock);
-	stop_source(ring);
+	stop_device(ring);
 }
 
 void zcdma_ring_resume(struct zcdma_ring *ring)
@@ -261,10 +264,10 @@ void zcdma_ring_resume(struct zcdma_ring *ring)
 	lockdep_assert_held(&ring->zdev->ring_lock);
 	if (!ring->running || ring->active || READ_ONCE(ring->halted))
 		return;
-	zcdma_block_gap(ring);
-	ret = start_source(ring);
+	zcdma_stream_gap(&ring->stream);
+	ret = start_device(ring);
 	if (!ret)
 		return;
 	dev_err(&ring->zdev->dev, "the device does not start again: %d\n", ret);
-	zcdma_ring_halted(ring);
+	zcdma_stream_halted(&ring->stream);
 }

@@ -19,13 +19,13 @@ void zcdma_ring_detach(struct zcdma_ring *ring);
 /* Call these four with zdev->ring_lock held. */
 
 /*
- * Start the source. Returns 0 (also when it runs already), -EIO if the device halted or the machine
- * sleeps, or the error of the source.
+ * Start the device. Returns 0 (also when it runs already), -EIO if the device halted or the machine
+ * sleeps, or the error of its driver.
  */
 int zcdma_ring_start(struct zcdma_ring *ring);
-/* Stop the source and end the stream: full blocks can still be taken. */
+/* Stop the device and end the stream: full blocks can still be taken. */
 void zcdma_ring_stop(struct zcdma_ring *ring);
-/* Stop the source; user space goes on waiting for blocks. */
+/* Stop the device; user space goes on waiting for blocks. */
 void zcdma_ring_suspend(struct zcdma_ring *ring);
 /* Start it again with a gap in the stream, or halt where that fails. */
 void zcdma_ring_resume(struct zcdma_ring *ring);

@@ -16,17 +16,17 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/zcdma.h>
+#include <linux/zcdma_device.h>
 
 #include "account.h"
 #include "mem/mem.h"
-#include "source/source.h"
 
 struct dentry;
 struct zcdma_device;
 
 enum zcdma_state {
 	ZCDMA_FREE,	/* on .free */
-	ZCDMA_FILLING,	/* the source has it */
+	ZCDMA_FILLING,	/* the device has it */
 	ZCDMA_FULL,	/* on .full */
 	ZCDMA_HELD,	/* user space has it */
 	ZCDMA_READING,	/* the same, by read() or splice() */
@@ -34,35 +34,20 @@ enum zcdma_state {
 	ZCDMA_STATES
 };
 
-struct zcdma_block {
-	struct list_head node;	/* of the list that its state names, or of the source's own */
-	enum zcdma_state state;
-	u32 index;
-	u32 lost;
-	int error;		/* why it is without data, or 0 */
-	bool gap;		/* data may be missing before it, of unknown length */
-	u32 users;		/* calls that are reading from it */
-	u64 length;
-	u64 offset;
-	u64 seq;
-	u64 time_ns;
-};
-
 struct zcdma_ring {
 	struct zcdma_device *zdev;
 	struct zcdma_mem mem;
 	struct address_space *mapping;	/* of the owner's file */
 	bool strict;
-	u64 rate;
-	u64 seed;
 	u64 bytes;
+	struct zcdma_stream stream;	/* what the device's driver sees of it */
 
 	/* Below zdev->lock */
 	struct list_head free;
 	struct list_head full;
 	struct list_head draining;
 	unsigned int inserts;		/* odd while page tables grow; changes with each growth */
-	unsigned int submitting;		/* blocks between .free and the source */
+	unsigned int submitting;		/* blocks between .free and the device */
 	u32 lost;			/* blocks, since the last one that was filled */
 	bool gap;			/* data may be missing before the next one */
 	u64 offset;			/* of the device in the stream */
@@ -71,9 +56,7 @@ struct zcdma_ring {
 
 	/* Below zdev->ring_lock */
 	bool running;			/* from start to stop */
-	bool active;			/* the source is started, and not aborted */
-	void *priv;			/* of the driver that added the device */
-	void *source;			/* the source's own, from start to abort */
+	bool active;			/* the device is started, and not aborted */
 	struct mutex map_lock;		/* .mappers; growth and revocation of page tables */
 	struct list_head mappers;
 	atomic_t mappings;		/* parts that were cut off count as well */
@@ -93,7 +76,7 @@ struct zcdma_device {
 	struct cdev cdev;
 	int id;				/* of /dev/zcdma%d */
 	struct device *dma;		/* that does the DMA: its parent, or a controller */
-	const struct zcdma_source_ops *source;
+	const struct zcdma_device_ops *ops;
 	struct zcdma_limits limits;
 	void *priv;			/* of the driver that added it */
 	struct dentry *debugfs;
@@ -129,6 +112,11 @@ static inline void zcdma_ring_took_part(struct zcdma_ring *ring)
 
 	if (!cpumask_test_cpu(cpu, cpus))
 		cpumask_set_cpu(cpu, cpus);
+}
+
+static inline struct zcdma_ring *zcdma_ring_of(const struct zcdma_stream *stream)
+{
+	return container_of(stream, struct zcdma_ring, stream);
 }
 
 static inline struct zcdma_buf *zcdma_ring_buf(struct zcdma_ring *ring,

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Check that includes follow the direction cmd -> lib/include -> kmod/uapi <- kmod, and that they make no
-# circle. With -f, print the circles among the folders instead, which are not an error.
+# Check that includes follow the direction cmd -> lib/include -> kmod/uapi <- kmod -> kmod/include <- kmod/drivers, and
+# that they make no circle. With -f, print the circles among the folders instead, which are not an error.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,7 +10,7 @@ edges() {
     git ls-files 'cmd/*.[ch]' 'lib/*.[ch]' 'kmod/*.[ch]' | xargs grep -HoE '^#include ["<][^">]+' |
         sed -E 's/:#include ["<]/ /' |
         while read -r file name; do
-            for dir in "${file%/*}" "${file%%/*}" lib/include kmod/uapi; do
+            for dir in "${file%/*}" "${file%%/*}" lib/include kmod/uapi kmod/include; do
                 [[ -f $dir/$name ]] || continue
                 [[ $name = *..* ]] && dir=$(realpath --relative-to=. "$dir/${name%/*}") name=${name##*/}
                 echo "$file $dir/$name"
@@ -44,6 +44,8 @@ check_direction() {
         function part(file) {
             if (file ~ /^lib\/include\//) return "lib/include"
             if (file ~ /^kmod\/uapi\//) return "kmod/uapi"
+            if (file ~ /^kmod\/drivers\//) return "kmod/drivers"
+            if (file ~ /^kmod\/(include\/|compat\.h$)/) return "kmod/include"
             sub(/\/.*/, "", file)
             return file
         }
@@ -51,7 +53,9 @@ check_direction() {
             may["cmd"] = " cmd lib/include "
             may["lib"] = " lib lib/include kmod/uapi "
             may["lib/include"] = " lib/include kmod/uapi "
-            may["kmod"] = " kmod kmod/uapi "
+            may["kmod"] = " kmod kmod/uapi kmod/include "
+            may["kmod/drivers"] = " kmod/drivers kmod/include "
+            may["kmod/include"] = " kmod/include "
             may["kmod/uapi"] = " kmod/uapi "
         }
         !index(may[part($1)], " " part($2) " ") {

@@ -292,7 +292,7 @@ static int dev_open(struct zcdma_source *src, const char *arg)
 		return rc;
 	}
 	src->info.endless = true;
-	src->info.simulated = !strcmp(d->info.source, "sim"); /* kmod/source/sim.c */
+	src->info.simulated = !strcmp(d->info.source, "sim"); /* kmod/drivers/sim.c */
 	return 0;
 }
 

@@ -83,6 +83,6 @@ int zc_dev_open(struct zcdma_ctx *ctx, const char *path, int access)
 	if (err != ENOENT && err != ENXIO && err != ENODEV)
 		return -err;
 	zc_hint(ctx,
-		"the driver is not loaded, or has no such device: modprobe zcdma devices=1 makes a simulated one; sim: needs no driver");
+		"no module is loaded that has this device: modprobe zcdma_sim makes a simulated one; sim: needs no driver");
 	return -EOPNOTSUPP;
 }

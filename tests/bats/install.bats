@@ -211,6 +211,40 @@ dkms_version() {
     assert_output ''
 }
 
+# shellcheck disable=SC2016 # variables of make
+# fake_kernel MODULE...: headers with which "building" makes these modules.
+fake_kernel() {
+    mkdir -p headers
+    printf 'modules:\n\tcd $(M) && touch $(addsuffix .ko,%s) Module.symvers\n' "$*" >headers/Makefile
+}
+
+@test "driver: kmod_install installs all modules, and what others are built against" {
+    local updates=lib/modules/9.9-test/updates
+    fake_kernel zcdma zcdma_sim zcdma_dmaengine
+    run -0 driver kmod_install KMOD_BUILD="$PWD/kmod"
+    run -0 tree
+    assert_output "$updates/zcdma.ko
+$updates/zcdma/Module.symvers
+$updates/zcdma/include/linux/zcdma_device.h
+$updates/zcdma_dmaengine.ko
+$updates/zcdma_sim.ko
+usr/lib/udev/rules.d/60-zcdma.rules"
+    run -0 driver kmod_uninstall
+    run -0 tree
+    assert_output ''
+}
+
+# names_in FILE PATTERN: print what the pattern's group matches.
+names_in() {
+    sed -n "s/$2/\1/p" "$TOP/$1" | tr ' ' '\n' | sort
+}
+
+@test "driver: Kbuild, DKMS and make have the same modules" {
+    run -0 names_in kmod/dkms.conf '^BUILT_MODULE_NAME.*="\(.*\)"'
+    assert_output "$(names_in Makefile '^KMOD_MODULES := \(.*\)')"
+    assert_output "$(sed -n '/^obj-/s/.*:\?+\?= //p' "$TOP/kmod/Kbuild" | tr ' ' '\n' | sed 's/\.o//' | sort)"
+}
+
 @test "driver: kmod_uninstall removes what kmod_install installed, and the rule with the last driver" {
     local modules=lib/modules/9.9-test/updates
     mkdir -p "$ROOT/$modules/dkms" "$ROOT/usr/lib/udev/rules.d"

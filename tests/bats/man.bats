@@ -205,22 +205,24 @@ members() {
     same 'calls'
 }
 
+# A driver's file begins with what its module's name ends with.
 @test "every module parameter is in zcdma.4, and no other" {
-    sed -nE 's/^module_param\(([a-z_]+),.*/\1/p' "$TOP"/kmod/*.c "$TOP"/kmod/*/*.c | sort >expected
-    section zcdma.4 'MODULE PARAMETERS' | sed -n 's/^\.It Va //p' | sort >found
+    (cd "$TOP/kmod/drivers" && grep -oE '^module_param\([a-z_]+' -- *.c) |
+        sed -E 's/^([a-z]+)[a-z_]*\.c:module_param\((.*)/\2 zcdma_\1/' | sort >expected
+    section zcdma.4 'MODULE PARAMETERS' | sed -n 's/^\.It Va \(.*\) No of Li \(.*\)/\1 \2/p' | sort >found
     same 'module parameters'
 }
 
-# What a source consists of, in the header that is its contract.
+# What a device consists of, in the header that is its contract.
 contract() {
-    sed -n "$1" "$TOP/kmod/source/source.h"
+    sed -n "$1" "$TOP/kmod/include/linux/zcdma_device.h"
 }
 
-@test "every function, operation and limit of a source is in zcdma-driver.9, and no other" {
+@test "every function, operation and limit of a device is in zcdma-driver.9, and no other" {
     contract p | grep -E '^[a-z]' | grep -oE 'zcdma_[a-z_]+\(' | tr -d '(' | sort >expected
     section zcdma-driver.9 SYNOPSIS | sed -nE 's/^\.Fn (zcdma_[a-z_]+) .*/\1/p' | sort >found
     same functions
-    contract '/^struct zcdma_source_ops {/,/^};/p' | grep -oE '\(\*[a-z]+\)' | tr -d '(*)' | sort >expected
+    contract '/^struct zcdma_device_ops {/,/^};/p' | grep -oE '\(\*[a-z]+\)' | tr -d '(*)' | sort >expected
     subsection zcdma-driver.9 'The operations' | sed -nE 's/^\.It Fn ([a-z]+) .*/\1/p' | sort >found
     same operations
     contract '/^struct zcdma_limits {/,/^};/p' | sed -nE 's/^	[a-z0-9_]+ ([a-z_]+);.*/\1/p' | sort >expected

@@ -8,7 +8,7 @@ source tests/vm/pair.bash
 TO=10.9.0.2:9001
 
 join_wire 10.9.0.1
-insmod "$VM_KMOD/zcdma.ko" devices=1
+insmod "$VM_KMOD/zcdma.ko" && insmod "$VM_KMOD/zcdma_sim.ko"
 
 reach "$ZCDMA" bench --to $TO --mode=copy --memory=memfd --ring 16M --seconds 0.01 --repeat 1 -q || exit
 

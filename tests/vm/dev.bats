@@ -243,9 +243,9 @@ passed() {
     capture=$!
     PIDS+=("$capture")
     until_true 20 has_line /sys/class/zcdma/zcdma0/stats '^running 1$'
-    echo zcdma.0 >/sys/bus/platform/drivers/zcdma/unbind
+    echo zcdma-sim.0 >/sys/bus/platform/drivers/zcdma-sim/unbind
     wait_exit "$capture" 1
-    echo zcdma.0 >/sys/bus/platform/drivers/zcdma/bind
+    echo zcdma-sim.0 >/sys/bus/platform/drivers/zcdma-sim/bind
     grep -q 'No such device' captured
     grep -q 'removed, or its driver unbound' captured
     zcdma capture dev: --bytes 1M -o /dev/null -q

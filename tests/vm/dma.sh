@@ -11,9 +11,8 @@ declare -A FAULT=([swiotlb]=sync [iommu]=phys)
 
 # A device whose mask takes in too little is not used, and the kernel log says why.
 mask_is_refused() {
-    insmod "$VM_KMOD/zcdma.ko" devices=1 edu_bits=16 || return
-    [[ -e /dev/zcdma0 && ! -e /dev/zcdma1 ]] && dmesg | grep -q 'zcdma-edu.*no DMA with edu_bits=16' &&
-        rmmod zcdma
+    VM_EDU_BITS=16 load "$VM_KMOD" devices=1 || return
+    [[ -e /dev/zcdma0 && ! -e /dev/zcdma1 ]] && dmesg | grep -q 'zcdma-edu.*no DMA with bits=16' && unload
 }
 
 # The driver that makes the mistake which shows here must have wrong data in every block with pages,
@@ -23,7 +22,7 @@ mutant_is_caught() {
     load "$VM_MUTANT" devices=1 mutant="${FAULT[$VM_DMA]}" || return
     results=$(run_tests edu | grep 'the device fills the block')
     echo "$results"
-    rmmod zcdma && [[ $(grep -c '^not ok - ' <<<"$results") == 3 && $results == "ok - coherent"* ]]
+    unload && [[ $(grep -c '^not ok - ' <<<"$results") == 3 && $results == "ok - coherent"* ]]
 }
 
 [[ $VM_DMA == iommu ]] || check "a mask that is too small is refused" mask_is_refused
@@ -34,5 +33,5 @@ run_tests recover
 tests/bats/run.sh tests/vm/edu.bats
 # Last, as it takes the device away.
 run_tests surprise
-check "the module goes" rmmod zcdma
+check "the module goes" unload
 leaks_nothing "the module"

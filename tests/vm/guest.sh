@@ -63,7 +63,7 @@ pieces_are_refused() {
     "$ZCDMA" capture dev:model=scatter,block=48K --bytes 48K -o /run/captured 2>&1 | tee /run/report
     [[ ${PIPESTATUS[0]} == 2 ]] && grep -q 'sim takes at most 1 piece for a block, and with model=scatter there are 2' /run/report &&
         grep -qx 'ring_blocks 0' /sys/class/zcdma/zcdma0/stats &&
-        "$ZCDMA" capture dev:model=compound,block=64K --bytes 64K -o /run/captured -q && rmmod zcdma
+        "$ZCDMA" capture dev:model=compound,block=64K --bytes 64K -o /run/captured -q && unload
 }
 
 # The driver that does not look before it fills a block again: each test of that must fail with it.
@@ -72,7 +72,7 @@ mutant_is_caught() {
     load "$VM_MUTANT" devices=1 mutant=reuse || return
     results=$(run_tests inflight)
     echo "$results"
-    rmmod zcdma || return
+    unload || return
     [[ $results == *"not ok - "*"is waited for"* ]] && ! grep '^ok ' <<<"$results" | grep -v '# skip'
 }
 
@@ -81,7 +81,7 @@ with_mutant() {
     load "$VM_MUTANT" devices=1 mutant="$1" || return
     run_tests "$2"
     # A test that fails in the middle may have unbound the device, or let the module go.
-    rmmod zcdma
+    unload
 }
 
 # mutant_fails FAULT PROGRAM TEST...: with that fault these tests of a program fail, or the kernel reports it, with the
@@ -100,7 +100,7 @@ mutant_fails() {
 leaks_of_mutant() {
     load "$VM_MUTANT" devices=1 mutant=leak && run_tests policy >&2
     find_leaks
-    rmmod zcdma
+    unload
 }
 
 # Only the kernel's own search finds that driver, which is a proof of it too.
@@ -117,7 +117,7 @@ zeros_are_written_back() {
     load "$VM_MUTANT" devices=1 mutant=cache || return
     results=$(run_tests cold)
     echo "$results"
-    rmmod zcdma && ! grep '^not ok' <<<"$results"
+    unload && ! grep '^not ok' <<<"$results"
 }
 
 # A place where data may be missing is reported, and has the exit status of lost data.
@@ -125,18 +125,61 @@ gap_is_told() {
     load "$VM_MUTANT" devices=1 mutant=gap || return
     "$ZCDMA" capture dev:blocks=4,block=64K --bytes 256K --json -o /run/captured | tee /run/report
     [[ ${PIPESTATUS[0]} == 4 ]] && jq -e '.discontinuities == 1' /run/report &&
-        grep -qx 'gaps [1-9]' /sys/class/zcdma/zcdma0/stats && rmmod zcdma
+        grep -qx 'gaps [1-9]' /sys/class/zcdma/zcdma0/stats && unload
 }
 
 # A device that reports more than a block has: the rest would be read from after the block.
 block_is_not_exceeded() {
     load "$VM_MUTANT" devices=1 mutant=long || return
-    "$ZCDMA" capture dev:blocks=4,block=64K --bytes 256K -o /run/captured -q && rmmod zcdma &&
+    "$ZCDMA" capture dev:blocks=4,block=64K --bytes 256K -o /run/captured -q && unload &&
         [[ $(stat -c %s /run/captured) == 262144 ]] && "$ZCDMA" verify --bytes 256K /run/captured
 }
 
 not_simulated() {
     ! grep -qsx sim /sys/class/zcdma/zcdma*/source
+}
+
+# stat_is NAME PATTERN: wait until a number of the first device matches.
+stat_is() {
+    for ((i = 0; i < 300; i++)); do
+        ! grep -qx "$1 $2" /sys/class/zcdma/zcdma0/stats || return 0
+        sleep 0.1
+    done
+    echo "after 30 s, $1 is not $2:"
+    cat /sys/class/zcdma/zcdma0/stats
+    return 1
+}
+
+load_skeleton() {
+    insmod "$VM_KMOD/zcdma.ko" && insmod "$VM_KMOD-skeleton/card.ko" && grep -qx card /sys/class/zcdma/zcdma0/source
+}
+
+unload_skeleton() {
+    rmmod card && rmmod zcdma
+}
+
+skeleton_captures() {
+    load_skeleton || return
+    "$ZCDMA" capture dev:blocks=4,block=4032 --bytes 20160 -q -o /run/captured && [[ $(stat -c %s /run/captured) == 20160 ]]
+    stat_is blocks '[5-9]' && unload_skeleton
+}
+
+# The module of a device that is in use stays, and its device goes when it is told to.
+skeleton_goes_while_busy() {
+    local capture device status
+    load_skeleton || return
+    "$ZCDMA" capture dev:blocks=4,block=4032 -q -o /run/captured 2>/run/report &
+    capture=$!
+    stat_is blocks '[1-9]*' || return
+    ! rmmod card || return
+    ! rmmod zcdma || return
+    for device in /sys/bus/pci/drivers/card/0000:*; do
+        echo "${device##*/}" >/sys/bus/pci/drivers/card/unbind
+    done
+    wait "$capture"
+    status=$?
+    cat /run/report
+    [[ $status == 1 && ! -e /dev/zcdma0 && $(</run/report) == *"No such device"* ]] && unload_skeleton
 }
 
 # What must come first: park is about what happens where no packet comes by, so there is no network yet.
@@ -146,7 +189,9 @@ programs_without_network() {
         "compound: a ring that was not filled is all zeros"
     check "the module loads" load "$VM_KMOD"
     check "no device is simulated unless it is asked for" not_simulated
-    check "the module goes" rmmod zcdma
+    check "the module goes" unload
+    check "the module in zcdma-driver(9) captures" skeleton_captures
+    check "the module in zcdma-driver(9) goes while it is busy" skeleton_goes_while_busy
     check "the module loads" load "$VM_KMOD" devices=1
     run_tests park
 }
@@ -184,22 +229,22 @@ programs_that_unload() {
         [[ $(<"$device/device") != 0x11e8 ]] || echo none >"$device/driver_override"
     done
     run_tests unplug
-    check "the module goes" rmmod zcdma
+    check "the module goes" unload
     leaks_nothing "the module"
     check "the mutant is caught" mutant_is_caught
     check "a capture ends before a block that the device could not fill" capture_ends
     run_tests fail
-    check "the module goes" rmmod zcdma
+    check "the module goes" unload
     check "more pieces than a device takes are refused" pieces_are_refused
     check "a gap of unknown length is reported" gap_is_told
     check "what a device reports beyond a block is cut off" \
         wants_fault "sim: 69632 bytes in a block of 65536" block_is_not_exceeded
     check "the module loads" load "$VM_MUTANT" devices=1 mutant=nap
     run_tests nap
-    check "the module goes" rmmod zcdma
+    check "the module goes" unload
     check "the module loads" load "$VM_MUTANT" devices=1 mutant=pieces
     run_tests pieces
-    check "the module goes" rmmod zcdma
+    check "the module goes" unload
     check "a mutant without a get is caught" mutant_fails get stall \
         "compound: a block stays as it is while a pread() stalls"
     check "a mutant without a put is caught" mutant_fails put pinned "compound: what comes home is freed"
@@ -225,5 +270,5 @@ check "there are disks" disks
 if has_part programs; then
     programs_that_unload
 else
-    check "the module goes" rmmod zcdma
+    check "the module goes" unload
 fi

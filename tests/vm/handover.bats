@@ -157,9 +157,9 @@ killed() {
     } | { zcdma verify - >second 2>&1 || echo $? >>status; } 3>&- &
     PIDS+=($!)
     until_true 30 streams
-    echo zcdma.0 >/sys/bus/platform/drivers/zcdma/unbind
+    echo zcdma-sim.0 >/sys/bus/platform/drivers/zcdma-sim/unbind
     wait_exit $!
-    echo zcdma.0 >/sys/bus/platform/drivers/zcdma/bind
+    echo zcdma-sim.0 >/sys/bus/platform/drivers/zcdma-sim/bind
     assert_equal "$(sort -u status)" 1
     grep -q 'No such device' first || fail "$(cat first second)"
     device_is_free

@@ -11,9 +11,27 @@ printf '#!/bin/sh\nexec /sbin/modprobe -d %s "$@"\n' "$PWD/$VM_MODULES" >/run/mo
 chmod +x /run/modprobe
 echo /run/modprobe >/proc/sys/kernel/modprobe
 
-# load FOLDER [PARAMETER...]: the driver that is there, for the PCI device edu of this VM.
+# load FOLDER [devices=N] [mutant=FAULT]: the driver that is there, with N simulated devices, or none, and the PCI
+# device edu of this VM. Either the core or the simulated device has the fault.
 load() {
-    insmod "$1/zcdma.ko" edu_bits="${VM_EDU_BITS:-28}" "${@:2}"
+    local word mutant='' devices=0
+    for word in "${@:2}"; do
+        case $word in
+        mutant=*) mutant=$word ;;
+        *) devices=${word#devices=} ;;
+        esac
+    done
+    insmod "$1/zcdma.ko" ${mutant:+"$mutant"} || return
+    ((devices == 0)) || insmod "$1/zcdma_sim.ko" devices="$devices" ${mutant:+"$mutant"} || return
+    insmod "$1/zcdma_edu.ko" bits="${VM_EDU_BITS:-28}"
+}
+
+# unload: remove all that load() loads, or fail where something is in use.
+unload() {
+    local module
+    for module in zcdma_edu zcdma_sim zcdma; do
+        [[ ! -e /sys/module/$module ]] || rmmod "$module" || return
+    done
 }
 
 # check NAME COMMAND...: a test of one command.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * nap: a device that sleeps and wakes up goes on, and marks that data may be missing. The module is the
- * one with faults, which puts zcdma.0 to sleep as the kernel does. Speaks TAP.
+ * one with faults, which puts zcdma-sim.0 to sleep as the kernel does. Speaks TAP.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 #include "shared/tap.h"
 #include "shared/task.h"
 
-#define NAP "/sys/module/zcdma/parameters/nap"
+#define NAP "/sys/module/zcdma_sim/parameters/nap"
 
 static void *take_one(void *arg)
 {

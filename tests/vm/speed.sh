@@ -8,7 +8,7 @@ source tests/vm/pair.bash
 TO=10.9.0.2:9000 MIB=128
 
 join_wire 10.9.0.1
-insmod "$VM_KMOD/zcdma.ko" devices=1
+insmod "$VM_KMOD/zcdma.ko" && insmod "$VM_KMOD/zcdma_sim.ko"
 
 # Also what is slow once only: names, random numbers, the other VM's start.
 reach "$ZCDMA" zcsend $TO dev: --bytes 16M -q || exit

@@ -12,14 +12,15 @@ CHANNEL=dma1chan0
 
 setup_file() {
     dmesg --clear
-    insmod "$VM_KMOD/zcdma.ko" devices=0 dmaengine=$CHANNEL
+    insmod "$VM_KMOD/zcdma.ko"
+    insmod "$VM_KMOD/zcdma_dmaengine.ko" channels=$CHANNEL
     dmesg >"$BATS_FILE_TMPDIR/loading"
     # Its FIFO is used, and what it receives goes to DMA: reading makes it see that there is nothing yet.
     "$VM_BIN/vm-tests/poke" 0x13800004 6 0x13800008 1 0x13800024 -
 }
 
 teardown_file() {
-    rmmod zcdma
+    rmmod zcdma_dmaengine zcdma
 }
 
 stat_of() {
@@ -227,7 +228,7 @@ is_beyond() {
     mkfifo pipe
     exec 9<>pipe
     zcdma capture dev:$COPY,$SMALL,model=compound --path=splice --bytes 64K -q >&9 3>&-
-    rmmod zcdma
+    rmmod zcdma_dmaengine
     [ "$(cat /sys/class/dma/$CHANNEL/in_use)" = 0 ]
     head -c 64K <&9 | zcdma verify -q --bytes 64K -
     exec 9>&-
@@ -236,32 +237,33 @@ is_beyond() {
 @test "dma: channels that are not there, or not free, are refused as the module is loaded" {
     for channels in none "dma1chan0," "dma1chan0,dma1chan0" "dma1chan1,dma9chan9"; do
         dmesg --clear
-        run -1 insmod "$VM_KMOD/zcdma.ko" devices=0 "dmaengine=$channels"
+        run -1 insmod "$VM_KMOD/zcdma_dmaengine.ko" "channels=$channels"
         assert_output --partial 'No such device'
         run -0 dmesg
         assert_output --partial ": no such channel, or it is in use, or does not copy memory in order"
-        [ ! -e /sys/module/zcdma ]
+        [ ! -e /sys/module/zcdma_dmaengine ]
         [ ! -e /dev/zcdma0 ]
         [ "$(cat /sys/class/dma/dma1chan[01]/in_use)" = $'0\n0' ]
     done
-    insmod "$VM_KMOD/zcdma.ko" devices=0 dmaengine=$CHANNEL
+    insmod "$VM_KMOD/zcdma_dmaengine.ko" channels=$CHANNEL
 }
 
 @test "dma: the device of another driver is not taken for a channel's" {
-    rmmod zcdma
-    insmod "$VM_KMOD/zcdma.ko" devices=1
-    echo zcdma.0 >/sys/bus/platform/drivers/zcdma/unbind
-    echo zcdma-dmaengine >/sys/bus/platform/devices/zcdma.0/driver_override
-    run bash -c "echo zcdma.0 >$DRIVER/bind"
+    rmmod zcdma_dmaengine
+    insmod "$VM_KMOD/zcdma_dmaengine.ko"
+    insmod "$VM_KMOD/zcdma_sim.ko"
+    echo zcdma-sim.0 >/sys/bus/platform/drivers/zcdma-sim/unbind
+    echo zcdma-dmaengine >/sys/bus/platform/devices/zcdma-sim.0/driver_override
+    run bash -c "echo zcdma-sim.0 >$DRIVER/bind"
     assert_failure
     assert_output --partial 'No such device'
     [ "$(cat /sys/class/dma/$CHANNEL/in_use)" = 0 ]
-    rmmod zcdma
-    insmod "$VM_KMOD/zcdma.ko" devices=0 dmaengine=$CHANNEL
+    rmmod zcdma_sim zcdma_dmaengine
+    insmod "$VM_KMOD/zcdma_dmaengine.ko" channels=$CHANNEL
 }
 
 @test "dma: drivers that are told to probe later do it at once" {
-    rmmod zcdma
-    insmod "$VM_KMOD/zcdma.ko" devices=0 dmaengine=$CHANNEL async_probe=1
+    rmmod zcdma_dmaengine
+    insmod "$VM_KMOD/zcdma_dmaengine.ko" channels=$CHANNEL async_probe=1
     [ "$(cat /sys/class/dma/$CHANNEL/in_use)" = 1 ]
 }

@@ -13,25 +13,14 @@ disks() {
     /run/modprobe brd rd_nr=2 rd_size=65536 && /run/modprobe dm-mod
 }
 
-# The devices of the device tree, which tests of the simulated ones do not reckon with: none of them is
-# bound to anything but the driver of that name.
-only_for() {
-    local device
-    for device in /sys/bus/platform/devices/13800024.*; do
-        echo "$1" >"$device/driver_override"
-    done
-}
-
 if [[ -z ${VM_BATS:-} ]]; then
-    only_for nobody
-    check "the module loads" insmod "$VM_KMOD/zcdma.ko" devices=1
+    check "the module loads" load "$VM_KMOD" devices=1
     # While there is no other network yet: it is about what happens where no packet comes by.
     check "loopback is up" ip link set lo up
     run_tests park
     check "there are disks" disks
     run_tests abi limits stream policy refs inflight splice hostile mappings death unplug
-    check "the module goes" rmmod zcdma
-    only_for ''
+    check "the module goes" unload
     # The two need minutes here, and nothing of the kernel: see arm.sh.
     tests/unit/run.sh "$VM_BIN"/unit/test_!(check|ring)
 fi

@@ -37,4 +37,4 @@ check "there are disks" disks
 check "the module loads" load "$VM_KMOD" devices=1
 VM_BIN=/run/32 run_tests "${tests[@]}"
 tests/bats/run.sh tests/vm/compat/handover.bats
-check "the module goes" rmmod zcdma
+check "the module goes" unload

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The module and its device coming and going. */
+/* The modules and the simulated device coming and going. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,32 +12,63 @@
 #include "ring.h"
 #include "tap.h"
 
-#define DRIVER "/sys/bus/platform/drivers/zcdma/"
+#define DRIVER "/sys/bus/platform/drivers/zcdma-sim/"
 
-int module_load(const char *parameters)
+/* Load one of the modules, unless it is loaded or this kernel has none of it. */
+static int load(const char *name, const char *parameters)
 {
 	const char *folder = getenv("VM_KMOD");
-	char path[256], all[256];
+	char path[256];
 	int fd, ret;
 
 	EXPECT(folder);
-	snprintf(all, sizeof(all), "edu_bits=%s %s", getenv("VM_EDU_BITS") ?: "28", parameters);
-	snprintf(path, sizeof(path), "%s/zcdma.ko", folder);
+	snprintf(path, sizeof(path), "%s/%s.ko", folder, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	EXPECT(fd >= 0);
-	ret = syscall(SYS_finit_module, fd, all, 0) ? -errno : 0;
+	if (fd < 0)
+		return -ENOENT;
+	ret = syscall(SYS_finit_module, fd, parameters, 0) ? -errno : 0;
 	close(fd);
 	return ret;
 }
 
+static int unload(const char *name)
+{
+	return syscall(SYS_delete_module, name, O_NONBLOCK) ? -errno : 0;
+}
+
+int module_load(const char *parameters)
+{
+	char edu[32];
+	int ret;
+
+	ret = load("zcdma", "");
+	if (ret && ret != -EEXIST)
+		return ret;
+	ret = load("zcdma_sim", parameters);
+	if (ret)
+		return ret;
+	snprintf(edu, sizeof(edu), "bits=%s", getenv("VM_EDU_BITS") ?: "28");
+	ret = load("zcdma_edu", edu);
+	return ret == -EEXIST || ret == -ENOENT ? 0 : ret;
+}
+
 int module_unload(void)
 {
-	return syscall(SYS_delete_module, "zcdma", O_NONBLOCK) ? -errno : 0;
+	/* The first is what tests use, so all stay where it does. */
+	static const char *const names[] = { "zcdma_sim", "zcdma_edu", "zcdma" };
+	int ret;
+
+	for (size_t i = 0; i < 3; i++) {
+		ret = unload(names[i]);
+		if (ret && ret != -ENOENT)
+			return ret;
+	}
+	return 0;
 }
 
 static int write_name(const char *path)
 {
-	static const char name[] = "zcdma.0";
+	static const char name[] = "zcdma-sim.0";
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 	ssize_t n = write(fd, name, sizeof(name) - 1);
 

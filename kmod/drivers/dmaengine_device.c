@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Devices that the source dmaengine fills: those of the device tree, and channels that copy memory,
+ * Devices that a DMA controller fills: those of the device tree, and channels that copy memory,
  * which the module's parameter names.
  */
 #include <linux/dma-mapping.h>
@@ -14,15 +14,13 @@
 #include <linux/slab.h>
 
 #include "compat.h"
-#include "device.h"
 #include "dmaengine.h"
-#include "drivers.h"
 
 #define NAME "zcdma-dmaengine"
 
-static char *dmaengine;
-module_param(dmaengine, charp, 0444);
-MODULE_PARM_DESC(dmaengine, "Channels that copy memory, to stand in for devices: names as in /sys/class/dma, with commas between them");
+static char *channels;
+module_param(channels, charp, 0444);
+MODULE_PARM_DESC(channels, "Channels that copy memory, to stand in for devices: names as in /sys/class/dma, with commas between them");
 
 static struct platform_device *named[ZCDMA_DEVICES_MAX];
 static unsigned int named_count;
@@ -158,8 +156,8 @@ static int engine_probe(struct platform_device *pdev)
 	}
 	e->silent = is_silent(e->chan);
 	/* It is the controller that does the DMA: its mask, its largest segment, its IOMMU. */
-	e->zdev = zcdma_device_add(&pdev->dev, zcdma_dma_device(e->chan), &zcdma_source_dmaengine,
-				   &limits, e);
+	e->zdev = zcdma_device_register(&pdev->dev, zcdma_dma_device(e->chan),
+					&zcdma_dmaengine_ops, &limits, e);
 	if (IS_ERR(e->zdev)) {
 		ret = PTR_ERR(e->zdev);
 		goto err_release;
@@ -175,9 +173,9 @@ err_release:
 static void engine_unbind(struct platform_device *pdev)
 {
 	struct zcdma_device *zdev = platform_get_drvdata(pdev);
-	struct zcdma_engine *e = zdev->priv;
+	struct zcdma_engine *e = zcdma_device_priv(zdev);
 
-	zcdma_device_remove(zdev);
+	zcdma_device_unregister(zdev);
 	dma_release_channel(e->chan);
 }
 
@@ -232,9 +230,9 @@ static int add_all_named(void)
 	char *names, *rest, *name;
 	int ret = 0;
 
-	if (!dmaengine)
+	if (!channels)
 		return 0;
-	names = kstrdup(dmaengine, GFP_KERNEL);
+	names = kstrdup(channels, GFP_KERNEL);
 	if (!names)
 		return -ENOMEM;
 	for (rest = names; !ret && (name = strsep(&rest, ","));)
@@ -243,7 +241,14 @@ static int add_all_named(void)
 	return ret;
 }
 
-int zcdma_dmaengine_init(void)
+static void remove_all(void)
+{
+	while (named_count)
+		platform_device_unregister(named[--named_count]);
+	platform_driver_unregister(&engine_driver);
+}
+
+static int __init engine_init(void)
 {
 	int ret;
 
@@ -252,13 +257,19 @@ int zcdma_dmaengine_init(void)
 		return ret;
 	ret = add_all_named();
 	if (ret)
-		zcdma_dmaengine_exit();
+		remove_all();
 	return ret;
 }
+module_init(engine_init);
 
-void zcdma_dmaengine_exit(void)
+static void __exit engine_exit(void)
 {
-	while (named_count)
-		platform_device_unregister(named[--named_count]);
-	platform_driver_unregister(&engine_driver);
+	remove_all();
 }
+module_exit(engine_exit);
+
+MODULE_DESCRIPTION("Channels of DMA controllers for zcdma");
+MODULE_AUTHOR("The zcdma authors");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("0.2.0");
+ZCDMA_IMPORT_NS;

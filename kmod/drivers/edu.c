@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The source edu: QEMU's PCI device of that name, which masters the bus. Copy it as a start for a card
- * of your own; zcdma-driver(9) goes with it.
+ * QEMU's PCI device edu, which masters the bus. Copy it as a start for a card of your own;
+ * zcdma-driver(9) goes with it.
  *
  * A card that captures has its data. This one has a buffer, which only DMA can fill: so each piece
  * of a block takes two transfers, one of the pattern into that buffer, and one out of it into the
@@ -12,17 +12,15 @@
 #include <linux/iopoll.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/zcdma_device.h>
 
-#include "drivers.h"
 #include "edu_regs.h"
 #include "pattern.h"
-#include "types.h"
-#include "source.h"
 
 /* The device does not report it. It drops the bits beyond these, and writes elsewhere. */
-static unsigned int edu_bits = 28;
-module_param(edu_bits, uint, 0444);
-MODULE_PARM_DESC(edu_bits, "Bits of an address that QEMU's edu device uses: its dma_mask (default 28)");
+static unsigned int bits = 28;
+module_param(bits, uint, 0444);
+MODULE_PARM_DESC(bits, "Bits of an address that the device uses: its dma_mask (default 28)");
 
 struct edu {
 	struct pci_dev *pdev;
@@ -32,7 +30,7 @@ struct edu {
 	struct delayed_work watchdog;
 
 	spinlock_t lock;		/* all below; and callbacks are made one at a time */
-	struct zcdma_ring *ring;	/* NULL: no transfer may begin */
+	struct zcdma_stream *stream;	/* NULL: no transfer may begin */
 	struct list_head armed;		/* blocks; the first is being filled */
 	size_t off;			/* in that one, of the current piece */
 	size_t bytes;			/* of the current piece */
@@ -43,21 +41,21 @@ struct edu {
 
 #define edu_block(edu) list_first_entry_or_null(&(edu)->armed, struct zcdma_block, node)
 
-/* Begin the next transfer, if there is one. The ring has mapped and synced the block. */
+/* Begin the next transfer, if there is one. The core has mapped and synced the block. */
 static void edu_next(struct edu *edu)
 {
 	struct zcdma_block *block = edu_block(edu);
 	dma_addr_t addr;
 
-	edu->busy = edu->ring && block;
+	edu->busy = edu->stream && block;
 	if (!edu->busy)
 		return;
-	addr = zcdma_block_dma(edu->ring, block, edu->off, &edu->bytes);
+	addr = zcdma_block_dma(edu->stream, block, edu->off, &edu->bytes);
 	edu->bytes = min_t(size_t, edu->bytes, EDU_BYTES);
-	/* Only callbacks move the offset of the ring in the stream. */
+	/* Only reports move the offset in the stream. */
 	if (!edu->out)
-		zcdma_pattern_fill(edu->stage, edu->bytes, edu->ring->offset + edu->off,
-				   edu->ring->seed);
+		zcdma_pattern_fill(edu->stage, edu->bytes, zcdma_stream_offset(edu->stream) + edu->off,
+				   edu->stream->seed);
 
 	edu->deadline = jiffies + EDU_TIMEOUT;
 	writeq(edu->out ? EDU_BUFFER : edu->stage_dma, edu->regs + EDU_DMA_FROM);
@@ -74,9 +72,9 @@ static void edu_done(struct edu *edu)
 
 	edu->off += edu->out ? edu->bytes : 0;
 	edu->out = !edu->out;
-	if (edu->off == edu->ring->mem.block_size) {
+	if (edu->off == edu->stream->block_size) {
 		list_del_init(&block->node);
-		zcdma_block_done(edu->ring, block, edu->off);
+		zcdma_block_done(edu->stream, block, edu->off);
 		edu->off = 0;
 	}
 	edu_next(edu);
@@ -90,9 +88,9 @@ static void edu_fail(struct edu *edu, int error)
 	dev_err(&edu->pdev->dev, "DMA failed: %d\n", error);
 	pci_clear_master(edu->pdev);
 	list_del_init(&block->node);
-	zcdma_block_failed(edu->ring, block, error);
-	zcdma_ring_halted(edu->ring);
-	edu->ring = NULL;
+	zcdma_block_failed(edu->stream, block, error);
+	zcdma_stream_halted(edu->stream);
+	edu->stream = NULL;
 	edu->busy = false;
 }
 
@@ -123,7 +121,7 @@ static void edu_watchdog(struct work_struct *work)
 	spin_lock_irq(&edu->lock);
 	if (edu->busy && time_after(jiffies, edu->deadline))
 		edu_fail(edu, -ETIMEDOUT);
-	if (edu->ring)
+	if (edu->stream)
 		schedule_delayed_work(&edu->watchdog, HZ / 4);
 	spin_unlock_irq(&edu->lock);
 }
@@ -137,9 +135,9 @@ static int edu_wait(struct edu *edu)
 				  1000000);
 }
 
-static int edu_start(struct zcdma_ring *ring)
+static int edu_start(struct zcdma_stream *stream)
 {
-	struct edu *edu = ring->priv;
+	struct edu *edu = stream->priv;
 
 	/* One that never ended must not write to what is others' memory by now. */
 	if (edu_wait(edu))
@@ -148,20 +146,20 @@ static int edu_start(struct zcdma_ring *ring)
 	pci_set_master(edu->pdev);
 	edu->off = 0;
 	edu->out = false;
-	edu->ring = ring;
+	edu->stream = stream;
 	schedule_delayed_work(&edu->watchdog, HZ / 4);
 	return 0;
 }
 
 /* Any number is taken, so that the next block is there when one is full. */
-static int edu_submit(struct zcdma_ring *ring, struct zcdma_block *block)
+static int edu_submit(struct zcdma_stream *stream, struct zcdma_block *block)
 {
-	struct edu *edu = ring->priv;
+	struct edu *edu = stream->priv;
 	unsigned long flags;
 	int ret = -EIO;
 
 	spin_lock_irqsave(&edu->lock, flags);
-	if (edu->ring) {
+	if (edu->stream) {
 		list_add_tail(&block->node, &edu->armed);
 		ret = 0;
 		if (!edu->busy)
@@ -171,23 +169,24 @@ static int edu_submit(struct zcdma_ring *ring, struct zcdma_block *block)
 	return ret;
 }
 
-static void edu_abort(struct zcdma_ring *ring)
+static void edu_abort(struct zcdma_stream *stream)
 {
-	struct edu *edu = ring->priv;
+	struct edu *edu = stream->priv;
 
 	spin_lock_irq(&edu->lock);
-	edu->ring = NULL;
+	edu->stream = NULL;
 	edu->busy = false;
 	spin_unlock_irq(&edu->lock);
 	cancel_delayed_work_sync(&edu->watchdog);
 	/*
-	 * Then it is kept from the memory, done or broken. The ring takes its blocks off the list.
+	 * Then it is kept from the memory, done or broken. The core takes its blocks off the list.
 	 */
 	edu_wait(edu);
 	pci_clear_master(edu->pdev);
 }
 
-static const struct zcdma_source_ops edu_source = {
+static const struct zcdma_device_ops edu_ops = {
+	.owner = THIS_MODULE,
 	.name = "edu",
 	.dir = DMA_FROM_DEVICE,
 	.start = edu_start,
@@ -214,9 +213,9 @@ static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = pcim_enable_device(pdev);
 	if (ret)
 		return ret;
-	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(clamp(edu_bits, 1U, 64U)));
+	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(clamp(bits, 1U, 64U)));
 	if (ret)
-		return dev_err_probe(dev, ret, "no DMA with edu_bits=%u\n", edu_bits);
+		return dev_err_probe(dev, ret, "no DMA with bits=%u\n", bits);
 	/* Pieces of any size, as the driver itself cuts them into transfers. */
 	dma_set_max_seg_size(dev, UINT_MAX);
 	edu->stage = dmam_alloc_coherent(dev, EDU_BYTES, &edu->stage_dma, GFP_KERNEL);
@@ -230,7 +229,7 @@ static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return ret;
 	/* Last, as it may be in use at once. */
-	zdev = zcdma_device_add(dev, dev, &edu_source, NULL, edu);
+	zdev = zcdma_device_register(dev, dev, &edu_ops, NULL, edu);
 	pci_set_drvdata(pdev, zdev);
 	if (IS_ERR(zdev))
 		return PTR_ERR(zdev);
@@ -242,7 +241,7 @@ static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 /* The device may be gone already, and in use still. On return it is not. */
 static void edu_remove(struct pci_dev *pdev)
 {
-	zcdma_device_remove(pci_get_drvdata(pdev));
+	zcdma_device_unregister(pci_get_drvdata(pdev));
 }
 
 static void edu_shutdown(struct pci_dev *pdev)
@@ -295,7 +294,7 @@ static const struct pci_error_handlers edu_error_handlers = {
 static const struct pci_device_id edu_ids[] = { { PCI_DEVICE(0x1234, 0x11e8) }, { } };
 MODULE_DEVICE_TABLE(pci, edu_ids);
 
-struct pci_driver zcdma_edu_driver = {
+static struct pci_driver edu_driver = {
 	.name = "zcdma-edu",
 	.id_table = edu_ids,
 	.probe = edu_probe,
@@ -304,3 +303,10 @@ struct pci_driver zcdma_edu_driver = {
 	.err_handler = &edu_error_handlers,
 	.driver = { .pm = &zcdma_pm_ops },
 };
+module_pci_driver(edu_driver);
+
+MODULE_DESCRIPTION("QEMU's PCI device edu for zcdma");
+MODULE_AUTHOR("The zcdma authors");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("0.2.0");
+ZCDMA_IMPORT_NS;

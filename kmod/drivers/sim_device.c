@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Simulated devices: platform devices, with a driver of their own, that the source sim fills. */
+/* Simulated devices: platform devices, with a driver of their own. */
 #include <linux/dma-mapping.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 
 #include "compat.h"
-#include "device.h"
-#include "drivers.h"
-#include "fault_inject.h"
 #include "sim.h"
+#include "sim_fault.h"
 
-static unsigned int devices;
+#define NAME "zcdma-sim"
+
+static unsigned int devices = 1;
 module_param(devices, uint, 0444);
-MODULE_PARM_DESC(devices, "Number of simulated devices: /dev/zcdma0, /dev/zcdma1, ... (default 0, at most 64)");
+MODULE_PARM_DESC(devices, "Number of simulated devices (default 1, at most 64)");
 
 static struct platform_device *simulated[ZCDMA_DEVICES_MAX];
 
 static int sim_probe(struct platform_device *pdev)
 {
-	const struct zcdma_limits limits = { .chunks_max = zcdma_mutant("one") };
+	const struct zcdma_limits limits = { .chunks_max = zcdma_sim_mutant("one") };
 	struct zcdma_device *zdev;
 	int ret;
 
@@ -27,7 +27,7 @@ static int sim_probe(struct platform_device *pdev)
 		return ret;
 	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
 
-	zdev = zcdma_device_add(&pdev->dev, &pdev->dev, &zcdma_source_sim, &limits, NULL);
+	zdev = zcdma_device_register(&pdev->dev, &pdev->dev, &zcdma_sim_ops, &limits, &pdev->dev);
 	if (IS_ERR(zdev))
 		return PTR_ERR(zdev);
 	platform_set_drvdata(pdev, zdev);
@@ -36,7 +36,7 @@ static int sim_probe(struct platform_device *pdev)
 
 static void sim_unbind(struct platform_device *pdev)
 {
-	zcdma_device_remove(platform_get_drvdata(pdev));
+	zcdma_device_unregister(platform_get_drvdata(pdev));
 }
 
 ZCDMA_PLATFORM_REMOVE(sim_remove, sim_unbind)
@@ -47,7 +47,7 @@ static void sim_shutdown(struct platform_device *pdev)
 }
 
 static struct platform_driver sim_driver = {
-	.driver = { .name = "zcdma", .pm = &zcdma_pm_ops },
+	.driver = { .name = NAME, .pm = &zcdma_pm_ops },
 	.probe = sim_probe,
 	.remove = sim_remove,
 	.shutdown = sim_shutdown,
@@ -59,13 +59,13 @@ static void remove_simulated(unsigned int count)
 		platform_device_unregister(simulated[count]);
 }
 
-int zcdma_sim_init(void)
+static int __init sim_init(void)
 {
 	unsigned int i;
 	int ret;
 
 	if (devices > ZCDMA_DEVICES_MAX) {
-		pr_err("zcdma: devices=%u: at most %d\n", devices, ZCDMA_DEVICES_MAX);
+		pr_err("zcdma_sim: devices=%u: at most %d\n", devices, ZCDMA_DEVICES_MAX);
 		return -EINVAL;
 	}
 	ret = platform_driver_register(&sim_driver);
@@ -73,7 +73,7 @@ int zcdma_sim_init(void)
 		return ret;
 	for (i = 0; i < devices; i++) {
 		const struct platform_device_info info = {
-			.name = "zcdma",
+			.name = NAME,
 			.id = i,
 			.dma_mask = DMA_BIT_MASK(64),
 		};
@@ -91,9 +91,17 @@ err_remove:
 	platform_driver_unregister(&sim_driver);
 	return ret;
 }
+module_init(sim_init);
 
-void zcdma_sim_exit(void)
+static void __exit sim_exit(void)
 {
 	remove_simulated(devices);
 	platform_driver_unregister(&sim_driver);
 }
+module_exit(sim_exit);
+
+MODULE_DESCRIPTION("Simulated devices for zcdma");
+MODULE_AUTHOR("The zcdma authors");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("0.2.0");
+ZCDMA_IMPORT_NS;

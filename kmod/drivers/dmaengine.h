@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The source dmaengine: a channel of a DMA controller that fills the blocks. */
+/* A channel of a DMA controller that fills the blocks. */
 #ifndef ZCDMA_DMAENGINE_H
 #define ZCDMA_DMAENGINE_H
 
@@ -7,8 +7,7 @@
 #include <linux/scatterlist.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
-
-#include "source.h"
+#include <linux/zcdma_device.h>
 
 struct zcdma_capture;
 struct zcdma_transfer;
@@ -49,7 +48,7 @@ struct zcdma_transfer {
 
 /* A capture, from start to abort. */
 struct zcdma_capture {
-	struct zcdma_ring *ring;
+	struct zcdma_stream *stream;
 	struct zcdma_engine *engine;
 	struct zcdma_transfer *transfer;	/* one for each block */
 	void *priv;				/* of .ops */
@@ -66,7 +65,7 @@ struct zcdma_capture {
 	bool stopping;
 };
 
-extern const struct zcdma_source_ops zcdma_source_dmaengine;
+extern const struct zcdma_device_ops zcdma_dmaengine_ops;
 extern const struct zcdma_engine_ops zcdma_engine_slave;
 extern const struct zcdma_engine_ops zcdma_engine_memcpy;
 

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The source sim: a thread that stands in for the device and writes the pattern. */
+/* The simulated device: a thread that stands in for the hardware and writes the pattern. */
+#include <linux/device.h>
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/math64.h>
 #include <linux/slab.h>
 
-#include "fault_inject.h"
 #include "pattern.h"
-#include "types.h"
 #include "sim.h"
+#include "sim_fault.h"
 
 struct sim {
-	struct zcdma_ring *ring;
+	struct zcdma_stream *stream;
 	struct task_struct *thread;
 	spinlock_t lock;		/* .armed */
 	struct list_head armed;
@@ -41,27 +41,23 @@ static struct zcdma_block *sim_pop(struct sim *sim)
  */
 static void sim_fill(struct sim *sim, struct zcdma_block *block)
 {
-	struct zcdma_ring *ring = sim->ring;
-	struct zcdma_buf *buf = zcdma_ring_buf(ring, block);
-	struct zcdma_mem *mem = &ring->mem;
-	size_t off, bytes;
+	struct zcdma_stream *stream = sim->stream;
+	size_t size = stream->block_size, off, bytes;
+	void *data;
 
-	mem->ops->sync_for_cpu(mem, buf, mem->block_size);
-	for (off = 0; off < mem->block_size; off += bytes) {
-		bytes = min_t(size_t, mem->block_size - off, PAGE_SIZE);
-		/* Only this thread moves the offset. */
-		zcdma_pattern_fill(mem->ops->vaddr(buf, off), bytes, ring->offset + off,
-				   ring->seed);
+	zcdma_block_begin_cpu_access(stream, block);
+	for (off = 0; off < size; off += bytes) {
+		data = zcdma_block_vaddr(stream, block, off, &bytes);
+		zcdma_pattern_fill(data, bytes, zcdma_stream_offset(stream) + off, stream->seed);
 		cond_resched();
 	}
-	mem->ops->sync_for_device(mem, buf);
-	if (zcdma_mutant("gap") && block->index == 1)
-		zcdma_block_gap(ring);
-	if (zcdma_mutant("fail") && block->index == 1)
-		zcdma_block_failed(ring, block, -EIO);
+	zcdma_block_end_cpu_access(stream, block);
+	if (zcdma_sim_mutant("gap") && block->index == 1)
+		zcdma_stream_gap(stream);
+	if (zcdma_sim_mutant("fail") && block->index == 1)
+		zcdma_block_failed(stream, block, -EIO);
 	else
-		zcdma_block_done(ring, block, mem->block_size +
-				 (zcdma_mutant("long") ? PAGE_SIZE : 0));
+		zcdma_block_done(stream, block, size + (zcdma_sim_mutant("long") ? PAGE_SIZE : 0));
 }
 
 static void sim_sleep_until_due(struct sim *sim)
@@ -76,7 +72,7 @@ static void sim_sleep_until_due(struct sim *sim)
 
 static void sim_next_due(struct sim *sim)
 {
-	u64 rate = sim->ring->rate;
+	u64 rate = sim->stream->rate;
 
 	sim->due += sim->period;
 	if (sim->carry >= rate - sim->rest) {
@@ -100,12 +96,12 @@ static void sim_paced(struct sim *sim)
 	} while (ktime_get_ns() < sim->due);
 
 	block = sim_pop(sim);
-	if (!block && zcdma_block_wanted(sim->ring))
+	if (!block && zcdma_block_wanted(sim->stream))
 		block = sim_pop(sim);
 	if (block)
 		sim_fill(sim, block);
 	else
-		zcdma_block_lost(sim->ring, sim->ring->mem.block_size);
+		zcdma_stream_lost(sim->stream, sim->stream->block_size);
 }
 
 /* As fast as blocks come: nothing is ever lost. */
@@ -125,7 +121,7 @@ static int sim_thread(void *data)
 
 	sim->due = ktime_get_ns();
 	while (!kthread_should_stop()) {
-		if (sim->ring->rate)
+		if (sim->stream->rate)
 			sim_paced(sim);
 		else
 			sim_unpaced(sim);
@@ -134,7 +130,7 @@ static int sim_thread(void *data)
 	return 0;
 }
 
-static int sim_start(struct zcdma_ring *ring)
+static int sim_start(struct zcdma_stream *stream)
 {
 	struct sim *sim;
 	int ret;
@@ -142,53 +138,54 @@ static int sim_start(struct zcdma_ring *ring)
 	sim = kzalloc(sizeof(*sim), GFP_KERNEL);
 	if (!sim)
 		return -ENOMEM;
-	sim->ring = ring;
+	sim->stream = stream;
 	spin_lock_init(&sim->lock);
 	INIT_LIST_HEAD(&sim->armed);
 	init_waitqueue_head(&sim->wait);
 	/* A block is at most 1 GiB: no overflow. */
-	if (ring->rate)
-		sim->period = div64_u64_rem((u64)ring->mem.block_size * NSEC_PER_SEC, ring->rate,
+	if (stream->rate)
+		sim->period = div64_u64_rem((u64)stream->block_size * NSEC_PER_SEC, stream->rate,
 					    &sim->rest);
 
-	sim->thread = kthread_create(sim_thread, sim, "%s", dev_name(&ring->zdev->dev));
+	sim->thread = kthread_create(sim_thread, sim, "%s", dev_name(stream->priv));
 	if (IS_ERR(sim->thread)) {
 		ret = PTR_ERR(sim->thread);
 		kfree(sim);
 		return ret;
 	}
-	ring->source = sim;
+	stream->context = sim;
 	wake_up_process(sim->thread);
 	return 0;
 }
 
-static int sim_submit(struct zcdma_ring *ring, struct zcdma_block *block)
+static int sim_submit(struct zcdma_stream *stream, struct zcdma_block *block)
 {
-	struct sim *sim = ring->source;
+	struct sim *sim = stream->context;
 	unsigned long flags;
 
 	spin_lock_irqsave(&sim->lock, flags);
 	list_add_tail(&block->node, &sim->armed);
 	spin_unlock_irqrestore(&sim->lock, flags);
 	/* A paced device looks when it is time. */
-	if (!ring->rate)
+	if (!stream->rate)
 		wake_up(&sim->wait);
 	return 0;
 }
 
-static void sim_abort(struct zcdma_ring *ring)
+static void sim_abort(struct zcdma_stream *stream)
 {
-	struct sim *sim = ring->source;
+	struct sim *sim = stream->context;
 
 	kthread_stop(sim->thread);
-	/* Armed blocks are the ring's again, which must not find them on a list that is gone. */
+	/* Armed blocks are the core's again, which must not find them on a list that is gone. */
 	while (sim_pop(sim))
 		;
-	ring->source = NULL;
+	stream->context = NULL;
 	kfree(sim);
 }
 
-const struct zcdma_source_ops zcdma_source_sim = {
+const struct zcdma_device_ops zcdma_sim_ops = {
+	.owner = THIS_MODULE,
 	.name = "sim",
 	.paced = true,
 	/* Both ways, as it is the CPU that hands the data to the device: see sim_fill(). */

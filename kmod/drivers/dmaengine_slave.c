@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A channel with a device at its other end, which has the data: DMA_DEV_TO_MEM. */
 #include "dmaengine.h"
-#include "types.h"
 
 #define FLAGS (DMA_PREP_INTERRUPT | DMA_CTRL_ACK)
 
 /* The pieces of a block, as the channel sees them. The CPU's side of the list stays empty. */
-static int list_pieces(struct zcdma_ring *ring, struct zcdma_transfer *t)
+static int list_pieces(struct zcdma_stream *stream, struct zcdma_transfer *t)
 {
-	size_t size = ring->mem.block_size, off, bytes;
+	size_t size = stream->block_size, off, bytes;
 	unsigned int pieces = 0, i;
 	struct scatterlist *sg;
 	int ret;
 
 	for (off = 0; off < size; off += bytes, pieces++) {
-		zcdma_block_dma(ring, t->block, off, &bytes);
+		zcdma_block_dma(stream, t->block, off, &bytes);
 		cond_resched();
 	}
 	ret = sg_alloc_table(&t->sgt, pieces, GFP_KERNEL_ACCOUNT);
@@ -22,7 +21,7 @@ static int list_pieces(struct zcdma_ring *ring, struct zcdma_transfer *t)
 		return ret;
 	off = 0;
 	for_each_sgtable_dma_sg(&t->sgt, sg, i) {
-		sg_dma_address(sg) = zcdma_block_dma(ring, t->block, off, &bytes);
+		sg_dma_address(sg) = zcdma_block_dma(stream, t->block, off, &bytes);
 		sg_dma_len(sg) = bytes;
 		/* Drivers that look at the CPU's side look for this alone. */
 		sg->length = bytes;
@@ -36,7 +35,7 @@ static void slave_stop(struct zcdma_capture *c)
 {
 	unsigned int i;
 
-	for (i = 0; i < c->ring->mem.blocks; i++)
+	for (i = 0; i < c->stream->blocks; i++)
 		sg_free_table(&c->transfer[i].sgt);
 }
 
@@ -49,8 +48,8 @@ static int slave_start(struct zcdma_capture *c)
 	/* One that has nothing to be configured has no such operation. */
 	if (ret && ret != -ENOSYS)
 		return ret;
-	for (i = 0; i < c->ring->mem.blocks; i++) {
-		ret = list_pieces(c->ring, &c->transfer[i]);
+	for (i = 0; i < c->stream->blocks; i++) {
+		ret = list_pieces(c->stream, &c->transfer[i]);
 		if (ret)
 			goto err_stop;
 	}

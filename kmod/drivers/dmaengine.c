@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The source dmaengine: blocks on their way through a channel, in order, several at a time. */
+/* Blocks on their way through a channel, in order, several at a time. */
 #include <linux/delay.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
 
 #include "dmaengine.h"
-#include "types.h"
 
 static struct zcdma_transfer *pop_done(struct zcdma_capture *c)
 {
@@ -26,15 +25,15 @@ static struct zcdma_transfer *pop_done(struct zcdma_capture *c)
 
 static void report(struct zcdma_transfer *t)
 {
-	struct zcdma_ring *ring = t->capture->ring;
-	size_t bytes = ring->mem.block_size;
+	struct zcdma_stream *stream = t->capture->stream;
+	size_t bytes = stream->block_size;
 
 	bytes -= min(bytes, t->residue);
 	/* A transfer that moved no bytes has failed. */
 	if (t->error || !bytes)
-		zcdma_block_failed(ring, t->block, t->error ?: -EIO);
+		zcdma_block_failed(stream, t->block, t->error ?: -EIO);
 	else
-		zcdma_block_done(ring, t->block, bytes);
+		zcdma_block_done(stream, t->block, bytes);
 }
 
 static struct zcdma_transfer *next_armed(struct zcdma_capture *c)
@@ -71,7 +70,7 @@ static bool queue(struct zcdma_capture *c, struct zcdma_transfer *t)
 	int ret;
 
 	if (t->gap)
-		zcdma_block_gap(c->ring);
+		zcdma_stream_gap(c->stream);
 	ret = c->engine->ops->queue(t);
 
 	spin_lock_irqsave(&c->lock, flags);
@@ -84,7 +83,7 @@ static bool queue(struct zcdma_capture *c, struct zcdma_transfer *t)
 			t->error = ret;
 		if (!--t->left)
 			c->news = true;
-		c->offset += c->ring->mem.block_size;
+		c->offset += c->stream->block_size;
 	}
 	spin_unlock_irqrestore(&c->lock, flags);
 	return !later;
@@ -178,7 +177,7 @@ int zcdma_transfer_submit(struct zcdma_transfer *t, struct dma_async_tx_descript
 	return -EIO;
 }
 
-static struct zcdma_capture *capture_alloc(struct zcdma_ring *ring)
+static struct zcdma_capture *capture_alloc(struct zcdma_stream *stream)
 {
 	struct zcdma_capture *c;
 	unsigned int i;
@@ -186,18 +185,18 @@ static struct zcdma_capture *capture_alloc(struct zcdma_ring *ring)
 	c = kzalloc(sizeof(*c), GFP_KERNEL_ACCOUNT);
 	if (!c)
 		return NULL;
-	c->transfer = kvcalloc(ring->mem.blocks, sizeof(*c->transfer), GFP_KERNEL_ACCOUNT);
+	c->transfer = kvcalloc(stream->blocks, sizeof(*c->transfer), GFP_KERNEL_ACCOUNT);
 	if (!c->transfer) {
 		kfree(c);
 		return NULL;
 	}
-	for (i = 0; i < ring->mem.blocks; i++) {
+	for (i = 0; i < stream->blocks; i++) {
 		c->transfer[i].capture = c;
-		c->transfer[i].block = &ring->block[i];
+		c->transfer[i].block = zcdma_stream_block(stream, i);
 	}
-	c->ring = ring;
-	c->engine = ring->priv;
-	c->offset = ring->offset;
+	c->stream = stream;
+	c->engine = stream->priv;
+	c->offset = zcdma_stream_offset(stream);
 	INIT_WORK(&c->work, run_work);
 	spin_lock_init(&c->lock);
 	INIT_LIST_HEAD(&c->armed);
@@ -211,12 +210,12 @@ static void capture_free(struct zcdma_capture *c)
 	kfree(c);
 }
 
-static int engine_start(struct zcdma_ring *ring)
+static int engine_start(struct zcdma_stream *stream)
 {
 	struct zcdma_capture *c;
 	int ret;
 
-	c = capture_alloc(ring);
+	c = capture_alloc(stream);
 	if (!c)
 		return -ENOMEM;
 	ret = c->engine->ops->start(c);
@@ -224,13 +223,13 @@ static int engine_start(struct zcdma_ring *ring)
 		capture_free(c);
 		return ret;
 	}
-	ring->source = c;
+	stream->context = c;
 	return 0;
 }
 
-static int engine_submit(struct zcdma_ring *ring, struct zcdma_block *block)
+static int engine_submit(struct zcdma_stream *stream, struct zcdma_block *block)
 {
-	struct zcdma_capture *c = ring->source;
+	struct zcdma_capture *c = stream->context;
 	unsigned long flags;
 
 	spin_lock_irqsave(&c->lock, flags);
@@ -240,9 +239,9 @@ static int engine_submit(struct zcdma_ring *ring, struct zcdma_block *block)
 	return 0;
 }
 
-static void engine_abort(struct zcdma_ring *ring)
+static void engine_abort(struct zcdma_stream *stream)
 {
-	struct zcdma_capture *c = ring->source;
+	struct zcdma_capture *c = stream->context;
 	int ret;
 
 	spin_lock_irq(&c->lock);
@@ -264,11 +263,12 @@ static void engine_abort(struct zcdma_ring *ring)
 	synchronize_rcu();
 	cancel_work_sync(&c->work);
 	c->engine->ops->stop(c);
-	ring->source = NULL;
+	stream->context = NULL;
 	capture_free(c);
 }
 
-const struct zcdma_source_ops zcdma_source_dmaengine = {
+const struct zcdma_device_ops zcdma_dmaengine_ops = {
+	.owner = THIS_MODULE,
 	.name = "dmaengine",
 	.dir = DMA_FROM_DEVICE,
 	.start = engine_start,

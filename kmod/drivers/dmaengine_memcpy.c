@@ -9,7 +9,6 @@
 #include "compat.h"
 #include "dmaengine.h"
 #include "pattern.h"
-#include "types.h"
 
 /* One is copied while the next is written. */
 #define BUFFERS 2
@@ -28,7 +27,7 @@ static void memcpy_stop(struct zcdma_capture *c)
 
 	for (i = 0; i < BUFFERS; i++) {
 		if (b->data[i])
-			dma_free_coherent(b->dev, c->ring->mem.block_size, b->data[i], b->dma[i]);
+			dma_free_coherent(b->dev, c->stream->block_size, b->data[i], b->dma[i]);
 	}
 	kfree(b);
 }
@@ -44,7 +43,7 @@ static int memcpy_start(struct zcdma_capture *c)
 	b->dev = zcdma_dma_device(c->engine->chan);
 	c->priv = b;
 	for (i = 0; i < BUFFERS; i++) {
-		b->data[i] = dma_alloc_coherent(b->dev, c->ring->mem.block_size, &b->dma[i],
+		b->data[i] = dma_alloc_coherent(b->dev, c->stream->block_size, &b->dma[i],
 						GFP_KERNEL | __GFP_NOWARN);
 		if (!b->data[i]) {
 			memcpy_stop(c);
@@ -57,16 +56,16 @@ static int memcpy_start(struct zcdma_capture *c)
 static int memcpy_queue(struct zcdma_transfer *t)
 {
 	struct zcdma_capture *c = t->capture;
-	struct zcdma_ring *ring = c->ring;
+	struct zcdma_stream *stream = c->stream;
 	struct dma_async_tx_descriptor *tx;
 	struct buffers *b = c->priv;
 	size_t off, bytes;
 	dma_addr_t to;
 	int ret = 0;
 
-	zcdma_pattern_fill(b->data[b->next], ring->mem.block_size, t->offset, ring->seed);
-	for (off = 0; off < ring->mem.block_size; off += bytes) {
-		to = zcdma_block_dma(ring, t->block, off, &bytes);
+	zcdma_pattern_fill(b->data[b->next], stream->block_size, t->offset, stream->seed);
+	for (off = 0; off < stream->block_size; off += bytes) {
+		to = zcdma_block_dma(stream, t->block, off, &bytes);
 		tx = dmaengine_prep_dma_memcpy(c->engine->chan, to, b->dma[b->next] + off, bytes,
 					       DMA_PREP_INTERRUPT | DMA_CTRL_ACK);
 		ret = zcdma_transfer_submit(t, tx);
