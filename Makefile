@@ -7,6 +7,7 @@ LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR     ?= $(PREFIX)/share/man
 DATADIR    ?= $(PREFIX)/share
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
 # Where the installed command looks for the library; a package's finds it without.
 RUNPATH_INSTALLED ?= $$ORIGIN/$(shell realpath -m --relative-to=$(BINDIR) $(LIBDIR))
 
@@ -104,6 +105,7 @@ CMD_UNIT_BIN := $(patsubst %,$(BUILD)/unit/test_%,bench_peer bench_stats bench_v
 BATS_FILES ?= $(wildcard tests/bats/*.bats)
 APPLETS := $(shell sed -n 's/^APPLET.\([a-z]*\),.*/\1/p' cmd/applets.def)
 MAN_PAGES := $(patsubst %,$(BUILD)/%,$(wildcard man/*.[1-9]))
+UNITS := $(notdir $(wildcard cmd/systemd/*@.*))
 MAN_SHARED := $(wildcard man/shared/*.mdoc)
 
 # The kernel to build the module for. KCC, where set, is its compiler instead of the kernel's own.
@@ -491,6 +493,10 @@ install: all
 	$(Q)install -D -m 644 completions/_zcdma $(DESTDIR)$(DATADIR)/zsh/site-functions/_zcdma
 	$(Q)install -D -m 644 completions/zcdma.fish \
 		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/zcdma.fish
+	$(Q)install -d $(DESTDIR)$(UNITDIR)
+	$(Q)for unit in $(UNITS); do \
+		sed -e 's|@BINDIR@|$(BINDIR)|' -e '/^@HARDENING@/{r cmd/systemd/hardening' -e 'd}' cmd/systemd/$$unit \
+			>$(DESTDIR)$(UNITDIR)/$$unit && chmod 644 $(DESTDIR)$(UNITDIR)/$$unit || exit; done
 ifeq ($(SYMLINKS),yes)
 	$(Q)for applet in $(APPLETS); do link=$(DESTDIR)$(BINDIR)/$$applet; \
 		if [ ! -e $$link ] || [ "$$(readlink $$link)" = zcdma ]; then ln -sf zcdma $$link; \
@@ -514,6 +520,7 @@ uninstall:
 		$(DESTDIR)$(DATADIR)/bash-completion/completions/zcdma \
 		$(DESTDIR)$(DATADIR)/zsh/site-functions/_zcdma \
 		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/zcdma.fish
+	$(Q)rm -f $(UNITS:%=$(DESTDIR)$(UNITDIR)/%)
 	$(Q)rmdir $(DESTDIR)$(INCLUDEDIR)/zcdma 2>/dev/null || true
 	$(Q)for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Progress: a line on the terminal that is written over, one of its own for SIGUSR1, and live.h. */
+/* Progress: a line on the terminal that is written over, one of its own for SIGUSR1, live.h and service.h. */
 #include "cli/progress.h"
 
 #include <inttypes.h>
@@ -17,11 +17,17 @@
 #define INTERVAL_MS 500
 #define CLEAR_LINE  "\r\033[K"
 
+/* Returns the sooner of two times, of which -1 is without limit. */
+static int sooner(int a, int b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
 int progress_timeout(const struct progress *p)
 {
-	const int live = live_timeout(&p->live);
+	const int ms = sooner(live_timeout(&p->live), service_timeout(&p->service));
 
-	return p->shown && (live < 0 || live > INTERVAL_MS) ? INTERVAL_MS : live;
+	return p->shown ? sooner(ms, INTERVAL_MS) : ms;
 }
 
 /* Return true if the terminal understands CLEAR_LINE: terminfo's "dumb" does not, nor does one without a name. */
@@ -47,6 +53,7 @@ void progress_begin(struct progress *p, struct report *r, const char *applet, bo
 {
 	progress_begin_line(p, r, applet, wanted && !live_has_lines());
 	live_begin(&p->live, r, applet);
+	service_begin(&p->service);
 }
 
 void progress_restart(struct progress *p)
@@ -63,7 +70,7 @@ static bool line_is_due(const struct progress *p)
 
 bool progress_due(const struct progress *p)
 {
-	return line_is_due(p) || !live_timeout(&p->live);
+	return line_is_due(p) || !live_timeout(&p->live) || !service_timeout(&p->service);
 }
 
 void progress_say(struct progress *p, const char *const part[])
@@ -138,6 +145,7 @@ void progress_show(struct progress *p, const struct figures *now)
 	if (line_is_due(p))
 		show_line(p, now);
 	live_show(&p->live, now);
+	service_show(&p->service, now);
 }
 
 void progress_end(struct progress *p, const struct figures *now)
@@ -146,4 +154,5 @@ void progress_end(struct progress *p, const struct figures *now)
 		fputs(CLEAR_LINE, stderr);
 	p->dirty = false;
 	live_end(&p->live, now);
+	service_end(&p->service);
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Progress: a line on the terminal that is written over, one of its own for SIGUSR1, and live.h. */
+/* Progress: a line on the terminal that is written over, one of its own for SIGUSR1, live.h and service.h. */
 #ifndef CLI_PROGRESS_H
 #define CLI_PROGRESS_H
 
 #include "cli/live.h"
+#include "cli/service.h"
 
 struct progress {
 	const char *applet;
@@ -14,6 +15,7 @@ struct progress {
 	uint64_t next_ns;
 	uint64_t last_bytes, last_ns;
 	struct live live;
+	struct service service;
 };
 
 /* Return how many ms a wait may last so that the line stays up to date; -1 is without limit. */

@@ -9,6 +9,7 @@
 #include "net/address_options.h"
 #include "net/keep_alive.h"
 #include "net/multicast.h"
+#include "net/passed.h"
 #include "net/socket.h"
 
 #define BACKLOG 64
@@ -53,7 +54,6 @@ static int try_listen(const struct zcdma_addr *addr, const struct addrinfo *ai, 
 	bool stream = ai->ai_socktype == SOCK_STREAM, group = zc_is_group(ai->ai_addr);
 	int fd = zc_open_socket(ai), rc;
 
-	failed->name = NULL;
 	if (fd < 0)
 		return fd;
 	set_options(fd, addr, ai, alone);
@@ -70,6 +70,36 @@ static int try_listen(const struct zcdma_addr *addr, const struct addrinfo *ai, 
 err_close:
 	close(fd);
 	return rc;
+}
+
+static void close_all(const int *fds, int count)
+{
+	while (count > 0)
+		close(fds[--count]);
+}
+
+/* Take those of the addresses of @list for which a socket was passed. Returns as try_all(). */
+static int take_passed(const struct zcdma_addr *addr, const struct addrinfo *list, unsigned zone,
+		       int *fds, int room, struct zc_addr_failed *failed)
+{
+	int count = 0, rc;
+
+	for (const struct addrinfo *ai = list; ai && count < room; ai = ai->ai_next) {
+		const int fd = zc_passed_socket(ai);
+
+		if (fd == -ENOENT)
+			continue;
+		rc = fd < 0 ? fd : zc_addr_apply(fd, addr, ai, ZC_ADDR_RECEIVE, failed);
+		if (!rc && zc_is_group(ai->ai_addr))
+			rc = zc_join_group(fd, ai, zone, addr->source);
+		if (fd >= 0)
+			fds[count++] = fd;
+		if (rc) {
+			close_all(fds, count);
+			return rc;
+		}
+	}
+	return count;
 }
 
 /* Returns whether @ai is the first with its address, which the list may hold twice, as by two lines of /etc/hosts. */
@@ -102,12 +132,6 @@ static bool is_elsewhere(int err)
 	return err == EADDRNOTAVAIL || err == EAFNOSUPPORT;
 }
 
-static void close_all(const int *fds, int count)
-{
-	while (count > 0)
-		close(fds[--count]);
-}
-
 /*
  * Listen on all addresses of @list that this machine has, at most @room. Returns their number, or a negative errno
  * without a message.
@@ -115,8 +139,12 @@ static void close_all(const int *fds, int count)
 static int try_all(const struct zcdma_addr *addr, const struct addrinfo *list, unsigned zone,
 		   int *fds, int room, struct zc_addr_failed *failed)
 {
-	int count = 0, none = -EADDRNOTAVAIL;
+	int count, none = -EADDRNOTAVAIL;
 
+	failed->name = NULL;
+	count = take_passed(addr, list, zone, fds, room, failed);
+	if (count)
+		return count;
 	for (const struct addrinfo *ai = list; ai && count < room; ai = ai->ai_next) {
 		int fd;
 

@@ -31,7 +31,8 @@ expected() {
             lib/pkgconfig/libzcdma.pc \
             lib/libzcdma.so lib/libzcdma.so.0 "lib/libzcdma.so.$version" \
             share/bash-completion/completions/zcdma share/zsh/site-functions/_zcdma \
-            share/fish/vendor_completions.d/zcdma.fish
+            share/fish/vendor_completions.d/zcdma.fish \
+            lib/systemd/system/zcdma-{receive@.service,receive@.socket,record@.service}
         for page in "$TOP"/man/*.[1-9]; do
             printf 'usr/share/man/man%s/%s\n' "${page##*.}" "${page##*/}"
         done
