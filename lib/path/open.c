@@ -80,7 +80,8 @@ static const struct {
 } lacks[] = {
 	{ ZCDMA_CAP_MEMORY, "its blocks are not in memory", "--path=splice does without" },
 	{ ZCDMA_CAP_FD, "its blocks are in no file or pipe", "--path=copy reads memory" },
-	{ ZCDMA_CAP_OFFSET, "it is not a file", "--path=splice takes a pipe or a socket" },
+	{ ZCDMA_CAP_OFFSET, "it is not a file",
+	  "--path=splice takes a pipe or a socket; receive=copy gives tcp: a file" },
 	{ ZCDMA_CAP_RING, "registered buffers pin a ring for good, and it has none that can be",
 	  "sim: and - have one; --path=uring registers nothing" },
 };

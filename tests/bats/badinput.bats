@@ -167,7 +167,7 @@ load trouble
         'choose a path that reads: --path=copy' \
         bash -c '"$1" copysend --path=splice 127.0.0.1:1 - </dev/zero' - "$ZCDMA"
     failed 2 'zcdma copysend: sendfile from standard input: it is not a file' \
-        '--path=splice takes a pipe or a socket' \
+        '--path=splice takes a pipe or a socket; receive=copy gives tcp: a file' \
         bash -c ': | "$1" copysend --path=sendfile 127.0.0.1:1 -' - "$ZCDMA"
 }
 

@@ -300,6 +300,19 @@ static void copied_blocks_have_a_descriptor(void **state)
 	zc_source_put(src, &b, ZC_PUT_REPLACE);
 }
 
+/* sendfile() takes files alone: not the connection, but the ring. */
+static void sendfile_takes_the_ring(void **state)
+{
+	(void)state;
+	assert_int_equal(zcdma_source_open(ctx, "tcp:127.0.0.1:0", &src), 0);
+	assert_int_equal(zcdma_source_prepare(src, "sendfile"), -EINVAL);
+	assert_non_null(strstr(zcdma_error(ctx), "it is not a file"));
+	assert_non_null(strstr(zcdma_hint(ctx), "receive=copy"));
+	begin_anew();
+	assert_int_equal(zcdma_source_open(ctx, "tcp:127.0.0.1:0,receive=copy", &src), 0);
+	assert_int_equal(zcdma_source_prepare(src, "sendfile"), 0);
+}
+
 static void stop_without_a_sender_is_the_end(void **state)
 {
 	struct zcdma_block b;
@@ -361,6 +374,7 @@ int main(void)
 		TEST(the_connection_is_lent),
 		TEST(a_lent_connection_that_is_reset_is_an_error),
 		TEST(copied_blocks_have_a_descriptor),
+		TEST(sendfile_takes_the_ring),
 		TEST(stop_without_a_sender_is_the_end),
 		TEST(stop_takes_what_is_there),
 		TEST(bad_specs),
