@@ -39,4 +39,10 @@ static inline struct zcdma_path_stats stats(void)
 	return s;
 }
 
+/* Returns whether @rc is the answer to a block that is not the program's. */
+static inline bool refused(int rc)
+{
+	return rc == -EINVAL && *zcdma_error(ctx);
+}
+
 #endif

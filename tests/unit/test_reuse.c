@@ -18,11 +18,6 @@
 
 #include "program.h"
 
-static bool refused(int rc)
-{
-	return rc == -EINVAL && *zcdma_error(ctx);
-}
-
 /*
  * What a program does wrong
  */
