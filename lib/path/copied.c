@@ -92,7 +92,7 @@ static void look_at_source(struct zc_copied *c, const struct zc_block_route *rou
 	fstat(fd, &st);
 	if (S_ISFIFO(st.st_mode) || zc_dev_is_fd(fd))
 		return; /* of a device the driver counts what it copies */
-	if (!S_ISREG(st.st_mode) || !has_page_cache(fd)) {
+	if (!has_page_cache(fd)) {
 		zc_copied_find(c, ZC_COPIED_UNKNOWN,
 			       "it is unknown whether splice() copies from %s", route->source_name);
 		return;

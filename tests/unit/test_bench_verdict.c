@@ -170,6 +170,27 @@ static void the_cheapest_of_the_fastest_is_the_best(void **state)
 	assert_false(says("Not distinct from it"));
 }
 
+/* A share that is not known is not said to be one. */
+static void only_a_known_share_fell_back(void **state)
+{
+	struct bench_row *one;
+
+	(void)state;
+	add(&copy, memfd, 4096, 5, 0.2, 0.1);
+	one = add(&gift, memfd, 4096, 5, 0.2, 0.1);
+	for (unsigned i = 0; i < REPEATS; i++)
+		one->sample[i].fell_back_bytes = one->sample[i].bytes;
+	bench_verdict(NULL, &outcome);
+	assert_true(says("gift fell back: the kernel copied 100 %"));
+	said[0] = '\0';
+	json_decref(listed);
+	listed = NULL;
+	for (unsigned i = 0; i < REPEATS; i++)
+		one->sample[i].unknown_bytes = 1;
+	bench_verdict(NULL, &outcome);
+	assert_false(says("fell back"));
+}
+
 static void what_is_as_good_is_named_and_the_first_is_chosen(void **state)
 {
 	(void)state;
@@ -389,6 +410,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(lines_of_a_plot),
 		TEST(the_cheapest_of_the_fastest_is_the_best),
+		TEST(only_a_known_share_fell_back),
 		TEST(what_is_as_good_is_named_and_the_first_is_chosen),
 		TEST(a_cost_is_one_that_all_rows_have),
 		TEST(few_runs_are_never_distinct),

@@ -197,6 +197,35 @@ static void rings_leave_other_mappings_alone(void **state)
 }
 
 /* Its owner frees what it has, whether or not that was allocated. */
+/* What the kernel is advised of a ring's pages, as far as it knows transparent huge pages. */
+static void pages_are_as_they_were_asked_for(void **state)
+{
+	static const struct {
+		enum zc_memory memory;
+		unsigned flags;
+		const char *flag;
+	} cases[] = {
+		{ ZC_MEMORY_ANON, 0, "nh" },
+		{ ZC_MEMORY_MEMFD, 0, "nh" },
+		{ ZC_MEMORY_BEST, ZC_USE_FD, "hg" },
+		{ ZC_MEMORY_BEST, ZC_USE_FD | ZC_USE_REPLACE, "nh" },
+	};
+
+	(void)state;
+	if (access("/sys/kernel/mm/transparent_hugepage", F_OK))
+		skip();
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct zc_ring ring;
+		struct zc_vma vma;
+
+		assert_int_equal(
+			zc_ring_alloc(ctx, &ring, cases[i].memory, 1 << 20, 16, cases[i].flags), 0);
+		assert_int_equal(zc_vma_find(ring.base, &vma), 0);
+		assert_true(zc_vmflags_have(vma.flags, cases[i].flag));
+		zc_ring_free(&ring);
+	}
+}
+
 static void pool_without_a_ring(void **state)
 {
 	struct zc_pool pool;
@@ -299,6 +328,7 @@ int main(void)
 		cmocka_unit_test(too_large),
 		cmocka_unit_test(the_smallest_limit_of_nested_cgroups),
 		cmocka_unit_test(as_many_blocks_as_the_rate_asks_for),
+		cmocka_unit_test(pages_are_as_they_were_asked_for),
 		cmocka_unit_test(pool_without_a_ring),
 		cmocka_unit_test(pool_replaces_pages),
 		cmocka_unit_test(every_block_is_memory_of_its_own),

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include <cmocka.h>
 
@@ -191,6 +192,20 @@ static void main_memory(void **state)
 	assert_true(zc_is_ram(iomem));
 }
 
+/* A child without privilege: physical addresses are not for it, and it is told so. */
+static void main_memory_without_privilege(void **state)
+{
+	int status;
+	pid_t child;
+
+	(void)state;
+	child = fork();
+	if (!child)
+		_exit((!getuid() && setresuid(65534, 65534, 65534)) || zc_is_ram(&child) != -EPERM);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +218,7 @@ int main(void)
 		cmocka_unit_test(flags),
 		cmocka_unit_test(words),
 		cmocka_unit_test(main_memory),
+		cmocka_unit_test(main_memory_without_privilege),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -311,6 +311,27 @@ static void test_dead_connection(void **state)
 	assert_int_equal(zcdma_path_finish(path), -ECONNABORTED);
 }
 
+/* Check that the end says what ended a connection whose receiver takes no more, with data unacknowledged. */
+static void test_connection_that_dies_at_the_end(void **state)
+{
+	const int user_ms = 50, small = 4096;
+
+	(void)state;
+	open_sim("sim:blocks=4,block=64K,seed=5");
+	tcp_pair(ctx, &out, &in);
+	setsockopt(in, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	assert_int_equal(zcdma_path_open(ctx, src, "copy", out, &path), 0);
+	zcdma_path_set_timeout(path, LIMIT_MS);
+	for (unsigned i = 0; i < 4; i++) {
+		assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
+		assert_int_equal(zcdma_path_send(path, &b), 0);
+	}
+	assert_int_equal(setsockopt(out, IPPROTO_TCP, TCP_USER_TIMEOUT, &user_ms, sizeof(user_ms)),
+			 0);
+	assert_int_equal(zcdma_path_finish(path), -ECONNABORTED);
+	assert_non_null(strstr(zcdma_error(ctx), strerror(ETIMEDOUT)));
+}
+
 /* Check that a stream whose source failed does not end as one that is complete. */
 static void test_no_end_after_a_failed_source(void **state)
 {
@@ -351,6 +372,7 @@ int main(void)
 		TEST(test_send_without_room),
 		TEST(test_finish_within_its_timeout),
 		TEST(test_dead_connection),
+		TEST(test_connection_that_dies_at_the_end),
 		TEST(test_no_end_after_a_failed_source),
 		TEST(test_descriptors),
 		TEST(test_ring_is_made_for_the_path),

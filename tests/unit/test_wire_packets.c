@@ -40,6 +40,21 @@ static void test_datagrams(void **state)
 	assert_int_equal(o.s[0].result.faults, 0);
 }
 
+/* A mark of the end, of whose stream nothing was captured, is not one; nor does it end a stream that follows. */
+static void test_a_mark_alone(void **state)
+{
+	struct outcome o;
+
+	write_datagram(0, 0);
+	assert_int_equal(outcome(&plain).streams, 0);
+	start_over(state);
+	write_datagram(0, 0);
+	write_datagram(0, 800);
+	o = only(&plain);
+	assert_int_equal(o.s[0].end, ZCDMA_WIRE_OPEN);
+	assert_int_equal(o.s[0].bytes, 800);
+}
+
 /* Datagrams of @count flows, a port for each from @port on. */
 static void write_flows(uint16_t port, unsigned count)
 {
@@ -184,6 +199,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_datagrams),
+		TEST(test_a_mark_alone),
 		TEST(test_silent_flows_make_room),
 		TEST(test_vlans),
 		TEST(test_copies),

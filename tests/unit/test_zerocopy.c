@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 
@@ -210,6 +211,41 @@ static void reapable_is_not_waited_for(void)
 	}
 }
 
+/* Without a limit to pin pages there is no send, which a path that keeps asking says by its own errno. */
+static void no_room_to_pin(void)
+{
+	static const struct rlimit none;
+	struct zcdma_block b;
+
+	open_path("sim:blocks=4,block=32K", 0, ZCDMA_FALLBACK_KEEP);
+	b = take();
+	if (setrlimit(RLIMIT_MEMLOCK, &none) || setresuid(65534, 65534, 65534))
+		_exit(77);
+	if (zc_path_try(path, &b) != -ENOBUFS)
+		_exit(1);
+	if (!strstr(zcdma_hint(ctx), "ulimit -l"))
+		_exit(2);
+	if (zcdma_path_set_fallback(path, ZCDMA_FALLBACK_KEEP) != -ENOBUFS)
+		_exit(3);
+}
+
+/* A kernel that cannot be asked, as no descriptor is left, is not one that refuses. */
+static void probe_without_a_descriptor(void **state)
+{
+	struct rlimit before, none;
+	int rc;
+
+	(void)state;
+	assert_int_equal(zcdma_new(&ctx), 0);
+	getrlimit(RLIMIT_NOFILE, &before);
+	none = (struct rlimit){ .rlim_cur = 0, .rlim_max = before.rlim_max };
+	setrlimit(RLIMIT_NOFILE, &none);
+	rc = zcdma_path_probe(ctx, zcdma_path_find("zerocopy"));
+	setrlimit(RLIMIT_NOFILE, &before);
+	assert_int_equal(rc, -EMFILE);
+	zcdma_free(ctx);
+}
+
 /* Send a block without reading what completes. */
 static void send_unread(void)
 {
@@ -278,6 +314,8 @@ int main(void)
 		INSIDE(test_comes_back_to_zerocopy, comes_back_to_zerocopy, "zerocopy"),
 		INSIDE(test_one_zerocopy_path_to_a_socket, one_zerocopy_path_to_a_socket,
 		       "zerocopy"),
+		INSIDE(test_no_room_to_pin, no_room_to_pin, "zerocopy"),
+		cmocka_unit_test(probe_without_a_descriptor),
 		INSIDE(test_merged_reports_that_differ_are_unknown,
 		       merged_reports_that_differ_are_unknown, "zerocopy"),
 	};
