@@ -23,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -477,6 +478,32 @@ static void test_this_kernel(void **state)
 #define ROW(name, ...) { #name, test_row, NULL, NULL, &(struct row){ name, __VA_ARGS__ } }
 /* clang-format on */
 
+/* Check that of a file that is not in the page cache it is unknown, and of one that is, known. */
+static void the_file_of_a_source(void **state)
+{
+	const struct zc_sink sink = { .kind = ZC_SINK_PIPE, .fd = -1 };
+	const int fds[] = { open("/proc/self/status", O_RDONLY | O_CLOEXEC),
+			    memfd_create("file", MFD_CLOEXEC) };
+	static const enum zc_copied_verdict verdicts[] = { ZC_COPIED_UNKNOWN, ZC_COPIED_NONE };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
+		const struct zc_block_route route = { .takes = ZC_TAKES_FILE,
+						      .source_fd = fds[i],
+						      .source_name = "it",
+						      .sink = &sink };
+		struct zc_copied c;
+
+		assert_true(fds[i] >= 0);
+		zc_copied_look(&c, &route);
+		/* Where splice() copies, it does so from a file in the page cache too. */
+		if (i && zc_memfd_splice_copies())
+			continue;
+		assert_int_equal(c.copied, verdicts[i]);
+		close(fds[i]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -499,6 +526,7 @@ int main(void)
 		cmocka_unit_test(test_completions_do_not_outweigh_the_device),
 		cmocka_unit_test(test_what_was_copied_by_the_call_is_known),
 		cmocka_unit_test(test_this_kernel),
+		cmocka_unit_test(the_file_of_a_source),
 	};
 
 	return cmocka_run_group_tests_name("copies", tests, NULL, NULL);

@@ -219,6 +219,50 @@ static void what_is_appended_gets_zeros(void **state)
 	close(fd);
 }
 
+static void drain(int fd)
+{
+	char bytes[4096];
+
+	while (read(fd, bytes, sizeof(bytes)) > 0)
+		;
+}
+
+/* Check that zeros wait for room as data does, where the sink is full when a gap comes. */
+static void zeros_wait_for_room(void **state)
+{
+	struct zcdma_path_stats stats = { .filled_bytes = 0 };
+	struct zcdma_source *src;
+	struct zcdma_path *path;
+	struct zcdma_block b;
+	unsigned waits = 0;
+	int fds[2], rc;
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+	assert_int_equal(fcntl(fds[1], F_SETPIPE_SZ, BLOCK), BLOCK);
+	assert_int_equal(zcdma_source_open(ctx, "sim:blocks=3,block=64K,rate=64M", &src), 0);
+	assert_int_equal(zcdma_path_open(ctx, src, "copy", fds[1], &path), 0);
+	assert_int_equal(zcdma_path_set_gaps(path, ZCDMA_GAPS_ZERO), 0);
+	assert_int_equal(zcdma_source_start(src), 0);
+	wait_for_overruns(src, 3);
+	zcdma_path_set_timeout(path, 0);
+	while (!stats.filled_bytes) {
+		assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
+		assert_int_equal(zcdma_path_send(path, &b), 0);
+		while ((rc = zcdma_path_flush(path)) == -EAGAIN) {
+			assert_true(waits++ < 10000);
+			drain(fds[0]);
+		}
+		assert_int_equal(rc, 0);
+		zcdma_path_get_stats(path, &stats, sizeof(stats));
+	}
+	assert_true(waits > 1);
+	zcdma_path_close(path);
+	zcdma_source_close(src);
+	close(fds[0]);
+	close(fds[1]);
+}
+
 static void some_paths_cannot(void **state)
 {
 	struct zcdma_source *src;
@@ -243,6 +287,7 @@ int main(void)
 		TEST(gaps_are_skipped),
 		TEST(gaps_are_filled),
 		TEST(what_is_appended_gets_zeros),
+		TEST(zeros_wait_for_room),
 		TEST(some_paths_cannot),
 	};
 
