@@ -115,6 +115,13 @@ static int check_address(struct verify *v)
 
 	if (rc)
 		return report_ctx_error(v->r, STATUS_ERROR, v->ctx, rc);
+	if (v->addr.framed && v->wanted > 1)
+		return report_error(v->r, STATUS_ERROR, "run a verify for each stream",
+				    "--streams: a framed stream has its listener to itself");
+	if (v->expect.complete && arg.listen && !v->addr.framed && !v->expect.bytes &&
+	    !v->expect.manifest)
+		return report_error(v->r, STATUS_ERROR, "give --bytes or --manifest",
+				    "--expect=complete: nothing says where the stream should end");
 	if (arg.idle && !arg.listen)
 		return report_error(v->r, STATUS_ERROR, NULL, "--idle is for --listen");
 	if (!arg.idle && v->addr.udp)
@@ -139,17 +146,21 @@ static int check_manifest(struct verify *v)
 
 static int receive(struct verify *v, const char *source)
 {
+	char *framed = NULL;
 	struct stream *s;
 	int status;
 
-	if (arg.listen)
+	if (arg.listen && !v->addr.framed)
 		return listen_and_receive(v);
-	if (!source && isatty(STDIN_FILENO))
+	if (!source && !arg.listen && isatty(STDIN_FILENO))
 		return report_error(v->r, STATUS_ERROR,
 				    "give a SOURCE, --listen ADDRESS, or pipe something in",
 				    "standard input is a terminal");
 	s = verify_next_stream(v);
-	s->spec = source ? source : "-";
+	/* The source that takes frames listens by itself. */
+	if (arg.listen && asprintf(&framed, "tcp:%s", arg.listen) < 0)
+		framed = NULL;
+	s->spec = arg.listen ? xalloc(framed) : source ? source : "-";
 	if (!strcmp(s->spec, "-")) {
 		s->handover = handover_name(v->handover);
 		s->verbose = report_is_verbose(v->r);
@@ -158,6 +169,7 @@ static int receive(struct verify *v, const char *source)
 	}
 	status = verify_start_stream(v, s);
 	verify_wait(v);
+	free(framed);
 	if (s->why[0])
 		report_verbose(v->r, "bytes, and no hand-over: %s", s->why);
 	return status;
@@ -202,8 +214,8 @@ static int check_options(struct report *r, const struct verify *v, const char *s
 		return report_error(r, STATUS_ERROR, NULL,
 				    "--manifest and --pattern exclude each other");
 	/* A ring that comes through a pipe has an end of its own, and so have connections on the wire. */
-	if (v->expect.complete && !v->wire && (source || arg.listen) &&
-	    (!source || strcmp(source, "-")) && !v->expect.bytes && !v->expect.manifest)
+	if (v->expect.complete && !v->wire && source && strcmp(source, "-") && !v->expect.bytes &&
+	    !v->expect.manifest)
 		return report_error(r, STATUS_ERROR, "give --bytes or --manifest",
 				    "--expect=complete: nothing says where the stream should end");
 	return STATUS_OK;
@@ -228,6 +240,7 @@ static int parse_options(struct report *r, struct verify *v)
 				    MAX_STREAMS);
 	v->wanted = (unsigned)wanted;
 	v->expect.manifest = arg.manifest;
+	v->expect.hashes = !arg.manifest && !arg.pattern;
 	v->expect.complete = expect == EXPECT_COMPLETE;
 	return STATUS_OK;
 }

@@ -182,6 +182,18 @@ static void show(struct opts *o, struct report *r, int what, char **argv)
 		for_each_option(print_completion, stdout);
 }
 
+static bool is_of_address(const char *name)
+{
+	static const char *const names[] = { "framed", "retry", "pace",	  "bind", "iface",
+					     "dscp",   "ttl",	"sndbuf", "mss" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(name, names[i]))
+			return true;
+	}
+	return false;
+}
+
 static int unknown_option(struct report *r, const char *applet, const char *option)
 {
 	int len = (int)strcspn(option, "=");
@@ -193,6 +205,9 @@ static int unknown_option(struct report *r, const char *applet, const char *opti
 		for_each_option(try_option, &near);
 	if (near.name)
 		snprintf(hint, sizeof(hint), "did you mean --%s?", near.name);
+	else if (is_of_address(name + strspn(name, "-")))
+		snprintf(hint, sizeof(hint), "it is an option of an address: HOST:PORT,%s",
+			 name + strspn(name, "-"));
 	else
 		snprintf(hint, sizeof(hint), "zcdma %s --help lists the options", applet);
 	report_error(r, STATUS_ERROR, hint, "unknown option %s", name);

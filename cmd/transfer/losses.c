@@ -8,6 +8,7 @@
 #include <zcdma/util.h>
 
 #include "cli/status.h"
+#include "transfer/frames.h"
 
 /* Advise a larger ring, by a number where there is one already. */
 static const char *advise_blocks(struct zcdma_source *src)
@@ -64,9 +65,13 @@ static const char *describe_received(const struct zcdma_packet_stats *s, char *b
 static const char *describe(struct zcdma_source *src, char *buf, size_t len)
 {
 	struct zcdma_source_stats s;
+	const char *hint;
 	char bytes[32];
 
 	zcdma_source_get_stats(src, &s, sizeof(s));
+	hint = frames_describe_lost(s.connection_lost_blocks, s.connection_lost_bytes, buf, len);
+	if (hint)
+		return hint;
 	if (s.gap_blocks) {
 		snprintf(buf, len,
 			 "%" PRIu64 " blocks (%s) are missing: the device found no free block",

@@ -4,11 +4,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "transfer/frames.h"
 #include "transfer/losses.h"
 #include "cli/opts.h"
-#include "cli/signals.h"
 
 static const char *datagram;
 
@@ -16,7 +15,6 @@ static const char *datagram;
 struct connection {
 	struct zcdma_addr addr;
 	struct zcdma_socket socket;
-	int fd;
 	char to[128];
 };
 
@@ -87,6 +85,7 @@ static void report_sender(const struct transfer *t, struct report *r, const stru
 	report_count(r, "datagrams", s.datagrams, " of at most ");
 	report_count(r, "datagram_bytes", s.datagram_bytes, " bytes");
 	report_connection(r, c);
+	frames_report_sent(r, &s);
 	report_sends(&s, type, r);
 	transfer_report_source(t, r);
 }
@@ -116,31 +115,25 @@ static int check_expectation(const struct transfer *t, struct report *r, enum ex
 		s.copies_reason ?: "");
 }
 
-/* Connect. Returns 0, or an exit status after a reported error. */
-static int connect_to(struct transfer *t, struct report *r, struct connection *c)
+/* Look at the connection now: one that has ended has no peer any more. */
+static void describe_connection(const struct transfer *t, struct report *r, struct connection *c)
 {
+	const int fd = zcdma_path_get_sink(t->path);
 	char from[128];
 
-	while ((c->fd = zcdma_connect(t->ctx, &c->addr)) == -EINTR && !signals_stop())
-		zcdma_resume(t->ctx);
-	if (c->fd == -EINTR)
-		return 128 + signals_stop();
-	if (c->fd < 0)
-		return report_ctx_error(r, STATUS_ERROR, t->ctx, c->fd);
-	/* Now: a connection that has ended has no peer any more. */
-	zcdma_sockname(c->fd, true, c->to, sizeof(c->to));
-	zcdma_socket_of(c->fd, &c->socket);
-	report_verbose(r, "connected from %s to %s",
-		       zcdma_sockname(c->fd, false, from, sizeof(from)), c->to);
+	zcdma_sockname(fd, true, c->to, sizeof(c->to));
+	zcdma_socket_of(fd, &c->socket);
+	report_verbose(r, "connected from %s to %s", zcdma_sockname(fd, false, from, sizeof(from)),
+		       c->to);
 	if (c->socket.pace_doubt[0])
 		report_warn(r, "pace=: %s", c->socket.pace_doubt);
-	return STATUS_OK;
 }
 
 /* Open everything, and the connection. Returns 0, or an exit status after a reported error. */
 static int open_all(struct transfer *t, struct report *r, const struct sender *s,
 		    struct connection *c)
 {
+	struct setup setup = s->setup;
 	uint64_t bytes = 0;
 	int status = setup_context(t, r), rc;
 
@@ -153,23 +146,37 @@ static int open_all(struct transfer *t, struct report *r, const struct sender *s
 		return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
 	if (datagram && !c->addr.udp)
 		return report_error(r, STATUS_ERROR, NULL, "--datagram is for udp:HOST:PORT");
-	status = setup_source(t, r, &s->setup);
+	setup.hashes = c->addr.framed;
+	status = setup_source(t, r, &setup);
+	if (!status)
+		status = setup_path_to(t, r, s->to, s->fallback);
 	if (status)
 		return status;
-	status = connect_to(t, r, c);
-	t->socket = c->fd;
-	if (!status)
-		status = setup_path(t, r, c->fd, s->fallback);
-	if (status || !datagram)
-		return status;
+	describe_connection(t, r, c);
+	if (!datagram)
+		return STATUS_OK;
 	rc = zcdma_path_set_datagram(t->path, bytes < SIZE_MAX ? (size_t)bytes : SIZE_MAX);
 	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
+}
+
+/* Check that the receiver has what was sent. Returns @status, or STATUS_LOST in place of 0. */
+static int check_lost(const struct transfer *t, struct report *r, int status)
+{
+	struct zcdma_path_stats s;
+	const char *hint;
+	char what[128];
+
+	zcdma_path_get_stats(t->path, &s, sizeof(s));
+	hint = frames_describe_lost(s.lost_blocks, s.lost_bytes, what, sizeof(what));
+	if (!hint || status)
+		return status;
+	return report_error(r, STATUS_LOST, hint, "lost data: %s", what);
 }
 
 int sender_run(struct report *r, const char *applet, const struct sender *s)
 {
 	struct transfer t = { .ctx = NULL };
-	struct connection c = { .fd = -1 };
+	struct connection c = { .to = "" };
 	int status;
 
 	t.unsafe_reuse = s->unsafe_reuse;
@@ -181,10 +188,8 @@ int sender_run(struct report *r, const char *applet, const struct sender *s)
 	report_sender(&t, r, &c);
 	if (!status)
 		status = check_expectation(&t, r, s->expect);
-	status = losses_check(r, t.src, status);
+	status = losses_check(r, t.src, check_lost(&t, r, status));
 out:
 	setup_close(&t);
-	if (c.fd >= 0)
-		close(c.fd);
 	return status;
 }

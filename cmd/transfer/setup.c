@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "transfer/frames.h"
 #include "transfer/handover.h"
 #include "cli/cpu.h"
 #include "cli/opts.h"
@@ -103,7 +104,7 @@ static int set_options(struct transfer *t, struct report *r, const struct setup 
 		status = set_option(t, r, source, "--pattern", "seed", arg.pattern);
 	if (status)
 		return status;
-	if (s->reads_data)
+	if (s->reads_data || (s->hashes && !(t->path_type->required_caps & ZCDMA_CAP_FD)))
 		rc = zcdma_source_set(t->src, "read", NULL);
 	if (!rc && !strcmp(source, "-"))
 		rc = zcdma_source_set(t->src, "handover", handover_name(mode));
@@ -153,7 +154,6 @@ int setup_context(struct transfer *t, struct report *r)
 
 	if (rc)
 		return report_system_error(r, STATUS_ERROR, rc, NULL, "start: %s", strerror(-rc));
-	t->socket = -1;
 	signals_watch(t->ctx); /* the first one: there is room */
 	return STATUS_OK;
 }
@@ -303,20 +303,41 @@ int setup_source(struct transfer *t, struct report *r, const struct setup *s)
 	return status ? status : check_reuse(t, r);
 }
 
+static int set_path_options(struct transfer *t, enum zcdma_fallback fallback)
+{
+	int rc = zcdma_path_set_fallback(t->path, fallback);
+
+	return !rc && t->unsafe_reuse ? zcdma_path_set_unsafe_reuse(t->path) : rc;
+}
+
 int setup_path(struct transfer *t, struct report *r, int fd, enum zcdma_fallback fallback)
 {
-	int rc = 0;
+	int rc;
 
 	if (t->by_handover) /* which has one */
 		return STATUS_OK;
-	if (fallback == ZCDMA_FALLBACK_KEEP)
-		rc = zcdma_path_probe(t->ctx, t->path_type);
+	rc = zcdma_path_open(t->ctx, t->src, t->path_type->name, fd, &t->path);
 	if (!rc)
-		rc = zcdma_path_open(t->ctx, t->src, t->path_type->name, fd, &t->path);
+		rc = set_path_options(t, fallback);
+	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
+}
+
+int setup_path_to(struct transfer *t, struct report *r, const char *address,
+		  enum zcdma_fallback fallback)
+{
+	int rc = fallback == ZCDMA_FALLBACK_KEEP ? zcdma_path_probe(t->ctx, t->path_type) : 0;
+
+	while (!rc) {
+		rc = zcdma_path_connect(t->ctx, t->src, t->path_type->name, address, &t->path);
+		if (rc != -EINTR)
+			break;
+		if (signals_stop())
+			return 128 + signals_stop();
+		zcdma_resume(t->ctx);
+		rc = 0;
+	}
 	if (!rc)
-		rc = zcdma_path_set_fallback(t->path, fallback);
-	if (!rc && t->unsafe_reuse)
-		rc = zcdma_path_set_unsafe_reuse(t->path);
+		rc = set_path_options(t, fallback);
 	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
 }
 
@@ -371,6 +392,14 @@ static bool is_endless(const struct transfer *t)
 	       t->max_seconds <= 0;
 }
 
+static int check_frames(const struct transfer *t, struct report *r)
+{
+	struct zcdma_source_stats stats;
+
+	zcdma_source_get_stats(t->src, &stats, sizeof(stats));
+	return frames_check(r, &stats);
+}
+
 int setup_run(struct transfer *t, struct report *r)
 {
 	int status = drop_privileges(t, r), rc;
@@ -382,6 +411,8 @@ int setup_run(struct transfer *t, struct report *r)
 		status = judge(t, r, rc);
 	if (!status)
 		status = packets_check(r, t->src);
+	if (!status)
+		status = check_frames(t, r);
 	return status ? status : signals_status(is_endless(t));
 }
 

@@ -23,6 +23,7 @@ struct setup {
 	bool to_file;		   /* data is recorded in a file */
 	bool splits;		   /* what is recorded is cut between blocks */
 	bool reads_data;	   /* the applet itself reads the blocks' bytes (--manifest) */
+	bool hashes;		   /* a path reads them, where they are in memory */
 	const char *only_path;	   /* the only one that will do, or NULL ... */
 	const char *only_for;	   /* ... and the option that asks for it */
 	const char *reporting_for; /* the option that requires .reports_copied, or NULL */
@@ -39,6 +40,10 @@ int setup_source(struct transfer *t, struct report *r, const struct setup *s);
 
 /* Add the path to @fd. Returns as above. */
 int setup_path(struct transfer *t, struct report *r, int fd, enum zcdma_fallback fallback);
+
+/* Connect to @address, and add the path to it. Returns as above. */
+int setup_path_to(struct transfer *t, struct report *r, const char *address,
+		  enum zcdma_fallback fallback);
 
 /* Run it. Returns the exit status; errors and signals are reported, results are not. */
 int setup_run(struct transfer *t, struct report *r);

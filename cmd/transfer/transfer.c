@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/clock.h"
+#include "transfer/frames.h"
 #include "transfer/handover.h"
 #include "transfer/packet_stats.h"
 #include "cli/status.h"
@@ -47,8 +48,16 @@ static void get_figures(const struct transfer *t, struct snapshot *s)
 		.lost_bytes = src.lost_bytes,
 		.in_flight = path.pending_blocks,
 		.latency = &s->waited,
-		.tcp = tcp_state_get(t->socket, &s->tcp) ? &s->tcp : NULL,
+		.tcp = tcp_state_get(zcdma_path_get_sink(t->path), &s->tcp) ? &s->tcp : NULL,
 	};
+}
+
+static void note_source_break(struct transfer *t)
+{
+	struct zcdma_source_stats src;
+
+	zcdma_source_get_stats(t->src, &src, sizeof(src));
+	frames_note_break(t->report, src.breaks, &t->source_breaks, "waiting for its sender");
 }
 
 /* Look at what happens beside the data: signals, progress, a path that goes over to plain sends. */
@@ -63,6 +72,9 @@ static void look_around(struct transfer *t)
 		t->watch(t);
 
 	zcdma_path_get_stats(t->path, &path, sizeof(path));
+	frames_note_break(t->report, path.breaks, &t->sink_breaks, "connecting again");
+	if (t->receives)
+		note_source_break(t);
 	if (path.plain_reason && !t->plain_noted) {
 		t->plain_noted = true;
 		report_note(t->report, "%s; sending plainly from here on%s%s%s", path.plain_reason,
@@ -194,9 +206,12 @@ static int begin(struct transfer *t)
 
 int transfer_run(struct transfer *t, struct report *r)
 {
+	struct zcdma_source_info info;
 	struct zcdma_block b;
 	int rc;
 
+	zcdma_source_get_info(t->src, &info, sizeof(info));
+	t->receives = info.listens;
 	t->report = r;
 	transfer_restart(t);
 	zcdma_source_set_limit(t->src, t->max_bytes, t->max_blocks);
@@ -354,6 +369,7 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	report_count(r, "discontinuities", stats.discontinuities,
 		     " times, data may be missing there, of unknown length");
 	packets_report(r, t->src);
+	frames_report_received(r, &stats);
 	report_line(r, stats.replaced ? "pages replaced" : NULL, NULL);
 	report_count(r, "replaced_blocks", stats.replaced,
 		     " blocks, as nothing proves when their pages are free");

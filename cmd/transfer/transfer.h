@@ -15,7 +15,6 @@ struct transfer {
 	const struct zcdma_path_type *path_type;
 	struct zcdma_path *path;
 	bool unsafe_reuse; /* for the lab: zcdma_path_set_unsafe_reuse() */
-	int socket;	   /* that data goes to, or -1 */
 	int ring_fd; /* a pipe whose writer may have a ring to hand over: -v says why it does not; or -1 */
 
 	/* Limits; 0 is without. */
@@ -42,7 +41,8 @@ struct transfer {
 	/* Its own. */
 	struct report *report;
 	struct progress progress;
-	bool stopping, began;
+	bool stopping, began, receives;	     /* .receives: its source is of the network */
+	uint64_t sink_breaks, source_breaks; /* of connections, that were noted */
 	uint64_t start_ns;
 };
 

@@ -41,6 +41,8 @@ static int open_source(struct stream *s, struct stream_reader *rd)
 		snprintf(s->from, sizeof(s->from), "%s", info.name);
 	if (info.listens)
 		report_listening(s->report, info.listens);
+	s->framed = info.framed;
+	s->by_hash = info.framed && s->expect->hashes;
 	/* Another one may turn out to be longer. */
 	if (info.endless)
 		zcdma_source_set_limit(rd->src, s->expect->bytes, 0);
@@ -53,7 +55,9 @@ static int open_reader(struct stream *s, struct stream_reader *rd)
 
 	if (rc)
 		return rc;
-	if (s->expect->manifest)
+	if (s->by_hash)
+		rc = 0;
+	else if (s->expect->manifest)
 		rc = zcdma_check_manifest(rd->ctx, s->expect->manifest, &rd->check);
 	else
 		rc = zcdma_check_pattern(rd->ctx, s->expect->seed, &rd->check);
@@ -102,6 +106,18 @@ static int next_block(struct stream *s, struct stream_reader *rd, struct zcdma_b
 	return rd->silent ? -ETIMEDOUT : rc;
 }
 
+/* Check a block, after what is known to be missing before it. Returns 0 or a negative errno. */
+static int feed(const struct stream *s, const struct stream_reader *rd, const struct zcdma_block *b)
+{
+	const uint64_t lost = s->framed ? zcdma_block_lost_bytes(b) : 0;
+
+	if (!rd->check)
+		return 0;
+	if (lost && lost != ZCDMA_UNKNOWN && !s->expect->manifest)
+		zcdma_check_skip(rd->check, lost);
+	return zcdma_check_feed(rd->check, b->data, b->len);
+}
+
 static int check_blocks(struct stream *s, struct stream_reader *rd)
 {
 	struct zcdma_block b;
@@ -114,7 +130,7 @@ static int check_blocks(struct stream *s, struct stream_reader *rd)
 			if (s->handover && s->verbose)
 				handover_why(rd->src, STDIN_FILENO, s->why, sizeof(s->why));
 		}
-		fed = zcdma_check_feed(rd->check, b.data, b.len);
+		fed = feed(s, rd, &b);
 		s->bytes += b.len;
 		zcdma_block_release(rd->src, &b);
 		if (fed)
@@ -181,11 +197,15 @@ static void check_stream(struct stream *s)
 		if (end && !rc)
 			keep_error(s, rd.ctx, end);
 		stream_keep_result(s, rd.check);
+	} else {
+		s->result.bytes = s->bytes;
 	}
 	if (rd.src) {
 		zcdma_source_get_stats(rd.src, &s->source, sizeof(s->source));
 		zcdma_source_get_info(rd.src, &info, sizeof(info));
 		s->simulated = info.simulated;
+		if (s->framed && info.peer)
+			snprintf(s->from, sizeof(s->from), "%s", info.peer);
 		s->received = info.packets == ZCDMA_PACKETS_RECEIVED ||
 			      info.packets == ZCDMA_PACKETS_RECEIVED_NUMBERED;
 	}

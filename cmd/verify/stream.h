@@ -16,6 +16,7 @@
 struct expectation {
 	uint64_t seed;
 	const char *manifest; /* NULL: the pattern */
+	bool hashes;	      /* of frames are enough, where there are some */
 	uint64_t bytes;	      /* its length; 0: any length from 1 on */
 	bool complete;	      /* it must be known that nothing is missing */
 };
@@ -43,6 +44,8 @@ struct stream {
 	struct recorded_losses losses; /* of the manifest; stream_free() frees them */
 	struct zcdma_source_stats source;
 	int simulated;		     /* as zcdma_source_info has it */
+	bool by_hash;		     /* its frames were checked by their hashes alone */
+	bool framed;		     /* it has an end of its own, and says what is missing */
 	bool received;		     /* datagrams, of a source: what is missing was lost */
 	double seconds, cpu_seconds; /* from the first byte on; the CPU's of this thread */
 	int rc;			     /* a negative errno where it could not be read to its end */

@@ -8,6 +8,7 @@
 #include <zcdma/util.h>
 
 #include "cli/status.h"
+#include "transfer/frames.h"
 #include "transfer/handover.h"
 #include "verify/fault.h"
 
@@ -42,6 +43,47 @@ static void judge_checked(const struct stream *s, struct verdict *v)
 		outcome_say(v, OUTCOME_INCOMPLETE, "no data came, so nothing was verified");
 	else
 		fault_judge_unplaced(&s->result, v);
+}
+
+/* What the frames say of their data. */
+static void judge_frames(const struct stream *s, struct verdict *v)
+{
+	const struct zcdma_source_stats *src = &s->source;
+	char what[192];
+	const char *hint = frames_describe_wrong(src, what, sizeof(what));
+
+	if (hint) {
+		outcome_say(v, OUTCOME_WRONG, "%s", what);
+		snprintf(v->hint, sizeof(v->hint), "%s", hint);
+	} else if (s->by_hash && src->unhashed_frames) {
+		outcome_say(v, OUTCOME_INCOMPLETE,
+			    "%" PRIu64 " frames of %" PRIu64
+			    " came without a hash, and were not checked",
+			    src->unhashed_frames, src->frames);
+		snprintf(
+			v->hint, sizeof(v->hint),
+			"send along a path that reads memory (copy, zerocopy, vmsplice), or give --pattern or --manifest");
+	}
+}
+
+/* What a framed stream says is missing. */
+static void judge_framed_losses(const struct stream *s, struct verdict *v)
+{
+	const struct zcdma_source_stats *src = &s->source;
+	char what[128], size[32];
+
+	if (!s->framed)
+		return;
+	if (frames_describe_lost(src->connection_lost_blocks, src->connection_lost_bytes, what,
+				 sizeof(what)))
+		outcome_say(v, OUTCOME_LOSSY, "%s", what);
+	else if (src->gap_blocks)
+		outcome_say(v, OUTCOME_LOSSY, "%" PRIu64 " blocks (%s) were lost by the sender",
+			    src->gap_blocks, zcdma_size_format(src->gap_bytes, size, sizeof(size)));
+	else if (src->discontinuities)
+		outcome_say(v, OUTCOME_LOSSY,
+			    "data may be missing in %" PRIu64 " places, by the sender",
+			    src->discontinuities);
 }
 
 static void judge_length(const struct stream *s, struct verdict *v)
@@ -98,7 +140,7 @@ static void judge_expectation(const struct stream *s, struct verdict *v)
 		return;
 	if (v->outcome == OUTCOME_LOSSY) {
 		v->outcome = OUTCOME_INCOMPLETE;
-	} else if (!s->expect->bytes && !s->expect->manifest && !handed) {
+	} else if (!s->expect->bytes && !s->expect->manifest && !handed && !s->framed) {
 		outcome_say(v, OUTCOME_INCOMPLETE,
 			    "--expect=complete: nothing says where the stream should end");
 		snprintf(v->hint, sizeof(v->hint), "give --bytes or --manifest");
@@ -114,9 +156,7 @@ static bool only_lost(const struct stream *s)
 static void judge(const struct stream *s, struct verdict *v)
 {
 	void (*const steps[])(const struct stream *, struct verdict *) = {
-		judge_checked,
-		judge_length,
-		judge_losses,
+		judge_checked, judge_frames, judge_length, judge_losses, judge_framed_losses,
 	};
 
 	*v = (struct verdict){ .outcome = OUTCOME_CORRECT };
@@ -233,10 +273,13 @@ void verdict_report(struct report *r, const struct stream *s)
 	report_rate(r, "bytes_per_second", res->bytes, s->seconds, "");
 	report_line(r, NULL, NULL);
 	report_flag(r, "simulated", s->simulated, "");
-	report_line(r, "wrong", NULL);
-	report_bytes(r, "bad_bytes", res->bad_bytes, ", ");
-	report_bytes(r, "missing_bytes", res->missing_bytes, " missing, in ");
-	report_count(r, "faults", res->faults, " places");
+	/* Hashes say that something is wrong, and not how much. */
+	report_line(r, s->by_hash ? NULL : "wrong", NULL);
+	report_bytes(r, "bad_bytes", s->by_hash ? REPORT_UNKNOWN : res->bad_bytes, ", ");
+	report_bytes(r, "missing_bytes", s->by_hash ? REPORT_UNKNOWN : res->missing_bytes,
+		     " missing, in ");
+	report_count(r, "faults", s->by_hash ? REPORT_UNKNOWN : res->faults, " places");
+	frames_report_received(r, &s->source);
 	fault_report(r, res);
 	fault_list(report_array(r, "places"), s->faults, s->fault_count);
 	report_manifest(r, s);

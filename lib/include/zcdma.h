@@ -197,6 +197,15 @@ struct zcdma_source_stats {
 	/* Why bytes came instead of a ring, or NULL if they did not. Valid as long as the source. */
 	const char *plain_reason;
 	struct zcdma_packet_stats packets;
+	/* These are of a framed stream. */
+	uint64_t frames;
+	uint64_t wrong_frames;	  /* whose data is not what its hash says ... */
+	uint64_t wrong_offset;	  /* ... and where the first of them begins */
+	uint64_t unhashed_frames; /* that have no hash, as their sender could not read the data */
+	uint64_t breaks;	  /* connections that ended without the mark of the end */
+	uint64_t ignored_connections;	 /* that did not send this stream */
+	uint64_t connection_lost_blocks; /* that the sender had, and that did not come */
+	uint64_t connection_lost_bytes;	 /* in those, or in parts of them */
 };
 
 /* What .block_size, .blocks, .page_size, .pieces and .caps say is known once the ring is made. */
@@ -222,6 +231,7 @@ struct zcdma_source_info {
 	const char
 		*listens; /* once its ring is made, where: "127.0.0.1:9000", or several, by ", " */
 	const char *peer; /* the sender's address, once a sender has come */
+	bool framed;	  /* the sender frames its blocks, and their hashes are checked */
 };
 
 /* A kind of source, for lists and help. */
@@ -425,6 +435,11 @@ struct zcdma_path_stats {
 	 */
 	const char *copies_reason;
 	const char *copies_hint; /* what helps, or NULL */
+	/* These are of a framed stream, whose blocks are sent anew where their connection broke. */
+	uint64_t frames;      /* sent whole */
+	uint64_t breaks;      /* of the connection, after which another was made, or tried */
+	uint64_t lost_blocks; /* that were sent, and that the receiver then did not have */
+	uint64_t lost_bytes;  /* in those */
 };
 
 struct zcdma_path;
@@ -445,7 +460,9 @@ int zcdma_path_probe(struct zcdma_ctx *ctx, const struct zcdma_path_type *type);
 
 /*
  * Make the ring of @src for the path named @type, connect to @address ("host:9000", "udp:host:9000") and
- * open the path. Closing the path closes the connection.
+ * open the path. Closing the path closes the connection. With "framed" among the options of the address each block has a
+ * head with its position and its hash, for "tcp:HOST:PORT,framed" at the other end, and with "retry=N" the path connects
+ * again by itself where the connection breaks.
  * Returns 0, an error of zcdma_source_prepare(), or another negative errno if the connection fails.
  */
 int zcdma_path_connect(struct zcdma_ctx *ctx, struct zcdma_source *src, const char *type,
@@ -457,6 +474,9 @@ int zcdma_path_connect(struct zcdma_ctx *ctx, struct zcdma_source *src, const ch
  */
 int zcdma_path_open(struct zcdma_ctx *ctx, struct zcdma_source *src, const char *type, int fd,
 		    struct zcdma_path **path);
+
+/* Returns the descriptor that the path writes to, which stays the path's: another one once it has connected again. */
+int zcdma_path_get_sink(const struct zcdma_path *path);
 
 /*
  * Choose what a path with completions does while they say that the kernel copies: ZCDMA_FALLBACK_COPY

@@ -105,6 +105,14 @@ static int parse_buffer(const char *text, uint64_t *value)
 	return rc ? rc : *value && *value <= INT32_MAX / 2 ? 0 : -ERANGE;
 }
 
+static int parse_retry(const char *text, uint64_t *value)
+{
+	if (strcmp(text, "forever"))
+		return parse_within(text, value, 1, 1000000000);
+	*value = UINT64_MAX;
+	return 0;
+}
+
 /* Parse a number, or the name of a class: "cs0" to "cs7" (RFC 2474), "af11" to "af43" (RFC 2597), "ef" (RFC 3246). */
 static int parse_dscp(const char *text, uint64_t *value)
 {
@@ -285,6 +293,12 @@ static const struct address_option table[] = {
 	  .fits = TCP_BOTH,
 	  .set = set_keepalive,
 	  .instead = "there is no connection" },
+	{ .option = { "framed", AT(framed), NULL, NULL },
+	  .fits = TCP_BOTH,
+	  .instead = "datagrams cannot be sent again" },
+	{ .option = { "retry", AT(retry), parse_retry, "a number of seconds, or forever" },
+	  .fits = TCP_BOTH,
+	  .instead = "there is no connection" },
 	{ .option = { "source", AT(source), parse_host,
 		      "the IP address of a sender, as in 10.0.0.5" },
 	  .fits = UDP_RECEIVE,
@@ -365,7 +379,12 @@ int zc_addr_check(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, unsigned
 		zc_hint(ctx, "leave it out: %s", a->instead);
 		return -EINVAL;
 	}
-	return 0;
+	if (!addr->retry || addr->framed)
+		return 0;
+	zc_fail_plain(ctx, EINVAL, "address %s: retry= is for framed streams", name);
+	zc_hint(ctx, "frame the stream, at both ends: %s:%s,framed,retry=N", addr->host,
+		addr->port);
+	return -EINVAL;
 }
 
 static int set_one(const struct target *t, const struct address_option *a)

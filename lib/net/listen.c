@@ -212,8 +212,7 @@ static int listen_on(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int f
 	return rc;
 }
 
-ZC_PUBLIC int zcdma_listen_all(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int *fds,
-			       unsigned room)
+int zc_listen_all(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int *fds, unsigned room)
 {
 	int rc = zc_addr_check(ctx, addr, ZC_ADDR_RECEIVE, addr->host[0] ? addr->host : "*");
 
@@ -224,6 +223,14 @@ ZC_PUBLIC int zcdma_listen_all(struct zcdma_ctx *ctx, const struct zcdma_addr *a
 	/* Every address: one IPv6 socket takes IPv4 too, unless this machine has no IPv6. */
 	rc = listen_on(ctx, addr, AF_INET6, fds, 1);
 	return rc < 0 ? listen_on(ctx, addr, AF_INET, fds, 1) : rc;
+}
+
+ZC_PUBLIC int zcdma_listen_all(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int *fds,
+			       unsigned room)
+{
+	int rc = zc_refuse_frames(ctx, addr);
+
+	return rc ? rc : zc_listen_all(ctx, addr, fds, room);
 }
 
 ZC_PUBLIC int zcdma_listen(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)

@@ -274,7 +274,63 @@ static int fail_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 	return -err;
 }
 
+int zc_connection_begin(const struct zcdma_addr *addr, const struct sockaddr_storage *to,
+			socklen_t len)
+{
+	const struct addrinfo ai = {
+		.ai_family = to->ss_family,
+		.ai_socktype = SOCK_STREAM,
+		.ai_addr = (struct sockaddr *)to,
+		.ai_addrlen = len,
+	};
+	struct zc_addr_failed failed;
+	int fd = zc_open_socket(&ai), rc;
+
+	if (fd < 0)
+		return fd;
+	rc = zc_addr_apply(fd, addr, &ai, ZC_ADDR_SEND, &failed);
+	if (!rc && connect(fd, ai.ai_addr, len) && errno != EINPROGRESS)
+		rc = -errno;
+	if (!rc)
+		return fd;
+	close(fd);
+	return rc;
+}
+
+int zc_connection_end(int fd)
+{
+	const struct addrinfo ai = { .ai_socktype = SOCK_STREAM };
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	int err = 0;
+	socklen_t len = sizeof(err);
+
+	if (poll(&p, 1, 0) <= 0)
+		return -EAGAIN;
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len) < 0)
+		return -errno;
+	return err ? -err : set_up(fd, &ai);
+}
+
+int zc_refuse_frames(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
+{
+	int rc;
+
+	if (!addr->framed)
+		return 0;
+	rc = zc_fail_plain(ctx, EINVAL, "address %s:%s: framed is not for this", addr->host,
+			   addr->port);
+	zc_hint(ctx, "leave it out: a path to an address, and tcp: as a source, have frames");
+	return rc;
+}
+
 ZC_PUBLIC int zcdma_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
+{
+	int rc = zc_refuse_frames(ctx, addr);
+
+	return rc ? rc : zc_connect(ctx, addr);
+}
+
+int zc_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
 {
 	uint64_t start = zc_now_ns();
 	struct zc_addr_failed failed;

@@ -17,6 +17,25 @@ int zc_lookup(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int family, 
 /* Fail as the interface @name, of @addr, does not exist. Returns -ENODEV. */
 int zc_fail_no_interface(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, const char *name);
 
+/* Connect, as zcdma_connect() does, also for a stream that is framed. */
+int zc_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr);
+
+/*
+ * Begin a connection over TCP to @to, with the options of @addr. Returns its socket, or a negative errno without a
+ * message.
+ */
+int zc_connection_begin(const struct zcdma_addr *addr, const struct sockaddr_storage *to,
+			socklen_t len);
+
+/* Returns 0 if the connection is made, -EAGAIN if it is not yet, or another negative errno without a message. */
+int zc_connection_end(int fd);
+
+/* Listen, as zcdma_listen_all() does, also for a stream that is framed. */
+int zc_listen_all(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int *fds, unsigned room);
+
+/* Refuse frames where a socket alone is asked for. Returns 0, or -EINVAL with the error message set. */
+int zc_refuse_frames(struct zcdma_ctx *ctx, const struct zcdma_addr *addr);
+
 /* Open a socket for @ai. Returns it, or a negative errno without a message. */
 int zc_open_socket(const struct addrinfo *ai);
 

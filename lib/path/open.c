@@ -5,7 +5,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "net/socket.h"
 #include "path/path.h"
+
+/* Between two tries to connect. */
+#define RETRY_MS 1000
 
 static const struct zc_path_ops *const paths[] = {
 	&zc_path_copy,	   &zc_path_zerocopy, &zc_path_vmsplice,    &zc_path_splice,
@@ -214,33 +218,85 @@ ZC_PUBLIC int zcdma_path_open(struct zcdma_ctx *ctx, struct zcdma_source *src, c
 	return rc ? rc : open_to(ctx, src, ops, fd, out);
 }
 
+/* Errors of a connection that another try may not have. */
+static bool may_come(int rc)
+{
+	return rc == -ECONNREFUSED || rc == -ENETUNREACH || rc == -EHOSTUNREACH ||
+	       rc == -ETIMEDOUT || rc == -ENETDOWN;
+}
+
+/* Connect, and try again for as long as the address says. Returns the socket, or a negative errno. */
+static int connect_to(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
+{
+	const uint64_t start = zc_now_ns();
+	int fd;
+
+	for (;;) {
+		fd = zc_connect(ctx, addr);
+		if (!may_come(fd) ||
+		    (addr->retry != UINT64_MAX && zc_now_ns() - start >= addr->retry * 1000000000u))
+			return fd;
+		if (zc_poll(ctx, -1, 0, RETRY_MS) == -EINTR)
+			return -EINTR;
+	}
+}
+
+/* Check that frames can go along the path, and have its blocks be good to read. Returns 0 or -EINVAL. */
+static int prepare_frames(struct zcdma_source *src, const struct zc_path_ops *ops)
+{
+	if (!ops->takes)
+		return zc_fail_plain(src->ctx, EINVAL, "path %s: framed: it sends nothing",
+				     ops->type.name);
+	/* A file that is cut short under its mapping would raise SIGBUS where it is hashed. */
+	if (!(ops->type.required_caps & ZCDMA_CAP_FD))
+		src->reads = true;
+	return 0;
+}
+
 ZC_PUBLIC int zcdma_path_connect(struct zcdma_ctx *ctx, struct zcdma_source *src, const char *type,
 				 const char *address, struct zcdma_path **out)
 {
 	const struct zc_path_ops *ops = find_ops(ctx, type);
-	int rc = ops ? prepare(src, ops) : -EINVAL, fd;
+	struct zc_framing *framing = NULL;
 	struct zcdma_addr addr;
+	int rc = ops ? zcdma_addr_parse(ctx, address, &addr) : -EINVAL, fd;
 
+	if (!rc && addr.framed)
+		rc = prepare_frames(src, ops);
 	if (!rc)
-		rc = zcdma_addr_parse(ctx, address, &addr);
+		rc = prepare(src, ops);
 	if (rc)
 		return rc;
-	fd = zcdma_connect(ctx, &addr);
+	fd = connect_to(ctx, &addr);
 	if (fd < 0)
 		return fd;
-	rc = open_to(ctx, src, ops, fd, out);
+	if (addr.framed)
+		rc = zc_framing_new(ctx, &addr, fd, &framing);
+	if (!rc)
+		rc = open_to(ctx, src, ops, fd, out);
 	if (rc)
-		close(fd);
-	else
-		(*out)->sink.own_fd = fd;
+		goto err_close;
+	(*out)->sink.own_fd = fd;
+	(*out)->framing = framing;
+	return 0;
+
+err_close:
+	zc_framing_free(framing);
+	close(fd);
 	return rc;
+}
+
+ZC_PUBLIC int zcdma_path_get_sink(const struct zcdma_path *path)
+{
+	return path->sink.fd;
 }
 
 void zc_path_delete(struct zcdma_path *path)
 {
 	remove_from_source(path);
-	if (path->ops->close)
+	if (path->ops->close && !zc_framing_is_down(path))
 		path->ops->close(path);
+	zc_framing_free(path->framing);
 	zc_sink_close(&path->sink);
 	zc_watch_free(path->watch);
 	free(path);

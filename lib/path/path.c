@@ -31,15 +31,20 @@ int zc_path_try(struct zcdma_path *path, const struct zcdma_block *b)
 
 	if (!path->copied.looked)
 		look_for_copies(path, b);
+	rc = path->framing ? zc_framing_head(path, b) : 0;
+	if (rc)
+		return rc == -EAGAIN ? ZC_SENT_BUSY : rc;
 	rc = path->ops->send(path, b);
 	if (rc != ZC_SENT_BUSY)
 		path->sent = 0;
+	if (path->framing && (rc == ZC_SENT_DONE || rc == ZC_SENT_QUEUED))
+		zc_framing_sent(path, b);
 	return rc;
 }
 
 int zc_path_reap(struct zcdma_path *path, struct zcdma_block *b)
 {
-	return path->ops->reap ? path->ops->reap(path, b) : 0;
+	return path->ops->reap && !zc_framing_is_down(path) ? path->ops->reap(path, b) : 0;
 }
 
 /* Returns whether the connection is closed; not by POLLHUP, which comes once both sides have sent a FIN, with data in flight. */
@@ -83,14 +88,21 @@ static int wait_acknowledged(struct zcdma_path *path, uint64_t deadline_ns)
 
 int zc_path_end(struct zcdma_path *path, bool complete, uint64_t deadline_ns)
 {
-	int rc;
-
 	if (path->ops->finish)
 		return path->ops->finish(path, complete, deadline_ns);
 	if (path->sink.kind != ZC_SINK_SOCKET)
 		return 0;
 	if (path->datagram)
 		return zc_datagram_finish(path, complete);
+	if (path->framing)
+		return zc_framing_end(path, complete, deadline_ns);
+	return zc_path_end_connection(path, complete, deadline_ns);
+}
+
+int zc_path_end_connection(struct zcdma_path *path, bool complete, uint64_t deadline_ns)
+{
+	int rc;
+
 	if (complete && shutdown(path->sink.fd, SHUT_WR) < 0 && errno != ENOTCONN)
 		return zc_path_fail(path, errno, "shutdown");
 	rc = wait_acknowledged(path, deadline_ns);
@@ -207,7 +219,9 @@ unsigned zc_path_poll_sink(const struct zcdma_path *path, unsigned what, struct 
 
 unsigned zc_path_poll(const struct zcdma_path *path, unsigned what, struct pollfd *p)
 {
-	return (path->ops->poll ? path->ops->poll : zc_path_poll_sink)(path, what, p);
+	const unsigned n = zc_framing_poll(path, p);
+
+	return n ? n : (path->ops->poll ? path->ops->poll : zc_path_poll_sink)(path, what, p);
 }
 
 /*

@@ -41,6 +41,7 @@ struct zcdma_path {
 	struct zcdma_path *next; /* of the same source */
 	struct zc_sink sink;
 	struct zcdma_handover *handover; /* that zcdma_path_open_handover() got, or NULL */
+	struct zc_framing *framing;	 /* of a framed stream, or NULL */
 	enum zcdma_fallback fallback;
 	struct zc_error refusal; /* why the kernel refuses zero-copy sends, or .rc 0 */
 	size_t datagram;	 /* most bytes of one, where the sink takes datagrams; else 0 */
@@ -149,6 +150,9 @@ int zc_path_reap(struct zcdma_path *path, struct zcdma_block *b);
  */
 int zc_path_end(struct zcdma_path *path, bool complete, uint64_t deadline_ns);
 
+/* Do so for a connection, which ends if @complete. */
+int zc_path_end_connection(struct zcdma_path *path, bool complete, uint64_t deadline_ns);
+
 /* Returns what the path waits for, enum zc_wait. */
 unsigned zc_path_wants(const struct zcdma_path *path);
 
@@ -247,6 +251,41 @@ int zc_datagram_whole(struct zcdma_path *path, const char *call, size_t n, size_
 
 /* End a stream of datagrams, as zc_path_end() does. */
 int zc_datagram_finish(struct zcdma_path *path, bool complete);
+
+/*
+ * Framed streams: each block has a head, and a connection that broke is made anew.
+ */
+
+/*
+ * Greet the receiver on the connected socket @fd, and wait for its answer. Returns 0, or a negative errno with the error
+ * message set.
+ */
+int zc_framing_new(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int fd,
+		   struct zc_framing **framing);
+void zc_framing_free(struct zc_framing *framing);
+
+/* Send the head of @b, or what is left of it. Returns 0, -EAGAIN, or another negative errno. */
+int zc_framing_head(struct zcdma_path *path, const struct zcdma_block *b);
+
+/* Note that @b was sent whole. */
+void zc_framing_sent(struct zcdma_path *path, const struct zcdma_block *b);
+
+/* Returns whether the error @rc is one of the connection that the stream survives: then zc_framing_ready() goes on. */
+bool zc_framing_survives(struct zcdma_path *path, int rc);
+
+/*
+ * Go on to make the connection anew, if it broke. Returns 0 if it is up, -EAGAIN, or another negative errno.
+ */
+int zc_framing_ready(struct zcdma_path *path);
+
+/* Returns whether the path's operation .open is undone, as it has no connection. */
+bool zc_framing_is_down(const struct zcdma_path *path);
+
+/* Fill in what to poll for until there is a connection. Returns how many there are: 0 if there is one. */
+unsigned zc_framing_poll(const struct zcdma_path *path, struct pollfd p[ZC_PATH_POLLS]);
+
+/* End the stream, as zc_path_end() does. */
+int zc_framing_end(struct zcdma_path *path, bool complete, uint64_t deadline_ns);
 
 /* A pipe between a block and the sink, for paths that splice. */
 struct zc_splice_pipe {

@@ -111,21 +111,32 @@ int zc_path_break(struct zcdma_path *path, int rc)
 	return zc_error_keep(&path->failed, path->ctx, rc);
 }
 
+/* Send the first block of the queue. Returns 0, -EAGAIN, or another negative errno. */
+static int push_first(struct zcdma_path *path)
+{
+	const struct zcdma_block *b = &at(path, path->first)->b;
+	int rc = zc_path_fill(path, b);
+
+	if (!rc)
+		rc = zc_path_try(path, b);
+	if (rc == ZC_SENT_BUSY)
+		return -EAGAIN;
+	return rc < 0 ? rc : sent_whole(path, (enum zc_sent)rc);
+}
+
 int zc_reuse_push(struct zcdma_path *path)
 {
 	if (path->failed.rc)
 		return zc_error_again(&path->failed, path->ctx);
 	while (path->queued) {
-		const struct zcdma_block *b = &at(path, path->first)->b;
-		int rc = zc_path_fill(path, b);
+		int rc = path->framing ? zc_framing_ready(path) : 0;
 
-		if (!rc)
-			rc = zc_path_try(path, b);
-		if (rc == ZC_SENT_BUSY || rc == -EAGAIN)
-			return -EAGAIN;
-		if (rc >= 0)
-			rc = sent_whole(path, (enum zc_sent)rc);
-		if (rc)
+		/* Making the connection anew may give a block up. */
+		if (!rc && path->queued)
+			rc = push_first(path);
+		if (rc == -EAGAIN)
+			return rc;
+		if (rc && !zc_framing_survives(path, rc))
 			return zc_path_break(path, rc);
 	}
 	return 0;
@@ -180,6 +191,31 @@ ZC_PUBLIC int zcdma_path_process(struct zcdma_path *path)
 	zc_reuse_reap(path);
 	zc_source_watch(path->src);
 	return rc == -EAGAIN ? 0 : rc;
+}
+
+static bool is_queued(const struct zcdma_path *path, const struct zc_lent_block *e)
+{
+	uint32_t place = path->first;
+
+	for (unsigned i = 0; i < path->queued; i++, place = at(path, place)->next) {
+		if (at(path, place) == e)
+			return true;
+	}
+	return false;
+}
+
+void zc_reuse_forget(struct zcdma_path *path, bool first)
+{
+	struct zc_lent *lent = &path->src->lent;
+
+	if (first && path->queued)
+		dequeue(path);
+	for (uint32_t i = 0; i < lent->size; i++) {
+		struct zc_lent_block *e = &lent->block[i];
+
+		if (e->state == ZC_LENT_PATH && e->path == path && !is_queued(path, e))
+			zc_lent_lose(lent, e);
+	}
 }
 
 /*

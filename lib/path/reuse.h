@@ -8,6 +8,12 @@
 /* Send what is queued. Returns 0 when all of it is sent, -EAGAIN, or the error that broke the path off. */
 int zc_reuse_push(struct zcdma_path *path);
 
+/*
+ * Give up the blocks that are in flight on a connection that broke: it is unknown when their pages are free. With @first,
+ * the first block of the queue is given up too, as a part of it is in flight.
+ */
+void zc_reuse_forget(struct zcdma_path *path, bool first);
+
 /* Give back the blocks whose pages the path has proved to be free. */
 void zc_reuse_reap(struct zcdma_path *path);
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "net/address_options.h"
+#include "net/socket.h"
 #include "source/options.h"
 
 int zc_endpoint_parse(struct zcdma_source *src, struct zc_endpoint *e, const char *arg, bool udp)
@@ -39,7 +40,7 @@ static void say_where(struct zcdma_source *src, struct zc_endpoint *e)
 
 int zc_endpoint_listen(struct zcdma_source *src, struct zc_endpoint *e)
 {
-	int count = zcdma_listen_all(src->ctx, &e->addr, e->fds, ZCDMA_LISTEN_MOST);
+	int count = zc_listen_all(src->ctx, &e->addr, e->fds, ZCDMA_LISTEN_MOST);
 
 	if (count < 0)
 		return count;

@@ -9,13 +9,8 @@
 #include <unistd.h>
 
 #include "net/socket.h"
-#include "source/endpoint.h"
 #include "source/options.h"
-#include "source/pool_source.h"
-#include "util/alarm.h"
-
-/* How long bytes may wait for a block to be full. */
-#define PATIENCE_NS 10000000u
+#include "source/tcp.h"
 
 /* After stop(), how long to read on to the end: as the pipe source does. */
 #define LINGER_NS 500000000u
@@ -27,22 +22,28 @@ enum receive {
 
 static const char *const receive_names[] = { "auto", "copy", NULL };
 
-struct tcp_source {
-	struct zc_pool_source base;
-	uint64_t receive; /* enum receive */
-	struct zc_endpoint end;
-	struct zc_alarm alarm;
-	int fd;	   /* the connection, or -1 */
-	int lowat; /* its SO_RCVLOWAT */
-	bool ended;
-	struct zcdma_source *lender; /* without a ring: it lends the connection */
-	uint64_t due_ns;      /* when the block goes on although it is not full; 0: not decided */
-	uint64_t deadline_ns; /* 0: not stopping */
-};
-
 /*
  * The sender
  */
+
+/* Refuse other connections, or, where the sender may come back, let them wait. */
+static void stop_listening(struct tcp_source *t)
+{
+	if (!t->end.addr.retry)
+		zc_endpoint_close(&t->end);
+	for (unsigned i = 0; i < t->end.count; i++)
+		zc_alarm_remove(&t->alarm, t->end.fds[i]);
+}
+
+/* Have a connection wake the receiver. Returns 0 or a negative errno with the error message set. */
+static int wait_for_sender(struct tcp_source *t)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < t->end.count; i++)
+		rc = zc_alarm_add(&t->alarm, t->end.fds[i]);
+	return rc ? zc_fail(t->base.src.ctx, -rc, "source %s", t->base.src.name) : 0;
+}
 
 /* Take the connection, and refuse others from now on. Returns 0, or a negative errno with the error message set. */
 static int begin(struct tcp_source *t, int fd)
@@ -53,7 +54,7 @@ static int begin(struct tcp_source *t, int fd)
 	t->fd = fd;
 	t->lowat = 1;
 	src->info.peer = t->end.peer;
-	zc_endpoint_close(&t->end);
+	stop_listening(t);
 	if (t->base.pool.ring.base) {
 		rc = zc_alarm_add(&t->alarm, fd);
 		return rc ? zc_fail(src->ctx, -rc, "receive from %s", t->end.peer) : 0;
@@ -84,8 +85,7 @@ static int find_sender(struct tcp_source *t)
  * Receiving
  */
 
-/* Have the connection be readable from @bytes on. */
-static void set_lowat(struct tcp_source *t, size_t bytes)
+void zc_tcp_set_lowat(struct tcp_source *t, size_t bytes)
 {
 	const int lowat = (int)bytes;
 
@@ -105,16 +105,16 @@ static int wait_for_more(struct tcp_source *t, size_t missing)
 
 	if (!t->due_ns || now < t->due_ns) {
 		if (!t->due_ns)
-			t->due_ns = now + PATIENCE_NS;
+			t->due_ns = now + ZC_TCP_PATIENCE_NS;
 		zc_alarm_set(&t->alarm, t->due_ns);
-		set_lowat(t, missing);
+		zc_tcp_set_lowat(t, missing);
 		return -EAGAIN;
 	}
 	if (t->base.filled)
 		return 1;
 	/* A silent sender does not wake anybody. */
 	zc_alarm_set(&t->alarm, 0);
-	set_lowat(t, 1);
+	zc_tcp_set_lowat(t, 1);
 	return -EAGAIN;
 }
 
@@ -141,7 +141,7 @@ static int receive(struct tcp_source *t, size_t size)
 	return 1;
 }
 
-static int fail_receive(struct tcp_source *t, int err)
+int zc_tcp_fail(struct tcp_source *t, int err)
 {
 	struct zcdma_source *src = &t->base.src;
 	int rc = zc_fail(src->ctx, err, "receive from %s", t->end.peer);
@@ -155,7 +155,23 @@ static int fail_receive(struct tcp_source *t, int err)
 static void make_block(struct tcp_source *t, struct zcdma_block *b)
 {
 	zc_pool_source_finish(&t->base, b);
+	if (t->end.addr.framed)
+		zc_tcp_frames_describe(t, b);
 	t->due_ns = 0;
+}
+
+static int next_framed(struct tcp_source *t, struct zcdma_block *b)
+{
+	int rc = zc_tcp_frames_fill(t);
+
+	if (rc == -EAGAIN && t->fd < 0)
+		return wait_for_sender(t) ?: -EAGAIN;
+	if (rc < 0 && rc != -EAGAIN)
+		zc_error_keep(&t->base.failed, t->base.src.ctx, rc);
+	t->ended = !rc;
+	if (rc == 1)
+		make_block(t, b);
+	return rc;
 }
 
 static int next_received(struct tcp_source *t, size_t max, struct zcdma_block *b)
@@ -168,11 +184,13 @@ static int next_received(struct tcp_source *t, size_t max, struct zcdma_block *b
 	rc = zc_pool_source_begin(base);
 	if (rc)
 		return rc;
+	if (t->end.addr.framed)
+		return next_framed(t, b);
 	rc = receive(t, zc_min(max, (size_t)ZC_POOL_BLOCK));
 	if (rc == -EAGAIN)
 		return rc;
 	if (rc < 0)
-		zc_error_keep(&base->failed, base->src.ctx, fail_receive(t, -rc));
+		zc_error_keep(&base->failed, base->src.ctx, zc_tcp_fail(t, -rc));
 	if (rc < 0 && !base->filled)
 		return rc;
 	if (rc)
@@ -195,12 +213,14 @@ static int tcp_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 	int rc;
 
 	if (t->deadline_ns && (t->fd < 0 || zc_now_ns() > t->deadline_ns)) {
-		if (!t->base.filled)
+		if (!t->base.filled || t->end.addr.framed)
 			return 0;
 		make_block(t, b);
 		return 1;
 	}
-	rc = t->fd < 0 ? find_sender(t) : 0;
+	rc = t->fd < 0 && !t->base.failed.rc ? find_sender(t) : 0;
+	if (rc == -EAGAIN && zc_tcp_frames_wait(t))
+		rc = zc_error_keep(&t->base.failed, src->ctx, -ETIMEDOUT);
 	if (rc)
 		return rc;
 	return t->lender ? next_lent(t, max, b) : next_received(t, max, b);
@@ -243,10 +263,13 @@ static const struct zc_option options[] = {
 static int tcp_open(struct zcdma_source *src, const char *arg)
 {
 	struct tcp_source *t = (struct tcp_source *)src;
+	int rc;
 
 	t->fd = t->alarm.fd = t->alarm.timer_fd = -1;
 	src->info.block_size = ZC_POOL_BLOCK;
-	return zc_endpoint_parse(src, &t->end, arg, false);
+	rc = zc_endpoint_parse(src, &t->end, arg, false);
+	src->info.framed = t->end.addr.framed;
+	return rc;
 }
 
 /* Listen. The sockets stay open when the ring is made anew, as a sender may have come. */
@@ -258,11 +281,8 @@ static int listen_once(struct tcp_source *t)
 	if (rc)
 		return zc_fail(src->ctx, -rc, "source %s: its timer", src->name);
 	rc = zc_endpoint_listen(src, &t->end);
-	for (unsigned i = 0; !rc && i < t->end.count; i++) {
-		rc = zc_alarm_add(&t->alarm, t->end.fds[i]);
-		if (rc)
-			zc_fail(src->ctx, -rc, "source %s", src->name);
-	}
+	if (!rc)
+		rc = wait_for_sender(t);
 	if (rc) {
 		zc_endpoint_close(&t->end);
 		zc_alarm_close(&t->alarm);
@@ -278,7 +298,11 @@ static int tcp_activate(struct zcdma_source *src, unsigned uses)
 
 	if (rc)
 		return rc;
-	if (!(uses & ZC_USE_FD) || t->receive == COPY)
+	if (t->end.addr.framed)
+		rc = zc_tcp_frames_open(t);
+	if (rc)
+		return rc;
+	if (!(uses & ZC_USE_FD) || t->receive == COPY || t->end.addr.framed)
 		return zc_pool_source_activate(&t->base, uses);
 	src->info.caps = ZCDMA_CAP_FD;
 	return 0;
@@ -288,6 +312,7 @@ static void tcp_close(struct zcdma_source *src)
 {
 	struct tcp_source *t = (struct tcp_source *)src;
 
+	zc_tcp_frames_close(t);
 	zcdma_source_close(t->lender);
 	if (t->fd >= 0)
 		close(t->fd);
@@ -298,7 +323,7 @@ static void tcp_close(struct zcdma_source *src)
 const struct zc_source_ops zc_source_tcp = {
 	.type = {
 		.name = "tcp",
-		.syntax = "tcp:[HOST]:PORT[,receive=auto|copy,iface=NAME,dscp=CLASS,ttl=N,mss=N,keepalive=SECONDS]",
+		.syntax = "tcp:[HOST]:PORT[,receive=auto|copy,iface=NAME,dscp=CLASS,ttl=N,mss=N,keepalive=SECONDS,framed,retry=N]",
 		.summary = "what one sender sends over TCP",
 	},
 	.size = sizeof(struct tcp_source),

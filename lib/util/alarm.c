@@ -34,6 +34,11 @@ int zc_alarm_add(const struct zc_alarm *a, int fd)
 	return epoll_ctl(a->fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
 }
 
+void zc_alarm_remove(const struct zc_alarm *a, int fd)
+{
+	epoll_ctl(a->fd, EPOLL_CTL_DEL, fd, NULL);
+}
+
 void zc_alarm_set(const struct zc_alarm *a, uint64_t at_ns)
 {
 	const struct itimerspec t = {

@@ -19,6 +19,9 @@ void zc_alarm_close(struct zc_alarm *a);
 /* Have .fd be readable when @fd is, too, until @fd is closed. Returns 0 or a negative errno without a message. */
 int zc_alarm_add(const struct zc_alarm *a, int fd);
 
+/* Undo that. */
+void zc_alarm_remove(const struct zc_alarm *a, int fd);
+
 /* Set the alarm to @at_ns, of CLOCK_MONOTONIC, or with 0 to never. It is silent until then, whatever it was before. */
 void zc_alarm_set(const struct zc_alarm *a, uint64_t at_ns);
 

@@ -90,7 +90,7 @@ static void others_come_with_a_remedy(void **state)
 		const char *text, *error, *hint;
 	} cases[] = {
 		{ "h:1,", "unknown option (an empty one)", "an address takes pace=, bind=" },
-		{ "h:1,foo=2", "unknown option foo", "mss= and keepalive=" },
+		{ "h:1,foo=2", "unknown option foo", "framed and retry=" },
 		{ "udp:h:1,foo", "unknown option foo", "source= and buffer=" },
 		{ "h:1,mss=4X", "mss=4X is not valid", "from 88 to 32767" },
 		{ "h:1,mss=87", "mss=87 is not valid", "from 88 to 32767" },

@@ -42,6 +42,9 @@ struct zcdma_addr {
 		[16]; /* of a TCP sender: congestion control, such as "reno"; empty: the system's */
 	char source
 		[64]; /* of a receiver over UDP: the address of the only sender to receive from; empty: any */
+	uint64_t framed; /* of TCP: blocks go in frames; for zcdma_path_connect() and "tcp:" */
+	uint64_t
+		retry; /* of a framed stream: seconds to go on without a connection; UINT64_MAX: forever */
 	uint64_t given; /* which options a text had: for zcdma_addr_parse() */
 };
 

@@ -1,0 +1,121 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# Framed streams: any data is checked by hashes, an end is told from a sender that was killed, and a stream survives
+# its connection.
+
+load common
+
+# receiving ADDRESS APPLET...: start it, and wait until it listens; TO is where. {} in its words is ADDRESS, which has
+# the options.
+receiving() {
+    rm -f receive.out receive.err
+    "$ZCDMA" "$@" >receive.out 2>receive.err 3>&- &
+    RECEIVER=$!
+    PIDS+=("$RECEIVER")
+    until_true 20 has_line receive.err 'listening on' || fail "not listening: $(cat receive.err)"
+    TO=$(<receive.err)
+    TO=${TO#*listening on } TO=${TO%%$'\n'*}
+}
+
+# done_with [STATUS]: the receiver has ended so.
+done_with() {
+    wait_exit "$RECEIVER" "${1:-0}" || fail "receiver: $(cat receive.out receive.err)"
+}
+
+# report FILTER: what its report says.
+report() {
+    jq -e "$1" receive.out >/dev/null || fail "not so: $1"$'\n'"$(cat receive.out receive.err)"
+}
+
+@test "framed: any data is stored and checked, along every path" {
+    local path
+    head -c 3000001 /dev/urandom >data
+    for path in copy zerocopy vmsplice splice sendfile; do
+        receiving capture tcp:127.0.0.1:0,framed -o got --no-sync --json
+        run -0 --separate-stderr zcdma zcsend "$TO,framed" file:data --path=$path --json
+        done_with
+        cmp data got
+        jq -e '.sent_frames == 3 and .sent_bytes == 3000001 and .send_breaks == 0' <<<"$output"
+        report '.received_frames == 3 and .wrong_frames == 0 and .connection_breaks == 0'
+    done
+    report '.unhashed_frames == 3' # sendfile does not read
+    receiving verify --listen 127.0.0.1:0,framed --expect=complete --json
+    zcdma capture -q file:data | zcdma copysend "$TO,framed" -q
+    done_with
+    report '.result == "correct" and .received_frames == 3 and .bad_bytes == null'
+}
+
+@test "framed: data that changes after its hash was made is found, whatever it is" {
+    receiving verify --listen 127.0.0.1:0,framed --json
+    run zcdma vmsplice "$TO,framed" sim:blocks=2 --bytes 64M --unsafe-reuse -q
+    done_with 1
+    report '.result == "wrong" and .wrong_frames > 0 and (.error.message | test("not what their hashes say"))'
+}
+
+@test "framed: what has no hash is not called correct" {
+    head -c 100000 /dev/urandom >data
+    receiving verify --listen 127.0.0.1:0,framed --json
+    zcdma vmsplice "$TO,framed" file:data --path=splice -q
+    done_with 1
+    report '.result == "incomplete" and .unhashed_frames == 1'
+    receiving verify --listen 127.0.0.1:0,framed --pattern 0 --json
+    zcdma capture sim: --bytes 100000 -o run.bin -q
+    zcdma vmsplice "$TO,framed" run.bin --path=splice -q
+    done_with
+    report '.result == "correct"'
+}
+
+@test "framed: a sender that is killed has no mark: status 1, and what came is kept" {
+    receiving capture tcp:127.0.0.1:0,framed -o got --no-sync --json
+    "$ZCDMA" copysend "$TO,framed" sim:rate=20M,block=64K -q 3>&- &
+    PIDS+=($!)
+    until_true 20 [ -s got ]
+    kill -KILL $!
+    done_with 1
+    report '.error.message | test("the sender ended without its mark")'
+    zcdma verify -q got
+}
+
+@test "framed: what does not fit is one error, with what helps" {
+    receiving capture tcp:127.0.0.1:0,framed -o got --no-sync
+    run zcdma copysend "$TO" sim: --bytes 1M -q
+    done_with 2
+    has_line receive.err 'it does not send frames'
+    has_line receive.err 'HOST:PORT,framed, or leave framed out here'
+    receiving verify --listen 127.0.0.1:0,framed --idle 60
+    run -2 zcdma verify --listen 127.0.0.1:0,retry=3
+    assert_output --partial 'retry= is for framed streams'
+    run -2 zcdma verify --listen 127.0.0.1:0,framed --streams 2
+    assert_output --partial 'has its listener to itself'
+    run -2 zcdma copysend udp:127.0.0.1:9,framed sim: --bytes 1M
+    assert_output --partial 'framed is not for UDP'
+    run -2 zcdma copysend "$TO,framed" sim: --path=null
+    assert_output --partial 'it sends nothing'
+    run -2 zcdma bench --to "$TO,framed" --mode=copy --memory=memfd
+    assert_output --partial 'framed is not for this'
+    run -2 zcdma zcsend --framed "$TO" sim:
+    assert_output --partial 'HOST:PORT,framed'
+    kill "$RECEIVER"
+    done_with 143
+}
+
+@test "framed: a receiver that is started anew takes the stream on, and both tell the gap" {
+    local port
+    receiving capture tcp:127.0.0.1:0,framed -o first --no-sync
+    "$ZCDMA" zcsend "$TO,framed,retry=60" sim:rate=40M,block=64K --json >send.out 2>send.err 3>&- &
+    local sender=$!
+    PIDS+=("$sender")
+    until_true 20 [ -s first ]
+    port=${TO##*:}
+    kill -KILL "$RECEIVER"
+    wait "$RECEIVER" 2>/dev/null || :
+    receiving capture "tcp:127.0.0.1:$port,framed" -o second --no-sync --json
+    until_true 20 [ -s second ]
+    kill -TERM "$sender"
+    done_with 4
+    report '.connection_lost_bytes > 0 and .wrong_frames == 0 and (.error.message | test("not at the receiver"))'
+    until_true 20 eval '! kill -0 '"$sender"' 2>/dev/null'
+    jq -e '.send_breaks == 1 and .send_lost_bytes > 0' send.out || fail "$(cat send.out send.err)"
+    # Both say the same.
+    [ "$(jq .send_lost_bytes send.out)" = "$(jq .connection_lost_bytes receive.out)" ]
+}
