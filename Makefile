@@ -53,7 +53,7 @@ endif
 
 PKG_CONFIG ?= pkg-config
 LIBS_LIB := libxxhash libpcap libmnl
-LIBS_CMD := popt jansson smartcols
+LIBS_CMD := popt jansson smartcols libcap-ng
 LIBS_TEST := cmocka jansson
 # Optional: HAVE_LIBURING=0 does without. SEND_ZC came with 2.3.
 HAVE_LIBURING := $(shell $(PKG_CONFIG) --exists 'liburing >= 2.3' 2>/dev/null && echo 1)
@@ -351,6 +351,7 @@ dkms-uninstall: dkms-there
 
 # What building and testing needs, as Debian packages: a command or a pkg-config name, then a package.
 DEPS := pkg-config:pkg-config popt:libpopt-dev jansson:libjansson-dev smartcols:libsmartcols-dev \
+	libcap-ng:libcap-ng-dev \
 	libxxhash:libxxhash-dev libpcap:libpcap-dev libmnl:libmnl-dev liburing:liburing-dev nettle:nettle-dev \
 	cmocka:libcmocka-dev gcc:gcc \
 	/usr/include/stdio.h:libc6-dev bats:bats nc:netcat-openbsd \

@@ -276,13 +276,32 @@ static int take_args(struct opts *o, struct report *r, const char *applet, char 
 	return 0;
 }
 
+/*
+ * Begin to read options, and the aliases that the administrator and the user have given some: see popt(3). Without them
+ * a command line may mean something else, so it does not go on. Returns 0, or an exit status after a reported error.
+ */
+static int begin(struct opts *o, struct report *r, int argc, char **argv)
+{
+	char name[32];
+	int rc;
+
+	snprintf(name, sizeof(name), "zcdma-%s", argv[0]);
+	own_table(o->table);
+	o->popt =
+		xalloc(poptGetContext(name, argc, (const char **)argv, top, POPT_CONTEXT_NO_EXEC));
+	rc = poptReadDefaultConfig(o->popt, 0);
+	return rc ? report_error(r, STATUS_ERROR, NULL, "read the aliases of options (popt): %s",
+				 poptStrerror(rc))
+		  : STATUS_OK;
+}
+
 bool opts_parse(struct opts *o, struct report *r, int argc, char **argv, int *status)
 {
 	int rc;
 
-	own_table(o->table);
-	o->popt =
-		xalloc(poptGetContext(NULL, argc, (const char **)argv, top, POPT_CONTEXT_NO_EXEC));
+	*status = begin(o, r, argc, argv);
+	if (*status)
+		return false;
 	while ((rc = poptGetNextOpt(o->popt)) >= OPT_STRING) {
 		if (keep_string(o, rc - OPT_STRING))
 			continue;

@@ -2,14 +2,13 @@
 /* Privileges, dropped as tcpdump does it: root becomes somebody else, and capabilities go. */
 #include "cli/privilege.h"
 
+#include <cap-ng.h>
 #include <errno.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "cli/status.h"
@@ -65,11 +64,11 @@ static int become(struct who who)
 
 static int drop_capabilities(void)
 {
-	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
-
-	return syscall(SYS_capset, &head, none) || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno
-											  : 0;
+	/* Not the bounding set: its removal takes CAP_SETPCAP, and after the next line nothing in it can be had. */
+	capng_clear(CAPNG_SELECT_CAPS);
+	if (capng_apply(CAPNG_SELECT_CAPS))
+		return -EPERM;
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
 }
 
 /*

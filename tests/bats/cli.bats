@@ -106,6 +106,17 @@ on_terminal() {
     refute_output --partial $'\e[1m'
 }
 
+@test "aliases of options: the user's, which may stand for several" {
+    cat >.popt <<'END'
+zcdma-capture alias --small --bytes=64K --json
+zcdma-verify alias --small --bytes=1M
+END
+    HOME=$PWD run -0 --separate-stderr zcdma capture --small sim: -o out
+    assert_equal "$(jq .captured_bytes <<<"$output")" 65536
+    HOME=$PWD usage_error 'zcdma capture: --bytes: given twice, and it takes one value' '' zcdma capture --small --bytes 1M sim:
+    HOME=/ usage_error 'zcdma capture: unknown option --small' 'zcdma capture --help lists the options' zcdma capture --small
+}
+
 @test "an unknown applet: the nearest name" {
     usage_error 'zcdma: unknown applet captrue' 'did you mean capture?' zcdma captrue
     usage_error 'zcdma: unknown applet frobnicate' 'zcdma --help lists the applets' zcdma frobnicate

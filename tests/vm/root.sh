@@ -6,8 +6,8 @@ set -euo pipefail
 # shellcheck source=tests/vm/apt.bash
 . "$(dirname "$0")/apt.bash"
 
-packages="libc6-dev libpopt-dev libjansson-dev libsmartcols-dev libxxhash-dev liburing-dev libpcap-dev libmnl-dev libcmocka-dev
-    bash dash mawk coreutils grep sed findutils util-linux mount procps kmod jq iproute2 diffutils
+packages="libc6-dev libpopt-dev libjansson-dev libsmartcols-dev libxxhash-dev liburing-dev libpcap-dev libmnl-dev
+    libcap-ng-dev libcmocka-dev bash dash mawk coreutils grep sed findutils util-linux mount procps kmod jq iproute2 diffutils
     bats bats-assert bats-support e2fsprogs tcpdump hostname"
 
 fetch() {
