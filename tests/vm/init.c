@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -153,6 +154,47 @@ static void fill_root(void)
 	mount_at("debugfs", "/sys/kernel/debug", "debugfs", 0, NULL);
 	if (symlink("/proc/self/fd", "/dev/fd") || chdir(TREE))
 		die(TREE);
+}
+
+static void copy_file(const char *from, const char *to)
+{
+	int in = open(from, O_RDONLY | O_CLOEXEC), out;
+	struct stat st;
+	ssize_t len;
+
+	if (in < 0 || fstat(in, &st))
+		die("hold %s", from);
+	out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, st.st_mode & 0777);
+	while ((len = sendfile(out, in, NULL, 1 << 20)) > 0)
+		;
+	if (len < 0)
+		die("copy %s to %s", from, to);
+	close(out);
+	close(in);
+}
+
+/*
+ * Hold in memory the files of a list, which programs are started from over and over: each that is opened on the host
+ * takes turns of both machines, and a program has twenty libraries. Paths in the tree are relative.
+ */
+static void hold_files(const char *list)
+{
+	FILE *f = fopen(list, "re");
+	char *path = NULL, copy[32];
+	size_t size = 0;
+	ssize_t len;
+
+	if (!f || mkdir("/run/held", 0755))
+		die("%s", list);
+	for (unsigned n = 0; (len = getline(&path, &size, f)) > 0; n++) {
+		path[len - 1] = '\0';
+		snprintf(copy, sizeof(copy), "/run/held/%u", n);
+		copy_file(path, copy);
+		if (mount(copy, path, NULL, MS_BIND, NULL))
+			die("hold %s", path);
+	}
+	free(path);
+	fclose(f);
 }
 
 /* The next line of the kernel's log, without its prefix; NULL at the end. */
@@ -305,7 +347,8 @@ static int run(const char *script)
 
 int main(void)
 {
-	const char *script = getenv("VM_RUN"), *port = getenv("VM_RESULT");
+	const char *script = getenv("VM_RUN"), *port = getenv("VM_RESULT"),
+		   *held = getenv("VM_HELD");
 	int status = 0;
 
 	mount_at("devtmpfs", "/dev", "devtmpfs", 0, NULL);
@@ -318,6 +361,8 @@ int main(void)
 		if (!port)
 			switch_root();
 		fill_root();
+		if (held)
+			hold_files(held);
 		open_log();
 		setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
 		setenv("HOME", "/tmp", 1);

@@ -115,7 +115,7 @@ qemu() {
             ${script:+VM_RUN=$script} VM_MODULES=${dir#"$tree/"} VM_KMOD=$kmod VM_MUTANT=$mutant VM_OUTSIDE=${outside:-} VM_DMA=${dma:-} \
             VM_EDU_BITS=${edu_bits:-${arch[edu]}} ${compat_root:+VM_COMPAT=${arch[compat]}} \
             ${compat_root:+VM_COMPAT_ROOT=${compat_root#"$tree/"} VM_COMPAT_BIN=$cross_bin} \
-            VM_BIN=${bin#"$tree/"} VM_PARTS=${parts// /,} ZCDMA=${ZCDMA#"$tree/"} ${VM_BATS:+\"VM_BATS=$VM_BATS\"} \
+            VM_BIN=${bin#"$tree/"} ${held:+VM_HELD=${held#"$tree/"}} VM_PARTS=${parts// /,} ZCDMA=${ZCDMA#"$tree/"} ${VM_BATS:+\"VM_BATS=$VM_BATS\"} \
             ${scale:+LIMIT_SCALE=$scale} ${cut:+REPEAT_CUT=$cut} ${FUZZ_SECONDS:+FUZZ_SECONDS=$FUZZ_SECONDS} ${FUZZ_SEED:+FUZZ_SEED=$FUZZ_SEED}" \
         -serial "file:$folder/console" \
         -device virtio-serial-pci -chardev "file,id=result,path=$folder/result" \
@@ -321,6 +321,21 @@ prepare() {
     fi
 }
 
+# held_files: print what the tests of the commands start again and again, with its libraries, for init.c; paths in the
+# tree are relative. What another architecture loads cannot be asked for here.
+held_files() {
+    local name programs=("$ZCDMA")
+    [[ $root == / ]] || return 0
+    for name in awk basename bash cat cmp date env grep head ip jq ln mkdir mkfifo readlink rm sed sleep sort stat tail tc \
+        tee timeout tr wc; do
+        programs+=("$(PATH=$PATH:/sbin:/usr/sbin type -P "$name")")
+    done
+    {
+        printf '%s\n' "${programs[@]}" /usr/libexec/bats-core/* /usr/lib/bats-core/* /usr/lib/bats/*/src/*
+        ldd "${programs[@]}" | grep -oE '/[^ :]+'
+    } | xargs -d '\n' realpath -qe | sort -u | sed "s|^$tree/||"
+}
+
 # machine_folder FOLDER BOOT: print the folder of a boot's own files, with the initial file system in it.
 machine_folder() {
     mkdir -p "$1/$2"
@@ -349,8 +364,12 @@ in_machine() {
 
 # The parts programs and commands, or one of them, with networks: run_guest NAME FOLDER ACCEL BOOT.
 run_guest() {
-    local name=$1 folder accel=$3 parts=${4//,/ } nics=()
+    local name=$1 folder accel=$3 parts=${4//,/ } nics=() held=
     folder=$(machine_folder "$2" "$4")
+    if [[ $parts == *commands* ]]; then
+        held=$folder/held
+        held_files >"$held"
+    fi
     if [[ -n ${VM_ICOUNT:-} ]]; then
         start_peer "$folder/peer"
         in_machine "$name" "$folder" icount "$VM_RUN" "${nics[@]}"
