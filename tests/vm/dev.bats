@@ -97,11 +97,13 @@ passed() {
     received
 }
 
-@test "dev: its ring is not registered, as the driver would wait for that for ever" {
+@test "dev: its ring is not registered, as the driver would wait for that for ever, nor reused early" {
     receiver
     run -2 zcdma zcsend "$TO" dev:$SMALL --path=uring-fixed
     assert_line --index 0 --partial 'uring-fixed from dev:'
     assert_line --index 1 --partial '--path=uring registers nothing'
+    run -2 zcdma vmsplice "$TO" dev: --unsafe-reuse --bytes 1M
+    assert_output --partial 'the driver waits for pages in flight'
 }
 
 @test "dev: a receiver that sleeps gets the right data, and blocks wait for their pages" {
@@ -190,13 +192,15 @@ passed() {
     jq -e '.model == "compound"' <<<"$output"
 }
 
-@test "dev: rate and seed are given to the device" {
+@test "dev: rate and seed are given to the device, whether dev: or its path names it" {
     run -0 zcdma capture dev: --pattern 7 --rate 1G --bytes 1M -o out.bin
     run -0 zcdma verify --pattern 7 out.bin
     run -1 zcdma verify out.bin
+    run -0 zcdma capture /dev/zcdma0 --pattern 7 --rate 1G --bytes 1M -o out.bin
+    run -0 zcdma verify --pattern 7 out.bin
 }
 
-@test "dev: who comes second is told who was first" {
+@test "dev: who comes second is told who was first, and finds the device free after kill -9" {
     "$ZCDMA" capture dev: -o /dev/null -q 3>&- &
     PIDS+=($!)
     until_true 20 has_line /sys/class/zcdma/zcdma0/stats '^running 1$'
@@ -204,6 +208,10 @@ passed() {
     assert_line --index 0 --partial 'in /dev/zcdma0: Device or resource busy'
     assert_line --index 1 --partial 'fuser -v /dev/zcdma0'
     [ ! -e out.bin ]
+    kill -KILL $!
+    wait $! || :
+    zcdma capture dev: --bytes 1M -o /dev/null -q
+    has_line /sys/class/zcdma/zcdma0/stats '^ring_blocks 0$'
 }
 
 @test "dev: rings that cannot be had say what can" {
@@ -232,12 +240,6 @@ passed() {
     chmod 0600 /dev/zcdma0
 }
 
-@test "dev: --unsafe-reuse is refused" {
-    receiver
-    run -2 zcdma vmsplice "$TO" dev: --unsafe-reuse --bytes 1M
-    assert_output --partial 'the driver waits for pages in flight'
-}
-
 @test "dev: a device that is removed ends the stream with its reason" {
     "$ZCDMA" capture dev:$SMALL,rate=64M -o /dev/null 2>captured 3>&- &
     capture=$!
@@ -249,16 +251,6 @@ passed() {
     grep -q 'No such device' captured
     grep -q 'removed, or its driver unbound' captured
     zcdma capture dev: --bytes 1M -o /dev/null -q
-}
-
-@test "dev: after kill -9 the next one finds the device free" {
-    "$ZCDMA" capture dev: -o /dev/null -q 3>&- &
-    PIDS+=($!)
-    until_true 20 has_line /sys/class/zcdma/zcdma0/stats '^running 1$'
-    kill -KILL $!
-    wait $! || :
-    zcdma capture dev: --bytes 1M -o /dev/null -q
-    grep -q '^ring_blocks 0$' /sys/class/zcdma/zcdma0/stats
 }
 
 # hand_over DEVICE COMMAND...: capture from a device to a command that takes its ring, and is waited for.

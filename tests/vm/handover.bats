@@ -184,8 +184,3 @@ killed() {
     run -3 --separate-stderr eval '"$ZCDMA" capture dev: --handover=require | sha256sum; exit "${PIPESTATUS[0]}"'
     assert_regex "${stderr_lines[0]}" 'no hand-over through the pipe: .*; the pipe ends at sha256sum'
 }
-
-@test "a path to the device takes --rate and --pattern" {
-    run -0 zcdma capture /dev/zcdma0 --pattern 7 --rate 1G --bytes 1M -o out.bin
-    run -0 zcdma verify --pattern 7 out.bin
-}
