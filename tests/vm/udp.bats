@@ -11,23 +11,27 @@ udp_receiver_in() {
     ZCDMA=/run/zcdma-in-$network LISTEN=udp:${ADDRESS[$network]}:0 receiver --json "$@"
 }
 
+# told STATUS FILTER: the receiver's report, and that its status is so too.
 told() {
-    jq -e "$1" receiver.out || fail "not so: $1"$'\n'"$(cat receiver.out receiver.err)"
+    jq -e --argjson status "$1" ".exit_status == \$status and ($2)" receiver.out ||
+        fail "status $1, or not so: $2"$'\n'"$(cat receiver.out receiver.err)"
 }
 
-# All that came is right; whether datagrams were lost is the emulated card's and the moment's.
+# received_right FILTER: all that came is right, and the report is so; whether datagrams were lost is the emulated
+# card's and the moment's.
 received_right() {
+    local status=0
     until_true 60 ended "$RECEIVER" || fail "the receiver still runs after a minute"
-    wait_exit "$RECEIVER" "$(jq 'if .lost_datagrams > 0 then 4 else 0 end' receiver.out)" ||
-        fail "receiver: $(cat receiver.out receiver.err)"
+    wait "$RECEIVER" || status=$?
+    forget "$RECEIVER"
+    told $status "\$status == (if .lost_datagrams > 0 then 4 else 0 end) and $1"
 }
 
 @test "udp: e1000e: every byte is zero-copied, in datagrams that fill its packets" {
     udp_receiver_in wire --bytes 4M
     run -0 zcdma zcsend "$TO" sim: --bytes 4M --rate 8M --expect=zerocopy --json
     jq -e '.zerocopy_bytes == 4194304 and .datagram_bytes == 1472 and .calls < .datagrams' <<<"$output"
-    received_right
-    told '.faults == 0 and .datagrams > 0 and .received_bytes + .lost_bytes == 4194304'
+    received_right '.faults == 0 and .datagrams > 0 and .received_bytes + .lost_bytes == 4194304'
 }
 
 @test "udp: e1000e: every path, from the driver and from memory" {
@@ -38,8 +42,7 @@ received_right() {
             [[ $source$path == dev:sendfile ]] && continue
             udp_receiver_in wire --bytes 2M
             zcdma zcsend "$TO" $source --bytes 2M --rate 8M --path=$path -q
-            received_right
-            told '.faults == 0 and .datagram_bytes == 1472 and .received_bytes + .lost_bytes == 2097152'
+            received_right '.faults == 0 and .datagram_bytes == 1472 and .received_bytes + .lost_bytes == 2097152'
         done
     done
 }
@@ -49,9 +52,8 @@ received_right() {
     for path in copy zerocopy vmsplice; do
         udp_receiver_in lossy --bytes 4M
         zcdma zcsend "$TO" sim: --bytes 4M --rate 8M --datagram 1000 --path=$path -q
-        received_right
         # Each 50th packet is lost, and one has 65 datagrams at most. Whether any comes late is the moment's.
-        told '.faults == 0 and .result == "lossy" and .lost_bytes > 0
+        received_right '.faults == 0 and .result == "lossy" and .lost_bytes > 0
             and .received_bytes - .duplicate_bytes + .lost_bytes == 4194304'
     done
 }
@@ -70,5 +72,5 @@ received_right() {
         zcdma vmsplice "$TO" sim:block=64K --bytes 64K -q
     fi
     received
-    told '.datagrams == 2 and .lost_bytes == 0'
+    told 0 '.datagrams == 2 and .lost_bytes == 0'
 }
