@@ -74,9 +74,10 @@ make_ordinary() {
 # What is waited for is asked for without a process: to start one takes as long as many tests have to wait, where
 # the machine is emulated. Nothing is ever read from this pipe.
 exec {NEVER}<> <(:)
+printf -v PAUSE 0.%03d $((20 * ${LIMIT_SCALE:-1})) # where a look takes longer, look less often
 
 pause() {
-    read -rt 0.02 -u "$NEVER" || :
+    read -rt "$PAUSE" -u "$NEVER" || :
 }
 
 # has_line FILE PATTERN: a line of the file matches the extended regular expression.
