@@ -89,6 +89,8 @@ qemu() {
     local cpus=$VM_CPUS options=(-accel tcg) memory=2048 pieces=128 scale=${LIMIT_SCALE:-} cut=${REPEAT_CUT:-}
     # A page or an object that was freed does not keep what was there.
     local debug="page_poison=1 slub_debug=FZP"
+    # A machine that others use may stand still for a while, which is no stall of the kernel's.
+    local patience="rcupdate.rcu_cpu_stall_timeout=300 watchdog_thresh=60"
     shift 4
     case $accel in
     kvm) options=(-accel kvm -cpu host) ;;
@@ -100,8 +102,7 @@ qemu() {
         memory=3072
         scale=${LIMIT_SCALE:-8}
         : "${cut:=25}"
-        # A machine that others use may stand still for a while, which is no stall of the kernel's.
-        debug="page_owner=on page_poison=1 rcupdate.rcu_cpu_stall_timeout=300 watchdog_thresh=60"
+        debug="page_owner=on page_poison=1"
     fi
 
     # shellcheck disable=SC2086 # lists of words
@@ -111,7 +112,7 @@ qemu() {
         -object "memory-backend-ram,id=pieces,size=${pieces}M" -numa node,memdev=pieces \
         -nodefaults -no-user-config -display none -no-reboot \
         -kernel "$dir/boot/vmlinuz-$release" -initrd "$folder/initramfs" \
-        -append "console=${arch[console]} loglevel=4 panic=-1 printk.devkmsg=on mitigations=off no_timer_check $debug ${arch[cma]:-} ${VM_APPEND:-} \
+        -append "console=${arch[console]} loglevel=4 panic=-1 printk.devkmsg=on mitigations=off no_timer_check $debug $patience ${arch[cma]:-} ${VM_APPEND:-} \
             ${script:+VM_RUN=$script} VM_MODULES=${dir#"$tree/"} VM_KMOD=$kmod VM_MUTANT=$mutant VM_OUTSIDE=${outside:-} VM_DMA=${dma:-} \
             VM_EDU_BITS=${edu_bits:-${arch[edu]}} ${compat_root:+VM_COMPAT=${arch[compat]}} \
             ${compat_root:+VM_COMPAT_ROOT=${compat_root#"$tree/"} VM_COMPAT_BIN=$cross_bin} \
