@@ -44,14 +44,14 @@ files() {
 }
 
 @test "record: --split TIME and SIGHUP cut, and nothing is lost" {
-    "$ZCDMA" capture --json sim:block=64K,rate=4M --split 100ms -o time-%N >report 3>&- &
+    "$ZCDMA" capture --json sim:block=64K,rate=4M,blocks=512 --split 100ms -o time-%N >report 3>&- &
     CAPTURE=$!
     PIDS+=("$CAPTURE")
     until_true 20 files 4 'time-*'
     stop_capture
     cat time-* | zcdma verify -q
     # A hang-up cuts once there is data, and does not end the run.
-    "$ZCDMA" capture --json sim:block=64K,rate=4M --split 1T -o hup-%N >report 3>&- &
+    "$ZCDMA" capture --json sim:block=64K,rate=4M,blocks=512 --split 1T -o hup-%N >report 3>&- &
     CAPTURE=$!
     PIDS+=("$CAPTURE")
     until_true 20 has_data hup-000001
