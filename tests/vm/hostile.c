@@ -415,7 +415,7 @@ static void a_block_is_described_as_it_was_taken(unsigned model)
 	g.r = &r;
 	ring_go(&r);
 	EXPECT(!pthread_create(&thread, NULL, give_them_all, &g));
-	for (unsigned i = 0; i < tap_repeat(20000); i++) {
+	for (unsigned i = 0; i < tap_repeat(4000); i++) {
 		struct zcdma_dev_block b = ring_take(&r);
 
 		EXPECT(b.length == PAGE && b.offset == b.seq * PAGE);
