@@ -354,6 +354,14 @@ int zcdma_source_next(struct zcdma_source *src, int timeout_ms, struct zcdma_blo
  */
 int zcdma_block_release(struct zcdma_source *src, const struct zcdma_block *b);
 
+/*
+ * Share a block of the caller's, so that several paths of @src send it: *@share is the same block once more, which has to be
+ * sent or released as *@b has. The block goes back to its source when the last of its shares does, each by the proof of
+ * its own path. Returns 0, -EINVAL if *@b is not the caller's, or if its bytes are only in a pipe or a socket, or -ENOMEM.
+ */
+int zcdma_block_share(struct zcdma_source *src, const struct zcdma_block *b,
+		      struct zcdma_block *share);
+
 /* Produce no further block. The full ones can still be taken, then zcdma_source_next() returns 0. */
 void zcdma_source_stop(struct zcdma_source *src);
 
@@ -517,6 +525,19 @@ int zcdma_path_set_depth(struct zcdma_path *path, unsigned depth);
  * without a limit, at first. 0 is for programs with an event loop.
  */
 void zcdma_path_set_timeout(struct zcdma_path *path, int timeout_ms);
+
+/*
+ * Let zcdma_path_send() return while up to @blocks are left to send, 0 at first, so that the paths of a source go on
+ * independently of each other. They are sent while zcdma_source_next(), or another path of the source, waits.
+ */
+void zcdma_path_set_queue(struct zcdma_path *path, unsigned blocks);
+
+/*
+ * Give the path up while others of its source go on: send nothing more, and reset its connection. What was not sent goes back
+ * to the source at once, and what is in flight by its proof, while zcdma_source_next() is called. From here on, sends along
+ * the path fail with the error that broke it off, or -ECANCELED. The path is to be closed together with the others.
+ */
+void zcdma_path_drop(struct zcdma_path *path);
 
 /*
  * Add each block to @manifest once all of it is sent; NULL ends that. Closing the manifest stays the

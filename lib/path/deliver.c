@@ -158,8 +158,29 @@ ZC_PUBLIC int zcdma_block_release(struct zcdma_source *src, const struct zcdma_b
 
 	if (!e)
 		return -EINVAL;
-	zc_source_put(src, &e->b, ZC_PUT_REUSE);
-	zc_lent_remove(&src->lent, e);
+	zc_source_return(src, e, false);
 	zc_source_watch(src);
+	return 0;
+}
+
+ZC_PUBLIC int zcdma_block_share(struct zcdma_source *src, const struct zcdma_block *b,
+				struct zcdma_block *share)
+{
+	const struct zc_lent_block *e = zc_source_find_lent(src, b, "share");
+	uint32_t place;
+
+	if (!e)
+		return -EINVAL;
+	if (!e->b.data && e->b.fd >= 0 && e->b.fd_offset < 0) {
+		zc_fail_plain(src->ctx, EINVAL,
+			      "share a block of %s: what comes from a pipe can be taken once",
+			      src->name);
+		zc_hint(src->ctx, "--path=copy and --path=zerocopy read it into memory first");
+		return -EINVAL;
+	}
+	place = (uint32_t)(e - src->lent.block);
+	if (zc_lent_reserve(&src->lent))
+		return zc_fail(src->ctx, ENOMEM, "share a block of %s", src->name);
+	*share = zc_lent_share(&src->lent, place)->b;
 	return 0;
 }

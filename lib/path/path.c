@@ -162,6 +162,11 @@ ZC_PUBLIC void zcdma_path_set_timeout(struct zcdma_path *path, int timeout_ms)
 	path->timeout_ms = timeout_ms;
 }
 
+ZC_PUBLIC void zcdma_path_set_queue(struct zcdma_path *path, unsigned blocks)
+{
+	path->queue_most = blocks;
+}
+
 ZC_PUBLIC void zcdma_path_set_manifest(struct zcdma_path *path, struct zcdma_manifest *manifest)
 {
 	path->manifest = manifest;
@@ -219,8 +224,12 @@ unsigned zc_path_poll_sink(const struct zcdma_path *path, unsigned what, struct 
 
 unsigned zc_path_poll(const struct zcdma_path *path, unsigned what, struct pollfd *p)
 {
-	const unsigned n = zc_framing_poll(path, p);
+	unsigned n;
 
+	/* A connection that was reset reports nothing but that: see add_path() in wait.c. */
+	if (path->dropped)
+		return 0;
+	n = zc_framing_poll(path, p);
 	return n ? n : (path->ops->poll ? path->ops->poll : zc_path_poll_sink)(path, what, p);
 }
 

@@ -62,10 +62,12 @@ struct zcdma_path {
 
 	/* The rule of reuse: reuse.c. */
 	uint32_t first,
-		last;	   /* the queue of blocks that are not sent whole: places of .src->lent */
-	unsigned queued;   /* how many there are */
-	int timeout_ms;	   /* of a send */
-	bool unsafe_reuse; /* without any proof */
+		last;	     /* the queue of blocks that are not sent whole: places of .src->lent */
+	unsigned queued;     /* how many there are */
+	unsigned queue_most; /* how many a send may leave there */
+	bool dropped;	     /* nothing more is sent; completions are read */
+	int timeout_ms;	     /* of a send */
+	bool unsafe_reuse;   /* without any proof */
 	struct zc_error failed; /* what broke the path off, or .rc 0 */
 	struct zcdma_manifest *manifest;
 	enum zcdma_gaps gaps;
@@ -183,7 +185,7 @@ void zc_path_watch(struct zcdma_path *path);
 void zc_source_watch(struct zcdma_source *src);
 
 /* Paths that a source can have at a time. */
-#define ZC_PATHS_MOST 16
+#define ZC_PATHS_MOST 64
 
 /*
  * Write by one plain, copying, non-blocking call. Returns the bytes that the sink took, -EAGAIN if it has no room, or

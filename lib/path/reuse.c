@@ -22,12 +22,25 @@ static struct zc_lent_block *at(const struct zcdma_path *path, uint32_t place)
 
 static void give_back(struct zcdma_path *path, struct zc_lent_block *e, bool replace)
 {
-	struct zcdma_source *src = path->src;
-
 	replace = (replace || path->ops->type.replaces_pages) && !path->unsafe_reuse;
 	zcdma_hist_add(&path->sent_to_free, zc_now_ns() - e->sent_ns);
-	zc_source_put(src, &e->b, replace ? ZC_PUT_REPLACE : ZC_PUT_REUSE);
-	zc_lent_remove(&src->lent, e);
+	zc_source_return(path->src, e, replace);
+}
+
+/*
+ * Give back what is left of a path that was dropped once each of its sends has completed: a block of which only a part
+ * was sent.
+ */
+static void reap_dropped(struct zcdma_path *path)
+{
+	struct zc_lent *lent = &path->src->lent;
+
+	if (!path->dropped || !path->ops->type.reports_copied || path->stats.pending_calls)
+		return;
+	for (uint32_t i = 0; i < lent->size; i++) {
+		if (lent->block[i].state == ZC_LENT_PATH && lent->block[i].path == path)
+			give_back(path, &lent->block[i], false);
+	}
 }
 
 void zc_reuse_reap(struct zcdma_path *path)
@@ -40,6 +53,7 @@ void zc_reuse_reap(struct zcdma_path *path)
 		if (e)
 			give_back(path, e, b.flags & ZC_BLOCK_REPLACE);
 	}
+	reap_dropped(path);
 }
 
 /*
@@ -142,18 +156,45 @@ int zc_reuse_push(struct zcdma_path *path)
 	return 0;
 }
 
-/* Push likewise, and wait for room. Returns -EINTR and -ETIMEDOUT too. */
-static int push_until(struct zcdma_path *path, uint64_t deadline_ns)
+/* Let the other paths of the source go on. Each keeps its error for the next call that is about it. */
+static void push_others(struct zcdma_path *path)
+{
+	for (struct zcdma_path *p = path->src->paths; p; p = p->next) {
+		if (p == path)
+			continue;
+		if (p->queued)
+			zc_reuse_push(p);
+		zc_reuse_reap(p);
+	}
+}
+
+/* Wait for @what of @path, while the other paths of the source go on. Returns as zc_wait(). */
+static int wait_among(struct zcdma_path *path, unsigned what, uint64_t deadline_ns)
+{
+	const bool alone = path->src->paths == path && !path->next;
+	const int left_ms = zc_time_left(deadline_ns);
+	int rc = alone ? zc_wait(path->ctx, NULL, path, what, left_ms)
+		       : zc_wait_for_paths(path->src, left_ms);
+
+	if (!alone)
+		push_others(path);
+	if (!rc || rc == -EINTR || rc == -ETIMEDOUT || alone)
+		return rc;
+	return path->failed.rc ? zc_error_again(&path->failed, path->ctx) : 0;
+}
+
+/* Push likewise, and wait until at most @most blocks are left to send. Returns -EINTR and -ETIMEDOUT too. */
+static int push_until(struct zcdma_path *path, unsigned most, uint64_t deadline_ns)
 {
 	int rc;
 
-	while ((rc = zc_reuse_push(path)) == -EAGAIN) {
-		rc = zc_wait(path->ctx, NULL, path, ZC_WAIT_ROOM, zc_time_left(deadline_ns));
+	while ((rc = zc_reuse_push(path)) == -EAGAIN && path->queued > most) {
+		rc = wait_among(path, ZC_WAIT_ROOM, deadline_ns);
 		if (rc)
 			return rc;
 		zc_reuse_reap(path);
 	}
-	return rc;
+	return rc == -EAGAIN ? 0 : rc;
 }
 
 ZC_PUBLIC int zcdma_path_send(struct zcdma_path *path, const struct zcdma_block *b)
@@ -163,20 +204,23 @@ ZC_PUBLIC int zcdma_path_send(struct zcdma_path *path, const struct zcdma_block 
 
 	if (!e)
 		return -EINVAL;
-	if (!path->timeout_ms && zc_reuse_push(path) == -EAGAIN) {
+	if (!path->timeout_ms && zc_reuse_push(path) == -EAGAIN &&
+	    path->queued > path->queue_most) {
 		zc_path_watch(path);
 		return -EAGAIN;
 	}
 	accept_block(path, e);
-	rc = path->timeout_ms ? push_until(path, zc_deadline(path->timeout_ms))
+	rc = path->timeout_ms ? push_until(path, path->queue_most, zc_deadline(path->timeout_ms))
 			      : zc_reuse_push(path);
+	if (path->dropped)
+		zc_reuse_unqueue(path);
 	zc_path_watch(path);
 	return rc == -EAGAIN ? 0 : rc;
 }
 
 ZC_PUBLIC int zcdma_path_flush(struct zcdma_path *path)
 {
-	int rc = push_until(path, zc_deadline(path->timeout_ms));
+	int rc = push_until(path, 0, zc_deadline(path->timeout_ms));
 
 	zc_path_watch(path);
 	return rc == -ETIMEDOUT && !path->timeout_ms ? -EAGAIN : rc;
@@ -228,7 +272,7 @@ static int reap_rest(struct zcdma_path *path, uint64_t deadline_ns)
 
 	zc_reuse_reap(path);
 	while (!rc && path->stats.pending_blocks) {
-		rc = zc_wait(path->ctx, NULL, path, ZC_WAIT_COMPLETION, zc_time_left(deadline_ns));
+		rc = wait_among(path, ZC_WAIT_COMPLETION, deadline_ns);
 		zc_reuse_reap(path);
 	}
 	return rc;
@@ -239,7 +283,7 @@ static int end(struct zcdma_path *path, bool complete)
 {
 	const uint64_t deadline = zc_deadline(path->timeout_ms);
 	/* What broke the path off is reported once: the rest is for what was sent before. */
-	int rc = !complete && path->failed.rc ? 0 : push_until(path, deadline);
+	int rc = !complete && path->failed.rc ? 0 : push_until(path, 0, deadline);
 
 	/* Datagrams are not acknowledged: what completes does so before the end is sent. */
 	if (!rc && path->datagram)
@@ -267,7 +311,7 @@ ZC_PUBLIC int zcdma_path_abandon(struct zcdma_path *path)
 }
 
 /*
- * Check that a queued block can go back when the path is closed: nothing was sent of it, its pages are replaced,
+ * Check that a queued block can go back when the path is closed or dropped: nothing was sent of it, its pages are replaced,
  * or the call that took a part of it copied that. Any other one may be in flight.
  */
 static bool can_return(const struct zcdma_path *path, const struct zc_lent_block *e, bool begun)
@@ -277,18 +321,22 @@ static bool can_return(const struct zcdma_path *path, const struct zc_lent_block
 	return e->state == ZC_LENT_PATH && (!begun || ops->type.replaces_pages || !ops->reap);
 }
 
-static void give_up(struct zcdma_path *path)
+void zc_reuse_unqueue(struct zcdma_path *path)
 {
-	struct zc_lent *lent = &path->src->lent;
-	bool begun = true;
-
-	zc_reuse_reap(path);
-	for (; path->queued; begun = false) {
+	for (bool begun = true; path->queued; begun = false) {
 		struct zc_lent_block *e = dequeue(path);
 
 		if (can_return(path, e, begun))
 			give_back(path, e, false);
 	}
+}
+
+static void give_up(struct zcdma_path *path)
+{
+	struct zc_lent *lent = &path->src->lent;
+
+	zc_reuse_reap(path);
+	zc_reuse_unqueue(path);
 	for (uint32_t i = 0; i < lent->size; i++) {
 		if (lent->block[i].state == ZC_LENT_PATH && lent->block[i].path == path)
 			zc_lent_lose(lent, &lent->block[i]);

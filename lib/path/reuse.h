@@ -14,6 +14,9 @@ int zc_reuse_push(struct zcdma_path *path);
  */
 void zc_reuse_forget(struct zcdma_path *path, bool first);
 
+/* Give back the blocks of the queue, of which nothing is sent from here on, unless a part of one may be in flight. */
+void zc_reuse_unqueue(struct zcdma_path *path);
+
 /* Give back the blocks whose pages the path has proved to be free. */
 void zc_reuse_reap(struct zcdma_path *path);
 

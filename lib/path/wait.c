@@ -5,6 +5,9 @@
 /* What a socket that is shut down on both sides keeps saying, whatever one waits for. */
 #define NAP_MS 1
 
+/* How often to read the completions of a path that was dropped, whose socket reports nothing but its reset. */
+#define DROPPED_NAP_MS 10
+
 /* The context's, a source's, and those of its paths. */
 #define POLLS_MOST (2 + ZC_PATHS_MOST * ZC_PATH_POLLS)
 
@@ -12,7 +15,8 @@ struct wait {
 	struct zcdma_ctx *ctx;
 	struct pollfd p[POLLS_MOST];
 	unsigned count;
-	bool ready; /* something is worth a try already */
+	bool ready;   /* something is worth a try already */
+	bool dropped; /* a path that was dropped has sends in flight */
 	struct {
 		struct zcdma_path *path;
 		unsigned at;	/* of its first one in .p ... */
@@ -27,7 +31,7 @@ static void begin(struct wait *w, struct zcdma_ctx *ctx)
 	w->p[0] = (struct pollfd){ .fd = ctx->wake_fd, .events = POLLIN };
 	w->count = 1;
 	w->path_count = 0;
-	w->ready = false;
+	w->ready = w->dropped = false;
 }
 
 static void add_source(struct wait *w, const struct zcdma_source *src)
@@ -45,6 +49,7 @@ static void add_path(struct wait *w, struct zcdma_path *path, unsigned what)
 {
 	unsigned n;
 
+	w->dropped |= path->dropped && path->stats.pending_calls;
 	if (path->ops->flush)
 		path->ops->flush(path);
 	n = zc_path_poll(path, what, &w->p[w->count]);
@@ -68,16 +73,23 @@ static int attend(const struct wait *w)
 	return 0;
 }
 
-/* Check whether a hang-up is all that @n descriptors report. */
+/* Check whether hang-ups are all that @n descriptors report. */
 static bool hung_up(const struct wait *w, int n)
 {
-	return n == 1 && w->path_count == 1 && w->paths[0].count &&
-	       w->p[w->paths[0].at].revents == POLLHUP && !w->paths[0].path->ops->attend;
+	int count = 0;
+
+	for (unsigned i = 0; i < w->path_count; i++) {
+		if (w->paths[i].count && w->p[w->paths[i].at].revents == POLLHUP &&
+		    !w->paths[i].path->ops->attend)
+			count++;
+	}
+	return n && count == n;
 }
 
 static int wait_on(struct wait *w, int timeout_ms)
 {
-	int n = poll(w->p, w->count, w->ready ? 0 : timeout_ms), rc;
+	const bool naps = w->dropped && (timeout_ms < 0 || timeout_ms > DROPPED_NAP_MS);
+	int n = poll(w->p, w->count, w->ready ? 0 : naps ? DROPPED_NAP_MS : timeout_ms), rc;
 
 	/* Only zcdma_interrupt() ends a wait: another signal is the program's own affair. */
 	if (n < 0 && errno == EINTR)
@@ -92,7 +104,7 @@ static int wait_on(struct wait *w, int timeout_ms)
 	/* Only the hang-up, and no completion yet: not to be asked again at once. */
 	if (hung_up(w, n))
 		return zc_poll(w->ctx, -1, 0, NAP_MS) == -EINTR ? -EINTR : 0;
-	return n || w->ready ? 0 : -ETIMEDOUT;
+	return n || w->ready || naps ? 0 : -ETIMEDOUT;
 }
 
 int zc_wait(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_path *path, unsigned what,

@@ -37,15 +37,62 @@ int zc_lent_reserve(struct zc_lent *l)
 	return 0;
 }
 
-void zc_lent_add(struct zc_lent *l, struct zcdma_block *b)
+/* Returns whether another share of the block of @e is in @state. */
+static bool is_shared_with(const struct zc_lent *l, const struct zc_lent_block *e,
+			   enum zc_lent_state state)
+{
+	const struct zc_lent_block *other = &l->block[e->share];
+
+	for (; other != e; other = &l->block[other->share]) {
+		if (other->state == state)
+			return true;
+	}
+	return false;
+}
+
+static uint32_t *count_of(struct zc_lent *l, enum zc_lent_state state)
+{
+	return state == ZC_LENT_CALLER ? &l->with_caller : &l->with_paths;
+}
+
+static void enter(struct zc_lent *l, struct zc_lent_block *e, enum zc_lent_state state)
+{
+	e->state = state;
+	*count_of(l, state) += !is_shared_with(l, e, state);
+}
+
+static void leave(struct zc_lent *l, struct zc_lent_block *e)
+{
+	*count_of(l, e->state) -= !is_shared_with(l, e, e->state);
+}
+
+static struct zc_lent_block *add(struct zc_lent *l, const struct zcdma_block *b)
 {
 	uint32_t place = l->free;
 	struct zc_lent_block *e = &l->block[place];
 
 	l->free = e->next;
-	b->ticket = deliveries++ << PLACE_BITS | place;
-	*e = (struct zc_lent_block){ .b = *b, .state = ZC_LENT_CALLER, .next = ZC_LENT_NONE };
-	l->with_caller++;
+	*e = (struct zc_lent_block){ .b = *b, .next = ZC_LENT_NONE, .share = place };
+	e->b.ticket = deliveries++ << PLACE_BITS | place;
+	return e;
+}
+
+void zc_lent_add(struct zc_lent *l, struct zcdma_block *b)
+{
+	struct zc_lent_block *e = add(l, b);
+
+	b->ticket = e->b.ticket;
+	enter(l, e, ZC_LENT_CALLER);
+}
+
+struct zc_lent_block *zc_lent_share(struct zc_lent *l, uint32_t place)
+{
+	struct zc_lent_block *e = add(l, &l->block[place].b);
+
+	e->share = l->block[place].share;
+	l->block[place].share = (uint32_t)(e - l->block);
+	enter(l, e, ZC_LENT_CALLER);
+	return e;
 }
 
 struct zc_lent_block *zc_lent_find(const struct zc_lent *l, uint64_t ticket)
@@ -58,22 +105,27 @@ struct zc_lent_block *zc_lent_find(const struct zc_lent *l, uint64_t ticket)
 
 void zc_lent_pass(struct zc_lent *l, struct zc_lent_block *e, struct zcdma_path *path)
 {
-	e->state = ZC_LENT_PATH;
-	e->path = path;
-	l->with_caller--;
-	l->with_paths++;
-}
-
-static void leave(struct zc_lent *l, struct zc_lent_block *e)
-{
-	*(e->state == ZC_LENT_CALLER ? &l->with_caller : &l->with_paths) -= 1;
-}
-
-void zc_lent_remove(struct zc_lent *l, struct zc_lent_block *e)
-{
 	leave(l, e);
+	e->path = path;
+	enter(l, e, ZC_LENT_PATH);
+}
+
+bool zc_lent_remove(struct zc_lent *l, struct zc_lent_block *e, bool *replace)
+{
+	uint32_t place = (uint32_t)(e - l->block);
+	struct zc_lent_block *before = e;
+	const bool last = e->share == place;
+
+	leave(l, e);
+	*replace |= e->replace;
+	while (before->share != place)
+		before = &l->block[before->share];
+	before->share = e->share;
+	if (!last)
+		before->replace |= *replace;
 	*e = (struct zc_lent_block){ .next = l->free };
-	l->free = (uint32_t)(e - l->block);
+	l->free = place;
+	return last;
 }
 
 void zc_lent_lose(struct zc_lent *l, struct zc_lent_block *e)

@@ -22,6 +22,9 @@ struct zc_lent_block {
 	struct zcdma_block b; /* as it was delivered */
 	enum zc_lent_state state;
 	uint32_t next; /* free place, or block of a path's queue */
+	uint32_t
+		share; /* the next share of the same block, in a circle; the place itself where it is not shared */
+	bool replace; /* another share went back without a proof */
 	struct zcdma_path *path;
 	uint64_t sent_ns; /* when it was passed to the path */
 };
@@ -29,7 +32,8 @@ struct zc_lent_block {
 struct zc_lent {
 	struct zc_lent_block *block; /* places, which move when more are needed */
 	uint32_t size, free;
-	uint32_t with_caller, with_paths; /* blocks */
+	/* Blocks of which the caller or a path has a share. */
+	uint32_t with_caller, with_paths;
 };
 
 void zc_lent_free(struct zc_lent *l);
@@ -40,16 +44,25 @@ int zc_lent_reserve(struct zc_lent *l);
 /* Note a block that is delivered now, and give it its ticket. */
 void zc_lent_add(struct zc_lent *l, struct zcdma_block *b);
 
+/*
+ * Note that the caller has one more share of the block at @place, after zc_lent_reserve(). Returns it, with a ticket of
+ * its own.
+ */
+struct zc_lent_block *zc_lent_share(struct zc_lent *l, uint32_t place);
+
 /* Returns the block of that ticket, or NULL if it is neither the caller's nor a path's. */
 struct zc_lent_block *zc_lent_find(const struct zc_lent *l, uint64_t ticket);
 
 /* Pass a block of the caller's to @path. */
 void zc_lent_pass(struct zc_lent *l, struct zc_lent_block *e, struct zcdma_path *path);
 
-/* Forget a block that goes back to its source. */
-void zc_lent_remove(struct zc_lent *l, struct zc_lent_block *e);
+/*
+ * Forget a share, which may need fresh pages (@replace). Returns whether it was the block's last one: then the block
+ * goes back to its source, with fresh pages if *@replace says so of any share.
+ */
+bool zc_lent_remove(struct zc_lent *l, struct zc_lent_block *e, bool *replace);
 
-/* Give up a block of a path whose pages are in flight for an unknown time. */
+/* Give up a share of a path whose pages are in flight for an unknown time. */
 void zc_lent_lose(struct zc_lent *l, struct zc_lent_block *e);
 
 #endif

@@ -218,6 +218,14 @@ void zc_source_put(struct zcdma_source *src, const struct zcdma_block *b, enum z
 	src->ops->put(src, b, how);
 }
 
+void zc_source_return(struct zcdma_source *src, struct zc_lent_block *e, bool replace)
+{
+	const struct zcdma_block b = e->b;
+
+	if (zc_lent_remove(&src->lent, e, &replace))
+		zc_source_put(src, &b, replace ? ZC_PUT_REPLACE : ZC_PUT_REUSE);
+}
+
 /* Set the error message for a block that is not the caller's. */
 static void refuse(const struct zcdma_source *src, const struct zc_lent_block *e, const char *what)
 {

@@ -103,6 +103,12 @@ int zc_source_take(struct zcdma_source *src, size_t max, struct zcdma_block *b);
 void zc_source_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how);
 
 /*
+ * Give back a share of a block, whose pages have to be replaced if @replace. The block goes back to its source with the
+ * last one.
+ */
+void zc_source_return(struct zcdma_source *src, struct zc_lent_block *e, bool replace);
+
+/*
  * Find a block that is the caller's. Returns NULL, after an error (-EINVAL) that says @what was asked of it, if it
  * was sent or released before, or is not one of @src.
  */
