@@ -10,10 +10,15 @@ packages="libc6-dev libpopt-dev libjansson-dev libsmartcols-dev libxxhash-dev li
     libcap-ng-dev libcmocka-dev bash dash mawk coreutils grep sed findutils util-linux mount procps kmod jq iproute2 diffutils
     bats bats-assert bats-support e2fsprogs tcpdump hostname"
 
+# is_complete: it has these packages, and is not of before one was added.
+is_complete() {
+    [[ -e $dir/complete && $(<"$dir/complete") == "$packages" ]]
+}
+
 fetch() {
     local package
     configure_apt "$apt" bookworm "$architecture"
-    [[ ! -e $dir/complete ]] || return 0 # another process was first
+    ! is_complete || return 0 # another process was first
     # shellcheck disable=SC2086 # a list of words
     apt-get -q -y --no-install-recommends --download-only install $packages
 
@@ -26,12 +31,12 @@ fetch() {
     done
     rm -f "$apt"/archives/*.deb
     rm -rf "$dir"/usr/share/{doc,man,locale,info,bash-completion,lintian,bug,perl,perl5,common-licenses}
-    touch "$dir/complete" # last, as it says that all is there
+    echo "$packages" >"$dir/complete" # last, as it says that all is there
 }
 
 architecture=${2:-armhf}
 mkdir -p "$1"
 dir=$(realpath "$1")/root-$architecture
 apt=$(realpath "$1")/apt-bookworm-$architecture
-[[ -e $dir/complete ]] || fetch >&2
+is_complete || fetch >&2
 echo "$dir"
