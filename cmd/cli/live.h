@@ -5,22 +5,8 @@
 
 #include <popt.h>
 
-#include <zcdma/util.h>
-
+#include "cli/figures.h"
 #include "cli/report.h"
-#include "cli/tcp_state.h"
-
-/* What a run has done so far. */
-struct figures {
-	uint64_t bytes;
-	uint64_t total; /* bytes in the end; 0: unknown */
-	bool sends;	/* the rest is known too */
-	uint64_t seq;	/* of the last block */
-	uint64_t blocks, overruns, lost_bytes;
-	uint64_t in_flight;		  /* blocks */
-	const struct zcdma_hist *latency; /* from the device to the send, or NULL */
-	const struct tcp_state *tcp;	  /* or NULL */
-};
 
 struct live {
 	struct report *report;

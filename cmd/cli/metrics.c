@@ -14,7 +14,6 @@
 #include <unistd.h>
 
 #include "cli/clock.h"
-#include "cli/live.h"
 #include "cli/xalloc.h"
 
 static void gauge(FILE *f, const char *applet, const char *name, const char *help, double value)

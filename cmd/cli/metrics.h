@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-struct figures;
+#include "cli/figures.h"
 
 /*
  * Write the figures of @applet to the file @name in the format of OpenMetrics, in one step for its readers. @running is

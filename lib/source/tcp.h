@@ -46,8 +46,8 @@ struct tcp_source {
 	int lowat; /* its SO_RCVLOWAT */
 	bool ended;
 	struct zcdma_source *lender; /* without a ring: it lends the connection */
-	uint64_t due_ns;	     /* when the block goes on although it is not full; 0: not decided */
-	uint64_t deadline_ns;	     /* 0: not stopping */
+	uint64_t due_ns;      /* when the block goes on although it is not full; 0: not decided */
+	uint64_t deadline_ns; /* 0: not stopping */
 	struct zc_tcp_frames frames;
 };
 

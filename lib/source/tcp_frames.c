@@ -31,7 +31,8 @@ void zc_tcp_frames_close(struct tcp_source *t)
 
 static int fail_frame(struct tcp_source *t, int err, const char *why, const char *hint)
 {
-	int rc = zc_fail_plain(t->base.src.ctx, err, "receive frames from %s: %s", t->end.peer, why);
+	int rc =
+		zc_fail_plain(t->base.src.ctx, err, "receive frames from %s: %s", t->end.peer, why);
 
 	if (hint)
 		zc_hint(t->base.src.ctx, "%s", hint);

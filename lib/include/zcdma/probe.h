@@ -3,6 +3,8 @@
  * libzcdma: probe a mapping, to see which methods of sending the kernel accepts from it
  *
  * The conventions of <zcdma.h> hold here too.
+ * The structures carry no size, unlike the statistics there: a program does not hold them from one version of the
+ * library to the next, and a field that is added changes the library's soname.
  */
 #ifndef ZCDMA_PROBE_H
 #define ZCDMA_PROBE_H

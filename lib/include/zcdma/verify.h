@@ -3,6 +3,8 @@
  * libzcdma: the pattern, manifests, and checks of a stream, received or captured from the wire
  *
  * The conventions of <zcdma.h> hold here too.
+ * The structures carry no size, unlike the statistics there: a program does not hold them from one version of the
+ * library to the next, and a field that is added changes the library's soname.
  */
 #ifndef ZCDMA_VERIFY_H
 #define ZCDMA_VERIFY_H
