@@ -16,13 +16,13 @@ static const struct poptOption table[] = {
 int vmsplice_main(struct report *r, int argc, char **argv)
 {
 	struct opts o = {
-		.usage = "[OPTION...] HOST:PORT [SOURCE]",
+		.usage = SENDER_USAGE,
 		.about =
 			"Sends blocks by vmsplice() into a pipe and splice() from there; what is on standard input is spliced as it is. To udp:HOST:PORT it sends datagrams. SOURCE is " SOURCES_HELP
 			" or -.",
 		.table = table,
 		.min_args = 1,
-		.max_args = 2,
+		.max_args = -1,
 	};
 	struct sender s = { .setup = {
 				    .stdin_is_default = true,
@@ -31,9 +31,10 @@ int vmsplice_main(struct report *r, int argc, char **argv)
 			    } };
 	int status;
 
-	if (opts_parse(&o, r, argc, argv, &status)) {
-		s.to = o.args[0];
-		s.setup.source = o.args[1];
+	if (!opts_parse(&o, r, argc, argv, &status))
+		goto out;
+	status = STATUS_ERROR;
+	if (sender_parse(&s, &o, r)) {
 		s.unsafe_reuse = unsafe_reuse;
 		if (unsafe_reuse)
 			report_note(
@@ -41,6 +42,7 @@ int vmsplice_main(struct report *r, int argc, char **argv)
 				"--unsafe-reuse: the receiver may get data that was written later");
 		status = sender_run(r, argv[0], &s);
 	}
+out:
 	opts_free(&o);
 	return status;
 }

@@ -23,22 +23,22 @@ static const struct poptOption table[] = {
 int zcsend_main(struct report *r, int argc, char **argv)
 {
 	struct opts o = {
-		.usage = "[OPTION...] HOST:PORT [SOURCE]",
+		.usage = SENDER_USAGE,
 		.about =
 			"Sends blocks with MSG_ZEROCOPY and reads the completions. To udp:HOST:PORT it sends datagrams. SOURCE is " SOURCES_HELP
 			" or - (standard input, also the default where something is piped in).",
 		.table = table,
 		.min_args = 1,
-		.max_args = 2,
+		.max_args = -1,
 	};
 	struct sender s = { .setup = { .stdin_is_default = true, .default_path = "zerocopy" } };
 	int status, choice;
 
 	if (!opts_parse(&o, r, argc, argv, &status))
 		goto out;
-	s.to = o.args[0];
-	s.setup.source = o.args[1];
 	status = STATUS_ERROR;
+	if (!sender_parse(&s, &o, r))
+		goto out;
 	if (arg.fallback) {
 		choice = opts_choice(r, "--fallback", arg.fallback, fallbacks);
 		if (choice < 0)

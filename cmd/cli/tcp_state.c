@@ -15,6 +15,7 @@ bool tcp_state_get(int fd, struct tcp_state *state)
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) < 0)
 		return false;
 	*state = (struct tcp_state){
+		.acknowledged = info.tcpi_bytes_acked,
 		.retransmitted = info.tcpi_total_retrans,
 		.rtt_us = info.tcpi_rtt,
 		.cwnd = info.tcpi_snd_cwnd,

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct tcp_state {
+	uint64_t acknowledged;	/* bytes, the SYN among them */
 	uint64_t retransmitted; /* segments */
 	unsigned rtt_us, cwnd;	/* smoothed; in segments */
 	/* Since the connection began: while data was on the way or waited, and of that, for what. */

@@ -3,13 +3,71 @@
 #include "transfer/sender.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "transfer/frames.h"
 #include "transfer/losses.h"
 #include "cli/opts.h"
 
-static const char *datagram;
+static const char *datagram, *drop_slow;
+
+/*
+ * Returns whether an argument after the first is a receiver: its kind is not one of a source, or it is udp:, and not
+ * the last one, which would be the source.
+ */
+static bool is_receiver(const char *arg, bool last)
+{
+	const struct zcdma_source_type *type = zcdma_source_type_of(arg);
+	const char *port = NULL;
+
+	if (type)
+		return !last && !strcmp(type->name, "udp");
+	if (!last)
+		return true;
+	for (const char *p = arg; *p && *p != ','; p++) {
+		if (*p == ':')
+			port = p + 1;
+	}
+	return port && *port >= '0' && *port <= '9';
+}
+
+/* Add a receiver. Returns false after a reported usage error. */
+static bool add_receiver(struct sender *s, struct report *r, const char *to)
+{
+	for (unsigned i = 0; i < s->count; i++) {
+		if (strcmp(s->to[i], to))
+			continue;
+		report_error(r, STATUS_ERROR, "name each receiver once",
+			     "receiver %s: it is named twice", to);
+		return false;
+	}
+	if (s->count == FANOUT_MOST) {
+		report_error(r, STATUS_ERROR, NULL, "receiver %s: at most %u are possible", to,
+			     FANOUT_MOST);
+		return false;
+	}
+	s->to[s->count++] = to;
+	return true;
+}
+
+bool sender_parse(struct sender *s, const struct opts *o, struct report *r)
+{
+	char hint[96];
+	int i = 1;
+
+	add_receiver(s, r, o->args[0]);
+	for (; i < o->count && is_receiver(o->args[i], i == o->count - 1); i++) {
+		if (!add_receiver(s, r, o->args[i]))
+			return false;
+	}
+	s->setup.source = i < o->count ? o->args[i] : NULL;
+	if (i + 1 >= o->count)
+		return true;
+	snprintf(hint, sizeof(hint), "usage: zcdma %s %s", report_applet(r), o->usage);
+	report_error(r, STATUS_ERROR, hint, "unexpected argument %s", o->args[i + 1]);
+	return false;
+}
 
 /* The way to the receiver. */
 struct connection {
@@ -22,6 +80,9 @@ struct poptOption sender_options[] = {
 	{ "datagram", 0, POPT_ARG_STRING, &datagram, 0,
 	  "with udp:HOST:PORT: at most SIZE bytes in a datagram (what the MTU has room for)",
 	  "SIZE" },
+	{ "drop-slow", 0, POPT_ARG_STRING, &drop_slow, 0,
+	  "of several receivers: drop one that holds N blocks more than the fastest (wait for it)",
+	  "N" },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, setup_options, 0, NULL, NULL },
 	POPT_TABLEEND,
 };
@@ -72,7 +133,7 @@ static void report_sender(const struct transfer *t, struct report *r, const stru
 	const struct zcdma_path_type *type = zcdma_path_get_type(t->path);
 	struct zcdma_path_stats s;
 
-	zcdma_path_get_stats(t->path, &s, sizeof(s));
+	transfer_get_path_stats(t, &s);
 	report_line(r, strcmp(type->name, "null") ? "sent" : "discarded", NULL);
 	report_bytes(r, "sent_bytes", s.bytes, " to ");
 	report_text(r, "to", c->to, " in ");
@@ -88,6 +149,10 @@ static void report_sender(const struct transfer *t, struct report *r, const stru
 	frames_report_sent(r, &s);
 	report_sends(&s, type, r);
 	transfer_report_source(t, r);
+	if (t->several)
+		fanout_report(t, r);
+	else
+		report_array(r, "receivers");
 }
 
 static int check_expectation(const struct transfer *t, struct report *r, enum expect expect)
@@ -96,7 +161,7 @@ static int check_expectation(const struct transfer *t, struct report *r, enum ex
 	struct zcdma_path_stats s;
 	char zerocopied[32], rest[32];
 
-	zcdma_path_get_stats(t->path, &s, sizeof(s));
+	transfer_get_path_stats(t, &s);
 	zcdma_source_get_stats(t->src, &src, sizeof(src));
 	if (expect == EXPECT_NOTHING)
 		return STATUS_OK;
@@ -129,27 +194,40 @@ static void describe_connection(const struct transfer *t, struct report *r, stru
 		report_warn(r, "pace=: %s", c->socket.pace_doubt);
 }
 
-/* Open everything, and the connection. Returns 0, or an exit status after a reported error. */
-static int open_all(struct transfer *t, struct report *r, const struct sender *s,
-		    struct connection *c)
+/* Parse the address of a receiver. Returns 0, or an exit status after a reported error. */
+static int parse_address(struct transfer *t, struct report *r, const char *to,
+			 struct zcdma_addr *addr)
 {
-	struct setup setup = s->setup;
-	uint64_t bytes = 0;
-	int status = setup_context(t, r), rc;
+	int rc = zcdma_addr_parse(t->ctx, to, addr);
 
-	if (status)
-		return status;
-	if (!opts_size(r, "--datagram", datagram, &bytes))
-		return STATUS_ERROR;
-	rc = zcdma_addr_parse(t->ctx, s->to, &c->addr);
 	if (rc)
 		return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
-	if (datagram && !c->addr.udp)
+	if (datagram && !addr->udp)
 		return report_error(r, STATUS_ERROR, NULL, "--datagram is for udp:HOST:PORT");
-	setup.hashes = c->addr.framed;
-	status = setup_source(t, r, &setup);
-	if (!status)
-		status = setup_path_to(t, r, s->to, s->fallback);
+	return STATUS_OK;
+}
+
+/* Check that no other receiver has that name. Returns 0, or an exit status after a reported error. */
+static int check_name(const struct fanout *f, struct report *r, const char *name)
+{
+	for (unsigned i = 0; i < f->count; i++) {
+		if (!strcmp(f->receiver[i].to, name))
+			return report_error(r, STATUS_ERROR, "name each receiver once",
+					    "receiver %s: it is named twice", name);
+	}
+	return STATUS_OK;
+}
+
+/* Connect to one receiver. Returns 0, or an exit status after a reported error. */
+static int open_path(struct transfer *t, struct report *r, const struct sender *s, const char *to,
+		     struct connection *c)
+{
+	uint64_t bytes = 0;
+	int status, rc;
+
+	if (!opts_size(r, "--datagram", datagram, &bytes))
+		return STATUS_ERROR;
+	status = setup_path_to(t, r, to, s->fallback);
 	if (status)
 		return status;
 	describe_connection(t, r, c);
@@ -159,6 +237,71 @@ static int open_all(struct transfer *t, struct report *r, const struct sender *s
 	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
 }
 
+/* Parse --drop-slow. Returns 0, or an exit status after a reported error. */
+static int parse_drop_slow(struct transfer *t, struct report *r, const struct sender *s,
+			   uint64_t *blocks)
+{
+	struct zcdma_source_info info;
+
+	if (!opts_count(r, "--drop-slow", drop_slow, blocks))
+		return STATUS_ERROR;
+	if (drop_slow && s->count == 1)
+		return report_error(r, STATUS_ERROR, NULL, "--drop-slow is for several receivers");
+	zcdma_source_get_info(t->src, &info, sizeof(info));
+	if (!info.blocks || *blocks < info.blocks)
+		return STATUS_OK;
+	return report_error(r, STATUS_ERROR, "give fewer, or a larger ring (blocks=N)",
+			    "--drop-slow %s: the ring has %u blocks, and no receiver can hold more",
+			    drop_slow, info.blocks);
+}
+
+/* Open the paths to several receivers. Returns 0, or an exit status after a reported error. */
+static int open_several(struct transfer *t, struct report *r, const struct sender *s,
+			struct fanout *several, struct connection *c)
+{
+	struct connection next = { .to = "" };
+	int status = STATUS_OK;
+
+	for (unsigned i = 0; !status && i < s->count; i++) {
+		status = parse_address(t, r, s->to[i], &next.addr);
+		if (!status)
+			status = open_path(t, r, s, s->to[i], &next);
+		if (status)
+			break;
+		if (!i)
+			*c = next;
+		status = check_name(several, r, next.to);
+		fanout_add(several, t, next.to);
+	}
+	snprintf(c->to, sizeof(c->to), "%u receivers", s->count);
+	return status;
+}
+
+/* Open everything, and the connections. Returns 0, or an exit status after a reported error. */
+static int open_all(struct transfer *t, struct report *r, const struct sender *s,
+		    struct connection *c, struct fanout *several)
+{
+	struct setup setup = s->setup;
+	int status = setup_context(t, r);
+	uint64_t drop = 0;
+
+	for (unsigned i = 0; !status && i < s->count; i++) {
+		status = parse_address(t, r, s->to[i], &c->addr);
+		setup.hashes |= c->addr.framed;
+	}
+	if (!status)
+		status = setup_source(t, r, &setup);
+	if (status)
+		return status;
+	status = parse_drop_slow(t, r, s, &drop);
+	if (status)
+		return status;
+	if (s->count == 1)
+		return open_path(t, r, s, s->to[0], c);
+	fanout_begin(several, t, drop);
+	return open_several(t, r, s, several, c);
+}
+
 /* Check that the receiver has what was sent. Returns @status, or STATUS_LOST in place of 0. */
 static int check_lost(const struct transfer *t, struct report *r, int status)
 {
@@ -166,7 +309,7 @@ static int check_lost(const struct transfer *t, struct report *r, int status)
 	const char *hint;
 	char what[128];
 
-	zcdma_path_get_stats(t->path, &s, sizeof(s));
+	transfer_get_path_stats(t, &s);
 	hint = frames_describe_lost(s.lost_blocks, s.lost_bytes, what, sizeof(what));
 	if (!hint || status)
 		return status;
@@ -177,19 +320,25 @@ int sender_run(struct report *r, const char *applet, const struct sender *s)
 {
 	struct transfer t = { .ctx = NULL };
 	struct connection c = { .to = "" };
+	struct fanout several = { .count = 0 };
 	int status;
 
 	t.unsafe_reuse = s->unsafe_reuse;
-	status = open_all(&t, r, s, &c);
+	t.report = r;
+	status = open_all(&t, r, s, &c, &several);
 	if (status)
 		goto out;
 	progress_begin(&t.progress, r, applet, true);
 	status = setup_run(&t, r);
 	report_sender(&t, r, &c);
+	status = fanout_check(&several, r, status);
 	if (!status)
 		status = check_expectation(&t, r, s->expect);
 	status = losses_check(r, t.src, check_lost(&t, r, status));
 out:
+	if (t.several)
+		t.path = NULL; /* which is closed with the others */
+	fanout_close(&several);
 	setup_close(&t);
 	return status;
 }

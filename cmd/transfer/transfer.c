@@ -16,11 +16,22 @@
 /* After a request to stop, how long a receiver may take nothing before a note says that it is waited for. */
 #define PATIENCE_MS 100
 
+/* How often to look for receivers that are too slow. */
+#define SLOW_MS 20
+
 static void stop_source(struct transfer *t)
 {
 	if (!t->stopping)
 		zcdma_source_stop(t->src);
 	t->stopping = true;
+}
+
+void transfer_get_path_stats(const struct transfer *t, struct zcdma_path_stats *stats)
+{
+	if (t->several)
+		t->several->get_stats(t, stats);
+	else
+		zcdma_path_get_stats(t->path, stats, sizeof(*stats));
 }
 
 /* Figures, and what they point to. */
@@ -36,11 +47,11 @@ static void get_figures(const struct transfer *t, struct snapshot *s)
 	struct zcdma_path_stats path;
 
 	zcdma_source_get_stats(t->src, &src, sizeof(src));
-	zcdma_path_get_stats(t->path, &path, sizeof(path));
+	transfer_get_path_stats(t, &path);
 	zcdma_path_get_latency(t->path, &s->waited, &s->in_flight);
 	s->figures = (struct figures){
 		.bytes = path.bytes,
-		.total = t->max_bytes,
+		.total = t->max_bytes * (t->several ? t->several->count : 1),
 		.sends = true,
 		.seq = path.last_seq,
 		.blocks = path.blocks,
@@ -48,7 +59,8 @@ static void get_figures(const struct transfer *t, struct snapshot *s)
 		.lost_bytes = src.lost_bytes,
 		.in_flight = path.pending_blocks,
 		.latency = &s->waited,
-		.tcp = tcp_state_get(zcdma_path_get_sink(t->path), &s->tcp) ? &s->tcp : NULL,
+		.tcp = !t->several && tcp_state_get(zcdma_path_get_sink(t->path), &s->tcp) ? &s->tcp
+											   : NULL,
 	};
 }
 
@@ -60,18 +72,19 @@ static void note_source_break(struct transfer *t)
 	frames_note_break(t->report, src.breaks, &t->source_breaks, "waiting for its sender");
 }
 
-/* Look at what happens beside the data: signals, progress, a path that goes over to plain sends. */
-static void look_around(struct transfer *t)
+void transfer_look_around(struct transfer *t)
 {
 	struct zcdma_path_stats path;
 	struct snapshot s;
 
 	if (signals_stop())
 		stop_source(t);
+	if (t->several)
+		t->several->look(t);
 	if (t->watch)
 		t->watch(t);
 
-	zcdma_path_get_stats(t->path, &path, sizeof(path));
+	transfer_get_path_stats(t, &path);
 	frames_note_break(t->report, path.breaks, &t->sink_breaks, "connecting again");
 	if (t->receives)
 		note_source_break(t);
@@ -100,6 +113,9 @@ static int timeout_ms(const struct transfer *t)
 {
 	int ms = progress_timeout(&t->progress);
 
+	/* What a receiver holds is looked at, as nothing reports that another has less. */
+	if (t->several && t->several->drops_slow && (ms < 0 || ms > SLOW_MS))
+		ms = SLOW_MS;
 	if (t->max_seconds > 0 && !t->stopping)
 		ms = at_most(ms, t->start_ns + (uint64_t)(t->max_seconds * 1e9));
 	return t->watch_ns ? at_most(ms, t->watch_ns) : ms;
@@ -135,21 +151,21 @@ static int take_block(struct transfer *t, struct zcdma_block *b)
 	do {
 		if (is_time_up(t))
 			return 0;
-		look_around(t);
+		transfer_look_around(t);
 		rc = zcdma_source_next(t->src, timeout_ms(t), b);
-	} while (transfer_is_pause(t, rc));
+	} while (transfer_is_pause(t, rc) || (rc < 0 && t->several && t->several->survives(t)));
 	return rc;
 }
 
 /* Wait in the path as long as timeout_ms() says, and not much longer than that before note_patience(). */
-static void set_path_timeout(const struct transfer *t)
+static void set_path_timeout(const struct transfer *t, struct zcdma_path *path)
 {
 	int ms = timeout_ms(t);
 
 	if (signals_stop() && !t->patience_noted && (ms < 0 || ms > PATIENCE_MS))
 		ms = PATIENCE_MS;
 	/* 0 would be for an event loop. */
-	zcdma_path_set_timeout(t->path, ms ? ms : 1);
+	zcdma_path_set_timeout(path, ms ? ms : 1);
 }
 
 static void note_patience(struct transfer *t, int rc)
@@ -160,19 +176,24 @@ static void note_patience(struct transfer *t, int rc)
 	report_note(t->report, "waiting for the receiver; a second signal ends it at once");
 }
 
-int transfer_send(struct transfer *t, const struct zcdma_block *b)
+int transfer_send_along(struct transfer *t, struct zcdma_path *path, const struct zcdma_block *b)
 {
 	int rc;
 
-	set_path_timeout(t);
-	rc = zcdma_path_send(t->path, b);
+	set_path_timeout(t, path);
+	rc = zcdma_path_send(path, b);
 	while (transfer_is_pause(t, rc)) {
 		note_patience(t, rc);
-		look_around(t);
-		set_path_timeout(t);
-		rc = zcdma_path_flush(t->path);
+		transfer_look_around(t);
+		set_path_timeout(t, path);
+		rc = zcdma_path_flush(path);
 	}
 	return rc;
+}
+
+int transfer_send(struct transfer *t, const struct zcdma_block *b)
+{
+	return t->several ? t->several->send(t, b) : transfer_send_along(t, t->path, b);
 }
 
 void transfer_restart(struct transfer *t)
@@ -237,7 +258,7 @@ static void stop_clocks(struct transfer *t)
 	struct zcdma_path_stats stats;
 	uint64_t end = now_ns();
 
-	zcdma_path_get_stats(t->path, &stats, sizeof(stats));
+	transfer_get_path_stats(t, &stats);
 	/* UDP is not acknowledged, and its end-of-stream markers take a time that is not the data's. */
 	if (stats.datagram_bytes && stats.blocks)
 		end = stats.sent_ns;
@@ -246,18 +267,27 @@ static void stop_clocks(struct transfer *t)
 	t->sender_cpu_seconds = cpu_seconds(RUSAGE_THREAD) - t->sender_cpu_seconds;
 }
 
-int transfer_finish(struct transfer *t, bool complete)
+static int finish(struct transfer *t, bool complete)
 {
-	struct snapshot s;
 	int rc;
 
+	if (t->several)
+		return t->several->finish(t, complete);
 	do {
-		look_around(t);
-		set_path_timeout(t);
+		transfer_look_around(t);
+		set_path_timeout(t, t->path);
 		rc = complete ? zcdma_path_finish(t->path) : zcdma_path_abandon(t->path);
 		note_patience(t, rc);
 	} while (transfer_is_pause(t, rc));
-	look_around(t); /* what the last block brought */
+	return rc;
+}
+
+int transfer_finish(struct transfer *t, bool complete)
+{
+	struct snapshot s;
+	int rc = finish(t, complete);
+
+	transfer_look_around(t); /* what the last block brought */
 	stop_clocks(t);
 	get_figures(t, &s);
 	progress_end(&t->progress, &s.figures);
@@ -271,7 +301,7 @@ void transfer_get_copies(const struct transfer *t, struct copies *c)
 	struct zcdma_path_stats path;
 
 	zcdma_source_get_stats(t->src, &stats, sizeof(stats));
-	zcdma_path_get_stats(t->path, &path, sizeof(path));
+	transfer_get_path_stats(t, &path);
 	*c = (struct copies){
 		.bytes = path.bytes,
 		.user = stats.copied_bytes + path.gathered_bytes,
@@ -352,7 +382,7 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 
 	zcdma_source_get_info(t->src, &info, sizeof(info));
 	zcdma_source_get_stats(t->src, &stats, sizeof(stats));
-	zcdma_path_get_stats(t->path, &path, sizeof(path));
+	transfer_get_path_stats(t, &path);
 	transfer_get_copies(t, &copies);
 	report_latency(t->path, r);
 	report_line(r, "source", NULL);

@@ -9,12 +9,31 @@
 #include <zcdma/util.h>
 #include <zcdma/verify.h>
 
+struct transfer;
+
+/* What sends to several receivers: transfer/fanout.h. Errors are as those of transfer_run(). */
+struct transfer_several {
+	unsigned count;
+	bool drops_slow; /* .look is due from time to time */
+	/* Send a block to each. Returns 0, or the error of the last one that went on. */
+	int (*send)(struct transfer *t, const struct zcdma_block *b);
+	/* End the receivers whose paths broke off. Returns whether there was one, and others go on. */
+	bool (*survives)(struct transfer *t);
+	/* End those that are too slow. */
+	void (*look)(struct transfer *t);
+	/* Finish each, or abandon what is not @complete. */
+	int (*finish)(struct transfer *t, bool complete);
+	/* Get the sum of the paths' figures; what is not a sum is that of the one that got most. */
+	void (*get_stats)(const struct transfer *t, struct zcdma_path_stats *sum);
+};
+
 struct transfer {
 	struct zcdma_ctx *ctx;
 	struct zcdma_source *src;
 	const struct zcdma_path_type *path_type;
-	struct zcdma_path *path;
-	bool unsafe_reuse; /* for the lab: zcdma_path_set_unsafe_reuse() */
+	struct zcdma_path *path;		/* the first one of several */
+	const struct transfer_several *several; /* what sends to these, or NULL */
+	bool unsafe_reuse;			/* for the lab: zcdma_path_set_unsafe_reuse() */
 	int ring_fd; /* a pipe whose writer may have a ring to hand over: -v says why it does not; or -1 */
 
 	/* Limits; 0 is without. */
@@ -63,6 +82,15 @@ int transfer_finish(struct transfer *t, bool complete);
 
 /* Send a block that .block had kept. The same errors. */
 int transfer_send(struct transfer *t, const struct zcdma_block *b);
+
+/* Send a block along one of several paths. The same errors. */
+int transfer_send_along(struct transfer *t, struct zcdma_path *path, const struct zcdma_block *b);
+
+/* Look at what happens beside the data: signals, progress, receivers that are too slow. */
+void transfer_look_around(struct transfer *t);
+
+/* Get the figures of the path, or of several. */
+void transfer_get_path_stats(const struct transfer *t, struct zcdma_path_stats *stats);
 
 /*
  * Check whether a call answered @rc as its wait was interrupted or over: then the caller makes the same call again.

@@ -151,6 +151,12 @@ receiver() {
     TO=${TO#*listening on } TO=${TO%%$'\n'*}
 }
 
+# received_something: data has reached the receiver in this folder. Statistics on request tell that.
+received_something() {
+    ask "$RECEIVER"
+    grep -qE 'verify: [1-9][0-9.]* (MiB|GiB)' receiver.err
+}
+
 # received [STATUS]: the receiver has ended, and found everything right, or what STATUS says.
 received() {
     wait_exit "$RECEIVER" "${1:-0}" || fail "receiver: $(cat receiver.out receiver.err)"

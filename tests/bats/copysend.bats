@@ -80,12 +80,6 @@ start_sending() {
     grep -q 'Connection reset by peer' receiver.err
 }
 
-# Statistics on request tell that data has arrived.
-received_something() {
-    ask "$RECEIVER"
-    grep -qE 'verify: [1-9][0-9.]* (MiB|GiB)' receiver.err
-}
-
 @test "copysend: Ctrl-C drains, reports and exits with 130" {
     start_sending
     kill -INT "$sender"

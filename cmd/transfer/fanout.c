@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Several receivers of one transfer: each gets every block, and the end of one is not that of the others. */
+#include "transfer/fanout.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "cli/status.h"
+#include "cli/tcp_state.h"
+
+/* Blocks that wait for a receiver of a source without a ring. */
+#define QUEUE_BLOCKS 16u
+
+/* How long to finish one receiver before the next one has its turn. */
+#define FINISH_MS 10
+
+static struct fanout *fanout_of(const struct transfer *t)
+{
+	return (struct fanout *)t->several;
+}
+
+void fanout_add(struct fanout *f, struct transfer *t, const char *to)
+{
+	struct fanout_receiver *receiver = &f->receiver[f->count++];
+	struct zcdma_source_info info;
+
+	zcdma_source_get_info(t->src, &info, sizeof(info));
+	zcdma_path_set_queue(t->path, info.blocks ? info.blocks : QUEUE_BLOCKS);
+	receiver->path = t->path;
+	receiver->acknowledged = ZCDMA_UNKNOWN;
+	snprintf(receiver->to, sizeof(receiver->to), "%s", to);
+	f->left = f->several.count = f->count;
+	t->path = f->receiver[0].path;
+}
+
+static struct zcdma_path_stats stats_of(const struct fanout_receiver *to)
+{
+	struct zcdma_path_stats s;
+
+	zcdma_path_get_stats(to->path, &s, sizeof(s));
+	return s;
+}
+
+/* Note what the receiver has acknowledged, while its connection can still be asked. */
+static void note_acknowledged(struct fanout_receiver *to)
+{
+	const uint64_t sent = stats_of(to).bytes;
+	struct tcp_state tcp;
+
+	if (!tcp_state_get(zcdma_path_get_sink(to->path), &tcp))
+		return;
+	/* The SYN counts as one byte (tcp_rcv_synsent_state_process() in net/ipv4/tcp_input.c). */
+	to->acknowledged = tcp.acknowledged ? tcp.acknowledged - 1 : 0;
+	if (to->acknowledged > sent)
+		to->acknowledged = sent;
+}
+
+static void end(struct transfer *t, struct fanout_receiver *to, const char *why)
+{
+	struct fanout *f = fanout_of(t);
+
+	to->ended = true;
+	f->left--;
+	snprintf(to->why, sizeof(to->why), "%s", why);
+	note_acknowledged(to);
+	if (f->left)
+		report_warn(t->report, "receiver %s: %s; going on with the other%s", to->to,
+			    to->why, f->left > 1 ? "s" : "");
+	zcdma_path_drop(to->path);
+}
+
+/* End a receiver after the error @rc. Returns 0 if others go on, or @rc. */
+static int fail(struct transfer *t, struct fanout_receiver *to, int rc)
+{
+	if (!to->ended)
+		end(t, to, zcdma_error(t->ctx));
+	return fanout_of(t)->left ? 0 : rc;
+}
+
+static int fanout_send(struct transfer *t, const struct zcdma_block *b)
+{
+	struct fanout *f = fanout_of(t);
+	struct zcdma_block share;
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < f->count; i++) {
+		struct fanout_receiver *to = &f->receiver[i];
+
+		if (to->ended)
+			continue;
+		rc = zcdma_block_share(t->src, b, &share);
+		if (rc)
+			break;
+		rc = transfer_send_along(t, to->path, &share);
+		if (rc)
+			rc = fail(t, to, rc);
+	}
+	zcdma_block_release(t->src, b);
+	return rc;
+}
+
+static bool fanout_survives(struct transfer *t)
+{
+	struct fanout *f = fanout_of(t);
+	bool any = false;
+
+	for (unsigned i = 0; i < f->count; i++) {
+		struct fanout_receiver *to = &f->receiver[i];
+		int rc = to->ended ? 0 : zcdma_path_process(to->path);
+
+		if (rc)
+			any |= !fail(t, to, rc);
+	}
+	return any && f->left;
+}
+
+static void fanout_drop_slow(struct transfer *t)
+{
+	struct fanout *f = fanout_of(t);
+	uint64_t least = UINT64_MAX, held[FANOUT_MOST];
+	char why[96];
+
+	if (!f->drop_slow)
+		return;
+	for (unsigned i = 0; i < f->count; i++) {
+		held[i] = stats_of(&f->receiver[i]).pending_blocks;
+		if (!f->receiver[i].ended && held[i] < least)
+			least = held[i];
+	}
+	for (unsigned i = 0; i < f->count; i++) {
+		if (f->receiver[i].ended || held[i] - least < f->drop_slow)
+			continue;
+		snprintf(why, sizeof(why), "dropped: it held %llu blocks more than the fastest",
+			 (unsigned long long)(held[i] - least));
+		end(t, &f->receiver[i], why);
+	}
+}
+
+static int fanout_finish(struct transfer *t, bool complete)
+{
+	struct fanout *f = fanout_of(t);
+	bool done[FANOUT_MOST] = { false };
+	unsigned open = f->count;
+	int rc = 0;
+
+	for (unsigned i = 0; open && !rc; i = (i + 1) % f->count) {
+		struct fanout_receiver *to = &f->receiver[i];
+
+		if (done[i])
+			continue;
+		if (to->ended) {
+			done[i] = true;
+			open--;
+			continue;
+		}
+		zcdma_path_set_timeout(to->path, FINISH_MS);
+		rc = (complete ? zcdma_path_finish : zcdma_path_abandon)(to->path);
+		if (transfer_is_pause(t, rc)) {
+			transfer_look_around(t);
+			rc = 0;
+			continue;
+		}
+		rc = rc ? fail(t, to, rc) : 0;
+		if (!to->ended) {
+			to->acknowledged =
+				stats_of(to).datagram_bytes ? ZCDMA_UNKNOWN : stats_of(to).bytes;
+			done[i] = true;
+			open--;
+		}
+	}
+	return rc;
+}
+
+#define ADD(field) (sum->field += s.field)
+
+static void fanout_get_stats(const struct transfer *t, struct zcdma_path_stats *sum)
+{
+	const struct fanout *f = fanout_of(t);
+	struct zcdma_path_stats most = { 0 };
+
+	*sum = (struct zcdma_path_stats){ 0 };
+	for (unsigned i = 0; i < f->count; i++) {
+		const struct zcdma_path_stats s = stats_of(&f->receiver[i]);
+
+		ADD(bytes), ADD(calls), ADD(copied_bytes), ADD(copied_calls), ADD(gathered_bytes);
+		ADD(zerocopy_bytes), ADD(zerocopy_calls), ADD(fell_back_bytes),
+			ADD(fell_back_calls);
+		ADD(unknown_bytes), ADD(unknown_calls), ADD(pending_bytes), ADD(pending_calls);
+		ADD(pending_blocks), ADD(datagrams), ADD(enobufs), ADD(breaks);
+		ADD(frames), ADD(lost_blocks), ADD(lost_bytes);
+		sum->plain |= s.plain;
+		if (s.datagram_bytes > sum->datagram_bytes)
+			sum->datagram_bytes = s.datagram_bytes;
+		if (!sum->plain_reason) {
+			sum->plain_reason = s.plain_reason;
+			sum->plain_hint = s.plain_hint;
+		}
+		if (!sum->copies_reason) {
+			sum->copies_reason = s.copies_reason;
+			sum->copies_hint = s.copies_hint;
+		}
+		if (s.blocks >= most.blocks)
+			most = s;
+	}
+	sum->blocks = most.blocks;
+	sum->last_seq = most.last_seq;
+	sum->sent_ns = most.sent_ns;
+}
+
+void fanout_begin(struct fanout *f, struct transfer *t, uint64_t drop_slow)
+{
+	f->drop_slow = drop_slow;
+	f->several = (struct transfer_several){
+		.drops_slow = drop_slow,
+		.send = fanout_send,
+		.survives = fanout_survives,
+		.look = fanout_drop_slow,
+		.finish = fanout_finish,
+		.get_stats = fanout_get_stats,
+	};
+	t->several = &f->several;
+}
+
+static const struct report_column columns[] = {
+	{ "to", "RECEIVER" }, { NULL, "SENT" },	    { NULL, "ACKNOWLEDGED" },
+	{ NULL, "NOT SENT" }, { "ended", "ENDED" },
+};
+
+/* Set a number of bytes of the row, and its cell. */
+static void set_bytes(json_t *row, const char *key, uint64_t bytes)
+{
+	json_object_set_new(row, key,
+			    bytes == ZCDMA_UNKNOWN ? json_null() : json_integer((json_int_t)bytes));
+}
+
+static const char *format(uint64_t bytes, char *buf, size_t len)
+{
+	return bytes == ZCDMA_UNKNOWN ? NULL : zcdma_size_format(bytes, buf, len);
+}
+
+void fanout_report(const struct transfer *t, struct report *r)
+{
+	const struct fanout *f = fanout_of(t);
+	char text[3][32];
+	struct zcdma_source_stats src;
+
+	zcdma_source_get_stats(t->src, &src, sizeof(src));
+	report_table(r, "receivers", columns, sizeof(columns) / sizeof(columns[0]));
+	for (unsigned i = 0; i < f->count; i++) {
+		const struct fanout_receiver *to = &f->receiver[i];
+		const uint64_t sent = stats_of(to).bytes;
+		const uint64_t rest = src.bytes > sent ? src.bytes - sent : 0;
+		const char *const cells[] = { to->to, format(sent, text[0], sizeof(text[0])),
+					      format(to->acknowledged, text[1], sizeof(text[1])),
+					      format(rest, text[2], sizeof(text[2])),
+					      to->ended ? to->why : "complete" };
+		json_t *row = report_row(r, cells);
+
+		set_bytes(row, "sent_bytes", sent);
+		set_bytes(row, "acknowledged_bytes", to->acknowledged);
+		set_bytes(row, "unsent_bytes", rest);
+	}
+}
+
+int fanout_check(const struct fanout *f, struct report *r, int status)
+{
+	if (status || f->left == f->count)
+		return status;
+	return report_error(r, STATUS_INCOMPLETE, NULL, "%u of %u receivers did not get everything",
+			    f->count - f->left, f->count);
+}
+
+void fanout_close(struct fanout *f)
+{
+	for (unsigned i = 0; i < f->count; i++)
+		zcdma_path_close(f->receiver[i].path);
+	f->count = 0;
+}
