@@ -104,10 +104,11 @@ static int ms_of(uint64_t ns)
 
 int live_timeout(const struct live *live)
 {
-	const uint64_t now = now_ns();
+	uint64_t now;
 
 	if (!live->every_ns)
 		return -1;
+	now = now_ns();
 	return now < live->next_ns ? ms_of(live->next_ns - now) : 0;
 }
 

@@ -66,10 +66,11 @@ void service_begin(struct service *s)
 
 int service_timeout(const struct service *s)
 {
-	const uint64_t now = now_ns();
+	uint64_t now;
 
 	if (!s->every_ns)
 		return -1;
+	now = now_ns();
 	return now < s->next_ns ? (int)((s->next_ns - now) / 1000000 + 1) : 0;
 }
 
