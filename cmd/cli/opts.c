@@ -290,6 +290,9 @@ static int begin(struct opts *o, struct report *r, int argc, char **argv)
 	o->popt =
 		xalloc(poptGetContext(name, argc, (const char **)argv, top, POPT_CONTEXT_NO_EXEC));
 	rc = poptReadDefaultConfig(o->popt, 0);
+	/* A process that became another user has the home of the one before, which is closed to it. */
+	if (rc == POPT_ERROR_ERRNO && errno == EACCES)
+		rc = 0;
 	return rc ? report_error(r, STATUS_ERROR, NULL, "read the aliases of options (popt): %s",
 				 poptStrerror(rc))
 		  : STATUS_OK;

@@ -114,6 +114,14 @@ END
     HOME=$PWD run -0 --separate-stderr zcdma capture --small sim: -o out
     assert_equal "$(jq .captured_bytes <<<"$output")" 65536
     HOME=$PWD usage_error 'zcdma capture: --bytes: given twice, and it takes one value' '' zcdma capture --small --bytes 1M sim:
+    # A home that is closed, as root's is for whom root has become.
+    mkdir -m 0 closed
+    if ((EUID)); then
+        HOME=$PWD/closed run -0 zcdma capture -q --bytes 64K sim: -o out
+    else
+        copy_for_all
+        HOME=$PWD/closed run -0 setpriv --reuid=65534 --clear-groups "$ZCDMA" capture -q --bytes 64K sim: -o /dev/null
+    fi
     HOME=/ usage_error 'zcdma capture: unknown option --small' 'zcdma capture --help lists the options' zcdma capture --small
 }
 

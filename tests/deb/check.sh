@@ -112,10 +112,10 @@ install_depends() {
     in_root "apt-get satisfy -q -y --no-install-recommends '$depends'"
 }
 
-# Files of the system, but for what apt and dpkg write down of any package.
+# Files of the system, but for what apt, dpkg and adduser write down of any package.
 list_files() {
-    in_root 'find / -xdev \( -path /proc -o -path /root -o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg \
-        -o -path /var/log -o -path /tmp -o -path /sys \) -prune -o -print | sort'
+    in_root 'find / -xdev \( -path /proc -o -path /sys -o -path /run -o -path /tmp -o -path /root -o -path /var/log \
+        -o -path /var/cache -o -path /var/lib/apt -o -path /var/lib/dpkg -o -path "/etc/*-" \) -prune -o -print | sort'
 }
 
 use_command() {
