@@ -18,7 +18,60 @@ void zcdma_block_move(struct zcdma_ring *ring, struct zcdma_block *block, enum z
 	list_move_tail(&block->node, list);
 }
 
-bool zcdma_ring_submit_free(struct zcdma_ring *ring)
+void zcdma_block_insert(struct zcdma_block *block, struct list_head *list)
+{
+	struct zcdma_block *next;
+
+	list_for_each_entry(next, list, node) {
+		if (next->seq > block->seq)
+			break;
+	}
+	list_move_tail(&block->node, &next->node);
+}
+
+static struct zcdma_block *pop_queued(struct zcdma_ring *ring)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	struct zcdma_block *block = NULL;
+
+	spin_lock(&zdev->lock);
+	if (zdev->stats.running)
+		block = list_first_entry_or_null(&ring->full, struct zcdma_block, node);
+	if (block) {
+		list_del_init(&block->node);
+		zcdma_block_set_state(ring, block, ZCDMA_FILLING);
+		ring->submitting++;
+	}
+	spin_unlock(&zdev->lock);
+	return block;
+}
+
+/* Submit what user space queued, in order, so one call at a time. It was synced as it was queued. */
+static bool submit_queued(struct zcdma_ring *ring)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	struct zcdma_block *block;
+	unsigned long flags;
+	bool any = false;
+	int ret = 0;
+
+	spin_lock_irqsave(&ring->submit_lock, flags);
+	while (!ret && (block = pop_queued(ring))) {
+		ret = zdev->ops->submit(&ring->stream, block);
+		any |= !ret;
+		spin_lock(&zdev->lock);
+		if (ret) {
+			zcdma_block_set_state(ring, block, ZCDMA_FULL);
+			list_add(&block->node, &ring->full);
+		}
+		ring->submitting--;
+		spin_unlock(&zdev->lock);
+	}
+	spin_unlock_irqrestore(&ring->submit_lock, flags);
+	return any;
+}
+
+static bool submit_free(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
 	struct zcdma_block *block;
@@ -49,4 +102,9 @@ bool zcdma_ring_submit_free(struct zcdma_ring *ring)
 		spin_unlock_irqrestore(&zdev->lock, flags);
 	} while (!ret);
 	return any;
+}
+
+bool zcdma_ring_submit(struct zcdma_ring *ring)
+{
+	return ring->out ? submit_queued(ring) : submit_free(ring);
 }

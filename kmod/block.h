@@ -10,8 +10,18 @@ void zcdma_block_set_state(struct zcdma_ring *ring, struct zcdma_block *block,
 			   enum zcdma_state state);
 void zcdma_block_move(struct zcdma_ring *ring, struct zcdma_block *block, enum zcdma_state state,
 		      struct list_head *list);
-/* Submit free blocks to the device until it takes no more. Returns whether it took one. */
-bool zcdma_ring_submit_free(struct zcdma_ring *ring);
+/* Put a block on a list that is in the order of the stream. Call with zdev->lock held. */
+void zcdma_block_insert(struct zcdma_block *block, struct list_head *list);
+/* Submit free or queued blocks to the device until it takes no more. Returns whether it took one. */
+bool zcdma_ring_submit(struct zcdma_ring *ring);
+
+/* queue.c, of output devices */
+/* Put a block that is on no list back among the empty ones, where it is the next again. */
+void zcdma_block_return_empty(struct zcdma_ring *ring, struct zcdma_block *block);
+/* Queue a block that is on no list for the device, which plays @length bytes of it. */
+void zcdma_block_queue(struct zcdma_ring *ring, struct zcdma_block *block, u64 length);
+/* Return whether the device plays a block of @length bytes. */
+bool zcdma_ring_plays(const struct zcdma_ring *ring, u64 length);
 
 /* reap.c */
 void zcdma_ring_reap_init(struct zcdma_ring *ring);

@@ -53,18 +53,61 @@ void *zcdma_block_vaddr(const struct zcdma_stream *stream, const struct zcdma_bl
 }
 EXPORT_SYMBOL_ZCDMA(zcdma_block_vaddr);
 
+/* Return whether the driver has the block, and so may report it. Call with zdev->lock held. */
+static bool is_drivers(const struct zcdma_ring *ring, const struct zcdma_block *block)
+{
+	return !WARN_ONCE(block->state != ZCDMA_FILLING, "%s: block %u is not the driver's\n",
+			  ring->zdev->ops->name, block->index);
+}
+
+static void count_done(struct zcdma_ring *ring, const struct zcdma_block *block, size_t bytes,
+		       int error)
+{
+	struct zcdma_dev_stats *stats = &ring->zdev->stats;
+
+	if (error) {
+		stats->failed++;
+		return;
+	}
+	stats->blocks++;
+	stats->bytes += bytes;
+	stats->bounced += zcdma_ring_buf(ring, block)->bounced;
+}
+
+/* Make a block empty that the device fetched. */
+static void finish_out(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes, int error)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	unsigned long flags;
+	bool refused = false;
+
+	spin_lock_irqsave(&zdev->lock, flags);
+	if (is_drivers(ring, block)) {
+		block->offset = ring->offset;
+		block->time_ns = ktime_get_ns();
+		ring->offset += block->length;
+		ring->gap = false;
+		ring->failed |= !!error;
+		count_done(ring, block, bytes, error);
+		zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
+		refused = !list_empty(&ring->full);
+	}
+	spin_unlock_irqrestore(&zdev->lock, flags);
+	if (refused)
+		zcdma_ring_reap_now(ring);
+	wake_up_interruptible_poll(&zdev->wait, EPOLLOUT | EPOLLWRNORM);
+}
+
 /* Make a block full. One that failed leaves a hole of its own size in the stream. */
-static void finish(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes, int error)
+static void finish_in(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes, int error)
 {
 	struct zcdma_device *zdev = ring->zdev;
 	unsigned long flags;
 	bool starving;
 
 	spin_lock_irqsave(&zdev->lock, flags);
-	if (block->state != ZCDMA_FILLING) {
+	if (!is_drivers(ring, block)) {
 		spin_unlock_irqrestore(&zdev->lock, flags);
-		WARN_ONCE(true, "%s: block %u is not the driver's\n", zdev->ops->name,
-			  block->index);
 		return;
 	}
 	block->length = error ? 0 : bytes;
@@ -77,19 +120,21 @@ static void finish(struct zcdma_ring *ring, struct zcdma_block *block, size_t by
 	ring->lost = 0;
 	ring->gap = false;
 	ring->offset += bytes;
-	if (error) {
-		zdev->stats.failed++;
-	} else {
-		zdev->stats.blocks++;
-		zdev->stats.bytes += bytes;
-		zdev->stats.bounced += zcdma_ring_buf(ring, block)->bounced;
-	}
+	count_done(ring, block, bytes, error);
 	zcdma_block_move(ring, block, ZCDMA_FULL, &ring->full);
 	starving = zcdma_ring_is_starving(ring) && zdev->count[ZCDMA_DRAINING];
 	spin_unlock_irqrestore(&zdev->lock, flags);
 	if (starving)
 		zcdma_ring_reap_now(ring);
 	wake_up_interruptible_poll(&zdev->wait, EPOLLIN | EPOLLRDNORM);
+}
+
+static void finish(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes, int error)
+{
+	if (ring->out)
+		finish_out(ring, block, bytes, error);
+	else
+		finish_in(ring, block, bytes, error);
 }
 
 void zcdma_block_done(struct zcdma_stream *stream, struct zcdma_block *block, size_t bytes)
@@ -130,7 +175,7 @@ bool zcdma_block_wanted(struct zcdma_stream *stream)
 {
 	struct zcdma_ring *ring = zcdma_ring_of(stream);
 
-	return zcdma_ring_submit_free(ring) || zcdma_ring_reap(ring, 1);
+	return zcdma_ring_submit(ring) || zcdma_ring_reap(ring, 1);
 }
 EXPORT_SYMBOL_ZCDMA(zcdma_block_wanted);
 
@@ -141,12 +186,17 @@ void zcdma_stream_lost(struct zcdma_stream *stream, size_t bytes)
 	unsigned long flags;
 
 	spin_lock_irqsave(&zdev->lock, flags);
-	ring->offset += bytes;
-	if (ring->lost < U32_MAX)
-		ring->lost++;
-	zdev->stats.next_seq++;
-	zdev->stats.overruns++;
-	zdev->stats.lost_bytes += bytes;
+	if (!ring->out) {
+		ring->offset += bytes;
+		if (ring->lost < U32_MAX)
+			ring->lost++;
+		zdev->stats.next_seq++;
+		zdev->stats.overruns++;
+		zdev->stats.lost_bytes += bytes;
+	} else if (!ring->idle) {
+		zdev->stats.underruns++;
+		zdev->stats.underrun_bytes += bytes;
+	}
 	spin_unlock_irqrestore(&zdev->lock, flags);
 }
 EXPORT_SYMBOL_ZCDMA(zcdma_stream_lost);

@@ -89,11 +89,13 @@ static ssize_t stats_show(struct device *dev, struct device_attribute *attr, cha
 			  "overruns %llu\nlost_bytes %llu\nfailed %llu\nbounced %llu\n"
 			  "busy_at_release %llu\nread_bytes %llu\nsplice_bytes %llu\n"
 			  "splice_copied_bytes %llu\nnext_seq %llu\nring_blocks %u\nfree %u\n"
-			  "filling %u\nfull %u\nheld %u\ndraining %u\ngaps %llu\n",
+			  "filling %u\nfull %u\nheld %u\ndraining %u\ngaps %llu\n"
+			  "underruns %llu\nunderrun_bytes %llu\nwrite_bytes %llu\n",
 			  s.running, s.blocks, s.bytes, s.delivered, s.given, s.overruns,
 			  s.lost_bytes, s.failed, s.bounced, s.busy_at_release, s.read_bytes,
 			  s.splice_bytes, s.splice_copied_bytes, s.next_seq, s.ring_blocks, s.free,
-			  s.filling, s.full, s.held, s.draining, s.gaps);
+			  s.filling, s.full, s.held, s.draining, s.gaps, s.underruns,
+			  s.underrun_bytes, s.write_bytes);
 }
 static DEVICE_ATTR_RO(stats);
 
@@ -152,7 +154,7 @@ static bool is_valid(const struct zcdma_device_ops *ops, const struct zcdma_limi
 		return false;
 	if (!ops->name || strlen(ops->name) >= sizeof_field(struct zcdma_dev_info, source))
 		return false;
-	if (ops->dir != DMA_FROM_DEVICE && ops->dir != DMA_BIDIRECTIONAL)
+	if (ops->dir != (ops->out ? DMA_TO_DEVICE : DMA_FROM_DEVICE) && ops->dir != DMA_BIDIRECTIONAL)
 		return false;
 	return !limits || !limits->align || is_power_of_2(limits->align);
 }

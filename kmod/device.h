@@ -51,6 +51,8 @@ void zcdma_file_drop_ring(struct zcdma_file *zf, struct zcdma_ring *ring);
 
 long zcdma_ioctl(struct file *file, unsigned int cmd, unsigned long user);
 ssize_t zcdma_read_iter(struct kiocb *iocb, struct iov_iter *to);
+ssize_t zcdma_write_iter(struct kiocb *iocb, struct iov_iter *from);
+int zcdma_fsync(struct file *file, loff_t start, loff_t end, int datasync);
 ssize_t zcdma_splice_read(struct file *file, loff_t *pos, struct pipe_inode_info *pipe, size_t len,
 			  unsigned int flags);
 

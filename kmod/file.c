@@ -19,7 +19,12 @@ static __poll_t zcdma_poll(struct file *file, struct poll_table_struct *wait)
 	ring = zcdma_file_enter(zf);
 	if (IS_ERR(ring))
 		return ring == ERR_PTR(-ENODEV) ? EPOLLERR | EPOLLHUP : EPOLLERR;
-	ret = zcdma_ring_readable(ring) ? EPOLLIN | EPOLLRDNORM : 0;
+	if (!zcdma_ring_ready(ring))
+		ret = 0;
+	else if (ring->out)
+		ret = EPOLLOUT | EPOLLWRNORM;
+	else
+		ret = EPOLLIN | EPOLLRDNORM;
 	zcdma_device_leave(zf->zdev);
 	return ret;
 }
@@ -113,6 +118,8 @@ const struct file_operations zcdma_fops = {
 	.open = zcdma_open,
 	.release = zcdma_release,
 	.read_iter = zcdma_read_iter,
+	.write_iter = zcdma_write_iter,
+	.fsync = zcdma_fsync,
 	.splice_read = zcdma_splice_read,
 	.poll = zcdma_poll,
 	.mmap = zcdma_mmap,

@@ -43,7 +43,8 @@ static u64 block_size_max(const struct zcdma_device *zdev)
 static u32 info_flags(const struct zcdma_device *zdev)
 {
 	return (zdev->ops->paced ? ZCDMA_DEV_INFO_PACED : 0) |
-	       (zcdma_mem_limited(zdev->dma) ? ZCDMA_DEV_INFO_LIMITED : 0);
+	       (zcdma_mem_limited(zdev->dma) ? ZCDMA_DEV_INFO_LIMITED : 0) |
+	       (zdev->ops->out ? ZCDMA_DEV_INFO_OUT : 0);
 }
 
 static int ioc_info(struct zcdma_file *zf, union zcdma_arg *arg)
@@ -64,6 +65,7 @@ static int ioc_info(struct zcdma_file *zf, union zcdma_arg *arg)
 		.memlock_bytes = zcdma_account_room(),
 		.flags = info_flags(zdev),
 		.chunks_max = zdev->limits.chunks_max,
+		.length_align = zdev->limits.align ?: 1,
 	};
 	strscpy(arg->info.source, zdev->ops->name, sizeof(arg->info.source));
 	return 0;
@@ -180,7 +182,7 @@ static void take_done(struct zcdma_file *zf, union zcdma_arg *arg, bool copied_o
 
 static int ioc_give(struct zcdma_file *zf, union zcdma_arg *arg)
 {
-	return zcdma_ring_give(zf->ring, arg->give.index);
+	return zcdma_ring_give(zf->ring, arg->give.index, arg->give.length);
 }
 
 static int ioc_stats(struct zcdma_file *zf, union zcdma_arg *arg)
@@ -211,10 +213,9 @@ static const struct zcdma_ioctl {
 				      offsetof(struct zcdma_dev_block, reserved), WITH_RING,
 				      take_done },
 	[_IOC_NR(ZCDMA_IOC_GIVE)] = { ioc_give, sizeof(struct zcdma_dev_give),
-				      offsetof(struct zcdma_dev_give, reserved),
-				      IN_ONLY | WITH_RING },
+				      sizeof(struct zcdma_dev_give), IN_ONLY | WITH_RING },
 	[_IOC_NR(ZCDMA_IOC_STATS)] = { ioc_stats, sizeof(struct zcdma_dev_stats),
-				       offsetof(struct zcdma_dev_stats, reserved) },
+				       sizeof(struct zcdma_dev_stats) },
 };
 
 static int get_arg(const struct zcdma_ioctl *ioc, union zcdma_arg *arg, void __user *user)

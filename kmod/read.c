@@ -184,6 +184,8 @@ ssize_t zcdma_read_iter(struct kiocb *iocb, struct iov_iter *to)
 		return PTR_ERR(ring);
 	/* The ring stays for as long as the file. */
 	zcdma_device_leave(zf->zdev);
+	if (ring->out)
+		return -EINVAL;
 	ret = read_ring(ring, iocb, to);
 	if (ret > 0) {
 		spin_lock_irq(&zf->zdev->lock);

@@ -109,8 +109,9 @@ bool zcdma_ring_reap(struct zcdma_ring *ring, unsigned int most)
 		/* A block that is still in flight goes to the end of the list. */
 		found += zcdma_block_try_reclaim(ring, block);
 	}
-	if (found)
-		zcdma_ring_submit_free(ring);
+	/* A device that took no more when blocks were queued may have room by now. */
+	if (found || ring->out)
+		zcdma_ring_submit(ring);
 	return found;
 }
 

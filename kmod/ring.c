@@ -38,6 +38,7 @@ static void init_ring(struct zcdma_ring *ring, const struct zcdma_dev_setup *set
 {
 	struct zcdma_device *zdev = ring->zdev;
 
+	ring->out = zdev->ops->out;
 	ring->strict = setup->policy == ZCDMA_DEV_STRICT;
 	INIT_LIST_HEAD(&ring->free);
 	INIT_LIST_HEAD(&ring->full);
@@ -45,6 +46,7 @@ static void init_ring(struct zcdma_ring *ring, const struct zcdma_dev_setup *set
 	INIT_LIST_HEAD(&ring->mappers);
 	mutex_init(&ring->map_lock);
 	mutex_init(&ring->read_lock);
+	spin_lock_init(&ring->submit_lock);
 	zcdma_ring_reap_init(ring);
 	ring->mem.dev = zdev->dma;
 	ring->mem.dir = zdev->ops->dir;
@@ -191,9 +193,21 @@ static int start_device(struct zcdma_ring *ring)
 	/* The device may have halted already. */
 	zdev->stats.running = !ring->halted;
 	ring->ended = false;
+	ring->idle = list_empty(&ring->full);
 	spin_unlock_irq(&zdev->lock);
-	zcdma_ring_submit_free(ring);
+	zcdma_ring_submit(ring);
 	return 0;
+}
+
+/* Take back what the device had. Call with zdev->lock held. */
+static void take_back(struct zcdma_ring *ring, struct zcdma_block *block)
+{
+	if (!ring->out) {
+		zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
+		return;
+	}
+	zcdma_block_set_state(ring, block, ZCDMA_FULL);
+	zcdma_block_insert(block, &ring->full);
 }
 
 static void stop_device(struct zcdma_ring *ring)
@@ -215,9 +229,20 @@ static void stop_device(struct zcdma_ring *ring)
 	spin_lock_irq(&zdev->lock);
 	for (i = 0; i < ring->mem.blocks; i++) {
 		if (ring->block[i].state == ZCDMA_FILLING)
-			zcdma_block_move(ring, &ring->block[i], ZCDMA_FREE, &ring->free);
+			take_back(ring, &ring->block[i]);
 	}
 	spin_unlock_irq(&zdev->lock);
+}
+
+/* Drop what was queued and not played. Call with zdev->lock held. */
+static void drop_queued(struct zcdma_ring *ring)
+{
+	struct zcdma_block *block, *next;
+
+	list_for_each_entry_safe(block, next, &ring->full, node) {
+		ring->failed = true;
+		zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
+	}
 }
 
 int zcdma_ring_start(struct zcdma_ring *ring)
@@ -247,6 +272,8 @@ void zcdma_ring_stop(struct zcdma_ring *ring)
 	spin_lock_irq(&zdev->lock);
 	ring->halted = false;
 	ring->ended = true;
+	if (ring->out)
+		drop_queued(ring);
 	spin_unlock_irq(&zdev->lock);
 	wake_up_interruptible_all(&zdev->wait);
 }

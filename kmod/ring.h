@@ -41,14 +41,19 @@ u64 zcdma_ring_bytes_max(void);
  */
 struct zcdma_block *zcdma_ring_take(struct zcdma_ring *ring, enum zcdma_state as, bool nonblock,
 				    struct zcdma_dev_block *b);
-/* Give back a block that user space holds by TAKE. Returns 0, or -EINVAL if it holds none. */
-int zcdma_ring_give(struct zcdma_ring *ring, u32 index);
+/*
+ * Give back a block that user space holds by TAKE. @length is how much of it an output device plays, or
+ * 0 for nothing; for other devices it is 0. Returns 0, or -EINVAL if user space holds no such block, or @length is wrong.
+ */
+int zcdma_ring_give(struct zcdma_ring *ring, u32 index, u64 length);
 /*
  * Put a block that was taken as number @seq back where it was, unless it was given back meanwhile.
  */
 void zcdma_ring_untake(struct zcdma_ring *ring, u32 index, u64 seq);
 /* Return whether taking a block would not wait. */
-bool zcdma_ring_readable(struct zcdma_ring *ring);
+bool zcdma_ring_ready(struct zcdma_ring *ring);
+/* Queue the block that write() has begun, if there is one, and wait until all is played. */
+int zcdma_ring_drain(struct zcdma_ring *ring);
 
 /*
  * Return the block that read() and splice() are at in the stream; its bytes from .cursor_off on are
@@ -58,6 +63,8 @@ bool zcdma_ring_readable(struct zcdma_ring *ring);
 struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock, size_t done);
 /* Move the cursor on by @bytes, and give the block back at its end. */
 void zcdma_ring_advance(struct zcdma_ring *ring, u64 bytes);
+/* Queue the block that write() has begun. Call with .read_lock held. Returns 0, or -EINVAL. */
+int zcdma_ring_flush(struct zcdma_ring *ring);
 
 /*
  * Keep the bytes of a block that user space holds unchanged until zcdma_ring_unpin(), even if it is

@@ -150,7 +150,9 @@ ssize_t zcdma_splice_read(struct file *file, loff_t *pos, struct pipe_inode_info
 	ring = zcdma_file_enter(zf);
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
-	ret = splice_ring(ring, pos, pipe, len);
+	ret = -EINVAL;
+	if (!ring->out)
+		ret = splice_ring(ring, pos, pipe, len);
 	if (ret > 0)
 		count(zf->zdev, ring, ret);
 	zcdma_device_leave(zf->zdev);

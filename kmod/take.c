@@ -10,11 +10,11 @@
 #include "fault_inject.h"
 #include "ring.h"
 
-/* .ended and .halted are set after the last block became full. */
+/* .ended and .halted are set after the last block became full. An output does not end. */
 static bool has_news(struct zcdma_ring *ring)
 {
-	return READ_ONCE(ring->ended) || READ_ONCE(ring->halted) ||
-	       !list_empty_careful(&ring->full);
+	return (READ_ONCE(ring->ended) && !ring->out) || READ_ONCE(ring->halted) ||
+	       !list_empty_careful(zcdma_ring_for_user(ring));
 }
 
 static bool readable(struct zcdma_ring *ring)
@@ -22,7 +22,7 @@ static bool readable(struct zcdma_ring *ring)
 	return READ_ONCE(ring->cursor) || has_news(ring);
 }
 
-bool zcdma_ring_readable(struct zcdma_ring *ring)
+bool zcdma_ring_ready(struct zcdma_ring *ring)
 {
 	if (readable(ring))
 		return true;
@@ -60,15 +60,20 @@ static struct zcdma_block *try_take(struct zcdma_ring *ring, enum zcdma_state as
 	int none = -EAGAIN;
 
 	spin_lock_irq(&zdev->lock);
-	block = list_first_entry_or_null(&ring->full, struct zcdma_block, node);
-	if (ring->ended)
-		none = -ENODATA;
-	else if (ring->halted)
+	block = list_first_entry_or_null(zcdma_ring_for_user(ring), struct zcdma_block, node);
+	if (ring->halted)
 		none = -EIO;
+	else if (ring->ended && !ring->out)
+		none = -ENODATA;
+	/* Otherwise a caller would go on to fill blocks for a device that has halted. */
+	if (ring->halted && ring->out)
+		block = NULL;
 	if (block) {
 		list_del_init(&block->node);
 		zcdma_block_set_state(ring, block, as);
 		zdev->stats.delivered++;
+		if (ring->out)
+			block->length = 0;
 		/* Without the lock another thread may give it back, and the device fill it. */
 		if (b)
 			describe(ring, block, b);
@@ -114,18 +119,30 @@ static void give_back(struct zcdma_ring *ring, struct zcdma_block *block)
 	spin_unlock_irq(&zdev->lock);
 
 	if (idle)
-		zcdma_ring_submit_free(ring);
+		zcdma_ring_submit(ring);
 	else
 		zcdma_ring_reap_later(ring);
 }
 
-int zcdma_ring_give(struct zcdma_ring *ring, u32 index)
+static void give(struct zcdma_ring *ring, struct zcdma_block *block, u64 length)
+{
+	if (!ring->out)
+		give_back(ring, block);
+	else if (length)
+		zcdma_block_queue(ring, block, length);
+	else
+		zcdma_block_return_empty(ring, block);
+}
+
+int zcdma_ring_give(struct zcdma_ring *ring, u32 index, u64 length)
 {
 	struct zcdma_device *zdev = ring->zdev;
 	struct zcdma_block *block;
 	bool held;
 
 	if (index >= ring->mem.blocks)
+		return -EINVAL;
+	if (ring->out ? !zcdma_ring_plays(ring, length) : length != 0)
 		return -EINVAL;
 	block = &ring->block[array_index_nospec(index, ring->mem.blocks)];
 	spin_lock_irq(&zdev->lock);
@@ -135,7 +152,7 @@ int zcdma_ring_give(struct zcdma_ring *ring, u32 index)
 	spin_unlock_irq(&zdev->lock);
 	if (!held)
 		return -EINVAL;
-	give_back(ring, block);
+	give(ring, block, length);
 	return 0;
 }
 
@@ -143,22 +160,23 @@ int zcdma_ring_give(struct zcdma_ring *ring, u32 index)
 void zcdma_ring_untake(struct zcdma_ring *ring, u32 index, u64 seq)
 {
 	struct zcdma_device *zdev = ring->zdev;
-	struct zcdma_block *block = &ring->block[index], *next;
+	struct zcdma_block *block = &ring->block[index];
 
 	spin_lock_irq(&zdev->lock);
 	if (block->state != ZCDMA_HELD || block->seq != seq) {
 		spin_unlock_irq(&zdev->lock);
 		return;
 	}
-	list_for_each_entry(next, &ring->full, node) {
-		if (next->seq > seq)
-			break;
-	}
-	list_add_tail(&block->node, &next->node);
-	zcdma_block_set_state(ring, block, ZCDMA_FULL);
 	zdev->stats.delivered--;
+	if (ring->out) {
+		zcdma_block_set_state(ring, block, ZCDMA_FREE);
+		list_add(&block->node, &ring->free);
+	} else {
+		zcdma_block_set_state(ring, block, ZCDMA_FULL);
+		zcdma_block_insert(block, &ring->full);
+	}
 	spin_unlock_irq(&zdev->lock);
-	wake_up_interruptible_poll(&zdev->wait, EPOLLIN | EPOLLRDNORM);
+	wake_up_interruptible_all(&zdev->wait);
 }
 
 struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock, size_t done)
@@ -180,20 +198,39 @@ struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock, si
 	return ERR_PTR(-EIO);
 }
 
-void zcdma_ring_advance(struct zcdma_ring *ring, u64 bytes)
+/* Give back the block that the cursor is in. */
+static void give_cursor(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
 	struct zcdma_block *block = ring->cursor;
 
-	lockdep_assert_held(&ring->read_lock);
-	ring->cursor_off += bytes;
-	if (ring->cursor_off < block->length)
-		return;
 	WRITE_ONCE(ring->cursor, NULL);
 	spin_lock_irq(&zdev->lock);
 	zcdma_block_set_state(ring, block, ZCDMA_DRAINING);
 	spin_unlock_irq(&zdev->lock);
-	give_back(ring, block);
+	give(ring, block, ring->cursor_off);
+}
+
+void zcdma_ring_advance(struct zcdma_ring *ring, u64 bytes)
+{
+	struct zcdma_block *block = ring->cursor;
+
+	lockdep_assert_held(&ring->read_lock);
+	ring->cursor_off += bytes;
+	if (ring->cursor_off < (ring->out ? ring->mem.block_size : block->length))
+		return;
+	give_cursor(ring);
+}
+
+int zcdma_ring_flush(struct zcdma_ring *ring)
+{
+	lockdep_assert_held(&ring->read_lock);
+	if (!ring->cursor)
+		return 0;
+	if (!zcdma_ring_plays(ring, ring->cursor_off))
+		return -EINVAL;
+	give_cursor(ring);
+	return 0;
 }
 
 struct zcdma_block *zcdma_ring_pin(struct zcdma_ring *ring, u32 index)

@@ -39,6 +39,7 @@ struct zcdma_ring {
 	struct zcdma_mem mem;
 	struct address_space *mapping;	/* of the owner's file */
 	bool strict;
+	bool out;			/* of a device that plays */
 	u64 bytes;
 	struct zcdma_stream stream;	/* what the device's driver sees of it */
 
@@ -51,8 +52,12 @@ struct zcdma_ring {
 	u32 lost;			/* blocks, since the last one that was filled */
 	bool gap;			/* data may be missing before the next one */
 	u64 offset;			/* of the device in the stream */
+	bool idle;			/* output: nothing was queued since the start, or fsync() */
+	bool failed;			/* output: blocks were not played; fsync() reports it once */
 	bool ended;			/* stopped, and not started again */
 	bool halted;			/* the device gave up, and was not stopped yet */
+
+	spinlock_t submit_lock;		/* output: blocks go to the device in order */
 
 	/* Below zdev->ring_lock */
 	bool running;			/* from start to stop */
@@ -103,6 +108,12 @@ struct zcdma_file {
 	struct zcdma_ring *made;	/* the same, before user space knows of it */
 	struct address_space mapping;	/* so that all mappings of the ring are found from here */
 };
+
+/* The blocks that wait for user space: full ones, or empty ones of an output device. */
+static inline struct list_head *zcdma_ring_for_user(struct zcdma_ring *ring)
+{
+	return ring->out ? &ring->free : &ring->full;
+}
 
 /* Note that this processor may keep packets with blocks of the ring. */
 static inline void zcdma_ring_took_part(struct zcdma_ring *ring)

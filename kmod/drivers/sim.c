@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The simulated device: a thread that stands in for the hardware and writes the pattern. */
+/* Simulated devices: a thread stands in for the hardware. One that captures writes the pattern. */
 #include <linux/device.h>
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
@@ -39,9 +39,8 @@ static struct zcdma_block *sim_pop(struct sim *sim)
  * The CPU writes what a device would. So the memory is the CPU's meanwhile, and goes back to the
  * device before it is reported as done: with bounce buffers the data takes the way of real DMA.
  */
-static void sim_fill(struct sim *sim, struct zcdma_block *block)
+void zcdma_sim_fill(struct zcdma_stream *stream, struct zcdma_block *block)
 {
-	struct zcdma_stream *stream = sim->stream;
 	size_t size = stream->block_size, off, bytes;
 	void *data;
 
@@ -58,6 +57,13 @@ static void sim_fill(struct sim *sim, struct zcdma_block *block)
 		zcdma_block_failed(stream, block, -EIO);
 	else
 		zcdma_block_done(stream, block, size + (zcdma_sim_mutant("long") ? PAGE_SIZE : 0));
+}
+
+static void serve(struct sim *sim, struct zcdma_block *block)
+{
+	const struct zcdma_sim *device = sim->stream->priv;
+
+	device->serve(sim->stream, block);
 }
 
 static void sim_sleep_until_due(struct sim *sim)
@@ -83,7 +89,7 @@ static void sim_next_due(struct sim *sim)
 	}
 }
 
-/* One block's time: data comes whether or not there is a block for it. */
+/* One block's time: data comes, or is needed, whether or not there is a block for it. */
 static void sim_paced(struct sim *sim)
 {
 	struct zcdma_block *block;
@@ -99,7 +105,7 @@ static void sim_paced(struct sim *sim)
 	if (!block && zcdma_block_wanted(sim->stream))
 		block = sim_pop(sim);
 	if (block)
-		sim_fill(sim, block);
+		serve(sim, block);
 	else
 		zcdma_stream_lost(sim->stream, sim->stream->block_size);
 }
@@ -112,7 +118,7 @@ static void sim_unpaced(struct sim *sim)
 	wait_event_idle(sim->wait, !list_empty_careful(&sim->armed) || kthread_should_stop());
 	block = sim_pop(sim);
 	if (block)
-		sim_fill(sim, block);
+		serve(sim, block);
 }
 
 static int sim_thread(void *data)
@@ -130,8 +136,9 @@ static int sim_thread(void *data)
 	return 0;
 }
 
-static int sim_start(struct zcdma_stream *stream)
+int zcdma_sim_start(struct zcdma_stream *stream)
 {
+	const struct zcdma_sim *device = stream->priv;
 	struct sim *sim;
 	int ret;
 
@@ -147,7 +154,7 @@ static int sim_start(struct zcdma_stream *stream)
 		sim->period = div64_u64_rem((u64)stream->block_size * NSEC_PER_SEC, stream->rate,
 					    &sim->rest);
 
-	sim->thread = kthread_create(sim_thread, sim, "%s", dev_name(stream->priv));
+	sim->thread = kthread_create(sim_thread, sim, "%s", dev_name(device->dev));
 	if (IS_ERR(sim->thread)) {
 		ret = PTR_ERR(sim->thread);
 		kfree(sim);
@@ -158,7 +165,7 @@ static int sim_start(struct zcdma_stream *stream)
 	return 0;
 }
 
-static int sim_submit(struct zcdma_stream *stream, struct zcdma_block *block)
+int zcdma_sim_submit(struct zcdma_stream *stream, struct zcdma_block *block)
 {
 	struct sim *sim = stream->context;
 	unsigned long flags;
@@ -172,7 +179,7 @@ static int sim_submit(struct zcdma_stream *stream, struct zcdma_block *block)
 	return 0;
 }
 
-static void sim_abort(struct zcdma_stream *stream)
+void zcdma_sim_abort(struct zcdma_stream *stream)
 {
 	struct sim *sim = stream->context;
 
@@ -188,9 +195,9 @@ const struct zcdma_device_ops zcdma_sim_ops = {
 	.owner = THIS_MODULE,
 	.name = "sim",
 	.paced = true,
-	/* Both ways, as it is the CPU that hands the data to the device: see sim_fill(). */
+	/* Both ways, as it is the CPU that hands the data to the device: see zcdma_sim_fill(). */
 	.dir = DMA_BIDIRECTIONAL,
-	.start = sim_start,
-	.submit = sim_submit,
-	.abort = sim_abort,
+	.start = zcdma_sim_start,
+	.submit = zcdma_sim_submit,
+	.abort = zcdma_sim_abort,
 };

@@ -1,10 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a simulated device does. Its zcdma_stream.priv is its struct device. */
+/* What simulated devices do. Their zcdma_stream.priv is a struct zcdma_sim. */
 #ifndef ZCDMA_SIM_H
 #define ZCDMA_SIM_H
 
 #include <linux/zcdma_device.h>
 
+struct attribute_group;
+struct platform_driver;
+
+struct zcdma_sim {
+	struct device *dev;
+	/* Fill or play a block, and report it. Called by a thread. */
+	void (*serve)(struct zcdma_stream *stream, struct zcdma_block *block);
+
+	/* What a sink found in the stream, from its first block on. */
+	u64 checked_bytes;
+	u64 wrong_bytes;
+	u64 first_wrong;		/* offset, if there are wrong bytes */
+};
+
 extern const struct zcdma_device_ops zcdma_sim_ops;
+extern const struct zcdma_device_ops zcdma_sink_ops;
+extern const struct attribute_group *zcdma_sink_groups[];
+extern struct platform_driver zcdma_loop_driver;
+
+/* Let a device reach all memory, in pieces of any size. Returns 0, or a negative errno. */
+int zcdma_sim_set_dma(struct device *dev);
+
+void zcdma_sim_fill(struct zcdma_stream *stream, struct zcdma_block *block);
+void zcdma_sink_play(struct zcdma_stream *stream, struct zcdma_block *block);
+
+/* The operations that all simulated devices share. */
+int zcdma_sim_start(struct zcdma_stream *stream);
+int zcdma_sim_submit(struct zcdma_stream *stream, struct zcdma_block *block);
+void zcdma_sim_abort(struct zcdma_stream *stream);
 
 #endif /* ZCDMA_SIM_H */

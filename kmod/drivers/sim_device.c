@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Simulated devices: platform devices, with a driver of their own. */
 #include <linux/dma-mapping.h>
+#include <linux/mod_devicetable.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
 
@@ -8,34 +9,77 @@
 #include "sim.h"
 #include "sim_fault.h"
 
-#define NAME "zcdma-sim"
-
 static unsigned int devices = 1;
 module_param(devices, uint, 0444);
-MODULE_PARM_DESC(devices, "Number of simulated devices (default 1, at most 64)");
+MODULE_PARM_DESC(devices, "Number of simulated devices that capture (default 1, at most 64)");
+
+static unsigned int sinks;
+module_param(sinks, uint, 0444);
+MODULE_PARM_DESC(sinks, "Number of simulated devices that play (default 0, at most 64 with the others)");
+
+static unsigned int loops;
+module_param(loops, uint, 0444);
+MODULE_PARM_DESC(loops, "Number of pairs of which one captures what the other plays (default 0, at most 32)");
+
+/* What a platform device of each name is. */
+static const struct kind {
+	const struct zcdma_device_ops *ops;
+	void (*serve)(struct zcdma_stream *stream, struct zcdma_block *block);
+	const struct attribute_group **groups;
+} source = { &zcdma_sim_ops, zcdma_sim_fill },
+	sink = { &zcdma_sink_ops, zcdma_sink_play, zcdma_sink_groups };
+
+static const struct platform_device_id sim_ids[] = {
+	{ "zcdma-sim", (kernel_ulong_t)&source },
+	{ "zcdma-sink", (kernel_ulong_t)&sink },
+	{ }
+};
 
 static struct platform_device *simulated[ZCDMA_DEVICES_MAX];
+static unsigned int simulated_count;
+
+int zcdma_sim_set_dma(struct device *dev)
+{
+	int ret;
+
+	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(64));
+	if (!ret)
+		dma_set_max_seg_size(dev, UINT_MAX);
+	return ret;
+}
 
 static int sim_probe(struct platform_device *pdev)
 {
+	const struct kind *kind = (const struct kind *)platform_get_device_id(pdev)->driver_data;
 	const struct zcdma_limits limits = { .chunks_max = zcdma_sim_mutant("one") };
 	struct zcdma_device *zdev;
+	struct zcdma_sim *sim;
 	int ret;
 
-	ret = dma_set_mask_and_coherent(&pdev->dev, DMA_BIT_MASK(64));
+	sim = devm_kzalloc(&pdev->dev, sizeof(*sim), GFP_KERNEL);
+	if (!sim)
+		return -ENOMEM;
+	sim->dev = &pdev->dev;
+	sim->serve = kind->serve;
+	ret = zcdma_sim_set_dma(&pdev->dev);
 	if (ret)
 		return ret;
-	dma_set_max_seg_size(&pdev->dev, UINT_MAX);
-
-	zdev = zcdma_device_register(&pdev->dev, &pdev->dev, &zcdma_sim_ops, &limits, &pdev->dev);
+	zdev = zcdma_device_register(&pdev->dev, &pdev->dev, kind->ops, &limits, sim);
 	if (IS_ERR(zdev))
 		return PTR_ERR(zdev);
 	platform_set_drvdata(pdev, zdev);
-	return 0;
+	ret = kind->groups ? device_add_groups(&pdev->dev, kind->groups) : 0;
+	if (ret)
+		zcdma_device_unregister(zdev);
+	return ret;
 }
 
 static void sim_unbind(struct platform_device *pdev)
 {
+	const struct kind *kind = (const struct kind *)platform_get_device_id(pdev)->driver_data;
+
+	if (kind->groups)
+		device_remove_groups(&pdev->dev, kind->groups);
 	zcdma_device_unregister(platform_get_drvdata(pdev));
 }
 
@@ -47,56 +91,62 @@ static void sim_shutdown(struct platform_device *pdev)
 }
 
 static struct platform_driver sim_driver = {
-	.driver = { .name = NAME, .pm = &zcdma_pm_ops },
+	.driver = { .name = "zcdma-sim", .pm = &zcdma_pm_ops },
+	.id_table = sim_ids,
 	.probe = sim_probe,
 	.remove = sim_remove,
 	.shutdown = sim_shutdown,
 };
 
-static void remove_simulated(unsigned int count)
+static void remove_all(void)
 {
-	while (count--)
-		platform_device_unregister(simulated[count]);
+	while (simulated_count)
+		platform_device_unregister(simulated[--simulated_count]);
+	platform_driver_unregister(&zcdma_loop_driver);
+	platform_driver_unregister(&sim_driver);
+}
+
+static int add(const char *name, unsigned int count)
+{
+	struct platform_device_info info = { .name = name, .dma_mask = DMA_BIT_MASK(64) };
+	struct platform_device *pdev;
+
+	for (info.id = 0; info.id < count; info.id++) {
+		pdev = platform_device_register_full(&info);
+		if (IS_ERR(pdev))
+			return PTR_ERR(pdev);
+		simulated[simulated_count++] = pdev;
+	}
+	return 0;
 }
 
 static int __init sim_init(void)
 {
-	unsigned int i;
 	int ret;
 
-	if (devices > ZCDMA_DEVICES_MAX) {
-		pr_err("zcdma_sim: devices=%u: at most %d\n", devices, ZCDMA_DEVICES_MAX);
+	if ((u64)devices + sinks + 2 * (u64)loops > ZCDMA_DEVICES_MAX) {
+		pr_err("zcdma_sim: devices=%u sinks=%u loops=%u: at most %d, a loop counting twice\n",
+		       devices, sinks, loops, ZCDMA_DEVICES_MAX);
 		return -EINVAL;
 	}
 	ret = platform_driver_register(&sim_driver);
 	if (ret)
 		return ret;
-	for (i = 0; i < devices; i++) {
-		const struct platform_device_info info = {
-			.name = NAME,
-			.id = i,
-			.dma_mask = DMA_BIT_MASK(64),
-		};
-
-		simulated[i] = platform_device_register_full(&info);
-		if (IS_ERR(simulated[i])) {
-			ret = PTR_ERR(simulated[i]);
-			goto err_remove;
-		}
+	ret = platform_driver_register(&zcdma_loop_driver);
+	if (ret) {
+		platform_driver_unregister(&sim_driver);
+		return ret;
 	}
-	return 0;
-
-err_remove:
-	remove_simulated(i);
-	platform_driver_unregister(&sim_driver);
+	ret = add("zcdma-sim", devices) ?: add("zcdma-sink", sinks) ?: add("zcdma-loop", loops);
+	if (ret)
+		remove_all();
 	return ret;
 }
 module_init(sim_init);
 
 static void __exit sim_exit(void)
 {
-	remove_simulated(devices);
-	platform_driver_unregister(&sim_driver);
+	remove_all();
 }
 module_exit(sim_exit);
 

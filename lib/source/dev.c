@@ -291,6 +291,11 @@ static int dev_open(struct zcdma_source *src, const char *arg)
 		close(d->fd);
 		return rc;
 	}
+	if (d->info.flags & ZCDMA_DEV_INFO_OUT) {
+		close(d->fd);
+		return zc_fail_plain(d->src.ctx, EINVAL,
+				     "open %s: the device plays data, and captures none", d->path);
+	}
 	src->info.endless = true;
 	src->info.simulated = !strcmp(d->info.source, "sim"); /* kmod/drivers/sim.c */
 	return 0;

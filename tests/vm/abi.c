@@ -20,7 +20,8 @@ SIZE(zcdma_dev_info, 120);
 LAYOUT(zcdma_dev_info, block_size_max, 32);
 LAYOUT(zcdma_dev_info, memlock_bytes, 56);
 LAYOUT(zcdma_dev_info, source, 72);
-LAYOUT(zcdma_dev_info, reserved, 88);
+LAYOUT(zcdma_dev_info, length_align, 88);
+LAYOUT(zcdma_dev_info, reserved, 92);
 SIZE(zcdma_dev_setup, 104);
 LAYOUT(zcdma_dev_setup, block_size, 16);
 LAYOUT(zcdma_dev_setup, blocks, 40);
@@ -33,12 +34,12 @@ LAYOUT(zcdma_dev_block, time_ns, 56);
 LAYOUT(zcdma_dev_block, error, 64);
 LAYOUT(zcdma_dev_block, reserved, 68);
 SIZE(zcdma_dev_give, 16);
-LAYOUT(zcdma_dev_give, reserved, 8);
+LAYOUT(zcdma_dev_give, length, 8);
 SIZE(zcdma_dev_stats, 168);
 LAYOUT(zcdma_dev_stats, blocks, 8);
 LAYOUT(zcdma_dev_stats, ring_blocks, 112);
 LAYOUT(zcdma_dev_stats, gaps, 136);
-LAYOUT(zcdma_dev_stats, reserved, 144);
+LAYOUT(zcdma_dev_stats, underruns, 144);
 _Static_assert(ZCDMA_IOC_INFO == 0xdc00 && ZCDMA_IOC_STATS == 0xdc06, "numbers");
 
 /* An argument of any ioctl, with room for what a later version may add. */
@@ -64,9 +65,8 @@ static const struct {
 	{ ZCDMA_IOC_TAKE, sizeof(struct zcdma_dev_block),
 	  offsetof(struct zcdma_dev_block, reserved) },
 	{ ZCDMA_IOC_GIVE, sizeof(struct zcdma_dev_give),
-	  offsetof(struct zcdma_dev_give, reserved) },
-	{ ZCDMA_IOC_STATS, sizeof(struct zcdma_dev_stats),
-	  offsetof(struct zcdma_dev_stats, reserved) },
+	  offsetof(struct zcdma_dev_give, length) },
+	{ ZCDMA_IOC_STATS, sizeof(struct zcdma_dev_stats), sizeof(struct zcdma_dev_stats) },
 };
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
 

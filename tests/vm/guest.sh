@@ -135,6 +135,13 @@ block_is_not_exceeded() {
         [[ $(stat -c %s /run/captured) == 262144 ]] && "$ZCDMA" verify --bytes 256K /run/captured
 }
 
+# A device that plays is not taken for a source.
+sink_is_no_source() {
+    load "$VM_KMOD" && rmmod zcdma_edu && insmod "$VM_KMOD/zcdma_sim.ko" devices=0 sinks=1 || return
+    "$ZCDMA" capture dev: -o /run/captured 2>&1 | tee /run/report
+    [[ ${PIPESTATUS[0]} == 2 && $(</run/report) == *"open /dev/zcdma0: the device plays data, and captures none"* ]] && unload
+}
+
 not_simulated() {
     ! grep -qsx sim /sys/class/zcdma/zcdma*/source
 }
@@ -228,7 +235,7 @@ programs_that_unload() {
     for device in /sys/bus/pci/devices/*; do
         [[ $(<"$device/device") != 0x11e8 ]] || echo none >"$device/driver_override"
     done
-    run_tests unplug
+    run_tests unplug play
     check "the module goes" unload
     leaks_nothing "the module"
     check "the mutant is caught" mutant_is_caught
@@ -237,6 +244,7 @@ programs_that_unload() {
     check "the module goes" unload
     check "more pieces than a device takes are refused" pieces_are_refused
     check "a gap of unknown length is reported" gap_is_told
+    check "a device that plays is no source" sink_is_no_source
     check "what a device reports beyond a block is cut off" \
         wants_fault "sim: 69632 bytes in a block of 65536" block_is_not_exceeded
     check "the module loads" load "$VM_MUTANT" devices=1 mutant=nap

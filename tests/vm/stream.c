@@ -551,11 +551,12 @@ static void sysfs_says_what_the_ioctl_says(unsigned model)
 		 "overruns %llu\nlost_bytes %llu\nfailed %llu\nbounced %llu\n"
 		 "busy_at_release %llu\nread_bytes %llu\nsplice_bytes %llu\n"
 		 "splice_copied_bytes %llu\nnext_seq %llu\nring_blocks %u\nfree %u\n"
-		 "filling %u\nfull %u\nheld %u\ndraining %u\ngaps %llu\n",
+		 "filling %u\nfull %u\nheld %u\ndraining %u\ngaps %llu\n"
+		 "underruns %llu\nunderrun_bytes %llu\nwrite_bytes %llu\n",
 		 s.running, s.blocks, s.bytes, s.delivered, s.given, s.overruns, s.lost_bytes,
 		 s.failed, s.bounced, s.busy_at_release, s.read_bytes, s.splice_bytes,
 		 s.splice_copied_bytes, s.next_seq, s.ring_blocks, s.free, s.filling, s.full,
-		 s.held, s.draining, s.gaps);
+		 s.held, s.draining, s.gaps, s.underruns, s.underrun_bytes, s.write_bytes);
 	n = read(fd, got, sizeof(got) - 1);
 	EXPECT(n > 0);
 	got[n] = '\0';

@@ -46,9 +46,10 @@ struct zcdma_device;
  * zcdma_block_wanted(), zcdma_stream_halted(), zcdma_stream_lost(), zcdma_stream_gap() - run in any
  * context in which a spinlock_t can be taken, so under PREEMPT_RT not in a hard interrupt. Make reports
  * one at a time for a stream, and only from the call of start to the return of abort. The core calls
- * submit on several processors at a time, after start returned and before it calls abort. It holds no
- * spinlock meanwhile, and of the reports only zcdma_block_wanted() calls submit: so submit and the
- * other reports may run with the same lock of the driver's held.
+ * submit after start returned and before it calls abort, on several processors at a time, but one at
+ * a time for an output device, whose blocks have an order. It holds no lock then that a report takes,
+ * and of the reports only zcdma_block_wanted() calls submit: so submit and the other reports may run
+ * with the same lock of the driver's held.
  *
  * DOC: Life and death
  *
@@ -63,10 +64,12 @@ struct zcdma_device;
  * @node: the driver's own, while it owns the block. Linked nowhere when submit is called. Take it off a
  *	list by list_del_init() before the block is reported, and before a list head is freed in abort.
  * @index: in the ring, from 0 to &zcdma_stream.blocks - 1
+ * @length: of an output device, how many bytes to fetch, from submit on
  */
 struct zcdma_block {
 	struct list_head node;
 	u32 index;
+	u64 length;
 
 	/* private: */
 	unsigned int state;	/* enum zcdma_state */
@@ -74,7 +77,6 @@ struct zcdma_block {
 	int error;		/* why it is without data, or 0 */
 	bool gap;		/* data may be missing before it, of unknown length */
 	u32 users;		/* calls that are reading from it */
-	u64 length;
 	u64 offset;
 	u64 seq;
 	u64 time_ns;
@@ -104,11 +106,13 @@ struct zcdma_stream {
  * struct zcdma_device_ops - the operations of a device
  * @owner: THIS_MODULE
  * @name: of the driver, for sysfs and user space: at most 15 characters
- * @dir: DMA_FROM_DEVICE; or DMA_BIDIRECTIONAL where the CPU writes in the device's place
+ * @out: an output device: it fetches the blocks that user space fills, in the order of submit
+ * @dir: DMA_FROM_DEVICE, or DMA_TO_DEVICE of an output device; or DMA_BIDIRECTIONAL where the CPU writes
+ *	or reads in the device's place
  * @paced: the device produces at &zcdma_stream.rate; others are asked for no rate
  * @start: Start the device. Returns 0, and blocks are submitted; or a negative errno, and nothing
  *	runs. May sleep.
- * @submit: Queue a block to be filled. Returns 0, and the block is the driver's; or a negative errno
+ * @submit: Queue a block to be filled, or fetched. Returns 0, and the block is the driver's; or a negative errno
  *	where the device has no room for more, and it stays the core's, which submits it again when
  *	user space gives a block back, or zcdma_block_wanted() asks. Must not sleep.
  * @abort: Stop the device, even if it is broken or gone. On return no report runs or will come, the
@@ -118,6 +122,7 @@ struct zcdma_stream {
 struct zcdma_device_ops {
 	struct module *owner;
 	const char *name;
+	bool out;
 	enum dma_data_direction dir;
 	bool paced;
 	int (*start)(struct zcdma_stream *stream);
@@ -221,11 +226,11 @@ dma_addr_t zcdma_block_dma(const struct zcdma_stream *stream, const struct zcdma
 			   size_t off, size_t *bytes);
 
 /**
- * zcdma_block_begin_cpu_access - let the CPU write to a block in the device's place
+ * zcdma_block_begin_cpu_access - let the CPU use a block in the device's place
  * @stream: the stream
  * @block: the driver's
  *
- * For a device whose FIFO the CPU empties; its &zcdma_device_ops.dir is DMA_BIDIRECTIONAL. Any
+ * For a device whose FIFO the CPU empties or fills; its &zcdma_device_ops.dir is DMA_BIDIRECTIONAL. Any
  * context, as for zcdma_block_end_cpu_access() and zcdma_block_vaddr().
  */
 void zcdma_block_begin_cpu_access(struct zcdma_stream *stream, struct zcdma_block *block);
@@ -248,22 +253,23 @@ void *zcdma_block_vaddr(const struct zcdma_stream *stream, const struct zcdma_bl
 			size_t off, size_t *bytes);
 
 /**
- * zcdma_block_done - report that the device filled a block
+ * zcdma_block_done - report that the device filled a block, or fetched it
  * @stream: the stream
  * @block: the driver's; the core's from here on
- * @bytes: how much of it, from 0 to &zcdma_stream.block_size
+ * @bytes: how much of it, from 0 to &zcdma_stream.block_size; of an output device, &zcdma_block.length
  *
- * Blocks become full in the order of these calls and those of zcdma_block_failed().
+ * Blocks become full, or empty, in the order of these calls and those of zcdma_block_failed().
  */
 void zcdma_block_done(struct zcdma_stream *stream, struct zcdma_block *block, size_t bytes);
 
 /**
- * zcdma_block_failed - report that the device failed to fill a block, and writes to it no more
+ * zcdma_block_failed - report that the device failed with a block, and accesses it no more
  * @stream: the stream
  * @block: the driver's; the core's from here on
  * @error: a negative errno
  *
- * User space gets the block in order, without data and with the error. The stream goes on.
+ * User space gets the block in order, without data and with the error; of an output device, fsync()
+ * fails. The stream goes on.
  */
 void zcdma_block_failed(struct zcdma_stream *stream, struct zcdma_block *block, int error);
 
@@ -277,9 +283,12 @@ void zcdma_block_failed(struct zcdma_stream *stream, struct zcdma_block *block, 
 bool zcdma_block_wanted(struct zcdma_stream *stream);
 
 /**
- * zcdma_stream_lost - report that the device dropped data, as it had no block
+ * zcdma_stream_lost - report that the device dropped data, or had none to put out, as it had no block
  * @stream: the stream
  * @bytes: how much
+ *
+ * An overrun, or the underrun of an output device. An underrun counts only where blocks were queued
+ * since the device was started and user space did not say, by fsync(), that no more follow.
  */
 void zcdma_stream_lost(struct zcdma_stream *stream, size_t bytes);
 

@@ -23,6 +23,18 @@
  * ZCDMA_DEV_BLOCK_ERROR set. A device that cannot go on *halts*: after the blocks that it filled are
  * taken, ZCDMA_IOC_TAKE and read() fail with EIO, until ZCDMA_IOC_STOP and ZCDMA_IOC_START.
  *
+ * An output device (ZCDMA_DEV_INFO_OUT) takes the same way against its direction. Its blocks are
+ *
+ *	free		empty, waits for user space
+ *	held		user space fills it: by ZCDMA_IOC_TAKE, or it is half written by write()
+ *	full		queued, waits for the device
+ *	filling		the device fetches it
+ *
+ * It plays blocks in the order in which they were queued, and never one that is free or held. When it
+ * needs data and none is queued it counts an underrun; but not before the first block after
+ * ZCDMA_IOC_START, nor from fsync() on until the next block. What the caller writes to a block after
+ * queueing it may be played or not.
+ *
  * A file
  *
  * open() gives a file that can ask for ZCDMA_IOC_INFO and ZCDMA_IOC_STATS; any number of them may
@@ -51,6 +63,14 @@
  *	   though the kernel lets a call move no more than a page for each free slot. From
  *	   ZCDMA_DEV_COHERENT splice copies, which zcdma_dev_stats.splice_copied_bytes counts.
  *
+ * write	   To an output device: copies into empty blocks; one that is full is queued. Waits while there
+ *	   is none (EAGAIN with O_NONBLOCK). EIO: the device has halted. Other devices, and read() and
+ *	   splice() of an output device: EINVAL.
+ *
+ * fsync	   Of an output device: queues what write() has begun (EINVAL where that is not a multiple of
+ *	   zcdma_dev_info.length_align), and waits until all is played. EIO once after blocks were not
+ *	   played, as the device failed with them, halted, or was stopped. Other devices: EINVAL.
+ *
  * pread, splice and sendfile with an offset
  *	   At zcdma_dev_block.position they address the bytes of a block that is held by
  *	   ZCDMA_IOC_TAKE, and change nothing of its state. Give the block back as soon as the call
@@ -58,7 +78,8 @@
  *	   held. Kernels before 5.19 refuse sendfile() from any character device (EINVAL). There is
  *	   no sendfile() of the stream itself (EINVAL), as it loses what a socket has no room for.
  *
- * poll	   POLLIN where ZCDMA_IOC_TAKE or read() would not wait, the end of the stream included.
+ * poll	   POLLIN where ZCDMA_IOC_TAKE or read() would not wait, the end of the stream included. POLLOUT of
+ *	   an output device, where ZCDMA_IOC_TAKE or write() would not.
  *	   POLLERR | POLLHUP where the device is gone.
  *
  * When the device is removed or unbound, every call fails with ENODEV. Mappings stay as they are,
@@ -101,6 +122,7 @@ enum zcdma_dev_policy {
 
 #define ZCDMA_DEV_INFO_PACED (1U << 0) /* zcdma_dev_setup.rate may be set */
 #define ZCDMA_DEV_INFO_LIMITED (1U << 1) /* there is memory that the device does not reach */
+#define ZCDMA_DEV_INFO_OUT (1U << 2) /* an output device: it plays blocks */
 
 /*
  * ZCDMA_IOC_INFO: what this kernel and this device can do. Never assume any of it.
@@ -122,8 +144,9 @@ struct zcdma_dev_info {
 	__u32 chunks_max;	/* out: most contiguous pieces of a block that the device takes;
 				 * 0: any number
 				 */
-	char source[16];	/* out: what fills the blocks, a name that ends with a 0 */
-	__u64 reserved[4];
+	char source[16];	/* out: what fills or plays the blocks, a name that ends with a 0 */
+	__u32 length_align;	/* out: of an output device, what it plays must be a multiple of this */
+	__u32 reserved[7];
 };
 
 /* Each block of a simulated device with a rate is waited for by a timer. */
@@ -160,9 +183,10 @@ struct zcdma_dev_setup {
 
 /*
  * ZCDMA_IOC_START (argument 0): start the device.
- * ZCDMA_IOC_STOP (argument 0): stop it. Full blocks can still be taken. Starting again continues the
- * stream where it stopped. Both return 0 if there is nothing to change. START fails with EIO if the
- * device has halted and was not stopped, and with the errors of the device.
+ * ZCDMA_IOC_STOP (argument 0): stop it. Full blocks can still be taken; an output device drops what was
+ * queued and not played. Starting again continues the stream where it stopped. Both return 0 if there
+ * is nothing to change. START fails with EIO if the device has halted and was not stopped, and with the
+ * errors of the device.
  *
  * A simulated device writes the pattern: each aligned 64-bit little-endian word holds its own
  * stream offset divided by 8, xored with the seed.
@@ -177,6 +201,9 @@ struct zcdma_dev_setup {
  * ZCDMA_IOC_TAKE: take the next full block, which is the caller's until ZCDMA_IOC_GIVE. Blocks come
  * in stream order. Waits for one, or fails with EAGAIN under O_NONBLOCK. ENODATA: the device is
  * stopped, and every block was taken. EIO: it has halted, and every block was taken.
+ *
+ * Of an output device: take an empty block. .length is 0, and .offset, .seq and .time_ns are of what was
+ * in it, .time_ns being when that was played. Never ENODATA; EIO at once where it has halted.
  */
 struct zcdma_dev_block {
 	__u32 size;
@@ -197,12 +224,15 @@ struct zcdma_dev_block {
 
 /*
  * ZCDMA_IOC_GIVE: give a block back, in any order. Never waits: a block with pages in flight drains
- * by itself. EINVAL: the index is out of range, or the block is not held by ZCDMA_IOC_TAKE.
+ * by itself. EINVAL: the index is out of range, or the block is not held by ZCDMA_IOC_TAKE, or .length
+ * is wrong.
+ *
+ * To an output device: queue a block, or with a .length of 0 return it empty.
  */
 struct zcdma_dev_give {
 	__u32 size;
 	__u32 index;
-	__u64 reserved;
+	__u64 length;		/* bytes of data, of an output device; else 0 */
 };
 
 /*
@@ -232,7 +262,9 @@ struct zcdma_dev_stats {
 	__u32 held;		/* out: blocks held now */
 	__u32 draining;		/* out: blocks draining now */
 	__u64 gaps;		/* out: discontinuities of unknown length: ZCDMA_DEV_BLOCK_GAP */
-	__u64 reserved[3];
+	__u64 underruns;	/* out: blocks that an output device needed and did not have */
+	__u64 underrun_bytes;	/* out: in them */
+	__u64 write_bytes;	/* out: copied by write() */
 };
 
 /*

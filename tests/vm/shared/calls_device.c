@@ -137,7 +137,7 @@ bool do_give(struct dice *d)
 	struct zcdma_dev_give g = {
 		.size = size_of(d, sizeof(g)),
 		.index = rarely(d, 16) ? below(d, 70) : any_taken(d)->index,
-		.reserved = rarely(d, 32) ? roll(d) : 0,
+		.length = rarely(d, 32) ? roll(d) : 0,
 	};
 
 	return !ioctl(any_file(d), ZCDMA_IOC_GIVE, &g);

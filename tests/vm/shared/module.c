@@ -66,14 +66,15 @@ int module_unload(void)
 	return 0;
 }
 
+const char *device_name = "zcdma-sim.0";
+
 static int write_name(const char *path)
 {
-	static const char name[] = "zcdma-sim.0";
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	ssize_t n = write(fd, name, sizeof(name) - 1);
+	ssize_t n = write(fd, device_name, strlen(device_name));
 
 	close(fd);
-	return n == sizeof(name) - 1 ? 0 : -1;
+	return n == (ssize_t)strlen(device_name) ? 0 : -1;
 }
 
 void device_unbind(void)

@@ -7,6 +7,9 @@
 int module_load(const char *parameters);
 int module_unload(void);
 
+/* What DEVICE is on the platform bus: the simulated one that captures, unless a program says otherwise. */
+extern const char *device_name;
+
 /* /dev/zcdma0's driver leaves it, and comes back. These end a test that fails. */
 void device_unbind(void);
 void device_bind(void);

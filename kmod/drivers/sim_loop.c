@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A simulated device that captures what is played to it: two devices, one for each side. */
+#include <linux/dma-mapping.h>
+#include <linux/kthread.h>
+#include <linux/mod_devicetable.h>
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/platform_device.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+#include <linux/wait.h>
+
+#include "compat.h"
+#include "sim.h"
+
+struct loop {
+	struct zcdma_sim play;		/* its thread copies */
+	struct zcdma_device *capture_zdev;
+	struct zcdma_device *play_zdev;
+	struct mutex lock;		/* .capture, and reports about it */
+	struct zcdma_stream *capture;	/* NULL: it does not run, and what is played is dropped */
+	spinlock_t armed_lock;
+	struct list_head armed;		/* blocks to capture into */
+	wait_queue_head_t wait;		/* for one of them, or the end */
+};
+
+static struct zcdma_block *pop_armed(struct loop *loop)
+{
+	struct zcdma_block *block;
+	unsigned long flags;
+
+	spin_lock_irqsave(&loop->armed_lock, flags);
+	block = list_first_entry_or_null(&loop->armed, struct zcdma_block, node);
+	if (block)
+		list_del_init(&block->node);
+	spin_unlock_irqrestore(&loop->armed_lock, flags);
+	return block;
+}
+
+/* Copy up to a block of what is played from @off on. Returns how many bytes. */
+static size_t copy(struct loop *loop, struct zcdma_block *to, struct zcdma_stream *play,
+		   struct zcdma_block *from, size_t off)
+{
+	size_t bytes = min_t(size_t, loop->capture->block_size, from->length - off);
+	size_t done, n, left;
+	void *src, *dst;
+
+	zcdma_block_begin_cpu_access(loop->capture, to);
+	for (done = 0; done < bytes; done += n) {
+		src = zcdma_block_vaddr(play, from, off + done, &n);
+		dst = zcdma_block_vaddr(loop->capture, to, done, &left);
+		n = min3(n, left, bytes - done);
+		memcpy(dst, src, n);
+		cond_resched();
+	}
+	zcdma_block_end_cpu_access(loop->capture, to);
+	zcdma_block_done(loop->capture, to, bytes);
+	return bytes;
+}
+
+/* A device without a rate waits until there is a block to capture into. */
+static void wait_for_room(struct loop *loop)
+{
+	wait_event_idle(loop->wait, !READ_ONCE(loop->capture) ||
+			!list_empty_careful(&loop->armed) || kthread_should_stop());
+}
+
+/*
+ * Pass on what is played from @off on, up to a block. Returns how many bytes, or 0 if the device is
+ * being stopped.
+ */
+static size_t pass_on(struct loop *loop, struct zcdma_stream *play, struct zcdma_block *from,
+		      size_t off)
+{
+	size_t bytes = from->length - off;
+	struct zcdma_block *to;
+
+	if (!play->rate)
+		wait_for_room(loop);
+	mutex_lock(&loop->lock);
+	if (loop->capture) {
+		to = pop_armed(loop);
+		if (!to && zcdma_block_wanted(loop->capture))
+			to = pop_armed(loop);
+		if (to)
+			bytes = copy(loop, to, play, from, off);
+		else if (play->rate)
+			zcdma_stream_lost(loop->capture, bytes);
+		else
+			bytes = 0;
+	}
+	mutex_unlock(&loop->lock);
+	return bytes;
+}
+
+static void loop_play(struct zcdma_stream *stream, struct zcdma_block *block)
+{
+	struct loop *loop = container_of(stream->priv, struct loop, play);
+	size_t off = 0, bytes = 0;
+
+	zcdma_block_begin_cpu_access(stream, block);
+	do {
+		off += bytes;
+		bytes = off < block->length ? pass_on(loop, stream, block, off) : 0;
+	} while (bytes);
+	zcdma_block_end_cpu_access(stream, block);
+	/* Else the core takes it back. */
+	if (off == block->length)
+		zcdma_block_done(stream, block, off);
+}
+
+static const struct zcdma_device_ops loop_play_ops = {
+	.owner = THIS_MODULE,
+	.name = "loop",
+	.out = true,
+	.paced = true,
+	.dir = DMA_BIDIRECTIONAL,
+	.start = zcdma_sim_start,
+	.submit = zcdma_sim_submit,
+	.abort = zcdma_sim_abort,
+};
+
+static int capture_start(struct zcdma_stream *stream)
+{
+	struct loop *loop = stream->priv;
+
+	mutex_lock(&loop->lock);
+	WRITE_ONCE(loop->capture, stream);
+	mutex_unlock(&loop->lock);
+	return 0;
+}
+
+static int capture_submit(struct zcdma_stream *stream, struct zcdma_block *block)
+{
+	struct loop *loop = stream->priv;
+	unsigned long flags;
+
+	spin_lock_irqsave(&loop->armed_lock, flags);
+	list_add_tail(&block->node, &loop->armed);
+	spin_unlock_irqrestore(&loop->armed_lock, flags);
+	wake_up(&loop->wait);
+	return 0;
+}
+
+/* The thread reports with the mutex held, so none of its reports is under way on return. */
+static void capture_abort(struct zcdma_stream *stream)
+{
+	struct loop *loop = stream->priv;
+
+	mutex_lock(&loop->lock);
+	WRITE_ONCE(loop->capture, NULL);
+	mutex_unlock(&loop->lock);
+	wake_up(&loop->wait);
+}
+
+static const struct zcdma_device_ops loop_capture_ops = {
+	.owner = THIS_MODULE,
+	.name = "loop",
+	.dir = DMA_BIDIRECTIONAL,
+	.start = capture_start,
+	.submit = capture_submit,
+	.abort = capture_abort,
+};
+
+static int add_sides(struct loop *loop, struct device *dev)
+{
+	loop->capture_zdev = zcdma_device_register(dev, dev, &loop_capture_ops, NULL, loop);
+	if (IS_ERR(loop->capture_zdev))
+		return PTR_ERR(loop->capture_zdev);
+	loop->play_zdev = zcdma_device_register(dev, dev, &loop_play_ops, NULL, &loop->play);
+	if (!IS_ERR(loop->play_zdev))
+		return 0;
+	zcdma_device_unregister(loop->capture_zdev);
+	return PTR_ERR(loop->play_zdev);
+}
+
+static int loop_probe(struct platform_device *pdev)
+{
+	struct loop *loop;
+	int ret;
+
+	loop = devm_kzalloc(&pdev->dev, sizeof(*loop), GFP_KERNEL);
+	if (!loop)
+		return -ENOMEM;
+	loop->play.dev = &pdev->dev;
+	loop->play.serve = loop_play;
+	mutex_init(&loop->lock);
+	spin_lock_init(&loop->armed_lock);
+	INIT_LIST_HEAD(&loop->armed);
+	init_waitqueue_head(&loop->wait);
+	ret = zcdma_sim_set_dma(&pdev->dev);
+	if (ret)
+		return ret;
+	ret = add_sides(loop, &pdev->dev);
+	if (ret)
+		return ret;
+	platform_set_drvdata(pdev, loop);
+	return 0;
+}
+
+static void loop_unbind(struct platform_device *pdev)
+{
+	struct loop *loop = platform_get_drvdata(pdev);
+
+	zcdma_device_unregister(loop->play_zdev);
+	zcdma_device_unregister(loop->capture_zdev);
+}
+
+ZCDMA_PLATFORM_REMOVE(loop_remove, loop_unbind)
+
+static int __maybe_unused loop_suspend(struct device *dev)
+{
+	struct loop *loop = dev_get_drvdata(dev);
+
+	zcdma_device_suspend(loop->play_zdev);
+	zcdma_device_suspend(loop->capture_zdev);
+	return 0;
+}
+
+static int __maybe_unused loop_resume(struct device *dev)
+{
+	struct loop *loop = dev_get_drvdata(dev);
+
+	zcdma_device_resume(loop->capture_zdev);
+	zcdma_device_resume(loop->play_zdev);
+	return 0;
+}
+
+static SIMPLE_DEV_PM_OPS(loop_pm_ops, loop_suspend, loop_resume);
+
+static void loop_shutdown(struct platform_device *pdev)
+{
+	loop_suspend(&pdev->dev);
+}
+
+struct platform_driver zcdma_loop_driver = {
+	.driver = { .name = "zcdma-loop", .pm = &loop_pm_ops },
+	.probe = loop_probe,
+	.remove = loop_remove,
+	.shutdown = loop_shutdown,
+};

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* A simulated device that plays: it checks the pattern, and says in sysfs what it found. */
+#include <linux/device.h>
+#include <linux/minmax.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+
+#include "sim.h"
+
+static void note_wrong(struct zcdma_sim *sink, u64 offset, const u8 *data, const u8 *wanted,
+		       size_t bytes)
+{
+	size_t i;
+
+	for (i = 0; i < bytes; i++) {
+		if (data[i] == wanted[i])
+			continue;
+		if (!sink->wrong_bytes++)
+			sink->first_wrong = offset + i;
+	}
+}
+
+/* Lengths are of any number of bytes, so data may begin in the middle of a word. */
+static void check(struct zcdma_sim *sink, const u8 *data, size_t bytes, u64 offset, u64 seed)
+{
+	size_t i, n, skip;
+	__le64 word;
+
+	for (i = 0; i < bytes; i += n) {
+		word = cpu_to_le64((offset + i) / sizeof(word) ^ seed);
+		skip = (offset + i) % sizeof(word);
+		n = min(sizeof(word) - skip, bytes - i);
+		if (memcmp(data + i, (u8 *)&word + skip, n))
+			note_wrong(sink, offset + i, data + i, (u8 *)&word + skip, n);
+	}
+	sink->checked_bytes += bytes;
+}
+
+void zcdma_sink_play(struct zcdma_stream *stream, struct zcdma_block *block)
+{
+	u64 offset = zcdma_stream_offset(stream);
+	struct zcdma_sim *sink = stream->priv;
+	size_t off, bytes;
+	void *data;
+
+	if (!offset) { /* of a new ring */
+		sink->checked_bytes = 0;
+		sink->wrong_bytes = 0;
+	}
+	zcdma_block_begin_cpu_access(stream, block);
+	for (off = 0; off < block->length; off += bytes) {
+		data = zcdma_block_vaddr(stream, block, off, &bytes);
+		bytes = min_t(size_t, bytes, block->length - off);
+		check(sink, data, bytes, offset + off, stream->seed);
+		cond_resched();
+	}
+	zcdma_block_end_cpu_access(stream, block);
+	zcdma_block_done(stream, block, block->length);
+}
+
+static ssize_t checked_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct zcdma_sim *sink = zcdma_device_priv(dev_get_drvdata(dev));
+
+	return sysfs_emit(buf, "%llu\n", READ_ONCE(sink->checked_bytes));
+}
+static DEVICE_ATTR_RO(checked_bytes);
+
+static ssize_t wrong_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct zcdma_sim *sink = zcdma_device_priv(dev_get_drvdata(dev));
+
+	return sysfs_emit(buf, "%llu\n", READ_ONCE(sink->wrong_bytes));
+}
+static DEVICE_ATTR_RO(wrong_bytes);
+
+static ssize_t first_wrong_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct zcdma_sim *sink = zcdma_device_priv(dev_get_drvdata(dev));
+
+	if (!READ_ONCE(sink->wrong_bytes))
+		return sysfs_emit(buf, "none\n");
+	return sysfs_emit(buf, "%llu\n", READ_ONCE(sink->first_wrong));
+}
+static DEVICE_ATTR_RO(first_wrong);
+
+static struct attribute *sink_attrs[] = {
+	&dev_attr_checked_bytes.attr,
+	&dev_attr_wrong_bytes.attr,
+	&dev_attr_first_wrong.attr,
+	NULL
+};
+
+static const struct attribute_group sink_group = { .attrs = sink_attrs };
+const struct attribute_group *zcdma_sink_groups[] = { &sink_group, NULL };
+
+const struct zcdma_device_ops zcdma_sink_ops = {
+	.owner = THIS_MODULE,
+	.name = "sink",
+	.out = true,
+	.paced = true,
+	/* Both ways, as it is the CPU that gets the data from the device's view of the memory. */
+	.dir = DMA_BIDIRECTIONAL,
+	.start = zcdma_sim_start,
+	.submit = zcdma_sim_submit,
+	.abort = zcdma_sim_abort,
+};
