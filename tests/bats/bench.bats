@@ -57,13 +57,14 @@ need_namespaces() {
         .copy == 1 and .zerocopy > 0.9 and .vmsplice == 0 and .null == 0' <<<"$output"
     jq -e '.rows[] | select(.mode == "zerocopy") | .fell_back_share > 0.9' <<<"$output"
     jq -e 'all(.rows[]; .ring_bytes > .repeats[0].overrun_blocks)' <<<"$output"
-    # Without being asked: copying, and the best path without a copy.
-    jq -e '[.crossing_rows[] | {mode, block_bytes}] | group_by(.mode) |
-        map(length) == [6, 6] and (map(.[0].mode) == ["copy", "vmsplice"])' <<<"$output"
+    # Without being asked: copying, and the path that did best beside it, which is for the machine to say.
+    jq -e '.crossings[0].mode as $best | ($best == "vmsplice" or $best == "zerocopy") and
+        ([.crossing_rows[] | {mode, block_bytes}] | group_by(.mode) |
+        map(length) == [6, 6] and (map(.[0].mode) == ["copy", $best]))' <<<"$output"
     # Those of the table are not measured twice.
     jq -e '[.rows[] | select(.mode == "copy")][0].repeats as $r |
         any(.crossing_rows[]; .mode == "copy" and .block_bytes == 1048576 and .repeats == $r)' <<<"$output"
-    jq -e '.crossings | length == 1 and .[0].mode == "vmsplice" and .[0].than_mode == "copy" and
+    jq -e '.crossings | length == 1 and .[0].than_mode == "copy" and
         (.[0] | has("from_block_bytes"))' <<<"$output"
     bench --mode=copy --memory=memfd
     jq -e '.crossing_rows == []' <<<"$output"

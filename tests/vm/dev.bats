@@ -229,6 +229,7 @@ passed() {
 }
 
 @test "dev: without privilege, the mode of the node and RLIMIT_MEMLOCK decide" {
+    copy_for_all
     nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs)
     run -2 "${nobody[@]}" "$ZCDMA" capture dev: --bytes 1M
     assert_line --index 0 --partial 'open /dev/zcdma0: Permission denied'

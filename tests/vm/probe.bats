@@ -63,6 +63,7 @@ registered() {
 }
 
 @test "probe: who may only read is told why registered buffers are not tried" {
+    copy_for_all
     chmod 0644 /dev/zcdma0
     run -0 --separate-stderr setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs \
         "$ZCDMA" probe /dev/zcdma0 --json
