@@ -64,8 +64,7 @@ static const struct {
 	  offsetof(struct zcdma_dev_setup, reserved) },
 	{ ZCDMA_IOC_TAKE, sizeof(struct zcdma_dev_block),
 	  offsetof(struct zcdma_dev_block, reserved) },
-	{ ZCDMA_IOC_GIVE, sizeof(struct zcdma_dev_give),
-	  offsetof(struct zcdma_dev_give, length) },
+	{ ZCDMA_IOC_GIVE, sizeof(struct zcdma_dev_give), offsetof(struct zcdma_dev_give, length) },
 	{ ZCDMA_IOC_STATS, sizeof(struct zcdma_dev_stats), sizeof(struct zcdma_dev_stats) },
 };
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
