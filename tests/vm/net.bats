@@ -16,6 +16,14 @@ load guest
     received
 }
 
+@test "e1000e: in frames every byte of the data is zero-copied too, and its hashes are right" {
+    ZCDMA=/run/zcdma-in-wire LISTEN=${ADDRESS[wire]}:0,framed receiver --json
+    run -0 --separate-stderr zcdma zcsend "$TO,framed" sim: --bytes 32M --json
+    jq -e '.zerocopy_bytes == 33554432 and .fell_back_bytes == 0 and .sent_frames == 32' <<<"$output"
+    received
+    jq -e '.result == "correct" and .received_frames == 32' receiver.out
+}
+
 @test "e1000e: along uring every byte is zero-copied, and small blocks are said to be" {
     [[ $(uname -r) != 5.10.* ]] || skip 'this kernel has no SEND_ZC'
     receiver_in wire --bytes 4M --streams 4
