@@ -55,19 +55,23 @@ static void live_once(unsigned model, unsigned i)
 /*
  * 1000 for each model. A page in each 25th cycle would be seen, or an object of 64 bytes in each,
  * which is 62 KiB and more, as the VM has its slabs guard their objects. What else the VM does in
- * the meantime was 10 pages and 40 KiB.
+ * the meantime was 10 pages and 40 KiB, and once 68 KiB: a leak would be there in the next round too.
  */
 static void cycles_leak_nothing(unsigned model)
 {
 	const unsigned cycles = tap_repeat(1000);
 	struct memory before;
+	bool back = false;
 
 	for (unsigned i = 0; i < 100; i++)
 		live_once(model, i);
-	before = memory_now();
-	for (unsigned i = 0; i < cycles; i++)
-		live_once(model, i);
-	expect_memory_back(&before, cycles / 25, cycles * 64 / 1024);
+	for (int round = 0; round < 3 && !back; round++) {
+		before = memory_now();
+		for (unsigned i = 0; i < cycles; i++)
+			live_once(model, i);
+		back = memory_comes_back(&before, cycles / 25, cycles * 64 / 1024);
+	}
+	EXPECT(back);
 }
 
 /* With pages on their way when the file ends; then they arrive, or are thrown away. */

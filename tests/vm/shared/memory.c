@@ -129,7 +129,7 @@ struct memory memory_now(void)
 	return m;
 }
 
-void expect_memory_back(const struct memory *before, long pages, long slab)
+bool memory_comes_back(const struct memory *before, long pages, long slab)
 {
 	/* To count takes seconds in a kernel that checks itself: come to an end before the test does. */
 	const unsigned tries = before->module < 0 ? 200 : 50;
@@ -147,11 +147,16 @@ void expect_memory_back(const struct memory *before, long pages, long slab)
 		    now.module == before->module) {
 			printf("# %ld pages and %ld KiB of slab less\n", before->free - now.free,
 			       now.slab - before->slab);
-			return;
+			return true;
 		}
 		usleep(50000);
 	}
 	printf("# %ld pages and %ld KiB of slab are missing; the module has %ld pages more\n",
 	       before->free - now.free, now.slab - before->slab, now.module - before->module);
-	EXPECT(!"memory is back");
+	return false;
+}
+
+void expect_memory_back(const struct memory *before, long pages, long slab)
+{
+	EXPECT(memory_comes_back(before, pages, slab));
 }

@@ -3,6 +3,7 @@
 #ifndef MEMORY_H
 #define MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct memory {
@@ -18,10 +19,13 @@ struct memory {
 struct memory memory_now(void);
 
 /*
- * Memory is as before, but for @pages and @slab KiB. It takes a while: what is freed after a grace
+ * Wait until memory is as before, but for @pages and @slab KiB. It takes a while: what is freed after a grace
  * period, or by another thread, is under way. Where the kernel knows which pages are the module's,
  * these are exactly as many; and there is room for what such a kernel allocates for its checks.
  */
+bool memory_comes_back(const struct memory *before, long pages, long slab);
+
+/* The same, which must be. */
 void expect_memory_back(const struct memory *before, long pages, long slab);
 
 /* Return the number that follows @name in a line of a file. */
