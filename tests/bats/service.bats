@@ -7,6 +7,7 @@ load common
 
 # managed COMMAND...: run it in the background as a service, with what it says in the file "said".
 managed() {
+    rm -f said # of an earlier one
     "$TOOLS/manager" said "$@" 3>&- &
     MANAGER=$!
     PIDS+=("$MANAGER")
