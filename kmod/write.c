@@ -1,136 +1,69 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* write() and fsync(): copies into blocks of an output device. */
-#include <linux/gfp.h>
-#include <linux/mm.h>
-#include <linux/sched/signal.h>
-#include <linux/uio.h>
-
 #include "device.h"
-#include "ring.h"
+#include "stream.h"
 
-/*
- * Copy to memory that goes with the device from a page of the call's own: the caller's memory may take
- * any time to answer, and the device does not wait for that.
- */
-static int copy_from_aside(struct zcdma_ring *ring, const struct zcdma_buf *buf, u64 off,
-			   size_t bytes, const void *aside)
+static ssize_t copy_in(struct zcdma_ring *ring, const struct zcdma_buf *buf, u64 off,
+		       size_t bytes, struct iov_iter *from, void *aside)
 {
+	size_t copied;
+
+	if (!aside)
+		return copy_from_iter(ring->mem.ops->vaddr(buf, off), bytes, from);
+	copied = copy_from_iter(aside, bytes, from);
 	if (!zcdma_device_enter(ring->zdev))
 		return -ENODEV;
-	memcpy(ring->mem.ops->vaddr(buf, off), aside, bytes);
+	memcpy(ring->mem.ops->vaddr(buf, off), aside, copied);
 	zcdma_device_leave(ring->zdev);
-	return 0;
-}
-
-/*
- * Copy up to @left bytes to @off of a block, which is held. The device may go meanwhile. Returns how
- * many, or for none -EFAULT where @from is bad, -EINTR, or -ENODEV.
- */
-static ssize_t copy_pages(struct zcdma_ring *ring, const struct zcdma_buf *buf, u64 off, u64 left,
-			  struct iov_iter *from, void *aside)
-{
-	size_t bytes, copied, done = 0;
-	int ret;
-
-	for (left = min_t(u64, left, iov_iter_count(from)); left; left -= copied) {
-		if (fatal_signal_pending(current))
-			return done ?: -EINTR;
-		cond_resched();
-		bytes = min_t(u64, left, PAGE_SIZE - offset_in_page(off));
-		copied = copy_from_iter(aside ?: ring->mem.ops->vaddr(buf, off), bytes, from);
-		ret = aside ? copy_from_aside(ring, buf, off, copied, aside) : 0;
-		if (ret)
-			return done ?: ret;
-		done += copied;
-		if (copied < bytes)
-			return done ?: -EFAULT;
-		off += copied;
-	}
-	return done;
-}
-
-static ssize_t copy_block(struct zcdma_ring *ring, const struct zcdma_block *block, u64 off,
-			  u64 left, struct iov_iter *from)
-{
-	unsigned long aside = 0;
-	ssize_t ret;
-
-	if (ring->mem.ops->bound) {
-		aside = __get_free_page(GFP_KERNEL);
-		if (!aside)
-			return -ENOMEM;
-	}
-	ret = copy_pages(ring, zcdma_ring_buf(ring, block), off, left, from, (void *)aside);
-	free_page(aside);
-	return ret;
+	return copied;
 }
 
 /* A call that waits does so until all is written, unlike read(). */
-static struct zcdma_block *get_cursor(struct zcdma_ring *ring, bool nonblock)
-{
-	struct zcdma_block *block;
-
-	if (!zcdma_device_enter(ring->zdev))
-		return ERR_PTR(-ENODEV);
-	block = zcdma_ring_cursor(ring, nonblock, 0);
-	zcdma_device_leave(ring->zdev);
-	return block;
-}
-
-/* Go on to the next block. If the device is gone, only the next call fails. */
-static void advance(struct zcdma_ring *ring, size_t bytes)
-{
-	if (!zcdma_device_enter(ring->zdev))
-		return;
-	zcdma_ring_advance(ring, bytes);
-	zcdma_device_leave(ring->zdev);
-}
-
 static ssize_t write_stream(struct zcdma_ring *ring, struct iov_iter *from, bool nonblock)
 {
 	struct zcdma_block *block;
 	ssize_t ret, done = 0;
 
 	while (iov_iter_count(from)) {
-		block = get_cursor(ring, nonblock);
+		block = zcdma_stream_cursor(ring, nonblock, 0);
 		if (IS_ERR(block))
 			return done ?: PTR_ERR(block);
-		ret = copy_block(ring, block, ring->cursor_off,
-				 ring->mem.block_size - ring->cursor_off, from);
+		ret = zcdma_copy_block(ring, block, ring->cursor_off,
+				       ring->mem.block_size - ring->cursor_off, from, copy_in);
 		if (ret < 0)
 			return done ?: ret;
 		done += ret;
-		advance(ring, ret);
+		zcdma_stream_advance(ring, ret);
 	}
 	return done;
 }
 
-static int lock_cursor(struct zcdma_ring *ring, bool nonblock)
+/* Return the ring of an output device, which stays for as long as the file. */
+static struct zcdma_ring *get_ring(struct zcdma_file *zf)
 {
-	if (nonblock)
-		return mutex_trylock(&ring->read_lock) ? 0 : -EAGAIN;
-	return mutex_lock_interruptible(&ring->read_lock) ? -ERESTARTSYS : 0;
+	struct zcdma_ring *ring = zcdma_file_enter(zf);
+
+	if (IS_ERR(ring))
+		return ring;
+	zcdma_device_leave(zf->zdev);
+	return ring->out ? ring : ERR_PTR(-EINVAL);
 }
 
 ssize_t zcdma_write_iter(struct kiocb *iocb, struct iov_iter *from)
 {
 	struct zcdma_file *zf = iocb->ki_filp->private_data;
-	bool nonblock = iocb->ki_filp->f_flags & O_NONBLOCK || iocb->ki_flags & IOCB_NOWAIT;
+	bool nonblock = zcdma_stream_nonblock(iocb);
 	struct zcdma_ring *ring;
 	ssize_t ret;
 
-	ring = zcdma_file_enter(zf);
+	ring = get_ring(zf);
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
-	/* The ring stays for as long as the file. */
-	zcdma_device_leave(zf->zdev);
-	if (!ring->out)
-		return -EINVAL;
-	ret = lock_cursor(ring, nonblock);
+	ret = zcdma_stream_lock(ring, nonblock);
 	if (ret)
 		return ret;
 	ret = write_stream(ring, from, nonblock);
-	mutex_unlock(&ring->read_lock);
+	zcdma_stream_unlock(ring);
 	if (ret > 0) {
 		spin_lock_irq(&zf->zdev->lock);
 		zf->zdev->stats.write_bytes += ret;
@@ -147,7 +80,7 @@ static int flush(struct zcdma_ring *ring)
 {
 	int ret;
 
-	ret = lock_cursor(ring, false);
+	ret = zcdma_stream_lock(ring, false);
 	if (ret)
 		return ret;
 	ret = -ENODEV;
@@ -155,7 +88,7 @@ static int flush(struct zcdma_ring *ring)
 		ret = zcdma_ring_flush(ring);
 		zcdma_device_leave(ring->zdev);
 	}
-	mutex_unlock(&ring->read_lock);
+	zcdma_stream_unlock(ring);
 	return ret;
 }
 
@@ -165,13 +98,9 @@ int zcdma_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 	struct zcdma_ring *ring;
 	int ret;
 
-	ring = zcdma_file_enter(zf);
+	ring = get_ring(zf);
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
-	/* The ring stays for as long as the file. */
-	zcdma_device_leave(zf->zdev);
-	if (!ring->out)
-		return -EINVAL;
 	ret = flush(ring);
 	if (ret)
 		return ret;
