@@ -3,7 +3,6 @@
 #include "cli/live.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -94,22 +93,9 @@ bool live_has_lines(void)
 	return arg.interval;
 }
 
-/* The next whole one, and no more than an int holds. */
-static int ms_of(uint64_t ns)
-{
-	const uint64_t ms = ns / 1000000 + 1;
-
-	return ms < INT_MAX ? (int)ms : INT_MAX;
-}
-
 int live_timeout(const struct live *live)
 {
-	uint64_t now;
-
-	if (!live->every_ns)
-		return -1;
-	now = now_ns();
-	return now < live->next_ns ? ms_of(live->next_ns - now) : 0;
+	return live->every_ns ? ms_until(live->next_ns) : -1;
 }
 
 /* Set the latencies of the blocks of this interval alone, and keep what there is now for the next one. */
@@ -136,7 +122,7 @@ static struct change compare(struct live *live, const struct figures *now)
 	const double seconds = (double)(t - live->last_ns) / 1e9, cpu = cpu_seconds(RUSAGE_SELF);
 	struct change c = {
 		.seconds = (double)(t - live->start_ns) / 1e9,
-		.rate = seconds > 0 ? (double)(now->bytes - live->last.bytes) / seconds : NAN,
+		.rate = seconds > 0 ? (double)(now->bytes - live->last_bytes) / seconds : NAN,
 		.cpu = seconds > 0 ? (cpu - live->last_cpu) / seconds : NAN,
 	};
 
@@ -146,7 +132,7 @@ static struct change compare(struct live *live, const struct figures *now)
 		c.limit = tcp_state_limit(&live->last_tcp, now->tcp, (t - live->last_ns) / 1000);
 		live->last_tcp = *now->tcp;
 	}
-	live->last = *now;
+	live->last_bytes = now->bytes;
 	live->last_ns = t;
 	live->last_cpu = cpu;
 	return c;
@@ -166,9 +152,10 @@ static json_t *tcp_object(const struct tcp_state *tcp, const struct change *c)
 	return object;
 }
 
-static json_t *known(bool is, uint64_t value)
+/* Not of a run of which only the bytes are known. */
+static json_t *of_sends(const struct figures *now, uint64_t value)
 {
-	return is && value != REPORT_UNKNOWN ? value_count(value) : json_null();
+	return value_known(now->sends ? value : REPORT_UNKNOWN);
 }
 
 static void print_object(const struct live *live, const struct figures *now, const struct change *c)
@@ -179,12 +166,12 @@ static void print_object(const struct live *live, const struct figures *now, con
 	json_object_set_new(line, "seconds", value_number(c->seconds));
 	json_object_set_new(line, "bytes", value_count(now->bytes));
 	json_object_set_new(line, "bytes_per_second", value_number(c->rate));
-	json_object_set_new(line, "blocks", known(now->sends, now->blocks));
-	json_object_set_new(line, "overruns", known(now->sends, now->overruns));
-	json_object_set_new(line, "lost_bytes", known(now->sends, now->lost_bytes));
-	json_object_set_new(line, "in_flight_blocks", known(now->sends, now->in_flight));
-	json_object_set_new(line, "device_to_sent_p50_ns", known(true, c->p50_ns));
-	json_object_set_new(line, "device_to_sent_p99_ns", known(true, c->p99_ns));
+	json_object_set_new(line, "blocks", of_sends(now, now->blocks));
+	json_object_set_new(line, "overruns", of_sends(now, now->overruns));
+	json_object_set_new(line, "lost_bytes", of_sends(now, now->lost_bytes));
+	json_object_set_new(line, "in_flight_blocks", of_sends(now, now->in_flight));
+	json_object_set_new(line, "device_to_sent_p50_ns", value_known(c->p50_ns));
+	json_object_set_new(line, "device_to_sent_p99_ns", value_known(c->p99_ns));
 	json_object_set_new(line, "cpu", value_number(c->cpu));
 	json_object_set_new(line, "tcp", tcp_object(now->tcp, c));
 	report_print_object(live->report, line);
@@ -247,7 +234,7 @@ void live_end(struct live *live, const struct figures *now)
 {
 	if (!live->every_ns)
 		return;
-	write_metrics(live, now ? now : &live->last, false);
+	write_metrics(live, now, false);
 	free(live->last_latency);
 	live->every_ns = 0;
 }

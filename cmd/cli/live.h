@@ -14,7 +14,7 @@ struct live {
 	uint64_t every_ns; /* 0: neither lines nor a file */
 	uint64_t start_ns, next_ns, last_ns;
 	double last_cpu;
-	struct figures last;
+	uint64_t last_bytes;
 	struct tcp_state last_tcp;
 	struct zcdma_hist *last_latency;
 	bool failed; /* the file of metrics: said once */
@@ -41,7 +41,7 @@ bool live_has_lines(void);
 /* Print the line of the interval that is over, and write the file. */
 void live_show(struct live *live, const struct figures *now);
 
-/* The run is over: write the file once more, which says so. NULL: with the last figures. */
+/* The run is over: write the file once more, which says so. */
 void live_end(struct live *live, const struct figures *now);
 
 #endif

@@ -64,7 +64,7 @@ static int become(struct who who)
 
 static int drop_capabilities(void)
 {
-	/* Not the bounding set: its removal takes CAP_SETPCAP, and after the next line nothing in it can be had. */
+	/* Not the bounding set: its removal takes CAP_SETPCAP, and after the next line nothing can gain what is in it. */
 	capng_clear(CAPNG_SELECT_CAPS);
 	if (capng_apply(CAPNG_SELECT_CAPS))
 		return -EPERM;

@@ -17,12 +17,6 @@
 #define INTERVAL_MS 500
 #define CLEAR_LINE  "\r\033[K"
 
-/* Returns the sooner of two times, of which -1 is without limit. */
-static int sooner(int a, int b)
-{
-	return a < 0 || (b >= 0 && b < a) ? b : a;
-}
-
 int progress_timeout(const struct progress *p)
 {
 	const int ms = sooner(live_timeout(&p->live), service_timeout(&p->service));
@@ -145,7 +139,7 @@ void progress_show(struct progress *p, const struct figures *now)
 	if (line_is_due(p))
 		show_line(p, now);
 	live_show(&p->live, now);
-	service_show(&p->service, now);
+	service_show(&p->service, now, now_ns() - p->start_ns);
 }
 
 void progress_end(struct progress *p, const struct figures *now)

@@ -41,7 +41,7 @@ void progress_show(struct progress *p, const struct figures *now);
 /* Print @part after @part in place of what progress_show() says, as many as fit; NULL is after the last. */
 void progress_say(struct progress *p, const char *const part[]);
 
-/* Clear the line. @now: what was done in the end, or NULL for what was shown last. */
+/* Clear the line. @now: what was done in the end, or NULL after progress_begin_line(). */
 void progress_end(struct progress *p, const struct figures *now);
 
 #endif

@@ -10,32 +10,26 @@
 #include "cli/report_text.h"
 #include "cli/report_value.h"
 
-static json_t *known_or_null(uint64_t value)
-{
-	return value == REPORT_UNKNOWN ? json_null() : value_count(value);
-}
-
 void report_count(struct report *r, const char *key, uint64_t count, const char *after)
 {
 	char buf[32];
 
 	snprintf(buf, sizeof(buf), "%" PRIu64, count);
-	report_value(r, key, known_or_null(count), buf, after);
+	report_value(r, key, value_known(count), buf, after);
 }
 
 void report_bytes(struct report *r, const char *key, uint64_t bytes, const char *after)
 {
 	char buf[32];
 
-	report_value(r, key, known_or_null(bytes), zcdma_size_format(bytes, buf, sizeof(buf)),
-		     after);
+	report_value(r, key, value_known(bytes), zcdma_size_format(bytes, buf, sizeof(buf)), after);
 }
 
 void report_nanoseconds(struct report *r, const char *key, uint64_t ns, const char *after)
 {
 	char buf[32];
 
-	report_value(r, key, known_or_null(ns), text_latency(ns, buf, sizeof(buf)), after);
+	report_value(r, key, value_known(ns), text_latency(ns, buf, sizeof(buf)), after);
 }
 
 void report_seconds(struct report *r, const char *key, double seconds, const char *after)

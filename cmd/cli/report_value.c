@@ -62,3 +62,8 @@ json_t *value_count(uint64_t value)
 {
 	return xalloc(json_integer(value > INT64_MAX ? INT64_MAX : (json_int_t)value));
 }
+
+json_t *value_known(uint64_t count)
+{
+	return count == UINT64_MAX ? json_null() : value_count(count);
+}

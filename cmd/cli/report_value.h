@@ -12,6 +12,9 @@ json_t *value_text(const char *text);
 /* JSON's integers are signed here: more than INT64_MAX is INT64_MAX. */
 json_t *value_count(uint64_t count);
 
+/* The same, but UINT64_MAX, which is REPORT_UNKNOWN and ZCDMA_UNKNOWN, is null. */
+json_t *value_known(uint64_t count);
+
 /* What is not finite is null. */
 json_t *value_number(double value);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a service manager is told: datagrams to the socket that it names. The protocol is small and stays, and sd_notify(3)
+ * What a service manager learns of a run: datagrams to the socket that it names. The protocol is small and stays, and sd_notify(3)
  * says to speak it rather than to link a library for it.
  */
 #include "cli/service.h"
@@ -59,30 +59,24 @@ static uint64_t interval(void)
 void service_begin(struct service *s)
 {
 	s->every_ns = interval();
-	s->start_ns = s->next_ns = now_ns();
+	s->next_ns = now_ns();
 	if (s->every_ns)
 		tell("READY=1");
 }
 
 int service_timeout(const struct service *s)
 {
-	uint64_t now;
-
-	if (!s->every_ns)
-		return -1;
-	now = now_ns();
-	return now < s->next_ns ? (int)((s->next_ns - now) / 1000000 + 1) : 0;
+	return s->every_ns ? ms_until(s->next_ns) : -1;
 }
 
-void service_show(struct service *s, const struct figures *now)
+void service_show(struct service *s, const struct figures *now, uint64_t elapsed_ns)
 {
+	const double seconds = (double)elapsed_ns / 1e9;
 	char state[256], bytes[32], rate[32], lost[64] = "";
-	double seconds;
 
 	if (service_timeout(s))
 		return;
 	s->next_ns = now_ns() + s->every_ns;
-	seconds = (double)(now_ns() - s->start_ns) / 1e9;
 	if (now->sends)
 		snprintf(lost, sizeof(lost), ", %" PRIu64 " overruns", now->overruns);
 	snprintf(state, sizeof(state), "WATCHDOG=1\nSTATUS=%s in %.0f s, mean %s%s",

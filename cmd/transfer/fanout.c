@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "cli/report_value.h"
 #include "cli/status.h"
 #include "cli/tcp_state.h"
 
@@ -226,13 +227,6 @@ static const struct report_column columns[] = {
 	{ NULL, "NOT SENT" }, { "ended", "ENDED" },
 };
 
-/* Set a number of bytes of the row, and its cell. */
-static void set_bytes(json_t *row, const char *key, uint64_t bytes)
-{
-	json_object_set_new(row, key,
-			    bytes == ZCDMA_UNKNOWN ? json_null() : json_integer((json_int_t)bytes));
-}
-
 static const char *format(uint64_t bytes, char *buf, size_t len)
 {
 	return bytes == ZCDMA_UNKNOWN ? NULL : zcdma_size_format(bytes, buf, len);
@@ -256,9 +250,9 @@ void fanout_report(const struct transfer *t, struct report *r)
 					      to->ended ? to->why : "complete" };
 		json_t *row = report_row(r, cells);
 
-		set_bytes(row, "sent_bytes", sent);
-		set_bytes(row, "acknowledged_bytes", to->acknowledged);
-		set_bytes(row, "unsent_bytes", rest);
+		json_object_set_new(row, "sent_bytes", value_known(sent));
+		json_object_set_new(row, "acknowledged_bytes", value_known(to->acknowledged));
+		json_object_set_new(row, "unsent_bytes", value_known(rest));
 	}
 }
 

@@ -100,25 +100,16 @@ void transfer_look_around(struct transfer *t)
 	}
 }
 
-/* Returns the smaller of @ms, of which -1 is without a limit, and the time until @when_ns. */
-static int at_most(int ms, uint64_t when_ns)
-{
-	const uint64_t now = now_ns();
-	uint64_t left_ms = now < when_ns ? (when_ns - now) / 1000000u + 1 : 0;
-
-	return ms < 0 || left_ms < (uint64_t)ms ? (int)(left_ms < 1000000 ? left_ms : 1000000) : ms;
-}
-
 static int timeout_ms(const struct transfer *t)
 {
 	int ms = progress_timeout(&t->progress);
 
 	/* What a receiver holds is looked at, as nothing reports that another has less. */
-	if (t->several && t->several->drops_slow && (ms < 0 || ms > SLOW_MS))
-		ms = SLOW_MS;
+	if (t->several && t->several->drops_slow)
+		ms = sooner(ms, SLOW_MS);
 	if (t->max_seconds > 0 && !t->stopping)
-		ms = at_most(ms, t->start_ns + (uint64_t)(t->max_seconds * 1e9));
-	return t->watch_ns ? at_most(ms, t->watch_ns) : ms;
+		ms = sooner(ms, ms_until(t->start_ns + (uint64_t)(t->max_seconds * 1e9)));
+	return t->watch_ns ? sooner(ms, ms_until(t->watch_ns)) : ms;
 }
 
 bool transfer_is_pause(struct transfer *t, int rc)

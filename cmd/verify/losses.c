@@ -9,6 +9,7 @@
 
 #include <zcdma/util.h>
 
+#include "cli/report_value.h"
 #include "cli/xalloc.h"
 
 /* What is counted of each cause, and how it is said. */
@@ -97,12 +98,6 @@ void recorded_losses_name(struct report *r, const char *from, const struct recor
 	}
 }
 
-/* A number, or null. */
-static json_t *number(uint64_t value)
-{
-	return value == ZCDMA_UNKNOWN ? json_null() : json_integer((json_int_t)value);
-}
-
 static void list(json_t *array, const struct recorded_losses *losses)
 {
 	char when[48];
@@ -111,16 +106,17 @@ static void list(json_t *array, const struct recorded_losses *losses)
 		const struct zcdma_recorded_loss *loss = &losses->loss[i];
 		json_t *place = json_object();
 
-		json_object_set_new(place, "offset", number(loss->offset));
-		json_object_set_new(place, "sequence", number(loss->seq));
+		json_object_set_new(place, "offset", value_known(loss->offset));
+		json_object_set_new(place, "sequence", value_known(loss->seq));
 		format_time(loss->time_ns, when, sizeof(when));
 		json_object_set_new(place, "time", *when ? json_string(when) : json_null());
-		json_object_set_new(place, "filled_bytes", number(loss->filled_bytes));
+		json_object_set_new(place, "filled_bytes", value_known(loss->filled_bytes));
 		for (unsigned cause = 0; cause < ZCDMA_LOSS_CAUSES; cause++) {
 			const struct zcdma_loss *lost = &loss->lost[cause];
 
-			json_object_set_new(place, causes[cause].key, number(lost->count));
-			json_object_set_new(place, causes[cause].bytes_key, number(lost->bytes));
+			json_object_set_new(place, causes[cause].key, value_known(lost->count));
+			json_object_set_new(place, causes[cause].bytes_key,
+					    value_known(lost->bytes));
 		}
 		json_array_append_new(array, place);
 	}

@@ -153,6 +153,7 @@ static int parse(const struct wire *w, struct zcdma_wire_options *o, double *sec
 static int run_to_end(struct wire_run *run)
 {
 	struct report *r = run->w->r;
+	struct zcdma_wire_stats stats;
 	int rc, end, status;
 
 	if (arg.iface && !report_is_quiet(r))
@@ -160,7 +161,8 @@ static int run_to_end(struct wire_run *run)
 	progress_begin(&run->progress, r, "verify", true);
 	run->start_ns = now_ns();
 	rc = take_packets(run);
-	progress_end(&run->progress, NULL);
+	zcdma_wire_get_stats(run->wire, &stats);
+	progress_end(&run->progress, &(struct figures){ .bytes = stats.packet_bytes });
 	run->totals.broke_off = rc;
 	status = rc == -ENOMEM ? STATUS_ERROR : rc ? STATUS_INCOMPLETE : STATUS_OK;
 	if (rc)
