@@ -138,17 +138,24 @@ ended() {
     ! kill -0 "$1" 2>/dev/null || has_line "/proc/$1/status" '^State:[[:space:]]Z'
 }
 
+# listen_as NAME COMMAND...: start a command, with what it prints in NAME.out and NAME.err, wait until it says where it
+# listens, and set LISTENER (its id) and WHERE.
+listen_as() {
+    rm -f "$1.out" "$1.err" # of an earlier one
+    "${@:2}" >"$1.out" 2>"$1.err" 3>&- &
+    LISTENER=$!
+    PIDS+=("$LISTENER")
+    until_true 20 has_line "$1.err" 'listening on' || fail "not listening: $(cat "$1.err")"
+    WHERE=$(<"$1.err")
+    WHERE=${WHERE#*listening on } WHERE=${WHERE%%$'\n'*}
+}
+
 # receiver [OPTION...]: start `zcdma verify --listen`, and set RECEIVER (its id) and TO (where to send).
 # What it prints goes to receiver.out and receiver.err.
 receiver() {
-    rm -f receiver.out receiver.err # of an earlier one
-    "$ZCDMA" verify --listen "${LISTEN:-127.0.0.1:0}" "$@" >receiver.out 2>receiver.err 3>&- &
-    RECEIVER=$!
-    PIDS+=("$RECEIVER")
-    until_true 20 has_line receiver.err 'listening on' || fail "no receiver: $(cat receiver.err)"
+    listen_as receiver "$ZCDMA" verify --listen "${LISTEN:-127.0.0.1:0}" "$@"
     # shellcheck disable=SC2034 # for the tests
-    TO=$(<receiver.err)
-    TO=${TO#*listening on } TO=${TO%%$'\n'*}
+    RECEIVER=$LISTENER TO=$WHERE
 }
 
 # received_something: data has reached the receiver in this folder. Statistics on request tell that.

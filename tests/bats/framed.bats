@@ -5,16 +5,10 @@
 
 load common
 
-# receiving ADDRESS APPLET...: start it, and wait until it listens; TO is where. {} in its words is ADDRESS, which has
-# the options.
+# receiving APPLET...: start it, and wait until it listens; TO is where.
 receiving() {
-    rm -f receive.out receive.err
-    "$ZCDMA" "$@" >receive.out 2>receive.err 3>&- &
-    RECEIVER=$!
-    PIDS+=("$RECEIVER")
-    until_true 20 has_line receive.err 'listening on' || fail "not listening: $(cat receive.err)"
-    TO=$(<receive.err)
-    TO=${TO#*listening on } TO=${TO%%$'\n'*}
+    listen_as receive "$ZCDMA" "$@"
+    RECEIVER=$LISTENER TO=$WHERE
 }
 
 # done_with [STATUS]: the receiver has ended so.

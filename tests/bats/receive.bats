@@ -6,13 +6,8 @@ load common
 
 # capturing APPLET...: start it, and wait until it says where it listens, which is FROM then.
 capturing() {
-    rm -f capture.out capture.err # of an earlier one
-    "$ZCDMA" "$@" >capture.out 2>capture.err 3>&- &
-    CAPTURE=$!
-    PIDS+=("$CAPTURE")
-    until_true 20 has_line capture.err 'listening on' || fail "not listening: $(cat capture.err)"
-    FROM=$(<capture.err)
-    FROM=${FROM#*listening on } FROM=${FROM%%$'\n'*}
+    listen_as capture "$ZCDMA" "$@"
+    CAPTURE=$LISTENER FROM=$WHERE
 }
 
 # captured [STATUS]: it has ended so.

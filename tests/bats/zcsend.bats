@@ -13,12 +13,9 @@ load common
 }
 
 @test "zcsend: options of the address, at both ends, and what was granted of them" {
-    "$ZCDMA" verify --listen 127.0.0.1:0,mss=1000 --bytes 4M >verify.out 2>verify.err 3>&- &
-    PIDS+=($!)
-    until_true 20 has_line verify.err 'listening on' || fail 'not listening'
-    TO=$(<verify.err) TO=${TO#*listening on }
+    LISTEN=127.0.0.1:0,mss=1000 receiver --bytes 4M
     run -0 --separate-stderr zcdma zcsend "$TO,pace=100M,sndbuf=100K,mss=900,congestion=reno,bind=127.0.0.2" sim: --bytes 4M --json
-    wait_exit "${PIDS[0]}"
+    received
     jq -e '.send_buffer_bytes == 204800 and .mss_bytes <= 900 and .congestion_control == "reno"
         and .pace_bytes_per_second == 104857600' <<<"$output"
     run -2 zcdma zcsend "$TO,buffer=1M" sim: --bytes 1M
