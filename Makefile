@@ -81,7 +81,7 @@ TEST_CFLAGS = $(ALL_CFLAGS) -iquote lib -iquote cmd -Ilib/include
 ALL_FLAGS = $(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(LDFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pthread
 
-HEADERS := zcdma.h zcdma/probe.h zcdma/util.h zcdma/verify.h
+HEADERS := zcdma.h zcdma/path.h zcdma/probe.h zcdma/source.h zcdma/util.h zcdma/verify.h
 
 LIB_SRC := $(wildcard lib/*.c lib/*/*.c)
 CMD_SRC := $(wildcard cmd/*.c cmd/*/*.c)
