@@ -111,6 +111,15 @@ static inline void assert_pattern(const struct zcdma_block *b)
 	assert_int_equal(zcdma_pattern_match(b->data, b->len, b->offset, 0), b->len);
 }
 
+/* Wait for a child, which has to end with 0. */
+static inline void assert_child(pid_t pid)
+{
+	int status;
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
 /* Check that after the last block nothing but a timer that is set could wake the receiver, and none is. */
 static inline void assert_asleep(void)
 {

@@ -3,15 +3,12 @@
 #ifndef TEST_SOURCES_H
 #define TEST_SOURCES_H
 
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <zcdma/verify.h>
 
 #include "source/source.h"
 #include "lab.h"
+#include "pattern_file.h"
 
-#define PAGE	 4096u
 #define LIMIT_MS 20000 /* for what happens at once on an idle machine */
 
 static struct zcdma_ctx *ctx;
@@ -92,21 +89,6 @@ static inline unsigned drain(struct zcdma_source *src)
 		put(src, &b);
 	assert_int_equal(rc, 0);
 	return n;
-}
-
-/* A file without a name, which /proc names: that goes into @path, as a spec. */
-static inline int make_file(size_t len, char *path, size_t path_len)
-{
-	int fd = memfd_create("data", 0);
-	unsigned char page[PAGE];
-
-	assert_true(fd >= 0);
-	for (size_t done = 0; done < len; done += zc_min(len - done, sizeof(page))) {
-		zcdma_pattern_fill(page, sizeof(page), done, 0);
-		assert_true(write(fd, page, zc_min(len - done, sizeof(page))) > 0);
-	}
-	snprintf(path, path_len, "file:/proc/self/fd/%d", fd);
-	return fd;
 }
 
 #endif
