@@ -184,11 +184,10 @@ static void show(struct opts *o, struct report *r, int what, char **argv)
 
 static bool is_of_address(const char *name)
 {
-	static const char *const names[] = { "framed", "retry", "pace",	  "bind", "iface",
-					     "dscp",   "ttl",	"sndbuf", "mss" };
+	const char *option;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (!strcmp(name, names[i]))
+	for (unsigned i = 0; (option = zcdma_addr_option_at(i)); i++) {
+		if (!strcmp(name, option))
 			return true;
 	}
 	return false;

@@ -308,6 +308,11 @@ static const struct address_option table[] = {
 	  .instead = "TCP sizes its buffer itself, and a sender has sndbuf=" },
 };
 
+ZC_PUBLIC const char *zcdma_addr_option_at(unsigned i)
+{
+	return i < ARRAY_SIZE(table) ? table[i].option.name : NULL;
+}
+
 static bool is_text(const struct zc_option *o)
 {
 	return o->parse == parse_name || o->parse == parse_host;

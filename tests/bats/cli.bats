@@ -156,6 +156,8 @@ END
         usage_error "zcdma $applet: --json=3: takes no value" '' zcdma "$applet" --json=3
     done
     usage_error 'zcdma capture: --bytes: needs a value' '' zcdma capture --bytes
+    usage_error 'zcdma zcsend: unknown option --congestion' 'it is an option of an address: HOST:PORT,congestion' \
+        zcdma zcsend --congestion=reno
 }
 
 @test "an option given twice, with a value that it has once" {

@@ -9,6 +9,7 @@
 
 #include <zcdma/verify.h>
 
+#include "context.h"
 #include "results.h"
 
 #define KIB	 1024
@@ -20,8 +21,6 @@
 #define EARLY	 ZCDMA_FAULT_OVERWRITTEN
 #define GARBAGE	 ZCDMA_FAULT_GARBAGE
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-static struct zcdma_ctx *ctx;
 
 /* What has been received. */
 static uint8_t stream[ROOM];
@@ -39,19 +38,6 @@ static inline uint64_t random_below(uint64_t limit)
 	random_state ^= random_state >> 7;
 	random_state ^= random_state << 17;
 	return random_state % limit;
-}
-
-static inline int setup(void **state)
-{
-	(void)state;
-	return zcdma_new(&ctx);
-}
-
-static inline int teardown(void **state)
-{
-	(void)state;
-	zcdma_free(ctx);
-	return 0;
 }
 
 static inline void begin(uint64_t seed)

@@ -11,10 +11,10 @@
 #define LAB_HANDOVER (1u << 30)
 
 /* A source with a ring for @uses (enum zc_use). */
-static inline int lab_open(struct zcdma_ctx *ctx, const char *spec, unsigned uses,
+static inline int lab_open(struct zcdma_ctx *context, const char *spec, unsigned uses,
 			   struct zcdma_source **src)
 {
-	int rc = zcdma_source_open(ctx, spec, src);
+	int rc = zcdma_source_open(context, spec, src);
 
 	if (rc)
 		return rc;
@@ -26,10 +26,10 @@ static inline int lab_open(struct zcdma_ctx *ctx, const char *spec, unsigned use
 	return rc;
 }
 
-static inline int lab_open_fd(struct zcdma_ctx *ctx, int fd, const char *name, unsigned uses,
+static inline int lab_open_fd(struct zcdma_ctx *context, int fd, const char *name, unsigned uses,
 			      struct zcdma_source **src)
 {
-	int rc = zcdma_source_open_fd(ctx, fd, name, src);
+	int rc = zcdma_source_open_fd(context, fd, name, src);
 
 	if (rc)
 		return rc;
@@ -40,7 +40,7 @@ static inline int lab_open_fd(struct zcdma_ctx *ctx, int fd, const char *name, u
 }
 
 /* A path of @type, from a ring that is made, whatever it was made for. */
-static inline int lab_path(struct zcdma_ctx *ctx, const struct zcdma_path_type *type,
+static inline int lab_path(struct zcdma_ctx *context, const struct zcdma_path_type *type,
 			   struct zcdma_source *src, int fd, enum zcdma_fallback fallback,
 			   struct zcdma_path **path)
 {
@@ -49,7 +49,7 @@ static inline int lab_path(struct zcdma_ctx *ctx, const struct zcdma_path_type *
 	int rc;
 
 	src->uses = zc_path_uses(type) | (reads ? ZC_USE_READ : 0);
-	rc = zcdma_path_open(ctx, src, type->name, fd, path);
+	rc = zcdma_path_open(context, src, type->name, fd, path);
 	src->uses = uses;
 	if (rc)
 		return rc;

@@ -6,25 +6,11 @@
 #include <zcdma/verify.h>
 
 #include "source/source.h"
+#include "context.h"
 #include "lab.h"
 #include "pattern_file.h"
 
 #define LIMIT_MS 20000 /* for what happens at once on an idle machine */
-
-static struct zcdma_ctx *ctx;
-
-static inline int make_ctx(void **state)
-{
-	(void)state;
-	return zcdma_new(&ctx);
-}
-
-static inline int free_ctx(void **state)
-{
-	(void)state;
-	zcdma_free(ctx);
-	return 0;
-}
 
 static inline struct zcdma_source *open_source(const char *spec, unsigned flags)
 {

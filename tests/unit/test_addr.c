@@ -13,23 +13,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include <zcdma.h>
 #include <zcdma/util.h>
 
-static struct zcdma_ctx *ctx;
-
-static int setup(void **state)
-{
-	(void)state;
-	return zcdma_new(&ctx);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	zcdma_free(ctx);
-	return 0;
-}
+#include "context.h"
 
 static void addresses_are_parsed(void **state)
 {
@@ -169,5 +155,5 @@ int main(void)
 		cmocka_unit_test(congestion_control_is_chosen_before_the_first_byte),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, make_ctx, free_ctx);
 }

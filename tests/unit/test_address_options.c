@@ -14,23 +14,9 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include <zcdma.h>
 #include <zcdma/util.h>
 
-static struct zcdma_ctx *ctx;
-
-static int setup(void **state)
-{
-	(void)state;
-	return zcdma_new(&ctx);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	zcdma_free(ctx);
-	return 0;
-}
+#include "context.h"
 
 static void options_are_parsed(void **state)
 {
@@ -59,6 +45,24 @@ static void options_are_parsed(void **state)
 			 0);
 	assert_string_equal(addr.source, "10.0.0.1");
 	assert_int_equal(addr.buffer, 1048576);
+}
+
+static void options_are_listed(void **state)
+{
+	static const struct zcdma_addr none;
+	struct zcdma_addr addr;
+	char text[64];
+	unsigned n;
+
+	(void)state;
+	for (n = 0; zcdma_addr_option_at(n); n++) {
+		snprintf(text, sizeof(text), "h:1,%s=?", zcdma_addr_option_at(n));
+		zcdma_addr_parse(ctx, text, &addr);
+		assert_null(strstr(zcdma_error(ctx), "unknown option"));
+	}
+	assert_true(n <= 8 * sizeof(none.given));
+	assert_string_equal(zcdma_addr_option_at(0), "pace");
+	assert_null(zcdma_addr_option_at(n + 1));
 }
 
 static void classes_have_names(void **state)
@@ -288,6 +292,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_are_parsed),
+		cmocka_unit_test(options_are_listed),
 		cmocka_unit_test(classes_have_names),
 		cmocka_unit_test(others_come_with_a_remedy),
 		cmocka_unit_test(a_role_has_options_of_its_own),
@@ -297,5 +302,5 @@ int main(void)
 		cmocka_unit_test(datagrams_have_them),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, make_ctx, free_ctx);
 }

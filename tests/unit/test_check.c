@@ -379,5 +379,5 @@ int main(void)
 		cmocka_unit_test(kinds_have_names),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, make_ctx, free_ctx);
 }

@@ -15,23 +15,10 @@
 #include <zcdma/verify.h>
 
 #include "internal.h"
+#include "context.h"
 #include "lab.h"
 
-static struct zcdma_ctx *ctx;
 static uint8_t buf[65536];
-
-static int setup(void **state)
-{
-	(void)state;
-	return zcdma_new(&ctx);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	zcdma_free(ctx);
-	return 0;
-}
 
 static struct zcdma_source *src;
 static struct zcdma_path *path;
@@ -261,12 +248,12 @@ static void number_of_sockets(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(datagrams_are_whole_v4, setup, teardown),
-		cmocka_unit_test_setup_teardown(datagrams_are_whole_v6, setup, teardown),
-		cmocka_unit_test_setup_teardown(sizes_have_a_limit, setup, teardown),
-		cmocka_unit_test_setup_teardown(streams_have_no_datagrams, setup, teardown),
-		cmocka_unit_test_setup_teardown(nobody_there_is_an_error, setup, teardown),
-		cmocka_unit_test_setup_teardown(number_of_sockets, setup, teardown),
+		cmocka_unit_test_setup_teardown(datagrams_are_whole_v4, make_ctx, free_ctx),
+		cmocka_unit_test_setup_teardown(datagrams_are_whole_v6, make_ctx, free_ctx),
+		cmocka_unit_test_setup_teardown(sizes_have_a_limit, make_ctx, free_ctx),
+		cmocka_unit_test_setup_teardown(streams_have_no_datagrams, make_ctx, free_ctx),
+		cmocka_unit_test_setup_teardown(nobody_there_is_an_error, make_ctx, free_ctx),
+		cmocka_unit_test_setup_teardown(number_of_sockets, make_ctx, free_ctx),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,22 +16,8 @@
 
 #include "memory/block_pool.h"
 #include "memory/ring.h"
+#include "context.h"
 #include "lab.h"
-
-static struct zcdma_ctx *ctx;
-
-static int make_ctx(void **state)
-{
-	(void)state;
-	return zcdma_new(&ctx);
-}
-
-static int free_ctx(void **state)
-{
-	(void)state;
-	zcdma_free(ctx);
-	return 0;
-}
 
 /* Put the first page of a block into a pipe, without copying it. */
 static int spliced(const struct zc_ring *ring, unsigned index)

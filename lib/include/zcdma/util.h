@@ -55,6 +55,9 @@ struct zcdma_addr {
  */
 int zcdma_addr_parse(struct zcdma_ctx *ctx, const char *text, struct zcdma_addr *addr);
 
+/* Returns the name of the @i-th option of an address, "pace", or NULL after the last. Thread-safe. */
+const char *zcdma_addr_option_at(unsigned i);
+
 /*
  * Connect to a receiver (non-blocking). Returns the socket, which is the caller's, or a negative errno. Closing it
  * resets the connection until zcdma_path_finish() has ended the stream. Over UDP this does not need a receiver.
