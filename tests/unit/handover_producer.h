@@ -124,7 +124,12 @@ static inline void start(struct producer *p)
 
 static inline void join(struct producer *p)
 {
-	pthread_join(p->thread, NULL);
+	struct timespec limit;
+
+	clock_gettime(CLOCK_REALTIME, &limit);
+	limit.tv_sec += LIMIT_MS / 1000;
+	if (pthread_timedjoin_np(p->thread, NULL, &limit))
+		fail_msg("the producer has not finished in %u ms", LIMIT_MS);
 }
 
 #endif

@@ -153,6 +153,33 @@ static void test_false_accept(void **state)
 	close(sock);
 }
 
+/* Check that a reader that takes the end, and goes without a release, is an error: what it held may not have arrived. */
+static void test_gone_with_blocks(void **state)
+{
+	struct producer p = { .spec = "sim:block=64K,blocks=4", .blocks = 2 };
+	int listener = zc_ho_listen(pipe_fd[0]), sock;
+	struct zc_ho_msg msg;
+
+	(void)state;
+	start(&p);
+	sock = take_ring(listener);
+	do
+		msg = receive(sock, NULL);
+	while (msg.head.type == ZC_HO_BLOCK);
+	assert_int_equal(msg.head.type, ZC_HO_END);
+	assert_int_equal(msg.end.blocks, 2);
+	/* One of the two comes back. */
+	zc_ho_begin(&msg, ZC_HO_RELEASE, 1);
+	assert_int_equal(say(sock, &msg, -1, -1), 0);
+	close(sock);
+	join(&p);
+	assert_int_equal(p.rc, -EPIPE);
+	assert_non_null(strstr(p.error, "its reader ended before it was done"));
+	assert_int_equal(p.reused, 1);
+	assert_int_equal(p.pending, 1);
+	close(listener);
+}
+
 /* What a reader says of a stream of which it has at least block 0; each block has the slot of its number. */
 struct false_words {
 	uint32_t releases;
@@ -207,6 +234,7 @@ int main(void)
 		WITH_PIPE(test_false_answers),
 		WITH_PIPE(test_interrupted),
 		WITH_PIPE(test_false_accept),
+		WITH_PIPE(test_gone_with_blocks),
 		RELEASE("test_release_unknown", 1, { .id = 1000 }),
 		RELEASE("test_release_twice", 2, { .id = 0 }, { .id = 0 }),
 		RELEASE("test_release_nowhere", 1, { .id = 0, .slot = 4 }),
