@@ -22,14 +22,17 @@
 #include "cli/signals.h"
 
 static struct {
-	const char *mode, *memory, *net, *to, *serve, *block, *ring, *repeat, *seconds, *streams;
+	const char *direction, *mode, *memory, *net, *to, *serve, *block, *ring, *repeat, *seconds,
+		*streams;
 	const char *cpu, *congestion, *sweep, *plot, *compare;
 	int check, list;
 } arg;
 
 static const struct poptOption table[] = {
+	{ "direction", 0, POPT_ARG_STRING, &arg.direction, 0,
+	  "which end is measured: the sender (out, the default), or the receiver", "out|in" },
 	{ "mode", 0, POPT_ARG_STRING, &arg.mode, 0,
-	  "paths: all (the default), or names with commas", "NAME,..." },
+	  "paths, or ways to receive: all (the default), or names with commas", "NAME,..." },
 	{ "memory", 0, POPT_ARG_STRING, &arg.memory, 0,
 	  "memories: all (the default), or names with commas", "NAME,..." },
 	{ "list", 0, POPT_ARG_NONE, &arg.list, 0, "list the names of modes, memories and nets",
@@ -37,8 +40,9 @@ static const struct poptOption table[] = {
 	{ "net", 0, POPT_ARG_STRING, &arg.net, 0, "the network, which bench makes and removes",
 	  "loopback|veth|blackhole" },
 	{ "to", 0, POPT_ARG_STRING, &arg.to, 0,
-	  "send there: to zcdma bench --serve, or zcdma verify --listen", "ADDRESS" },
-	{ "serve", 0, POPT_ARG_STRING, &arg.serve, 0, "be the receiver of benches elsewhere",
+	  "the other end: zcdma bench --serve there, or to send to, zcdma verify --listen",
+	  "ADDRESS" },
+	{ "serve", 0, POPT_ARG_STRING, &arg.serve, 0, "be the other end of benches elsewhere",
 	  "ADDRESS" },
 	{ "block", 0, POPT_ARG_STRING, &arg.block, 0, "size of a block (1M)", "SIZE" },
 	{ "ring", 0, POPT_ARG_STRING, &arg.ring, 0,
@@ -51,7 +55,7 @@ static const struct poptOption table[] = {
 	  "S" },
 	{ "check", 0, POPT_ARG_NONE, &arg.check, 0,
 	  "the receiver verifies, and every block is filled anew", NULL },
-	{ "cpu", 0, POPT_ARG_STRING, &arg.cpu, 0, "bind the sender to a CPU", "N" },
+	{ "cpu", 0, POPT_ARG_STRING, &arg.cpu, 0, "bind the end that is measured to a CPU", "N" },
 	{ "congestion", 0, POPT_ARG_STRING, &arg.congestion, 0,
 	  "congestion control of the sender (reno, which every namespace has)", "NAME" },
 	{ "sweep", 0, POPT_ARG_STRING, &arg.sweep, 0, "one row for each size of a block", "block" },
@@ -88,11 +92,36 @@ static uint64_t cold_ring(uint64_t largest_block)
 	return cache > least ? cache : least;
 }
 
+/* Check that no option was given that is of the sender alone. */
+static bool check_options_in(struct report *r)
+{
+	const struct {
+		const char *name, *value;
+	} options[] = {
+		{ "--memory", arg.memory }, { "--block", arg.block }, { "--ring", arg.ring },
+		{ "--sweep", arg.sweep },   { "--plot", arg.plot },
+	};
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		if (!options[i].value)
+			continue;
+		report_error(r, STATUS_ERROR, NULL, "%s is for --direction=out", options[i].name);
+		return false;
+	}
+	return true;
+}
+
 static bool parse_job(struct report *r, struct bench_job *job, uint64_t largest_block)
 {
+	const int direction =
+		arg.direction ? opts_choice(r, "--direction", arg.direction, bench_directions) : 0;
 	uint64_t streams = 1, repeats = 0;
 
+	if (direction < 0 || (direction == BENCH_IN && !check_options_in(r)))
+		return false;
+
 	*job = (struct bench_job){
+		.direction = (enum bench_direction)direction,
 		.congestion = arg.congestion ? arg.congestion : "reno",
 		.ring_bytes = cold_ring(largest_block),
 		.check = arg.check,
@@ -152,20 +181,22 @@ static int check_rows(struct report *r, const struct bench_job *job, const struc
 		const struct bench_row *row = &rows->row[i];
 
 		if (row->failed.incomplete)
-			return report_error(r, STATUS_INCOMPLETE, NULL, "%s from %s: %s",
-					    row->path->name, row->memory, row->failed.error);
+			return report_error(r, STATUS_INCOMPLETE, NULL, "%s%s%s: %s",
+					    bench_mode(row), row->way ? " into " : " from ",
+					    row->memory, row->failed.error);
 		for (unsigned k = 0; job->check && k < row->count; k++) {
 			const struct bench_sample *s = &row->sample[k];
 
-			if (s->receiver_cpu_ns >= 0 && !s->checked)
+			if (!row->way && s->receiver_cpu_ns >= 0 && !s->checked)
 				return report_error(
 					r, STATUS_ERROR,
 					"start it as zcdma bench --serve=ADDRESS --check",
 					"--check: the receiver was not started with --check");
 			if (s->checked && !s->correct)
 				return report_error(r, STATUS_INCOMPLETE, NULL,
-						    "--check: what arrived by %s from %s is wrong",
-						    row->path->name, row->memory);
+						    "--check: what arrived by %s%s%s is wrong",
+						    bench_mode(row), row->way ? " into " : " from ",
+						    row->memory);
 		}
 	}
 	return STATUS_OK;
@@ -206,7 +237,7 @@ static void note_gone(struct report *r, const struct bench_job *job, const struc
 		else if (rows->row[i].failed.rc)
 			other++;
 	}
-	if (arg.to && gone)
+	if (arg.to && gone && job->direction == BENCH_OUT)
 		report_note(
 			r,
 			"the receiver was gone before the end: zcdma bench --serve takes any number of streams, zcdma verify --listen --streams=%u those of all rows",
@@ -214,8 +245,10 @@ static void note_gone(struct report *r, const struct bench_job *job, const struc
 }
 
 /* One that does not tell what it cost may count the streams: it gets those of the table. */
-static bool may_cross(const struct bench_rows *rows)
+static bool may_cross(const struct bench_job *job, const struct bench_rows *rows)
 {
+	if (job->direction == BENCH_IN)
+		return false;
 	for (unsigned i = 0; arg.to && i < rows->count; i++) {
 		if (rows->row[i].count && rows->row[i].sample[0].receiver_cpu_ns < 0)
 			return false;
@@ -224,16 +257,17 @@ static bool may_cross(const struct bench_rows *rows)
 }
 
 /* How many rows a crossing adds to @good ones, if one of them does not copy. */
-static unsigned crossing_rows(unsigned good)
+static unsigned crossing_rows(const struct bench_job *job, unsigned good)
 {
-	return arg.sweep || good < 2 ? 0 : 2 * (BENCH_SWEEP_SIZES - 1);
+	return job->direction == BENCH_IN || arg.sweep || good < 2 ? 0
+								   : 2 * (BENCH_SWEEP_SIZES - 1);
 }
 
 /* Compare the best path that does not copy to copying, with other block sizes. */
 static void cross(const struct bench_job *job, const struct bench_rows *rows,
 		  struct bench_pace *pace, struct bench_rows *crossing)
 {
-	const struct bench_row *best = may_cross(rows) ? bench_best_uncopied(rows) : NULL;
+	const struct bench_row *best = may_cross(job, rows) ? bench_best_uncopied(rows) : NULL;
 
 	if (!best)
 		return;
@@ -288,7 +322,7 @@ static int measure(struct report *r, struct bench_job *job, struct bench_rows *r
 		progress_end(&pace.progress, NULL);
 		return nothing_ran(r, job, rows);
 	}
-	note_time(r, bench_rows_schedule(job, &pace, good + crossing_rows(good)), good, job);
+	note_time(r, bench_rows_schedule(job, &pace, good + crossing_rows(job, good)), good, job);
 	bench_rows_run(job, rows, &pace);
 	cross(job, rows, &pace, &crossing);
 	progress_end(&pace.progress, NULL);
@@ -327,18 +361,29 @@ static int run_bench(struct report *r, const struct bench_net *net, struct bench
 }
 
 /* Check the address before anything is measured. Returns 0, or an exit status after a reported error. */
-static int check_to(struct report *r, struct zcdma_ctx *ctx)
+static int check_to(struct report *r, struct zcdma_ctx *ctx, const struct bench_job *job)
 {
 	struct zcdma_addr addr = { .udp = false };
 	int rc = arg.to ? zcdma_addr_parse(ctx, arg.to, &addr) : 0;
 
 	if (rc)
 		return report_ctx_error(r, STATUS_ERROR, ctx, rc);
+	if (addr.udp && job->direction == BENCH_IN)
+		return report_error(r, STATUS_ERROR, "start it there: zcdma bench --serve :9000",
+				    "--to %s: the other end is reached by TCP", arg.to);
 	if (addr.congestion[0])
 		return report_error(r, STATUS_ERROR,
 				    "give it as an option of bench's: --congestion",
 				    "--to %s: congestion= is not for bench", arg.to);
 	return STATUS_OK;
+}
+
+static int plan_in(struct report *r, const struct bench_net *net, struct bench_rows *rows)
+{
+	if (!net->receives)
+		return report_error(r, STATUS_ERROR, "use --net=loopback or --net=veth",
+				    "--net %s: nothing arrives there to be received", net->name);
+	return bench_plan_in(r, arg.mode ? arg.mode : "all", rows);
 }
 
 static int bench(struct report *r, struct zcdma_ctx *ctx)
@@ -352,8 +397,10 @@ static int bench(struct report *r, struct zcdma_ctx *ctx)
 
 	if (!blocks || !parse_job(r, &job, block[blocks - 1]))
 		return STATUS_ERROR;
-	status = check_to(r, ctx);
-	if (!status)
+	status = check_to(r, ctx, &job);
+	if (!status && job.direction == BENCH_IN)
+		status = plan_in(r, net, &rows);
+	else if (!status)
 		status = bench_plan(r, arg.mode ? arg.mode : "all", arg.memory ? arg.memory : "all",
 				    block, blocks, &rows);
 	if (!status)

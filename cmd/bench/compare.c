@@ -30,7 +30,7 @@ static json_t *find(const struct bench_compare *old, const struct bench_row *row
 
 		if (!json_unpack(one, "{s:s, s:s, s:I}", "mode", &mode, "memory", &memory,
 				 "block_bytes", &block) &&
-		    !strcmp(mode, row->path->name) && !strcmp(memory, row->memory) &&
+		    !strcmp(mode, bench_mode(row)) && !strcmp(memory, row->memory) &&
 		    (uint64_t)block == block_bytes)
 			return one;
 	}
@@ -43,10 +43,11 @@ static json_t *conditions(const struct bench_job *job, const char *net)
 	char cpu[128];
 
 	bench_cpu_name(cpu, sizeof(cpu));
-	return xalloc(json_pack("{s:i, s:s, s:i, s:I, s:s, s:i, s:b}", "schema", REPORT_SCHEMA,
-				"cpu", cpu, "cpus", (int)sysconf(_SC_NPROCESSORS_ONLN),
-				"cache_bytes", (json_int_t)bench_cache_bytes(), "net", net,
-				"streams", (int)job->streams, "checked", job->check));
+	return xalloc(json_pack("{s:i, s:s, s:s, s:i, s:I, s:s, s:i, s:b}", "schema", REPORT_SCHEMA,
+				"direction", bench_directions[job->direction], "cpu", cpu, "cpus",
+				(int)sysconf(_SC_NPROCESSORS_ONLN), "cache_bytes",
+				(json_int_t)bench_cache_bytes(), "net", net, "streams",
+				(int)job->streams, "checked", job->check));
 }
 
 static int check_conditions(struct report *r, const struct bench_compare *c, const char *path,
@@ -157,23 +158,26 @@ static char *describe(const struct bench_spread *now, const struct bench_spread 
 static void compare_row(struct report *r, const struct bench_row *row, json_t *then)
 {
 	struct bench_spread rate = bench_spread(row, bench_rate);
-	struct bench_spread cpu = bench_spread(row, bench_sender_cpu);
+	struct bench_spread cpu =
+		bench_spread(row, row->way ? bench_receiver_cpu : bench_sender_cpu);
 	struct bench_spread old_rate = old_spread(then, "bytes_per_second");
-	struct bench_spread old_cpu = old_spread(then, "sender_cpu_seconds_per_gb");
+	struct bench_spread old_cpu = old_spread(then, row->way ? "receiver_cpu_seconds_per_gb"
+								: "sender_cpu_seconds_per_gb");
 	char *rate_text = describe(&rate, &old_rate), *cpu_text = describe(&cpu, &old_cpu);
 	char block[32];
 	json_t *json;
 
 	zcdma_size_format(row->sample[0].block_bytes, block, sizeof(block));
-	json = report_row(r, (const char *const[]){ row->path->name, row->memory, block, rate_text,
+	json = report_row(r, (const char *const[]){ bench_mode(row), row->memory, block, rate_text,
 						    cpu_text });
 	json_object_set_new(json, "throughput_ratio", ratio(&rate, &old_rate));
-	json_object_set_new(json, "sender_cpu_ratio", ratio(&cpu, &old_cpu));
+	json_object_set_new(json, row->way ? "receiver_cpu_ratio" : "sender_cpu_ratio",
+			    ratio(&cpu, &old_cpu));
 	json_object_set_new(json, "block_bytes",
 			    json_integer((json_int_t)row->sample[0].block_bytes));
 	json_object_set_new(json, "throughput_changed",
 			    json_boolean(bench_distinct(&rate, &old_rate)));
-	json_object_set_new(json, "sender_cpu_changed",
+	json_object_set_new(json, row->way ? "receiver_cpu_changed" : "sender_cpu_changed",
 			    json_boolean(bench_distinct(&cpu, &old_cpu)));
 	free(rate_text);
 	free(cpu_text);
@@ -189,8 +193,15 @@ void bench_compare_show(struct report *r, const struct bench_compare *old,
 		{ "throughput_ratio", "THROUGHPUT NOW/THEN" },
 		{ "sender_cpu_ratio", "SENDER CPU NOW/THEN" },
 	};
+	static const struct report_column columns_in[] = {
+		{ "mode", "MODE" },
+		{ "memory", "INTO" },
+		{ "block_bytes", "BLOCK" },
+		{ "throughput_ratio", "THROUGHPUT NOW/THEN" },
+		{ "receiver_cpu_ratio", "RECEIVER CPU NOW/THEN" },
+	};
 
-	report_table(r, "comparison", columns, 5);
+	report_table(r, "comparison", bench_receives(rows) ? columns_in : columns, 5);
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
 		json_t *then = row->count ? find(old, row, row->sample[0].block_bytes) : NULL;

@@ -14,13 +14,26 @@ struct pair {
 	bool is_distinct;
 };
 
+/* Return true if a row copies as most programs do. */
+static bool is_plain(const struct bench_row *row)
+{
+	return row->way ? row->way->plain : row->path->required_caps == ZCDMA_CAP_MEMORY;
+}
+
+/* Return true if two rows differ in how they move data, and in nothing else. */
+static bool is_comparable(const struct bench_row *a, const struct bench_row *b)
+{
+	if (a->way)
+		return a->way->datagrams == b->way->datagrams;
+	return a->memory == b->memory && a->block_bytes == b->block_bytes;
+}
+
 const struct bench_row *bench_plain(const struct bench_rows *rows, const struct bench_row *like)
 {
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
 
-		if (row->count && row->path->required_caps == ZCDMA_CAP_MEMORY &&
-		    row->memory == like->memory && row->block_bytes == like->block_bytes)
+		if (row->count && is_plain(row) && is_comparable(row, like))
 			return row;
 	}
 	return NULL;

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The machine that a bench ran on, so that two of them can be compared. */
 #include "bench/machine.h"
+#include "bench/receive.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+
+const char *const bench_directions[] = { [BENCH_OUT] = "out", [BENCH_IN] = "in", NULL };
 
 /* Read the first line of a file, or what follows @key and a colon in it. Returns false if it is missing. */
 static bool read_value(const char *path, const char *key, char *value, size_t len)
@@ -43,6 +47,23 @@ uint64_t bench_cache_bytes(void)
 			most = bytes;
 	}
 	return most;
+}
+
+/* proc(5), /proc/stat. */
+double bench_busy_seconds(void)
+{
+	uint64_t user, nice, sys, idle, wait, irq, softirq;
+	FILE *f = fopen("/proc/stat", "re");
+	int n = f ? fscanf(f,
+			   "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+			   " %" SCNu64 " %" SCNu64,
+			   &user, &nice, &sys, &idle, &wait, &irq, &softirq)
+		  : 0;
+
+	if (f)
+		fclose(f);
+	return n == 7 ? (double)(user + nice + sys + irq + softirq) / (double)sysconf(_SC_CLK_TCK)
+		      : 0;
 }
 
 void bench_cpu_name(char *name, size_t len)
@@ -104,6 +125,7 @@ static void report_limits(struct report *r)
 void bench_report_facts(struct report *r, const struct bench_job *job,
 			const struct bench_rows *rows, const char *net)
 {
+	const bool in = job->direction == BENCH_IN;
 	char model[128];
 	struct utsname uts;
 
@@ -115,17 +137,23 @@ void bench_report_facts(struct report *r, const struct bench_job *job,
 	report_count(r, "cpus", (uint64_t)sysconf(_SC_NPROCESSORS_ONLN), " CPUs, cache ");
 	report_bytes(r, "cache_bytes", bench_cache_bytes(), "");
 	report_line(r, "network", NULL);
-	report_text(r, "net", net, ", to ");
+	report_text(r, "net", net, in ? ", from " : ", to ");
 	report_text(r, "to", job->to, ", congestion control ");
 	report_text(r, "congestion_control", job->congestion, "");
 	report_nic(r, rows);
-	report_line(r, "runs", "ring ");
-	report_bytes(r, "ring_bytes", job->ring_bytes, ", in the cache: ");
-	report_flag(r, "ring_hot", job->ring_bytes <= bench_cache_bytes(), ", streams ");
+	if (in) {
+		report_line(r, "runs", "datagrams of ");
+		report_count(r, "datagram_bytes", BENCH_DATAGRAM, " bytes, streams ");
+	} else {
+		report_line(r, "runs", "ring ");
+		report_bytes(r, "ring_bytes", job->ring_bytes, ", in the cache: ");
+		report_flag(r, "ring_hot", job->ring_bytes <= bench_cache_bytes(), ", streams ");
+	}
 	report_count(r, "streams", job->streams, ", ");
 	report_count(r, "repeats", job->repeats, " of ");
 	report_seconds(r, "run_seconds", job->seconds, "");
 	report_line(r, NULL, NULL);
+	report_text(r, "direction", bench_directions[job->direction], "");
 	report_flag(r, "checked", job->check, "");
 	report_limits(r);
 }

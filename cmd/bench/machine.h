@@ -15,4 +15,10 @@ void bench_cpu_name(char *name, size_t len);
 void bench_report_facts(struct report *r, const struct bench_job *job,
 			const struct bench_rows *rows, const char *net);
 
+/* The names of enum bench_direction, and NULL. */
+extern const char *const bench_directions[];
+
+/* Return the time that all CPUs together were not idle, or 0 if it is unknown. */
+double bench_busy_seconds(void);
+
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which rows there are: paths x memories x block sizes. Nothing here knows any of them by name. */
+/* Which rows there are: paths x memories x block sizes, or ways to receive. Nothing here knows any of them by name. */
 #include "bench/plan.h"
 
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 
 #include "cli/status.h"
 #include "bench/net.h"
+#include "bench/receive.h"
 #include "bench/rows.h"
 
 /* Return true if @list, names with commas or "all", contains @name. */
@@ -40,6 +41,13 @@ static const char *path_name(unsigned i)
 	const struct zcdma_path_type *type = zcdma_path_type_at(i);
 
 	return type ? type->name : NULL;
+}
+
+static const char *way_name(unsigned i)
+{
+	const struct bench_way *way = bench_way_at(i);
+
+	return way ? way->name : NULL;
 }
 
 static const char *memory_name(unsigned i)
@@ -109,8 +117,26 @@ int bench_plan(struct report *r, const char *modes, const char *memories,
 	return STATUS_OK;
 }
 
+int bench_plan_in(struct report *r, const char *modes, struct bench_rows *rows)
+{
+	static struct bench_row row; /* its samples are large */
+	int status = check_list(r, "--mode", modes, way_name);
+
+	if (status)
+		return status;
+	for (unsigned i = 0; (row.way = bench_way_at(i)); i++) {
+		row.memory = row.way->into;
+		row.block_bytes = row.way->bytes;
+		if (is_listed(modes, row.way->name))
+			bench_rows_add(rows, &row);
+	}
+	return STATUS_OK;
+}
+
 /* A header is the name of the option that takes the names: completion goes by that. */
 static const struct report_column modes[] = { { "name", "MODE" }, { "summary", "" } };
+static const struct report_column ways[] = { { "name", "MODE" },
+					     { "summary", "OF --direction=in" } };
 static const struct report_column memories[] = { { "name", "MEMORY" }, { "summary", "" } };
 static const struct report_column networks[] = { { "name", "NET" }, { "summary", "" } };
 
@@ -118,11 +144,15 @@ void bench_list(struct report *r)
 {
 	const struct zcdma_source_type *source;
 	const struct bench_net *net;
+	const struct bench_way *way;
 
 	report_table(r, "modes", modes, 2);
 	for (unsigned i = 0; path_name(i); i++)
 		report_row(r,
 			   (const char *const[]){ path_name(i), zcdma_path_type_at(i)->summary });
+	report_table(r, "ways", ways, 2);
+	for (unsigned i = 0; (way = bench_way_at(i)); i++)
+		report_row(r, (const char *const[]){ way->name, way->summary });
 	report_table(r, "memories", memories, 2);
 	for (unsigned i = 0; memory_at(i, &source); i++)
 		report_row(r, (const char *const[]){ memory_at(i, &source), source->summary });

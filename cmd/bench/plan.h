@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Which rows there are: paths x memories x block sizes. */
+/* Which rows there are: paths x memories x block sizes, or ways to receive. */
 #ifndef BENCH_PLAN_H
 #define BENCH_PLAN_H
 
@@ -13,7 +13,10 @@
 int bench_plan(struct report *r, const char *modes, const char *memories,
 	       const uint64_t *block_bytes, unsigned count, struct bench_rows *rows);
 
-/* List the modes, memories and networks as tables of the report. */
+/* Make rows for the ways to receive in @modes. Returns and leaves the same. */
+int bench_plan_in(struct report *r, const char *modes, struct bench_rows *rows);
+
+/* List the modes, ways, memories and networks as tables of the report. */
 void bench_list(struct report *r);
 
 #endif

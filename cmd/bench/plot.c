@@ -41,7 +41,7 @@ struct panel {
 
 static bool is_line(const struct bench_row *row, const struct bench_row *like)
 {
-	return row->count && row->path == like->path && row->memory == like->memory;
+	return row->count && bench_same_line(row, like);
 }
 
 /* Return the mean cost of a line over all sizes: that of its logarithm, as sizes and costs span decades. */
@@ -109,15 +109,15 @@ static void write_line(FILE *f, const struct bench_rows *rows, const struct benc
 static void write_panel(FILE *f, const struct panel *panel, unsigned number, unsigned column,
 			const char *what)
 {
-	fprintf(f, "set title \"%s from %s: %s\"\nplot ", panel->row->path->name,
+	fprintf(f, "set title \"%s from %s: %s\"\nplot ", bench_mode(panel->row),
 		panel->row->memory, what);
 	fprintf(f,
 		"$copy%u using 1:%u:%u with filledcurves fs transparent solid 0.5 lc rgb '#cccccc' notitle, $path%u using 1:%u:%u with filledcurves fs transparent solid 0.5 lc rgb '#a0c8f0' notitle, ",
 		number, column + 1, column + 2, number, column + 1, column + 2);
 	fprintf(f,
 		"$copy%u using 1:%u with linespoints lw 2 pt 7 ps 0.4 lc rgb '#777777' title '%s', $path%u using 1:%u with linespoints lw 2 pt 7 ps 0.4 lc rgb '#0060c0' title '%s'",
-		number, column, panel->crossing.than->path->name, number, column,
-		panel->row->path->name);
+		number, column, bench_mode(panel->crossing.than), number, column,
+		bench_mode(panel->row));
 	if (panel->crossing.from && column == COST)
 		fprintf(f,
 			", $path%u using ($1 == %" PRIu64

@@ -44,8 +44,11 @@ static void show(struct bench_pace *pace, const struct bench_row *row)
 	if (pace->done > pace->before)
 		snprintf(rest, sizeof(rest), ", %.0f s left",
 			 elapsed / (pace->done - pace->before) * (pace->planned - pace->done));
-	snprintf(which, sizeof(which), ": %s from %s, %s", row->path->name, row->memory,
-		 zcdma_size_format(row->block_bytes, size, sizeof(size)));
+	if (row->way)
+		snprintf(which, sizeof(which), ": %s", bench_mode(row));
+	else
+		snprintf(which, sizeof(which), ": %s from %s, %s", bench_mode(row), row->memory,
+			 zcdma_size_format(row->block_bytes, size, sizeof(size)));
 	progress_say(&pace->progress, (const char *const[]){ run, rest, which, NULL });
 }
 

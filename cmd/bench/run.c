@@ -15,6 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/machine.h"
+#include "bench/receive.h"
 #include "bench/server.h"
 #include "cli/clock.h"
 #include "cli/cpu.h"
@@ -37,23 +39,6 @@ struct measured {
 	struct zcdma_source_stats source;
 };
 
-/* Time that all CPUs together were not idle: proc(5), /proc/stat. */
-static double busy_seconds(void)
-{
-	uint64_t user, nice, sys, idle, wait, irq, softirq;
-	FILE *f = fopen("/proc/stat", "re");
-	int n = f ? fscanf(f,
-			   "cpu %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
-			   " %" SCNu64 " %" SCNu64,
-			   &user, &nice, &sys, &idle, &wait, &irq, &softirq)
-		  : 0;
-
-	if (f)
-		fclose(f);
-	return n == 7 ? (double)(user + nice + sys + irq + softirq) / (double)sysconf(_SC_CLK_TCK)
-		      : 0;
-}
-
 /*
  * The first lap fills the ring, and the first moments grow the connection's window: neither counts. An
  * error message stays, as this is called from within the transfer.
@@ -73,7 +58,7 @@ static void watch(struct transfer *t)
 	m->path = path;
 	zcdma_source_get_stats(t->src, &m->source, sizeof(m->source));
 	m->s->most_in_flight = 0;
-	m->system_seconds = busy_seconds();
+	m->system_seconds = bench_busy_seconds();
 	t->max_seconds = m->s->seconds;
 	transfer_restart(t);
 }
@@ -118,7 +103,7 @@ static void collect(struct measured *m)
 	s->overruns = source.overruns - m->source.overruns;
 	s->seconds = m->t.seconds;
 	s->cpu_seconds = m->t.cpu_seconds;
-	s->system_seconds = busy_seconds() - m->system_seconds;
+	s->system_seconds = bench_busy_seconds() - m->system_seconds;
 	s->p50_ns = zcdma_hist_quantile(&latency, 0.5);
 	s->p99_ns = zcdma_hist_quantile(&latency, 0.99);
 	s->block_bytes = info.block_size;
@@ -251,7 +236,7 @@ static void start_stream(struct bench_stream *stream, const struct bench_job *jo
 	if (!stream->pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		cpu_bind_to(job->cpu);
-		measure(job, row, seconds, &s);
+		(row->way ? bench_receive : measure)(job, row, seconds, &s);
 		_exit(write(ends[1], &s, sizeof(s)) == sizeof(s) ? 0 : 1);
 	}
 	close(ends[1]);
@@ -295,7 +280,9 @@ static void add(struct bench_sample *sum, const struct bench_sample *s)
 					s->receiver_cpu_ns * (double)s->bytes) /
 				       bytes;
 	sum->bytes += s->bytes;
-	sum->calls += s->calls;
+	sum->calls = sum->calls == ZCDMA_UNKNOWN ? ZCDMA_UNKNOWN : sum->calls + s->calls;
+	sum->offered_bytes += s->offered_bytes;
+	sum->lost_bytes += s->lost_bytes;
 	sum->blocks += s->blocks;
 	sum->user_copied_bytes += s->user_copied_bytes;
 	sum->kernel_copied_bytes += s->kernel_copied_bytes;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The receiver of a bench. It reads as any program would, into memory, and when the stream has ended it
+ * The other end of a bench. It sends where it is asked to (bench/request.h); else it reads as any program would, into memory, and when the stream has ended it
  * answers on the same connection what that cost: so no second connection is needed, and another receiver,
  * such as verify --listen, will do.
  */
@@ -19,6 +19,7 @@
 
 #include <zcdma/verify.h>
 
+#include "bench/request.h"
 #include "cli/clock.h"
 #include "cli/signals.h"
 
@@ -66,13 +67,20 @@ static bool is_correct(struct zcdma_check *check)
 void bench_peer_take(int fd, bool wanted, time_t silence_seconds)
 {
 	const struct timeval silence = { .tv_sec = silence_seconds };
+	struct bench_request request;
 	struct zcdma_check *check = NULL;
 	struct zcdma_ctx *ctx;
 	bool good = true, silent;
 	uint64_t bytes;
+	int rc;
 
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &silence, sizeof(silence));
+	rc = bench_request_read(fd, &request);
+	if (rc == 1)
+		bench_request_serve(fd, &request);
+	if (rc)
+		return;
 	if (wanted && (zcdma_new(&ctx) || zcdma_check_pattern(ctx, 0, &check)))
 		return;
 	bytes = read_all(fd, check, &good, &silent);

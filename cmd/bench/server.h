@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The receiver of a bench, in processes of its own. */
+/* The other end of a bench, in processes of its own. */
 #ifndef BENCH_SERVER_H
 #define BENCH_SERVER_H
 
@@ -18,7 +18,7 @@
 int bench_peer_serve(struct zcdma_ctx *ctx, const int *listeners, unsigned count, bool check);
 
 /*
- * Read the stream @fd to its end, verify it with @check, and answer. Leave the answer out where nothing comes for
+ * Read the stream @fd to its end, verify it with @check, and answer; or send, if that is what it asks for. Leave the answer out where nothing comes for
  * @silence_seconds: a sender that is dead, or never was one, must not keep its place.
  */
 void bench_peer_take(int fd, bool check, time_t silence_seconds);

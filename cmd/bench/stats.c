@@ -30,7 +30,7 @@ double bench_rate(const struct bench_sample *s)
 
 double bench_sender_cpu(const struct bench_sample *s)
 {
-	return per_gb(s, s->cpu_seconds);
+	return s->cpu_seconds < 0 ? NAN : per_gb(s, s->cpu_seconds);
 }
 
 double bench_receiver_cpu(const struct bench_sample *s)
@@ -53,7 +53,7 @@ double bench_system_cpu(const struct bench_sample *s)
 
 double bench_calls(const struct bench_sample *s)
 {
-	return per_gb(s, (double)s->calls);
+	return s->calls == ZCDMA_UNKNOWN ? NAN : per_gb(s, (double)s->calls);
 }
 
 double bench_copies(const struct bench_sample *s)
@@ -89,6 +89,11 @@ double bench_in_flight(const struct bench_sample *s)
 double bench_overruns(const struct bench_sample *s)
 {
 	return (double)s->overruns;
+}
+
+double bench_lost(const struct bench_sample *s)
+{
+	return s->offered_bytes ? (double)s->lost_bytes / (double)s->offered_bytes : NAN;
 }
 
 static int compare(const void *a, const void *b)

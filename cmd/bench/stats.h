@@ -18,15 +18,16 @@ struct bench_spread {
 typedef double bench_figure(const struct bench_sample *s);
 
 bench_figure bench_rate;	   /* bytes per second */
-bench_figure bench_sender_cpu;	   /* CPU seconds per GB (1e9 bytes), below too */
+bench_figure bench_sender_cpu;	   /* CPU seconds per GB (1e9 bytes), below too; NAN: unknown */
 bench_figure bench_receiver_cpu;   /* NAN where it is not known */
 bench_figure bench_both_cpu;	   /* the same */
 bench_figure bench_system_cpu;	   /* NAN if the run was too short to measure it */
-bench_figure bench_calls;	   /* system calls per GB */
-bench_figure bench_copies;	   /* of each byte, on the sender's side; NAN: unknown */
+bench_figure bench_calls;	   /* system calls per GB; NAN: unknown */
+bench_figure bench_copies;	   /* of each byte, at the measured end; NAN: unknown */
 bench_figure bench_fell_back;	   /* share of the bytes */
 bench_figure bench_p50, bench_p99; /* seconds */
 bench_figure bench_in_flight, bench_overruns;
+bench_figure bench_lost; /* share of the bytes of all datagrams that were sent; NAN of a stream */
 
 /* Return the spread of @count values, of which those that are NAN do not count. */
 struct bench_spread bench_spread_of(const double *values, unsigned count);

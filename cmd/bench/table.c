@@ -43,7 +43,15 @@ static void print_us(FILE *f, double value)
 	fprintf(f, value < 1e-5 ? "%.1f" : "%.0f", value * 1e6);
 }
 
+static void print_share(FILE *f, double value)
+{
+	fprintf(f, "%.1f", value * 100);
+}
+
 enum best { NO_BEST, LEAST, MOST };
+
+/* Where a figure has a sense. */
+enum { OUT = 1 << BENCH_OUT, IN = 1 << BENCH_IN, BOTH = OUT | IN };
 
 /* The table's figures, in order. */
 static const struct figure {
@@ -52,19 +60,23 @@ static const struct figure {
 	bench_figure *of;
 	print_value *print;
 	enum best best;
+	unsigned where;
 	unsigned rank; /* 0: always shown; else the columns of the highest rank give way first */
 } figures[] = {
-	{ "bytes_per_second", "GB/s", bench_rate, print_giga, MOST, 0 },
-	{ "sender_cpu_seconds_per_gb", "SENDER s/GB", bench_sender_cpu, print_fine, LEAST, 0 },
-	{ "receiver_cpu_seconds_per_gb", "RECEIVER", bench_receiver_cpu, print_fine, LEAST, 1 },
-	{ "system_cpu_seconds_per_gb", "SYSTEM", bench_system_cpu, print_fine, LEAST, 9 },
-	{ "calls_per_gb", "CALLS/GB", bench_calls, print_count, NO_BEST, 10 },
-	{ "copies_per_byte", "COPIES", bench_copies, print_copies, LEAST, 3 },
-	{ "fell_back_share", "FELL BACK %", bench_fell_back, print_percent, NO_BEST, 4 },
-	{ "latency_p50_seconds", "P50 us", bench_p50, print_us, NO_BEST, 7 },
-	{ "latency_p99_seconds", "P99 us", bench_p99, print_us, NO_BEST, 6 },
-	{ "most_in_flight_blocks", "IN FLIGHT", bench_in_flight, print_count, NO_BEST, 8 },
-	{ "overrun_blocks", "OVERRUNS", bench_overruns, print_count, NO_BEST, 2 },
+	{ "bytes_per_second", "GB/s", bench_rate, print_giga, MOST, BOTH, 0 },
+	{ "sender_cpu_seconds_per_gb", "SENDER s/GB", bench_sender_cpu, print_fine, LEAST, BOTH,
+	  0 },
+	{ "receiver_cpu_seconds_per_gb", "RECEIVER", bench_receiver_cpu, print_fine, LEAST, BOTH,
+	  1 },
+	{ "system_cpu_seconds_per_gb", "SYSTEM", bench_system_cpu, print_fine, LEAST, BOTH, 9 },
+	{ "calls_per_gb", "CALLS/GB", bench_calls, print_count, NO_BEST, BOTH, 10 },
+	{ "copies_per_byte", "COPIES", bench_copies, print_copies, LEAST, BOTH, 3 },
+	{ "fell_back_share", "FELL BACK %", bench_fell_back, print_percent, NO_BEST, OUT, 4 },
+	{ "latency_p50_seconds", "P50 us", bench_p50, print_us, NO_BEST, OUT, 7 },
+	{ "latency_p99_seconds", "P99 us", bench_p99, print_us, NO_BEST, OUT, 6 },
+	{ "most_in_flight_blocks", "IN FLIGHT", bench_in_flight, print_count, NO_BEST, OUT, 8 },
+	{ "lost_share", "LOST %", bench_lost, print_share, LEAST, IN, 0 },
+	{ "overrun_blocks", "OVERRUNS", bench_overruns, print_count, NO_BEST, OUT, 2 },
 };
 
 #define FIGURES (sizeof(figures) / sizeof(figures[0]))
@@ -75,9 +87,9 @@ enum { MODE, MEMORY, BLOCK, FIRST_FIGURE, SPREAD = FIRST_FIGURE + FIGURES, BAR, 
 #define BAR_WIDTH 12
 #define BAR_RANK  5
 
-bool bench_sends(const struct bench_row *row)
+static bool has(bool receives, const struct figure *figure)
 {
-	return row->path->required_caps;
+	return figure->where & 1u << (receives ? BENCH_IN : BENCH_OUT);
 }
 
 /* The best median of a figure among the rows that send, or NAN. */
@@ -88,7 +100,7 @@ static double best_of(const struct bench_rows *rows, const struct figure *figure
 	for (unsigned i = 0; i < rows->count; i++) {
 		double value = bench_spread(&rows->row[i], figure->of).median;
 
-		if (!bench_sends(&rows->row[i]) || isnan(value))
+		if (!bench_moves(&rows->row[i]) || isnan(value))
 			continue;
 		if (isnan(best) || (figure->best == MOST ? value > best : value < best))
 			best = value;
@@ -129,7 +141,7 @@ static char *print_spread(const struct bench_row *row)
 static char *draw_bar(const struct bench_row *row, double longest)
 {
 	double part = bench_spread(row, bench_rate).median / longest;
-	unsigned len = bench_sends(row) && part > 0 ? (unsigned)(part * BAR_WIDTH + 0.5) : 0;
+	unsigned len = bench_moves(row) && part > 0 ? (unsigned)(part * BAR_WIDTH + 0.5) : 0;
 	char *bar = xalloc(calloc(1, BAR_WIDTH + 1));
 
 	memset(bar, '#', len < BAR_WIDTH ? len : BAR_WIDTH);
@@ -143,14 +155,15 @@ static void add_repeats(json_t *json, const struct bench_row *row)
 
 	for (unsigned i = 0; i < row->count; i++) {
 		const struct bench_sample *s = &row->sample[i];
-		json_t *one = json_pack("{s:I, s:f}", "sent_bytes", (json_int_t)s->bytes,
-					"elapsed_seconds", s->seconds);
+		json_t *one = json_pack("{s:I, s:f}", row->way ? "received_bytes" : "sent_bytes",
+					(json_int_t)s->bytes, "elapsed_seconds", s->seconds);
 
 		for (size_t f = 0; f < FIGURES; f++) {
 			double value = figures[f].of(s);
 
-			json_object_set_new(one, figures[f].key,
-					    isnan(value) ? json_null() : json_real(value));
+			if (has(row->way, &figures[f]))
+				json_object_set_new(one, figures[f].key,
+						    isnan(value) ? json_null() : json_real(value));
 		}
 		json_array_append_new(repeats, one);
 	}
@@ -161,16 +174,19 @@ static void add_numbers(json_t *json, const struct bench_row *row)
 {
 	const struct bench_sample *s = &row->sample[0];
 
-	json_object_set_new(json, "source", json_string(row->source->name));
 	json_object_set_new(json, "block_bytes", json_integer((json_int_t)s->block_bytes));
-	json_object_set_new(json, "page_bytes", json_integer((json_int_t)s->page_bytes));
-	json_object_set_new(json, "ring_bytes", json_integer((json_int_t)s->ring_bytes));
+	if (row->source) {
+		json_object_set_new(json, "source", json_string(row->source->name));
+		json_object_set_new(json, "page_bytes", json_integer((json_int_t)s->page_bytes));
+		json_object_set_new(json, "ring_bytes", json_integer((json_int_t)s->ring_bytes));
+	}
 	json_object_set_new(json, "spread_percent", json_real(spread_percent(row)));
 	for (size_t f = 0; f < FIGURES; f++) {
 		double value = bench_spread(row, figures[f].of).median;
 
-		json_object_set_new(json, figures[f].key,
-				    isnan(value) ? json_null() : json_real(value));
+		if (has(row->way, &figures[f]))
+			json_object_set_new(json, figures[f].key,
+					    isnan(value) ? json_null() : json_real(value));
 	}
 	json_object_set_new(json, "copies_reason",
 			    s->copies_reason[0] ? json_string(s->copies_reason) : json_null());
@@ -181,7 +197,7 @@ static void add_numbers(json_t *json, const struct bench_row *row)
 static void fill_cells(const struct bench_row *row, double fastest, char *block, size_t len,
 		       char **cells)
 {
-	cells[MODE] = (char *)row->path->name;
+	cells[MODE] = (char *)bench_mode(row);
 	cells[MEMORY] = (char *)row->memory;
 	cells[BLOCK] = (char *)zcdma_size_format(row->sample[0].block_bytes, block, len);
 	for (size_t f = 0; f < FIGURES; f++)
@@ -208,7 +224,7 @@ static void show_row(struct report *r, const struct bench_row *row, const double
 	for (size_t f = 0; f < FIGURES; f++) {
 		double value = bench_spread(row, figures[f].of).median;
 
-		if (figures[f].best != NO_BEST && bench_sends(row) && value == best[f])
+		if (figures[f].best != NO_BEST && bench_moves(row) && value == best[f])
 			report_mark(r, (unsigned)(FIRST_FIGURE + f));
 	}
 	free_cells(cells);
@@ -271,11 +287,14 @@ static void choose_columns(struct report *r, const struct bench_rows *rows, bool
 
 	for (size_t f = 0; f < FIGURES; f++)
 		columns[FIRST_FIGURE + f] =
-			(struct report_column){ figures[f].key, figures[f].header };
+			has(bench_receives(rows), &figures[f])
+				? (struct report_column){ figures[f].key, figures[f].header }
+				: (struct report_column){ NULL, NULL };
 	for (unsigned i = 0; i < rows->count; i++)
 		lost |= rows->row[i].count && bench_spread(&rows->row[i], bench_overruns).high > 0;
 	columns[MODE] = (struct report_column){ "mode", "MODE" };
-	columns[MEMORY] = (struct report_column){ "memory", "MEMORY" };
+	columns[MEMORY] =
+		(struct report_column){ "memory", bench_receives(rows) ? "INTO" : "MEMORY" };
 	columns[BLOCK] = (struct report_column){ "block_bytes", sweep ? "BLOCK" : NULL };
 	columns[SPREAD] = (struct report_column){ "spread_percent", "+-%" };
 	columns[BAR] = (struct report_column){ NULL, "" };
@@ -311,8 +330,7 @@ static json_t *failed_sizes(const struct bench_rows *rows, unsigned i)
 	for (unsigned k = 0; k < rows->count; k++) {
 		const struct bench_row *row = &rows->row[k];
 
-		if (row->path != like->path || row->memory != like->memory ||
-		    row->failed.rc != like->failed.rc)
+		if (!bench_same_line(row, like) || row->failed.rc != like->failed.rc)
 			continue;
 		if (k < i) {
 			json_decref(sizes);
@@ -330,15 +348,20 @@ static void show_failures(struct report *r, const struct bench_rows *rows)
 		{ "memory", "MEMORY" },
 		{ "error", "CANNOT BE HERE" },
 	};
+	static const struct report_column columns_in[] = {
+		{ "mode", "MODE" },
+		{ "memory", "INTO" },
+		{ "error", "CANNOT BE HERE" },
+	};
 
-	report_table(r, "failures", columns, 3);
+	report_table(r, "failures", bench_receives(rows) ? columns_in : columns, 3);
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
 		json_t *json, *sizes = row->failed.rc ? failed_sizes(rows, i) : NULL;
 
 		if (!sizes)
 			continue;
-		json = report_row(r, (const char *const[]){ row->path->name, row->memory,
+		json = report_row(r, (const char *const[]){ bench_mode(row), row->memory,
 							    row->failed.error });
 		json_object_set_new(json, "failed_block_bytes", sizes);
 		json_object_set_new(json, "errno", json_string(strerrorname_np(-row->failed.rc)));
@@ -367,7 +390,7 @@ static const char *which_costs_less(const struct bench_row *row, const struct be
 
 	if (!bench_distinct(&a, &b))
 		return "not distinct";
-	return bench_below(&a, &b) > 0 ? row->path->name : plain->path->name;
+	return bench_below(&a, &b) > 0 ? bench_mode(row) : bench_mode(plain);
 }
 
 static void show_size(struct report *r, const struct bench_row *plain, const struct bench_row *row,
@@ -401,8 +424,8 @@ static void show_sizes(struct report *r, const struct bench_rows *rows)
 			continue;
 		if (!headed) {
 			snprintf(plain_header, sizeof(plain_header), "%s CPU s/GB",
-				 plain->path->name);
-			snprintf(header, sizeof(header), "%s CPU s/GB", row->path->name);
+				 bench_mode(plain));
+			snprintf(header, sizeof(header), "%s CPU s/GB", bench_mode(row));
 			report_table(r, "block_sizes", columns, 4);
 			headed = true;
 		}
@@ -420,7 +443,7 @@ static void keep_figures(struct report *r, const struct bench_rows *rows)
 		const struct bench_row *row = &rows->row[i];
 
 		if (row->count)
-			add_numbers(report_row(r, (const char *const[]){ row->path->name,
+			add_numbers(report_row(r, (const char *const[]){ bench_mode(row),
 									 row->memory }),
 				    row);
 	}
@@ -443,7 +466,7 @@ static void explain_copies(struct report *r, const struct bench_rows *rows)
 		const char *reason = rows->row[i].sample[0].copies_reason;
 
 		if (rows->row[i].count && reason[0] && !is_explained(rows, i))
-			report_paragraph(r, "Copies of %s: %s.", rows->row[i].path->name, reason);
+			report_paragraph(r, "Copies of %s: %s.", bench_mode(&rows->row[i]), reason);
 	}
 }
 

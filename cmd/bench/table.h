@@ -24,6 +24,19 @@ void bench_show(struct report *r, const struct bench_outcome *o);
 /* Say which path to take here, why, and how sure that is. */
 void bench_verdict(struct report *r, const struct bench_outcome *o);
 
+/* Say the same of ways to receive: one verdict for streams, and one for datagrams. */
+void bench_verdict_in(struct report *r, const struct bench_outcome *o);
+
+/* Return the row to take, or NULL if none ran. It is the first of those that are as good as the best. */
+const struct bench_row *bench_best(const struct bench_rows *rows);
+
+/* Return true if the row is as good as the best, as far as rows are distinct; one must have run. */
+bool bench_is_best(const struct bench_rows *rows, const struct bench_row *row);
+
+/* Write "1.37 times (1.10 to 1.62)" into @text, and that it may be chance where the rows are not distinct. */
+void bench_describe_ratio(const struct bench_row *a, const struct bench_row *b,
+			  bench_figure *figure, char *text, size_t len);
+
 /* Return the row to take of those that can be compared to copying from the same memory, or NULL. */
 const struct bench_row *bench_best_uncopied(const struct bench_rows *rows);
 
@@ -36,10 +49,7 @@ struct bench_cost {
 
 const struct bench_cost *bench_cost(const struct bench_rows *rows);
 
-/* Return true if row @i ran, sends, and is the first one of its path and memory. Those follow each other. */
+/* Return true if row @i ran, moves data, and is the first one of its path and memory. Those follow each other. */
 bool bench_begins_line(const struct bench_rows *rows, unsigned i);
-
-/* Return true if the row sends. A path that requires nothing measures the harness. */
-bool bench_sends(const struct bench_row *row);
 
 #endif

@@ -13,20 +13,19 @@
 #define FAST 0.9
 
 /*
- * What an operator pays for is what both ends do. Where the receiver does not report it, the sender's own is left: all CPUs
- * together do other work too.
+ * What an operator pays for is what both ends do. Where the other end does not report it, the measured one's own is left: all
+ * CPUs together do other work too. It is so with datagrams too, as their sender pays for what is lost as well.
  */
-static const struct bench_cost costs[] = {
-	{ bench_both_cpu, "of both ends", "both_ends" },
-	{ bench_sender_cpu, "of the sender", "sender" },
-};
+static const struct bench_cost both = { bench_both_cpu, "of both ends", "both_ends" };
+static const struct bench_cost sender = { bench_sender_cpu, "of the sender", "sender" };
+static const struct bench_cost receiver = { bench_receiver_cpu, "of the receiver", "receiver" };
 
 static bool all_have(const struct bench_rows *rows, bench_figure *figure)
 {
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
 
-		if (row->count && bench_sends(row) && isnan(bench_spread(row, figure).median))
+		if (row->count && bench_moves(row) && isnan(bench_spread(row, figure).median))
 			return false;
 	}
 	return true;
@@ -34,7 +33,11 @@ static bool all_have(const struct bench_rows *rows, bench_figure *figure)
 
 const struct bench_cost *bench_cost(const struct bench_rows *rows)
 {
-	return &costs[all_have(rows, costs[0].of) ? 0 : 1];
+	const struct bench_way *way = rows->count ? rows->row[0].way : NULL;
+
+	if (!(way && way->datagrams) && all_have(rows, both.of))
+		return &both;
+	return way ? &receiver : &sender;
 }
 
 /* Return true if this row may be the best one. */
@@ -43,7 +46,7 @@ typedef bool is_wanted(const struct bench_rows *rows, const struct bench_row *ro
 static bool any(const struct bench_rows *rows, const struct bench_row *row)
 {
 	(void)rows;
-	return row->count && bench_sends(row);
+	return row->count && bench_moves(row);
 }
 
 static bool uncopied(const struct bench_rows *rows, const struct bench_row *row)
@@ -119,6 +122,16 @@ static const struct bench_row *choose(const struct bench_rows *rows, is_wanted *
 	return &rows->row[i];
 }
 
+const struct bench_row *bench_best(const struct bench_rows *rows)
+{
+	return choose(rows, any);
+}
+
+bool bench_is_best(const struct bench_rows *rows, const struct bench_row *row)
+{
+	return is_as_good(rows, row, cheapest_fast(rows, any), any);
+}
+
 const struct bench_row *bench_best_uncopied(const struct bench_rows *rows)
 {
 	return choose(rows, uncopied);
@@ -140,12 +153,12 @@ static void list_equals(struct report *r, const struct bench_rows *rows,
 		if (row == chosen || !is_as_good(rows, row, best, any))
 			continue;
 		json_object_set_new(
-			report_row(r, (const char *const[]){ row->path->name, row->memory }),
+			report_row(r, (const char *const[]){ bench_mode(row), row->memory }),
 			"block_bytes", json_integer((json_int_t)row->block_bytes));
 		if (used >= len)
 			continue;
 		used += (size_t)snprintf(text + used, len - used, "%s%s from %s", used ? ", " : "",
-					 row->path->name, row->memory);
+					 bench_mode(row), row->memory);
 		if (row->block_bytes != chosen->block_bytes && used < len)
 			used += (size_t)snprintf(
 				text + used, len - used, " (%s)",
@@ -153,9 +166,8 @@ static void list_equals(struct report *r, const struct bench_rows *rows,
 	}
 }
 
-/* "1.37 times (1.10 to 1.62)", and that it may be chance where the rows are not distinct. */
-static void describe_ratio(const struct bench_row *a, const struct bench_row *b,
-			   bench_figure *figure, char *text, size_t len)
+void bench_describe_ratio(const struct bench_row *a, const struct bench_row *b,
+			  bench_figure *figure, char *text, size_t len)
 {
 	struct bench_spread x = bench_spread(a, figure), y = bench_spread(b, figure);
 
@@ -172,10 +184,10 @@ static void compare_to_plain(struct report *r, const struct bench_rows *rows,
 
 	if (!plain || plain == best)
 		return;
-	describe_ratio(best, plain, bench_rate, rate, sizeof(rate));
-	describe_ratio(best, plain, cost->of, cpu, sizeof(cpu));
+	bench_describe_ratio(best, plain, bench_rate, rate, sizeof(rate));
+	bench_describe_ratio(best, plain, cost->of, cpu, sizeof(cpu));
 	report_paragraph(r, "Compared to %s from %s: throughput %s; CPU time %s %s.",
-			 plain->path->name, plain->memory, rate, cost->whose, cpu);
+			 bench_mode(plain), plain->memory, rate, cost->whose, cpu);
 	report_line(r, NULL, NULL);
 	report_number(
 		r, "throughput_ratio",
@@ -198,11 +210,11 @@ static void say_best(struct report *r, const struct bench_outcome *o)
 		r,
 		"Best over %s with blocks of %s: %s from %s (%.2f GB/s, %.3f CPU s/GB %s), the least CPU time %s among the paths within 10 %% of the highest throughput, as far as they are distinct.%s%s%s",
 		o->net, zcdma_size_format(best->sample[0].block_bytes, size, sizeof(size)),
-		best->path->name, best->memory, bench_spread(best, bench_rate).median / 1e9,
+		bench_mode(best), best->memory, bench_spread(best, bench_rate).median / 1e9,
 		bench_spread(best, cost->of).median, cost->whose, cost->whose,
 		*equals ? " Not distinct from it: " : "", equals, *equals ? "." : "");
 	report_line(r, NULL, NULL);
-	report_text(r, "best_mode", best->path->name, "");
+	report_text(r, "best_mode", bench_mode(best), "");
 	report_text(r, "best_memory", best->memory, "");
 	report_bytes(r, "best_block_bytes", best->sample[0].block_bytes, "");
 	report_text(r, "cost_of", cost->key, "");
@@ -223,7 +235,7 @@ static void say_fallback(struct report *r, const struct bench_rows *rows)
 		report_paragraph(
 			r,
 			"%s fell back: the kernel copied %.0f %% of what it was asked not to, as it does where the receiver is on this machine. Over a network card, or --net=blackhole, it need not.",
-			rows->row[i].path->name, share * 100);
+			bench_mode(&rows->row[i]), share * 100);
 		return;
 	}
 }
@@ -234,7 +246,7 @@ static bool has_pages(const struct bench_rows *rows, const char *memory)
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
 
-		if (row->count && row->memory == memory && bench_sends(row) &&
+		if (row->count && row->memory == memory && bench_moves(row) &&
 		    row->path->required_caps != ZCDMA_CAP_MEMORY)
 			return true;
 	}
@@ -261,18 +273,13 @@ static void say_fault(struct report *r, const struct bench_rows *rows)
 	}
 }
 
-static bool same_line(const struct bench_row *a, const struct bench_row *b)
-{
-	return a->path == b->path && a->memory == b->memory;
-}
-
 bool bench_begins_line(const struct bench_rows *rows, unsigned i)
 {
 	const struct bench_row *row = &rows->row[i];
 
-	while (i && same_line(&rows->row[i - 1], row) && !rows->row[i - 1].count)
+	while (i && bench_same_line(&rows->row[i - 1], row) && !rows->row[i - 1].count)
 		i--;
-	return row->count && bench_sends(row) && (!i || !same_line(&rows->row[i - 1], row));
+	return row->count && bench_moves(row) && (!i || !bench_same_line(&rows->row[i - 1], row));
 }
 
 /* Print @before and the size, unless it is 0. */
@@ -291,8 +298,8 @@ static void say_crossing(struct report *r, const struct bench_crossing *c, const
 	char *text;
 	FILE *f = xalloc(open_memstream(&text, &size));
 
-	fprintf(f, "%s from %s costs %s CPU time %s than %s ", c->row->path->name, c->row->memory,
-		c->from ? "less" : "no less", whose, c->than->path->name);
+	fprintf(f, "%s from %s costs %s CPU time %s than %s ", bench_mode(c->row), c->row->memory,
+		c->from ? "less" : "no less", whose, bench_mode(c->than));
 	if (!c->from)
 		fputs("at any size of a block", f);
 	else if (c->from == c->first)
@@ -344,7 +351,7 @@ static void list_crossings(struct report *r, const struct bench_outcome *o,
 			continue;
 		json = report_row(
 			r, (const char *const[]){
-				   row->path->name, row->memory, c.than->path->name,
+				   bench_mode(row), row->memory, bench_mode(c.than),
 				   c.from ? zcdma_size_format(c.from, from, sizeof(from)) : "never",
 				   size_or_dash(c.surely_less, less, sizeof(less)),
 				   size_or_dash(c.surely_from, sure, sizeof(sure)) });
@@ -387,6 +394,10 @@ void bench_verdict(struct report *r, const struct bench_outcome *o)
 	}
 	if (!fastest(o->rows, any))
 		return;
+	if (bench_receives(o->rows)) {
+		bench_verdict_in(r, o);
+		return;
+	}
 	say_best(r, o);
 	say_crossings(r, o);
 	say_fallback(r, o->rows);

@@ -7,9 +7,17 @@ load common
 # A ring of the default size takes longer to fill than all else, and the largest block needs this one.
 SHORT=(--seconds 0.05 --repeat 1 --ring 8M)
 
+# For ways to receive, which have no ring to fill.
+SHORT_IN=(--direction=in --seconds 0.05 --repeat 1)
+
 # bench OPTION...: a short one, whose JSON document is in $output.
 bench() {
     run -0 --separate-stderr zcdma bench "${SHORT[@]}" --json "$@"
+}
+
+# bench_in OPTION...: a short one of ways to receive, likewise.
+bench_in() {
+    run -0 --separate-stderr zcdma bench "${SHORT_IN[@]}" --json "$@"
 }
 
 need_namespaces() {
@@ -210,6 +218,73 @@ serve() {
     wait_exit $! 130
     grep -q 'Interrupted by a signal after' <(tr '\n' ' ' <out)
     run ! grep -qE 'VM_PFNMAP|CANNOT BE HERE|Best over' out
+}
+
+@test "bench: --direction=in: every way to receive is a row, or a failure with its reason" {
+    local ways
+    bench --list
+    ways=$(jq '.ways | length' <<<"$output")
+    bench_in
+    jq -e --argjson all "$ways" '(.rows + .failures | length) == $all and .direction == "in"' <<<"$output"
+    jq -e 'all(.failures[]; .error != "" and .errno != null)' <<<"$output"
+    jq -e 'all(.rows[]; .bytes_per_second > 0 and .receiver_cpu_seconds_per_gb > 0 and
+        .sender_cpu_seconds_per_gb > 0 and (.repeats | length) == 1 and .repeats[0].received_bytes > 0)' <<<"$output"
+    # What is known of copies, calls and losses, and what is not.
+    jq -e '[.rows[] | {(.mode): .}] | add | .recv.copies_per_byte == 1 and .tcp.copies_per_byte == 1 and
+        ."tcp-splice".copies_per_byte == null and (."tcp-splice".copies_reason | length) > 0 and
+        .recv.calls_per_gb > 1000 and .tcp.calls_per_gb == null and .recv.lost_share == null and
+        .udp.lost_share >= 0 and .recvmmsg.lost_share < 1' <<<"$output"
+    jq -e '[.best_ways[].sent_as] == ["stream", "datagrams"] and
+        [.best_ways[].cost_of] == ["both_ends", "receiver"] and .best_mode == null' <<<"$output"
+    jq -e '.crossing_rows == [] and .runs_done == .runs_planned' <<<"$output"
+}
+
+@test "bench: --direction=in: the table and the verdict, for people" {
+    run -0 zcdma bench --direction=in --seconds 0.05 --repeat 1 --mode=recv,tcp,recvmmsg,udp
+    assert_line --regexp '^MODE +INTO +GB/s +SENDER s/GB +RECEIVER .*LOST %'
+    assert_line --regexp '^recv +buffer +[0-9.]+ '
+    assert_line --regexp '^udp +ring +[0-9.]+ '
+    assert_output --partial 'Best to receive a stream over loopback: '
+    assert_output --partial 'Best to receive datagrams over loopback: '
+    refute_output --partial 'FELL BACK'
+}
+
+@test "bench: --direction=in between namespaces, and what arrives is verified" {
+    need_namespaces
+    bench_in --net=veth --mode=recv,tcp,tcp-splice,recvmmsg,udp --check
+    jq -e '[.rows[].mode] == ["recv", "tcp", "recvmmsg", "udp"] and .nic_driver == "veth"' <<<"$output"
+    jq -e '.failures | length == 1 and (.[0].error | contains("nothing verifies it"))' <<<"$output"
+}
+
+@test "bench: --direction=in from a machine elsewhere, and compared to an earlier run" {
+    serve bench --serve 127.0.0.1:0
+    SHORT_IN=(--direction=in --seconds 0.05 --repeat 3)
+    bench_in --to "$TO" --mode=tcp,udp --streams 2
+    jq -e '.streams == 2 and (.rows | length) == 2 and .rows[0].sender_cpu_seconds_per_gb > 0' <<<"$output"
+    cat >old.json <<<"$output"
+    bench_in --to "$TO" --mode=tcp,udp --streams 2 --compare old.json
+    jq -e '.comparison | length == 2 and .[0].throughput_ratio > 0 and .[0].receiver_cpu_ratio != null' <<<"$output"
+    run -2 --separate-stderr zcdma bench "${SHORT[@]}" --to "$TO" --streams 2 --compare old.json
+    [[ $stderr == *'direction is "in" there, and "out" here'* ]]
+}
+
+@test "bench: --direction=in: wrong options, and another end that does not send" {
+    local option
+    for option in --memory=memfd --block=4K --ring=8M --sweep=block --plot=x.svg; do
+        run -2 zcdma bench --direction=in "$option"
+        assert_output --partial "${option%%=*} is for --direction=out"
+    done
+    run -2 zcdma bench --direction=sideways
+    assert_output --partial 'must be one of out, in'
+    run -2 zcdma bench --direction=in --mode=zerocopy
+    assert_line --index 0 --partial 'unknown name "zerocopy"'
+    run -2 zcdma bench --direction=in --net=blackhole
+    assert_output --partial 'nothing arrives there to be received'
+    run -2 zcdma bench --direction=in --to udp:127.0.0.1:9
+    assert_output --partial 'the other end is reached by TCP'
+    run -2 --separate-stderr zcdma bench --direction=in --to 127.0.0.1:1
+    assert_equal "$output" ''
+    [[ $stderr == *'start a receiver: zcdma bench --serve :1'* ]]
 }
 
 # children PID: it has some.

@@ -93,6 +93,8 @@ need() {
     done
     run -0 complete_bash 'zcdma bench --mode=copy,zero'
     assert_output copy,zerocopy
+    run -0 complete_bash 'zcdma bench --direction=in --mode=recv,tcp-s'
+    assert_line --partial 'tcp-splice'
     run -0 complete_bash 'zcdma bench --memory=vv'
     assert_output vvar
     run -0 complete_bash 'zcdma bench --net=v'

@@ -325,6 +325,8 @@ columns() {
     run -0 --separate-stderr zcdma bench --mode=copy --memory=memfd --seconds 0.05 --repeat 1 --json
     cat >then.json <<<"$output"
     assert_keys "$MAN/zcdma-bench.1"
+    run -0 --separate-stderr zcdma bench --direction=in --mode=recv,recvmmsg,tcp-splice --seconds 0.05 --repeat 1 --json
+    assert_keys "$MAN/zcdma-bench.1"
     prlimit --memlock=unlimited true 2>/dev/null && raise=(prlimit --memlock=unlimited)
     run -0 --separate-stderr "${raise[@]}" "$ZCDMA" bench --mode=copy,splice --memory=memfd,anon --seconds 0.05 \
         --repeat 1 --json --compare then.json

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The receiver of a bench: how its answer changes a run's result, and how many streams it reads at once. */
+#include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
@@ -15,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "bench/request.h"
 #include "bench/server.h"
 #include "cli/signals.h"
 
@@ -178,6 +180,74 @@ static void no_more_streams_than_that_are_read_at_once(void **state)
 	assert_int_equal(bench_peer_reap(BENCH_PEER_STREAMS), 0);
 }
 
+/* Read what @text of a connection is. Returns as bench_request_read(), and how much of it is left in *@left. */
+static int read_request(const char *text, struct bench_request *request, size_t *left)
+{
+	int ends[2], rc;
+	char rest[1024];
+	ssize_t n;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	assert_int_equal(write(ends[1], text, strlen(text)), strlen(text));
+	close(ends[1]);
+	rc = bench_request_read(ends[0], request);
+	n = recv(ends[0], rest, sizeof(rest), 0);
+	*left = n > 0 ? (size_t)n : 0;
+	close(ends[0]);
+	return rc;
+}
+
+static void a_stream_is_not_taken_for_a_request(void **state)
+{
+	static const char *const streams[] = { "", "x", "{\"bench_re", "{\"bench_request\" :1}",
+					       "data that is longer than a request begins with" };
+	struct bench_request request;
+	size_t left;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(streams) / sizeof(streams[0]); i++) {
+		assert_int_equal(read_request(streams[i], &request, &left), 0);
+		assert_int_equal(left, strlen(streams[i]));
+	}
+}
+
+static void a_request_is_read_as_it_was_made(void **state)
+{
+	const struct bench_request asked = {
+		.port = 65535, .datagrams = true, .check = true, .congestion = "reno"
+	};
+	struct bench_request request = { 0 };
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+	assert_int_equal(bench_request_ask(ends[1], &asked), 0);
+	assert_int_equal(bench_request_read(ends[0], &request), 1);
+	assert_int_equal(request.port, 65535);
+	assert_true(request.datagrams && request.check);
+	assert_string_equal(request.congestion, "reno");
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void a_request_without_sense_is_refused(void **state)
+{
+	static const char *const requests[] = {
+		"{\"bench_request\":1}\n",
+		"{\"bench_request\":1,\"port\":0,\"datagrams\":true,\"check\":false,\"congestion\":\"\"}\n",
+		"{\"bench_request\":1,\"port\":65536,\"datagrams\":true,\"check\":false,\"congestion\":\"\"}\n",
+		"{\"bench_request\":2,\"port\":9,\"datagrams\":true,\"check\":false,\"congestion\":\"\"}\n",
+		"{\"bench_request\":1,\"port\":9,\"datagrams\":true,\"check\":false,\"congestion\":\"0123456789abcdef\"}\n",
+		"{\"bench_request\":1,\"port\":9",
+	};
+	struct bench_request request;
+	size_t left;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+		assert_int_equal(read_request(requests[i], &request, &left), -EPROTO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +255,9 @@ int main(void)
 		cmocka_unit_test(another_number_of_bytes_is_an_error),
 		cmocka_unit_test(a_receiver_that_does_not_answer_is_none_to_compare),
 		cmocka_unit_test(more_streams_than_it_reads_at_once_wait),
+		cmocka_unit_test(a_stream_is_not_taken_for_a_request),
+		cmocka_unit_test(a_request_is_read_as_it_was_made),
+		cmocka_unit_test(a_request_without_sense_is_refused),
 		cmocka_unit_test(a_silent_stream_is_closed),
 		cmocka_unit_test(no_more_streams_than_that_are_read_at_once),
 	};

@@ -136,6 +136,28 @@ static void test_figures(void **state)
 	assert_true(isnan(bench_sender_cpu(&s)));
 }
 
+/* What a receiver knows is less, and what it does not know is not 0. */
+static void what_a_receiver_does_not_know_has_no_figure(void **state)
+{
+	struct bench_sample s = {
+		.bytes = 1000000000,
+		.calls = ZCDMA_UNKNOWN,
+		.seconds = 1,
+		.cpu_seconds = -1,
+		.receiver_cpu_ns = 0.5,
+	};
+
+	(void)state;
+	assert_true(isnan(bench_calls(&s)));
+	assert_true(isnan(bench_sender_cpu(&s)) && isnan(bench_both_cpu(&s)));
+	assert_true(bench_receiver_cpu(&s) == 0.5);
+	assert_true(isnan(bench_lost(&s)));
+	s.offered_bytes = 4000000000;
+	assert_true(bench_lost(&s) == 0);
+	s.lost_bytes = 1000000000;
+	assert_true(bench_lost(&s) == 0.25);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -146,6 +168,7 @@ int main(void)
 		cmocka_unit_test(the_chance_is_that_of_the_tables),
 		cmocka_unit_test(test_below),
 		cmocka_unit_test(test_figures),
+		cmocka_unit_test(what_a_receiver_does_not_know_has_no_figure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

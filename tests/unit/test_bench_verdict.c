@@ -85,11 +85,6 @@ static json_int_t listed_number(const char *key)
 	return json_integer_value(json_object_get(listed, key));
 }
 
-bool bench_sends(const struct bench_row *row)
-{
-	return row->path->required_caps;
-}
-
 static struct bench_row row[32];
 static struct bench_rows rows = { .row = row };
 
@@ -304,6 +299,58 @@ static void it_pays_always_or_never(void **state)
 	assert_true(says("at any size of a block; the two are nowhere distinct."));
 }
 
+static const struct bench_way plain_stream = { .name = "read", .into = "buffer", .plain = true };
+static const struct bench_way stream = { .name = "whole", .into = "ring" };
+static const struct bench_way plain_datagrams = {
+	.name = "each", .into = "buffer", .datagrams = true, .plain = true
+};
+static const struct bench_way datagrams = { .name = "merged", .into = "ring", .datagrams = true };
+
+/* Add a row of a way to receive that loses @lost of ten bytes. */
+static void add_way(const struct bench_way *way, double gb, double sender, double receiver,
+		    unsigned lost)
+{
+	struct bench_row *one = add(NULL, way->into, 4096, gb, sender, receiver);
+
+	one->way = way;
+	for (unsigned i = 0; way->datagrams && i < REPEATS; i++) {
+		one->sample[i].offered_bytes = 10;
+		one->sample[i].lost_bytes = lost;
+	}
+}
+
+static void ways_to_receive_are_judged_with_those_of_their_kind(void **state)
+{
+	(void)state;
+	add_way(&plain_stream, 5, 0.1, 0.2, 0);
+	add_way(&stream, 5, 0.1, 0.1, 0);
+	add_way(&plain_datagrams, 1, 0.1, 0.8, 3);
+	/* What its sender pays is not what decides, as that pays for what is lost too. */
+	add_way(&datagrams, 2, 9, 0.4, 1);
+	bench_verdict(NULL, &outcome);
+	assert_true(says(
+		"Best to receive a stream over loopback: whole (5.00 GB/s, 0.200 CPU s/GB of both ends)"));
+	assert_true(says("Compared to read: throughput 1.00 times"));
+	assert_true(says("CPU time of both ends 0.67 times"));
+	assert_true(says(
+		"Best to receive datagrams over loopback: merged (2.00 GB/s, 0.400 CPU s/GB of the receiver, 10.0 % of the datagrams lost)"));
+	assert_true(says("Compared to each: throughput 2.00 times"));
+	assert_true(says("CPU time of the receiver 0.50 times"));
+}
+
+/* Streams that none of the ways received have no verdict. */
+static void datagrams_alone_are_judged_alone(void **state)
+{
+	(void)state;
+	add_way(&stream, 5, 0.1, 0.1, 0);
+	row[0].count = 0;
+	add_way(&plain_datagrams, 1, 0.1, 0.8, 0);
+	bench_verdict(NULL, &outcome);
+	assert_false(says("a stream"));
+	assert_true(says("Best to receive datagrams over loopback: each"));
+	assert_false(says("Compared to"));
+}
+
 static void only_what_copying_can_be_beside_is_compared_to_it(void **state)
 {
 	(void)state;
@@ -417,6 +464,8 @@ int main(void)
 		TEST(it_pays_from_where_a_step_fits),
 		TEST(a_noisy_size_does_not_undo_the_answer),
 		TEST(it_pays_always_or_never),
+		TEST(ways_to_receive_are_judged_with_those_of_their_kind),
+		TEST(datagrams_alone_are_judged_alone),
 		TEST(only_what_copying_can_be_beside_is_compared_to_it),
 		TEST(what_ran_before_is_not_measured_again),
 		TEST(memory_without_pages_is_named),
