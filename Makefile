@@ -8,6 +8,10 @@ INCLUDEDIR ?= $(PREFIX)/include
 MANDIR     ?= $(PREFIX)/share/man
 DATADIR    ?= $(PREFIX)/share
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
+# Where Debian's python3 looks for what is installed below PREFIX.
+PYTHON     ?= /usr/bin/python3
+PYTHONDIR  ?= $(or $(shell $(PYTHON) -c 'import site; print(*[path for path in site.getsitepackages() \
+	if path.startswith("$(PREFIX)/lib/")][:1])' 2>/dev/null),$(PREFIX)/lib/python3/dist-packages)
 # Where the installed command looks for the library; a package's finds it without.
 RUNPATH_INSTALLED ?= $$ORIGIN/$(shell realpath -m --relative-to=$(BINDIR) $(LIBDIR))
 
@@ -82,6 +86,8 @@ ALL_FLAGS = $(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(LDFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pthread
 
 HEADERS := zcdma.h zcdma/path.h zcdma/probe.h zcdma/source.h zcdma/util.h zcdma/verify.h
+
+PYTHON_FILES := $(notdir $(wildcard lib/python/zcdma/*.py))
 
 LIB_SRC := $(wildcard lib/*.c lib/*/*.c)
 CMD_SRC := $(wildcard cmd/*.c cmd/*/*.c)
@@ -357,7 +363,8 @@ DEPS := pkg-config:pkg-config popt:libpopt-dev jansson:libjansson-dev smartcols:
 	/usr/include/stdio.h:libc6-dev bats:bats nc:netcat-openbsd \
 	/usr/lib/bats/bats-assert/load.bash:bats-assert \
 	/usr/lib/bats/bats-support/load.bash:bats-support jq:jq ip:iproute2 unshare:util-linux \
-	mandoc:mandoc fish:fish zsh:zsh ps:procps tcpdump:tcpdump
+	mandoc:mandoc fish:fish zsh:zsh ps:procps tcpdump:tcpdump \
+	/usr/bin/python3:python3 /usr/lib/python3/dist-packages/numpy:python3-numpy
 
 # What the virtual machine needs on top of that. Its kernels are fetched, but not installed.
 DEPS_VM := qemu-system-x86_64:qemu-system-x86 cpio:cpio xz:xz-utils make:make /sbin/modprobe:kmod \
@@ -380,7 +387,8 @@ DEPS_ARM64 := qemu-system-aarch64:qemu-system-arm qemu-aarch64:qemu-user \
 DEPS_COMPAT := i686-linux-gnu-gcc:gcc-i686-linux-gnu /usr/i686-linux-gnu/include/stdio.h:libc6-dev-i386-cross
 
 # What Debian's packages are built with.
-DEPS_DEB := /usr/share/build-essential/list:build-essential dpkg-buildpackage:dpkg-dev dh:debhelper dh_dkms:dh-dkms
+DEPS_DEB := /usr/share/build-essential/list:build-essential dpkg-buildpackage:dpkg-dev dh:debhelper dh_dkms:dh-dkms \
+	dh_python3:dh-python
 
 DEPS_LINT := git:git clang-format:clang-format shellcheck:shellcheck mandoc:mandoc codespell:codespell
 DEPS_FUZZ := clang:clang /usr/share/doc/libclang-rt-dev:libclang-rt-dev
@@ -494,6 +502,8 @@ install: all
 	$(Q)install -D -m 644 completions/_zcdma $(DESTDIR)$(DATADIR)/zsh/site-functions/_zcdma
 	$(Q)install -D -m 644 completions/zcdma.fish \
 		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/zcdma.fish
+	$(Q)dir='$(DESTDIR)$(PYTHONDIR)/zcdma'; for file in $(PYTHON_FILES); do \
+		install -D -m 644 lib/python/zcdma/$$file "$$dir/$$file" || exit; done
 	$(Q)install -d $(DESTDIR)$(UNITDIR)
 	$(Q)for unit in $(UNITS); do \
 		sed -e 's|@BINDIR@|$(BINDIR)|' -e '/^@HARDENING@/{r cmd/systemd/hardening' -e 'd}' cmd/systemd/$$unit \
@@ -522,6 +532,9 @@ uninstall:
 		$(DESTDIR)$(DATADIR)/zsh/site-functions/_zcdma \
 		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/zcdma.fish
 	$(Q)rm -f $(UNITS:%=$(DESTDIR)$(UNITDIR)/%)
+	$(Q)dir='$(DESTDIR)$(PYTHONDIR)/zcdma'; for file in $(PYTHON_FILES); do \
+		rm -f "$$dir/$$file" "$$dir/__pycache__/$${file%.py}".*.pyc; done; \
+		rmdir "$$dir/__pycache__" "$$dir" 2>/dev/null || true
 	$(Q)rmdir $(DESTDIR)$(INCLUDEDIR)/zcdma 2>/dev/null || true
 	$(Q)for page in $(MAN_PAGES); do rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
 

@@ -10,7 +10,7 @@ setup() {
 }
 
 make_() {
-    make_ordinary DESTDIR="$ROOT" PREFIX=/usr "$@" >&2
+    make_ordinary DESTDIR="$ROOT" PREFIX=/usr PYTHONDIR=/usr/lib/python3/dist-packages "$@" >&2
 }
 
 applets() {
@@ -33,6 +33,9 @@ expected() {
             share/bash-completion/completions/zcdma share/zsh/site-functions/_zcdma \
             share/fish/vendor_completions.d/zcdma.fish \
             lib/systemd/system/zcdma-{receive@.service,receive@.socket,record@.service}
+        for page in "$TOP"/lib/python/zcdma/*.py; do
+            printf 'usr/lib/python3/dist-packages/zcdma/%s\n' "${page##*/}"
+        done
         for page in "$TOP"/man/*.[1-9]; do
             printf 'usr/share/man/man%s/%s\n' "${page##*.}" "${page##*/}"
         done

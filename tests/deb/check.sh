@@ -131,6 +131,17 @@ use_library() {
         ./ship 2>&1 | grep -qi usage || [ $? -ne 127 ]'
 }
 
+use_python() {
+    in_root 'apt-get install -q -y --no-install-recommends python3-numpy
+        cd / && python3 -c "
+import numpy, zcdma
+with zcdma.Source(\"sim:\", limit_blocks=3) as source, zcdma.Check.pattern() as check:
+    for block in source:
+        check.feed(numpy.frombuffer(block, \"<i2\"))
+    assert check.end()[\"faults\"] == 0
+"'
+}
+
 # Another version of the library is another package, and the two may share no file.
 has_versioned_names() {
     ! in_root 'dpkg -L libzcdma0' | while read -r file; do
@@ -157,7 +168,7 @@ upgraded() {
 }
 
 remove() {
-    in_root 'apt-get purge -q -y zcdma libzcdma0 libzcdma-dev zcdma-dkms && ! getent group zcdma'
+    in_root 'apt-get purge -q -y zcdma libzcdma0 libzcdma-dev zcdma-dkms python3-zcdma && ! getent group zcdma'
 }
 
 nothing_left() {
@@ -182,6 +193,7 @@ check_suite() {
     check 'remove' remove && check 'nothing is left' nothing_left
     check 'install again' install "$version" || return
     check 'a program is built with the library' use_library
+    check 'a Python program uses the library' use_python
     check 'DKMS builds the driver' dkms_builds
     unmount_all
 }
