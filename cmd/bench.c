@@ -30,34 +30,30 @@ static struct {
 
 static const struct poptOption table[] = {
 	{ "direction", 0, POPT_ARG_STRING, &arg.direction, 0,
-	  "which end is measured: the sender (out, the default), or the receiver", "out|in" },
-	{ "mode", 0, POPT_ARG_STRING, &arg.mode, 0,
-	  "paths, or ways to receive: all (the default), or names with commas", "NAME,..." },
-	{ "memory", 0, POPT_ARG_STRING, &arg.memory, 0,
-	  "memories: all (the default), or names with commas", "NAME,..." },
+	  "measure the sender (out), or the receiver", "out|in" },
+	{ "mode", 0, POPT_ARG_STRING, &arg.mode, 0, "paths, or ways to receive (all)", "NAME,..." },
+	{ "memory", 0, POPT_ARG_STRING, &arg.memory, 0, "memories (all)", "NAME,..." },
 	{ "list", 0, POPT_ARG_NONE, &arg.list, 0, "list the names of modes, memories and nets",
 	  NULL },
-	{ "net", 0, POPT_ARG_STRING, &arg.net, 0, "the network, which bench makes and removes",
+	{ "net", 0, POPT_ARG_STRING, &arg.net, 0, "the network, which bench makes (loopback)",
 	  "loopback|veth|blackhole" },
-	{ "to", 0, POPT_ARG_STRING, &arg.to, 0,
-	  "the other end: zcdma bench --serve there, or to send to, zcdma verify --listen",
+	{ "to", 0, POPT_ARG_STRING, &arg.to, 0, "the other end: zcdma bench --serve, or verify -l",
 	  "ADDRESS" },
 	{ "serve", 0, POPT_ARG_STRING, &arg.serve, 0, "be the other end of benches elsewhere",
 	  "ADDRESS" },
 	{ "block", 0, POPT_ARG_STRING, &arg.block, 0, "size of a block (1M)", "SIZE" },
-	{ "ring", 0, POPT_ARG_STRING, &arg.ring, 0,
-	  "size of the ring; the default is more than the cache holds", "SIZE" },
+	{ "ring", 0, POPT_ARG_STRING, &arg.ring, 0, "size of the ring (more than the cache holds)",
+	  "SIZE" },
 	{ "streams", 0, POPT_ARG_STRING, &arg.streams, 0, "streams side by side (1)", "N" },
 	{ "repeat", 0, POPT_ARG_STRING, &arg.repeat, 0,
-	  "runs of each row; by default as many as a minute has room for, 3 to 9", "N" },
+	  "runs of each row (3 to 9, as a minute has room)", "N" },
 	{ "seconds", 0, POPT_ARG_STRING, &arg.seconds, 0,
-	  "of a run; by default such that all take less than a minute, if 0.1 is enough for that",
-	  "S" },
+	  "of a run (such that all take less than a minute)", "S" },
 	{ "check", 0, POPT_ARG_NONE, &arg.check, 0,
-	  "the receiver verifies, and every block is filled anew", NULL },
+	  "the receiver verifies blocks, each filled anew", NULL },
 	{ "cpu", 0, POPT_ARG_STRING, &arg.cpu, 0, "bind the end that is measured to a CPU", "N" },
 	{ "congestion", 0, POPT_ARG_STRING, &arg.congestion, 0,
-	  "congestion control of the sender (reno, which every namespace has)", "NAME" },
+	  "congestion control of the sender (reno)", "NAME" },
 	{ "sweep", 0, POPT_ARG_STRING, &arg.sweep, 0, "one row for each size of a block", "block" },
 	{ "plot", 0, POPT_ARG_STRING, &arg.plot, 0, "draw a sweep into an SVG file, by gnuplot",
 	  "FILE" },
@@ -296,6 +292,7 @@ static int show(struct report *r, const struct bench_job *job, const struct benc
 {
 	if (!o->interrupted && !any_ran(o->rows))
 		return nothing_ran(r, job, o->rows);
+	bench_headline(r, o);
 	bench_report_facts(r, job, o->rows, o->net);
 	bench_show(r, o);
 	bench_verdict(r, o);

@@ -30,23 +30,19 @@ static struct {
 
 static const struct poptOption table[] = {
 	{ "listen", 'l', POPT_ARG_STRING, &arg.listen, 0,
-	  "take the stream from a connection to ADDRESS, or from datagrams to udp:ADDRESS",
-	  "ADDRESS" },
+	  "receive the stream, by TCP or with udp: before it", "ADDRESS" },
 	{ "streams", 0, POPT_ARG_STRING, &arg.streams, 0,
-	  "with --listen: take N connections, or senders of datagrams; with -i: end after N (1)",
-	  "N" },
+	  "with --listen, -i: end after N streams (1)", "N" },
 	{ "idle", 0, POPT_ARG_STRING, &arg.idle, 0,
-	  "with --listen: how long a stream may be silent; over UDP that is its end (5), else a fault",
-	  "SECONDS" },
+	  "with --listen: how long a stream may be silent", "SECONDS" },
 	{ "manifest", 0, POPT_ARG_STRING, &arg.manifest, 0,
 	  "check against FILE, which capture recorded", "FILE" },
 	{ "pattern", 0, POPT_ARG_STRING, &arg.pattern, 0,
-	  "seed of the pattern (0); with -i, -r, none: follow the streams, whatever they are",
-	  "SEED" },
+	  "seed of the pattern (0); -i, -r: none, any data", "SEED" },
 	{ "bytes", 'n', POPT_ARG_STRING, &arg.bytes, 0, "expect exactly SIZE bytes of each stream",
 	  "SIZE" },
 	{ "expect", 0, POPT_ARG_STRING, &arg.expect, 0,
-	  "exit with 1 unless it is known that nothing is missing", "complete" },
+	  "exit with 1 unless all of it is known to be there", "complete" },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, live_options, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, cpu_options, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, wire_options, 0, NULL, NULL },
@@ -302,7 +298,7 @@ static int verify(struct report *r, const char *source)
 int verify_main(struct report *r, int argc, char **argv)
 {
 	struct opts o = {
-		.usage = "[OPTION...] [SOURCE | --listen ADDRESS | -i INTERFACE | -r FILE]",
+		.usage = "[OPTION...] [SOURCE | -l ADDRESS | -i INTERFACE | -r FILE]",
 		.about =
 			"Checks a stream, and says where and how it differs; with -i and -r also what of it was on the wire, and whether that changed in flight. SOURCE is file:PATH, a path, sim:[OPTIONS], tcp:[HOST]:PORT, udp:[HOST]:PORT or - (standard input, the default).",
 		.table = table,

@@ -21,6 +21,9 @@ struct bench_outcome {
  */
 void bench_show(struct report *r, const struct bench_outcome *o);
 
+/* Say which path to take here, in one line above all others. */
+void bench_headline(struct report *r, const struct bench_outcome *o);
+
 /* Say which path to take here, why, and how sure that is. */
 void bench_verdict(struct report *r, const struct bench_outcome *o);
 

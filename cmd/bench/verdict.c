@@ -379,6 +379,24 @@ static void say_crossings(struct report *r, const struct bench_outcome *o)
 		say_crossing(r, &c, cost->whose);
 }
 
+void bench_headline(struct report *r, const struct bench_outcome *o)
+{
+	const struct bench_row *best = o->interrupted ? NULL : choose(o->rows, any);
+	const struct bench_cost *cost = bench_cost(o->rows);
+	unsigned equals = 0;
+	char text[256];
+
+	if (!best || bench_receives(o->rows))
+		return;
+	for (unsigned i = 0; i < o->rows->count; i++)
+		equals += bench_is_best(o->rows, &o->rows->row[i]);
+	snprintf(text, sizeof(text), "%s from %s: %.2f GB/s, %.3f CPU s/GB %s%s", bench_mode(best),
+		 best->memory, bench_spread(best, bench_rate).median / 1e9,
+		 bench_spread(best, cost->of).median, cost->whose,
+		 equals > 1 ? "; others are not distinct from it" : "");
+	report_line(r, "best", text);
+}
+
 void bench_verdict(struct report *r, const struct bench_outcome *o)
 {
 	report_line(r, NULL, NULL);

@@ -24,10 +24,9 @@ static struct {
 
 struct poptOption live_options[] = {
 	{ "interval", 0, POPT_ARG_STRING, &arg.interval, 0,
-	  "print a line of figures each SECONDS; with --json one object a line, the document last",
-	  "SECONDS" },
+	  "print a line of figures, or of JSON, that often", "SECONDS" },
 	{ "metrics", 0, POPT_ARG_STRING, &arg.metrics, 0,
-	  "write figures to FILE each --interval (1), in OpenMetrics, for monitoring", "FILE" },
+	  "write OpenMetrics to FILE each --interval (1)", "FILE" },
 	POPT_TABLEEND,
 };
 

@@ -22,8 +22,7 @@ static const char *arg;
 
 struct poptOption handover_options[] = {
 	{ "handover", 0, POPT_ARG_STRING, &arg, 0,
-	  "pass the ring and not its bytes through a pipe to another zcdma: auto (where it can be), require or never",
-	  "auto|require|never" },
+	  "pass a ring through a pipe, not its bytes (auto)", "auto|require|never" },
 	POPT_TABLEEND,
 };
 

@@ -40,6 +40,7 @@ need_namespaces() {
 
 @test "bench: the table and the verdict, for people" {
     run -0 zcdma bench --seconds 0.05 --repeat 1 --mode=copy,vmsplice --memory=memfd
+    assert_line --index 0 --regexp '^  best +(copy|vmsplice) from memfd: [0-9.]+ GB/s, [0-9.]+ CPU s/GB of both ends'
     assert_line --regexp '^MODE +MEMORY +GB/s +SENDER s/GB'
     assert_line --regexp '^copy +memfd +[0-9.]+ .* 1\.0 '
     assert_line --regexp '^vmsplice +memfd +[0-9.]+ .* 0\.0 '

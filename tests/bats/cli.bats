@@ -139,6 +139,7 @@ END
         assert_line --regexp '^  -q, --quiet '
         refute_output --partial '--complete'
         assert_equal "$stderr" ''
+        awk 'length >= 80 || NR > 45 { print "does not fit a screen: " $0; exit 1 }' <<<"$output"
         help=$output
         ln -s "$ZCDMA" "$applet"
         run -0 "./$applet" -h
