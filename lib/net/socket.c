@@ -362,6 +362,10 @@ const char *zc_format_name(const struct sockaddr_storage *sa, socklen_t len, cha
 	char host[128], port[16];
 	const char *v4;
 
+	if (sa->ss_family == AF_UNIX) {
+		snprintf(buf, buf_len, "a Unix socket");
+		return buf;
+	}
 	if (getnameinfo((const struct sockaddr *)sa, len, host, sizeof(host), port, sizeof(port),
 			NI_NUMERICHOST | NI_NUMERICSERV)) {
 		snprintf(buf, buf_len, "?");

@@ -212,9 +212,12 @@ static int open_packets(struct zcdma_wire *w)
 ZC_PUBLIC int zcdma_wire_open(struct zcdma_ctx *ctx, const struct zcdma_wire_options *options,
 			      struct zcdma_wire **out)
 {
-	struct zcdma_wire *w = calloc(1, sizeof(*w));
+	struct zcdma_wire *w;
 	int rc;
 
+	if (!options->iface && !options->file)
+		return zc_fail_plain(ctx, EINVAL, "capture: no interface or file is named");
+	w = calloc(1, sizeof(*w));
 	if (!w)
 		return zc_fail(ctx, ENOMEM, "capture");
 	w->ctx = ctx;

@@ -115,17 +115,35 @@ static int check_source(struct zcdma_ctx *ctx, const struct zcdma_path_type *typ
 static const struct zc_path_ops *find_ops(struct zcdma_ctx *ctx, const char *name)
 {
 	const struct zcdma_path_type *type = zcdma_path_find(name);
+	char known[128];
+	size_t len = 0;
 
-	if (!type)
-		zc_fail_plain(ctx, EINVAL, "path %s: unknown", name);
-	return type ? ops_of(type) : NULL;
+	if (type)
+		return ops_of(type);
+	for (size_t i = 0; i < ARRAY_SIZE(paths) && len < sizeof(known); i++)
+		len += (size_t)snprintf(known + len, sizeof(known) - len, " %s",
+					paths[i]->type.name);
+	zc_fail_plain(ctx, EINVAL, "path %s: unknown", name);
+	zc_hint(ctx, "known are%s", known);
+	return NULL;
 }
 
-static int prepare(struct zcdma_source *src, const struct zc_path_ops *ops)
+/* Check that a path of @ctx may have blocks of @src. Returns 0 or -EINVAL. */
+static int check_ctx(struct zcdma_ctx *ctx, const struct zcdma_source *src)
 {
-	int rc = zc_source_activate(src, zc_path_uses(&ops->type));
+	return ctx == src->ctx
+		       ? 0
+		       : zc_fail_plain(ctx, EINVAL,
+				       "path from %s: the source is of another context", src->name);
+}
 
-	return rc ? rc : check_source(src->ctx, &ops->type, src);
+static int prepare(struct zcdma_ctx *ctx, struct zcdma_source *src, const struct zc_path_ops *ops)
+{
+	int rc = check_ctx(ctx, src);
+
+	if (!rc)
+		rc = zc_source_activate(src, zc_path_uses(&ops->type));
+	return rc ? rc : check_source(ctx, &ops->type, src);
 }
 
 ZC_PUBLIC int zcdma_source_prepare(struct zcdma_source *src, const char *path)
@@ -135,7 +153,7 @@ ZC_PUBLIC int zcdma_source_prepare(struct zcdma_source *src, const char *path)
 	if (!path)
 		return zc_source_activate(src, ZC_USE_READ);
 	ops = find_ops(src->ctx, path);
-	return ops ? prepare(src, ops) : -EINVAL;
+	return ops ? prepare(src->ctx, src, ops) : -EINVAL;
 }
 
 static int add_to_source(struct zcdma_path *path)
@@ -166,8 +184,10 @@ int zc_path_new(struct zcdma_ctx *ctx, const struct zc_path_ops *ops, struct zcd
 		int fd, struct zcdma_handover *handover, struct zcdma_path **out)
 {
 	struct zcdma_path *path;
-	int rc = check_source(ctx, &ops->type, src);
+	int rc = check_ctx(ctx, src);
 
+	if (!rc)
+		rc = check_source(ctx, &ops->type, src);
 	if (rc)
 		return rc;
 	path = calloc(1, ops->size);
@@ -213,7 +233,7 @@ ZC_PUBLIC int zcdma_path_open(struct zcdma_ctx *ctx, struct zcdma_source *src, c
 			      int fd, struct zcdma_path **out)
 {
 	const struct zc_path_ops *ops = find_ops(ctx, type);
-	int rc = ops ? prepare(src, ops) : -EINVAL;
+	int rc = ops ? prepare(ctx, src, ops) : -EINVAL;
 
 	return rc ? rc : open_to(ctx, src, ops, fd, out);
 }
@@ -264,7 +284,7 @@ ZC_PUBLIC int zcdma_path_connect(struct zcdma_ctx *ctx, struct zcdma_source *src
 	if (!rc && addr.framed)
 		rc = prepare_frames(src, ops);
 	if (!rc)
-		rc = prepare(src, ops);
+		rc = prepare(ctx, src, ops);
 	if (rc)
 		return rc;
 	fd = connect_to(ctx, &addr);

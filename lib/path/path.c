@@ -90,7 +90,8 @@ int zc_path_end(struct zcdma_path *path, bool complete, uint64_t deadline_ns)
 {
 	if (path->ops->finish)
 		return path->ops->finish(path, complete, deadline_ns);
-	if (path->sink.kind != ZC_SINK_SOCKET)
+	/* A connection that was dropped acknowledges nothing. */
+	if (path->sink.kind != ZC_SINK_SOCKET || path->dropped)
 		return 0;
 	if (path->datagram)
 		return zc_datagram_finish(path, complete);

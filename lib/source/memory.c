@@ -232,13 +232,33 @@ const struct zc_source_ops zc_source_memory = {
 	.close = memory_close,
 };
 
+static bool is_region(const struct zcdma_region *r)
+{
+	return !r->len || (r->data && r->len <= UINTPTR_MAX - (uintptr_t)r->data);
+}
+
+/* Returns 0, or -EINVAL if a region is not in the address space. */
+static int check_regions(struct zcdma_ctx *ctx, const struct zcdma_region *regions, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		if (!is_region(&regions[i]))
+			return zc_fail_plain(
+				ctx, EINVAL,
+				"source memory: region %u: no %zu bytes of memory are at %p", i,
+				regions[i].len, regions[i].data);
+	}
+	return 0;
+}
+
 ZC_PUBLIC int zcdma_source_open_memory(struct zcdma_ctx *ctx, const struct zcdma_region *regions,
 				       unsigned count, struct zcdma_source **out)
 {
 	struct zcdma_source *src;
 	struct memory *m;
-	int rc = zc_source_new(ctx, &zc_source_memory, "memory", &src);
+	int rc = check_regions(ctx, regions, count);
 
+	if (!rc)
+		rc = zc_source_new(ctx, &zc_source_memory, "memory", &src);
 	if (rc)
 		return rc;
 	m = (struct memory *)src;

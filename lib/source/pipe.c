@@ -166,8 +166,10 @@ static int check_readable(struct zcdma_source *src, int fd, struct stat *st)
 	int flags = fcntl(fd, F_GETFL), rc;
 
 	if (flags < 0 || fstat(fd, st) < 0 || (flags & O_ACCMODE) == O_WRONLY) {
-		rc = zc_fail_plain(src->ctx, EBADF, "read %s: it is closed", src->name);
-		zc_hint(src->ctx, "name a source, for example sim: or file:PATH");
+		rc = zc_fail_plain(src->ctx, EBADF, "read %s: it is not open for reading",
+				   src->name);
+		if (fd == STDIN_FILENO)
+			zc_hint(src->ctx, "name a source, for example sim: or file:PATH");
 		return rc;
 	}
 	if (S_ISDIR(st->st_mode))

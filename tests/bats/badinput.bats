@@ -152,7 +152,7 @@ load trouble
 }
 
 @test "standard input that cannot be read: closed, for writing only, a folder" {
-    local closed='read standard input: it is closed' hint='name a source, for example sim: or file:PATH'
+    local closed='read standard input: it is not open for reading' hint='name a source, for example sim: or file:PATH'
     failed 2 "zcdma verify: $closed" "$hint" bash -c '"$1" verify <&-' - "$ZCDMA"
     failed 2 "zcdma capture: $closed" "$hint" bash -c '"$1" capture - -o out 0>/dev/null' - "$ZCDMA"
     failed 2 'zcdma capture: read standard input: Is a directory' '' \

@@ -42,6 +42,19 @@ static int teardown(void **state)
 	return rc;
 }
 
+static void test_bad_regions(void **state)
+{
+	const struct zcdma_region bad[] = { { NULL, 1 }, { memory, SIZE_MAX } };
+	struct zcdma_source *other;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(zcdma_source_open_memory(ctx, &bad[i], 1, &other), -EINVAL);
+	assert_int_equal(zcdma_source_open_memory(ctx, NULL, 0, &other), 0);
+	assert_int_equal(zcdma_source_submit(other, memory, 1, 0), -EINVAL);
+	zcdma_source_close(other);
+}
+
 static void test_bad_pieces(void **state)
 {
 	(void)state;
@@ -158,11 +171,9 @@ static void test_other_sources_take_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_bad_pieces),
-		TEST(test_order_and_end),
-		TEST(test_reclaimed_by_proof),
-		TEST(test_paths_without_proof),
-		TEST(test_other_sources_take_none),
+		TEST(test_bad_regions),		TEST(test_bad_pieces),
+		TEST(test_order_and_end),	TEST(test_reclaimed_by_proof),
+		TEST(test_paths_without_proof), TEST(test_other_sources_take_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

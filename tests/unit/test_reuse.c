@@ -83,6 +83,41 @@ static void test_foreign_block(void **state)
 }
 
 /* Check that changes to the caller's copy of a block have no effect. */
+/* A source of another context may be another thread's. */
+static void test_foreign_context(void **state)
+{
+	struct zcdma_ctx *other;
+
+	(void)state;
+	open_sim("sim:blocks=2,block=4K");
+	unix_pair();
+	assert_int_equal(zcdma_new(&other), 0);
+	assert_int_equal(zcdma_path_open(other, src, "copy", out, &path), -EINVAL);
+	assert_non_null(strstr(zcdma_error(other), "another context"));
+	assert_int_equal(zcdma_path_connect(other, src, "copy", "127.0.0.1:1", &path), -EINVAL);
+	zcdma_free(other);
+	path = NULL;
+	assert_int_equal(zcdma_path_open(ctx, src, "nosuch", out, &path), -EINVAL);
+	assert_non_null(strstr(zcdma_hint(ctx), "copy zerocopy vmsplice"));
+	assert_int_equal(zcdma_path_open(ctx, src, "copy", out, &path), 0);
+}
+
+/* A path that was dropped has an end, though its receiver reads nothing and a Unix socket is not reset. */
+static void test_dropped_path_ends(void **state)
+{
+	(void)state;
+	open_sim("sim:blocks=2,block=4K");
+	unix_pair();
+	assert_int_equal(zcdma_path_open(ctx, src, "copy", out, &path), 0);
+	zcdma_path_set_timeout(path, LIMIT_MS);
+	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
+	assert_int_equal(zcdma_path_send(path, &b), 0);
+	zcdma_path_drop(path);
+	assert_int_equal(zcdma_path_finish(path), -ECANCELED);
+	assert_int_equal(zcdma_path_abandon(path), 0);
+	assert_string_equal(zcdma_sockname(out, true, (char[32]){ 0 }, 32), "a Unix socket");
+}
+
 static void test_changed_block(void **state)
 {
 	struct zcdma_check_result result;
@@ -247,6 +282,8 @@ int main(void)
 		TEST(test_send_twice),
 		TEST(test_send_after_release),
 		TEST(test_foreign_block),
+		TEST(test_foreign_context),
+		TEST(test_dropped_path_ends),
 		TEST(test_changed_block),
 		TEST(test_forgotten_release),
 		TEST(test_every_path_keeps_the_rule),

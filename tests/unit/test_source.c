@@ -70,8 +70,10 @@ static void wrong_descriptors_have_a_message(void **state)
 	assert_int_equal(pipe(fd), 0);
 	close(fd[0]);
 	assert_int_equal(lab_open_fd(ctx, fd[0], "it", 0, &src), -EBADF);
-	assert_string_equal(zcdma_error(ctx), "read it: it is closed");
+	assert_string_equal(zcdma_error(ctx), "read it: it is not open for reading");
+	assert_null(zcdma_hint(ctx));
 	assert_int_equal(lab_open_fd(ctx, fd[1], "it", 0, &src), -EBADF);
+	assert_string_equal(zcdma_error(ctx), "read it: it is not open for reading");
 	assert_int_equal(lab_open_fd(ctx, dir, "it", 0, &src), -EISDIR);
 	assert_string_equal(zcdma_error(ctx), "read it: Is a directory");
 	close(fd[1]);

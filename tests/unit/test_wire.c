@@ -9,6 +9,15 @@
 
 #include "wire_capture.h"
 
+static void test_nothing_to_capture(void **state)
+{
+	struct zcdma_wire *wire;
+
+	(void)state;
+	assert_int_equal(zcdma_wire_open(ctx, &plain, &wire), -EINVAL);
+	assert_non_null(strstr(zcdma_error(ctx), "no interface or file"));
+}
+
 static void test_correct(void **state)
 {
 	struct outcome o;
@@ -321,6 +330,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		TEST(test_nothing_to_capture),
 		TEST(test_correct),
 		TEST(test_overwritten),
 		TEST(test_wrong_checksum),

@@ -101,7 +101,8 @@ int zcdma_path_probe(struct zcdma_ctx *ctx, const struct zcdma_path_type *type);
  * open the path. Closing the path closes the connection. With "framed" among the options of the address each block has a
  * head with its position and its hash, for "tcp:HOST:PORT,framed" at the other end, and with "retry=N" the path connects
  * again by itself where the connection breaks.
- * Returns 0, an error of zcdma_source_prepare(), or another negative errno if the connection fails.
+ * Returns 0; -EINVAL if @src is not of @ctx, or @address is wrong; an error of zcdma_source_prepare(); or another negative
+ * errno if the connection fails.
  */
 int zcdma_path_connect(struct zcdma_ctx *ctx, struct zcdma_source *src, const char *type,
 		       const char *address, struct zcdma_path **path);
@@ -109,6 +110,7 @@ int zcdma_path_connect(struct zcdma_ctx *ctx, struct zcdma_source *src, const ch
 /*
  * Make the ring of @src for the path named @type, and open the path to @fd: a socket, a pipe or a file,
  * which the caller closes after the path. A socket should be non-blocking.
+ * Returns 0, -EINVAL if @src is not of @ctx, or the path cannot write to @fd, or an error of zcdma_source_prepare().
  */
 int zcdma_path_open(struct zcdma_ctx *ctx, struct zcdma_source *src, const char *type, int fd,
 		    struct zcdma_path **path);

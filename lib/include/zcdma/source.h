@@ -223,7 +223,9 @@ struct zcdma_region {
  * Open a source of the program's own memory, such as the mapping of its driver. The program submits pieces
  * of the @count @regions, which are delivered as blocks, sent, and reclaimed. The regions must stay valid
  * until the source is closed; the array is copied. A path that cannot prove that pages are free (its
- * type's .replaces_pages) is refused.
+ * type's .replaces_pages) is refused. While no piece is submitted, zcdma_source_next() answers -EAGAIN with a
+ * timeout of 0, and else -ENOBUFS once nothing is in flight.
+ * Returns 0, -EINVAL if a region is not in the address space, or -ENOMEM.
  */
 int zcdma_source_open_memory(struct zcdma_ctx *ctx, const struct zcdma_region *regions,
 			     unsigned count, struct zcdma_source **src);
@@ -239,6 +241,8 @@ int zcdma_source_submit(struct zcdma_source *src, const void *data, size_t len, 
 /*
  * Reclaim a piece that was submitted, once nothing reads it: by the proof of the path that it was sent
  * along, or since it was released. Waits for one up to @timeout_ms.
+ * An event loop reclaims until -EAGAIN each time before it waits: a path that copies has a piece back at
+ * once, and what comes back later makes zcdma_path_fd() readable first.
  * Returns 1 and its *@cookie; 0 if nothing is in flight that could come back; -EAGAIN if @timeout_ms is 0;
  * -ETIMEDOUT; -EINTR after zcdma_interrupt(); or an error of a path that broke off meanwhile.
  */

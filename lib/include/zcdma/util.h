@@ -89,7 +89,7 @@ int zcdma_accept(struct zcdma_ctx *ctx, int fd, char *peer, size_t len);
 
 /*
  * Format a socket's own address, or with @peer the other end's, as "127.0.0.1:9000" or "udp:127.0.0.1:9000" into
- * @buf, or "?" without an address. Returns @buf.
+ * @buf, or "?" without an address, or "a Unix socket". Returns @buf.
  */
 const char *zcdma_sockname(int fd, bool peer, char *buf, size_t len);
 

@@ -286,8 +286,8 @@ struct zcdma_wire_stats {
 };
 
 /*
- * Open a capture. Privileges that this takes may be dropped afterwards. Returns 0; -EPERM or -EACCES without the
- * privilege for the interface; or another negative errno.
+ * Open a capture. Privileges that this takes may be dropped afterwards. Returns 0; -EINVAL if neither an interface nor a
+ * file is named; -EPERM or -EACCES without the privilege for the interface; or another negative errno.
  */
 int zcdma_wire_open(struct zcdma_ctx *ctx, const struct zcdma_wire_options *options,
 		    struct zcdma_wire **wire);
