@@ -230,7 +230,7 @@ $(CMD_UNIT_BIN): UNIT_LIBS = $(LIBS_CMD)
 $(BUILD)/unit/%: tests/unit/%.c $(LIB_A) $(BUILD)/flags
 	$(say) CC $<
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(TEST_CFLAGS) $(CPPFLAGS) $(call pkg_cflags,$(LIBS_TEST) $(LIBS_LIB)) -MMD -MP $(ALL_LDFLAGS) \
+	$(Q)$(CC) $(TEST_CFLAGS) -Ikmod/uapi $(CPPFLAGS) $(call pkg_cflags,$(LIBS_TEST) $(LIBS_LIB)) -MMD -MP $(ALL_LDFLAGS) \
 		-o $@ $< $(UNIT_CMD) $(LIB_A) $(call pkg_libs,$(LIBS_TEST) $(UNIT_LIBS) $(LIBS_LIB)) -lm
 
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(FUZZ_DRIVER) $(LIB_A) $(BUILD)/flags

@@ -125,6 +125,14 @@ static int not_plain(struct handover_source *h)
 						       : "its writer had none to make");
 }
 
+/* Give a block of the pipe its place in the stream. */
+static void number(struct handover_source *h, struct zcdma_block *b)
+{
+	b->offset = h->offset;
+	b->seq = h->seq++;
+	h->offset += b->len;
+}
+
 static int next_of_pipe(struct handover_source *h, size_t max, struct zcdma_block *b)
 {
 	struct zcdma_source *src = &h->src;
@@ -139,10 +147,22 @@ static int next_of_pipe(struct handover_source *h, size_t max, struct zcdma_bloc
 		return rc;
 	if (!src->info.simulated)
 		src->info.simulated = -1; /* the origin of bytes is unknown */
-	b->offset = h->offset;
-	b->seq = h->seq++;
-	h->offset += b->len;
+	number(h, b);
 	return 1;
+}
+
+/*
+ * Deliver the bytes that were in the pipe before the ring came, where they did not fill a block that has to be full.
+ * Returns whether there are any.
+ */
+static bool next_rest(struct handover_source *h, struct zcdma_block *b)
+{
+	if (!zc_pipe_next_rest(h->pipe, b))
+		return false;
+	number(h, b);
+	h->ring_offset = h->offset;
+	h->ring_seq = h->seq;
+	return true;
 }
 
 /*
@@ -161,6 +181,8 @@ static int handover_next(struct zcdma_source *src, size_t max, struct zcdma_bloc
 	 */
 	for (;;) {
 		if (h->ring.sock >= 0) {
+			if (next_rest(h, b))
+				return 1;
 			rc = next_of_ring(h, max, b);
 			if (rc || h->ring.sock >= 0)
 				return rc;
@@ -200,6 +222,7 @@ static void handover_get_stats(struct zcdma_source *src, struct zcdma_source_sta
 
 	stats->copied_bytes += h->pipe->stats.copied_bytes;
 	stats->kernel_copied_bytes += h->pipe->stats.kernel_copied_bytes;
+	stats->unknown_bytes += h->pipe->stats.unknown_bytes;
 	stats->replaced += h->pipe->stats.replaced;
 	stats->next_seq = h->seq;
 }
@@ -287,8 +310,13 @@ static int handover_open(struct zcdma_source *src, const char *arg)
 static int handover_activate(struct zcdma_source *src, unsigned uses)
 {
 	struct handover_source *h = (struct handover_source *)src;
-	int rc = h->pipe->ops->activate(h->pipe, uses);
+	int rc;
 
+	h->pipe->target = src->target;
+	h->pipe->repeats = src->repeats;
+	if (src->repeats) /* what another process has to take back cannot be kept */
+		h->mode = NEVER;
+	rc = h->pipe->ops->activate(h->pipe, uses);
 	if (rc)
 		return rc;
 	h->uses = uses;
@@ -329,6 +357,8 @@ const struct zc_source_ops zc_source_stdin = {
 		.summary = "standard input: a pipe, a file, a socket",
 	},
 	.size = sizeof(struct handover_source),
+	.fills_target = true,
+	.may_repeat = true,
 	.options = options,
 	.option_count = ARRAY_SIZE(options),
 	.open = handover_open,

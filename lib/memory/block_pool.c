@@ -4,6 +4,15 @@
 
 #include <stdlib.h>
 
+/* The last index is taken first, and put back last: a fast path stays in the cache. */
+static void add_all(struct zc_pool *pool, unsigned blocks)
+{
+	while (pool->unused_count < blocks) {
+		pool->unused[pool->unused_count] = pool->unused_count;
+		pool->unused_count++;
+	}
+}
+
 int zc_pool_alloc(struct zcdma_ctx *ctx, struct zc_pool *pool, size_t block_size, unsigned blocks,
 		  unsigned flags)
 {
@@ -15,20 +24,28 @@ int zc_pool_alloc(struct zcdma_ctx *ctx, struct zc_pool *pool, size_t block_size
 	rc = zc_ring_alloc(ctx, &pool->ring, ZC_MEMORY_BEST, block_size, blocks, flags);
 	if (rc) {
 		free(pool->unused);
-		*pool = (struct zc_pool){ 0 };
+		*pool = (struct zc_pool){ .unused = NULL };
 		return rc;
 	}
-	/* The last index is taken first, and put back last: a fast path stays in the cache. */
-	while (pool->unused_count < blocks) {
-		pool->unused[pool->unused_count] = pool->unused_count;
-		pool->unused_count++;
-	}
+	add_all(pool, blocks);
+	return 0;
+}
+
+int zc_pool_of_ring(struct zcdma_ctx *ctx, struct zc_pool *pool, const struct zc_ring *ring)
+{
+	*pool = (struct zc_pool){ .ring = *ring,
+				  .unused = calloc(ring->blocks, sizeof(*pool->unused)),
+				  .foreign = true };
+	if (!pool->unused)
+		return zc_fail(ctx, ENOMEM, "a ring of %u blocks", ring->blocks);
+	add_all(pool, ring->blocks);
 	return 0;
 }
 
 void zc_pool_free(struct zc_pool *pool)
 {
-	zc_ring_free(&pool->ring);
+	if (!pool->foreign)
+		zc_ring_free(&pool->ring);
 	free(pool->unused);
 }
 

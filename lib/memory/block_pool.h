@@ -6,16 +6,23 @@
 #include "memory/ring.h"
 
 struct zc_pool {
-	struct zc_ring ring;
-	uint32_t *unused; /* indexes */
+	struct zc_ring ring; /* .base is NULL before zc_pool_alloc() */
+	uint32_t *unused;    /* indexes */
 	unsigned unused_count;
-	int error; /* a negative errno if fresh pages could not be allocated, else 0 */
+	bool foreign; /* .ring is its owner's to free */
+	int error;    /* a negative errno if fresh pages could not be allocated, else 0 */
 };
 
 /* Make a pool, as zc_ring_alloc() makes a ring. On error there is nothing to free. */
 int zc_pool_alloc(struct zcdma_ctx *ctx, struct zc_pool *pool, size_t block_size, unsigned blocks,
 		  unsigned flags);
 void zc_pool_free(struct zc_pool *pool);
+
+/*
+ * Make a pool of the blocks of @ring, whose memory stays its owner's: zc_pool_free() does not free it. Returns 0 or -ENOMEM
+ * with the error message set.
+ */
+int zc_pool_of_ring(struct zcdma_ctx *ctx, struct zc_pool *pool, const struct zc_ring *ring);
 
 /* Take a free block; one must be. Returns its index. */
 static inline uint32_t zc_pool_take(struct zc_pool *pool)

@@ -14,6 +14,7 @@
 #include "source/dev_node.h"
 #include "path/copied.h"
 #include "path/selftest.h"
+#include "util/direct_io.h"
 
 void zc_copied_find(struct zc_copied *c, enum zc_copied_verdict copied, const char *fmt, ...)
 {
@@ -115,22 +116,15 @@ static void look_at_file(struct zc_copied *c, const struct zc_block_route *route
 			       route->sink->name);
 }
 
-/* Look whether the file system takes O_DIRECT and copies all the same: then the alignment is 0 (statx(2)). */
 static void look_at_direct(struct zc_copied *c, const struct zc_block_route *route)
 {
-#ifdef STATX_DIOALIGN
-	struct statx st;
+	int copies = zc_direct_copies(route->sink->fd);
 
-	if (!statx(route->sink->fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &st) &&
-	    st.stx_mask & STATX_DIOALIGN) {
-		if (!st.stx_dio_mem_align)
-			zc_copied_find(c, ZC_COPIED_ALL,
-				       "the file system copies in spite of O_DIRECT");
-		return;
-	}
-#endif
-	zc_copied_find(c, ZC_COPIED_UNKNOWN,
-		       "it is unknown whether the file system copies in spite of O_DIRECT");
+	if (copies > 0)
+		zc_copied_find(c, ZC_COPIED_ALL, "the file system copies in spite of O_DIRECT");
+	else if (copies < 0)
+		zc_copied_find(c, ZC_COPIED_UNKNOWN,
+			       "it is unknown whether the file system copies in spite of O_DIRECT");
 }
 
 static void look_at_write(struct zc_copied *c, const struct zc_block_route *route)

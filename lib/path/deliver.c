@@ -24,7 +24,8 @@ static bool is_held(const struct zcdma_source *src)
 {
 	const struct zc_lent *lent = &src->lent;
 
-	return (src->starved && !lent->with_paths) ||
+	/* A path to a device has blocks of .target that are not lent. */
+	return (src->starved && !lent->with_paths && !src->target) ||
 	       (!src->stopped && src->info.blocks && lent->with_caller >= src->info.blocks);
 }
 

@@ -6,7 +6,8 @@
 #include <unistd.h>
 
 #include "net/socket.h"
-#include "path/path.h"
+#include "path/play.h"
+#include "path/player.h"
 
 /* Between two tries to connect. */
 #define RETRY_MS 1000
@@ -279,8 +280,12 @@ ZC_PUBLIC int zcdma_path_connect(struct zcdma_ctx *ctx, struct zcdma_source *src
 	const struct zc_path_ops *ops = find_ops(ctx, type);
 	struct zc_framing *framing = NULL;
 	struct zcdma_addr addr;
-	int rc = ops ? zcdma_addr_parse(ctx, address, &addr) : -EINVAL, fd;
+	int rc = ops ? check_ctx(ctx, src) : -EINVAL, fd;
 
+	if (!rc && zc_player_is_named(address))
+		return zc_path_open_device(ctx, src, ops, address, out);
+	if (!rc)
+		rc = zcdma_addr_parse(ctx, address, &addr);
 	if (!rc && addr.framed)
 		rc = prepare_frames(src, ops);
 	if (!rc)

@@ -142,6 +142,8 @@ ZC_PUBLIC void zcdma_path_get_stats(const struct zcdma_path *path, struct zcdma_
 
 	explain_unknown(path, &stats);
 	zc_copied_count(&path->copied, path->ops->type.reports_copied, &stats);
+	if (path->ops->get_stats)
+		path->ops->get_stats(path, &stats);
 	stats.pending_blocks += path->queued;
 	zc_copy_sized(out, size, &stats, sizeof(stats));
 }

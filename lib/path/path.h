@@ -66,8 +66,9 @@ struct zcdma_path {
 	unsigned queued;     /* how many there are */
 	unsigned queue_most; /* how many a send may leave there */
 	bool dropped;	     /* nothing more is sent; completions are read */
-	int timeout_ms;	     /* of a send */
-	bool unsafe_reuse;   /* without any proof */
+	bool naps; /* .attend is called every few ms, as no descriptor reports what it looks for */
+	int timeout_ms;		/* of a send */
+	bool unsafe_reuse;	/* without any proof */
 	struct zc_error failed; /* what broke the path off, or .rc 0 */
 	struct zcdma_manifest *manifest;
 	enum zcdma_gaps gaps;
@@ -109,6 +110,8 @@ struct zc_path_ops {
 	int64_t (*zeros)(struct zcdma_path *path, uint64_t len);
 	/* The caller is about to sleep: hand on what is held back. NULL: nothing is. */
 	void (*flush)(struct zcdma_path *path);
+	/* Fill in what the path counts beside .stats; NULL: nothing. */
+	void (*get_stats)(const struct zcdma_path *path, struct zcdma_path_stats *stats);
 	/* As zc_path_end(); or NULL. */
 	int (*finish)(struct zcdma_path *path, bool complete, uint64_t deadline_ns);
 	void (*close)(struct zcdma_path *path); /* NULL: nothing to close */

@@ -5,8 +5,8 @@
 /* What a socket that is shut down on both sides keeps saying, whatever one waits for. */
 #define NAP_MS 1
 
-/* How often to read the completions of a path that was dropped, whose socket reports nothing but its reset. */
-#define DROPPED_NAP_MS 10
+/* How often to look at a path that no descriptor reports: one that was dropped reports nothing but its reset. */
+#define PATH_NAP_MS 10
 
 /* The context's, a source's, and those of its paths. */
 #define POLLS_MOST (2 + ZC_PATHS_MOST * ZC_PATH_POLLS)
@@ -15,8 +15,8 @@ struct wait {
 	struct zcdma_ctx *ctx;
 	struct pollfd p[POLLS_MOST];
 	unsigned count;
-	bool ready;   /* something is worth a try already */
-	bool dropped; /* a path that was dropped has sends in flight */
+	bool ready; /* something is worth a try already */
+	bool naps;  /* a path is to be looked at, as one that was dropped with sends in flight */
 	struct {
 		struct zcdma_path *path;
 		unsigned at;	/* of its first one in .p ... */
@@ -31,7 +31,7 @@ static void begin(struct wait *w, struct zcdma_ctx *ctx)
 	w->p[0] = (struct pollfd){ .fd = ctx->wake_fd, .events = POLLIN };
 	w->count = 1;
 	w->path_count = 0;
-	w->ready = w->dropped = false;
+	w->ready = w->naps = false;
 }
 
 static void add_source(struct wait *w, const struct zcdma_source *src)
@@ -49,7 +49,7 @@ static void add_path(struct wait *w, struct zcdma_path *path, unsigned what)
 {
 	unsigned n;
 
-	w->dropped |= path->dropped && path->stats.pending_calls;
+	w->naps |= path->naps || (path->dropped && path->stats.pending_calls);
 	if (path->ops->flush)
 		path->ops->flush(path);
 	n = zc_path_poll(path, what, &w->p[w->count]);
@@ -65,7 +65,8 @@ static int attend(const struct wait *w)
 	for (unsigned i = 0; i < w->path_count; i++) {
 		struct zcdma_path *path = w->paths[i].path;
 		short events = w->paths[i].count ? w->p[w->paths[i].at].revents : 0;
-		int rc = events && path->ops->attend ? path->ops->attend(path, events) : 0;
+		bool due = events || path->naps;
+		int rc = due && path->ops->attend ? path->ops->attend(path, events) : 0;
 
 		if (rc)
 			return zc_path_break(path, rc);
@@ -88,8 +89,8 @@ static bool hung_up(const struct wait *w, int n)
 
 static int wait_on(struct wait *w, int timeout_ms)
 {
-	const bool naps = w->dropped && (timeout_ms < 0 || timeout_ms > DROPPED_NAP_MS);
-	int n = poll(w->p, w->count, w->ready ? 0 : naps ? DROPPED_NAP_MS : timeout_ms), rc;
+	const bool naps = w->naps && (timeout_ms < 0 || timeout_ms > PATH_NAP_MS);
+	int n = poll(w->p, w->count, w->ready ? 0 : naps ? PATH_NAP_MS : timeout_ms), rc;
 
 	/* Only zcdma_interrupt() ends a wait: another signal is the program's own affair. */
 	if (n < 0 && errno == EINTR)

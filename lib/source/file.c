@@ -190,7 +190,7 @@ static int file_activate(struct zcdma_source *src, unsigned uses)
 	struct file_source *f = (struct file_source *)src;
 	int fd = f->fd, rc;
 
-	if (uses & ZC_USE_READ || !zc_size_is_known(fd)) {
+	if (uses & ZC_USE_READ || src->repeats || src->direct || !zc_size_is_known(fd)) {
 		zc_source_become(src, &zc_source_pipe);
 		rc = zc_pipe_attach(src, fd, true);
 		return rc ? rc : src->ops->activate(src, uses);
@@ -215,6 +215,9 @@ const struct zc_source_ops zc_source_file = {
 		.summary = "a regular file, mapped",
 	},
 	.size = sizeof(struct file_source),
+	.fills_target = true,
+	.may_repeat = true,
+	.may_read_directly = true,
 	.reading = &zc_source_pipe,
 	.options = options,
 	.option_count = ARRAY_SIZE(options),

@@ -39,6 +39,36 @@ int zc_source_options_parse(struct zcdma_source *src, const char *arg)
 	return zc_options_parse(&o, arg);
 }
 
+/* What a program wants of any source, and not in a spec. */
+static const struct {
+	const char *name;
+	size_t flag;	/* of struct zcdma_source */
+	size_t allowed; /* of struct zc_source_ops: whether a kind can; 0: each can */
+} uses[] = {
+	{ "read", offsetof(struct zcdma_source, reads), 0 },
+	{ "repeat", offsetof(struct zcdma_source, repeats),
+	  offsetof(struct zc_source_ops, may_repeat) },
+	{ "direct", offsetof(struct zcdma_source, direct),
+	  offsetof(struct zc_source_ops, may_read_directly) },
+};
+
+static int set_use(struct zcdma_source *src, size_t use, const char *value)
+{
+	const bool *allowed = (const bool *)((const char *)src->ops + uses[use].allowed);
+
+	if (value)
+		return zc_fail_plain(src->ctx, EINVAL, "source %s: %s takes no value", src->name,
+				     uses[use].name);
+	if (uses[use].allowed && !*allowed) {
+		zc_fail_plain(src->ctx, EINVAL, "source %s: %s is not for %s:", src->name,
+			      uses[use].name, src->info.type);
+		zc_hint(src->ctx, "file:PATH takes it");
+		return -EINVAL;
+	}
+	*(bool *)((char *)src + uses[use].flag) = true;
+	return 0;
+}
+
 ZC_PUBLIC int zcdma_source_set(struct zcdma_source *src, const char *name, const char *value)
 {
 	char taker[32];
@@ -47,10 +77,9 @@ ZC_PUBLIC int zcdma_source_set(struct zcdma_source *src, const char *name, const
 	if (src->active)
 		return zc_fail_plain(src->ctx, EBUSY, "source %s: set %s: its ring is made",
 				     src->name, name);
-	if (strcmp(name, "read"))
-		return zc_options_set(&o, name, value);
-	if (value)
-		return zc_fail_plain(src->ctx, EINVAL, "source %s: read takes no value", src->name);
-	src->reads = true;
-	return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(uses); i++) {
+		if (!strcmp(name, uses[i].name))
+			return set_use(src, i, value);
+	}
+	return zc_options_set(&o, name, value);
 }

@@ -12,7 +12,8 @@
 /* What these sources share; a kind embeds it as its first member. */
 struct zc_pool_source {
 	struct zcdma_source src;
-	struct zc_pool pool;	/* .ring.base is NULL where the source has no ring */
+	struct zc_pool *pool; /* NULL where the source has no ring; .own, or what .src.target has */
+	struct zc_pool own;
 	struct zc_error failed; /* after the blocks before, or .rc 0 */
 
 	/* The block that is being filled. */
@@ -26,13 +27,19 @@ struct zc_pool_source {
 /* Make the ring for @uses (enum zc_use), and describe it in the source's info. Returns as .activate does. */
 int zc_pool_source_activate(struct zc_pool_source *p, unsigned uses);
 
+/* Returns whether the blocks are those of a device that plays, which wants them full. */
+static inline bool zc_pool_source_fills_target(const struct zc_pool_source *p)
+{
+	return p->src.target;
+}
+
 /* Take a block to fill, unless there is one. Returns 0, -EAGAIN if all are out, or what failed before. */
 int zc_pool_source_begin(struct zc_pool_source *p);
 
 /* Returns where the next byte goes. */
 static inline uint8_t *zc_pool_source_room(const struct zc_pool_source *p)
 {
-	return (uint8_t *)zc_ring_block(&p->pool.ring, p->index) + p->filled;
+	return (uint8_t *)zc_ring_block(&p->pool->ring, p->index) + p->filled;
 }
 
 /* Describe the block that was filled, as the next one of the stream, in *@b. */

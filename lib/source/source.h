@@ -11,6 +11,7 @@
 #include "source/pace.h"
 
 struct zc_option;
+struct zc_pool;
 struct zc_source_ops;
 
 /* The part that all sources share; a kind embeds it as its first member. */
@@ -32,9 +33,13 @@ struct zcdma_source {
 	uint64_t lost_packets;		/* before the block that was taken last */
 
 	uint64_t options_seen; /* a bit for each of .ops->options that was set */
-	bool reads;	       /* the program itself reads the blocks' bytes */
-	bool active;	       /* the ring is made ... */
-	unsigned uses;	       /* ... for these, enum zc_use */
+	struct zc_pool
+		*target; /* the blocks of a device that plays, to be filled in place; or NULL */
+	bool repeats;	 /* begins anew where it ends */
+	bool direct;	 /* reads with O_DIRECT */
+	bool reads;	 /* the program itself reads the blocks' bytes */
+	bool active;	 /* the ring is made ... */
+	unsigned uses;	 /* ... for these, enum zc_use */
 	bool started, stopped;
 	struct zc_error failed;		/* what ended its stream early, or .rc 0 */
 	uint64_t max_bytes, max_blocks; /* 0: no limit */
@@ -46,7 +51,10 @@ struct zcdma_source {
 
 struct zc_source_ops {
 	struct zcdma_source_type type;
-	size_t size; /* of the kind's own struct */
+	size_t size;		/* of the kind's own struct */
+	bool fills_target;	/* it can fill blocks of .target, unless its stream is framed */
+	bool may_read_directly; /* it can read with O_DIRECT */
+	bool may_repeat;	/* it can begin anew where it ends */
 	const struct zc_source_ops
 		*reading; /* what it may become with zc_source_become(), or NULL */
 	const struct zc_option *options;
@@ -130,6 +138,9 @@ int zc_source_share_ring(const struct zcdma_source *src, const struct zc_ring *r
 
 /* Let a pipe source, just allocated, read @fd; with @own, it closes @fd too. */
 int zc_pipe_attach(struct zcdma_source *src, int fd, bool own);
+
+/* Deliver in *@b what a block of a pipe source has that is not full yet. Returns whether it has anything. */
+bool zc_pipe_next_rest(struct zcdma_source *src, struct zcdma_block *b);
 
 /* Copy a structure of @have bytes to a caller that knows @size bytes of it. */
 void zc_copy_sized(void *to, size_t size, const void *from, size_t have);

@@ -55,7 +55,7 @@ static int begin(struct tcp_source *t, int fd)
 	t->lowat = 1;
 	src->info.peer = t->end.peer;
 	stop_listening(t);
-	if (t->base.pool.ring.base) {
+	if (t->base.pool) {
 		rc = zc_alarm_add(&t->alarm, fd);
 		return rc ? zc_fail(src->ctx, -rc, "receive from %s", t->end.peer) : 0;
 	}
@@ -103,6 +103,10 @@ static int wait_for_more(struct tcp_source *t, size_t missing)
 {
 	const uint64_t now = zc_now_ns();
 
+	if (zc_pool_source_fills_target(&t->base)) {
+		zc_tcp_set_lowat(t, missing);
+		return -EAGAIN;
+	}
 	if (!t->due_ns || now < t->due_ns) {
 		if (!t->due_ns)
 			t->due_ns = now + ZC_TCP_PATIENCE_NS;
@@ -186,7 +190,7 @@ static int next_received(struct tcp_source *t, size_t max, struct zcdma_block *b
 		return rc;
 	if (t->end.addr.framed)
 		return next_framed(t, b);
-	rc = receive(t, zc_min(max, (size_t)ZC_POOL_BLOCK));
+	rc = receive(t, zc_min(max, base->pool->ring.block_size));
 	if (rc == -EAGAIN)
 		return rc;
 	if (rc < 0)
@@ -327,6 +331,7 @@ const struct zc_source_ops zc_source_tcp = {
 		.summary = "what one sender sends over TCP",
 	},
 	.size = sizeof(struct tcp_source),
+	.fills_target = true,
 	.options = options,
 	.option_count = ARRAY_SIZE(options),
 	.address = offsetof(struct tcp_source, end.addr),

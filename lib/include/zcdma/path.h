@@ -41,6 +41,13 @@ enum zcdma_gaps {
 	ZCDMA_GAPS_ZERO, /* zeros of the same length, where that is known */
 };
 
+/* What is done where a device that plays needs data, and none has come. */
+enum zcdma_underrun {
+	ZCDMA_UNDERRUN_COUNT, /* nothing: the device does as it does, and counts */
+	ZCDMA_UNDERRUN_STOP,  /* break off: sends fail with -ENODATA */
+	ZCDMA_UNDERRUN_ZERO,  /* queue zeros while a block is left to play */
+};
+
 struct zcdma_path_stats {
 	uint64_t blocks;       /* sent whole */
 	uint64_t last_seq;     /* sequence number of the last of them ... */
@@ -80,6 +87,16 @@ struct zcdma_path_stats {
 	uint64_t breaks;      /* of the connection, after which another was made, or tried */
 	uint64_t lost_blocks; /* that were sent, and that the receiver then did not have */
 	uint64_t lost_bytes;  /* in those */
+	/* These are of a device that plays, which counts in bytes of its own: .zero_bytes and .padded_bytes are not among the others. */
+	bool plays;
+	uint64_t played_bytes;	 /* of .bytes, as the device reports */
+	uint64_t failed_blocks;	 /* that the device could not play */
+	uint64_t underruns;	 /* blocks that it needed and did not have */
+	uint64_t underrun_bytes; /* in them */
+	uint64_t zero_bytes;	 /* queued in time instead, by ZCDMA_UNDERRUN_ZERO */
+	uint64_t padded_bytes; /* zeros after the end, up to what the device takes a multiple of */
+	uint64_t queued_mean_ns; /* from queueing a block until it was played, or ZCDMA_UNKNOWN */
+	uint64_t queued_max_ns;
 };
 
 struct zcdma_path;
@@ -101,11 +118,23 @@ int zcdma_path_probe(struct zcdma_ctx *ctx, const struct zcdma_path_type *type);
  * open the path. Closing the path closes the connection. With "framed" among the options of the address each block has a
  * head with its position and its hash, for "tcp:HOST:PORT,framed" at the other end, and with "retry=N" the path connects
  * again by itself where the connection breaks.
+ *
+ * "dev:PATH,OPTIONS" is a device of the driver that plays, for the path "copy". A source that reads or receives bytes (file:,
+ * -, tcp:) does so into the device's own blocks; those of others are copied into them. zcdma_path_finish() then waits until
+ * all is played, and zcdma_path_abandon() drops what is queued.
  * Returns 0; -EINVAL if @src is not of @ctx, or @address is wrong; an error of zcdma_source_prepare(); or another negative
  * errno if the connection fails.
  */
 int zcdma_path_connect(struct zcdma_ctx *ctx, struct zcdma_source *src, const char *type,
 		       const char *address, struct zcdma_path **path);
+
+/*
+ * Choose what is done where the device that @path plays to needs data, and none has come: ZCDMA_UNDERRUN_COUNT at first. The
+ * driver only counts. With ZCDMA_UNDERRUN_ZERO a block of zeros is queued when the device has one block left and the source
+ * none: it is played also where data comes in time after all, and where the program does not call the library, none is queued.
+ * Returns 0, or -EINVAL if the path does not play, or its ring has too few blocks.
+ */
+int zcdma_path_set_underrun(struct zcdma_path *path, enum zcdma_underrun underrun);
 
 /*
  * Make the ring of @src for the path named @type, and open the path to @fd: a socket, a pipe or a file,

@@ -148,6 +148,8 @@ struct zcdma_source_stats {
 	uint64_t ignored_connections;	 /* that did not send this stream */
 	uint64_t connection_lost_blocks; /* that the sender had, and that did not come */
 	uint64_t connection_lost_bytes;	 /* in those, or in parts of them */
+	/* Read with O_DIRECT, where it is unknown whether the file system copies all the same. */
+	uint64_t unknown_bytes;
 };
 
 /* What .block_size, .blocks, .page_size, .pieces and .caps say is known once the ring is made. */
@@ -253,6 +255,9 @@ int zcdma_source_reclaim(struct zcdma_source *src, int timeout_ms, uint64_t *coo
  * "360M"), or
  *   "read", NULL: the program itself reads the blocks' bytes. A file is then read, and not mapped, so
  *	that cutting it short meanwhile cannot raise SIGBUS. A source without a path does so anyway.
+ *   "repeat", NULL: of a file or "-", begin anew where it ends. What fits into the ring is kept there, and what does
+ *	not is read again, which takes a file.
+ *   "direct", NULL: of a file, read it with O_DIRECT.
  *   "handover", "auto", "require" or "never": of "-", whether to take a ring from a writer that has
  *	one. "require" makes its bytes an error, -EOPNOTSUPP.
  * @value is NULL for an option without a value.

@@ -72,7 +72,7 @@ class SourceStats(ctypes.Structure):
             (name, c_uint64)
             for name in (
                 "frames wrong_frames wrong_offset unhashed_frames breaks ignored_connections"
-                " connection_lost_blocks connection_lost_bytes"
+                " connection_lost_blocks connection_lost_bytes unknown_bytes"
             ).split()
         ]
     )
@@ -124,6 +124,14 @@ class PathStats(ctypes.Structure):
             ("copies_hint", c_char_p),
         ]
         + [(name, c_uint64) for name in "frames breaks lost_blocks lost_bytes".split()]
+        + [("plays", c_bool)]
+        + [
+            (name, c_uint64)
+            for name in (
+                "played_bytes failed_blocks underruns underrun_bytes zero_bytes padded_bytes"
+                " queued_mean_ns queued_max_ns"
+            ).split()
+        ]
     )
 
 
