@@ -61,6 +61,13 @@ static const char *choose_source(struct report *r, const struct setup *s)
 		return s->source;
 	if (s->stdin_is_default && stdin_has_data())
 		return "-";
+	if (s->to_device) {
+		report_error(
+			r, STATUS_ERROR,
+			"name what to play: file:PATH, tcp:[HOST]:PORT, - (standard input), dev:PATH, or another source",
+			"no SOURCE was given");
+		return NULL;
+	}
 	source = zcdma_source_default();
 	if (!strcmp(source, "dev:")) {
 		report_note(r, "no SOURCE was given: using dev:, /dev/zcdma0");
@@ -108,6 +115,10 @@ static int set_options(struct transfer *t, struct report *r, const struct setup 
 		rc = zcdma_source_set(t->src, "read", NULL);
 	if (!rc && !strcmp(source, "-"))
 		rc = zcdma_source_set(t->src, "handover", handover_name(mode));
+	if (!rc && s->repeats)
+		rc = zcdma_source_set(t->src, "repeat", NULL);
+	if (!rc && s->reads_directly)
+		rc = zcdma_source_set(t->src, "direct", NULL);
 	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
 }
 
@@ -249,7 +260,9 @@ static int open_source(struct transfer *t, struct report *r, const struct setup 
 		if (rc)
 			handover_note(r, STDOUT_FILENO, zcdma_error(t->ctx));
 	}
-	if (rc)
+	if (s->to_device)
+		rc = 0;
+	else if (rc)
 		rc = zcdma_source_prepare(t->src, t->path_type->name);
 	t->ring_fd = in && mode != HANDOVER_NEVER ? STDIN_FILENO : -1;
 	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
@@ -298,7 +311,8 @@ int setup_source(struct transfer *t, struct report *r, const struct setup *s)
 	status = open_source(t, r, s, source, mode);
 	if (status)
 		return status;
-	describe_source(t, r);
+	if (!s->to_device)
+		describe_source(t, r);
 	status = check_split(t, r, s);
 	return status ? status : check_reuse(t, r);
 }
@@ -339,6 +353,15 @@ int setup_path_to(struct transfer *t, struct report *r, const char *address,
 	if (!rc)
 		rc = set_path_options(t, fallback);
 	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
+}
+
+int setup_path_to_device(struct transfer *t, struct report *r, const char *address)
+{
+	int status = setup_path_to(t, r, address, ZCDMA_FALLBACK_COPY);
+
+	if (!status)
+		describe_source(t, r);
+	return status;
 }
 
 /* The sink failed, as opposed to what was asked for: what arrived, if only nothing, is incomplete. */

@@ -15,15 +15,18 @@
 extern struct poptOption setup_options[];
 
 struct setup {
-	const char *source;	   /* as given, or NULL */
-	bool stdin_is_default;	   /* without a source, take a pipe or a file on standard input */
-	const char *default_path;  /* unless --path says otherwise ... */
-	const char *pipe_path;	   /* ... or NULL, or the one to take from standard input */
-	bool to_stdout;		   /* data goes there: through a pipe the ring itself may go */
-	bool to_file;		   /* data is recorded in a file */
-	bool splits;		   /* what is recorded is cut between blocks */
-	bool reads_data;	   /* the applet itself reads the blocks' bytes (--manifest) */
-	bool hashes;		   /* a path reads them, where they are in memory */
+	const char *source;	  /* as given, or NULL */
+	bool stdin_is_default;	  /* without a source, take a pipe or a file on standard input */
+	const char *default_path; /* unless --path says otherwise ... */
+	const char *pipe_path;	  /* ... or NULL, or the one to take from standard input */
+	bool to_stdout;		  /* data goes there: through a pipe the ring itself may go */
+	bool to_file;		  /* data is recorded in a file */
+	bool splits;		  /* what is recorded is cut between blocks */
+	bool reads_data;	  /* the applet itself reads the blocks' bytes (--manifest) */
+	bool hashes;		  /* a path reads them, where they are in memory */
+	bool to_device;	     /* which plays: the source's ring is made by setup_path_to_device() */
+	bool repeats;	     /* the source begins anew where it ends */
+	bool reads_directly; /* with O_DIRECT */
 	const char *only_path;	   /* the only one that will do, or NULL ... */
 	const char *only_for;	   /* ... and the option that asks for it */
 	const char *reporting_for; /* the option that requires .reports_copied, or NULL */
@@ -44,6 +47,9 @@ int setup_path(struct transfer *t, struct report *r, int fd, enum zcdma_fallback
 /* Connect to @address, and add the path to it. Returns as above. */
 int setup_path_to(struct transfer *t, struct report *r, const char *address,
 		  enum zcdma_fallback fallback);
+
+/* Add the path to the device @address, and make the source's ring, which may be that of the device. Returns as above. */
+int setup_path_to_device(struct transfer *t, struct report *r, const char *address);
 
 /* Run it. Returns the exit status; errors and signals are reported, results are not. */
 int setup_run(struct transfer *t, struct report *r);

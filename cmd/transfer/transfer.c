@@ -164,7 +164,8 @@ static void note_patience(struct transfer *t, int rc)
 	if (rc != -ETIMEDOUT || !signals_stop() || t->patience_noted)
 		return;
 	t->patience_noted = true;
-	report_note(t->report, "waiting for the receiver; a second signal ends it at once");
+	report_note(t->report, "waiting for %s; a second signal ends it at once",
+		    t->waits_for ? t->waits_for : "the receiver");
 }
 
 int transfer_send_along(struct transfer *t, struct zcdma_path *path, const struct zcdma_block *b)
@@ -288,6 +289,8 @@ int transfer_finish(struct transfer *t, bool complete)
 void transfer_get_copies(const struct transfer *t, struct copies *c)
 {
 	static const char was_read[] = "it was read into the ring, which copies";
+	static const char doubt[] =
+		"it is unknown whether the file system copies in spite of O_DIRECT";
 	struct zcdma_source_stats stats;
 	struct zcdma_path_stats path;
 
@@ -298,12 +301,14 @@ void transfer_get_copies(const struct transfer *t, struct copies *c)
 		.user = stats.copied_bytes + path.gathered_bytes,
 		.kernel = path.copied_bytes + path.fell_back_bytes + stats.driver_copied_bytes +
 			  stats.kernel_copied_bytes,
-		.unknown = path.unknown_bytes,
+		.unknown = path.unknown_bytes + stats.unknown_bytes,
 		.reason = path.copies_reason,
 		.hint = path.copies_hint,
 	};
 	if (!c->reason && stats.kernel_copied_bytes)
 		c->reason = was_read;
+	else if (!c->reason && stats.unknown_bytes)
+		c->reason = doubt;
 }
 
 int transfer_check_zerocopy(const struct transfer *t, struct report *r)

@@ -54,7 +54,9 @@ struct transfer {
 	double seconds;		   /* from the start until the receiver had acknowledged all */
 	double cpu_seconds;	   /* of the whole process, user and system */
 	double sender_cpu_seconds; /* of the sending thread alone */
-	bool by_handover;	   /* the path is a hand-over */
+	const char *
+		waits_for; /* what a note says is waited for after a request to stop, or NULL: the receiver */
+	bool by_handover; /* the path is a hand-over */
 	bool plain_noted, patience_noted;
 
 	/* Its own. */
