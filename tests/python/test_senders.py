@@ -197,12 +197,15 @@ class Senders(unittest.TestCase):
 
             signal.signal(signal.SIGALRM, tick)
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # which a finalizer sends where it was interrupted
+            def take_until_tick(number):
+                signal.setitimer(signal.ITIMER_REAL, 0.0001 + number % 50 / 100000)
+                while ticks <= number:
+                    numpy.frombuffer(source.next(30), "u1")
+
             with zcdma.Source("sim:blocks=8,block=4K") as source:
-                for number in range(300):
+                for number in range(100):
                     try:
-                        signal.setitimer(signal.ITIMER_REAL, 0.0001 + number % 50 / 100000)
-                        while ticks <= number:
-                            numpy.frombuffer(source.next(30), "u1")
+                        take_until_tick(number)
                     except KeyboardInterrupt:
                         ticks = number + 1
                 assert source.held <= 8

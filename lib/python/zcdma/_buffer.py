@@ -9,71 +9,75 @@ function to release it, though there is nothing for that to do.
 
 import _thread
 import ctypes
+import pickle
 import sys
 from ctypes import c_char_p, c_int, c_ssize_t, c_ubyte, c_uint, c_void_p, py_object, pythonapi
 
-if sys.version_info >= (3, 12):
+# Include/typeslots.h, Include/structmember.h, Include/object.h
+BF_GETBUFFER, BF_RELEASEBUFFER, TP_MEMBERS = 1, 2, 72
+T_OBJECT_EX = 16
+TYPE_DEFAULT, TYPE_BASE = 1 << 18, 1 << 10
 
-    class Exporter:
-        """Export the memory of _memory (PEP 688)."""
+POINTER_SIZE = ctypes.sizeof(c_void_p)
+OBJECT_SIZE = object.__basicsize__
+MEMORY_OFFSET = OBJECT_SIZE + POINTER_SIZE  # of Py_buffer.obj, where a Py_buffer follows the object's head
 
-        __slots__ = ("_memory",)
 
-        def __buffer__(self, flags):
-            return self._memory
+class _Slot(ctypes.Structure):
+    _fields_ = [("slot", c_int), ("function", c_void_p)]
 
-        def __release_buffer__(self, view):
-            view.release()
 
-else:
-    import pickle
+class _Member(ctypes.Structure):
+    _fields_ = [("name", c_char_p), ("type", c_int), ("offset", c_ssize_t), ("flags", c_int), ("doc", c_char_p)]
 
-    class _Slot(ctypes.Structure):
-        _fields_ = [("slot", c_int), ("function", c_void_p)]
 
-    class _Member(ctypes.Structure):
-        _fields_ = [("name", c_char_p), ("type", c_int), ("offset", c_ssize_t), ("flags", c_int), ("doc", c_char_p)]
+class _Spec(ctypes.Structure):
+    _fields_ = [
+        ("name", c_char_p),
+        ("basicsize", c_int),
+        ("itemsize", c_int),
+        ("flags", c_uint),
+        ("slots", ctypes.POINTER(_Slot)),
+    ]
 
-    class _Spec(ctypes.Structure):
-        _fields_ = [
-            ("name", c_char_p),
-            ("basicsize", c_int),
-            ("itemsize", c_int),
-            ("flags", c_uint),
-            ("slots", ctypes.POINTER(_Slot)),
-        ]
 
-    def _make_exporter():
-        """Make what PEP 688 brings to Python 3.12, with the stable ABI's PyType_FromSpec().
+def _check_layout():
+    data = b"data"
+    buffer = pickle.PickleBuffer(data)
+    if c_void_p.from_address(id(buffer) + MEMORY_OFFSET).value != id(data):
+        raise ImportError("zcdma: this Python's PickleBuffer has another layout than those of CPython 3.10 to 3.13")
 
-        A pickle.PickleBuffer passes requests for its memory to the object in its Py_buffer (Objects/picklebufobject.c).
-        An object with _memory at that place can share the function: no code of this module runs in it.
-        """
-        bf_getbuffer, bf_releasebuffer, tp_members = 1, 2, 72  # Include/typeslots.h
-        t_object_ex = 16  # Include/structmember.h
-        default, base_type = 1 << 18, 1 << 10  # Include/object.h
-        pointer = ctypes.sizeof(c_void_p)
-        head = object.__basicsize__
-        get_slot = pythonapi.PyType_GetSlot
-        get_slot.argtypes, get_slot.restype = [py_object, c_int], c_void_p
-        from_spec = pythonapi.PyType_FromSpec
-        from_spec.argtypes, from_spec.restype = [ctypes.POINTER(_Spec)], py_object
-        members = (_Member * 2)(_Member(b"_memory", t_object_ex, head + pointer, 0, None))  # after Py_buffer.buf
-        slots = (_Slot * 4)(
-            _Slot(bf_getbuffer, get_slot(pickle.PickleBuffer, bf_getbuffer)),
-            _Slot(bf_releasebuffer, get_slot(pickle.PickleBuffer, bf_releasebuffer)),
-            _Slot(tp_members, ctypes.cast(members, c_void_p)),
-        )
-        spec = _Spec(b"zcdma._buffer.Exporter", head + 2 * pointer, 0, default | base_type, slots)
-        return from_spec(ctypes.byref(spec))
 
-    Exporter = _make_exporter()
+def _make_exporter():
+    """Make a type by the stable ABI's PyType_FromSpec().
+
+    A pickle.PickleBuffer passes requests for its memory on to the object in its Py_buffer (Objects/picklebufobject.c). An
+    object with _memory at that place can share the function: no code of this module, which a signal could interrupt, runs
+    in it. PEP 688 would do from Python 3.12 on, but for a crash of its collector there.
+    """
+    _check_layout()
+    get_slot = pythonapi.PyType_GetSlot
+    get_slot.argtypes, get_slot.restype = [py_object, c_int], c_void_p
+    from_spec = pythonapi.PyType_FromSpec
+    from_spec.argtypes, from_spec.restype = [ctypes.POINTER(_Spec)], py_object
+    members = (_Member * 2)(_Member(b"_memory", T_OBJECT_EX, MEMORY_OFFSET, 0, None))
+    slots = (_Slot * 4)(
+        _Slot(BF_GETBUFFER, get_slot(pickle.PickleBuffer, BF_GETBUFFER)),
+        _Slot(BF_RELEASEBUFFER, get_slot(pickle.PickleBuffer, BF_RELEASEBUFFER)),
+        _Slot(TP_MEMBERS, ctypes.cast(members, c_void_p)),
+    )
+    name, size = b"zcdma._buffer.Exporter", MEMORY_OFFSET + POINTER_SIZE
+    spec = _Spec(name, size, 0, TYPE_DEFAULT | TYPE_BASE, slots)
+    return from_spec(ctypes.byref(spec))
+
+
+Exporter = _make_exporter()
 
 
 class Hold:
     """Call @gone once the memory that it is attached to can no longer be reached; have @mark until then."""
 
-    __slots__ = ("_gone", "_mark", "_owner")
+    _gone = _owner = None  # as long as it is not made whole, which a signal may prevent
 
     def __init__(self, gone, mark, owner=None):
         self._gone = gone
@@ -92,14 +96,12 @@ class Hold:
         if self._owner and sys.getrefcount(self) > Hold.last:
             owner = ctypes.cast(self._owner, py_object).value
             owner.hold = Hold(self._gone, self._mark, owner)
-        else:
+        elif self._gone:
             self._gone()
 
 
 class _Measured(Hold):
     """Find out what sys.getrefcount() says in the finalizer of an object that nothing refers to."""
-
-    __slots__ = ()
 
     def _end(self):
         Hold.last = sys.getrefcount(self)
