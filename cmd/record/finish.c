@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,7 @@ struct finish {
 	pthread_mutex_t lock; /* for what follows */
 	struct finish_totals totals;
 	struct failure *failures, **last_failure;
+	atomic_bool has_failures; /* to be read without the lock, with each block */
 
 	int status; /* of what was reported */
 };
@@ -60,6 +62,7 @@ static void add_failure(struct finish *f, int rc, const char *hint, const char *
 	pthread_mutex_lock(&f->lock);
 	*f->last_failure = failure;
 	f->last_failure = &failure->next;
+	f->has_failures = true;
 	pthread_mutex_unlock(&f->lock);
 	zcdma_interrupt(f->ctx);
 }
@@ -201,12 +204,15 @@ static struct failure *take_failure(struct finish *f)
 {
 	struct failure *failure;
 
+	if (!f->has_failures)
+		return NULL;
 	pthread_mutex_lock(&f->lock);
 	failure = f->failures;
 	if (failure)
 		f->failures = failure->next;
 	if (!f->failures)
 		f->last_failure = &f->failures;
+	f->has_failures = f->failures;
 	pthread_mutex_unlock(&f->lock);
 	return failure;
 }

@@ -72,7 +72,11 @@ static struct zc_lent_block *add(struct zc_lent *l, const struct zcdma_block *b)
 	struct zc_lent_block *e = &l->block[place];
 
 	l->free = e->next;
-	*e = (struct zc_lent_block){ .b = *b, .next = ZC_LENT_NONE, .share = place };
+	e->b = *b;
+	e->next = ZC_LENT_NONE;
+	e->share = place;
+	e->replace = false;
+	e->path = NULL;
 	e->b.ticket = deliveries++ << PLACE_BITS | place;
 	return e;
 }
@@ -123,7 +127,8 @@ bool zc_lent_remove(struct zc_lent *l, struct zc_lent_block *e, bool *replace)
 	before->share = e->share;
 	if (!last)
 		before->replace |= *replace;
-	*e = (struct zc_lent_block){ .next = l->free };
+	e->state = ZC_LENT_FREE;
+	e->next = l->free;
 	l->free = place;
 	return last;
 }

@@ -137,10 +137,11 @@ ZC_PUBLIC int zcdma_source_start(struct zcdma_source *src)
 static uint64_t lost_packets(struct zcdma_source *src)
 {
 	const enum zcdma_packets kind = src->info.packets;
-	struct zcdma_source_stats stats = src->stats;
+	struct zcdma_source_stats stats;
 
 	if (kind == ZCDMA_PACKETS_NONE || kind == ZCDMA_PACKETS_RECEIVED_NUMBERED)
 		return 0;
+	stats = src->stats;
 	if (src->ops->get_stats)
 		src->ops->get_stats(src, &stats);
 	return kind == ZCDMA_PACKETS_NUMBERED ? stats.packets.lost : stats.packets.dropped;
@@ -220,10 +221,9 @@ void zc_source_put(struct zcdma_source *src, const struct zcdma_block *b, enum z
 
 void zc_source_return(struct zcdma_source *src, struct zc_lent_block *e, bool replace)
 {
-	const struct zcdma_block b = e->b;
-
+	/* The place is free, and its block stays as it was until the next one is delivered. */
 	if (zc_lent_remove(&src->lent, e, &replace))
-		zc_source_put(src, &b, replace ? ZC_PUT_REPLACE : ZC_PUT_REUSE);
+		zc_source_put(src, &e->b, replace ? ZC_PUT_REPLACE : ZC_PUT_REUSE);
 }
 
 /* Set the error message for a block that is not the caller's. */
