@@ -142,13 +142,24 @@ static void ignore(int signo)
 	(void)signo;
 }
 
-/* The first pair is at the simulated device, and of the others each fourth; the rest is at this one. */
-static const char other_device[] = "/dev/zcdma1";
+/* The first pair is at the simulated device, and of the others each fourth; the rest is at the others in turn. */
+static const char *const devices[] = { DEVICE, "/dev/zcdma1", "/dev/zcdma2" };
+
+static unsigned count_devices(void)
+{
+	unsigned n = 1;
+
+	while (n < sizeof(devices) / sizeof(devices[0]) && !access(devices[n], R_OK | W_OK))
+		n++;
+	return n;
+}
 
 static void choose_device(unsigned process, unsigned started)
 {
+	const unsigned others = count_devices() - 1;
+
 	if (process && started % 4)
-		ring_device = other_device;
+		ring_device = devices[1 + started % others];
 }
 
 static struct session *make_session(uint64_t random)
@@ -200,7 +211,7 @@ static void run_process(uint64_t random)
 static unsigned run_processes(double seconds, uint64_t *random, double *took)
 {
 	const double began = now(), end = began + seconds;
-	const unsigned pairs = access(other_device, R_OK | W_OK) ? 1 : PROCESSES;
+	const unsigned pairs = count_devices() > 1 ? PROCESSES : 1;
 	pid_t pid[PROCESSES] = { 0 };
 	unsigned started = 0;
 
@@ -252,8 +263,10 @@ static uint64_t number(const char *name, uint64_t otherwise)
 
 static void report(double seconds, unsigned pairs)
 {
-	static const char *const wanted[] = { "SETUP",	  "START",   "TAKE",
-					      "GIVE",	  "mmap",    "splice from the device",
+	static const char *const wanted[] = { "SETUP",	  "START",
+					      "TAKE",	  "GIVE",
+					      "mmap",	  "write",
+					      "fsync",	  "splice from the device",
 					      "sendfile", "vmsplice" };
 
 	calls_print();

@@ -208,15 +208,24 @@ programs() {
     leaks_nothing "abi to death"
     run_tests sizes edu cold pinned
     # What only kernels of debug/ have.
+    if [[ -e /sys/kernel/debug/kcov || -e /sys/kernel/debug/kcsan ]]; then
+        check "the module goes" unload
+        check "the module loads, with a device that plays" load "$VM_KMOD" devices=1 sinks=1
+        programs_that_shake
+        check "the module goes" unload
+        check "the module loads" load "$VM_KMOD" devices=1
+    fi
+}
+
+# What lets calls fail, and what makes them at random. The device that plays is the second.
+programs_that_shake() {
     if [[ -e /sys/kernel/debug/kcov ]]; then
         run_tests nth
         leaks_nothing "sizes to nth"
-        echo "# $(objdump -dr "$VM_KMOD/zcdma.ko" | grep -c __sanitizer_cov_trace_pc) places in the module"
+        echo "# $(objdump -dr "$VM_KMOD"/zcdma*.ko | grep -c __sanitizer_cov_trace_pc) places in the modules"
     fi
-    if [[ -e /sys/kernel/debug/kcov || -e /sys/kernel/debug/kcsan ]]; then
-        run_tests fuzz
-        leaks_nothing "fuzz"
-    fi
+    run_tests fuzz
+    leaks_nothing "fuzz"
 }
 
 commands() {

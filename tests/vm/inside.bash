@@ -11,18 +11,18 @@ printf '#!/bin/sh\nexec /sbin/modprobe -d %s "$@"\n' "$PWD/$VM_MODULES" >/run/mo
 chmod +x /run/modprobe
 echo /run/modprobe >/proc/sys/kernel/modprobe
 
-# load FOLDER [devices=N] [mutant=FAULT]: the driver that is there, with N simulated devices, or none, and the PCI
-# device edu of this VM. Either the core or the simulated device has the fault.
+# load FOLDER [devices=N] [sinks=N] [mutant=FAULT]: the driver that is there, with simulated devices, or none, and the
+# PCI device edu of this VM. Either the core or the simulated device has the fault.
 load() {
-    local word mutant='' devices=0
+    local word mutant='' devices=()
     for word in "${@:2}"; do
         case $word in
         mutant=*) mutant=$word ;;
-        *) devices=${word#devices=} ;;
+        *) devices+=("$word") ;;
         esac
     done
     insmod "$1/zcdma.ko" ${mutant:+"$mutant"} || return
-    ((devices == 0)) || insmod "$1/zcdma_sim.ko" devices="$devices" ${mutant:+"$mutant"} || return
+    ((${#devices[@]} == 0)) || insmod "$1/zcdma_sim.ko" "${devices[@]}" ${mutant:+"$mutant"} || return
     insmod "$1/zcdma_edu.ko" bits="${VM_EDU_BITS:-28}"
 }
 

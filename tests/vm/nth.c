@@ -3,7 +3,7 @@
  * nth: the n-th thing in a call that can fail does, for n = 1, 2, 3, ... until the call passes without:
  * an allocation, or a copy from or to user space. Whatever the call returns, nothing leaks, the states of the
  * blocks add up, and the same call works right after. Wants a kernel with CONFIG_FAULT_INJECTION_DEBUG_FS
- * (Documentation/fault-injection/fault-injection.rst) and root. Speaks TAP.
+ * (Documentation/fault-injection/fault-injection.rst), root, and a second device, which plays. Speaks TAP.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -117,6 +117,30 @@ static int give(struct state *s)
 	return ring_give(&s->r, s->block.index);
 }
 
+static int queue(struct state *s)
+{
+	struct zcdma_dev_give g = {
+		.size = sizeof(g),
+		.index = s->block.index,
+		.length = LENGTH,
+	};
+
+	return ioctl(s->r.fd, ZCDMA_IOC_GIVE, &g) ? -errno : 0;
+}
+
+/* More than a block, the rest of which is queued by the next call. */
+static int write_stream(struct state *s)
+{
+	static const char data[LENGTH + PAGE];
+
+	return write(s->r.fd, data, sizeof(data)) < 0 ? -errno : 0;
+}
+
+static int drain(struct state *s)
+{
+	return fsync(s->r.fd) ? -errno : 0;
+}
+
 static int get_info(struct state *s)
 {
 	struct zcdma_dev_info i = { .size = sizeof(i) };
@@ -154,12 +178,15 @@ static int close_device(struct state *s)
 	return fd >= 0 && close(fd) ? -errno : 0;
 }
 
-/* In the order in which they are made; .paged is not for memory without pages. */
-static const struct call {
+/* .paged is not for memory without pages. */
+struct call {
 	const char *name;
 	int (*make)(struct state *s);
 	bool paged;
-} calls[] = {
+};
+
+/* In the order in which they are made. */
+static const struct call captures[] = {
 	{ "open", open_device, false },
 	{ "INFO", get_info, false },
 	{ "SETUP", set_up, false },
@@ -179,7 +206,31 @@ static const struct call {
 	{ "close", close_device, false },
 };
 
-#define CALLS (sizeof(calls) / sizeof(calls[0]))
+static const struct call plays[] = {
+	{ "open to play", open_device, false },
+	{ "SETUP to play", set_up, false },
+	{ "mmap to play", map_ring, false },
+	{ "TAKE of an empty block", take, false },
+	{ "a page fault in an empty block", touch, true },
+	{ "GIVE of a block to play", queue, false },
+	{ "START to play", start, false },
+	{ "write", write_stream, false },
+	{ "fsync", drain, false },
+	{ "STOP of what plays", stop, false },
+	{ "munmap of what played", unmap, false },
+	{ "close of what played", close_device, false },
+};
+
+static const struct direction {
+	const char *device;
+	const struct call *calls;
+	size_t count;
+} directions[] = {
+	{ DEVICE, captures, sizeof(captures) / sizeof(captures[0]) },
+	{ "/dev/zcdma1", plays, sizeof(plays) / sizeof(plays[0]) },
+};
+
+static const struct direction *direction;
 
 static bool is_for(const struct call *call, unsigned model)
 {
@@ -209,10 +260,12 @@ static struct state state_before(size_t end, unsigned model)
 	s.r.setup.blocks = 4;
 	EXPECT(!pipe2(s.pipe, O_CLOEXEC) && fcntl(s.pipe[1], F_SETPIPE_SZ, 1 << 20) > 0);
 	for (size_t i = 0; i < end; i++) {
-		if (is_for(&calls[i], model))
-			EXPECT(!make(&calls[i], &s));
+		const struct call *call = &direction->calls[i];
+
+		if (is_for(call, model))
+			EXPECT(!make(call, &s));
 		/* What reads the stream has something to read. */
-		if (calls[i].make == start)
+		if (call->make == start && direction->calls == captures)
 			wait_for_block(&s);
 	}
 	return s;
@@ -268,12 +321,12 @@ static bool is_plausible(int rc)
 /* One injection. False: the call has fewer than @n places where something can fail. */
 static bool try_nth(const struct call *call, unsigned model, int n, unsigned *failed)
 {
-	struct state s = state_before(call - calls, model);
+	struct state s = state_before(call - direction->calls, model);
 	bool left;
 	int rc;
 
 	/* A block that is half read is readable, and cannot be taken. */
-	if (call->make == take)
+	if (call->make == take && direction->calls == captures)
 		WAIT_FOR(ring_stats(s.r.fd).full);
 	inject(n);
 	rc = call->make(&s);
@@ -309,7 +362,7 @@ static void survives(unsigned model)
 static void works(unsigned model)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		struct state s = state_before(CALLS, model);
+		struct state s = state_before(direction->count, model);
 
 		end_state(&s);
 	}
@@ -376,20 +429,14 @@ static void configure(void)
 	memory_write("/sys/kernel/debug/fail_usercopy/verbose", "0");
 }
 
-int main(void)
+static void test_direction(void)
 {
 	static const char text[] = "whatever fails in it";
 
-	if (access(FAIL_NTH, W_OK)) {
-		printf("ok - every call survives %s # skip this kernel injects no faults\n", text);
-		return 0;
-	}
-	configure();
-	memory_limit(LIMIT);
 	for (unsigned model = 0; model < 4; model++)
-		tap_run(works, model, "%s: every call works where nothing fails",
-			tap_models[model]);
-	for (tested = calls; tested < calls + CALLS; tested++) {
+		tap_run(works, model, "%s: every call of %s works where nothing fails",
+			tap_models[model], direction->device);
+	for (tested = direction->calls; tested < direction->calls + direction->count; tested++) {
 		settle();
 		before = memory_now();
 		for (unsigned model = 0; model < 4; model++) {
@@ -398,6 +445,21 @@ int main(void)
 					tested->name, text);
 		}
 		tap_run(nothing_is_left, 0, "%s leaks nothing, %s", tested->name, text);
+	}
+}
+
+int main(void)
+{
+	if (access(FAIL_NTH, W_OK)) {
+		puts("ok - every call survives whatever fails in it # skip this kernel injects no faults");
+		return 0;
+	}
+	configure();
+	memory_limit(LIMIT);
+	for (size_t i = 0; i < sizeof(directions) / sizeof(directions[0]); i++) {
+		direction = &directions[i];
+		ring_device = direction->device;
+		test_direction();
 	}
 	return 0;
 }

@@ -46,6 +46,8 @@ static const struct call {
 	{ "process_vm_readv", do_remote_read, 2 },
 	{ "fork", do_fork, 1 },
 	{ "read, pread", do_read, 6 },
+	{ "write", do_write, 4 },
+	{ "fsync", do_fsync, 1 },
 	{ "splice from the device", do_splice, 8 },
 	{ "sendfile", do_sendfile, 2 },
 	{ "vmsplice", do_vmsplice, 3 },

@@ -104,6 +104,7 @@ bool do_setup(struct dice *d)
 	if (ioctl(d->s->file[slot], ZCDMA_IOC_SETUP, &setup))
 		return false;
 	d->s->ring_bytes = setup.ring_bytes;
+	d->s->block_size = setup.block_size;
 	d->s->owner = slot;
 	if (!rarely(d, 4))
 		map_all(d, below(d, MAPS), PROT_READ);
@@ -132,12 +133,18 @@ bool do_take(struct dice *d)
 	return true;
 }
 
+/* Of what is queued to a device that plays. */
+static uint64_t any_queued(struct dice *d)
+{
+	return d->s->plays && d->s->block_size && !rarely(d, 8) ? 1 + below(d, d->s->block_size) : 0;
+}
+
 bool do_give(struct dice *d)
 {
 	struct zcdma_dev_give g = {
 		.size = size_of(d, sizeof(g)),
 		.index = rarely(d, 16) ? below(d, 70) : any_taken(d)->index,
-		.length = rarely(d, 32) ? roll(d) : 0,
+		.length = rarely(d, 32) ? roll(d) : any_queued(d),
 	};
 
 	return !ioctl(any_file(d), ZCDMA_IOC_GIVE, &g);

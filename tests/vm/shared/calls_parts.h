@@ -20,7 +20,9 @@
 struct session {
 	int file[FILES];
 	unsigned owner;	   /* the file that has the ring, as far as is known ... */
-	size_t ring_bytes; /* ... and how large that is */
+	size_t ring_bytes; /* ... how large that is ... */
+	size_t block_size; /* ... and a block of it */
+	bool plays;	   /* the device */
 	size_t length[MAPS];
 	int pipe[PIPES][2];
 	int socket[SOCKETS][2]; /* two of TCP, one of UNIX */
@@ -135,6 +137,8 @@ bool do_fork(struct dice *d);
 
 /* ... and of the stream, and of where its pages go. */
 bool do_read(struct dice *d);
+bool do_write(struct dice *d);
+bool do_fsync(struct dice *d);
 bool do_splice(struct dice *d);
 bool do_sendfile(struct dice *d);
 bool do_vmsplice(struct dice *d);

@@ -51,6 +51,7 @@ struct session *session_create(uint64_t seed)
 	}
 	if (!done)
 		return NULL;
+	s->plays = ring_limits().flags & ZCDMA_DEV_INFO_OUT;
 	begin_with_ring(s, seed);
 	s->disk = open("/dev/ram0", O_RDWR | O_DIRECT | O_CLOEXEC); /* where there is one */
 	return s;

@@ -38,6 +38,20 @@ bool do_read(struct dice *d)
 	return pread(any_file(d), to, len, any_position(d)) > 0;
 }
 
+bool do_write(struct dice *d)
+{
+	static __thread char data[BLOCK];
+	size_t len = any_length(d), have;
+	const void *from = rarely(d, 8) ? any_place(d, &have) : data;
+
+	return write(any_file(d), from, len < sizeof(data) ? len : sizeof(data)) > 0;
+}
+
+bool do_fsync(struct dice *d)
+{
+	return !fsync(any_file(d));
+}
+
 static int *any_pipe(struct dice *d)
 {
 	return d->s->pipe[below(d, PIPES)];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which places in the module the calls of each thread reach. */
+/* Which places in the modules the calls of each thread reach. */
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/kcov.h>
@@ -105,7 +105,7 @@ static int compare(const void *a, const void *b)
 	return (f->start > g->start) - (f->start < g->start);
 }
 
-/* The module's functions, by address. */
+/* The modules' functions, by address. */
 static size_t read_functions(struct function *f)
 {
 	FILE *symbols = fopen("/proc/kallsyms", "re");
@@ -116,7 +116,7 @@ static size_t read_functions(struct function *f)
 	while (n < FUNCTIONS && fgets(line, sizeof(line), symbols)) {
 		if (sscanf(line, "%" SCNx64 " %c %63s %63s", &f[n].start, &type, f[n].name,
 			   module) == 4 &&
-		    (type == 't' || type == 'T') && strcmp(module, "[zcdma]") == 0 &&
+		    (type == 't' || type == 'T') && strncmp(module, "[zcdma", 6) == 0 &&
 		    strncmp(f[n].name, "_sub_", 5)) /* those that KASAN adds */
 			n++;
 	}
