@@ -36,15 +36,16 @@ class Sender:
             function, sink = lib.zcdma_path_open, to if isinstance(to, int) else to.fileno()
 
         def open_path(pointer, *rest):
-            rc = function(pointer, context.source.pointer, name, sink, *rest)
-            return rc
+            return function(pointer, context.source.pointer, name, sink, *rest)
 
         try:
             context.make_in_thread(self._handle, Deadline(timeout), open_path)
-        finally:
+            context.call(self._handle, lib.zcdma_path_set_timeout, 0)
+            context.paths.append(self._handle)
+        except BaseException:
             if self._handle.pointer is not None:
-                context.paths.append(self._handle)
-        context.call(self._handle, lib.zcdma_path_set_timeout, 0)
+                context.close_path(self._handle)
+            raise
         self._finalizer = weakref.finalize(self, context.close_path, self._handle)
         self._finalizer.atexit = False
 
