@@ -44,7 +44,7 @@ struct bench_sample {
 	uint64_t p50_ns, p99_ns;
 	uint64_t most_in_flight; /* blocks, for their completion */
 	uint64_t overruns;
-	/* Of the whole of a run that received datagrams: bytes that were sent, and those that did not come. */
+	/* Where a run received datagrams: bytes that were sent in all of it, and those that did not come. */
 	uint64_t offered_bytes, lost_bytes;
 	uint64_t block_bytes, page_bytes, ring_bytes;
 	struct zcdma_nic nic; /* that it went out by */

@@ -10,7 +10,7 @@
 
 #include "cli/tcp_state.h"
 
-/* What a run has done so far. */
+/* What a run has done until now. */
 struct figures {
 	uint64_t bytes;
 	uint64_t total; /* bytes in the end; 0: unknown */

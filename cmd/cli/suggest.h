@@ -8,7 +8,7 @@
 /* No suggestion is made for a longer name. */
 #define SUGGEST_LONGEST 64
 
-/* Start with {.to = NAME}. .name is the best candidate so far, or NULL while no candidate is near. */
+/* Start with {.to = NAME}. .name is the best of the candidates until now, or NULL if none is near. */
 struct suggestion {
 	const char *to;
 	const char *name;

@@ -10,7 +10,7 @@
 #include "cli/xalloc.h"
 #include "record/split.h"
 
-/* Of four blocks three are held at most: the device goes on with the fourth. */
+/* At most three blocks of four are held: the device goes on with the fourth. */
 #define HELD_OF_FOUR 3
 
 bool trigger_parse(struct report *r, const char *before, const char *after, const char *trigger,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* From a source to the caller: the next block, and memory of the caller's own that is free again. */
+/* Delivers the next block to the caller, and gives back memory of the caller's own that is free again. */
 #include "path/reuse.h"
 #include "source/memory.h"
 

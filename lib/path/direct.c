@@ -177,7 +177,7 @@ static int gather(struct direct *d, const unsigned char *data, size_t len)
 	return 0;
 }
 
-/* Take some bytes of @b. Returns 0, -EAGAIN if there is no room, or the error. */
+/* Take some bytes of @b. Returns 0, -EAGAIN without room, or the error. */
 static int take(struct direct *d, const struct zcdma_block *b)
 {
 	const unsigned char *data = (const unsigned char *)b->data + d->path.sent;

@@ -17,7 +17,7 @@ struct zc_drain {
 
 /*
  * Call fsync(@fd), or go on waiting for the call that was made before, until @timeout_ms. Returns what fsync() did, as a
- * negative errno without a message; -ETIMEDOUT or -EINTR, after which the same call goes on; or why there is no thread.
+ * negative errno without a message; -ETIMEDOUT or -EINTR, after which the same call goes on; or the error of making the thread.
  */
 int zc_drain(struct zcdma_ctx *ctx, struct zc_drain *d, int fd, int timeout_ms);
 

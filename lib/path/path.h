@@ -104,8 +104,8 @@ struct zc_path_ops {
 	/* poll() reported @events of the first of those. Returns 0 or a negative errno. NULL: try again. */
 	int (*attend)(struct zcdma_path *path, short events);
 	/*
-	 * Write zeros, or leave a hole, of at most @len bytes. Returns how many bytes, -EAGAIN if there is no room, or
-	 * another negative errno. NULL: the path cannot.
+	 * Write zeros, or leave a hole, of at most @len bytes. Returns how many bytes, -EAGAIN without room, or another
+	 * negative errno. NULL: the path cannot.
 	 */
 	int64_t (*zeros)(struct zcdma_path *path, uint64_t len);
 	/* The caller is about to sleep: hand on what is held back. NULL: nothing is. */

@@ -16,7 +16,7 @@ struct wait {
 	struct pollfd p[POLLS_MOST];
 	unsigned count;
 	bool ready; /* something is worth a try already */
-	bool naps;  /* a path is to be looked at, as one that was dropped with sends in flight */
+	bool naps;  /* look at a path now and then: it was dropped with sends in flight */
 	struct {
 		struct zcdma_path *path;
 		unsigned at;	/* of its first one in .p ... */

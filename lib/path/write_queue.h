@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Writes at offsets of a file, several of which are in flight by io_uring; without it each is done when it is begun.
- * They complete in any order; how far the file is written without a hole is told in the order of the offsets.
+ * They complete in any order; how far the file is written without a hole is reported in the order of the offsets.
  */
 #ifndef ZCDMA_PATH_WRITE_QUEUE_H
 #define ZCDMA_PATH_WRITE_QUEUE_H

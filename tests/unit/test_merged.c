@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Datagrams that offload put together into one packet are told apart by their numbers, and nothing else is. */
+/* Datagrams that offload put together into one packet are separated by their numbers, and nothing else is. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,7 +71,7 @@ static void one_datagram_stays_one(void **state)
 	assert_int_equal(zc_merged_size(&wide, data, len, 700), len);
 	assert_int_equal(zc_merged_size(&wide, data, 3, 0), 3);
 	assert_int_equal(zc_merged_size(&wide, data, 0, 0), 0);
-	/* A byte that happens to be the next number is no evidence. */
+	/* A byte that happens to be the next number proves nothing. */
 	len = fill(&narrow, 100, 2, 100, 7);
 	assert_int_equal(zc_merged_size(&narrow, data, len, 0), len);
 	/* A ramp of numbers has too many pieces to be datagrams. */

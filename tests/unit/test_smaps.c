@@ -192,7 +192,7 @@ static void main_memory(void **state)
 	assert_true(zc_is_ram(iomem));
 }
 
-/* A child without privilege: physical addresses are not for it, and it is told so. */
+/* A child without privilege: it may not see physical addresses, and the answer says so. */
 static void main_memory_without_privilege(void **state)
 {
 	int status;

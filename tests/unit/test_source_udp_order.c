@@ -82,7 +82,7 @@ static void losses_are_before_a_block(void **state)
 	assert_int_equal(stats().packets.lost, 498);
 }
 
-/* A sender that was started anew begins to count anew, which is no loss. */
+/* A sender that was started anew begins to count anew, which is not a loss. */
 static void numbers_that_begin_anew(void **state)
 {
 	(void)state;
@@ -100,7 +100,7 @@ static void numbers_that_begin_anew(void **state)
 
 /*
  * Numbered datagrams of any size, some of them lost, twice, or late by up to 20: what comes is in order, and what is
- * missing is told before the block that follows it.
+ * missing is noted in the block that follows it.
  */
 #define MANY  3000
 #define GROUP 60u

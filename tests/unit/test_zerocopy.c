@@ -211,7 +211,7 @@ static void reapable_is_not_waited_for(void)
 	}
 }
 
-/* Without a limit to pin pages there is no send, which a path that keeps asking says by its own errno. */
+/* Without a limit to pin pages a send fails, and a path that keeps asking returns an errno of its own. */
 static void no_room_to_pin(void)
 {
 	static const struct rlimit none;
