@@ -70,15 +70,15 @@ int zc_xdp_set_socket(int map, unsigned queue, int fd)
 #define HEADER	BPF_REG_7 /* of UDP */
 
 /* Offsets in a frame, and in the headers of RFC 791, RFC 8200 and RFC 768. */
-#define TYPE	    offsetof(struct ethhdr, h_proto)
-#define IP	    sizeof(struct ethhdr)
-#define IP_FRAGMENT (IP + 6)
-#define IP_PROTOCOL (IP + 9)
-#define IP_LEAST    20
-#define IP6_NEXT    (IP + 6)
-#define IP6_HEADER  40
-#define UDP_TO	    2
-#define UDP_HEADER  8
+#define TYPE	     offsetof(struct ethhdr, h_proto)
+#define IP	     sizeof(struct ethhdr)
+#define IP4_FRAGMENT (IP + 6)
+#define IP4_NEXT     (IP + 9)
+#define IP4_LEAST    20
+#define IP6_NEXT     (IP + 6)
+#define IP6_HEADER   40
+#define UDP_TO	     2
+#define UDP_HEADER   8
 
 /* Where jumps go to; the designators below hold the places. */
 enum { IPV6 = 21, TO_PORT = 28, PASS = 39, LENGTH = 41 };
@@ -90,16 +90,16 @@ int zc_xdp_load(int map, uint16_t port)
 		/* 1 */ LOAD(BPF_W, PACKET, CONTEXT, offsetof(struct xdp_md, data)),
 		/* 2 */ LOAD(BPF_W, END, CONTEXT, offsetof(struct xdp_md, data_end)),
 		/* 3 */ MOV(BPF_REG_4, PACKET),
-		/* 4 */ ALU_VALUE(BPF_ADD, BPF_REG_4, IP + IP_LEAST + UDP_HEADER),
+		/* 4 */ ALU_VALUE(BPF_ADD, BPF_REG_4, IP + IP4_LEAST + UDP_HEADER),
 		/* 5 */ JUMP(BPF_JGT, BPF_REG_4, END, PASS - 6),
 		/* 6 */ LOAD(BPF_H, BPF_REG_4, PACKET, TYPE),
 		/* 7 */ JUMP_VALUE(BPF_JEQ, BPF_REG_4, htons(ETH_P_IPV6), IPV6 - 8),
 		/* 8 */ JUMP_VALUE(BPF_JNE, BPF_REG_4, htons(ETH_P_IP), PASS - 9),
 
 		/* IPv4: its header's length is in words; a fragment has no port, or not all of the data. */
-		/* 9 */ LOAD(BPF_B, BPF_REG_4, PACKET, IP_PROTOCOL),
+		/* 9 */ LOAD(BPF_B, BPF_REG_4, PACKET, IP4_NEXT),
 		/* 10 */ JUMP_VALUE(BPF_JNE, BPF_REG_4, IPPROTO_UDP, PASS - 11),
-		/* 11 */ LOAD(BPF_H, BPF_REG_4, PACKET, IP_FRAGMENT),
+		/* 11 */ LOAD(BPF_H, BPF_REG_4, PACKET, IP4_FRAGMENT),
 		/* 12 */ ALU_VALUE(BPF_AND, BPF_REG_4, htons(0x3fff)),
 		/* 13 */ JUMP_VALUE(BPF_JNE, BPF_REG_4, 0, PASS - 14),
 		/* 14 */ LOAD(BPF_B, BPF_REG_4, PACKET, IP),
