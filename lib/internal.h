@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <zcdma.h>
 #include <zcdma/util.h>
@@ -83,6 +84,11 @@ int zc_open_regular(struct zcdma_ctx *ctx, const char *path);
  * read (/proc, /sys) have a size of 0, or one that is too large, and cannot be mapped.
  */
 bool zc_size_is_known(int fd);
+
+static inline size_t zc_page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
 
 static inline uint64_t zc_now_ns(void)
 {

@@ -22,6 +22,9 @@
 /* Bytes of a datagram that is received: what an Ethernet frame has room for, with a header of the sender's to spare. */
 #define BENCH_DATAGRAM 1400u
 
+/* Bytes of a datagram that is received: what an Ethernet frame has room for, with a header of the sender's to spare. */
+#define BENCH_DATAGRAM 1400u
+
 /* Which end of the connections a bench measures. */
 enum bench_direction { BENCH_OUT, BENCH_IN };
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The machine that a bench ran on, so that two of them can be compared. */
 #include "bench/machine.h"
-#include "bench/receive.h"
 
 #include <inttypes.h>
 #include <stdlib.h>

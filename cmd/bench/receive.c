@@ -58,6 +58,14 @@ static const struct bench_way ways[] = {
 	  .path = "splice",
 	  .unseen = true,
 	  .summary = "TCP: splice() from the connection into a pipe, and on to /dev/null" },
+	{ .name = "tcp-map",
+	  .into = "pages",
+	  .bytes = BLOCK_BYTES,
+	  .kind = "tcp:",
+	  .port = ":",
+	  .options = ",receive=map",
+	  .path = "null",
+	  .summary = "TCP: tcp: maps the pages that segments came in (TCP_ZEROCOPY_RECEIVE)" },
 	{ .name = "recvmmsg",
 	  .into = "buffer",
 	  .bytes = DATAGRAM_MOST,
@@ -264,9 +272,9 @@ static void count(const struct run *run, struct counters *c)
 	c->bytes = source.bytes;
 	c->user_copied = source.copied_bytes;
 	c->kernel_copied = source.kernel_copied_bytes + path.copied_bytes;
-	c->unknown = path.unknown_bytes;
+	c->unknown = path.unknown_bytes + source.unknown_bytes;
 	snprintf(run->s->copies_reason, sizeof(run->s->copies_reason), "%s",
-		 path.copies_reason ?: "");
+		 path.copies_reason ?: source.copies_reason ?: "");
 }
 
 static void put_result(struct run *run)

@@ -5,9 +5,6 @@
 
 #include "bench/job.h"
 
-/* Bytes of a datagram: what an Ethernet frame has room for, with a header of the sender's to spare. */
-#define BENCH_DATAGRAM 1400u
-
 /* Return the @i-th way, or NULL after the last. Those of streams come first. */
 const struct bench_way *bench_way_at(unsigned i);
 

@@ -6,7 +6,7 @@
 #ifndef BENCH_REQUEST_H
 #define BENCH_REQUEST_H
 
-#include "bench/receive.h"
+#include "bench/job.h"
 
 /* Send to this port of the machine that asks. */
 struct bench_request {

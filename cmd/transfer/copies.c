@@ -9,6 +9,13 @@ static double per_byte(const struct copies *c, uint64_t copied)
 	return c->bytes ? (double)copied / (double)c->bytes : NAN;
 }
 
+void copies_report_mapped(struct report *r, const struct zcdma_source_stats *s)
+{
+	report_line(r, s->mapped_bytes || s->unmapped_bytes ? "mapped" : NULL, NULL);
+	report_bytes(r, "mapped_bytes", s->mapped_bytes, " of the connection, and copied ");
+	report_bytes(r, "unmapped_bytes", s->unmapped_bytes, "");
+}
+
 void copies_report(struct report *r, const struct copies *c)
 {
 	const char *label = c->bytes ? "copies" : NULL; /* an empty stream has no copies */

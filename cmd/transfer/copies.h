@@ -5,6 +5,8 @@
 
 #include "cli/report.h"
 
+#include <zcdma.h>
+
 struct copies {
 	uint64_t bytes;	    /* of the stream; of those, or of copies of them ... */
 	uint64_t user;	    /* ... read into memory of this process */
@@ -13,6 +15,9 @@ struct copies {
 	const char *reason; /* why the kernel copies, or why that is unknown; or NULL */
 	const char *hint;   /* what helps, or NULL */
 };
+
+/* Report what of a connection was mapped, and what had to be copied. */
+void copies_report_mapped(struct report *r, const struct zcdma_source_stats *s);
 
 void copies_report(struct report *r, const struct copies *c);
 

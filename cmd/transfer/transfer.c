@@ -305,6 +305,10 @@ void transfer_get_copies(const struct transfer *t, struct copies *c)
 		.reason = path.copies_reason,
 		.hint = path.copies_hint,
 	};
+	if (!c->reason && stats.copies_reason) {
+		c->reason = stats.copies_reason;
+		c->hint = stats.copies_hint;
+	}
 	if (!c->reason && stats.kernel_copied_bytes)
 		c->reason = was_read;
 	else if (!c->reason && stats.unknown_bytes)
@@ -387,6 +391,7 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	report_count(r, "last_seq", path.blocks ? path.last_seq : REPORT_UNKNOWN, "");
 	report_line(r, info.peer ? "sender" : NULL, NULL);
 	report_text(r, "sender", info.peer, "");
+	copies_report_mapped(r, &stats);
 	report_ring(&info, r);
 	report_line(r, info.lossy || stats.overruns ? "overruns" : NULL, NULL);
 	report_count(r, "overruns", stats.overruns, " blocks lost, ");

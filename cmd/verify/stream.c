@@ -202,6 +202,9 @@ static void check_stream(struct stream *s)
 	}
 	if (rd.src) {
 		zcdma_source_get_stats(rd.src, &s->source, sizeof(s->source));
+		snprintf(s->copies_reason, sizeof(s->copies_reason), "%s",
+			 s->source.copies_reason ?: "");
+		snprintf(s->copies_hint, sizeof(s->copies_hint), "%s", s->source.copies_hint ?: "");
 		zcdma_source_get_info(rd.src, &info, sizeof(info));
 		s->simulated = info.simulated;
 		if (s->framed && info.peer)

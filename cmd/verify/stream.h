@@ -43,7 +43,8 @@ struct stream {
 	unsigned fault_count;
 	struct recorded_losses losses; /* of the manifest; stream_free() frees them */
 	struct zcdma_source_stats source;
-	int simulated;		     /* as zcdma_source_info has it */
+	char copies_reason[256], copies_hint[128]; /* of .source, or empty */
+	int simulated;				   /* as zcdma_source_info has it */
 	bool by_hash;		     /* its frames were checked by their hashes alone */
 	bool framed;		     /* it has an end of its own, and says what is missing */
 	bool received;		     /* datagrams, of a source: what is missing was lost */

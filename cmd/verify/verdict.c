@@ -280,6 +280,7 @@ void verdict_report(struct report *r, const struct stream *s)
 		     " missing, in ");
 	report_count(r, "faults", s->by_hash ? REPORT_UNKNOWN : res->faults, " places");
 	frames_report_received(r, &s->source);
+	copies_report_mapped(r, &s->source);
 	fault_report(r, res);
 	fault_list(report_array(r, "places"), s->faults, s->fault_count);
 	report_manifest(r, s);
@@ -287,7 +288,10 @@ void verdict_report(struct report *r, const struct stream *s)
 	handover_report(r, s->source.handovers,
 			&(struct copies){ .bytes = res->bytes,
 					  .user = s->source.copied_bytes,
-					  .kernel = s->source.kernel_copied_bytes });
+					  .kernel = s->source.kernel_copied_bytes,
+					  .unknown = s->source.unknown_bytes,
+					  .reason = s->copies_reason[0] ? s->copies_reason : NULL,
+					  .hint = s->copies_hint[0] ? s->copies_hint : NULL });
 	report_line(r, "cpu", NULL);
 	report_seconds(r, "cpu_seconds", s->cpu_seconds, " to receive and check");
 }

@@ -30,9 +30,4 @@ struct zc_mapping {
 	struct zc_vma vma;
 };
 
-static inline size_t zc_page_size(void)
-{
-	return (size_t)sysconf(_SC_PAGESIZE);
-}
-
 #endif

@@ -2,7 +2,7 @@
 /*
  * tcp: - what one sender sends over TCP. Bytes are received into whole blocks: the kernel wakes the receiver when the
  * rest of a block is there (SO_RCVLOWAT, socket(7)), or a timer does, so that the data of a slow sender goes on too.
- * To a path that takes descriptors the connection itself is lent.
+ * To a path that takes descriptors the connection itself is lent. tcp_map.c maps pages instead.
  */
 #include <string.h>
 #include <sys/socket.h>
@@ -18,9 +18,10 @@
 enum receive {
 	AUTO, /* into the ring, or not at all where the path takes the connection */
 	COPY, /* into the ring */
+	MAP,  /* where it lies, as far as that can be mapped; else into the ring */
 };
 
-static const char *const receive_names[] = { "auto", "copy", NULL };
+static const char *const receive_names[] = { "auto", "copy", "map", NULL };
 
 /*
  * The sender
@@ -55,6 +56,8 @@ static int begin(struct tcp_source *t, int fd)
 	t->lowat = 1;
 	src->info.peer = t->end.peer;
 	stop_listening(t);
+	if (t->receive == MAP)
+		zc_tcp_map_begin(t);
 	if (t->base.pool) {
 		rc = zc_alarm_add(&t->alarm, fd);
 		return rc ? zc_fail(src->ctx, -rc, "receive from %s", t->end.peer) : 0;
@@ -95,11 +98,7 @@ void zc_tcp_set_lowat(struct tcp_source *t, size_t bytes)
 	t->lowat = lowat;
 }
 
-/*
- * Nothing more is there, and the block lacks @missing bytes. Returns 1 if it goes on as it is, or -EAGAIN, and then the
- * next bytes, or those that fill the block, or the time wake the receiver.
- */
-static int wait_for_more(struct tcp_source *t, size_t missing)
+int zc_tcp_wait(struct tcp_source *t, size_t missing, bool any)
 {
 	const uint64_t now = zc_now_ns();
 
@@ -114,7 +113,7 @@ static int wait_for_more(struct tcp_source *t, size_t missing)
 		zc_tcp_set_lowat(t, missing);
 		return -EAGAIN;
 	}
-	if (t->base.filled)
+	if (any)
 		return 1;
 	/* A silent sender does not wake anybody. */
 	zc_alarm_set(&t->alarm, 0);
@@ -137,7 +136,7 @@ static int receive(struct tcp_source *t, size_t size)
 			t->ended = true;
 			return base->filled > 0;
 		} else if (errno == EAGAIN) {
-			return wait_for_more(t, size - base->filled);
+			return zc_tcp_wait(t, size - base->filled, base->filled);
 		} else if (errno != EINTR) {
 			return -errno;
 		}
@@ -156,9 +155,19 @@ int zc_tcp_fail(struct tcp_source *t, int err)
 	return rc;
 }
 
+/* Returns whether a block can go on, even if it is not full. */
+static bool has_data(const struct tcp_source *t)
+{
+	return t->base.filled || t->map.filled;
+}
+
+/* Bytes that were copied come before those that were mapped. */
 static void make_block(struct tcp_source *t, struct zcdma_block *b)
 {
-	zc_pool_source_finish(&t->base, b);
+	if (t->map.filled && !t->base.filled)
+		zc_tcp_map_finish(t, b);
+	else
+		zc_pool_source_finish(&t->base, b);
 	if (t->end.addr.framed)
 		zc_tcp_frames_describe(t, b);
 	t->due_ns = 0;
@@ -190,12 +199,13 @@ static int next_received(struct tcp_source *t, size_t max, struct zcdma_block *b
 		return rc;
 	if (t->end.addr.framed)
 		return next_framed(t, b);
-	rc = receive(t, zc_min(max, base->pool->ring.block_size));
+	rc = t->receive == MAP ? zc_tcp_map_fill(t, max)
+			       : receive(t, zc_min(max, base->pool->ring.block_size));
 	if (rc == -EAGAIN)
 		return rc;
 	if (rc < 0)
 		zc_error_keep(&base->failed, base->src.ctx, zc_tcp_fail(t, -rc));
-	if (rc < 0 && !base->filled)
+	if (rc < 0 && !has_data(t))
 		return rc;
 	if (rc)
 		make_block(t, b);
@@ -217,7 +227,7 @@ static int tcp_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 	int rc;
 
 	if (t->deadline_ns && (t->fd < 0 || zc_now_ns() > t->deadline_ns)) {
-		if (!t->base.filled || t->end.addr.framed)
+		if (!has_data(t) || t->end.addr.framed)
 			return 0;
 		make_block(t, b);
 		return 1;
@@ -235,7 +245,8 @@ static void tcp_put(struct zcdma_source *src, const struct zcdma_block *b, enum 
 	struct tcp_source *t = (struct tcp_source *)src;
 
 	if (!t->lender) {
-		zc_pool_source_put(src, b, how);
+		if (!zc_tcp_map_put(t, b))
+			zc_pool_source_put(src, b, how);
 		return;
 	}
 	t->lender->ops->put(t->lender, b, how);
@@ -261,7 +272,7 @@ static int parse_receive(const char *text, uint64_t *value)
 }
 
 static const struct zc_option options[] = {
-	{ "receive", offsetof(struct tcp_source, receive), parse_receive, "auto or copy" },
+	{ "receive", offsetof(struct tcp_source, receive), parse_receive, "auto, copy or map" },
 };
 
 static int tcp_open(struct zcdma_source *src, const char *arg)
@@ -273,7 +284,18 @@ static int tcp_open(struct zcdma_source *src, const char *arg)
 	src->info.block_size = ZC_POOL_BLOCK;
 	rc = zc_endpoint_parse(src, &t->end, arg, false);
 	src->info.framed = t->end.addr.framed;
-	return rc;
+	if (rc || t->receive != MAP)
+		return rc;
+	if (t->end.addr.framed) {
+		zc_fail_plain(
+			src->ctx, EINVAL,
+			"source %s: frames cannot be mapped, as their heads stand between pages",
+			src->name);
+		zc_hint(src->ctx, "leave out framed, or receive=map");
+		return -EINVAL;
+	}
+	zc_tcp_map_choose_mss(t);
+	return 0;
 }
 
 /* Listen. The sockets stay open when the ring is made anew, as a sender may have come. */
@@ -295,6 +317,50 @@ static int listen_once(struct tcp_source *t)
 	return rc;
 }
 
+/* Make the ring for what cannot be mapped, and reserve the rest. Its blocks are memory alone. */
+static int activate_map(struct tcp_source *t, unsigned uses)
+{
+	struct zcdma_source *src = &t->base.src;
+	int rc;
+
+	if (zc_pool_source_fills_target(&t->base)) {
+		zc_fail_plain(
+			src->ctx, EINVAL,
+			"source %s: a device that plays has memory of its own, and takes no pages",
+			src->name);
+		zc_hint(src->ctx, "leave out receive=map");
+		return -EINVAL;
+	}
+	rc = zc_tcp_map_open(t);
+	if (!rc)
+		rc = zc_pool_source_activate(&t->base, uses & ~(ZC_USE_FD | ZC_USE_SHARE));
+	if (rc)
+		return rc;
+	src->info.blocks += ZC_TCP_MAP_SLOTS;
+	src->info.caps = ZCDMA_CAP_MEMORY;
+	src->ring = NULL;
+	return 0;
+}
+
+static int tcp_share(const struct zcdma_source *src, struct zc_ring_desc *desc)
+{
+	const struct tcp_source *t = (const struct tcp_source *)src;
+
+	if (t->receive != MAP)
+		return zc_pool_source_share(src, desc);
+	return zc_fail_plain(src->ctx, EOPNOTSUPP,
+			     "source %s: pages of a connection cannot be handed over", src->name);
+}
+
+static void tcp_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
+{
+	struct tcp_source *t = (struct tcp_source *)src;
+
+	zc_pool_source_get_stats(src, stats);
+	if (t->receive == MAP)
+		zc_tcp_map_get_stats(t, stats);
+}
+
 static int tcp_activate(struct zcdma_source *src, unsigned uses)
 {
 	struct tcp_source *t = (struct tcp_source *)src;
@@ -306,6 +372,8 @@ static int tcp_activate(struct zcdma_source *src, unsigned uses)
 		rc = zc_tcp_frames_open(t);
 	if (rc)
 		return rc;
+	if (t->receive == MAP)
+		return activate_map(t, uses);
 	if (!(uses & ZC_USE_FD) || t->receive == COPY || t->end.addr.framed)
 		return zc_pool_source_activate(&t->base, uses);
 	src->info.caps = ZCDMA_CAP_FD;
@@ -317,6 +385,7 @@ static void tcp_close(struct zcdma_source *src)
 	struct tcp_source *t = (struct tcp_source *)src;
 
 	zc_tcp_frames_close(t);
+	zc_tcp_map_close(t);
 	zcdma_source_close(t->lender);
 	if (t->fd >= 0)
 		close(t->fd);
@@ -327,7 +396,7 @@ static void tcp_close(struct zcdma_source *src)
 const struct zc_source_ops zc_source_tcp = {
 	.type = {
 		.name = "tcp",
-		.syntax = "tcp:[HOST]:PORT[,receive=auto|copy,iface=NAME,dscp=CLASS,ttl=N,mss=N,keepalive=SECONDS,framed,retry=N]",
+		.syntax = "tcp:[HOST]:PORT[,receive=auto|copy|map,iface=NAME,dscp=CLASS,ttl=N,mss=N,keepalive=SECONDS,framed,retry=N]",
 		.summary = "what one sender sends over TCP",
 	},
 	.size = sizeof(struct tcp_source),
@@ -341,7 +410,7 @@ const struct zc_source_ops zc_source_tcp = {
 	.next = tcp_next,
 	.put = tcp_put,
 	.stop = tcp_stop,
-	.share = zc_pool_source_share,
-	.get_stats = zc_pool_source_get_stats,
+	.share = tcp_share,
+	.get_stats = tcp_get_stats,
 	.close = tcp_close,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* tcp: - what receiving bytes and receiving frames share. */
+/* tcp: - what receiving bytes, mapping them, and receiving frames share. */
 #ifndef ZCDMA_SOURCE_TCP_H
 #define ZCDMA_SOURCE_TCP_H
 
@@ -37,6 +37,24 @@ struct zc_tcp_frames {
 	bool doubt;
 };
 
+#define ZC_TCP_MAP_SLOTS 16
+
+/* Blocks of address space, which get other pages with each use. */
+struct zc_tcp_map {
+	uint8_t *base; /* NULL: nothing is mapped */
+	uint32_t unused[ZC_TCP_MAP_SLOTS];
+	unsigned unused_count;
+	bool filling; /* the block with .index ... */
+	uint32_t index;
+	size_t filled; /* ... has this many bytes, after those of the block that is copied into */
+	size_t skip;   /* bytes that come next and cannot be mapped */
+	bool local;    /* the sender is on this machine ... */
+	bool unknown; /* ... or the device is not real, so that the kernel may have copied into the pages */
+	char device[16];
+	unsigned mtu;
+	char reason[224], hint[128]; /* why bytes were copied */
+};
+
 struct tcp_source {
 	struct zc_pool_source base;
 	uint64_t receive; /* enum receive */
@@ -49,10 +67,18 @@ struct tcp_source {
 	uint64_t due_ns;      /* when the block goes on although it is not full; 0: not decided */
 	uint64_t deadline_ns; /* 0: not stopping */
 	struct zc_tcp_frames frames;
+	struct zc_tcp_map map;
 };
 
 /* Have the connection be readable from @bytes on. */
 void zc_tcp_set_lowat(struct tcp_source *t, size_t bytes);
+
+/*
+ * Wait for more data, of which the block lacks @missing bytes; @any says whether there is something to go on with.
+ * Returns 1 if a block goes on as it is, or -EAGAIN: then the next bytes, or those that are missing, or the time wake the
+ * receiver.
+ */
+int zc_tcp_wait(struct tcp_source *t, size_t missing, bool any);
 
 /* Set the error message for @err of the connection. Returns -@err. */
 int zc_tcp_fail(struct tcp_source *t, int err);
@@ -73,5 +99,33 @@ void zc_tcp_frames_describe(struct tcp_source *t, struct zcdma_block *b);
 
 /* Returns -ETIMEDOUT with the error message set if the sender has not come back in time, else 0. */
 int zc_tcp_frames_wait(struct tcp_source *t);
+
+/*
+ * Have segments that hold whole pages be asked for, unless mss= says otherwise: to be called before the source listens.
+ * A segment has 12 bytes of options (RFC 7323, appendix A).
+ */
+void zc_tcp_map_choose_mss(struct tcp_source *t);
+
+/* Reserve the address space. Returns 0, or a negative errno with the error message set. */
+int zc_tcp_map_open(struct tcp_source *t);
+void zc_tcp_map_close(struct tcp_source *t);
+
+/* Note where the sender of the connection is. */
+void zc_tcp_map_begin(struct tcp_source *t);
+
+/*
+ * Map what has come, or copy it into the block of the pool, up to @max bytes. Returns 1 if a block goes on, 0 at the
+ * end of the stream, -EAGAIN, or another negative errno.
+ */
+int zc_tcp_map_fill(struct tcp_source *t, size_t max);
+
+/* Describe the block that was mapped in *@b. */
+void zc_tcp_map_finish(struct tcp_source *t, struct zcdma_block *b);
+
+/* Take back a block. Returns false if it is the pool's. */
+bool zc_tcp_map_put(struct tcp_source *t, const struct zcdma_block *b);
+
+/* Say in @stats what was copied, and why. */
+void zc_tcp_map_get_stats(struct tcp_source *t, struct zcdma_source_stats *stats);
 
 #endif

@@ -33,6 +33,26 @@ report() {
     done
 }
 
+@test "receive: pages are mapped, what cannot be is copied, and the report says why" {
+    local send
+    for send in 'zcsend --fallback=keep' copysend; do
+        capturing capture tcp:127.0.0.1:0,receive=map -o map.bin --no-sync --json
+        # shellcheck disable=SC2086 # words
+        zcdma $send "$FROM" sim: --bytes 5000001 -q
+        captured
+        report '.mapped_bytes + .unmapped_bytes == 5000001 and .kernel_copied_bytes >= 5000001'
+        zcdma verify -q --bytes 5000001 map.bin
+    done
+    report '.mapped_bytes == 0 and (.copies_reason | contains("only MSG_ZEROCOPY"))'
+    # A path that proves when pages are free has them too.
+    receiver --bytes 5M
+    capturing zcsend "$TO" tcp:127.0.0.1:0,receive=map --fallback=keep --json
+    zcdma zcsend "$FROM" sim: --bytes 5M --fallback=keep -q
+    captured
+    received
+    report '.mapped_bytes > 4000000'
+}
+
 @test "receive: a relay copies nothing itself, and what it sends is right" {
     receiver --bytes 20M
     capturing vmsplice "$TO" tcp:127.0.0.1:0 --path=splice --json

@@ -16,6 +16,32 @@ load guest
     received
 }
 
+# map_wire MTU: capture what comes over the wire with receive=map, with the report in $output.
+map_wire() {
+    ip link set eth1 mtu "$1"
+    ip -n wire link set eth2 mtu "$1"
+    listen_as capture /run/zcdma-in-wire capture "tcp:${ADDRESS[wire]}:0,receive=map" -o mapped.bin --json
+    zcdma zcsend "$WHERE" sim: --bytes 32M -q
+    wait_exit "$LISTENER"
+    ip link set eth1 mtu 1500
+    ip -n wire link set eth2 mtu 1500
+    output=$(<capture.out)
+    jq -e '.mapped_bytes + .unmapped_bytes == 33554432' <<<"$output"
+    zcdma verify -q --bytes 32M mapped.bin
+}
+
+@test "e1000e: segments of whole pages are mapped where they lie" {
+    [[ $(uname -r) != 5.10.* ]] || skip 'seen on 6.1 and later'
+    map_wire 9000
+    jq -e '.mapped_bytes > 33554432 * 0.9' <<<"$output"
+}
+
+@test "e1000e: with an MTU that has no room for a page nothing is mapped, and the report says which has" {
+    map_wire 1500
+    jq -e '.mapped_bytes == 0 and (.copies_reason | contains("has an MTU of 1500")) and
+        (.copies_hint | contains("mtu 9000"))' <<<"$output"
+}
+
 @test "e1000e: in frames every byte of the data is zero-copied too, and its hashes are right" {
     ZCDMA=/run/zcdma-in-wire LISTEN=${ADDRESS[wire]}:0,framed receiver --json
     run -0 --separate-stderr zcdma zcsend "$TO,framed" sim: --bytes 32M --json

@@ -148,8 +148,14 @@ struct zcdma_source_stats {
 	uint64_t ignored_connections;	 /* that did not send this stream */
 	uint64_t connection_lost_blocks; /* that the sender had, and that did not come */
 	uint64_t connection_lost_bytes;	 /* in those, or in parts of them */
-	/* Read with O_DIRECT, where it is unknown whether the file system copies all the same. */
+	/* Read with O_DIRECT, or mapped, where it is unknown whether the kernel copied all the same. */
 	uint64_t unknown_bytes;
+	/* These are of a connection whose pages are mapped (receive=map), where ... */
+	uint64_t mapped_bytes;
+	uint64_t unmapped_bytes; /* ... these were received into memory instead */
+	const char *
+		copies_reason; /* why the kernel copied what was received, or NULL; the source's own */
+	const char *copies_hint; /* what helps, or NULL */
 };
 
 /* What .block_size, .blocks, .page_size, .pieces and .caps say is known once the ring is made. */
