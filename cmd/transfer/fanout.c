@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "cli/clock.h"
 #include "cli/report_value.h"
 #include "cli/status.h"
 #include "cli/tcp_state.h"
@@ -137,38 +138,50 @@ static void fanout_drop_slow(struct transfer *t)
 	}
 }
 
+/*
+ * Finish a receiver, or abandon what is not @complete. Returns 0 if that is done, or others go on without it; -EAGAIN
+ * after FINISH_MS; or the error of the last one.
+ */
+static int finish_one(struct transfer *t, struct fanout_receiver *to, bool complete)
+{
+	int rc;
+
+	zcdma_path_set_timeout(to->path, FINISH_MS);
+	rc = (complete ? zcdma_path_finish : zcdma_path_abandon)(to->path);
+	if (transfer_is_pause(t, rc)) {
+		transfer_look_around(t);
+		return -EAGAIN;
+	}
+	if (rc)
+		return fail(t, to, rc);
+	to->acknowledged = stats_of(to).datagram_bytes ? ZCDMA_UNKNOWN : stats_of(to).bytes;
+	return 0;
+}
+
 static int fanout_finish(struct transfer *t, bool complete)
 {
+	const uint64_t begin_ns = now_ns();
 	struct fanout *f = fanout_of(t);
 	bool done[FANOUT_MOST] = { false };
-	unsigned open = f->count;
+	const char *waits_for;
 	int rc = 0;
 
-	for (unsigned i = 0; open && !rc; i = (i + 1) % f->count) {
-		struct fanout_receiver *to = &f->receiver[i];
+	do {
+		waits_for = NULL;
+		for (unsigned i = 0; !rc && i < f->count; i++) {
+			struct fanout_receiver *to = &f->receiver[i];
 
-		if (done[i])
-			continue;
-		if (to->ended) {
-			done[i] = true;
-			open--;
-			continue;
-		}
-		zcdma_path_set_timeout(to->path, FINISH_MS);
-		rc = (complete ? zcdma_path_finish : zcdma_path_abandon)(to->path);
-		if (transfer_is_pause(t, rc)) {
-			transfer_look_around(t);
+			if (done[i] || to->ended)
+				continue;
+			rc = finish_one(t, to, complete);
+			done[i] = !rc;
+			if (rc != -EAGAIN)
+				continue;
 			rc = 0;
-			continue;
+			waits_for = to->to;
+			transfer_note_wait(t, begin_ns, waits_for);
 		}
-		rc = rc ? fail(t, to, rc) : 0;
-		if (!to->ended) {
-			to->acknowledged =
-				stats_of(to).datagram_bytes ? ZCDMA_UNKNOWN : stats_of(to).bytes;
-			done[i] = true;
-			open--;
-		}
-	}
+	} while (!rc && waits_for);
 	return rc;
 }
 

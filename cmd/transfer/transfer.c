@@ -168,6 +168,14 @@ static void note_patience(struct transfer *t, int rc)
 		    t->waits_for ? t->waits_for : "the receiver");
 }
 
+void transfer_note_wait(struct transfer *t, uint64_t since_ns, const char *receiver)
+{
+	if (now_ns() - since_ns < PATIENCE_MS * UINT64_C(1000000))
+		return;
+	t->waits_for = receiver;
+	note_patience(t, -ETIMEDOUT);
+}
+
 int transfer_send_along(struct transfer *t, struct zcdma_path *path, const struct zcdma_block *b)
 {
 	int rc;

@@ -91,6 +91,9 @@ int transfer_send_along(struct transfer *t, struct zcdma_path *path, const struc
 /* Look at what happens beside the data: signals, progress, receivers that are too slow. */
 void transfer_look_around(struct transfer *t);
 
+/* After a request to stop, note that @receiver is waited for, if that has gone on for a while @since_ns. */
+void transfer_note_wait(struct transfer *t, uint64_t since_ns, const char *receiver);
+
 /* Get the figures of the path, or of several. */
 void transfer_get_path_stats(const struct transfer *t, struct zcdma_path_stats *stats);
 

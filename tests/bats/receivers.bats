@@ -51,6 +51,27 @@ two_receivers() {
     grep -qE "^$TO_SECOND .* [1-9][0-9.]* ([KMG]i)?B +send to .*: (Connection reset by peer|Broken pipe)$" out
 }
 
+@test "receivers: a signal while one of them keeps the last bytes waiting says which" {
+    two_receivers
+    kill -STOP "$SECOND"
+    "$ZCDMA" copysend "$TO_FIRST" "$TO_SECOND" sim:block=64K --bytes 512K >out 2>err 3>&- &
+    sender=$!
+    PIDS+=("$sender")
+    until_true 20 both_have_it
+    kill -INT "$sender"
+    until_true 20 has_line err "waiting for $TO_SECOND; a second signal ends it at once"
+    kill -CONT "$SECOND"
+    wait_exit "$sender" 130
+    wait_exit "$FIRST"
+    wait_exit "$SECOND"
+}
+
+# both_have_it: the sender has handed all to the kernel, and waits.
+both_have_it() {
+    ask "$sender"
+    tail -n 1 err | grep -q '1.00 MiB in'
+}
+
 @test "receivers: --drop-slow drops the one that does not read, and the others get everything" {
     two_receivers
     kill -STOP "$SECOND"
