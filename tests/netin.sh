@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # What receiving costs: zcdma capture tcp: and udp: beside nc, socat and a plain recvmmsg() loop, by turns, on the
-# loopback of a network namespace of its own, which needs no privilege. Not a test: a slow day is no failure.
+# loopback of a network namespace of its own, which needs no privilege; and recording with O_DIRECT beside fio. The
+# last lines are the goals, and what was measured. Not a test: a slow day is no failure.
 #
 #     tests/netin.sh [GIB [REPEATS]]
 set -u
@@ -12,7 +13,7 @@ BYTES=$((GIB << 30))
 ZCDMA=$PWD/zcdma
 PORT=9009
 DATAGRAM=1400
-RATES="100000 200000 400000 800000" # datagrams a second
+RATES="100000 200000 300000 400000 600000 800000" # datagrams a second
 
 if [[ -z ${NETIN_INSIDE:-} ]]; then
     make -s all tests-build || exit 2
@@ -64,15 +65,13 @@ for ((n = 0; n <= REPEATS; n++)); do
         ((n == 0)) || cat "$dir/now" >>"$dir/tcp.$receiver"
     done
 done
-stored=$(cut -d' ' -f1 "$dir/tcp.capture" | median)
 for receiver in "${streams[@]}"; do
     wall=$(cut -d' ' -f1 "$dir/tcp.$receiver" | median)
     cpu=$(cut -d' ' -f2 "$dir/tcp.$receiver" | median)
-    awk -v n="$receiver" -v b=$BYTES -v w="$wall" -v c="$cpu" -v s="$stored" 'BEGIN {
-        printf "  %-12s %6.2f GB/s  receiver CPU %.3f s/GB  capture has %.2f times that\n",
-            n, b / w / 1e9, c / b * 1e9, w / s }'
+    echo "$wall" >"$dir/wall.$receiver"
+    awk -v n="$receiver" -v b=$BYTES -v w="$wall" -v c="$cpu" 'BEGIN {
+        printf "  %-12s %6.2f GB/s  receiver CPU %.3f s/GB\n", n, b / w / 1e9, c / b * 1e9 }'
 done
-echo "goals: capture has >= 0.95 times memory, and >= 1.5 times nc_file and socat_file"
 
 echo "UDP, datagrams of $DATAGRAM bytes for 2 s a run, load $(cut -d' ' -f1-3 /proc/loadavg)"
 for rate in $RATES; do
@@ -85,10 +84,74 @@ for rate in $RATES; do
         done
     done
     for receiver in udp_capture udp_loop; do
-        awk -v n=$receiver '{ came += $1; sent += $2; wall += $3; cpu += $4 } END {
+        awk -v n=$receiver -v f="$dir/rates.$receiver" '{ came += $1; sent += $2; wall += $3; cpu += $4 } END {
             printf "  %-12s sent %7.0f a second, lost %5.2f %%, receiver CPU %.2f us a datagram\n",
-                n, sent / wall, 100 * (1 - came / sent), cpu / came * 1e6 }' \
+                n, sent / wall, 100 * (1 - came / sent), cpu / came * 1e6
+            print sent / wall, sent - came >>f }' \
             "$dir/udp.$receiver.$rate"
     done
 done
-echo "goals: 100000 a second without one lost; twice as many as the loop"
+
+# A disk of its own is what TMPDIR names, as for tests/speed.sh.
+disk=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$dir" "$disk"' EXIT
+DEPTH=8
+
+record() {
+    rm -f "$disk/rec" && "$ZCDMA" capture -q sim:fill=once,blocks=32 --bytes $BYTES -o "$disk/rec" --direct --depth $DEPTH
+}
+record_fio() {
+    rm -f "$disk/rec" && fio --name=rec --filename="$disk/rec" --rw=write --bs=1M --size=$BYTES --direct=1 \
+        --ioengine=io_uring --iodepth=$DEPTH --end_fsync=1 --thread --output-format=terse >/dev/null
+}
+
+recorders=(record)
+command -v fio >/dev/null && recorders+=(record_fio) || echo 'record_fio is left out: there is no fio'
+echo "Recording $GIB GiB with O_DIRECT, $DEPTH writes in flight, and synced, load $(cut -d' ' -f1-3 /proc/loadavg)"
+if dd if=/dev/zero of="$disk/rec" bs=1M count=1 oflag=direct 2>/dev/null; then
+    for ((n = 0; n < REPEATS; n++)); do
+        for recorder in "${recorders[@]}"; do
+            { time "$recorder"; } 2>"$dir/now"
+            cut -d' ' -f1 "$dir/now" | tail -n 1 >>"$dir/rec.$recorder"
+        done
+    done
+    for recorder in "${recorders[@]}"; do
+        median <"$dir/rec.$recorder" >"$dir/wall.$recorder"
+        awk -v n="$recorder" -v b=$BYTES '{ printf "  %-12s %6.2f GB/s\n", n, b / $1 / 1e9 }' "$dir/wall.$recorder"
+    done
+else
+    echo "  left out: $disk has no O_DIRECT; name another folder by TMPDIR"
+fi
+
+# goal WHAT LEAST VALUE: one line with the figure that is wanted, and the one that was measured.
+goal() {
+    awk -v what="$1" -v least="$2" -v value="$3" 'BEGIN {
+        printf "  %-62s %10.2f, wanted %s: %s\n", what, value, least, value >= least ? "reached" : "not reached" }'
+}
+
+# faster WHAT LEAST SLOW FAST: how many times the throughput of SLOW does FAST have? Not told without both.
+faster() {
+    if [[ -s $dir/wall.$3 && -s $dir/wall.$4 ]]; then
+        goal "$1" "$2" "$(awk 'NR == FNR { slow = $1; next } { print slow / $1 }' "$dir/wall.$3" "$dir/wall.$4")"
+    else
+        echo "  $1: not measured"
+    fi
+}
+
+# most_without_loss RECEIVER: the highest rate at which not one was lost, or 0.
+most_without_loss() { awk '$2 == 0 && $1 > most { most = $1 } END { print most + 0 }' "$dir/rates.$1"; }
+
+echo "Goals, as times of the throughput of the other:"
+faster 'TCP, stored to tmpfs / received into memory' 0.95 memory capture
+faster 'TCP, stored to tmpfs / nc -l >file' 1.5 nc_file capture
+faster 'TCP, stored to tmpfs / socat' 1.5 socat_file capture
+mine=$(most_without_loss udp_capture)
+loop=$(most_without_loss udp_loop)
+# Senders of a rate are a little slower than it.
+goal 'UDP, datagrams a second without one lost' 99000 "$mine"
+if [[ $loop == 0 ]]; then
+    echo "  UDP, without loss / recvmmsg loop: the loop lost some at each rate; ${mine%.*} a second without loss"
+else
+    goal 'UDP, datagrams a second without loss / recvmmsg loop' 2 "$(awk -v a="$mine" -v b="$loop" 'BEGIN { print a / b }')"
+fi
+faster 'Recording with --direct / fio of the same depth' 0.95 record_fio record

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Speed, as ratios within one run on loopback: every pair of commands is run by turns, and the medians
-# are compared. Not a test: a slow day is no failure. Wants iperf3, nc and fio for what they are compared to.
+# are compared. Not a test: a slow day is no failure. Wants iperf3 and nc for what they are compared to.
 #
 #     tests/speed.sh [GIB [REPEATS]]
 set -u
@@ -89,24 +89,15 @@ if command -v nc >/dev/null; then
 else
     echo 'capture | zcsend / cat FILE | nc: skipped, as there is no nc'
 fi
-# Recording: to the disk that TMPDIR is on, and synced, as fio is told to.
+# Recording: to the disk that TMPDIR is on, and synced. tests/netin.sh compares it to fio.
 BYTES=$((GIB << 30)) DEPTH=8
 record() { rm -f "$dir/rec" && "$ZCDMA" capture sim:fill=once,blocks=32 --bytes "$BYTES" -o "$dir/rec" -q "$@"; }
 record_direct() { record --direct --depth "$DEPTH"; }
 record_single() { record --direct; }
-record_fio() {
-    rm -f "$dir/rec" && fio --name=rec --filename="$dir/rec" --rw=write --bs=1M --size="$BYTES" --direct=1 \
-        --ioengine=io_uring --iodepth="$DEPTH" --end_fsync=1
-}
 if dd if=/dev/zero of="$dir/rec" bs=4096 count=1 oflag=direct 2>/dev/null; then
     echo "load $(cut -d' ' -f1-3 /proc/loadavg), recording to $(df --output=fstype "$dir" | tail -n 1)"
     compare "capture --direct --depth $DEPTH / page cache" '> 1' record_direct record
     compare "capture --direct --depth $DEPTH / --depth 1" '> 1' record_direct record_single
-    if command -v fio >/dev/null; then
-        compare "capture --direct --depth $DEPTH / fio" '>= 0.95' record_direct record_fio
-    else
-        echo 'capture --direct / fio: skipped, as there is no fio'
-    fi
 else
     echo "capture --direct: skipped, as $dir has no O_DIRECT"
 fi
