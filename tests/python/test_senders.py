@@ -142,9 +142,9 @@ class Senders(unittest.TestCase):
         """Check that Ctrl-C ends a call which waits."""
         main = threading.main_thread().ident
         timer = threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT))
-        timer.start()
         start = time.monotonic()
         with self.assertRaises(KeyboardInterrupt):
+            timer.start()
             call()
         timer.join()
         self.assertLess(time.monotonic() - start, LIMIT / 2)

@@ -155,7 +155,11 @@ class Context:
 
     def _interrupt(self, thread):
         lib.zcdma_interrupt(self.pointer)
-        thread.join()
+        while thread.is_alive():
+            try:
+                thread.join()
+            except KeyboardInterrupt:
+                pass  # the one before it is raised in a moment
         lib.zcdma_resume(self.pointer)
 
     def _raise_error(self, rc):
