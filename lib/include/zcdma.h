@@ -32,6 +32,8 @@
  *   independent. Only zcdma_interrupt() may be called from any thread.
  * - The caller owns what a function makes, and closes it: paths before their source, sources before
  *   their context. A descriptor that the caller passes stays the caller's.
+ * - A pointer is not NULL unless its function says so, and an object is not used once it is closed: neither is
+ *   checked. What else a program does wrong with a block, an option or a number is an error, not a crash.
  * - Lengths and offsets are bytes, times are nanoseconds of CLOCK_MONOTONIC, unless named otherwise.
  * - A timeout is in milliseconds: 0 does not wait, and -1 waits without a limit.
  * - SIGPIPE: sockets never raise it; a pipe without a reader does, so ignore it.
