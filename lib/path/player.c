@@ -13,7 +13,10 @@
 
 bool zc_player_is_named(const char *address)
 {
-	return !strncmp(address, "dev:", 4) || zc_dev_is(address);
+	if (strncmp(address, "dev:", 4))
+		return zc_dev_is(address);
+	/* A host may have that name, too. */
+	return address[4] < '0' || address[4] > '9';
 }
 
 /*

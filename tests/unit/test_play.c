@@ -13,6 +13,7 @@
 #include <zcdma/verify.h>
 
 #include "fake_device.h"
+#include "path/player.h"
 
 #define SEED 5
 #define RING "blocks=4,block=4096"
@@ -346,7 +347,7 @@ static void zeros_bridge_what_does_not_come(void **state)
 	}
 	fake.most = 4;
 	assert_int_equal(zcdma_source_next(src, 50, &b), -ETIMEDOUT);
-		/* Two of zeros are played, and two wait: never more than that. */
+	/* Two of zeros are played, and two wait: never more than that. */
 	assert_int_equal(fake.queued, 6);
 	assert_int_equal(stats().zero_bytes, 4 * 4096);
 	assert_int_equal(fake.played_len, 4 * 4096);
@@ -480,6 +481,24 @@ static void wrong_devices_are_refused(void **state)
 	assert_played(10, SIZE_MAX);
 }
 
+/* "dev:9000" is a port of the host dev, as it always was. */
+static void a_host_may_be_named_dev(void **state)
+{
+	static const struct {
+		const char *address;
+		bool device;
+	} names[] = {
+		{ "dev:", true },	   { "dev:/dev/zcdma1", true },	  { "dev:block=1M", true },
+		{ "dev:9000", false },	   { "dev:9000,retry=1", false }, { "device:9000", false },
+		{ "udp:dev:9000", false }, { "/dev/null", false },
+	};
+
+	(void)state;
+	fake_device("");
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		assert_int_equal(zc_player_is_named(names[i].address), names[i].device);
+}
+
 /* The source's blocks go with the device: nothing is written to its memory afterwards. */
 static void a_source_ends_with_its_device(void **state)
 {
@@ -530,6 +549,7 @@ int main(void)
 		TEST(blocks_that_failed_are_reported),
 		TEST(a_device_that_goes_is_reported),
 		TEST(wrong_devices_are_refused),
+		TEST(a_host_may_be_named_dev),
 		TEST(a_source_ends_with_its_device),
 		TEST(zeros_take_a_ring_of_three),
 	};
