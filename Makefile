@@ -545,7 +545,7 @@ check-deb:
 # Debian's packages, of a copy of the tree in which .debian is debian.
 DEB := build/deb
 DEB_SUITES ?= bookworm trixie
-DEB_TREE := Makefile README.md .github/NEWS.md cmd completions kmod lib man
+DEB_TREE := Makefile README.md .github/NEWS.md cmd completions kmod lib man tests/examples
 
 deb:
 	@$(MAKE) --no-print-directory deps-deb
