@@ -215,8 +215,10 @@ play_late() {
     play_late --underrun=zero
     tail -c +524289 "$BATS_FILE_TMPDIR/data" >&"$WRITE"
     exec {WRITE}>&-
-    wait_exit "$PLAY" 0
-    jq -e '.played_bytes == 1000001 and .underruns == 0 and .zero_bytes >= 3 * 65536' played
+    until_true 60 ended "$PLAY" || fail 'it still plays after a minute'
+    # A machine that stands still for a block has an underrun all the same, and says so.
+    jq -e '.played_bytes == 1000001 and .zero_bytes >= 65536 and
+        .exit_status == if .underruns > 0 then 4 else 0 end' played
     run -2 --separate-stderr zcdma play --underrun=zero "dev:$SINK,$SMALL" "$BATS_FILE_TMPDIR/data"
     [[ $stderr == *'it plays as fast as data comes'*'rate=SIZE'* ]] || fail "$stderr"
 }
