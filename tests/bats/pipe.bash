@@ -8,7 +8,7 @@ keys() {
     text=$'\n'$(<"$1")
     text="{${text#*"$start"}"
     shift
-    jq -r "[${*/#/.}] | map(tostring) | join(\" \")" <<<"$text"
+    jq -r "[${*/#/.}] | map(if type == \"number\" then . + 0 else . end | tostring) | join(\" \")" <<<"$text"
 }
 
 # await_reader: until the reader of the pipe on descriptor 7 is there, and would take a ring.
