@@ -165,12 +165,14 @@ capture_loop() {
     done
 }
 
-# starves: the device has counted underruns; plays N: it has played at least so many blocks.
+# starves: the device has counted underruns; plays N: it has played at least so many blocks. What it did for the player
+# before stays until the next one sets a ring up, and starts it.
 starves() {
-    has_line "$STATS" '^underruns [1-9]'
+    has_line "$STATS" '^running 1$' && has_line "$STATS" '^underruns [1-9]'
 }
 plays() {
     local name value
+    has_line "$STATS" '^running 1$' || return
     while read -r name value; do
         [[ $name != blocks ]] || ((value < $1)) || return 0
     done <"$STATS"
