@@ -29,6 +29,8 @@ static const struct {
 	{ "sendfile", EPERM, SENDFILE },
 	{ "sendfile", ENOSYS, SENDFILE },
 	{ "sendfile", EOPNOTSUPP, SENDFILE },
+	{ "sendfile", EINVAL,
+	  "use --path=copy or --path=splice: what it goes to takes no sendfile, or this kernel takes no device for it, as those before Linux 5.19" },
 	{ "setsockopt(SO_ZEROCOPY)", EPERM, POLICY },
 	{ "setsockopt(SO_ZEROCOPY)", EACCES, POLICY },
 	{ "setsockopt(SO_ZEROCOPY)", EOPNOTSUPP, SEND_ZC },

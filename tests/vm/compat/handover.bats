@@ -36,9 +36,16 @@ hand() {
 }
 
 @test "compat: 32 bits send the driver's blocks along every path" {
-    receiver --streams 5 --bytes 4M
-    for path in copy zerocopy vmsplice splice sendfile; do
-        "$COMPAT" zcsend "$TO" "dev:$SMALL" --bytes 4M --path=$path -q
+    local paths=(copy zerocopy vmsplice splice)
+    # Kernels before 5.19 take no device for it.
+    [[ $(uname -r) == 5.10.* ]] || paths+=(sendfile)
+    receiver --streams "${#paths[@]}" --bytes 4M
+    for path in "${paths[@]}"; do
+        "$COMPAT" zcsend "$TO" "dev:$SMALL" --bytes 4M --path="$path" -q
     done
     received
+    [[ ${paths[*]} != *sendfile ]] || return 0
+    receiver --bytes 4M
+    run -2 "$COMPAT" zcsend "$TO" "dev:$SMALL" --bytes 4M --path=sendfile
+    [[ $output == *"this kernel takes no device for it"* ]]
 }
