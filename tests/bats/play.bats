@@ -34,6 +34,7 @@ NAME_DEVICE='name a device first: zcdma play dev:/dev/zcdma1 file:PATH'
     # Nor does it listen.
     run -3 --separate-stderr zcdma play dev:/dev/nosuchdevice tcp::0
     [[ $stderr != *listening* ]]
+    # shellcheck disable=SC2016 # for the inner shell
     run -0 bash -c '{ "$1" play -q dev:/dev/nosuchdevice; cat; } <data' - "$ZCDMA"
     [[ $output == *data ]]
 }

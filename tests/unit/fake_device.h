@@ -31,7 +31,7 @@ static struct {
 	uint32_t align;
 	int setup_error, fsync_error; /* errnos, or 0 */
 	atomic_bool stalls;	      /* plays nothing, and fsync() does not return */
-	unsigned most; /* blocks that it plays; 0: any number */
+	unsigned most;		      /* blocks that it plays; 0: any number */
 	bool gone;
 	uint64_t underruns, failed;
 	/* ... and what it finds. */

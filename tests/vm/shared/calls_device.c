@@ -136,7 +136,8 @@ bool do_take(struct dice *d)
 /* Of what is queued to a device that plays. */
 static uint64_t any_queued(struct dice *d)
 {
-	return d->s->plays && d->s->block_size && !rarely(d, 8) ? 1 + below(d, d->s->block_size) : 0;
+	return d->s->plays && d->s->block_size && !rarely(d, 8) ? 1 + below(d, d->s->block_size)
+								: 0;
 }
 
 bool do_give(struct dice *d)
