@@ -72,9 +72,10 @@ class SourceStats(ctypes.Structure):
             (name, c_uint64)
             for name in (
                 "frames wrong_frames wrong_offset unhashed_frames breaks ignored_connections"
-                " connection_lost_blocks connection_lost_bytes unknown_bytes"
+                " connection_lost_blocks connection_lost_bytes unknown_bytes mapped_bytes unmapped_bytes"
             ).split()
         ]
+        + [("copies_reason", c_char_p), ("copies_hint", c_char_p)]
     )
 
 
