@@ -91,6 +91,9 @@ static int open_ring(struct zc_player *p, const char *address)
 
 	if (!rc)
 		rc = zc_dev_ring_open(&p->ring, O_RDWR);
+	if (rc == -EOPNOTSUPP)
+		zc_hint(p->ring.ctx,
+			"no module is loaded that has this device: modprobe zcdma_sim sinks=1 makes a simulated one that plays, /dev/zcdma1");
 	if (!rc)
 		rc = check_direction(p);
 	if (!rc)
