@@ -71,7 +71,7 @@ build_initramfs() {
     done >"$folder/modules"
     {
         # shellcheck disable=SC2086 # lists of words
-        find tests -type f && find $bin -type f -perm -u+x -print && ls "$kmod"/zcdma*.ko $modules/modules.* &&
+        find tests man/zcdma.7 -type f && find $bin -type f -perm -u+x -print && ls "$kmod"/zcdma*.ko $modules/modules.* &&
             awk -v tree="$tree/" '$1 == "insmod" && !seen[$2]++ { sub(tree, "", $2); print $2 }' "$folder/modules"
     } | cpio -p -d --quiet "$top/mnt/zcdma" && [[ -x $top/mnt/zcdma/$bin/zcdma ]] || return
     build_root && (cd "$top" && find . | archive) | cat "$build/armhf.cpio" - >"$folder/initramfs"
