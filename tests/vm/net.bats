@@ -16,16 +16,26 @@ load guest
     received
 }
 
+# answers: the other end of the wire does, if only that nothing listens.
+answers() {
+    [[ $(bash -c "exec 3<>/dev/tcp/${ADDRESS[wire]}/9" 2>&1) == *'Connection refused'* ]]
+}
+
+# set_mtu MTU SEGMENTS: of both ends, whose cards are reset by it and take a while to have a link.
+set_mtu() {
+    ip link set eth1 mtu "$1" gso_max_segs "$2"
+    ip -n wire link set eth2 mtu "$1"
+    until_true 60 answers || fail "${ADDRESS[wire]} does not answer with an MTU of $1, after a minute"
+}
+
 # map_wire MTU: capture what comes over the wire with receive=map, with the report in $output. The sender cuts its segments
 # itself, as the card of QEMU before 8.0 makes fragments of IP out of large ones.
 map_wire() {
-    ip link set eth1 mtu "$1" gso_max_segs 1
-    ip -n wire link set eth2 mtu "$1"
+    set_mtu "$1" 1
     listen_as capture /run/zcdma-in-wire capture "tcp:${ADDRESS[wire]}:0,receive=map" -o mapped.bin --json
     zcdma zcsend "$WHERE" sim: --bytes 32M -q
     wait_exit "$LISTENER"
-    ip link set eth1 mtu 1500 gso_max_segs 65535
-    ip -n wire link set eth2 mtu 1500
+    set_mtu 1500 65535
     output=$(<capture.out)
     jq -e '.mapped_bytes + .unmapped_bytes == 33554432' <<<"$output"
     zcdma verify -q --bytes 32M mapped.bin
