@@ -3,9 +3,10 @@
 #include "path/drain.h"
 
 #include <poll.h>
-#include <signal.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "util/thread.h"
 
 static void *run(void *arg)
 {
@@ -22,22 +23,17 @@ static void *run(void *arg)
 
 static int begin(struct zc_drain *d, int fd)
 {
-	sigset_t all, old;
-	int err;
+	int rc;
 
 	d->fd = fd;
 	d->done_fd = eventfd(0, EFD_CLOEXEC);
 	if (d->done_fd < 0)
 		return -errno;
-	/* Signals are for the program's own threads. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&d->thread, NULL, run, d);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (err)
+	rc = zc_thread_start(&d->thread, run, d);
+	if (rc)
 		close(d->done_fd);
-	d->begun = !err;
-	return -err;
+	d->begun = !rc;
+	return rc;
 }
 
 int zc_drain(struct zcdma_ctx *ctx, struct zc_drain *d, int fd, int timeout_ms)

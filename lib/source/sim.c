@@ -4,7 +4,6 @@
  * pace where a rate is set, and drops data when no block is free, as a device must.
  */
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -15,6 +14,7 @@
 #include "source/options.h"
 #include "memory/ring.h"
 #include "source/source.h"
+#include "util/thread.h"
 
 /* How often, and after how long, a wake-up that failed is repeated. */
 #define WAKE_TRIES  1000
@@ -352,18 +352,13 @@ err_free:
 static int sim_start(struct zcdma_source *src)
 {
 	struct sim *sim = (struct sim *)src;
-	sigset_t all, old;
-	int err;
+	int rc;
 
 	if (sim->started)
 		return zc_fail_plain(src->ctx, EBUSY, "%s has been started already", src->name);
-	/* Signals are for the program's own threads. */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(&sim->thread, NULL, device, sim);
-	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (err)
-		return zc_fail(src->ctx, err, "%s thread", src->name);
+	rc = zc_thread_start(&sim->thread, device, sim);
+	if (rc)
+		return zc_fail(src->ctx, -rc, "%s thread", src->name);
 	sim->started = true;
 	return 0;
 }

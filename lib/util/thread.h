@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Threads of the library's own. */
+#ifndef ZCDMA_UTIL_THREAD_H
+#define ZCDMA_UTIL_THREAD_H
+
+#include <pthread.h>
+
+/* Start a thread that gets no signals: they are for the program's own threads. Returns 0 or a negative errno. */
+int zc_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg);
+
+#endif
