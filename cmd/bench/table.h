@@ -36,9 +36,9 @@ const struct bench_row *bench_best(const struct bench_rows *rows);
 /* Return true if the row is as good as the best, as far as rows are distinct; one must have run. */
 bool bench_is_best(const struct bench_rows *rows, const struct bench_row *row);
 
-/* Write "1.37 times (1.10 to 1.62)" into @text, and that it may be chance where the rows are not distinct. */
-void bench_describe_ratio(const struct bench_row *a, const struct bench_row *b,
-			  bench_figure *figure, char *text, size_t len);
+/* Say in a sentence how the throughput and the cost of @best compare to those of @plain, which is called @name. */
+void bench_say_ratios(struct report *r, const struct bench_rows *rows, const struct bench_row *best,
+		      const struct bench_row *plain, const char *name);
 
 /* Return the row to take of those that can be compared to copying from the same memory, or NULL. */
 const struct bench_row *bench_best_uncopied(const struct bench_rows *rows);

@@ -166,8 +166,9 @@ static void list_equals(struct report *r, const struct bench_rows *rows,
 	}
 }
 
-void bench_describe_ratio(const struct bench_row *a, const struct bench_row *b,
-			  bench_figure *figure, char *text, size_t len)
+/* Write "1.37 times (1.10 to 1.62)" into @text, and that it may be chance where the rows are not distinct. */
+static void describe_ratio(const struct bench_row *a, const struct bench_row *b,
+			   bench_figure *figure, char *text, size_t len)
 {
 	struct bench_spread x = bench_spread(a, figure), y = bench_spread(b, figure);
 
@@ -175,19 +176,29 @@ void bench_describe_ratio(const struct bench_row *a, const struct bench_row *b,
 		 x.high / y.low, bench_distinct(&x, &y) ? "" : ", so not distinct");
 }
 
+void bench_say_ratios(struct report *r, const struct bench_rows *rows, const struct bench_row *best,
+		      const struct bench_row *plain, const char *name)
+{
+	const struct bench_cost *cost = bench_cost(rows);
+	char rate[80], cpu[80];
+
+	describe_ratio(best, plain, bench_rate, rate, sizeof(rate));
+	describe_ratio(best, plain, cost->of, cpu, sizeof(cpu));
+	report_paragraph(r, "Compared to %s: throughput %s; CPU time %s %s.", name, rate,
+			 cost->whose, cpu);
+}
+
 static void compare_to_plain(struct report *r, const struct bench_rows *rows,
 			     const struct bench_row *best)
 {
 	const struct bench_row *plain = bench_plain(rows, best);
 	const struct bench_cost *cost = bench_cost(rows);
-	char rate[80], cpu[80];
+	char name[80];
 
 	if (!plain || plain == best)
 		return;
-	bench_describe_ratio(best, plain, bench_rate, rate, sizeof(rate));
-	bench_describe_ratio(best, plain, cost->of, cpu, sizeof(cpu));
-	report_paragraph(r, "Compared to %s from %s: throughput %s; CPU time %s %s.",
-			 bench_mode(plain), plain->memory, rate, cost->whose, cpu);
+	snprintf(name, sizeof(name), "%s from %s", bench_mode(plain), plain->memory);
+	bench_say_ratios(r, rows, best, plain, name);
 	report_line(r, NULL, NULL);
 	report_number(
 		r, "throughput_ratio",

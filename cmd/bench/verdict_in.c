@@ -72,15 +72,9 @@ static void compare_to_plain(struct report *r, const struct bench_rows *rows,
 			     const struct bench_row *best)
 {
 	const struct bench_row *plain = bench_plain(rows, best);
-	const struct bench_cost *cost = bench_cost(rows);
-	char rate[80], cpu[80];
 
-	if (!plain || plain == best)
-		return;
-	bench_describe_ratio(best, plain, bench_rate, rate, sizeof(rate));
-	bench_describe_ratio(best, plain, cost->of, cpu, sizeof(cpu));
-	report_paragraph(r, "Compared to %s: throughput %s; CPU time %s %s.", bench_mode(plain),
-			 rate, cost->whose, cpu);
+	if (plain && plain != best)
+		bench_say_ratios(r, rows, best, plain, bench_mode(plain));
 }
 
 static void list_equals(const struct bench_rows *rows, const struct bench_row *best, char *text,
