@@ -111,6 +111,21 @@ static inline void assert_pattern(const struct zcdma_block *b)
 	assert_int_equal(zcdma_pattern_match(b->data, b->len, b->offset, 0), b->len);
 }
 
+/* Of 1000 bytes of the pattern that were sent: check that a stop leaves what is there to be taken, and then is the end. */
+static inline void expect_stop_takes_what_is_there(void)
+{
+	struct zcdma_block b;
+
+	assert_int_equal(take(10, &b), 1);
+	put(&b);
+	zcdma_source_stop(src);
+	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
+	assert_int_equal(b.len, 990);
+	assert_pattern(&b);
+	zcdma_block_release(src, &b);
+	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 0);
+}
+
 /* Wait for a child, which has to end with 0. */
 static inline void assert_child(pid_t pid)
 {
