@@ -118,7 +118,6 @@ static int copy_some(struct play *p, const struct zcdma_block *b)
 static int play_in_place(struct play *p, const struct zcdma_block *b, uint32_t index)
 {
 	const size_t align = p->player->ring.info.length_align;
-
 	int rc;
 
 	open_rest(p, index, b->len, b->ticket);
@@ -163,7 +162,7 @@ static int give_zeros(struct play *p)
 
 /*
  * The caller is about to sleep. A source that waits for its blocks to come back makes no more of the ring full. With one
- * block in the device, and none behind it, zeros would come too late.
+ * block in the device, and none after it, zeros would come too late.
  */
 static void play_flush(struct zcdma_path *path)
 {
@@ -294,20 +293,34 @@ static void play_get_stats(const struct zcdma_path *path, struct zcdma_path_stat
 			"the driver cannot fetch pages from outside the ring of the device yet (it has no splice_write)";
 }
 
+/* Have a source give up its ring. */
+static void deactivate(struct zcdma_source *src)
+{
+	if (src->active)
+		src->ops->deactivate(src);
+	src->active = false;
+}
+
+/* Close the device, which a source that filled its ring gives up before. Returns whether it did. */
+static bool close_player(struct zc_player *player, struct zcdma_source *src)
+{
+	const bool filled = src->target == &player->pool;
+
+	if (filled) {
+		deactivate(src);
+		src->target = NULL;
+	}
+	zc_player_close(player);
+	return filled;
+}
+
 /* Its blocks end with the ring, and the source with them. */
 static void play_close(struct zcdma_path *path)
 {
-	struct zc_player *player = ((struct play *)path)->player;
 	struct zcdma_source *src = path->src;
 
-	if (src->target == &player->pool) {
-		if (src->active)
-			src->ops->deactivate(src);
-		src->active = false;
-		src->target = NULL;
+	if (close_player(((struct play *)path)->player, src))
 		src->stopped = true;
-	}
-	zc_player_close(player);
 }
 
 static const struct zc_path_ops zc_path_play = {
@@ -335,19 +348,13 @@ static const struct zc_path_ops zc_path_play = {
 static int prepare(struct zcdma_source *src, struct zc_player *player)
 {
 	const bool fills = src->ops->fills_target && !src->info.framed;
-	int rc;
 
 	if (fills && !src->paths && !src->started && !src->target) {
-		if (src->active)
-			src->ops->deactivate(src);
-		src->active = false;
+		deactivate(src);
 		src->target = &player->pool;
 	}
 	/* What a file holds is read, also where it is copied: cutting it short must not raise SIGBUS. */
-	rc = zc_source_activate(src, ZC_USE_READ);
-	if (rc && src->target == &player->pool)
-		src->target = NULL;
-	return rc;
+	return zc_source_activate(src, ZC_USE_READ);
 }
 
 int zc_path_open_device(struct zcdma_ctx *ctx, struct zcdma_source *src,
@@ -373,12 +380,7 @@ int zc_path_open_device(struct zcdma_ctx *ctx, struct zcdma_source *src,
 		((struct play *)*out)->player = player;
 		return 0;
 	}
-	if (src->target == &player->pool) {
-		src->ops->deactivate(src);
-		src->active = false;
-		src->target = NULL;
-	}
-	zc_player_close(player);
+	close_player(player, src);
 	return rc;
 }
 
@@ -404,7 +406,7 @@ ZC_PUBLIC int zcdma_path_set_underrun(struct zcdma_path *path, enum zcdma_underr
 		zc_hint(path->ctx, "give the simulated device a pace: rate=SIZE");
 		return rc;
 	}
-	/* One block in the device, one of zeros behind it, and one to fill. */
+	/* One block in the device, one of zeros after it, and one to fill. */
 	if (underrun == ZCDMA_UNDERRUN_ZERO && p->player->pool.ring.blocks < 3) {
 		rc = zc_fail_plain(path->ctx, EINVAL,
 				   "play zeros to %s: its ring has %u blocks, and that takes 3",
