@@ -28,7 +28,7 @@ struct zc_player {
 	bool idle; /* stopped or gone: what was queued is not played, and nothing reads it */
 	struct zc_drain drain;
 	uint64_t zeros_played; /* bytes */
-	/* From queueing to played. */
+	/* How long blocks took from being queued to being played. */
 	uint64_t blocks_timed, queued_ns, queued_max_ns;
 };
 

@@ -192,8 +192,8 @@ void zcdma_path_set_queue(struct zcdma_path *path, unsigned blocks);
 
 /*
  * Give the path up while others of its source go on: send nothing more, and reset its connection. What was not sent goes back
- * to the source at once, and what is in flight by its proof, while zcdma_source_next() is called. From here on, sends along
- * the path fail with the error that broke it off, or -ECANCELED. Close the path together with the others.
+ * to the source at once, and what is in flight by its proof, while zcdma_source_next() is called. Later sends along the path
+ * fail with the error that broke it off, or -ECANCELED. Close the path together with the others.
  */
 void zcdma_path_drop(struct zcdma_path *path);
 
