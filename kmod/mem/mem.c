@@ -43,31 +43,39 @@ bool zcdma_mem_limited(struct device *dev)
 	return !translating(dev) && dma_addressing_limited(dev);
 }
 
+/* Return the last address that the device can use. */
+static u64 last_address(struct device *dev)
+{
+	return min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+}
+
 static gfp_t zone_of(struct device *dev)
 {
 	if (!zcdma_mem_limited(dev))
 		return 0;
-	return min_not_zero(dma_get_mask(dev), dev->bus_dma_limit) < DMA_BIT_MASK(32) ? GFP_DMA :
-										     GFP_DMA32;
+	return last_address(dev) < DMA_BIT_MASK(32) ? GFP_DMA : GFP_DMA32;
 }
 
 /*
- * Return the last byte that the device reaches. Beyond it the DMA API warns unless there are bounce
- * buffers, and if there are, the largest mapping is limited.
+ * Return whether the DMA API maps any memory for the device. What it does not reach takes bounce
+ * buffers, which limit the size of a mapping and are somewhere below 4 GiB: where the device does
+ * not reach those either, swiotlb_map() warns.
  */
-static phys_addr_t reach_of(struct device *dev)
+static bool maps_all_memory(struct device *dev)
 {
-	if (!zcdma_mem_limited(dev) || dma_max_mapping_size(dev) < SIZE_MAX)
-		return PHYS_ADDR_MAX;
-	return dma_to_phys(dev, min_not_zero(dma_get_mask(dev), dev->bus_dma_limit));
+	return !zcdma_mem_limited(dev) ||
+	       (dma_max_mapping_size(dev) < SIZE_MAX && last_address(dev) >= DMA_BIT_MASK(32));
 }
 
 unsigned int zcdma_mem_order_max(struct device *dev)
 {
-	size_t most = min_t(size_t, dma_max_mapping_size(dev), dma_get_max_seg_size(dev));
+	size_t most = dma_get_max_seg_size(dev);
 
 	if (zcdma_mutant("pieces"))
 		return 0;
+	/* Else blocks are only where it reaches, and mapped as they are, whatever their size. */
+	if (maps_all_memory(dev))
+		most = min(most, dma_max_mapping_size(dev));
 	most = max_t(size_t, most, PAGE_SIZE);
 	return min_t(unsigned int, ZCDMA_MAX_ORDER, ilog2(most >> PAGE_SHIFT));
 }
@@ -77,7 +85,8 @@ void zcdma_mem_layout(struct zcdma_mem *mem, unsigned int model)
 	mem->ops = zcdma_mem_models[model];
 	mem->order_max = zcdma_mem_order_max(mem->dev);
 	mem->zone = zone_of(mem->dev);
-	mem->reach = reach_of(mem->dev);
+	mem->reach = maps_all_memory(mem->dev) ? PHYS_ADDR_MAX :
+						 dma_to_phys(mem->dev, last_address(mem->dev));
 	mem->stride = mem->ops->stride(mem);
 }
 

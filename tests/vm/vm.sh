@@ -42,10 +42,11 @@ mkdir -p "$build"
 # Architectures of kernels: QEMU's program, the machine, its console, its IOMMU, and the architecture of 32-bit
 # programs. What edu has is what reaches the memory: that of virt begins at 1 GiB. And of arm64 the processor, one
 # with 32-bit programs and pages of 16 KiB, the prefix of the compiler, and how much memory CMA has, which else takes half
-# of the second node: it looks free, and a ring cannot have it.
+# of the second node: it looks free, and a ring cannot have it. Of a PC some memory is beyond 4 GiB, as of most, so the
+# kernel has bounce buffers, which edu does not reach.
 # shellcheck disable=SC2034,SC2054 # used by their names; commas are part of the words
-declare -A x86=([qemu]=qemu-system-x86_64 [machine]=q35 [console]=ttyS0 [append]=intel_iommu=on [compat]=i386
-    [iommu]="-machine kernel-irqchip=split -device intel-iommu" [edu]=28)
+declare -A x86=([qemu]=qemu-system-x86_64 [machine]=q35,max-ram-below-4g=1G [console]=ttyS0 [append]=intel_iommu=on
+    [compat]=i386 [iommu]="-machine kernel-irqchip=split -device intel-iommu" [edu]=28)
 # shellcheck disable=SC2034,SC2054
 declare -A arm64=([qemu]=qemu-system-aarch64 [machine]=virt,gic-version=3 [console]=ttyAMA0 [compat]=armhf
     [iommu]="-machine iommu=smmuv3" [edu]=32 [cpu]=cortex-a76 [cross]=aarch64-linux-gnu-
