@@ -88,6 +88,7 @@ static bool submit_free(struct zcdma_ring *ring)
 		}
 		list_del_init(&block->node);
 		zcdma_block_set_state(ring, block, ZCDMA_FILLING);
+		block->device_time = 0;
 		ring->submitting++;
 		spin_unlock_irqrestore(&zdev->lock, flags);
 

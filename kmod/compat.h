@@ -5,6 +5,7 @@
 
 #include <linux/dmaengine.h>
 #include <linux/export.h>
+#include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/netdevice.h>
@@ -106,6 +107,19 @@ static inline void zcdma_free_netdev_dummy(struct net_device *dev)
 #define zcdma_dma_device(chan) dmaengine_get_dma_device(chan)
 #else
 #define zcdma_dma_device(chan) ((chan)->device->dev)
+#endif
+
+/* Since 6.13 one call does both, and later the other went. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define zcdma_hrtimer_setup hrtimer_setup
+#else
+static inline void zcdma_hrtimer_setup(struct hrtimer *timer,
+				       enum hrtimer_restart (*function)(struct hrtimer *timer),
+				       clockid_t clock, enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+}
 #endif
 
 /* Charge pages to the memory cgroup. Before 5.11 a page that is charged cannot be mapped. */

@@ -71,6 +71,7 @@ static void count_done(struct zcdma_ring *ring, const struct zcdma_block *block,
 	}
 	stats->blocks++;
 	stats->bytes += bytes;
+	stats->short_blocks += bytes < ring->mem.block_size;
 	stats->bounced += zcdma_ring_buf(ring, block)->bounced;
 }
 
@@ -80,6 +81,7 @@ static void finish_out(struct zcdma_ring *ring, struct zcdma_block *block, size_
 	struct zcdma_device *zdev = ring->zdev;
 	unsigned long flags;
 	bool refused = false;
+	__poll_t key = 0;
 
 	spin_lock_irqsave(&zdev->lock, flags);
 	if (is_drivers(ring, block)) {
@@ -91,11 +93,12 @@ static void finish_out(struct zcdma_ring *ring, struct zcdma_block *block, size_
 		count_done(ring, block, bytes, error);
 		zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
 		refused = !list_empty(&ring->full);
+		key = zcdma_ring_wake_key(ring);
 	}
 	spin_unlock_irqrestore(&zdev->lock, flags);
 	if (refused)
 		zcdma_ring_reap_now(ring);
-	wake_up_interruptible_poll(&zdev->wait, EPOLLOUT | EPOLLWRNORM);
+	wake_up_interruptible_poll(&zdev->wait, key);
 }
 
 /* Make a block full. One that failed leaves a hole of its own size in the stream. */
@@ -103,6 +106,7 @@ static void finish_in(struct zcdma_ring *ring, struct zcdma_block *block, size_t
 {
 	struct zcdma_device *zdev = ring->zdev;
 	unsigned long flags;
+	__poll_t key;
 	bool starving;
 
 	spin_lock_irqsave(&zdev->lock, flags);
@@ -121,12 +125,15 @@ static void finish_in(struct zcdma_ring *ring, struct zcdma_block *block, size_t
 	ring->gap = false;
 	ring->offset += bytes;
 	count_done(ring, block, bytes, error);
+	ring->reported_ns = block->time_ns;
+	ring->hurry |= block->length < ring->mem.block_size;
 	zcdma_block_move(ring, block, ZCDMA_FULL, &ring->full);
+	key = zcdma_ring_wake_key(ring);
 	starving = zcdma_ring_is_starving(ring) && zdev->count[ZCDMA_DRAINING];
 	spin_unlock_irqrestore(&zdev->lock, flags);
 	if (starving)
 		zcdma_ring_reap_now(ring);
-	wake_up_interruptible_poll(&zdev->wait, EPOLLIN | EPOLLRDNORM);
+	wake_up_interruptible_poll(&zdev->wait, key);
 }
 
 static void finish(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes, int error)
@@ -187,6 +194,7 @@ void zcdma_stream_lost(struct zcdma_stream *stream, size_t bytes)
 
 	spin_lock_irqsave(&zdev->lock, flags);
 	if (!ring->out) {
+		ring->reported_ns = ktime_get_ns();
 		ring->offset += bytes;
 		if (ring->lost < U32_MAX)
 			ring->lost++;

@@ -90,12 +90,13 @@ static ssize_t stats_show(struct device *dev, struct device_attribute *attr, cha
 			  "busy_at_release %llu\nread_bytes %llu\nsplice_bytes %llu\n"
 			  "splice_copied_bytes %llu\nnext_seq %llu\nring_blocks %u\nfree %u\n"
 			  "filling %u\nfull %u\nheld %u\ndraining %u\ngaps %llu\n"
-			  "underruns %llu\nunderrun_bytes %llu\nwrite_bytes %llu\n",
+			  "underruns %llu\nunderrun_bytes %llu\nwrite_bytes %llu\n"
+			  "short_blocks %llu\n",
 			  s.running, s.blocks, s.bytes, s.delivered, s.given, s.overruns,
 			  s.lost_bytes, s.failed, s.bounced, s.busy_at_release, s.read_bytes,
 			  s.splice_bytes, s.splice_copied_bytes, s.next_seq, s.ring_blocks, s.free,
 			  s.filling, s.full, s.held, s.draining, s.gaps, s.underruns,
-			  s.underrun_bytes, s.write_bytes);
+			  s.underrun_bytes, s.write_bytes, s.short_blocks);
 }
 static DEVICE_ATTR_RO(stats);
 
@@ -150,7 +151,9 @@ static struct zcdma_device *zcdma_device_alloc(struct device *parent, struct dev
 /* A driver that the header does not allow is a fault of its author. */
 static bool is_valid(const struct zcdma_device_ops *ops, const struct zcdma_limits *limits)
 {
-	if (!ops->start || !ops->submit || !ops->abort)
+	if (!ops->start || !ops->submit || !ops->abort || (ops->out && ops->flush))
+		return false;
+	if (!ops->clock != !ops->clock_hz || ops->clock > ZCDMA_DEV_CLOCK_COUNTER)
 		return false;
 	if (!ops->name || strlen(ops->name) >= sizeof_field(struct zcdma_dev_info, source))
 		return false;

@@ -2,6 +2,7 @@
 /* The ioctls of /dev/zcdmaN. */
 #include <linux/math64.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
 #include <linux/nospec.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
@@ -44,7 +45,8 @@ static u32 info_flags(const struct zcdma_device *zdev)
 {
 	return (zdev->ops->paced ? ZCDMA_DEV_INFO_PACED : 0) |
 	       (zcdma_mem_limited(zdev->dma) ? ZCDMA_DEV_INFO_LIMITED : 0) |
-	       (zdev->ops->out ? ZCDMA_DEV_INFO_OUT : 0);
+	       (zdev->ops->out ? ZCDMA_DEV_INFO_OUT : 0) |
+	       (zdev->ops->flush ? ZCDMA_DEV_INFO_TIMEOUT : 0);
 }
 
 static int ioc_info(struct zcdma_file *zf, union zcdma_arg *arg)
@@ -66,14 +68,37 @@ static int ioc_info(struct zcdma_file *zf, union zcdma_arg *arg)
 		.flags = info_flags(zdev),
 		.chunks_max = zdev->limits.chunks_max,
 		.length_align = zdev->limits.align ?: 1,
+		.clock = zdev->ops->clock,
+		.clock_hz = zdev->ops->clock_hz,
 	};
 	strscpy(arg->info.source, zdev->ops->name, sizeof(arg->info.source));
 	return 0;
 }
 
+static bool timeout_valid(const struct zcdma_device *zdev, u64 ns)
+{
+	if (!ns)
+		return true;
+	return zdev->ops->flush && ns >= ZCDMA_DEV_TIMEOUT_MIN && ns <= ZCDMA_DEV_TIMEOUT_MAX;
+}
+
+/* Coherent memory is where the DMA API allocates it. */
+static bool node_valid(const struct zcdma_dev_setup *setup)
+{
+	if (!(setup->flags & ZCDMA_DEV_SETUP_NODE))
+		return !setup->node;
+	return setup->model != ZCDMA_DEV_COHERENT && setup->node >= 0 &&
+	       setup->node < MAX_NUMNODES && node_state(setup->node, N_MEMORY);
+}
+
 static bool setup_valid(const struct zcdma_device *zdev, const struct zcdma_dev_setup *setup)
 {
-	if (setup->model > ZCDMA_DEV_SCATTER || setup->policy > ZCDMA_DEV_STRICT || setup->flags)
+	if (setup->model > ZCDMA_DEV_SCATTER || setup->policy > ZCDMA_DEV_STRICT ||
+	    setup->flags & ~ZCDMA_DEV_SETUP_NODE)
+		return false;
+	if (!timeout_valid(zdev, setup->timeout_ns) || !node_valid(setup))
+		return false;
+	if (setup->watermark > setup->blocks)
 		return false;
 	if (setup->policy == ZCDMA_DEV_STRICT && !zcdma_mem_models[setup->model]->revocable)
 		return false;

@@ -48,8 +48,11 @@ static void init_ring(struct zcdma_ring *ring, const struct zcdma_dev_setup *set
 	mutex_init(&ring->read_lock);
 	spin_lock_init(&ring->submit_lock);
 	zcdma_ring_reap_init(ring);
+	zcdma_timeout_init(ring, setup);
 	ring->mem.dev = zdev->dma;
 	ring->mem.dir = zdev->ops->dir;
+	ring->mem.node_only = setup->flags & ZCDMA_DEV_SETUP_NODE;
+	ring->mem.node = ring->mem.node_only ? setup->node : dev_to_node(zdev->dma);
 	ring->mem.block_size = setup->block_size;
 	ring->mem.blocks = setup->blocks;
 	zcdma_mem_layout(&ring->mem, setup->model);
@@ -194,7 +197,9 @@ static int start_device(struct zcdma_ring *ring)
 	zdev->stats.running = !ring->halted;
 	ring->ended = false;
 	ring->idle = list_empty(&ring->full);
+	ring->reported_ns = ktime_get_ns();
 	spin_unlock_irq(&zdev->lock);
+	zcdma_timeout_start(ring);
 	zcdma_ring_submit(ring);
 	return 0;
 }
@@ -223,6 +228,7 @@ static void stop_device(struct zcdma_ring *ring)
 	/* No new block is submitted, but another processor may be half way through. */
 	while (READ_ONCE(ring->submitting))
 		usleep_range(10, 50);
+	zcdma_timeout_stop(ring);
 	zdev->ops->abort(&ring->stream);
 	ring->active = false;
 

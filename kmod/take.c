@@ -17,9 +17,22 @@ static bool has_news(struct zcdma_ring *ring)
 	       !list_empty_careful(zcdma_ring_for_user(ring));
 }
 
+static bool has_enough(struct zcdma_ring *ring)
+{
+	bool enough;
+
+	/* Any block will do. */
+	if (ring->watermark == 1)
+		return true;
+	spin_lock_irq(&ring->zdev->lock);
+	enough = zcdma_ring_has_enough(ring) || ring->ended || ring->halted;
+	spin_unlock_irq(&ring->zdev->lock);
+	return enough;
+}
+
 static bool readable(struct zcdma_ring *ring)
 {
-	return READ_ONCE(ring->cursor) || has_news(ring);
+	return READ_ONCE(ring->cursor) || (has_news(ring) && has_enough(ring));
 }
 
 bool zcdma_ring_ready(struct zcdma_ring *ring)
@@ -49,6 +62,8 @@ static void describe(const struct zcdma_ring *ring, const struct zcdma_block *bl
 		.seq = block->seq,
 		.time_ns = block->time_ns,
 		.error = -block->error,
+		.clock = block->device_time ? ring->zdev->ops->clock : ZCDMA_DEV_CLOCK_NONE,
+		.device_time = block->device_time,
 	};
 }
 
@@ -72,6 +87,7 @@ static struct zcdma_block *try_take(struct zcdma_ring *ring, enum zcdma_state as
 		list_del_init(&block->node);
 		zcdma_block_set_state(ring, block, as);
 		zdev->stats.delivered++;
+		ring->hurry &= !list_empty(&ring->full);
 		if (ring->out)
 			block->length = 0;
 		/* Without the lock another thread may give it back, and the device fill it. */

@@ -8,6 +8,7 @@
 #include <linux/completion.h>
 #include <linux/device.h>
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/percpu-refcount.h>
@@ -41,6 +42,9 @@ struct zcdma_ring {
 	bool strict;
 	bool out;			/* of a device that plays */
 	u64 bytes;
+	u64 timeout_ns;			/* 0: the device is not asked for blocks that are not full */
+	u32 watermark;			/* blocks that poll() waits for */
+	struct hrtimer timer;
 	struct zcdma_stream stream;	/* what the device's driver sees of it */
 
 	/* Below zdev->lock */
@@ -52,6 +56,8 @@ struct zcdma_ring {
 	u32 lost;			/* blocks, since the last one that was filled */
 	bool gap;			/* data may be missing before the next one */
 	u64 offset;			/* of the device in the stream */
+	u64 reported_ns;		/* when the device last reported, or was asked to */
+	bool hurry;			/* what is full is not to wait for the watermark */
 	bool idle;			/* output: nothing was queued since the start, or fsync() */
 	bool failed;			/* output: blocks were not played; fsync() reports it once */
 	bool ended;			/* stopped, and not started again */

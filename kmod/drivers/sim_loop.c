@@ -143,6 +143,11 @@ static int capture_submit(struct zcdma_stream *stream, struct zcdma_block *block
 	return 0;
 }
 
+/* What is played is passed on at once, so nothing waits here. */
+static void capture_flush(struct zcdma_stream *stream)
+{
+}
+
 /* The thread reports with the mutex held, so none of its reports is under way on return. */
 static void capture_abort(struct zcdma_stream *stream)
 {
@@ -160,6 +165,7 @@ static const struct zcdma_device_ops loop_capture_ops = {
 	.dir = DMA_BIDIRECTIONAL,
 	.start = capture_start,
 	.submit = capture_submit,
+	.flush = capture_flush,
 	.abort = capture_abort,
 };
 

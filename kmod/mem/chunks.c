@@ -52,15 +52,16 @@ int zcdma_chunks_add(struct zcdma_buf *buf, struct page *page, unsigned int page
  */
 struct page *zcdma_chunks_alloc_pages(struct zcdma_mem *mem, gfp_t gfp, unsigned int order)
 {
-	int node = dev_to_node(mem->dev);
 	struct page *page = NULL;
 
 	gfp |= GFP_USER | ZCDMA_GFP_ACCOUNT | __GFP_ZERO | __GFP_NOWARN;
+	if (mem->node_only)
+		gfp |= __GFP_THISNODE;
 	/* Memory that the device reaches is not bounced. There may be little of it. */
 	if (mem->zone)
-		page = alloc_pages_node(node, (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY |
+		page = alloc_pages_node(mem->node, (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY |
 					mem->zone, order);
-	return page ?: alloc_pages_node(node, gfp, order);
+	return page ?: alloc_pages_node(mem->node, gfp, order);
 }
 
 void zcdma_chunks_free(struct zcdma_mem *mem, struct zcdma_buf *buf)

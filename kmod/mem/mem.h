@@ -81,6 +81,8 @@ struct zcdma_mem {
 	size_t stride;
 	unsigned int blocks;
 	unsigned int order_max;	/* of a chunk */
+	int node;		/* to allocate on, ... */
+	bool node_only;		/* ... and nowhere else */
 	gfp_t zone;		/* that the device reaches all of; 0: it reaches any memory */
 	phys_addr_t reach;	/* the last byte that a block may have, as nothing bounces */
 	bool gone;		/* after zcdma_mem_detach() */

@@ -229,6 +229,7 @@ fake_kernel() {
     run -0 tree
     assert_output "$updates/zcdma.ko
 $updates/zcdma/Module.symvers
+$updates/zcdma/include/linux/zcdma.h
 $updates/zcdma/include/linux/zcdma_device.h
 $updates/zcdma_dmaengine.ko
 $updates/zcdma_sim.ko

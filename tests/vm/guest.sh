@@ -204,9 +204,9 @@ programs_without_network() {
 }
 
 programs() {
-    run_tests abi limits stream policy refs inflight splice hostile mappings stall starve death
+    run_tests abi limits timeout stream policy refs inflight splice hostile mappings stall starve death
     leaks_nothing "abi to death"
-    run_tests sizes edu cold pinned
+    run_tests sizes edu cold pinned latency
     # What only kernels of debug/ have.
     if [[ -e /sys/kernel/debug/kcov || -e /sys/kernel/debug/kcsan ]]; then
         check "the module goes" unload

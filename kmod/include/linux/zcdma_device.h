@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/types.h>
 #include <linux/version.h>
+#include <linux/zcdma.h>
 
 struct dev_pm_ops;
 struct device;
@@ -42,14 +43,14 @@ struct zcdma_device;
  * at a time for a device, with a mutex held: a driver must not call unregister, suspend or resume from
  * them.
  *
- * submit and what this file calls a report - zcdma_block_done(), zcdma_block_failed(),
+ * submit, flush and what this file calls a report - zcdma_block_done(), zcdma_block_failed(),
  * zcdma_block_wanted(), zcdma_stream_halted(), zcdma_stream_lost(), zcdma_stream_gap() - run in any
  * context in which a spinlock_t can be taken, so under PREEMPT_RT not in a hard interrupt. Make reports
  * one at a time for a stream, and only from the call of start to the return of abort. The core calls
  * submit after start returned and before it calls abort, on several processors at a time, but one at
  * a time for an output device, whose blocks have an order. It holds no lock then that a report takes,
  * and of the reports only zcdma_block_wanted() calls submit: so submit and the other reports may run
- * with the same lock of the driver's held.
+ * with the same lock of the driver's held. The same is true of flush, of which one call runs at a time.
  *
  * DOC: Life and death
  *
@@ -65,11 +66,14 @@ struct zcdma_device;
  *	list by list_del_init() before the block is reported, and before a list head is freed in abort.
  * @index: in the ring, from 0 to &zcdma_stream.blocks - 1
  * @length: of an output device, how many bytes to fetch, from submit on
+ * @device_time: when its first byte came, by &zcdma_device_ops.clock; set it before the report, or leave
+ *	it 0 where it is not known
  */
 struct zcdma_block {
 	struct list_head node;
 	u32 index;
 	u64 length;
+	u64 device_time;
 
 	/* private: */
 	unsigned int state;	/* enum zcdma_state */
@@ -115,6 +119,11 @@ struct zcdma_stream {
  * @submit: Queue a block to be filled, or fetched. Returns 0, and the block is the driver's; or a negative errno
  *	where the device has no room for more, and it stays the core's, which submits it again when
  *	user space gives a block back, or zcdma_block_wanted() asks. Must not sleep.
+ * @clock: what &zcdma_block.device_time counts; ZCDMA_DEV_CLOCK_NONE of a device without a clock
+ * @clock_hz: how many of its units are a second; 0 without a clock
+ * @flush: Have the block that is being filled reported by zcdma_block_done(), though it is not full, as
+ *	soon as the device can, within this call or later; or do nothing where none has data. Must not
+ *	sleep. NULL where the device cannot, and of an output device.
  * @abort: Stop the device, even if it is broken or gone. On return no report runs or will come, the
  *	device writes to no memory, and all blocks are the core's, which takes them off a list of the
  *	driver's itself. May sleep.
@@ -125,8 +134,11 @@ struct zcdma_device_ops {
 	bool out;
 	enum dma_data_direction dir;
 	bool paced;
+	enum zcdma_dev_clock clock;
+	u32 clock_hz;
 	int (*start)(struct zcdma_stream *stream);
 	int (*submit)(struct zcdma_stream *stream, struct zcdma_block *block);
+	void (*flush)(struct zcdma_stream *stream);
 	void (*abort)(struct zcdma_stream *stream);
 };
 

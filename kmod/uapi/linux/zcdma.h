@@ -79,7 +79,8 @@
  *	   no sendfile() of the stream itself (EINVAL), as it loses what a socket has no room for.
  *
  * poll	   POLLIN where ZCDMA_IOC_TAKE or read() would not wait, the end of the stream included. POLLOUT of
- *	   an output device, where ZCDMA_IOC_TAKE or write() would not.
+ *	   an output device, where ZCDMA_IOC_TAKE or write() would not. zcdma_dev_setup.watermark has
+ *	   poll() wait for more blocks.
  *	   POLLERR | POLLHUP where the device is gone.
  *
  * When the device is removed or unbound, every call fails with ENODEV. Mappings stay as they are,
@@ -123,6 +124,15 @@ enum zcdma_dev_policy {
 #define ZCDMA_DEV_INFO_PACED (1U << 0) /* zcdma_dev_setup.rate may be set */
 #define ZCDMA_DEV_INFO_LIMITED (1U << 1) /* there is memory that the device does not reach */
 #define ZCDMA_DEV_INFO_OUT (1U << 2) /* an output device: it plays blocks */
+#define ZCDMA_DEV_INFO_TIMEOUT (1U << 3) /* zcdma_dev_setup.timeout_ns may be set */
+
+/* What a device's own time counts: zcdma_dev_block.device_time. */
+enum zcdma_dev_clock {
+	ZCDMA_DEV_CLOCK_NONE = 0,
+	ZCDMA_DEV_CLOCK_MONOTONIC = 1,	/* as clock_gettime(CLOCK_MONOTONIC) */
+	ZCDMA_DEV_CLOCK_TAI = 2,	/* as clock_gettime(CLOCK_TAI), by PTP for example */
+	ZCDMA_DEV_CLOCK_COUNTER = 3,	/* a counter of the device, from any start */
+};
 
 /*
  * ZCDMA_IOC_INFO: what this kernel and this device can do. Never assume any of it.
@@ -146,11 +156,17 @@ struct zcdma_dev_info {
 				 */
 	char source[16];	/* out: what fills or plays the blocks, a name that ends with a 0 */
 	__u32 length_align;	/* out: of an output device, what it plays must be a multiple of this */
-	__u32 reserved[7];
+	__u32 clock;		/* out: enum zcdma_dev_clock of the device's own times ... */
+	__u32 clock_hz;		/* out: ... and how many of its units are a second */
+	__u32 reserved[5];
 };
 
 /* Each block of a simulated device with a rate is waited for by a timer. */
 #define ZCDMA_DEV_RATE_BLOCKS 20000
+
+/* The limits of zcdma_dev_setup.timeout_ns: a timer runs that often. */
+#define ZCDMA_DEV_TIMEOUT_MIN 50000
+#define ZCDMA_DEV_TIMEOUT_MAX 3600000000000
 
 /*
  * ZCDMA_IOC_SETUP: allocate the ring and own the stream. Once for each open file.
@@ -165,7 +181,7 @@ struct zcdma_dev_setup {
 	__u32 size;
 	__u32 model;		/* enum zcdma_dev_model */
 	__u32 policy;		/* enum zcdma_dev_policy */
-	__u32 flags;		/* 0 */
+	__u32 flags;		/* ZCDMA_DEV_SETUP_* */
 	__u64 block_size;	/* bytes of data in a block */
 	__u64 rate;		/* bytes/s that a simulated device produces, at most
 				 * ZCDMA_DEV_RATE_BLOCKS in a second; 0: as fast as it can, and
@@ -178,8 +194,21 @@ struct zcdma_dev_setup {
 	__u64 ring_bytes;	/* out: size of the whole mapping */
 	__u32 chunks;		/* out: contiguous pieces that block 0 consists of */
 	__u32 bounced;		/* out: blocks that the kernel copies to where they are wanted */
-	__u64 reserved[4];
+	__u64 timeout_ns;	/* how long a byte waits for its block to be full, from
+				 * ZCDMA_DEV_TIMEOUT_MIN to ZCDMA_DEV_TIMEOUT_MAX: then the device is
+				 * asked for a block that is not. 0: without limit, and all that is valid
+				 * without ZCDMA_DEV_INFO_TIMEOUT
+				 */
+	__u32 watermark;	/* how many blocks poll() waits for, at most .blocks; 0 is 1. It waits
+				 * for no more where the stream has ended, the device has no block left,
+				 * a block is not full, or has been full for .timeout_ns
+				 */
+	__s32 node;		/* with ZCDMA_DEV_SETUP_NODE: the NUMA node of the memory */
+	__u64 reserved[2];
 };
+
+/* zcdma_dev_setup.node counts. Without it the memory is on the node of the device that does the DMA. */
+#define ZCDMA_DEV_SETUP_NODE (1U << 0)
 
 /*
  * ZCDMA_IOC_START (argument 0): start the device.
@@ -219,7 +248,9 @@ struct zcdma_dev_block {
 	__u32 error;		/* out: an errno where ZCDMA_DEV_BLOCK_ERROR is set, as EIO;
 				 * .length is 0, and .offset goes on by .block_size
 				 */
-	__u32 reserved[5];
+	__u32 clock;		/* out: of .device_time, enum zcdma_dev_clock; 0: it is not known */
+	__u64 device_time;	/* out: when its first byte came, in units of the device's clock */
+	__u32 reserved[2];
 };
 
 /*
@@ -265,6 +296,7 @@ struct zcdma_dev_stats {
 	__u64 underruns;	/* out: blocks that an output device needed and did not have */
 	__u64 underrun_bytes;	/* out: in them */
 	__u64 write_bytes;	/* out: copied by write() */
+	__u64 short_blocks;	/* out: of .blocks, those that were not full */
 };
 
 /*

@@ -47,11 +47,13 @@ struct zcdma_loss {
 
 /* One capture buffer of a ring. What a caller changes in it has no effect on what is sent. */
 struct zcdma_block {
-	const void *data;  /* its bytes in memory, or NULL if the block is only in @fd */
-	size_t len;	   /* bytes of data; may be less than the ring's block size */
-	uint64_t offset;   /* of its first byte in the source's stream; an overrun makes it jump */
-	uint64_t seq;	   /* counts what the device produced, lost blocks included */
-	uint64_t time_ns;  /* when the block became full: at the device, through a hand-over too */
+	const void *data; /* its bytes in memory, or NULL if the block is only in @fd */
+	size_t len;	  /* bytes of data; may be less than the ring's block size */
+	uint64_t offset;  /* of its first byte in the source's stream; an overrun makes it jump */
+	uint64_t seq;	  /* counts what the device produced, lost blocks included */
+	uint64_t time_ns; /* when the block became full: at the device, through a hand-over too */
+	/* When its first byte came to the device, by the clock that its source's .clock names; 0: unknown. */
+	uint64_t device_time;
 	uint32_t index;	   /* in the ring */
 	uint32_t flags;	   /* enum zcdma_block_flags */
 	int fd;		   /* the file or pipe that holds the bytes too, or -1 */
@@ -182,6 +184,9 @@ struct zcdma_source_info {
 		*listens; /* once its ring is made, where: "127.0.0.1:9000", or several, by ", " */
 	const char *peer; /* the sender's address, once a sender has come */
 	bool framed;	  /* the sender frames its blocks, and their hashes are checked */
+	/* What .device_time of its blocks counts: "monotonic", "tai" or "counter"; NULL: the device has no clock. */
+	const char *clock;
+	unsigned clock_hz; /* units in a second; 0 without a clock */
 };
 
 /* A kind of source, for lists and help. */
