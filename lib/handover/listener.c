@@ -41,6 +41,7 @@ int zc_listener_open(struct zc_listener *c)
 	return rc;
 }
 
+/* Every version has the message: a writer of another one learns from it which it is to speak. */
 static void refuse(int sock, enum zc_ho_reason reason)
 {
 	struct zc_ho_msg msg;
@@ -55,6 +56,7 @@ int zc_ring_offer_accept(const struct zc_ring_offer *offer)
 	struct zc_ho_msg msg;
 
 	zc_ho_begin(&msg, ZC_HO_ACCEPT, 0);
+	msg.head.version = offer->page < 0 ? ZC_HO_OLDEST : ZC_HO_VERSION;
 	return zc_ho_send(offer->sock, &msg, (const int[]){ STDIN_FILENO });
 }
 
@@ -63,6 +65,8 @@ void zc_ring_offer_refuse(const struct zc_ring_offer *offer)
 	refuse(offer->sock, ZC_HO_BAD_RING);
 	close(offer->sock);
 	close(offer->fd);
+	if (offer->page >= 0)
+		close(offer->page);
 }
 
 static void forget(struct zc_listener *c, unsigned i)
@@ -126,7 +130,7 @@ static bool accept_pending(struct zc_listener *c)
 }
 
 /* Take a hello, with a name of the pipe. Returns 0, or a negative errno to drop the writer. */
-static int take_hello(struct zc_writer *writer, unsigned flags, int theirs)
+static int take_hello(struct zc_writer *writer, unsigned flags, unsigned version, int theirs)
 {
 	const unsigned sent = ZC_USE_REPLACE | ZC_USE_FD;
 	struct zc_ho_msg msg;
@@ -140,6 +144,7 @@ static int take_hello(struct zc_writer *writer, unsigned flags, int theirs)
 	if (ours < 0)
 		return ours;
 	zc_ho_begin(&msg, ZC_HO_WELCOME, 1);
+	msg.head.version = (uint16_t)version;
 	msg.welcome.flags = flags & sent;
 	rc = zc_ho_send(writer->sock, &msg, &ours);
 	close(ours);
@@ -147,7 +152,7 @@ static int take_hello(struct zc_writer *writer, unsigned flags, int theirs)
 	return rc;
 }
 
-/* Take an offer, with the ring, which *@offer keeps, and the writing end. Returns 1, or -EPROTO. */
+/* Take an offer, with the ring and the page, which *@offer keeps, and the writing end. Returns 1, or -EPROTO. */
 static int take_offer(const struct zc_writer *writer, const struct zc_ho_offer *body,
 		      int fds[ZC_HO_FDS], struct zc_ring_offer *offer)
 {
@@ -155,8 +160,10 @@ static int take_offer(const struct zc_writer *writer, const struct zc_ho_offer *
 		refuse(writer->sock, ZC_HO_NO_PROOF);
 		return -EPROTO;
 	}
-	*offer = (struct zc_ring_offer){ .sock = writer->sock, .offer = *body, .fd = fds[0] };
-	fds[0] = -1;
+	*offer = (struct zc_ring_offer){
+		.sock = writer->sock, .offer = *body, .fd = fds[0], .page = fds[2]
+	};
+	fds[0] = fds[2] = -1;
 	return 1;
 }
 
@@ -174,7 +181,7 @@ static int receive(struct zc_writer *writer, unsigned flags, struct zc_ring_offe
 	if (rc != 1)
 		return -EPROTO;
 	if (msg.head.type == ZC_HO_HELLO && !writer->proved)
-		rc = take_hello(writer, flags, fds[0]);
+		rc = take_hello(writer, flags, msg.head.version, fds[0]);
 	else if (msg.head.type == ZC_HO_OFFER && writer->proved)
 		rc = take_offer(writer, &msg.offer, fds, offer);
 	else

@@ -25,7 +25,8 @@ struct zc_listener {
 struct zc_ring_offer {
 	int sock;
 	struct zc_ho_offer offer;
-	int fd; /* the ring's */
+	int fd;	  /* the ring's */
+	int page; /* that both ends map, or -1 in version 1 */
 };
 
 /* Start to listen. Returns 0 or a negative errno, as zc_ho_listen() does. */

@@ -52,11 +52,14 @@ static inline struct zc_ho_msg valid(enum zc_ho_type type)
 {
 	struct zc_ho_msg msg = { .head = { 0 } };
 	uint32_t count = type == ZC_HO_HELLO || type == ZC_HO_ACCEPT ? 0
+			 : type == ZC_HO_WAKE			     ? 0
 			 : type == ZC_HO_BLOCK			     ? ZC_HO_BLOCKS
 			 : type == ZC_HO_RELEASE		     ? ZC_HO_RELEASES
 								     : 1;
 
 	zc_ho_begin(&msg, type, count);
+	if (type == ZC_HO_WAKE)
+		msg.head.version = ZC_HO_VERSION;
 	if (type == ZC_HO_OFFER)
 		msg.offer = ring_offer;
 	for (uint32_t i = 0; type == ZC_HO_BLOCK && i < count; i++)
@@ -78,6 +81,14 @@ static inline unsigned fds_of(enum zc_ho_type type)
 	return type == ZC_HO_OFFER
 		       ? 2
 		       : type == ZC_HO_HELLO || type == ZC_HO_WELCOME || type == ZC_HO_ACCEPT;
+}
+
+/* The same, of a message of any version. */
+static inline unsigned fds_with(const struct zc_ho_msg *msg)
+{
+	const bool page = msg->head.type == ZC_HO_OFFER && msg->head.version == ZC_HO_VERSION;
+
+	return fds_of((enum zc_ho_type)msg->head.type) + page;
 }
 
 /* Send a message with the descriptors of its type, the first of which are @a and @b. */
