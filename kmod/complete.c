@@ -5,6 +5,7 @@
 
 #include "block.h"
 #include "compat.h"
+#include "traced.h"
 
 struct zcdma_block *zcdma_stream_block(struct zcdma_stream *stream, unsigned int index)
 {
@@ -91,6 +92,7 @@ static void finish_out(struct zcdma_ring *ring, struct zcdma_block *block, size_
 		ring->gap = false;
 		ring->failed |= !!error;
 		count_done(ring, block, bytes, error);
+		zcdma_note_finished(ring, block);
 		zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
 		refused = !list_empty(&ring->full);
 		key = zcdma_ring_wake_key(ring);
@@ -127,6 +129,7 @@ static void finish_in(struct zcdma_ring *ring, struct zcdma_block *block, size_t
 	count_done(ring, block, bytes, error);
 	ring->reported_ns = block->time_ns;
 	ring->hurry |= block->length < ring->mem.block_size;
+	zcdma_note_finished(ring, block);
 	zcdma_block_move(ring, block, ZCDMA_FULL, &ring->full);
 	key = zcdma_ring_wake_key(ring);
 	starving = zcdma_ring_is_starving(ring) && zdev->count[ZCDMA_DRAINING];
@@ -194,6 +197,7 @@ void zcdma_stream_lost(struct zcdma_stream *stream, size_t bytes)
 
 	spin_lock_irqsave(&zdev->lock, flags);
 	if (!ring->out) {
+		zcdma_note_lost(ring, bytes);
 		ring->reported_ns = ktime_get_ns();
 		ring->offset += bytes;
 		if (ring->lost < U32_MAX)
@@ -204,6 +208,7 @@ void zcdma_stream_lost(struct zcdma_stream *stream, size_t bytes)
 	} else if (!ring->idle) {
 		zdev->stats.underruns++;
 		zdev->stats.underrun_bytes += bytes;
+		zcdma_note_lost(ring, bytes);
 	}
 	spin_unlock_irqrestore(&zdev->lock, flags);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Devices: adding and removing them, and their files in sysfs. */
+#include <linux/bitmap.h>
 #include <linux/idr.h>
 #include <linux/log2.h>
 #include <linux/module.h>
@@ -14,6 +15,7 @@
 
 static dev_t zcdma_devt;
 static DEFINE_IDA(zcdma_ids);
+static DEFINE_MUTEX(channel_lock);	/* numbers of channels are found and taken one at a time */
 
 bool zcdma_device_enter(struct zcdma_device *zdev)
 {
@@ -78,6 +80,14 @@ static ssize_t model_show(struct device *dev, struct device_attribute *attr, cha
 }
 static DEVICE_ATTR_RO(model);
 
+static ssize_t channel_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct zcdma_device *zdev = container_of(dev, struct zcdma_device, dev);
+
+	return sysfs_emit(buf, "%u\n", zdev->channel);
+}
+static DEVICE_ATTR_RO(channel);
+
 static ssize_t stats_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct zcdma_device *zdev = container_of(dev, struct zcdma_device, dev);
@@ -103,10 +113,17 @@ static DEVICE_ATTR_RO(stats);
 static struct attribute *zcdma_attrs[] = {
 	&dev_attr_source.attr,
 	&dev_attr_model.attr,
+	&dev_attr_channel.attr,
 	&dev_attr_stats.attr,
 	NULL
 };
-ATTRIBUTE_GROUPS(zcdma);
+
+static const struct attribute_group zcdma_group = { .attrs = zcdma_attrs };
+static const struct attribute_group *zcdma_groups[] = {
+	&zcdma_group,
+	&zcdma_statistics_group,
+	NULL
+};
 
 static struct class zcdma_class = {
 	.name = "zcdma",
@@ -162,6 +179,28 @@ static bool is_valid(const struct zcdma_device_ops *ops, const struct zcdma_limi
 	return !limits || !limits->align || is_power_of_2(limits->align);
 }
 
+static int note_channel(struct device *dev, void *used)
+{
+	if (dev->class == &zcdma_class)
+		set_bit(container_of(dev, struct zcdma_device, dev)->channel, used);
+	return 0;
+}
+
+/* Add the device to its parent's, with the first number that is free among them. */
+static int add(struct zcdma_device *zdev)
+{
+	DECLARE_BITMAP(used, ZCDMA_DEVICES_MAX) = {};
+	int ret;
+
+	mutex_lock(&channel_lock);
+	if (zdev->dev.parent)
+		device_for_each_child(zdev->dev.parent, used, note_channel);
+	zdev->channel = find_first_zero_bit(used, ZCDMA_DEVICES_MAX);
+	ret = cdev_device_add(&zdev->cdev, &zdev->dev);
+	mutex_unlock(&channel_lock);
+	return ret;
+}
+
 struct zcdma_device *zcdma_device_register(struct device *parent, struct device *dma,
 					   const struct zcdma_device_ops *ops,
 					   const struct zcdma_limits *limits, void *priv)
@@ -190,7 +229,7 @@ struct zcdma_device *zcdma_device_register(struct device *parent, struct device 
 	ret = dev_set_name(&zdev->dev, "zcdma%d", zdev->id);
 	if (ret)
 		goto err_id;
-	ret = cdev_device_add(&zdev->cdev, &zdev->dev);
+	ret = add(zdev);
 	if (ret)
 		goto err_id;
 	zcdma_debugfs_add(zdev);

@@ -8,6 +8,7 @@
 struct pipe_inode_info;
 
 extern const struct file_operations zcdma_fops;
+extern const struct attribute_group zcdma_statistics_group;
 
 int zcdma_device_init(void);
 void zcdma_device_exit(void);

@@ -9,6 +9,7 @@
 #include "device.h"
 #include "fault_inject.h"
 #include "ring.h"
+#include "traced.h"
 
 /* .ended and .halted are set after the last block became full. An output does not end. */
 static bool has_news(struct zcdma_ring *ring)
@@ -87,6 +88,7 @@ static struct zcdma_block *try_take(struct zcdma_ring *ring, enum zcdma_state as
 		list_del_init(&block->node);
 		zcdma_block_set_state(ring, block, as);
 		zdev->stats.delivered++;
+		zcdma_note_taken(ring, block);
 		ring->hurry &= !list_empty(&ring->full);
 		if (ring->out)
 			block->length = 0;
@@ -163,8 +165,10 @@ int zcdma_ring_give(struct zcdma_ring *ring, u32 index, u64 length)
 	block = &ring->block[array_index_nospec(index, ring->mem.blocks)];
 	spin_lock_irq(&zdev->lock);
 	held = block->state == ZCDMA_HELD;
-	if (held)
+	if (held) {
 		zcdma_block_set_state(ring, block, ZCDMA_DRAINING);
+		zcdma_note_given(ring, block);
+	}
 	spin_unlock_irq(&zdev->lock);
 	if (!held)
 		return -EINVAL;
@@ -223,6 +227,7 @@ static void give_cursor(struct zcdma_ring *ring)
 	WRITE_ONCE(ring->cursor, NULL);
 	spin_lock_irq(&zdev->lock);
 	zcdma_block_set_state(ring, block, ZCDMA_DRAINING);
+	zcdma_note_given(ring, block);
 	spin_unlock_irq(&zdev->lock);
 	give(ring, block, ring->cursor_off);
 }

@@ -86,6 +86,7 @@ struct zcdma_device {
 	struct device dev;
 	struct cdev cdev;
 	int id;				/* of /dev/zcdma%d */
+	unsigned int channel;		/* its number among the devices of its parent, from 0 */
 	struct device *dma;		/* that does the DMA: its parent, or a controller */
 	const struct zcdma_device_ops *ops;
 	struct zcdma_limits limits;

@@ -239,6 +239,11 @@ usr/lib/udev/rules.d/60-zcdma.rules"
     assert_output ''
 }
 
+@test "driver: the udev rule is well formed" {
+    udevadm verify --help >/dev/null 2>&1 || skip 'udevadm verify came with systemd 254; tests/vm/names.bats uses the rule'
+    run -0 udevadm verify --resolve-names=never "$TOP/kmod/60-zcdma.rules"
+}
+
 # names_in FILE PATTERN: print what the pattern's group matches.
 names_in() {
     sed -n "s/$2/\1/p" "$TOP/$1" | tr ' ' '\n' | sort

@@ -243,6 +243,15 @@ items() {
     sed -n '/^static ssize_t stats_show/,/^}/p' "$TOP/kmod/device.c" | sed 's/\\n/ /g' |
         grep -oE '[a-z_]+ %' | tr -d ' %' | sort >found
     same 'statistics in sysfs'
+    sed -nE 's/^STAT\(([a-z_]+)\);/\1/p' "$TOP/kmod/statistics.c" | sort >found
+    same 'files in statistics/'
+}
+
+@test "every trace event is in zcdma.4, and no other" {
+    grep -oE '^(DEFINE_EVENT\(zcdma_block, |TRACE_EVENT\()zcdma_[a-z]+' "$TOP/kmod/trace.h" | grep -oE 'zcdma_[a-z]+$' |
+        sort >expected
+    section zcdma.4 'TRACE EVENTS' | sed -n 's/^\.It Li //p' | sort >found
+    same events
 }
 
 # columns FILE: the first line of a file in debugfs.

@@ -290,6 +290,22 @@ static void sim_delivers_in_time_what_has_come(void **state)
 	zcdma_source_close(src);
 }
 
+/* What finds no free block in time waits for one, as long as it is less than a block. */
+static void sim_keeps_less_than_a_block_until_one_is_free(void **state)
+{
+	struct zcdma_source *src = start("sim:blocks=2,block=4M,rate=64K,timeout=1ms", 0);
+	struct zcdma_block a = take(src), b = take(src), c;
+
+	(void)state;
+	usleep(20000);
+	put(src, &a);
+	c = take(src);
+	assert_int_equal(c.offset, b.offset + b.len);
+	assert_int_equal(c.flags, 0);
+	assert_int_equal(stats_of(src).overruns, 0);
+	zcdma_source_close(src);
+}
+
 /* What no block was free for in time is in the next block, or lost with a whole block's time. */
 static void sim_loses_whole_blocks_with_a_timeout(void **state)
 {
@@ -511,6 +527,7 @@ int main(void)
 		cmocka_unit_test(sim_repeats_a_wake_up_that_failed),
 		cmocka_unit_test(sim_beyond_the_processor_can_be_stopped),
 		cmocka_unit_test(sim_delivers_in_time_what_has_come),
+		cmocka_unit_test(sim_keeps_less_than_a_block_until_one_is_free),
 		cmocka_unit_test(sim_loses_whole_blocks_with_a_timeout),
 		cmocka_unit_test(sim_fill_once_goes_round),
 		cmocka_unit_test(sim_fill_once_at_a_rate),

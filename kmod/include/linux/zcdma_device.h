@@ -84,6 +84,7 @@ struct zcdma_block {
 	u64 offset;
 	u64 seq;
 	u64 time_ns;
+	u64 since_ns;		/* when it came into its state, while that is traced, or 0 */
 };
 
 /**
