@@ -64,6 +64,8 @@ struct sim {
 	unsigned filled_count;
 	bool stopping, ended;
 	bool reader_waits; /* next() found nothing: signal poll_fd at the next block */
+	pthread_t reader;  /* the thread that called it */
+	bool signaled;	   /* poll_fd is readable */
 	uint64_t seq, offset;
 	uint64_t overruns, lost_bytes, replaced;
 	bool lost; /* since the last full block */
@@ -162,11 +164,12 @@ static bool wait_until(struct sim *sim, uint64_t when_ns)
 }
 
 /* Make .poll_fd readable. A reader would wait without end for a wake-up that failed, so it is repeated. */
-static void wake_reader(const struct sim *sim)
+static void wake_reader(struct sim *sim)
 {
 	const struct timespec nap = { .tv_nsec = WAKE_NAP_NS };
 	const uint64_t one = 1;
 
+	sim->signaled = true;
 	for (int i = 0; i < WAKE_TRIES; i++) {
 		/* EAGAIN: the counter is full, so that it is readable: eventfd(2). */
 		if (write(sim->src.poll_fd, &one, sizeof(one)) >= 0 || errno == EAGAIN)
@@ -189,7 +192,9 @@ static void push_full(struct sim *sim, uint32_t index, size_t len)
 	fifo_push(&sim->full, index);
 	if (sim->reader_waits) {
 		sim->reader_waits = false;
-		wake_reader(sim);
+		/* One that gives a block back itself does not sleep, and looks again before it does. */
+		if (sim->src.watch || !pthread_equal(pthread_self(), sim->reader))
+			wake_reader(sim);
 	}
 }
 
@@ -438,7 +443,10 @@ static int sim_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 		rc = 0;
 	} else {
 		/* Forget the wake-up that brought the caller here, and ask for the next. */
-		(void)!read(src->poll_fd, &count, sizeof(count));
+		if (sim->signaled)
+			(void)!read(src->poll_fd, &count, sizeof(count));
+		sim->signaled = false;
+		sim->reader = pthread_self();
 		sim->reader_waits = true;
 		rc = -EAGAIN;
 	}
