@@ -228,15 +228,6 @@ static int fail(struct zc_imported_ring *r)
 			     "read %s: the writer of its ring breaks the protocol", r->src->name);
 }
 
-static int ended_early(struct zc_imported_ring *r)
-{
-	int rc = zc_fail_plain(r->src->ctx, EPIPE, "read %s: its writer ended early", r->src->name);
-
-	zc_hint(r->src->ctx,
-		"look why the writer failed or was killed; what it captured before that has arrived");
-	return rc;
-}
-
 /* Check blocks that were received. Returns 1, or -EPROTO with the error message set. */
 static int take_blocks(struct zc_imported_ring *r)
 {
@@ -341,7 +332,7 @@ static int read_ring(struct zc_imported_ring *r)
 		if (r->told_end)
 			return take_end(r);
 		if (r->hung_up)
-			return ended_early(r);
+			return zc_writer_ended_early(r->src);
 		rc = may_have_message(r) ? read_message(r) : 0;
 		if (rc)
 			return rc;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Listens at the reading end of a pipe, which is standard input, for writers that hand a ring over. A writer proves
- * that it can open the pipe, then that it holds the other end. Nothing it sends is trusted, and nothing here waits.
+ * Listens at the reading end of a pipe, which is standard input, for writers that hand a ring over, or write bytes and
+ * say where they end. A writer proves that it can open the pipe, then that it holds the other end. Nothing it sends is
+ * trusted, and nothing here waits.
  */
 #include "handover/listener.h"
 
@@ -76,6 +77,7 @@ static void forget(struct zc_listener *c, unsigned i)
 
 static void drop(struct zc_listener *c, unsigned i)
 {
+	c->ended_early |= c->writer[i].writes;
 	close(c->writer[i].sock);
 	forget(c, i);
 }
@@ -89,6 +91,15 @@ void zc_listener_close(struct zc_listener *c)
 	if (c->epoll >= 0)
 		close(c->epoll);
 	c->listener = c->epoll = -1;
+}
+
+int zc_writer_ended_early(const struct zcdma_source *src)
+{
+	int rc = zc_fail_plain(src->ctx, EPIPE, "read %s: its writer ended early", src->name);
+
+	zc_hint(src->ctx,
+		"look why the writer failed or was killed; what it captured before that has arrived");
+	return rc;
 }
 
 /* Make room for one more writer, by dropping one that has not sent a message. Returns false if it cannot. */
@@ -167,37 +178,78 @@ static int take_offer(const struct zc_writer *writer, const struct zc_ho_offer *
 	return 1;
 }
 
-/* Receive a message of a writer. Returns 1 with *@offer, 0, or a negative errno to drop the writer. */
-static int receive(struct zc_writer *writer, unsigned flags, struct zc_ring_offer *offer)
+/*
+ * Note that a writer, which passes its end of the pipe, writes bytes and will send an end, or failed before the first
+ * one. Returns 0, or a negative errno to drop the writer.
+ */
+static int take_bytes(struct zc_listener *c, struct zc_writer *writer,
+		      const struct zc_ho_bytes *body, int end)
+{
+	if (!zc_ho_is_end(end, STDIN_FILENO, O_WRONLY)) {
+		refuse(writer->sock, ZC_HO_NO_PROOF);
+		return -EPROTO;
+	}
+	c->failed = body->none;
+	writer->writes = !body->none;
+	return body->none ? -ESHUTDOWN : 0;
+}
+
+/* Take the end of what a writer wrote. Returns a negative errno to drop the writer, which has no more to send. */
+static int take_end(struct zc_writer *writer)
+{
+	writer->writes = false;
+	return -ESHUTDOWN;
+}
+
+/* Receive a message of a writer. Returns 1 with *@offer, 0, -EAGAIN, or another negative errno to drop the writer. */
+static int receive_one(struct zc_listener *c, struct zc_writer *writer, unsigned flags,
+		       struct zc_ring_offer *offer)
 {
 	int fds[ZC_HO_FDS], rc;
 	struct zc_ho_msg msg;
 
 	rc = zc_ho_recv(writer->sock, &msg, fds);
 	if (rc == -EAGAIN)
-		return 0;
+		return rc;
 	if (rc == -EPROTONOSUPPORT)
 		refuse(writer->sock, ZC_HO_VERSION_UNKNOWN);
 	if (rc != 1)
 		return -EPROTO;
 	if (msg.head.type == ZC_HO_HELLO && !writer->proved)
 		rc = take_hello(writer, flags, msg.head.version, fds[0]);
-	else if (msg.head.type == ZC_HO_OFFER && writer->proved)
+	else if (msg.head.type == ZC_HO_OFFER && writer->proved && !writer->writes)
 		rc = take_offer(writer, &msg.offer, fds, offer);
+	else if (msg.head.type == ZC_HO_BYTES && writer->proved && !writer->writes)
+		rc = take_bytes(c, writer, &msg.bytes, fds[0]);
+	else if (msg.head.type == ZC_HO_END && writer->writes)
+		rc = take_end(writer);
 	else
 		rc = -EPROTO;
 	zc_ho_close(fds);
 	return rc;
 }
 
+/* Receive what a writer has sent, which is three messages at most. Returns as receive_one(), but 0 for -EAGAIN. */
+static int receive(struct zc_listener *c, struct zc_writer *writer, unsigned flags,
+		   struct zc_ring_offer *offer)
+{
+	int rc;
+
+	do {
+		rc = receive_one(c, writer, flags, offer);
+	} while (!rc);
+	return rc == -EAGAIN ? 0 : rc;
+}
+
 static bool receive_all(struct zc_listener *c, unsigned flags, struct zc_ring_offer *offer)
 {
 	for (unsigned i = 0; i < c->count;) {
-		int rc = receive(&c->writer[i], flags, offer);
+		int rc = receive(c, &c->writer[i], flags, offer);
 
 		if (rc == 1) {
 			epoll_ctl(c->epoll, EPOLL_CTL_DEL, offer->sock, NULL);
 			forget(c, i);
+			c->failed = false;
 			return true;
 		}
 		if (rc < 0)
@@ -206,6 +258,18 @@ static bool receive_all(struct zc_listener *c, unsigned flags, struct zc_ring_of
 			i++;
 	}
 	return false;
+}
+
+bool zc_listener_ended_early(struct zc_listener *c)
+{
+	struct zc_ring_offer offer;
+
+	/* An offer would have kept the pipe open. */
+	if (receive_all(c, 0, &offer))
+		zc_ring_offer_refuse(&offer);
+	for (unsigned i = 0; i < c->count; i++)
+		c->ended_early |= c->writer[i].writes;
+	return c->ended_early || c->failed;
 }
 
 bool zc_listener_look(struct zc_listener *c, unsigned flags, struct zc_ring_offer *offer)

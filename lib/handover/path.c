@@ -548,9 +548,5 @@ ZC_PUBLIC int zcdma_path_open_handover(struct zcdma_handover *peer, struct zcdma
 {
 	int rc = zc_source_activate(src, peer->uses | ZC_USE_SHARE);
 
-	if (!rc)
-		rc = zc_path_new(peer->ctx, &zc_path_handover, src, peer->pipe_fd, peer, path);
-	if (rc && rc != -EINTR)
-		zcdma_handover_free(peer);
-	return rc;
+	return rc ? rc : zc_path_new(peer->ctx, &zc_path_handover, src, peer->pipe_fd, peer, path);
 }

@@ -97,6 +97,11 @@ static int check_leave(const struct zc_ho_msg *msg)
 	return !is_put(msg->leave.how) || msg->leave.reserved ? -EPROTO : 0;
 }
 
+static int check_bytes(const struct zc_ho_msg *msg)
+{
+	return msg->bytes.none > 1 || msg->bytes.reserved ? -EPROTO : 0;
+}
+
 static const struct {
 	size_t body; /* size of each that follows the head ... */
 	uint32_t least, most;
@@ -120,6 +125,12 @@ static const struct {
 			    .check = check_releases },
 	[ZC_HO_LEAVE] = { sizeof(struct zc_ho_leave), 1, 1, .check = check_leave },
 	[ZC_HO_WAKE] = { .first = 2 },
+	[ZC_HO_BYTES] = { sizeof(struct zc_ho_bytes),
+			  1,
+			  1,
+			  { 0, 0, 1 },
+			  .first = 2,
+			  .check = check_bytes },
 };
 
 /* Returns how many descriptors come with the message. */

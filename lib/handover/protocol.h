@@ -38,6 +38,8 @@ enum zc_ho_type {
 	ZC_HO_LEAVE,   /* takes no more blocks */
 	/* from either, since version 2 */
 	ZC_HO_WAKE, /* look into the page */
+	/* from a producer without a ring, whose END follows, since version 2 */
+	ZC_HO_BYTES, /* go through the pipe, with its writing end */
 	ZC_HO_TYPES
 };
 
@@ -120,6 +122,11 @@ struct zc_ho_leave {
 	uint32_t reserved;
 };
 
+struct zc_ho_bytes {
+	uint32_t none; /* 1: the writer failed before its first byte */
+	uint32_t reserved;
+};
+
 struct zc_ho_msg {
 	struct zc_ho_head head;
 	union {
@@ -130,6 +137,7 @@ struct zc_ho_msg {
 		struct zc_ho_release release[ZC_HO_RELEASES];
 		struct zc_ho_end end;
 		struct zc_ho_leave leave;
+		struct zc_ho_bytes bytes;
 	};
 };
 
@@ -141,6 +149,7 @@ _Static_assert(sizeof(struct zc_ho_block) == 64, "the same for 32 and 64 bit");
 _Static_assert(sizeof(struct zc_ho_release) == 16, "the same for 32 and 64 bit");
 _Static_assert(sizeof(struct zc_ho_end) == 16, "the same for 32 and 64 bit");
 _Static_assert(sizeof(struct zc_ho_leave) == 24, "the same for 32 and 64 bit");
+_Static_assert(sizeof(struct zc_ho_bytes) == 8, "the same for 32 and 64 bit");
 _Static_assert(offsetof(struct zc_ho_msg, block) == 16, "bodies follow the head at once");
 
 /*

@@ -58,7 +58,7 @@ static inline struct zc_ho_msg valid(enum zc_ho_type type)
 								     : 1;
 
 	zc_ho_begin(&msg, type, count);
-	if (type == ZC_HO_WAKE)
+	if (type == ZC_HO_WAKE || type == ZC_HO_BYTES)
 		msg.head.version = ZC_HO_VERSION;
 	if (type == ZC_HO_OFFER)
 		msg.offer = ring_offer;
@@ -78,9 +78,17 @@ static inline struct zc_ho_msg spoiled(const struct bad_field *bad)
 
 static inline unsigned fds_of(enum zc_ho_type type)
 {
-	return type == ZC_HO_OFFER
-		       ? 2
-		       : type == ZC_HO_HELLO || type == ZC_HO_WELCOME || type == ZC_HO_ACCEPT;
+	switch (type) {
+	case ZC_HO_OFFER:
+		return 2;
+	case ZC_HO_HELLO:
+	case ZC_HO_WELCOME:
+	case ZC_HO_ACCEPT:
+	case ZC_HO_BYTES:
+		return 1;
+	default:
+		return 0;
+	}
 }
 
 /* The same, of a message of any version. */

@@ -97,10 +97,10 @@ static inline void *produce(void *arg)
 	p->found = p->rc = zcdma_handover_find(c, pipe_fd[1], FIND_MS, &reader);
 	if (!p->rc) {
 		p->rc = zcdma_source_open(c, p->spec, &src);
+		if (!p->rc)
+			p->found = p->rc = open_path(p, reader, src, &path);
 		if (p->rc)
 			zcdma_handover_free(reader);
-		else
-			p->found = p->rc = open_path(p, reader, src, &path);
 	}
 	if (path) {
 		p->page = reader->page.map;
