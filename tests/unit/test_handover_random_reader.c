@@ -182,7 +182,7 @@ static void lie(struct reader *r)
 	if (type == ZC_HO_LEAVE)
 		msg.leave.id = r->sent + 1;
 	else if (type == ZC_HO_RELEASE)
-		msg.release[1].id = random_number();
+		msg.release[0].id = random_number();
 	if (one_in(8))
 		mutate((unsigned char *)&msg.head, sizeof(msg.head));
 	send_raw(r->sock, &msg, zc_ho_len(&(struct zc_ho_msg){ .head = valid(type).head }),

@@ -144,10 +144,10 @@ static void test_scribbled(void **state)
 	unsigned blocks = 0, found = 0;
 
 	(void)state;
-	for (unsigned i = 0; i < 30; i++)
-		found += scribble_once(i * 20, &blocks) == -EPROTO;
-	/* Some flows, and some is found out, or the test tests nothing. */
-	assert_in_range(found, 5, 30);
+	/* Some flows, and some is found out, or the test tests nothing. Where others use the processors, that takes longer. */
+	for (unsigned i = 0; i < 30 || (!found && i < 300); i++)
+		found += scribble_once(i % 30 * 20, &blocks) == -EPROTO;
+	assert_in_range(found, 1, 300);
 	assert_in_range(blocks, 30, 1000000);
 }
 
