@@ -85,7 +85,7 @@ TEST_CFLAGS = $(ALL_CFLAGS) -iquote lib -iquote cmd -Ilib/include
 ALL_FLAGS = $(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(LDFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pthread
 
-HEADERS := zcdma.h zcdma/path.h zcdma/probe.h zcdma/source.h zcdma/util.h zcdma/verify.h
+HEADERS := zcdma.h zcdma/disk.h zcdma/path.h zcdma/probe.h zcdma/source.h zcdma/util.h zcdma/verify.h
 
 PYTHON_FILES := $(notdir $(wildcard lib/python/zcdma/*.py))
 
@@ -369,7 +369,7 @@ DEPS := pkg-config:pkg-config popt:libpopt-dev jansson:libjansson-dev smartcols:
 
 # What the virtual machine needs on top of that. Its kernels are fetched, but not installed.
 DEPS_VM := qemu-system-x86_64:qemu-system-x86 cpio:cpio xz:xz-utils make:make /sbin/modprobe:kmod \
-	/sbin/tc:iproute2 /sbin/mkfs.ext4:e2fsprogs /usr/bin/setpriv:util-linux pahole:pahole
+	/sbin/tc:iproute2 /sbin/mkfs.ext4:e2fsprogs /usr/bin/setpriv:util-linux pahole:pahole nbdkit:nbdkit
 
 # What building a kernel needs on top of that.
 DEPS_DEBUG := flex:flex bison:bison bc:bc /usr/include/libelf.h:libelf-dev objdump:binutils
