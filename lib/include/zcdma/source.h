@@ -162,7 +162,8 @@ struct zcdma_source_stats {
 
 /* What .block_size, .blocks, .page_size, .pieces and .caps say is known once the ring is made. */
 struct zcdma_source_info {
-	const char *type;  /* "sim", "dev", "file", "pipe", "pcap", "xdp", "tcp", "udp", "memory" */
+	const char *
+		type; /* "sim", "dev", "v4l2", "read", "file", "pipe", "pcap", "xdp", "tcp", "udp", "memory" */
 	const char *name;  /* as the user gave it; valid as long as the source */
 	size_t block_size; /* bytes */
 	unsigned blocks;   /* in the ring; 0 without a ring */
@@ -187,6 +188,11 @@ struct zcdma_source_info {
 	/* What .device_time of its blocks counts: "monotonic", "tai" or "counter"; NULL: the device has no clock. */
 	const char *clock;
 	unsigned clock_hz; /* units in a second; 0 without a clock */
+	/* These are of v4l2:, known once its ring is made, and NULL of other sources. */
+	const char *format;	    /* of a frame: "YUYV 1280x720, 30 frames/s" */
+	const char *frame_clock;    /* what the times of its blocks are, once one has come */
+	const char *buffers;	    /* what memory the driver fills ... */
+	const char *buffers_reason; /* ... and why not what is tried before that, or NULL */
 };
 
 /* A kind of source, for lists and help. */
@@ -211,7 +217,7 @@ const struct zcdma_source_type *zcdma_source_type_of(const char *spec);
 const char *zcdma_source_default(void);
 
 /*
- * Open the source that @spec names: "sim:OPTIONS", "dev:PATH,OPTIONS", "file:PATH",
+ * Open the source that @spec names: "sim:OPTIONS", "dev:PATH,OPTIONS", "v4l2:PATH,OPTIONS", "read:PATH,OPTIONS", "file:PATH",
  * "pcap:NAME,OPTIONS", "xdp:IFACE,OPTIONS", "tcp:HOST:PORT,OPTIONS", "udp:HOST:PORT,OPTIONS", "-" (standard
  * input), or a bare path. Its ring is not made yet, and nothing listens.
  * Returns 0, -EINVAL if @spec is wrong, -EOPNOTSUPP if there is no such driver here, or another errno

@@ -104,6 +104,10 @@ class SourceInfo(ctypes.Structure):
         ("framed", c_bool),
         ("clock", c_char_p),
         ("clock_hz", c_uint),
+        ("format", c_char_p),
+        ("frame_clock", c_char_p),
+        ("buffers", c_char_p),
+        ("buffers_reason", c_char_p),
     ]
 
 
