@@ -1,17 +1,15 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# v4l2: with vivid, whose three devices have buffers of vmalloc(), of dma_alloc_coherent(), and the multiplanar interface; the
-# fourth has a TV input, whose signal can change.
+# v4l2: with vivid, whose three devices have buffers of vmalloc(), of dma_alloc_coherent(), and the multiplanar interface.
 # shellcheck disable=SC2154 # bats sets output
 
 load guest
 
-# /dev/video0 to 3
-VMALLOC=/dev/video0 CONTIG=/dev/video1 PLANES=/dev/video2 TV=/dev/video3
+VMALLOC=/dev/video0 CONTIG=/dev/video1 PLANES=/dev/video2
 
 setup_file() {
-    /run/modprobe vivid n_devs=4 node_types=0x1,0x1,0x1,0x1 allocators=0,1,0,0 multiplanar=1,1,2,1 \
-        num_inputs=1,1,1,1 input_types=0,0,0,1 || {
+    /run/modprobe vivid n_devs=3 node_types=0x1,0x1,0x1 allocators=0,1,0 multiplanar=1,1,2 \
+        num_inputs=1,1,1 input_types=0,0,0 || {
         export NO_VIVID="this kernel has no vivid"
         return 0
     }
@@ -35,10 +33,26 @@ needs_udmabuf() {
     [[ -e /dev/udmabuf ]] || skip "this kernel has no /dev/udmabuf"
 }
 
+# whole COMMAND...: it succeeds, but frames may be lost where this machine is slower than the device.
+whole() {
+    run --separate-stderr "$@"
+    [[ $status == [04] ]] || fail "status $status of $*: $output $stderr"
+}
+
+# received_whole COUNT: that number of frames has arrived as they were; others may be lost, as above.
+received_whole() {
+    local got=0
+    until_true 60 ended "$RECEIVER" || fail "the receiver still runs after a minute"
+    wait "$RECEIVER" || got=$?
+    forget "$RECEIVER"
+    [[ $got == [04] ]] || fail "receiver: $(cat receiver.out receiver.err)"
+    jq -e ".received_frames == $1 and .wrong_frames == 0 and .unhashed_frames == 0" receiver.out
+}
+
 # picture DEVICE WAY [COUNT]: capture frames, each of which has to be the picture, with the report in $output.
 picture() {
     local device=$1 way=$2 count=${3:-3}
-    run -0 --separate-stderr zcdma capture --json "v4l2:$device,fps=30,memory=$way" --blocks "$count" -o "frames-$way"
+    whole zcdma capture --json "v4l2:$device,fps=30,memory=$way" --blocks "$count" -o "frames-$way"
     split -b 460800 "frames-$way" "frame-$way-"
     [[ $(cat frame-"$way"-* | wc -c) == $((460800 * count)) ]]
     sha256sum frame-"$way"-* | cut -d' ' -f1 | sort -u >"sum-$way"
@@ -67,7 +81,7 @@ picture() {
 @test "vmalloc, over e1000e: every byte is zero-copied, and each frame arrives as it was" {
     "$TOOLS/v4l2ctrl" $VMALLOC "OSD Text Mode" 0 # so that no two frames are the same
     ZCDMA=/run/zcdma-in-wire LISTEN=${ADDRESS[wire]}:0,framed receiver --json
-    run -0 --separate-stderr zcdma zcsend "$TO,framed" "v4l2:$VMALLOC,fps=30" --blocks 20 --expect=zerocopy --json
+    whole zcdma zcsend "$TO,framed" "v4l2:$VMALLOC,fps=30" --blocks 20 --expect=zerocopy --json
     "$TOOLS/v4l2ctrl" $VMALLOC "OSD Text Mode" 2
     jq -e '.zerocopy_bytes == 20 * 460800 and .fell_back_bytes == 0 and .user_copied_bytes == 0 and .simulated and
         (.frame_format | startswith("YUYV 640x360")) and .frame_clock == "end of frame, by the driver"' <<<"$output"
@@ -77,8 +91,7 @@ picture() {
         jq -e '(.frame_buffers | contains("whose address the driver takes")) and
             (.frame_buffers_reason | startswith("import: open /dev/udmabuf: No such file"))' <<<"$output"
     fi
-    received
-    jq -e '.result == "correct" and .received_frames == 20' receiver.out
+    received_whole 20
 }
 
 @test "vmalloc, along paths whose pages are replaced: each frame arrives as it was" {
@@ -87,10 +100,9 @@ picture() {
     "$TOOLS/v4l2ctrl" $VMALLOC "OSD Text Mode" 0
     for path in vmsplice splice; do
         LISTEN=127.0.0.1:0,framed receiver --json
-        run -0 --separate-stderr zcdma zcsend "$TO,framed" "v4l2:$VMALLOC,fps=30" --path=$path --blocks 10 --json
+        whole zcdma zcsend "$TO,framed" "v4l2:$VMALLOC,fps=30" --path=$path --blocks 10 --json
         jq -e '.replaced_blocks == 10 and (.frame_buffers | contains("imports"))' <<<"$output"
-        received
-        jq -e '.result == "correct" and .received_frames == 10' receiver.out
+        received_whole 10
     done
     "$TOOLS/v4l2ctrl" $VMALLOC "OSD Text Mode" 2
 }
@@ -126,7 +138,7 @@ picture() {
     local ordinary=(setpriv --reuid=65534 --clear-groups)
     copy_for_all
     chmod 666 $VMALLOC
-    run -0 --separate-stderr "${ordinary[@]}" "$ZCDMA" capture "v4l2:$VMALLOC" --blocks 2 --path=null
+    whole "${ordinary[@]}" "$ZCDMA" capture "v4l2:$VMALLOC" --blocks 2 --path=null
     chmod 600 $VMALLOC
     # shellcheck disable=SC2154
     [[ ! -e /dev/udmabuf || $stderr == *'import: open /dev/udmabuf: Permission denied'* ]]
@@ -148,12 +160,19 @@ picture() {
     assert_output --partial "the device was removed"
 }
 
-@test "a signal that changes ends the stream" {
-    zcdma capture "v4l2:$TV" -o frames 2>report &
-    PIDS+=($!)
-    until_true 60 test -s frames
-    "$TOOLS/v4l2ctrl" $TV "Standard Signal Mode" 1 # there is none
-    wait_exit "${PIDS[0]}" 1
-    run cat report
-    assert_output --partial "what it captures changed its format, and frames are no longer"
+@test "probe: buffers that a call makes, and the cure" {
+    local name names=($CONTIG)
+    run -0 --separate-stderr zcdma probe --json $VMALLOC
+    jq -e '.mappings[0] | .zerocopy.answer == "works" and .vmsplice.answer == "works" and .direct.answer == "works" and
+        .read_bytes_per_second > 0 and .cause == null' <<<"$output"
+    [[ ! -e /dev/dma_heap/system ]] || names+=(heap:system)
+    for name in "${names[@]}"; do
+        run -0 --separate-stderr zcdma probe --json "$name"
+        jq -e '.mappings[0] | .send.answer == "works" and .zerocopy.errno == "EFAULT" and .vmsplice.errno == "EFAULT" and
+            .direct.errno == "EFAULT" and (.cause | startswith("VM_PFNMAP")) and (.hint | contains("v4l2: does it"))' <<<"$output"
+    done
+    needs_udmabuf
+    run -0 --separate-stderr zcdma probe --json udmabuf
+    echo "# udmabuf: $(jq -c '.mappings[0] | [.send.answer, .zerocopy.answer, .flags]' <<<"$output")" >&3
+    jq -e '.mappings[0].send.answer == "works"' <<<"$output"
 }
