@@ -5,6 +5,7 @@
 
 #include "block.h"
 #include "compat.h"
+#include "frags.h"
 #include "traced.h"
 
 struct zcdma_block *zcdma_stream_block(struct zcdma_stream *stream, unsigned int index)
@@ -24,6 +25,8 @@ dma_addr_t zcdma_block_dma(const struct zcdma_stream *stream, const struct zcdma
 {
 	struct zcdma_ring *ring = zcdma_ring_of(stream);
 
+	if (block->frags)
+		return zcdma_frags_dma(block->frags, off, bytes);
 	return zcdma_mem_dma(&ring->mem, zcdma_ring_buf(ring, block), off, bytes);
 }
 EXPORT_SYMBOL_ZCDMA(zcdma_block_dma);
@@ -32,7 +35,10 @@ void zcdma_block_begin_cpu_access(struct zcdma_stream *stream, struct zcdma_bloc
 {
 	struct zcdma_ring *ring = zcdma_ring_of(stream);
 
-	ring->mem.ops->sync_for_cpu(&ring->mem, zcdma_ring_buf(ring, block), ring->mem.block_size);
+	/* Pages of others are the CPU's as well, which writes nothing to them. */
+	if (!block->frags)
+		ring->mem.ops->sync_for_cpu(&ring->mem, zcdma_ring_buf(ring, block),
+					    ring->mem.block_size);
 }
 EXPORT_SYMBOL_ZCDMA(zcdma_block_begin_cpu_access);
 
@@ -40,7 +46,8 @@ void zcdma_block_end_cpu_access(struct zcdma_stream *stream, struct zcdma_block 
 {
 	struct zcdma_ring *ring = zcdma_ring_of(stream);
 
-	ring->mem.ops->sync_for_device(&ring->mem, zcdma_ring_buf(ring, block));
+	if (!block->frags)
+		ring->mem.ops->sync_for_device(&ring->mem, zcdma_ring_buf(ring, block));
 }
 EXPORT_SYMBOL_ZCDMA(zcdma_block_end_cpu_access);
 
@@ -49,6 +56,8 @@ void *zcdma_block_vaddr(const struct zcdma_stream *stream, const struct zcdma_bl
 {
 	struct zcdma_ring *ring = zcdma_ring_of(stream);
 
+	if (block->frags)
+		return zcdma_frags_vaddr(block->frags, off, bytes);
 	*bytes = min_t(size_t, ring->mem.block_size - off, PAGE_SIZE - offset_in_page(off));
 	return ring->mem.ops->vaddr(zcdma_ring_buf(ring, block), off);
 }
@@ -73,10 +82,23 @@ static void count_done(struct zcdma_ring *ring, const struct zcdma_block *block,
 	stats->blocks++;
 	stats->bytes += bytes;
 	stats->short_blocks += bytes < ring->mem.block_size;
-	stats->bounced += zcdma_ring_buf(ring, block)->bounced;
+	stats->bounced += block->frags ? block->frags->bounced :
+					 zcdma_ring_buf(ring, block)->bounced;
 }
 
-/* Make a block empty that the device fetched. */
+/* Let go of the pages of others in a block that is the driver's still. Call with zdev->lock held. */
+static void release_frags(struct zcdma_ring *ring, struct zcdma_block *block)
+{
+	struct zcdma_frags *frags = block->frags;
+
+	block->frags = NULL;
+	/* Interrupts stay off. */
+	spin_unlock(&ring->zdev->lock);
+	zcdma_frags_free(frags);
+	spin_lock(&ring->zdev->lock);
+}
+
+/* Make a block empty that the device fetched, after the pages of others in it were let go. */
 static void finish_out(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes, int error)
 {
 	struct zcdma_device *zdev = ring->zdev;
@@ -88,11 +110,14 @@ static void finish_out(struct zcdma_ring *ring, struct zcdma_block *block, size_
 	if (is_drivers(ring, block)) {
 		block->offset = ring->offset;
 		block->time_ns = ktime_get_ns();
+		block->error = error;
 		ring->offset += block->length;
 		ring->gap = false;
 		ring->failed |= !!error;
 		count_done(ring, block, bytes, error);
 		zcdma_note_finished(ring, block);
+		if (block->frags)
+			release_frags(ring, block);
 		zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
 		refused = !list_empty(&ring->full);
 		key = zcdma_ring_wake_key(ring);
@@ -154,7 +179,8 @@ void zcdma_block_done(struct zcdma_stream *stream, struct zcdma_block *block, si
 	if (WARN_ONCE(bytes > ring->mem.block_size, "%s: %zu bytes in a block of %zu\n",
 		      ring->zdev->ops->name, bytes, ring->mem.block_size))
 		bytes = ring->mem.block_size;
-	ring->mem.ops->sync_for_cpu(&ring->mem, zcdma_ring_buf(ring, block), bytes);
+	if (!block->frags)
+		ring->mem.ops->sync_for_cpu(&ring->mem, zcdma_ring_buf(ring, block), bytes);
 	finish(ring, block, bytes, 0);
 }
 EXPORT_SYMBOL_ZCDMA(zcdma_block_done);

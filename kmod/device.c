@@ -101,12 +101,23 @@ static ssize_t stats_show(struct device *dev, struct device_attribute *attr, cha
 			  "splice_copied_bytes %llu\nnext_seq %llu\nring_blocks %u\nfree %u\n"
 			  "filling %u\nfull %u\nheld %u\ndraining %u\ngaps %llu\n"
 			  "underruns %llu\nunderrun_bytes %llu\nwrite_bytes %llu\n"
-			  "short_blocks %llu\n",
+			  "short_blocks %llu\n"
+			  "splice_copied_device %llu\nsplice_copied_align %llu\n"
+			  "splice_copied_reach %llu\nsplice_copied_page %llu\n"
+			  "splice_copied_memlock %llu\nsplice_copied_unmapped %llu\n"
+			  "splice_copied_bounced %llu\n",
 			  s.running, s.blocks, s.bytes, s.delivered, s.given, s.overruns,
 			  s.lost_bytes, s.failed, s.bounced, s.busy_at_release, s.read_bytes,
 			  s.splice_bytes, s.splice_copied_bytes, s.next_seq, s.ring_blocks, s.free,
 			  s.filling, s.full, s.held, s.draining, s.gaps, s.underruns,
-			  s.underrun_bytes, s.write_bytes, s.short_blocks);
+			  s.underrun_bytes, s.write_bytes, s.short_blocks,
+			  s.splice_copied_by[ZCDMA_DEV_COPIED_DEVICE],
+			  s.splice_copied_by[ZCDMA_DEV_COPIED_ALIGN],
+			  s.splice_copied_by[ZCDMA_DEV_COPIED_REACH],
+			  s.splice_copied_by[ZCDMA_DEV_COPIED_PAGE],
+			  s.splice_copied_by[ZCDMA_DEV_COPIED_MEMLOCK],
+			  s.splice_copied_by[ZCDMA_DEV_COPIED_UNMAPPED],
+			  s.splice_copied_by[ZCDMA_DEV_COPIED_BOUNCED]);
 }
 static DEVICE_ATTR_RO(stats);
 
@@ -176,7 +187,13 @@ static bool is_valid(const struct zcdma_device_ops *ops, const struct zcdma_limi
 		return false;
 	if (ops->dir != (ops->out ? DMA_TO_DEVICE : DMA_FROM_DEVICE) && ops->dir != DMA_BIDIRECTIONAL)
 		return false;
-	return !limits || !limits->align || is_power_of_2(limits->align);
+	if (!limits)
+		return true;
+	if (limits->frags_max && !ops->out)
+		return false;
+	return (!limits->align || is_power_of_2(limits->align)) &&
+	       (!limits->frag_align || (is_power_of_2(limits->frag_align) &&
+					limits->frag_align <= PAGE_SIZE));
 }
 
 static int note_channel(struct device *dev, void *used)

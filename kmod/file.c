@@ -121,6 +121,7 @@ const struct file_operations zcdma_fops = {
 	.write_iter = zcdma_write_iter,
 	.fsync = zcdma_fsync,
 	.splice_read = zcdma_splice_read,
+	.splice_write = zcdma_splice_write,
 	.poll = zcdma_poll,
 	.mmap = zcdma_mmap,
 	.unlocked_ioctl = zcdma_ioctl,

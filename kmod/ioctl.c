@@ -10,6 +10,7 @@
 
 #include "account.h"
 #include "device.h"
+#include "frags.h"
 #include "ring.h"
 
 #define BLOCKS_MIN 2
@@ -70,6 +71,8 @@ static int ioc_info(struct zcdma_file *zf, union zcdma_arg *arg)
 		.length_align = zdev->limits.align ?: 1,
 		.clock = zdev->ops->clock,
 		.clock_hz = zdev->ops->clock_hz,
+		.frags_max = zcdma_frags_max(zdev),
+		.frag_align = zcdma_frags_max(zdev) ? zcdma_frag_align(zdev) : 0,
 	};
 	strscpy(arg->info.source, zdev->ops->name, sizeof(arg->info.source));
 	return 0;
@@ -227,6 +230,7 @@ static const struct zcdma_ioctl {
 	unsigned int flags;
 	/* After .call succeeded. The device may be gone. */
 	void (*done)(struct zcdma_file *zf, union zcdma_arg *arg, bool copied_out);
+	size_t least;		/* .size of version 1, where the structure has grown since */
 } ioctls[] = {
 	[_IOC_NR(ZCDMA_IOC_INFO)] = { ioc_info, sizeof(struct zcdma_dev_info),
 				      offsetof(struct zcdma_dev_info, reserved) },
@@ -240,7 +244,8 @@ static const struct zcdma_ioctl {
 	[_IOC_NR(ZCDMA_IOC_GIVE)] = { ioc_give, sizeof(struct zcdma_dev_give),
 				      sizeof(struct zcdma_dev_give), IN_ONLY | WITH_RING },
 	[_IOC_NR(ZCDMA_IOC_STATS)] = { ioc_stats, sizeof(struct zcdma_dev_stats),
-				       sizeof(struct zcdma_dev_stats) },
+				       sizeof(struct zcdma_dev_stats),
+				       .least = offsetofend(struct zcdma_dev_stats, write_bytes) },
 };
 
 static int get_arg(const struct zcdma_ioctl *ioc, union zcdma_arg *arg, void __user *user)
@@ -252,8 +257,7 @@ static int get_arg(const struct zcdma_ioctl *ioc, union zcdma_arg *arg, void __u
 		return user ? -EINVAL : 0;
 	if (get_user(size, (u32 __user *)user))
 		return -EFAULT;
-	/* There is only one version yet, so the least size is the size. */
-	if (size < ioc->size)
+	if (size < (ioc->least ?: ioc->size))
 		return -EINVAL;
 	if (size > PAGE_SIZE)
 		return -E2BIG;

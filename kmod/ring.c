@@ -8,6 +8,7 @@
 #include "account.h"
 #include "block.h"
 #include "fault_inject.h"
+#include "frags.h"
 #include "ring.h"
 #include "skb_flush.h"
 
@@ -160,6 +161,7 @@ void zcdma_ring_detach(struct zcdma_ring *ring)
 {
 	zcdma_ring_stop(ring);
 	cancel_delayed_work_sync(&ring->reap);
+	zcdma_ring_free_frags(ring);
 	/* Memory that goes with the device must be out of all page tables first. */
 	if (ring->mem.ops->bound)
 		zcdma_ring_unmap(ring);
@@ -240,15 +242,27 @@ static void stop_device(struct zcdma_ring *ring)
 	spin_unlock_irq(&zdev->lock);
 }
 
-/* Drop what was queued and not played. Call with zdev->lock held. */
-static void drop_queued(struct zcdma_ring *ring)
+/*
+ * Drop what was queued and not played. Call with zdev->lock held. Returns the pages of others in it, to be
+ * let go without the lock: they may be many.
+ */
+static struct zcdma_frags *drop_queued(struct zcdma_ring *ring)
 {
 	struct zcdma_block *block, *next;
+	struct zcdma_frags *dropped = NULL;
 
 	list_for_each_entry_safe(block, next, &ring->full, node) {
 		ring->failed = true;
+		block->error = -ECANCELED;
+		if (block->frags) {
+			block->frags->next = dropped;
+			if (!zcdma_mutant("keep"))
+				dropped = block->frags;
+			block->frags = NULL;
+		}
 		zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
 	}
+	return dropped;
 }
 
 int zcdma_ring_start(struct zcdma_ring *ring)
@@ -269,6 +283,7 @@ int zcdma_ring_start(struct zcdma_ring *ring)
 void zcdma_ring_stop(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
+	struct zcdma_frags *frags = NULL, *next;
 
 	lockdep_assert_held(&zdev->ring_lock);
 	if (!ring->running)
@@ -279,8 +294,12 @@ void zcdma_ring_stop(struct zcdma_ring *ring)
 	ring->halted = false;
 	ring->ended = true;
 	if (ring->out)
-		drop_queued(ring);
+		frags = drop_queued(ring);
 	spin_unlock_irq(&zdev->lock);
+	for (; frags; frags = next) {
+		next = frags->next;
+		zcdma_frags_free(frags);
+	}
 	wake_up_interruptible_all(&zdev->wait);
 }
 

@@ -31,6 +31,16 @@ static struct zcdma_stat stat_##_name = {						\
 	.size = sizeof_field(struct zcdma_dev_stats, _name),			\
 }
 
+/* Bytes that splice() to an output device copied, by reason. */
+#define STAT_COPIED(_name, _reason)						\
+static struct zcdma_stat stat_copied_##_name = {					\
+	.attr = { .attr = { .name = "splice_copied_" #_name, .mode = 0444 },	\
+		  .show = stat_show },						\
+	.offset = offsetof(struct zcdma_dev_stats, splice_copied_by) +		\
+		  (_reason) * sizeof(u64),					\
+	.size = sizeof(u64),							\
+}
+
 STAT(running);
 STAT(blocks);
 STAT(bytes);
@@ -56,6 +66,13 @@ STAT(underruns);
 STAT(underrun_bytes);
 STAT(write_bytes);
 STAT(short_blocks);
+STAT_COPIED(device, ZCDMA_DEV_COPIED_DEVICE);
+STAT_COPIED(align, ZCDMA_DEV_COPIED_ALIGN);
+STAT_COPIED(reach, ZCDMA_DEV_COPIED_REACH);
+STAT_COPIED(page, ZCDMA_DEV_COPIED_PAGE);
+STAT_COPIED(memlock, ZCDMA_DEV_COPIED_MEMLOCK);
+STAT_COPIED(unmapped, ZCDMA_DEV_COPIED_UNMAPPED);
+STAT_COPIED(bounced, ZCDMA_DEV_COPIED_BOUNCED);
 
 static struct attribute *stat_attrs[] = {
 	&stat_running.attr.attr,
@@ -83,6 +100,13 @@ static struct attribute *stat_attrs[] = {
 	&stat_underrun_bytes.attr.attr,
 	&stat_write_bytes.attr.attr,
 	&stat_short_blocks.attr.attr,
+	&stat_copied_device.attr.attr,
+	&stat_copied_align.attr.attr,
+	&stat_copied_reach.attr.attr,
+	&stat_copied_page.attr.attr,
+	&stat_copied_memlock.attr.attr,
+	&stat_copied_unmapped.attr.attr,
+	&stat_copied_bounced.attr.attr,
 	NULL
 };
 

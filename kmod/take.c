@@ -211,7 +211,8 @@ struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock, si
 		WRITE_ONCE(ring->cursor, block);
 		ring->cursor_off = 0;
 	}
-	if (!block->error)
+	/* Of an output device it is what became of the last data in it. */
+	if (!block->error || ring->out)
 		return block;
 	if (!done)
 		zcdma_ring_advance(ring, 0);

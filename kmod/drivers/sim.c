@@ -121,6 +121,7 @@ static void sim_advance(struct sim *sim, size_t bytes)
 static void sim_paced(struct sim *sim)
 {
 	size_t whole = sim->stream->block_size;
+	const struct zcdma_sim *device = sim->stream->priv;
 	struct zcdma_block *block;
 
 	do {
@@ -136,6 +137,8 @@ static void sim_paced(struct sim *sim)
 		block = sim_pop(sim);
 	if (!block && sim->bytes < whole)
 		return;
+	if (block && device->out)
+		sim->bytes = block->length;
 	if (block)
 		serve(sim, block);
 	else

@@ -87,6 +87,8 @@ void zcdma_mem_layout(struct zcdma_mem *mem, unsigned int model)
 	mem->zone = zone_of(mem->dev);
 	mem->reach = maps_all_memory(mem->dev) ? PHYS_ADDR_MAX :
 						 dma_to_phys(mem->dev, last_address(mem->dev));
+	mem->reach_frag = zcdma_mem_limited(mem->dev) ?
+				  dma_to_phys(mem->dev, last_address(mem->dev)) : PHYS_ADDR_MAX;
 	mem->stride = mem->ops->stride(mem);
 }
 

@@ -85,6 +85,7 @@ struct zcdma_mem {
 	bool node_only;		/* ... and nowhere else */
 	gfp_t zone;		/* that the device reaches all of; 0: it reaches any memory */
 	phys_addr_t reach;	/* the last byte that a block may have, as nothing bounces */
+	phys_addr_t reach_frag;	/* the last byte that the device reaches itself */
 	bool gone;		/* after zcdma_mem_detach() */
 	struct zcdma_buf *buf;
 };

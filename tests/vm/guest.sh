@@ -51,7 +51,7 @@ networks() {
 
 # A capture ends before a block that the device could not fill, which is the second.
 capture_ends() {
-    load "$VM_MUTANT" devices=1 mutant=fail || return
+    load "$VM_MUTANT" devices=1 sinks=1 mutant=fail || return
     "$ZCDMA" capture dev:blocks=4,block=64K -o /run/captured 2>&1 | tee /run/report
     [[ ${PIPESTATUS[0]} == 1 ]] && grep -q 'could not fill the block at offset 65536: Input/output error' /run/report &&
         "$ZCDMA" verify --bytes 64K /run/captured
@@ -91,6 +91,19 @@ mutant_fails() {
     shift 2
     results=$(expect_faults with_mutant "$fault" "$program")
     echo "$results"
+    ! dmesg | grep -F '[zcdma]' || return 0
+    for name; do
+        grep -q "^not ok - $name" <<<"$results" || return
+    done
+}
+
+# mutant_of_output_fails FAULT PROGRAM TEST...: the same for programs that load the driver themselves.
+mutant_of_output_fails() {
+    local fault=$1 program=$2 results name
+    shift 2
+    results=$(VM_KMOD=$VM_MUTANT VM_FAULT=$fault expect_faults run_tests "$program")
+    echo "$results"
+    unload
     ! dmesg | grep -F '[zcdma]' || return 0
     for name; do
         grep -q "^not ok - $name" <<<"$results" || return
@@ -244,7 +257,7 @@ programs_that_unload() {
     for device in /sys/bus/pci/devices/*; do
         [[ $(<"$device/device") != 0x11e8 ]] || echo none >"$device/driver_override"
     done
-    run_tests unplug play
+    run_tests unplug play splice_write
     check "the module goes" unload
     leaks_nothing "the module"
     check "the mutant is caught" mutant_is_caught
@@ -267,6 +280,14 @@ programs_that_unload() {
     check "a mutant without a put is caught" mutant_fails put pinned "compound: what comes home is freed"
     check "a mutant without a lock is caught" mutant_fails lock stall \
         "compound: readers keep their order while one of them stalls"
+    check "a mutant that swaps blocks is caught" mutant_of_output_fails order play \
+        "compound: blocks are played in order"
+    check "a mutant that does not hold pages is caught" mutant_of_output_fails hold splice_write \
+        "compound: what is queued is held"
+    check "a mutant that does not uncharge pages is caught" mutant_of_output_fails charge splice_write \
+        "compound: pages are charged while they are held"
+    check "a mutant that keeps what it dropped is caught" mutant_of_output_fails keep splice_write \
+        "compound: a block goes from device to device"
     [[ ! -e /sys/kernel/debug/kmemleak ]] || check "a mutant that frees too little is caught" leaks_are_found
 }
 

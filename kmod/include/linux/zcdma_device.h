@@ -85,6 +85,7 @@ struct zcdma_block {
 	u64 seq;
 	u64 time_ns;
 	u64 since_ns;		/* when it came into its state, while that is traced, or 0 */
+	struct zcdma_frags *frags; /* fetched in the place of its memory, or NULL */
 };
 
 /**
@@ -148,6 +149,14 @@ struct zcdma_device_ops {
  * @align: of &zcdma_stream.block_size, in bytes: a power of two
  * @chunks_max: the most contiguous pieces of a block
  * @block_size_max: bytes
+ * @frags_max: of an output device, the most pieces of a block that it fetches from any pages, as splice()
+ *	has them, and not from the ring. 0: it fetches the ring's memory alone, and splice() copies. The
+ *	core has a limit of its own, 256.
+ * @frag_align: of the address and the length of such a piece, in bytes: a power of two, at most a page.
+ *	0 is as @align
+ *
+ * A device with @frags_max is submitted a block with another list of pieces each time: let submit, or what
+ * comes after it, ask zcdma_block_dma() for them.
  *
  * The DMA API knows its mask and its largest segment. Rings beyond any of them are refused. 0 means
  * unlimited.
@@ -156,6 +165,8 @@ struct zcdma_limits {
 	u32 align;
 	u32 chunks_max;
 	size_t block_size_max;
+	u32 frags_max;
+	u32 frag_align;
 };
 
 /**
@@ -233,7 +244,8 @@ u64 zcdma_stream_offset(const struct zcdma_stream *stream);
  * @off: of the byte in the block, below &zcdma_stream.block_size
  * @bytes: set to how many are contiguous from there on for the device, within its largest segment
  *
- * The addresses of a block stay the same from start to abort. Any context.
+ * The addresses of a block stay the same from start to abort, unless &zcdma_limits.frags_max is set. Any
+ * context.
  */
 dma_addr_t zcdma_block_dma(const struct zcdma_stream *stream, const struct zcdma_block *block,
 			   size_t off, size_t *bytes);

@@ -63,9 +63,17 @@
  *	   though the kernel lets a call move no more than a page for each free slot. From
  *	   ZCDMA_DEV_COHERENT splice copies, which zcdma_dev_stats.splice_copied_bytes counts.
  *
+ *	   To an output device splice() and sendfile() do not copy either: the device fetches the pipe's
+ *	   pages, and has them until it has played them. They take the place of a block's memory, with at
+ *	   most zcdma_dev_info.frags_max pieces, and are queued in order with blocks and write(). What is
+ *	   written to them meanwhile may be played or not. The pages count against RLIMIT_MEMLOCK of who
+ *	   spliced them. What the device cannot fetch is copied: zcdma_dev_stats.splice_copied_by. The
+ *	   call waits for data and an empty block (EAGAIN with SPLICE_F_NONBLOCK, and for the block with
+ *	   O_NONBLOCK).
+ *
  * write	   To an output device: copies into empty blocks; one that is full is queued. Waits while there
  *	   is none (EAGAIN with O_NONBLOCK). EIO: the device has halted. Other devices, and read() and
- *	   splice() of an output device: EINVAL.
+ *	   splice() from an output device: EINVAL.
  *
  * fsync	   Of an output device: queues what write() has begun (EINVAL where that is not a multiple of
  *	   zcdma_dev_info.length_align), and waits until all is played. EIO once after blocks were not
@@ -158,7 +166,11 @@ struct zcdma_dev_info {
 	__u32 length_align;	/* out: of an output device, what it plays must be a multiple of this */
 	__u32 clock;		/* out: enum zcdma_dev_clock of the device's own times ... */
 	__u32 clock_hz;		/* out: ... and how many of its units are a second */
-	__u32 reserved[5];
+	__u32 frags_max;	/* out: of an output device, the most pieces of others' memory that it
+				 * fetches as a block; 0: splice() to it copies
+				 */
+	__u32 frag_align;	/* out: their address and length must be a multiple of this */
+	__u32 reserved[3];
 };
 
 /* Each block of a simulated device with a rate is waited for by a timer. */
@@ -232,7 +244,9 @@ struct zcdma_dev_setup {
  * stopped, and every block was taken. EIO: it has halted, and every block was taken.
  *
  * Of an output device: take an empty block. .length is 0, and .offset, .seq and .time_ns are of what was
- * in it, .time_ns being when that was played. Never ENODATA; EIO at once where it has halted.
+ * in it, .time_ns being when that was played. ZCDMA_DEV_BLOCK_ERROR says that it was not: .error is
+ * EIO where the device failed with it, and ECANCELED where ZCDMA_IOC_STOP dropped it. Never ENODATA;
+ * EIO at once where it has halted.
  */
 struct zcdma_dev_block {
 	__u32 size;
@@ -266,6 +280,18 @@ struct zcdma_dev_give {
 	__u64 length;		/* bytes of data, of an output device; else 0 */
 };
 
+/* Why splice() to an output device copied. */
+enum zcdma_dev_copied {
+	ZCDMA_DEV_COPIED_DEVICE = 0,	/* the device fetches nothing but the ring's memory */
+	ZCDMA_DEV_COPIED_ALIGN = 1,	/* zcdma_dev_info.frag_align does not allow the address or length */
+	ZCDMA_DEV_COPIED_REACH = 2,	/* the device does not reach the memory */
+	ZCDMA_DEV_COPIED_PAGE = 3,	/* a reference does not keep the page as it is */
+	ZCDMA_DEV_COPIED_MEMLOCK = 4,	/* the pages are beyond RLIMIT_MEMLOCK */
+	ZCDMA_DEV_COPIED_UNMAPPED = 5,	/* the DMA API did not map them, or memory is short */
+	ZCDMA_DEV_COPIED_BOUNCED = 6,	/* the DMA API copied them itself, also counted in .bounced */
+	ZCDMA_DEV_COPIED_REASONS
+};
+
 /*
  * ZCDMA_IOC_STATS: get the device's counters since the last ZCDMA_IOC_SETUP of any file. Any file may
  * ask. The same is in /sys/class/zcdma/zcdmaN/stats, one "name value" in a line.
@@ -297,6 +323,9 @@ struct zcdma_dev_stats {
 	__u64 underrun_bytes;	/* out: in them */
 	__u64 write_bytes;	/* out: copied by write() */
 	__u64 short_blocks;	/* out: of .blocks, those that were not full */
+	__u64 splice_copied_by[8]; /* out: of an output device's .splice_copied_bytes, by reason:
+				    * enum zcdma_dev_copied
+				    */
 };
 
 /*
