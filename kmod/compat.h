@@ -3,6 +3,7 @@
 #ifndef ZCDMA_COMPAT_H
 #define ZCDMA_COMPAT_H
 
+#include <linux/dma-buf.h>
 #include <linux/dmaengine.h>
 #include <linux/export.h>
 #include <linux/hrtimer.h>
@@ -18,6 +19,58 @@
 #define EXPORT_SYMBOL_ZCDMA(name) EXPORT_SYMBOL_NS_GPL(name, "ZCDMA")
 #else
 #define EXPORT_SYMBOL_ZCDMA(name) EXPORT_SYMBOL_NS_GPL(name, ZCDMA)
+#endif
+
+/* Have the functions of dma-bufs. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define ZCDMA_IMPORT_DMA_BUF MODULE_IMPORT_NS("DMA_BUF")
+#else
+#define ZCDMA_IMPORT_DMA_BUF MODULE_IMPORT_NS(DMA_BUF)
+#endif
+
+/*
+ * Operations of a dma-buf made of "void *map(struct dma_buf *)", which returns an error pointer,
+ * and "void unmap(struct dma_buf *)". A pointer became a structure, which then got another name.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 18, 0)
+#define zcdma_dmabuf_map iosys_map
+#define zcdma_dmabuf_map_set iosys_map_set_vaddr
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+#define zcdma_dmabuf_map dma_buf_map
+#define zcdma_dmabuf_map_set dma_buf_map_set_vaddr
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+#define ZCDMA_DMABUF_VMAP(name, fn)						\
+static int name(struct dma_buf *dmabuf, struct zcdma_dmabuf_map *map)		\
+{										\
+	void *vaddr = fn(dmabuf);						\
+										\
+	if (IS_ERR(vaddr))							\
+		return PTR_ERR(vaddr);						\
+	zcdma_dmabuf_map_set(map, vaddr);					\
+	return 0;								\
+}
+
+#define ZCDMA_DMABUF_VUNMAP(name, fn)						\
+static void name(struct dma_buf *dmabuf, struct zcdma_dmabuf_map *map)		\
+{										\
+	fn(dmabuf);								\
+}
+#else
+#define ZCDMA_DMABUF_VMAP(name, fn)						\
+static void *name(struct dma_buf *dmabuf)					\
+{										\
+	void *vaddr = fn(dmabuf);						\
+										\
+	return IS_ERR(vaddr) ? NULL : vaddr;					\
+}
+
+#define ZCDMA_DMABUF_VUNMAP(name, fn)						\
+static void name(struct dma_buf *dmabuf, void *vaddr)				\
+{										\
+	fn(dmabuf);								\
+}
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)

@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "device.h"
+#include "dmabuf.h"
 #include "ring.h"
 
 static __poll_t zcdma_poll(struct file *file, struct poll_table_struct *wait)
@@ -84,6 +85,7 @@ void zcdma_file_drop_ring(struct zcdma_file *zf, struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = zf->zdev;
 
+	zcdma_dmabuf_orphan(ring);
 	mutex_lock(&zdev->ring_lock);
 	/* The removal of a device detaches its ring. */
 	if (zdev->ring == ring) {

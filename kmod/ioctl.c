@@ -10,6 +10,7 @@
 
 #include "account.h"
 #include "device.h"
+#include "dmabuf.h"
 #include "frags.h"
 #include "ring.h"
 
@@ -27,6 +28,10 @@ union zcdma_arg {
 	struct zcdma_dev_block block;
 	struct zcdma_dev_give give;
 	struct zcdma_dev_stats stats;
+	struct {
+		struct zcdma_dev_export export;
+		struct dma_buf *dmabuf;		/* not for the caller */
+	};
 };
 
 static u32 block_align(const struct zcdma_device *zdev)
@@ -47,7 +52,8 @@ static u32 info_flags(const struct zcdma_device *zdev)
 	return (zdev->ops->paced ? ZCDMA_DEV_INFO_PACED : 0) |
 	       (zcdma_mem_limited(zdev->dma) ? ZCDMA_DEV_INFO_LIMITED : 0) |
 	       (zdev->ops->out ? ZCDMA_DEV_INFO_OUT : 0) |
-	       (zdev->ops->flush ? ZCDMA_DEV_INFO_TIMEOUT : 0);
+	       (zdev->ops->flush ? ZCDMA_DEV_INFO_TIMEOUT : 0) |
+	       (IS_ENABLED(CONFIG_DMA_SHARED_BUFFER) ? ZCDMA_DEV_INFO_EXPORT : 0);
 }
 
 static int ioc_info(struct zcdma_file *zf, union zcdma_arg *arg)
@@ -219,6 +225,17 @@ static int ioc_stats(struct zcdma_file *zf, union zcdma_arg *arg)
 	return 0;
 }
 
+static int ioc_export(struct zcdma_file *zf, union zcdma_arg *arg)
+{
+	arg->dmabuf = zcdma_dmabuf_export(zf->ring, zf->file->f_mode, &arg->export);
+	return PTR_ERR_OR_ZERO(arg->dmabuf);
+}
+
+static void export_done(struct zcdma_file *zf, union zcdma_arg *arg, bool copied_out)
+{
+	zcdma_dmabuf_done(arg->dmabuf, arg->export.fd, copied_out);
+}
+
 #define IN_ONLY BIT(0)		/* nothing is written to the argument */
 #define WITH_RING BIT(1)	/* needs the file's .ring */
 
@@ -246,6 +263,9 @@ static const struct zcdma_ioctl {
 	[_IOC_NR(ZCDMA_IOC_STATS)] = { ioc_stats, sizeof(struct zcdma_dev_stats),
 				       sizeof(struct zcdma_dev_stats),
 				       .least = offsetofend(struct zcdma_dev_stats, write_bytes) },
+	[_IOC_NR(ZCDMA_IOC_EXPORT)] = { ioc_export, sizeof(struct zcdma_dev_export),
+					offsetof(struct zcdma_dev_export, reserved), WITH_RING,
+					export_done },
 };
 
 static int get_arg(const struct zcdma_ioctl *ioc, union zcdma_arg *arg, void __user *user)

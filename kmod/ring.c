@@ -45,6 +45,7 @@ static void init_ring(struct zcdma_ring *ring, const struct zcdma_dev_setup *set
 	INIT_LIST_HEAD(&ring->full);
 	INIT_LIST_HEAD(&ring->draining);
 	INIT_LIST_HEAD(&ring->mappers);
+	INIT_LIST_HEAD(&ring->exports);
 	mutex_init(&ring->map_lock);
 	mutex_init(&ring->read_lock);
 	spin_lock_init(&ring->submit_lock);
@@ -265,6 +266,22 @@ static struct zcdma_frags *drop_queued(struct zcdma_ring *ring)
 	return dropped;
 }
 
+/* Begin to run. Returns false where an importer has mapped the whole ring. */
+static bool set_running(struct zcdma_ring *ring)
+{
+	spin_lock_irq(&ring->zdev->lock);
+	ring->running = !ring->imported;
+	spin_unlock_irq(&ring->zdev->lock);
+	return ring->running;
+}
+
+static void clear_running(struct zcdma_ring *ring)
+{
+	spin_lock_irq(&ring->zdev->lock);
+	ring->running = false;
+	spin_unlock_irq(&ring->zdev->lock);
+}
+
 int zcdma_ring_start(struct zcdma_ring *ring)
 {
 	int ret;
@@ -274,9 +291,11 @@ int zcdma_ring_start(struct zcdma_ring *ring)
 		return READ_ONCE(ring->halted) ? -EIO : 0;
 	if (ring->zdev->asleep)
 		return -EIO;
+	if (!set_running(ring))
+		return -EBUSY;
 	ret = start_device(ring);
-	if (!ret)
-		ring->running = true;
+	if (ret)
+		clear_running(ring);
 	return ret;
 }
 
@@ -289,8 +308,8 @@ void zcdma_ring_stop(struct zcdma_ring *ring)
 	if (!ring->running)
 		return;
 	stop_device(ring);
-	ring->running = false;
 	spin_lock_irq(&zdev->lock);
+	ring->running = false;
 	ring->halted = false;
 	ring->ended = true;
 	if (ring->out)

@@ -20,7 +20,7 @@ void zcdma_ring_detach(struct zcdma_ring *ring);
 
 /*
  * Start the device. Returns 0 (also when it runs already), -EIO if the device halted or the machine
- * sleeps, or the error of its driver.
+ * sleeps, -EBUSY while an importer has mapped the whole ring, or the error of its driver.
  */
 int zcdma_ring_start(struct zcdma_ring *ring);
 /* Stop the device and end the stream: full blocks can still be taken. */

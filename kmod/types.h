@@ -62,11 +62,12 @@ struct zcdma_ring {
 	bool failed;			/* output: blocks were not played; fsync() reports it once */
 	bool ended;			/* stopped, and not started again */
 	bool halted;			/* the device gave up, and was not stopped yet */
+	unsigned int imported;		/* dma-bufs of the whole ring that are mapped: it does not start */
 
 	spinlock_t submit_lock;		/* output: blocks go to the device in order */
 
 	/* Below zdev->ring_lock */
-	bool running;			/* from start to stop */
+	bool running;			/* from start to stop; written below .lock as well */
 	bool active;			/* the device is started, and not aborted */
 	struct mutex map_lock;		/* .mappers; growth and revocation of page tables */
 	struct list_head mappers;
@@ -79,6 +80,7 @@ struct zcdma_ring {
 	unsigned long looks;		/* how often it did */
 	unsigned long flush_at;		/* when to look for packets that keep blocks, in jiffies */
 	unsigned int flushes;		/* since a block was last found */
+	struct list_head exports;	/* dma-bufs made of it: see dmabuf.c */
 	struct zcdma_block *block;
 };
 

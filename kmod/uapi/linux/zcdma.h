@@ -13,7 +13,8 @@
  *	full		waits for user space
  *	held		user space has it: by ZCDMA_IOC_TAKE, or half read by read() or splice()
  *	draining	given back, but a socket, a pipe, a direct write or a pin still refers to
- *			its pages; it becomes free when the last reference is dropped
+ *			its pages, or another driver has mapped it (ZCDMA_IOC_EXPORT); it becomes
+ *			free when the last of these is gone
  *
  * The device never writes to a block which is full, held or draining. With data but no free block
  * it drops the data and counts an overrun; the stream offset and the sequence number go on
@@ -133,6 +134,7 @@ enum zcdma_dev_policy {
 #define ZCDMA_DEV_INFO_LIMITED (1U << 1) /* there is memory that the device does not reach */
 #define ZCDMA_DEV_INFO_OUT (1U << 2) /* an output device: it plays blocks */
 #define ZCDMA_DEV_INFO_TIMEOUT (1U << 3) /* zcdma_dev_setup.timeout_ns may be set */
+#define ZCDMA_DEV_INFO_EXPORT (1U << 4) /* this kernel has ZCDMA_IOC_EXPORT */
 
 /* What a device's own time counts: zcdma_dev_block.device_time. */
 enum zcdma_dev_clock {
@@ -328,6 +330,39 @@ struct zcdma_dev_stats {
 				    */
 };
 
+#define ZCDMA_DEV_EXPORT_RING (~0U) /* all blocks, as the mapping has them */
+
+/*
+ * ZCDMA_IOC_EXPORT: make a dma-buf of a block, or of the whole ring, for other drivers to import (V4L2, DRM,
+ * RDMA) and for mmap() with DMA_BUF_IOCTL_SYNC. Any number of times, and in any state of the block.
+ *
+ * What an importer may touch, the device does not write to. An importer can map a block, for DMA, for
+ * the kernel or by mmap(), only while it is held by ZCDMA_IOC_TAKE; else that fails with EBUSY. From then on
+ * the block is in flight until all of that is unmapped: ZCDMA_IOC_GIVE lets it drain. Neither a
+ * descriptor nor an attachment that is not mapped keeps a block, so a descriptor can be made once, and
+ * used again whenever its block is taken. An importer may stay mapped longer than it says that it is
+ * busy: V4L2 does until the buffer is queued with another descriptor, or freed.
+ *
+ * The whole ring can be mapped while the stream is stopped (EBUSY), and ZCDMA_IOC_START fails with EBUSY
+ * until it is unmapped. Of an output device, which writes to nothing, all can be mapped at any time and
+ * keeps nothing; what an importer writes to a block after queueing may be played or not.
+ *
+ * The memory stays good, and charged, for as long as there is a reference to the dma-buf, even if the
+ * file is closed; then all can be mapped, as nothing is filled any more. The removal of the device takes
+ * nothing from importers. Until then the module stays.
+ *
+ * EINVAL: there is no such block, or an unknown flag. EACCES: O_RDWR, and the file is open for reading
+ * only. EOPNOTSUPP: ZCDMA_DEV_COHERENT, whose memory goes with the device; or the kernel has no dma-buf.
+ */
+struct zcdma_dev_export {
+	__u32 size;
+	__u32 index;		/* of a block, or ZCDMA_DEV_EXPORT_RING */
+	__u32 flags;		/* O_CLOEXEC; O_RDWR, which mmap() needs for PROT_WRITE */
+	__s32 fd;		/* out: the descriptor */
+	__u64 bytes;		/* out: size of the dma-buf: zcdma_dev_setup.stride, or .ring_bytes */
+	__u32 reserved[4];
+};
+
 /*
  * The size is a field of the structures and not a part of these numbers, so that the numbers stay
  * when the structures grow.
@@ -340,5 +375,6 @@ struct zcdma_dev_stats {
 #define ZCDMA_IOC_TAKE	_IO(ZCDMA_IOC_MAGIC, 0x04)
 #define ZCDMA_IOC_GIVE	_IO(ZCDMA_IOC_MAGIC, 0x05)
 #define ZCDMA_IOC_STATS	_IO(ZCDMA_IOC_MAGIC, 0x06)
+#define ZCDMA_IOC_EXPORT _IO(ZCDMA_IOC_MAGIC, 0x07)
 
 #endif /* _UAPI_LINUX_ZCDMA_H */
