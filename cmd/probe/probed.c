@@ -108,6 +108,8 @@ static void print_row(struct report *r, const struct zcdma_probe *p)
 	json_object_set_new(row, "bytes", value_count(p->bytes));
 	json_object_set_new(row, "model", value_text(or_null(p->model)));
 	json_object_set_new(row, "bounced", json_boolean(p->bounced));
+	json_object_set_new(row, "dma_buf",
+			    p->exports < 0 ? json_null() : json_boolean(p->exports));
 	json_object_set_new(row, "vmflags", value_text(or_null(p->vmflags)));
 	json_object_set_new(row, "errno", error_name(p->err));
 	json_object_set_new(row, "reason", value_text(or_null(p->reason)));
@@ -211,6 +213,24 @@ static void print_bounced(struct report *r, const struct probed *all)
 		report_paragraph(
 			r,
 			"bounced, %s: the device writes to bounce buffers, from which the kernel copies each block.",
+			names);
+	free(names);
+}
+
+static bool is_exported(const struct zcdma_probe *p, const char *text)
+{
+	(void)text;
+	return p->exports > 0;
+}
+
+static void print_exported(struct report *r, const struct probed *all)
+{
+	char *names = mappings_with(all, 0, NULL, is_exported);
+
+	if (names[0])
+		report_paragraph(
+			r,
+			"dma-buf, %s: blocks can be exported to other drivers, as V4L2, DRM and RDMA.",
 			names);
 	free(names);
 }
@@ -334,6 +354,7 @@ void probed_report(const struct probed *all, struct report *r)
 	for (size_t i = 0; i < all->count; i++)
 		print_remarks(r, all, i);
 	print_bounced(r, all);
+	print_exported(r, all);
 	print_read_device(r, all);
 	print_writable(r, all);
 	for (size_t i = 0; i < all->count; i++)

@@ -219,6 +219,7 @@ ZC_PUBLIC int zcdma_probe_path(struct zcdma_ctx *ctx, const char *path, unsigned
 	int rc;
 
 	memset(p, 0, sizeof(*p));
+	p->exports = -1;
 	snprintf(p->name, sizeof(p->name), "%s", path);
 	if (i >= zcdma_probe_count(path))
 		return zc_fail_plain(ctx, EINVAL, "probe %s: it does not have a mapping %u", path,

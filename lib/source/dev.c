@@ -223,6 +223,24 @@ static int dev_share(const struct zcdma_source *src, struct zc_ring_desc *desc)
 	return ring->fd;
 }
 
+static int dev_export_block(struct zcdma_source *src, const struct zcdma_block *b)
+{
+	struct dev *d = (struct dev *)src;
+	struct zcdma_dev_export e = { .size = sizeof(e), .index = b->index, .flags = O_CLOEXEC };
+	int err;
+
+	if (!ioctl(d->ring.fd, ZCDMA_IOC_EXPORT, &e))
+		return e.fd;
+	err = errno;
+	zc_dev_ring_fail(&d->ring, err, "export a block of");
+	if (d->ring.setup.model == ZCDMA_DEV_COHERENT)
+		zc_hint(src->ctx,
+			"coherent memory goes with the device: use model=compound, pages or scatter");
+	else if (!(d->ring.info.flags & ZCDMA_DEV_INFO_EXPORT))
+		zc_hint(src->ctx, "the driver that is loaded, or this kernel, has no dma-buf");
+	return -err;
+}
+
 static void dev_close(struct zcdma_source *src)
 {
 	close(((struct dev *)src)->ring.fd);
@@ -251,5 +269,6 @@ const struct zc_source_ops zc_source_dev = {
 	.stop = dev_stop,
 	.get_stats = dev_get_stats,
 	.share = dev_share,
+	.export_block = dev_export_block,
 	.close = dev_close,
 };

@@ -76,6 +76,11 @@ struct zc_source_ops {
 	 * the source's, or a negative errno with the error message set. NULL: the source has no ring.
 	 */
 	int (*share)(const struct zcdma_source *src, struct zc_ring_desc *desc);
+	/*
+	 * Make a dma-buf of a block. Returns its descriptor, or a negative errno with the error message set. NULL: the
+	 * source has no memory of a driver.
+	 */
+	int (*export_block)(struct zcdma_source *src, const struct zcdma_block *b);
 	void (*get_stats)(struct zcdma_source *src, struct zcdma_source_stats *stats); /* or NULL */
 	void (*close)(struct zcdma_source *src); /* after deactivate(), where the ring was made */
 };

@@ -41,6 +41,7 @@ struct zcdma_probe {
 	char name[256];	   /* "anonymous", "[vvar]", "/dev/mydriver0", "/dev/zcdma0 compound" */
 	char model[16];	   /* the memory model of a device of zcdma's driver, else empty */
 	bool bounced;	   /* the device writes to bounce buffers, which the kernel copies */
+	int8_t exports;	   /* a block of that model as a dma-buf: 1: yes, 0: no, -1: unknown */
 	size_t bytes;	   /* mapped; 0: nothing was mapped, and ... */
 	char reason[256];  /* ... why, ... */
 	int err;	   /* ... as a positive errno */

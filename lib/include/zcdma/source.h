@@ -336,6 +336,14 @@ int zcdma_block_release(struct zcdma_source *src, const struct zcdma_block *b);
 int zcdma_block_share(struct zcdma_source *src, const struct zcdma_block *b,
 		      struct zcdma_block *share);
 
+/*
+ * Export a block of the caller's as a dma-buf, which other drivers import: V4L2, DRM, RDMA. The block's bytes are the first
+ * ones of the dma-buf. Importers can map it until the block is sent or released, and the driver then waits until
+ * they have unmapped it. Returns a descriptor, which the caller closes; -EINVAL if *@b is not the caller's; -EOPNOTSUPP
+ * where the memory is not a driver's, or coherent, which goes with the device; or another negative errno.
+ */
+int zcdma_block_export(struct zcdma_source *src, const struct zcdma_block *b);
+
 /* Produce no further block. The full ones can still be taken, then zcdma_source_next() returns 0. */
 void zcdma_source_stop(struct zcdma_source *src);
 
