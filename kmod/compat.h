@@ -73,6 +73,45 @@ static void name(struct dma_buf *dmabuf, void *vaddr)				\
 }
 #endif
 
+/* What locks the reservation object itself got a name of its own. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#define zcdma_dmabuf_map_attachment dma_buf_map_attachment_unlocked
+#define zcdma_dmabuf_unmap_attachment dma_buf_unmap_attachment_unlocked
+#define zcdma_dmabuf_map_kernel dma_buf_vmap_unlocked
+#define zcdma_dmabuf_unmap_kernel dma_buf_vunmap_unlocked
+#else
+#define zcdma_dmabuf_map_attachment dma_buf_map_attachment
+#define zcdma_dmabuf_unmap_attachment dma_buf_unmap_attachment
+#define zcdma_dmabuf_map_kernel dma_buf_vmap
+#define zcdma_dmabuf_unmap_kernel dma_buf_vunmap
+#endif
+
+/* Map a dma-buf for the kernel. Returns NULL where that fails, or the memory is a device's. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+static inline void *zcdma_dmabuf_vmap(struct dma_buf *dmabuf)
+{
+	struct zcdma_dmabuf_map map;
+
+	if (zcdma_dmabuf_map_kernel(dmabuf, &map))
+		return NULL;
+	if (!map.is_iomem)
+		return map.vaddr;
+	zcdma_dmabuf_unmap_kernel(dmabuf, &map);
+	return NULL;
+}
+
+static inline void zcdma_dmabuf_vunmap(struct dma_buf *dmabuf, void *vaddr)
+{
+	struct zcdma_dmabuf_map map;
+
+	zcdma_dmabuf_map_set(&map, vaddr);
+	zcdma_dmabuf_unmap_kernel(dmabuf, &map);
+}
+#else
+#define zcdma_dmabuf_vmap zcdma_dmabuf_map_kernel
+#define zcdma_dmabuf_vunmap zcdma_dmabuf_unmap_kernel
+#endif
+
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 static inline void zcdma_vm_flags_set(struct vm_area_struct *vma, unsigned long flags)
 {

@@ -196,7 +196,7 @@ struct dma_buf *zcdma_dmabuf_export(struct zcdma_ring *ring, fmode_t mode,
 	if (wanted->flags & O_RDWR && !(mode & FMODE_WRITE))
 		return ERR_PTR(-EACCES);
 	/* Nothing can take a mapping from an importer, which its driver does not expect. */
-	if (ring->mem.ops->bound)
+	if (ring->mem.ops->bound || ring->mem.ops->foreign)
 		return ERR_PTR(-EOPNOTSUPP);
 	fd = get_unused_fd_flags(wanted->flags & O_CLOEXEC);
 	if (fd < 0)

@@ -24,7 +24,10 @@
 union zcdma_arg {
 	u32 size;
 	struct zcdma_dev_info info;
-	struct zcdma_dev_setup setup;
+	struct {
+		struct zcdma_dev_setup setup;
+		s32 *dmabufs;			/* not for the caller */
+	};
 	struct zcdma_dev_block block;
 	struct zcdma_dev_give give;
 	struct zcdma_dev_stats stats;
@@ -91,19 +94,24 @@ static bool timeout_valid(const struct zcdma_device *zdev, u64 ns)
 	return zdev->ops->flush && ns >= ZCDMA_DEV_TIMEOUT_MIN && ns <= ZCDMA_DEV_TIMEOUT_MAX;
 }
 
-/* Coherent memory is where the DMA API allocates it. */
+/* Coherent memory is where the DMA API allocates it, and imported memory is somewhere already. */
 static bool node_valid(const struct zcdma_dev_setup *setup)
 {
 	if (!(setup->flags & ZCDMA_DEV_SETUP_NODE))
 		return !setup->node;
-	return setup->model != ZCDMA_DEV_COHERENT && setup->node >= 0 &&
+	return setup->model != ZCDMA_DEV_COHERENT && setup->model != ZCDMA_DEV_IMPORTED &&
+	       setup->node >= 0 &&
 	       setup->node < MAX_NUMNODES && node_state(setup->node, N_MEMORY);
 }
 
 static bool setup_valid(const struct zcdma_device *zdev, const struct zcdma_dev_setup *setup)
 {
-	if (setup->model > ZCDMA_DEV_SCATTER || setup->policy > ZCDMA_DEV_STRICT ||
+	if (setup->model > ZCDMA_DEV_IMPORTED || setup->policy > ZCDMA_DEV_STRICT ||
 	    setup->flags & ~ZCDMA_DEV_SETUP_NODE)
+		return false;
+	if (!(zcdma_mem_models_mask() & BIT(setup->model)))
+		return false;
+	if (setup->dmabufs && setup->model != ZCDMA_DEV_IMPORTED)
 		return false;
 	if (!timeout_valid(zdev, setup->timeout_ns) || !node_valid(setup))
 		return false;
@@ -158,7 +166,7 @@ static int ioc_setup(struct zcdma_file *zf, union zcdma_arg *arg)
 		return ret;
 
 	/* Without the lock, as it may take a while. */
-	ring = zcdma_ring_create(zdev, &zf->mapping, &arg->setup);
+	ring = zcdma_ring_create(zdev, &zf->mapping, &arg->setup, arg->dmabufs);
 	if (IS_ERR(ring)) {
 		release_owner(zf);
 		return PTR_ERR(ring);
@@ -169,6 +177,24 @@ static int ioc_setup(struct zcdma_file *zf, union zcdma_arg *arg)
 	zdev->ring = ring;
 	mutex_unlock(&zdev->ring_lock);
 	return 0;
+}
+
+/* Get the descriptors of a ring that is imported. */
+static int setup_fetch(union zcdma_arg *arg)
+{
+	const struct zcdma_dev_setup *setup = &arg->setup;
+
+	arg->dmabufs = NULL;
+	if (setup->model != ZCDMA_DEV_IMPORTED || !setup->blocks || setup->blocks > BLOCKS_MAX)
+		return 0;
+	arg->dmabufs = vmemdup_user(u64_to_user_ptr(setup->dmabufs),
+				    setup->blocks * sizeof(*arg->dmabufs));
+	return PTR_ERR_OR_ZERO(arg->dmabufs);
+}
+
+static void setup_forget(union zcdma_arg *arg)
+{
+	kvfree(arg->dmabufs);
 }
 
 /* Let the file have the ring once the caller knows of it. */
@@ -247,12 +273,16 @@ static const struct zcdma_ioctl {
 	unsigned int flags;
 	/* After .call succeeded. The device may be gone. */
 	void (*done)(struct zcdma_file *zf, union zcdma_arg *arg, bool copied_out);
+	/* Get what the argument refers to, before .call, and free it after. */
+	int (*fetch)(union zcdma_arg *arg);
+	void (*forget)(union zcdma_arg *arg);
 	size_t least;		/* .size of version 1, where the structure has grown since */
 } ioctls[] = {
 	[_IOC_NR(ZCDMA_IOC_INFO)] = { ioc_info, sizeof(struct zcdma_dev_info),
 				      offsetof(struct zcdma_dev_info, reserved) },
 	[_IOC_NR(ZCDMA_IOC_SETUP)] = { ioc_setup, sizeof(struct zcdma_dev_setup),
-				       offsetof(struct zcdma_dev_setup, reserved), 0, setup_done },
+				       offsetof(struct zcdma_dev_setup, reserved), 0, setup_done,
+				       setup_fetch, setup_forget },
 	[_IOC_NR(ZCDMA_IOC_START)] = { ioc_start, .flags = WITH_RING },
 	[_IOC_NR(ZCDMA_IOC_STOP)] = { ioc_stop, .flags = WITH_RING },
 	[_IOC_NR(ZCDMA_IOC_TAKE)] = { ioc_take, sizeof(struct zcdma_dev_block),
@@ -328,7 +358,14 @@ long zcdma_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 	if (ret)
 		return ret;
 	size = ioc->size ? arg.size : 0;
+	if (ioc->fetch) {
+		ret = ioc->fetch(&arg);
+		if (ret)
+			return ret;
+	}
 	ret = call(zf, ioc, &arg);
+	if (ioc->forget)
+		ioc->forget(&arg);
 	/* A failed setup says what would have fit. */
 	if (!ioc->size || ioc->flags & IN_ONLY || (ret && cmd != ZCDMA_IOC_SETUP))
 		return ret;

@@ -99,6 +99,8 @@ ssize_t zcdma_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	zcdma_device_leave(zf->zdev);
 	if (ring->out)
 		return -EINVAL;
+	if (ring->mem.ops->foreign)
+		return -EOPNOTSUPP;
 	ret = read_ring(ring, iocb, to);
 	if (ret > 0) {
 		spin_lock_irq(&zf->zdev->lock);

@@ -57,6 +57,7 @@ static void init_ring(struct zcdma_ring *ring, const struct zcdma_dev_setup *set
 	ring->mem.node = ring->mem.node_only ? setup->node : dev_to_node(zdev->dma);
 	ring->mem.block_size = setup->block_size;
 	ring->mem.blocks = setup->blocks;
+	ring->mem.align = zdev->limits.align ?: 1;
 	zcdma_mem_layout(&ring->mem, setup->model);
 	ring->bytes = (u64)ring->mem.stride * setup->blocks;
 	ring->stream = (struct zcdma_stream){
@@ -81,7 +82,7 @@ static void report(const struct zcdma_ring *ring, struct zcdma_dev_setup *setup)
 {
 	setup->stride = ring->mem.stride;
 	setup->ring_bytes = ring->bytes;
-	setup->chunks = ring->mem.buf[0].chunks ?: 1;
+	setup->chunks = ring->mem.buf[0].chunks ?: ring->mem.buf[0].pieces ?: 1;
 	setup->bounced = count_bounced(&ring->mem);
 }
 
@@ -108,10 +109,11 @@ static u64 bytes_available(void)
 }
 
 struct zcdma_ring *zcdma_ring_create(struct zcdma_device *zdev, struct address_space *mapping,
-				     struct zcdma_dev_setup *setup)
+				     struct zcdma_dev_setup *setup, const s32 *dmabufs)
 {
 	u64 available = bytes_available();
 	struct zcdma_ring *ring;
+	u64 own;
 	int ret;
 
 	ring = kzalloc(sizeof(*ring), GFP_KERNEL_ACCOUNT);
@@ -121,12 +123,14 @@ struct zcdma_ring *zcdma_ring_create(struct zcdma_device *zdev, struct address_s
 	ring->mapping = mapping;
 	init_ring(ring, setup);
 
+	/* Foreign memory is there already, and its owner pays for it. */
+	own = ring->mem.ops->foreign ? 0 : ring->bytes;
 	ret = -ENOMEM;
 	setup->blocks_fit = div64_u64(available, ring->mem.stride);
-	if (ring->bytes > available)
+	if (own > available)
 		goto err_free;
 	setup->blocks_fit = min_t(u64, div64_u64(zcdma_account_room(), ring->mem.stride), U32_MAX);
-	ring->mem.account = zcdma_account_open(ring->bytes >> PAGE_SHIFT);
+	ring->mem.account = zcdma_account_open(own >> PAGE_SHIFT);
 	if (IS_ERR(ring->mem.account)) {
 		ret = PTR_ERR(ring->mem.account);
 		goto err_free;
@@ -136,7 +140,9 @@ struct zcdma_ring *zcdma_ring_create(struct zcdma_device *zdev, struct address_s
 	ring->block = kvcalloc(ring->mem.blocks, sizeof(*ring->block), GFP_KERNEL_ACCOUNT);
 	if (!ring->block)
 		goto err_account;
+	ring->mem.dmabufs = dmabufs;
 	ret = zcdma_mem_alloc(&ring->mem, &setup->blocks_fit);
+	ring->mem.dmabufs = NULL;
 	if (ret)
 		goto err_blocks;
 	ret = check_pieces(ring, setup);

@@ -7,10 +7,10 @@
 
 /*
  * Make the ring that @setup asks for, and fill in what it got. The memory is charged to the current
- * user.
+ * user. @dmabufs has a descriptor for each block of ZCDMA_DEV_IMPORTED; else it is NULL.
  */
 struct zcdma_ring *zcdma_ring_create(struct zcdma_device *zdev, struct address_space *mapping,
-				     struct zcdma_dev_setup *setup);
+				     struct zcdma_dev_setup *setup, const s32 *dmabufs);
 /* Free the ring. zcdma_ring_detach() must have been called. */
 void zcdma_ring_destroy(struct zcdma_ring *ring);
 /* Stop the device and unmap the memory from it. Call with zdev->ring_lock held. */

@@ -142,22 +142,28 @@ static int write_zeros_back(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	return ret;
 }
 
-/* List the pieces by offset, so that zcdma_chunks_dma_addr() finds one by bisection. */
-static int list_pieces(struct zcdma_buf *buf)
+int zcdma_chunks_list_pieces(struct zcdma_buf *buf, struct sg_table *sgt)
 {
 	struct scatterlist *sg;
 	size_t first = 0;
 	unsigned int i;
 
-	buf->piece = alloc_list(buf->sgt.nents * sizeof(*buf->piece));
+	buf->piece = alloc_list(sgt->nents * sizeof(*buf->piece));
 	if (!buf->piece)
 		return -ENOMEM;
-	for_each_sgtable_dma_sg(&buf->sgt, sg, i) {
+	for_each_sgtable_dma_sg(sgt, sg, i) {
 		buf->piece[i] = (struct zcdma_piece){ first, sg_dma_address(sg) };
 		first += sg_dma_len(sg);
 	}
-	buf->pieces = buf->sgt.nents;
+	buf->pieces = sgt->nents;
 	return 0;
+}
+
+void zcdma_chunks_forget_pieces(struct zcdma_buf *buf)
+{
+	kvfree(buf->piece);
+	buf->piece = NULL;
+	buf->pieces = 0;
 }
 
 static int map_table(struct zcdma_mem *mem, struct zcdma_buf *buf)
@@ -188,7 +194,7 @@ int zcdma_chunks_dma_map(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	ret = map_table(mem, buf);
 	if (ret)
 		goto err_table;
-	ret = list_pieces(buf);
+	ret = zcdma_chunks_list_pieces(buf, &buf->sgt);
 	if (ret)
 		goto err_unmap;
 	buf->bounced = is_bounced(mem, buf);
@@ -209,9 +215,7 @@ void zcdma_chunks_dma_unmap(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	 */
 	dma_unmap_sgtable(mem->dev, &buf->sgt, mem->dir, DMA_ATTR_SKIP_CPU_SYNC);
 	sg_free_table(&buf->sgt);
-	kvfree(buf->piece);
-	buf->piece = NULL;
-	buf->pieces = 0;
+	zcdma_chunks_forget_pieces(buf);
 }
 
 /*

@@ -247,7 +247,7 @@ static void wrong_calls_are_refused(unsigned model)
 	EXPECT(dmabuf_try_export(&none, 0, 0) == -EBADFD);
 	EXPECT_ERRNO(ioctl(r.fd, ZCDMA_IOC_EXPORT, &e), EINVAL);
 	EXPECT(!close(other));
-	/* Where the caller does not learn of it there is no descriptor. */
+	/* A descriptor that the caller does not learn of is closed. */
 	e = (struct zcdma_dev_export){ .size = sizeof(e) };
 	{
 		struct zcdma_dev_export *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,

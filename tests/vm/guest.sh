@@ -268,6 +268,9 @@ programs_that_unload() {
     /run/modprobe -q vgem
     run_tests unplug dmabuf play splice_write
     check "the module goes" unload
+    check "the module loads, with a device that plays" load "$VM_KMOD" devices=1 sinks=1
+    run_tests import
+    check "the module goes" unload
     if video_nodes; then
         check "the module loads, with a loop" load "$VM_KMOD" devices=1 loops=1
         run_tests vivid

@@ -120,6 +120,7 @@ enum zcdma_dev_model {
 	ZCDMA_DEV_PAGES = 1,	/* large allocations, split into single pages */
 	ZCDMA_DEV_COMPOUND = 2,	/* one compound page for a block, or several for a large one */
 	ZCDMA_DEV_SCATTER = 3,	/* compound pages of decreasing size: any size of block, no waste */
+	ZCDMA_DEV_IMPORTED = 4,	/* dma-bufs of other drivers, one for each block */
 };
 
 /* What becomes of the mapping of a block while the device owns it. */
@@ -190,6 +191,18 @@ struct zcdma_dev_info {
  * RLIMIT_MEMLOCK (counted for the user who set it up, over all devices) without CAP_IPC_LOCK. After
  * ENOMEM and EPERM .blocks_fit is how many blocks of that size would have fit. EMSGSIZE: the memory
  * is in more pieces than zcdma_dev_info.chunks_max allows for a block; .chunks is how many.
+ *
+ * ZCDMA_DEV_IMPORTED: a ring made of dma-bufs of other drivers, as of /dev/udmabuf, a DMA heap or
+ * ZCDMA_IOC_EXPORT: one for each block, of at least .block_size bytes, each once. The ring keeps them; the
+ * descriptors may be closed. It is not charged. The memory is used by its owner's mapping or that of
+ * the dma-buf, between calls of DMA_BUF_IOCTL_SYNC. mmap(), read(), write(), splice() and
+ * ZCDMA_IOC_EXPORT of the ring fail with EOPNOTSUPP. What else refers to the memory is not known to the
+ * driver: *a block that is given back may be filled at once.* So give it back when nothing reads it any
+ * more: after the completion of MSG_ZEROCOPY; splice() and vmsplice() have none, so do not use them.
+ * EBADF, EINVAL: not a dma-buf, too small, there twice, or in pieces that the device does not take.
+ * EOPNOTSUPP: the kernel would have to bounce what this device transfers; or, of a device in whose place
+ * the CPU works, the exporter gives the CPU no access. Other errors are the exporter's, as EBUSY for a
+ * block that is not held.
  */
 struct zcdma_dev_setup {
 	__u32 size;
@@ -218,7 +231,10 @@ struct zcdma_dev_setup {
 				 * a block is not full, or has been full for .timeout_ns
 				 */
 	__s32 node;		/* with ZCDMA_DEV_SETUP_NODE: the NUMA node of the memory */
-	__u64 reserved[2];
+	__u64 dmabufs;		/* of ZCDMA_DEV_IMPORTED: the address of .blocks descriptors, each __s32;
+				 * else 0
+				 */
+	__u64 reserved;
 };
 
 /* zcdma_dev_setup.node counts. Without it the memory is on the node of the device that does the DMA. */
@@ -333,8 +349,8 @@ struct zcdma_dev_stats {
 #define ZCDMA_DEV_EXPORT_RING (~0U) /* all blocks, as the mapping has them */
 
 /*
- * ZCDMA_IOC_EXPORT: make a dma-buf of a block, or of the whole ring, for other drivers to import (V4L2, DRM,
- * RDMA) and for mmap() with DMA_BUF_IOCTL_SYNC. Any number of times, and in any state of the block.
+ * ZCDMA_IOC_EXPORT: make a dma-buf of a block, or of the whole ring, which other drivers can import (V4L2,
+ * DRM, RDMA) and programs can mmap(), with DMA_BUF_IOCTL_SYNC. Any number of times, in any state of the block.
  *
  * What an importer may touch, the device does not write to. An importer can map a block, for DMA, for
  * the kernel or by mmap(), only while it is held by ZCDMA_IOC_TAKE; else that fails with EBUSY. From then on

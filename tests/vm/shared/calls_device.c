@@ -88,7 +88,7 @@ static void make_odd(struct dice *d, struct zcdma_dev_setup *setup)
 		setup->rate = below(d, 1UL << below(d, 64));
 		break;
 	case 6:
-		setup->reserved[below(d, 4)] = roll(d);
+		setup->reserved = roll(d);
 		break;
 	}
 }

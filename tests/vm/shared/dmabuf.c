@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dma-buf.h>
+#include <linux/udmabuf.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -36,9 +37,21 @@ struct drm_prime_handle {
 	int32_t fd;
 };
 
+struct drm_mode_create_dumb {
+	uint32_t height;
+	uint32_t width;
+	uint32_t bpp;
+	uint32_t flags;
+	uint32_t handle;
+	uint32_t pitch;
+	uint64_t size;
+};
+
 #define DRM_IOCTL_VERSION	     _IOWR('d', 0x00, struct drm_version)
 #define DRM_IOCTL_GEM_CLOSE	     _IOW('d', 0x09, struct drm_gem_close)
+#define DRM_IOCTL_PRIME_HANDLE_TO_FD _IOWR('d', 0x2d, struct drm_prime_handle)
 #define DRM_IOCTL_PRIME_FD_TO_HANDLE _IOWR('d', 0x2e, struct drm_prime_handle)
+#define DRM_IOCTL_MODE_CREATE_DUMB   _IOWR('d', 0xb2, struct drm_mode_create_dumb)
 
 int dmabuf_try_export(const struct ring *r, unsigned index, unsigned flags)
 {
@@ -114,3 +127,58 @@ void vgem_close_handle(int vgem, int handle)
 
 	EXPECT(!ioctl(vgem, DRM_IOCTL_GEM_CLOSE, &gem));
 }
+
+/*
+ * Exporters
+ */
+
+static char *map_writable(int fd, size_t bytes)
+{
+	char *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	EXPECT(map != MAP_FAILED);
+	return map;
+}
+
+/* The memory is a memfd's, whose own mapping every way of sending accepts. */
+static int make_udmabuf(size_t bytes, char **map)
+{
+	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+	int memfd = memfd_create("zcdma", MFD_CLOEXEC | MFD_ALLOW_SEALING), fd;
+	struct udmabuf_create create = { .size = bytes, .flags = UDMABUF_FLAGS_CLOEXEC };
+
+	if (device < 0)
+		tap_skip("this kernel has no /dev/udmabuf");
+	EXPECT(memfd >= 0 && !ftruncate(memfd, (off_t)bytes));
+	EXPECT(!fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK));
+	create.memfd = (unsigned)memfd;
+	fd = ioctl(device, UDMABUF_CREATE, &create);
+	EXPECT(fd >= 0);
+	*map = map_writable(memfd, bytes);
+	EXPECT(!close(device) && !close(memfd));
+	return fd;
+}
+
+static int make_vgem(size_t bytes, char **map)
+{
+	struct drm_mode_create_dumb dumb = {
+		.height = 1,
+		.width = (unsigned)bytes,
+		.bpp = 8,
+	};
+	struct drm_prime_handle prime = { .flags = O_CLOEXEC | O_RDWR };
+	int vgem = vgem_open();
+
+	EXPECT(!ioctl(vgem, DRM_IOCTL_MODE_CREATE_DUMB, &dumb) && dumb.size == bytes);
+	prime.handle = dumb.handle;
+	EXPECT(!ioctl(vgem, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime));
+	*map = map_writable(prime.fd, bytes);
+	EXPECT(!close(vgem));
+	return prime.fd;
+}
+
+const struct exporter exporters[] = {
+	{ "a memfd by udmabuf", make_udmabuf },
+	{ "vgem", make_vgem },
+};
+const size_t exporter_count = sizeof(exporters) / sizeof(exporters[0]);

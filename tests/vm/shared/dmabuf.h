@@ -18,6 +18,19 @@ char *dmabuf_map(int fd, size_t bytes);
 /* Begin or end access by the CPU: DMA_BUF_SYNC_START or _END, and what for. */
 void dmabuf_sync(int fd, uint64_t flags);
 
+/* Drivers that export memory of their own. */
+struct exporter {
+	const char *name;
+	/*
+	 * Make a dma-buf, and map it to *@map for reading and writing. Returns its descriptor; skips the test where this
+	 * kernel has no such driver.
+	 */
+	int (*make)(size_t bytes, char **map);
+};
+
+extern const struct exporter exporters[];
+extern const size_t exporter_count;
+
 /*
  * A graphics driver without a device, vgem, which maps what it imports for DMA until its handle is
  * closed. Skips the test where this kernel has none.
