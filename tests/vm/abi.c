@@ -77,6 +77,8 @@ static const struct {
 	  offsetof(struct zcdma_dev_block, reserved) },
 	{ ZCDMA_IOC_GIVE, sizeof(struct zcdma_dev_give), offsetof(struct zcdma_dev_give, length) },
 	{ ZCDMA_IOC_STATS, sizeof(struct zcdma_dev_stats), sizeof(struct zcdma_dev_stats) },
+	{ ZCDMA_IOC_EXPORT, sizeof(struct zcdma_dev_export),
+	  offsetof(struct zcdma_dev_export, reserved) },
 };
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
 
@@ -207,7 +209,7 @@ static void unknown_calls_are_refused(unsigned unused)
 	for (unsigned nr = 0; nr < 256; nr++) {
 		union arg arg = { .size = sizeof(arg) };
 
-		if (nr > _IOC_NR(ZCDMA_IOC_STATS))
+		if (nr > _IOC_NR(ZCDMA_IOC_EXPORT))
 			EXPECT_ERRNO(ioctl(fd, _IO(ZCDMA_IOC_MAGIC, nr), &arg), ENOTTY);
 		EXPECT_ERRNO(ioctl(fd, _IO(ZCDMA_IOC_MAGIC + 1, nr), &arg), ENOTTY);
 		EXPECT_ERRNO(ioctl(fd, _IOWR(ZCDMA_IOC_MAGIC, nr, __u32), &arg), ENOTTY);
