@@ -22,6 +22,8 @@ struct zcdma_block *zcdma_file_pin(struct zcdma_ring *ring, loff_t pos, u64 *off
 	struct zcdma_block *block;
 	u64 index;
 
+	if (ring->mem.ops->foreign)
+		return ERR_PTR(-EOPNOTSUPP);
 	if (pos < ZCDMA_POSITION)
 		return ERR_PTR(-EINVAL);
 	index = div64_u64_rem(pos - ZCDMA_POSITION, ring->mem.stride, off);
@@ -99,8 +101,6 @@ ssize_t zcdma_read_iter(struct kiocb *iocb, struct iov_iter *to)
 	zcdma_device_leave(zf->zdev);
 	if (ring->out)
 		return -EINVAL;
-	if (ring->mem.ops->foreign)
-		return -EOPNOTSUPP;
 	ret = read_ring(ring, iocb, to);
 	if (ret > 0) {
 		spin_lock_irq(&zf->zdev->lock);

@@ -58,7 +58,8 @@ int zcdma_ring_drain(struct zcdma_ring *ring);
 /*
  * Return the block that read() and splice() are at in the stream; its bytes from .cursor_off on are
  * next. Call with .read_lock held. Errors as for zcdma_ring_take(), and -EIO for a block that
- * failed. That block is skipped unless the call has @done bytes to report first.
+ * failed; -EOPNOTSUPP where the memory is another driver's. A block that failed is skipped unless the
+ * call has @done bytes to report first.
  */
 struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock, size_t done);
 /* Move the cursor on by @bytes, and give the block back at its end. */

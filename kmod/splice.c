@@ -150,8 +150,8 @@ ssize_t zcdma_splice_read(struct file *file, loff_t *pos, struct pipe_inode_info
 	ring = zcdma_file_enter(zf);
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
-	ret = ring->mem.ops->foreign ? -EOPNOTSUPP : -EINVAL;
-	if (!ring->out && !ring->mem.ops->foreign)
+	ret = -EINVAL;
+	if (!ring->out)
 		ret = splice_ring(ring, pos, pipe, len);
 	if (ret > 0)
 		count(zf->zdev, ring, ret);

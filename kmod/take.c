@@ -204,6 +204,8 @@ struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock, si
 	struct zcdma_block *block = ring->cursor;
 
 	lockdep_assert_held(&ring->read_lock);
+	if (ring->mem.ops->foreign)
+		return ERR_PTR(-EOPNOTSUPP);
 	if (!block) {
 		block = zcdma_ring_take(ring, ZCDMA_READING, nonblock || done, NULL);
 		if (IS_ERR(block))

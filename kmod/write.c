@@ -59,8 +59,6 @@ ssize_t zcdma_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	ring = zcdma_file_out_ring(zf);
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
-	if (ring->mem.ops->foreign)
-		return -EOPNOTSUPP;
 	ret = zcdma_stream_lock(ring, nonblock);
 	if (ret)
 		return ret;
