@@ -131,8 +131,8 @@ struct memory memory_now(void)
 
 bool memory_comes_back(const struct memory *before, long pages, long slab)
 {
-	/* To count takes seconds in a kernel that checks itself: come to an end before the test does. */
-	const unsigned tries = before->module < 0 ? 200 : 50;
+	/* To count takes seconds in a kernel that checks itself, and nothing is that late. */
+	const unsigned tries = before->module < 0 ? 200 : 12;
 	struct memory now;
 
 	/* A slab is a number of pages. */
