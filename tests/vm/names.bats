@@ -34,9 +34,9 @@ teardown() {
     (($(cat $SYSFS/statistics/blocks) >= 16))
 }
 
-# of EVENT: print its lines in what was traced.
+# of EVENT: print some of its lines in what was traced, which may be thousands.
 of() {
-    grep " zcdma_$1: " trace
+    grep -m 5 " zcdma_$1: " trace
 }
 
 @test "names: each step of a block is traced, with how long it took" {
@@ -46,7 +46,7 @@ of() {
     echo 1 >$EVENTS/enable
     zcdma capture dev:blocks=4,block=64K --bytes 512K -o /dev/null -q
     # Nothing takes the blocks of this one, so some are lost.
-    "$ZCDMA" capture dev:blocks=2,block=64K,rate=64M 3>&- | { until_true 20 grep -vqx 0 $SYSFS/statistics/overruns; } || true
+    timeout -k 5 60 "$ZCDMA" capture dev:blocks=2,block=64K,rate=8M 3>&- | { until_true 20 grep -vqx 0 $SYSFS/statistics/overruns; } || true
     echo 0 >$EVENTS/enable
     cat /sys/kernel/tracing/trace >trace
     for event in filled taken given drained; do
