@@ -344,7 +344,7 @@ static void watch(struct transfer *t)
 /* End the bytes of each output that has all of them: the reader of one that ended early sees that. */
 static void end_announced(struct transfer *t)
 {
-	struct handover_outputs *to = &current->to;
+	struct setup_outputs *to = &current->to;
 
 	for (unsigned i = 0; i < to->count; i++) {
 		if (!to->announced[i] || (t->several && current->several.receiver[i].ended))
@@ -411,7 +411,7 @@ static int check_files(const struct outputs *o, struct report *r)
 
 int outputs_open(struct outputs *o, struct transfer *t, struct report *r, const struct setup *s)
 {
-	struct handover_outputs *to = &o->to;
+	struct setup_outputs *to = &o->to;
 	int status = STATUS_OK;
 
 	current = o;

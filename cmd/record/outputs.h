@@ -17,7 +17,7 @@ struct outputs {
 
 	/* Its own. */
 	struct fanout several; /* where there are */
-	struct handover_outputs to;
+	struct setup_outputs to;
 	int failed; /* a negative errno that ends the run */
 	bool busy;  /* with an event */
 	bool depth_noted;

@@ -5,17 +5,7 @@
 
 #include <popt.h>
 
-#include "transfer/copies.h"
-
-/* Whether the ring itself goes through a pipe between two zcdma. */
-enum handover {
-	HANDOVER_AUTO, /* where both ends can */
-	HANDOVER_REQUIRE,
-	HANDOVER_NEVER,
-};
-
-/* How long to look for a reader: one that is started together with us is there in that time. */
-#define HANDOVER_FIND_MS 100
+#include "transfer/setup.h"
 
 /* An included table for popt. */
 extern struct poptOption handover_options[];
@@ -29,6 +19,12 @@ int handover_no_pipe(struct report *r);
 /* Returns the value of the option "handover" of a source. */
 const char *handover_name(enum handover mode);
 
+/*
+ * Open a path to each reader of the ring of @t at the other end of a pipe of @outputs, or announce bytes to it where there is no
+ * ring. Returns 0, with NULL for the others, or an exit status after a reported error.
+ */
+int handover_open(struct transfer *t, struct report *r, struct setup_outputs *outputs);
+
 /* Tell the reader of standard output, if there is one, that we failed before the first byte. */
 void handover_fail(void);
 
@@ -37,9 +33,6 @@ void handover_fail(void);
  * end of the pipe @fd. Returns false if a ring came.
  */
 bool handover_why(struct zcdma_source *src, int fd, char *buf, size_t len);
-
-/* Explain in @buf of @len bytes, with the reason @why, which program holds the other end of the pipe @fd. */
-void handover_explain(int fd, const char *why, char *buf, size_t len);
 
 /* Report whether there was a hand-over, and how often the data was copied. */
 void handover_report(struct report *r, bool by_handover, const struct copies *copies);

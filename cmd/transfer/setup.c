@@ -283,7 +283,7 @@ int setup_source(struct transfer *t, struct report *r, const struct setup *s)
 }
 
 /* Hand the ring over to its readers. Returns 0, which may be none, or an exit status after a reported error. */
-static int hand_over(struct transfer *t, struct report *r, struct handover_outputs *outputs)
+static int hand_over(struct transfer *t, struct report *r, struct setup_outputs *outputs)
 {
 	int status = handover_open(t, r, outputs);
 
@@ -295,7 +295,7 @@ static int hand_over(struct transfer *t, struct report *r, struct handover_outpu
 }
 
 int setup_ring(struct transfer *t, struct report *r, const struct setup *s,
-	       struct handover_outputs *outputs)
+	       struct setup_outputs *outputs)
 {
 	int status = STATUS_OK, rc;
 

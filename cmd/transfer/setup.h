@@ -5,7 +5,7 @@
 
 #include <popt.h>
 
-#include "transfer/handover_open.h"
+#include "transfer/fanout.h"
 #include "transfer/transfer.h"
 
 /* For the help of applets with a SOURCE, to which each adds what else it may be. */
@@ -43,12 +43,21 @@ int setup_context(struct transfer *t, struct report *r);
  */
 int setup_source(struct transfer *t, struct report *r, const struct setup *s);
 
+/* What data goes to, beside the one receiver of a path that is connected. */
+struct setup_outputs {
+	unsigned count;
+	int fd[FANOUT_MOST];
+	struct zcdma_path *path[FANOUT_MOST]; /* a hand-over through the pipe .fd, or NULL */
+	/* Its reader, that waits for an end of the bytes by zcdma_handover_end(); or NULL. */
+	struct zcdma_handover *announced[FANOUT_MOST];
+};
+
 /*
  * Make the source's ring, and hand it over through each of @outputs, or none with NULL, where its reader can take it. The
  * caller closes their paths, and frees those that are .announced. Returns as above.
  */
 int setup_ring(struct transfer *t, struct report *r, const struct setup *s,
-	       struct handover_outputs *outputs);
+	       struct setup_outputs *outputs);
 
 /* Add the path to @fd. Returns as above. */
 int setup_path(struct transfer *t, struct report *r, int fd, enum zcdma_fallback fallback);

@@ -5,10 +5,16 @@
 
 #include "cli/progress.h"
 #include "transfer/copies.h"
-#include "transfer/handover.h"
 
 #include <zcdma/util.h>
 #include <zcdma/verify.h>
+
+/* Whether the ring itself goes through a pipe between two zcdma. */
+enum handover {
+	HANDOVER_AUTO, /* where both ends can */
+	HANDOVER_REQUIRE,
+	HANDOVER_NEVER,
+};
 
 struct transfer;
 
