@@ -5,7 +5,6 @@
 
 #include <popt.h>
 
-#include "transfer/fanout.h"
 #include "transfer/transfer.h"
 
 /* For the help of applets with a SOURCE, to which each adds what else it may be. */
@@ -20,12 +19,11 @@ struct setup {
 	bool stdin_is_default;	  /* without a source, take a pipe or a file on standard input */
 	const char *default_path; /* unless --path says otherwise ... */
 	const char *pipe_path;	  /* ... or NULL, or the one to take from standard input */
-	bool hands_over;     /* an output is a pipe, or may be: the ring itself may go through it */
-	bool to_pipe;	     /* it is one, and the only output */
-	bool to_file;	     /* data is recorded in a file */
-	bool splits;	     /* what is recorded is cut between blocks */
-	bool reads_data;     /* the applet itself reads the blocks' bytes (--manifest) */
-	bool hashes;	     /* a path reads them, where they are in memory */
+	bool to_stdout;		  /* data goes there: through a pipe the ring itself may go */
+	bool to_file;		  /* data is recorded in a file */
+	bool splits;		  /* what is recorded is cut between blocks */
+	bool reads_data;	  /* the applet itself reads the blocks' bytes (--manifest) */
+	bool hashes;		  /* a path reads them, where they are in memory */
 	bool to_device;	     /* which plays: the source's ring is made by setup_path_to_device() */
 	bool repeats;	     /* the source begins anew where it ends */
 	bool reads_directly; /* with O_DIRECT */
@@ -38,26 +36,10 @@ struct setup {
 int setup_context(struct transfer *t, struct report *r);
 
 /*
- * Open @t's source, with its limits. Returns 0, or an exit status after a reported error. Call
+ * Make @t's source, with its limits. Returns 0, or an exit status after a reported error. Call
  * setup_close() in both cases.
  */
 int setup_source(struct transfer *t, struct report *r, const struct setup *s);
-
-/* What data goes to, beside the one receiver of a path that is connected. */
-struct setup_outputs {
-	unsigned count;
-	int fd[FANOUT_MOST];
-	struct zcdma_path *path[FANOUT_MOST]; /* a hand-over through the pipe .fd, or NULL */
-	/* Its reader, that waits for an end of the bytes by zcdma_handover_end(); or NULL. */
-	struct zcdma_handover *announced[FANOUT_MOST];
-};
-
-/*
- * Make the source's ring, and hand it over through each of @outputs, or none with NULL, where its reader can take it. The
- * caller closes their paths, and frees those that are .announced. Returns as above.
- */
-int setup_ring(struct transfer *t, struct report *r, const struct setup *s,
-	       struct setup_outputs *outputs);
 
 /* Add the path to @fd. Returns as above. */
 int setup_path(struct transfer *t, struct report *r, int fd, enum zcdma_fallback fallback);

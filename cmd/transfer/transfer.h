@@ -9,13 +9,6 @@
 #include <zcdma/util.h>
 #include <zcdma/verify.h>
 
-/* Whether the ring itself goes through a pipe between two zcdma. */
-enum handover {
-	HANDOVER_AUTO, /* where both ends can */
-	HANDOVER_REQUIRE,
-	HANDOVER_NEVER,
-};
-
 struct transfer;
 
 /* What sends to several receivers: transfer/fanout.h. Errors are as those of transfer_run(). */
@@ -41,8 +34,8 @@ struct transfer {
 	struct zcdma_path *path;		/* the first one of several */
 	const struct transfer_several *several; /* what sends to these, or NULL */
 	bool unsafe_reuse;			/* for the lab: zcdma_path_set_unsafe_reuse() */
-	enum handover handover;			/* of its ring to readers of its outputs */
-	bool shares; /* it has a ring to hand over: else bytes are announced to them */
+	struct zcdma_handover
+		*reader; /* of standard output, that waits for the end of our bytes; or NULL */
 	int ring_fd; /* a pipe whose writer may have a ring to hand over: -v says why it does not; or -1 */
 
 	/* Limits; 0 is without. */
@@ -56,8 +49,6 @@ struct transfer {
 	int (*begin)(struct transfer *t);
 	/* Called before each block is sent, with the same result, or 1 where it keeps the block; or NULL. */
 	int (*block)(struct transfer *t, const struct zcdma_block *b);
-	void (*sent_all)(
-		struct transfer *t);	   /* called once all is sent and acknowledged, or NULL */
 	void (*watch)(struct transfer *t); /* called between blocks and while waiting, or NULL */
 	uint64_t watch_ns; /* when to call it at the latest; 0: when there is reason */
 
@@ -67,7 +58,7 @@ struct transfer {
 	double sender_cpu_seconds; /* of the sending thread alone */
 	const char *
 		waits_for; /* what a note says is waited for after a request to stop, or NULL: the receiver */
-	bool by_handover; /* the path is a hand-over, or one of several is */
+	bool by_handover; /* the path is a hand-over */
 	bool plain_noted, patience_noted;
 
 	/* Its own. */
