@@ -83,7 +83,7 @@ load trouble
 	fill=|always or once
 	END
     failed 2 'zcdma capture: source sim:foo=1: unknown option foo' \
-        'sim: takes blocks=, block=, rate=, seed=, fill= and memory=' zcdma capture sim:foo=1 -o out
+        'sim: takes blocks=, block=, rate=, seed=, fill=, memory= and timeout=' zcdma capture sim:foo=1 -o out
     run -2 --separate-stderr zcdma capture sim:seed=x -o out
     [[ $stderr == 'zcdma capture: source sim:seed=x: seed=x is not valid'$'\n'* ]]
     run -2 --separate-stderr zcdma capture sim:block -o out

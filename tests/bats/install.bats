@@ -27,7 +27,7 @@ expected() {
     local page version
     version=$(zcdma --version | cut -d' ' -f2)
     {
-        printf 'usr/%s\n' bin/zcdma include/zcdma.h include/zcdma/{path,probe,source,util,verify}.h include/linux/zcdma.h \
+        printf 'usr/%s\n' bin/zcdma include/zcdma.h include/zcdma/{disk,path,probe,source,util,verify}.h include/linux/zcdma.h \
             lib/pkgconfig/libzcdma.pc \
             lib/libzcdma.so lib/libzcdma.so.0 "lib/libzcdma.so.$version" \
             share/bash-completion/completions/zcdma share/zsh/site-functions/_zcdma \

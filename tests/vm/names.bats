@@ -29,7 +29,7 @@ teardown() {
     while read -r name value; do
         assert_equal "$name $(cat "$SYSFS/statistics/$name")" "$name $value"
     done <$SYSFS/stats
-    files=($SYSFS/statistics/*)
+    local files=("$SYSFS"/statistics/*)
     assert_equal "${#files[@]}" "$(wc -l <$SYSFS/stats)"
     (($(cat $SYSFS/statistics/blocks) >= 16))
 }

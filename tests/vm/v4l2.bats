@@ -161,7 +161,7 @@ picture() {
 }
 
 @test "probe: buffers that a call makes, and the cure" {
-    local name names=($CONTIG)
+    local name names=("$CONTIG")
     run -0 --separate-stderr zcdma probe --json $VMALLOC
     jq -e '.mappings[0] | .zerocopy.answer == "works" and .vmsplice.answer == "works" and
         .read_bytes_per_second > 0 and .cause == null' <<<"$output"
