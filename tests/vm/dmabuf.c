@@ -281,6 +281,21 @@ static void coherent_memory_is_refused(unsigned model)
  * vgem: a driver that maps what it imports for DMA
  */
 
+/*
+ * A block that is not held can be imported, but not mapped. Newer kernels have vgem map nothing by itself:
+ * drm_gem_shmem_prime_import_no_map() in drivers/gpu/drm/drm_gem_shmem_helper.c.
+ */
+static bool vgem_maps(int vgem, const struct ring *r)
+{
+	int fd = dmabuf_export(r, 0, O_RDONLY), handle = vgem_import(vgem, fd);
+
+	EXPECT(handle > 0 || handle == -EBUSY);
+	if (handle > 0)
+		vgem_close_handle(vgem, handle);
+	EXPECT(!close(fd));
+	return handle < 0;
+}
+
 static void what_a_driver_imports_is_kept(unsigned model)
 {
 	int vgem = vgem_open(), handle;
@@ -288,6 +303,8 @@ static void what_a_driver_imports_is_kept(unsigned model)
 	struct zcdma_dev_block b;
 	int fd;
 
+	if (!vgem_maps(vgem, &r))
+		tap_skip("vgem maps nothing for DMA on this kernel");
 	ring_go(&r);
 	b = ring_take(&r);
 	fd = dmabuf_export(&r, b.index, O_RDONLY);

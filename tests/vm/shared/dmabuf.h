@@ -32,8 +32,8 @@ extern const struct exporter exporters[];
 extern const size_t exporter_count;
 
 /*
- * A graphics driver without a device, vgem, which maps what it imports for DMA until its handle is
- * closed. Skips the test where this kernel has none.
+ * A graphics driver without a device, vgem, which maps what it imports for DMA until its
+ * handle is closed, or on newer kernels not at all. Skips the test where this kernel has none.
  */
 int vgem_open(void);
 /* Import a dma-buf. Returns the handle, or -errno. */
