@@ -6,7 +6,6 @@
 #include <linux/string.h>
 
 #include "sim.h"
-#include "sim_fault.h"
 
 static void note_wrong(struct zcdma_sim *sink, u64 offset, const u8 *data, const u8 *wanted,
 		       size_t bytes)
@@ -56,10 +55,7 @@ void zcdma_sink_play(struct zcdma_stream *stream, struct zcdma_block *block)
 		cond_resched();
 	}
 	zcdma_block_end_cpu_access(stream, block);
-	if (zcdma_sim_mutant("fail") && block->index == 1)
-		zcdma_block_failed(stream, block, -EIO);
-	else
-		zcdma_block_done(stream, block, block->length);
+	zcdma_block_done(stream, block, block->length);
 }
 
 static ssize_t checked_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)

@@ -330,13 +330,12 @@ static int direct_attend(struct zcdma_path *path, short events)
 }
 
 /* Write all but the odd rest, as the next block may come late. */
-static int direct_flush(struct zcdma_path *path)
+static void direct_flush(struct zcdma_path *path)
 {
 	struct direct *d = (struct direct *)path;
 
 	if (!d->error.rc)
 		write_gathered(d);
-	return 0;
 }
 
 /*

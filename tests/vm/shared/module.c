@@ -38,13 +38,10 @@ static int unload(const char *name)
 
 int module_load(const char *parameters)
 {
-	const char *fault = getenv("VM_FAULT");
-	char edu[32], core[32] = "";
+	char edu[32];
 	int ret;
 
-	if (fault)
-		snprintf(core, sizeof(core), "mutant=%s", fault);
-	ret = load("zcdma", core);
+	ret = load("zcdma", "");
 	if (ret && ret != -EEXIST)
 		return ret;
 	ret = load("zcdma_sim", parameters);
