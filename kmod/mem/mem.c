@@ -73,7 +73,7 @@ unsigned int zcdma_mem_order_max(struct device *dev)
 
 	if (zcdma_mutant("pieces"))
 		return 0;
-	/* Else blocks are only where it reaches, and mapped as they are, whatever their size. */
+	/* Other devices have blocks only where they reach: these are mapped whole, however large. */
 	if (maps_all_memory(dev))
 		most = min(most, dma_max_mapping_size(dev));
 	most = max_t(size_t, most, PAGE_SIZE);
