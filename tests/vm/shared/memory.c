@@ -131,7 +131,7 @@ struct memory memory_now(void)
 
 bool memory_comes_back(const struct memory *before, long pages, long slab)
 {
-	/* To count takes seconds in a kernel that checks itself, and nothing is that late. */
+	/* A kernel that checks itself takes seconds for each count. */
 	const unsigned tries = before->module < 0 ? 200 : 12;
 	struct memory now;
 
