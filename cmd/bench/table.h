@@ -36,7 +36,7 @@ const struct bench_row *bench_best(const struct bench_rows *rows);
 /* Return true if the row is as good as the best, as far as rows are distinct; one must have run. */
 bool bench_is_best(const struct bench_rows *rows, const struct bench_row *row);
 
-/* Say in a sentence how the throughput and the cost of @best compare to those of @plain, which is called @name. */
+/* Print how the throughput and the CPU time of @best compare to those of @plain, which the line calls @name. */
 void bench_say_ratios(struct report *r, const struct bench_rows *rows, const struct bench_row *best,
 		      const struct bench_row *plain, const char *name);
 
