@@ -85,7 +85,7 @@ TEST_CFLAGS = $(ALL_CFLAGS) -iquote lib -iquote cmd -Ilib/include
 ALL_FLAGS = $(CC) $(ALL_CFLAGS) $(CPPFLAGS) $(LDFLAGS)
 ALL_LDFLAGS = $(LDFLAGS) $(SANFLAGS) -pthread
 
-HEADERS := zcdma.h zcdma/path.h zcdma/probe.h zcdma/source.h zcdma/util.h zcdma/verify.h
+HEADERS := zcdma.h zcdma/disk.h zcdma/path.h zcdma/probe.h zcdma/source.h zcdma/util.h zcdma/verify.h
 
 PYTHON_FILES := $(notdir $(wildcard lib/python/zcdma/*.py))
 
@@ -137,7 +137,7 @@ VM_KERNELS_ALL := 6.1 6.1-rt 6.12 6.12-rt 5.10 7.x
 
 .PHONY: all demo check check-unit check-bats check-vm check-vm-all check-vm-debug check-vm-arm check-vm-arm64 \
 	check-speed \
-	bench-vm fuzz lint deps deps-fuzz deps-lint deps-vm install uninstall clean help tests-build headers kmod kmod-access kmod_install \
+	bench-vm figures fuzz lint deps deps-fuzz deps-lint deps-vm install uninstall clean help tests-build headers kmod kmod-access kmod_install \
 	kmod_uninstall dkms-there dkms-install dkms-uninstall deb deps-deb check-deb
 .DELETE_ON_ERROR:
 
@@ -163,6 +163,7 @@ help:
 	@echo '                    and with 32-bit programs, cross-built and emulated'
 	@echo '  make check-speed  what sending from the driver costs, counted in a virtual machine'
 	@echo '  make bench-vm     zcdma bench with the memory models of the driver, in the same machine'
+	@echo '  make figures      the outputs in .github/FIGURES.md, anew; on a machine that does nothing else'
 	@echo '  make fuzz         fuzz the parsers with libFuzzer (SECONDS=60 for each target, FUZZ_TARGETS=fuzz_frame); needs clang'
 	@echo '  make lint         check the style of C, shell and man pages'
 	@echo '  make install      install to PREFIX ($(PREFIX)), below DESTDIR; SYMLINKS=yes: also'
@@ -368,7 +369,7 @@ DEPS := pkg-config:pkg-config popt:libpopt-dev jansson:libjansson-dev smartcols:
 
 # What the virtual machine needs on top of that. Its kernels are fetched, but not installed.
 DEPS_VM := qemu-system-x86_64:qemu-system-x86 cpio:cpio xz:xz-utils make:make /sbin/modprobe:kmod \
-	/sbin/tc:iproute2 /sbin/mkfs.ext4:e2fsprogs /usr/bin/setpriv:util-linux pahole:pahole
+	/sbin/tc:iproute2 /sbin/mkfs.ext4:e2fsprogs /usr/bin/setpriv:util-linux pahole:pahole nbdkit:nbdkit
 
 # What building a kernel needs on top of that.
 DEPS_DEBUG := flex:flex bison:bison bc:bc /usr/include/libelf.h:libelf-dev objdump:binutils
@@ -472,6 +473,12 @@ check-speed:
 # The same machines, and the table for people.
 bench-vm:
 	$(call in_vm,VM_ICOUNT=1 VM_RUN=tests/vm/bench.sh)
+
+# The outputs in .github/FIGURES.md, anew: FIGURES is a word of the commands to run, or nothing for all.
+figures:
+	@$(MAKE) --no-print-directory deps
+	@$(MAKE) --no-print-directory all tests-build
+	@tests/figures.sh $(FIGURES)
 
 # What libFuzzer finds: FUZZ_TARGETS, or all of them, for SECONDS each.
 SECONDS ?= 60

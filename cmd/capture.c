@@ -10,6 +10,7 @@
 #include "cli/opts.h"
 #include "cli/signals.h"
 #include "record/recording.h"
+#include "transfer/handover.h"
 #include "transfer/losses.h"
 #include "transfer/setup.h"
 
@@ -23,6 +24,7 @@ static enum expect expected;
 static uint64_t depth = 1; /* writes in flight */
 
 static struct recording recording = { .fd = -1 };
+static bool ran;
 
 static const struct poptOption table[] = {
 	{ "output", 'o', POPT_ARG_STRING, &arg.output, 0,
@@ -177,7 +179,6 @@ static int capture(struct report *r, const char *source)
 		.only_path = recording.direct || recording.gaps ? "copy" : NULL,
 		.only_for = recording.direct ? "--direct" : "--gaps=zero",
 	};
-	bool ran = false;
 	int status;
 
 	status = recording_check(&recording, r);
@@ -295,6 +296,8 @@ int capture_main(struct report *r, int argc, char **argv)
 		choose_outputs(r);
 		status = parse_values(r) ? capture(r, o.args[0]) : STATUS_ERROR;
 	}
+	if (!ran && status && status < 128 && !arg.output)
+		handover_fail();
 	opts_free(&o);
 	return status;
 }

@@ -162,7 +162,7 @@ static int fail_row(struct report *r, const struct zcdma_probe *p)
 {
 	const char *hint = p->hint[0] ? p->hint : NULL;
 
-	if (p->err == ENOENT && !strchr(p->name, '/'))
+	if (!hint && p->err == ENOENT && !strpbrk(p->name, "/:") && strcmp(p->name, "udmabuf"))
 		hint = "no interface has this name either; ip link lists them";
 	return report_error(r, STATUS_ERROR, hint, "%s: %s", p->name, p->reason);
 }
@@ -229,7 +229,7 @@ int probe_main(struct report *r, int argc, char **argv)
 	struct opts opts = {
 		.usage = "[OPTION...] [PATH|IFACE...]",
 		.about =
-			"Maps memory of every kind that a process can have, or each PATH (a device, a file), and tries which methods of sending the kernel accepts from there. PATHs are mapped read-only, unless --writable is given. Of a network interface IFACE it says what it can do to send and receive without a copy.",
+			"Maps memory of every kind that a process can have, or each PATH (a device, a file, heap:NAME, udmabuf, dmabuf:FD), and tries which methods of sending the kernel accepts from there. PATHs are mapped read-only, unless --writable is given. Of a network interface IFACE it says what it can do to send and receive without a copy.",
 		.table = table,
 		.max_args = -1,
 	};

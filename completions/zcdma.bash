@@ -48,11 +48,12 @@ _zcdma_words() {
     case $word in
     --*=*) _zcdma_value "${word%%=*}" "${word#*=}" "${word%%=*}=" "$@" ;;
     -*) compgen -W "$("$@" --complete 2>/dev/null | sed 's/\t.*//; s/=.*/=/')" -- "$word" ;;
-    file:*) compgen -P file: -f -- "${word#file:}" ;;
+    v4l2:*) compgen -P v4l2: -f -X '!/dev/video*' -- "${word#v4l2:}" ;;
+    file:* | read:*) compgen -P "${word%%:*}:" -f -- "${word#*:}" ;;
     pcap:* | xdp:*) compgen -P "${word%%:*}:" -W "$(_zcdma_interfaces)" -- "${word#*:}" ;;
     *)
         [[ $previous == -* ]] && _zcdma_value "$previous" "$word" '' "$@" && return
-        compgen -W 'dev: sim: file: pcap: xdp: tcp: udp:' -- "$word"
+        compgen -W 'dev: v4l2: read: sim: file: pcap: xdp: tcp: udp:' -- "$word"
         compgen -f -- "$word"
         ;;
     esac

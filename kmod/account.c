@@ -137,6 +137,17 @@ static int charge(unsigned long pages)
 	return -EPERM;
 }
 
+const struct cred *zcdma_account_charge(unsigned long pages)
+{
+	return charge(pages) ? NULL : get_current_cred();
+}
+
+void zcdma_account_uncharge(const struct cred *cred, unsigned long pages)
+{
+	atomic_long_sub(pages, &cred->user->locked_vm);
+	put_cred(cred);
+}
+
 struct zcdma_account *zcdma_account_open(unsigned long pages)
 {
 	struct zcdma_account *account;

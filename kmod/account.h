@@ -33,6 +33,13 @@ u64 zcdma_account_room(void);
 struct zcdma_account *zcdma_account_open(unsigned long pages);
 
 /*
+ * Charge @pages that are not of a ring to the current user. Returns who pays, for
+ * zcdma_account_uncharge(), which runs in any context; or NULL beyond RLIMIT_MEMLOCK.
+ */
+const struct cred *zcdma_account_charge(unsigned long pages);
+void zcdma_account_uncharge(const struct cred *cred, unsigned long pages);
+
+/*
  * Drop the driver's reference to a page, or a compound page, that is mapped nowhere any more. While
  * something else refers to it, it stays charged.
  */

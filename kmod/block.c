@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The states of a block, and its way to the device. */
 #include "block.h"
+#include "traced.h"
 
 void zcdma_block_set_state(struct zcdma_ring *ring, struct zcdma_block *block,
 			   enum zcdma_state state)
@@ -40,6 +41,7 @@ static struct zcdma_block *pop_queued(struct zcdma_ring *ring)
 	if (block) {
 		list_del_init(&block->node);
 		zcdma_block_set_state(ring, block, ZCDMA_FILLING);
+		zcdma_note_submitted(block);
 		ring->submitting++;
 	}
 	spin_unlock(&zdev->lock);
@@ -88,6 +90,8 @@ static bool submit_free(struct zcdma_ring *ring)
 		}
 		list_del_init(&block->node);
 		zcdma_block_set_state(ring, block, ZCDMA_FILLING);
+		block->device_time = 0;
+		zcdma_note_submitted(block);
 		ring->submitting++;
 		spin_unlock_irqrestore(&zdev->lock, flags);
 

@@ -23,6 +23,19 @@ void zcdma_block_queue(struct zcdma_ring *ring, struct zcdma_block *block, u64 l
 /* Return whether the device plays a block of @length bytes. */
 bool zcdma_ring_plays(const struct zcdma_ring *ring, u64 length);
 
+/* timeout.c */
+void zcdma_timeout_init(struct zcdma_ring *ring, const struct zcdma_dev_setup *setup);
+/* Ask the device for blocks that are not full, from its start until zcdma_timeout_stop(). */
+void zcdma_timeout_start(struct zcdma_ring *ring);
+void zcdma_timeout_stop(struct zcdma_ring *ring);
+/* Return whether poll() reports the blocks that wait for user space, if any do. Call with zdev->lock held. */
+bool zcdma_ring_has_enough(const struct zcdma_ring *ring);
+/*
+ * Return the key of a wake-up after a block came. Where poll() would go on to wait, it is one that poll()
+ * does not ask for, but a call that takes a block looks at none. Call with zdev->lock held.
+ */
+__poll_t zcdma_ring_wake_key(const struct zcdma_ring *ring);
+
 /* reap.c */
 void zcdma_ring_reap_init(struct zcdma_ring *ring);
 /* Free a draining block that is on no list, or let it go on draining. Returns whether it is free. */

@@ -3,8 +3,10 @@
 #ifndef ZCDMA_COMPAT_H
 #define ZCDMA_COMPAT_H
 
+#include <linux/dma-buf.h>
 #include <linux/dmaengine.h>
 #include <linux/export.h>
+#include <linux/hrtimer.h>
 #include <linux/mm.h>
 #include <linux/mmzone.h>
 #include <linux/netdevice.h>
@@ -17,6 +19,97 @@
 #define EXPORT_SYMBOL_ZCDMA(name) EXPORT_SYMBOL_NS_GPL(name, "ZCDMA")
 #else
 #define EXPORT_SYMBOL_ZCDMA(name) EXPORT_SYMBOL_NS_GPL(name, ZCDMA)
+#endif
+
+/* Have the functions of dma-bufs. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define ZCDMA_IMPORT_DMA_BUF MODULE_IMPORT_NS("DMA_BUF")
+#else
+#define ZCDMA_IMPORT_DMA_BUF MODULE_IMPORT_NS(DMA_BUF)
+#endif
+
+/*
+ * Operations of a dma-buf made of "void *map(struct dma_buf *)", which returns an error pointer,
+ * and "void unmap(struct dma_buf *)". A pointer became a structure, which then got another name.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 18, 0)
+#define zcdma_dmabuf_map iosys_map
+#define zcdma_dmabuf_map_set iosys_map_set_vaddr
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+#define zcdma_dmabuf_map dma_buf_map
+#define zcdma_dmabuf_map_set dma_buf_map_set_vaddr
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+#define ZCDMA_DMABUF_VMAP(name, fn)						\
+static int name(struct dma_buf *dmabuf, struct zcdma_dmabuf_map *map)		\
+{										\
+	void *vaddr = fn(dmabuf);						\
+										\
+	if (IS_ERR(vaddr))							\
+		return PTR_ERR(vaddr);						\
+	zcdma_dmabuf_map_set(map, vaddr);					\
+	return 0;								\
+}
+
+#define ZCDMA_DMABUF_VUNMAP(name, fn)						\
+static void name(struct dma_buf *dmabuf, struct zcdma_dmabuf_map *map)		\
+{										\
+	fn(dmabuf);								\
+}
+#else
+#define ZCDMA_DMABUF_VMAP(name, fn)						\
+static void *name(struct dma_buf *dmabuf)					\
+{										\
+	void *vaddr = fn(dmabuf);						\
+										\
+	return IS_ERR(vaddr) ? NULL : vaddr;					\
+}
+
+#define ZCDMA_DMABUF_VUNMAP(name, fn)						\
+static void name(struct dma_buf *dmabuf, void *vaddr)				\
+{										\
+	fn(dmabuf);								\
+}
+#endif
+
+/* What locks the reservation object itself got a name of its own. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#define zcdma_dmabuf_map_attachment dma_buf_map_attachment_unlocked
+#define zcdma_dmabuf_unmap_attachment dma_buf_unmap_attachment_unlocked
+#define zcdma_dmabuf_map_kernel dma_buf_vmap_unlocked
+#define zcdma_dmabuf_unmap_kernel dma_buf_vunmap_unlocked
+#else
+#define zcdma_dmabuf_map_attachment dma_buf_map_attachment
+#define zcdma_dmabuf_unmap_attachment dma_buf_unmap_attachment
+#define zcdma_dmabuf_map_kernel dma_buf_vmap
+#define zcdma_dmabuf_unmap_kernel dma_buf_vunmap
+#endif
+
+/* Map a dma-buf for the kernel. Returns NULL where that fails, or the memory is a device's. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+static inline void *zcdma_dmabuf_vmap(struct dma_buf *dmabuf)
+{
+	struct zcdma_dmabuf_map map;
+
+	if (zcdma_dmabuf_map_kernel(dmabuf, &map))
+		return NULL;
+	if (!map.is_iomem)
+		return map.vaddr;
+	zcdma_dmabuf_unmap_kernel(dmabuf, &map);
+	return NULL;
+}
+
+static inline void zcdma_dmabuf_vunmap(struct dma_buf *dmabuf, void *vaddr)
+{
+	struct zcdma_dmabuf_map map;
+
+	zcdma_dmabuf_map_set(&map, vaddr);
+	zcdma_dmabuf_unmap_kernel(dmabuf, &map);
+}
+#else
+#define zcdma_dmabuf_vmap zcdma_dmabuf_map_kernel
+#define zcdma_dmabuf_vunmap zcdma_dmabuf_unmap_kernel
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
@@ -106,6 +199,19 @@ static inline void zcdma_free_netdev_dummy(struct net_device *dev)
 #define zcdma_dma_device(chan) dmaengine_get_dma_device(chan)
 #else
 #define zcdma_dma_device(chan) ((chan)->device->dev)
+#endif
+
+/* Since 6.13 one call does both, and later the other went. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
+#define zcdma_hrtimer_setup hrtimer_setup
+#else
+static inline void zcdma_hrtimer_setup(struct hrtimer *timer,
+				       enum hrtimer_restart (*function)(struct hrtimer *timer),
+				       clockid_t clock, enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+}
 #endif
 
 /* Charge pages to the memory cgroup. Before 5.11 a page that is charged cannot be mapped. */

@@ -5,6 +5,8 @@
 
 #include "block.h"
 #include "compat.h"
+#include "frags.h"
+#include "traced.h"
 
 struct zcdma_block *zcdma_stream_block(struct zcdma_stream *stream, unsigned int index)
 {
@@ -23,6 +25,8 @@ dma_addr_t zcdma_block_dma(const struct zcdma_stream *stream, const struct zcdma
 {
 	struct zcdma_ring *ring = zcdma_ring_of(stream);
 
+	if (block->frags)
+		return zcdma_frags_dma(block->frags, off, bytes);
 	return zcdma_mem_dma(&ring->mem, zcdma_ring_buf(ring, block), off, bytes);
 }
 EXPORT_SYMBOL_ZCDMA(zcdma_block_dma);
@@ -31,7 +35,10 @@ void zcdma_block_begin_cpu_access(struct zcdma_stream *stream, struct zcdma_bloc
 {
 	struct zcdma_ring *ring = zcdma_ring_of(stream);
 
-	ring->mem.ops->sync_for_cpu(&ring->mem, zcdma_ring_buf(ring, block), ring->mem.block_size);
+	/* Pages of others are the CPU's as well, which writes nothing to them. */
+	if (!block->frags)
+		ring->mem.ops->sync_for_cpu(&ring->mem, zcdma_ring_buf(ring, block),
+					    ring->mem.block_size);
 }
 EXPORT_SYMBOL_ZCDMA(zcdma_block_begin_cpu_access);
 
@@ -39,7 +46,8 @@ void zcdma_block_end_cpu_access(struct zcdma_stream *stream, struct zcdma_block 
 {
 	struct zcdma_ring *ring = zcdma_ring_of(stream);
 
-	ring->mem.ops->sync_for_device(&ring->mem, zcdma_ring_buf(ring, block));
+	if (!block->frags)
+		ring->mem.ops->sync_for_device(&ring->mem, zcdma_ring_buf(ring, block));
 }
 EXPORT_SYMBOL_ZCDMA(zcdma_block_end_cpu_access);
 
@@ -48,6 +56,8 @@ void *zcdma_block_vaddr(const struct zcdma_stream *stream, const struct zcdma_bl
 {
 	struct zcdma_ring *ring = zcdma_ring_of(stream);
 
+	if (block->frags)
+		return zcdma_frags_vaddr(block->frags, off, bytes);
 	*bytes = min_t(size_t, ring->mem.block_size - off, PAGE_SIZE - offset_in_page(off));
 	return ring->mem.ops->vaddr(zcdma_ring_buf(ring, block), off);
 }
@@ -71,31 +81,51 @@ static void count_done(struct zcdma_ring *ring, const struct zcdma_block *block,
 	}
 	stats->blocks++;
 	stats->bytes += bytes;
-	stats->bounced += zcdma_ring_buf(ring, block)->bounced;
+	stats->short_blocks += bytes < ring->mem.block_size;
+	stats->bounced += block->frags ? block->frags->bounced :
+					 zcdma_ring_buf(ring, block)->bounced;
 }
 
-/* Make a block empty that the device fetched. */
+/* Let go of the pages of others in a block that is the driver's still. Call with zdev->lock held. */
+static void release_frags(struct zcdma_ring *ring, struct zcdma_block *block)
+{
+	struct zcdma_frags *frags = block->frags;
+
+	block->frags = NULL;
+	/* Interrupts stay off. */
+	spin_unlock(&ring->zdev->lock);
+	zcdma_frags_free(frags);
+	spin_lock(&ring->zdev->lock);
+}
+
+/* Make a block empty that the device fetched, after the pages of others in it were let go. */
 static void finish_out(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes, int error)
 {
 	struct zcdma_device *zdev = ring->zdev;
 	unsigned long flags;
 	bool refused = false;
+	__poll_t key = 0;
 
 	spin_lock_irqsave(&zdev->lock, flags);
 	if (is_drivers(ring, block)) {
 		block->offset = ring->offset;
 		block->time_ns = ktime_get_ns();
+		block->error = error;
 		ring->offset += block->length;
 		ring->gap = false;
 		ring->failed |= !!error;
 		count_done(ring, block, bytes, error);
+		zcdma_note_finished(ring, block);
+		if (block->frags)
+			release_frags(ring, block);
 		zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
 		refused = !list_empty(&ring->full);
+		key = zcdma_ring_wake_key(ring);
 	}
 	spin_unlock_irqrestore(&zdev->lock, flags);
 	if (refused)
 		zcdma_ring_reap_now(ring);
-	wake_up_interruptible_poll(&zdev->wait, EPOLLOUT | EPOLLWRNORM);
+	wake_up_interruptible_poll(&zdev->wait, key);
 }
 
 /* Make a block full. One that failed leaves a hole of its own size in the stream. */
@@ -103,6 +133,7 @@ static void finish_in(struct zcdma_ring *ring, struct zcdma_block *block, size_t
 {
 	struct zcdma_device *zdev = ring->zdev;
 	unsigned long flags;
+	__poll_t key;
 	bool starving;
 
 	spin_lock_irqsave(&zdev->lock, flags);
@@ -121,12 +152,16 @@ static void finish_in(struct zcdma_ring *ring, struct zcdma_block *block, size_t
 	ring->gap = false;
 	ring->offset += bytes;
 	count_done(ring, block, bytes, error);
+	ring->reported_ns = block->time_ns;
+	ring->hurry |= block->length < ring->mem.block_size;
+	zcdma_note_finished(ring, block);
 	zcdma_block_move(ring, block, ZCDMA_FULL, &ring->full);
+	key = zcdma_ring_wake_key(ring);
 	starving = zcdma_ring_is_starving(ring) && zdev->count[ZCDMA_DRAINING];
 	spin_unlock_irqrestore(&zdev->lock, flags);
 	if (starving)
 		zcdma_ring_reap_now(ring);
-	wake_up_interruptible_poll(&zdev->wait, EPOLLIN | EPOLLRDNORM);
+	wake_up_interruptible_poll(&zdev->wait, key);
 }
 
 static void finish(struct zcdma_ring *ring, struct zcdma_block *block, size_t bytes, int error)
@@ -144,7 +179,8 @@ void zcdma_block_done(struct zcdma_stream *stream, struct zcdma_block *block, si
 	if (WARN_ONCE(bytes > ring->mem.block_size, "%s: %zu bytes in a block of %zu\n",
 		      ring->zdev->ops->name, bytes, ring->mem.block_size))
 		bytes = ring->mem.block_size;
-	ring->mem.ops->sync_for_cpu(&ring->mem, zcdma_ring_buf(ring, block), bytes);
+	if (!block->frags)
+		ring->mem.ops->sync_for_cpu(&ring->mem, zcdma_ring_buf(ring, block), bytes);
 	finish(ring, block, bytes, 0);
 }
 EXPORT_SYMBOL_ZCDMA(zcdma_block_done);
@@ -187,6 +223,8 @@ void zcdma_stream_lost(struct zcdma_stream *stream, size_t bytes)
 
 	spin_lock_irqsave(&zdev->lock, flags);
 	if (!ring->out) {
+		zcdma_note_lost(ring, bytes);
+		ring->reported_ns = ktime_get_ns();
 		ring->offset += bytes;
 		if (ring->lost < U32_MAX)
 			ring->lost++;
@@ -196,6 +234,7 @@ void zcdma_stream_lost(struct zcdma_stream *stream, size_t bytes)
 	} else if (!ring->idle) {
 		zdev->stats.underruns++;
 		zdev->stats.underrun_bytes += bytes;
+		zcdma_note_lost(ring, bytes);
 	}
 	spin_unlock_irqrestore(&zdev->lock, flags);
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Devices: adding and removing them, and their files in sysfs. */
+#include <linux/bitmap.h>
 #include <linux/idr.h>
 #include <linux/log2.h>
 #include <linux/module.h>
@@ -14,6 +15,7 @@
 
 static dev_t zcdma_devt;
 static DEFINE_IDA(zcdma_ids);
+static DEFINE_MUTEX(channel_lock);	/* numbers of channels are found and taken one at a time */
 
 bool zcdma_device_enter(struct zcdma_device *zdev)
 {
@@ -78,6 +80,14 @@ static ssize_t model_show(struct device *dev, struct device_attribute *attr, cha
 }
 static DEVICE_ATTR_RO(model);
 
+static ssize_t channel_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct zcdma_device *zdev = container_of(dev, struct zcdma_device, dev);
+
+	return sysfs_emit(buf, "%u\n", zdev->channel);
+}
+static DEVICE_ATTR_RO(channel);
+
 static ssize_t stats_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct zcdma_device *zdev = container_of(dev, struct zcdma_device, dev);
@@ -90,22 +100,41 @@ static ssize_t stats_show(struct device *dev, struct device_attribute *attr, cha
 			  "busy_at_release %llu\nread_bytes %llu\nsplice_bytes %llu\n"
 			  "splice_copied_bytes %llu\nnext_seq %llu\nring_blocks %u\nfree %u\n"
 			  "filling %u\nfull %u\nheld %u\ndraining %u\ngaps %llu\n"
-			  "underruns %llu\nunderrun_bytes %llu\nwrite_bytes %llu\n",
+			  "underruns %llu\nunderrun_bytes %llu\nwrite_bytes %llu\n"
+			  "short_blocks %llu\n"
+			  "splice_copied_device %llu\nsplice_copied_align %llu\n"
+			  "splice_copied_reach %llu\nsplice_copied_page %llu\n"
+			  "splice_copied_memlock %llu\nsplice_copied_unmapped %llu\n"
+			  "splice_copied_bounced %llu\n",
 			  s.running, s.blocks, s.bytes, s.delivered, s.given, s.overruns,
 			  s.lost_bytes, s.failed, s.bounced, s.busy_at_release, s.read_bytes,
 			  s.splice_bytes, s.splice_copied_bytes, s.next_seq, s.ring_blocks, s.free,
 			  s.filling, s.full, s.held, s.draining, s.gaps, s.underruns,
-			  s.underrun_bytes, s.write_bytes);
+			  s.underrun_bytes, s.write_bytes, s.short_blocks,
+			  s.splice_copied_by[ZCDMA_DEV_COPIED_DEVICE],
+			  s.splice_copied_by[ZCDMA_DEV_COPIED_ALIGN],
+			  s.splice_copied_by[ZCDMA_DEV_COPIED_REACH],
+			  s.splice_copied_by[ZCDMA_DEV_COPIED_PAGE],
+			  s.splice_copied_by[ZCDMA_DEV_COPIED_MEMLOCK],
+			  s.splice_copied_by[ZCDMA_DEV_COPIED_UNMAPPED],
+			  s.splice_copied_by[ZCDMA_DEV_COPIED_BOUNCED]);
 }
 static DEVICE_ATTR_RO(stats);
 
 static struct attribute *zcdma_attrs[] = {
 	&dev_attr_source.attr,
 	&dev_attr_model.attr,
+	&dev_attr_channel.attr,
 	&dev_attr_stats.attr,
 	NULL
 };
-ATTRIBUTE_GROUPS(zcdma);
+
+static const struct attribute_group zcdma_group = { .attrs = zcdma_attrs };
+static const struct attribute_group *zcdma_groups[] = {
+	&zcdma_group,
+	&zcdma_statistics_group,
+	NULL
+};
 
 static struct class zcdma_class = {
 	.name = "zcdma",
@@ -150,13 +179,43 @@ static struct zcdma_device *zcdma_device_alloc(struct device *parent, struct dev
 /* A driver that the header does not allow is a fault of its author. */
 static bool is_valid(const struct zcdma_device_ops *ops, const struct zcdma_limits *limits)
 {
-	if (!ops->start || !ops->submit || !ops->abort)
+	if (!ops->start || !ops->submit || !ops->abort || (ops->out && ops->flush))
+		return false;
+	if (!ops->clock != !ops->clock_hz || ops->clock > ZCDMA_DEV_CLOCK_COUNTER)
 		return false;
 	if (!ops->name || strlen(ops->name) >= sizeof_field(struct zcdma_dev_info, source))
 		return false;
 	if (ops->dir != (ops->out ? DMA_TO_DEVICE : DMA_FROM_DEVICE) && ops->dir != DMA_BIDIRECTIONAL)
 		return false;
-	return !limits || !limits->align || is_power_of_2(limits->align);
+	if (!limits)
+		return true;
+	if (limits->frags_max && !ops->out)
+		return false;
+	return (!limits->align || is_power_of_2(limits->align)) &&
+	       (!limits->frag_align || (is_power_of_2(limits->frag_align) &&
+					limits->frag_align <= PAGE_SIZE));
+}
+
+static int note_channel(struct device *dev, void *used)
+{
+	if (dev->class == &zcdma_class)
+		set_bit(container_of(dev, struct zcdma_device, dev)->channel, used);
+	return 0;
+}
+
+/* Add the device to its parent's, with the first number that is free among them. */
+static int add(struct zcdma_device *zdev)
+{
+	DECLARE_BITMAP(used, ZCDMA_DEVICES_MAX) = {};
+	int ret;
+
+	mutex_lock(&channel_lock);
+	if (zdev->dev.parent)
+		device_for_each_child(zdev->dev.parent, used, note_channel);
+	zdev->channel = find_first_zero_bit(used, ZCDMA_DEVICES_MAX);
+	ret = cdev_device_add(&zdev->cdev, &zdev->dev);
+	mutex_unlock(&channel_lock);
+	return ret;
 }
 
 struct zcdma_device *zcdma_device_register(struct device *parent, struct device *dma,
@@ -187,7 +246,7 @@ struct zcdma_device *zcdma_device_register(struct device *parent, struct device 
 	ret = dev_set_name(&zdev->dev, "zcdma%d", zdev->id);
 	if (ret)
 		goto err_id;
-	ret = cdev_device_add(&zdev->cdev, &zdev->dev);
+	ret = add(zdev);
 	if (ret)
 		goto err_id;
 	zcdma_debugfs_add(zdev);

@@ -8,6 +8,7 @@
 struct pipe_inode_info;
 
 extern const struct file_operations zcdma_fops;
+extern const struct attribute_group zcdma_statistics_group;
 
 int zcdma_device_init(void);
 void zcdma_device_exit(void);
@@ -34,6 +35,9 @@ static inline struct zcdma_ring *zcdma_file_ring(struct zcdma_file *zf)
  */
 struct zcdma_ring *zcdma_file_enter(struct zcdma_file *zf);
 
+/* Return the file's ring, if its device plays. It stays as long as the file. Or as above, or -EINVAL. */
+struct zcdma_ring *zcdma_file_out_ring(struct zcdma_file *zf);
+
 /*
  * The first position of blocks for pread() and splice(). Reading the stream leaves the file position
  * at 0, so none gets there by accident.
@@ -52,6 +56,8 @@ void zcdma_file_drop_ring(struct zcdma_file *zf, struct zcdma_ring *ring);
 long zcdma_ioctl(struct file *file, unsigned int cmd, unsigned long user);
 ssize_t zcdma_read_iter(struct kiocb *iocb, struct iov_iter *to);
 ssize_t zcdma_write_iter(struct kiocb *iocb, struct iov_iter *from);
+ssize_t zcdma_splice_write(struct pipe_inode_info *pipe, struct file *file, loff_t *pos, size_t len,
+			   unsigned int flags);
 int zcdma_fsync(struct file *file, loff_t start, loff_t end, int datasync);
 ssize_t zcdma_splice_read(struct file *file, loff_t *pos, struct pipe_inode_info *pipe, size_t len,
 			  unsigned int flags);

@@ -12,9 +12,12 @@
  * synced with what the device wrote; "phys": the device is given physical addresses; "get": a block
  * that is read from is not held meanwhile; "put": a large page is not let go when its ring goes;
  * "lock": two readers may be at the same place of the stream; "leak": the list of a ring's blocks
- * is not freed. And machines that QEMU is not: "pieces": memory has single pages alone; "cache":
- * memory that is mapped for a device to write to loses what the CPU wrote to it, unless it was mapped
- * for one to read before; "dirty": the same, with a driver that does not.
+ * is not freed; "order": a block is queued before those that were; "hold": pages of a pipe are not
+ * held for the device; "charge": nor uncharged; "keep": nor let go where they are dropped; "map": what
+ * an importer of a dma-buf maps is not held meanwhile; "unmap": it is held for ever. And
+ * machines that QEMU is not: "pieces": memory has single pages alone; "cache": memory that is mapped
+ * for a device to write to loses what the CPU wrote to it, unless it was mapped for one to read
+ * before; "dirty": the same, with a driver that does not.
  */
 bool zcdma_mutant(const char *fault);
 int zcdma_dma_map_sgtable(struct device *dev, struct sg_table *sgt, enum dma_data_direction dir,

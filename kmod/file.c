@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "device.h"
+#include "dmabuf.h"
 #include "ring.h"
 
 static __poll_t zcdma_poll(struct file *file, struct poll_table_struct *wait)
@@ -41,7 +42,9 @@ static int zcdma_mmap(struct file *file, struct vm_area_struct *vma)
 	ring = zcdma_file_enter(zf);
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
-	ret = zcdma_ring_mmap(ring, vma);
+	ret = -EOPNOTSUPP;
+	if (!ring->mem.ops->foreign)
+		ret = zcdma_ring_mmap(ring, vma);
 	zcdma_device_leave(zf->zdev);
 	return ret;
 }
@@ -84,6 +87,7 @@ void zcdma_file_drop_ring(struct zcdma_file *zf, struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = zf->zdev;
 
+	zcdma_dmabuf_orphan(ring);
 	mutex_lock(&zdev->ring_lock);
 	/* The removal of a device detaches its ring. */
 	if (zdev->ring == ring) {
@@ -121,6 +125,7 @@ const struct file_operations zcdma_fops = {
 	.write_iter = zcdma_write_iter,
 	.fsync = zcdma_fsync,
 	.splice_read = zcdma_splice_read,
+	.splice_write = zcdma_splice_write,
 	.poll = zcdma_poll,
 	.mmap = zcdma_mmap,
 	.unlocked_ioctl = zcdma_ioctl,

@@ -2,6 +2,7 @@
 /* The ioctls of /dev/zcdmaN. */
 #include <linux/math64.h>
 #include <linux/mm.h>
+#include <linux/nodemask.h>
 #include <linux/nospec.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
@@ -9,6 +10,8 @@
 
 #include "account.h"
 #include "device.h"
+#include "dmabuf.h"
+#include "frags.h"
 #include "ring.h"
 
 #define BLOCKS_MIN 2
@@ -21,10 +24,17 @@
 union zcdma_arg {
 	u32 size;
 	struct zcdma_dev_info info;
-	struct zcdma_dev_setup setup;
+	struct {
+		struct zcdma_dev_setup setup;
+		s32 *dmabufs;			/* not for the caller */
+	};
 	struct zcdma_dev_block block;
 	struct zcdma_dev_give give;
 	struct zcdma_dev_stats stats;
+	struct {
+		struct zcdma_dev_export export;
+		struct dma_buf *dmabuf;		/* not for the caller */
+	};
 };
 
 static u32 block_align(const struct zcdma_device *zdev)
@@ -44,7 +54,9 @@ static u32 info_flags(const struct zcdma_device *zdev)
 {
 	return (zdev->ops->paced ? ZCDMA_DEV_INFO_PACED : 0) |
 	       (zcdma_mem_limited(zdev->dma) ? ZCDMA_DEV_INFO_LIMITED : 0) |
-	       (zdev->ops->out ? ZCDMA_DEV_INFO_OUT : 0);
+	       (zdev->ops->out ? ZCDMA_DEV_INFO_OUT : 0) |
+	       (zdev->ops->flush ? ZCDMA_DEV_INFO_TIMEOUT : 0) |
+	       (IS_ENABLED(CONFIG_DMA_SHARED_BUFFER) ? ZCDMA_DEV_INFO_EXPORT : 0);
 }
 
 static int ioc_info(struct zcdma_file *zf, union zcdma_arg *arg)
@@ -66,14 +78,44 @@ static int ioc_info(struct zcdma_file *zf, union zcdma_arg *arg)
 		.flags = info_flags(zdev),
 		.chunks_max = zdev->limits.chunks_max,
 		.length_align = zdev->limits.align ?: 1,
+		.clock = zdev->ops->clock,
+		.clock_hz = zdev->ops->clock_hz,
+		.frags_max = zcdma_frags_max(zdev),
+		.frag_align = zcdma_frags_max(zdev) ? zcdma_frag_align(zdev) : 0,
 	};
 	strscpy(arg->info.source, zdev->ops->name, sizeof(arg->info.source));
 	return 0;
 }
 
+static bool timeout_valid(const struct zcdma_device *zdev, u64 ns)
+{
+	if (!ns)
+		return true;
+	return zdev->ops->flush && ns >= ZCDMA_DEV_TIMEOUT_MIN && ns <= ZCDMA_DEV_TIMEOUT_MAX;
+}
+
+/* Coherent memory is where the DMA API allocates it, and imported memory is somewhere already. */
+static bool node_valid(const struct zcdma_dev_setup *setup)
+{
+	if (!(setup->flags & ZCDMA_DEV_SETUP_NODE))
+		return !setup->node;
+	return setup->model != ZCDMA_DEV_COHERENT && setup->model != ZCDMA_DEV_IMPORTED &&
+	       setup->node >= 0 &&
+	       setup->node < MAX_NUMNODES && node_state(setup->node, N_MEMORY);
+}
+
 static bool setup_valid(const struct zcdma_device *zdev, const struct zcdma_dev_setup *setup)
 {
-	if (setup->model > ZCDMA_DEV_SCATTER || setup->policy > ZCDMA_DEV_STRICT || setup->flags)
+	if (setup->model > ZCDMA_DEV_IMPORTED || setup->policy > ZCDMA_DEV_STRICT ||
+	    setup->flags & ~ZCDMA_DEV_SETUP_NODE)
+		return false;
+	if (!(zcdma_mem_models_mask() & BIT(setup->model)))
+		return false;
+	if (setup->dmabufs && setup->model != ZCDMA_DEV_IMPORTED)
+		return false;
+	if (!timeout_valid(zdev, setup->timeout_ns) || !node_valid(setup))
+		return false;
+	if (setup->watermark > setup->blocks)
 		return false;
 	if (setup->policy == ZCDMA_DEV_STRICT && !zcdma_mem_models[setup->model]->revocable)
 		return false;
@@ -124,7 +166,7 @@ static int ioc_setup(struct zcdma_file *zf, union zcdma_arg *arg)
 		return ret;
 
 	/* Without the lock, as it may take a while. */
-	ring = zcdma_ring_create(zdev, &zf->mapping, &arg->setup);
+	ring = zcdma_ring_create(zdev, &zf->mapping, &arg->setup, arg->dmabufs);
 	if (IS_ERR(ring)) {
 		release_owner(zf);
 		return PTR_ERR(ring);
@@ -135,6 +177,24 @@ static int ioc_setup(struct zcdma_file *zf, union zcdma_arg *arg)
 	zdev->ring = ring;
 	mutex_unlock(&zdev->ring_lock);
 	return 0;
+}
+
+/* Get the descriptors of a ring that is imported. */
+static int setup_fetch(union zcdma_arg *arg)
+{
+	const struct zcdma_dev_setup *setup = &arg->setup;
+
+	arg->dmabufs = NULL;
+	if (setup->model != ZCDMA_DEV_IMPORTED || !setup->blocks || setup->blocks > BLOCKS_MAX)
+		return 0;
+	arg->dmabufs = vmemdup_user(u64_to_user_ptr(setup->dmabufs),
+				    setup->blocks * sizeof(*arg->dmabufs));
+	return PTR_ERR_OR_ZERO(arg->dmabufs);
+}
+
+static void setup_forget(union zcdma_arg *arg)
+{
+	kvfree(arg->dmabufs);
 }
 
 /* Let the file have the ring once the caller knows of it. */
@@ -191,6 +251,17 @@ static int ioc_stats(struct zcdma_file *zf, union zcdma_arg *arg)
 	return 0;
 }
 
+static int ioc_export(struct zcdma_file *zf, union zcdma_arg *arg)
+{
+	arg->dmabuf = zcdma_dmabuf_export(zf->ring, zf->file->f_mode, &arg->export);
+	return PTR_ERR_OR_ZERO(arg->dmabuf);
+}
+
+static void export_done(struct zcdma_file *zf, union zcdma_arg *arg, bool copied_out)
+{
+	zcdma_dmabuf_done(arg->dmabuf, arg->export.fd, copied_out);
+}
+
 #define IN_ONLY BIT(0)		/* nothing is written to the argument */
 #define WITH_RING BIT(1)	/* needs the file's .ring */
 
@@ -202,11 +273,16 @@ static const struct zcdma_ioctl {
 	unsigned int flags;
 	/* After .call succeeded. The device may be gone. */
 	void (*done)(struct zcdma_file *zf, union zcdma_arg *arg, bool copied_out);
+	/* Get what the argument refers to, before .call, and free it after. */
+	int (*fetch)(union zcdma_arg *arg);
+	void (*forget)(union zcdma_arg *arg);
+	size_t least;		/* .size of version 1, where the structure has grown since */
 } ioctls[] = {
 	[_IOC_NR(ZCDMA_IOC_INFO)] = { ioc_info, sizeof(struct zcdma_dev_info),
 				      offsetof(struct zcdma_dev_info, reserved) },
 	[_IOC_NR(ZCDMA_IOC_SETUP)] = { ioc_setup, sizeof(struct zcdma_dev_setup),
-				       offsetof(struct zcdma_dev_setup, reserved), 0, setup_done },
+				       offsetof(struct zcdma_dev_setup, reserved), 0, setup_done,
+				       setup_fetch, setup_forget },
 	[_IOC_NR(ZCDMA_IOC_START)] = { ioc_start, .flags = WITH_RING },
 	[_IOC_NR(ZCDMA_IOC_STOP)] = { ioc_stop, .flags = WITH_RING },
 	[_IOC_NR(ZCDMA_IOC_TAKE)] = { ioc_take, sizeof(struct zcdma_dev_block),
@@ -215,7 +291,11 @@ static const struct zcdma_ioctl {
 	[_IOC_NR(ZCDMA_IOC_GIVE)] = { ioc_give, sizeof(struct zcdma_dev_give),
 				      sizeof(struct zcdma_dev_give), IN_ONLY | WITH_RING },
 	[_IOC_NR(ZCDMA_IOC_STATS)] = { ioc_stats, sizeof(struct zcdma_dev_stats),
-				       sizeof(struct zcdma_dev_stats) },
+				       sizeof(struct zcdma_dev_stats),
+				       .least = offsetofend(struct zcdma_dev_stats, write_bytes) },
+	[_IOC_NR(ZCDMA_IOC_EXPORT)] = { ioc_export, sizeof(struct zcdma_dev_export),
+					offsetof(struct zcdma_dev_export, reserved), WITH_RING,
+					export_done },
 };
 
 static int get_arg(const struct zcdma_ioctl *ioc, union zcdma_arg *arg, void __user *user)
@@ -227,8 +307,7 @@ static int get_arg(const struct zcdma_ioctl *ioc, union zcdma_arg *arg, void __u
 		return user ? -EINVAL : 0;
 	if (get_user(size, (u32 __user *)user))
 		return -EFAULT;
-	/* There is only one version yet, so the least size is the size. */
-	if (size < ioc->size)
+	if (size < (ioc->least ?: ioc->size))
 		return -EINVAL;
 	if (size > PAGE_SIZE)
 		return -E2BIG;
@@ -279,7 +358,14 @@ long zcdma_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 	if (ret)
 		return ret;
 	size = ioc->size ? arg.size : 0;
+	if (ioc->fetch) {
+		ret = ioc->fetch(&arg);
+		if (ret)
+			return ret;
+	}
 	ret = call(zf, ioc, &arg);
+	if (ioc->forget)
+		ioc->forget(&arg);
 	/* A failed setup says what would have fit. */
 	if (!ioc->size || ioc->flags & IN_ONLY || (ret && cmd != ZCDMA_IOC_SETUP))
 		return ret;

@@ -5,6 +5,7 @@
 #include <linux/wait.h>
 
 #include "block.h"
+#include "fault_inject.h"
 #include "ring.h"
 
 void zcdma_block_return_empty(struct zcdma_ring *ring, struct zcdma_block *block)
@@ -13,6 +14,7 @@ void zcdma_block_return_empty(struct zcdma_ring *ring, struct zcdma_block *block
 
 	spin_lock_irq(&zdev->lock);
 	zcdma_block_set_state(ring, block, ZCDMA_FREE);
+	block->error = 0;
 	list_add(&block->node, &ring->free);
 	spin_unlock_irq(&zdev->lock);
 	wake_up_interruptible_poll(&zdev->wait, EPOLLOUT | EPOLLWRNORM);
@@ -24,13 +26,17 @@ void zcdma_block_queue(struct zcdma_ring *ring, struct zcdma_block *block, u64 l
 
 	if (ring->strict)
 		zcdma_ring_revoke(ring, block);
-	ring->mem.ops->sync_for_device(&ring->mem, zcdma_ring_buf(ring, block));
+	if (!block->frags)
+		ring->mem.ops->sync_for_device(&ring->mem, zcdma_ring_buf(ring, block));
 	spin_lock_irq(&zdev->lock);
 	block->length = length;
+	block->error = 0;
 	block->seq = zdev->stats.next_seq++;
 	ring->idle = false;
 	zdev->stats.given++;
 	zcdma_block_move(ring, block, ZCDMA_FULL, &ring->full);
+	if (zcdma_mutant("order"))
+		list_move(&block->node, &ring->full);
 	spin_unlock_irq(&zdev->lock);
 	zcdma_ring_submit(ring);
 }

@@ -22,6 +22,8 @@ struct zcdma_block *zcdma_file_pin(struct zcdma_ring *ring, loff_t pos, u64 *off
 	struct zcdma_block *block;
 	u64 index;
 
+	if (ring->mem.ops->foreign)
+		return ERR_PTR(-EOPNOTSUPP);
 	if (pos < ZCDMA_POSITION)
 		return ERR_PTR(-EINVAL);
 	index = div64_u64_rem(pos - ZCDMA_POSITION, ring->mem.stride, off);

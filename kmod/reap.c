@@ -8,6 +8,7 @@
 #include "block.h"
 #include "fault_inject.h"
 #include "skb_flush.h"
+#include "traced.h"
 #include "work.h"
 
 /*
@@ -69,10 +70,12 @@ bool zcdma_block_try_reclaim(struct zcdma_ring *ring, struct zcdma_block *block)
 
 	spin_lock_irqsave(&zdev->lock, flags);
 	idle = idle && ring->inserts == inserts;
-	if (idle)
+	if (idle) {
+		zcdma_note_drained(ring, block);
 		zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
-	else
+	} else {
 		list_add_tail(&block->node, &ring->draining);
+	}
 	spin_unlock_irqrestore(&zdev->lock, flags);
 	return idle;
 }

@@ -8,6 +8,7 @@
 #include "account.h"
 #include "block.h"
 #include "fault_inject.h"
+#include "frags.h"
 #include "ring.h"
 #include "skb_flush.h"
 
@@ -44,14 +45,19 @@ static void init_ring(struct zcdma_ring *ring, const struct zcdma_dev_setup *set
 	INIT_LIST_HEAD(&ring->full);
 	INIT_LIST_HEAD(&ring->draining);
 	INIT_LIST_HEAD(&ring->mappers);
+	INIT_LIST_HEAD(&ring->exports);
 	mutex_init(&ring->map_lock);
 	mutex_init(&ring->read_lock);
 	spin_lock_init(&ring->submit_lock);
 	zcdma_ring_reap_init(ring);
+	zcdma_timeout_init(ring, setup);
 	ring->mem.dev = zdev->dma;
 	ring->mem.dir = zdev->ops->dir;
+	ring->mem.node_only = setup->flags & ZCDMA_DEV_SETUP_NODE;
+	ring->mem.node = ring->mem.node_only ? setup->node : dev_to_node(zdev->dma);
 	ring->mem.block_size = setup->block_size;
 	ring->mem.blocks = setup->blocks;
+	ring->mem.align = zdev->limits.align ?: 1;
 	zcdma_mem_layout(&ring->mem, setup->model);
 	ring->bytes = (u64)ring->mem.stride * setup->blocks;
 	ring->stream = (struct zcdma_stream){
@@ -76,7 +82,7 @@ static void report(const struct zcdma_ring *ring, struct zcdma_dev_setup *setup)
 {
 	setup->stride = ring->mem.stride;
 	setup->ring_bytes = ring->bytes;
-	setup->chunks = ring->mem.buf[0].chunks ?: 1;
+	setup->chunks = ring->mem.buf[0].chunks ?: ring->mem.buf[0].pieces ?: 1;
 	setup->bounced = count_bounced(&ring->mem);
 }
 
@@ -103,10 +109,11 @@ static u64 bytes_available(void)
 }
 
 struct zcdma_ring *zcdma_ring_create(struct zcdma_device *zdev, struct address_space *mapping,
-				     struct zcdma_dev_setup *setup)
+				     struct zcdma_dev_setup *setup, const s32 *dmabufs)
 {
 	u64 available = bytes_available();
 	struct zcdma_ring *ring;
+	u64 own;
 	int ret;
 
 	ring = kzalloc(sizeof(*ring), GFP_KERNEL_ACCOUNT);
@@ -116,12 +123,14 @@ struct zcdma_ring *zcdma_ring_create(struct zcdma_device *zdev, struct address_s
 	ring->mapping = mapping;
 	init_ring(ring, setup);
 
+	/* Foreign memory is there already, and its owner pays for it. */
+	own = ring->mem.ops->foreign ? 0 : ring->bytes;
 	ret = -ENOMEM;
 	setup->blocks_fit = div64_u64(available, ring->mem.stride);
-	if (ring->bytes > available)
+	if (own > available)
 		goto err_free;
 	setup->blocks_fit = min_t(u64, div64_u64(zcdma_account_room(), ring->mem.stride), U32_MAX);
-	ring->mem.account = zcdma_account_open(ring->bytes >> PAGE_SHIFT);
+	ring->mem.account = zcdma_account_open(own >> PAGE_SHIFT);
 	if (IS_ERR(ring->mem.account)) {
 		ret = PTR_ERR(ring->mem.account);
 		goto err_free;
@@ -131,7 +140,9 @@ struct zcdma_ring *zcdma_ring_create(struct zcdma_device *zdev, struct address_s
 	ring->block = kvcalloc(ring->mem.blocks, sizeof(*ring->block), GFP_KERNEL_ACCOUNT);
 	if (!ring->block)
 		goto err_account;
+	ring->mem.dmabufs = dmabufs;
 	ret = zcdma_mem_alloc(&ring->mem, &setup->blocks_fit);
+	ring->mem.dmabufs = NULL;
 	if (ret)
 		goto err_blocks;
 	ret = check_pieces(ring, setup);
@@ -157,6 +168,7 @@ void zcdma_ring_detach(struct zcdma_ring *ring)
 {
 	zcdma_ring_stop(ring);
 	cancel_delayed_work_sync(&ring->reap);
+	zcdma_ring_free_frags(ring);
 	/* Memory that goes with the device must be out of all page tables first. */
 	if (ring->mem.ops->bound)
 		zcdma_ring_unmap(ring);
@@ -194,7 +206,9 @@ static int start_device(struct zcdma_ring *ring)
 	zdev->stats.running = !ring->halted;
 	ring->ended = false;
 	ring->idle = list_empty(&ring->full);
+	ring->reported_ns = ktime_get_ns();
 	spin_unlock_irq(&zdev->lock);
+	zcdma_timeout_start(ring);
 	zcdma_ring_submit(ring);
 	return 0;
 }
@@ -223,6 +237,7 @@ static void stop_device(struct zcdma_ring *ring)
 	/* No new block is submitted, but another processor may be half way through. */
 	while (READ_ONCE(ring->submitting))
 		usleep_range(10, 50);
+	zcdma_timeout_stop(ring);
 	zdev->ops->abort(&ring->stream);
 	ring->active = false;
 
@@ -234,15 +249,43 @@ static void stop_device(struct zcdma_ring *ring)
 	spin_unlock_irq(&zdev->lock);
 }
 
-/* Drop what was queued and not played. Call with zdev->lock held. */
-static void drop_queued(struct zcdma_ring *ring)
+/*
+ * Drop what was queued and not played. Call with zdev->lock held. Returns the pages of others in it, to be
+ * let go without the lock: they may be many.
+ */
+static struct zcdma_frags *drop_queued(struct zcdma_ring *ring)
 {
 	struct zcdma_block *block, *next;
+	struct zcdma_frags *dropped = NULL;
 
 	list_for_each_entry_safe(block, next, &ring->full, node) {
 		ring->failed = true;
+		block->error = -ECANCELED;
+		if (block->frags) {
+			block->frags->next = dropped;
+			if (!zcdma_mutant("keep"))
+				dropped = block->frags;
+			block->frags = NULL;
+		}
 		zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
 	}
+	return dropped;
+}
+
+/* Begin to run. Returns false where an importer has mapped the whole ring. */
+static bool set_running(struct zcdma_ring *ring)
+{
+	spin_lock_irq(&ring->zdev->lock);
+	ring->running = !ring->imported;
+	spin_unlock_irq(&ring->zdev->lock);
+	return ring->running;
+}
+
+static void clear_running(struct zcdma_ring *ring)
+{
+	spin_lock_irq(&ring->zdev->lock);
+	ring->running = false;
+	spin_unlock_irq(&ring->zdev->lock);
 }
 
 int zcdma_ring_start(struct zcdma_ring *ring)
@@ -254,27 +297,34 @@ int zcdma_ring_start(struct zcdma_ring *ring)
 		return READ_ONCE(ring->halted) ? -EIO : 0;
 	if (ring->zdev->asleep)
 		return -EIO;
+	if (!set_running(ring))
+		return -EBUSY;
 	ret = start_device(ring);
-	if (!ret)
-		ring->running = true;
+	if (ret)
+		clear_running(ring);
 	return ret;
 }
 
 void zcdma_ring_stop(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
+	struct zcdma_frags *frags = NULL, *next;
 
 	lockdep_assert_held(&zdev->ring_lock);
 	if (!ring->running)
 		return;
 	stop_device(ring);
-	ring->running = false;
 	spin_lock_irq(&zdev->lock);
+	ring->running = false;
 	ring->halted = false;
 	ring->ended = true;
 	if (ring->out)
-		drop_queued(ring);
+		frags = drop_queued(ring);
 	spin_unlock_irq(&zdev->lock);
+	for (; frags; frags = next) {
+		next = frags->next;
+		zcdma_frags_free(frags);
+	}
 	wake_up_interruptible_all(&zdev->wait);
 }
 

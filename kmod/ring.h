@@ -7,10 +7,10 @@
 
 /*
  * Make the ring that @setup asks for, and fill in what it got. The memory is charged to the current
- * user.
+ * user. @dmabufs has a descriptor for each block of ZCDMA_DEV_IMPORTED; else it is NULL.
  */
 struct zcdma_ring *zcdma_ring_create(struct zcdma_device *zdev, struct address_space *mapping,
-				     struct zcdma_dev_setup *setup);
+				     struct zcdma_dev_setup *setup, const s32 *dmabufs);
 /* Free the ring. zcdma_ring_detach() must have been called. */
 void zcdma_ring_destroy(struct zcdma_ring *ring);
 /* Stop the device and unmap the memory from it. Call with zdev->ring_lock held. */
@@ -20,7 +20,7 @@ void zcdma_ring_detach(struct zcdma_ring *ring);
 
 /*
  * Start the device. Returns 0 (also when it runs already), -EIO if the device halted or the machine
- * sleeps, or the error of its driver.
+ * sleeps, -EBUSY while an importer has mapped the whole ring, or the error of its driver.
  */
 int zcdma_ring_start(struct zcdma_ring *ring);
 /* Stop the device and end the stream: full blocks can still be taken. */
@@ -58,7 +58,8 @@ int zcdma_ring_drain(struct zcdma_ring *ring);
 /*
  * Return the block that read() and splice() are at in the stream; its bytes from .cursor_off on are
  * next. Call with .read_lock held. Errors as for zcdma_ring_take(), and -EIO for a block that
- * failed. That block is skipped unless the call has @done bytes to report first.
+ * failed; -EOPNOTSUPP where the memory is another driver's. A block that failed is skipped unless the
+ * call has @done bytes to report first.
  */
 struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock, size_t done);
 /* Move the cursor on by @bytes, and give the block back at its end. */

@@ -38,4 +38,8 @@ typedef ssize_t zcdma_copy_page(struct zcdma_ring *ring, const struct zcdma_buf 
 ssize_t zcdma_copy_block(struct zcdma_ring *ring, const struct zcdma_block *block, u64 off,
 			 u64 left, struct iov_iter *iter, zcdma_copy_page *copy);
 
+/* The zcdma_copy_page of an output device. */
+ssize_t zcdma_copy_in(struct zcdma_ring *ring, const struct zcdma_buf *buf, u64 off, size_t bytes,
+		      struct iov_iter *from, void *aside);
+
 #endif

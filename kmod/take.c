@@ -9,6 +9,7 @@
 #include "device.h"
 #include "fault_inject.h"
 #include "ring.h"
+#include "traced.h"
 
 /* .ended and .halted are set after the last block became full. An output does not end. */
 static bool has_news(struct zcdma_ring *ring)
@@ -17,9 +18,22 @@ static bool has_news(struct zcdma_ring *ring)
 	       !list_empty_careful(zcdma_ring_for_user(ring));
 }
 
+static bool has_enough(struct zcdma_ring *ring)
+{
+	bool enough;
+
+	/* Any block will do. */
+	if (ring->watermark == 1)
+		return true;
+	spin_lock_irq(&ring->zdev->lock);
+	enough = zcdma_ring_has_enough(ring) || ring->ended || ring->halted;
+	spin_unlock_irq(&ring->zdev->lock);
+	return enough;
+}
+
 static bool readable(struct zcdma_ring *ring)
 {
-	return READ_ONCE(ring->cursor) || has_news(ring);
+	return READ_ONCE(ring->cursor) || (has_news(ring) && has_enough(ring));
 }
 
 bool zcdma_ring_ready(struct zcdma_ring *ring)
@@ -49,6 +63,8 @@ static void describe(const struct zcdma_ring *ring, const struct zcdma_block *bl
 		.seq = block->seq,
 		.time_ns = block->time_ns,
 		.error = -block->error,
+		.clock = block->device_time ? ring->zdev->ops->clock : ZCDMA_DEV_CLOCK_NONE,
+		.device_time = block->device_time,
 	};
 }
 
@@ -72,6 +88,8 @@ static struct zcdma_block *try_take(struct zcdma_ring *ring, enum zcdma_state as
 		list_del_init(&block->node);
 		zcdma_block_set_state(ring, block, as);
 		zdev->stats.delivered++;
+		zcdma_note_taken(ring, block);
+		ring->hurry &= !list_empty(&ring->full);
 		if (ring->out)
 			block->length = 0;
 		/* Without the lock another thread may give it back, and the device fill it. */
@@ -147,8 +165,10 @@ int zcdma_ring_give(struct zcdma_ring *ring, u32 index, u64 length)
 	block = &ring->block[array_index_nospec(index, ring->mem.blocks)];
 	spin_lock_irq(&zdev->lock);
 	held = block->state == ZCDMA_HELD;
-	if (held)
+	if (held) {
 		zcdma_block_set_state(ring, block, ZCDMA_DRAINING);
+		zcdma_note_given(ring, block);
+	}
 	spin_unlock_irq(&zdev->lock);
 	if (!held)
 		return -EINVAL;
@@ -184,6 +204,8 @@ struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock, si
 	struct zcdma_block *block = ring->cursor;
 
 	lockdep_assert_held(&ring->read_lock);
+	if (ring->mem.ops->foreign)
+		return ERR_PTR(-EOPNOTSUPP);
 	if (!block) {
 		block = zcdma_ring_take(ring, ZCDMA_READING, nonblock || done, NULL);
 		if (IS_ERR(block))
@@ -191,7 +213,8 @@ struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock, si
 		WRITE_ONCE(ring->cursor, block);
 		ring->cursor_off = 0;
 	}
-	if (!block->error)
+	/* Of an output device it is what became of the last data in it. */
+	if (!block->error || ring->out)
 		return block;
 	if (!done)
 		zcdma_ring_advance(ring, 0);
@@ -207,6 +230,7 @@ static void give_cursor(struct zcdma_ring *ring)
 	WRITE_ONCE(ring->cursor, NULL);
 	spin_lock_irq(&zdev->lock);
 	zcdma_block_set_state(ring, block, ZCDMA_DRAINING);
+	zcdma_note_given(ring, block);
 	spin_unlock_irq(&zdev->lock);
 	give(ring, block, ring->cursor_off);
 }

@@ -8,6 +8,7 @@
 #include <linux/completion.h>
 #include <linux/device.h>
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/percpu-refcount.h>
@@ -41,6 +42,9 @@ struct zcdma_ring {
 	bool strict;
 	bool out;			/* of a device that plays */
 	u64 bytes;
+	u64 timeout_ns;			/* 0: the device is not asked for blocks that are not full */
+	u32 watermark;			/* blocks that poll() waits for */
+	struct hrtimer timer;
 	struct zcdma_stream stream;	/* what the device's driver sees of it */
 
 	/* Below zdev->lock */
@@ -52,15 +56,18 @@ struct zcdma_ring {
 	u32 lost;			/* blocks, since the last one that was filled */
 	bool gap;			/* data may be missing before the next one */
 	u64 offset;			/* of the device in the stream */
+	u64 reported_ns;		/* when the device last reported, or was asked to */
+	bool hurry;			/* what is full is not to wait for the watermark */
 	bool idle;			/* output: nothing was queued since the start, or fsync() */
 	bool failed;			/* output: blocks were not played; fsync() reports it once */
 	bool ended;			/* stopped, and not started again */
 	bool halted;			/* the device gave up, and was not stopped yet */
+	unsigned int imported;		/* dma-bufs of the whole ring that are mapped: it does not start */
 
 	spinlock_t submit_lock;		/* output: blocks go to the device in order */
 
 	/* Below zdev->ring_lock */
-	bool running;			/* from start to stop */
+	bool running;			/* from start to stop; written below .lock as well */
 	bool active;			/* the device is started, and not aborted */
 	struct mutex map_lock;		/* .mappers; growth and revocation of page tables */
 	struct list_head mappers;
@@ -73,6 +80,7 @@ struct zcdma_ring {
 	unsigned long looks;		/* how often it did */
 	unsigned long flush_at;		/* when to look for packets that keep blocks, in jiffies */
 	unsigned int flushes;		/* since a block was last found */
+	struct list_head exports;	/* dma-bufs made of it: see dmabuf.c */
 	struct zcdma_block *block;
 };
 
@@ -80,6 +88,7 @@ struct zcdma_device {
 	struct device dev;
 	struct cdev cdev;
 	int id;				/* of /dev/zcdma%d */
+	unsigned int channel;		/* its number among the devices of its parent, from 0 */
 	struct device *dma;		/* that does the DMA: its parent, or a controller */
 	const struct zcdma_device_ops *ops;
 	struct zcdma_limits limits;

@@ -3,8 +3,8 @@
 #include "device.h"
 #include "stream.h"
 
-static ssize_t copy_in(struct zcdma_ring *ring, const struct zcdma_buf *buf, u64 off,
-		       size_t bytes, struct iov_iter *from, void *aside)
+ssize_t zcdma_copy_in(struct zcdma_ring *ring, const struct zcdma_buf *buf, u64 off, size_t bytes,
+		      struct iov_iter *from, void *aside)
 {
 	size_t copied;
 
@@ -29,7 +29,8 @@ static ssize_t write_stream(struct zcdma_ring *ring, struct iov_iter *from, bool
 		if (IS_ERR(block))
 			return done ?: PTR_ERR(block);
 		ret = zcdma_copy_block(ring, block, ring->cursor_off,
-				       ring->mem.block_size - ring->cursor_off, from, copy_in);
+				       ring->mem.block_size - ring->cursor_off, from,
+				       zcdma_copy_in);
 		if (ret < 0)
 			return done ?: ret;
 		done += ret;
@@ -38,8 +39,7 @@ static ssize_t write_stream(struct zcdma_ring *ring, struct iov_iter *from, bool
 	return done;
 }
 
-/* Return the ring of an output device, which stays for as long as the file. */
-static struct zcdma_ring *get_ring(struct zcdma_file *zf)
+struct zcdma_ring *zcdma_file_out_ring(struct zcdma_file *zf)
 {
 	struct zcdma_ring *ring = zcdma_file_enter(zf);
 
@@ -56,7 +56,7 @@ ssize_t zcdma_write_iter(struct kiocb *iocb, struct iov_iter *from)
 	struct zcdma_ring *ring;
 	ssize_t ret;
 
-	ring = get_ring(zf);
+	ring = zcdma_file_out_ring(zf);
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
 	ret = zcdma_stream_lock(ring, nonblock);
@@ -98,7 +98,7 @@ int zcdma_fsync(struct file *file, loff_t start, loff_t end, int datasync)
 	struct zcdma_ring *ring;
 	int ret;
 
-	ring = get_ring(zf);
+	ring = zcdma_file_out_ring(zf);
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
 	ret = flush(ring);

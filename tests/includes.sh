@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
-# Check that includes follow the direction cmd -> lib/include -> kmod/uapi <- kmod -> kmod/include <- kmod/drivers, and
-# that they make no circle. With -f, print the circles among the folders instead, which are not an error.
+# Check that includes follow the direction cmd -> lib/include -> kmod/uapi <- kmod -> kmod/include <- kmod/drivers, where
+# kmod/include takes kmod/uapi too, and that they make no circle. With -f, print the circles among the folders instead, which are not an error.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -55,7 +55,7 @@ check_direction() {
             may["lib/include"] = " lib/include kmod/uapi "
             may["kmod"] = " kmod kmod/uapi kmod/include "
             may["kmod/drivers"] = " kmod/drivers kmod/include "
-            may["kmod/include"] = " kmod/include "
+            may["kmod/include"] = " kmod/include kmod/uapi "
             may["kmod/uapi"] = " kmod/uapi "
         }
         !index(may[part($1)], " " part($2) " ") {

@@ -25,8 +25,8 @@ read -ra man_files <<<"${MAN:?the pages, as make builds them}"
 lint clang-format clang-format --dry-run -Werror "${c_files[@]}"
 lint shellcheck shellcheck -x "${shell_files[@]}"
 lint shellcheck shellcheck -s bash -e SC1091,SC2154,SC2030,SC2031,SC2314,SC2002,SC2153 "${bats_files[@]}"
-# Left out: macros of mdoc, names in the tree, and pieces of words that tests look for.
-lint codespell codespell --ignore-words-list fo,nd,thow,copie,inflight,inout,keep-alives \
+# Left out: macros of mdoc, names in the tree and in V4L2, and pieces of words that tests look for.
+lint codespell codespell --ignore-words-list fo,nd,thow,copie,inflight,inout,keep-alives,parm \
     "${text_files[@]}"
 lint mandoc mandoc -Tlint -W warning "${man_files[@]}"
 tests/includes.sh || status=1

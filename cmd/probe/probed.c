@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <zcdma/util.h>
+
 #include "cli/report_value.h"
 #include "cli/xalloc.h"
 
@@ -59,6 +61,11 @@ static const char *or_null(const char *text)
 	return text[0] ? text : NULL;
 }
 
+static json_t *count_or_null(uint64_t n)
+{
+	return n ? value_count(n) : json_null();
+}
+
 static json_t *error_name(int err)
 {
 	return value_text(err ? strerrorname_np(err) : NULL);
@@ -93,9 +100,16 @@ static void print_row(struct report *r, const struct zcdma_probe *p)
 
 	for (int method = 0; p->bytes && method < ZCDMA_METHODS; method++)
 		set_answer(row, columns[COLUMN_METHODS + method].key, &p->method[method]);
+	json_object_set_new(row, "read_bytes_per_second", count_or_null(p->read_bytes_per_second));
+	json_object_set_new(row, "anonymous_bytes_per_second",
+			    count_or_null(p->anonymous_bytes_per_second));
+	json_object_set_new(row, "uncached",
+			    p->read_bytes_per_second ? json_boolean(p->uncached) : json_null());
 	json_object_set_new(row, "bytes", value_count(p->bytes));
 	json_object_set_new(row, "model", value_text(or_null(p->model)));
 	json_object_set_new(row, "bounced", json_boolean(p->bounced));
+	json_object_set_new(row, "dma_buf",
+			    p->exports < 0 ? json_null() : json_boolean(p->exports));
 	json_object_set_new(row, "vmflags", value_text(or_null(p->vmflags)));
 	json_object_set_new(row, "errno", error_name(p->err));
 	json_object_set_new(row, "reason", value_text(or_null(p->reason)));
@@ -144,6 +158,20 @@ static bool has_remark(const struct zcdma_probe *p, const char *text)
 	return methods_with(p, text);
 }
 
+/* Say that a mapping is slow to read, with both figures. */
+static void print_uncached(struct report *r, const struct zcdma_probe *p)
+{
+	char here[32], there[32];
+
+	if (!p->uncached)
+		return;
+	report_paragraph(
+		r,
+		"uncached, %s: reading it takes a second for %s, and anonymous memory gives %s in that time. Hint: copying from it is as slow; map cached memory, in u-dma-buf by opening it without O_SYNC.",
+		p->name, zcdma_size_format(p->read_bytes_per_second, here, sizeof(here)),
+		zcdma_size_format(p->anonymous_bytes_per_second, there, sizeof(there)));
+}
+
 static bool has_cause(const struct zcdma_probe *p, const char *text)
 {
 	return !strcmp(p->cause, text);
@@ -185,6 +213,24 @@ static void print_bounced(struct report *r, const struct probed *all)
 		report_paragraph(
 			r,
 			"bounced, %s: the device writes to bounce buffers, from which the kernel copies each block.",
+			names);
+	free(names);
+}
+
+static bool is_exported(const struct zcdma_probe *p, const char *text)
+{
+	(void)text;
+	return p->exports > 0;
+}
+
+static void print_exported(struct report *r, const struct probed *all)
+{
+	char *names = mappings_with(all, 0, NULL, is_exported);
+
+	if (names[0])
+		report_paragraph(
+			r,
+			"dma-buf, %s: blocks can be exported to other drivers, as V4L2, DRM and RDMA.",
 			names);
 	free(names);
 }
@@ -302,10 +348,13 @@ void probed_report(const struct probed *all, struct report *r)
 	for (size_t i = 0; i < all->count; i++)
 		print_row(r, &all->rows[i].p);
 	for (size_t i = 0; i < all->count; i++)
+		print_uncached(r, &all->rows[i].p);
+	for (size_t i = 0; i < all->count; i++)
 		print_cause(r, all, i);
 	for (size_t i = 0; i < all->count; i++)
 		print_remarks(r, all, i);
 	print_bounced(r, all);
+	print_exported(r, all);
 	print_read_device(r, all);
 	print_writable(r, all);
 	for (size_t i = 0; i < all->count; i++)

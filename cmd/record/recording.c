@@ -185,13 +185,20 @@ static bool is_due(struct recording *rec, uint64_t more)
 	       (rec->split.ns && now_ns() >= rec->due_ns);
 }
 
-/* Returns when the first sample of @b was taken, as far as that is known: a block's time is that of its last one. */
-static uint64_t time_of_first(const struct recording *rec, const struct zcdma_block *b)
+/*
+ * Returns when the first sample of @b was taken, as far as that is known: from the device where it has our clock, else
+ * from the block's time, which is that of its last one.
+ */
+static uint64_t time_of_first(const struct recording *rec, const struct zcdma_source_info *info,
+			      const struct zcdma_block *b)
 {
+	const bool known = b->device_time && info->clock && !strcmp(info->clock, "monotonic");
 	double ns = rec->sigmf.rate > 0
 			    ? (double)(b->len / rec->sigmf.bytes) / rec->sigmf.rate * 1e9
 			    : 0;
 
+	if (known)
+		return b->device_time;
 	return ns < (double)b->time_ns ? b->time_ns - (uint64_t)ns : 0;
 }
 
@@ -214,8 +221,8 @@ static void describe(struct recording *rec, struct transfer *t, const struct zcd
 			    " is not whole samples: those that follow may be shifted",
 			    b->seq);
 	}
+	zcdma_source_get_info(t->src, &info, sizeof(info));
 	if (!file->sigmf) {
-		zcdma_source_get_info(t->src, &info, sizeof(info));
 		file->sigmf_name = sigmf_name(file->name);
 		file->sigmf = sigmf_begin(&rec->sigmf, file->name, info.simulated > 0);
 	}
@@ -223,7 +230,7 @@ static void describe(struct recording *rec, struct transfer *t, const struct zcd
 		  &(struct sigmf_segment){
 			  .offset = file->bytes + file->filled,
 			  .stream_offset = rec->unplaced ? ZCDMA_UNKNOWN : b->offset,
-			  .time_ns = time_of_first(rec, b),
+			  .time_ns = time_of_first(rec, &info, b),
 		  });
 }
 

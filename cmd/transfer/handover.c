@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <zcdma/util.h>
@@ -45,8 +46,7 @@ const char *handover_name(enum handover mode)
 	return modes[mode];
 }
 
-/* Call zcdma_handover_find() again after SIGUSR1, without a longer wait. */
-static int find_reader(struct zcdma_ctx *ctx, struct zcdma_handover **reader)
+int handover_find(struct zcdma_ctx *ctx, struct zcdma_handover **reader)
 {
 	const uint64_t end = now_ns() + FIND_MS * 1000000u;
 	int rc;
@@ -62,25 +62,26 @@ static int find_reader(struct zcdma_ctx *ctx, struct zcdma_handover **reader)
 	}
 }
 
-/* Call zcdma_path_open_handover() again after SIGUSR1. */
-static int hand_over(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_handover *reader,
-		     struct zcdma_path **path)
+int handover_open(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_handover *reader,
+		  struct zcdma_path **path)
 {
 	int rc;
 
 	while ((rc = zcdma_path_open_handover(reader, src, path)) == -EINTR && !signals_stop())
 		zcdma_resume(ctx);
-	if (rc == -EINTR)
-		zcdma_handover_free(reader);
 	return rc;
 }
 
-int handover_open(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_path **path)
+void handover_fail(void)
 {
 	struct zcdma_handover *reader;
-	int rc = find_reader(ctx, &reader);
+	struct zcdma_ctx *ctx;
 
-	return rc ? rc : hand_over(ctx, src, reader, path);
+	if ((arg && !strcmp(arg, modes[HANDOVER_NEVER])) || zcdma_new(&ctx))
+		return;
+	if (!zcdma_handover_find(ctx, STDOUT_FILENO, FIND_MS, &reader))
+		zcdma_handover_fail(reader);
+	zcdma_free(ctx);
 }
 
 static void explain(int fd, const char *why, char *buf, size_t len)

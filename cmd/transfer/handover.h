@@ -25,11 +25,15 @@ int handover_no_pipe(struct report *r);
 /* Returns the value of the option "handover" of a source. */
 const char *handover_name(enum handover mode);
 
-/*
- * If a reader of the ring is at the other end of standard output, open a path from @src to it.
- * Returns 0, or a negative errno without a path.
- */
-int handover_open(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_path **path);
+/* As zcdma_handover_find(), of standard output; SIGUSR1 does not end it. */
+int handover_find(struct zcdma_ctx *ctx, struct zcdma_handover **reader);
+
+/* As zcdma_path_open_handover(); SIGUSR1 does not end it. */
+int handover_open(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_handover *reader,
+		  struct zcdma_path **path);
+
+/* Tell the reader of standard output, if there is one, that we failed before the first byte. */
+void handover_fail(void);
 
 /*
  * Explain in @buf of @len bytes why bytes came from @src and not a ring, and which program holds the other

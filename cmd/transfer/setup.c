@@ -222,16 +222,47 @@ static int check_handover(struct report *r, const struct setup *s, const char *s
 	return STATUS_OK;
 }
 
-/* Open the path of a hand-over, if there is a reader for one. Returns 0 or a negative errno. */
-static int open_handover(struct transfer *t)
+/* Open the path of a hand-over to the reader. Returns 0 or a negative errno. */
+static int hand_over(struct transfer *t)
 {
-	int rc = handover_open(t->ctx, t->src, &t->path);
+	int rc = handover_open(t->ctx, t->src, t->reader, &t->path);
 
 	if (rc)
 		return rc;
 	t->path_type = zcdma_path_get_type(t->path);
 	t->by_handover = true;
+	t->reader = NULL; /* which is the path's */
 	return 0;
+}
+
+/*
+ * Find the reader of standard output. Hand the ring over to it if the source @shares one: then the path is open too; else
+ * announce bytes. Returns 0 or an exit status.
+ */
+static int find_reader(struct transfer *t, struct report *r, bool shares, enum handover mode)
+{
+	int rc = handover_find(t->ctx, &t->reader);
+
+	if (!rc && shares)
+		rc = hand_over(t);
+	if (rc == -EINTR && signals_stop())
+		return 128 + signals_stop();
+	if (rc && shares && mode == HANDOVER_REQUIRE)
+		return handover_refuse(t->ctx, r, rc);
+	if (rc && shares)
+		handover_note(r, STDOUT_FILENO, zcdma_error(t->ctx));
+	if (t->reader && zcdma_handover_announce(t->reader)) {
+		zcdma_handover_free(t->reader);
+		t->reader = NULL;
+	}
+	return STATUS_OK;
+}
+
+static void end_announced(struct transfer *t)
+{
+	if (t->reader)
+		zcdma_handover_end(t->reader);
+	t->reader = NULL;
 }
 
 /*
@@ -247,22 +278,12 @@ static int open_source(struct transfer *t, struct report *r, const struct setup 
 	if (rc)
 		return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
 	status = set_options(t, r, s, source, mode);
+	/* What comes through a pipe is in no ring of ours. */
+	if (!status && s->to_stdout && mode != HANDOVER_NEVER)
+		status = find_reader(t, r, !in && !arg.path, mode);
 	if (status)
 		return status;
-	rc = -EOPNOTSUPP;
-	/* What comes through a pipe is in no ring of ours. */
-	if (s->to_stdout && !in && !arg.path && mode != HANDOVER_NEVER) {
-		rc = open_handover(t);
-		if (rc == -EINTR && signals_stop())
-			return 128 + signals_stop();
-		if (rc && mode == HANDOVER_REQUIRE)
-			return handover_refuse(t->ctx, r, rc);
-		if (rc)
-			handover_note(r, STDOUT_FILENO, zcdma_error(t->ctx));
-	}
-	if (s->to_device)
-		rc = 0;
-	else if (rc)
+	if (!s->to_device && !t->by_handover)
 		rc = zcdma_source_prepare(t->src, t->path_type->name);
 	t->ring_fd = in && mode != HANDOVER_NEVER ? STDIN_FILENO : -1;
 	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
@@ -433,6 +454,8 @@ int setup_run(struct transfer *t, struct report *r)
 	if (!status)
 		status = judge(t, r, rc);
 	if (!status)
+		end_announced(t);
+	if (!status)
 		status = packets_check(r, t->src);
 	if (!status)
 		status = check_frames(t, r);
@@ -442,6 +465,7 @@ int setup_run(struct transfer *t, struct report *r)
 void setup_close(struct transfer *t)
 {
 	zcdma_path_close(t->path);
+	zcdma_handover_free(t->reader);
 	zcdma_source_close(t->src);
 	if (t->ctx)
 		signals_unwatch(t->ctx);

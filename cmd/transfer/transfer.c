@@ -379,6 +379,13 @@ static void report_ring(const struct zcdma_source_info *info, struct report *r)
 	report_text(r, "model", info->model, ", pieces of a block: ");
 	report_count(r, "pieces", info->pieces, ", bounce buffers: ");
 	report_flag(r, "bounced", info->bounced, "");
+	report_line(r, info->format ? "frames" : NULL, NULL);
+	report_text(r, "frame_format", info->format, ", timestamps: ");
+	report_text(r, "frame_clock", info->frame_clock, "");
+	report_line(r, info->buffers ? "buffers" : NULL, NULL);
+	report_text(r, "frame_buffers", info->buffers, "");
+	report_line(r, info->buffers_reason ? "as" : NULL, NULL);
+	report_text(r, "frame_buffers_reason", info->buffers_reason, "");
 }
 
 void transfer_report_source(const struct transfer *t, struct report *r)

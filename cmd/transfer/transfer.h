@@ -34,6 +34,8 @@ struct transfer {
 	struct zcdma_path *path;		/* the first one of several */
 	const struct transfer_several *several; /* what sends to these, or NULL */
 	bool unsafe_reuse;			/* for the lab: zcdma_path_set_unsafe_reuse() */
+	struct zcdma_handover
+		*reader; /* of standard output, that waits for the end of our bytes; or NULL */
 	int ring_fd; /* a pipe whose writer may have a ring to hand over: -v says why it does not; or -1 */
 
 	/* Limits; 0 is without. */

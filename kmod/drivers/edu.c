@@ -36,6 +36,7 @@ struct edu {
 	size_t bytes;			/* of the current piece */
 	bool out;			/* the second of its two transfers runs */
 	bool busy;			/* a transfer is under way */
+	bool flush;			/* hand the block over after this one */
 	unsigned long deadline;
 };
 
@@ -72,10 +73,11 @@ static void edu_done(struct edu *edu)
 
 	edu->off += edu->out ? edu->bytes : 0;
 	edu->out = !edu->out;
-	if (edu->off == edu->stream->block_size) {
+	if (edu->off == edu->stream->block_size || (edu->flush && edu->off && !edu->out)) {
 		list_del_init(&block->node);
 		zcdma_block_done(edu->stream, block, edu->off);
 		edu->off = 0;
+		edu->flush = false;
 	}
 	edu_next(edu);
 }
@@ -146,6 +148,7 @@ static int edu_start(struct zcdma_stream *stream)
 	pci_set_master(edu->pdev);
 	edu->off = 0;
 	edu->out = false;
+	edu->flush = false;
 	edu->stream = stream;
 	schedule_delayed_work(&edu->watchdog, HZ / 4);
 	return 0;
@@ -167,6 +170,17 @@ static int edu_submit(struct zcdma_stream *stream, struct zcdma_block *block)
 	}
 	spin_unlock_irqrestore(&edu->lock, flags);
 	return ret;
+}
+
+/* The block may hold nothing yet: then hand over what the next transfer brings. */
+static void edu_flush(struct zcdma_stream *stream)
+{
+	struct edu *edu = stream->priv;
+	unsigned long flags;
+
+	spin_lock_irqsave(&edu->lock, flags);
+	edu->flush = edu->busy;
+	spin_unlock_irqrestore(&edu->lock, flags);
 }
 
 static void edu_abort(struct zcdma_stream *stream)
@@ -191,6 +205,7 @@ static const struct zcdma_device_ops edu_ops = {
 	.dir = DMA_FROM_DEVICE,
 	.start = edu_start,
 	.submit = edu_submit,
+	.flush = edu_flush,
 	.abort = edu_abort,
 };
 

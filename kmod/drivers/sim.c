@@ -16,10 +16,11 @@ struct sim {
 	spinlock_t lock;		/* .armed */
 	struct list_head armed;
 	wait_queue_head_t wait;
-	u64 due;			/* when the next block is full, as ktime_get_ns() counts */
-	u64 period;			/* ns from one to the next, rounded down */
-	u64 rest;			/* of the division by .rate */
-	u64 carry;			/* sum of the rests, below .rate */
+	bool hurry;			/* to hand over what has come of a block */
+	size_t bytes;			/* of the block that is served */
+	u64 begun;			/* when its first byte came, as ktime_get_ns() counts */
+	u64 carry;			/* what .begun was rounded down by, in ns / .rate */
+	u64 period;			/* ns of a whole block, rounded down */
 };
 
 static struct zcdma_block *sim_pop(struct sim *sim)
@@ -41,16 +42,19 @@ static struct zcdma_block *sim_pop(struct sim *sim)
  */
 void zcdma_sim_fill(struct zcdma_stream *stream, struct zcdma_block *block)
 {
-	size_t size = stream->block_size, off, bytes;
+	const struct sim *sim = stream->context;
+	size_t size = sim->bytes, off, bytes;
 	void *data;
 
 	zcdma_block_begin_cpu_access(stream, block);
 	for (off = 0; off < size; off += bytes) {
 		data = zcdma_block_vaddr(stream, block, off, &bytes);
+		bytes = min(bytes, size - off);
 		zcdma_pattern_fill(data, bytes, zcdma_stream_offset(stream) + off, stream->seed);
 		cond_resched();
 	}
 	zcdma_block_end_cpu_access(stream, block);
+	block->device_time = sim->begun;
 	if (zcdma_sim_mutant("gap") && block->index == 1)
 		zcdma_stream_gap(stream);
 	if (zcdma_sim_mutant("fail") && block->index == 1)
@@ -66,48 +70,80 @@ static void serve(struct sim *sim, struct zcdma_block *block)
 	device->serve(sim->stream, block);
 }
 
+/* Return when the thread has something to do: the block is full, or its first word is there. */
+static u64 sim_due(const struct sim *sim)
+{
+	u64 word = div64_u64(sizeof(__le64) * NSEC_PER_SEC, sim->stream->rate) + 1;
+
+	return sim->begun + (READ_ONCE(sim->hurry) ? min(word, sim->period) : sim->period);
+}
+
 static void sim_sleep_until_due(struct sim *sim)
 {
-	ktime_t due = ns_to_ktime(sim->due);
+	ktime_t due;
 
+	/* Before .hurry is read, which is set before the thread is woken up. */
 	set_current_state(TASK_IDLE);
-	if (!kthread_should_stop() && ktime_get_ns() < sim->due)
+	due = ns_to_ktime(sim_due(sim));
+	if (!kthread_should_stop() && ktime_before(ktime_get(), due))
 		schedule_hrtimeout_range(&due, 0, HRTIMER_MODE_ABS);
 	__set_current_state(TASK_RUNNING);
 }
 
-static void sim_next_due(struct sim *sim)
+/* Return how many bytes of a block have come by now, in whole words. */
+static size_t sim_come(const struct sim *sim)
 {
-	u64 rate = sim->stream->rate;
+	u64 ns = ktime_get_ns() - sim->begun;
 
-	sim->due += sim->period;
-	if (sim->carry >= rate - sim->rest) {
-		sim->carry -= rate - sim->rest;
-		sim->due++;
-	} else {
-		sim->carry += sim->rest;
+	/* That is less than a block, which is at most 1 GiB: no overflow. */
+	if (ns >= sim->period)
+		return sim->stream->block_size;
+	return round_down(div_u64(ns * sim->stream->rate, NSEC_PER_SEC), sizeof(__le64));
+}
+
+/* Go on to what comes after @bytes. */
+static void sim_advance(struct sim *sim, size_t bytes)
+{
+	u64 rate = sim->stream->rate, rest;
+
+	sim->begun += div64_u64_rem((u64)bytes * NSEC_PER_SEC, rate, &rest);
+	sim->carry += rest;
+	if (sim->carry >= rate) {
+		sim->carry -= rate;
+		sim->begun++;
 	}
 }
 
-/* One block's time: data comes, or is needed, whether or not there is a block for it. */
+/*
+ * One block's time, or less of it: data comes, or is needed, whether or not there is a block for it. It is
+ * lost by whole blocks.
+ */
 static void sim_paced(struct sim *sim)
 {
+	size_t whole = sim->stream->block_size;
+	const struct zcdma_sim *device = sim->stream->priv;
 	struct zcdma_block *block;
 
-	sim_next_due(sim);
 	do {
 		sim_sleep_until_due(sim);
 		if (kthread_should_stop())
 			return;
-	} while (ktime_get_ns() < sim->due);
+		sim->bytes = sim_come(sim);
+	} while (sim->bytes < whole && !(sim->bytes && READ_ONCE(sim->hurry)));
+	WRITE_ONCE(sim->hurry, false);
 
 	block = sim_pop(sim);
 	if (!block && zcdma_block_wanted(sim->stream))
 		block = sim_pop(sim);
+	if (!block && sim->bytes < whole)
+		return;
+	if (block && device->out)
+		sim->bytes = block->length;
 	if (block)
 		serve(sim, block);
 	else
-		zcdma_stream_lost(sim->stream, sim->stream->block_size);
+		zcdma_stream_lost(sim->stream, whole);
+	sim_advance(sim, sim->bytes);
 }
 
 /* As fast as blocks come: nothing is ever lost. */
@@ -117,15 +153,18 @@ static void sim_unpaced(struct sim *sim)
 
 	wait_event_idle(sim->wait, !list_empty_careful(&sim->armed) || kthread_should_stop());
 	block = sim_pop(sim);
-	if (block)
-		serve(sim, block);
+	if (!block)
+		return;
+	sim->begun = ktime_get_ns();
+	sim->bytes = sim->stream->block_size;
+	serve(sim, block);
 }
 
 static int sim_thread(void *data)
 {
 	struct sim *sim = data;
 
-	sim->due = ktime_get_ns();
+	sim->begun = ktime_get_ns();
 	while (!kthread_should_stop()) {
 		if (sim->stream->rate)
 			sim_paced(sim);
@@ -151,8 +190,7 @@ int zcdma_sim_start(struct zcdma_stream *stream)
 	init_waitqueue_head(&sim->wait);
 	/* A block is at most 1 GiB: no overflow. */
 	if (stream->rate)
-		sim->period = div64_u64_rem((u64)stream->block_size * NSEC_PER_SEC, stream->rate,
-					    &sim->rest);
+		sim->period = div64_u64((u64)stream->block_size * NSEC_PER_SEC, stream->rate);
 
 	sim->thread = kthread_create(sim_thread, sim, "%s", dev_name(device->dev));
 	if (IS_ERR(sim->thread)) {
@@ -179,6 +217,17 @@ int zcdma_sim_submit(struct zcdma_stream *stream, struct zcdma_block *block)
 	return 0;
 }
 
+/* Without a rate data comes by whole blocks. */
+static void sim_flush(struct zcdma_stream *stream)
+{
+	struct sim *sim = stream->context;
+
+	if (!stream->rate)
+		return;
+	WRITE_ONCE(sim->hurry, true);
+	wake_up_process(sim->thread);
+}
+
 void zcdma_sim_abort(struct zcdma_stream *stream)
 {
 	struct sim *sim = stream->context;
@@ -195,9 +244,12 @@ const struct zcdma_device_ops zcdma_sim_ops = {
 	.owner = THIS_MODULE,
 	.name = "sim",
 	.paced = true,
+	.clock = ZCDMA_DEV_CLOCK_MONOTONIC,
+	.clock_hz = NSEC_PER_SEC,
 	/* Both ways, as it is the CPU that hands the data to the device: see zcdma_sim_fill(). */
 	.dir = DMA_BIDIRECTIONAL,
 	.start = zcdma_sim_start,
 	.submit = zcdma_sim_submit,
+	.flush = sim_flush,
 	.abort = zcdma_sim_abort,
 };

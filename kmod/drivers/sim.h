@@ -10,6 +10,7 @@ struct platform_driver;
 
 struct zcdma_sim {
 	struct device *dev;
+	bool out;			/* blocks may be of any length */
 	/* Fill or play a block, and report it. Called by a thread. */
 	void (*serve)(struct zcdma_stream *stream, struct zcdma_block *block);
 
@@ -23,6 +24,9 @@ extern const struct zcdma_device_ops zcdma_sim_ops;
 extern const struct zcdma_device_ops zcdma_sink_ops;
 extern const struct attribute_group *zcdma_sink_groups[];
 extern struct platform_driver zcdma_loop_driver;
+
+/* The limits of those that play, by the module's parameters. */
+extern struct zcdma_limits zcdma_sim_play_limits;
 
 /* Let a device reach all memory, in pieces of any size. Returns 0, or a negative errno. */
 int zcdma_sim_set_dma(struct device *dev);

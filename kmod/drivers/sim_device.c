@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Simulated devices: platform devices, with a driver of their own. */
 #include <linux/dma-mapping.h>
+#include <linux/log2.h>
 #include <linux/mod_devicetable.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
@@ -20,6 +21,15 @@ MODULE_PARM_DESC(sinks, "Number of simulated devices that play (default 0, at mo
 static unsigned int loops;
 module_param(loops, uint, 0444);
 MODULE_PARM_DESC(loops, "Number of pairs of which one captures what the other plays (default 0, at most 32)");
+
+/* Pages that others may own are read where they are, unless that is to be like a device which cannot. */
+struct zcdma_limits zcdma_sim_play_limits = { .frags_max = 256, .frag_align = 1 };
+
+module_param_named(frags, zcdma_sim_play_limits.frags_max, uint, 0444);
+MODULE_PARM_DESC(frags, "Pieces of a block that devices take which are not of the ring (default 256; 0: none)");
+
+module_param_named(frag_align, zcdma_sim_play_limits.frag_align, uint, 0444);
+MODULE_PARM_DESC(frag_align, "Alignment of such pieces, a power of two, at most a page (default 1)");
 
 /* What a platform device of each name is. */
 static const struct kind {
@@ -51,7 +61,7 @@ int zcdma_sim_set_dma(struct device *dev)
 static int sim_probe(struct platform_device *pdev)
 {
 	const struct kind *kind = (const struct kind *)platform_get_device_id(pdev)->driver_data;
-	const struct zcdma_limits limits = { .chunks_max = zcdma_sim_mutant("one") };
+	struct zcdma_limits limits = {};
 	struct zcdma_device *zdev;
 	struct zcdma_sim *sim;
 	int ret;
@@ -61,6 +71,10 @@ static int sim_probe(struct platform_device *pdev)
 		return -ENOMEM;
 	sim->dev = &pdev->dev;
 	sim->serve = kind->serve;
+	sim->out = kind->ops->out;
+	if (sim->out)
+		limits = zcdma_sim_play_limits;
+	limits.chunks_max = zcdma_sim_mutant("one");
 	ret = zcdma_sim_set_dma(&pdev->dev);
 	if (ret)
 		return ret;
@@ -127,6 +141,12 @@ static int __init sim_init(void)
 	if ((u64)devices + sinks + 2 * (u64)loops > ZCDMA_DEVICES_MAX) {
 		pr_err("zcdma_sim: devices=%u sinks=%u loops=%u: at most %d, a loop counting twice\n",
 		       devices, sinks, loops, ZCDMA_DEVICES_MAX);
+		return -EINVAL;
+	}
+	if (!is_power_of_2(zcdma_sim_play_limits.frag_align) ||
+	    zcdma_sim_play_limits.frag_align > PAGE_SIZE) {
+		pr_err("zcdma_sim: frag_align=%u: a power of two, at most a page of %lu\n",
+		       zcdma_sim_play_limits.frag_align, PAGE_SIZE);
 		return -EINVAL;
 	}
 	ret = platform_driver_register(&sim_driver);

@@ -143,6 +143,11 @@ static int capture_submit(struct zcdma_stream *stream, struct zcdma_block *block
 	return 0;
 }
 
+/* What is played is passed on at once, so nothing waits here. */
+static void capture_flush(struct zcdma_stream *stream)
+{
+}
+
 /* The thread reports with the mutex held, so none of its reports is under way on return. */
 static void capture_abort(struct zcdma_stream *stream)
 {
@@ -160,6 +165,7 @@ static const struct zcdma_device_ops loop_capture_ops = {
 	.dir = DMA_BIDIRECTIONAL,
 	.start = capture_start,
 	.submit = capture_submit,
+	.flush = capture_flush,
 	.abort = capture_abort,
 };
 
@@ -168,7 +174,8 @@ static int add_sides(struct loop *loop, struct device *dev)
 	loop->capture_zdev = zcdma_device_register(dev, dev, &loop_capture_ops, NULL, loop);
 	if (IS_ERR(loop->capture_zdev))
 		return PTR_ERR(loop->capture_zdev);
-	loop->play_zdev = zcdma_device_register(dev, dev, &loop_play_ops, NULL, &loop->play);
+	loop->play_zdev = zcdma_device_register(dev, dev, &loop_play_ops, &zcdma_sim_play_limits,
+						&loop->play);
 	if (!IS_ERR(loop->play_zdev))
 		return 0;
 	zcdma_device_unregister(loop->capture_zdev);
@@ -184,6 +191,7 @@ static int loop_probe(struct platform_device *pdev)
 	if (!loop)
 		return -ENOMEM;
 	loop->play.dev = &pdev->dev;
+	loop->play.out = true;
 	loop->play.serve = loop_play;
 	mutex_init(&loop->lock);
 	spin_lock_init(&loop->armed_lock);

@@ -6,6 +6,7 @@
 #include <linux/string.h>
 
 #include "sim.h"
+#include "sim_fault.h"
 
 static void note_wrong(struct zcdma_sim *sink, u64 offset, const u8 *data, const u8 *wanted,
 		       size_t bytes)
@@ -55,7 +56,10 @@ void zcdma_sink_play(struct zcdma_stream *stream, struct zcdma_block *block)
 		cond_resched();
 	}
 	zcdma_block_end_cpu_access(stream, block);
-	zcdma_block_done(stream, block, block->length);
+	if (zcdma_sim_mutant("fail") && block->index == 1)
+		zcdma_block_failed(stream, block, -EIO);
+	else
+		zcdma_block_done(stream, block, block->length);
 }
 
 static ssize_t checked_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)

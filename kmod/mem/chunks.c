@@ -52,15 +52,16 @@ int zcdma_chunks_add(struct zcdma_buf *buf, struct page *page, unsigned int page
  */
 struct page *zcdma_chunks_alloc_pages(struct zcdma_mem *mem, gfp_t gfp, unsigned int order)
 {
-	int node = dev_to_node(mem->dev);
 	struct page *page = NULL;
 
 	gfp |= GFP_USER | ZCDMA_GFP_ACCOUNT | __GFP_ZERO | __GFP_NOWARN;
+	if (mem->node_only)
+		gfp |= __GFP_THISNODE;
 	/* Memory that the device reaches is not bounced. There may be little of it. */
 	if (mem->zone)
-		page = alloc_pages_node(node, (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY |
+		page = alloc_pages_node(mem->node, (gfp & ~__GFP_RETRY_MAYFAIL) | __GFP_NORETRY |
 					mem->zone, order);
-	return page ?: alloc_pages_node(node, gfp, order);
+	return page ?: alloc_pages_node(mem->node, gfp, order);
 }
 
 void zcdma_chunks_free(struct zcdma_mem *mem, struct zcdma_buf *buf)
@@ -141,22 +142,28 @@ static int write_zeros_back(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	return ret;
 }
 
-/* List the pieces by offset, so that zcdma_chunks_dma_addr() finds one by bisection. */
-static int list_pieces(struct zcdma_buf *buf)
+int zcdma_chunks_list_pieces(struct zcdma_buf *buf, struct sg_table *sgt)
 {
 	struct scatterlist *sg;
 	size_t first = 0;
 	unsigned int i;
 
-	buf->piece = alloc_list(buf->sgt.nents * sizeof(*buf->piece));
+	buf->piece = alloc_list(sgt->nents * sizeof(*buf->piece));
 	if (!buf->piece)
 		return -ENOMEM;
-	for_each_sgtable_dma_sg(&buf->sgt, sg, i) {
+	for_each_sgtable_dma_sg(sgt, sg, i) {
 		buf->piece[i] = (struct zcdma_piece){ first, sg_dma_address(sg) };
 		first += sg_dma_len(sg);
 	}
-	buf->pieces = buf->sgt.nents;
+	buf->pieces = sgt->nents;
 	return 0;
+}
+
+void zcdma_chunks_forget_pieces(struct zcdma_buf *buf)
+{
+	kvfree(buf->piece);
+	buf->piece = NULL;
+	buf->pieces = 0;
 }
 
 static int map_table(struct zcdma_mem *mem, struct zcdma_buf *buf)
@@ -187,7 +194,7 @@ int zcdma_chunks_dma_map(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	ret = map_table(mem, buf);
 	if (ret)
 		goto err_table;
-	ret = list_pieces(buf);
+	ret = zcdma_chunks_list_pieces(buf, &buf->sgt);
 	if (ret)
 		goto err_unmap;
 	buf->bounced = is_bounced(mem, buf);
@@ -208,9 +215,7 @@ void zcdma_chunks_dma_unmap(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	 */
 	dma_unmap_sgtable(mem->dev, &buf->sgt, mem->dir, DMA_ATTR_SKIP_CPU_SYNC);
 	sg_free_table(&buf->sgt);
-	kvfree(buf->piece);
-	buf->piece = NULL;
-	buf->pieces = 0;
+	zcdma_chunks_forget_pieces(buf);
 }
 
 /*

@@ -16,6 +16,9 @@ void zcdma_chunks_sync_for_device(struct zcdma_mem *mem, struct zcdma_buf *buf);
 int zcdma_chunks_mmap(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm_area_struct *vma,
 		      unsigned long addr, size_t off, size_t len);
 void *zcdma_chunks_vaddr(const struct zcdma_buf *buf, size_t off);
+/* List the pieces of a mapped table for zcdma_chunks_dma_addr(). Returns 0 or -ENOMEM. */
+int zcdma_chunks_list_pieces(struct zcdma_buf *buf, struct sg_table *sgt);
+void zcdma_chunks_forget_pieces(struct zcdma_buf *buf);
 /* The page at @off, and how many bytes of its chunk are left from there. */
 struct page *zcdma_chunks_page_at(const struct zcdma_buf *buf, size_t off, size_t *left);
 

@@ -16,11 +16,18 @@ const struct zcdma_mem_ops *const zcdma_mem_models[] = {
 	[ZCDMA_DEV_PAGES] = &zcdma_mem_pages,
 	[ZCDMA_DEV_COMPOUND] = &zcdma_mem_compound,
 	[ZCDMA_DEV_SCATTER] = &zcdma_mem_scatter,
+#if IS_ENABLED(CONFIG_DMA_SHARED_BUFFER)
+	[ZCDMA_DEV_IMPORTED] = &zcdma_mem_imported,
+#endif
 };
 
 unsigned int zcdma_mem_models_mask(void)
 {
-	return (1U << ARRAY_SIZE(zcdma_mem_models)) - 1;
+	unsigned int i, mask = 0;
+
+	for (i = 0; i < ARRAY_SIZE(zcdma_mem_models); i++)
+		mask |= zcdma_mem_models[i] ? BIT(i) : 0;
+	return mask;
 }
 
 /* An IOMMU that translates; it may be there and let the device through. */
@@ -87,6 +94,8 @@ void zcdma_mem_layout(struct zcdma_mem *mem, unsigned int model)
 	mem->zone = zone_of(mem->dev);
 	mem->reach = maps_all_memory(mem->dev) ? PHYS_ADDR_MAX :
 						 dma_to_phys(mem->dev, last_address(mem->dev));
+	mem->reach_frag = zcdma_mem_limited(mem->dev) ?
+				  dma_to_phys(mem->dev, last_address(mem->dev)) : PHYS_ADDR_MAX;
 	mem->stride = mem->ops->stride(mem);
 }
 

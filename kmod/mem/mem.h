@@ -8,6 +8,8 @@
 #include <linux/scatterlist.h>
 #include <linux/types.h>
 
+struct dma_buf;
+struct dma_buf_attachment;
 struct zcdma_account;
 struct zcdma_mem;
 
@@ -31,10 +33,13 @@ struct zcdma_buf {
 	struct sg_table sgt;	/* of the chunks, mapped for the device */
 	struct zcdma_piece *piece; /* as the device sees them: an IOMMU joins chunks */
 	unsigned int pieces;
-	void *coherent;
+	void *coherent;		/* or where the kernel has mapped .dmabuf, or NULL */
 	dma_addr_t dma;
 	size_t bytes;		/* of the block, rounded up to whole pages */
 	bool bounced;		/* the DMA API copies what the device writes */
+	struct dma_buf *dmabuf;	/* of another driver */
+	struct dma_buf_attachment *attach;
+	struct sg_table *imported;
 };
 
 struct zcdma_mem_ops {
@@ -70,6 +75,7 @@ struct zcdma_mem_ops {
 	bool (*count)(const struct zcdma_buf *buf, unsigned int i, int *refs, int *maps);
 	bool revocable;		/* mappings can be refaulted: ZCDMA_DEV_STRICT works */
 	bool bound;		/* the memory is freed when the device is removed */
+	bool foreign;		/* of another driver: the ring gives user space no access */
 };
 
 struct zcdma_mem {
@@ -77,17 +83,22 @@ struct zcdma_mem {
 	struct device *dev;	/* that does the DMA */
 	struct zcdma_account *account;
 	enum dma_data_direction dir;
+	const s32 *dmabufs;	/* descriptors of foreign memory, while it is allocated */
+	u32 align;		/* of its pieces */
 	size_t block_size;
 	size_t stride;
 	unsigned int blocks;
 	unsigned int order_max;	/* of a chunk */
+	int node;		/* to allocate on, ... */
+	bool node_only;		/* ... and nowhere else */
 	gfp_t zone;		/* that the device reaches all of; 0: it reaches any memory */
 	phys_addr_t reach;	/* the last byte that a block may have, as nothing bounces */
+	phys_addr_t reach_frag;	/* the last byte that the device reaches itself */
 	bool gone;		/* after zcdma_mem_detach() */
 	struct zcdma_buf *buf;
 };
 
-/* By enum zcdma_dev_model. */
+/* By enum zcdma_dev_model; NULL: this kernel does not have it. */
 extern const struct zcdma_mem_ops *const zcdma_mem_models[];
 unsigned int zcdma_mem_models_mask(void);
 
@@ -95,6 +106,7 @@ extern const struct zcdma_mem_ops zcdma_mem_coherent;
 extern const struct zcdma_mem_ops zcdma_mem_pages;
 extern const struct zcdma_mem_ops zcdma_mem_compound;
 extern const struct zcdma_mem_ops zcdma_mem_scatter;
+extern const struct zcdma_mem_ops zcdma_mem_imported;
 
 /* Return whether there is memory that the device does not reach. */
 bool zcdma_mem_limited(struct device *dev);

@@ -87,14 +87,21 @@ int zc_reader_receive(struct zcdma_handover *h, struct zc_ho_msg *msg, int *fds,
 	return zc_reader_none(h->ctx, zc_ho_reason(msg->refuse.reason));
 }
 
+/* Returns whether the reader has answered that it does not know our version. */
+static bool is_older(const struct zc_ho_msg *msg)
+{
+	return msg->head.type == ZC_HO_REFUSE && msg->refuse.reason == ZC_HO_VERSION_UNKNOWN;
+}
+
 /*
- * Exchange names of the pipe. The ends themselves follow when both sides are known not to keep them: until then
- * closing an end must have its usual effect.
+ * Exchange names of the pipe, and the version. The ends themselves follow when both sides are known not to keep them:
+ * until then closing an end must have its usual effect. Returns 0, -EPROTONOSUPPORT if the reader does not know .version,
+ * or another negative errno.
  */
 static int handshake(struct zcdma_handover *h)
 {
 	int name = zc_ho_name_pipe(h->pipe_fd), fds[ZC_HO_FDS], rc;
-	struct zc_ho_msg msg;
+	struct zc_ho_msg msg = { .head = { 0 } };
 	bool good;
 
 	if (name == -ENOENT)
@@ -102,18 +109,31 @@ static int handshake(struct zcdma_handover *h)
 	if (name < 0)
 		return zc_reader_fail(h->ctx, -name);
 	zc_ho_begin(&msg, ZC_HO_HELLO, 0);
+	msg.head.version = (uint16_t)h->version;
 	/* If it fails, the reader may have refused the connection before, which is received next. */
 	(void)!zc_ho_send(h->sock, &msg, &name);
 	close(name);
 	rc = zc_reader_receive(h, &msg, fds, ZC_HO_ANSWER_MS);
 	if (rc < 0)
-		return rc;
-	good = msg.head.type == ZC_HO_WELCOME && zc_ho_is_name(fds[0], h->pipe_fd);
+		return is_older(&msg) ? -EPROTONOSUPPORT : rc;
+	good = msg.head.type == ZC_HO_WELCOME && msg.head.version <= h->version &&
+	       zc_ho_is_name(fds[0], h->pipe_fd);
 	zc_ho_close(fds);
 	if (!good)
 		return zc_reader_none(h->ctx, "the process that answered does not read it");
 	h->uses = msg.welcome.flags;
+	h->version = msg.head.version;
 	return 0;
+}
+
+/* Connect to the reader, and agree with it, in .version. Returns as handshake(). */
+static int meet(struct zcdma_handover *h, int timeout_ms)
+{
+	h->sock = connect_reader(h->ctx, h->pipe_fd, timeout_ms);
+	if (h->sock < 0)
+		return h->sock;
+	return zc_ho_same_user(h->sock) ? handshake(h)
+					: zc_reader_none(h->ctx, "another user reads it");
 }
 
 ZC_PUBLIC int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, int timeout_ms,
@@ -124,17 +144,17 @@ ZC_PUBLIC int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, int timeout_ms,
 
 	if (!h)
 		return zc_fail(ctx, ENOMEM, "hand-over");
-	*h = (struct zcdma_handover){ .ctx = ctx, .pipe_fd = fd };
-	h->sock = connect_reader(ctx, fd, timeout_ms);
-	if (h->sock < 0) {
-		rc = h->sock;
-		free(h);
-		return rc;
+	*h = (struct zcdma_handover){ .ctx = ctx, .pipe_fd = fd, .version = ZC_HO_VERSION };
+	rc = meet(h, timeout_ms);
+	if (rc == -EPROTONOSUPPORT) {
+		/* It has hung up, and takes another connection. */
+		close(h->sock);
+		h->version = ZC_HO_OLDEST;
+		rc = meet(h, timeout_ms);
 	}
-	rc = zc_ho_same_user(h->sock) ? handshake(h) : zc_reader_none(ctx, "another user reads it");
 	if (rc) {
 		zcdma_handover_free(h);
-		return rc;
+		return rc == -EPROTONOSUPPORT ? -EOPNOTSUPP : rc;
 	}
 	*out = h;
 	return 0;
@@ -144,6 +164,7 @@ ZC_PUBLIC void zcdma_handover_free(struct zcdma_handover *h)
 {
 	if (!h)
 		return;
+	zc_shared_page_unmap(&h->page);
 	if (h->sock >= 0)
 		close(h->sock);
 	free(h);

@@ -3,13 +3,15 @@
 #ifndef ZCDMA_HANDOVER_CONNECT_H
 #define ZCDMA_HANDOVER_CONNECT_H
 
-#include "handover/protocol.h"
+#include "handover/shared_page.h"
 
 struct zcdma_handover {
 	struct zcdma_ctx *ctx;
 	int pipe_fd;
 	unsigned uses; /* what the reader uses the ring for, enum zc_use */
 	int sock;
+	unsigned version; /* that both ends know */
+	struct zc_shared_page page;
 	bool offered; /* a ring was offered, and not answered yet */
 };
 

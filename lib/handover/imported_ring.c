@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A ring that another process handed over: it is mapped, and messages on a socket announce its blocks and release
- * them. Each message of the writer is checked; the writer must not touch a block before it is released.
+ * A ring that another process handed over: it is mapped. A page that both ends map, or messages on a socket, announce its
+ * blocks and release them. All that the writer says is checked; it must not touch a block before it is released.
  */
 #include "source/dev_node.h"
 #include "handover/imported_ring.h"
@@ -30,9 +30,32 @@ struct zc_imported_slot {
 	struct zc_window window;   /* of a file */
 };
 
+static unsigned version(const struct zc_imported_ring *r)
+{
+	return r->page.map ? ZC_HO_VERSION : ZC_HO_OLDEST;
+}
+
+static int send_message(struct zc_imported_ring *r, struct zc_ho_msg *msg)
+{
+	msg->head.version = (uint16_t)version(r);
+	return zc_ho_send(r->sock, msg, NULL);
+}
+
 /*
  * Releases
  */
+
+/* Have the writer look at the releases in the page, if it sleeps. A writer that does not read finds them by itself. */
+static void wake_writer(struct zc_imported_ring *r)
+{
+	struct zc_ho_msg msg;
+
+	if (r->again_count && zc_lane_must_wake(&r->page.releases)) {
+		zc_ho_begin(&msg, ZC_HO_WAKE, 0);
+		(void)!send_message(r, &msg);
+	}
+	r->again_count = 0;
+}
 
 /* Send the first @n releases. Returns 0, or a negative errno, after which they are still to be sent. */
 static int send_releases(struct zc_imported_ring *r, unsigned n)
@@ -47,7 +70,7 @@ static int send_releases(struct zc_imported_ring *r, unsigned n)
 		msg.release[i] =
 			(struct zc_ho_release){ .id = s->id, .how = s->how, .slot = s->theirs };
 	}
-	rc = zc_ho_send(r->sock, &msg, NULL);
+	rc = send_message(r, &msg);
 	if (rc)
 		return rc;
 	for (unsigned i = 0; i < n; i++)
@@ -62,6 +85,10 @@ static void flush(struct zc_imported_ring *r)
 {
 	int rc = 0;
 
+	if (r->page.map) {
+		wake_writer(r);
+		return;
+	}
 	while (r->again_count && !rc)
 		rc = send_releases(r, zc_min(r->again_count, ZC_HO_RELEASES));
 	/* Any other error is the writer's end, which is read from the socket. */
@@ -70,7 +97,7 @@ static void flush(struct zc_imported_ring *r)
 	r->src->poll_events = rc == -EAGAIN ? POLLIN | POLLOUT : POLLIN;
 }
 
-/* Send releases once they are a quarter of the ring: each message wakes the writer, whose device needs the blocks. */
+/* Wake the writer, whose device needs the blocks, for a quarter of the ring: each message costs it a turn. */
 static void flush_some(struct zc_imported_ring *r)
 {
 	if (r->again_count >= zc_min(r->offer.blocks / 4 + 1, ZC_HO_RELEASES) ||
@@ -78,12 +105,25 @@ static void flush_some(struct zc_imported_ring *r)
 		flush(r);
 }
 
+/* Put the release of a slot into the page, where the writer sees it at once if it is awake. */
+static void release_in_page(struct zc_imported_ring *r, struct zc_imported_slot *s)
+{
+	const struct zc_ho_release release = { .id = s->id, .how = s->how, .slot = s->theirs };
+
+	s->out = false;
+	zc_lane_put(&r->page.releases, &release);
+	r->again_count++;
+}
+
 static void release(struct zc_imported_ring *r, struct zc_imported_slot *s)
 {
-	r->again[r->again_count++] = (uint32_t)(s - r->slots);
 	r->held--;
 	if (!(r->flags & ZC_USE_READ)) /* else its memory is used again */
 		zc_window_close(&s->window);
+	if (r->page.map)
+		release_in_page(r, s);
+	else
+		r->again[r->again_count++] = (uint32_t)(s - r->slots);
 	flush_some(r);
 }
 
@@ -110,6 +150,7 @@ void zc_imported_ring_close(struct zc_imported_ring *r)
 	close(r->fd);
 	if (r->map)
 		munmap(r->map, r->size);
+	zc_shared_page_unmap(&r->page);
 	for (unsigned i = 0; i < r->offer.blocks; i++)
 		zc_window_close(&r->slots[i].window);
 	free(r->slots);
@@ -131,24 +172,29 @@ static int map_ring(struct zc_imported_ring *r)
 	return 0;
 }
 
-static int make_ring(struct zc_imported_ring *r)
+static int make_ring(struct zc_imported_ring *r, int page)
 {
 	int rc = zc_ho_check_ring(&r->offer, r->fd);
 
+	if (!rc && page >= 0)
+		rc = zc_shared_page_map(&r->page, page, r->offer.blocks);
 	if (rc)
 		return rc;
 	rc = map_ring(r);
 	if (rc)
-		return rc;
+		goto err_page;
 	r->slots = calloc(r->offer.blocks, sizeof(*r->slots));
 	r->again = calloc(r->offer.blocks, sizeof(*r->again));
 	if (r->slots && r->again)
 		return 0;
+	rc = -ENOMEM;
 	free(r->slots);
 	free(r->again);
 	if (r->map)
 		munmap(r->map, r->size);
-	return -ENOMEM;
+err_page:
+	zc_shared_page_unmap(&r->page);
+	return rc;
 }
 
 int zc_imported_ring_open(struct zc_imported_ring *r, struct zcdma_source *src, unsigned flags,
@@ -161,11 +207,13 @@ int zc_imported_ring_open(struct zc_imported_ring *r, struct zcdma_source *src, 
 					.sock = offer->sock,
 					.fd = offer->fd,
 					.offer = offer->offer };
-	rc = make_ring(r);
+	rc = make_ring(r, offer->page);
 	if (rc) {
 		*r = (struct zc_imported_ring){ .sock = -1 };
 		return rc;
 	}
+	if (offer->page >= 0)
+		close(offer->page);
 	src->fault_hint = r->offer.ring == ZC_HO_DEVICE ? zc_dev_fault_hint : NULL;
 	return 0;
 }
@@ -180,18 +228,9 @@ static int fail(struct zc_imported_ring *r)
 			     "read %s: the writer of its ring breaks the protocol", r->src->name);
 }
 
-static int ended_early(struct zc_imported_ring *r)
-{
-	int rc = zc_fail_plain(r->src->ctx, EPIPE, "read %s: its writer ended early", r->src->name);
-
-	zc_hint(r->src->ctx,
-		"look why the writer failed or was killed; what it captured before that has arrived");
-	return rc;
-}
-
+/* Check blocks that were received. Returns 1, or -EPROTO with the error message set. */
 static int take_blocks(struct zc_imported_ring *r)
 {
-
 	for (uint32_t i = 0; i < r->in.head.count; i++) {
 		if (zc_ho_check_block(&r->offer, &r->in.block[i], r->next))
 			return fail(r);
@@ -203,34 +242,106 @@ static int take_blocks(struct zc_imported_ring *r)
 	return 1;
 }
 
+/* Take blocks out of the page. Returns 1, 0 if it is empty, or -EPROTO with the error message set. */
+static int read_page(struct zc_imported_ring *r)
+{
+	uint32_t n = 0;
+	int rc = 0;
+
+	while (r->page.map && n < ZC_HO_BLOCKS) {
+		rc = zc_lane_take(&r->page.blocks, r->offer.blocks - r->held - n, &r->in.block[n]);
+		if (rc != 1)
+			break;
+		if (zc_ho_check_body(&r->in.block[n++]))
+			return fail(r);
+	}
+	r->in.head.count = n;
+	if (rc < 0)
+		return fail(r);
+	return n ? take_blocks(r) : 0;
+}
+
 static int take_end(struct zc_imported_ring *r)
 {
-
-	if (r->in.end.blocks != r->next || r->in.end.bytes != r->bytes)
+	if (r->end.blocks != r->next || r->end.bytes != r->bytes)
 		return fail(r);
 	r->ended = true;
 	return 0;
 }
 
-/* Receive blocks. Returns 1 if there are some to take, 0 at the end, -EAGAIN, or another negative errno. */
+/*
+ * Returns whether there may be a message: with a page, only if the writer was asked for one, and had a reason to send it or
+ * the caller has waited since.
+ */
+static bool may_have_message(struct zc_imported_ring *r)
+{
+	struct zc_lane *lane = &r->page.blocks;
+	const bool may = !r->page.map || lane->asleep || lane->rung;
+
+	lane->rung = false;
+	return may;
+}
+
+/* Receive a message. Returns 1 if it announces blocks, 0 if nothing came or it says something else, or a negative errno. */
+static int read_message(struct zc_imported_ring *r)
+{
+	int rc = zc_ho_recv(r->sock, &r->in, NULL);
+
+	if (rc == -EAGAIN)
+		return 0;
+	if (!rc) {
+		r->hung_up = true;
+		return 0;
+	}
+	if (rc < 0 || r->in.head.version != version(r))
+		return fail(r);
+	switch (r->in.head.type) {
+	case ZC_HO_BLOCK:
+		return take_blocks(r);
+	case ZC_HO_WAKE:
+		return 0;
+	case ZC_HO_END:
+		r->end = r->in.end;
+		r->told_end = true;
+		return 0;
+	default:
+		return fail(r);
+	}
+}
+
+/* Returns whether the writer will send a message when there are more blocks. */
+static bool can_wait(struct zc_imported_ring *r)
+{
+	return !r->page.map || zc_lane_sleep(&r->page.blocks);
+}
+
+/*
+ * Look for blocks. What the writer put into the page before its last message is taken before that. Returns 1 if there are
+ * some to take, 0 at the end, -EAGAIN, or another negative errno.
+ */
 static int read_ring(struct zc_imported_ring *r)
 {
 	int rc;
 
 	if (r->at < r->count)
 		return 1;
-	if (r->ended)
-		return 0;
-	rc = zc_ho_recv(r->sock, &r->in, NULL);
-	if (rc == -EAGAIN) {
-		flush_some(r);
-		return rc;
+	while (!r->ended) {
+		rc = read_page(r);
+		if (rc)
+			return rc;
+		if (r->told_end)
+			return take_end(r);
+		if (r->hung_up)
+			return zc_writer_ended_early(r->src);
+		rc = may_have_message(r) ? read_message(r) : 0;
+		if (rc)
+			return rc;
+		if (!r->told_end && !r->hung_up && can_wait(r)) {
+			flush_some(r);
+			return -EAGAIN;
+		}
 	}
-	if (!rc)
-		return ended_early(r);
-	if (rc == 1 && r->in.head.type == ZC_HO_BLOCK)
-		return take_blocks(r);
-	return rc == 1 && r->in.head.type == ZC_HO_END ? take_end(r) : fail(r);
+	return 0;
 }
 
 static struct zc_imported_slot *free_slot(struct zc_imported_ring *r)
@@ -324,6 +435,8 @@ int zc_imported_ring_next(struct zc_imported_ring *r, size_t max, struct zcdma_b
 {
 	int rc = read_ring(r);
 
+	/* Until it is empty: another block may be there without another message. */
+	r->src->poll_fd = rc == 1 ? -1 : r->sock;
 	if (rc)
 		return rc == 1 ? take_piece(r, max, b) : rc;
 	/* At the end, wait for blocks that are out: they are the writer's memory. */
@@ -349,5 +462,5 @@ void zc_imported_ring_leave(struct zc_imported_ring *r)
 	msg.leave.id = r->next - (r->count - r->at);
 	msg.leave.skip = r->taken;
 	msg.leave.how = s ? s->how : ZC_PUT_REUSE;
-	(void)!zc_ho_send(r->sock, &msg, NULL);
+	(void)!send_message(r, &msg);
 }

@@ -4,6 +4,7 @@
 #define ZCDMA_HANDOVER_IMPORTED_RING_H
 
 #include "handover/listener.h"
+#include "handover/shared_page.h"
 #include "source/source.h"
 
 struct zc_imported_slot;
@@ -17,16 +18,19 @@ struct zc_imported_ring {
 	unsigned char *map; /* NULL for a file, and where descriptors are taken */
 	size_t size;
 	struct zc_imported_slot *slots;
-	unsigned held; /* slots of which a piece is not put yet */
-	bool ended;
+	struct zc_shared_page page; /* or none: blocks and releases go by messages */
+	unsigned held;		    /* slots of which a piece is not put yet */
+	bool told_end, ended;	    /* its message came, .end; all before it came too */
+	struct zc_ho_end end;
+	bool hung_up;
 	uint64_t next, bytes; /* blocks and bytes that the writer announced */
 	struct zc_ho_msg in;  /* announced blocks ... */
 	uint32_t at, count;   /* ... the next one, and their number ... */
 	struct zc_imported_slot
-		*open;	 /* ... and the slot of the next one, if a part of it was taken: ... */
-	uint64_t taken;	 /* ... this many bytes */
-	uint32_t *again; /* slots whose release is not sent yet: at most .offer.blocks */
-	unsigned again_count;
+		*open;	      /* ... and the slot of the next one, if a part of it was taken: ... */
+	uint64_t taken;	      /* ... this many bytes */
+	uint32_t *again;      /* slots whose release is not sent yet: at most .offer.blocks */
+	unsigned again_count; /* with a page: of releases that the writer was not woken for */
 };
 
 /* Import the ring of @offer for @src, whose blocks are used as @flags say. Returns 0 or a negative errno. */

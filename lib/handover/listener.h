@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Listens at the reading end of a pipe, which is standard input, for writers that hand a ring over. */
+/* Listens at the reading end of a pipe, which is standard input, for writers: of rings, and of bytes that have an end. */
 #ifndef ZCDMA_HANDOVER_LISTENER_H
 #define ZCDMA_HANDOVER_LISTENER_H
 
 #include "handover/protocol.h"
+#include "source/source.h"
 
 /* The most writers to one pipe that wait for their turn. */
 #define ZC_LISTENER_WRITERS 8
@@ -12,6 +13,7 @@
 struct zc_writer {
 	int sock;
 	bool proved; /* it has proved that it can open the pipe */
+	bool writes; /* it writes bytes, and will send an end */
 };
 
 struct zc_listener {
@@ -19,13 +21,16 @@ struct zc_listener {
 	int epoll;    /* readable when a writer has sent something, or the pipe has bytes */
 	struct zc_writer writer[ZC_LISTENER_WRITERS]; /* the oldest first */
 	unsigned count;
+	bool ended_early; /* a writer of bytes is gone that has sent no end */
+	bool failed;	  /* the last writer failed before its first byte */
 };
 
 /* A ring that a writer which holds the pipe offers. */
 struct zc_ring_offer {
 	int sock;
 	struct zc_ho_offer offer;
-	int fd; /* the ring's */
+	int fd;	  /* the ring's */
+	int page; /* that both ends map, or -1 in version 1 */
 };
 
 /* Start to listen. Returns 0 or a negative errno, as zc_ho_listen() does. */
@@ -39,6 +44,14 @@ void zc_listener_close(struct zc_listener *c);
  * or refuses. @flags: what a ring is used for (enum zc_use).
  */
 bool zc_listener_look(struct zc_listener *c, unsigned flags, struct zc_ring_offer *offer);
+
+/*
+ * Returns whether a writer that was to send an end has not. The pipe has ended: what its writers sent came before that.
+ */
+bool zc_listener_ended_early(struct zc_listener *c);
+
+/* Set the error message: the source's writer ended before its stream did. Returns -EPIPE. */
+int zc_writer_ended_early(const struct zcdma_source *src);
 
 /* Accept an offer. Returns 0, or a negative errno if the answer could not be sent. */
 int zc_ring_offer_accept(const struct zc_ring_offer *offer);

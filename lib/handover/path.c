@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * handover: passes blocks to the process that reads the other end of a pipe, which maps the ring. Messages announce
- * blocks and release them, and the pipe stays empty. If the reader leaves before the end, the rest goes through the
- * pipe as bytes, for another reader.
+ * handover: passes blocks to the process that reads the other end of a pipe, which maps the ring. A page that both ends
+ * map, or messages, announce blocks and release them, and the pipe stays empty. If the reader leaves before the end, the
+ * rest goes through the pipe as bytes, for another reader.
  */
 #include <fcntl.h>
 #include <unistd.h>
@@ -23,13 +23,21 @@ struct handover {
 	int pipe_fd;
 	struct zc_ho_offer offer;
 	struct zc_outstanding blocks;
-	uint64_t next;		/* id */
-	struct zc_ho_msg batch; /* blocks not yet sent */
-	unsigned most;		/* of them */
+	uint64_t next;		     /* id */
+	struct zc_shared_page *page; /* or NULL: blocks go by messages */
+	struct zc_ho_msg
+		batch; /* blocks not yet sent; with a page, .count of those not yet called attention to */
+	unsigned most; /* of them */
+	bool broken;   /* the reader has put what is not valid into the page */
 	uint64_t bytes;
 	enum phase phase;
 	uint64_t rest; /* with LEFT: the id of the first block that is still to go as bytes */
 };
+
+static unsigned version(const struct handover *h)
+{
+	return h->page ? ZC_HO_VERSION : ZC_HO_OLDEST;
+}
 
 static unsigned pending(const struct handover *h)
 {
@@ -42,17 +50,37 @@ static int broken(struct handover *h)
 			     h->path.sink.name);
 }
 
+/* Take a release. Returns false if its block is not out. */
+static bool take_release(struct handover *h, const struct zc_ho_release *r)
+{
+	struct zc_outstanding_block *e = zc_outstanding_at(&h->blocks, r->slot, r->id);
+
+	if (e)
+		zc_outstanding_release(&h->blocks, e, (enum zc_put)r->how);
+	return e;
+}
+
 static int take_releases(struct handover *h, const struct zc_ho_msg *msg)
 {
 	for (uint32_t i = 0; i < msg->head.count; i++) {
-		const struct zc_ho_release *r = &msg->release[i];
-		struct zc_outstanding_block *e = zc_outstanding_at(&h->blocks, r->slot, r->id);
-
-		if (!e)
+		if (!take_release(h, &msg->release[i]))
 			return broken(h);
-		zc_outstanding_release(&h->blocks, e, (enum zc_put)r->how);
 	}
 	return 0;
+}
+
+/* Take what the reader has put into the page: not more than is out. Sets h->broken if any of it is not valid. */
+static void read_page(struct handover *h)
+{
+	struct zc_ho_release r;
+	int rc = 0;
+
+	/* A reader that left has none to release. */
+	if (!h->page || (h->phase != SHARING && h->phase != ENDED))
+		return;
+	while (!h->broken && (rc = zc_lane_take(&h->page->releases, h->blocks.out, &r)) == 1)
+		h->broken = zc_ho_check_release(&r) || !take_release(h, &r);
+	h->broken |= rc < 0;
 }
 
 /*
@@ -142,23 +170,38 @@ static int listen_to_reader(struct handover *h)
 	if (h->phase == GONE)
 		return 0;
 	rc = zc_ho_recv(h->path.sink.fd, &msg, NULL);
+	/* What the reader put into the page before the message comes before it. */
+	read_page(h);
+	if (h->broken)
+		return broken(h);
 	if (rc == -EAGAIN)
 		return 0;
 	if (!rc)
 		return hung_up(h);
-	if (rc == 1 && msg.head.type == ZC_HO_RELEASE)
+	if (rc < 0 || msg.head.version != version(h))
+		return broken(h);
+	switch (msg.head.type) {
+	case ZC_HO_RELEASE:
 		return take_releases(h, &msg);
-	return rc == 1 && msg.head.type == ZC_HO_LEAVE ? take_leave(h, &msg.leave) : broken(h);
+	case ZC_HO_LEAVE:
+		return take_leave(h, &msg.leave);
+	case ZC_HO_WAKE:
+		return 0;
+	default:
+		return broken(h);
+	}
 }
 
 /*
  * Send @msg. If the reader has hung up, listen_to_reader() finds out, and what it sent last, so this is reported
  * as no room. Returns 0, -EAGAIN, or another negative errno.
  */
-static int send_message(struct handover *h, const struct zc_ho_msg *msg)
+static int send_message(struct handover *h, struct zc_ho_msg *msg)
 {
-	int rc = zc_ho_send(h->path.sink.fd, msg, NULL);
+	int rc;
 
+	msg->head.version = (uint16_t)version(h);
+	rc = zc_ho_send(h->path.sink.fd, msg, NULL);
 	if (!rc)
 		h->path.stats.calls++;
 	else if (rc == -EPIPE || rc == -ECONNRESET || rc == -EINTR)
@@ -166,10 +209,25 @@ static int send_message(struct handover *h, const struct zc_ho_msg *msg)
 	return rc && rc != -EAGAIN ? zc_path_fail(&h->path, -rc, "hand-over") : rc;
 }
 
+/* Call the attention of a reader that sleeps to the blocks in the page. */
+static int wake_reader(struct handover *h)
+{
+	struct zc_ho_msg msg;
+	int rc;
+
+	if (!zc_lane_must_wake(&h->page->blocks))
+		return 0;
+	zc_ho_begin(&msg, ZC_HO_WAKE, 0);
+	rc = send_message(h, &msg);
+	return rc == -EAGAIN ? 0 : rc; /* it has messages to read */
+}
+
 static int send_batch(struct handover *h)
 {
-	int rc = h->batch.head.count && h->phase != LEFT ? send_message(h, &h->batch) : 0;
+	int rc = 0;
 
+	if (h->batch.head.count && h->phase != LEFT)
+		rc = h->page ? wake_reader(h) : send_message(h, &h->batch);
 	if (!rc)
 		h->batch.head.count = 0;
 	return rc;
@@ -191,13 +249,25 @@ static int send_end(struct handover *h)
 	return rc;
 }
 
-static void handover_flush(struct zcdma_path *path)
+/* Have the reader send a message when it has put more into the page. Returns 0 or a negative errno. */
+static int prepare_to_wait(struct handover *h)
+{
+	if (h->page && !zc_lane_sleep(&h->page->releases))
+		read_page(h);
+	return h->broken ? broken(h) : 0;
+}
+
+static int handover_flush(struct zcdma_path *path)
 {
 	struct handover *h = (struct handover *)path;
+	int rc;
 
+	if (h->phase != SHARING && h->phase != ENDED)
+		return 0;
 	/* The next send reports an error again. */
-	if (h->phase == SHARING || h->phase == ENDED)
-		(void)!send_batch(h);
+	(void)!send_batch(h);
+	rc = prepare_to_wait(h);
+	return rc ? rc : h->blocks.done_count > 0;
 }
 
 /* Poll for messages of the reader, which come at any time, and for room if a batch was not sent by flush(). */
@@ -232,13 +302,14 @@ static int handover_attend(struct zcdma_path *path, short events)
  * The path's operations
  */
 
-static void add_to_batch(struct handover *h, const struct zcdma_block *b, uint32_t slot)
+static void announce(struct handover *h, const struct zcdma_block *b, uint32_t slot)
 {
-	bool file = h->offer.ring == ZC_HO_FILE;
+	const bool file = h->offer.ring == ZC_HO_FILE;
+	struct zc_ho_block *to = &h->batch.block[h->page ? 0 : h->batch.head.count];
 
 	if (!h->batch.head.count)
 		zc_ho_begin(&h->batch, ZC_HO_BLOCK, 0);
-	h->batch.block[h->batch.head.count++] = (struct zc_ho_block){
+	*to = (struct zc_ho_block){
 		.id = h->next,
 		.seq = b->seq,
 		.offset = b->offset,
@@ -249,6 +320,18 @@ static void add_to_batch(struct handover *h, const struct zcdma_block *b, uint32
 		.flags = b->flags & ZCDMA_BLOCK_LOST,
 		.slot = slot,
 	};
+	if (h->page)
+		zc_lane_put(&h->page->blocks, to);
+	h->batch.head.count++;
+}
+
+/* Without a place for a block, look whether the reader has released one. Returns 0 or a negative errno. */
+static int look_for_releases(struct handover *h)
+{
+	if (!h->page)
+		return listen_to_reader(h);
+	read_page(h);
+	return h->broken ? broken(h) : 0;
 }
 
 static int handover_send(struct zcdma_path *path, const struct zcdma_block *b)
@@ -258,7 +341,7 @@ static int handover_send(struct zcdma_path *path, const struct zcdma_block *b)
 	int rc = 0;
 
 	if (h->phase != LEFT && !zc_outstanding_place(&h->blocks, b))
-		rc = listen_to_reader(h);
+		rc = look_for_releases(h);
 	if (!rc && h->phase == LEFT)
 		rc = send_rest(h);
 	if (rc)
@@ -271,7 +354,7 @@ static int handover_send(struct zcdma_path *path, const struct zcdma_block *b)
 	e = zc_outstanding_place(&h->blocks, b);
 	if (rc || !e)
 		return ZC_SENT_BUSY;
-	add_to_batch(h, b, (uint32_t)(e - h->blocks.table));
+	announce(h, b, (uint32_t)(e - h->blocks.table));
 	zc_outstanding_add(&h->blocks, e, b, h->next++);
 	h->bytes += b->len;
 	path->stats.bytes += b->len;
@@ -284,8 +367,12 @@ static int handover_send(struct zcdma_path *path, const struct zcdma_block *b)
 static int handover_reap(struct zcdma_path *path, struct zcdma_block *b)
 {
 	struct handover *h = (struct handover *)path;
-	bool any = zc_outstanding_reap(&h->blocks, b);
+	bool any;
 
+	/* An error is reported before the next wait. */
+	if (!h->blocks.done_count)
+		read_page(h);
+	any = zc_outstanding_reap(&h->blocks, b);
 	path->stats.pending_blocks = pending(h);
 	return any;
 }
@@ -305,7 +392,7 @@ static void give_up(struct handover *h)
 static int handover_finish(struct zcdma_path *path, bool complete, uint64_t deadline_ns)
 {
 	struct handover *h = (struct handover *)path;
-	int rc;
+	int rc, wait;
 
 	for (;;) {
 		rc = h->phase == LEFT ? send_rest(h) : send_batch(h);
@@ -317,6 +404,11 @@ static int handover_finish(struct zcdma_path *path, bool complete, uint64_t dead
 			give_up(h);
 		if (!rc && !h->blocks.out)
 			return 0;
+		wait = prepare_to_wait(h);
+		if (wait)
+			return wait;
+		if (!rc && !h->blocks.out)
+			continue;
 		rc = zc_poll(path->ctx, path->sink.fd, rc ? POLLIN | POLLOUT : POLLIN,
 			     zc_time_left(deadline_ns));
 		if (!rc)
@@ -363,19 +455,25 @@ static int check_room_for_answer(const struct zcdma_handover *peer)
 static int offer_ring(struct handover *h, struct zcdma_handover *peer, int fd)
 {
 	struct zc_ho_msg msg;
-	int rc;
+	int rc, page = -1;
 
 	if (peer->offered)
 		return 0;
 	rc = check_room_for_answer(peer);
 	if (rc)
 		return rc;
+	if (peer->version >= 2) {
+		page = zc_shared_page_create(&peer->page, h->offer.blocks);
+		if (page < 0)
+			return zc_reader_fail(peer->ctx, -page);
+	}
 	zc_ho_begin(&msg, ZC_HO_OFFER, 1);
+	msg.head.version = (uint16_t)(page < 0 ? ZC_HO_OLDEST : ZC_HO_VERSION);
 	msg.offer = h->offer;
-	if (zc_ho_send(peer->sock, &msg, (const int[]){ fd, peer->pipe_fd }))
-		return zc_reader_none(peer->ctx, "its reader hung up");
-	peer->offered = true;
-	return 0;
+	peer->offered = !zc_ho_send(peer->sock, &msg, (const int[]){ fd, peer->pipe_fd, page });
+	if (page >= 0)
+		close(page);
+	return peer->offered ? 0 : zc_reader_none(peer->ctx, "its reader hung up");
 }
 
 static int receive_answer(struct zcdma_handover *peer)
@@ -388,7 +486,9 @@ static int receive_answer(struct zcdma_handover *peer)
 	rc = zc_reader_receive(peer, &msg, fds, -1);
 	if (rc < 0)
 		return rc;
-	good = msg.head.type == ZC_HO_ACCEPT && zc_ho_is_end(fds[0], peer->pipe_fd, O_RDONLY);
+	good = msg.head.type == ZC_HO_ACCEPT &&
+	       msg.head.version == (peer->page.map ? ZC_HO_VERSION : ZC_HO_OLDEST) &&
+	       zc_ho_is_end(fds[0], peer->pipe_fd, O_RDONLY);
 	zc_ho_close(fds);
 	return good ? 0 : zc_reader_none(peer->ctx, "the process that answered does not read it");
 }
@@ -413,6 +513,7 @@ static int handover_open(struct zcdma_path *path)
 	}
 	h->pipe_fd = path->sink.fd;
 	path->sink.fd = path->handover->sock;
+	h->page = path->handover->page.map ? &path->handover->page : NULL;
 	/* Half the ring at most, so that the reader has work while the next batch is made. */
 	h->most = zc_min(h->offer.blocks / 2 + 1, ZC_HO_BLOCKS);
 	return 0;
@@ -447,9 +548,5 @@ ZC_PUBLIC int zcdma_path_open_handover(struct zcdma_handover *peer, struct zcdma
 {
 	int rc = zc_source_activate(src, peer->uses | ZC_USE_SHARE);
 
-	if (!rc)
-		rc = zc_path_new(peer->ctx, &zc_path_handover, src, peer->pipe_fd, peer, path);
-	if (rc && rc != -EINTR)
-		zcdma_handover_free(peer);
-	return rc;
+	return rc ? rc : zc_path_new(peer->ctx, &zc_path_handover, src, peer->pipe_fd, peer, path);
 }

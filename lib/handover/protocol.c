@@ -57,12 +57,17 @@ static int check_refuse(const struct zc_ho_msg *msg)
 	return msg->refuse.reason >= ZC_HO_REASONS || msg->refuse.reserved ? -EPROTO : 0;
 }
 
+int zc_ho_check_body(const struct zc_ho_block *b)
+{
+	const unsigned known = ZCDMA_BLOCK_LOST | ZCDMA_BLOCK_DISCONTINUITY;
+
+	return !b->len || b->flags & ~known ? -EPROTO : 0;
+}
+
 static int check_blocks(const struct zc_ho_msg *msg)
 {
 	for (uint32_t i = 0; i < msg->head.count; i++) {
-		const struct zc_ho_block *b = &msg->block[i];
-
-		if (!b->len || b->flags & ~(unsigned)(ZCDMA_BLOCK_LOST | ZCDMA_BLOCK_DISCONTINUITY))
+		if (zc_ho_check_body(&msg->block[i]))
 			return -EPROTO;
 	}
 	return 0;
@@ -73,10 +78,15 @@ static bool is_put(uint32_t how)
 	return how == ZC_PUT_REUSE || how == ZC_PUT_REPLACE;
 }
 
+int zc_ho_check_release(const struct zc_ho_release *r)
+{
+	return is_put(r->how) ? 0 : -EPROTO;
+}
+
 static int check_releases(const struct zc_ho_msg *msg)
 {
 	for (uint32_t i = 0; i < msg->head.count; i++) {
-		if (!is_put(msg->release[i].how))
+		if (zc_ho_check_release(&msg->release[i]))
 			return -EPROTO;
 	}
 	return 0;
@@ -87,28 +97,59 @@ static int check_leave(const struct zc_ho_msg *msg)
 	return !is_put(msg->leave.how) || msg->leave.reserved ? -EPROTO : 0;
 }
 
+static int check_bytes(const struct zc_ho_msg *msg)
+{
+	return msg->bytes.none > 1 || msg->bytes.reserved ? -EPROTO : 0;
+}
+
 static const struct {
 	size_t body; /* size of each that follows the head ... */
 	uint32_t least, most;
-	unsigned fds;
+	unsigned fds[ZC_HO_VERSION + 1];	   /* by version ... */
+	unsigned first, last;			   /* ... which have the message; 0: all others */
 	int (*check)(const struct zc_ho_msg *msg); /* of their values; NULL: any are valid */
 } types[ZC_HO_TYPES] = {
-	[ZC_HO_HELLO] = { 0, 0, 0, 1, NULL },
-	[ZC_HO_OFFER] = { sizeof(struct zc_ho_offer), 1, 1, 2, check_offer },
-	[ZC_HO_BLOCK] = { sizeof(struct zc_ho_block), 1, ZC_HO_BLOCKS, 0, check_blocks },
-	[ZC_HO_END] = { sizeof(struct zc_ho_end), 1, 1, 0, NULL },
-	[ZC_HO_WELCOME] = { sizeof(struct zc_ho_welcome), 1, 1, 1, check_welcome },
-	[ZC_HO_ACCEPT] = { 0, 0, 0, 1, NULL },
-	[ZC_HO_REFUSE] = { sizeof(struct zc_ho_refuse), 1, 1, 0, check_refuse },
-	[ZC_HO_RELEASE] = { sizeof(struct zc_ho_release), 1, ZC_HO_RELEASES, 0, check_releases },
-	[ZC_HO_LEAVE] = { sizeof(struct zc_ho_leave), 1, 1, 0, check_leave },
+	[ZC_HO_HELLO] = { .fds = { 0, 1, 1 } },
+	[ZC_HO_OFFER] = { sizeof(struct zc_ho_offer), 1, 1, { 0, 2, 3 }, .check = check_offer },
+	[ZC_HO_BLOCK] = { sizeof(struct zc_ho_block), 1, ZC_HO_BLOCKS, .last = 1,
+			  .check = check_blocks },
+	[ZC_HO_END] = { sizeof(struct zc_ho_end), 1, 1 },
+	[ZC_HO_WELCOME] = { sizeof(struct zc_ho_welcome),
+			    1,
+			    1,
+			    { 0, 1, 1 },
+			    .check = check_welcome },
+	[ZC_HO_ACCEPT] = { .fds = { 0, 1, 1 } },
+	[ZC_HO_REFUSE] = { sizeof(struct zc_ho_refuse), 1, 1, .check = check_refuse },
+	[ZC_HO_RELEASE] = { sizeof(struct zc_ho_release), 1, ZC_HO_RELEASES, .last = 1,
+			    .check = check_releases },
+	[ZC_HO_LEAVE] = { sizeof(struct zc_ho_leave), 1, 1, .check = check_leave },
+	[ZC_HO_WAKE] = { .first = 2 },
+	[ZC_HO_BYTES] = { sizeof(struct zc_ho_bytes),
+			  1,
+			  1,
+			  { 0, 0, 1 },
+			  .first = 2,
+			  .check = check_bytes },
 };
+
+/* Returns how many descriptors come with the message. */
+static unsigned count_fds(const struct zc_ho_head *h)
+{
+	return h->version > ZC_HO_VERSION ? 0 : types[h->type].fds[h->version];
+}
+
+static bool has_message(unsigned version, unsigned type)
+{
+	return type && type < ZC_HO_TYPES && version >= types[type].first &&
+	       (!types[type].last || version <= types[type].last);
+}
 
 void zc_ho_begin(struct zc_ho_msg *msg, enum zc_ho_type type, uint32_t count)
 {
 	memset(&msg->head, 0, sizeof(msg->head) + types[type].body * count);
 	msg->head.magic = ZC_HO_MAGIC;
-	msg->head.version = ZC_HO_VERSION;
+	msg->head.version = ZC_HO_OLDEST;
 	msg->head.type = (uint16_t)type;
 	msg->head.count = count;
 }
@@ -141,13 +182,13 @@ int zc_ho_parse(const struct zc_ho_msg *msg, size_t len, unsigned fds)
 
 	if (len < sizeof(*h) || h->magic != ZC_HO_MAGIC)
 		return -EPROTO;
-	if (h->version != ZC_HO_VERSION)
+	if (h->version < ZC_HO_OLDEST || h->version > ZC_HO_VERSION)
 		return -EPROTONOSUPPORT;
-	if (!h->type || h->type >= ZC_HO_TYPES || h->reserved)
+	if (!has_message(h->version, h->type) || h->reserved)
 		return -EPROTO;
 	if (h->count < types[h->type].least || h->count > types[h->type].most)
 		return -EPROTO;
-	if (len != zc_ho_len(msg) || fds != types[h->type].fds)
+	if (len != zc_ho_len(msg) || fds != count_fds(h))
 		return -EPROTO;
 	return types[h->type].check ? types[h->type].check(msg) : 0;
 }
@@ -349,7 +390,7 @@ union control {
 
 int zc_ho_send(int sock, const struct zc_ho_msg *msg, const int *fds)
 {
-	const size_t size = types[msg->head.type].fds * sizeof(int);
+	const size_t size = count_fds(&msg->head) * sizeof(int);
 	struct iovec iov = { .iov_base = (void *)msg, .iov_len = zc_ho_len(msg) };
 	union control control = { { 0 } };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
@@ -412,7 +453,8 @@ int zc_ho_recv(int sock, struct zc_ho_msg *msg, int *fds)
 		.msg_iov = &iov,
 		.msg_iovlen = 1,
 		.msg_control = &control,
-		.msg_controllen = sizeof(control.buf),
+		/* Not CMSG_SPACE(), which is rounded up to room for one more than there is. */
+		.msg_controllen = CMSG_LEN(ZC_HO_FDS * sizeof(int)),
 	};
 	ssize_t n = receive(sock, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	unsigned count;

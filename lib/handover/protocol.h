@@ -11,14 +11,15 @@
 #include "memory/ring.h"
 
 #define ZC_HO_MAGIC   0x6f68637au /* "zcho" */
-#define ZC_HO_VERSION 1
+#define ZC_HO_VERSION 2		  /* blocks and releases go through a page that both map */
+#define ZC_HO_OLDEST  1		  /* ... by messages: what we speak to those who know no other */
 
 /* How long the writer waits for the answer of a reader that it has connected to. */
 #define ZC_HO_ANSWER_MS 3000
 
 #define ZC_HO_BLOCKS   32 /* most in one message */
 #define ZC_HO_RELEASES 64
-#define ZC_HO_FDS      2
+#define ZC_HO_FDS      3
 
 #define ZC_HO_RING_BLOCKS (1u << 20) /* most in a ring */
 #define ZC_HO_FILE_BLOCKS 64	     /* that can be out at once, of a file */
@@ -26,15 +27,19 @@
 enum zc_ho_type {
 	/* from the producer */
 	ZC_HO_HELLO = 1, /* with the pipe's name */
-	ZC_HO_OFFER,	 /* a ring, with its descriptor and the writing end */
-	ZC_HO_BLOCK,	 /* blocks that are full */
+	ZC_HO_OFFER,	 /* a ring, with its descriptor, the writing end, and the page */
+	ZC_HO_BLOCK,	 /* blocks that are full, in version 1 */
 	ZC_HO_END,	 /* of the stream */
 	/* from the consumer */
 	ZC_HO_WELCOME, /* with the pipe's name */
 	ZC_HO_ACCEPT,  /* the ring, with the reading end */
 	ZC_HO_REFUSE,  /* the hello or the ring */
-	ZC_HO_RELEASE, /* blocks */
+	ZC_HO_RELEASE, /* blocks, in version 1 */
 	ZC_HO_LEAVE,   /* takes no more blocks */
+	/* from either, since version 2 */
+	ZC_HO_WAKE, /* look into the page */
+	/* from a producer without a ring, whose END follows, since version 2 */
+	ZC_HO_BYTES, /* go through the pipe, with its writing end */
 	ZC_HO_TYPES
 };
 
@@ -117,6 +122,11 @@ struct zc_ho_leave {
 	uint32_t reserved;
 };
 
+struct zc_ho_bytes {
+	uint32_t none; /* 1: the writer failed before its first byte */
+	uint32_t reserved;
+};
+
 struct zc_ho_msg {
 	struct zc_ho_head head;
 	union {
@@ -127,6 +137,7 @@ struct zc_ho_msg {
 		struct zc_ho_release release[ZC_HO_RELEASES];
 		struct zc_ho_end end;
 		struct zc_ho_leave leave;
+		struct zc_ho_bytes bytes;
 	};
 };
 
@@ -138,13 +149,14 @@ _Static_assert(sizeof(struct zc_ho_block) == 64, "the same for 32 and 64 bit");
 _Static_assert(sizeof(struct zc_ho_release) == 16, "the same for 32 and 64 bit");
 _Static_assert(sizeof(struct zc_ho_end) == 16, "the same for 32 and 64 bit");
 _Static_assert(sizeof(struct zc_ho_leave) == 24, "the same for 32 and 64 bit");
+_Static_assert(sizeof(struct zc_ho_bytes) == 8, "the same for 32 and 64 bit");
 _Static_assert(offsetof(struct zc_ho_msg, block) == 16, "bodies follow the head at once");
 
 /*
  * Messages: these functions make no system calls
  */
 
-/* Begin an empty message of @type with @count bodies. */
+/* Begin an empty message of @type with @count bodies, of the oldest version. */
 void zc_ho_begin(struct zc_ho_msg *msg, enum zc_ho_type type, uint32_t count);
 
 /* Describe a ring in *@offer, without the origin of its data. */
@@ -155,9 +167,13 @@ size_t zc_ho_len(const struct zc_ho_msg *msg);
 
 /*
  * Check a message of @len bytes that came with @fds descriptors. Returns 0, -EPROTO if it is not valid, or
- * -EPROTONOSUPPORT if it is of another version.
+ * -EPROTONOSUPPORT if it is of a version that we do not know.
  */
 int zc_ho_parse(const struct zc_ho_msg *msg, size_t len, unsigned fds);
+
+/* Check what a block, or a release, says apart from any ring. Return 0 or -EPROTO. */
+int zc_ho_check_body(const struct zc_ho_block *b);
+int zc_ho_check_release(const struct zc_ho_release *r);
 
 /*
  * Check that a block lies within the ring of @offer and has that @id. The length of a file is not checked. Returns 0

@@ -188,6 +188,9 @@ static int handover_next(struct zcdma_source *src, size_t max, struct zcdma_bloc
 				return rc;
 		}
 		rc = next_of_pipe(h, max, b);
+		/* Where it was stopped, the pipe has not ended. */
+		if (!rc && !h->stopping && zc_listener_ended_early(&h->listener))
+			return zc_writer_ended_early(src);
 		if (rc != -EAGAIN || src->starved ||
 		    !zc_listener_look(&h->listener, h->uses, &offer))
 			return rc;

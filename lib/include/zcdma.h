@@ -13,7 +13,7 @@
  *	rc = zcdma_path_finish(path);
  *
  * This header has contexts, and includes <zcdma/source.h> and <zcdma/path.h>. <zcdma/verify.h> (checks,
- * manifests), <zcdma/probe.h> and <zcdma/util.h> (addresses, sockets, sizes) stand beside it.
+ * manifests), <zcdma/probe.h>, <zcdma/disk.h> and <zcdma/util.h> (addresses, sockets, sizes) stand beside it.
  *
  * Conventions that hold for every function, unless it says otherwise:
  *
@@ -25,7 +25,8 @@
  * - Only zcdma_source_next(), zcdma_source_reclaim(), zcdma_path_connect(), zcdma_path_send(),
  *   zcdma_path_flush(), zcdma_path_switch(), zcdma_path_finish(), zcdma_path_abandon(),
  *   zcdma_handover_find(), zcdma_path_open_handover(), zcdma_connect(), zcdma_accept(),
- *   zcdma_accept_any(), zcdma_receiver_next(), zcdma_wire_run(), zcdma_sleep() and the probe sleep.
+ *   zcdma_accept_any(), zcdma_receiver_next(), zcdma_wire_run(), zcdma_disk_open(),
+ *   zcdma_disk_start(), zcdma_disk_serve(), zcdma_disk_stop(), zcdma_sleep() and the probe sleep.
  *   They return -EINTR after zcdma_interrupt(). Where the kernel offers nothing else, a call may wait
  *   for a disk, for the look-up of a name, or for a blocking descriptor that the caller passed.
  * - A context and everything made from it belong to one thread at a time; different contexts are

@@ -164,6 +164,18 @@ ZC_PUBLIC int zcdma_block_release(struct zcdma_source *src, const struct zcdma_b
 	return 0;
 }
 
+ZC_PUBLIC int zcdma_block_export(struct zcdma_source *src, const struct zcdma_block *b)
+{
+	if (!zc_source_find_lent(src, b, "export"))
+		return -EINVAL;
+	if (src->ops->export_block)
+		return src->ops->export_block(src, b);
+	zc_fail_plain(src->ctx, EOPNOTSUPP, "export a block of %s: its memory is not a driver's",
+		      src->name);
+	zc_hint(src->ctx, "blocks of dev: can be exported as dma-bufs");
+	return -EOPNOTSUPP;
+}
+
 ZC_PUBLIC int zcdma_block_share(struct zcdma_source *src, const struct zcdma_block *b,
 				struct zcdma_block *share)
 {

@@ -330,12 +330,13 @@ static int direct_attend(struct zcdma_path *path, short events)
 }
 
 /* Write all but the odd rest, as the next block may come late. */
-static void direct_flush(struct zcdma_path *path)
+static int direct_flush(struct zcdma_path *path)
 {
 	struct direct *d = (struct direct *)path;
 
 	if (!d->error.rc)
 		write_gathered(d);
+	return 0;
 }
 
 /*

@@ -5,9 +5,13 @@
 void zc_path_watch(struct zcdma_path *path)
 {
 	struct pollfd p[ZC_PATH_POLLS];
+	bool ready;
 
-	if (path->watch)
-		zc_watch_set(path->watch, p, zc_path_poll(path, zc_path_wants(path), p), false);
+	if (!path->watch)
+		return;
+	/* The caller is about to wait; an error is for the next call that is about the path. */
+	ready = path->ops->flush && path->ops->flush(path);
+	zc_watch_set(path->watch, p, zc_path_poll(path, zc_path_wants(path), p), ready);
 }
 
 void zc_source_watch(struct zcdma_source *src)

@@ -138,14 +138,17 @@ static void explain_unknown(const struct zcdma_path *path, struct zcdma_path_sta
 ZC_PUBLIC void zcdma_path_get_stats(const struct zcdma_path *path, struct zcdma_path_stats *out,
 				    size_t size)
 {
-	struct zcdma_path_stats stats = path->stats;
+	struct zcdma_path_stats stats, *s = size == sizeof(stats) ? out : &stats;
 
-	explain_unknown(path, &stats);
-	zc_copied_count(&path->copied, path->ops->type.reports_copied, &stats);
+	/* At once into the caller's, where it is as long: commands ask at each block. */
+	*s = path->stats;
+	explain_unknown(path, s);
+	zc_copied_count(&path->copied, path->ops->type.reports_copied, s);
 	if (path->ops->get_stats)
-		path->ops->get_stats(path, &stats);
-	stats.pending_blocks += path->queued;
-	zc_copy_sized(out, size, &stats, sizeof(stats));
+		path->ops->get_stats(path, s);
+	s->pending_blocks += path->queued;
+	if (s != out)
+		zc_copy_sized(out, size, s, sizeof(*s));
 }
 
 /*

@@ -108,8 +108,11 @@ struct zc_path_ops {
 	 * negative errno. NULL: the path cannot.
 	 */
 	int64_t (*zeros)(struct zcdma_path *path, uint64_t len);
-	/* The caller is about to sleep: hand on what is held back. NULL: nothing is. */
-	void (*flush)(struct zcdma_path *path);
+	/*
+	 * The caller is about to sleep: hand on what is held back. Returns 0, 1 if a block can be reaped already, or a negative
+	 * errno. NULL: nothing is held back.
+	 */
+	int (*flush)(struct zcdma_path *path);
 	/* Fill in what the path counts beside .stats; NULL: nothing. */
 	void (*get_stats)(const struct zcdma_path *path, struct zcdma_path_stats *stats);
 	/* As zc_path_end(); or NULL. */

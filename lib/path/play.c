@@ -164,18 +164,19 @@ static int give_zeros(struct play *p)
  * The caller is about to sleep. A source that waits for its blocks to come back makes no more of the ring full. With one
  * block in the device, and none after it, zeros would come too late.
  */
-static void play_flush(struct zcdma_path *path)
+static int play_flush(struct zcdma_path *path)
 {
 	struct play *p = (struct play *)path;
 	struct zc_player *player = p->player;
 
 	if (p->error.rc || player->idle || p->ended)
-		return;
+		return 0;
 	if (player->at_device && path->src->starved)
 		keep_error(p, zc_player_start(player));
 	while (p->underrun == ZCDMA_UNDERRUN_ZERO && player->started && player->at_device < 2 &&
 	       has_room(p) && !p->error.rc)
 		keep_error(p, give_zeros(p));
+	return 0;
 }
 
 /*

@@ -20,11 +20,17 @@ static struct zc_lent_block *at(const struct zcdma_path *path, uint32_t place)
  * A block goes back to its source
  */
 
-static void give_back(struct zcdma_path *path, struct zc_lent_block *e, bool replace)
+static void give_back_at(struct zcdma_path *path, struct zc_lent_block *e, bool replace,
+			 uint64_t now_ns)
 {
 	replace = (replace || path->ops->type.replaces_pages) && !path->unsafe_reuse;
-	zcdma_hist_add(&path->sent_to_free, zc_now_ns() - e->sent_ns);
+	zcdma_hist_add(&path->sent_to_free, now_ns - e->sent_ns);
 	zc_source_return(path->src, e, replace);
+}
+
+static void give_back(struct zcdma_path *path, struct zc_lent_block *e, bool replace)
+{
+	give_back_at(path, e, replace, zc_now_ns());
 }
 
 /*
@@ -114,7 +120,7 @@ static int sent_whole(struct zcdma_path *path, enum zc_sent how)
 	path->stats.last_seq = e->b.seq;
 	path->stats.sent_ns = zc_now_ns();
 	if (how == ZC_SENT_DONE)
-		give_back(path, e, false);
+		give_back_at(path, e, false, path->stats.sent_ns);
 	return rc;
 }
 

@@ -17,38 +17,16 @@ int zc_uring_fail(struct zcdma_ctx *ctx, int err);
 
 #define ZC_HAVE_URING true
 
-/* From Linux 6.2 on, and later than liburing 2.3: include/uapi/linux/io_uring.h. */
-#ifndef IORING_SEND_ZC_REPORT_USAGE
-#define IORING_SEND_ZC_REPORT_USAGE (1U << 3)
-#endif
-#ifndef IORING_NOTIF_USAGE_ZC_COPIED
-#define IORING_NOTIF_USAGE_ZC_COPIED (1U << 31)
-#endif
-
 #else
 
+#include <linux/io_uring.h>
 #include <sys/uio.h>
 
-#define ZC_HAVE_URING		     false
+#define ZC_HAVE_URING false
 
 /* Nothing below io_uring_queue_init() is ever reached, as that fails. */
-#define IORING_CQE_F_MORE	     0U
-#define IORING_CQE_F_NOTIF	     0U
-#define IORING_SEND_ZC_REPORT_USAGE  0U
-#define IORING_NOTIF_USAGE_ZC_COPIED 0U
-
 struct io_uring {
 	int ring_fd;
-};
-
-struct io_uring_sqe {
-	uint64_t user_data;
-};
-
-struct io_uring_cqe {
-	uint64_t user_data;
-	int32_t res;
-	uint32_t flags;
 };
 
 static inline int io_uring_queue_init(unsigned entries, struct io_uring *ring, unsigned flags)
@@ -57,6 +35,12 @@ static inline int io_uring_queue_init(unsigned entries, struct io_uring *ring, u
 	(void)ring;
 	(void)flags;
 	return -EOPNOTSUPP;
+}
+
+static inline int io_uring_queue_init_params(unsigned entries, struct io_uring *ring,
+					     struct io_uring_params *p)
+{
+	return io_uring_queue_init(entries, ring, p->flags);
 }
 
 static inline void io_uring_queue_exit(struct io_uring *ring)
@@ -71,6 +55,11 @@ static inline int io_uring_register_buffers(struct io_uring *ring, const struct 
 	(void)iov;
 	(void)count;
 	return -EOPNOTSUPP;
+}
+
+static inline int io_uring_register_buffers_sparse(struct io_uring *ring, unsigned count)
+{
+	return io_uring_register_buffers(ring, NULL, count);
 }
 
 static inline int io_uring_unregister_buffers(struct io_uring *ring)
@@ -127,6 +116,12 @@ static inline int io_uring_submit(struct io_uring *ring)
 	return -EOPNOTSUPP;
 }
 
+static inline int io_uring_submit_and_wait(struct io_uring *ring, unsigned count)
+{
+	(void)count;
+	return io_uring_submit(ring);
+}
+
 static inline int io_uring_wait_cqe(struct io_uring *ring, struct io_uring_cqe **cqe)
 {
 	(void)ring;
@@ -145,6 +140,14 @@ static inline void io_uring_cqe_seen(struct io_uring *ring, struct io_uring_cqe 
 	(void)cqe;
 }
 
+#endif
+
+/* From Linux 6.2 on, and later than liburing 2.3: include/uapi/linux/io_uring.h. */
+#ifndef IORING_SEND_ZC_REPORT_USAGE
+#define IORING_SEND_ZC_REPORT_USAGE (1U << 3)
+#endif
+#ifndef IORING_NOTIF_USAGE_ZC_COPIED
+#define IORING_NOTIF_USAGE_ZC_COPIED (1U << 31)
 #endif
 
 #endif

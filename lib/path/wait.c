@@ -45,18 +45,21 @@ static void add_source(struct wait *w, const struct zcdma_source *src)
 			(struct pollfd){ .fd = src->poll_fd, .events = src->poll_events };
 }
 
-static void add_path(struct wait *w, struct zcdma_path *path, unsigned what)
+static int add_path(struct wait *w, struct zcdma_path *path, unsigned what)
 {
+	int rc = path->ops->flush ? path->ops->flush(path) : 0;
 	unsigned n;
 
+	if (rc < 0)
+		return zc_path_break(path, rc);
+	w->ready |= rc;
 	w->naps |= path->naps || (path->dropped && path->stats.pending_calls);
-	if (path->ops->flush)
-		path->ops->flush(path);
 	n = zc_path_poll(path, what, &w->p[w->count]);
 	w->paths[w->path_count].path = path;
 	w->paths[w->path_count].at = w->count;
 	w->paths[w->path_count++].count = n;
 	w->count += n;
+	return 0;
 }
 
 /* Let paths handle what poll() reported. Returns 0 or an error of one of them. */
@@ -112,20 +115,22 @@ int zc_wait(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_path *
 	    int timeout_ms)
 {
 	struct wait w;
+	int rc;
 
 	begin(&w, ctx);
 	if (what & ZC_WAIT_BLOCK)
 		add_source(&w, src);
-	if (path)
-		add_path(&w, path, what);
-	return wait_on(&w, timeout_ms);
+	rc = path ? add_path(&w, path, what) : 0;
+	return rc ? rc : wait_on(&w, timeout_ms);
 }
 
 static int wait_for_paths(struct wait *w, struct zcdma_source *src, int timeout_ms)
 {
-	for (struct zcdma_path *path = src->paths; path; path = path->next)
-		add_path(w, path, zc_path_wants(path));
-	return wait_on(w, timeout_ms);
+	int rc = 0;
+
+	for (struct zcdma_path *path = src->paths; path && !rc; path = path->next)
+		rc = add_path(w, path, zc_path_wants(path));
+	return rc ? rc : wait_on(w, timeout_ms);
 }
 
 int zc_wait_for_block(struct zcdma_source *src, int timeout_ms)

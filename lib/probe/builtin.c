@@ -116,6 +116,7 @@ ZC_PUBLIC int zcdma_probe_builtin(struct zcdma_ctx *ctx, unsigned i, struct zcdm
 	int rc;
 
 	memset(p, 0, sizeof(*p));
+	p->exports = -1;
 	if (i >= ARRAY_SIZE(builtins))
 		return zc_fail_plain(ctx, EINVAL, "probe mapping %u: it does not exist", i);
 	snprintf(p->name, sizeof(p->name), "%s", builtins[i].name);

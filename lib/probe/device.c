@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Probe a device of the driver: one mapping for each memory model, tried on a block that it filled. */
+#include <unistd.h>
+
 #include "source/dev_node.h"
 #include "probe/probe.h"
 #include "source/source.h"
@@ -57,6 +59,17 @@ static int try_block(struct zcdma_ctx *ctx, const struct zcdma_block *b, bool wr
 	return zc_probe_try(ctx, &m, 0, p);
 }
 
+/* Export a block that was taken. Returns 1, 0 where the driver refuses, or -1. */
+static int8_t try_export(struct zcdma_source *src, const struct zcdma_block *b)
+{
+	int fd = zcdma_block_export(src, b);
+
+	if (fd >= 0)
+		close(fd);
+	/* A driver of before answers ENOTTY. */
+	return fd >= 0 ? 1 : fd == -EOPNOTSUPP || fd == -ENOTTY ? 0 : -1;
+}
+
 int zc_probe_device(struct zcdma_ctx *ctx, const char *path, unsigned i, size_t bytes,
 		    struct zcdma_probe *p)
 {
@@ -77,6 +90,7 @@ int zc_probe_device(struct zcdma_ctx *ctx, const char *path, unsigned i, size_t 
 	rc = take_block(ctx, src, &b);
 	if (!rc) {
 		p->bounced = src->info.bounced;
+		p->exports = try_export(src, &b);
 		rc = try_block(ctx, &b, writable, p);
 		zcdma_block_release(src, &b);
 	} else if (rc != -EINTR) {

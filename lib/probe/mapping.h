@@ -15,9 +15,11 @@
 /* Whose memory is mapped, as far as causes and hints depend on it. */
 enum zc_owner {
 	ZC_OWNER_ANY,
-	ZC_OWNER_PCI,	/* a BAR that sysfs offers */
-	ZC_OWNER_ZCDMA, /* the driver of this project */
-	ZC_OWNER_MMIO,	/* a device, by the physical address */
+	ZC_OWNER_PCI,	 /* a BAR that sysfs offers */
+	ZC_OWNER_ZCDMA,	 /* the driver of this project */
+	ZC_OWNER_MMIO,	 /* a device, by the physical address */
+	ZC_OWNER_V4L2,	 /* a V4L2 driver's buffer */
+	ZC_OWNER_DMABUF, /* a dma-buf, by its own mapping */
 };
 
 struct zc_mapping {

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "probe/call.h"
 #include "probe/probe.h"
 #include "source/dev_node.h"
 #include "source/source.h"
@@ -218,6 +219,7 @@ ZC_PUBLIC int zcdma_probe_path(struct zcdma_ctx *ctx, const char *path, unsigned
 	int rc;
 
 	memset(p, 0, sizeof(*p));
+	p->exports = -1;
 	snprintf(p->name, sizeof(p->name), "%s", path);
 	if (i >= zcdma_probe_count(path))
 		return zc_fail_plain(ctx, EINVAL, "probe %s: it does not have a mapping %u", path,
@@ -226,6 +228,10 @@ ZC_PUBLIC int zcdma_probe_path(struct zcdma_ctx *ctx, const char *path, unsigned
 		return zc_fail_plain(ctx, EINVAL, "map %s: its blocks have no offset", path);
 	if (zc_dev_is(path))
 		return zc_probe_device(ctx, path, i, bytes ?: ZC_PROBE_BYTES, p);
+	if (zc_probe_needs_call(path) && offset)
+		return zc_fail_plain(ctx, EINVAL, "map %s: its buffers have no offset", path);
+	if (zc_probe_needs_call(path))
+		return zc_probe_call(ctx, path, bytes ?: ZC_PROBE_BYTES, flags, p);
 	if (q.offset < 0 || (uint64_t)q.offset != offset || offset % zc_page_size())
 		return zc_fail_plain(
 			ctx, EINVAL,

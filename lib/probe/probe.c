@@ -10,6 +10,7 @@
 #include "probe/explain.h"
 #include "probe/method.h"
 #include "probe/methods.h"
+#include "probe/speed.h"
 
 static size_t round_up(size_t n, size_t step)
 {
@@ -100,6 +101,17 @@ static void judge_registered(const struct zc_mapping *m, struct zcdma_probe *p)
 			"io_uring registers writable memory only, and refuses a mapping that is read-only, whatever its pages are");
 }
 
+/* Measure how fast the mapping is read, where send() has read it all. */
+static void measure(const struct zc_mapping *m, unsigned flags, struct zcdma_probe *p)
+{
+	if (p->method[ZCDMA_METHOD_SEND].answer != ZCDMA_ANSWER_WORKS ||
+	    reads_device(m, flags, ZCDMA_METHOD_SEND, p))
+		return;
+	p->read_bytes_per_second = zc_read_speed(m->addr, m->bytes);
+	p->anonymous_bytes_per_second = zc_read_speed_anonymous(m->bytes);
+	p->uncached = zc_read_is_uncached(p->read_bytes_per_second, p->anonymous_bytes_per_second);
+}
+
 int zc_probe_try(struct zcdma_ctx *ctx, const struct zc_mapping *m, unsigned flags,
 		 struct zcdma_probe *p)
 {
@@ -116,6 +128,7 @@ int zc_probe_try(struct zcdma_ctx *ctx, const struct zc_mapping *m, unsigned fla
 			return rc;
 	}
 	p->bytes = m->bytes;
+	measure(m, flags, p);
 	judge_registered(m, p);
 	zc_probe_explain(m, p);
 	return 0;

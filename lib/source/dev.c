@@ -20,6 +20,12 @@ struct dev {
 	int error; /* of a put(), a negative errno */
 };
 
+static const char *const clocks[] = {
+	[ZCDMA_DEV_CLOCK_MONOTONIC] = "monotonic",
+	[ZCDMA_DEV_CLOCK_TAI] = "tai",
+	[ZCDMA_DEV_CLOCK_COUNTER] = "counter",
+};
+
 /*
  * Opening
  */
@@ -46,6 +52,9 @@ static void describe(struct dev *d)
 	src->info.caps = ZCDMA_CAP_FD | ZCDMA_CAP_OFFSET | (d->ring.map ? ZCDMA_CAP_MEMORY : 0);
 	src->info.lossy = setup->rate;
 	src->info.bounced = setup->bounced;
+	if (d->ring.info.clock < ARRAY_SIZE(clocks))
+		src->info.clock = clocks[d->ring.info.clock];
+	src->info.clock_hz = d->ring.info.clock_hz;
 	if (setup->model == ZCDMA_DEV_COHERENT)
 		src->fault_hint = zc_dev_fault_hint;
 }
@@ -161,6 +170,7 @@ static int dev_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 		.offset = k.offset,
 		.seq = k.seq,
 		.time_ns = k.time_ns,
+		.device_time = k.clock ? k.device_time : 0,
 		.index = k.index,
 		.flags = (k.flags & ZCDMA_DEV_BLOCK_LOST ? ZCDMA_BLOCK_LOST : 0) |
 			 (k.flags & ZCDMA_DEV_BLOCK_GAP ? ZCDMA_BLOCK_DISCONTINUITY : 0),
@@ -213,6 +223,24 @@ static int dev_share(const struct zcdma_source *src, struct zc_ring_desc *desc)
 	return ring->fd;
 }
 
+static int dev_export_block(struct zcdma_source *src, const struct zcdma_block *b)
+{
+	struct dev *d = (struct dev *)src;
+	struct zcdma_dev_export e = { .size = sizeof(e), .index = b->index, .flags = O_CLOEXEC };
+	int err;
+
+	if (!ioctl(d->ring.fd, ZCDMA_IOC_EXPORT, &e))
+		return e.fd;
+	err = errno;
+	zc_dev_ring_fail(&d->ring, err, "export a block of");
+	if (d->ring.setup.model == ZCDMA_DEV_COHERENT)
+		zc_hint(src->ctx,
+			"coherent memory goes with the device: use model=compound, pages or scatter");
+	else if (!(d->ring.info.flags & ZCDMA_DEV_INFO_EXPORT))
+		zc_hint(src->ctx, "the driver that is loaded, or this kernel, has no dma-buf");
+	return -err;
+}
+
 static void dev_close(struct zcdma_source *src)
 {
 	close(((struct dev *)src)->ring.fd);
@@ -221,7 +249,8 @@ static void dev_close(struct zcdma_source *src)
 const struct zc_source_ops zc_source_dev = {
 	.type = {
 		.name = "dev",
-		.syntax = "dev:[PATH,model=NAME,blocks=N,block=SIZE,rate=SIZE,seed=N,policy=NAME]",
+		.syntax =
+			"dev:[PATH,model=NAME,blocks=N,block=SIZE,rate=SIZE,seed=N,policy=NAME,timeout=TIME,watermark=N,node=N]",
 		.summary = "a device of the driver, whose ring every way of sending accepts",
 		.tracks_pages = true,
 		.memory = "model",
@@ -240,5 +269,6 @@ const struct zc_source_ops zc_source_dev = {
 	.stop = dev_stop,
 	.get_stats = dev_get_stats,
 	.share = dev_share,
+	.export_block = dev_export_block,
 	.close = dev_close,
 };

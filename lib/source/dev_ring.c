@@ -41,8 +41,8 @@ static int parse_policy(const char *text, uint64_t *value)
 	return zc_option_name(text, policies, value);
 }
 
-/* Parse the number of blocks; the driver's limits are checked by check_limits(). */
-static int parse_blocks(const char *text, uint64_t *value)
+/* Parse a number of 32 bits; the driver's limits are checked by check_limits(). */
+static int parse_number(const char *text, uint64_t *value)
 {
 	int rc = zc_option_number(text, value);
 
@@ -52,7 +52,7 @@ static int parse_blocks(const char *text, uint64_t *value)
 const struct zc_option zc_dev_options[ZC_DEV_OPTIONS] = {
 	{ "model", offsetof(struct zc_dev_options, model), parse_model,
 	  "coherent, pages, compound or scatter" },
-	{ "blocks", offsetof(struct zc_dev_options, blocks), parse_blocks, "a number" },
+	{ "blocks", offsetof(struct zc_dev_options, blocks), parse_number, "a number" },
 	{ "block", offsetof(struct zc_dev_options, block_size), zcdma_size_parse,
 	  "a size, for example 1M" },
 	{ "rate", offsetof(struct zc_dev_options, rate), zc_option_rate,
@@ -60,13 +60,21 @@ const struct zc_option zc_dev_options[ZC_DEV_OPTIONS] = {
 	{ "seed", offsetof(struct zc_dev_options, seed), zc_option_number,
 	  "a number, decimal or 0x..." },
 	{ "policy", offsetof(struct zc_dev_options, policy), parse_policy, "track or strict" },
+	{ "timeout", offsetof(struct zc_dev_options, timeout_ns), zc_option_time,
+	  "a time, for example 1ms" },
+	{ "watermark", offsetof(struct zc_dev_options, watermark), parse_number,
+	  "a number of blocks" },
+	{ "node", offsetof(struct zc_dev_options, node), parse_number,
+	  "a NUMA node, as in /sys/devices/system/node" },
 };
 
 const char *zc_dev_ring_init(struct zc_dev_ring *d, const char *arg)
 {
 	size_t first = strcspn(arg, ",");
 
-	d->opt = (struct zc_dev_options){ .model = UNSET, .blocks = UNSET, .block_size = 1 << 20 };
+	d->opt = (struct zc_dev_options){
+		.model = UNSET, .blocks = UNSET, .node = UNSET, .block_size = 1 << 20
+	};
 	if (!first || memchr(arg, '=', first) || first >= sizeof(d->path)) {
 		snprintf(d->path, sizeof(d->path), "%s", ZC_DEV_FIRST);
 		return arg;
@@ -113,6 +121,57 @@ static int check_rate(struct zc_dev_ring *d)
 	return rc;
 }
 
+static int check_timeout(struct zc_dev_ring *d)
+{
+	const uint64_t ns = d->opt.timeout_ns;
+
+	if (!ns)
+		return 0;
+	if (!(d->info.flags & ZCDMA_DEV_INFO_TIMEOUT)) {
+		zc_fail_plain(d->ctx, EOPNOTSUPP, "%s %s: %s delivers no block that is not full",
+			      d->kind, d->name, d->info.source);
+		zc_hint(d->ctx, "leave out timeout=, and make block= smaller");
+		return -EOPNOTSUPP;
+	}
+	if (ns >= ZCDMA_DEV_TIMEOUT_MIN && ns <= ZCDMA_DEV_TIMEOUT_MAX)
+		return 0;
+	zc_fail_plain(d->ctx, EINVAL, "%s %s: timeout= is too %s", d->kind, d->name,
+		      ns < ZCDMA_DEV_TIMEOUT_MIN ? "short" : "long");
+	zc_hint(d->ctx, "timeout= takes a time from 50us to 3600s");
+	return -EINVAL;
+}
+
+static int check_watermark(struct zc_dev_ring *d)
+{
+	int rc;
+
+	if (d->opt.watermark <= d->opt.blocks)
+		return 0;
+	rc = out_of_limits(d, "watermark", d->opt.watermark);
+	zc_hint(d->ctx, "the ring has %llu blocks", (unsigned long long)d->opt.blocks);
+	return rc;
+}
+
+/* Only the kernel knows which nodes have memory. */
+static int check_node(struct zc_dev_ring *d)
+{
+	char path[64];
+	int rc;
+
+	if (d->opt.node == UNSET)
+		return 0;
+	if (d->opt.model == ZCDMA_DEV_COHERENT)
+		return zc_fail_plain(d->ctx, EINVAL, "%s %s: node= is not for model=coherent",
+				     d->kind, d->name);
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%llu",
+		 (unsigned long long)d->opt.node);
+	if (!access(path, F_OK))
+		return 0;
+	rc = out_of_limits(d, "node", d->opt.node);
+	zc_hint(d->ctx, "/sys/devices/system/node/has_memory lists the nodes of this machine");
+	return rc;
+}
+
 static int check_limits(struct zc_dev_ring *d)
 {
 	const struct zcdma_dev_info *info = &d->info;
@@ -133,6 +192,12 @@ static int check_limits(struct zc_dev_ring *d)
 		return rc;
 	}
 	rc = check_rate(d);
+	if (!rc)
+		rc = check_timeout(d);
+	if (!rc)
+		rc = check_watermark(d);
+	if (!rc)
+		rc = check_node(d);
 	if (rc || (o->block_size && o->block_size <= info->block_size_max &&
 		   !(o->block_size % info->block_align)))
 		return rc;
@@ -217,6 +282,10 @@ static int set_up(struct zc_dev_ring *d)
 		.blocks = (uint32_t)o->blocks,
 		.rate = o->rate,
 		.seed = o->seed,
+		.timeout_ns = o->timeout_ns,
+		.watermark = (uint32_t)o->watermark,
+		.flags = o->node == UNSET ? 0 : ZCDMA_DEV_SETUP_NODE,
+		.node = o->node == UNSET ? 0 : (int32_t)o->node,
 	};
 	if (!ioctl(d->fd, ZCDMA_IOC_SETUP, &d->setup))
 		return 0;

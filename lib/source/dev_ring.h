@@ -8,7 +8,7 @@
 #include "util/options.h"
 
 struct zc_dev_options {
-	uint64_t model, policy, blocks, block_size, rate, seed;
+	uint64_t model, policy, blocks, block_size, rate, seed, timeout_ns, watermark, node;
 };
 
 struct zc_dev_ring {
@@ -27,7 +27,7 @@ struct zc_dev_ring {
 extern const char *const zc_dev_models[];
 
 /* The options of a spec, whose values are a struct zc_dev_options. */
-#define ZC_DEV_OPTIONS 6
+#define ZC_DEV_OPTIONS 9
 extern const struct zc_option zc_dev_options[ZC_DEV_OPTIONS];
 
 /* Set what the options are where a spec does not say, and take the device out of "[PATH][,OPTIONS]". Returns the options. */

@@ -37,8 +37,9 @@ struct sim_options {
 	uint64_t block_size;
 	uint64_t rate; /* bytes per second; 0: as fast as blocks become free */
 	uint64_t seed;
-	uint64_t fill_once; /* bool */
-	uint64_t memory;    /* enum zc_memory */
+	uint64_t fill_once;  /* bool */
+	uint64_t memory;     /* enum zc_memory */
+	uint64_t timeout_ns; /* how long a byte waits for its block to be full; 0: without limit */
 };
 
 /* Indexes of blocks, first in, first out. Never holds more than the ring has. */
@@ -63,6 +64,8 @@ struct sim {
 	unsigned filled_count;
 	bool stopping, ended;
 	bool reader_waits; /* next() found nothing: signal poll_fd at the next block */
+	pthread_t reader;  /* the thread that called it */
+	bool signaled;	   /* poll_fd is readable */
 	uint64_t seq, offset;
 	uint64_t overruns, lost_bytes, replaced;
 	bool lost; /* since the last full block */
@@ -139,6 +142,8 @@ static const struct zc_option options[] = {
 	{ "fill", offsetof(struct sim_options, fill_once), parse_fill, "always or once" },
 	{ "memory", offsetof(struct sim_options, memory), parse_memory,
 	  "anon, memfd, huge, file or vvar" },
+	{ "timeout", offsetof(struct sim_options, timeout_ns), zc_option_time,
+	  "a time, for example 1ms" },
 };
 
 /*
@@ -159,11 +164,12 @@ static bool wait_until(struct sim *sim, uint64_t when_ns)
 }
 
 /* Make .poll_fd readable. A reader would wait without end for a wake-up that failed, so it is repeated. */
-static void wake_reader(const struct sim *sim)
+static void wake_reader(struct sim *sim)
 {
 	const struct timespec nap = { .tv_nsec = WAKE_NAP_NS };
 	const uint64_t one = 1;
 
+	sim->signaled = true;
 	for (int i = 0; i < WAKE_TRIES; i++) {
 		/* EAGAIN: the counter is full, so that it is readable: eventfd(2). */
 		if (write(sim->src.poll_fd, &one, sizeof(one)) >= 0 || errno == EAGAIN)
@@ -172,10 +178,11 @@ static void wake_reader(const struct sim *sim)
 	}
 }
 
-static void push_full(struct sim *sim, uint32_t index)
+static void push_full(struct sim *sim, uint32_t index, size_t len)
 {
 	struct zcdma_block *b = &sim->meta[index];
 
+	b->len = len;
 	b->seq = sim->seq++;
 	b->offset = sim->offset;
 	b->time_ns = zc_now_ns();
@@ -185,7 +192,9 @@ static void push_full(struct sim *sim, uint32_t index)
 	fifo_push(&sim->full, index);
 	if (sim->reader_waits) {
 		sim->reader_waits = false;
-		wake_reader(sim);
+		/* One that gives a block back itself does not sleep, and looks again before it does. */
+		if (sim->src.watch || !pthread_equal(pthread_self(), sim->reader))
+			wake_reader(sim);
 	}
 }
 
@@ -199,44 +208,97 @@ static void lose(struct sim *sim, uint64_t blocks)
 	sim->lost = true;
 }
 
-/* Fill a block, as a device does by DMA. It belongs to the device, so the lock is not needed. */
-static void fill(struct sim *sim, uint32_t index)
+/* Fill @len bytes of a block, as a device does by DMA. It belongs to the device, so the lock is not needed. */
+static void fill(struct sim *sim, uint32_t index, size_t len)
 {
 	uint64_t offset = sim->offset;
 
 	if (sim->opt.fill_once && sim->filled[index])
 		return;
 	pthread_mutex_unlock(&sim->lock);
-	zcdma_pattern_fill(zc_ring_block(&sim->ring, index), sim->ring.block_size, offset,
-			   sim->opt.seed);
+	/* What is filled once may be delivered whole the next time. */
+	zcdma_pattern_fill(zc_ring_block(&sim->ring, index),
+			   sim->opt.fill_once ? sim->ring.block_size : len, offset, sim->opt.seed);
 	pthread_mutex_lock(&sim->lock);
 	sim->filled_count += !sim->filled[index];
 	sim->filled[index] = true;
+}
+
+/* Returns how many bytes have come since the start, in whole words. */
+static uint64_t bytes_by(const struct sim *sim, uint64_t ns)
+{
+	return (uint64_t)((double)ns * (double)sim->opt.rate / 1e9) & ~UINT64_C(7);
+}
+
+/* Returns when the byte at @offset comes, after the start. */
+static uint64_t time_of(const struct sim *sim, uint64_t offset)
+{
+	return (uint64_t)((double)offset * 1e9 / (double)sim->opt.rate);
+}
+
+/*
+ * Wait until a block is full, or its first byte has waited for as long as it may. Returns how many bytes of it there
+ * are, or 0 when the device must stop.
+ */
+static size_t wait_for_data(struct sim *sim, uint64_t start)
+{
+	const size_t size = sim->ring.block_size;
+	uint64_t full = start + time_of(sim, sim->offset + size);
+	/* With a word at least, whose last byte has come. */
+	uint64_t due = start + zc_max(time_of(sim, sim->offset) + sim->opt.timeout_ns,
+				      time_of(sim, sim->offset + 8) + 1);
+	uint64_t now;
+
+	if (!wait_until(sim, sim->opt.timeout_ns ? zc_min(full, due) : full))
+		return 0;
+	now = zc_now_ns();
+	if (now >= full)
+		return size;
+	return zc_min(zc_max(bytes_by(sim, now - start), sim->offset + 8) - sim->offset, size);
+}
+
+/* One block's time, with a rate. Returns false when the device must stop. */
+static bool pass_time(struct sim *sim, uint64_t start)
+{
+	const size_t size = sim->ring.block_size, len = wait_for_data(sim, start);
+	uint64_t now, come;
+	uint32_t index;
+
+	if (!len)
+		return false;
+	if (fifo_pop(&sim->free, &index)) {
+		fill(sim, index, len);
+		push_full(sim, index, len);
+		return true;
+	}
+	now = zc_now_ns();
+	if (len < size) {
+		wait_until(sim, zc_min(now + sim->opt.timeout_ns,
+				       start + time_of(sim, sim->offset + size)));
+		return true;
+	}
+	/* All that came by now, however fast: the lock is for others, too. */
+	come = bytes_by(sim, now - start);
+	lose(sim, come > sim->offset + size ? (come - sim->offset) / size : 1);
+	wait_until(sim, now + STARVED_NAP_NS);
+	return true;
 }
 
 static void *device(void *arg)
 {
 	struct sim *sim = arg;
 	const uint64_t start = zc_now_ns();
-	const double period =
-		sim->opt.rate ? (double)sim->ring.block_size * 1e9 / (double)sim->opt.rate : 0;
-	uint64_t now, due;
+	const size_t size = sim->ring.block_size;
 	uint32_t index;
 
 	pthread_mutex_lock(&sim->lock);
 	while (!sim->stopping) {
-		if (sim->opt.rate &&
-		    !wait_until(sim, start + (uint64_t)((double)(sim->seq + 1) * period)))
-			break;
-		if (fifo_pop(&sim->free, &index)) {
-			fill(sim, index);
-			push_full(sim, index);
-		} else if (sim->opt.rate) {
-			/* All that came by now, however fast: the lock is for others, too. */
-			now = zc_now_ns();
-			due = (uint64_t)((double)(now - start) / period);
-			lose(sim, due > sim->seq ? due - sim->seq : 1);
-			wait_until(sim, now + STARVED_NAP_NS);
+		if (sim->opt.rate) {
+			if (!pass_time(sim, start))
+				break;
+		} else if (fifo_pop(&sim->free, &index)) {
+			fill(sim, index, size);
+			push_full(sim, index, size);
 		} else {
 			pthread_cond_wait(&sim->changed, &sim->lock);
 		}
@@ -381,7 +443,10 @@ static int sim_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 		rc = 0;
 	} else {
 		/* Forget the wake-up that brought the caller here, and ask for the next. */
-		(void)!read(src->poll_fd, &count, sizeof(count));
+		if (sim->signaled)
+			(void)!read(src->poll_fd, &count, sizeof(count));
+		sim->signaled = false;
+		sim->reader = pthread_self();
 		sim->reader_waits = true;
 		rc = -EAGAIN;
 	}
@@ -399,7 +464,7 @@ static void free_block(struct sim *sim, uint32_t index)
 	 */
 	if (sim->opt.fill_once && all_filled && !sim->free.count && !sim->opt.rate &&
 	    !sim->stopping) {
-		push_full(sim, index);
+		push_full(sim, index, sim->ring.block_size);
 		return;
 	}
 	fifo_push(&sim->free, index);
@@ -473,7 +538,7 @@ static void sim_close(struct zcdma_source *src)
 const struct zc_source_ops zc_source_sim = {
 	.type = {
 		.name = "sim",
-		.syntax = "sim:[blocks=N,block=SIZE,rate=SIZE,seed=N,fill=once,memory=KIND]",
+		.syntax = "sim:[blocks=N,block=SIZE,rate=SIZE,seed=N,fill=once,memory=KIND,timeout=TIME]",
 		.summary = "a simulated device that writes the pattern into a ring",
 		.memory = "memory",
 		.memories = zc_memory_names + 1,

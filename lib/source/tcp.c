@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "net/socket.h"
+#include "path/path.h"
 #include "source/options.h"
 #include "source/tcp.h"
 
@@ -69,6 +70,32 @@ static int begin(struct tcp_source *t, int fd)
 	return rc;
 }
 
+/* Check whether the connection @fd is that of a path of the source itself. */
+static bool is_own(const struct tcp_source *t, int fd)
+{
+	char ours[128], theirs[128];
+
+	zcdma_sockname(fd, false, ours, sizeof(ours));
+	for (const struct zcdma_path *p = t->base.src.paths; p; p = p->next) {
+		if (p->sink.kind == ZC_SINK_SOCKET &&
+		    !strcmp(zcdma_sockname(p->sink.fd, true, theirs, sizeof(theirs)), ours) &&
+		    !strcmp(zcdma_sockname(p->sink.fd, false, theirs, sizeof(theirs)), t->end.peer))
+			return true;
+	}
+	return false;
+}
+
+/* Refuse it: each end would wait for data of the other. Returns -ELOOP. */
+static int fail_own(const struct tcp_source *t, int fd)
+{
+	const struct zcdma_source *src = &t->base.src;
+
+	close(fd);
+	zc_fail_plain(src->ctx, ELOOP, "source %s: its sender is this program itself", src->name);
+	zc_hint(src->ctx, "send to another address than the one that it listens on");
+	return -ELOOP;
+}
+
 /* Look for a sender. Returns 0, -EAGAIN if it has not come yet, or another negative errno. */
 static int find_sender(struct tcp_source *t)
 {
@@ -76,7 +103,7 @@ static int find_sender(struct tcp_source *t)
 		int fd = zc_take_connection(t->end.fds[i], t->end.peer, sizeof(t->end.peer));
 
 		if (fd >= 0)
-			return begin(t, fd);
+			return is_own(t, fd) ? fail_own(t, fd) : begin(t, fd);
 		if (fd != -EAGAIN)
 			return zc_fail(t->base.src.ctx, -fd, "accept a connection to %s",
 				       t->base.src.name);

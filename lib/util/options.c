@@ -23,6 +23,32 @@ int zc_option_rate(const char *text, uint64_t *value)
 	return rc ? rc : *value ? 0 : -ERANGE;
 }
 
+int zc_option_time(const char *text, uint64_t *value)
+{
+	static const struct {
+		const char *name;
+		double ns;
+	} units[] = { { "us", 1e3 }, { "ms", 1e6 }, { "s", 1e9 } };
+	size_t digits = strspn(text, "0123456789.");
+	double number;
+	char *end;
+
+	/* strtod() itself takes a sign, "inf" and hexadecimal digits. */
+	number = digits ? strtod(text, &end) : 0;
+	if (!digits || end != text + digits)
+		return -EINVAL;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		if (strcmp(end, units[i].name))
+			continue;
+		number *= units[i].ns;
+		if (number < 1 || number >= (double)INT64_MAX)
+			return -ERANGE;
+		*value = (uint64_t)number;
+		return 0;
+	}
+	return -EINVAL;
+}
+
 int zc_option_name(const char *text, const char *const *names, uint64_t *value)
 {
 	for (*value = 0; names[*value]; ++*value) {

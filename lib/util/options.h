@@ -47,6 +47,7 @@ int zc_options_parse(const struct zc_options *o, const char *arg);
 /* Parse values that more than one table has. */
 int zc_option_number(const char *text, uint64_t *value); /* decimal or 0x... */
 int zc_option_rate(const char *text, uint64_t *value);	 /* bytes per second, not 0 */
+int zc_option_time(const char *text, uint64_t *value);	 /* nanoseconds, of "1ms", not 0 */
 
 /* Find @text in @names, which end with NULL, and set *@value to its index: for a .parse that knows them. */
 int zc_option_name(const char *text, const char *const *names, uint64_t *value);

@@ -83,7 +83,7 @@ load trouble
 	fill=|always or once
 	END
     failed 2 'zcdma capture: source sim:foo=1: unknown option foo' \
-        'sim: takes blocks=, block=, rate=, seed=, fill= and memory=' zcdma capture sim:foo=1 -o out
+        'sim: takes blocks=, block=, rate=, seed=, fill=, memory= and timeout=' zcdma capture sim:foo=1 -o out
     run -2 --separate-stderr zcdma capture sim:seed=x -o out
     [[ $stderr == 'zcdma capture: source sim:seed=x: seed=x is not valid'$'\n'* ]]
     run -2 --separate-stderr zcdma capture sim:block -o out
@@ -126,7 +126,7 @@ load trouble
             "to read it as a stream: zcdma ... - < $name" zcdma capture "file:$name" -o out
     done
     failed 2 'zcdma capture: source foo:bar: unknown kind of source' \
-        'known are sim:[OPTIONS], dev:[PATH,OPTIONS], file:PATH, pcap:NAME[,OPTIONS], xdp:IFACE[,OPTIONS], tcp:[HOST]:PORT[,OPTIONS], udp:[HOST]:PORT[,OPTIONS] and - (standard input); for a file whose name has a colon write file:NAME' \
+        'known are sim:[OPTIONS], dev:[PATH,OPTIONS], v4l2:[PATH,OPTIONS], read:PATH[,OPTIONS], file:PATH, pcap:NAME[,OPTIONS], xdp:IFACE[,OPTIONS], tcp:[HOST]:PORT[,OPTIONS], udp:[HOST]:PORT[,OPTIONS] and - (standard input); for a file whose name has a colon write file:NAME' \
         zcdma capture foo:bar -o out
     [ ! -e out ]
 }

@@ -223,7 +223,8 @@ stalled() {
 
 @test "handover: require, and a source without a ring" {
     zcdma capture -q --bytes 1M -o data sim:
-    { lead --handover=require --manifest m file:data 2>report || echo $? >status; } | zcdma capture -q -o copy -
+    { lead --handover=require --manifest m file:data 2>report || echo $? >status; } |
+        run -1 zcdma capture -q -o copy -
     assert_equal "$(<status) $(stat -c %s copy)" '3 0'
     grep -q '^zcdma capture: no hand-over of file:data: it has no ring to share; the pipe ends at zcdma' report
     # Without it, bytes.
@@ -461,6 +462,60 @@ pids_there() {
     wait_exit "$CAPTURE" 1
     wait_exit "$SENDER" 1
     wait_exit "$RECEIVER" 1
+}
+
+# ends_after COMMAND...: start it with the named pipe "pipe" as its standard output, and a sender that reads it.
+ends_after() {
+    background_send --json
+    {
+        await_reader 7>&1
+        exec "$@"
+    } >pipe 2>report 3>&- 9<&- &
+    CAPTURE=$!
+    PIDS+=("$CAPTURE")
+}
+
+# blames_writer: the sender said that its writer ended early, and no other number of bytes is there.
+blames_writer() {
+    wait_exit "$SENDER" 1
+    assert_equal "$(keys sender.out handover error.message)" 'false read standard input: its writer ended early'
+}
+
+@test "handover: bytes whose writer is killed, or fails: the reader says so too" {
+    mkfifo pipe
+    receiver --streams 4
+    ends_after "$ZCDMA" capture -q --path=copy --rate 20M sim:block=64K
+    until_true 30 statistics_say "$SENDER" sender.err ': [1-9]' || tell
+    kill -KILL "$CAPTURE"
+    blames_writer
+    (($(keys sender.out sent_bytes) > 0))
+    ends_after "$ZCDMA" capture -q file:none
+    blames_writer
+    assert_equal "$(keys sender.out sent_bytes)" 0
+    ends_after "$ZCDMA" capture --no-such-option
+    blames_writer
+    # Through a second one, which fails for the first.
+    ends_after sh -c '"$0" capture -q file:none | "$0" capture -q -' "$ZCDMA"
+    blames_writer
+}
+
+@test "handover: bytes that are all there: a writer that was stopped, one that another one stands in for, any other program" {
+    local script
+    mkfifo pipe
+    receiver --streams 5
+    ends_after "$ZCDMA" capture -q --path=copy --rate 20M sim:block=64K
+    until_true 30 statistics_say "$SENDER" sender.err ': [1-9]' || tell
+    kill -TERM "$CAPTURE"
+    wait_exit "$SENDER" 0
+    for script in '"$0" capture -q --path=copy --bytes 1M sim:' \
+        '"$0" capture -q --bytes 1M sim: | "$0" capture -q -' \
+        '"$0" capture -q file:none || "$0" capture -q --bytes 1M sim:' \
+        '"$0" capture -q --bytes 1M --handover=never sim:; exit 1'; do
+        ends_after sh -c "$script" "$ZCDMA"
+        wait_exit "$SENDER" 0 || tell
+        assert_equal "$(keys sender.out sent_bytes error)" '1048576 null'
+    done
+    received
 }
 
 # limited N OPTION...: zcdma, with descriptors below N alone; for a subshell.

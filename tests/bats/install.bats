@@ -27,7 +27,7 @@ expected() {
     local page version
     version=$(zcdma --version | cut -d' ' -f2)
     {
-        printf 'usr/%s\n' bin/zcdma include/zcdma.h include/zcdma/{path,probe,source,util,verify}.h include/linux/zcdma.h \
+        printf 'usr/%s\n' bin/zcdma include/zcdma.h include/zcdma/{disk,path,probe,source,util,verify}.h include/linux/zcdma.h \
             lib/pkgconfig/libzcdma.pc \
             lib/libzcdma.so lib/libzcdma.so.0 "lib/libzcdma.so.$version" \
             share/bash-completion/completions/zcdma share/zsh/site-functions/_zcdma \
@@ -229,6 +229,7 @@ fake_kernel() {
     run -0 tree
     assert_output "$updates/zcdma.ko
 $updates/zcdma/Module.symvers
+$updates/zcdma/include/linux/zcdma.h
 $updates/zcdma/include/linux/zcdma_device.h
 $updates/zcdma_dmaengine.ko
 $updates/zcdma_sim.ko
@@ -236,6 +237,11 @@ usr/lib/udev/rules.d/60-zcdma.rules"
     run -0 driver kmod_uninstall
     run -0 tree
     assert_output ''
+}
+
+@test "driver: the udev rule is well formed" {
+    udevadm verify --help >/dev/null 2>&1 || skip 'udevadm verify came with systemd 254; tests/vm/names.bats uses the rule'
+    run -0 udevadm verify --resolve-names=never "$TOP/kmod/60-zcdma.rules"
 }
 
 # names_in FILE PATTERN: print what the pattern's group matches.

@@ -44,6 +44,21 @@ value() {
     assert_output $'true\ncopysend'
 }
 
+@test "--interval --json: a signal lets the document come; what kill -9 leaves is whole lines without one" {
+    local signal run
+    for signal in TERM INT KILL; do
+        "$ZCDMA" capture --json --interval 0.05 sim:rate=20M,block=64K -o /dev/null >lines 3>&- &
+        run=$!
+        PIDS+=("$run")
+        until_true 10 has_line lines '"blocks"'
+        kill "-$signal" "$run"
+        wait "$run" || true
+        run -0 jq -sr '[.[:-1][].exit_status, (.[-1] | .exit_status, has("captured_bytes"))] | unique | tojson' lines
+        echo "$signal $output"
+    done >said
+    assert_equal "$(<said)" $'TERM [null,true,0]\nINT [null,true,130]\nKILL [null,false]'
+}
+
 @test "--metrics: one file for monitoring, replaced while it runs, which says when nothing does" {
     "$ZCDMA" capture -q --seconds 20 --interval 0.05 --metrics m.prom sim:rate=20M,block=256K -o /dev/null 3>&- &
     local run=$!

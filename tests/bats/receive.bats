@@ -258,3 +258,13 @@ sender() {
     [[ $stderr == "zcdma capture: --rate is for sim: and dev:, and the source is tcp::0" ]]
     assert_equal "$(<run.bin)" keep
 }
+
+@test "receive: a relay to itself is one error" {
+    local where
+    receiver
+    where=$TO
+    kill -KILL "$RECEIVER"
+    wait "$RECEIVER" || :
+    run -2 --separate-stderr zcdma zcsend "$where" "tcp:$where"
+    [[ $stderr == *"source tcp:$where: its sender is this program itself"* ]]
+}

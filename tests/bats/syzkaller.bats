@@ -13,7 +13,7 @@ structures() {
     awk '
     function c_type(type) {
         if (type ~ /int8/) return "char"
-        return type ~ /int64|zcdma_position/ ? "__u64" : "__u32"
+        return type ~ /int64|ptr64|zcdma_position/ ? "__u64" : "__u32"
     }
     function length_of(type, part) {
         if (type !~ /^array/) return ""

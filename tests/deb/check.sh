@@ -163,6 +163,19 @@ dkms_builds() {
         done'
 }
 
+# A unit runs services.sh there, and ends systemd.
+boot_services() {
+    cp tests/deb/services.sh "$root/root/"
+    in_root 'apt-get install -q -y --no-install-recommends systemd
+        printf "%s\n" "[Unit]" "Wants=multi-user.target" "After=multi-user.target" \
+            "SuccessAction=exit-force" "FailureAction=exit-force" "[Service]" "Type=oneshot" "TimeoutStartSec=infinity" \
+            "ExecStart=/bin/sh -c \"/root/services.sh >/root/services.log 2>&1; echo \$? >/root/services.status\"" \
+            >/etc/systemd/system/services.service
+        rm -f /root/services.status' || return
+    tests/deb/boot.sh "$root" services.service
+    cat "$root/root/services.log" && [[ $(<"$root/root/services.status") == 0 ]]
+}
+
 upgraded() {
     in_root 'zcdma --version; dkms status; zcdma --version | grep -qv 0.1.0 && ! dkms status | grep "zcdma/0.1.0" &&
         ! ls -d /usr/src/zcdma-0.1.0'
@@ -196,6 +209,7 @@ check_suite() {
     check 'a program is built with the library' use_library
     check 'a Python program uses the library' use_python
     check 'DKMS builds the driver' dkms_builds
+    check 'systemd records, receives, watches, stops and removes' boot_services
     unmount_all
 }
 

@@ -209,7 +209,8 @@ static bool open_ring(struct run *r)
 	const unsigned kind = take_byte(&r->in), blocks = 1 + take_byte(&r->in) % BLOCKS;
 	const unsigned flags = (kind & 2 ? ZC_USE_READ : 0) | (kind & 4 ? ZC_USE_FD : 0) |
 			       (kind & 8 ? ZC_USE_REPLACE : 0);
-	struct zc_ring_offer call = { .offer = { .ring = kind & 1 ? ZC_HO_FILE : ZC_HO_MEMORY,
+	struct zc_ring_offer call = { .page = -1,
+				      .offer = { .ring = kind & 1 ? ZC_HO_FILE : ZC_HO_MEMORY,
 						 .blocks = blocks,
 						 .block_size = PAGE,
 						 .stride = kind & 1 ? 0 : PAGE,

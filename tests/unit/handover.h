@@ -52,11 +52,14 @@ static inline struct zc_ho_msg valid(enum zc_ho_type type)
 {
 	struct zc_ho_msg msg = { .head = { 0 } };
 	uint32_t count = type == ZC_HO_HELLO || type == ZC_HO_ACCEPT ? 0
+			 : type == ZC_HO_WAKE			     ? 0
 			 : type == ZC_HO_BLOCK			     ? ZC_HO_BLOCKS
 			 : type == ZC_HO_RELEASE		     ? ZC_HO_RELEASES
 								     : 1;
 
 	zc_ho_begin(&msg, type, count);
+	if (type == ZC_HO_WAKE || type == ZC_HO_BYTES)
+		msg.head.version = ZC_HO_VERSION;
 	if (type == ZC_HO_OFFER)
 		msg.offer = ring_offer;
 	for (uint32_t i = 0; type == ZC_HO_BLOCK && i < count; i++)
@@ -75,9 +78,25 @@ static inline struct zc_ho_msg spoiled(const struct bad_field *bad)
 
 static inline unsigned fds_of(enum zc_ho_type type)
 {
-	return type == ZC_HO_OFFER
-		       ? 2
-		       : type == ZC_HO_HELLO || type == ZC_HO_WELCOME || type == ZC_HO_ACCEPT;
+	switch (type) {
+	case ZC_HO_OFFER:
+		return 2;
+	case ZC_HO_HELLO:
+	case ZC_HO_WELCOME:
+	case ZC_HO_ACCEPT:
+	case ZC_HO_BYTES:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* The same, of a message of any version. */
+static inline unsigned fds_with(const struct zc_ho_msg *msg)
+{
+	const bool page = msg->head.type == ZC_HO_OFFER && msg->head.version == ZC_HO_VERSION;
+
+	return fds_of((enum zc_ho_type)msg->head.type) + page;
 }
 
 /* Send a message with the descriptors of its type, the first of which are @a and @b. */

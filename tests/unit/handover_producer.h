@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 
+#include "handover/connect.h"
 #include "source/source.h"
 #include "handover.h"
 #include "lab.h"
@@ -25,6 +26,7 @@ struct producer {
 	uint64_t pending;	  /* blocks that are waited for at the end */
 	struct zcdma_ctx *ctx;	  /* for interrupt() */
 	_Atomic bool interrupted; /* while it waited for its ring to be taken */
+	void *_Atomic page;	  /* its mapping of the page */
 };
 
 static inline void reap(struct producer *p, struct zcdma_source *src, struct zcdma_path *path)
@@ -95,12 +97,13 @@ static inline void *produce(void *arg)
 	p->found = p->rc = zcdma_handover_find(c, pipe_fd[1], FIND_MS, &reader);
 	if (!p->rc) {
 		p->rc = zcdma_source_open(c, p->spec, &src);
+		if (!p->rc)
+			p->found = p->rc = open_path(p, reader, src, &path);
 		if (p->rc)
 			zcdma_handover_free(reader);
-		else
-			p->found = p->rc = open_path(p, reader, src, &path);
 	}
 	if (path) {
+		p->page = reader->page.map;
 		p->rc = send_blocks(p, c, src, path);
 		if (!p->rc)
 			p->rc = zc_path_end(path, !p->dies, UINT64_MAX);

@@ -79,11 +79,12 @@ static void test_no_listener(void **state)
 /* Check answers after which a producer has to send bytes instead. */
 static void test_false_answers(void **state)
 {
-	const struct zc_ho_msg bad[] = { valid(ZC_HO_WELCOME), valid(ZC_HO_WELCOME),
-					 valid(ZC_HO_REFUSE), valid(ZC_HO_ACCEPT) };
+	struct zc_ho_msg bad[] = { valid(ZC_HO_WELCOME), valid(ZC_HO_WELCOME), valid(ZC_HO_REFUSE),
+				   valid(ZC_HO_ACCEPT) };
 	int other[2], listener = zc_ho_listen(pipe_fd[0]), writer = dup(pipe_fd[1]);
 
 	(void)state;
+	bad[2].refuse.reason = ZC_HO_BUSY;
 	assert_int_equal(pipe2(other, O_CLOEXEC), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		struct producer p = { .spec = "sim:", .blocks = 1 };

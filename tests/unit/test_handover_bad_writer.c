@@ -145,7 +145,7 @@ static void test_out_of_turn(void **state)
 		{ true, AS_IS(ZC_HO_BLOCK), -1 }, /* before a ring */
 		{ true, AS_IS(ZC_HO_HELLO), -1 },
 		{ false, AS_IS(ZC_HO_ACCEPT), -1 }, /* is for the other direction */
-		{ false, BAD(ZC_HO_END, head.version, 2), ZC_HO_VERSION_UNKNOWN },
+		{ false, BAD(ZC_HO_END, head.version, ZC_HO_VERSION + 1), ZC_HO_VERSION_UNKNOWN },
 	};
 	int ring = make_ring(), name = zc_ho_name_pipe(pipe_fd[1]), sock;
 

@@ -86,7 +86,7 @@ static void test_descriptors(void **state)
 		rc = zc_ho_recv(pair[1], &got, wanted ? fds : NULL);
 		if (rc == 1) {
 			assert_sane(&got, len);
-			assert_int_equal(count, fds_of((enum zc_ho_type)got.head.type));
+			assert_int_equal(count, fds_with(&got));
 			assert_true(wanted || !count);
 			good++;
 		} else if (rc) {

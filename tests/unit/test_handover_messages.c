@@ -124,6 +124,8 @@ static void test_fields(void **state)
 		{ BAD(ZC_HO_RELEASE, release[ZC_HO_RELEASES - 1].how, 2), -EPROTO },
 		{ BAD(ZC_HO_LEAVE, leave.how, 7), -EPROTO },
 		{ BAD(ZC_HO_LEAVE, leave.reserved, 7), -EPROTO },
+		{ BAD(ZC_HO_BYTES, bytes.none, 2), -EPROTO },
+		{ BAD(ZC_HO_BYTES, bytes.reserved, 7), -EPROTO },
 		{ BAD(ZC_HO_REFUSE, refuse.reason, ZC_HO_REASONS), -EPROTO },
 		{ BAD(ZC_HO_WELCOME, welcome.flags, 1 << 4), -EPROTO },
 	};

@@ -20,7 +20,7 @@
 
 #include "handover/connect.h"
 #include "source/source.h"
-#include "handover.h"
+#include "handover_page.h"
 #include "lab.h"
 
 #define MOST 14 /* blocks in a round: they fit into the pipe, where they go as bytes */
@@ -29,6 +29,8 @@ struct reader {
 	struct zcdma_ctx *ctx;
 	struct zcdma_source *src;
 	struct zcdma_path *path;
+	unsigned version;
+	struct zc_shared_page page; /* our view of it */
 	int sock;
 	uint32_t slot[MOST];
 	bool told[MOST], back[MOST], give[MOST];
@@ -101,24 +103,32 @@ static bool wait_a_little(struct reader *r)
 	return !rc || rc == -ETIMEDOUT;
 }
 
+static void hear_block(struct reader *r, const struct zc_ho_block *b)
+{
+	assert_int_equal(b->id, r->heard);
+	r->slot[r->heard] = b->slot;
+	/* An earlier block in the same slot was released. */
+	for (unsigned k = 0; k < r->heard; k++)
+		assert_true(r->back[k] || r->slot[k] != b->slot);
+	r->heard++;
+}
+
 static void hear_blocks(struct reader *r)
 {
+	struct zc_ho_block b;
 	struct zc_ho_msg msg;
 
+	while (r->page.map && zc_lane_take(&r->page.blocks, MOST, &b) == 1)
+		hear_block(r, &b);
 	if (zc_ho_recv(r->sock, &msg, NULL) != 1 || msg.head.type != ZC_HO_BLOCK)
 		return;
-	for (uint32_t i = 0; i < msg.head.count; i++) {
-		assert_int_equal(msg.block[i].id, r->heard);
-		r->slot[r->heard] = msg.block[i].slot;
-		/* An earlier block in the same slot was released. */
-		for (unsigned k = 0; k < r->heard; k++)
-			assert_true(r->back[k] || r->slot[k] != msg.block[i].slot);
-		r->heard++;
-	}
+	for (uint32_t i = 0; i < msg.head.count; i++)
+		hear_block(r, &msg.block[i]);
 }
 
 static void give_back(struct reader *r)
 {
+	const struct zc_ho_msg wake = paged(ZC_HO_WAKE);
 	struct zc_ho_msg msg;
 
 	zc_ho_begin(&msg, ZC_HO_RELEASE, 0);
@@ -135,8 +145,25 @@ static void give_back(struct reader *r)
 								   : ZC_PUT_REUSE };
 	}
 	r->given_back += msg.head.count;
-	if (msg.head.count)
+	if (msg.head.count && !r->page.map)
 		say(r->sock, &msg, -1, -1);
+	for (uint32_t i = 0; r->page.map && i < msg.head.count; i++)
+		zc_lane_put(&r->page.releases, &msg.release[i]);
+	if (r->page.map && zc_lane_must_wake(&r->page.releases))
+		say(r->sock, &wake, -1, -1);
+}
+
+/* Put a release into the page of a block that does not exist, or say that there are more. */
+static void lie_in_page(struct reader *r)
+{
+	const struct zc_ho_msg wake = paged(ZC_HO_WAKE);
+
+	if (one_in(2))
+		zc_lane_put(&r->page.releases, &(struct zc_ho_release){ .id = random_number() });
+	else
+		atomic_fetch_add(&r->page.releases.head->put, MOST + 1);
+	say(r->sock, &wake, -1, -1);
+	r->guilty = true;
 }
 
 /* Send a valid message at the wrong time, or about a block that does not exist. */
@@ -145,10 +172,17 @@ static void lie(struct reader *r)
 	enum zc_ho_type type = 1 + random_number() % (ZC_HO_TYPES - 1);
 	struct zc_ho_msg msg = valid(type);
 
+	if (r->page.map && one_in(2)) {
+		lie_in_page(r);
+		return;
+	}
+	/* A valid one would say nothing false. */
+	if (type == ZC_HO_WAKE)
+		msg.head.version = ZC_HO_OLDEST;
 	if (type == ZC_HO_LEAVE)
 		msg.leave.id = r->sent + 1;
 	else if (type == ZC_HO_RELEASE)
-		msg.release[1].id = random_number();
+		msg.release[0].id = random_number();
 	if (one_in(8))
 		mutate((unsigned char *)&msg.head, sizeof(msg.head));
 	send_raw(r->sock, &msg, zc_ho_len(&(struct zc_ho_msg){ .head = valid(type).head }),
@@ -168,6 +202,7 @@ static void leave(struct reader *r)
 		r->guilty |= r->back[id];
 	msg.leave.id = first;
 	msg.leave.skip = first < r->heard && one_in(2) ? random_number() % PAGE : 0;
+	msg.head.version = (uint16_t)r->version;
 	if (!say(r->sock, &msg, -1, -1) && !r->guilty) {
 		r->left = true;
 		r->rest = first * PAGE + msg.leave.skip;
@@ -199,7 +234,7 @@ static void read_or_lie(struct reader *r)
 
 static void open_path(struct reader *r)
 {
-	const struct zc_ho_msg accept = valid(ZC_HO_ACCEPT);
+	struct zc_ho_msg accept = valid(ZC_HO_ACCEPT);
 	struct zcdma_handover *h = malloc(sizeof(*h));
 	struct zc_ho_msg msg;
 	int pair[2], fds[ZC_HO_FDS];
@@ -215,12 +250,16 @@ static void open_path(struct reader *r)
 		.pipe_fd = pipe_fd[1],
 		.uses = ZC_USE_REPLACE,
 		.sock = pair[0],
+		.version = r->version,
 	};
 	r->sock = pair[1];
+	accept.head.version = (uint16_t)r->version;
 	/* The answer first, as nobody else is here to give it. */
 	assert_int_equal(say(r->sock, &accept, pipe_fd[0], -1), 0);
 	assert_int_equal(zcdma_path_open_handover(h, r->src, &r->path), 0);
 	assert_int_equal(zc_ho_recv(r->sock, &msg, fds), 1);
+	if (r->version == ZC_HO_VERSION)
+		assert_int_equal(zc_shared_page_map(&r->page, fds[2], r->blocks), 0);
 	zc_ho_close(fds);
 	assert_int_equal(zcdma_source_start(r->src), 0);
 }
@@ -268,6 +307,7 @@ static void play_reader(struct reader *r)
 	zcdma_source_close(r->src);
 	if (!r->closed)
 		close(r->sock);
+	zc_shared_page_unmap(&r->page);
 }
 
 static void test_random_reader(void **state)
@@ -280,6 +320,7 @@ static void test_random_reader(void **state)
 	before = count_fds();
 	for (int round = 0; round < 400; round++) {
 		fresh = (struct reader){ .ctx = r.ctx,
+					 .version = 1 + (unsigned)round % ZC_HO_VERSION,
 					 .given_back = r.given_back,
 					 .faults = r.faults,
 					 .leaves = r.leaves };

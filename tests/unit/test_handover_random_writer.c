@@ -15,13 +15,15 @@
 #include <unistd.h>
 
 #include "source/source.h"
-#include "handover.h"
+#include "handover_page.h"
 #include "lab.h"
 
 struct writer {
 	struct zcdma_ctx *ctx;
 	struct zcdma_source *in;
 	unsigned flags;
+	unsigned version;
+	struct zc_shared_page page;
 	int sock; /* -1: none */
 	int ring, file;
 	bool has_ring, guilty, told_end, hung_up;
@@ -44,6 +46,7 @@ static void hang_up(struct writer *w)
 static void offer(struct writer *w)
 {
 	struct zc_ho_msg msg = valid(ZC_HO_OFFER);
+	int page = -1;
 	const int fds[] = { w->ring,	w->ring,    w->ring,	   w->file,
 			    pipe_fd[0], pipe_fd[1], w->in->poll_fd };
 
@@ -51,8 +54,30 @@ static void offer(struct writer *w)
 		msg.offer.ring = ZC_HO_FILE;
 		msg.offer.stride = 0;
 	}
-	say(w->sock, &msg, fds[random_number() % ARRAY_SIZE(fds)],
-	    one_in(8) ? pipe_fd[0] : pipe_fd[1]);
+	msg.head.version = (uint16_t)w->version;
+	zc_shared_page_unmap(&w->page);
+	if (w->version == ZC_HO_VERSION)
+		page = zc_shared_page_create(&w->page, msg.offer.blocks);
+	zc_ho_send(w->sock, &msg,
+		   (const int[]){ fds[random_number() % ARRAY_SIZE(fds)],
+				  one_in(8) ? pipe_fd[0] : pipe_fd[1], page });
+	if (page >= 0)
+		close(page);
+}
+
+/* Put the blocks into the page, where one in 200 times the number of them is spoiled. */
+static void put_blocks(struct writer *w, const struct zc_ho_msg *msg)
+{
+	const struct zc_ho_msg wake = paged(ZC_HO_WAKE);
+
+	for (uint32_t i = 0; i < msg->head.count; i++)
+		zc_lane_put(&w->page.blocks, &msg->block[i]);
+	if (one_in(200)) {
+		mutate((unsigned char *)&w->page.blocks.head->put, sizeof(uint32_t));
+		w->guilty = true;
+	}
+	if (zc_lane_must_wake(&w->page.blocks) || one_in(20))
+		say(w->sock, &wake, -1, -1);
 }
 
 /* Announce blocks, mostly valid ones. */
@@ -81,8 +106,10 @@ static void tell_blocks(struct writer *w)
 			w->guilty = true;
 		}
 	}
-	if (msg.head.count)
+	if (msg.head.count && !w->page.map)
 		say(w->sock, &msg, -1, -1);
+	if (w->page.map)
+		put_blocks(w, &msg);
 }
 
 static void tell_end(struct writer *w)
@@ -94,6 +121,7 @@ static void tell_end(struct writer *w)
 	msg.end.bytes = w->bytes + lie;
 	w->guilty |= lie || w->told_end;
 	w->told_end = true;
+	msg.head.version = (uint16_t)w->version;
 	say(w->sock, &msg, -1, -1);
 }
 
@@ -109,11 +137,27 @@ static void tell_nonsense(struct writer *w)
 	w->guilty = true;
 }
 
+static void take_back(struct writer *w, const struct zc_ho_release *r)
+{
+	assert_in_range(r->slot, 0, 3);
+	assert_true(w->out[r->slot]);
+	w->out[r->slot] = false;
+}
+
+static void hear_page(struct writer *w)
+{
+	struct zc_ho_release r;
+
+	while (w->page.map && !w->guilty && zc_lane_take(&w->page.releases, 4, &r) == 1)
+		take_back(w, &r);
+}
+
 static void hear_writer(struct writer *w)
 {
 	int fds[ZC_HO_FDS];
 	struct zc_ho_msg msg;
 
+	hear_page(w);
 	if (zc_ho_recv(w->sock, &msg, fds) != 1)
 		return;
 	if (msg.head.type == ZC_HO_ACCEPT) {
@@ -121,11 +165,8 @@ static void hear_writer(struct writer *w)
 		w->has_ring = true;
 	}
 	for (uint32_t i = 0; msg.head.type == ZC_HO_RELEASE && !w->guilty && i < msg.head.count;
-	     i++) {
-		assert_in_range(msg.release[i].slot, 0, 3);
-		assert_true(w->out[msg.release[i].slot]);
-		w->out[msg.release[i].slot] = false;
-	}
+	     i++)
+		take_back(w, &msg.release[i]);
 	zc_ho_close(fds);
 }
 
@@ -189,6 +230,9 @@ static void call(struct writer *w)
 	struct zc_ho_msg msg = valid(ZC_HO_HELLO);
 
 	hang_up(w);
+	zc_shared_page_unmap(&w->page);
+	w->version = 1 + random_number() % ZC_HO_VERSION;
+	msg.head.version = (uint16_t)w->version;
 	w->has_ring = w->told_end = false;
 	w->id = w->bytes = 0;
 	memset(w->out, 0, sizeof(w->out));
@@ -254,6 +298,7 @@ static void play_writer(struct writer *w)
 	w->ends += w->has_ring && w->told_end && !w->guilty;
 	zcdma_source_close(w->in);
 	hang_up(w);
+	zc_shared_page_unmap(&w->page);
 }
 
 static void test_random_writer(void **state)

@@ -155,6 +155,18 @@ static void test_pipe_is_not_shared(void **state)
 	close(fds[1]);
 }
 
+static void test_only_a_driver_exports(void **state)
+{
+	(void)state;
+	open_sim("sim:blocks=2,block=4K");
+	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
+	assert_int_equal(zcdma_block_export(src, &b), -EOPNOTSUPP);
+	assert_non_null(strstr(zcdma_error(ctx), "its memory is not a driver's"));
+	assert_non_null(strstr(zcdma_hint(ctx), "dev:"));
+	assert_int_equal(zcdma_block_release(src, &b), 0);
+	assert_true(refused(zcdma_block_export(src, &b)));
+}
+
 /*
  * Two receivers
  */
@@ -332,13 +344,10 @@ static void test_death_of_one(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_block_waits_for_each_share),
-		TEST(test_shares_do_not_count_as_blocks),
-		TEST(test_replace_is_kept_for_the_last),
-		TEST(test_pipe_is_not_shared),
-		TEST(test_two_receivers_by_every_path),
-		TEST(test_drop_of_a_stopped_receiver),
-		TEST(test_death_of_one),
+		TEST(test_block_waits_for_each_share),	 TEST(test_shares_do_not_count_as_blocks),
+		TEST(test_replace_is_kept_for_the_last), TEST(test_pipe_is_not_shared),
+		TEST(test_only_a_driver_exports),	 TEST(test_two_receivers_by_every_path),
+		TEST(test_drop_of_a_stopped_receiver),	 TEST(test_death_of_one),
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* which splice() to a dead connection raises */

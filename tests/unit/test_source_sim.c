@@ -267,6 +267,68 @@ static void sim_beyond_the_processor_can_be_stopped(void **state)
 	zcdma_source_close(src);
 }
 
+/* A block that would take an hour comes in pieces, which follow each other. */
+static void sim_delivers_in_time_what_has_come(void **state)
+{
+	struct zcdma_source *src = start("sim:blocks=3,block=1M,rate=256,timeout=1ms,seed=3", 0);
+	uint64_t offset = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		struct zcdma_block b = take(src);
+
+		assert_int_equal(b.seq, i);
+		assert_int_equal(b.offset, offset);
+		assert_in_range(b.len, 8, 1 << 10);
+		assert_int_equal(b.len % 8, 0);
+		assert_pattern(&b, 3);
+		offset += b.len;
+		put(src, &b);
+	}
+	assert_int_equal(stats_of(src).overruns, 0);
+	zcdma_source_stop(src);
+	zcdma_source_close(src);
+}
+
+/* What finds no free block in time waits for one, as long as it is less than a block. */
+static void sim_keeps_less_than_a_block_until_one_is_free(void **state)
+{
+	struct zcdma_source *src = start("sim:blocks=2,block=4M,rate=64K,timeout=1ms", 0);
+	struct zcdma_block a = take(src), b = take(src), c;
+
+	(void)state;
+	usleep(20000);
+	put(src, &a);
+	c = take(src);
+	assert_int_equal(c.offset, b.offset + b.len);
+	assert_int_equal(c.flags, 0);
+	assert_int_equal(stats_of(src).overruns, 0);
+	zcdma_source_close(src);
+}
+
+/* What no block was free for in time is in the next block, or lost with a whole block's time. */
+static void sim_loses_whole_blocks_with_a_timeout(void **state)
+{
+	struct zcdma_source *src = start("sim:blocks=2,block=4K,rate=1M,timeout=1ms", 0);
+	struct zcdma_block b;
+	uint64_t next_offset = 0;
+	int rc;
+
+	(void)state;
+	wait_for_overruns(src, 3);
+	zcdma_source_stop(src);
+	while ((rc = next(src, 0, &b)) == 1) {
+		assert_true(b.offset == next_offset || b.flags & ZCDMA_BLOCK_LOST);
+		assert_int_equal((b.offset - next_offset) % PAGE, 0);
+		assert_pattern(&b, 0);
+		next_offset = b.offset + b.len;
+		put(src, &b);
+	}
+	assert_int_equal(rc, 0);
+	assert_int_equal(stats_of(src).lost_bytes, stats_of(src).overruns * PAGE);
+	zcdma_source_close(src);
+}
+
 static void sim_fill_once_goes_round(void **state)
 {
 	struct zcdma_source *src = start("sim:blocks=3,block=4K,seed=5,fill=once", ZC_USE_REPLACE);
@@ -464,6 +526,9 @@ int main(void)
 		cmocka_unit_test(sim_stop_wakes_the_reader),
 		cmocka_unit_test(sim_repeats_a_wake_up_that_failed),
 		cmocka_unit_test(sim_beyond_the_processor_can_be_stopped),
+		cmocka_unit_test(sim_delivers_in_time_what_has_come),
+		cmocka_unit_test(sim_keeps_less_than_a_block_until_one_is_free),
+		cmocka_unit_test(sim_loses_whole_blocks_with_a_timeout),
 		cmocka_unit_test(sim_fill_once_goes_round),
 		cmocka_unit_test(sim_fill_once_at_a_rate),
 		cmocka_unit_test(sim_memory_of_each_kind),

@@ -349,6 +349,26 @@ static void bad_specs(void **state)
 	refuses(spec, EADDRINUSE, "in use", "ss -ltnp");
 }
 
+/* A path to its own source waits for blocks that come from nowhere. */
+static void its_own_sender_is_an_error(void **state)
+{
+	static const char *const where[] = { "tcp:127.0.0.1:0", "tcp::0" };
+	struct zcdma_path *path;
+	struct zcdma_block b;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(where); i++) {
+		assert_int_equal(zcdma_source_open(ctx, where[i], &src), 0);
+		assert_int_equal(zcdma_source_prepare(src, "copy"), 0);
+		assert_int_equal(zcdma_source_start(src), 0);
+		assert_int_equal(zcdma_path_connect(ctx, src, "copy", info().listens, &path), 0);
+		assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), -ELOOP);
+		assert_non_null(strstr(zcdma_error(ctx), "its sender is this program itself"));
+		zcdma_path_close(path);
+		begin_anew();
+	}
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, teardown)
@@ -368,6 +388,7 @@ int main(void)
 		TEST(sendfile_takes_the_ring),
 		TEST(stop_without_a_sender_is_the_end),
 		TEST(stop_takes_what_is_there),
+		TEST(its_own_sender_is_an_error),
 		TEST(bad_specs),
 	};
 

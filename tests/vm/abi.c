@@ -21,25 +21,36 @@ LAYOUT(zcdma_dev_info, block_size_max, 32);
 LAYOUT(zcdma_dev_info, memlock_bytes, 56);
 LAYOUT(zcdma_dev_info, source, 72);
 LAYOUT(zcdma_dev_info, length_align, 88);
-LAYOUT(zcdma_dev_info, reserved, 92);
+LAYOUT(zcdma_dev_info, clock, 92);
+LAYOUT(zcdma_dev_info, frags_max, 100);
+LAYOUT(zcdma_dev_info, reserved, 108);
 SIZE(zcdma_dev_setup, 104);
 LAYOUT(zcdma_dev_setup, block_size, 16);
 LAYOUT(zcdma_dev_setup, blocks, 40);
 LAYOUT(zcdma_dev_setup, stride, 48);
 LAYOUT(zcdma_dev_setup, chunks, 64);
-LAYOUT(zcdma_dev_setup, reserved, 72);
+LAYOUT(zcdma_dev_setup, timeout_ns, 72);
+LAYOUT(zcdma_dev_setup, dmabufs, 88);
+LAYOUT(zcdma_dev_setup, reserved, 96);
+SIZE(zcdma_dev_export, 40);
+LAYOUT(zcdma_dev_export, fd, 12);
+LAYOUT(zcdma_dev_export, bytes, 16);
+LAYOUT(zcdma_dev_export, reserved, 24);
 SIZE(zcdma_dev_block, 88);
 LAYOUT(zcdma_dev_block, length, 16);
 LAYOUT(zcdma_dev_block, time_ns, 56);
 LAYOUT(zcdma_dev_block, error, 64);
-LAYOUT(zcdma_dev_block, reserved, 68);
+LAYOUT(zcdma_dev_block, device_time, 72);
+LAYOUT(zcdma_dev_block, reserved, 80);
 SIZE(zcdma_dev_give, 16);
 LAYOUT(zcdma_dev_give, length, 8);
-SIZE(zcdma_dev_stats, 168);
+SIZE(zcdma_dev_stats, 240);
 LAYOUT(zcdma_dev_stats, blocks, 8);
 LAYOUT(zcdma_dev_stats, ring_blocks, 112);
 LAYOUT(zcdma_dev_stats, gaps, 136);
 LAYOUT(zcdma_dev_stats, underruns, 144);
+LAYOUT(zcdma_dev_stats, short_blocks, 168);
+LAYOUT(zcdma_dev_stats, splice_copied_by, 176);
 _Static_assert(ZCDMA_IOC_INFO == 0xdc00 && ZCDMA_IOC_STATS == 0xdc06, "numbers");
 
 /* An argument of any ioctl, with room for what a later version may add. */
@@ -66,8 +77,16 @@ static const struct {
 	  offsetof(struct zcdma_dev_block, reserved) },
 	{ ZCDMA_IOC_GIVE, sizeof(struct zcdma_dev_give), offsetof(struct zcdma_dev_give, length) },
 	{ ZCDMA_IOC_STATS, sizeof(struct zcdma_dev_stats), sizeof(struct zcdma_dev_stats) },
+	{ ZCDMA_IOC_EXPORT, sizeof(struct zcdma_dev_export),
+	  offsetof(struct zcdma_dev_export, reserved) },
 };
 #define CALLS (sizeof(calls) / sizeof(calls[0]))
+
+static __u32 size_of_version_1(size_t i)
+{
+	return calls[i].cmd == ZCDMA_IOC_STATS ? offsetof(struct zcdma_dev_stats, short_blocks)
+					       : calls[i].size;
+}
 
 /* Returns an argument with which call @i succeeds; block 0 must be held. */
 static union arg right(size_t i)
@@ -102,12 +121,15 @@ static void version_1_is_taken(unsigned unused)
 	(void)unused;
 	EXPECT(ring_limits().abi_version == 1);
 	for (size_t i = 0; i < CALLS; i++) {
+		const __u32 size = size_of_version_1(i);
 		union arg arg = right(i);
 		int fd = file_for(i);
 
+		arg.size = size;
 		EXPECT(!ioctl(fd, calls[i].cmd, &arg));
-		EXPECT(arg.size == calls[i].size);
-		for (size_t at = calls[i].reserved; at < sizeof(arg); at++)
+		EXPECT(arg.size == size);
+		for (size_t at = calls[i].reserved < size ? calls[i].reserved : size;
+		     at < sizeof(arg); at++)
 			EXPECT(!arg.byte[at]);
 		EXPECT(!close(fd));
 	}
@@ -121,14 +143,14 @@ static void less_than_version_1_is_refused(unsigned unused)
 	for (size_t i = 0; i < CALLS; i++) {
 		union arg arg = right(i);
 
-		for (arg.size = 0; arg.size < calls[i].size; arg.size++)
+		for (arg.size = 0; arg.size < size_of_version_1(i); arg.size++)
 			EXPECT_ERRNO(ioctl(fd, calls[i].cmd, &arg), EINVAL);
 	}
 }
 
 static void larger_structures_are_taken_if_zero(unsigned unused)
 {
-	static const __u32 more[] = { 1, 8, 333, PAGE - 200 };
+	static const __u32 more[] = { 1, 8, 333, PAGE - 240 };
 
 	(void)unused;
 	for (size_t i = 0; i < CALLS; i++) {
@@ -187,7 +209,7 @@ static void unknown_calls_are_refused(unsigned unused)
 	for (unsigned nr = 0; nr < 256; nr++) {
 		union arg arg = { .size = sizeof(arg) };
 
-		if (nr > _IOC_NR(ZCDMA_IOC_STATS))
+		if (nr > _IOC_NR(ZCDMA_IOC_EXPORT))
 			EXPECT_ERRNO(ioctl(fd, _IO(ZCDMA_IOC_MAGIC, nr), &arg), ENOTTY);
 		EXPECT_ERRNO(ioctl(fd, _IO(ZCDMA_IOC_MAGIC + 1, nr), &arg), ENOTTY);
 		EXPECT_ERRNO(ioctl(fd, _IOWR(ZCDMA_IOC_MAGIC, nr, __u32), &arg), ENOTTY);

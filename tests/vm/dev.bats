@@ -288,3 +288,17 @@ hand_over() {
     run -0 "$TOOLS/ringcheck" /dev/zcdma0
     assert_output ''
 }
+
+@test "dev: a timeout delivers blocks that are not full, and what it cannot do is named" {
+    zcdma capture dev:rate=1M,block=1M,timeout=10ms,watermark=2,node=0 --bytes 64K -o out.bin -q
+    zcdma verify out.bin
+    (($(cat /sys/class/zcdma/zcdma0/statistics/short_blocks) > 0))
+    run -2 zcdma capture dev:timeout=1us -o out.bin
+    assert_output --partial 'timeout= takes a time from 50us to 3600s'
+    run -2 zcdma capture dev:blocks=16,watermark=17 -o out.bin
+    assert_output --partial 'the ring has 16 blocks'
+    run -2 zcdma capture dev:node=63 -o out.bin
+    assert_output --partial '/sys/devices/system/node/has_memory lists the nodes'
+    run -2 zcdma capture dev:model=coherent,node=0 -o out.bin
+    assert_output --partial 'node= is not for model=coherent'
+}

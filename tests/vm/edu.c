@@ -67,6 +67,30 @@ static void device_fills_pieces(unsigned model)
 	ring_end(&r);
 }
 
+/* Each piece of the device's buffer is delivered when it is there, and the stream goes on after it. */
+static void hands_over_what_it_has(unsigned model)
+{
+	struct zcdma_dev_setup s = ring_wanted(model);
+	uint64_t offset = 0;
+	struct ring r;
+
+	s.block_size = 4 * SMALL;
+	s.blocks = 2;
+	s.timeout_ns = 1000000;
+	r = ring_create(O_RDONLY, s);
+	ring_go(&r);
+	for (unsigned i = 0; i < 5; i++) {
+		struct zcdma_dev_block b = ring_take(&r);
+
+		EXPECT(b.seq == i && b.offset == offset && !b.clock);
+		EXPECT(b.length && b.length < s.block_size);
+		EXPECT(is_pattern(ring_data(&r, &b), b.length, b.offset));
+		offset += b.length;
+		EXPECT(!ring_give(&r, b.index));
+	}
+	ring_end(&r);
+}
+
 static void goes_on_after_stop(unsigned model)
 {
 	struct ring r = small_ring(model, SMALL);
@@ -210,6 +234,8 @@ int main(void)
 	static const struct tap_test tests[] = {
 		{ "the device fills the block", device_fills_it, TAP_ALL },
 		{ "the device fills several pieces", device_fills_pieces, 1 << ZCDMA_DEV_SCATTER },
+		{ "the device hands over what it has", hands_over_what_it_has,
+		  1 << ZCDMA_DEV_COMPOUND },
 		{ "the stream goes on after a stop", goes_on_after_stop, 1 << ZCDMA_DEV_PAGES },
 		{ "the device takes no rate", has_no_rate, 1 << ZCDMA_DEV_COMPOUND },
 		{ "a piece is what can be mapped at once", pieces_can_be_mapped,

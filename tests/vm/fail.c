@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fail: a device that cannot fill every block, and goes on. Speaks TAP. Wants the module with
- * mutant=fail, whose simulated device fails for block 1 of the ring, each time.
+ * fail: a device that cannot fill, or play, every block, and goes on. Speaks TAP. Wants the module with
+ * mutant=fail, whose simulated devices, the second of which plays, fail for block 1 of the ring, each time.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -89,6 +89,32 @@ static void is_one_error_of_splice(unsigned model)
 	is_one_error(model, get_by_splice);
 }
 
+/* An output device: the block says so when it comes empty again, and never after that. */
+static void is_told_of_what_was_played(unsigned model)
+{
+	struct ring r;
+	unsigned failed = 0;
+
+	ring_device = "/dev/zcdma1";
+	r = ring_create(O_RDWR, ring_wanted(model));
+	ring_go(&r);
+	for (unsigned i = 0; i < ROUNDS * BLOCKS; i++) {
+		struct zcdma_dev_block b = ring_take(&r);
+		struct zcdma_dev_give g = { .size = sizeof(g),
+					    .index = b.index,
+					    .length = i % 2 ? PAGE : 0 };
+
+		EXPECT(!(b.flags & ZCDMA_DEV_BLOCK_ERROR) == !b.error);
+		EXPECT(!b.error || (b.error == EIO && b.index == 1));
+		failed += !!b.error;
+		EXPECT(!ioctl(r.fd, ZCDMA_IOC_GIVE, &g));
+		WAIT_FOR(ring_stats(r.fd).free == BLOCKS);
+	}
+	EXPECT(failed && ring_stats(r.fd).failed - failed <= 1);
+	EXPECT_ERRNO(fsync(r.fd), EIO);
+	ring_end(&r);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -97,6 +123,7 @@ int main(void)
 		  1 << ZCDMA_DEV_COMPOUND },
 		{ "a block that failed is one error of splice()", is_one_error_of_splice,
 		  1 << ZCDMA_DEV_PAGES },
+		{ "a block that was not played says so", is_told_of_what_was_played, TAP_ALL },
 	};
 
 	TAP_RUN_ALL(tests);

@@ -51,7 +51,7 @@ networks() {
 
 # A capture ends before a block that the device could not fill, which is the second.
 capture_ends() {
-    load "$VM_MUTANT" devices=1 mutant=fail || return
+    load "$VM_MUTANT" devices=1 sinks=1 mutant=fail || return
     "$ZCDMA" capture dev:blocks=4,block=64K -o /run/captured 2>&1 | tee /run/report
     [[ ${PIPESTATUS[0]} == 1 ]] && grep -q 'could not fill the block at offset 65536: Input/output error' /run/report &&
         "$ZCDMA" verify --bytes 64K /run/captured
@@ -95,6 +95,24 @@ mutant_fails() {
     for name; do
         grep -q "^not ok - $name" <<<"$results" || return
     done
+}
+
+# mutant_of_output_fails FAULT PROGRAM TEST...: the same for programs that load the driver themselves.
+mutant_of_output_fails() {
+    local fault=$1 program=$2 results name
+    shift 2
+    results=$(VM_KMOD=$VM_MUTANT VM_FAULT=$fault expect_faults run_tests "$program")
+    echo "$results"
+    unload
+    ! dmesg | grep -F '[zcdma]' || return 0
+    for name; do
+        grep -q "^not ok - $name" <<<"$results" || return
+    done
+}
+
+# one_test_fails FAULT PROGRAM TEST: the same of one test, and the others of the program are left out.
+one_test_fails() {
+    TAP_ONLY=$3 mutant_fails "$@"
 }
 
 leaks_of_mutant() {
@@ -204,9 +222,9 @@ programs_without_network() {
 }
 
 programs() {
-    run_tests abi limits stream policy refs inflight splice hostile mappings stall starve death
+    run_tests abi limits timeout stream policy refs inflight splice hostile mappings stall starve death
     leaks_nothing "abi to death"
-    run_tests sizes edu cold pinned
+    run_tests sizes edu cold pinned latency
     # What only kernels of debug/ have.
     if [[ -e /sys/kernel/debug/kcov || -e /sys/kernel/debug/kcsan ]]; then
         check "the module goes" unload
@@ -237,6 +255,13 @@ commands() {
     done
 }
 
+# video_nodes: have a video driver without a device, with a node that captures and one that shows.
+video_nodes() {
+    /run/modprobe vivid n_devs=1 node_types=0x101 num_inputs=1 input_types=0 num_outputs=1 output_types=0 && return
+    echo "ok - blocks as buffers of a video driver # skip this kernel has no vivid"
+    return 1
+}
+
 # What must come last, as what fails here may leave no device.
 programs_that_unload() {
     local device
@@ -244,8 +269,18 @@ programs_that_unload() {
     for device in /sys/bus/pci/devices/*; do
         [[ $(<"$device/device") != 0x11e8 ]] || echo none >"$device/driver_override"
     done
-    run_tests unplug play
+    # What imports blocks: a program skips its tests where the kernel has no such driver.
+    /run/modprobe -q vgem
+    run_tests unplug dmabuf play splice_write
     check "the module goes" unload
+    check "the module loads, with a device that plays" load "$VM_KMOD" devices=1 sinks=1
+    run_tests import
+    check "the module goes" unload
+    if video_nodes; then
+        check "the module loads, with a loop" load "$VM_KMOD" devices=1 loops=1
+        run_tests vivid
+        check "the module goes" unload
+    fi
     leaks_nothing "the module"
     check "the mutant is caught" mutant_is_caught
     check "a capture ends before a block that the device could not fill" capture_ends
@@ -265,8 +300,20 @@ programs_that_unload() {
     check "a mutant without a get is caught" mutant_fails get stall \
         "compound: a block stays as it is while a pread() stalls"
     check "a mutant without a put is caught" mutant_fails put pinned "compound: what comes home is freed"
+    check "a mutant that does not keep what is imported is caught" one_test_fails map dmabuf \
+        "compound: a block is not filled while it is mapped through a dma-buf"
+    check "a mutant that keeps it for ever is caught" one_test_fails unmap dmabuf \
+        "compound: a block is not filled while it is mapped through a dma-buf"
     check "a mutant without a lock is caught" mutant_fails lock stall \
         "compound: readers keep their order while one of them stalls"
+    check "a mutant that swaps blocks is caught" mutant_of_output_fails order play \
+        "compound: blocks are played in order"
+    check "a mutant that does not hold pages is caught" mutant_of_output_fails hold splice_write \
+        "compound: what is queued is held"
+    check "a mutant that does not uncharge pages is caught" mutant_of_output_fails charge splice_write \
+        "compound: pages are charged while they are held"
+    check "a mutant that keeps what it dropped is caught" mutant_of_output_fails keep splice_write \
+        "compound: a block goes from device to device"
     [[ ! -e /sys/kernel/debug/kmemleak ]] || check "a mutant that frees too little is caught" leaks_are_found
 }
 

@@ -15,6 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "shared/dmabuf.h"
 #include "shared/memory.h"
 #include "shared/ring.h"
 #include "shared/tap.h"
@@ -30,6 +31,8 @@ struct state {
 	struct ring r;
 	struct zcdma_dev_block block;
 	int pipe[2];
+	int dmabuf;
+	char *dmabuf_map;
 };
 
 static int open_device(struct state *s)
@@ -110,6 +113,43 @@ static int vmsplice_block(struct state *s)
 	struct iovec v = { s->r.map + s->block.mmap_offset, PIECE };
 
 	return vmsplice(s->pipe[1], &v, 1, SPLICE_F_NONBLOCK) < 0 ? -errno : 0;
+}
+
+static int export_block(struct state *s)
+{
+	int fd = dmabuf_try_export(&s->r, s->block.index, O_CLOEXEC);
+
+	s->dmabuf = fd < 0 ? -1 : fd;
+	return fd < 0 ? fd : 0;
+}
+
+static int map_dmabuf(struct state *s)
+{
+	s->dmabuf_map = dmabuf_try_map(s->dmabuf, LENGTH);
+	return s->dmabuf_map ? 0 : -errno;
+}
+
+static int touch_dmabuf(struct state *s)
+{
+	return madvise(s->dmabuf_map, LENGTH, MADV_POPULATE_READ) ? -errno : 0;
+}
+
+static int unmap_dmabuf(struct state *s)
+{
+	int rc = s->dmabuf_map ? munmap(s->dmabuf_map, LENGTH) : 0;
+
+	if (rc)
+		return -errno;
+	s->dmabuf_map = NULL;
+	return 0;
+}
+
+static int close_dmabuf(struct state *s)
+{
+	int fd = s->dmabuf;
+
+	s->dmabuf = -1;
+	return fd >= 0 && close(fd) ? -errno : 0;
 }
 
 static int give(struct state *s)
@@ -199,11 +239,16 @@ static const struct call captures[] = {
 	{ "pread", read_at, false },
 	{ "splice at an offset", splice_at, false },
 	{ "vmsplice", vmsplice_block, true },
+	{ "EXPORT", export_block, true },
+	{ "mmap of a dma-buf", map_dmabuf, true },
+	{ "a page fault in a dma-buf", touch_dmabuf, true },
 	{ "STATS", get_stats, false },
 	{ "GIVE", give, false },
+	{ "munmap of a dma-buf", unmap_dmabuf, true },
 	{ "STOP", stop, false },
 	{ "munmap", unmap, false },
 	{ "close", close_device, false },
+	{ "close of a dma-buf", close_dmabuf, true },
 };
 
 static const struct call plays[] = {
@@ -254,7 +299,9 @@ static void wait_for_block(const struct state *s)
 
 static struct state state_before(size_t end, unsigned model)
 {
-	struct state s = { .r.fd = -1, .r.setup = ring_wanted(model), .pipe = { -1, -1 } };
+	struct state s = {
+		.r.fd = -1, .r.setup = ring_wanted(model), .pipe = { -1, -1 }, .dmabuf = -1
+	};
 
 	s.r.setup.block_size = LENGTH;
 	s.r.setup.blocks = 4;
@@ -273,6 +320,7 @@ static struct state state_before(size_t end, unsigned model)
 
 static void end_state(struct state *s)
 {
+	EXPECT(!unmap_dmabuf(s) && !close_dmabuf(s));
 	EXPECT(!unmap(s) && !close_device(s));
 	EXPECT(!close(s->pipe[0]) && !close(s->pipe[1]));
 }

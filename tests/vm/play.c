@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,44 +16,9 @@
 #include "shared/fault.h"
 #include "shared/module.h"
 #include "shared/ring.h"
+#include "shared/sink.h"
 #include "shared/tap.h"
 #include "shared/task.h"
-
-#define SINK "/sys/bus/platform/devices/zcdma-sink.0/"
-
-static void fill(void *to, size_t len, uint64_t offset)
-{
-	unsigned char *byte = to;
-
-	for (size_t i = 0; i < len; i++, offset++)
-		byte[i] = (unsigned char)(((offset / 8) ^ SEED) >> offset % 8 * 8);
-}
-
-static void expect_found(const char *name, const char *value)
-{
-	char path[128], line[64];
-	FILE *file;
-
-	snprintf(path, sizeof(path), SINK "%s", name);
-	file = fopen(path, "re");
-	EXPECT(file && fgets(line, sizeof(line), file) && !fclose(file));
-	line[strcspn(line, "\n")] = '\0';
-	if (strcmp(line, value)) {
-		printf("# %s: %s, not %s\n", name, line, value);
-		EXPECT(!"the sink found what it should");
-	}
-}
-
-static void expect_played(const struct ring *r, uint64_t bytes)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%llu", (unsigned long long)bytes);
-	expect_found("checked_bytes", text);
-	expect_found("wrong_bytes", "0");
-	expect_found("first_wrong", "none");
-	EXPECT(ring_stats(r->fd).bytes == bytes && !ring_stats(r->fd).failed);
-}
 
 static int give(const struct ring *r, unsigned index, size_t length)
 {
@@ -68,8 +32,8 @@ static void play(const struct ring *r, size_t length, uint64_t offset)
 {
 	struct zcdma_dev_block b = ring_take(r);
 
-	EXPECT(!b.length && !b.flags);
-	fill(r->map + b.mmap_offset, length, offset);
+	EXPECT(!b.length);
+	sink_fill(r->map + b.mmap_offset, length, offset);
 	EXPECT(!give(r, b.index, length));
 }
 
@@ -96,7 +60,7 @@ static void blocks_are_played_in_order(unsigned model)
 		offset += length;
 	}
 	EXPECT(!fsync(r.fd));
-	expect_played(&r, offset);
+	sink_expect_played(&r, offset);
 	EXPECT(ring_stats(r.fd).blocks == 3 * BLOCKS && ring_stats(r.fd).free == BLOCKS);
 	ring_end(&r);
 }
@@ -135,7 +99,7 @@ static void threads_keep_the_order(unsigned model)
 	for (size_t i = 0; i < 4; i++)
 		task_join(&tasks[i]);
 	EXPECT(!fsync(r.fd));
-	expect_played(&r, shared_offset);
+	sink_expect_played(&r, shared_offset);
 	ring_end(&r);
 }
 
@@ -150,7 +114,7 @@ static void written_data_is_played(unsigned model)
 
 	ring_go(&r);
 	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-		fill(data, lengths[i], offset);
+		sink_fill(data, lengths[i], offset);
 		EXPECT(write(r.fd, data, lengths[i]) == (ssize_t)lengths[i]);
 		offset += lengths[i];
 		/* A part of a block is not played until it is asked for. */
@@ -160,7 +124,7 @@ static void written_data_is_played(unsigned model)
 		}
 	}
 	EXPECT(!fsync(r.fd));
-	expect_played(&r, offset);
+	sink_expect_played(&r, offset);
 	EXPECT(ring_stats(r.fd).write_bytes == offset);
 	EXPECT_ERRNO(write(r.fd, nowhere, 1), EFAULT);
 	free(data);
@@ -175,20 +139,20 @@ static void a_wrong_byte_is_found(unsigned model)
 	ring_go(&r);
 	play(&r, BLOCK, 0);
 	b = ring_take(&r);
-	fill(r.map + b.mmap_offset, BLOCK, BLOCK);
+	sink_fill(r.map + b.mmap_offset, BLOCK, BLOCK);
 	r.map[b.mmap_offset + 12345] ^= 1;
 	r.map[b.mmap_offset + 12350] ^= 1;
 	EXPECT(!give(&r, b.index, BLOCK));
 	EXPECT(!fsync(r.fd));
-	expect_found("wrong_bytes", "2");
-	expect_found("first_wrong", "274489");
+	sink_expect("wrong_bytes", "2");
+	sink_expect("first_wrong", "274489");
 	ring_end(&r);
 	/* A new ring is a new stream. */
 	r = create(model, 0);
 	ring_go(&r);
 	play(&r, 64, 0);
 	EXPECT(!fsync(r.fd));
-	expect_played(&r, 64);
+	sink_expect_played(&r, 64);
 	ring_end(&r);
 }
 
@@ -201,7 +165,7 @@ static void direct_reads_are_played(unsigned model)
 
 	EXPECT(disk >= 0 && data);
 	for (uint64_t i = 0; i < 2 * BLOCKS; i++) {
-		fill(data, BLOCK, i * BLOCK);
+		sink_fill(data, BLOCK, i * BLOCK);
 		EXPECT(pwrite(disk, data, BLOCK, (off_t)(i * BLOCK)) == BLOCK);
 	}
 	EXPECT(!fsync(disk) && !close(disk));
@@ -215,7 +179,7 @@ static void direct_reads_are_played(unsigned model)
 		EXPECT(!give(&r, b.index, BLOCK));
 	}
 	EXPECT(!fsync(r.fd));
-	expect_played(&r, (uint64_t)2 * BLOCKS * BLOCK);
+	sink_expect_played(&r, (uint64_t)2 * BLOCKS * BLOCK);
 	EXPECT(!ring_stats(r.fd).write_bytes && !close(disk));
 	free(data);
 	ring_end(&r);
@@ -263,6 +227,8 @@ static void an_empty_block_comes_again(unsigned model)
 static void a_stop_drops_and_says_so(unsigned model)
 {
 	struct ring r = create(model, BLOCK);
+	uint64_t played, dropped = 0;
+	struct zcdma_dev_block b;
 
 	for (unsigned i = 0; i < BLOCKS; i++)
 		play(&r, BLOCK, (uint64_t)i * BLOCK);
@@ -274,6 +240,17 @@ static void a_stop_drops_and_says_so(unsigned model)
 	EXPECT(ring_stats(r.fd).free == BLOCKS && ring_stats(r.fd).blocks < BLOCKS);
 	EXPECT_ERRNO(fsync(r.fd), EIO);
 	EXPECT(!fsync(r.fd));
+	/* A block that was dropped says so, once. */
+	played = ring_stats(r.fd).blocks;
+	for (unsigned i = 0; i < BLOCKS; i++) {
+		b = ring_take(&r);
+		EXPECT(!(b.flags & ZCDMA_DEV_BLOCK_ERROR) == !b.error);
+		EXPECT(!b.error || b.error == ECANCELED);
+		dropped += !!b.error;
+		EXPECT(!give(&r, b.index, 0));
+		EXPECT(!ring_take(&r).flags);
+	}
+	EXPECT(dropped == BLOCKS - played);
 	ring_end(&r);
 }
 
@@ -293,7 +270,7 @@ static void underruns_are_counted(unsigned model)
 	EXPECT(ring_stats(r.fd).underrun_bytes == underruns * BLOCK);
 	usleep(100000);
 	EXPECT(ring_stats(r.fd).underruns == underruns); /* nothing more was to come */
-	expect_played(&r, 2 * BLOCK);
+	sink_expect_played(&r, 2 * BLOCK);
 	ring_end(&r);
 }
 
@@ -306,12 +283,12 @@ static void a_given_block_is_revoked(unsigned model)
 	s.policy = ZCDMA_DEV_STRICT;
 	r = ring_create(O_RDWR, s);
 	b = ring_take(&r);
-	fill(r.map + b.mmap_offset, BLOCK, 0);
+	sink_fill(r.map + b.mmap_offset, BLOCK, 0);
 	EXPECT(!give(&r, b.index, BLOCK));
 	EXPECT(fault_of_reading(r.map + b.mmap_offset) == SIGBUS);
 	ring_go(&r);
 	EXPECT(!fsync(r.fd));
-	expect_played(&r, BLOCK);
+	sink_expect_played(&r, BLOCK);
 	ring_end(&r);
 }
 

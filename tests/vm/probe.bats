@@ -31,10 +31,12 @@ registered() {
             .direct.errno == "EFAULT" and (.vmflags | test("pf")) and (.hint | test("model=compound"))) and
         all(.mappings[1:][]; .zerocopy.answer == "works" and .vmsplice.answer == "works" and
             .direct.answer == "works" and .errno == null and .cause == null) and
+        [.mappings[].dma_buf] == [false, true, true, true] and
         all(.mappings[1:][]; '"$(registered)"')' <<<"$output"
     run -0 zcdma probe /dev/zcdma0
     assert_line --regexp '^/dev/zcdma0 compound +64K +works +works'
     assert_output --partial 'EFAULT, /dev/zcdma0 coherent: VM_PFNMAP'
+    assert_output --partial 'dma-buf, /dev/zcdma0 pages'
 }
 
 @test "probe: blocks of another size, and none at an offset" {

@@ -552,11 +552,16 @@ static void sysfs_says_what_the_ioctl_says(unsigned model)
 		 "busy_at_release %llu\nread_bytes %llu\nsplice_bytes %llu\n"
 		 "splice_copied_bytes %llu\nnext_seq %llu\nring_blocks %u\nfree %u\n"
 		 "filling %u\nfull %u\nheld %u\ndraining %u\ngaps %llu\n"
-		 "underruns %llu\nunderrun_bytes %llu\nwrite_bytes %llu\n",
+		 "underruns %llu\nunderrun_bytes %llu\nwrite_bytes %llu\n"
+		 "short_blocks %llu\n"
+		 "splice_copied_device 0\nsplice_copied_align 0\nsplice_copied_reach 0\n"
+		 "splice_copied_page 0\nsplice_copied_memlock 0\nsplice_copied_unmapped 0\n"
+		 "splice_copied_bounced 0\n",
 		 s.running, s.blocks, s.bytes, s.delivered, s.given, s.overruns, s.lost_bytes,
 		 s.failed, s.bounced, s.busy_at_release, s.read_bytes, s.splice_bytes,
 		 s.splice_copied_bytes, s.next_seq, s.ring_blocks, s.free, s.filling, s.full,
-		 s.held, s.draining, s.gaps, s.underruns, s.underrun_bytes, s.write_bytes);
+		 s.held, s.draining, s.gaps, s.underruns, s.underrun_bytes, s.write_bytes,
+		 s.short_blocks);
 	n = read(fd, got, sizeof(got) - 1);
 	EXPECT(n > 0);
 	got[n] = '\0';

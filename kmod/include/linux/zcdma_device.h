@@ -12,6 +12,7 @@
 #include <linux/module.h>
 #include <linux/types.h>
 #include <linux/version.h>
+#include <linux/zcdma.h>
 
 struct dev_pm_ops;
 struct device;
@@ -42,14 +43,14 @@ struct zcdma_device;
  * at a time for a device, with a mutex held: a driver must not call unregister, suspend or resume from
  * them.
  *
- * submit and what this file calls a report - zcdma_block_done(), zcdma_block_failed(),
+ * submit, flush and what this file calls a report - zcdma_block_done(), zcdma_block_failed(),
  * zcdma_block_wanted(), zcdma_stream_halted(), zcdma_stream_lost(), zcdma_stream_gap() - run in any
  * context in which a spinlock_t can be taken, so under PREEMPT_RT not in a hard interrupt. Make reports
  * one at a time for a stream, and only from the call of start to the return of abort. The core calls
  * submit after start returned and before it calls abort, on several processors at a time, but one at
  * a time for an output device, whose blocks have an order. It holds no lock then that a report takes,
  * and of the reports only zcdma_block_wanted() calls submit: so submit and the other reports may run
- * with the same lock of the driver's held.
+ * with the same lock of the driver's held. The same is true of flush, of which one call runs at a time.
  *
  * DOC: Life and death
  *
@@ -65,11 +66,14 @@ struct zcdma_device;
  *	list by list_del_init() before the block is reported, and before a list head is freed in abort.
  * @index: in the ring, from 0 to &zcdma_stream.blocks - 1
  * @length: of an output device, how many bytes to fetch, from submit on
+ * @device_time: when its first byte came, by &zcdma_device_ops.clock; set it before the report, or leave
+ *	it 0 where it is not known
  */
 struct zcdma_block {
 	struct list_head node;
 	u32 index;
 	u64 length;
+	u64 device_time;
 
 	/* private: */
 	unsigned int state;	/* enum zcdma_state */
@@ -80,6 +84,8 @@ struct zcdma_block {
 	u64 offset;
 	u64 seq;
 	u64 time_ns;
+	u64 since_ns;		/* when it came into its state, while that is traced, or 0 */
+	struct zcdma_frags *frags; /* fetched in the place of its memory, or NULL */
 };
 
 /**
@@ -115,6 +121,11 @@ struct zcdma_stream {
  * @submit: Queue a block to be filled, or fetched. Returns 0, and the block is the driver's; or a negative errno
  *	where the device has no room for more, and it stays the core's, which submits it again when
  *	user space gives a block back, or zcdma_block_wanted() asks. Must not sleep.
+ * @clock: what &zcdma_block.device_time counts; ZCDMA_DEV_CLOCK_NONE of a device without a clock
+ * @clock_hz: how many of its units are a second; 0 without a clock
+ * @flush: Have the block that is being filled reported by zcdma_block_done(), though it is not full, as
+ *	soon as the device can, within this call or later; or do nothing where none has data. Must not
+ *	sleep. NULL where the device cannot, and of an output device.
  * @abort: Stop the device, even if it is broken or gone. On return no report runs or will come, the
  *	device writes to no memory, and all blocks are the core's, which takes them off a list of the
  *	driver's itself. May sleep.
@@ -125,8 +136,11 @@ struct zcdma_device_ops {
 	bool out;
 	enum dma_data_direction dir;
 	bool paced;
+	enum zcdma_dev_clock clock;
+	u32 clock_hz;
 	int (*start)(struct zcdma_stream *stream);
 	int (*submit)(struct zcdma_stream *stream, struct zcdma_block *block);
+	void (*flush)(struct zcdma_stream *stream);
 	void (*abort)(struct zcdma_stream *stream);
 };
 
@@ -135,6 +149,14 @@ struct zcdma_device_ops {
  * @align: of &zcdma_stream.block_size, in bytes: a power of two
  * @chunks_max: the most contiguous pieces of a block
  * @block_size_max: bytes
+ * @frags_max: of an output device, the most pieces of a block that it fetches from any pages, as splice()
+ *	has them, and not from the ring. 0: it fetches the ring's memory alone, and splice() copies. The
+ *	core has a limit of its own, 256.
+ * @frag_align: of the address and the length of such a piece, in bytes: a power of two, at most a page.
+ *	0 is as @align
+ *
+ * A device with @frags_max is submitted a block with another list of pieces each time: let submit, or what
+ * comes after it, ask zcdma_block_dma() for them.
  *
  * The DMA API knows its mask and its largest segment. Rings beyond any of them are refused. 0 means
  * unlimited.
@@ -143,6 +165,8 @@ struct zcdma_limits {
 	u32 align;
 	u32 chunks_max;
 	size_t block_size_max;
+	u32 frags_max;
+	u32 frag_align;
 };
 
 /**
@@ -220,7 +244,8 @@ u64 zcdma_stream_offset(const struct zcdma_stream *stream);
  * @off: of the byte in the block, below &zcdma_stream.block_size
  * @bytes: set to how many are contiguous from there on for the device, within its largest segment
  *
- * The addresses of a block stay the same from start to abort. Any context.
+ * The addresses of a block stay the same from start to abort, unless &zcdma_limits.frags_max is set. Any
+ * context.
  */
 dma_addr_t zcdma_block_dma(const struct zcdma_stream *stream, const struct zcdma_block *block,
 			   size_t off, size_t *bytes);

@@ -13,7 +13,8 @@
  *	full		waits for user space
  *	held		user space has it: by ZCDMA_IOC_TAKE, or half read by read() or splice()
  *	draining	given back, but a socket, a pipe, a direct write or a pin still refers to
- *			its pages; it becomes free when the last reference is dropped
+ *			its pages, or another driver has mapped it (ZCDMA_IOC_EXPORT); it becomes
+ *			free when the last of these is gone
  *
  * The device never writes to a block which is full, held or draining. With data but no free block
  * it drops the data and counts an overrun; the stream offset and the sequence number go on
@@ -63,9 +64,17 @@
  *	   though the kernel lets a call move no more than a page for each free slot. From
  *	   ZCDMA_DEV_COHERENT splice copies, which zcdma_dev_stats.splice_copied_bytes counts.
  *
+ *	   To an output device splice() and sendfile() do not copy either: the device fetches the pipe's
+ *	   pages, and has them until it has played them. They take the place of a block's memory, with at
+ *	   most zcdma_dev_info.frags_max pieces, and are queued in order with blocks and write(). What is
+ *	   written to them meanwhile may be played or not. The pages count against RLIMIT_MEMLOCK of who
+ *	   spliced them. What the device cannot fetch is copied: zcdma_dev_stats.splice_copied_by. The
+ *	   call waits for data and an empty block (EAGAIN with SPLICE_F_NONBLOCK, and for the block with
+ *	   O_NONBLOCK).
+ *
  * write	   To an output device: copies into empty blocks; one that is full is queued. Waits while there
  *	   is none (EAGAIN with O_NONBLOCK). EIO: the device has halted. Other devices, and read() and
- *	   splice() of an output device: EINVAL.
+ *	   splice() from an output device: EINVAL.
  *
  * fsync	   Of an output device: queues what write() has begun (EINVAL where that is not a multiple of
  *	   zcdma_dev_info.length_align), and waits until all is played. EIO once after blocks were not
@@ -79,7 +88,8 @@
  *	   no sendfile() of the stream itself (EINVAL), as it loses what a socket has no room for.
  *
  * poll	   POLLIN where ZCDMA_IOC_TAKE or read() would not wait, the end of the stream included. POLLOUT of
- *	   an output device, where ZCDMA_IOC_TAKE or write() would not.
+ *	   an output device, where ZCDMA_IOC_TAKE or write() would not. zcdma_dev_setup.watermark has
+ *	   poll() wait for more blocks.
  *	   POLLERR | POLLHUP where the device is gone.
  *
  * When the device is removed or unbound, every call fails with ENODEV. Mappings stay as they are,
@@ -110,6 +120,7 @@ enum zcdma_dev_model {
 	ZCDMA_DEV_PAGES = 1,	/* large allocations, split into single pages */
 	ZCDMA_DEV_COMPOUND = 2,	/* one compound page for a block, or several for a large one */
 	ZCDMA_DEV_SCATTER = 3,	/* compound pages of decreasing size: any size of block, no waste */
+	ZCDMA_DEV_IMPORTED = 4,	/* dma-bufs of other drivers, one for each block */
 };
 
 /* What becomes of the mapping of a block while the device owns it. */
@@ -123,6 +134,16 @@ enum zcdma_dev_policy {
 #define ZCDMA_DEV_INFO_PACED (1U << 0) /* zcdma_dev_setup.rate may be set */
 #define ZCDMA_DEV_INFO_LIMITED (1U << 1) /* there is memory that the device does not reach */
 #define ZCDMA_DEV_INFO_OUT (1U << 2) /* an output device: it plays blocks */
+#define ZCDMA_DEV_INFO_TIMEOUT (1U << 3) /* zcdma_dev_setup.timeout_ns may be set */
+#define ZCDMA_DEV_INFO_EXPORT (1U << 4) /* this kernel has ZCDMA_IOC_EXPORT */
+
+/* What a device's own time counts: zcdma_dev_block.device_time. */
+enum zcdma_dev_clock {
+	ZCDMA_DEV_CLOCK_NONE = 0,
+	ZCDMA_DEV_CLOCK_MONOTONIC = 1,	/* as clock_gettime(CLOCK_MONOTONIC) */
+	ZCDMA_DEV_CLOCK_TAI = 2,	/* as clock_gettime(CLOCK_TAI), by PTP for example */
+	ZCDMA_DEV_CLOCK_COUNTER = 3,	/* a counter of the device, from any start */
+};
 
 /*
  * ZCDMA_IOC_INFO: what this kernel and this device can do. Never assume any of it.
@@ -146,11 +167,21 @@ struct zcdma_dev_info {
 				 */
 	char source[16];	/* out: what fills or plays the blocks, a name that ends with a 0 */
 	__u32 length_align;	/* out: of an output device, what it plays must be a multiple of this */
-	__u32 reserved[7];
+	__u32 clock;		/* out: enum zcdma_dev_clock of the device's own times ... */
+	__u32 clock_hz;		/* out: ... and how many of its units are a second */
+	__u32 frags_max;	/* out: of an output device, the most pieces of others' memory that it
+				 * fetches as a block; 0: splice() to it copies
+				 */
+	__u32 frag_align;	/* out: their address and length must be a multiple of this */
+	__u32 reserved[3];
 };
 
 /* Each block of a simulated device with a rate is waited for by a timer. */
 #define ZCDMA_DEV_RATE_BLOCKS 20000
+
+/* The limits of zcdma_dev_setup.timeout_ns: a timer runs that often. */
+#define ZCDMA_DEV_TIMEOUT_MIN 50000
+#define ZCDMA_DEV_TIMEOUT_MAX 3600000000000
 
 /*
  * ZCDMA_IOC_SETUP: allocate the ring and own the stream. Once for each open file.
@@ -160,12 +191,24 @@ struct zcdma_dev_info {
  * RLIMIT_MEMLOCK (counted for the user who set it up, over all devices) without CAP_IPC_LOCK. After
  * ENOMEM and EPERM .blocks_fit is how many blocks of that size would have fit. EMSGSIZE: the memory
  * is in more pieces than zcdma_dev_info.chunks_max allows for a block; .chunks is how many.
+ *
+ * ZCDMA_DEV_IMPORTED: a ring made of dma-bufs of other drivers, as of /dev/udmabuf, a DMA heap or
+ * ZCDMA_IOC_EXPORT: one for each block, of at least .block_size bytes, each once. The ring keeps them; the
+ * descriptors may be closed. It is not charged. The memory is used by its owner's mapping or that of
+ * the dma-buf, between calls of DMA_BUF_IOCTL_SYNC. mmap(), read(), write(), splice() and
+ * ZCDMA_IOC_EXPORT of the ring fail with EOPNOTSUPP. What else refers to the memory is not known to the
+ * driver: *a block that is given back may be filled at once.* So give it back when nothing reads it any
+ * more: after the completion of MSG_ZEROCOPY; splice() and vmsplice() have none, so do not use them.
+ * EBADF, EINVAL: not a dma-buf, too small, there twice, or in pieces that the device does not take.
+ * EOPNOTSUPP: the kernel would have to bounce what this device transfers; or, of a device in whose place
+ * the CPU works, the exporter gives the CPU no access. Other errors are the exporter's, as EBUSY for a
+ * block that is not held.
  */
 struct zcdma_dev_setup {
 	__u32 size;
 	__u32 model;		/* enum zcdma_dev_model */
 	__u32 policy;		/* enum zcdma_dev_policy */
-	__u32 flags;		/* 0 */
+	__u32 flags;		/* ZCDMA_DEV_SETUP_* */
 	__u64 block_size;	/* bytes of data in a block */
 	__u64 rate;		/* bytes/s that a simulated device produces, at most
 				 * ZCDMA_DEV_RATE_BLOCKS in a second; 0: as fast as it can, and
@@ -178,8 +221,24 @@ struct zcdma_dev_setup {
 	__u64 ring_bytes;	/* out: size of the whole mapping */
 	__u32 chunks;		/* out: contiguous pieces that block 0 consists of */
 	__u32 bounced;		/* out: blocks that the kernel copies to where they are wanted */
-	__u64 reserved[4];
+	__u64 timeout_ns;	/* how long a byte waits for its block to be full, from
+				 * ZCDMA_DEV_TIMEOUT_MIN to ZCDMA_DEV_TIMEOUT_MAX: then the device is
+				 * asked for a block that is not. 0: without limit, and all that is valid
+				 * without ZCDMA_DEV_INFO_TIMEOUT
+				 */
+	__u32 watermark;	/* how many blocks poll() waits for, at most .blocks; 0 is 1. It waits
+				 * for no more where the stream has ended, the device has no block left,
+				 * a block is not full, or has been full for .timeout_ns
+				 */
+	__s32 node;		/* with ZCDMA_DEV_SETUP_NODE: the NUMA node of the memory */
+	__u64 dmabufs;		/* of ZCDMA_DEV_IMPORTED: the address of .blocks descriptors, each __s32;
+				 * else 0
+				 */
+	__u64 reserved;
 };
+
+/* zcdma_dev_setup.node counts. Without it the memory is on the node of the device that does the DMA. */
+#define ZCDMA_DEV_SETUP_NODE (1U << 0)
 
 /*
  * ZCDMA_IOC_START (argument 0): start the device.
@@ -203,7 +262,9 @@ struct zcdma_dev_setup {
  * stopped, and every block was taken. EIO: it has halted, and every block was taken.
  *
  * Of an output device: take an empty block. .length is 0, and .offset, .seq and .time_ns are of what was
- * in it, .time_ns being when that was played. Never ENODATA; EIO at once where it has halted.
+ * in it, .time_ns being when that was played. ZCDMA_DEV_BLOCK_ERROR says that it was not: .error is
+ * EIO where the device failed with it, and ECANCELED where ZCDMA_IOC_STOP dropped it. Never ENODATA;
+ * EIO at once where it has halted.
  */
 struct zcdma_dev_block {
 	__u32 size;
@@ -219,7 +280,9 @@ struct zcdma_dev_block {
 	__u32 error;		/* out: an errno where ZCDMA_DEV_BLOCK_ERROR is set, as EIO;
 				 * .length is 0, and .offset goes on by .block_size
 				 */
-	__u32 reserved[5];
+	__u32 clock;		/* out: of .device_time, enum zcdma_dev_clock; 0: it is not known */
+	__u64 device_time;	/* out: when its first byte came, in units of the device's clock */
+	__u32 reserved[2];
 };
 
 /*
@@ -233,6 +296,18 @@ struct zcdma_dev_give {
 	__u32 size;
 	__u32 index;
 	__u64 length;		/* bytes of data, of an output device; else 0 */
+};
+
+/* Why splice() to an output device copied. */
+enum zcdma_dev_copied {
+	ZCDMA_DEV_COPIED_DEVICE = 0,	/* the device fetches nothing but the ring's memory */
+	ZCDMA_DEV_COPIED_ALIGN = 1,	/* zcdma_dev_info.frag_align does not allow the address or length */
+	ZCDMA_DEV_COPIED_REACH = 2,	/* the device does not reach the memory */
+	ZCDMA_DEV_COPIED_PAGE = 3,	/* a reference does not keep the page as it is */
+	ZCDMA_DEV_COPIED_MEMLOCK = 4,	/* the pages are beyond RLIMIT_MEMLOCK */
+	ZCDMA_DEV_COPIED_UNMAPPED = 5,	/* the DMA API did not map them, or memory is short */
+	ZCDMA_DEV_COPIED_BOUNCED = 6,	/* the DMA API copied them itself, also counted in .bounced */
+	ZCDMA_DEV_COPIED_REASONS
 };
 
 /*
@@ -265,6 +340,43 @@ struct zcdma_dev_stats {
 	__u64 underruns;	/* out: blocks that an output device needed and did not have */
 	__u64 underrun_bytes;	/* out: in them */
 	__u64 write_bytes;	/* out: copied by write() */
+	__u64 short_blocks;	/* out: of .blocks, those that were not full */
+	__u64 splice_copied_by[8]; /* out: of an output device's .splice_copied_bytes, by reason:
+				    * enum zcdma_dev_copied
+				    */
+};
+
+#define ZCDMA_DEV_EXPORT_RING (~0U) /* all blocks, as the mapping has them */
+
+/*
+ * ZCDMA_IOC_EXPORT: make a dma-buf of a block, or of the whole ring, which other drivers can import (V4L2,
+ * DRM, RDMA) and programs can mmap(), with DMA_BUF_IOCTL_SYNC. Any number of times, in any state of the block.
+ *
+ * What an importer may touch, the device does not write to. An importer can map a block, for DMA, for
+ * the kernel or by mmap(), only while it is held by ZCDMA_IOC_TAKE; else that fails with EBUSY. From then on
+ * the block is in flight until all of that is unmapped: ZCDMA_IOC_GIVE lets it drain. Neither a
+ * descriptor nor an attachment that is not mapped keeps a block, so a descriptor can be made once, and
+ * used again whenever its block is taken. An importer may stay mapped longer than it says that it is
+ * busy: V4L2 does until the buffer is queued with another descriptor, or freed.
+ *
+ * The whole ring can be mapped while the stream is stopped (EBUSY), and ZCDMA_IOC_START fails with EBUSY
+ * until it is unmapped. Of an output device, which writes to nothing, all can be mapped at any time and
+ * keeps nothing; what an importer writes to a block after queueing may be played or not.
+ *
+ * The memory stays good, and charged, for as long as there is a reference to the dma-buf, even if the
+ * file is closed; then all can be mapped, as nothing is filled any more. The removal of the device takes
+ * nothing from importers. Until then the module stays.
+ *
+ * EINVAL: there is no such block, or an unknown flag. EACCES: O_RDWR, and the file is open for reading
+ * only. EOPNOTSUPP: ZCDMA_DEV_COHERENT, whose memory goes with the device; or the kernel has no dma-buf.
+ */
+struct zcdma_dev_export {
+	__u32 size;
+	__u32 index;		/* of a block, or ZCDMA_DEV_EXPORT_RING */
+	__u32 flags;		/* O_CLOEXEC; O_RDWR, which mmap() needs for PROT_WRITE */
+	__s32 fd;		/* out: the descriptor */
+	__u64 bytes;		/* out: size of the dma-buf: zcdma_dev_setup.stride, or .ring_bytes */
+	__u32 reserved[4];
 };
 
 /*
@@ -279,5 +391,6 @@ struct zcdma_dev_stats {
 #define ZCDMA_IOC_TAKE	_IO(ZCDMA_IOC_MAGIC, 0x04)
 #define ZCDMA_IOC_GIVE	_IO(ZCDMA_IOC_MAGIC, 0x05)
 #define ZCDMA_IOC_STATS	_IO(ZCDMA_IOC_MAGIC, 0x06)
+#define ZCDMA_IOC_EXPORT	_IO(ZCDMA_IOC_MAGIC, 0x07)
 
 #endif /* _UAPI_LINUX_ZCDMA_H */

@@ -311,14 +311,29 @@ void zcdma_handover_free(struct zcdma_handover *handover);
 
 /*
  * Make the ring of @src as the reader wants it, hand it over, and open the path for its blocks. Waits as
- * long as the reader is busy with another ring. Consumes @handover even if it fails, except with -EINTR:
- * then the answer is outstanding, and the caller makes the same call again, or frees @handover and closes
- * @src.
+ * long as the reader is busy with another ring. On success @handover is the path's. After -EINTR the answer
+ * is outstanding, and the caller makes the same call again, or frees @handover and closes @src.
  * Returns 0, or -EOPNOTSUPP if @src has no ring to share or the reader refused it: the pipe takes
  * bytes, and @src takes another path.
  */
 int zcdma_path_open_handover(struct zcdma_handover *handover, struct zcdma_source *src,
 			     struct zcdma_path **path);
+
+/*
+ * Tell the reader that bytes come through the pipe, and that zcdma_handover_end() follows them. A reader that sees the
+ * pipe end without that knows that this program failed or was killed, and returns an error.
+ * Returns 0, or -EOPNOTSUPP if the reader is gone or refused a ring: any end of the pipe is one to it.
+ */
+int zcdma_handover_announce(struct zcdma_handover *handover);
+
+/* Tell the reader that all bytes that were announced are in the pipe. Frees @handover. */
+void zcdma_handover_end(struct zcdma_handover *handover);
+
+/*
+ * Tell the reader that this program failed before its first byte, which is an error to it unless another program writes
+ * to the pipe. Frees @handover.
+ */
+void zcdma_handover_fail(struct zcdma_handover *handover);
 
 #ifdef __cplusplus
 }

@@ -41,11 +41,15 @@ struct zcdma_probe {
 	char name[256];	   /* "anonymous", "[vvar]", "/dev/mydriver0", "/dev/zcdma0 compound" */
 	char model[16];	   /* the memory model of a device of zcdma's driver, else empty */
 	bool bounced;	   /* the device writes to bounce buffers, which the kernel copies */
+	int8_t exports;	   /* a block of that model as a dma-buf: 1: yes, 0: no, -1: unknown */
 	size_t bytes;	   /* mapped; 0: nothing was mapped, and ... */
 	char reason[256];  /* ... why, ... */
 	int err;	   /* ... as a positive errno */
 	char vmflags[128]; /* VmFlags of its VMA as smaps has them: "rd sh mr ms pf io" */
 	struct zcdma_method_result method[ZCDMA_METHODS];
+	/* How fast the processor reads it, and anonymous memory of its size; 0: that was not measured. */
+	uint64_t read_bytes_per_second, anonymous_bytes_per_second;
+	bool uncached;	 /* it is read ten times slower, or more, than anonymous memory */
 	char cause[512]; /* of an EFAULT, or empty */
 	char hint[512];	 /* what helps against it, or to get a mapping; or empty */
 };
@@ -85,7 +89,8 @@ unsigned zcdma_probe_count(const char *path);
 /*
  * Map @bytes of the file or device @path from @offset on, and try every method on them. 0 bytes: up to 64 KiB, or
  * less if the file or the driver has less. Never writes to @path. @i: which of its mappings; for a device of zcdma's
- * driver it is a ring with that memory model, which the device fills with a block of @bytes. @flags: enum
+ * driver it is a ring with that memory model, which the device fills with a block of @bytes. @path may also be a buffer
+ * that a call makes: the path of a V4L2 device, "heap:NAME" of /dev/dma_heap, "udmabuf", or "dmabuf:FD". @flags: enum
  * zcdma_probe_flags. Returns 0, also if @path cannot be mapped, which .reason and .err explain; or a negative errno.
  */
 int zcdma_probe_path(struct zcdma_ctx *ctx, const char *path, unsigned i, uint64_t offset,

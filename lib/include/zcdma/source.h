@@ -47,11 +47,13 @@ struct zcdma_loss {
 
 /* One capture buffer of a ring. What a caller changes in it has no effect on what is sent. */
 struct zcdma_block {
-	const void *data;  /* its bytes in memory, or NULL if the block is only in @fd */
-	size_t len;	   /* bytes of data; may be less than the ring's block size */
-	uint64_t offset;   /* of its first byte in the source's stream; an overrun makes it jump */
-	uint64_t seq;	   /* counts what the device produced, lost blocks included */
-	uint64_t time_ns;  /* when the block became full: at the device, through a hand-over too */
+	const void *data; /* its bytes in memory, or NULL if the block is only in @fd */
+	size_t len;	  /* bytes of data; may be less than the ring's block size */
+	uint64_t offset;  /* of its first byte in the source's stream; an overrun makes it jump */
+	uint64_t seq;	  /* counts what the device produced, lost blocks included */
+	uint64_t time_ns; /* when the block became full: at the device, through a hand-over too */
+	/* When its first byte came to the device, by the clock that its source's .clock names; 0: unknown. */
+	uint64_t device_time;
 	uint32_t index;	   /* in the ring */
 	uint32_t flags;	   /* enum zcdma_block_flags */
 	int fd;		   /* the file or pipe that holds the bytes too, or -1 */
@@ -160,7 +162,8 @@ struct zcdma_source_stats {
 
 /* What .block_size, .blocks, .page_size, .pieces and .caps say is known once the ring is made. */
 struct zcdma_source_info {
-	const char *type;  /* "sim", "dev", "file", "pipe", "pcap", "xdp", "tcp", "udp", "memory" */
+	const char *
+		type; /* "sim", "dev", "v4l2", "read", "file", "pipe", "pcap", "xdp", "tcp", "udp", "memory" */
 	const char *name;  /* as the user gave it; valid as long as the source */
 	size_t block_size; /* bytes */
 	unsigned blocks;   /* in the ring; 0 without a ring */
@@ -182,6 +185,14 @@ struct zcdma_source_info {
 		*listens; /* once its ring is made, where: "127.0.0.1:9000", or several, by ", " */
 	const char *peer; /* the sender's address, once a sender has come */
 	bool framed;	  /* the sender frames its blocks, and their hashes are checked */
+	/* What .device_time of its blocks counts: "monotonic", "tai" or "counter"; NULL: the device has no clock. */
+	const char *clock;
+	unsigned clock_hz; /* units in a second; 0 without a clock */
+	/* These are of v4l2:, known once its ring is made, and NULL of other sources. */
+	const char *format;	    /* of a frame: "YUYV 1280x720, 30 frames/s" */
+	const char *frame_clock;    /* what the times of its blocks are, once one has come */
+	const char *buffers;	    /* what memory the driver fills ... */
+	const char *buffers_reason; /* ... and why not what is tried before that, or NULL */
 };
 
 /* A kind of source, for lists and help. */
@@ -206,7 +217,7 @@ const struct zcdma_source_type *zcdma_source_type_of(const char *spec);
 const char *zcdma_source_default(void);
 
 /*
- * Open the source that @spec names: "sim:OPTIONS", "dev:PATH,OPTIONS", "file:PATH",
+ * Open the source that @spec names: "sim:OPTIONS", "dev:PATH,OPTIONS", "v4l2:PATH,OPTIONS", "read:PATH,OPTIONS", "file:PATH",
  * "pcap:NAME,OPTIONS", "xdp:IFACE,OPTIONS", "tcp:HOST:PORT,OPTIONS", "udp:HOST:PORT,OPTIONS", "-" (standard
  * input), or a bare path. Its ring is not made yet, and nothing listens.
  * Returns 0, -EINVAL if @spec is wrong, -EOPNOTSUPP if there is no such driver here, or another errno
@@ -324,6 +335,14 @@ int zcdma_block_release(struct zcdma_source *src, const struct zcdma_block *b);
  */
 int zcdma_block_share(struct zcdma_source *src, const struct zcdma_block *b,
 		      struct zcdma_block *share);
+
+/*
+ * Export a block of the caller's as a dma-buf, which other drivers import: V4L2, DRM, RDMA. The block's bytes are the first
+ * ones of the dma-buf. Importers can map it until the block is sent or released, and the driver then waits until
+ * they have unmapped it. Returns a descriptor, which the caller closes; -EINVAL if *@b is not the caller's; -EOPNOTSUPP
+ * where the memory is not a driver's, or coherent, which goes with the device; or another negative errno.
+ */
+int zcdma_block_export(struct zcdma_source *src, const struct zcdma_block *b);
 
 /* Produce no further block. The full ones can still be taken, then zcdma_source_next() returns 0. */
 void zcdma_source_stop(struct zcdma_source *src);

@@ -36,6 +36,7 @@ class RawBlock(ctypes.Structure):
         ("offset", c_uint64),
         ("seq", c_uint64),
         ("time_ns", c_uint64),
+        ("device_time", c_uint64),
         ("index", c_uint32),
         ("flags", c_uint32),
         ("fd", c_int),
@@ -101,6 +102,12 @@ class SourceInfo(ctypes.Structure):
         ("listens", c_char_p),
         ("peer", c_char_p),
         ("framed", c_bool),
+        ("clock", c_char_p),
+        ("clock_hz", c_uint),
+        ("format", c_char_p),
+        ("frame_clock", c_char_p),
+        ("buffers", c_char_p),
+        ("buffers_reason", c_char_p),
     ]
 
 

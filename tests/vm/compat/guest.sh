@@ -30,10 +30,11 @@ has_32_bits() {
     [[ $elf == ' 7f 45 4c 46 01' ]] && "/run/32/$1" --version
 }
 
-tests=(abi stream refs inflight splice hostile stall)
+tests=(abi stream refs inflight splice hostile stall dmabuf)
 start_by_loader zcdma "${tests[@]/#/vm-tests/}"
 check "the program for $VM_COMPAT has 32 bits, and runs" has_32_bits zcdma
 check "there are disks" disks
+/run/modprobe -q vgem
 check "the module loads" load "$VM_KMOD" devices=1
 VM_BIN=/run/32 run_tests "${tests[@]}"
 tests/bats/run.sh tests/vm/compat/handover.bats

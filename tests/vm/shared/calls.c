@@ -32,6 +32,7 @@ static const struct call {
 	{ "STOP", do_stop, 2 },
 	{ "TAKE", do_take, 18 },
 	{ "GIVE", do_give, 18 },
+	{ "EXPORT", do_export, 4 },
 	{ "INFO", do_info, 1 },
 	{ "STATS", do_stats, 2 },
 	{ "ioctl of anything", do_wild_ioctl, 2 },

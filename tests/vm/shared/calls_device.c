@@ -88,7 +88,7 @@ static void make_odd(struct dice *d, struct zcdma_dev_setup *setup)
 		setup->rate = below(d, 1UL << below(d, 64));
 		break;
 	case 6:
-		setup->reserved[below(d, 4)] = roll(d);
+		setup->reserved = roll(d);
 		break;
 	}
 }
@@ -149,6 +149,26 @@ bool do_give(struct dice *d)
 	};
 
 	return !ioctl(any_file(d), ZCDMA_IOC_GIVE, &g);
+}
+
+/* Map what is exported, mostly, in the place of another mapping. The descriptor is not kept. */
+bool do_export(struct dice *d)
+{
+	struct zcdma_dev_export e = {
+		.size = size_of(d, sizeof(e)),
+		.index = rarely(d, 8) ? ZCDMA_DEV_EXPORT_RING : any_taken(d)->index,
+		.flags = rarely(d, 32) ? roll(d) : 0,
+	};
+	size_t slot = below(d, MAPS);
+
+	if (ioctl(any_file(d), ZCDMA_IOC_EXPORT, &e))
+		return false;
+	if (e.bytes <= WINDOW && !rarely(d, 8) &&
+	    mmap(map_address(slot), e.bytes, PROT_READ, MAP_SHARED | MAP_FIXED, e.fd, 0) !=
+		    MAP_FAILED)
+		d->s->length[slot] = e.bytes;
+	close(e.fd);
+	return true;
 }
 
 bool do_info(struct dice *d)

@@ -119,6 +119,7 @@ bool do_start(struct dice *d);
 bool do_stop(struct dice *d);
 bool do_take(struct dice *d);
 bool do_give(struct dice *d);
+bool do_export(struct dice *d);
 bool do_info(struct dice *d);
 bool do_stats(struct dice *d);
 bool do_wild_ioctl(struct dice *d);

@@ -38,10 +38,13 @@ static int unload(const char *name)
 
 int module_load(const char *parameters)
 {
-	char edu[32];
+	const char *fault = getenv("VM_FAULT");
+	char edu[32], core[32] = "";
 	int ret;
 
-	ret = load("zcdma", "");
+	if (fault)
+		snprintf(core, sizeof(core), "mutant=%s", fault);
+	ret = load("zcdma", core);
 	if (ret && ret != -EEXIST)
 		return ret;
 	ret = load("zcdma_sim", parameters);

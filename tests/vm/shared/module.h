@@ -3,7 +3,7 @@
 #ifndef MODULE_H
 #define MODULE_H
 
-/* 0 or -errno. The module is that in the folder $VM_KMOD. */
+/* 0 or -errno. The module is that in the folder $VM_KMOD, with the fault $VM_FAULT where it is one that has faults. */
 int module_load(const char *parameters);
 int module_unload(void);
 

@@ -102,21 +102,29 @@ static int run_child(void (*run)(unsigned model), unsigned model)
 
 void tap_run(void (*run)(unsigned model), unsigned model, const char *format, ...)
 {
+	const char *only = getenv("TAP_ONLY");
 	va_list args;
+	char *name;
 	int status;
 
+	va_start(args, format);
+	status = vasprintf(&name, format, args);
+	va_end(args);
+	if (status < 0)
+		abort();
+	if (only && strcmp(name, only))
+		goto out;
 	if (!skip_reason)
 		skip_reason =
 			mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	status = run_child(run, model);
-	printf("%sok - ", status == 0 || status == SKIPPED ? "" : "not ");
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
+	printf("%sok - %s", status == 0 || status == SKIPPED ? "" : "not ", name);
 	if (status == SKIPPED)
 		printf(" # skip %s", skip_reason);
 	putchar('\n');
 	fflush(stdout);
+out:
+	free(name);
 }
 
 void tap_run_all(const struct tap_test *tests, size_t count)

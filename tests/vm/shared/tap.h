@@ -53,6 +53,7 @@ extern const char *const tap_models[4];
 #define TAP_PAGED 0xe /* those that have pages */
 
 /* Run one test with a name made of @format, or all of a table. */
+/* With TAP_ONLY=NAME in the environment, do so only if that is the name. */
 __attribute__((format(printf, 3, 4))) void tap_run(void (*run)(unsigned model), unsigned model,
 						   const char *format, ...);
 void tap_run_all(const struct tap_test *tests, size_t count);

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* A block device whose data comes from an NBD server: the public functions. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "disk/disk.h"
+
+#define SECTOR 512u
+
+/* Take what the export is into what the device will be. */
+static void describe(struct zcdma_disk *d)
+{
+	const struct zc_nbd_export *e = &d->export;
+	const uint32_t block = zc_max(e->block_min, SECTOR);
+
+	d->info.server = d->target.where;
+	d->info.path = d->path;
+	d->info.block_bytes = block;
+	d->info.skipped_bytes = (uint32_t)(e->size % block);
+	d->info.bytes = e->size - d->info.skipped_bytes;
+	d->info.server_is_read_only = e->flags & NBD_FLAG_READ_ONLY;
+	d->info.read_only = d->options.read_only || d->info.server_is_read_only;
+}
+
+static int open_all(struct zcdma_disk *d)
+{
+	struct zcdma_ctx *ctx = d->ctx;
+	int rc = zc_nbd_parse(ctx, d->options.address, d->options.name, &d->target), fd;
+
+	if (!rc && d->options.send_zerocopy && d->target.socket[0])
+		rc = zc_fail_plain(ctx, EINVAL, "--send-zerocopy: a Unix socket always copies");
+	if (!rc)
+		rc = zc_ublk_open(d);
+	if (rc)
+		return rc;
+	fd = zc_nbd_connect(ctx, &d->target, d->options.timeout_ms, &d->export);
+	if (fd < 0)
+		return fd;
+	zc_wire_attach(d, fd);
+	describe(d);
+	/* Before the ring is made, so that its workers have the same namespace. */
+	rc = zc_disk_guard(ctx);
+	if (!rc)
+		rc = zc_disk_ring_open(d);
+	return rc ? rc : zc_ublk_add(d);
+}
+
+ZC_PUBLIC int zcdma_disk_open(struct zcdma_ctx *ctx, const struct zcdma_disk_options *o,
+			      struct zcdma_disk **disk)
+{
+	struct zcdma_disk *d = calloc(1, sizeof(*d));
+	int rc;
+
+	if (!d)
+		return zc_fail(ctx, ENOMEM, "serve %s", o->address);
+	d->ctx = ctx;
+	d->options = *o;
+	d->control_fd = d->char_fd = d->wire.fd = -1;
+	rc = open_all(d);
+	if (!rc) {
+		*disk = d;
+		return 0;
+	}
+	zcdma_disk_close(d);
+	return rc;
+}
+
+ZC_PUBLIC int zcdma_disk_start(struct zcdma_disk *d)
+{
+	struct zc_error kept;
+	int rc = zc_ublk_start(d);
+
+	/* One that was taken over waits for the next process again. */
+	if (!rc || d->info.recovered)
+		return rc;
+	zc_error_keep(&kept, d->ctx, rc);
+	d->stopping = true;
+	zc_ublk_remove(d);
+	return zc_error_again(&kept, d->ctx);
+}
+
+static bool never(const struct zcdma_disk *d)
+{
+	(void)d;
+	return false;
+}
+
+static bool is_dead(const struct zcdma_disk *d)
+{
+	return d->dead;
+}
+
+ZC_PUBLIC int zcdma_disk_serve(struct zcdma_disk *d, int timeout_ms)
+{
+	const bool was_dead = d->dead;
+	int rc = zc_disk_run(d, was_dead ? never : is_dead, timeout_ms, true);
+
+	return rc ? rc : zc_error_again(&d->why_dead, d->ctx);
+}
+
+/* Open the device so that nothing else can have it, be it mounted or swapped to. Returns a descriptor or a negative errno. */
+static int open_alone(struct zcdma_disk *d)
+{
+	struct io_uring_sqe *sqe = zc_disk_sqe(d, IORING_OP_OPENAT, AT_FDCWD, ZC_DISK_CALL, 0);
+
+	/* In a worker: it may read partitions, which has to be served here. */
+	sqe->flags = IOSQE_ASYNC;
+	sqe->addr = (uintptr_t)d->path;
+	sqe->open_flags = O_RDONLY | O_EXCL | O_CLOEXEC;
+	return zc_disk_call(d, sqe);
+}
+
+/* Write back what is cached of the device. */
+static int sync_device(struct zcdma_disk *d, int fd)
+{
+	struct io_uring_sqe *sqe = zc_disk_sqe(d, IORING_OP_FSYNC, fd, ZC_DISK_CALL, 0);
+	int rc;
+
+	sqe->flags = IOSQE_ASYNC;
+	rc = zc_disk_call(d, sqe);
+	return rc ? zc_fail(d->ctx, -rc, "write back %s", d->path) : 0;
+}
+
+static void close_device(struct zcdma_disk *d, int fd)
+{
+	struct io_uring_sqe *sqe = zc_disk_sqe(d, IORING_OP_CLOSE, fd, ZC_DISK_CALL, 0);
+
+	sqe->flags = IOSQE_ASYNC;
+	zc_disk_call(d, sqe);
+}
+
+ZC_PUBLIC int zcdma_disk_stop(struct zcdma_disk *d)
+{
+	struct zc_error kept;
+	int fd, rc;
+
+	if (d->wire.fd < 0)
+		zc_wire_give_up(
+			d,
+			zc_fail_plain(
+				d->ctx, ECONNABORTED,
+				"stop %s: the server %s is away, so requests that waited for it failed",
+				d->path, d->target.where));
+	fd = open_alone(d);
+	if (fd == -EBUSY)
+		return zc_fail_plain(d->ctx, EBUSY, "stop %s: it is in use", d->path);
+	d->stopping = true;
+	rc = fd < 0 ? zc_fail(d->ctx, -fd, "stop %s", d->path) : sync_device(d, fd);
+	if (d->dead)
+		rc = zc_error_again(&d->why_dead, d->ctx);
+	zc_error_keep(&kept, d->ctx, rc);
+	if (fd >= 0)
+		close_device(d, fd);
+	zc_ublk_remove(d);
+	return rc ? zc_error_again(&kept, d->ctx) : 0;
+}
+
+ZC_PUBLIC void zcdma_disk_get_info(const struct zcdma_disk *d, struct zcdma_disk_info *info,
+				   size_t size)
+{
+	memset(info, 0, size);
+	memcpy(info, &d->info, zc_min(size, sizeof(d->info)));
+}
+
+ZC_PUBLIC void zcdma_disk_get_stats(const struct zcdma_disk *d, struct zcdma_disk_stats *stats,
+				    size_t size)
+{
+	memset(stats, 0, size);
+	memcpy(stats, &d->stats, zc_min(size, sizeof(d->stats)));
+}
+
+ZC_PUBLIC void zcdma_disk_close(struct zcdma_disk *d)
+{
+	if (!d)
+		return;
+	/* It was added, but not started: nothing else has it. */
+	if (d->added && !d->fetched)
+		zc_ublk_remove(d);
+	zc_wire_close(d);
+	if (d->has_ring)
+		io_uring_queue_exit(&d->ring);
+	if (d->requests)
+		munmap((void *)d->requests, zc_disk_requests_size());
+	if (d->char_fd >= 0)
+		close(d->char_fd);
+	if (d->control_fd >= 0)
+		close(d->control_fd);
+	free(d->wire.in);
+	free(d->wire.out);
+	free(d);
+}

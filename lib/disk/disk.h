@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A disk: one io_uring, by which its ublk device and its connection are served. ublk.c adds and removes the device, queue.c
+ * takes its requests and completes them, wire.c sends them to the server and receives the answers, loop.c runs all of that.
+ */
+#ifndef ZCDMA_DISK_DISK_H
+#define ZCDMA_DISK_DISK_H
+
+#include <zcdma/disk.h>
+
+#include "disk/nbd.h"
+#include "disk/ublk_abi.h"
+#include "path/uring_compat.h"
+
+/* Requests at a time, and the most bytes of one. */
+#define ZC_DISK_DEPTH	     64
+#define ZC_DISK_REQUEST_MOST (1u << 20)
+
+/* Bytes at a time through memory of ours: it is to stay in the processor's cache. */
+#define ZC_DISK_CHUNK (256u << 10)
+
+#define ZC_DISK_NO_TAG ZC_DISK_DEPTH
+
+/* The most sends without a copy whose pages are not free yet. */
+#define ZC_DISK_PENDING 4096
+
+/* What a user_data holds: an event, and from this bit on a tag. */
+#define ZC_DISK_TAG_SHIFT 8
+
+/* What a completion is of. */
+enum zc_disk_event {
+	ZC_DISK_FETCH, /* of a tag: a request */
+	ZC_DISK_SEND,  /* its tag is the number of one without a copy */
+	ZC_DISK_RECEIVE,
+	ZC_DISK_CALL,
+	ZC_DISK_WAKE,
+	ZC_DISK_TICK,
+	ZC_DISK_EVENTS,
+};
+
+enum zc_disk_state {
+	ZC_DISK_IN_KERNEL, /* the kernel has it: no request, or a completed one */
+	ZC_DISK_QUEUED,	   /* to be sent */
+	ZC_DISK_SENT,	   /* it, or a part of it */
+	ZC_DISK_GONE,	   /* the kernel gives out no more of it */
+};
+
+struct zc_disk_slot {
+	enum zc_disk_state state;
+	uint16_t command, flags; /* of NBD */
+	uint32_t len;
+	uint64_t offset;
+	uint64_t since_ns;
+	uint32_t generation; /* counts the requests of this tag: an old answer has another */
+	bool answered;	     /* while its data is still being sent */
+	int result;
+};
+
+struct zc_disk_wire {
+	int fd; /* -1: not connected */
+	bool lost;
+	bool sending, receiving; /* an operation is in flight */
+	uint64_t heard_ns;	 /* when something came, or was taken, last */
+	uint64_t retry_ns;	 /* when to connect again */
+	/* Tags to be sent, in a ring. */
+	uint16_t queue[ZC_DISK_DEPTH];
+	unsigned queue_first, queued;
+	/* What is being sent: requests, and the data of the last of them. */
+	struct zc_nbd_request requests[ZC_DISK_DEPTH];
+	size_t requests_len, requests_sent;
+	unsigned from; /* tag, or ZC_DISK_NO_TAG */
+	uint32_t from_done;
+	/* What is being received: a reply, or data of a request. */
+	struct zc_nbd_reply reply;
+	size_t reply_len;
+	unsigned into;
+	uint32_t into_done;
+	/* Sends without a copy: the bytes of each whose pages may still be read, by its number. */
+	uint32_t pending[ZC_DISK_PENDING];
+	unsigned pending_next;
+	bool without_copy;	 /* the send in flight is one */
+	unsigned char *in, *out; /* ZCDMA_DISK_COPY_USER */
+	uint32_t out_len, out_sent;
+};
+
+struct zcdma_disk {
+	struct zcdma_ctx *ctx;
+	struct zcdma_disk_options options;
+	struct zc_nbd_target target;
+	struct zc_nbd_export export;
+	struct zcdma_disk_stats stats;
+	struct zcdma_disk_info info;
+	char path[32];
+
+	struct io_uring ring;
+	bool has_ring;
+	int control_fd;
+	int char_fd;
+	uint64_t device_flags;
+	bool added;
+	bool fetched; /* the kernel has had each tag */
+	bool stopping;
+	bool dead; /* the server is lost for good: each request fails */
+	struct zc_error why_dead;
+	bool wakes, ticks; /* these are armed */
+	bool calling;
+	int answer;
+	const struct ublksrv_io_desc *requests;
+	struct zc_disk_slot slots[ZC_DISK_DEPTH];
+	struct zc_disk_wire wire;
+};
+
+/* Bytes of the kernel's descriptions of requests. */
+size_t zc_disk_requests_size(void);
+
+/*
+ * loop.c
+ */
+
+/* Make the io_uring. Returns 0 or a negative errno with the error message set. */
+int zc_disk_ring_open(struct zcdma_disk *d);
+
+/* Get a submission for @opcode, all zeros else, whose completion is an @event of @tag. Never NULL. */
+struct io_uring_sqe *zc_disk_sqe(struct zcdma_disk *d, uint8_t opcode, int fd,
+				 enum zc_disk_event event, unsigned tag);
+
+/* Returns the tag of a completion. */
+static inline unsigned zc_disk_tag(const struct io_uring_cqe *cqe)
+{
+	return (unsigned)(cqe->user_data >> ZC_DISK_TAG_SHIFT);
+}
+
+/*
+ * Serve until @done returns true, -1 ms being without a limit. Returns 0; -ETIMEDOUT; with @can_interrupt -EINTR after
+ * zcdma_interrupt(); or another negative errno with the error message set.
+ */
+int zc_disk_run(struct zcdma_disk *d, bool (*done)(const struct zcdma_disk *d), int timeout_ms,
+		bool can_interrupt);
+
+/* Serve until the operation @sqe, an event ZC_DISK_CALL, has completed. Returns its result. */
+int zc_disk_call(struct zcdma_disk *d, struct io_uring_sqe *sqe);
+
+/*
+ * ublk.c. These return 0 or a negative errno with the error message set.
+ */
+
+int zc_ublk_open(struct zcdma_disk *d);	 /* the control device */
+int zc_ublk_add(struct zcdma_disk *d);	 /* the device, or take one over that waits for a process */
+int zc_ublk_start(struct zcdma_disk *d); /* once each tag is fetched */
+
+/* Stop the device, so that the kernel has no request left, and delete it. */
+void zc_ublk_remove(struct zcdma_disk *d);
+
+/*
+ * queue.c
+ */
+
+/* Ask for the first request of each tag. */
+void zc_queue_fetch(struct zcdma_disk *d);
+
+/* Handle a completion of a tag: a request, or the end of the device. */
+void zc_queue_take(struct zcdma_disk *d, unsigned tag, int result);
+
+/* Complete a request with @result, bytes or a negative errno. */
+void zc_queue_complete(struct zcdma_disk *d, unsigned tag, int result);
+
+/* Returns whether no tag is the kernel's, or a request. */
+bool zc_queue_is_gone(const struct zcdma_disk *d);
+
+/*
+ * wire.c
+ */
+
+/* Begin with a connection. */
+void zc_wire_attach(struct zcdma_disk *d, int fd);
+
+/* Queue a request to be sent. */
+void zc_wire_queue(struct zcdma_disk *d, unsigned tag);
+
+/* Handle completions. */
+void zc_wire_sent(struct zcdma_disk *d, const struct io_uring_cqe *cqe);
+void zc_wire_received(struct zcdma_disk *d, int result);
+
+/* Submit what can be sent and received next, or end a lost connection once nothing of it is in flight. */
+void zc_wire_go_on(struct zcdma_disk *d);
+
+/* Look for requests that time out, and connect again where it is time. */
+void zc_wire_tick(struct zcdma_disk *d);
+
+/* Give the server up: each request fails from now on. The error is the context's last one. */
+void zc_wire_give_up(struct zcdma_disk *d, int rc);
+
+/* End the connection in the protocol's way, if nothing is in flight. */
+void zc_wire_close(struct zcdma_disk *d);
+
+/*
+ * guard.c
+ */
+
+/* Keep the process from waiting for the device that it serves. Returns 0 or a negative errno with the error message set. */
+int zc_disk_guard(struct zcdma_ctx *ctx);
+
+#endif

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The loop: one io_uring for the device's commands, the connection, and all that may not be waited for otherwise. */
+#include <poll.h>
+#include <string.h>
+
+#include "disk/disk.h"
+
+/* How often requests are looked at for a time-out. */
+#define TICK_MS 250
+
+/* The bytes of a submission of IORING_SETUP_SQE128, which commands of ublk's control device need. */
+#define SQE_SIZE 128
+
+/* For each tag a command, and what else is in flight. */
+#define ENTRIES (2 * ZC_DISK_DEPTH)
+
+int zc_disk_ring_open(struct zcdma_disk *d)
+{
+	struct io_uring_params p = {
+		.flags = IORING_SETUP_SQE128 | IORING_SETUP_CQSIZE,
+		.cq_entries = 8 * ENTRIES,
+	};
+	int rc = io_uring_queue_init_params(ENTRIES, &d->ring, &p);
+
+	if (rc)
+		return zc_uring_fail(d->ctx, -rc);
+	d->has_ring = true;
+	return 0;
+}
+
+struct io_uring_sqe *zc_disk_sqe(struct zcdma_disk *d, uint8_t opcode, int fd,
+				 enum zc_disk_event event, unsigned tag)
+{
+	struct io_uring_sqe *sqe;
+
+	/* A full queue is submitted, and so has room. */
+	while (!(sqe = io_uring_get_sqe(&d->ring)))
+		io_uring_submit(&d->ring);
+	memset(sqe, 0, SQE_SIZE);
+	sqe->opcode = opcode;
+	sqe->fd = fd;
+	sqe->user_data = event | (uint64_t)tag << ZC_DISK_TAG_SHIFT;
+	return sqe;
+}
+
+static void arm(struct zcdma_disk *d)
+{
+	static const struct __kernel_timespec tick = { .tv_nsec = TICK_MS * 1000000LL };
+	struct io_uring_sqe *sqe;
+
+	if (!d->ticks) {
+		sqe = zc_disk_sqe(d, IORING_OP_TIMEOUT, -1, ZC_DISK_TICK, 0);
+		sqe->addr = (uintptr_t)&tick;
+		sqe->len = 1;
+		d->ticks = true;
+	}
+	/* While interrupted, it would fire all the time. */
+	if (!d->wakes && !d->ctx->interrupted) {
+		sqe = zc_disk_sqe(d, IORING_OP_POLL_ADD, d->ctx->wake_fd, ZC_DISK_WAKE, 0);
+		sqe->poll_events = POLLIN;
+		d->wakes = true;
+	}
+}
+
+static void handle(struct zcdma_disk *d, const struct io_uring_cqe *cqe)
+{
+	switch ((enum zc_disk_event)(cqe->user_data & 0xff)) {
+	case ZC_DISK_FETCH:
+		zc_queue_take(d, zc_disk_tag(cqe), cqe->res);
+		break;
+	case ZC_DISK_SEND:
+		zc_wire_sent(d, cqe);
+		break;
+	case ZC_DISK_RECEIVE:
+		zc_wire_received(d, cqe->res);
+		break;
+	case ZC_DISK_CALL:
+		d->calling = false;
+		d->answer = cqe->res;
+		break;
+	case ZC_DISK_WAKE:
+		d->wakes = false;
+		break;
+	case ZC_DISK_TICK:
+		d->ticks = false;
+		zc_wire_tick(d);
+		break;
+	case ZC_DISK_EVENTS:
+		break;
+	}
+}
+
+/* Submit what is prepared, wait, and handle what completed. Returns 0 or a negative errno. */
+static int step(struct zcdma_disk *d)
+{
+	struct io_uring_cqe *cqe;
+	int rc;
+
+	arm(d);
+	zc_wire_go_on(d);
+	rc = io_uring_submit_and_wait(&d->ring, 1);
+	if (rc < 0 && rc != -EINTR && rc != -EBUSY && rc != -EAGAIN)
+		return zc_fail(d->ctx, -rc, "io_uring_enter");
+	while (!io_uring_peek_cqe(&d->ring, &cqe)) {
+		/* What handles it submits more, and may go over the queue's end. */
+		const struct io_uring_cqe taken = { .user_data = cqe->user_data,
+						    .res = cqe->res,
+						    .flags = cqe->flags };
+
+		io_uring_cqe_seen(&d->ring, cqe);
+		handle(d, &taken);
+	}
+	return 0;
+}
+
+int zc_disk_run(struct zcdma_disk *d, bool (*done)(const struct zcdma_disk *d), int timeout_ms,
+		bool can_interrupt)
+{
+	const uint64_t deadline = zc_deadline(timeout_ms);
+	int rc = 0;
+
+	while (!rc && !done(d)) {
+		if (can_interrupt && d->ctx->interrupted)
+			return -EINTR;
+		if (!zc_time_left(deadline))
+			return -ETIMEDOUT;
+		rc = step(d);
+	}
+	return rc;
+}
+
+static bool has_answer(const struct zcdma_disk *d)
+{
+	return !d->calling;
+}
+
+int zc_disk_call(struct zcdma_disk *d, struct io_uring_sqe *sqe)
+{
+	int rc;
+
+	(void)sqe; /* it is submitted with what else there is */
+	d->calling = true;
+	rc = zc_disk_run(d, has_answer, -1, false);
+	return rc ? rc : d->answer;
+}

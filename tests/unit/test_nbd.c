@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The handshake with an NBD server. All that the server says is in the socket before the client begins, as the client's answers
+ * do not change it.
+ */
+#include <endian.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "disk/nbd.h"
+
+#include "context.h"
+
+#define GREETING "NBDMAGICIHAVEOPT"
+#define NEWSTYLE "\0\3" /* fixed, and without zeroes */
+#define LEGACY	 "\0\1" /* fixed alone */
+
+static struct zc_nbd_target target = { .where = "server:1" };
+static struct zc_nbd_export found;
+static unsigned char said[8192];
+static size_t said_len;
+
+struct script {
+	unsigned char bytes[8192];
+	size_t len;
+};
+
+static void say(struct script *s, const void *data, size_t len)
+{
+	memcpy(s->bytes + s->len, data, len);
+	s->len += len;
+}
+
+#define SAY(s, literal) say(s, literal, sizeof(literal) - 1)
+
+static void say_number(struct script *s, uint64_t value, size_t bytes)
+{
+	value = htobe64(value);
+	say(s, (const unsigned char *)&value + 8 - bytes, bytes);
+}
+
+static void say_reply(struct script *s, uint32_t type, const void *data, size_t len)
+{
+	say_number(s, 0x3e889045565a9, 8);
+	say_number(s, 7, 4);
+	say_number(s, type, 4);
+	say_number(s, len, 4);
+	say(s, data, len);
+}
+
+static void say_export(struct script *s, uint64_t size, uint16_t flags)
+{
+	struct script info = { .len = 0 };
+
+	say_number(&info, 0, 2);
+	say_number(&info, size, 8);
+	say_number(&info, flags, 2);
+	say_reply(s, 3, info.bytes, info.len);
+}
+
+static void say_blocks(struct script *s, uint32_t min, uint32_t preferred, uint32_t most)
+{
+	struct script info = { .len = 0 };
+
+	say_number(&info, 3, 2);
+	say_number(&info, min, 4);
+	say_number(&info, preferred, 4);
+	say_number(&info, most, 4);
+	say_reply(s, 3, info.bytes, info.len);
+}
+
+/* Let the client hear the script, which ends in the connection's end, or with @silent in silence. */
+static int negotiate(const struct script *s, bool silent)
+{
+	int fds[2], rc;
+	ssize_t n;
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	assert_int_equal(write(fds[1], s->bytes, s->len), s->len);
+	if (!silent)
+		shutdown(fds[1], SHUT_WR);
+	rc = zc_nbd_negotiate(ctx, fds[0], &target, silent ? 50 : 10000, &found);
+	shutdown(fds[0], SHUT_WR);
+	n = read(fds[1], said, sizeof(said));
+	said_len = n > 0 ? (size_t)n : 0;
+	close(fds[0]);
+	close(fds[1]);
+	return rc;
+}
+
+static struct script begin(void)
+{
+	struct script s = { .len = 0 };
+
+	SAY(&s, GREETING NEWSTYLE);
+	return s;
+}
+
+static void an_export_is_agreed_on(void **state)
+{
+	static const unsigned char asked[] = "\0\0\0\3IHAVEOPT\0\0\0\7\0\0\0\13\0\0\0\3one\0\1\0\3";
+	struct script s = begin();
+
+	(void)state;
+	strcpy(target.name, "one");
+	say_reply(&s, 3, "\0\2one", 5); /* an information that was not asked for */
+	say_export(&s, 1 << 30, NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH);
+	say_blocks(&s, 512, 65536, 1 << 20);
+	say_reply(&s, 1, "", 0);
+	assert_int_equal(negotiate(&s, false), 0);
+	assert_int_equal(found.size, 1 << 30);
+	assert_int_equal(found.flags, NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH);
+	assert_int_equal(found.block_min, 512);
+	assert_int_equal(found.block_preferred, 65536);
+	assert_int_equal(found.payload_most, 1 << 20);
+	assert_int_equal(said_len, sizeof(asked) - 1);
+	assert_memory_equal(said, asked, said_len);
+	target.name[0] = '\0';
+}
+
+static void a_server_without_go_is_asked_by_name(void **state)
+{
+	static const char zeroes[124];
+	struct script s = { .len = 0 };
+
+	(void)state;
+	SAY(&s, GREETING LEGACY);
+	say_reply(&s, 0x80000001, "", 0);
+	say_number(&s, 4096, 8);
+	say_number(&s, NBD_FLAG_HAS_FLAGS, 2);
+	say(&s, zeroes, sizeof(zeroes));
+	assert_int_equal(negotiate(&s, false), 0);
+	assert_int_equal(found.size, 4096);
+	assert_int_equal(found.block_min, 1);
+	assert_int_equal(found.payload_most, ZC_NBD_PAYLOAD_MOST);
+	/* It does not have the export. */
+	s.len -= sizeof(zeroes) + 10;
+	assert_int_equal(negotiate(&s, false), -ENOENT);
+}
+
+static void fails(const struct script *s, int err, const char *message)
+{
+	assert_int_equal(negotiate(s, false), -err);
+	if (!strstr(zcdma_error(ctx), message))
+		fail_msg("\"%s\" is not in \"%s\"", message, zcdma_error(ctx));
+}
+
+static void what_is_not_such_a_server_is_said(void **state)
+{
+	struct script s = { .len = 0 };
+
+	(void)state;
+	fails(&s, ECONNRESET, "negotiate with server:1: the server closed the connection");
+	SAY(&s, "HTTP/1.1 400 Bad Request\r\n");
+	fails(&s, EPROTO, "the other end does not speak NBD");
+	s.len = 0;
+	SAY(&s, "NBDMAGIC\0\0\x42\x02\x81\x86\x12\x53");
+	fails(&s, EPROTO, "oldstyle NBD");
+	s.len = 0;
+	SAY(&s, "NBDMAGICNOTMAGIC\0\3");
+	fails(&s, EPROTO, "does not speak NBD");
+	s.len = 0;
+	SAY(&s, GREETING "\0\0");
+	fails(&s, EPROTO, "fixed newstyle");
+	s.len = sizeof(GREETING) - 2;
+	fails(&s, ECONNRESET, "closed the connection");
+}
+
+static void a_refusal_is_said(void **state)
+{
+	static const struct {
+		uint32_t type;
+		int err;
+		const char *message;
+	} cases[] = {
+		{ 0x80000002, EACCES,
+		  "export '': the server's policy refuses the export: no?entry" },
+		{ 0x80000005, EPROTONOSUPPORT, "the server wants TLS, which zcdma does not speak" },
+		{ 0x80000006, ENOENT, "the server has no such export" },
+		{ 0x80000007, ESHUTDOWN, "shutting down" },
+		{ 0x8000ffff, EPROTO, "the server refuses it: no?entry" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct script s = begin();
+
+		say_reply(&s, cases[i].type, "no\nentry", 8);
+		fails(&s, cases[i].err, cases[i].message);
+	}
+}
+
+static void replies_that_are_none_are_refused(void **state)
+{
+	struct script s = begin();
+
+	(void)state;
+	say_reply(&s, 1, "", 0);
+	fails(&s, EPROTO, "does not say how large");
+	s = begin();
+	say_number(&s, 0x3e889045565a8, 8);
+	say_number(&s, 7, 4);
+	say_number(&s, 1, 4);
+	say_number(&s, 0, 4);
+	fails(&s, EPROTO, "reply is not one of NBD");
+	s = begin();
+	say_number(&s, 0x3e889045565a9, 8);
+	say_number(&s, 7, 4);
+	say_number(&s, 1, 4);
+	say_number(&s, UINT32_MAX, 4);
+	fails(&s, EPROTO, "reply is not one of NBD");
+	s = begin();
+	for (int i = 0; i < 64; i++)
+		say_export(&s, 1 << 20, 0);
+	fails(&s, EPROTO, "do not end");
+	/* Information that is too short is ignored. */
+	s = begin();
+	say_reply(&s, 3, "\0\0\0", 3);
+	say_reply(&s, 3, "", 0);
+	say_reply(&s, 1, "", 0);
+	fails(&s, EPROTO, "does not say how large");
+}
+
+static void exports_that_no_device_can_be_are_refused(void **state)
+{
+	static const struct {
+		uint64_t size;
+		uint32_t blocks[3];
+		const char *message;
+	} cases[] = {
+		{ 0, { 1, 4096, 1 << 20 }, "its size is 0 bytes" },
+		{ 511, { 1, 4096, 1 << 20 }, "its size is 511 bytes" },
+		{ (uint64_t)INT64_MAX + 1, { 1, 4096, 1 << 20 }, "9223372036854775808 bytes" },
+		{ 1 << 20, { 3, 4096, 1 << 20 }, "smallest request is 3 bytes" },
+		{ 1 << 20, { 0, 4096, 1 << 20 }, "smallest request is 0 bytes" },
+		{ 1 << 20, { 65536, 65536, 1 << 20 }, "smallest request is 65536 bytes" },
+		{ 1 << 20, { 1, 4096, 1024 }, "largest request is 1024 bytes" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const uint32_t *blocks = cases[i].blocks;
+		struct script s = begin();
+
+		say_export(&s, cases[i].size, 0);
+		say_blocks(&s, blocks[0], blocks[1], blocks[2]);
+		say_reply(&s, 1, "", 0);
+		fails(&s, EINVAL, cases[i].message);
+	}
+}
+
+/* A script that ends anywhere is an error and no crash; and a server that says no more is not waited for. */
+static void a_server_may_end_or_stall_anywhere(void **state)
+{
+	struct script s = begin();
+	const size_t greeting = sizeof(GREETING) - 1;
+	size_t all;
+
+	(void)state;
+	say_export(&s, 1 << 20, 0);
+	say_reply(&s, 1, "", 0);
+	for (all = s.len; s.len-- > 0;)
+		assert_int_equal(negotiate(&s, false), -ECONNRESET);
+	for (s.len = 0; s.len < all; s.len += greeting) {
+		assert_int_equal(negotiate(&s, true), -ETIMEDOUT);
+		assert_non_null(strstr(zcdma_error(ctx), "the server does not answer"));
+	}
+}
+
+static void an_interrupt_ends_it(void **state)
+{
+	struct script s = begin();
+
+	(void)state;
+	zcdma_interrupt(ctx);
+	assert_int_equal(negotiate(&s, true), -EINTR);
+	zcdma_resume(ctx);
+}
+
+static void targets_are_parsed(void **state)
+{
+	static const struct {
+		const char *text, *host, *port, *socket, *name;
+	} cases[] = {
+		{ "host:1", "host", "1", "", "" },
+		{ "nbd://host", "host", "10809", "", "" },
+		{ "nbd://host/", "host", "10809", "", "" },
+		{ "nbd://host:7/a%20b/c", "host", "7", "", "a b/c" },
+		{ "nbd://[::1]/x", "::1", "10809", "", "x" },
+		{ "nbd://[::1]:7/x", "::1", "7", "", "x" },
+		{ "nbd+unix:///?socket=/run/a", "", "", "/run/a", "" },
+		{ "nbd+unix:///e%2f?socket=%2frun/a", "", "", "/run/a", "e/" },
+	};
+	struct zc_nbd_target t;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(zc_nbd_parse(ctx, cases[i].text, NULL, &t), 0);
+		assert_string_equal(t.addr.host, cases[i].host);
+		assert_string_equal(t.addr.port, cases[i].port);
+		assert_string_equal(t.socket, cases[i].socket);
+		assert_string_equal(t.name, cases[i].name);
+	}
+	assert_int_equal(zc_nbd_parse(ctx, "nbd://[::1]/x", "y", &t), 0);
+	assert_string_equal(t.name, "y");
+	assert_string_equal(t.where, "[::1]:10809");
+}
+
+static void other_targets_are_refused(void **state)
+{
+	static const struct {
+		const char *text, *error;
+	} cases[] = {
+		{ "host", "no port" },
+		{ "nbd://", "names no host" },
+		{ "nbd:///x", "names no host" },
+		{ "nbd://a@host", "names a user" },
+		{ "nbd://host/%", "name of the export" },
+		{ "nbd://host/%0", "name of the export" },
+		{ "nbd://host/%00", "name of the export" },
+		{ "nbd://host/%zz", "name of the export" },
+		{ "nbd://host?socket=/run/a", "nothing is known after '?'" },
+		{ "nbd+unix:///x", "names no socket" },
+		{ "nbd+unix:///?socket=", "socket's path" },
+		{ "nbd+unix://host/?socket=/run/a", "a Unix socket has no host" },
+		{ "nbds://host", "asks for TLS" },
+		{ "nbds+unix:///?socket=/run/a", "asks for TLS" },
+		{ "http://host", "not a URI of NBD" },
+		{ "udp:host:1", "NBD goes over TCP" },
+		{ "host:1,framed", "framed is not for this" },
+	};
+	struct zc_nbd_target t;
+	char *name;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_true(zc_nbd_parse(ctx, cases[i].text, NULL, &t) < 0);
+		if (!strstr(zcdma_error(ctx), cases[i].error))
+			fail_msg("%s: %s", cases[i].text, zcdma_error(ctx));
+	}
+	name = malloc(ZC_NBD_NAME_MOST + 2);
+	assert_non_null(name);
+	memset(name, 'x', ZC_NBD_NAME_MOST + 1);
+	name[ZC_NBD_NAME_MOST + 1] = '\0';
+	assert_int_equal(zc_nbd_parse(ctx, "host:1", name, &t), -EINVAL);
+	name[ZC_NBD_NAME_MOST] = '\0';
+	assert_int_equal(zc_nbd_parse(ctx, "host:1", name, &t), 0);
+	free(name);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_export_is_agreed_on),
+		cmocka_unit_test(a_server_without_go_is_asked_by_name),
+		cmocka_unit_test(what_is_not_such_a_server_is_said),
+		cmocka_unit_test(a_refusal_is_said),
+		cmocka_unit_test(replies_that_are_none_are_refused),
+		cmocka_unit_test(exports_that_no_device_can_be_are_refused),
+		cmocka_unit_test(a_server_may_end_or_stall_anywhere),
+		cmocka_unit_test(an_interrupt_ends_it),
+		cmocka_unit_test(targets_are_parsed),
+		cmocka_unit_test(other_targets_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, make_ctx, free_ctx);
+}

@@ -1,0 +1,453 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# `zcdma disk` with nbdkit as its server: contents, file systems, and what is left when either of them goes away.
+# shellcheck disable=SC2154 # bats sets output and stderr
+
+load guest
+
+SIZE=$((8 << 20))
+
+setup_file() {
+    /run/modprobe ublk_drv 2>/dev/null || :
+    /run/modprobe ext4
+    head -c $SIZE /dev/urandom >"$BATS_FILE_TMPDIR/data"
+}
+
+teardown() {
+    local pid
+    mountpoint -q /mnt/ublk 2>/dev/null && umount /mnt/ublk
+    for pid in "${PIDS[@]}"; do
+        kill -CONT "$pid" 2>/dev/null || :
+        kill -KILL "$pid" 2>/dev/null || :
+    done
+    # Else a device that waits for its server, or for a command, holds what waits for it.
+    give_up
+}
+
+# has_ublk: or the test is skipped.
+has_ublk() {
+    [[ -e /dev/ublk-control ]] || skip 'this kernel has no ublk_drv'
+}
+
+# can_lend: this kernel's ublk lends pages.
+can_lend() {
+    local major minor
+    IFS=. read -r major minor _ <<<"$(uname -r)"
+    ((major > 6 || (major == 6 && minor >= 16)))
+}
+
+ways() {
+    ! can_lend || echo fixed
+    echo user
+}
+
+is_socket() {
+    [[ -S $1 ]]
+}
+
+# serve PLUGIN [ARGUMENT...]: an NBD server at $URI.
+serve() {
+    rm -f "$PWD/socket"
+    nbdkit -f -U "$PWD/socket" "$@" 2>nbdkit.err 3>&- &
+    SERVER=$!
+    PIDS+=("$SERVER")
+    URI="nbd+unix:///?socket=$PWD/socket"
+    until_true 20 is_socket socket || fail "no server: $(<nbdkit.err)"
+}
+
+# serve_data: a copy of the data, in the file disk.img.
+serve_data() {
+    cp "$BATS_FILE_TMPDIR/data" disk.img
+    serve file disk.img
+}
+
+# serve_slowly: the same, and each read takes a while.
+serve_slowly() {
+    cp "$BATS_FILE_TMPDIR/data" disk.img
+    serve --filter=delay file disk.img rdelay=100ms
+}
+
+has_device() {
+    has_line disk.name '^/dev/ublkb' || has_line disk.json '^/dev/ublkb' || ended "$DISK"
+}
+
+# disk [OPTION...]: serve a device from there, named by $DEV. With $TEXT the report is text, and what is said on the way is
+# in disk.name.
+disk() {
+    : >disk.name
+    # shellcheck disable=SC2086 # one word, or none
+    "$ZCDMA" disk ${TEXT---json} "$@" "${TO:-$URI}" >disk.json 2>disk.name 3>&- &
+    DISK=$!
+    PIDS+=("$DISK")
+    until_true 30 has_device || fail "no device after 30 s: $(<disk.name)"
+    DEV=$(grep -hm1 '^/dev' disk.name disk.json) || fail "no device: $(<disk.json)"
+}
+
+# end_disk [STATUS]: by Ctrl-C.
+end_disk() {
+    kill -INT "$DISK"
+    wait_exit "$DISK" "${1:-130}"
+    [[ ! -e $DEV ]] || fail "$DEV is still there"
+}
+
+# reported FILTER: it is true of the report.
+reported() {
+    jq -e "$1" disk.json >/dev/null || fail "not true: $1 of $(<disk.json)"
+}
+
+# give_up: end devices whose command was killed.
+give_up() {
+    local device
+    for device in /dev/ublkb*; do
+        [[ -b $device ]] || continue
+        (serve_data && disk --id="${device#/dev/ublkb}" && end_disk) || :
+    done
+}
+
+# What waits for a device must not wait for ever.
+limited() {
+    timeout "$((20 * ${LIMIT_SCALE:-1}))" "$@"
+}
+
+drop_caches() {
+    echo 3 >/proc/sys/vm/drop_caches
+}
+
+@test "disk: without ublk_drv it says what would help" {
+    [[ ! -e /dev/ublk-control ]] || skip 'this kernel has ublk_drv'
+    run -3 --separate-stderr zcdma disk 127.0.0.1:1
+    [[ $stderr == *'ublk_drv is not there'*'modprobe ublk_drv'*'nbd-client'* ]] || fail "$stderr"
+}
+
+# is_right COMMAND...: what it prints is the data.
+is_right() {
+    limited "$@" | cmp - "$BATS_FILE_TMPDIR/data" || fail "wrong: $*"
+}
+
+@test "disk: what is read is right: past the page cache, through it, and mapped" {
+    local way
+    has_ublk
+    for way in $(ways); do
+        serve_data
+        disk --copy="$way"
+        is_right dd if="$DEV" iflag=direct bs=1M status=none
+        is_right dd if="$DEV" iflag=direct bs=12K status=none
+        is_right dd if="$DEV" bs=4K status=none
+        drop_caches
+        is_right python3 -c 'import mmap, sys
+with open(sys.argv[1], "rb") as f:
+    sys.stdout.buffer.write(mmap.mmap(f.fileno(), f.seek(0, 2), prot=mmap.PROT_READ))' "$DEV"
+        end_disk
+        reported ".copy == \"$way\" and .read_copies == (if \"$way\" == \"fixed\" then 1 else 2 end) and .failed_requests == 0"
+        reported '.write_copies == null and .writes == 0'
+        kill "$SERVER"
+    done
+}
+
+@test "disk: what is written arrives, by direct writes, through the page cache, and when the device ends" {
+    local way
+    has_ublk
+    for way in $(ways); do
+        truncate -s $SIZE disk.img
+        serve file disk.img
+        disk --copy="$way"
+        limited dd if="$BATS_FILE_TMPDIR/data" of="$DEV" oflag=direct bs=1M count=4 status=none
+        cmp -n $((4 << 20)) disk.img "$BATS_FILE_TMPDIR/data"
+        limited dd if="$BATS_FILE_TMPDIR/data" of="$DEV" bs=12K seek=1M skip=1M count=$((2 << 20)) iflag=skip_bytes,count_bytes \
+            oflag=seek_bytes conv=fsync,notrunc status=none
+        # What the page cache still has is written back as the device ends.
+        limited dd if="$BATS_FILE_TMPDIR/data" of="$DEV" bs=64K seek=64 skip=64 conv=notrunc status=none
+        end_disk
+        cmp disk.img "$BATS_FILE_TMPDIR/data"
+        reported ".write_copies == (if \"$way\" == \"fixed\" then 1 else 2 end) and .flushes > 0 and .failed_requests == 0"
+        kill "$SERVER"
+        rm disk.img
+    done
+}
+
+@test "disk: every key of the report is in the page" {
+    has_ublk
+    serve memory 1M
+    disk
+    end_disk
+    jq -r 'del(.schema, .applet, .version, .notes, .error, .exit_status) | keys[]' disk.json | sort >keys
+    sed -nE 's/^\.(It )?Va //p' "$TOP/build/man/zcdma-disk.1" | tr -s ' ,' '\n' | sort -u | comm -23 keys - >untold
+    [[ -s keys && ! -s untold ]] || fail "keys that zcdma-disk.1 does not tell of: $(<untold)"
+}
+
+is_told() {
+    has_line disk.name 'it is in use: unmount it'
+}
+
+@test "disk: an ext4 on it; while it is mounted the device stays, and ends when it is free" {
+    local way
+    has_ublk
+    mkdir -p /mnt/ublk
+    for way in $(ways); do
+        serve memory 32M
+        TEXT='' disk --copy="$way"
+        limited mkfs.ext4 -q "$DEV"
+        limited mount "$DEV" /mnt/ublk
+        cp "$BATS_FILE_TMPDIR/data" /mnt/ublk/a
+        cp -R "$TOP/completions" /mnt/ublk/b
+        limited sync
+        kill -INT "$DISK"
+        until_true 20 is_told || fail "$(<disk.name)"
+        drop_caches
+        cmp /mnt/ublk/a "$BATS_FILE_TMPDIR/data"
+        diff -r "$TOP/completions" /mnt/ublk/b
+        limited umount /mnt/ublk
+        wait_exit "$DISK" 130
+        # Another command finds what this one left at the server.
+        disk --copy="$way"
+        limited fsck.ext4 -fn "$DEV"
+        limited mount -o ro "$DEV" /mnt/ublk
+        cmp /mnt/ublk/a "$BATS_FILE_TMPDIR/data"
+        limited umount /mnt/ublk
+        end_disk
+        kill "$SERVER"
+    done
+}
+
+@test "disk: discarded and zeroed ranges are so at the server" {
+    has_ublk
+    serve_data
+    disk
+    limited blkdiscard -z -o 1M -l 1M "$DEV"
+    limited blkdiscard -o 3M -l 1M "$DEV"
+    end_disk
+    reported '.discards >= 2 and .discarded_bytes == 2097152 and .failed_requests == 0'
+    cmp <(tail -c +1048577 disk.img | head -c 1M) <(head -c 1M /dev/zero)
+    cmp -n 1048576 disk.img "$BATS_FILE_TMPDIR/data"
+}
+
+@test "disk: read-only by the server, or by the option" {
+    has_ublk
+    serve -r memory 1M
+    disk
+    run ! dd if=/dev/zero of="$DEV" bs=4K count=1 oflag=direct status=none
+    end_disk
+    reported '.read_only and (.notes[0] | contains("read-only, as its server has it so"))'
+    kill "$SERVER"
+    serve memory 1M
+    disk --read-only
+    run ! dd if=/dev/zero of="$DEV" bs=4K count=1 oflag=direct status=none
+    end_disk
+    reported '.read_only and (.notes | length) == 0'
+}
+
+@test "disk: an export of an odd size loses its last bytes, and says so" {
+    has_ublk
+    serve memory 1000001
+    disk
+    end_disk
+    reported '.device_bytes == 999936 and (.notes[0] | contains("lacks the last 65 bytes"))'
+}
+
+# refused ERROR ARGUMENT...: it ends with status 2, and says this.
+refused() {
+    run -2 --separate-stderr zcdma disk "${@:2}"
+    [[ $stderr == *"$1"* ]] || fail "$stderr"
+}
+
+@test "disk: servers and exports of which no device can be made" {
+    has_ublk
+    serve memory 0
+    refused 'its size is 0 bytes, and a device has 512 at least' "$URI"
+    kill "$SERVER"
+    serve -o memory 1M
+    refused 'the server speaks oldstyle NBD' "$URI"
+    kill "$SERVER"
+    serve --filter=exportname memory 1M exportname-strict=true exportname=one
+    refused "export 'two': the server has no such export" --export=two "$URI"
+    kill "$SERVER"
+    echo user:0123456789abcdef0123456789abcdef >psk
+    if serve --tls=require --tls-psk=psk memory 1M; then
+        refused 'the server wants TLS, which zcdma does not speak' "$URI"
+    fi
+    refused 'connect to 127.0.0.1 port 1: Connection refused' 127.0.0.1:1
+    refused "connect to $PWD/nothing: No such file or directory" "nbd+unix:///?socket=$PWD/nothing"
+    [[ ! -e /dev/ublkc0 ]] || fail 'a device is left'
+}
+
+@test "disk: a device of the driver to a server, and nothing is copied" {
+    has_ublk
+    can_lend || skip 'ublk of this kernel lends no pages'
+    truncate -s $SIZE disk.img
+    ip netns exec wire nbdkit -f -p 10809 file disk.img 3>&- &
+    PIDS+=("$!")
+    until_true 20 has_line "/proc/$!/net/tcp" ':2A39 0*:0000 0A' || fail 'no server'
+    TO=10.1.0.2:10809 disk --send-zerocopy --expect=zerocopy
+    limited "$ZCDMA" capture -q dev:blocks=4,block=64K --bytes $SIZE -o "$DEV" --direct
+    end_disk
+    zcdma verify -q --bytes $SIZE disk.img
+    reported '.write_copies == 0 and .failed_requests == 0'
+    # Over loopback the kernel copies, and it is counted.
+    nbdkit -f -p 10809 file disk.img 3>&- &
+    PIDS+=("$!")
+    until_true 20 has_line /proc/net/tcp ':2A39 0*:0000 0A' || fail 'no server'
+    TO=127.0.0.1:10809 disk --send-zerocopy --expect=zerocopy
+    limited dd if="$BATS_FILE_TMPDIR/data" of="$DEV" oflag=direct bs=1M status=none
+    end_disk 1
+    reported '.write_copies == 1 and (.error.message | contains("some of it was copied"))'
+    cmp disk.img "$BATS_FILE_TMPDIR/data"
+}
+
+# reads_in_background: a direct read of all of the device, with its output in got, and its status at the end.
+read_in_background() {
+    dd if="$DEV" iflag=direct bs=64K status=none >got 2>dd.err 3>&- &
+    READER=$!
+    PIDS+=("$READER")
+}
+
+has_some() {
+    [[ -s got ]]
+}
+
+@test "disk: the server is gone: requests fail at once, and the command ends" {
+    has_ublk
+    serve_slowly
+    disk
+    read_in_background
+    until_true 20 has_some
+    kill -KILL "$SERVER"
+    wait_exit "$READER" 1
+    wait_exit "$DISK" 1
+    reported '.failed_requests > 0 and (.error.message | contains("it closed the connection"))'
+    [[ ! -e $DEV ]] || fail "$DEV is still there"
+    cmp -n "$(stat -c %s got)" got "$BATS_FILE_TMPDIR/data"
+}
+
+@test "disk: the server stands still: it is lost after --timeout" {
+    has_ublk
+    serve_slowly
+    disk --timeout=2
+    read_in_background
+    until_true 20 has_some
+    kill -STOP "$SERVER"
+    wait_exit "$READER" 1
+    wait_exit "$DISK" 1
+    reported '.error.message | contains("it has not answered for 2")'
+}
+
+@test "disk: a server that comes back: with --recover=reissue nothing is noticed, with wait what was sent fails" {
+    local mode
+    has_ublk
+    for mode in reissue wait; do
+        serve_slowly
+        disk --recover=$mode
+        read_in_background
+        until_true 20 has_some
+        kill -KILL "$SERVER"
+        serve_data
+        if [[ $mode == reissue ]]; then
+            wait_exit "$READER"
+            cmp got "$BATS_FILE_TMPDIR/data"
+        else
+            wait_exit "$READER" 1
+            is_right dd if="$DEV" iflag=direct bs=1M status=none
+        fi
+        end_disk
+        reported '.reconnects == 1'
+        kill "$SERVER"
+        rm -f got
+    done
+}
+
+@test "disk: a server that comes back with another export is not the same" {
+    has_ublk
+    serve_data
+    disk --recover=reissue
+    kill -KILL "$SERVER"
+    serve memory 1M
+    wait_exit "$DISK" 1
+    reported '.error.message | contains("came back with another export")'
+}
+
+@test "disk: Ctrl-C while the server is away ends it" {
+    has_ublk
+    serve_slowly
+    disk --recover=reissue
+    read_in_background
+    until_true 20 has_some
+    kill -KILL "$SERVER"
+    rm socket
+    end_disk 1
+    wait_exit "$READER" 1
+    reported '.error.message | contains("is away")'
+}
+
+is_gone() {
+    [[ ! -e $DEV ]]
+}
+
+@test "disk: killed with requests under way, --recover=fail: they fail, the device goes, and nothing is left" {
+    has_ublk
+    serve_slowly
+    disk
+    read_in_background
+    until_true 20 has_some
+    kill -KILL "$DISK"
+    wait_exit "$READER" 1
+    until_true 20 is_gone || fail "$DEV is still there"
+    wait_exit "$DISK" 137
+    disk
+    [[ $DEV == /dev/ublkb0 ]] || fail "$DEV: what the killed one left is still there"
+    end_disk
+    [[ ! -e /dev/ublkc0 ]]
+}
+
+@test "disk: killed, --recover=wait and reissue: another command goes on" {
+    local mode
+    has_ublk
+    for mode in wait reissue; do
+        serve_slowly
+        disk --recover=$mode
+        read_in_background
+        until_true 20 has_some
+        kill -KILL "$DISK"
+        wait_exit "$DISK" 137
+        disk --id=0
+        if [[ $mode == reissue ]]; then
+            wait_exit "$READER"
+            cmp got "$BATS_FILE_TMPDIR/data"
+        else
+            wait_exit "$READER" 1
+        fi
+        is_right dd if="$DEV" iflag=direct bs=1M status=none
+        end_disk
+        reported '.recovered'
+        kill "$SERVER"
+        rm -f got
+    done
+}
+
+@test "disk: killed under a mounted ext4, --recover=reissue: another command goes on, and the file system is whole" {
+    has_ublk
+    mkdir -p /mnt/ublk
+    serve memory 32M
+    disk --recover=reissue
+    limited mkfs.ext4 -q "$DEV"
+    limited mount "$DEV" /mnt/ublk
+    cp "$BATS_FILE_TMPDIR/data" /mnt/ublk/a
+    sync &
+    kill -KILL "$DISK"
+    wait_exit "$DISK" 137
+    disk --id=0
+    limited sync
+    limited umount /mnt/ublk
+    limited fsck.ext4 -fn "$DEV"
+    limited mount "$DEV" /mnt/ublk
+    cmp /mnt/ublk/a "$BATS_FILE_TMPDIR/data"
+    limited umount /mnt/ublk
+    end_disk
+}
+
+@test "disk: a number that is taken" {
+    has_ublk
+    serve memory 1M
+    disk --id=3
+    [[ $DEV == /dev/ublkb3 ]]
+    refused "/dev/ublkb3: process $DISK serves it" --id=3 "$URI"
+    end_disk
+}

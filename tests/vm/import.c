@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * import: rings made of somebody else's memory. The device fills and plays it; nobody gets to it through the ring; and
+ * what cannot be sound is refused. Wants the simulated devices of one source and one sink. Speaks TAP.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "shared/dmabuf.h"
+#include "shared/module.h"
+#include "shared/tap.h"
+
+#define SINK	"/dev/zcdma1"
+#define CHECKED "/sys/bus/platform/devices/zcdma-sink.0/"
+#define COUNT	4
+
+static const struct exporter *exporter;
+
+/* Memory of the exporter, and a ring made of it whose descriptors are closed. */
+struct imported {
+	struct ring r;
+	int fd[COUNT];
+	char *map[COUNT];
+};
+
+static struct zcdma_dev_setup import_wanted(const int *fd)
+{
+	struct zcdma_dev_setup setup = ring_wanted(ZCDMA_DEV_IMPORTED);
+
+	setup.blocks = COUNT;
+	setup.dmabufs = (uintptr_t)fd;
+	return setup;
+}
+
+static struct imported import(const char *device, int flags)
+{
+	struct imported i = { 0 };
+
+	for (unsigned k = 0; k < COUNT; k++)
+		i.fd[k] = exporter->make(BLOCK, &i.map[k]);
+	ring_device = device;
+	i.r = (struct ring){ .fd = ring_open(flags), .setup = import_wanted(i.fd) };
+	EXPECT(!ring_setup(i.r.fd, &i.r.setup));
+	return i;
+}
+
+static void close_descriptors(const struct imported *i)
+{
+	for (unsigned k = 0; k < COUNT; k++)
+		EXPECT(!close(i->fd[k]));
+}
+
+static void expect_filled(const struct imported *i)
+{
+	struct zcdma_dev_block b = ring_take(&i->r);
+
+	dmabuf_sync(i->fd[b.index], DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ);
+	EXPECT(b.length == BLOCK && is_pattern(i->map[b.index], BLOCK, b.offset));
+	dmabuf_sync(i->fd[b.index], DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ);
+	EXPECT(!ring_give(&i->r, b.index));
+}
+
+static void it_is_filled(unsigned unused)
+{
+	struct imported i = import(DEVICE, O_RDONLY);
+
+	(void)unused;
+	EXPECT(i.r.setup.stride == BLOCK && i.r.setup.ring_bytes == COUNT * BLOCK);
+	ring_go(&i.r);
+	for (unsigned n = 0; n < 5 * COUNT; n++)
+		expect_filled(&i);
+	EXPECT(ring_stats(i.r.fd).busy_at_release == 0);
+	close_descriptors(&i);
+	ring_run_for(&i.r, 2 * COUNT);
+	ring_stop(&i.r);
+	EXPECT(!close(i.r.fd));
+	/* The memory is its owner's still, and no one writes to it. */
+	i.map[0][0] = 1;
+	EXPECT(i.map[0][0] == 1);
+}
+
+static void the_ring_gives_no_access(unsigned unused)
+{
+	struct imported i = import(DEVICE, O_RDONLY);
+	struct zcdma_dev_block b;
+	off64_t position;
+	char data[8];
+	int fd[2];
+
+	(void)unused;
+	EXPECT(!pipe(fd));
+	ring_go(&i.r);
+	b = ring_take(&i.r);
+	position = (off64_t)b.position;
+	EXPECT(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, i.r.fd, 0) == MAP_FAILED &&
+	       errno == EOPNOTSUPP);
+	EXPECT_ERRNO(read(i.r.fd, data, sizeof(data)), EOPNOTSUPP);
+	EXPECT_ERRNO(pread(i.r.fd, data, sizeof(data), position), EOPNOTSUPP);
+	EXPECT_ERRNO(splice(i.r.fd, NULL, fd[1], NULL, PAGE, SPLICE_F_NONBLOCK), EOPNOTSUPP);
+	EXPECT_ERRNO(splice(i.r.fd, &position, fd[1], NULL, PAGE, SPLICE_F_NONBLOCK), EOPNOTSUPP);
+	EXPECT(dmabuf_try_export(&i.r, b.index, 0) == -EOPNOTSUPP);
+	EXPECT(!ring_give(&i.r, b.index));
+}
+
+/* Fail to set up, and leave the stream to the next. */
+static void expect_refused(const int *fd, int error, unsigned model)
+{
+	struct zcdma_dev_setup setup = import_wanted(fd);
+	int file = ring_open(O_RDONLY);
+
+	setup.model = model;
+	EXPECT(ring_setup(file, &setup) == -error);
+	EXPECT(!close(file));
+}
+
+static void what_is_not_sound_is_refused(unsigned unused)
+{
+	struct zcdma_dev_setup setup;
+	int fd[COUNT], bad[COUNT], file = ring_open(O_RDONLY);
+	char *map;
+
+	(void)unused;
+	for (unsigned k = 0; k < COUNT; k++)
+		fd[k] = exporter->make(BLOCK, &map);
+	memcpy(bad, fd, sizeof(bad));
+	expect_refused(NULL, EFAULT, ZCDMA_DEV_IMPORTED);
+	expect_refused(fd, EINVAL, ZCDMA_DEV_COMPOUND);
+	bad[3] = -1;
+	expect_refused(bad, EBADF, ZCDMA_DEV_IMPORTED);
+	bad[3] = file;
+	expect_refused(bad, EINVAL, ZCDMA_DEV_IMPORTED);
+	bad[3] = fd[0];
+	expect_refused(bad, EINVAL, ZCDMA_DEV_IMPORTED);
+	bad[3] = exporter->make(BLOCK / 2, &map);
+	expect_refused(bad, EINVAL, ZCDMA_DEV_IMPORTED);
+	setup = import_wanted(fd);
+	setup.policy = ZCDMA_DEV_STRICT;
+	EXPECT(ring_setup(file, &setup) == -EINVAL);
+	setup = import_wanted(fd);
+	EXPECT(!ring_setup(file, &setup));
+}
+
+static void it_outlives_the_device(unsigned unused)
+{
+	struct imported i = import(DEVICE, O_RDONLY);
+
+	(void)unused;
+	ring_go(&i.r);
+	expect_filled(&i);
+	close_descriptors(&i);
+	device_unbind();
+	memset(i.map[0], 0x5a, BLOCK);
+	device_bind();
+	EXPECT(i.map[0][BLOCK - 1] == 0x5a);
+	EXPECT(!close(i.r.fd));
+	EXPECT(i.map[0][BLOCK - 1] == 0x5a);
+}
+
+static void fill(char *to, size_t len, uint64_t offset)
+{
+	for (size_t i = 0; i < len; i++, offset++)
+		to[i] = (char)(((offset / 8) ^ SEED) >> offset % 8 * 8);
+}
+
+static void expect_checked(const char *name, uint64_t value)
+{
+	unsigned long long found;
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), CHECKED "%s", name);
+	file = fopen(path, "re");
+	EXPECT(file && fscanf(file, "%llu", &found) == 1 && !fclose(file));
+	EXPECT(found == value);
+}
+
+static void queue(const struct ring *r, unsigned index)
+{
+	struct zcdma_dev_give g = { .size = sizeof(g), .index = index, .length = BLOCK };
+
+	EXPECT(!ioctl(r->fd, ZCDMA_IOC_GIVE, &g));
+}
+
+static void expect_played(const struct ring *r, uint64_t bytes)
+{
+	EXPECT(!fsync(r->fd));
+	expect_checked("checked_bytes", bytes);
+	expect_checked("wrong_bytes", 0);
+}
+
+static void it_is_played(unsigned unused)
+{
+	struct imported i = import(SINK, O_RDWR);
+	uint64_t offset = 0;
+
+	(void)unused;
+	EXPECT_ERRNO(write(i.r.fd, "data", 4), EOPNOTSUPP);
+	ring_go(&i.r);
+	for (; offset < 3ULL * COUNT * BLOCK; offset += BLOCK) {
+		struct zcdma_dev_block b = ring_take(&i.r);
+
+		dmabuf_sync(i.fd[b.index], DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE);
+		fill(i.map[b.index], BLOCK, offset);
+		dmabuf_sync(i.fd[b.index], DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE);
+		queue(&i.r, b.index);
+	}
+	expect_played(&i.r, offset);
+}
+
+/* A device plays what another captured: the ring is made of blocks that are held, which wait for it. */
+static void a_device_plays_what_another_captured(unsigned model)
+{
+	struct ring in, out = { 0 };
+	struct zcdma_dev_block b[COUNT];
+	int fd[COUNT];
+
+	ring_device = DEVICE;
+	in = ring_start(model, ZCDMA_DEV_TRACK);
+	for (unsigned k = 0; k < COUNT; k++) {
+		b[k] = ring_take(&in);
+		fd[k] = dmabuf_export(&in, b[k].index, O_RDONLY);
+	}
+	ring_device = SINK;
+	out = (struct ring){ .fd = ring_open(O_RDWR), .setup = import_wanted(fd) };
+	EXPECT(!ring_setup(out.fd, &out.setup));
+	ring_go(&out);
+	for (unsigned k = 0; k < COUNT; k++) {
+		EXPECT(!close(fd[k]) && !ring_give(&in, b[k].index));
+		EXPECT(ring_take(&out).index == k);
+	}
+	ring_run_for(&in, 4 * BLOCKS);
+	EXPECT(ring_stats(in.fd).draining == COUNT);
+	for (unsigned k = 0; k < COUNT; k++)
+		queue(&out, k);
+	expect_played(&out, COUNT * BLOCK);
+	EXPECT(!close(out.fd));
+	WAIT_FOR(ring_stats(in.fd).draining == 0);
+	ring_run_until(&in, b[0].index);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(unsigned unused);
+} tests[] = {
+	{ "memory is filled", it_is_filled },
+	{ "the ring gives no access to memory", the_ring_gives_no_access },
+	{ "what is not sound is refused of memory", what_is_not_sound_is_refused },
+	{ "the device goes from memory", it_outlives_the_device },
+	{ "memory is played", it_is_played },
+};
+
+int main(void)
+{
+	for (size_t i = 0; i < exporter_count; i++) {
+		exporter = &exporters[i];
+		for (size_t k = 0; k < sizeof(tests) / sizeof(tests[0]); k++) {
+			ring_device = DEVICE;
+			tap_run(tests[k].run, 0, "%s of %s", tests[k].name, exporter->name);
+		}
+	}
+	for (unsigned model = ZCDMA_DEV_PAGES; model <= ZCDMA_DEV_SCATTER; model++)
+		tap_run(a_device_plays_what_another_captured, model,
+			"%s: a device plays what another captured", tap_models[model]);
+	return 0;
+}
