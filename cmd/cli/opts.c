@@ -41,8 +41,12 @@ static struct poptOption common[] = {
  */
 static struct {
 	struct poptOption *options; /* the applet's, included tables too, in one */
-	const char ***where;
-	char **strings;
+	struct own_strings {
+		void *where; /* a char *, or a char ** that NULL ends where the option may be repeated */
+		bool repeats;
+		unsigned count;
+		char **values; /* and NULL */
+	} * strings;	       /* of each option */
 } own;
 
 static struct poptOption top[] = {
@@ -78,41 +82,56 @@ static void own_table(const struct poptOption *table)
 	size_t n = flatten(table, NULL);
 
 	own.options = xalloc(calloc(n + 1, sizeof(*own.options)));
-	own.where = xalloc(calloc(n + 1, sizeof(*own.where)));
 	own.strings = xalloc(calloc(n + 1, sizeof(*own.strings)));
 	flatten(table, own.options);
 	for (size_t i = 0; i < n; i++) {
 		struct poptOption *option = &own.options[i];
+		const unsigned type = option->argInfo & POPT_ARG_MASK;
 
-		if ((option->argInfo & POPT_ARG_MASK) != POPT_ARG_STRING)
+		if (type != POPT_ARG_STRING && type != POPT_ARG_ARGV)
 			continue;
-		own.where[i] = option->arg;
+		own.strings[i].where = option->arg;
+		own.strings[i].repeats = type == POPT_ARG_ARGV;
+		option->argInfo = (option->argInfo & ~POPT_ARG_MASK) | POPT_ARG_STRING;
 		option->arg = NULL;
 		option->val = OPT_STRING + (int)i;
 	}
 	top[0].arg = own.options;
 }
 
-/* Keep the value of option @i. Returns false if it has one already: which of the two is meant is unknown. */
+/* Keep the value of option @i. Returns false if it has one already, and takes one: which of the two is meant is unknown. */
 static bool keep_string(struct opts *o, int i)
 {
 	char *value = xalloc(poptGetOptArg(o->popt)); /* NULL: popt had no memory for it */
+	struct own_strings *s = &own.strings[i];
 
-	if (own.strings[i]) {
+	if (s->count && !s->repeats) {
 		free(value);
 		return false;
 	}
-	*own.where[i] = own.strings[i] = value;
+	s->values = xalloc(reallocarray(s->values, s->count + 2, sizeof(*s->values)));
+	s->values[s->count++] = value;
+	s->values[s->count] = NULL;
+	if (s->repeats)
+		*(char ***)s->where = s->values;
+	else
+		*(char **)s->where = value;
 	return true;
+}
+
+static void free_strings(struct own_strings *s)
+{
+	for (unsigned i = 0; i < s->count; i++)
+		free(s->values[i]);
+	free(s->values);
 }
 
 void opts_free(struct opts *o)
 {
 	o->popt = poptFreeContext(o->popt);
 	for (size_t i = 0; own.options && !is_end(&own.options[i]); i++)
-		free(own.strings[i]);
+		free_strings(&own.strings[i]);
 	free(own.strings);
-	free(own.where);
 	free(own.options);
 	memset(&own, 0, sizeof(own));
 }
@@ -238,9 +257,12 @@ static int bad_option(struct report *r, const char *applet, const char *option, 
 
 static bool is_value(const char *word)
 {
-	for (size_t i = 0; !is_end(&own.options[i]); i++)
-		if (own.strings[i] && !strcmp(own.strings[i], word))
-			return true;
+	for (size_t i = 0; !is_end(&own.options[i]); i++) {
+		for (unsigned k = 0; k < own.strings[i].count; k++) {
+			if (!strcmp(own.strings[i].values[k], word))
+				return true;
+		}
+	}
 	return false;
 }
 

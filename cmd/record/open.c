@@ -220,7 +220,7 @@ static int create_both(struct record_file *file, bool direct, const char **which
 }
 
 int open_next(const char *pattern, const char *manifest, bool direct, unsigned *number,
-	      struct record_file **out, struct report *r)
+	      struct record_file **out, char *why, size_t len)
 {
 	const time_t now = time(NULL);
 	const char *which = pattern;
@@ -238,13 +238,10 @@ int open_next(const char *pattern, const char *manifest, bool direct, unsigned *
 			return 0;
 		}
 		if (rc != -EEXIST)
-			report_system_error(r, STATUS_INCOMPLETE, rc,
-					    "what was recorded before is kept", "create %s: %s",
-					    which, strerror(-rc));
+			snprintf(why, len, "create %s: %s", which, strerror(-rc));
 		record_file_free(file);
 	}
 	if (rc == -EEXIST)
-		report_error(r, STATUS_INCOMPLETE, NULL, "create %s: all numbers are taken",
-			     pattern);
+		snprintf(why, len, "create %s: all numbers are taken", pattern);
 	return rc;
 }

@@ -26,9 +26,9 @@ int open_placeholder(const char *pattern, bool direct, int *fd, struct report *r
 
 /*
  * Make the next file, and its manifest unless @manifest is NULL: the number is the first after *@number whose names are
- * free. No file that exists is touched. Returns 0, or a negative errno after a reported error.
+ * free. No file that exists is touched. Returns 0, or a negative errno with the error in @why of @len bytes.
  */
 int open_next(const char *pattern, const char *manifest, bool direct, unsigned *number,
-	      struct record_file **file, struct report *r);
+	      struct record_file **file, char *why, size_t len);
 
 #endif

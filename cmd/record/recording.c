@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What capture writes: the data, in one file or in several, and a manifest of each where one was asked for. */
+/* One output of a capture: the data, in one file or in several, and a manifest of each where one was asked for. */
 #include "record/recording.h"
 
 #include <errno.h>
@@ -17,62 +17,42 @@
 #include "record/name.h"
 #include "record/open.h"
 
-/* How late a block of an event may come. */
-#define LATE_NS 250000000u
-
-bool recording_is_split(const struct recording *rec)
+void recording_init(struct recording *rec, const struct recording_options *options,
+		    const char *output, const char *manifest)
 {
-	return rec->split.bytes || rec->split.ns || rec->trigger.on;
+	*rec = (struct recording){
+		.options = options,
+		.output = output,
+		.manifest = manifest,
+		.is_split = options->splits && output && name_has_number(output),
+		.fd = -1,
+	};
+}
+
+/* Check whether the data goes to what has the type @type, S_IFREG or S_IFIFO. Returns @unmade where that is not there yet. */
+static bool has_type(const struct recording *rec, mode_t type, bool unmade)
+{
+	struct stat st;
+
+	if ((rec->output ? stat(rec->output, &st) : fstat(STDOUT_FILENO, &st)) < 0)
+		return unmade && rec->output;
+	return (st.st_mode & S_IFMT) == type;
 }
 
 bool recording_is_file(const struct recording *rec)
 {
-	struct stat st;
-
-	if (recording_is_split(rec))
-		return true;
-	if (rec->output)
-		return stat(rec->output, &st) < 0 || S_ISREG(st.st_mode);
-	return !fstat(STDOUT_FILENO, &st) && S_ISREG(st.st_mode);
+	return rec->is_split || has_type(rec, S_IFREG, true);
 }
 
-/*
- * Checking
- */
-
-static int check_name(const struct recording *rec, struct report *r, const char *option,
-		      const char *pattern)
+bool recording_is_pipe(const struct recording *rec)
 {
-	if (!pattern || name_has_number(pattern))
-		return STATUS_OK;
-	return report_error(r, STATUS_ERROR, "put %N into the name, as in run-%N.bin",
-			    "%s %s: %s needs a place for the number of a file in it", option,
-			    pattern, rec->trigger.on ? "--trigger" : "--split");
+	return !rec->is_split && has_type(rec, S_IFIFO, false);
 }
 
-int recording_check(const struct recording *rec, struct report *r)
+bool recording_is_direct(const struct recording *rec)
 {
-	int status;
-
-	if (rec->direct && !rec->output)
-		return report_error(r, STATUS_ERROR, NULL, "--direct needs a file: -o FILE");
-	if (rec->finish.command && !rec->output)
-		return report_error(r, STATUS_ERROR, NULL, "--then needs a file: -o FILE");
-	if (*rec->sigmf.type && (!rec->output || !recording_is_file(rec)))
-		return report_error(r, STATUS_ERROR, NULL, "--sigmf needs a file: -o FILE");
-	if (!recording_is_split(rec))
-		return rec->finish.keep
-			       ? report_error(r, STATUS_ERROR, "add --split, as in --split=4G",
-					      "--keep: one file is written, and kept")
-			       : STATUS_OK;
-	if (!rec->output)
-		return report_error(r, STATUS_ERROR, NULL, "%s needs files: -o FILE",
-				    rec->trigger.on ? "--trigger" : "--split");
-	if (rec->manifest && !strcmp(rec->output, rec->manifest))
-		return report_error(r, STATUS_ERROR, NULL, "--manifest %s: it is the output itself",
-				    rec->manifest);
-	status = check_name(rec, r, "-o", rec->output);
-	return status ? status : check_name(rec, r, "--manifest", rec->manifest);
+	/* O_DIRECT is not set on what others write to as well, and on a pipe it means packets: pipe(2). */
+	return rec->options->direct && rec->output && !recording_is_pipe(rec);
 }
 
 /*
@@ -86,23 +66,22 @@ static int open_one(struct recording *rec, struct report *r)
 	int status;
 
 	rec->file = record_file_new(name, manifest);
-	status = open_data(rec->file, rec->direct, r);
+	status = open_data(rec->file, recording_is_direct(rec), r);
 	rec->fd = rec->file->fd;
 	return status || !manifest ? status : open_manifest(rec->file, r);
 }
 
 int recording_open(struct recording *rec, struct transfer *t, struct report *r)
 {
-	rec->ctx = t->ctx;
 	rec->cuts_seen = signals_cuts();
-	rec->finishing = finish_new(&rec->finish, t->ctx);
-	if (!recording_is_split(rec))
+	rec->finishing = finish_new(&rec->options->finish, t->ctx);
+	if (!rec->is_split)
 		return open_one(rec, r);
 	signals_cut_at_hangup();
-	trigger_open(&rec->trigger, t);
-	return open_placeholder(rec->output, rec->direct, &rec->fd, r);
+	return open_placeholder(rec->output, rec->options->direct, &rec->fd, r);
 }
 
+/* Begin the manifest of the file. Returns 0, or a negative errno with the error in .why. */
 static int begin_manifest(struct recording *rec, struct transfer *t)
 {
 	struct record_file *file = rec->file;
@@ -110,12 +89,13 @@ static int begin_manifest(struct recording *rec, struct transfer *t)
 	int rc;
 
 	zcdma_source_get_info(t->src, &info, sizeof(info));
-	rc = record_file_begin_manifest(file, rec->hash, info.simulated > 0);
-	if (rc)
-		report_system_error(t->report, STATUS_ERROR, rc, *file->hint ? file->hint : NULL,
-				    "%s", file->error);
-	else
-		zcdma_path_set_manifest(t->path, file->manifest);
+	rc = record_file_begin_manifest(file, rec->options->hash, info.simulated > 0);
+	if (!rc) {
+		zcdma_path_set_manifest(rec->path, file->manifest);
+		return 0;
+	}
+	snprintf(rec->why, sizeof(rec->why), "%s", file->error);
+	snprintf(rec->hint, sizeof(rec->hint), "%s", file->hint);
 	return rc;
 }
 
@@ -127,7 +107,13 @@ int recording_begin(struct recording *rec, struct transfer *t)
 	if (!file) /* recording_block() begins it */
 		return 0;
 	rc = open_checked(file, t);
-	return rc || !file->manifest_name ? rc : begin_manifest(rec, t);
+	if (rc || !file->manifest_name)
+		return rc;
+	rc = begin_manifest(rec, t);
+	if (rc)
+		report_system_error(t->report, STATUS_ERROR, rc, *rec->hint ? rec->hint : NULL,
+				    "%s", rec->why);
+	return rc;
 }
 
 /*
@@ -135,17 +121,19 @@ int recording_begin(struct recording *rec, struct transfer *t)
  */
 
 /* Write what was sent to the file, and let it be finished. The path goes on with the placeholder. */
-static int cut(struct recording *rec, struct transfer *t)
+int recording_cut(struct recording *rec, struct transfer *t)
 {
 	struct record_file *file = rec->file;
 	int rc;
 
+	if (!file)
+		return 0;
 	do {
-		rc = zcdma_path_switch(t->path, rec->fd);
+		rc = zcdma_path_switch(rec->path, rec->fd);
 	} while (transfer_is_pause(t, rc));
 	if (rc)
 		return rc;
-	zcdma_path_set_manifest(t->path, NULL);
+	zcdma_path_set_manifest(rec->path, NULL);
 	rec->file = NULL;
 	finish_add(rec->finishing, file, true);
 	return 0;
@@ -154,35 +142,39 @@ static int cut(struct recording *rec, struct transfer *t)
 /* Begin the next file, the number of which is the next one that no file has. */
 static int begin_file(struct recording *rec, struct transfer *t)
 {
-	int rc = open_next(rec->output, rec->manifest, rec->direct, &rec->number, &rec->file,
-			   t->report);
+	const uint64_t ns = rec->options->split.ns;
+	int rc = open_next(rec->output, rec->manifest, rec->options->direct, &rec->number,
+			   &rec->file, rec->why, sizeof(rec->why));
 
-	if (rc)
+	if (rc) {
+		snprintf(rec->hint, sizeof(rec->hint), "what was recorded before is kept");
 		return rc;
+	}
 	snprintf(rec->last, sizeof(rec->last), "%s", rec->file->name);
-	rc = zcdma_path_switch(t->path, rec->file->fd);
+	rc = zcdma_path_switch(rec->path, rec->file->fd);
 	if (!rc && rec->manifest)
 		rc = begin_manifest(rec, t);
-	if (!rec->split.ns)
+	if (!ns)
 		return rc;
 	/* In steps of the time, so that files do not drift; from now where one was left out. */
-	rec->due_ns += rec->split.ns;
+	rec->due_ns += ns;
 	if (rec->due_ns <= now_ns() || !rec->due_ns)
-		rec->due_ns = now_ns() + rec->split.ns;
+		rec->due_ns = now_ns() + ns;
 	return rc;
 }
 
 /* Check whether the file is done before @more bytes are added. */
 static bool is_due(struct recording *rec, uint64_t more)
 {
+	const struct split *split = &rec->options->split;
 	const unsigned cuts = signals_cuts();
 	bool asked = cuts != rec->cuts_seen;
 
 	if (!rec->file || !rec->file->bytes)
 		return false;
 	rec->cuts_seen = cuts;
-	return asked || (rec->split.bytes && rec->file->bytes + more > rec->split.bytes) ||
-	       (rec->split.ns && now_ns() >= rec->due_ns);
+	return asked || (split->bytes && rec->file->bytes + more > split->bytes) ||
+	       (split->ns && now_ns() >= rec->due_ns);
 }
 
 /*
@@ -193,9 +185,8 @@ static uint64_t time_of_first(const struct recording *rec, const struct zcdma_so
 			      const struct zcdma_block *b)
 {
 	const bool known = b->device_time && info->clock && !strcmp(info->clock, "monotonic");
-	double ns = rec->sigmf.rate > 0
-			    ? (double)(b->len / rec->sigmf.bytes) / rec->sigmf.rate * 1e9
-			    : 0;
+	const struct sigmf_options *sigmf = &rec->options->sigmf;
+	double ns = sigmf->rate > 0 ? (double)(b->len / sigmf->bytes) / sigmf->rate * 1e9 : 0;
 
 	if (known)
 		return b->device_time;
@@ -205,16 +196,17 @@ static uint64_t time_of_first(const struct recording *rec, const struct zcdma_so
 /* Begin a segment of the metadata with the first block of a file, and wherever data was lost. */
 static void describe(struct recording *rec, struct transfer *t, const struct zcdma_block *b)
 {
+	const struct sigmf_options *sigmf = &rec->options->sigmf;
 	const uint64_t lost = zcdma_block_lost_bytes(b);
 	struct record_file *file = rec->file;
 	struct zcdma_source_info info;
 
 	rec->unplaced |= lost == ZCDMA_UNKNOWN;
-	if (lost != ZCDMA_UNKNOWN && rec->gaps == ZCDMA_GAPS_ZERO)
+	if (lost != ZCDMA_UNKNOWN && rec->options->gaps == ZCDMA_GAPS_ZERO)
 		file->filled += lost;
-	if (!*rec->sigmf.type || (file->bytes && !lost))
+	if (!*sigmf->type || !file->name || (file->bytes && !lost))
 		return;
-	if (lost != ZCDMA_UNKNOWN && lost % rec->sigmf.bytes && !rec->shifted) {
+	if (lost != ZCDMA_UNKNOWN && lost % sigmf->bytes && !rec->shifted) {
 		rec->shifted = true;
 		report_warn(t->report,
 			    "--sigmf: what was lost before block %" PRIu64
@@ -224,9 +216,9 @@ static void describe(struct recording *rec, struct transfer *t, const struct zcd
 	zcdma_source_get_info(t->src, &info, sizeof(info));
 	if (!file->sigmf) {
 		file->sigmf_name = sigmf_name(file->name);
-		file->sigmf = sigmf_begin(&rec->sigmf, file->name, info.simulated > 0);
+		file->sigmf = sigmf_begin(sigmf, file->name, info.simulated > 0);
 	}
-	sigmf_add(file->sigmf, &rec->sigmf,
+	sigmf_add(file->sigmf, sigmf,
 		  &(struct sigmf_segment){
 			  .offset = file->bytes + file->filled,
 			  .stream_offset = rec->unplaced ? ZCDMA_UNKNOWN : b->offset,
@@ -234,14 +226,13 @@ static void describe(struct recording *rec, struct transfer *t, const struct zcd
 		  });
 }
 
-/* Have a file to put @b into. Returns 0 or a negative errno. */
-static int put_block(struct recording *rec, struct transfer *t, const struct zcdma_block *b)
+int recording_block(struct recording *rec, struct transfer *t, const struct zcdma_block *b)
 {
 	int rc = 0;
 
-	if (recording_is_split(rec)) {
+	if (rec->is_split) {
 		if (is_due(rec, b->len))
-			rc = cut(rec, t);
+			rc = recording_cut(rec, t);
 		if (!rc && !rec->file)
 			rc = begin_file(rec, t);
 	}
@@ -252,107 +243,34 @@ static int put_block(struct recording *rec, struct transfer *t, const struct zcd
 	return 0;
 }
 
-/* Write what is held, as the trigger came. Returns 0 or a negative errno. */
-static int write_held(struct recording *rec, struct transfer *t)
+uint64_t recording_next_watch(const struct recording *rec)
 {
-	struct zcdma_block b;
-	int rc = 0;
-
-	rec->busy = true;
-	while (!rc && trigger_take(&rec->trigger, &b)) {
-		rc = put_block(rec, t, &b);
-		if (!rc)
-			rc = transfer_send(t, &b);
-		else
-			zcdma_block_release(t->src, &b);
-	}
-	rec->busy = false;
-	return rc;
+	/* A file without a byte is not cut, however late it is. */
+	return rec->is_split && rec->options->split.ns && rec->file && rec->file->bytes
+		       ? rec->due_ns
+		       : 0;
 }
 
-/* End the file of an event. Returns 0 or a negative errno. */
-static int end_event(struct recording *rec, struct transfer *t)
+int recording_watch(struct recording *rec, struct transfer *t)
 {
-	rec->trigger.open = false;
-	return rec->file ? cut(rec, t) : 0;
-}
-
-int recording_block(struct recording *rec, struct transfer *t, const struct zcdma_block *b)
-{
-	struct trigger *tr = &rec->trigger;
-	int rc = 0;
-
-	if (rec->failed)
-		return rec->failed;
-	if (tr->open && b->time_ns > tr->until_ns)
-		rc = end_event(rec, t);
-	if (rc || !tr->on || tr->open)
-		return rc ? rc : put_block(rec, t, b);
-	trigger_hold(tr, t, b);
-	return 1;
-}
-
-/* Heed a trigger, and the end of its time where no block shows that. Returns 0 or a negative errno. */
-static int watch_trigger(struct recording *rec, struct transfer *t)
-{
-	struct trigger *tr = &rec->trigger;
-
-	if (rec->busy)
-		return 0;
-	if (trigger_fired(tr))
-		return write_held(rec, t);
-	return tr->open && now_ns() >= tr->until_ns + LATE_NS ? end_event(rec, t) : 0;
-}
-
-/*
- * Returns when recording_watch() is due, or 0: as soon as there is another reason. A file without a byte is not cut,
- * however late it is.
- */
-static uint64_t next_watch(const struct recording *rec)
-{
-	const uint64_t split = rec->split.ns && rec->file && rec->file->bytes ? rec->due_ns : 0;
-	const uint64_t event = rec->trigger.open ? rec->trigger.until_ns + LATE_NS : 0;
-
-	if (rec->failed)
-		return 0;
-	return !event || (split && split < event) ? split : event;
-}
-
-void recording_watch(struct recording *rec, struct transfer *t)
-{
-	int rc = 0;
-
 	finish_report(rec->finishing, t->report);
-	if (recording_is_split(rec) && is_due(rec, 0))
-		rc = cut(rec, t);
-	if (!rc && t->began)
-		rc = watch_trigger(rec, t);
-	if (rc && !rec->failed) {
-		/* The next block ends the run with it; if none comes, the end of the source does. */
-		rec->failed = rc;
-		zcdma_source_stop(t->src);
-	}
-	t->watch_ns = next_watch(rec);
+	return rec->is_split && is_due(rec, 0) ? recording_cut(rec, t) : 0;
 }
 
 /*
  * The end
  */
 
-int recording_end(struct recording *rec, struct transfer *t, struct report *r, int status)
+int recording_end(struct recording *rec, struct report *r, int status)
 {
-	bool complete;
+	const bool complete = !status || status >= 128;
 	char syncing[256] = "";
 	int failed;
 
 	if (!rec->finishing)
 		return status;
-	trigger_close(&rec->trigger, t->src);
-	if (rec->failed && !status)
-		status = STATUS_INCOMPLETE;
-	complete = !status || status >= 128;
 	if (rec->file) {
-		if (complete && rec->finish.sync && record_is_on_disk(rec->file->fd))
+		if (complete && rec->options->finish.sync && record_is_on_disk(rec->file->fd))
 			snprintf(syncing, sizeof(syncing), "%s",
 				 rec->file->name ? rec->file->name : "standard output");
 		finish_add(rec->finishing, rec->file, complete);
@@ -361,7 +279,8 @@ int recording_end(struct recording *rec, struct transfer *t, struct report *r, i
 	failed = finish_wait(rec->finishing, r, syncing);
 	finish_get_totals(rec->finishing, &rec->totals);
 	finish_free(rec->finishing);
-	if (recording_is_split(rec) && rec->fd >= 0)
+	rec->finishing = NULL;
+	if (rec->is_split && rec->fd >= 0)
 		close(rec->fd);
 	return complete && failed ? failed : status;
 }

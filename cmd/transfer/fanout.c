@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Several receivers of one transfer: each gets every block, and the end of one is not that of the others. */
+/* Several receivers of one transfer, or several outputs of a capture. */
 #include "transfer/fanout.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 #include "cli/clock.h"
+#include "cli/opts.h"
 #include "cli/report_value.h"
 #include "cli/status.h"
 #include "cli/tcp_state.h"
@@ -15,6 +16,32 @@
 
 /* How long to finish one receiver before the next one has its turn. */
 #define FINISH_MS 10
+
+static const char *drop_slow;
+
+struct poptOption fanout_options[] = {
+	{ "drop-slow", 0, POPT_ARG_STRING, &drop_slow, 0,
+	  "of several: drop one that holds N blocks too many", "N" },
+	POPT_TABLEEND,
+};
+
+int fanout_parse(struct fanout *f, struct transfer *t, struct report *r, unsigned count,
+		 const char *what)
+{
+	struct zcdma_source_info info;
+
+	f->what = what;
+	if (!opts_count(r, "--drop-slow", drop_slow, &f->drop_slow))
+		return STATUS_ERROR;
+	if (drop_slow && count == 1)
+		return report_error(r, STATUS_ERROR, NULL, "--drop-slow is for several %ss", what);
+	zcdma_source_get_info(t->src, &info, sizeof(info));
+	if (!info.blocks || f->drop_slow < info.blocks)
+		return STATUS_OK;
+	return report_error(r, STATUS_ERROR, "give fewer, or a larger ring (blocks=N)",
+			    "--drop-slow %s: the ring has %u blocks, and no %s can hold more",
+			    drop_slow, info.blocks, what);
+}
 
 static struct fanout *fanout_of(const struct transfer *t)
 {
@@ -66,17 +93,24 @@ static void end(struct transfer *t, struct fanout_receiver *to, const char *why)
 	snprintf(to->why, sizeof(to->why), "%s", why);
 	note_acknowledged(to);
 	if (f->left)
-		report_warn(t->report, "receiver %s: %s; going on with the other%s", to->to,
+		report_warn(t->report, "%s %s: %s; going on with the other%s", f->what, to->to,
 			    to->why, f->left > 1 ? "s" : "");
 	zcdma_path_drop(to->path);
 }
 
-/* End a receiver after the error @rc. Returns 0 if others go on, or @rc. */
-static int fail(struct transfer *t, struct fanout_receiver *to, int rc)
+int fanout_fail(struct fanout *f, struct transfer *t, unsigned i, int rc, const char *why)
 {
-	if (!to->ended)
-		end(t, to, zcdma_error(t->ctx));
-	return fanout_of(t)->left ? 0 : rc;
+	if (!f->receiver[i].ended)
+		end(t, &f->receiver[i], why);
+	return f->left ? 0 : rc;
+}
+
+/* End a receiver after the error @rc of the library. Returns the same. */
+static int fail(struct transfer *t, const struct fanout_receiver *to, int rc)
+{
+	struct fanout *f = fanout_of(t);
+
+	return fanout_fail(f, t, (unsigned)(to - f->receiver), rc, zcdma_error(t->ctx));
 }
 
 static int fanout_send(struct transfer *t, const struct zcdma_block *b)
@@ -202,6 +236,7 @@ static void fanout_get_stats(const struct transfer *t, struct zcdma_path_stats *
 		ADD(unknown_bytes), ADD(unknown_calls), ADD(pending_bytes), ADD(pending_calls);
 		ADD(pending_blocks), ADD(datagrams), ADD(enobufs), ADD(breaks);
 		ADD(frames), ADD(lost_blocks), ADD(lost_bytes);
+		ADD(direct_bytes), ADD(filled_bytes), ADD(unfilled_gaps);
 		sum->plain |= s.plain;
 		if (s.datagram_bytes > sum->datagram_bytes)
 			sum->datagram_bytes = s.datagram_bytes;
@@ -221,11 +256,10 @@ static void fanout_get_stats(const struct transfer *t, struct zcdma_path_stats *
 	sum->sent_ns = most.sent_ns;
 }
 
-void fanout_begin(struct fanout *f, struct transfer *t, uint64_t drop_slow)
+void fanout_begin(struct fanout *f, struct transfer *t)
 {
-	f->drop_slow = drop_slow;
 	f->several = (struct transfer_several){
-		.drops_slow = drop_slow,
+		.drops_slow = f->drop_slow,
 		.send = fanout_send,
 		.survives = fanout_survives,
 		.look = fanout_drop_slow,
@@ -273,8 +307,8 @@ int fanout_check(const struct fanout *f, struct report *r, int status)
 {
 	if (status || f->left == f->count)
 		return status;
-	return report_error(r, STATUS_INCOMPLETE, NULL, "%u of %u receivers did not get everything",
-			    f->count - f->left, f->count);
+	return report_error(r, STATUS_INCOMPLETE, NULL, "%u of %u %ss did not get everything",
+			    f->count - f->left, f->count, f->what);
 }
 
 void fanout_close(struct fanout *f)

@@ -2,7 +2,6 @@
 /* --handover: whether the ring itself goes through a pipe between two zcdma, and what is said of it. */
 #include "transfer/handover.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,12 +9,7 @@
 #include <zcdma/util.h>
 
 #include "cli/status.h"
-#include "cli/clock.h"
 #include "cli/opts.h"
-#include "cli/signals.h"
-
-/* How long to look for a reader: one that is started together with us is there in that time. */
-#define FIND_MS 100
 
 static const char *const modes[] = { "auto", "require", "never", NULL }; /* enum handover */
 
@@ -46,45 +40,7 @@ const char *handover_name(enum handover mode)
 	return modes[mode];
 }
 
-int handover_find(struct zcdma_ctx *ctx, struct zcdma_handover **reader)
-{
-	const uint64_t end = now_ns() + FIND_MS * 1000000u;
-	int rc;
-
-	for (;;) {
-		uint64_t now = now_ns();
-
-		rc = zcdma_handover_find(ctx, STDOUT_FILENO,
-					 now < end ? (int)((end - now) / 1000000u) : 0, reader);
-		if (rc != -EINTR || signals_stop())
-			return rc;
-		zcdma_resume(ctx);
-	}
-}
-
-int handover_open(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcdma_handover *reader,
-		  struct zcdma_path **path)
-{
-	int rc;
-
-	while ((rc = zcdma_path_open_handover(reader, src, path)) == -EINTR && !signals_stop())
-		zcdma_resume(ctx);
-	return rc;
-}
-
-void handover_fail(void)
-{
-	struct zcdma_handover *reader;
-	struct zcdma_ctx *ctx;
-
-	if ((arg && !strcmp(arg, modes[HANDOVER_NEVER])) || zcdma_new(&ctx))
-		return;
-	if (!zcdma_handover_find(ctx, STDOUT_FILENO, FIND_MS, &reader))
-		zcdma_handover_fail(reader);
-	zcdma_free(ctx);
-}
-
-static void explain(int fd, const char *why, char *buf, size_t len)
+void handover_explain(int fd, const char *why, char *buf, size_t len)
 {
 	char peer[128];
 	const char *who = zcdma_pipe_peer(fd, peer, sizeof(peer));
@@ -98,26 +54,20 @@ bool handover_why(struct zcdma_source *src, int fd, char *buf, size_t len)
 
 	zcdma_source_get_stats(src, &stats, sizeof(stats));
 	if (stats.plain_reason)
-		explain(fd, stats.plain_reason, buf, len);
+		handover_explain(fd, stats.plain_reason, buf, len);
 	return stats.plain_reason;
 }
 
-int handover_refuse(const struct zcdma_ctx *ctx, struct report *r, int rc)
+void handover_fail(void)
 {
-	char text[640];
+	struct zcdma_handover *reader;
+	struct zcdma_ctx *ctx;
 
-	explain(STDOUT_FILENO, zcdma_error(ctx), text, sizeof(text));
-	return report_system_error(r, STATUS_ERROR, rc, zcdma_hint(ctx), "%s", text);
-}
-
-void handover_note(struct report *r, int fd, const char *why)
-{
-	char text[640];
-
-	if (!report_is_verbose(r))
+	if ((arg && !strcmp(arg, modes[HANDOVER_NEVER])) || zcdma_new(&ctx))
 		return;
-	explain(fd, why, text, sizeof(text));
-	report_verbose(r, "%s", text);
+	if (!zcdma_handover_find(ctx, STDOUT_FILENO, HANDOVER_FIND_MS, &reader))
+		zcdma_handover_fail(reader);
+	zcdma_free(ctx);
 }
 
 void handover_report(struct report *r, bool by_handover, const struct copies *copies)

@@ -10,7 +10,7 @@
 #include "transfer/losses.h"
 #include "cli/opts.h"
 
-static const char *datagram, *drop_slow;
+static const char *datagram;
 
 /*
  * Returns whether an argument after the first is a receiver: its kind is not one of a source, or it is udp:, and not
@@ -80,9 +80,7 @@ struct poptOption sender_options[] = {
 	{ "datagram", 0, POPT_ARG_STRING, &datagram, 0,
 	  "with udp:HOST:PORT: at most SIZE bytes in a datagram (what the MTU has room for)",
 	  "SIZE" },
-	{ "drop-slow", 0, POPT_ARG_STRING, &drop_slow, 0,
-	  "of several receivers: drop one that holds N blocks more than the fastest (wait for it)",
-	  "N" },
+	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, fanout_options, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, setup_options, 0, NULL, NULL },
 	POPT_TABLEEND,
 };
@@ -237,24 +235,6 @@ static int open_path(struct transfer *t, struct report *r, const struct sender *
 	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
 }
 
-/* Parse --drop-slow. Returns 0, or an exit status after a reported error. */
-static int parse_drop_slow(struct transfer *t, struct report *r, const struct sender *s,
-			   uint64_t *blocks)
-{
-	struct zcdma_source_info info;
-
-	if (!opts_count(r, "--drop-slow", drop_slow, blocks))
-		return STATUS_ERROR;
-	if (drop_slow && s->count == 1)
-		return report_error(r, STATUS_ERROR, NULL, "--drop-slow is for several receivers");
-	zcdma_source_get_info(t->src, &info, sizeof(info));
-	if (!info.blocks || *blocks < info.blocks)
-		return STATUS_OK;
-	return report_error(r, STATUS_ERROR, "give fewer, or a larger ring (blocks=N)",
-			    "--drop-slow %s: the ring has %u blocks, and no receiver can hold more",
-			    drop_slow, info.blocks);
-}
-
 /* Open the paths to several receivers. Returns 0, or an exit status after a reported error. */
 static int open_several(struct transfer *t, struct report *r, const struct sender *s,
 			struct fanout *several, struct connection *c)
@@ -283,7 +263,6 @@ static int open_all(struct transfer *t, struct report *r, const struct sender *s
 {
 	struct setup setup = s->setup;
 	int status = setup_context(t, r);
-	uint64_t drop = 0;
 
 	for (unsigned i = 0; !status && i < s->count; i++) {
 		status = parse_address(t, r, s->to[i], &c->addr);
@@ -291,14 +270,16 @@ static int open_all(struct transfer *t, struct report *r, const struct sender *s
 	}
 	if (!status)
 		status = setup_source(t, r, &setup);
+	if (!status)
+		status = setup_ring(t, r, &setup, NULL);
 	if (status)
 		return status;
-	status = parse_drop_slow(t, r, s, &drop);
+	status = fanout_parse(several, t, r, s->count, "receiver");
 	if (status)
 		return status;
 	if (s->count == 1)
 		return open_path(t, r, s, s->to[0], c);
-	fanout_begin(several, t, drop);
+	fanout_begin(several, t);
 	return open_several(t, r, s, several, c);
 }
 

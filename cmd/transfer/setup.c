@@ -214,61 +214,15 @@ static int check_handover(struct report *r, const struct setup *s, const char *s
 {
 	if (mode != HANDOVER_REQUIRE || !strcmp(source, "-"))
 		return STATUS_OK;
-	if (s->to_stdout && arg.path)
+	if (!s->hands_over)
+		return handover_no_pipe(r);
+	if (arg.path)
 		return report_error(r, STATUS_ERROR, NULL,
 				    "--handover=require and --path exclude each other");
-	if (!s->to_stdout)
-		return handover_no_pipe(r);
 	return STATUS_OK;
 }
 
-/* Open the path of a hand-over to the reader. Returns 0 or a negative errno. */
-static int hand_over(struct transfer *t)
-{
-	int rc = handover_open(t->ctx, t->src, t->reader, &t->path);
-
-	if (rc)
-		return rc;
-	t->path_type = zcdma_path_get_type(t->path);
-	t->by_handover = true;
-	t->reader = NULL; /* which is the path's */
-	return 0;
-}
-
-/*
- * Find the reader of standard output. Hand the ring over to it if the source @shares one: then the path is open too; else
- * announce bytes. Returns 0 or an exit status.
- */
-static int find_reader(struct transfer *t, struct report *r, bool shares, enum handover mode)
-{
-	int rc = handover_find(t->ctx, &t->reader);
-
-	if (!rc && shares)
-		rc = hand_over(t);
-	if (rc == -EINTR && signals_stop())
-		return 128 + signals_stop();
-	if (rc && shares && mode == HANDOVER_REQUIRE)
-		return handover_refuse(t->ctx, r, rc);
-	if (rc && shares)
-		handover_note(r, STDOUT_FILENO, zcdma_error(t->ctx));
-	if (t->reader && zcdma_handover_announce(t->reader)) {
-		zcdma_handover_free(t->reader);
-		t->reader = NULL;
-	}
-	return STATUS_OK;
-}
-
-static void end_announced(struct transfer *t)
-{
-	if (t->reader)
-		zcdma_handover_end(t->reader);
-	t->reader = NULL;
-}
-
-/*
- * Open the source, and make its ring, unless there is a reader to hand it over to: then its path is open too.
- * Returns 0 or an exit status.
- */
+/* Open the source. Returns 0 or an exit status. */
 static int open_source(struct transfer *t, struct report *r, const struct setup *s,
 		       const char *source, enum handover mode)
 {
@@ -278,15 +232,13 @@ static int open_source(struct transfer *t, struct report *r, const struct setup 
 	if (rc)
 		return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
 	status = set_options(t, r, s, source, mode);
-	/* What comes through a pipe is in no ring of ours. */
-	if (!status && s->to_stdout && mode != HANDOVER_NEVER)
-		status = find_reader(t, r, !in && !arg.path, mode);
 	if (status)
 		return status;
-	if (!s->to_device && !t->by_handover)
-		rc = zcdma_source_prepare(t->src, t->path_type->name);
 	t->ring_fd = in && mode != HANDOVER_NEVER ? STDIN_FILENO : -1;
-	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
+	/* What comes through a pipe is in no ring of ours. */
+	t->shares = !in && !arg.path;
+	t->handover = s->hands_over ? mode : HANDOVER_NEVER;
+	return STATUS_OK;
 }
 
 /*
@@ -296,10 +248,8 @@ static int open_source(struct transfer *t, struct report *r, const struct setup 
 static bool is_moved_by_splice(const struct setup *s, const char *source)
 {
 	const struct zcdma_source_type *type = zcdma_source_type_of(source);
-	struct stat st;
 
-	return s->to_stdout && !s->reads_data && type && type->tracks_pages &&
-	       !fstat(STDOUT_FILENO, &st) && S_ISFIFO(st.st_mode);
+	return s->to_pipe && !s->reads_data && type && type->tracks_pages;
 }
 
 int setup_source(struct transfer *t, struct report *r, const struct setup *s)
@@ -329,11 +279,34 @@ int setup_source(struct transfer *t, struct report *r, const struct setup *s)
 	status = check_handover(r, s, source, mode);
 	if (status)
 		return status;
-	status = open_source(t, r, s, source, mode);
+	return open_source(t, r, s, source, mode);
+}
+
+/* Hand the ring over to its readers. Returns 0, which may be none, or an exit status after a reported error. */
+static int hand_over(struct transfer *t, struct report *r, struct handover_outputs *outputs)
+{
+	int status = handover_open(t, r, outputs);
+
+	for (unsigned i = 0; !status && i < outputs->count; i++)
+		t->by_handover |= outputs->path[i] != NULL;
+	if (t->by_handover && outputs->count == 1)
+		t->path_type = zcdma_path_get_type(outputs->path[0]);
+	return status;
+}
+
+int setup_ring(struct transfer *t, struct report *r, const struct setup *s,
+	       struct handover_outputs *outputs)
+{
+	int status = STATUS_OK, rc;
+
+	if (outputs && t->handover != HANDOVER_NEVER)
+		status = hand_over(t, r, outputs);
 	if (status)
 		return status;
-	if (!s->to_device)
-		describe_source(t, r);
+	rc = t->by_handover ? 0 : zcdma_source_prepare(t->src, t->path_type->name);
+	if (rc)
+		return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
+	describe_source(t, r);
 	status = check_split(t, r, s);
 	return status ? status : check_reuse(t, r);
 }
@@ -347,11 +320,8 @@ static int set_path_options(struct transfer *t, enum zcdma_fallback fallback)
 
 int setup_path(struct transfer *t, struct report *r, int fd, enum zcdma_fallback fallback)
 {
-	int rc;
+	int rc = zcdma_path_open(t->ctx, t->src, t->path_type->name, fd, &t->path);
 
-	if (t->by_handover) /* which has one */
-		return STATUS_OK;
-	rc = zcdma_path_open(t->ctx, t->src, t->path_type->name, fd, &t->path);
 	if (!rc)
 		rc = set_path_options(t, fallback);
 	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
@@ -409,7 +379,7 @@ static int judge(struct transfer *t, struct report *r, int rc)
 		report_note(r, "%s", zcdma_error(t->ctx));
 		return 128 + signals_stop();
 	}
-	zcdma_path_get_stats(t->path, &stats, sizeof(stats));
+	transfer_get_path_stats(t, &stats);
 	return report_ctx_error(
 		r, stats.bytes || is_sink_error(-rc) ? STATUS_INCOMPLETE : STATUS_ERROR, t->ctx,
 		rc);
@@ -444,6 +414,12 @@ static int check_frames(const struct transfer *t, struct report *r)
 	return frames_check(r, &stats);
 }
 
+static void sent_all(struct transfer *t)
+{
+	if (t->sent_all)
+		t->sent_all(t);
+}
+
 int setup_run(struct transfer *t, struct report *r)
 {
 	int status = drop_privileges(t, r), rc;
@@ -454,7 +430,7 @@ int setup_run(struct transfer *t, struct report *r)
 	if (!status)
 		status = judge(t, r, rc);
 	if (!status)
-		end_announced(t);
+		sent_all(t);
 	if (!status)
 		status = packets_check(r, t->src);
 	if (!status)
@@ -465,7 +441,6 @@ int setup_run(struct transfer *t, struct report *r)
 void setup_close(struct transfer *t)
 {
 	zcdma_path_close(t->path);
-	zcdma_handover_free(t->reader);
 	zcdma_source_close(t->src);
 	if (t->ctx)
 		signals_unwatch(t->ctx);

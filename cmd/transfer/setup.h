@@ -5,6 +5,7 @@
 
 #include <popt.h>
 
+#include "transfer/handover_open.h"
 #include "transfer/transfer.h"
 
 /* For the help of applets with a SOURCE, to which each adds what else it may be. */
@@ -19,11 +20,12 @@ struct setup {
 	bool stdin_is_default;	  /* without a source, take a pipe or a file on standard input */
 	const char *default_path; /* unless --path says otherwise ... */
 	const char *pipe_path;	  /* ... or NULL, or the one to take from standard input */
-	bool to_stdout;		  /* data goes there: through a pipe the ring itself may go */
-	bool to_file;		  /* data is recorded in a file */
-	bool splits;		  /* what is recorded is cut between blocks */
-	bool reads_data;	  /* the applet itself reads the blocks' bytes (--manifest) */
-	bool hashes;		  /* a path reads them, where they are in memory */
+	bool hands_over;     /* an output is a pipe, or may be: the ring itself may go through it */
+	bool to_pipe;	     /* it is one, and the only output */
+	bool to_file;	     /* data is recorded in a file */
+	bool splits;	     /* what is recorded is cut between blocks */
+	bool reads_data;     /* the applet itself reads the blocks' bytes (--manifest) */
+	bool hashes;	     /* a path reads them, where they are in memory */
 	bool to_device;	     /* which plays: the source's ring is made by setup_path_to_device() */
 	bool repeats;	     /* the source begins anew where it ends */
 	bool reads_directly; /* with O_DIRECT */
@@ -36,10 +38,17 @@ struct setup {
 int setup_context(struct transfer *t, struct report *r);
 
 /*
- * Make @t's source, with its limits. Returns 0, or an exit status after a reported error. Call
+ * Open @t's source, with its limits. Returns 0, or an exit status after a reported error. Call
  * setup_close() in both cases.
  */
 int setup_source(struct transfer *t, struct report *r, const struct setup *s);
+
+/*
+ * Make the source's ring, and hand it over through each of @outputs, or none with NULL, where its reader can take it. The
+ * caller closes their paths, and frees those that are .announced. Returns as above.
+ */
+int setup_ring(struct transfer *t, struct report *r, const struct setup *s,
+	       struct handover_outputs *outputs);
 
 /* Add the path to @fd. Returns as above. */
 int setup_path(struct transfer *t, struct report *r, int fd, enum zcdma_fallback fallback);

@@ -5,6 +5,7 @@
 
 #include "cli/progress.h"
 #include "transfer/copies.h"
+#include "transfer/handover.h"
 
 #include <zcdma/util.h>
 #include <zcdma/verify.h>
@@ -34,8 +35,8 @@ struct transfer {
 	struct zcdma_path *path;		/* the first one of several */
 	const struct transfer_several *several; /* what sends to these, or NULL */
 	bool unsafe_reuse;			/* for the lab: zcdma_path_set_unsafe_reuse() */
-	struct zcdma_handover
-		*reader; /* of standard output, that waits for the end of our bytes; or NULL */
+	enum handover handover;			/* of its ring to readers of its outputs */
+	bool shares; /* it has a ring to hand over: else bytes are announced to them */
 	int ring_fd; /* a pipe whose writer may have a ring to hand over: -v says why it does not; or -1 */
 
 	/* Limits; 0 is without. */
@@ -49,6 +50,8 @@ struct transfer {
 	int (*begin)(struct transfer *t);
 	/* Called before each block is sent, with the same result, or 1 where it keeps the block; or NULL. */
 	int (*block)(struct transfer *t, const struct zcdma_block *b);
+	void (*sent_all)(
+		struct transfer *t);	   /* called once all is sent and acknowledged, or NULL */
 	void (*watch)(struct transfer *t); /* called between blocks and while waiting, or NULL */
 	uint64_t watch_ns; /* when to call it at the latest; 0: when there is reason */
 
@@ -58,7 +61,7 @@ struct transfer {
 	double sender_cpu_seconds; /* of the sending thread alone */
 	const char *
 		waits_for; /* what a note says is waited for after a request to stop, or NULL: the receiver */
-	bool by_handover; /* the path is a hand-over */
+	bool by_handover; /* the path is a hand-over, or one of several is */
 	bool plain_noted, patience_noted;
 
 	/* Its own. */

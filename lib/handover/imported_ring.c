@@ -261,6 +261,17 @@ static int read_page(struct zc_imported_ring *r)
 	return n ? take_blocks(r) : 0;
 }
 
+static int dropped(struct zc_imported_ring *r)
+{
+	int rc = zc_fail_plain(
+		r->src->ctx, ECANCELED,
+		"hand-over from %s: its writer dropped this reader, and goes on with others",
+		r->src->name);
+
+	zc_hint(r->src->ctx, "the writer says why; what came before that has arrived");
+	return rc;
+}
+
 static int take_end(struct zc_imported_ring *r)
 {
 	if (r->end.blocks != r->next || r->end.bytes != r->bytes)
@@ -300,6 +311,8 @@ static int read_message(struct zc_imported_ring *r)
 		return take_blocks(r);
 	case ZC_HO_WAKE:
 		return 0;
+	case ZC_HO_DROP:
+		return dropped(r);
 	case ZC_HO_END:
 		r->end = r->in.end;
 		r->told_end = true;

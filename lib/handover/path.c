@@ -5,6 +5,7 @@
  * rest goes through the pipe as bytes, for another reader.
  */
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "handover/connect.h"
@@ -31,6 +32,7 @@ struct handover {
 	bool broken;   /* the reader has put what is not valid into the page */
 	uint64_t bytes;
 	enum phase phase;
+	bool hung_up;  /* the reader has: it reads none of the blocks that are out any more */
 	uint64_t rest; /* with LEFT: the id of the first block that is still to go as bytes */
 };
 
@@ -146,6 +148,18 @@ static int take_leave(struct handover *h, const struct zc_ho_leave *leave)
  * Messages to and from the reader
  */
 
+/*
+ * Take back what is out. The reader, which is gone, may have passed pages on to something that still reads them: they are
+ * replaced.
+ */
+static void take_back(struct handover *h)
+{
+	for (uint32_t i = 0; i < h->blocks.size; i++) {
+		if (h->blocks.table[i].state == ZC_OUTSTANDING_OUT)
+			zc_outstanding_release(&h->blocks, &h->blocks.table[i], ZC_PUT_REPLACE);
+	}
+}
+
 static int hung_up(struct handover *h)
 {
 	int rc;
@@ -154,6 +168,7 @@ static int hung_up(struct handover *h)
 		h->phase = GONE;
 		return 0;
 	}
+	h->hung_up = true;
 	rc = zc_fail_plain(h->path.ctx, EPIPE,
 			   "hand-over to %s: its reader ended before it was done",
 			   h->path.sink.name);
@@ -257,6 +272,62 @@ static int prepare_to_wait(struct handover *h)
 	return h->broken ? broken(h) : 0;
 }
 
+/* Take what a reader that was dropped releases, until it hangs up; what else it says does not matter any more. */
+static int attend_dropped(struct handover *h)
+{
+	struct zc_ho_msg msg;
+	int rc = zc_ho_recv(h->path.sink.fd, &msg, NULL);
+
+	read_page(h);
+	if (rc == 1 && msg.head.type == ZC_HO_RELEASE)
+		(void)!take_releases(h, &msg);
+	if (!rc) {
+		h->phase = GONE;
+		take_back(h);
+	}
+	h->path.stats.pending_blocks = pending(h);
+	return 0;
+}
+
+/* Take back what the reader was not told of; with a page it sees each block at once. */
+static void drop_batch(struct handover *h)
+{
+	for (uint32_t i = 0; !h->page && i < h->batch.head.count; i++) {
+		struct zc_outstanding_block *e =
+			zc_outstanding_at(&h->blocks, h->batch.block[i].slot, h->batch.block[i].id);
+
+		if (e)
+			zc_outstanding_release(&h->blocks, e, ZC_PUT_REUSE);
+	}
+	h->batch.head.count = 0;
+}
+
+/*
+ * Tell the reader, which keeps its blocks until it releases them or hangs up: it may be reading them. One that has left
+ * has none.
+ */
+static void handover_drop(struct zcdma_path *path)
+{
+	struct handover *h = (struct handover *)path;
+	struct zc_ho_msg msg;
+
+	/* What the reader made of what it has is unknown. */
+	if (h->phase != LEFT)
+		path->stats.bytes -= zc_outstanding_bytes(&h->blocks);
+	drop_batch(h);
+	if (h->hung_up || h->phase == LEFT) {
+		h->phase = GONE;
+		take_back(h);
+	} else if (h->phase != GONE) {
+		zc_ho_begin(&msg, ZC_HO_DROP, 0);
+		/* A reader without room for it, or of version 1, sees that the producer hung up. */
+		if (h->page)
+			(void)!send_message(h, &msg);
+		shutdown(path->sink.fd, SHUT_WR);
+	}
+	path->stats.pending_blocks = pending(h);
+}
+
 static int handover_flush(struct zcdma_path *path)
 {
 	struct handover *h = (struct handover *)path;
@@ -267,7 +338,7 @@ static int handover_flush(struct zcdma_path *path)
 	/* The next send reports an error again. */
 	(void)!send_batch(h);
 	rc = prepare_to_wait(h);
-	return rc ? rc : h->blocks.done_count > 0;
+	return rc && !path->dropped ? rc : h->blocks.done_count > 0;
 }
 
 /* Poll for messages of the reader, which come at any time, and for room if a batch was not sent by flush(). */
@@ -290,6 +361,9 @@ static int handover_attend(struct zcdma_path *path, short events)
 {
 	struct handover *h = (struct handover *)path;
 	int rc;
+
+	if (path->dropped)
+		return attend_dropped(h);
 
 	if (h->phase == LEFT && h->rest == h->next)
 		return events & POLLERR ? zc_path_fail(path, EPIPE, "write") : 0;
@@ -539,9 +613,24 @@ const struct zc_path_ops zc_path_handover = {
 	.poll = handover_poll,
 	.flush = handover_flush,
 	.attend = handover_attend,
+	.drop = handover_drop,
 	.finish = handover_finish,
 	.close = handover_close,
 };
+
+ZC_PUBLIC int zcdma_source_prepare_shared(struct zcdma_source *src, const char *path,
+					  struct zcdma_handover *const readers[], unsigned count)
+{
+	const struct zcdma_path_type *type = path ? zcdma_path_find(path) : NULL;
+	unsigned uses = ZC_USE_SHARE | ZC_USE_REPLACE | (type ? zc_path_uses(type) : 0);
+	int rc;
+
+	for (unsigned i = 0; i < count; i++)
+		uses |= readers[i]->uses;
+	rc = zc_source_activate(src, uses);
+	src->shared |= !rc;
+	return rc;
+}
 
 ZC_PUBLIC int zcdma_path_open_handover(struct zcdma_handover *peer, struct zcdma_source *src,
 				       struct zcdma_path **path)

@@ -131,6 +131,7 @@ static const struct {
 			  { 0, 0, 1 },
 			  .first = 2,
 			  .check = check_bytes },
+	[ZC_HO_DROP] = { .first = 2 },
 };
 
 /* Returns how many descriptors come with the message. */

@@ -40,6 +40,8 @@ enum zc_ho_type {
 	ZC_HO_WAKE, /* look into the page */
 	/* from a producer without a ring, whose END follows, since version 2 */
 	ZC_HO_BYTES, /* go through the pipe, with its writing end */
+	/* from the producer, since version 2 */
+	ZC_HO_DROP, /* gives the consumer up, and goes on with others */
 	ZC_HO_TYPES
 };
 

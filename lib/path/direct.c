@@ -438,6 +438,12 @@ static int direct_finish(struct zcdma_path *path, bool complete, uint64_t deadli
 	return d->error.rc ? zc_error_again(&d->error, path->ctx) : 0;
 }
 
+/* A disk is waited for, so that the file ends with its data. */
+static void direct_drop(struct zcdma_path *path)
+{
+	(void)!direct_finish(path, false, UINT64_MAX);
+}
+
 static int direct_open(struct zcdma_path *path)
 {
 	zc_writes_init(&((struct direct *)path)->writes);
@@ -487,6 +493,7 @@ const struct zc_path_ops zc_path_direct = {
 	.poll = direct_poll,
 	.attend = direct_attend,
 	.flush = direct_flush,
+	.drop = direct_drop,
 	.finish = direct_finish,
 	.close = direct_close,
 };

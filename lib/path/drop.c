@@ -9,7 +9,7 @@
  * Reset the connection, which empties its queue (tcp_disconnect() in net/ipv4/tcp.c), and keep the socket: the completions
  * of what was in the queue are read from it, and a socket that is closed drops them.
  */
-static void disconnect(const struct zcdma_path *path)
+static void disconnect(struct zcdma_path *path)
 {
 	const struct sockaddr none = { .sa_family = AF_UNSPEC };
 
@@ -26,7 +26,7 @@ ZC_PUBLIC void zcdma_path_drop(struct zcdma_path *path)
 		zc_path_break(path,
 			      zc_fail_plain(path->ctx, ECANCELED, "path %s to %s: it was dropped",
 					    path->ops->type.name, path->sink.name));
-	disconnect(path);
+	(path->ops->drop ? path->ops->drop : disconnect)(path);
 	zc_reuse_unqueue(path);
 	zc_reuse_reap(path);
 	zc_source_watch(path->src);

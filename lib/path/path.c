@@ -233,7 +233,7 @@ unsigned zc_path_poll(const struct zcdma_path *path, unsigned what, struct pollf
 	unsigned n;
 
 	/* A connection that was reset reports nothing but that: see add_path() in wait.c. */
-	if (path->dropped)
+	if (path->dropped && !path->ops->drop)
 		return 0;
 	n = zc_framing_poll(path, p);
 	return n ? n : (path->ops->poll ? path->ops->poll : zc_path_poll_sink)(path, what, p);

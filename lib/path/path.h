@@ -115,6 +115,11 @@ struct zc_path_ops {
 	int (*flush)(struct zcdma_path *path);
 	/* Fill in what the path counts beside .stats; NULL: nothing. */
 	void (*get_stats)(const struct zcdma_path *path, struct zcdma_path_stats *stats);
+	/*
+	 * Give up what is sent, as other paths go on: afterwards nothing of a block that was not sent whole is in flight, and
+	 * what is left of the others comes back by reap(). NULL: a connection is reset.
+	 */
+	void (*drop)(struct zcdma_path *path);
 	/* As zc_path_end(); or NULL. */
 	int (*finish)(struct zcdma_path *path, bool complete, uint64_t deadline_ns);
 	void (*close)(struct zcdma_path *path); /* NULL: nothing to close */

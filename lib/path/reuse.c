@@ -318,13 +318,14 @@ ZC_PUBLIC int zcdma_path_abandon(struct zcdma_path *path)
 
 /*
  * Check that a queued block can go back when the path is closed or dropped: nothing was sent of it, its pages are replaced,
- * or the call that took a part of it copied that. Any other one may be in flight.
+ * the call that took a part of it copied that, or the path's operation .drop has ended that. Any other one may be in flight.
  */
 static bool can_return(const struct zcdma_path *path, const struct zc_lent_block *e, bool begun)
 {
 	const struct zc_path_ops *ops = path->ops;
 
-	return e->state == ZC_LENT_PATH && (!begun || ops->type.replaces_pages || !ops->reap);
+	return e->state == ZC_LENT_PATH &&
+	       (!begun || ops->type.replaces_pages || !ops->reap || (path->dropped && ops->drop));
 }
 
 void zc_reuse_unqueue(struct zcdma_path *path)

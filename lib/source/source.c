@@ -97,7 +97,7 @@ int zc_source_activate(struct zcdma_source *src, unsigned uses)
 		uses |= ZC_USE_READ;
 	if (src->active && uses == src->uses)
 		return 0;
-	if (src->active && (src->paths || src->started)) {
+	if (src->active && (src->paths || src->started || src->shared)) {
 		/* Whether its blocks are good for another path is for that path to find. */
 		if (!(uses & ~src->uses))
 			return 0;

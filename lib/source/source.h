@@ -40,6 +40,7 @@ struct zcdma_source {
 	bool reads;	 /* the program itself reads the blocks' bytes */
 	bool active;	 /* the ring is made ... */
 	unsigned uses;	 /* ... for these, enum zc_use */
+	bool shared;	 /* zcdma_source_prepare_shared() made it, for several paths */
 	bool started, stopped;
 	struct zc_error failed;		/* what ended its stream early, or .rc 0 */
 	uint64_t max_bytes, max_blocks; /* 0: no limit */

@@ -52,13 +52,13 @@ static inline struct zc_ho_msg valid(enum zc_ho_type type)
 {
 	struct zc_ho_msg msg = { .head = { 0 } };
 	uint32_t count = type == ZC_HO_HELLO || type == ZC_HO_ACCEPT ? 0
-			 : type == ZC_HO_WAKE			     ? 0
+			 : type == ZC_HO_WAKE || type == ZC_HO_DROP  ? 0
 			 : type == ZC_HO_BLOCK			     ? ZC_HO_BLOCKS
 			 : type == ZC_HO_RELEASE		     ? ZC_HO_RELEASES
 								     : 1;
 
 	zc_ho_begin(&msg, type, count);
-	if (type == ZC_HO_WAKE || type == ZC_HO_BYTES)
+	if (type == ZC_HO_WAKE || type == ZC_HO_BYTES || type == ZC_HO_DROP)
 		msg.head.version = ZC_HO_VERSION;
 	if (type == ZC_HO_OFFER)
 		msg.offer = ring_offer;

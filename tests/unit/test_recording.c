@@ -12,11 +12,12 @@
 #include <cmocka.h>
 
 #include "cli/clock.h"
-#include "record/recording.h"
+#include "record/outputs.h"
 
 #define SECOND 1000000000u
 
-static struct recording rec;
+static struct outputs o;
+static struct recording *const rec = &o.output[0];
 static struct transfer t;
 
 static int setup(void **state)
@@ -24,22 +25,23 @@ static int setup(void **state)
 	static const struct finish_options nothing;
 
 	(void)state;
-	rec = (struct recording){ .fd = -1 };
+	o = (struct outputs){ .count = 1, .options = { .splits = true } };
+	recording_init(rec, &o.options, "run-%N.bin", NULL);
 	t = (struct transfer){ .began = true, .watch_ns = 1 };
 	t.report = report_new("capture");
 	if (zcdma_new(&t.ctx))
 		return -1;
-	rec.finishing = finish_new(&nothing, t.ctx);
+	rec->finishing = finish_new(&nothing, t.ctx);
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	record_file_free(rec.file);
-	rec.file = NULL;
-	finish_wait(rec.finishing, t.report, "");
-	finish_free(rec.finishing);
+	record_file_free(rec->file);
+	rec->file = NULL;
+	finish_wait(rec->finishing, t.report, "");
+	finish_free(rec->finishing);
 	zcdma_free(t.ctx);
 	report_free(t.report);
 	return 0;
@@ -48,26 +50,26 @@ static int teardown(void **state)
 /* Have a file with @bytes, whose time is over @in_ns from now. */
 static void have_file(uint64_t bytes, int64_t in_ns)
 {
-	rec.file = record_file_new(strdup("/dev/null"), NULL);
-	rec.file->fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	rec.file->bytes = bytes;
-	rec.split.ns = SECOND;
-	rec.due_ns = now_ns() + (uint64_t)in_ns;
+	rec->file = record_file_new(strdup("/dev/null"), NULL);
+	rec->file->fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	rec->file->bytes = bytes;
+	o.options.split.ns = SECOND;
+	rec->due_ns = now_ns() + (uint64_t)in_ns;
 }
 
 /* Have an event, with a file or without, which ends @in_ns from now. */
 static void have_event(int64_t in_ns)
 {
-	rec.trigger.on = rec.trigger.open = true;
-	rec.trigger.until_ns = now_ns() + (uint64_t)in_ns;
+	o.trigger.on = o.trigger.open = true;
+	o.trigger.until_ns = now_ns() + (uint64_t)in_ns;
 }
 
 static void an_event_without_a_block_ends_once(void **state)
 {
 	(void)state;
 	have_event(-(int64_t)SECOND);
-	recording_watch(&rec, &t);
-	assert_false(rec.trigger.open);
+	outputs_watch(&o, &t);
+	assert_false(o.trigger.open);
 	assert_int_equal(t.watch_ns, 0);
 }
 
@@ -75,8 +77,8 @@ static void a_file_without_a_byte_is_not_waited_for(void **state)
 {
 	(void)state;
 	have_file(0, -1);
-	recording_watch(&rec, &t);
-	assert_non_null(rec.file);
+	outputs_watch(&o, &t);
+	assert_non_null(rec->file);
 	assert_int_equal(t.watch_ns, 0);
 }
 
@@ -85,8 +87,8 @@ static void a_failed_recording_is_not_watched(void **state)
 	(void)state;
 	have_file(0, -1);
 	have_event(SECOND);
-	rec.failed = -ENOSPC;
-	recording_watch(&rec, &t);
+	o.failed = -ENOSPC;
+	outputs_watch(&o, &t);
 	assert_int_equal(t.watch_ns, 0);
 }
 
@@ -94,14 +96,14 @@ static void what_is_due_first_counts(void **state)
 {
 	(void)state;
 	have_file(1, 100 * (int64_t)SECOND);
-	recording_watch(&rec, &t);
-	assert_int_equal(t.watch_ns, rec.due_ns);
+	outputs_watch(&o, &t);
+	assert_int_equal(t.watch_ns, rec->due_ns);
 	have_event(200 * (int64_t)SECOND);
-	recording_watch(&rec, &t);
-	assert_int_equal(t.watch_ns, rec.due_ns);
-	rec.due_ns = now_ns() + 300 * (uint64_t)SECOND;
-	recording_watch(&rec, &t);
-	assert_in_range(t.watch_ns, rec.trigger.until_ns, rec.due_ns - 1);
+	outputs_watch(&o, &t);
+	assert_int_equal(t.watch_ns, rec->due_ns);
+	rec->due_ns = now_ns() + 300 * (uint64_t)SECOND;
+	outputs_watch(&o, &t);
+	assert_in_range(t.watch_ns, o.trigger.until_ns, rec->due_ns - 1);
 }
 
 int main(void)

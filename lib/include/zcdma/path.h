@@ -193,7 +193,8 @@ void zcdma_path_set_queue(struct zcdma_path *path, unsigned blocks);
 /*
  * Give the path up while others of its source go on: send nothing more, and reset its connection. What was not sent goes back
  * to the source at once, and what is in flight by its proof, while zcdma_source_next() is called. Later sends along the path
- * fail with the error that broke it off, or -ECANCELED. Close the path together with the others.
+ * fail with the error that broke it off, or -ECANCELED. Close the path together with the others. A reader of a hand-over keeps
+ * the blocks that it has until it gives them back or ends. A file with O_DIRECT is waited for.
  */
 void zcdma_path_drop(struct zcdma_path *path);
 
@@ -308,6 +309,14 @@ int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, int timeout_ms,
 
 /* Leave the reader without a ring: it reads the pipe. NULL is fine. */
 void zcdma_handover_free(struct zcdma_handover *handover);
+
+/*
+ * Make the ring of @src for several readers, of whom there are @count, and for paths named @path, or NULL: what each of them
+ * needs together, and with pages that can be replaced, as a reader may be killed with blocks that something still reads. Call
+ * it before the first of these paths is opened. Returns as zcdma_source_prepare().
+ */
+int zcdma_source_prepare_shared(struct zcdma_source *src, const char *path,
+				struct zcdma_handover *const readers[], unsigned count);
 
 /*
  * Make the ring of @src as the reader wants it, hand it over, and open the path for its blocks. Waits as

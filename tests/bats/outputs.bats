@@ -1,0 +1,145 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# Several outputs of one capture, of which some may be rings that go to other processes.
+# shellcheck disable=SC2016 # a command for another shell
+
+load common
+load pipe
+
+# reader NAME COMMAND...: start a zcdma that reads the FIFO of that name, with its output in NAME.out and NAME.err.
+reader() {
+    local name=$1
+    shift
+    mkfifo "$name"
+    "$ZCDMA" "$@" <"$name" >"$name.out" 2>"$name.err" 3>&- &
+    READER=$!
+    PIDS+=("$READER")
+}
+
+# writer OPTION...: start a capture, with its output in out and err.
+writer() {
+    "$ZCDMA" capture "$@" >out 2>err 3>&- &
+    WRITER=$!
+    PIDS+=("$WRITER")
+}
+
+moved() {
+    ask "$WRITER"
+    has_line err ': [1-9].*iB in '
+}
+
+@test "outputs: each gets everything, and the report says so" {
+    zcdma capture sim: --bytes 5000001 -o a -o b --manifest a.xxh --json >report
+    cmp a b
+    zcdma verify -q --manifest a.xxh b
+    jq -e '.captured_bytes == 10000002 and .to == "2 outputs" and .path == "copy" and .blocks == 5
+        and (.outputs | length) == 2 and .manifest == "a.xxh"
+        and all(.outputs[]; .path == "copy" and .written_bytes == 5000001 and .unwritten_bytes == 0 and .ended == "complete")' report
+    zcdma capture sim: --bytes 1M -o a --json >report
+    jq -e '.outputs == [] and .to == "a"' report
+}
+
+@test "outputs: a whole file beside one that is split, past the page cache, and standard output" {
+    zcdma capture sim: --bytes 5M -o 'part-%N' -o whole -o - --split 2M --direct --depth 4 \
+        --manifest 'part-%N.xxh' --manifest whole.xxh --then 'echo done' 2>report >piped
+    cat part-000001 part-000002 part-000003 | cmp - whole
+    cmp whole piped
+    zcdma verify -q --manifest whole.xxh whole
+    zcdma verify -q --manifest part-000002.xxh part-000002
+    [[ $(grep -c '^done ' report) == 4 ]]
+}
+
+@test "outputs: a full disk ends one of them, and not the other" {
+    run -1 --separate-stderr zcdma capture sim: --bytes 8M -o /dev/full -o data --json
+    zcdma verify -q --bytes 8M data
+    jq -e '.outputs[0].unwritten_bytes == 8388608 and .outputs[1].ended == "complete"
+        and .outputs[0].ended == "write to /dev/full: No space left on device"
+        and .error.message == "1 of 2 outputs did not get everything"
+        and (.notes | any(test("^output /dev/full: .*; going on with the other$")))' <<<"$output"
+    ln -s /dev/full full
+    run -1 --separate-stderr zcdma capture -q sim: --bytes 8M -o /dev/full -o full
+    [[ $stderr == *'going on with the other'*'write to /dev/full: No space left on device'* ]]
+}
+
+@test "outputs: a file that cannot be made at a cut ends one of them, and what it has is kept" {
+    mkdir part000001
+    run -1 --separate-stderr zcdma capture sim: --bytes 8M --split 2M -o 'part%N/data' -o data --manifest 'part%N/xxh'
+    [[ $stderr == *'output part%N/data: create part000002/data: No such file or directory; going on with the other'* ]]
+    zcdma verify -q --bytes 8M data
+    zcdma verify -q --manifest part000001/xxh part000001/data
+    [[ $(stat -c %s part000001/data) == 2097152 ]]
+}
+
+@test "outputs: two readers of one ring, and a file" {
+    reader one verify --json -
+    one=$READER
+    reader two capture - -o copied --json
+    two=$READER
+    zcdma capture sim:block=64K --bytes 24000001 -o one -o two -o data --json >report
+    wait_exit "$one"
+    wait_exit "$two"
+    cmp data copied
+    jq -e '.handover and .path == "several" and ([.outputs[].path] == ["handover", "handover", "copy"])
+        and all(.outputs[]; .written_bytes == 24000001)' report
+    jq -e '.handover and .user_copies == 0 and .kernel_copies == 0 and .received_bytes == 24000001' one.out
+    zcdma verify -q --bytes 24000001 copied
+}
+
+@test "outputs: kill -9 of one reader is not the end of the other, and what it had comes back" {
+    reader one verify -
+    one=$READER
+    reader two capture - -o /dev/null
+    two=$READER
+    writer sim:block=64K,blocks=8 -o one -o two
+    until_true 20 moved
+    kill -KILL "$two"
+    until_true 20 has_line err 'output two: hand-over to .*: its reader ended before it was done; going on with the other$'
+    kill -INT "$WRITER"
+    wait_exit "$WRITER" 130
+    wait_exit "$one"
+    has_line out '^one +handover .* 0 B +complete$'
+    has_line out '^two +handover .* [1-9][0-9.]* .?i?B +hand-over to'
+    has_line one.out 'result +correct'
+}
+
+@test "outputs: --drop-slow drops a reader that stops, which is told so" {
+    reader one verify -
+    one=$READER
+    reader two verify -
+    two=$READER
+    writer sim:rate=8M,block=64K,blocks=64 -o one -o two --drop-slow 32
+    until_true 20 moved
+    kill -STOP "$two"
+    until_true 20 has_line err '; going on with the other$'
+    kill -CONT "$two"
+    wait_exit "$two" 1
+    kill -INT "$WRITER"
+    wait_exit "$WRITER" 130
+    wait_exit "$one"
+    has_line err '^zcdma capture: output two: dropped: it held [0-9]+ blocks more than the fastest; going on with the other$'
+    has_line two.err 'its writer dropped this reader, and goes on with others$'
+    has_line one.out 'result +correct'
+}
+
+@test "outputs: what cannot be is one error, before anything is written" {
+    local names
+    run -2 --separate-stderr zcdma capture sim: -o a -o a
+    assert_equal "${stderr%%$'\n'*}" 'zcdma capture: -o a: it is named twice'
+    run -2 --separate-stderr zcdma capture sim: -o a -o ./a
+    assert_equal "${stderr%%$'\n'*}" 'zcdma capture: -o ./a: it is the same as -o a'
+    run -2 --separate-stderr zcdma capture sim: -o a --manifest b --manifest c
+    assert_equal "${stderr%%$'\n'*}" 'zcdma capture: --manifest c: there is no -o for it'
+    run -2 --separate-stderr zcdma capture sim: -o a -o b --split 1M
+    assert_equal "${stderr%%$'\n'*}" 'zcdma capture: -o a: --split needs a place for the number of a file in it'
+    run -2 --separate-stderr zcdma capture sim: -o 'a%N' -o b --trigger=signal:USR2
+    assert_equal "${stderr%%$'\n'*}" 'zcdma capture: -o b: --trigger needs a place for the number of a file in it'
+    run -2 --separate-stderr zcdma capture sim: -o a --drop-slow 4
+    assert_equal "$stderr" 'zcdma capture: --drop-slow is for several outputs'
+    run -2 --separate-stderr zcdma capture sim:blocks=8 -o a -o b --drop-slow 8
+    assert_equal "${stderr%%$'\n'*}" 'zcdma capture: --drop-slow 8: the ring has 8 blocks, and no output can hold more'
+    mapfile -t names < <(seq -f '-of%.0f' 1 65)
+    run -2 --separate-stderr zcdma capture sim: "${names[@]}"
+    assert_equal "$stderr" 'zcdma capture: -o f65: at most 64 are possible'
+    run -2 --separate-stderr zcdma capture sim: -o /nowhere/a -o b
+    assert_equal "$stderr" 'zcdma capture: open /nowhere/a: No such file or directory'
+}
