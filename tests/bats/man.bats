@@ -237,15 +237,29 @@ items() {
     sed -nE 's/^\.It Va //p' | tr -s ' ,' '\n' | grep -vx Va
 }
 
-@test "every statistic of the driver is in zcdma.4 and in sysfs, and no other" {
+# counters: the fields of the statistics, but for the array of what was copied for each reason.
+counters() {
     sed -n '/^struct zcdma_dev_stats {/,/^};/p' "$TOP/kmod/uapi/linux/zcdma.h" |
-        sed -nE 's/^	__u(32|64) ([a-z_]+);.*/\2/p' | grep -vx size | sort >expected
+        sed -nE 's/^	__u(32|64) ([a-z_]+);.*/\2/p' | grep -vx size
+}
+
+reasons() {
+    sed -nE 's/^	ZCDMA_DEV_COPIED_([A-Z]+) = .*/splice_copied_\1/p' "$TOP/kmod/uapi/linux/zcdma.h" | tr '[:upper:]' '[:lower:]'
+}
+
+@test "every statistic of the driver is in zcdma.4 and in sysfs, and no other" {
+    counters | sort >expected
     section zcdma.4 STATISTICS | items | sort >found
     same 'statistics in zcdma.4'
+    reasons | sort >expected
+    subsection zcdma.4 'Pages of others' | items | sort >found
+    same 'reasons in zcdma.4'
+    { counters && reasons; } | sort >expected
     sed -n '/^static ssize_t stats_show/,/^}/p' "$TOP/kmod/device.c" | sed 's/\\n/ /g' |
         grep -oE '[a-z_]+ %' | tr -d ' %' | sort >found
     same 'statistics in sysfs'
-    sed -nE 's/^STAT\(([a-z_]+)\);/\1/p' "$TOP/kmod/statistics.c" | sort >found
+    sed -nE 's/^STAT\(([a-z_]+)\);/\1/p; s/^STAT_COPIED\(([a-z]+), .*/splice_copied_\1/p' "$TOP/kmod/statistics.c" |
+        sort >found
     same 'files in statistics/'
 }
 

@@ -53,7 +53,7 @@ structures() {
         grep -q "^struct text_$name {" structures.c || fail "there is no $name"
         # Padding is a field too, so as many fields as the header has.
         assert_equal "$(sed -n "/^$name {/,/^}/p" "$TEXT" | grep -c $'^\t')" \
-            "$(sed -n "/^struct $name {/,/^};/p" "$HEADER" | grep -cE $'^\t(__u(32|64)|char) ')"
+            "$(sed -n "/^struct $name {/,/^};/p" "$HEADER" | grep -cE $'^\t(__[us](32|64)|char) ')"
     done
 }
 
