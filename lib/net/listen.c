@@ -264,6 +264,8 @@ ZC_PUBLIC int zcdma_accept_any(struct zcdma_ctx *ctx, const int *fds, unsigned c
 {
 	int rc;
 
+	if (!count)
+		return zc_fail_plain(ctx, EINVAL, "accept a connection: no socket listens");
 	for (;;) {
 		for (unsigned i = 0; i < count; i++) {
 			rc = zc_take_connection(fds[i], peer, len);

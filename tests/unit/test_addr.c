@@ -146,6 +146,13 @@ static void congestion_control_is_chosen_before_the_first_byte(void **state)
 	close(listener);
 }
 
+static void nothing_to_accept_from_is_an_error(void **state)
+{
+	(void)state;
+	assert_int_equal(zcdma_accept_any(ctx, NULL, 0, NULL, 0), -EINVAL);
+	assert_non_null(strstr(zcdma_error(ctx), "no socket listens"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +160,7 @@ int main(void)
 		cmocka_unit_test(others_come_with_a_hint),
 		cmocka_unit_test(hosts_have_a_limit),
 		cmocka_unit_test(congestion_control_is_chosen_before_the_first_byte),
+		cmocka_unit_test(nothing_to_accept_from_is_an_error),
 	};
 
 	return cmocka_run_group_tests(tests, make_ctx, free_ctx);

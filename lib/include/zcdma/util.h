@@ -80,7 +80,7 @@ int zcdma_listen(struct zcdma_ctx *ctx, const struct zcdma_addr *addr);
 /*
  * Accept the next connection of any of @count listening sockets. Puts the other end's address into @peer of @len
  * bytes, as zcdma_sockname() does, unless @peer is NULL. Returns the connection's socket, which is the caller's, or a
- * negative errno.
+ * negative errno: -EINVAL if @count is 0.
  */
 int zcdma_accept_any(struct zcdma_ctx *ctx, const int *fds, unsigned count, char *peer, size_t len);
 
