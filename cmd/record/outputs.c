@@ -409,10 +409,31 @@ static int check_files(const struct outputs *o, struct report *r)
 	return STATUS_OK;
 }
 
+/* Returns whether a ring may go through the output; it is also standard output, which is there already. */
+static bool may_take_ring(const struct recording *rec)
+{
+	return !rec->output || recording_is_pipe(rec);
+}
+
+/* Open the outputs of which @first says whether they may take a ring. Returns 0, or an exit status after a reported error. */
+static int open_outputs(struct outputs *o, struct transfer *t, struct report *r, bool first)
+{
+	int status = STATUS_OK;
+
+	for (unsigned i = 0; !status && i < o->count; i++) {
+		struct recording *rec = &o->output[i];
+
+		if (!rec->finishing && may_take_ring(rec) == first)
+			status = recording_open(rec, t, r);
+		o->to.fd[i] = rec->fd;
+	}
+	return status;
+}
+
 int outputs_open(struct outputs *o, struct transfer *t, struct report *r, const struct setup *s)
 {
 	struct handover_outputs *to = &o->to;
-	int status = STATUS_OK;
+	int status;
 
 	current = o;
 	to->count = o->count;
@@ -421,16 +442,16 @@ int outputs_open(struct outputs *o, struct transfer *t, struct report *r, const 
 	t->block = block;
 	t->watch = watch;
 	t->sent_all = end_announced;
-	for (unsigned i = 0; !status && i < o->count; i++) {
-		status = recording_open(&o->output[i], t, r);
-		to->fd[i] = o->output[i].fd;
-	}
-	if (!status)
-		status = check_files(o, r);
+	status = open_outputs(o, t, r, true);
 	if (!status)
 		status = setup_ring(t, r, s, to);
 	for (unsigned i = 0; i < o->count; i++)
 		o->output[i].path = to->path[i];
+	/* No file is made, or waited for, before it is known that there is data for it. */
+	if (!status)
+		status = open_outputs(o, t, r, false);
+	if (!status)
+		status = check_files(o, r);
 	if (!status)
 		status = fanout_parse(&o->several, t, r, o->count, "output");
 	if (status)

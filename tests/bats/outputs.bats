@@ -70,6 +70,17 @@ moved() {
     [[ $(stat -c %s part000001/data) == 2097152 ]]
 }
 
+@test "outputs: no file is made where the ring cannot be" {
+    local names
+    for names in '-o new' '-o new -o -' '-o new%N --split 1M'; do
+        # shellcheck disable=SC2086 # several words
+        run -2 --separate-stderr bash -c 'ulimit -v 1000000; "$0" capture "$@" | cat; exit ${PIPESTATUS[0]}' \
+            "$ZCDMA" sim:block=64M,blocks=64 --bytes 1M $names
+        [[ $stderr == *'Cannot allocate memory'* ]]
+        [[ -z $(compgen -G 'new*') ]]
+    done
+}
+
 @test "outputs: two readers of one ring, and a file" {
     reader one verify --json -
     one=$READER
