@@ -409,23 +409,18 @@ static int check_files(const struct outputs *o, struct report *r)
 	return STATUS_OK;
 }
 
-/* Returns whether a ring may go through the output; it is also standard output, which is there already. */
-static bool may_take_ring(const struct recording *rec)
-{
-	return !rec->output || recording_is_pipe(rec);
-}
-
-/* Open the outputs of which @first says whether they may take a ring. Returns 0, or an exit status after a reported error. */
-static int open_outputs(struct outputs *o, struct transfer *t, struct report *r, bool first)
+/* Open the pipes with a name, which may take the ring, or the others. Returns 0, or an exit status after a reported error. */
+static int open_outputs(struct outputs *o, struct transfer *t, struct report *r, bool pipes)
 {
 	int status = STATUS_OK;
 
 	for (unsigned i = 0; !status && i < o->count; i++) {
 		struct recording *rec = &o->output[i];
 
-		if (!rec->finishing && may_take_ring(rec) == first)
+		if (!rec->finishing && (rec->output && recording_is_pipe(rec)) == pipes)
 			status = recording_open(rec, t, r);
-		o->to.fd[i] = rec->fd;
+		/* Standard output is there already, and may take the ring before it is looked at. */
+		o->to.fd[i] = rec->output ? rec->fd : STDOUT_FILENO;
 	}
 	return status;
 }
