@@ -213,7 +213,7 @@ struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock, si
 		WRITE_ONCE(ring->cursor, block);
 		ring->cursor_off = 0;
 	}
-	/* Of an output device it is what became of the last data in it. */
+	/* The error of an output device's block is that of the last data in it. */
 	if (!block->error || ring->out)
 		return block;
 	if (!done)

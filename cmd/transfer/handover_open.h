@@ -16,8 +16,8 @@ struct handover_outputs {
 };
 
 /*
- * Open a path to each reader of the ring of @t at the other end of a pipe of @outputs, or announce bytes to it where there is no
- * ring. Returns 0, with NULL for the others, or an exit status after a reported error.
+ * Open a path to each reader of the ring of @t at the other end of a pipe of @outputs, or announce bytes to a reader that
+ * takes no ring. Returns 0, with NULL for the others, or an exit status after a reported error.
  */
 int handover_open(struct transfer *t, struct report *r, struct handover_outputs *outputs);
 

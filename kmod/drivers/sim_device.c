@@ -22,7 +22,7 @@ static unsigned int loops;
 module_param(loops, uint, 0444);
 MODULE_PARM_DESC(loops, "Number of pairs of which one captures what the other plays (default 0, at most 32)");
 
-/* Pages that others may own are read where they are, unless that is to be like a device which cannot. */
+/* Pages of others are read where they are, unless a parameter makes the device one that cannot. */
 struct zcdma_limits zcdma_sim_play_limits = { .frags_max = 256, .frag_align = 1 };
 
 module_param_named(frags, zcdma_sim_play_limits.frags_max, uint, 0444);

@@ -123,7 +123,7 @@ void zc_lane_put(struct zc_lane *lane, const void *entry)
 	atomic_store_explicit(&lane->head->put, ++lane->done, memory_order_release);
 }
 
-/* This end is awake. If the other one has cleared the flag before, its message is to be read. */
+/* Clear this end's flag. If the other end has cleared it before, it sent a message, which must be read. */
 static void wake_up(struct zc_lane *lane)
 {
 	lane->asleep = false;

@@ -50,7 +50,7 @@ void zc_shared_page_unmap(struct zc_shared_page *s);
 void zc_lane_put(struct zc_lane *lane, const void *entry);
 
 /*
- * Take an entry. @most: how many there can be, as far as this end knows. Returns 1, 0 if there is none, or -EPROTO if
+ * Take an entry. @most: how many there can be, as far as this end knows. Returns 1, 0 if the lane is empty, or -EPROTO if
  * there are more.
  */
 int zc_lane_take(struct zc_lane *lane, uint32_t most, void *entry);

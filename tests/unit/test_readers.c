@@ -84,7 +84,7 @@ static void read_ring(int told, int pages, int go)
 			keep(&b, told, pages, go);
 		MUST(!zcdma_block_release(in, &b));
 	}
-	/* One that was dropped is told so. */
+	/* A reader that was dropped gets that as its error. */
 	MUST(rc == (told < 0 ? 0 : -ECANCELED));
 	MUST(told >= 0 || next == BLOCKS);
 	zcdma_source_close(in);
@@ -295,7 +295,7 @@ static void a_killed_reader_is_not_the_end_of_the_others(void **state)
 	(void)state;
 	hand_over(true);
 	send_blocks(RING / 2 + 1);
-	/* What is told to no reader yet is told as the producer waits. */
+	/* The producer sends what each reader still lacks while it waits. */
 	for (unsigned i = 0; i < READERS; i++)
 		assert_int_equal(zcdma_path_process(readers[i].path), 0);
 	wait_until_kept(killed);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * import: rings made of somebody else's memory. The device fills and plays it; nobody gets to it through the ring; and
- * what cannot be sound is refused. Wants the simulated devices of one source and one sink. Speaks TAP.
+ * import: rings made of somebody else's memory. The device fills and plays it; it cannot be
+ * mapped or read through the ring; and what cannot be sound is refused. Wants the simulated devices of one source and one sink. Speaks TAP.
  */
 #include <errno.h>
 #include <fcntl.h>

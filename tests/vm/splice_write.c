@@ -234,7 +234,7 @@ static void a_file_may_be_cut_before(unsigned model)
 	ring_end(&r);
 }
 
-/* Memory of this process, which goes before it is played. With SPLICE_F_GIFT it is the pipe's own by then. */
+/* Play memory of this process that is unmapped before it is played; with SPLICE_F_GIFT the pipe owns it. */
 static void vmspliced(unsigned model, unsigned flags)
 {
 	struct ring r = create(model, 0);
@@ -550,7 +550,7 @@ static void a_device_with_few_pieces(unsigned model)
 }
 
 /*
- * From one device to another.
+ * Device to device
  */
 
 static bool drained(int fd)

@@ -78,7 +78,7 @@ static void a_node_is_checked(unsigned model)
 	struct zcdma_dev_setup s = ring_wanted(model);
 	static const int wrong[] = { -1, INT32_MIN, 63, 1024, INT32_MAX };
 
-	/* Without the flag there is no node. */
+	/* A node without its flag is refused. */
 	s.node = 1;
 	EXPECT(try_setup(s) == -EINVAL);
 	s.flags = ZCDMA_DEV_SETUP_NODE;

@@ -367,7 +367,7 @@ struct zcdma_dev_stats {
  * file is closed; then all can be mapped, as nothing is filled any more. The removal of the device takes
  * nothing from importers. Until then the module stays.
  *
- * EINVAL: there is no such block, or an unknown flag. EACCES: O_RDWR, and the file is open for reading
+ * EINVAL: the index is out of range, or a flag is unknown. EACCES: O_RDWR, and the file is open for reading
  * only. EOPNOTSUPP: ZCDMA_DEV_COHERENT, whose memory goes with the device; or the kernel has no dma-buf.
  */
 struct zcdma_dev_export {

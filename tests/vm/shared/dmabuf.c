@@ -15,7 +15,7 @@
 
 #define DRM_NODES 8
 
-/* From include/uapi/drm/drm.h, which Debian has in libdrm-dev alone. */
+/* The structure of include/uapi/drm/drm.h, which Debian has in libdrm-dev alone. */
 struct drm_version {
 	int version[3];
 	size_t name_len;
