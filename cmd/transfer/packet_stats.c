@@ -60,7 +60,8 @@ static void report_received(struct report *r, const struct zcdma_packet_stats *s
 	report_line(r, show ? "received" : NULL, NULL);
 	report_count(r, "received_datagrams", show ? s->packets : 0, " datagrams; skipped: ");
 	report_count(r, "ignored_datagrams", s->ignored, " of other senders, ");
-	report_count(r, "undersized_datagrams", s->undersized, " too short");
+	report_count(r, "undersized_datagrams", s->undersized, " too short; shortened: ");
+	report_count(r, "shortened_datagrams", s->shortened, "");
 	report_line(r, show ? "socket" : NULL, NULL);
 	report_count(r, "socket_drops", show ? s->dropped : 0, " times without room in ");
 	report_bytes(r, "socket_buffer_bytes", s->socket_buffer, "");

@@ -27,7 +27,7 @@ struct message {
 	size_t len, at; /* bytes, and those that are done with */
 	size_t head_len;
 	size_t segment;
-	bool in_room;
+	bool shortened, in_room;
 };
 
 struct zcdma_receiver {
@@ -142,8 +142,9 @@ static bool note(struct zcdma_receiver *r, unsigned i, const struct slot *s)
 	m->at = 0;
 	m->head_len = zc_min(len, s->head);
 	m->len = len - m->head_len;
-	if (s->cut)
-		m->len = zc_min(m->len, s->len);
+	m->shortened = s->cut && m->len > s->len;
+	if (m->shortened)
+		m->len = s->len;
 	m->in_room = s->place && m->len <= s->len;
 	m->data = m->in_room ? s->place : r->data[i];
 	m->segment = merged && merged < m->len ? merged : m->len;
@@ -224,6 +225,7 @@ bool zc_receiver_peek(const struct zcdma_receiver *r, struct zc_datagrams *d)
 		.data = m->data + m->at,
 		.len = m->len - m->at,
 		.segment = m->segment,
+		.shortened = m->shortened,
 		.from = &r->from[r->next],
 		.from_len = r->msgs[r->next].msg_hdr.msg_namelen,
 	};

@@ -29,6 +29,7 @@ struct zc_datagrams {
 	const uint8_t *data; /* what comes after that */
 	size_t len;
 	size_t segment; /* bytes of each but the last, which may have fewer; 0 for an empty one */
+	bool shortened; /* it had more than the size that the room asked for */
 	const struct sockaddr_storage *from;
 	socklen_t from_len;
 };

@@ -102,6 +102,7 @@ static int place_next(struct udp_source *u, struct zc_datagrams *d)
 	/* With numbers one by one; else all that came merged. */
 	const size_t taken = u->order ? zc_min(d->len, d->segment) : d->len;
 	const size_t len = u->opt.size ? zc_min(taken, (size_t)u->opt.size) : taken;
+	struct zcdma_packet_stats *s = &u->base.src.stats.packets;
 	int verdict = put_in_order(u, d, len);
 
 	if (verdict < 0)
@@ -119,7 +120,8 @@ static int place_next(struct udp_source *u, struct zc_datagrams *d)
 			return 1;
 	}
 	u->passed = false;
-	u->base.src.stats.packets.packets += u->order ? 1 : count(d);
+	s->packets += u->order ? 1 : count(d);
+	s->shortened += d->shortened || len < taken;
 	zc_receiver_advance(u->rx, taken);
 	return 0;
 }

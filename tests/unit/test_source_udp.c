@@ -105,6 +105,7 @@ static void payload_of_one_size_is_in_its_place(void **state)
 	for (unsigned i = 0; i < 100; i++)
 		assert_memory_equal(got + 3 * i, "abc", 3);
 	assert_int_equal(stats().copied_bytes, 0);
+	assert_int_equal(stats().packets.shortened, 100);
 }
 
 static void what_is_too_short_is_skipped_and_counted(void **state)
@@ -120,6 +121,7 @@ static void what_is_too_short_is_skipped_and_counted(void **state)
 	assert_got("abcdef");
 	assert_int_equal(stats().packets.undersized, 2);
 	assert_int_equal(stats().packets.packets, 2);
+	assert_int_equal(stats().packets.shortened, 0);
 }
 
 static void another_sender_is_skipped_and_counted(void **state)
