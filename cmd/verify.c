@@ -28,6 +28,8 @@ static struct {
 	const char *listen, *streams, *idle, *manifest, *pattern, *bytes, *expect;
 } arg;
 
+static enum expect expected;
+
 static const struct poptOption table[] = {
 	{ "listen", 'l', POPT_ARG_STRING, &arg.listen, 0,
 	  "receive the stream, by TCP or with udp: before it", "ADDRESS" },
@@ -42,7 +44,7 @@ static const struct poptOption table[] = {
 	{ "bytes", 'n', POPT_ARG_STRING, &arg.bytes, 0, "expect exactly SIZE bytes of each stream",
 	  "SIZE" },
 	{ "expect", 0, POPT_ARG_STRING, &arg.expect, 0,
-	  "exit with 1 unless all of it is known to be there", "complete" },
+	  "exit with 1 unless data is complete, or uncopied", "complete|zerocopy" },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, live_options, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, cpu_options, 0, NULL, NULL },
 	{ NULL, 0, POPT_ARG_INCLUDE_TABLE, wire_options, 0, NULL, NULL },
@@ -206,6 +208,9 @@ static int check_options(struct report *r, const struct verify *v, const char *s
 	if (v->unchecked && !v->wire)
 		return report_error(r, STATUS_ERROR, NULL,
 				    "--pattern none is for --interface and --read");
+	if (v->wire && expected == EXPECT_ZEROCOPY)
+		return report_error(r, STATUS_ERROR, NULL,
+				    "--expect=zerocopy is not for --interface and --read");
 	if (arg.manifest && arg.pattern)
 		return report_error(r, STATUS_ERROR, NULL,
 				    "--manifest and --pattern exclude each other");
@@ -220,7 +225,6 @@ static int check_options(struct report *r, const struct verify *v, const char *s
 /* Parse the options into @v. Returns 0, or an exit status after a reported error. */
 static int parse_options(struct report *r, struct verify *v)
 {
-	enum expect expect;
 	uint64_t wanted = 1;
 
 	v->unchecked = arg.pattern && !strcmp(arg.pattern, "none");
@@ -228,7 +232,7 @@ static int parse_options(struct report *r, struct verify *v)
 	    (!v->unchecked && !opts_number(r, "--pattern", arg.pattern, &v->expect.seed)) ||
 	    !opts_size(r, "--bytes", arg.bytes, &v->expect.bytes) ||
 	    !opts_seconds(r, "--idle", arg.idle, &v->idle_seconds) ||
-	    !expect_parse(r, "verify", arg.expect, &expect) || !handover_parse(r, &v->handover) ||
+	    !expect_parse(r, "verify", arg.expect, &expected) || !handover_parse(r, &v->handover) ||
 	    !wire_parse(r, &v->wire, &v->wire_is_live) || !live_parse(r) || !cpu_bind(r))
 		return STATUS_ERROR;
 	if (wanted > MAX_STREAMS)
@@ -237,7 +241,7 @@ static int parse_options(struct report *r, struct verify *v)
 	v->wanted = (unsigned)wanted;
 	v->expect.manifest = arg.manifest;
 	v->expect.hashes = !arg.manifest && !arg.pattern;
-	v->expect.complete = expect == EXPECT_COMPLETE;
+	v->expect.complete = expected == EXPECT_COMPLETE;
 	return STATUS_OK;
 }
 
@@ -250,6 +254,8 @@ static int verify_streams(struct verify *v, const char *source)
 	status = receive(v, source);
 	judged = verdict(v->r, v->streams, v->started);
 	report_streams(v);
+	if (!judged && expected == EXPECT_ZEROCOPY)
+		judged = verdict_check_zerocopy(v->r, v->streams, v->started);
 	for (unsigned i = 0; i < v->wanted; i++)
 		stream_free(&v->streams[i]);
 	free(v->streams);

@@ -7,9 +7,9 @@
 #include "cli/opts.h"
 
 static const struct {
-	const char *name, *applets[5];
+	const char *name, *applets[6];
 } table[EXPECTATIONS] = {
-	[EXPECT_ZEROCOPY] = { "zerocopy", { "zcsend", "capture", "play", "disk" } },
+	[EXPECT_ZEROCOPY] = { "zerocopy", { "zcsend", "capture", "verify", "play", "disk" } },
 	[EXPECT_COPIED] = { "copied", { "zcsend" } },
 	[EXPECT_COMPLETE] = { "complete", { "verify", "capture" } },
 };

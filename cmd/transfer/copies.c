@@ -4,6 +4,10 @@
 
 #include <math.h>
 
+#include <zcdma/util.h>
+
+#include "cli/status.h"
+
 static double per_byte(const struct copies *c, uint64_t copied)
 {
 	return c->bytes ? (double)copied / (double)c->bytes : NAN;
@@ -38,4 +42,23 @@ void copies_report(struct report *r, const struct copies *c)
 	report_line(r, NULL, NULL);
 	report_bytes(r, "user_copied_bytes", c->user, "");
 	report_bytes(r, "kernel_copied_bytes", c->unknown ? REPORT_UNKNOWN : c->kernel, "");
+}
+
+int copies_check_zerocopy(struct report *r, const struct copies *c)
+{
+	char user[32], kernel[32];
+
+	if (!c->bytes)
+		return report_error(r, STATUS_INCOMPLETE, NULL, "--expect=zerocopy: no data came");
+	if (c->unknown)
+		return report_error(r, STATUS_INCOMPLETE, c->hint,
+				    "--expect=zerocopy: it is unknown what was copied%s%s",
+				    c->reason ? ": " : "", c->reason ?: "");
+	if (!c->user && !c->kernel)
+		return STATUS_OK;
+	return report_error(r, STATUS_INCOMPLETE, c->hint,
+			    "--expect=zerocopy: %s were copied by user space, %s by the kernel%s%s",
+			    zcdma_size_format(c->user, user, sizeof(user)),
+			    zcdma_size_format(c->kernel, kernel, sizeof(kernel)),
+			    c->reason ? ": " : "", c->reason ?: "");
 }

@@ -21,4 +21,10 @@ void copies_report_mapped(struct report *r, const struct zcdma_source_stats *s);
 
 void copies_report(struct report *r, const struct copies *c);
 
+/*
+ * Check --expect=zerocopy: data came, and it is known that none of it was copied. Returns 0, or an exit status after an
+ * error that has been reported.
+ */
+int copies_check_zerocopy(struct report *r, const struct copies *c);
+
 #endif

@@ -258,9 +258,34 @@ static void report_manifest(struct report *r, const struct stream *s)
 		recorded_losses_report(r, res, &s->losses);
 }
 
+static struct copies copies_of(const struct stream *s)
+{
+	return (struct copies){
+		.bytes = s->result.bytes,
+		.user = s->source.copied_bytes,
+		.kernel = s->source.kernel_copied_bytes,
+		.unknown = s->source.unknown_bytes,
+		.reason = s->copies_reason[0] ? s->copies_reason : NULL,
+		.hint = s->copies_hint[0] ? s->copies_hint : NULL,
+	};
+}
+
+int verdict_check_zerocopy(struct report *r, const struct stream *streams, unsigned count)
+{
+	int status = STATUS_OK;
+
+	for (unsigned i = 0; i < count && !status; i++) {
+		const struct copies c = copies_of(&streams[i]);
+
+		status = copies_check_zerocopy(r, &c);
+	}
+	return status;
+}
+
 void verdict_report(struct report *r, const struct stream *s)
 {
 	const struct zcdma_check_result *res = &s->result;
+	const struct copies copies = copies_of(s);
 	struct verdict v;
 
 	judge(s, &v);
@@ -285,13 +310,7 @@ void verdict_report(struct report *r, const struct stream *s)
 	fault_list(report_array(r, "places"), s->faults, s->fault_count);
 	report_manifest(r, s);
 	report_datagrams(r, s);
-	handover_report(r, s->source.handovers,
-			&(struct copies){ .bytes = res->bytes,
-					  .user = s->source.copied_bytes,
-					  .kernel = s->source.kernel_copied_bytes,
-					  .unknown = s->source.unknown_bytes,
-					  .reason = s->copies_reason[0] ? s->copies_reason : NULL,
-					  .hint = s->copies_hint[0] ? s->copies_hint : NULL });
+	handover_report(r, s->source.handovers, &copies);
 	report_line(r, "cpu", NULL);
 	report_seconds(r, "cpu_seconds", s->cpu_seconds, " to receive and check");
 }

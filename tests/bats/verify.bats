@@ -313,12 +313,25 @@ says() {
     run -2 --separate-stderr zcdma verify --expect=complete good
     assert_equal "$stderr" 'zcdma verify: --expect=complete: nothing says where the stream should end
   give --bytes or --manifest'
-    run -2 --separate-stderr zcdma verify --expect=zerocopy good
-    assert_equal "$stderr" 'zcdma verify: --expect zerocopy: must be one of complete'
+    run -2 --separate-stderr zcdma verify --expect=copied good
+    assert_equal "$stderr" 'zcdma verify: --expect copied: must be one of zerocopy, complete'
     LISTEN=udp:127.0.0.1:0 receiver --expect=complete --bytes 2000
     "$TOOLS/udp" "${TO##*:}" 0+1000 .
     received 1
     grep -q '1 datagrams (1000 B) did not come' receiver.err
+}
+
+@test "verify: --expect=zerocopy" {
+    # A ring comes through a pipe without a copy, and bytes do not.
+    zcdma capture --bytes 1M sim: 2>/dev/null | zcdma verify -q --expect=zerocopy --handover=require
+    run -1 --separate-stderr eval 'cat good | zcdma verify --expect=zerocopy'
+    assert_equal "$stderr" 'zcdma verify: --expect=zerocopy: 0 B were copied by user space, 1.00 MiB by the kernel'
+    receiver --expect=zerocopy --json
+    zcdma zcsend "$TO" good -q
+    received 1
+    jq -e '.result == "correct" and .kernel_copies == 1 and (.error.message | startswith("--expect=zerocopy: "))' receiver.out
+    run -2 --separate-stderr zcdma verify --expect=zerocopy -r good
+    assert_equal "$stderr" 'zcdma verify: --expect=zerocopy is not for --interface and --read'
 }
 
 @test "verify: every place where a stream is wrong" {
