@@ -41,10 +41,8 @@ struct zc_tcp_frames {
 
 /* Blocks of address space, which get other pages with each use. */
 struct zc_tcp_map {
-	uint8_t *base; /* NULL: nothing is mapped */
-	uint32_t unused[ZC_TCP_MAP_SLOTS];
-	unsigned unused_count;
-	bool filling; /* the block with .index ... */
+	struct zc_pool slots; /* blocks of address space; .ring.base is NULL if nothing is mapped */
+	bool filling;	      /* the block with .index ... */
 	uint32_t index;
 	size_t filled; /* ... has this many bytes, after those of the block that is copied into */
 	size_t skip;   /* bytes that come next and cannot be mapped */

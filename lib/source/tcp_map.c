@@ -42,6 +42,8 @@ struct receive {
 
 #define RECEIVE_BYTES offsetof(struct receive, err)
 
+#define MAP_BYTES ((size_t)ZC_TCP_MAP_SLOTS * ZC_POOL_BLOCK)
+
 /*
  * The size of segments
  */
@@ -108,37 +110,40 @@ void zc_tcp_map_choose_mss(struct tcp_source *t)
 
 int zc_tcp_map_open(struct tcp_source *t)
 {
-	struct zc_tcp_map *m = &t->map;
+	struct zc_ring ring = { .fd = -1, .block_size = ZC_POOL_BLOCK, .blocks = ZC_TCP_MAP_SLOTS };
 	struct zcdma_source *src = &t->base.src;
-	int fd, err;
+	int fd, err, rc;
 
-	if (m->base)
+	if (t->map.slots.ring.base)
 		return 0;
 	/* The mapping may be of any TCP socket (find_tcp_vma() in net/ipv4/tcp.c), and the connection is not there yet. */
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return zc_fail(src->ctx, errno, "source %s: a socket to map", src->name);
-	m->base =
-		mmap(NULL, (size_t)ZC_TCP_MAP_SLOTS * ZC_POOL_BLOCK, PROT_READ, MAP_SHARED, fd, 0);
+	ring.base = mmap(NULL, MAP_BYTES, PROT_READ, MAP_SHARED, fd, 0);
 	err = errno;
 	close(fd);
-	if (m->base == MAP_FAILED) {
-		m->base = NULL;
+	if (ring.base == MAP_FAILED) {
 		zc_fail(src->ctx, err, "source %s: map a connection", src->name);
 		zc_hint(src->ctx, "receive=auto needs no mapping, and is as fast");
 		return -err;
 	}
-	while (m->unused_count < ZC_TCP_MAP_SLOTS) {
-		m->unused[m->unused_count] = m->unused_count;
-		m->unused_count++;
+	rc = zc_pool_of_ring(src->ctx, &t->map.slots, &ring);
+	if (rc) {
+		munmap(ring.base, MAP_BYTES);
+		t->map.slots.ring.base = NULL;
 	}
-	return 0;
+	return rc;
 }
 
 void zc_tcp_map_close(struct tcp_source *t)
 {
-	if (t->map.base)
-		munmap(t->map.base, (size_t)ZC_TCP_MAP_SLOTS * ZC_POOL_BLOCK);
+	struct zc_pool *slots = &t->map.slots;
+
+	if (!slots->ring.base)
+		return;
+	munmap(slots->ring.base, MAP_BYTES);
+	zc_pool_free(slots);
 }
 
 void zc_tcp_map_begin(struct tcp_source *t)
@@ -158,7 +163,7 @@ void zc_tcp_map_begin(struct tcp_source *t)
 
 static uint8_t *slot(const struct zc_tcp_map *m)
 {
-	return m->base + (size_t)m->index * ZC_POOL_BLOCK;
+	return m->slots.ring.base + (size_t)m->index * ZC_POOL_BLOCK;
 }
 
 /* Ask the kernel to map up to @len bytes after those that the block has. Returns 0 or a negative errno. */
@@ -216,11 +221,11 @@ static int begin_slot(struct tcp_source *t)
 
 	if (m->filling)
 		return 0;
-	if (!m->unused_count) {
+	if (!m->slots.unused_count) {
 		t->base.src.starved = !t->base.filled;
 		return t->base.filled ? 1 : -EAGAIN;
 	}
-	m->index = m->unused[--m->unused_count];
+	m->index = zc_pool_take(&m->slots);
 	m->filling = true;
 	return 0;
 }
@@ -310,11 +315,12 @@ void zc_tcp_map_finish(struct tcp_source *t, struct zcdma_block *b)
 
 bool zc_tcp_map_put(struct tcp_source *t, const struct zcdma_block *b)
 {
-	struct zc_tcp_map *m = &t->map;
+	struct zc_pool *slots = &t->map.slots;
 
-	if (!m->base || b->index < t->base.pool->ring.blocks)
+	if (!slots->ring.base || b->index < t->base.pool->ring.blocks)
 		return false;
-	m->unused[m->unused_count++] = b->index - t->base.pool->ring.blocks;
+	/* The next call maps other pages there, so that those which something may still read stay as they are. */
+	zc_pool_put(slots, b->index - t->base.pool->ring.blocks, ZC_PUT_REUSE);
 	t->base.src.starved = false;
 	return true;
 }
