@@ -202,8 +202,10 @@ static int listen_on(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int f
 		rc = zc_lookup(ctx, addr, family, AI_PASSIVE, &list, &zone);
 		if (rc)
 			return rc;
-		if (addr->iface[0])
+		if (addr->iface[0]) {
 			zone = if_nametoindex(addr->iface);
+			zc_give_zone(list, zone);
+		}
 		rc = try_all(addr, list, zone, fds, room, &failed);
 		if (rc < 0)
 			fail_listen(ctx, addr, list, &failed, -rc);

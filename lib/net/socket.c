@@ -240,6 +240,14 @@ static bool lacks_zone(const struct sockaddr *sa)
 		IN6_IS_ADDR_MC_LINKLOCAL(&in6->sin6_addr));
 }
 
+void zc_give_zone(const struct addrinfo *list, unsigned zone)
+{
+	for (; list; list = list->ai_next) {
+		if (lacks_zone(list->ai_addr))
+			((struct sockaddr_in6 *)list->ai_addr)->sin6_scope_id = zone;
+	}
+}
+
 bool zc_hint_interface(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 		       const struct addrinfo *list, int err)
 {

@@ -39,6 +39,9 @@ int zc_refuse_frames(struct zcdma_ctx *ctx, const struct zcdma_addr *addr);
 /* Open a socket for @ai. Returns it, or a negative errno without a message. */
 int zc_open_socket(const struct addrinfo *ai);
 
+/* Set interface @zone in those addresses of @list that need one and have none: those of one link (RFC 4007, 6). */
+void zc_give_zone(const struct addrinfo *list, unsigned zone);
+
 /*
  * Set the hint that @addr, which was looked up as @list, needs an interface. Returns false if @err has another cause.
  */
