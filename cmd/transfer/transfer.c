@@ -100,6 +100,12 @@ void transfer_look_around(struct transfer *t)
 	}
 }
 
+/* Returns whether --seconds ends the run. What waits for a sender is given its time when the first data has come. */
+static bool runs_for_a_time(const struct transfer *t)
+{
+	return t->max_seconds > 0 && (t->began || !t->receives);
+}
+
 static int timeout_ms(const struct transfer *t)
 {
 	int ms = progress_timeout(&t->progress);
@@ -107,7 +113,7 @@ static int timeout_ms(const struct transfer *t)
 	/* What a receiver holds is looked at, as nothing reports that another has less. */
 	if (t->several && t->several->drops_slow)
 		ms = sooner(ms, SLOW_MS);
-	if (t->max_seconds > 0 && !t->stopping)
+	if (runs_for_a_time(t) && !t->stopping)
 		ms = sooner(ms, ms_until(t->start_ns + (uint64_t)(t->max_seconds * 1e9)));
 	return t->watch_ns ? sooner(ms, ms_until(t->watch_ns)) : ms;
 }
@@ -121,7 +127,7 @@ bool transfer_is_pause(struct transfer *t, int rc)
 
 static bool is_time_up(const struct transfer *t)
 {
-	return t->max_seconds > 0 && (double)(now_ns() - t->start_ns) >= t->max_seconds * 1e9;
+	return runs_for_a_time(t) && (double)(now_ns() - t->start_ns) >= t->max_seconds * 1e9;
 }
 
 /* With -v, say after the first block why a ring did not come. */
@@ -326,22 +332,9 @@ void transfer_get_copies(const struct transfer *t, struct copies *c)
 int transfer_check_zerocopy(const struct transfer *t, struct report *r)
 {
 	struct copies c;
-	char user[32], kernel[32];
 
 	transfer_get_copies(t, &c);
-	if (!c.bytes)
-		return report_error(r, STATUS_INCOMPLETE, NULL, "--expect=zerocopy: no data came");
-	if (c.unknown)
-		return report_error(r, STATUS_INCOMPLETE, c.hint,
-				    "--expect=zerocopy: it is unknown what was copied%s%s",
-				    c.reason ? ": " : "", c.reason ?: "");
-	if (!c.user && !c.kernel)
-		return STATUS_OK;
-	return report_error(r, STATUS_INCOMPLETE, c.hint,
-			    "--expect=zerocopy: %s were copied by user space, %s by the kernel%s%s",
-			    zcdma_size_format(c.user, user, sizeof(user)),
-			    zcdma_size_format(c.kernel, kernel, sizeof(kernel)),
-			    c.reason ? ": " : "", c.reason ?: "");
+	return copies_check_zerocopy(r, &c);
 }
 
 /* A transfer without blocks has no latency. */

@@ -190,7 +190,7 @@ sender() {
     printf fghTAIL >&5
     captured 1
     assert_equal "$(<run.bin)" abcfgh
-    report '.undersized_datagrams == 1'
+    report '.undersized_datagrams == 1 and .shortened_datagrams == 1'
 }
 
 @test "receive: datagrams that are missing are lost, for verify too: status 4" {
@@ -209,6 +209,19 @@ sender() {
     report '.captured_bytes == 1000'
 }
 
+@test "receive: a time is counted from the first data on" {
+    local spec
+    for spec in tcp udp; do
+        capturing capture "$spec:127.0.0.1:0" -o run.bin --seconds 0.1 --json
+        sleep 0.3 # longer than that: without data it goes on
+        exec 5>"/dev/$spec/127.0.0.1/${FROM##*:}"
+        printf abc >&5
+        captured # though the sender goes on
+        report '.captured_bytes == 3 and .elapsed_seconds >= 0.1'
+        exec 5>&-
+    done
+}
+
 @test "receive: a group, on an interface, of one source" {
     unshare -rn true 2>/dev/null || skip "no user and network namespaces here"
     # shellcheck disable=SC2016 # for the shell inside
@@ -217,6 +230,12 @@ sender() {
         ip addr add 10.9.0.2/24 dev v0
         ip link set v0 up && ip link set v1 up || exit 77
         trap "kill \$(jobs -p) 2>/dev/null" EXIT
+        # What is of one link takes its interface from the option, too.
+        "$ZCDMA" capture "udp:[ff02::1:5]:9001,iface=v0" -o run.bin --bytes 64K --json >out 2>err & c=$!
+        for ((n = 0; n < 1000; n++)); do grep -qs "listening on" err && break; sleep 0.02; done
+        kill -INT $c
+        wait $c
+        [ $? = 130 ] || { cat err; exit 1; }
         for spec in iface=v0 iface=v0,source=10.9.0.1; do
             rm -f err
             "$ZCDMA" capture "udp:239.1.2.3:9001,$spec" -o run.bin --bytes 64K --json >out 2>err & c=$!
