@@ -79,6 +79,7 @@ struct bench_row {
 	struct bench_sample sample[BENCH_REPEATS_MAX];
 	unsigned count;
 	bool given;		    /* its samples are those of a row that ran before */
+	bool settled;		    /* more runs of it would change no verdict */
 	struct bench_sample failed; /* .rc is not 0: it cannot run, or ended so */
 };
 

@@ -121,6 +121,17 @@ static void report_limits(struct report *r)
 		report_bytes(r, "memlock_bytes", memlock.rlim_cur, "");
 }
 
+static unsigned most_runs(const struct bench_rows *rows)
+{
+	unsigned most = 0;
+
+	for (unsigned i = 0; i < rows->count; i++) {
+		if (rows->row[i].count > most)
+			most = rows->row[i].count;
+	}
+	return most;
+}
+
 void bench_report_facts(struct report *r, const struct bench_job *job,
 			const struct bench_rows *rows, const char *net)
 {
@@ -148,8 +159,8 @@ void bench_report_facts(struct report *r, const struct bench_job *job,
 		report_bytes(r, "ring_bytes", job->ring_bytes, ", in the cache: ");
 		report_flag(r, "ring_hot", job->ring_bytes <= bench_cache_bytes(), ", streams ");
 	}
-	report_count(r, "streams", job->streams, ", ");
-	report_count(r, "repeats", job->repeats, " of ");
+	report_count(r, "streams", job->streams, ", at most ");
+	report_count(r, "repeats", most_runs(rows), " runs of ");
 	report_seconds(r, "run_seconds", job->seconds, "");
 	report_line(r, NULL, NULL);
 	report_text(r, "direction", bench_directions[job->direction], "");

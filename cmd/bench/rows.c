@@ -13,12 +13,18 @@
 /* A run to see whether a row runs at all, which also warms up what every later one shares. */
 #define TRY_SECONDS 0.02
 
-/* A bench whose time the user did not choose ends within a minute, and plans for less. */
-#define TOTAL_SECONDS 45
-#define LIMIT_SECONDS 58
+/*
+ * A bench whose time the user did not choose ends within this limit if it can, and plans for the least number of runs in
+ * less. What is left goes to the rows that are not settled.
+ */
+#define LIMIT_SECONDS 19
+#define LEAST_IN      13
 #define MOST_SECONDS  1.0
 
 #define MOST_REPEATS 9
+
+/* What the user chose one half of takes about as long as it used to. */
+#define TOTAL_SECONDS 45
 
 void bench_rows_add(struct bench_rows *rows, const struct bench_row *row)
 {
@@ -64,7 +70,7 @@ static unsigned count_runnable(const struct bench_rows *rows)
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < rows->count; i++)
-		count += !rows->row[i].failed.rc && !rows->row[i].given;
+		count += !rows->row[i].failed.rc && !rows->row[i].given && !rows->row[i].settled;
 	return count;
 }
 
@@ -110,6 +116,19 @@ static double within(double value, double least, double most)
 	return value < least ? least : value > most ? most : value;
 }
 
+/* Choose both: short runs, and as many as there is time for. */
+static double schedule_all(struct bench_job *job, struct bench_pace *pace, unsigned rows)
+{
+	unsigned runs = rows * BENCH_LEAST_REPEATS;
+
+	pace->deadline_ns = pace->begin_ns + LIMIT_SECONDS * 1000000000ull;
+	job->repeats = MOST_REPEATS;
+	job->seconds =
+		within((LEAST_IN - seconds_since(pace->begin_ns)) / runs - pace->each_seconds,
+		       BENCH_LEAST_SECONDS, MOST_SECONDS);
+	return runs * (pace->each_seconds + job->seconds);
+}
+
 double bench_rows_schedule(struct bench_job *job, struct bench_pace *pace, unsigned rows)
 {
 	double left = TOTAL_SECONDS - seconds_since(pace->begin_ns), each;
@@ -117,7 +136,7 @@ double bench_rows_schedule(struct bench_job *job, struct bench_pace *pace, unsig
 	if (!rows)
 		return 0;
 	if (!job->repeats && job->seconds <= 0)
-		pace->deadline_ns = pace->begin_ns + LIMIT_SECONDS * 1000000000ull;
+		return schedule_all(job, pace, rows);
 	each = pace->each_seconds + (job->seconds > 0 ? job->seconds : BENCH_LEAST_SECONDS);
 	if (!job->repeats)
 		job->repeats =
@@ -128,20 +147,21 @@ double bench_rows_schedule(struct bench_job *job, struct bench_pace *pace, unsig
 	return rows * job->repeats * (pace->each_seconds + job->seconds);
 }
 
-/* Return true if there is time for another repeat like the last one, which took @seconds. */
-static bool has_time(const struct bench_pace *pace, double seconds)
+/* Return true if there is time for @runs more, and for those that come later, where one took @each seconds. */
+static bool has_time(const struct bench_pace *pace, unsigned runs, double each)
 {
-	return !pace->deadline_ns || now_ns() + (uint64_t)(seconds * 1e9) <= pace->deadline_ns;
+	return !pace->deadline_ns ||
+	       now_ns() + (uint64_t)((runs + pace->later) * each * 1e9) <= pace->deadline_ns;
 }
 
-/* Run each row that can run once. Returns false after a signal. */
+/* Run each row that can run, and is not settled, once. Returns false after a signal. */
 static bool run_once(const struct bench_job *job, struct bench_rows *rows, struct bench_pace *pace)
 {
 	for (unsigned i = 0; i < rows->count; i++) {
 		struct bench_row *row = &rows->row[i];
 		struct bench_sample *s = &row->sample[row->count];
 
-		if (row->failed.rc || row->given)
+		if (row->failed.rc || row->given || row->settled)
 			continue;
 		show(pace, row);
 		bench_run(job, row, job->seconds, s);
@@ -156,15 +176,30 @@ static bool run_once(const struct bench_job *job, struct bench_rows *rows, struc
 	return true;
 }
 
-void bench_rows_run(const struct bench_job *job, struct bench_rows *rows, struct bench_pace *pace)
+/* A row that is settled stays so: if it ran again later, other rows would have run at other times. */
+static void settle(struct bench_rows *rows, bench_in_doubt *in_doubt)
 {
-	begin(pace, count_runnable(rows) * job->repeats);
-	for (unsigned repeat = 0; repeat < job->repeats; repeat++) {
-		uint64_t start = now_ns();
+	for (unsigned i = 0; i < rows->count; i++)
+		rows->row[i].settled |= !in_doubt(rows, &rows->row[i]);
+}
 
+void bench_rows_run(const struct bench_job *job, struct bench_rows *rows, struct bench_pace *pace,
+		    bench_in_doubt *in_doubt)
+{
+	unsigned runs = count_runnable(rows), before = pace->done;
+	uint64_t start = now_ns();
+
+	begin(pace, runs * (pace->deadline_ns ? BENCH_LEAST_REPEATS : job->repeats));
+	for (unsigned repeat = 0; repeat < job->repeats; repeat++) {
+		if (pace->deadline_ns && repeat >= BENCH_LEAST_REPEATS) {
+			settle(rows, in_doubt);
+			runs = count_runnable(rows);
+			if (!runs ||
+			    !has_time(pace, runs, seconds_since(start) / (pace->done - before)))
+				return;
+			pace->planned = pace->done + runs;
+		}
 		if (!run_once(job, rows, pace))
-			return;
-		if (repeat + 1 >= BENCH_LEAST_REPEATS && !has_time(pace, seconds_since(start)))
 			return;
 	}
 }

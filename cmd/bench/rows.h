@@ -12,6 +12,7 @@ struct bench_pace {
 	uint64_t begin_ns;	/* of a round of runs, before which ... */
 	unsigned before;	/* ... this many were done */
 	uint64_t deadline_ns;	/* begin no further repeat that ends after it, or 0 */
+	unsigned later;		/* runs that are to come before it after this round */
 	unsigned done, planned; /* runs, of all rounds up to now */
 	double each_seconds; /* of a run with all that belongs to it, as measured by bench_rows_try() */
 };
@@ -27,15 +28,19 @@ unsigned bench_rows_try(const struct bench_job *job, struct bench_rows *rows,
 			struct bench_pace *pace);
 
 /*
- * Choose how often and how long @rows rows run, where the user did not (0 in @job): such
- * that all take less than a minute if that can be. Returns how many seconds they take.
+ * Choose how often and how long @rows rows run, where the user did not (0 in @job): with neither chosen such that all end
+ * within 20 seconds, else within a minute, if that can be. Returns how many seconds they take at least.
  */
 double bench_rows_schedule(struct bench_job *job, struct bench_pace *pace, unsigned rows);
 
+/* Return true if more runs of the row may change what the rows say. Each has run three times, or cannot. */
+typedef bool bench_in_doubt(const struct bench_rows *rows, const struct bench_row *row);
+
 /*
- * Run them by turns, so that what else the machine does hits them alike, as often as @job says, or less often, but
- * at least three times, where @pace's deadline comes before. Stops at a signal.
+ * Run them by turns, so that what else the machine does hits them alike, as often as @job says. If @pace has a
+ * deadline, three times, and then those that are @in_doubt, until none is, or the time is up. Stops at a signal.
  */
-void bench_rows_run(const struct bench_job *job, struct bench_rows *rows, struct bench_pace *pace);
+void bench_rows_run(const struct bench_job *job, struct bench_rows *rows, struct bench_pace *pace,
+		    bench_in_doubt *in_doubt);
 
 #endif

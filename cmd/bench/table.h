@@ -43,6 +43,12 @@ void bench_say_ratios(struct report *r, const struct bench_rows *rows, const str
 /* Return the row to take of those that can be compared to copying from the same memory, or NULL. */
 const struct bench_row *bench_best_uncopied(const struct bench_rows *rows);
 
+/* Return true if more runs of the row may change a verdict. */
+bool bench_may_be_best(const struct bench_rows *rows, const struct bench_row *row);
+
+/* Return true if it is not clear yet which costs less: the row, or the other one with blocks of its size. */
+bool bench_cross_in_doubt(const struct bench_rows *crossing, const struct bench_row *row);
+
 /* By what rows are compared: CPU seconds per GB, of as many ends as all of them know. */
 struct bench_cost {
 	bench_figure *of;

@@ -137,6 +137,39 @@ const struct bench_row *bench_best_uncopied(const struct bench_rows *rows)
 	return choose(rows, uncopied);
 }
 
+/*
+ * One that is distinctly slower than the fastest is settled: it is not the best, and no more runs make it so. What the
+ * verdict compares the best to goes on with it.
+ */
+bool bench_may_be_best(const struct bench_rows *rows, const struct bench_row *row)
+{
+	const struct bench_row *best = bench_best(rows), *apart = bench_best_uncopied(rows);
+
+	if (bench_receives(rows))
+		return true; /* streams and datagrams have a verdict each, and their losses count too */
+	return (any(rows, row) && is_fast(row, fastest(rows, any))) ||
+	       (uncopied(rows, row) && is_fast(row, fastest(rows, uncopied))) ||
+	       (best && row == bench_plain(rows, best)) ||
+	       (apart && row == bench_plain(rows, apart));
+}
+
+bool bench_cross_in_doubt(const struct bench_rows *crossing, const struct bench_row *row)
+{
+	bench_figure *cost = bench_cost(crossing)->of;
+
+	for (unsigned i = 0; i < crossing->count; i++) {
+		const struct bench_row *other = &crossing->row[i];
+		struct bench_spread a, b;
+
+		if (other == row || other->block_bytes != row->block_bytes || other->failed.rc)
+			continue;
+		a = bench_spread(row, cost);
+		b = bench_spread(other, cost);
+		return !bench_distinct(&a, &b);
+	}
+	return false;
+}
+
 /* List the others that are as good as the best, in the JSON document too. */
 static void list_equals(struct report *r, const struct bench_rows *rows,
 			const struct bench_row *chosen, char *text, size_t len)

@@ -450,6 +450,43 @@ static void lines_of_a_plot(void **state)
 		assert_int_equal(bench_begins_line(&rows, i), begins[i]);
 }
 
+/* The best, what is not distinct from it, what it is compared to; and the same among what does not copy. */
+static void what_may_be_named_goes_on(void **state)
+{
+	static const struct {
+		const struct zcdma_path_type *path;
+		const char *memory;
+		double gb;
+		bool goes_on;
+	} wanted[] = {
+		{ &copy, memfd, 10, true },  { &gift, memfd, 5, true }, { &pin, memfd, 1, false },
+		{ &null, memfd, 99, false }, { &copy, huge, 7, false }, { &gift, huge, 4, false },
+		{ &copy, vvar, 10, true },
+	};
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		add(wanted[i].path, wanted[i].memory, 4096, wanted[i].gb, 0.2, 0.1);
+	/* One of its five runs is slow: for all that is known, it is as fast. */
+	row[6].sample[0].bytes /= 2;
+	add(&gift, huge, 8192, 0, 0, 0)->count = 0; /* did not run */
+	for (unsigned i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++)
+		assert_int_equal(bench_may_be_best(&rows, &row[i]), wanted[i].goes_on);
+	assert_false(bench_may_be_best(&rows, &row[rows.count - 1]));
+}
+
+static void a_size_is_settled_when_its_two_are_distinct(void **state)
+{
+	(void)state;
+	add(&copy, memfd, 4096, 5, 0.2, 0.1);
+	add(&gift, memfd, 4096, 5, 0.3, 0.1);
+	add(&copy, memfd, 8192, 5, 0.2, 0.1);
+	add(&gift, memfd, 8192, 5, 0.2001, 0.1);
+	add(&gift, memfd, 16384, 5, 0.2, 0.1); /* has nothing beside it */
+	for (unsigned i = 0; i < rows.count; i++)
+		assert_int_equal(bench_cross_in_doubt(&rows, &row[i]), i == 2 || i == 3);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -470,6 +507,8 @@ int main(void)
 		TEST(what_ran_before_is_not_measured_again),
 		TEST(memory_without_pages_is_named),
 		TEST(a_ring_that_cannot_be_registered_may_have_pages),
+		TEST(what_may_be_named_goes_on),
+		TEST(a_size_is_settled_when_its_two_are_distinct),
 		TEST(an_interrupted_bench_says_so_and_no_more),
 		TEST(where_nothing_ran_there_is_nothing_to_say),
 	};
