@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Buffers that exist only after a call: those of V4L2, of the dma-buf heaps, of /dev/udmabuf, and a dma-buf that was passed. */
+/* Buffers that exist only after a call: of V4L2, of the dma-buf heaps, of /dev/udmabuf, and a dma-buf that was passed. */
 #include "probe/call.h"
 
 #include <fcntl.h>
@@ -14,15 +14,13 @@
 #include "memory/udmabuf.h"
 #include "source/v4l2_device.h"
 
-#define VIDEO_MAJOR 81 /* include/media/v4l2-dev.h */
-
-static size_t whole_pages(size_t bytes)
+size_t zc_probe_whole_pages(size_t bytes)
 {
 	return (bytes + zc_page_size() - 1) / zc_page_size() * zc_page_size();
 }
 
-static int map(struct zc_mapping *m, struct zcdma_probe *p, int fd, off_t offset, size_t bytes,
-	       bool writable)
+int zc_probe_map(struct zc_mapping *m, struct zcdma_probe *p, int fd, off_t offset, size_t bytes,
+		 bool writable)
 {
 	m->addr =
 		mmap(NULL, bytes, PROT_READ | (writable ? PROT_WRITE : 0), MAP_SHARED, fd, offset);
@@ -45,13 +43,14 @@ static int map_dmabuf(struct zc_mapping *m, struct zcdma_probe *p, int fd, size_
 	m->owner = ZC_OWNER_DMABUF;
 	if (size <= 0)
 		return zc_probe_absent(p, EINVAL, "it is not a dma-buf, or an empty one");
-	return map(m, p, fd, 0, zc_min(whole_pages(bytes), (size_t)size), writable);
+	return zc_probe_map(m, p, fd, 0, zc_min(zc_probe_whole_pages(bytes), (size_t)size),
+			    writable);
 }
 
 static int call_heap(struct zcdma_ctx *ctx, const char *name, size_t bytes, bool writable,
 		     struct zc_mapping *m, struct zcdma_probe *p)
 {
-	struct dma_heap_allocation_data alloc = { .len = whole_pages(bytes),
+	struct dma_heap_allocation_data alloc = { .len = zc_probe_whole_pages(bytes),
 						  .fd_flags = O_RDWR | O_CLOEXEC };
 	char path[300];
 	int fd, rc;
@@ -97,8 +96,8 @@ static int call_udmabuf(struct zcdma_ctx *ctx, const char *name, size_t bytes, b
 	if (udmabuf < 0)
 		return zc_probe_absent(p, errno, "open " ZC_UDMABUF_PATH ": %s", strerror(errno));
 	memfd = memfd_create("zcdma-probe", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	rc = memfd < 0 || ftruncate(memfd, (off_t)whole_pages(bytes)) < 0 ? -errno : 0;
-	fd = rc ? rc : zc_udmabuf_export(udmabuf, memfd, 0, whole_pages(bytes));
+	rc = memfd < 0 || ftruncate(memfd, (off_t)zc_probe_whole_pages(bytes)) < 0 ? -errno : 0;
+	fd = rc ? rc : zc_udmabuf_export(udmabuf, memfd, 0, zc_probe_whole_pages(bytes));
 	if (fd < 0) {
 		rc = zc_probe_absent(p, -fd, "export a memfd: %s", strerror(-fd));
 	} else {
@@ -135,7 +134,7 @@ static int map_buffer(struct zc_v4l2 *d, bool writable, struct zc_mapping *m, st
 		rc = zc_v4l2_query(d, 0, &offset, &len);
 	if (rc)
 		return zc_probe_absent(p, -rc, "request buffers: %s", strerror(-rc));
-	return map(m, p, d->fd, offset, len, writable);
+	return zc_probe_map(m, p, d->fd, offset, len, writable);
 }
 
 static int call_v4l2(struct zcdma_ctx *ctx, const char *name, size_t bytes, bool writable,
@@ -172,27 +171,42 @@ static const struct call {
 	{ "heap:", call_heap },
 	{ "dmabuf:", call_dmabuf },
 	{ "udmabuf", call_udmabuf },
-	{ "", call_v4l2 },
 };
 
-static bool is_video(const char *path)
+/* Character devices, by their major numbers: Documentation/admin-guide/devices.txt. */
+static const struct node {
+	unsigned major;
+	struct call call;
+} nodes[] = {
+	{ 81, { "", call_v4l2 } },
+	{ 116, { "", zc_probe_call_alsa } },
+	{ 226, { "", zc_probe_call_drm } },
+};
+
+static const struct call *find_node(const char *path)
 {
 	struct stat st;
 
-	return !stat(path, &st) && S_ISCHR(st.st_mode) && major(st.st_rdev) == VIDEO_MAJOR;
+	if (stat(path, &st) || !S_ISCHR(st.st_mode))
+		return NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(nodes); i++) {
+		if (nodes[i].major == major(st.st_rdev))
+			return &nodes[i].call;
+	}
+	return NULL;
 }
 
 /* Returns the call that @name needs, or NULL. */
 static const struct call *find(const char *name)
 {
-	for (size_t i = 0; i + 1 < ARRAY_SIZE(calls); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		const size_t len = strlen(calls[i].prefix);
 
 		if (!strncmp(name, calls[i].prefix, len) &&
 		    (calls[i].prefix[len - 1] == ':' || !name[len]))
 			return &calls[i];
 	}
-	return is_video(name) ? &calls[ARRAY_SIZE(calls) - 1] : NULL;
+	return find_node(name);
 }
 
 bool zc_probe_needs_call(const char *name)

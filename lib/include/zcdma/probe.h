@@ -90,8 +90,8 @@ unsigned zcdma_probe_count(const char *path);
  * Map @bytes of the file or device @path from @offset on, and try every method on them. 0 bytes: up to 64 KiB, or
  * less if the file or the driver has less. Never writes to @path. @i: which of its mappings; for a device of zcdma's
  * driver it is a ring with that memory model, which the device fills with a block of @bytes. @path may also be a buffer
- * that a call makes: the path of a V4L2 device, "heap:NAME" of /dev/dma_heap, "udmabuf", or "dmabuf:FD". @flags: enum
- * zcdma_probe_flags. Returns 0, also if @path cannot be mapped, which .reason and .err explain; or a negative errno.
+ * that a call makes: the path of a V4L2, ALSA or DRM device, "heap:NAME" of /dev/dma_heap, "udmabuf", or "dmabuf:FD".
+ * @flags: enum zcdma_probe_flags. Returns 0, also if @path cannot be mapped, which .reason and .err explain; or a negative errno.
  */
 int zcdma_probe_path(struct zcdma_ctx *ctx, const char *path, unsigned i, uint64_t offset,
 		     size_t bytes, unsigned flags, struct zcdma_probe *p);
