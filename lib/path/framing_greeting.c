@@ -40,7 +40,9 @@ int zc_framing_read_answer(struct zcdma_ctx *ctx, struct zc_framing *f, int fd, 
 		if (n < 0)
 			return zc_fail(ctx, errno, "send frames to %s", name);
 		if (!n)
-			return fail_greeting(ctx, name, ECONNRESET, "it ended the connection");
+			return fail_greeting(
+				ctx, name, ECONNRESET,
+				"it ended the connection, as who takes no frames, or waits for the sender of another stream");
 		f->answer_len += (size_t)n;
 		if (!zc_frame_begins(f->answer, f->answer_len))
 			return fail_greeting(ctx, name, EPROTO, "its answer is not a frame");

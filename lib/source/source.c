@@ -203,6 +203,9 @@ int zc_source_take(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 
 	if (!rc)
 		rc = src->ops->next(src, most, b);
+	/* Of a connection, or of a file on another machine; -ETIMEDOUT is the answer of a wait, after which callers go on. */
+	if (rc == -ETIMEDOUT)
+		rc = -ECONNABORTED;
 	if (rc != 1)
 		return rc;
 	if (paced)
