@@ -40,14 +40,13 @@ struct change {
 	const char *limit; /* or NULL */
 };
 
-/* Write the file once before the run, whose end is too late to learn that it cannot be written. */
-static bool check_metrics(struct report *r)
+bool live_check(struct report *r, const char *hint)
 {
 	const struct figures none = { 0 };
-	int rc = arg.metrics ? metrics_write(arg.metrics, report_applet(r), &none, true) : 0;
+	int rc = arg.metrics ? metrics_write(arg.metrics, report_applet(r), &none, false) : 0;
 
 	if (rc)
-		report_system_error(r, STATUS_ERROR, rc, NULL, "write %s: %s", arg.metrics,
+		report_system_error(r, STATUS_ERROR, rc, hint, "write %s: %s", arg.metrics,
 				    strerror(-rc));
 	return !rc;
 }
@@ -64,7 +63,7 @@ bool live_parse(struct report *r)
 	}
 	if (arg.interval)
 		report_use_lines(r);
-	return check_metrics(r);
+	return live_check(r, NULL);
 }
 
 void live_begin(struct live *live, struct report *r, const char *applet)
@@ -94,6 +93,8 @@ bool live_has_lines(void)
 
 int live_timeout(const struct live *live)
 {
+	if (arg.metrics && live->every_ns && !live->announced)
+		return 0;
 	return live->every_ns ? ms_until(live->next_ns) : -1;
 }
 
@@ -217,6 +218,11 @@ void live_show(struct live *live, const struct figures *now)
 
 	if (live_timeout(live))
 		return;
+	if (arg.metrics && !live->announced) {
+		live->announced = true;
+		write_metrics(live, now, true);
+		return;
+	}
 	c = compare(live, now);
 	if (arg.interval && report_is_json(live->report))
 		print_object(live, now, &c);

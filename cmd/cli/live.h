@@ -17,7 +17,8 @@ struct live {
 	uint64_t last_bytes;
 	struct tcp_state last_tcp;
 	struct zcdma_hist *last_latency;
-	bool failed; /* the file of metrics: said once */
+	bool failed;	/* the file of metrics: said once */
+	bool announced; /* it says that the run goes on */
 };
 
 /* --interval and --metrics, an included table for popt: see live_parse(). */
@@ -25,6 +26,12 @@ extern struct poptOption live_options[];
 
 /* Check the values of the options. Returns false after a reported usage error. */
 bool live_parse(struct report *r);
+
+/*
+ * Check that the file can be written before the run, whose end is too late to learn that it cannot: write that nothing
+ * runs. Returns false after a reported error, with @hint or NULL.
+ */
+bool live_check(struct report *r, const char *hint);
 
 /* Begin, where the options ask for it. */
 void live_begin(struct live *live, struct report *r, const char *applet);

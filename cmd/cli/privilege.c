@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "cli/live.h"
 #include "cli/status.h"
 
 #define NOBODY 65534
@@ -78,6 +80,7 @@ static int drop_capabilities(void)
 int privilege_drop(struct report *r)
 {
 	const struct who who = choose();
+	char hint[96];
 	int rc = become(who);
 
 	if (rc && rc != -EPERM && rc != -EINVAL)
@@ -91,5 +94,8 @@ int privilege_drop(struct report *r)
 		return report_system_error(r, STATUS_ERROR, rc, NULL, "drop capabilities: %s",
 					   strerror(-rc));
 	report_verbose(r, "goes on without privileges, as user %u", geteuid());
-	return STATUS_OK;
+	snprintf(hint, sizeof(hint),
+		 "give a file in a folder where user %u may write: root's rights are given up",
+		 geteuid());
+	return live_check(r, hint) ? STATUS_OK : STATUS_ERROR;
 }

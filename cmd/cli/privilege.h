@@ -7,7 +7,8 @@
 
 /*
  * Give up what root or capabilities allow, irrevocably, once everything is open: packets are other
- * people's bytes. Returns 0, or an exit status after a reported error.
+ * people's bytes. What is replaced during the run has to be in reach of the user that is left. Returns 0, or an exit
+ * status after a reported error.
  */
 int privilege_drop(struct report *r);
 

@@ -81,6 +81,22 @@ value() {
     assert_output ''
 }
 
+@test "--metrics: no file says that a run goes on which did not begin, or whose user may not write it any more" {
+    run -2 zcdma capture --metrics m.prom file:none -o out
+    [[ $(value running) == 0 ]]
+    rm m.prom
+    ((!EUID)) || skip 'needs root, to capture packets'
+    setpriv --reuid=65534 --clear-groups true || skip 'root cannot become another user here'
+    mkdir -m 755 mine && mkdir -m 777 theirs
+    unset SUDO_UID SUDO_GID
+    run -2 --separate-stderr zcdma capture --metrics mine/m.prom pcap:lo -o out --seconds 0.2
+    assert_equal "${stderr_lines[0]}" 'zcdma capture: write mine/m.prom: Permission denied'
+    assert_regex "${stderr_lines[1]}" '^  give a file in a folder where user 65534 may write'
+    grep -q "^zcdma_running.* 0$" mine/m.prom
+    run -0 zcdma capture -q --metrics theirs/m.prom pcap:lo -o out --seconds 0.2
+    grep -q "^zcdma_running.* 0$" theirs/m.prom
+}
+
 @test "--interval and --metrics: bad values, and a file that cannot be written" {
     run -2 --separate-stderr zcdma capture --interval 4X sim:
     assert_equal "$stderr" 'zcdma capture: --interval 4X: not a number of seconds (try 10 or 0.5)'
