@@ -9,6 +9,7 @@
 
 #include "applet.h"
 #include "cli/suggest.h"
+#include "transfer/handover.h"
 
 static const struct applet applets[] = {
 #define APPLET(name, summary) { #name, summary, name##_main },
@@ -37,7 +38,7 @@ static void print_usage(FILE *f)
 	      "       zcdma help [APPLET]\n"
 	      "       zcdma --help | --version | --list\n"
 	      "\n"
-	      "Moves DMA capture data to a network, a disk or another process without copying it.\n"
+	      "Moves captured data to networks, disks and processes with few copies, or none.\n"
 	      "\n",
 	      f);
 	print_applets(f);
@@ -113,6 +114,7 @@ static int run_main(const char *argument, bool json)
 	}
 	report_set_mode(r, json, false, false);
 	status = unknown(r, argument);
+	handover_fail(); /* a mistyped capture is the writer of a pipe all the same */
 out:
 	status = report_finish(r, status);
 	report_free(r);

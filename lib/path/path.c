@@ -361,9 +361,17 @@ static void break_off(struct zcdma_path *path)
 		path->trailing = (struct zc_sends){ 0 };
 }
 
+/* A pipe and a connection break with the same error. */
+static const char *hint_for(const struct zcdma_path *path, int err, const char *call)
+{
+	if (err == EPIPE && path->sink.kind == ZC_SINK_SOCKET)
+		return "the receiver closed the connection; anything it had not read is lost";
+	return zc_call_hint(call, err);
+}
+
 int zc_path_fail(struct zcdma_path *path, int err, const char *call)
 {
-	const char *hint = zc_call_hint(call, err);
+	const char *hint = hint_for(path, err, call);
 
 	break_off(path);
 	zc_fail(path->ctx, err, "%s to %s", call, path->sink.name);

@@ -52,6 +52,7 @@ usage_error() {
     run -0 --separate-stderr zcdma --help
     assert_line --index 0 --partial 'Usage: zcdma APPLET'
     assert_equal "$stderr" ''
+    awk 'length >= 80 || NR > 24 { print "does not fit a screen: " $0; exit 1 }' <<<"$output"
     run -0 zcdma --version
     assert_output --regexp '^zcdma [0-9]+\.[0-9]+\.[0-9]+$'
     run -0 zcdma --list
