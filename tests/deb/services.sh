@@ -92,6 +92,25 @@ systemctl stop zcdma-record@bench.service
 is zcdma-record@bench.service Result success || fail "its result is $(property zcdma-record@bench.service Result)"
 [[ $(metric running) == 0 ]] || fail 'the metrics say that it runs'
 
+echo '== packets, with the privileges that the page adds'
+printf '%s\n' SOURCE=pcap:lo 'OPTIONS=--metrics metrics.prom' >/etc/zcdma/record-packets.conf
+mkdir -p /run/systemd/system/zcdma-record@packets.service.d
+printf '%s\n' '[Service]' AmbientCapabilities=CAP_NET_RAW CapabilityBoundingSet=CAP_NET_RAW \
+    RestrictAddressFamilies=AF_PACKET >/run/systemd/system/zcdma-record@packets.service.d/packets.conf
+systemctl daemon-reload
+systemctl start zcdma-record@packets.service || fail 'it does not start'
+zcdma verify -q --listen 127.0.0.1:9001 &
+receiver=$!
+until_true 'a receiver' grep -q ' 0100007F:2329 .* 0A ' /proc/net/tcp
+zcdma copysend -q 127.0.0.1:9001 sim: --bytes 2M || fail 'the sender'
+wait "$receiver" || fail 'the receiver'
+packets() {
+    grep -q '^zcdma_bytes_total{.*} [1-9][0-9]\{6\}' "$data/packets/metrics.prom"
+}
+until_true 'packets' packets
+systemctl stop zcdma-record@packets.service
+is zcdma-record@packets.service Result success || fail "its result is $(property zcdma-record@packets.service Result)"
+
 echo '== one sender after another, more than systemd starts services by default'
 systemctl enable --now zcdma-receive@9000.socket
 for n in {1..8}; do
