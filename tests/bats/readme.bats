@@ -70,7 +70,7 @@ run_blocks() {
 
 @test "README: what --unsafe-reuse does to the data" {
     run_blocks differs 1
-    assert_equal "$(jq -r .result 1/found.json)" wrong
+    grep -q '^  result *wrong$' 1/out
 }
 
 @test "README: what takes root" {
@@ -87,5 +87,5 @@ run_blocks() {
     done < <(grep -oE '\bmake [a-z_-]+' <<<"$output")
     while read -r _ applet _; do
         zcdma "$applet" --help >/dev/null || fail "zcdma $applet"
-    done < <(grep '^zcdma' <<<"$output")
+    done < <(sed -nE 's/^(sudo )?(zcdma .*)/\2/p' <<<"$output")
 }
