@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <zcdma/util.h>
 
@@ -10,12 +11,30 @@
 #include "cli/report_text.h"
 #include "cli/report_value.h"
 
+/* Copy @after without the s of its noun, which is its first word or its second: "blocks lost", "system calls". */
+static const char *singular(const char *after, char *buf, size_t len)
+{
+	size_t end = 0;
+
+	snprintf(buf, len, "%s", after);
+	for (int word = 0; word < 2; word++) {
+		end += strspn(buf + end, " ");
+		end += strcspn(buf + end, " ,;:()");
+		if (!end || buf[end - 1] != 's')
+			continue;
+		memmove(buf + end - 1, buf + end, strlen(buf + end) + 1);
+		break;
+	}
+	return buf;
+}
+
 void report_count(struct report *r, const char *key, uint64_t count, const char *after)
 {
-	char buf[32];
+	char buf[32], one[128];
 
 	snprintf(buf, sizeof(buf), "%" PRIu64, count);
-	report_value(r, key, value_known(count), buf, after);
+	report_value(r, key, value_known(count), buf,
+		     count == 1 ? singular(after, one, sizeof(one)) : after);
 }
 
 void report_bytes(struct report *r, const char *key, uint64_t bytes, const char *after)

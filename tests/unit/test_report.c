@@ -82,6 +82,14 @@ static void test_values(void **state)
 	assert_string_equal(put, "n: 9223372036854775807 as 18446744073709551614");
 	report_count(NULL, "n", REPORT_UNKNOWN, " blocks");
 	assert_string_equal(put, "n: null as - blocks");
+	report_count(NULL, "n", 1, " blocks lost, ");
+	assert_string_equal(put, "n: 1 as 1 block lost, ");
+	report_count(NULL, "n", 1, " system calls");
+	assert_string_equal(put, "n: 1 as 1 system call");
+	report_count(NULL, "n", 1, " in other senders");
+	assert_string_equal(put, "n: 1 as 1 in other senders");
+	report_count(NULL, "n", 1, "");
+	assert_string_equal(put, "n: 1 as 1");
 	report_bytes(NULL, "b", 1536, "");
 	assert_string_equal(put, "b: 1536 as 1.50 KiB");
 	report_bytes(NULL, "b", REPORT_UNKNOWN, "");
