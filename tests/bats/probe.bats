@@ -290,8 +290,14 @@ need_vvar() {
 
 @test "no /proc: the kernel's own mappings are not said to be missing" {
     unshare -rm true 2>/dev/null || skip "no user and mount namespaces here"
-    run --separate-stderr unshare -rm sh -c 'mount -t tmpfs none /proc && exec "$0" probe --json' "$ZCDMA"
-    [ "$status" -eq 0 ] || skip "cannot run it with a tmpfs over /proc: $stderr"
+    [[ $ZCDMA != *-san/* ]] || skip 'the sanitizers want /proc'
+    # Without /proc the dynamic linker does not know $ORIGIN.
+    local lib
+    lib=$(ldd "$ZCDMA" | sed -n 's/.*libzcdma.* => \(.*\)\/.*/\1/p')
+    run --separate-stderr env LD_LIBRARY_PATH="$lib" \
+        unshare -rm sh -c 'mount -t tmpfs none /proc || exit 77; exec "$0" probe --json' "$ZCDMA"
+    ((status != 77)) || skip "no tmpfs over /proc: $stderr"
+    assert_success
     for mapping in '[vdso]' '[vvar]'; do
         [[ $(field "$mapping" reason) == *'/proc is not mounted'* ]]
     done

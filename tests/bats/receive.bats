@@ -21,13 +21,16 @@ report() {
 }
 
 @test "receive: what a sender sends is stored, with its manifest" {
-    local how
+    local how copies
     for how in --no-sync --direct; do
+        copies='.kernel_copies >= 1 and .kernel_copied_bytes >= 5000001'
+        # Its O_DIRECT copies, or not, as it likes; /tmp is one on Debian 13.
+        [[ $how != --direct || $(stat -f -c %T .) != tmpfs ]] || copies='.kernel_copies == null and .kernel_copied_bytes == null'
         capturing capture tcp:127.0.0.1:0 -o run.bin $how --manifest run.xxh --json
         zcdma zcsend "$FROM" sim: --bytes 5000001 -q
         captured
         report '.captured_bytes == 5000001 and .result == null and (.sender | startswith("127.0.0.1:"))
-            and .user_copies < 1 and .kernel_copies >= 1 and .kernel_copied_bytes >= 5000001'
+            and .user_copies < 1 and '"$copies"
         zcdma verify -q --bytes 5000001 run.bin
         zcdma verify -q --manifest run.xxh run.bin
     done
