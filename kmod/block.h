@@ -23,6 +23,20 @@ void zcdma_block_queue(struct zcdma_ring *ring, struct zcdma_block *block, u64 l
 /* Return whether the device plays a block of @length bytes. */
 bool zcdma_ring_plays(const struct zcdma_ring *ring, u64 length);
 
+/* take.c */
+/* Have a block wait for user space, full, or empty of an output device. Call with zdev->lock held. */
+void zcdma_block_offer(struct zcdma_ring *ring, struct zcdma_block *block);
+/* Let user space have a block that is on no list, in the state @as. Call with zdev->lock held. */
+void zcdma_block_hold(struct zcdma_ring *ring, struct zcdma_block *block, enum zcdma_state as);
+/* Fill in what user space learns of it. Call with zdev->lock held. */
+void zcdma_block_describe(const struct zcdma_ring *ring, const struct zcdma_block *block,
+			  struct zcdma_dev_block *b);
+/*
+ * Collect what user space gave back through the control page, if there is one, until @most blocks of it are
+ * free again, or queued. Returns how many are. Context: any.
+ */
+unsigned int zcdma_ring_collect(struct zcdma_ring *ring, unsigned int most);
+
 /* timeout.c */
 void zcdma_timeout_init(struct zcdma_ring *ring, const struct zcdma_dev_setup *setup);
 /* Ask the device for blocks that are not full, from its start until zcdma_timeout_stop(). */

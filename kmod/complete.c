@@ -5,6 +5,7 @@
 
 #include "block.h"
 #include "compat.h"
+#include "control.h"
 #include "frags.h"
 #include "traced.h"
 
@@ -103,7 +104,7 @@ static void finish_out(struct zcdma_ring *ring, struct zcdma_block *block, size_
 {
 	struct zcdma_device *zdev = ring->zdev;
 	unsigned long flags;
-	bool refused = false;
+	bool look = false;
 	__poll_t key = 0;
 
 	spin_lock_irqsave(&zdev->lock, flags);
@@ -118,12 +119,13 @@ static void finish_out(struct zcdma_ring *ring, struct zcdma_block *block, size_
 		zcdma_note_finished(ring, block);
 		if (block->frags)
 			release_frags(ring, block);
-		zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
-		refused = !list_empty(&ring->full);
+		zcdma_block_offer(ring, block);
+		look = !list_empty(&ring->full);
+		look |= zcdma_control_update(ring);
 		key = zcdma_ring_wake_key(ring);
 	}
 	spin_unlock_irqrestore(&zdev->lock, flags);
-	if (refused)
+	if (look)
 		zcdma_ring_reap_now(ring);
 	wake_up_interruptible_poll(&zdev->wait, key);
 }
@@ -134,7 +136,7 @@ static void finish_in(struct zcdma_ring *ring, struct zcdma_block *block, size_t
 	struct zcdma_device *zdev = ring->zdev;
 	unsigned long flags;
 	__poll_t key;
-	bool starving;
+	bool look;
 
 	spin_lock_irqsave(&zdev->lock, flags);
 	if (!is_drivers(ring, block)) {
@@ -155,11 +157,12 @@ static void finish_in(struct zcdma_ring *ring, struct zcdma_block *block, size_t
 	ring->reported_ns = block->time_ns;
 	ring->hurry |= block->length < ring->mem.block_size;
 	zcdma_note_finished(ring, block);
-	zcdma_block_move(ring, block, ZCDMA_FULL, &ring->full);
+	zcdma_block_offer(ring, block);
 	key = zcdma_ring_wake_key(ring);
-	starving = zcdma_ring_is_starving(ring) && zdev->count[ZCDMA_DRAINING];
+	look = zcdma_ring_is_starving(ring) && zdev->count[ZCDMA_DRAINING];
+	look |= zcdma_control_update(ring);
 	spin_unlock_irqrestore(&zdev->lock, flags);
-	if (starving)
+	if (look)
 		zcdma_ring_reap_now(ring);
 	wake_up_interruptible_poll(&zdev->wait, key);
 }
@@ -202,6 +205,7 @@ void zcdma_stream_halted(struct zcdma_stream *stream)
 	spin_lock_irqsave(&zdev->lock, flags);
 	zdev->stats.running = 0;
 	ring->halted = true;
+	zcdma_control_update(ring);
 	spin_unlock_irqrestore(&zdev->lock, flags);
 	wake_up_interruptible_all(&zdev->wait);
 }

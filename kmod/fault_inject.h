@@ -13,7 +13,8 @@
  * that is read from is not held meanwhile; "put": a large page is not let go when its ring goes;
  * "lock": two readers may be at the same place of the stream; "leak": the list of a ring's blocks
  * is not freed; "order": a block is queued before those that were; "hold": pages of a pipe are not
- * held for the device; "charge": nor uncharged; "keep": nor let go where they are dropped; "map": what
+ * held for the device; "charge": nor uncharged; "keep": nor let go where they are dropped; "trust": what
+ * is given back need not be held; "kick": user space is not asked to have it collected; "map": what
  * an importer of a dma-buf maps is not held meanwhile; "unmap": it is held for ever. And
  * machines that QEMU is not: "pieces": memory has single pages alone; "cache": memory that is mapped
  * for a device to write to loses what the CPU wrote to it, unless it was mapped for one to read

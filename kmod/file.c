@@ -42,9 +42,7 @@ static int zcdma_mmap(struct file *file, struct vm_area_struct *vma)
 	ring = zcdma_file_enter(zf);
 	if (IS_ERR(ring))
 		return PTR_ERR(ring);
-	ret = -EOPNOTSUPP;
-	if (!ring->mem.ops->foreign)
-		ret = zcdma_ring_mmap(ring, vma);
+	ret = zcdma_ring_mmap(ring, vma);
 	zcdma_device_leave(zf->zdev);
 	return ret;
 }

@@ -56,6 +56,7 @@ static u32 info_flags(const struct zcdma_device *zdev)
 	       (zcdma_mem_limited(zdev->dma) ? ZCDMA_DEV_INFO_LIMITED : 0) |
 	       (zdev->ops->out ? ZCDMA_DEV_INFO_OUT : 0) |
 	       (zdev->ops->flush ? ZCDMA_DEV_INFO_TIMEOUT : 0) |
+	       ZCDMA_DEV_INFO_CONTROL |
 	       (IS_ENABLED(CONFIG_DMA_SHARED_BUFFER) ? ZCDMA_DEV_INFO_EXPORT : 0);
 }
 
@@ -104,10 +105,18 @@ static bool node_valid(const struct zcdma_dev_setup *setup)
 	       setup->node < MAX_NUMNODES && node_state(setup->node, N_MEMORY);
 }
 
+static bool control_valid(const struct zcdma_dev_setup *setup)
+{
+	return !(setup->flags & ZCDMA_DEV_SETUP_CONTROL) ||
+	       (setup->policy == ZCDMA_DEV_TRACK && setup->watermark <= 1);
+}
+
 static bool setup_valid(const struct zcdma_device *zdev, const struct zcdma_dev_setup *setup)
 {
 	if (setup->model > ZCDMA_DEV_IMPORTED || setup->policy > ZCDMA_DEV_STRICT ||
-	    setup->flags & ~ZCDMA_DEV_SETUP_NODE)
+	    setup->flags & ~(ZCDMA_DEV_SETUP_NODE | ZCDMA_DEV_SETUP_CONTROL))
+		return false;
+	if (!control_valid(setup))
 		return false;
 	if (!(zcdma_mem_models_mask() & BIT(setup->model)))
 		return false;
@@ -282,7 +291,8 @@ static const struct zcdma_ioctl {
 				      offsetof(struct zcdma_dev_info, reserved) },
 	[_IOC_NR(ZCDMA_IOC_SETUP)] = { ioc_setup, sizeof(struct zcdma_dev_setup),
 				       offsetof(struct zcdma_dev_setup, reserved), 0, setup_done,
-				       setup_fetch, setup_forget },
+				       setup_fetch, setup_forget,
+				       offsetofend(struct zcdma_dev_setup, control_offset) },
 	[_IOC_NR(ZCDMA_IOC_START)] = { ioc_start, .flags = WITH_RING },
 	[_IOC_NR(ZCDMA_IOC_STOP)] = { ioc_stop, .flags = WITH_RING },
 	[_IOC_NR(ZCDMA_IOC_TAKE)] = { ioc_take, sizeof(struct zcdma_dev_block),

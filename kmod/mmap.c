@@ -5,9 +5,11 @@
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/vmalloc.h>
 
 #include "block.h"
 #include "compat.h"
+#include "control.h"
 #include "ring.h"
 
 /*
@@ -63,7 +65,8 @@ void zcdma_ring_unmap(struct zcdma_ring *ring)
 		mmap_read_unlock(mapper->mm);
 		forget_mapper(mapper);
 	}
-	unmap_mapping_range(ring->mapping, 0, 0, 1);
+	/* All but the control page. */
+	unmap_mapping_range(ring->mapping, 0, ring->bytes, 1);
 }
 
 /* Begin to add to page tables. */
@@ -177,13 +180,32 @@ static int map_all(struct zcdma_ring *ring, struct vm_area_struct *vma)
 	return ret;
 }
 
+/* Return whether a mapping is of the control page, or a part of it. */
+static bool is_control(const struct zcdma_ring *ring, u64 first, u64 size)
+{
+	u64 start = zcdma_control_offset(ring), bytes = zcdma_control_bytes(ring->mem.blocks);
+
+	return zcdma_control_is_used(ring) && first >= start && first - start < bytes &&
+	       size <= bytes - (first - start);
+}
+
+/* Its pages belong to none of the blocks, so page tables that grow by them need not be counted. */
+static int map_control(struct zcdma_ring *ring, struct vm_area_struct *vma)
+{
+	return remap_vmalloc_range(vma, ring->control.page,
+				   vma->vm_pgoff - (zcdma_control_offset(ring) >> PAGE_SHIFT));
+}
+
 int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma)
 {
 	u64 first = (u64)vma->vm_pgoff << PAGE_SHIFT;
 	u64 size = vma->vm_end - vma->vm_start;
+	bool control = is_control(ring, first, size);
 	int ret = 0;
 
-	if (first >= ring->bytes || size > ring->bytes - first)
+	if (!control && ring->mem.ops->foreign)
+		return -EOPNOTSUPP;
+	if (!control && (first >= ring->bytes || size > ring->bytes - first))
 		return -EINVAL;
 	if (atomic_inc_return(&ring->mappings) > MAPPINGS_MAX) {
 		atomic_dec(&ring->mappings);
@@ -196,10 +218,12 @@ int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma)
 	 * handler insert pages.
 	 */
 	zcdma_vm_flags_set(vma, VM_DONTCOPY | VM_WIPEONFORK | VM_DONTEXPAND | VM_DONTDUMP |
-			   (ring->mem.ops->revocable ? VM_MIXEDMAP : 0));
+			   (ring->mem.ops->revocable && !control ? VM_MIXEDMAP : 0));
 	vma->vm_ops = &ring_vm_ops;
 	vma->vm_private_data = ring;
-	if (!ring->strict)
+	if (control)
+		ret = map_control(ring, vma);
+	else if (!ring->strict)
 		ret = map_all(ring, vma);
 	/* After an error .close is not called. */
 	if (ret)

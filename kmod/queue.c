@@ -5,30 +5,34 @@
 #include <linux/wait.h>
 
 #include "block.h"
+#include "control.h"
 #include "fault_inject.h"
 #include "ring.h"
 
 void zcdma_block_return_empty(struct zcdma_ring *ring, struct zcdma_block *block)
 {
 	struct zcdma_device *zdev = ring->zdev;
+	unsigned long flags;
 
-	spin_lock_irq(&zdev->lock);
-	zcdma_block_set_state(ring, block, ZCDMA_FREE);
+	spin_lock_irqsave(&zdev->lock, flags);
 	block->error = 0;
-	list_add(&block->node, &ring->free);
-	spin_unlock_irq(&zdev->lock);
+	zcdma_block_offer(ring, block);
+	if (!zcdma_control_is_used(ring))
+		list_move(&block->node, &ring->free);
+	spin_unlock_irqrestore(&zdev->lock, flags);
 	wake_up_interruptible_poll(&zdev->wait, EPOLLOUT | EPOLLWRNORM);
 }
 
 void zcdma_block_queue(struct zcdma_ring *ring, struct zcdma_block *block, u64 length)
 {
 	struct zcdma_device *zdev = ring->zdev;
+	unsigned long flags;
 
 	if (ring->strict)
 		zcdma_ring_revoke(ring, block);
 	if (!block->frags)
 		ring->mem.ops->sync_for_device(&ring->mem, zcdma_ring_buf(ring, block));
-	spin_lock_irq(&zdev->lock);
+	spin_lock_irqsave(&zdev->lock, flags);
 	block->length = length;
 	block->error = 0;
 	block->seq = zdev->stats.next_seq++;
@@ -37,7 +41,7 @@ void zcdma_block_queue(struct zcdma_ring *ring, struct zcdma_block *block, u64 l
 	zcdma_block_move(ring, block, ZCDMA_FULL, &ring->full);
 	if (zcdma_mutant("order"))
 		list_move(&block->node, &ring->full);
-	spin_unlock_irq(&zdev->lock);
+	spin_unlock_irqrestore(&zdev->lock, flags);
 	zcdma_ring_submit(ring);
 }
 
@@ -66,6 +70,8 @@ int zcdma_ring_drain(struct zcdma_ring *ring)
 	bool failed;
 	int ret;
 
+	/* What user space put into the control page was queued before. */
+	zcdma_ring_collect(ring, UINT_MAX);
 	spin_lock_irq(&zdev->lock);
 	ring->idle = true;
 	spin_unlock_irq(&zdev->lock);

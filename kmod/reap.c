@@ -6,6 +6,7 @@
 #include <linux/workqueue.h>
 
 #include "block.h"
+#include "control.h"
 #include "fault_inject.h"
 #include "skb_flush.h"
 #include "traced.h"
@@ -100,10 +101,24 @@ static unsigned int draining(struct zcdma_ring *ring)
 	return READ_ONCE(ring->zdev->count[ZCDMA_DRAINING]);
 }
 
+/* Say in the control page how the device is off. Returns whether more was given back meanwhile. */
+static bool update_control(struct zcdma_ring *ring)
+{
+	unsigned long flags;
+	bool more;
+
+	if (!zcdma_control_is_used(ring))
+		return false;
+	spin_lock_irqsave(&ring->zdev->lock, flags);
+	more = zcdma_control_update(ring);
+	spin_unlock_irqrestore(&ring->zdev->lock, flags);
+	return more;
+}
+
 bool zcdma_ring_reap(struct zcdma_ring *ring, unsigned int most)
 {
+	unsigned int left, found = zcdma_ring_collect(ring, most);
 	struct zcdma_block *block;
-	unsigned int left, found = 0;
 
 	for (left = draining(ring); left && found < most; left--) {
 		block = pop_draining(ring);
@@ -115,6 +130,8 @@ bool zcdma_ring_reap(struct zcdma_ring *ring, unsigned int most)
 	/* A device that took no more when blocks were queued may have room by now. */
 	if (found || ring->out)
 		zcdma_ring_submit(ring);
+	if (update_control(ring))
+		zcdma_ring_reap_now(ring);
 	return found;
 }
 

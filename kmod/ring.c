@@ -7,6 +7,7 @@
 
 #include "account.h"
 #include "block.h"
+#include "control.h"
 #include "fault_inject.h"
 #include "frags.h"
 #include "ring.h"
@@ -33,6 +34,17 @@ static void init_blocks(struct zcdma_ring *ring)
 		list_add_tail(&ring->block[i].node, &ring->free);
 	}
 	spin_unlock_irq(&zdev->lock);
+}
+
+/* Let user space have the empty blocks of an output device. */
+static void offer_blocks(struct zcdma_ring *ring)
+{
+	unsigned int i;
+
+	spin_lock_irq(&ring->zdev->lock);
+	for (i = 0; i < ring->mem.blocks; i++)
+		zcdma_block_offer(ring, &ring->block[i]);
+	spin_unlock_irq(&ring->zdev->lock);
 }
 
 static void init_ring(struct zcdma_ring *ring, const struct zcdma_dev_setup *setup)
@@ -84,6 +96,10 @@ static void report(const struct zcdma_ring *ring, struct zcdma_dev_setup *setup)
 	setup->ring_bytes = ring->bytes;
 	setup->chunks = ring->mem.buf[0].chunks ?: ring->mem.buf[0].pieces ?: 1;
 	setup->bounced = count_bounced(&ring->mem);
+	if (!zcdma_control_is_used(ring))
+		return;
+	setup->control_offset = zcdma_control_offset(ring);
+	setup->control_bytes = zcdma_control_bytes(ring->mem.blocks);
 }
 
 /* Refuse memory that the device cannot fill; @setup->chunks shows why. */
@@ -148,7 +164,14 @@ struct zcdma_ring *zcdma_ring_create(struct zcdma_device *zdev, struct address_s
 	ret = check_pieces(ring, setup);
 	if (ret)
 		goto err_mem;
+	if (setup->flags & ZCDMA_DEV_SETUP_CONTROL) {
+		ret = zcdma_control_create(ring);
+		if (ret)
+			goto err_mem;
+	}
 	init_blocks(ring);
+	if (ring->out && zcdma_control_is_used(ring))
+		offer_blocks(ring);
 	setup->blocks_fit = setup->blocks;
 	report(ring, setup);
 	return ring;
@@ -175,12 +198,17 @@ void zcdma_ring_detach(struct zcdma_ring *ring)
 	/* Free the packets that processors keep for later, so that their pages come home. */
 	zcdma_skb_flush(ring->mem.account->cpus);
 	zcdma_mem_detach(&ring->mem);
+	/* The device may be gone. */
+	spin_lock_irq(&ring->zdev->lock);
+	zcdma_control_update(ring);
+	spin_unlock_irq(&ring->zdev->lock);
 }
 
 void zcdma_ring_destroy(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
 
+	zcdma_control_destroy(ring);
 	zcdma_mem_free(&ring->mem);
 	zcdma_account_close(ring->mem.account);
 	spin_lock_irq(&zdev->lock);
@@ -210,6 +238,8 @@ static int start_device(struct zcdma_ring *ring)
 	spin_unlock_irq(&zdev->lock);
 	zcdma_timeout_start(ring);
 	zcdma_ring_submit(ring);
+	if (zcdma_control_is_used(ring))
+		zcdma_ring_reap(ring, UINT_MAX);
 	return 0;
 }
 
@@ -267,7 +297,7 @@ static struct zcdma_frags *drop_queued(struct zcdma_ring *ring)
 				dropped = block->frags;
 			block->frags = NULL;
 		}
-		zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
+		zcdma_block_offer(ring, block);
 	}
 	return dropped;
 }
@@ -314,12 +344,15 @@ void zcdma_ring_stop(struct zcdma_ring *ring)
 	if (!ring->running)
 		return;
 	stop_device(ring);
+	/* What an output device was given is dropped as well. */
+	zcdma_ring_collect(ring, UINT_MAX);
 	spin_lock_irq(&zdev->lock);
 	ring->running = false;
 	ring->halted = false;
 	ring->ended = true;
 	if (ring->out)
 		frags = drop_queued(ring);
+	zcdma_control_update(ring);
 	spin_unlock_irq(&zdev->lock);
 	for (; frags; frags = next) {
 		next = frags->next;

@@ -6,16 +6,27 @@
 #include <linux/wait.h>
 
 #include "block.h"
+#include "control.h"
 #include "device.h"
 #include "fault_inject.h"
 #include "ring.h"
 #include "traced.h"
 
+/* The most entries of the control page that are looked at where the caller may be an interrupt. */
+#define COLLECT_ATOMIC 64
+
+static bool has_blocks(struct zcdma_ring *ring)
+{
+	if (zcdma_control_is_used(ring))
+		return zcdma_control_has_news(ring);
+	return !list_empty_careful(zcdma_ring_for_user(ring));
+}
+
 /* .ended and .halted are set after the last block became full. An output does not end. */
 static bool has_news(struct zcdma_ring *ring)
 {
 	return (READ_ONCE(ring->ended) && !ring->out) || READ_ONCE(ring->halted) ||
-	       !list_empty_careful(zcdma_ring_for_user(ring));
+	       has_blocks(ring);
 }
 
 static bool has_enough(struct zcdma_ring *ring)
@@ -38,19 +49,29 @@ static bool readable(struct zcdma_ring *ring)
 
 bool zcdma_ring_ready(struct zcdma_ring *ring)
 {
-	if (readable(ring))
+	/* poll() is how user space has collected what it gave back through the control page. */
+	if (!zcdma_control_is_used(ring) && readable(ring))
 		return true;
 	/* The caller is about to sleep: reclaim drained blocks first. */
 	zcdma_ring_reap(ring, UINT_MAX);
 	return readable(ring);
 }
 
-/* Fill in what user space learns of a block. */
-static void describe(const struct zcdma_ring *ring, const struct zcdma_block *block,
-		     struct zcdma_dev_block *b)
+void zcdma_block_hold(struct zcdma_ring *ring, struct zcdma_block *block, enum zcdma_state as)
+{
+	zcdma_block_set_state(ring, block, as);
+	ring->zdev->stats.delivered++;
+	zcdma_note_taken(ring, block);
+	if (ring->out)
+		block->length = 0;
+}
+
+void zcdma_block_describe(const struct zcdma_ring *ring, const struct zcdma_block *block,
+			  struct zcdma_dev_block *b)
 {
 	lockdep_assert_held(&ring->zdev->lock);
 	*b = (struct zcdma_dev_block){
+		.size = sizeof(*b),
 		.index = block->index,
 		.flags = (block->lost ? ZCDMA_DEV_BLOCK_LOST : 0) |
 			 (block->error ? ZCDMA_DEV_BLOCK_ERROR : 0) |
@@ -66,6 +87,17 @@ static void describe(const struct zcdma_ring *ring, const struct zcdma_block *bl
 		.clock = block->device_time ? ring->zdev->ops->clock : ZCDMA_DEV_CLOCK_NONE,
 		.device_time = block->device_time,
 	};
+}
+
+void zcdma_block_offer(struct zcdma_ring *ring, struct zcdma_block *block)
+{
+	list_del_init(&block->node);
+	if (zcdma_control_is_used(ring))
+		zcdma_control_offer(ring, block);
+	else if (ring->out)
+		zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
+	else
+		zcdma_block_move(ring, block, ZCDMA_FULL, &ring->full);
 }
 
 static struct zcdma_block *try_take(struct zcdma_ring *ring, enum zcdma_state as,
@@ -86,15 +118,11 @@ static struct zcdma_block *try_take(struct zcdma_ring *ring, enum zcdma_state as
 		block = NULL;
 	if (block) {
 		list_del_init(&block->node);
-		zcdma_block_set_state(ring, block, as);
-		zdev->stats.delivered++;
-		zcdma_note_taken(ring, block);
+		zcdma_block_hold(ring, block, as);
 		ring->hurry &= !list_empty(&ring->full);
-		if (ring->out)
-			block->length = 0;
 		/* Without the lock another thread may give it back, and the device fill it. */
 		if (b)
-			describe(ring, block, b);
+			zcdma_block_describe(ring, block, b);
 	}
 	spin_unlock_irq(&zdev->lock);
 	return block ?: ERR_PTR(none);
@@ -107,6 +135,9 @@ struct zcdma_block *zcdma_ring_take(struct zcdma_ring *ring, enum zcdma_state as
 	struct zcdma_block *block;
 	int ret;
 
+	/* All are in the page. */
+	if (zcdma_control_is_used(ring))
+		return ERR_PTR(-EBUSY);
 	for (;;) {
 		block = try_take(ring, as, b);
 		if (nonblock || block != ERR_PTR(-EAGAIN))
@@ -121,59 +152,110 @@ struct zcdma_block *zcdma_ring_take(struct zcdma_ring *ring, enum zcdma_state as
 	}
 }
 
-/* Give a block that is on no list to the device, or let it drain. */
-static void give_back(struct zcdma_ring *ring, struct zcdma_block *block)
+/* Give a block that is on no list to the device, or let it drain. Returns whether the device has it. */
+static bool give_back(struct zcdma_ring *ring, struct zcdma_block *block)
 {
 	struct zcdma_device *zdev = ring->zdev;
+	unsigned long flags;
 	bool idle;
 
 	if (ring->strict)
 		zcdma_ring_revoke(ring, block);
 
 	idle = zcdma_block_try_reclaim(ring, block);
-	spin_lock_irq(&zdev->lock);
+	spin_lock_irqsave(&zdev->lock, flags);
 	zdev->stats.given++;
 	zdev->stats.busy_at_release += !idle;
-	spin_unlock_irq(&zdev->lock);
+	spin_unlock_irqrestore(&zdev->lock, flags);
 
 	if (idle)
 		zcdma_ring_submit(ring);
 	else
 		zcdma_ring_reap_later(ring);
+	return idle;
 }
 
-static void give(struct zcdma_ring *ring, struct zcdma_block *block, u64 length)
+/* Return whether the block is the device's again. */
+static bool give(struct zcdma_ring *ring, struct zcdma_block *block, u64 length)
 {
 	if (!ring->out)
-		give_back(ring, block);
-	else if (length)
+		return give_back(ring, block);
+	if (length)
 		zcdma_block_queue(ring, block, length);
 	else
 		zcdma_block_return_empty(ring, block);
+	return length;
+}
+
+/*
+ * Take from user space a block that it gives back, of which an output device is to play @length bytes.
+ * Returns NULL if user space holds no such block, or @length is wrong. Call with zdev->lock held.
+ */
+static struct zcdma_block *end_hold(struct zcdma_ring *ring, u32 index, u64 length)
+{
+	struct zcdma_block *block;
+
+	lockdep_assert_held(&ring->zdev->lock);
+	if (index >= ring->mem.blocks)
+		return NULL;
+	if (ring->out ? !zcdma_ring_plays(ring, length) : length != 0)
+		return NULL;
+	block = &ring->block[array_index_nospec(index, ring->mem.blocks)];
+	if (block->state != ZCDMA_HELD && !zcdma_mutant("trust"))
+		return NULL;
+	zcdma_block_set_state(ring, block, ZCDMA_DRAINING);
+	zcdma_note_given(ring, block);
+	return block;
 }
 
 int zcdma_ring_give(struct zcdma_ring *ring, u32 index, u64 length)
 {
-	struct zcdma_device *zdev = ring->zdev;
 	struct zcdma_block *block;
-	bool held;
 
-	if (index >= ring->mem.blocks)
-		return -EINVAL;
-	if (ring->out ? !zcdma_ring_plays(ring, length) : length != 0)
-		return -EINVAL;
-	block = &ring->block[array_index_nospec(index, ring->mem.blocks)];
-	spin_lock_irq(&zdev->lock);
-	held = block->state == ZCDMA_HELD;
-	if (held) {
-		zcdma_block_set_state(ring, block, ZCDMA_DRAINING);
-		zcdma_note_given(ring, block);
-	}
-	spin_unlock_irq(&zdev->lock);
-	if (!held)
+	spin_lock_irq(&ring->zdev->lock);
+	block = end_hold(ring, index, length);
+	spin_unlock_irq(&ring->zdev->lock);
+	if (!block)
 		return -EINVAL;
 	give(ring, block, length);
 	return 0;
+}
+
+/*
+ * Get the next block that user space gave back through the control page; *@block is NULL where it cannot be
+ * given back. Returns false after the last entry.
+ */
+static bool collect_next(struct zcdma_ring *ring, struct zcdma_block **block, u64 *length)
+{
+	unsigned long flags;
+	bool any;
+	u32 index;
+
+	spin_lock_irqsave(&ring->zdev->lock, flags);
+	any = zcdma_control_next(ring, &index, length);
+	if (any) {
+		*block = end_hold(ring, index, *length);
+		if (!*block)
+			zcdma_control_refuse(ring);
+	}
+	spin_unlock_irqrestore(&ring->zdev->lock, flags);
+	return any;
+}
+
+unsigned int zcdma_ring_collect(struct zcdma_ring *ring, unsigned int most)
+{
+	unsigned int left = most == UINT_MAX ? ring->control.entries : COLLECT_ATOMIC;
+	unsigned int found = 0;
+	struct zcdma_block *block;
+	u64 length;
+
+	if (!zcdma_control_is_used(ring))
+		return 0;
+	while (found < most && left-- && collect_next(ring, &block, &length)) {
+		if (block)
+			found += give(ring, block, length);
+	}
+	return found;
 }
 
 /* Two threads that put blocks back at the same time may swap their order. */

@@ -5,6 +5,7 @@
 
 #include "block.h"
 #include "compat.h"
+#include "control.h"
 
 /*
  * Let poll() report full blocks that have waited long enough, though they are fewer than the watermark.
@@ -86,6 +87,9 @@ bool zcdma_ring_has_enough(const struct zcdma_ring *ring)
 	bool idle;
 
 	lockdep_assert_held(&ring->zdev->lock);
+	/* There the watermark is 1. */
+	if (zcdma_control_is_used(ring))
+		return true;
 	idle = !count[ZCDMA_FILLING] && !count[ring->out ? ZCDMA_FULL : ZCDMA_FREE];
 	return ring->hurry || idle || count[ring->out ? ZCDMA_FREE : ZCDMA_FULL] >= ring->watermark;
 }

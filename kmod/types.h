@@ -35,6 +35,19 @@ enum zcdma_state {
 	ZCDMA_STATES
 };
 
+/* Memory that the kernel and user space share; .page is NULL where none was asked for. See control.c. */
+struct zcdma_control {
+	struct zcdma_dev_control *page;
+	struct zcdma_dev_block *full;	/* in it */
+	struct zcdma_dev_give *given;	/* in it */
+	u32 entries;
+
+	/* Below zdev->lock; the kernel's own counts, modulo 2^32 */
+	u32 filled;
+	u32 collected;			/* of what user space gave back */
+	u32 refused;
+};
+
 struct zcdma_ring {
 	struct zcdma_device *zdev;
 	struct zcdma_mem mem;
@@ -46,6 +59,7 @@ struct zcdma_ring {
 	u32 watermark;			/* blocks that poll() waits for */
 	struct hrtimer timer;
 	struct zcdma_stream stream;	/* what the device's driver sees of it */
+	struct zcdma_control control;
 
 	/* Below zdev->lock */
 	struct list_head free;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "memory/ring.h"
+#include "source/dev_control.h"
 #include "source/dev_node.h"
 #include "source/dev_ring.h"
 #include "source/options.h"
@@ -89,11 +90,12 @@ static int dev_open(struct zcdma_source *src, const char *arg)
 /* Open the device again for a second ring: a ring belongs to an open file, and so does the right to map it for writing. */
 static int open_again(struct dev *d, unsigned uses)
 {
+	const bool writable = uses & ZC_USE_WRITE || d->ring.wants_control;
 	int fd;
 
-	if (!(uses & ZC_USE_WRITE) && !d->ring.setup.size)
+	if (!writable && !d->ring.setup.size)
 		return 0;
-	fd = zc_dev_open(d->src.ctx, d->ring.path, uses & ZC_USE_WRITE ? O_RDWR : O_RDONLY);
+	fd = zc_dev_open(d->src.ctx, d->ring.path, writable ? O_RDWR : O_RDONLY);
 	if (fd < 0)
 		return fd;
 	close(d->ring.fd);
@@ -104,21 +106,31 @@ static int open_again(struct dev *d, unsigned uses)
 static int dev_activate(struct zcdma_source *src, unsigned uses)
 {
 	struct dev *d = (struct dev *)src;
-	int rc = open_again(d, uses);
+	int rc;
 
+	d->ring.wants_control = zc_dev_control_is_possible(&d->ring);
+	rc = open_again(d, uses);
 	if (!rc)
 		rc = zc_dev_ring_set_up(&d->ring);
 	if (!rc)
 		rc = map_ring(d, uses);
 	if (rc)
 		return rc;
+	rc = d->ring.wants_control ? zc_dev_control_map(&d->ring) : 0;
+	if (rc) {
+		zc_dev_ring_unmap(&d->ring);
+		return rc;
+	}
 	describe(d);
 	return 0;
 }
 
 static void dev_deactivate(struct zcdma_source *src)
 {
-	zc_dev_ring_unmap(&((struct dev *)src)->ring);
+	struct dev *d = (struct dev *)src;
+
+	zc_dev_control_unmap(&d->ring);
+	zc_dev_ring_unmap(&d->ring);
 	src->poll_fd = -1;
 }
 
@@ -134,13 +146,31 @@ static int dev_start(struct zcdma_source *src)
 						     : 0;
 }
 
+/* Take the next block. Returns 1, or a negative errno: -ENODATA is the end of the stream. */
+static int take(struct dev *d, struct zcdma_dev_block *k)
+{
+	if (d->ring.control.page)
+		return zc_dev_control_take(&d->ring, k);
+	return ioctl(d->ring.fd, ZCDMA_IOC_TAKE, k) ? -errno : 1;
+}
+
+/* Put a block back, however: the driver waits for what is still in flight. */
+static void give(struct dev *d, uint32_t index)
+{
+	struct zcdma_dev_give g = { .size = sizeof(g), .index = index };
+
+	if (d->ring.control.page)
+		zc_dev_control_give(&d->ring, index);
+	else if (ioctl(d->ring.fd, ZCDMA_IOC_GIVE, &g))
+		d->error = -errno;
+}
+
 /* End the stream before a failed block, none of whose data is good. */
 static int failed_block(struct dev *d, const struct zcdma_dev_block *k)
 {
-	struct zcdma_dev_give give = { .size = sizeof(give), .index = k->index };
 	struct zcdma_ctx *ctx = d->src.ctx;
 
-	ioctl(d->ring.fd, ZCDMA_IOC_GIVE, &give);
+	give(d, k->index);
 	zc_fail_plain(ctx, EIO, "read %s: the device could not fill the block at offset %llu: %s",
 		      d->src.name, (unsigned long long)k->offset, strerror((int)k->error));
 	zc_hint(ctx, "the kernel log may tell more (dmesg); the next start begins anew");
@@ -151,17 +181,18 @@ static int dev_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 {
 	struct dev *d = (struct dev *)src;
 	struct zcdma_dev_block k = { .size = sizeof(k) };
+	int rc;
 
 	(void)max;
 	if (d->error)
 		return zc_dev_ring_fail(&d->ring, -d->error, "give a block back to");
-	if (ioctl(d->ring.fd, ZCDMA_IOC_TAKE, &k)) {
-		if (errno == ENODATA)
-			return 0;
-		return errno == EAGAIN || errno == EINTR
-			       ? -EAGAIN
-			       : zc_dev_ring_fail(&d->ring, errno, "read");
-	}
+	rc = take(d, &k);
+	if (rc == -ENODATA)
+		return 0;
+	if (rc == -EAGAIN || rc == -EINTR)
+		return -EAGAIN;
+	if (rc < 0)
+		return zc_dev_ring_fail(&d->ring, -rc, "read");
 	if (k.flags & ZCDMA_DEV_BLOCK_ERROR)
 		return failed_block(d, &k);
 	*b = (struct zcdma_block){
@@ -180,15 +211,10 @@ static int dev_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 	return 1;
 }
 
-/* Put a block back, however: the driver waits for what is still in flight. */
 static void dev_put(struct zcdma_source *src, const struct zcdma_block *b, enum zc_put how)
 {
-	struct dev *d = (struct dev *)src;
-	struct zcdma_dev_give give = { .size = sizeof(give), .index = b->index };
-
 	(void)how;
-	if (ioctl(d->ring.fd, ZCDMA_IOC_GIVE, &give))
-		d->error = -errno;
+	give((struct dev *)src, b->index);
 }
 
 static void dev_stop(struct zcdma_source *src)

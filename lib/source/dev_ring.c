@@ -284,7 +284,8 @@ static int set_up(struct zc_dev_ring *d)
 		.seed = o->seed,
 		.timeout_ns = o->timeout_ns,
 		.watermark = (uint32_t)o->watermark,
-		.flags = o->node == UNSET ? 0 : ZCDMA_DEV_SETUP_NODE,
+		.flags = (o->node == UNSET ? 0 : ZCDMA_DEV_SETUP_NODE) |
+			 (d->wants_control ? ZCDMA_DEV_SETUP_CONTROL : 0),
 		.node = o->node == UNSET ? 0 : (int32_t)o->node,
 	};
 	if (!ioctl(d->fd, ZCDMA_IOC_SETUP, &d->setup))

@@ -11,6 +11,13 @@ struct zc_dev_options {
 	uint64_t model, policy, blocks, block_size, rate, seed, timeout_ns, watermark, node;
 };
 
+/* The control page, where .page is not NULL: see dev_control.h. */
+struct zc_dev_control {
+	struct zcdma_dev_control *page;
+	uint32_t entries, full_offset, full_size, given_offset, given_size;
+	uint32_t taken, given;
+};
+
 struct zc_dev_ring {
 	struct zcdma_ctx *ctx;
 	const char *kind, *name; /* for messages: "source", "dev:/dev/zcdma0" */
@@ -20,6 +27,8 @@ struct zc_dev_ring {
 	struct zcdma_dev_info info;
 	struct zcdma_dev_setup setup;
 	unsigned char *map; /* the ring, or NULL where nothing wants its memory */
+	bool wants_control;
+	struct zc_dev_control control;
 	struct zcdma_dev_stats stats;
 };
 

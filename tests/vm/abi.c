@@ -24,14 +24,20 @@ LAYOUT(zcdma_dev_info, length_align, 88);
 LAYOUT(zcdma_dev_info, clock, 92);
 LAYOUT(zcdma_dev_info, frags_max, 100);
 LAYOUT(zcdma_dev_info, reserved, 108);
-SIZE(zcdma_dev_setup, 104);
+SIZE(zcdma_dev_setup, 120);
 LAYOUT(zcdma_dev_setup, block_size, 16);
 LAYOUT(zcdma_dev_setup, blocks, 40);
 LAYOUT(zcdma_dev_setup, stride, 48);
 LAYOUT(zcdma_dev_setup, chunks, 64);
 LAYOUT(zcdma_dev_setup, timeout_ns, 72);
 LAYOUT(zcdma_dev_setup, dmabufs, 88);
-LAYOUT(zcdma_dev_setup, reserved, 96);
+LAYOUT(zcdma_dev_setup, control_offset, 96);
+LAYOUT(zcdma_dev_setup, reserved, 112);
+SIZE(zcdma_dev_control, 128);
+LAYOUT(zcdma_dev_control, entries, 12);
+LAYOUT(zcdma_dev_control, given_size, 28);
+LAYOUT(zcdma_dev_control, taken, 64);
+LAYOUT(zcdma_dev_control, given, 68);
 SIZE(zcdma_dev_export, 40);
 LAYOUT(zcdma_dev_export, fd, 12);
 LAYOUT(zcdma_dev_export, bytes, 16);
@@ -84,6 +90,8 @@ static const struct {
 
 static __u32 size_of_version_1(size_t i)
 {
+	if (calls[i].cmd == ZCDMA_IOC_SETUP)
+		return offsetof(struct zcdma_dev_setup, control_bytes);
 	return calls[i].cmd == ZCDMA_IOC_STATS ? offsetof(struct zcdma_dev_stats, short_blocks)
 					       : calls[i].size;
 }

@@ -192,6 +192,26 @@ passed() {
     jq -e '.model == "compound"' <<<"$output"
 }
 
+# mapped FLAGS: the first device is mapped so by the process $pid.
+mapped() {
+    grep -q "$1 .* /dev/zcdma0\$" /proc/$pid/maps
+}
+
+@test "dev: blocks go through the control page, where the device may be written to" {
+    "$ZCDMA" capture dev:$TINY,rate=1M -o /dev/null -q 3>&- &
+    pid=$!
+    PIDS+=("$pid")
+    until_true 20 has_line /sys/class/zcdma/zcdma0/stats '^running 1$'
+    mapped rw-s
+    kill "$pid"
+    wait "$pid" || :
+    "$ZCDMA" capture dev:$TINY,rate=1M,policy=strict -o /dev/null -q 3>&- &
+    pid=$!
+    PIDS+=("$pid")
+    until_true 20 has_line /sys/class/zcdma/zcdma0/stats '^running 1$'
+    ! mapped rw-s
+}
+
 @test "dev: rate and seed are given to the device, whether dev: or its path names it" {
     run -0 zcdma capture dev: --pattern 7 --rate 1G --bytes 1M -o out.bin
     run -0 zcdma verify --pattern 7 out.bin

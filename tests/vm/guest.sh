@@ -218,7 +218,7 @@ programs_without_network() {
 }
 
 programs() {
-    run_tests abi limits timeout stream policy refs inflight splice hostile mappings stall starve death
+    run_tests abi limits timeout control stream policy refs inflight splice hostile mappings stall starve death
     leaks_nothing "abi to death"
     run_tests sizes edu cold pinned latency
     # What only kernels of debug/ have.
@@ -296,6 +296,10 @@ programs_that_unload() {
     check "a mutant without a get is caught" mutant_fails get stall \
         "compound: a block stays as it is while a pread() stalls"
     check "a mutant without a put is caught" mutant_fails put pinned "compound: what comes home is freed"
+    check "a mutant that trusts the control page is caught" one_test_fails trust control \
+        "compound: what is not held is refused"
+    check "a mutant that does not ask for what was given back is caught" one_test_fails kick control \
+        "compound: poll() waits for the next block, and wakes"
     check "a mutant that does not keep what is imported is caught" one_test_fails map dmabuf \
         "compound: a block is not filled while it is mapped through a dma-buf"
     check "a mutant that keeps it for ever is caught" one_test_fails unmap dmabuf \

@@ -42,12 +42,14 @@ static void values_beyond_the_limits_are_refused(unsigned model)
 	EXPECT(try_setup(&s, model, BLOCK, UINT32_MAX) == -EINVAL);
 	EXPECT(try_setup(&s, model, UINT64_MAX - info.block_align + 1, BLOCKS) == -EINVAL);
 	EXPECT(try_setup(&s, ZCDMA_DEV_IMPORTED + 1, BLOCK, BLOCKS) == -EINVAL);
-	for (unsigned policy = 2; policy; policy <<= 1) {
+	for (unsigned policy = ZCDMA_DEV_STRICT << 1; policy; policy <<= 1) {
 		s = fine;
 		s.policy = policy;
 		EXPECT(ring_setup(fd, &s) == -EINVAL);
+	}
+	for (unsigned flag = ZCDMA_DEV_SETUP_CONTROL << 1; flag; flag <<= 1) {
 		s = fine;
-		s.flags = policy;
+		s.flags = flag;
 		EXPECT(ring_setup(fd, &s) == -EINVAL);
 	}
 	/* None of the refused calls has taken the device or its memory. */

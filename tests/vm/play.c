@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "shared/control.h"
 #include "shared/fault.h"
 #include "shared/module.h"
 #include "shared/ring.h"
@@ -65,6 +66,74 @@ static void blocks_are_played_in_order(unsigned model)
 	sink_expect_played(&r, offset);
 	EXPECT(ring_stats(r.fd).blocks == 3 * BLOCKS && ring_stats(r.fd).free == BLOCKS);
 	ring_end(&r);
+}
+
+/* The same through the control page: full has the empty blocks. */
+static void blocks_are_played_from_the_page(unsigned model)
+{
+	struct control c = control_start(model);
+	uint64_t offset = 0;
+	char byte = 0;
+
+	for (unsigned i = 0; i < 5 * BLOCKS; i++) {
+		size_t length = i % 3 ? BLOCK - 100 * i - i % 2 : BLOCK;
+		struct zcdma_dev_block b = control_take(&c);
+
+		EXPECT(!b.length && !b.flags);
+		sink_fill(c.ring.map + b.mmap_offset, length, offset);
+		control_give(&c, b.index, length);
+		offset += length;
+	}
+	EXPECT_ERRNO(write(c.ring.fd, &byte, 1), EBUSY);
+	EXPECT(!fsync(c.ring.fd));
+	sink_expect_played(&c.ring, offset);
+	EXPECT(ring_stats(c.ring.fd).blocks == 5 * BLOCKS && ring_stats(c.ring.fd).held == BLOCKS);
+	EXPECT(!c.page->refused);
+	control_end(&c);
+}
+
+/* A length that no block has is refused, and one of 0 returns the block empty. */
+static void lengths_in_the_page_are_checked(unsigned model)
+{
+	struct control c = control_start(model);
+	struct zcdma_dev_block b = control_take(&c);
+
+	control_put(&c, b.index, BLOCK + 1);
+	control_put(&c, b.index, ~0ULL);
+	control_put(&c, BLOCKS, 1);
+	control_kick(&c);
+	EXPECT(c.page->refused == 3 && ring_stats(c.ring.fd).held == BLOCKS);
+	control_put(&c, b.index, 0);
+	control_kick(&c);
+	EXPECT(c.page->refused == 3 && ring_stats(c.ring.fd).held == BLOCKS);
+	for (unsigned i = 0; i < BLOCKS; i++)
+		EXPECT(control_take(&c).index == (b.index + 1 + i) % BLOCKS);
+	control_end(&c);
+}
+
+/* What STOP drops comes back, and says so. */
+static void stop_returns_blocks_to_the_page(unsigned model)
+{
+	struct zcdma_dev_setup s = ring_wanted(model);
+	unsigned dropped = 0;
+	struct control c;
+
+	s.rate = BLOCK / 8;
+	c = control_create(s);
+	ring_go(&c.ring);
+	for (unsigned i = 0; i < 4; i++)
+		control_give(&c, control_take(&c).index, BLOCK);
+	ring_stop(&c.ring);
+	EXPECT(c.page->flags & ZCDMA_DEV_CONTROL_ENDED);
+	for (unsigned i = 0; i < BLOCKS; i++) {
+		struct zcdma_dev_block b = control_take(&c);
+
+		EXPECT(!b.flags || b.error == ECANCELED);
+		dropped += !!b.flags;
+	}
+	/* One may have been played. */
+	EXPECT(dropped >= 3 && dropped <= 4);
+	control_end(&c);
 }
 
 /* Four threads queue blocks at the same time: each is played once, in the order in which they were queued. */
@@ -436,6 +505,9 @@ static const struct tap_test loop_tests[] = {
 
 static const struct tap_test tests[] = {
 	{ "blocks are played in order", blocks_are_played_in_order, TAP_ALL },
+	{ "blocks are played from the control page", blocks_are_played_from_the_page, TAP_ALL },
+	{ "lengths in the control page are checked", lengths_in_the_page_are_checked, TAP_ALL },
+	{ "STOP returns blocks to the control page", stop_returns_blocks_to_the_page, TAP_ALL },
 	{ "threads keep the order", threads_keep_the_order, TAP_ALL },
 	{ "what is written is played", written_data_is_played, TAP_ALL },
 	{ "a wrong byte is found", a_wrong_byte_is_found, TAP_ALL },

@@ -8,7 +8,7 @@ source tests/vm/pair.bash
 TO=10.9.0.2:9000 MIB=128
 
 join_wire 10.9.0.1
-insmod "$VM_KMOD/zcdma.ko" && insmod "$VM_KMOD/zcdma_sim.ko"
+insmod "$VM_KMOD/zcdma.ko" && insmod "$VM_KMOD/zcdma_sim.ko" sinks=1
 
 # Also what is slow once only: names, random numbers, the other VM's start.
 reach "$ZCDMA" zcsend $TO dev: --bytes 16M -q || exit
@@ -54,4 +54,5 @@ at_most() {
 at_most "zerocopy costs a part of copy" "${COST[compound.zerocopy]}" 0.4 "${COST[compound.copy]}"
 at_most "splice costs a part of copy" "${COST[compound.splice]}" 0.5 "${COST[compound.copy]}"
 at_most "splice costs no more than vmsplice" "${COST[compound.splice]}" 1 "${COST[compound.vmsplice]}"
+"$VM_BIN/vm-tests/moves"
 "$VM_BIN/vm-tests/cost"

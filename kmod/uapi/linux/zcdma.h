@@ -136,6 +136,7 @@ enum zcdma_dev_policy {
 #define ZCDMA_DEV_INFO_OUT (1U << 2) /* an output device: it plays blocks */
 #define ZCDMA_DEV_INFO_TIMEOUT (1U << 3) /* zcdma_dev_setup.timeout_ns may be set */
 #define ZCDMA_DEV_INFO_EXPORT (1U << 4) /* this kernel has ZCDMA_IOC_EXPORT */
+#define ZCDMA_DEV_INFO_CONTROL (1U << 5) /* ZCDMA_DEV_SETUP_CONTROL may be set */
 
 /* What a device's own time counts: zcdma_dev_block.device_time. */
 enum zcdma_dev_clock {
@@ -234,11 +235,15 @@ struct zcdma_dev_setup {
 	__u64 dmabufs;		/* of ZCDMA_DEV_IMPORTED: the address of .blocks descriptors, each __s32;
 				 * else 0
 				 */
+	__u64 control_offset;	/* out: with ZCDMA_DEV_SETUP_CONTROL, where the control page is for mmap() ... */
+	__u64 control_bytes;	/* out: ... and its size; else 0 */
 	__u64 reserved;
 };
 
 /* zcdma_dev_setup.node counts. Without it the memory is on the node of the device that does the DMA. */
 #define ZCDMA_DEV_SETUP_NODE (1U << 0)
+/* Make a control page: struct zcdma_dev_control. EINVAL with ZCDMA_DEV_STRICT, or a .watermark above 1. */
+#define ZCDMA_DEV_SETUP_CONTROL (1U << 1)
 
 /*
  * ZCDMA_IOC_START (argument 0): start the device.
@@ -296,6 +301,63 @@ struct zcdma_dev_give {
 	__u32 size;
 	__u32 index;
 	__u64 length;		/* bytes of data, of an output device; else 0 */
+};
+
+/* The kernel's: what is the matter with the stream. */
+#define ZCDMA_DEV_CONTROL_KICK (1U << 0) /* call poll() after giving back: the device is short of blocks */
+#define ZCDMA_DEV_CONTROL_ENDED (1U << 1) /* stopped: no more blocks come until ZCDMA_IOC_START */
+#define ZCDMA_DEV_CONTROL_HALTED (1U << 2) /* the device has halted */
+#define ZCDMA_DEV_CONTROL_GONE (1U << 3) /* the device is gone */
+
+/*
+ * The control page, for programs that take and give back without a call. With ZCDMA_DEV_SETUP_CONTROL it is
+ * at .control_offset of what the file maps, not next to the ring, with .control_bytes: this structure, and
+ * two arrays of .entries each, whose places it contains, and the size of an entry. PROT_WRITE needs O_RDWR.
+ * All counters start at 0, are modulo 2^32, and entry N of an array is at N modulo .entries, which is a
+ * power of two.
+ *
+ *	full	each entry is a struct zcdma_dev_block, as ZCDMA_IOC_TAKE returns it. A block is the caller's,
+ *		and counts as held, as soon as it is there.
+ *	given	each entry is a struct zcdma_dev_give, as ZCDMA_IOC_GIVE takes it; .size is not looked at.
+ *
+ * To take a block, one thread at a time:
+ *
+ *	1. load .filled with acquire semantics; if it is what .taken is, there is none: then load .flags, and
+ *	   .filled again, as a block may have come before the stream ended; poll() waits for the next
+ *	2. read the entry .taken, and the block
+ *	3. store .taken + 1. Only poll() looks at it.
+ *
+ * To give a block back, one thread at a time:
+ *
+ *	1. write the entry .given, after the last access to the block
+ *	2. store .given + 1 with release semantics
+ *	3. with a full barrier in between, load .flags; if ZCDMA_DEV_CONTROL_KICK is set, call poll(), of
+ *	   which a timeout of 0 will do: the device may wait for the block
+ *
+ * There is room for all blocks in each array, so neither overflows. The kernel looks at what was given back
+ * when half of the blocks or less are left to the device, in poll(), fsync(), ZCDMA_IOC_START and
+ * ZCDMA_IOC_STOP. A block that has pages in flight then drains, as after ZCDMA_IOC_GIVE. Of the page the kernel trusts nothing: what is
+ * not an index of a block that is held, or has a wrong length, is left out and counted in .refused, and if
+ * .given runs ahead by more than .entries all of it. What the kernel wrote there it does not read again.
+ *
+ * ZCDMA_IOC_GIVE, pread() and splice() at a position, and ZCDMA_IOC_EXPORT work as without the page.
+ * ZCDMA_IOC_TAKE, and read(), write() and splice() of the stream, fail with EBUSY, as the page has all blocks.
+ *
+ * Of an output device, full has the empty blocks, as ZCDMA_IOC_TAKE returns them, and given queues them.
+ */
+struct zcdma_dev_control {
+	__u32 filled;		/* out: blocks that came into full */
+	__u32 flags;		/* out: ZCDMA_DEV_CONTROL_* */
+	__u32 refused;		/* out: entries of given that were refused */
+	__u32 entries;		/* out: in each array */
+	__u32 full_offset;	/* out: of the array, from the beginning of this structure */
+	__u32 full_size;	/* out: bytes from one entry to the next */
+	__u32 given_offset;	/* out: the same of the other */
+	__u32 given_size;	/* out */
+	__u32 reserved[8];
+	__u32 taken;		/* the caller's: blocks that it took out of full */
+	__u32 given;		/* the caller's: blocks that it put into given */
+	__u32 padding[14];	/* so that the two sides write to different cache lines */
 };
 
 /* Why splice() to an output device copied. */

@@ -49,6 +49,15 @@ size_t map_all(struct dice *d, size_t slot, int prot)
 	return d->s->length[slot];
 }
 
+/* What is touched there is garbage to the kernel. */
+static void map_control(struct dice *d, size_t slot, const struct zcdma_dev_setup *setup)
+{
+	if (mmap(map_address(slot), setup->control_bytes, PROT_READ | PROT_WRITE,
+		 MAP_SHARED | MAP_FIXED, d->s->file[d->s->owner],
+		 (off_t)setup->control_offset) != MAP_FAILED)
+		d->s->length[slot] = setup->control_bytes;
+}
+
 static struct zcdma_dev_setup usual_setup(struct dice *d)
 {
 	static const uint64_t sizes[] = { PAGE, 2 * PAGE, 3 * PAGE, 8 * PAGE, 16 * PAGE };
@@ -61,6 +70,10 @@ static struct zcdma_dev_setup usual_setup(struct dice *d)
 		.seed = roll(d),
 	};
 
+	if (rarely(d, 4)) {
+		setup.flags = ZCDMA_DEV_SETUP_CONTROL;
+		setup.policy = ZCDMA_DEV_TRACK;
+	}
 	if (!rarely(d, 3))
 		setup.rate = (1 + below(d, 100)) * setup.block_size;
 	return setup;
@@ -108,6 +121,8 @@ bool do_setup(struct dice *d)
 	d->s->owner = slot;
 	if (!rarely(d, 4))
 		map_all(d, below(d, MAPS), PROT_READ);
+	if (setup.control_bytes)
+		map_control(d, below(d, MAPS), &setup);
 	if (!rarely(d, 4))
 		ioctl(d->s->file[slot], ZCDMA_IOC_START, 0);
 	return true;
