@@ -380,7 +380,8 @@ long zcdma_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 	if (!ioc->size || ioc->flags & IN_ONLY || (ret && cmd != ZCDMA_IOC_SETUP))
 		return ret;
 	arg.size = size;
-	copied_out = !copy_to_user((void __user *)user, &arg, ioc->size);
+	/* A caller that was built with version 1 may have less room. */
+	copied_out = !copy_to_user((void __user *)user, &arg, min_t(size_t, size, ioc->size));
 	if (ret)
 		return ret;
 	if (ioc->done)

@@ -134,11 +134,14 @@ static void version_1_is_taken(unsigned unused)
 		int fd = file_for(i);
 
 		arg.size = size;
+		/* What a caller of that version has after it. */
+		memset(arg.byte + size, 0xff, sizeof(arg) - size);
 		EXPECT(!ioctl(fd, calls[i].cmd, &arg));
 		EXPECT(arg.size == size);
-		for (size_t at = calls[i].reserved < size ? calls[i].reserved : size;
-		     at < sizeof(arg); at++)
+		for (size_t at = calls[i].reserved; at < size; at++)
 			EXPECT(!arg.byte[at]);
+		for (size_t at = size; at < sizeof(arg); at++)
+			EXPECT(arg.byte[at] == 0xff);
 		EXPECT(!close(fd));
 	}
 }
