@@ -18,8 +18,8 @@ struct dma_buf *zcdma_dmabuf_export(struct zcdma_ring *ring, fmode_t mode,
 /* Let user space have the descriptor @fd, or drop both where it does not learn of it. */
 void zcdma_dmabuf_done(struct dma_buf *dmabuf, int fd, bool copied_out);
 /*
- * Leave the pages of a ring that is going away to the dma-bufs made of them. Call before
- * zcdma_ring_detach(), without zdev->ring_lock.
+ * Leave the pages of a ring that is going away to the dma-bufs made of them. Call between
+ * zcdma_ring_stop() and zcdma_ring_detach(), without zdev->ring_lock.
  */
 void zcdma_dmabuf_orphan(struct zcdma_ring *ring);
 #else

@@ -85,7 +85,13 @@ void zcdma_file_drop_ring(struct zcdma_file *zf, struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = zf->zdev;
 
+	/* Nothing keeps a dma-buf without a ring from being mapped while the device writes to it. */
+	mutex_lock(&zdev->ring_lock);
+	if (zdev->ring == ring)
+		zcdma_ring_stop(ring);
+	mutex_unlock(&zdev->ring_lock);
 	zcdma_dmabuf_orphan(ring);
+
 	mutex_lock(&zdev->ring_lock);
 	/* The removal of a device detaches its ring. */
 	if (zdev->ring == ring) {
