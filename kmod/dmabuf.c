@@ -9,6 +9,7 @@
  */
 #include <linux/file.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/slab.h>
 
 #include "block.h"
@@ -149,7 +150,8 @@ static void add_chunks(struct zcdma_export *ex, const struct zcdma_buf *buf)
 static struct zcdma_export *alloc_export(struct zcdma_ring *ring, u32 index)
 {
 	bool whole = index == ZCDMA_DEV_EXPORT_RING;
-	u32 i, first = whole ? 0 : index, blocks = whole ? ring->mem.blocks : 1;
+	u32 i, first = whole ? 0 : array_index_nospec(index, ring->mem.blocks);
+	u32 blocks = whole ? ring->mem.blocks : 1;
 	struct zcdma_export *ex;
 
 	ex = kvzalloc(struct_size(ex, chunk, count_chunks(ring, first, blocks)),

@@ -2,6 +2,7 @@
 /* Mappings of a ring. */
 #include <linux/math64.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
@@ -117,6 +118,7 @@ static vm_fault_t ring_fault(struct vm_fault *vmf)
 	index = div64_u64((u64)vmf->pgoff << PAGE_SHIFT, ring->mem.stride);
 	if (index >= ring->mem.blocks)
 		return VM_FAULT_SIGBUS;
+	index = array_index_nospec(index, ring->mem.blocks);
 	insert_begin(ring);
 	spin_lock_irq(&ring->zdev->lock);
 	allowed = !ring->strict || ring->block[index].state == ZCDMA_HELD;
