@@ -87,16 +87,18 @@ static void count_done(struct zcdma_ring *ring, const struct zcdma_block *block,
 					 zcdma_ring_buf(ring, block)->bounced;
 }
 
-/* Let go of the pages of others in a block that is the driver's still. Call with zdev->lock held. */
-static void release_frags(struct zcdma_ring *ring, struct zcdma_block *block)
+/*
+ * Let go of the pages of others in a block that is the driver's still: it is on no list. Call with
+ * zdev->lock held, which is dropped meanwhile, as the pages may be many.
+ */
+static void release_frags(struct zcdma_ring *ring, struct zcdma_block *block, unsigned long *flags)
 {
 	struct zcdma_frags *frags = block->frags;
 
 	block->frags = NULL;
-	/* Interrupts stay off. */
-	spin_unlock(&ring->zdev->lock);
+	spin_unlock_irqrestore(&ring->zdev->lock, *flags);
 	zcdma_frags_free(frags);
-	spin_lock(&ring->zdev->lock);
+	spin_lock_irqsave(&ring->zdev->lock, *flags);
 }
 
 /* Make a block empty that the device fetched, after the pages of others in it were let go. */
@@ -118,7 +120,7 @@ static void finish_out(struct zcdma_ring *ring, struct zcdma_block *block, size_
 		count_done(ring, block, bytes, error);
 		zcdma_note_finished(ring, block);
 		if (block->frags)
-			release_frags(ring, block);
+			release_frags(ring, block, &flags);
 		zcdma_block_offer(ring, block);
 		look = !list_empty(&ring->full);
 		look |= zcdma_control_update(ring);

@@ -139,5 +139,6 @@ void zcdma_ring_free_frags(struct zcdma_ring *ring)
 	for (i = 0; i < ring->mem.blocks; i++) {
 		zcdma_frags_free(ring->block[i].frags);
 		ring->block[i].frags = NULL;
+		cond_resched();
 	}
 }

@@ -357,6 +357,7 @@ void zcdma_ring_stop(struct zcdma_ring *ring)
 	for (; frags; frags = next) {
 		next = frags->next;
 		zcdma_frags_free(frags);
+		cond_resched();
 	}
 	wake_up_interruptible_all(&zdev->wait);
 }
