@@ -195,7 +195,9 @@ static int queue_found(struct look *look)
 	if (ret > 0)
 		ret = copy_frags(look, ret);
 	if (ret < 0) {
-		WRITE_ONCE(ring->failed, true);
+		spin_lock_irq(&ring->zdev->lock);
+		ring->failed = true;
+		spin_unlock_irq(&ring->zdev->lock);
 		return ret;
 	}
 	if (look->copied)
