@@ -42,6 +42,18 @@ static int hold(struct zcdma_export *ex)
 	return ret;
 }
 
+/*
+ * Have the empty blocks of a ring drain again: while it was mapped, pages of them may have been sent
+ * from the mapping. Call with zdev->lock held.
+ */
+static void drain_free(struct zcdma_ring *ring)
+{
+	struct zcdma_block *block, *next;
+
+	list_for_each_entry_safe(block, next, &ring->free, node)
+		zcdma_block_move(ring, block, ZCDMA_DRAINING, &ring->draining);
+}
+
 static void release_hold(struct zcdma_export *ex)
 {
 	struct zcdma_ring *ring = ex->ring;
@@ -50,10 +62,10 @@ static void release_hold(struct zcdma_export *ex)
 	if (ring->out || zcdma_mutant("unmap"))
 		return;
 	spin_lock_irq(&ring->zdev->lock);
-	if (ex->whole)
-		ring->imported--;
-	else if (!zcdma_mutant("map"))
+	if (!ex->whole && !zcdma_mutant("map"))
 		block->users--;
+	if (ex->whole && !--ring->imported && !zcdma_mutant("whole"))
+		drain_free(ring);
 	spin_unlock_irq(&ring->zdev->lock);
 	if (!zcdma_device_enter(ring->zdev))
 		return;

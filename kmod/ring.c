@@ -329,6 +329,9 @@ int zcdma_ring_start(struct zcdma_ring *ring)
 		return -EIO;
 	if (!set_running(ring))
 		return -EBUSY;
+	/* Or the device would start without the blocks that have drained meanwhile. */
+	if (!ring->out)
+		zcdma_ring_reap(ring, UINT_MAX);
 	ret = start_device(ring);
 	if (ret)
 		clear_running(ring);

@@ -185,6 +185,29 @@ static void the_whole_ring(unsigned model)
 	ring_run_for(&r, 2 * BLOCKS);
 }
 
+/* The block is empty when it is sent, and nothing maps the ring when the device starts again. */
+static void what_is_sent_from_the_whole_ring_is_kept(unsigned model)
+{
+	struct ring r = ring_create(O_RDONLY, ring_wanted(model));
+	struct zcdma_dev_block b;
+	int fd[2];
+	char *map;
+
+	EXPECT(!pipe2(fd, O_CLOEXEC));
+	ring_go(&r);
+	WAIT_FOR(ring_stats(r.fd).full == BLOCKS);
+	ring_stop(&r);
+	map = dmabuf_map(dmabuf_export(&r, ZCDMA_DEV_EXPORT_RING, O_RDONLY), r.setup.ring_bytes);
+	b = ring_take(&r);
+	EXPECT(!ring_give(&r, b.index) && ring_stats(r.fd).free == 1);
+	flight_vmsplice(map + b.mmap_offset, fd[1], PAGE);
+	EXPECT(!munmap(map, r.setup.ring_bytes));
+	ring_go(&r);
+	expect_is_kept(&r, b.index);
+	flight_receive(fd[0], b.offset, PAGE);
+	expect_comes_home(&r, b.index);
+}
+
 static void it_stays_when_the_file_is_closed(unsigned model)
 {
 	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
@@ -369,6 +392,8 @@ static const struct tap_test tests[] = {
 	  TAP_PAGED },
 	{ "a dma-buf of the whole ring is for a stream that is stopped", the_whole_ring,
 	  TAP_PAGED },
+	{ "what is sent from a dma-buf of the whole ring is waited for",
+	  what_is_sent_from_the_whole_ring_is_kept, TAP_PAGED },
 	{ "a dma-buf outlives the file", it_stays_when_the_file_is_closed, TAP_PAGED },
 	{ "a dma-buf that outlives the file is charged for", it_is_paid_for, TAP_PAGED },
 	{ "a dma-buf outlives the device", it_stays_when_the_device_goes, TAP_PAGED },

@@ -304,6 +304,8 @@ programs_that_unload() {
         "compound: a block is not filled while it is mapped through a dma-buf"
     check "a mutant that keeps it for ever is caught" one_test_fails unmap dmabuf \
         "compound: a block is not filled while it is mapped through a dma-buf"
+    check "a mutant that forgets what was sent from the whole ring is caught" one_test_fails whole dmabuf \
+        "compound: what is sent from a dma-buf of the whole ring is waited for"
     check "a mutant without a lock is caught" mutant_fails lock stall \
         "compound: readers keep their order while one of them stalls"
     check "a mutant that swaps blocks is caught" mutant_of_output_fails order play \
