@@ -67,8 +67,8 @@ static void wait_for_room(struct loop *loop)
 }
 
 /*
- * Pass on what is played from @off on, up to a block. Returns how many bytes, or 0 if the device is
- * being stopped.
+ * Pass on what is played from @off on, up to a block. Returns how many bytes, or 0 without a block to
+ * capture into: the device is being stopped, or the capture has just begun.
  */
 static size_t pass_on(struct loop *loop, struct zcdma_stream *play, struct zcdma_block *from,
 		      size_t off)
@@ -97,13 +97,15 @@ static size_t pass_on(struct loop *loop, struct zcdma_stream *play, struct zcdma
 static void loop_play(struct zcdma_stream *stream, struct zcdma_block *block)
 {
 	struct loop *loop = container_of(stream->priv, struct loop, play);
-	size_t off = 0, bytes = 0;
+	size_t off = 0, bytes;
 
 	zcdma_block_begin_cpu_access(stream, block);
-	do {
+	while (off < block->length) {
+		bytes = pass_on(loop, stream, block, off);
 		off += bytes;
-		bytes = off < block->length ? pass_on(loop, stream, block, off) : 0;
-	} while (bytes);
+		if (!bytes && kthread_should_stop())
+			break;
+	}
 	zcdma_block_end_cpu_access(stream, block);
 	/* Else the core takes it back. */
 	if (off == block->length)
