@@ -25,15 +25,6 @@ static bool is_there_already(const struct zcdma_mem *mem, const struct zcdma_buf
 	return false;
 }
 
-/* Have the CPU find it, where the CPU works in the device's place. */
-static int map_for_cpu(struct zcdma_mem *mem, struct zcdma_buf *buf)
-{
-	if (mem->dir != DMA_BIDIRECTIONAL)
-		return 0;
-	buf->coherent = zcdma_dmabuf_vmap(buf->dmabuf);
-	return buf->coherent ? 0 : -EOPNOTSUPP;
-}
-
 static int imported_alloc(struct zcdma_mem *mem, struct zcdma_buf *buf)
 {
 	int ret;
@@ -50,9 +41,6 @@ static int imported_alloc(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	ret = -EINVAL;
 	if (buf->dmabuf->size < mem->block_size || is_there_already(mem, buf))
 		goto err_put;
-	ret = map_for_cpu(mem, buf);
-	if (ret)
-		goto err_put;
 	buf->bytes = mem->stride;
 	return 0;
 
@@ -64,10 +52,7 @@ err_put:
 
 static void imported_free(struct zcdma_mem *mem, struct zcdma_buf *buf)
 {
-	if (buf->coherent)
-		zcdma_dmabuf_vunmap(buf->dmabuf, buf->coherent);
 	dma_buf_put(buf->dmabuf);
-	buf->coherent = NULL;
 	buf->dmabuf = NULL;
 }
 
@@ -84,6 +69,18 @@ static bool is_usable(const struct zcdma_mem *mem, struct sg_table *sgt)
 		bytes += sg_dma_len(sg);
 	}
 	return bytes >= mem->block_size;
+}
+
+/*
+ * Have the CPU find it, where the CPU works in the device's place. Call after it was mapped for DMA:
+ * an exporter may refuse either, and dma_buf_vmap() warns of that.
+ */
+static int map_for_cpu(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+	if (mem->dir != DMA_BIDIRECTIONAL)
+		return 0;
+	buf->coherent = zcdma_dmabuf_vmap(buf->dmabuf);
+	return buf->coherent ? 0 : -EOPNOTSUPP;
 }
 
 static int imported_dma_map(struct zcdma_mem *mem, struct zcdma_buf *buf)
@@ -106,10 +103,15 @@ static int imported_dma_map(struct zcdma_mem *mem, struct zcdma_buf *buf)
 	ret = zcdma_chunks_list_pieces(buf, sgt);
 	if (ret)
 		goto err_unmap;
+	ret = map_for_cpu(mem, buf);
+	if (ret)
+		goto err_forget;
 	buf->attach = attach;
 	buf->imported = sgt;
 	return 0;
 
+err_forget:
+	zcdma_chunks_forget_pieces(buf);
 err_unmap:
 	zcdma_dmabuf_unmap_attachment(attach, sgt, mem->dir);
 err_detach:
@@ -119,6 +121,9 @@ err_detach:
 
 static void imported_dma_unmap(struct zcdma_mem *mem, struct zcdma_buf *buf)
 {
+	if (buf->coherent)
+		zcdma_dmabuf_vunmap(buf->dmabuf, buf->coherent);
+	buf->coherent = NULL;
 	zcdma_dmabuf_unmap_attachment(buf->attach, buf->imported, mem->dir);
 	dma_buf_detach(buf->dmabuf, buf->attach);
 	zcdma_chunks_forget_pieces(buf);

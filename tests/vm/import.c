@@ -244,6 +244,24 @@ static void a_device_plays_what_another_captured(unsigned model)
 	ring_run_until(&in, b[0].index);
 }
 
+/* The exporter refuses to map it, before dma_buf_vmap() would warn. */
+static void a_block_that_is_not_held_is_refused(unsigned model)
+{
+	struct zcdma_dev_setup setup;
+	int fd[COUNT], file;
+	struct ring in;
+
+	ring_device = DEVICE;
+	in = ring_create(O_RDONLY, ring_wanted(model));
+	for (unsigned k = 0; k < COUNT; k++)
+		fd[k] = dmabuf_export(&in, k, O_RDONLY);
+	ring_device = SINK;
+	file = ring_open(O_RDWR);
+	setup = import_wanted(fd);
+	EXPECT(ring_setup(file, &setup) == -EBUSY);
+	EXPECT(!close(file));
+}
+
 static const struct {
 	const char *name;
 	void (*run)(unsigned unused);
@@ -267,5 +285,7 @@ int main(void)
 	for (unsigned model = ZCDMA_DEV_PAGES; model <= ZCDMA_DEV_SCATTER; model++)
 		tap_run(a_device_plays_what_another_captured, model,
 			"%s: a device plays what another captured", tap_models[model]);
+	tap_run(a_block_that_is_not_held_is_refused, ZCDMA_DEV_COMPOUND,
+		"compound: a block that is not held is refused");
 	return 0;
 }
