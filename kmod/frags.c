@@ -56,15 +56,22 @@ static bool map(struct zcdma_ring *ring, struct zcdma_frags *frags)
 	return true;
 }
 
-/* Count a page for each piece that is in it, as each holds it. */
+/*
+ * Count the pages that the pieces keep: all of a compound page, once for pieces of it that follow each
+ * other. See io_buffer_account_pin() in io_uring/rsrc.c.
+ */
 static unsigned long pages_of(const struct zcdma_frags *frags)
 {
+	struct page *head, *last = NULL;
 	unsigned long pages = 0;
 	unsigned int i;
 
-	for (i = 0; i < frags->count; i++)
-		pages += DIV_ROUND_UP(offset_in_page(frags->frag[i].offset) +
-				      frags->frag[i].bytes, PAGE_SIZE);
+	for (i = 0; i < frags->count; i++) {
+		head = compound_head(frags->frag[i].page);
+		if (head != last)
+			pages += compound_nr(head);
+		last = head;
+	}
 	return pages;
 }
 

@@ -613,6 +613,31 @@ static void a_block_goes_from_device_to_device(unsigned model)
 	ring_end(&in);
 }
 
+/* A page of a block keeps all of the block, which is one large page. */
+static void a_large_page_is_charged_whole(unsigned model)
+{
+	struct zcdma_dev_block b;
+	struct ring in, out;
+	int fd[2];
+
+	load("devices=1 sinks=1");
+	memory_limit(2 * BLOCKS * BLOCK + 20 * PAGE);
+	make_pipe(fd);
+	ring_device = SOURCE;
+	in = ring_create(O_RDONLY, ring_wanted(model));
+	EXPECT(in.setup.chunks == 1);
+	ring_device = SINK_OF;
+	out = create(model, 0);
+	ring_go(&in);
+	b = ring_take(&in);
+	EXPECT(splice(in.fd, &(off_t){ (off_t)b.position }, fd[1], NULL, PAGE, 0) == (ssize_t)PAGE);
+	splice_all(fd[0], &out, PAGE);
+	EXPECT(ring_stats(out.fd).splice_copied_by[ZCDMA_DEV_COPIED_MEMLOCK] == PAGE);
+	close_pipe(fd);
+	ring_end(&out);
+	ring_end(&in);
+}
+
 static const struct tap_test tests[] = {
 	{ "what is in a pipe is played without a copy", what_is_in_a_pipe_is_played, TAP_ALL },
 	{ "what is queued is held", what_is_queued_is_held, TAP_ALL },
@@ -635,6 +660,7 @@ static const struct tap_test others[] = {
 	{ "a device that fetches nothing but its ring", a_device_without_pieces, 0x5 },
 	{ "a device that takes three pieces", a_device_with_few_pieces, 0x4 },
 	{ "a block goes from device to device", a_block_goes_from_device_to_device, TAP_PAGED },
+	{ "a large page is charged whole", a_large_page_is_charged_whole, 0x4 },
 };
 
 int main(void)
