@@ -3,6 +3,9 @@
 #ifndef ZCDMA_FRAGS_H
 #define ZCDMA_FRAGS_H
 
+#include <linux/dma-mapping.h>
+#include <linux/log2.h>
+#include <linux/sizes.h>
 #include <linux/types.h>
 
 #include "types.h"
@@ -40,9 +43,20 @@ static inline u32 zcdma_frag_align(const struct zcdma_device *zdev)
 	return max3(zdev->limits.frag_align, zdev->limits.align, 1U);
 }
 
+/* Return how many bytes the device fetches in one piece, a power of two. */
+static inline size_t zcdma_frag_bytes_max(const struct zcdma_device *zdev)
+{
+	size_t most = dma_get_max_seg_size(zdev->dma);
+
+	most = min(most, dma_max_mapping_size(zdev->dma));
+	return rounddown_pow_of_two(clamp_t(size_t, most, 1, SZ_1G));
+}
+
 /* Return the most pieces of a block, or 0 where the device fetches the ring's memory alone. */
 static inline unsigned int zcdma_frags_max(const struct zcdma_device *zdev)
 {
+	if (zcdma_frag_bytes_max(zdev) < zcdma_frag_align(zdev))
+		return 0;
 	return min(zdev->limits.frags_max, ZCDMA_FRAGS_MAX);
 }
 

@@ -5,12 +5,10 @@
  * fetch is copied into that memory, as write() does.
  */
 #include <linux/bvec.h>
-#include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/net.h>
 #include <linux/pipe_fs_i.h>
 #include <linux/sched/signal.h>
-#include <linux/sizes.h>
 #include <linux/splice.h>
 #include <linux/uio.h>
 #include <linux/wait.h>
@@ -30,14 +28,6 @@ struct look {
 	bool again;			/* there is more, for another block */
 	u64 *copied_by;			/* bytes, by enum zcdma_dev_copied */
 };
-
-/* Return how many bytes the device fetches in one piece, a power of two. */
-static size_t frag_bytes_max(struct device *dev)
-{
-	size_t most = min_t(size_t, dma_get_max_seg_size(dev), dma_max_mapping_size(dev));
-
-	return rounddown_pow_of_two(clamp_t(size_t, most, PAGE_SIZE, SZ_1G));
-}
 
 /*
  * Return why the device cannot fetch the @bytes of a buffer, an enum zcdma_dev_copied; or -1, and
@@ -75,7 +65,7 @@ static size_t add_frags(struct look *look, struct pipe_inode_info *pipe, struct 
 			size_t bytes)
 {
 	struct zcdma_frags *frags = look->frags;
-	size_t most = frag_bytes_max(look->ring->mem.dev), done = 0, n;
+	size_t most = zcdma_frag_bytes_max(look->ring->zdev), done = 0, n;
 
 	bytes = min_t(size_t, bytes, round_down(look->ring->mem.block_size - frags->bytes,
 						zcdma_frag_align(look->ring->zdev)));
