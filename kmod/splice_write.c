@@ -30,6 +30,20 @@ struct look {
 };
 
 /*
+ * Return whether a reference to the page of a buffer is all it takes to keep what is in it.
+ * generic_pipe_buf_get() alone does not say so: relay and SMC use it as well, but write to the page
+ * again after .release.
+ */
+static bool is_kept_by_reference(const struct pipe_buf_operations *ops)
+{
+	if (ops->get != generic_pipe_buf_get)
+		return false;
+	/* An owner that lets the page be stolen, with the reference, does not use it again. */
+	return ops->release == generic_pipe_buf_release ||
+	       (ops->try_steal && ops->try_steal != generic_pipe_buf_try_steal);
+}
+
+/*
  * Return why the device cannot fetch the @bytes of a buffer, an enum zcdma_dev_copied; or -1, and
  * *@bytes is how many it can.
  *
@@ -46,7 +60,7 @@ static int why_not(const struct look *look, const struct pipe_buffer *buf, size_
 		return ZCDMA_DEV_COPIED_DEVICE;
 	if (!look->frags)
 		return ZCDMA_DEV_COPIED_UNMAPPED;
-	if (buf->ops->get != generic_pipe_buf_get || !sendpage_ok(buf->page))
+	if (!is_kept_by_reference(buf->ops) || !sendpage_ok(buf->page))
 		return ZCDMA_DEV_COPIED_PAGE;
 	begin = page_to_phys(buf->page) + buf->offset;
 	if (!IS_ALIGNED(begin, align) || *bytes < align || ring->mem.block_size < align)
