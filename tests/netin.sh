@@ -126,7 +126,7 @@ fi
 # goal WHAT LEAST VALUE: one line with the figure that is wanted, and the one that was measured.
 goal() {
     awk -v what="$1" -v least="$2" -v value="$3" 'BEGIN {
-        printf "  %-62s %10.2f, wanted %s: %s\n", what, value, least, value >= least ? "reached" : "not reached" }'
+        printf("  %-62s %10.2f, wanted %s: %s\n", what, value, least, value >= least ? "reached" : "not reached") }'
 }
 
 # faster WHAT LEAST SLOW FAST: how many times the throughput of SLOW does FAST have? Not told without both.
