@@ -179,6 +179,9 @@ int zc_tcp_fail(struct tcp_source *t, int err)
 	if (err == ECONNRESET)
 		zc_hint(src->ctx,
 			"the sender failed or was ended before all had arrived; what had come before is kept");
+	else if (err == ETIMEDOUT)
+		zc_hint(src->ctx,
+			"the sender's machine no longer answers; what had come before is kept");
 	return rc;
 }
 
