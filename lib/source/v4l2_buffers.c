@@ -360,9 +360,12 @@ static int try_slots(struct zc_v4l2_buffers *b)
 {
 	int rc = zc_v4l2_buffers_queue_all(b);
 
-	if (rc == -EFAULT || rc == -EINVAL)
+	/* vb2_dc_map_dmabuf() has -EFAULT for pieces; -EINVAL has many causes. */
+	if (rc == -EFAULT)
 		rc = refuse(b, -rc, "the driver refuses this memory, which is not contiguous: %s",
 			    strerror(-rc));
+	else if (rc == -EINVAL)
+		rc = refuse(b, -rc, "the driver refuses this memory: %s", strerror(-rc));
 	else if (rc)
 		rc = refuse(b, -rc, "queue a buffer: %s", strerror(-rc));
 	/* What is the driver's own is where it writes. */
