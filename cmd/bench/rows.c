@@ -23,7 +23,7 @@
 
 #define MOST_REPEATS 9
 
-/* What the user chose one half of takes about as long as it used to. */
+/* Where the user chose one of the two: all runs take about this long. */
 #define TOTAL_SECONDS 45
 
 void bench_rows_add(struct bench_rows *rows, const struct bench_row *row)
@@ -65,12 +65,17 @@ static void begin(struct bench_pace *pace, unsigned planned)
 	pace->planned = pace->done + planned;
 }
 
+static bool is_runnable(const struct bench_row *row)
+{
+	return !row->failed.rc && !row->given && !row->settled;
+}
+
 static unsigned count_runnable(const struct bench_rows *rows)
 {
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < rows->count; i++)
-		count += !rows->row[i].failed.rc && !rows->row[i].given && !rows->row[i].settled;
+		count += is_runnable(&rows->row[i]);
 	return count;
 }
 
@@ -147,11 +152,10 @@ double bench_rows_schedule(struct bench_job *job, struct bench_pace *pace, unsig
 	return rows * job->repeats * (pace->each_seconds + job->seconds);
 }
 
-/* Return true if there is time for @runs more, and for those that come later, where one took @each seconds. */
+/* Return true if @runs more, and those that come later, end before the deadline, where one takes @each seconds. */
 static bool has_time(const struct bench_pace *pace, unsigned runs, double each)
 {
-	return !pace->deadline_ns ||
-	       now_ns() + (uint64_t)((runs + pace->later) * each * 1e9) <= pace->deadline_ns;
+	return now_ns() + (uint64_t)((runs + pace->later) * each * 1e9) <= pace->deadline_ns;
 }
 
 /* Run each row that can run, and is not settled, once. Returns false after a signal. */
@@ -161,7 +165,7 @@ static bool run_once(const struct bench_job *job, struct bench_rows *rows, struc
 		struct bench_row *row = &rows->row[i];
 		struct bench_sample *s = &row->sample[row->count];
 
-		if (row->failed.rc || row->given || row->settled)
+		if (!is_runnable(row))
 			continue;
 		show(pace, row);
 		bench_run(job, row, job->seconds, s);

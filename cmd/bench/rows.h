@@ -12,7 +12,7 @@ struct bench_pace {
 	uint64_t begin_ns;	/* of a round of runs, before which ... */
 	unsigned before;	/* ... this many were done */
 	uint64_t deadline_ns;	/* begin no further repeat that ends after it, or 0 */
-	unsigned later;		/* runs that are to come before it after this round */
+	unsigned later;		/* how many runs follow this round, before the deadline */
 	unsigned done, planned; /* runs, of all rounds up to now */
 	double each_seconds; /* of a run with all that belongs to it, as measured by bench_rows_try() */
 };

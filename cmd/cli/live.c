@@ -91,9 +91,15 @@ bool live_has_lines(void)
 	return arg.interval;
 }
 
+/* Check whether the file of metrics does not say yet that the run goes on. */
+static bool must_announce(const struct live *live)
+{
+	return arg.metrics && live->every_ns && !live->announced;
+}
+
 int live_timeout(const struct live *live)
 {
-	if (arg.metrics && live->every_ns && !live->announced)
+	if (must_announce(live))
 		return 0;
 	return live->every_ns ? ms_until(live->next_ns) : -1;
 }
@@ -218,7 +224,7 @@ void live_show(struct live *live, const struct figures *now)
 
 	if (live_timeout(live))
 		return;
-	if (arg.metrics && !live->announced) {
+	if (must_announce(live)) {
 		live->announced = true;
 		write_metrics(live, now, true);
 		return;

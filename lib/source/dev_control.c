@@ -75,6 +75,12 @@ static int why_none(const struct zc_dev_control *c)
 	return flags & ZCDMA_DEV_CONTROL_ENDED ? -ENODATA : -EAGAIN;
 }
 
+/* Return the place of entry @n of the array that begins at @offset, with entries of @size bytes. */
+static void *entry(const struct zc_dev_control *c, uint32_t offset, uint32_t n, uint32_t size)
+{
+	return (char *)c->page + offset + (size_t)(n & (c->entries - 1)) * size;
+}
+
 int zc_dev_control_take(struct zc_dev_ring *d, struct zcdma_dev_block *k)
 {
 	struct zc_dev_control *c = &d->control;
@@ -83,10 +89,7 @@ int zc_dev_control_take(struct zc_dev_ring *d, struct zcdma_dev_block *k)
 		return -EINVAL;
 	if (__atomic_load_n(&c->page->filled, __ATOMIC_ACQUIRE) == c->taken)
 		return why_none(c);
-	memcpy(k,
-	       (char *)c->page + c->full_offset +
-		       (size_t)(c->taken & (c->entries - 1)) * c->full_size,
-	       sizeof(*k));
+	memcpy(k, entry(c, c->full_offset, c->taken, c->full_size), sizeof(*k));
 	if (k->index >= d->setup.blocks || k->length > d->setup.block_size)
 		return -EINVAL;
 	k->mmap_offset = k->index * d->setup.stride;
@@ -100,9 +103,7 @@ void zc_dev_control_give(struct zc_dev_ring *d, uint32_t index)
 	struct zc_dev_control *c = &d->control;
 	struct pollfd p = { .fd = d->fd };
 
-	memcpy((char *)c->page + c->given_offset +
-		       (size_t)(c->given & (c->entries - 1)) * c->given_size,
-	       &give, sizeof(give));
+	memcpy(entry(c, c->given_offset, c->given, c->given_size), &give, sizeof(give));
 	__atomic_store_n(&c->page->given, ++c->given, __ATOMIC_RELEASE);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&c->page->flags, __ATOMIC_RELAXED) & ZCDMA_DEV_CONTROL_KICK)
