@@ -203,7 +203,7 @@ int zc_source_take(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 
 	if (!rc)
 		rc = src->ops->next(src, most, b);
-	/* Of a connection, or of a file on another machine; -ETIMEDOUT is the answer of a wait, after which callers go on. */
+	/* A connection, or a file on another machine, timed out: -ETIMEDOUT ends a wait, after which callers go on. */
 	if (rc == -ETIMEDOUT)
 		rc = -ECONNABORTED;
 	if (rc != 1)

@@ -361,7 +361,7 @@ static void nobody_comes_back(void **state)
 	greet(STREAM);
 	close(out);
 	out = -1;
-	/* Not ETIMEDOUT, with which a wait answers: its caller would go on for ever. */
+	/* ETIMEDOUT would read as the end of a wait, and its caller would never stop. */
 	fails(ECONNABORTED, "did not come back", "retry=N");
 }
 

@@ -311,7 +311,7 @@ struct zcdma_dev_give {
 
 /*
  * The control page, for programs that take and give back without a call. With ZCDMA_DEV_SETUP_CONTROL it is
- * at .control_offset of what the file maps, not next to the ring, with .control_bytes: this structure, and
+ * at .control_offset of what the file maps, apart from the ring, with .control_bytes: this structure, and
  * two arrays of .entries each, whose places it contains, and the size of an entry. PROT_WRITE needs O_RDWR.
  * All counters start at 0, are modulo 2^32, and entry N of an array is at N modulo .entries, which is a
  * power of two.
@@ -322,7 +322,7 @@ struct zcdma_dev_give {
  *
  * To take a block, one thread at a time:
  *
- *	1. load .filled with acquire semantics; if it is what .taken is, there is none: then load .flags, and
+ *	1. load .filled with acquire semantics; if it equals .taken, no block is there: load .flags, and
  *	   .filled again, as a block may have come before the stream ended; poll() waits for the next
  *	2. read the entry .taken, and the block
  *	3. store .taken + 1. Only poll() looks at it.
