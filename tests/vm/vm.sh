@@ -87,7 +87,7 @@ build_initramfs() {
 # for tests/vm/sizes.c, which breaks it into pieces.
 qemu() {
     local folder=$1 limit=$2 accel=$3 script=$4
-    local cpus=$VM_CPUS options=(-accel tcg) memory=2048 pieces=64 scale=${LIMIT_SCALE:-} cut=${REPEAT_CUT:-}
+    local cpus=$VM_CPUS options=(-accel tcg) memory=2048 pieces=128 scale=${LIMIT_SCALE:-} cut=${REPEAT_CUT:-}
     # A page or an object that was freed does not keep what was there.
     local debug="page_poison=1 slub_debug=FZP"
     # A machine that others use may stand still for a while, which is no stall of the kernel's.
@@ -101,7 +101,6 @@ qemu() {
     [[ -z ${arch[cpu]:-} ]] || options+=(-cpu "${arch[cpu]}")
     if [[ -n $checks_itself ]]; then
         memory=3072
-        pieces=128
         scale=${LIMIT_SCALE:-8}
         : "${cut:=25}"
         debug="page_owner=on page_poison=1"
