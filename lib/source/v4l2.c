@@ -376,7 +376,8 @@ static void v4l2_put(struct zcdma_source *src, const struct zcdma_block *b, enum
 			rc = zc_v4l2_buffers_queue(&v->buffers, b->index);
 	}
 	if (rc && !v->failed.rc) {
-		zc_v4l2_fail(&v->device, -rc, "give a buffer back to");
+		/* Whichever call finds that the device is gone, it is one error. */
+		zc_v4l2_fail(&v->device, -rc, rc == -ENODEV ? "read" : "give a buffer back to");
 		end(v, rc);
 	}
 }

@@ -393,6 +393,19 @@ static void test_unplugged(void **state)
 	assert_int_equal(zcdma_block_release(src, &b), 0);
 }
 
+/* It is the same error where a block that comes back finds it first. */
+static void test_unplugged_meanwhile(void **state)
+{
+	struct zcdma_block b;
+
+	(void)state;
+	prepare(fake_camera(""), NULL);
+	assert_int_equal(zcdma_source_next(src, 0, &b), 1);
+	cam.gone = true;
+	assert_int_equal(zcdma_block_release(src, &b), 0);
+	fails(-ENODEV, "read /proc/self/fd/", "the device was removed");
+}
+
 static void test_changed(void **state)
 {
 	(void)state;
@@ -571,6 +584,7 @@ int main(void)
 		TEST(test_no_frame),
 		TEST(test_no_frame_to_check),
 		TEST(test_unplugged),
+		TEST(test_unplugged_meanwhile),
 		TEST(test_changed),
 		TEST(test_queue_fails),
 		TEST(test_refusals),
