@@ -29,6 +29,11 @@ void recording_init(struct recording *rec, const struct recording_options *optio
 	};
 }
 
+const char *recording_name(const struct recording *rec)
+{
+	return rec->output ? rec->output : "standard output";
+}
+
 /* Check whether the data goes to what has the type @type, S_IFREG or S_IFIFO. Returns @unmade where that is not there yet. */
 static bool has_type(const struct recording *rec, mode_t type, bool unmade)
 {

@@ -45,6 +45,9 @@ struct recording {
 void recording_init(struct recording *rec, const struct recording_options *options,
 		    const char *output, const char *manifest);
 
+/* Returns what people call it by. */
+const char *recording_name(const struct recording *rec);
+
 /* Check whether the data goes to a file, which may be made only later, and not to a pipe or a device. */
 bool recording_is_file(const struct recording *rec);
 
