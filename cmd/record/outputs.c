@@ -144,8 +144,13 @@ static uint64_t next_watch(const struct outputs *o)
 
 void outputs_watch(struct outputs *o, struct transfer *t)
 {
-	int rc = for_each(o, t, recording_watch);
+	int rc;
 
+	/* The block has its place in each output already: a file that is cut now would lack it. */
+	t->watch_ns = 0;
+	if (o->several.sending)
+		return;
+	rc = for_each(o, t, recording_watch);
 	if (!rc && t->began)
 		rc = watch_trigger(o, t);
 	if (rc && !o->failed) {

@@ -119,6 +119,7 @@ static int fanout_send(struct transfer *t, const struct zcdma_block *b)
 	struct zcdma_block share;
 	int rc = 0;
 
+	f->sending = true;
 	for (unsigned i = 0; !rc && i < f->count; i++) {
 		struct fanout_receiver *to = &f->receiver[i];
 
@@ -131,6 +132,7 @@ static int fanout_send(struct transfer *t, const struct zcdma_block *b)
 		if (rc)
 			rc = fail(t, to, rc);
 	}
+	f->sending = false;
 	zcdma_block_release(t->src, b);
 	return rc;
 }

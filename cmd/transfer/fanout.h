@@ -19,6 +19,7 @@ struct fanout {
 	struct transfer_several several; /* first: fanout.c finds the rest by it */
 	const char *what;		 /* each is called: "receiver" or "output" */
 	unsigned count, left;		 /* receivers, and those that go on */
+	bool sending;			 /* a block, which some have, and others do not yet */
 	uint64_t drop_slow;		 /* blocks more than the fastest that one may hold, or 0 */
 	struct fanout_receiver {
 		struct zcdma_path *path;

@@ -49,6 +49,32 @@ moved() {
     [[ $(grep -c '^done ' report) == 4 ]]
 }
 
+# held LINES: statistics were printed, for the LINES-th time, and nothing has moved since the time before.
+held() {
+    local lines
+    ask "$WRITER"
+    mapfile -t lines < <(grep -Eo ' [0-9.]+ .?i?B in ' err)
+    ((${#lines[@]} > $1)) && [[ ${lines[-1]} == "${lines[-2]}" ]]
+}
+
+# What has no ring has 17 blocks wait for an output. The next one has its place in the others then, and they lack it still.
+@test "outputs: a cut while another output holds loses nothing" {
+    zcdma capture -q sim: --bytes 24M -o data
+    mkfifo slow
+    exec 8<>slow
+    writer file:data -o slow -o 'part%N' --split 1T 8<&-
+    exec 9<slow 8<&-
+    until_true 20 held 2
+    kill -HUP "$WRITER"
+    held 0 || :
+    until_true 20 held 4
+    cat <&9 >drained
+    exec 9<&-
+    wait_exit "$WRITER"
+    cmp data drained
+    cat part* | cmp data -
+}
+
 @test "outputs: a full disk ends one of them, and not the other" {
     run -1 --separate-stderr zcdma capture sim: --bytes 8M -o /dev/full -o data --json
     zcdma verify -q --bytes 8M data
