@@ -2,6 +2,7 @@
 /* A run's report: kept as a JSON document and as text, of which one is printed at the end. */
 #include <errno.h>
 #include <libsmartcols.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,12 @@
 #include "cli/xalloc.h"
 #include "cli/report_text.h"
 #include "cli/report_value.h"
+
+/* Between the columns of a table. */
+#define GAP "  "
+
+/* Columns of a terminal that a table's last column takes at least where its lines are broken to fit. */
+#define NARROWEST 16
 
 struct report {
 	const char *applet; /* NULL: zcdma itself */
@@ -253,7 +260,7 @@ void report_table(struct report *r, const char *key, const struct report_column 
 {
 	struct libscols_table *table = xalloc(scols_new_table());
 
-	scols_table_set_column_separator(table, "  ");
+	scols_table_set_column_separator(table, GAP);
 	for (unsigned i = 0; i < count; i++)
 		xalloc(scols_table_new_column(table, columns[i].header ? columns[i].header : "", 0,
 					      columns[i].header ? 0 : SCOLS_FL_HIDDEN));
@@ -328,6 +335,40 @@ static bool wants_color(void)
 	return !(no && *no) && term && *term && strcmp(term, "dumb");
 }
 
+/* Return where the last column of a table that was printed begins. */
+static unsigned last_column(struct libscols_table *table)
+{
+	size_t count = scols_table_get_ncols(table), at = 0;
+
+	for (size_t i = 0; i + 1 < count; i++) {
+		const struct libscols_column *column = scols_table_get_column(table, i);
+
+		if (!scols_column_is_hidden(column))
+			at += scols_column_get_width(column) + strlen(GAP);
+	}
+	return (unsigned)at;
+}
+
+/* Print to @f what libsmartcols makes of a table, with the last column in lines that fit @width columns. */
+static void print_broken(struct libscols_table *table, FILE *f, unsigned width)
+{
+	unsigned indent;
+	char *text;
+
+	if (scols_print_table_to_string(table, &text))
+		xalloc(NULL);
+	indent = last_column(table);
+	if (indent + NARROWEST > width)
+		width = UINT_MAX;
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		size_t len = text_bytes(line, indent);
+
+		fwrite(line, 1, len, f);
+		text_wrap(f, line + len, indent, width);
+	}
+	free(text);
+}
+
 static void print_table(struct libscols_table *table, FILE *f, FILE *screen)
 {
 	bool terminal = isatty(fileno(screen));
@@ -339,13 +380,17 @@ static void print_table(struct libscols_table *table, FILE *f, FILE *screen)
 		fputc('\n', f);
 	scols_table_set_stream(table, f);
 	scols_table_enable_colors(table, terminal && wants_color());
-	scols_table_set_termforce(table, terminal ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
-	scols_table_set_termwidth(table, text_width(screen));
+	/*
+	 * libsmartcols is never told of a terminal: its 2.39 does not return for some tables with a column
+	 * that it is to wrap (SCOLS_FL_WRAP).
+	 */
+	scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
 	/* A cell of a table would break the lines below it; a line is the terminal's to break. */
 	if (terminal && !scols_table_is_noheadings(table) &&
 	    !scols_column_is_hidden(scols_table_get_column(table, last)))
-		scols_column_set_flags(scols_table_get_column(table, last), SCOLS_FL_WRAP);
-	scols_print_table(table);
+		print_broken(table, f, text_width(screen));
+	else
+		scols_print_table(table);
 }
 
 /* Print to @f what goes to @screen. */

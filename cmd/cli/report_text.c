@@ -52,6 +52,28 @@ static unsigned columns(const char *text, size_t len)
 	return n;
 }
 
+/* The bytes of the escape sequence at @text, as in "\33[1m". */
+static size_t escape_bytes(const char *text)
+{
+	size_t len = 1 + strcspn(text + 1, "m");
+
+	return len + (text[len] == 'm');
+}
+
+size_t text_bytes(const char *text, unsigned columns)
+{
+	const char *p = text;
+
+	while (*p && (columns || (*p & 0xc0) == 0x80 || *p == 033)) {
+		if (*p == 033) {
+			p += escape_bytes(p);
+			continue;
+		}
+		columns -= (*p++ & 0xc0) != 0x80;
+	}
+	return (size_t)(p - text);
+}
+
 void text_wrap(FILE *f, const char *text, unsigned indent, unsigned width)
 {
 	unsigned used = 0, wide;

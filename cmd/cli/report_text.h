@@ -21,6 +21,9 @@ const char *text_rate(double bytes_per_second, char *buf, size_t len);
  */
 void text_wrap(FILE *f, const char *text, unsigned indent, unsigned width);
 
+/* Return the bytes that the first @columns columns of @text take, or all of a shorter one; colors take no column. */
+size_t text_bytes(const char *text, unsigned columns);
+
 /* Return how many columns to fill on @f: those of the terminal, or 80 for anything else. */
 unsigned text_width(FILE *f);
 

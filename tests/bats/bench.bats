@@ -322,10 +322,11 @@ children() {
   nothing listens there; start a receiver: zcdma bench --serve :1'
 }
 
-# on_terminal COLUMNS COMMAND: run it on a terminal of that width, with what it prints in $output.
+# on_terminal COLUMNS COMMAND: run it on a terminal of that width, with what it prints in $output and $lines.
 on_terminal() {
     run -0 script -qec "stty cols $1 rows 24; $2" /dev/null
     output=${output//$'\r'/$'\n'}
+    mapfile -t lines <<<"$output"
 }
 
 # widest: columns of the longest line in $output, without escape sequences.
@@ -348,6 +349,22 @@ widest() {
     # shellcheck disable=SC2086 # a list of words
     run -0 zcdma $args
     assert_output --partial 'P99 us'
+}
+
+@test "bench: on a terminal of any width the report comes to its end" {
+    local width
+    for width in 80 40 20 1; do
+        TERM=xterm on_terminal "$width" "timeout 60 $ZCDMA bench ${SHORT[*]} --mode=copy --memory=memfd -v"
+        assert_line --partial 'P99 us'
+        assert_line --regexp '^copy  memfd .*#$'
+    done
+}
+
+@test "bench: on a terminal the reasons of failures are broken between words, below each other" {
+    TERM=xterm on_terminal 80 "timeout 60 $ZCDMA bench ${SHORT[*]} --mode=zerocopy --memory=memfd,vvar"
+    assert_line 'MODE      MEMORY  CANNOT BE HERE'
+    assert_line --regexp '^zerocopy  vvar    send\(MSG_ZEROCOPY\) from$'
+    assert_line --regexp '^                  sim:.*Bad address$'
 }
 
 @test "bench: on a terminal it shows which run is next, and how long the rest takes" {

@@ -136,6 +136,20 @@ static void test_wrap(void **state)
 		      text_wrap(f, "\xc3\xa4\xc3\xb6\xc3\xbc xx", 0, 6));
 }
 
+static void test_bytes(void **state)
+{
+	(void)state;
+	assert_int_equal(text_bytes("abc", 0), 0);
+	assert_int_equal(text_bytes("abc", 2), 2);
+	assert_int_equal(text_bytes("abc", 4), 3);
+	/* two bytes each, but one column */
+	assert_int_equal(text_bytes("\xc3\xa4\xc3\xb6x", 2), 4);
+	assert_int_equal(text_bytes("\033[1mab\033[0mc", 2), 10);
+	assert_int_equal(text_bytes("\033[1mab\033[0mc", 3), 11);
+	assert_int_equal(text_bytes("a\033[1", 2), 4);
+	assert_int_equal(text_bytes("\033", 1), 1);
+}
+
 static void test_clean(void **state)
 {
 	char text[] = "a\nb\x1b[1m\x7f\xc3\xbc";
@@ -176,9 +190,10 @@ static void test_nearest(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rates),  cmocka_unit_test(test_times),
-		cmocka_unit_test(test_values), cmocka_unit_test(test_wrap),
-		cmocka_unit_test(test_clean),  cmocka_unit_test(test_nearest),
+		cmocka_unit_test(test_rates),	cmocka_unit_test(test_times),
+		cmocka_unit_test(test_values),	cmocka_unit_test(test_wrap),
+		cmocka_unit_test(test_bytes),	cmocka_unit_test(test_clean),
+		cmocka_unit_test(test_nearest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
