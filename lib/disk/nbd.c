@@ -45,6 +45,9 @@ enum {
 /* What follows the flags of an export, unless NBD_FLAG_NO_ZEROES was agreed on. */
 #define ZEROES 124
 
+/* How often the queue of a Unix socket is tried while it is full. */
+#define LOCAL_NAP_MS 20
+
 /* The largest block of a device: a page of the smallest kind. */
 #define BLOCK_MOST 4096u
 
@@ -325,8 +328,8 @@ static int bad_export(const struct talk *t, const char *what, uint64_t value, co
 /* Check that a device can be made of what the server offers. */
 static int check(const struct talk *t, const struct zc_nbd_export *e)
 {
-	if (e->size < 512)
-		return bad_export(t, "size is", e->size, "a device has 512 at least");
+	char least[64];
+
 	if (e->size > INT64_MAX)
 		return bad_export(t, "size is", e->size, "the largest device has 2^63 - 1");
 	if (!is_power_of_two(e->block_min) || e->block_min > BLOCK_MOST)
@@ -335,6 +338,9 @@ static int check(const struct talk *t, const struct zc_nbd_export *e)
 	if (e->payload_most < BLOCK_MOST)
 		return bad_export(t, "largest request is", e->payload_most,
 				  "that of a device is 4096 at least");
+	snprintf(least, sizeof(least), "a device has %u at least", zc_max(e->block_min, 512u));
+	if (e->size < zc_max(e->block_min, 512u))
+		return bad_export(t, "size is", e->size, least);
 	return 0;
 }
 
@@ -359,24 +365,54 @@ int zc_nbd_negotiate(struct zcdma_ctx *ctx, int fd, const struct zc_nbd_target *
 	return rc ? rc : check(&t, e);
 }
 
-static int connect_local(struct zcdma_ctx *ctx, const struct zc_nbd_target *target)
+/*
+ * Connect to a Unix socket. There is no event for room in the queue of a server that accepts nothing, so try again until the
+ * deadline. Returns 0, or a negative errno with the error message set, but of -EINTR.
+ */
+static int connect_local(const struct talk *t)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), err;
 
-	strcpy(to.sun_path, target->socket);
-	if (fd >= 0 && !connect(fd, (const struct sockaddr *)&to, sizeof(to)))
-		return fd;
-	err = errno;
-	if (fd >= 0)
-		close(fd);
-	return zc_fail(ctx, err, "connect to %s", target->socket);
+	strcpy(to.sun_path, t->target->socket);
+	while (connect(t->fd, (const struct sockaddr *)&to, sizeof(to))) {
+		const int left = zc_time_left(t->deadline);
+		int rc;
+
+		if (errno != EAGAIN || !left)
+			return zc_fail(t->ctx, errno == EAGAIN ? ETIMEDOUT : errno, "connect to %s",
+				       t->target->socket);
+		rc = zc_poll(t->ctx, -1, 0, left < 0 ? LOCAL_NAP_MS : zc_min(left, LOCAL_NAP_MS));
+		if (rc != -ETIMEDOUT)
+			return rc;
+	}
+	return 0;
 }
 
-/* Connect. Returns the socket, or a negative errno with the error message set. */
-static int reach(struct zcdma_ctx *ctx, const struct zc_nbd_target *target)
+/* Open and connect a Unix socket. Returns it, or a negative errno with the error message set, but of -EINTR. */
+static int reach_local(struct zcdma_ctx *ctx, const struct zc_nbd_target *target, uint64_t deadline)
 {
-	int fd = target->socket[0] ? connect_local(ctx, target) : zc_connect(ctx, &target->addr);
+	const struct talk t = {
+		.ctx = ctx,
+		.fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0),
+		.target = target,
+		.deadline = deadline,
+	};
+	int rc;
+
+	if (t.fd < 0)
+		return zc_fail(ctx, errno, "make a socket for %s", target->socket);
+	rc = connect_local(&t);
+	if (!rc)
+		return t.fd;
+	close(t.fd);
+	return rc;
+}
+
+/* Connect. Returns the socket, or a negative errno with the error message set, but of -EINTR. */
+static int reach(struct zcdma_ctx *ctx, const struct zc_nbd_target *target, uint64_t deadline)
+{
+	int fd = target->socket[0] ? reach_local(ctx, target, deadline)
+				   : zc_connect_within(ctx, &target->addr, zc_time_left(deadline));
 
 	if (fd == -ECONNREFUSED)
 		zc_hint(ctx, "start an NBD server there: nbdkit -p PORT file disk.img");
@@ -391,11 +427,12 @@ static int reach(struct zcdma_ctx *ctx, const struct zc_nbd_target *target)
 int zc_nbd_connect(struct zcdma_ctx *ctx, const struct zc_nbd_target *target, int timeout_ms,
 		   struct zc_nbd_export *e)
 {
-	int fd = reach(ctx, target), rc;
+	const uint64_t deadline = zc_deadline(timeout_ms);
+	int fd = reach(ctx, target, deadline), rc;
 
 	if (fd < 0)
 		return fd;
-	rc = zc_nbd_negotiate(ctx, fd, target, timeout_ms, e);
+	rc = zc_nbd_negotiate(ctx, fd, target, zc_time_left(deadline), e);
 	if (!rc)
 		return fd;
 	close(fd);

@@ -82,8 +82,8 @@ int zc_nbd_parse(struct zcdma_ctx *ctx, const char *text, const char *name,
 		 struct zc_nbd_target *target);
 
 /*
- * Connect to the server, and agree on the export, within @timeout_ms once it is connected. Returns the socket, which blocks,
- * or a negative errno with the error message set.
+ * Connect to the server, and agree on the export, within @timeout_ms, but for the time that looking up its name takes. Returns
+ * the socket, which blocks, or a negative errno with the error message set, but of -EINTR.
  */
 int zc_nbd_connect(struct zcdma_ctx *ctx, const struct zc_nbd_target *target, int timeout_ms,
 		   struct zc_nbd_export *e);

@@ -147,9 +147,9 @@ static bool is_connected(int fd)
 }
 
 /* Wait until the connection is made. Returns 0, or a negative errno without a message. */
-static int wait_connected(struct zcdma_ctx *ctx, int fd)
+static int wait_connected(struct zcdma_ctx *ctx, int fd, int timeout_ms)
 {
-	int err = 0, rc = zc_poll(ctx, fd, POLLOUT, -1);
+	int err = 0, rc = zc_poll(ctx, fd, POLLOUT, timeout_ms);
 	socklen_t len = sizeof(err);
 
 	/* Keep a connection that was made, as the receiver would take its end for the stream's. */
@@ -187,7 +187,8 @@ static int set_up(int fd, const struct addrinfo *ai)
  * option was refused, if that is what it is.
  */
 static int try_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
-		       const struct addrinfo *ai, unsigned zone, struct zc_addr_failed *failed)
+		       const struct addrinfo *ai, unsigned zone, int timeout_ms,
+		       struct zc_addr_failed *failed)
 {
 	int fd = zc_open_socket(ai), rc;
 
@@ -206,7 +207,7 @@ static int try_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 		goto err_close;
 	rc = connect(fd, ai->ai_addr, ai->ai_addrlen) ? -errno : 0;
 	if (rc == -EINPROGRESS)
-		rc = wait_connected(ctx, fd);
+		rc = wait_connected(ctx, fd, timeout_ms);
 	if (!rc)
 		rc = set_up(fd, ai);
 	if (!rc)
@@ -217,13 +218,25 @@ err_close:
 	return rc;
 }
 
+/* Returns the part of the time left that one of the addresses from @ai on may take; -1 is without limit. */
+static int share_of_time(const struct addrinfo *ai, uint64_t deadline)
+{
+	const int left = zc_time_left(deadline);
+	int count = 0;
+
+	for (; ai; ai = ai->ai_next)
+		count++;
+	return left < 0 ? left : left / count;
+}
+
 static int try_all(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
-		   const struct addrinfo *list, unsigned zone, struct zc_addr_failed *failed)
+		   const struct addrinfo *list, unsigned zone, uint64_t deadline,
+		   struct zc_addr_failed *failed)
 {
 	int fd = -EADDRNOTAVAIL;
 
 	for (const struct addrinfo *ai = list; ai; ai = ai->ai_next) {
-		fd = try_connect(ctx, addr, ai, zone, failed);
+		fd = try_connect(ctx, addr, ai, zone, share_of_time(ai, deadline), failed);
 		if (fd >= 0 || fd == -EINTR)
 			break;
 	}
@@ -340,7 +353,12 @@ ZC_PUBLIC int zcdma_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr
 
 int zc_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
 {
-	uint64_t start = zc_now_ns();
+	return zc_connect_within(ctx, addr, -1);
+}
+
+int zc_connect_within(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int timeout_ms)
+{
+	const uint64_t start = zc_now_ns(), deadline = zc_deadline(timeout_ms);
 	struct zc_addr_failed failed;
 	struct addrinfo *list;
 	unsigned zone;
@@ -355,9 +373,9 @@ int zc_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
 	if (rc)
 		return rc;
 	do {
-		fd = try_all(ctx, addr, list, zone, &failed);
+		fd = try_all(ctx, addr, list, zone, deadline, &failed);
 	} while (fd == -ECONNREFUSED && zc_now_ns() - start < REFUSED_PATIENCE_NS &&
-		 zc_poll(ctx, -1, 0, REFUSED_NAP_MS) == -ETIMEDOUT);
+		 zc_time_left(deadline) && zc_poll(ctx, -1, 0, REFUSED_NAP_MS) == -ETIMEDOUT);
 	if (fd < 0 && fd != -EINTR)
 		fail_connect(ctx, addr, list, &failed, -fd);
 	freeaddrinfo(list);

@@ -20,6 +20,9 @@ int zc_fail_no_interface(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, c
 /* Connect, as zcdma_connect() does, also for a stream that is framed. */
 int zc_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr);
 
+/* The same, but give up with -ETIMEDOUT after @timeout_ms, which several addresses of the name share; -1 is without limit. */
+int zc_connect_within(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int timeout_ms);
+
 /*
  * Begin a connection over TCP to @to, with the options of @addr. Returns its socket, or a negative errno without a
  * message.

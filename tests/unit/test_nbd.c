@@ -12,7 +12,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <arpa/inet.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -240,6 +242,7 @@ static void exports_that_no_device_can_be_are_refused(void **state)
 		{ 0, { 1, 4096, 1 << 20 }, "its size is 0 bytes" },
 		{ 511, { 1, 4096, 1 << 20 }, "its size is 511 bytes" },
 		{ (uint64_t)INT64_MAX + 1, { 1, 4096, 1 << 20 }, "9223372036854775808 bytes" },
+		{ 4095, { 4096, 4096, 1 << 20 }, "its size is 4095 bytes, and a device has 4096" },
 		{ 1 << 20, { 3, 4096, 1 << 20 }, "smallest request is 3 bytes" },
 		{ 1 << 20, { 0, 4096, 1 << 20 }, "smallest request is 0 bytes" },
 		{ 1 << 20, { 65536, 65536, 1 << 20 }, "smallest request is 65536 bytes" },
@@ -284,6 +287,53 @@ static void an_interrupt_ends_it(void **state)
 	zcdma_interrupt(ctx);
 	assert_int_equal(negotiate(&s, true), -EINTR);
 	zcdma_resume(ctx);
+}
+
+/* Listen without room: a second connection to it waits for the first to be accepted. Returns the socket. */
+static int listen_full(int family, struct sockaddr *to, socklen_t len, int *first)
+{
+	int fd = socket(family, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, to, len), 0);
+	assert_int_equal(listen(fd, 0), 0);
+	assert_int_equal(getsockname(fd, to, &len), 0);
+	*first = socket(family, SOCK_STREAM, 0);
+	assert_int_equal(connect(*first, to, len), 0);
+	return fd;
+}
+
+/* The server's queue is full: the time is limited, and an interrupt ends it. */
+static void waits_for_a_connection_are_limited(const struct zc_nbd_target *t)
+{
+	assert_int_equal(zc_nbd_connect(ctx, t, 100, &found), -ETIMEDOUT);
+	assert_non_null(strstr(zcdma_error(ctx), "connect to "));
+	zcdma_interrupt(ctx);
+	assert_int_equal(zc_nbd_connect(ctx, t, -1, &found), -EINTR);
+	zcdma_resume(ctx);
+}
+
+static void a_server_that_accepts_nothing_is_not_waited_for(void **state)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	struct zc_nbd_target t = { .where = "server:1" };
+	int fd, first;
+
+	(void)state;
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	fd = listen_full(AF_INET, (struct sockaddr *)&in, sizeof(in), &first);
+	strcpy(t.addr.host, "127.0.0.1");
+	snprintf(t.addr.port, sizeof(t.addr.port), "%u", ntohs(in.sin_port));
+	waits_for_a_connection_are_limited(&t);
+	close(first);
+	close(fd);
+	snprintf(un.sun_path, sizeof(un.sun_path), "/tmp/test_nbd.%d", (int)getpid());
+	fd = listen_full(AF_UNIX, (struct sockaddr *)&un, sizeof(un), &first);
+	strcpy(t.socket, un.sun_path);
+	waits_for_a_connection_are_limited(&t);
+	unlink(un.sun_path);
+	close(first);
+	close(fd);
 }
 
 static void targets_are_parsed(void **state)
@@ -368,6 +418,7 @@ int main(void)
 		cmocka_unit_test(exports_that_no_device_can_be_are_refused),
 		cmocka_unit_test(a_server_may_end_or_stall_anywhere),
 		cmocka_unit_test(an_interrupt_ends_it),
+		cmocka_unit_test(a_server_that_accepts_nothing_is_not_waited_for),
 		cmocka_unit_test(targets_are_parsed),
 		cmocka_unit_test(other_targets_are_refused),
 	};
