@@ -7,10 +7,12 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <poll.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -51,6 +53,7 @@ static void run(char **argv, int listener, const char *notify)
 {
 	char pid[16];
 
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* as what a test ends is the manager */
 	snprintf(pid, sizeof(pid), "%d", (int)getpid());
 	setenv("LISTEN_PID", pid, 1);
 	setenv("LISTEN_FDS", "1", 1);
