@@ -28,7 +28,7 @@ struct zc_method {
 	size_t chunk; /* bytes per step */
 	/* Returns 0, or a negative errno: -EINTR, or any other after zc_method_untried(). */
 	int (*open)(struct zc_attempt *a);
-	/* Pass on up to @len bytes. Returns their number, or a negative errno. */
+	/* Pass on up to @len bytes. Returns their number, or a negative errno: of the mapping, but after zc_method_untried(). */
 	ssize_t (*step)(struct zc_attempt *a, const void *p, size_t len);
 	void (*close)(struct zc_attempt *a);
 	/* Describe an error of .step better than strerror() does; NULL or an empty text: it does not. */

@@ -79,7 +79,8 @@ static int walk(struct zc_attempt *a, const struct zc_method *method, const char
 		if (n == -EINTR)
 			return -EINTR;
 		if (n <= 0) {
-			set_failure(a->res, method, n ? (int)-n : EIO, done);
+			if (a->res->answer != ZCDMA_ANSWER_UNTRIED)
+				set_failure(a->res, method, n ? (int)-n : EIO, done);
 			break;
 		}
 		done += (size_t)n;

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/mman.h>
@@ -79,6 +80,39 @@ static void pages_work(void **state)
 	}
 	assert_int_equal(open_files(), before);
 	munmap(p, len);
+}
+
+static const void *disk_fails_for;
+
+/* Stands before libc's: a disk that does not take the data of some pages. */
+ssize_t pwrite64(int fd, const void *buf, size_t len, off64_t at)
+{
+	if (disk_fails_for && buf == disk_fails_for) {
+		errno = EIO;
+		return -1;
+	}
+	return syscall(SYS_pwrite64, fd, buf, len, at);
+}
+
+static void an_error_of_the_disk_is_not_the_mappings(void **state)
+{
+	void *p = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct zcdma_method_result res;
+
+	(void)state;
+	assert_ptr_not_equal(p, MAP_FAILED);
+	disk_fails_for = p;
+	res = try_method(ZCDMA_METHOD_DIRECT, p, page);
+	disk_fails_for = NULL;
+	munmap(p, page);
+	if (strstr(res.text, "no file takes O_DIRECT")) {
+		print_message("%s\n", res.text);
+		skip();
+	}
+	assert_int_equal(res.answer, ZCDMA_ANSWER_UNTRIED);
+	assert_int_equal(res.err, 0);
+	assert_string_equal(res.text,
+			    "the disk of the file to write to failed: Input/output error");
 }
 
 /* Check a mapping longer than its file: a read beyond the file in this process would raise SIGBUS. */
@@ -216,6 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(pages_work),
+		cmocka_unit_test(an_error_of_the_disk_is_not_the_mappings),
 		cmocka_unit_test(only_the_first_pages_work),
 		cmocka_unit_test(secret_memory),
 		cmocka_unit_test(refused_by_seccomp),
