@@ -24,6 +24,8 @@
 
 #include <zcdma/verify.h>
 
+#include "fortified.h"
+
 #define FAKE_SEED  7
 #define FAKE_MOST  32
 #define FAKE_FRAME (100u * 50 * 2) /* bytes of a frame */

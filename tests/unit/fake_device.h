@@ -20,6 +20,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "fortified.h"
 #include "internal.h"
 
 #define FAKE_BLOCKS_MOST 64
