@@ -44,7 +44,9 @@ static void send_piece(const struct piece *p, uint64_t at)
 
 	zcdma_pattern_fill(data, p->len, at, 0);
 	while (done < p->len) {
-		ssize_t n = send(out, data + done, p->len - done, MSG_NOSIGNAL | p->flags);
+		/* What one call sends is charged to RLIMIT_MEMLOCK at once, by MSG_ZEROCOPY. */
+		size_t len = p->len - done < BLOCK ? p->len - done : BLOCK;
+		ssize_t n = send(out, data + done, len, MSG_NOSIGNAL | p->flags);
 		struct pollfd room = { .fd = out, .events = POLLOUT };
 
 		/* Completions that nobody reads take memory, and then there is none for the next send. */
