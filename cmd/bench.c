@@ -222,9 +222,13 @@ static int nothing_ran(struct report *r, const struct bench_job *job, const stru
 	return report_system_error(r, STATUS_ERROR, s->rc, hint[0] ? hint : NULL, "%s", s->error);
 }
 
-/* A receiver that takes a fixed number of streams, as verify does, may end before the last run. */
+/*
+ * A receiver that takes a fixed number of streams, as verify does, may end before the last run. Without --repeat and
+ * --seconds the time decides how many runs there are.
+ */
 static void note_gone(struct report *r, const struct bench_job *job, const struct bench_rows *rows)
 {
+	unsigned repeats = arg.repeat || arg.seconds ? job->repeats : BENCH_LEAST_REPEATS;
 	unsigned gone = 0, other = 0;
 
 	for (unsigned i = 0; i < rows->count; i++) {
@@ -236,8 +240,8 @@ static void note_gone(struct report *r, const struct bench_job *job, const struc
 	if (arg.to && gone && job->direction == BENCH_OUT)
 		report_note(
 			r,
-			"the receiver was gone before the end: zcdma bench --serve takes any number of streams, zcdma verify --listen --streams=%u those of all rows",
-			(rows->count - other) * (1 + job->repeats) * job->streams);
+			"the receiver was gone before the end: zcdma bench --serve takes any number of streams, zcdma verify --listen --streams=%u those of all rows with --repeat=%u",
+			(rows->count - other) * (1 + repeats) * job->streams, repeats);
 }
 
 /* One that does not tell what it cost may count the streams: it gets those of the table. */
