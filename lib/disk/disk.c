@@ -38,7 +38,7 @@ static int open_all(struct zcdma_disk *d)
 	fd = zc_nbd_connect(ctx, &d->target, d->options.timeout_ms, &d->export);
 	if (fd < 0)
 		return fd;
-	zc_wire_attach(d, fd);
+	zc_conn_attach(d, fd);
 	describe(d);
 	/* Before the ring is made, so that its workers have the same namespace. */
 	rc = zc_disk_guard(ctx);
@@ -137,7 +137,7 @@ ZC_PUBLIC int zcdma_disk_stop(struct zcdma_disk *d)
 	int fd, rc;
 
 	if (d->wire.fd < 0)
-		zc_wire_give_up(
+		zc_conn_give_up(
 			d,
 			zc_fail_plain(
 				d->ctx, ECONNABORTED,
@@ -178,7 +178,7 @@ ZC_PUBLIC void zcdma_disk_close(struct zcdma_disk *d)
 	/* It was added, but not started: nothing else has it. */
 	if (d->added && !d->fetched)
 		zc_ublk_remove(d);
-	zc_wire_close(d);
+	zc_conn_close(d);
 	if (d->has_ring)
 		io_uring_queue_exit(&d->ring);
 	if (d->requests)

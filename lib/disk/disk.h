@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A disk: one io_uring, by which its ublk device and its connection are served. ublk.c adds and removes the device, queue.c
- * takes its requests and completes them, wire.c sends them to the server and receives the answers, loop.c runs all of that.
+ * takes its requests and completes them, wire.c sends them to the server and receives the answers, connection.c connects
+ * and loses it, loop.c runs all of that.
  */
 #ifndef ZCDMA_DISK_DISK_H
 #define ZCDMA_DISK_DISK_H
@@ -171,9 +172,6 @@ bool zc_queue_is_gone(const struct zcdma_disk *d);
  * wire.c
  */
 
-/* Begin with a connection. */
-void zc_wire_attach(struct zcdma_disk *d, int fd);
-
 /* Queue a request to be sent. */
 void zc_wire_queue(struct zcdma_disk *d, unsigned tag);
 
@@ -181,17 +179,30 @@ void zc_wire_queue(struct zcdma_disk *d, unsigned tag);
 void zc_wire_sent(struct zcdma_disk *d, const struct io_uring_cqe *cqe);
 void zc_wire_received(struct zcdma_disk *d, int result);
 
-/* Submit what can be sent and received next, or end a lost connection once nothing of it is in flight. */
+/* Submit what can be sent and received next. */
 void zc_wire_go_on(struct zcdma_disk *d);
 
-/* Look for requests that time out, and connect again where it is time. */
-void zc_wire_tick(struct zcdma_disk *d);
+/*
+ * connection.c
+ */
+
+/* Begin with a connection. */
+void zc_conn_attach(struct zcdma_disk *d, int fd);
+
+/* The connection is over, by the context's last error, @rc. What is in flight ends by this, and the rest follows then. */
+void zc_conn_lose(struct zcdma_disk *d, int rc);
 
 /* Give the server up: each request fails from now on. The error is the context's last one. */
-void zc_wire_give_up(struct zcdma_disk *d, int rc);
+void zc_conn_give_up(struct zcdma_disk *d, int rc);
+
+/* Submit what is next, or end a lost connection once nothing of it is in flight. */
+void zc_conn_go_on(struct zcdma_disk *d);
+
+/* Look for requests that time out, and connect again where it is time. */
+void zc_conn_tick(struct zcdma_disk *d);
 
 /* End the connection in the protocol's way, if nothing is in flight. */
-void zc_wire_close(struct zcdma_disk *d);
+void zc_conn_close(struct zcdma_disk *d);
 
 /*
  * guard.c

@@ -83,7 +83,7 @@ static void handle(struct zcdma_disk *d, const struct io_uring_cqe *cqe)
 		break;
 	case ZC_DISK_TICK:
 		d->ticks = false;
-		zc_wire_tick(d);
+		zc_conn_tick(d);
 		break;
 	case ZC_DISK_EVENTS:
 		break;
@@ -97,7 +97,7 @@ static int step(struct zcdma_disk *d)
 	int rc;
 
 	arm(d);
-	zc_wire_go_on(d);
+	zc_conn_go_on(d);
 	rc = io_uring_submit_and_wait(&d->ring, 1);
 	if (rc < 0 && rc != -EINTR && rc != -EBUSY && rc != -EAGAIN)
 		return zc_fail(d->ctx, -rc, "io_uring_enter");
