@@ -2,6 +2,7 @@
 /* Figures of a run while it goes on, at intervals. */
 #include "cli/live.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -40,11 +41,23 @@ struct change {
 	const char *limit; /* or NULL */
 };
 
+const char *live_file(void)
+{
+	return arg.metrics;
+}
+
 bool live_check(struct report *r, const char *hint)
 {
 	const struct figures none = { 0 };
-	int rc = arg.metrics ? metrics_write(arg.metrics, report_applet(r), &none, false) : 0;
+	int rc = arg.metrics ? metrics_check(arg.metrics) : 0;
 
+	if (rc == -EEXIST) {
+		report_error(r, STATUS_ERROR, "name another file",
+			     "--metrics %s: what is there is not a file of metrics", arg.metrics);
+		return false;
+	}
+	if (!rc && arg.metrics)
+		rc = metrics_write(arg.metrics, report_applet(r), &none, false);
 	if (rc)
 		report_system_error(r, STATUS_ERROR, rc, hint, "write %s: %s", arg.metrics,
 				    strerror(-rc));

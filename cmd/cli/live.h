@@ -24,6 +24,9 @@ struct live {
 /* --interval and --metrics, an included table for popt: see live_parse(). */
 extern struct poptOption live_options[];
 
+/* Returns the name of the file of metrics, or NULL. */
+const char *live_file(void);
+
 /* Check the values of the options. Returns false after a reported usage error. */
 bool live_parse(struct report *r);
 

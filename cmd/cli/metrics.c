@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -27,6 +28,28 @@ static void counter(FILE *f, const char *applet, const char *name, const char *h
 {
 	fprintf(f, "# TYPE zcdma_%s counter\n# HELP zcdma_%s %s\n", name, name, help);
 	fprintf(f, "zcdma_%s_total{applet=\"%s\"} %.15g\n", name, applet, value);
+}
+
+/* How a file of metrics begins. */
+#define BEGINNING "# TYPE zcdma_"
+
+int metrics_check(const char *name)
+{
+	char text[sizeof(BEGINNING) - 1];
+	const int fd = open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	struct stat st;
+	ssize_t n = 0;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+		n = read(fd, text, sizeof(text));
+	else if (!S_ISDIR(st.st_mode)) /* of which the rename says what it is */
+		n = -1;
+	close(fd);
+	if (!n || (n == sizeof(text) && !memcmp(text, BEGINNING, sizeof(text))))
+		return 0;
+	return -EEXIST;
 }
 
 static void print(FILE *f, const char *applet, const struct figures *now, bool running)

@@ -7,6 +7,9 @@
 
 #include "cli/figures.h"
 
+/* Check that @name is free, or of such a file or an empty one. Returns 0, -EEXIST, or another negative errno. */
+int metrics_check(const char *name);
+
 /*
  * Write the figures of @applet to the file @name in the format of OpenMetrics, in one step for its readers. @running is
  * false at the end. Returns 0 or a negative errno; then an older file is as it was.

@@ -111,6 +111,18 @@ static int check_source(const struct transfer *t, int fd, const char *what, cons
 	return -ECANCELED;
 }
 
+int open_check_name(const char *name, struct transfer *t, const char *what)
+{
+	const int fd = name ? open(name, O_PATH | O_CLOEXEC) : -1;
+	int rc = 0;
+
+	if (fd < 0)
+		return 0;
+	rc = check_source(t, fd, what, name);
+	close(fd);
+	return rc;
+}
+
 /* What a shell opened is the shell's to empty: what stands there already stays. */
 static int empty_file(const struct transfer *t, int fd, const char *name)
 {
@@ -126,13 +138,20 @@ static int empty_file(const struct transfer *t, int fd, const char *name)
 	return rc;
 }
 
-int open_checked(const struct record_file *file, struct transfer *t)
+int open_check(const struct record_file *file, struct transfer *t)
 {
 	int rc = check_source(t, file->fd, "write to", file->name ? file->name : "standard output");
 
 	if (!rc && file->manifest_name)
 		rc = check_source(t, file->manifest_fd, "--manifest", file->manifest_name);
-	if (!rc && file->name)
+	return rc;
+}
+
+int open_empty(const struct record_file *file, struct transfer *t)
+{
+	int rc = 0;
+
+	if (file->name)
 		rc = empty_file(t, file->fd, file->name);
 	if (!rc && file->manifest_name)
 		rc = empty_file(t, file->manifest_fd, file->manifest_name);

@@ -13,10 +13,16 @@ int open_data(struct record_file *file, bool direct, struct report *r);
 int open_manifest(struct record_file *file, struct report *r);
 
 /*
- * Check that the source of @t reads neither, and empty both, unless a shell opened them. Returns 0, or a negative errno
- * after a reported error.
+ * Check that the source of @t does not read what has that @name, if anything does; @what says what it is for. Returns 0, or a
+ * negative errno after a reported error.
  */
-int open_checked(const struct record_file *file, struct transfer *t);
+int open_check_name(const char *name, struct transfer *t, const char *what);
+
+/* Check likewise that it reads neither of @file. */
+int open_check(const struct record_file *file, struct transfer *t);
+
+/* Empty both, unless a shell opened them. Returns likewise. */
+int open_empty(const struct record_file *file, struct transfer *t);
 
 /*
  * Open a file without a name in the folder of @pattern, for a path to start with until there is a file: it shows

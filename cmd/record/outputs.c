@@ -69,6 +69,8 @@ static int begin(struct transfer *t)
 	int rc = 0;
 
 	for (unsigned i = 0; !rc && i < current->count; i++)
+		rc = recording_check(&current->output[i], t);
+	for (unsigned i = 0; !rc && i < current->count; i++)
 		rc = recording_begin(&current->output[i], t);
 	return rc;
 }
@@ -235,6 +237,16 @@ static int check_files(const struct outputs *o, struct report *r)
 	return STATUS_OK;
 }
 
+/* Check that the source reads none of them. Returns 0, or an exit status after a reported error. */
+static int check_source(const struct outputs *o, struct transfer *t)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && i < o->count; i++)
+		rc = recording_check_names(&o->output[i], t);
+	return rc ? STATUS_ERROR : STATUS_OK;
+}
+
 /* Open the pipes with a name, which may take the ring, or the others. Returns 0, or an exit status after a reported error. */
 static int open_outputs(struct outputs *o, struct transfer *t, struct report *r, bool pipes)
 {
@@ -263,7 +275,9 @@ int outputs_open(struct outputs *o, struct transfer *t, struct report *r, const 
 	t->block = block;
 	t->watch = watch;
 	t->sent_all = end_announced;
-	status = open_outputs(o, t, r, true);
+	status = check_source(o, t);
+	if (!status)
+		status = open_outputs(o, t, r, true);
 	if (!status)
 		status = setup_ring(t, r, s, to);
 	for (unsigned i = 0; i < o->count; i++)

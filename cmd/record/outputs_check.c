@@ -2,8 +2,12 @@
 /* The outputs of a capture, as the options name them, and whether they go together. */
 #include "record/outputs.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "cli/live.h"
+#include "cli/place.h"
 #include "cli/status.h"
 #include "record/name.h"
 
@@ -101,25 +105,95 @@ static int check_split(const struct outputs *o, struct report *r)
 	return check_number(o, r, "-o", rec->output);
 }
 
-/* Check that no two outputs have one name. */
+static bool is_named(const struct recording *rec)
+{
+	return rec->output;
+}
+
+static bool is_named_file(const struct recording *rec)
+{
+	return rec->output && recording_is_file(rec);
+}
+
+/* What a run writes to, by the options. */
+struct named {
+	const char *option, *name; /* NULL: standard output */
+	struct place place;
+	bool known;    /* .place is */
+	bool discards; /* what is there keeps no data, as /dev/null */
+};
+
+/* Data, manifest and metadata of each output, and the metrics. */
+#define NAMED_MOST (3 * FANOUT_MOST + 1)
+
+struct named_list {
+	struct named name[NAMED_MOST];
+	unsigned count;
+};
+
+static bool is_same_name(const struct named *a, const struct named *b)
+{
+	return a->name && b->name ? !strcmp(a->name, b->name) : a->name == b->name;
+}
+
+/* Check that what is written to @named goes to no other one's file. Returns 0, or an exit status after a reported error. */
+static int check_apart(struct report *r, const struct named *named, const struct named *other)
+{
+	const bool outputs = !strcmp(named->option, other->option);
+
+	if (!outputs && named->discards)
+		return STATUS_OK;
+	if (named->known && other->known ? !place_is_same(&named->place, &other->place)
+					 : !is_same_name(named, other))
+		return STATUS_OK;
+	if (outputs && is_same_name(named, other))
+		return report_error(r, STATUS_ERROR, "name each output once",
+				    "%s %s: it is named twice", named->option, named->name ?: "-");
+	return report_error(r, STATUS_ERROR,
+			    outputs ? "name each output once" : "name another file",
+			    "%s %s: it is the same as %s%s%s", named->option, named->name ?: "-",
+			    other->name ? other->option : "", other->name ? " " : "",
+			    other->name ?: "standard output");
+}
+
+/* Add a name, and check it against those before. Returns likewise. */
+static int add_name(struct named_list *list, struct report *r, const char *option, const char *name)
+{
+	struct named *named = &list->name[list->count++];
+	int status = STATUS_OK;
+
+	*named = (struct named){ .option = option, .name = name };
+	named->known = place_find(name, &named->place);
+	named->discards = !named->known && name && !access(name, F_OK);
+	for (unsigned i = 0; !status && i + 1 < list->count; i++)
+		status = check_apart(r, named, &list->name[i]);
+	return status;
+}
+
+/* Check that nothing that is written is written over something else. Returns likewise. */
 static int check_names(const struct outputs *o, struct report *r)
 {
-	for (unsigned i = 0; i < o->count; i++) {
+	struct named_list list = { .count = 0 };
+	char *sigmf[FANOUT_MOST] = { NULL };
+	int status = STATUS_OK;
+
+	for (unsigned i = 0; !status && i < o->count; i++)
+		status = add_name(&list, r, "-o", o->output[i].output);
+	for (unsigned i = 0; !status && i < o->count; i++) {
 		const struct recording *rec = &o->output[i];
 
-		if (rec->is_split && rec->manifest && !strcmp(rec->output, rec->manifest))
-			return report_error(r, STATUS_ERROR, NULL,
-					    "--manifest %s: it is the output itself",
-					    rec->manifest);
-		for (unsigned k = 0; k < i; k++) {
-			if (strcmp(recording_name(rec), recording_name(&o->output[k])))
-				continue;
-			return report_error(r, STATUS_ERROR, "name each output once",
-					    "-o %s: it is named twice",
-					    rec->output ? rec->output : "-");
-		}
+		if (rec->manifest)
+			status = add_name(&list, r, "--manifest", rec->manifest);
+		if (status || !*o->options.sigmf.type || !is_named_file(rec))
+			continue;
+		sigmf[i] = sigmf_name(rec->output);
+		status = add_name(&list, r, "--sigmf", sigmf[i]);
 	}
-	return STATUS_OK;
+	if (!status && live_file())
+		status = add_name(&list, r, "--metrics", live_file());
+	for (unsigned i = 0; i < o->count; i++)
+		free(sigmf[i]);
+	return status;
 }
 
 /* Returns the number of outputs that @is applies to. */
@@ -130,16 +204,6 @@ static unsigned count_of(const struct outputs *o, bool (*is)(const struct record
 	for (unsigned i = 0; i < o->count; i++)
 		count += is(&o->output[i]);
 	return count;
-}
-
-static bool is_named(const struct recording *rec)
-{
-	return rec->output;
-}
-
-static bool is_named_file(const struct recording *rec)
-{
-	return rec->output && recording_is_file(rec);
 }
 
 int outputs_check(const struct outputs *o, struct report *r)

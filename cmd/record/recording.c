@@ -104,6 +104,20 @@ static int begin_manifest(struct recording *rec, struct transfer *t)
 	return rc;
 }
 
+int recording_check_names(const struct recording *rec, struct transfer *t)
+{
+	int rc = rec->is_split ? 0 : open_check_name(rec->output, t, "write to");
+
+	return rc || !rec->manifest || rec->is_split
+		       ? rc
+		       : open_check_name(rec->manifest, t, "--manifest");
+}
+
+int recording_check(const struct recording *rec, struct transfer *t)
+{
+	return rec->file ? open_check(rec->file, t) : 0;
+}
+
 int recording_begin(struct recording *rec, struct transfer *t)
 {
 	struct record_file *file = rec->file;
@@ -111,7 +125,7 @@ int recording_begin(struct recording *rec, struct transfer *t)
 
 	if (!file) /* recording_block() begins it */
 		return 0;
-	rc = open_checked(file, t);
+	rc = open_empty(file, t);
 	if (rc || !file->manifest_name)
 		return rc;
 	rc = begin_manifest(rec, t);

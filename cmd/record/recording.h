@@ -64,9 +64,18 @@ bool recording_is_direct(const struct recording *rec);
 int recording_open(struct recording *rec, struct transfer *t, struct report *r);
 
 /*
- * Empty it for @t's first block, unless its source reads one of them: only now is its producer, which may be
- * another program, known to have its own source open. Returns 0, or a negative errno after a reported error.
+ * Check, before anything is opened, that the source of @t does not read what is to be written. Returns 0, or a negative errno
+ * after a reported error.
  */
+int recording_check_names(const struct recording *rec, struct transfer *t);
+
+/*
+ * Check the same once @t's first block is there: only now is its producer, which may be another program, known to have its
+ * own source open.
+ */
+int recording_check(const struct recording *rec, struct transfer *t);
+
+/* Empty it for that block. Returns likewise. */
 int recording_begin(struct recording *rec, struct transfer *t);
 
 /*

@@ -175,9 +175,9 @@ load capture
     local sentence='it is the source itself'
     echo precious >data
     run -2 --separate-stderr zcdma capture -o data file:data
-    assert_equal "$stderr" "zcdma capture: write to $PWD/data: $sentence"
+    assert_equal "${stderr_lines[0]}" "zcdma capture: write to data: $sentence"
     run -2 --separate-stderr zcdma capture -o data - <data
-    assert_equal "$stderr" "zcdma capture: write to $PWD/data: $sentence"
+    assert_equal "${stderr_lines[0]}" "zcdma capture: write to data: $sentence"
     run -2 --separate-stderr eval 'zcdma capture data >>data'
     assert_equal "$stderr" "zcdma capture: write to standard output: $sentence"
     run -2 --separate-stderr zcdma capture -o other --manifest data data
@@ -223,11 +223,11 @@ load capture
 
 @test "capture: a manifest is not written over the data" {
     run -2 --separate-stderr zcdma capture --bytes 1M -o data --manifest ./data sim:
-    assert_equal "$stderr" 'zcdma capture: --manifest ./data: it is the output itself'
+    assert_equal "${stderr_lines[0]}" 'zcdma capture: --manifest ./data: it is the same as -o data'
     run -2 --separate-stderr eval 'zcdma capture --bytes 1M --manifest data sim: >>data'
-    assert_equal "$stderr" 'zcdma capture: --manifest data: it is the output itself'
+    assert_equal "${stderr_lines[0]}" 'zcdma capture: --manifest data: it is the same as standard output'
     run -2 --separate-stderr eval 'zcdma capture --bytes 1M --manifest - sim: | cat; exit "${PIPESTATUS[0]}"'
-    assert_equal "$stderr" 'zcdma capture: --manifest /dev/stdout: it is the output itself'
+    assert_equal "${stderr_lines[0]}" 'zcdma capture: --manifest /dev/stdout: it is the same as standard output'
 }
 
 @test "capture: the report is not mixed into the data, whatever names standard output" {

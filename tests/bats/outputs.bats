@@ -180,3 +180,56 @@ held() {
     run -2 --separate-stderr zcdma capture sim: -o /nowhere/a -o b
     assert_equal "$stderr" 'zcdma capture: open /nowhere/a: No such file or directory'
 }
+
+# contents: what the folder has, and the files in it.
+contents() {
+    ls -A
+    cksum ./* 2>/dev/null || : # a link may lead to nothing
+}
+
+# refuses SENTENCE OPTION...: what cannot be written is said, and files stay as they are, none is made.
+refuses() {
+    local before
+    before=$(contents)
+    ! zcdma capture "${@:2}" >../out 2>../err || fail "not refused: $*"
+    assert_equal "$(head -n 1 ../err)" "zcdma capture: $1"
+    assert_equal "$(contents)" "$before"
+}
+
+@test "outputs: nothing is written over what is written or read beside it, by whatever name" {
+    local i
+    mkdir here
+    cd here
+    echo precious >b
+    echo data >in
+    ln b hard
+    ln -s b soft
+    ln -s new dangling
+    refuses '--manifest b: it is the same as -o b' sim: -o a -o b --manifest b
+    refuses '--manifest ./b: it is the same as -o b' sim: -o a -o b --manifest ./b
+    refuses '--manifest hard: it is the same as -o soft' sim: -o soft -o a --manifest hard
+    refuses '--manifest m: it is named twice' sim: -o a -o c --manifest m --manifest m
+    refuses '-o hard: it is the same as -o b' sim: -o b -o hard
+    refuses '-o soft: it is the same as -o b' sim: -o b -o a -o soft
+    refuses '-o dangling: it is the same as -o new' sim: -o new -o dangling
+    refuses "-o $PWD/new: it is the same as -o new" sim: -o new -o "$PWD/new"
+    refuses '--manifest ./a%N: it is the same as -o a%N' sim: --split 1M -o a%N --manifest ./a%N
+    refuses '-o ./a%N: it is the same as -o a%N' sim: --split 1M -o a%N -o ./a%N
+    refuses '--sigmf a.sigmf-meta: it is the same as -o a.sigmf-meta' sim: -o a.sigmf-data -o a.sigmf-meta --sigmf type=ri8
+    refuses '--metrics ./a: it is the same as -o a' sim: -o a --metrics ./a
+    refuses '--metrics m: it is the same as --manifest m' sim: -o a --manifest m --metrics m
+    refuses '--metrics b: what is there is not a file of metrics' sim: -o a --metrics b
+    refuses '--metrics in: what is there is not a file of metrics' file:in -o a --metrics in
+    # The source, where outputs before it would be emptied.
+    refuses '--manifest in: it is the source itself' file:in -o b --manifest in
+    refuses 'write to ./in: it is the source itself' in -o b -o ./in
+    run -2 --separate-stderr zcdma capture - -o b -o in <in
+    assert_equal "${stderr%%$'\n'*}" 'zcdma capture: write to in: it is the source itself'
+    assert_equal "$(<b) $(<in)" 'precious data'
+    # What keeps nothing may be named twice.
+    zcdma capture -q sim: --bytes 1M -o /dev/null -o a --manifest /dev/null
+    # A file of metrics is written again.
+    for i in 1 2; do
+        zcdma capture -q sim: --bytes 1M -o a --metrics prom
+    done
+}

@@ -154,7 +154,7 @@ $hint"
     run -2 --separate-stderr zcdma capture sim: --bytes 1M --split 1M -o nowhere/run-%N
     assert_equal "$stderr" 'zcdma capture: open nowhere: No such file or directory'
     run -2 --separate-stderr zcdma capture sim: --bytes 1M --split 1M -o run-%N --manifest run-%N
-    assert_equal "$stderr" 'zcdma capture: --manifest run-%N: it is the output itself'
+    assert_equal "${stderr_lines[0]}" 'zcdma capture: --manifest run-%N: it is the same as -o run-%N'
     run -2 --separate-stderr zcdma capture pcap:"$TOP/tests/data/two.pcapng" --split 1M -o run-%N
     assert_equal "${stderr_lines[0]}" \
         'zcdma capture: --split: only the first file would have the head of a capture of packets'

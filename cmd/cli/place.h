@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Where a file is, or will be once it is made: whether two names, which may be links, are of one. */
+#ifndef CLI_PLACE_H
+#define CLI_PLACE_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct place {
+	dev_t dev; /* of the file, or of the folder that it will be in ... */
+	ino_t ino;
+	char name[NAME_MAX + 1]; /* ... with this name; empty: the file is there */
+};
+
+/*
+ * Find the place of @path, or of standard output with NULL. Returns false if it is no place that keeps data, such as
+ * /dev/null, or cannot be told.
+ */
+bool place_find(const char *path, struct place *place);
+
+bool place_is_same(const struct place *a, const struct place *b);
+
+#endif
