@@ -166,7 +166,8 @@ static bool parse_values(struct report *r)
 	       split_parse(r, arg.split, &outputs.options.split) &&
 	       opts_count(r, "--keep", arg.keep, &outputs.options.finish.keep) && parse_depth(r) &&
 	       parse_choices(r) && sigmf_parse(r, arg.sigmf, &outputs.options.sigmf) &&
-	       trigger_parse(r, arg.before, arg.after, arg.trigger, &outputs.trigger);
+	       trigger_parse(r, arg.before, arg.after, arg.trigger, &outputs.trigger) &&
+	       fanout_parse(&outputs.several, r, outputs.count, "output") == STATUS_OK;
 }
 
 int capture_main(struct report *r, int argc, char **argv)

@@ -282,13 +282,13 @@ int outputs_open(struct outputs *o, struct transfer *t, struct report *r, const 
 		status = setup_ring(t, r, s, to);
 	for (unsigned i = 0; i < o->count; i++)
 		o->output[i].path = to->path[i];
+	if (!status)
+		status = fanout_check_ring(&o->several, t, r);
 	/* No file is made, or waited for, before it is known that there is data for it. */
 	if (!status)
 		status = open_outputs(o, t, r, false);
 	if (!status)
 		status = check_files(o, r);
-	if (!status)
-		status = fanout_parse(&o->several, t, r, o->count, "output");
 	if (status)
 		return status;
 	trigger_open(&o->trigger, t);

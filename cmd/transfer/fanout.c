@@ -25,22 +25,26 @@ struct poptOption fanout_options[] = {
 	POPT_TABLEEND,
 };
 
-int fanout_parse(struct fanout *f, struct transfer *t, struct report *r, unsigned count,
-		 const char *what)
+int fanout_parse(struct fanout *f, struct report *r, unsigned count, const char *what)
 {
-	struct zcdma_source_info info;
-
 	f->what = what;
 	if (!opts_count(r, "--drop-slow", drop_slow, &f->drop_slow))
 		return STATUS_ERROR;
 	if (drop_slow && count == 1)
 		return report_error(r, STATUS_ERROR, NULL, "--drop-slow is for several %ss", what);
+	return STATUS_OK;
+}
+
+int fanout_check_ring(const struct fanout *f, const struct transfer *t, struct report *r)
+{
+	struct zcdma_source_info info;
+
 	zcdma_source_get_info(t->src, &info, sizeof(info));
 	if (!info.blocks || f->drop_slow < info.blocks)
 		return STATUS_OK;
 	return report_error(r, STATUS_ERROR, "give fewer, or a larger ring (blocks=N)",
 			    "--drop-slow %s: the ring has %u blocks, and no %s can hold more",
-			    drop_slow, info.blocks, what);
+			    drop_slow, info.blocks, f->what);
 }
 
 static struct fanout *fanout_of(const struct transfer *t)

@@ -30,12 +30,11 @@ struct fanout {
 	} receiver[FANOUT_MOST];
 };
 
-/*
- * Parse --drop-slow, for @count receivers, each of which is called @what, once the ring of @t is made or sure to be. Returns 0, or an exit
- * status after a reported error.
- */
-int fanout_parse(struct fanout *f, struct transfer *t, struct report *r, unsigned count,
-		 const char *what);
+/* Parse --drop-slow, for @count receivers, each of which is called @what. Returns 0, or an exit status after a reported error. */
+int fanout_parse(struct fanout *f, struct report *r, unsigned count, const char *what);
+
+/* Check it against the ring of @t, once that is made. Returns likewise. */
+int fanout_check_ring(const struct fanout *f, const struct transfer *t, struct report *r);
 
 /* Let @t send to several receivers. */
 void fanout_begin(struct fanout *f, struct transfer *t);

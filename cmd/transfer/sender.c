@@ -11,6 +11,7 @@
 #include "cli/opts.h"
 
 static const char *datagram;
+static uint64_t datagram_bytes;
 
 /*
  * Returns whether an argument after the first is a receiver: its kind is not one of a source, or it is udp:, and not
@@ -220,18 +221,16 @@ static int check_name(const struct fanout *f, struct report *r, const char *name
 static int open_path(struct transfer *t, struct report *r, const struct sender *s, const char *to,
 		     struct connection *c)
 {
-	uint64_t bytes = 0;
 	int status, rc;
 
-	if (!opts_size(r, "--datagram", datagram, &bytes))
-		return STATUS_ERROR;
 	status = setup_path_to(t, r, to, s->fallback);
 	if (status)
 		return status;
 	describe_connection(t, r, c);
 	if (!datagram)
 		return STATUS_OK;
-	rc = zcdma_path_set_datagram(t->path, bytes < SIZE_MAX ? (size_t)bytes : SIZE_MAX);
+	rc = zcdma_path_set_datagram(t->path,
+				     datagram_bytes < SIZE_MAX ? (size_t)datagram_bytes : SIZE_MAX);
 	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
 }
 
@@ -262,7 +261,13 @@ static int open_all(struct transfer *t, struct report *r, const struct sender *s
 		    struct connection *c, struct fanout *several)
 {
 	struct setup setup = s->setup;
-	int status = setup_context(t, r);
+	int status;
+
+	if (!opts_size(r, "--datagram", datagram, &datagram_bytes))
+		return STATUS_ERROR;
+	status = fanout_parse(several, r, s->count, "receiver");
+	if (!status)
+		status = setup_context(t, r);
 
 	for (unsigned i = 0; !status && i < s->count; i++) {
 		status = parse_address(t, r, s->to[i], &c->addr);
@@ -272,9 +277,8 @@ static int open_all(struct transfer *t, struct report *r, const struct sender *s
 		status = setup_source(t, r, &setup);
 	if (!status)
 		status = setup_ring(t, r, &setup, NULL);
-	if (status)
-		return status;
-	status = fanout_parse(several, t, r, s->count, "receiver");
+	if (!status)
+		status = fanout_check_ring(several, t, r);
 	if (status)
 		return status;
 	if (s->count == 1)

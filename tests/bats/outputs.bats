@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # Several outputs of one capture, of which some may be rings that go to other processes.
-# shellcheck disable=SC2016 # a command for another shell
+# shellcheck disable=SC2016,SC2094 # a command for another shell; files that are only read
 
 load common
 load pipe
@@ -191,13 +191,24 @@ contents() {
 refuses() {
     local before
     before=$(contents)
-    ! zcdma capture "${@:2}" >../out 2>../err || fail "not refused: $*"
+    ! timeout -k 5 $((30 * ${LIMIT_SCALE:-1})) "$ZCDMA" capture "${@:2}" >../out 2>../err || fail "not refused: $*"
     assert_equal "$(head -n 1 ../err)" "zcdma capture: $1"
     assert_equal "$(contents)" "$before"
 }
 
+@test "outputs: a bad value is refused before a file is made or emptied, or a reader waited for" {
+    mkfifo nobody
+    mkdir here
+    cd here
+    echo precious >b
+    refuses '--drop-slow 4X: not a whole number' sim: -o a -o b -o ../nobody --drop-slow 4X
+    refuses '--drop-slow 0: must be at least 1' sim: -o a -o b -o ../nobody --drop-slow 0
+    refuses '--drop-slow is for several outputs' sim: -o b --drop-slow 4
+    refuses '--drop-slow 8: the ring has 8 blocks, and no output can hold more' sim:blocks=8 -o a -o b --drop-slow 8
+    refuses '--depth 4X: not a whole number' sim: -o a -o b --direct --depth 4X
+}
+
 @test "outputs: nothing is written over what is written or read beside it, by whatever name" {
-    local i
     mkdir here
     cd here
     echo precious >b
@@ -229,7 +240,7 @@ refuses() {
     # What keeps nothing may be named twice.
     zcdma capture -q sim: --bytes 1M -o /dev/null -o a --manifest /dev/null
     # A file of metrics is written again.
-    for i in 1 2; do
+    for _ in 1 2; do
         zcdma capture -q sim: --bytes 1M -o a --metrics prom
     done
 }
