@@ -84,6 +84,21 @@ static int handover_attend(struct zcdma_path *path, short events)
  * The path's operations
  */
 
+/*
+ * Returns the flags of a block for its reader, which sees what the device lost from numbers and offsets. What was lost
+ * otherwise is a doubt to it, as there is no more to tell than that.
+ */
+static uint32_t flags_of(const struct zcdma_block *b)
+{
+	uint32_t flags = b->flags & (ZCDMA_BLOCK_LOST | ZCDMA_BLOCK_DISCONTINUITY);
+
+	for (unsigned i = 0; i < ZCDMA_LOSS_CAUSES; i++) {
+		if (i != ZCDMA_LOST_DEVICE && b->lost[i].count)
+			flags |= ZCDMA_BLOCK_DISCONTINUITY;
+	}
+	return flags;
+}
+
 static void announce(struct handover *h, const struct zcdma_block *b, uint32_t slot)
 {
 	const bool file = h->offer.ring == ZC_HO_FILE;
@@ -99,7 +114,7 @@ static void announce(struct handover *h, const struct zcdma_block *b, uint32_t s
 		.ring_offset = file ? (uint64_t)b->fd_offset : b->index * h->offer.stride,
 		.fd_offset = (uint64_t)b->fd_offset,
 		.len = b->len,
-		.flags = b->flags & ZCDMA_BLOCK_LOST,
+		.flags = flags_of(b),
 		.slot = slot,
 	};
 	if (h->page)

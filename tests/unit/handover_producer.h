@@ -18,6 +18,8 @@ struct producer {
 	pthread_t thread;
 	const char *spec;
 	unsigned blocks;
+	unsigned doubt,
+		lost;  /* blocks before which data may be missing, and datagrams are; 0: none */
 	bool dies;     /* after the last block, without an end message */
 	int found, rc; /* what came of it */
 	char error[256];
@@ -56,6 +58,10 @@ static inline int send_blocks(struct producer *p, struct zcdma_ctx *c, struct zc
 		}
 		if (rc != 1)
 			return rc;
+		if (i && i == p->doubt)
+			b.flags |= ZCDMA_BLOCK_DISCONTINUITY;
+		if (i && i == p->lost)
+			b.lost[ZCDMA_LOST_NETWORK] = (struct zcdma_loss){ 3, ZCDMA_UNKNOWN };
 		while ((rc = zc_path_try(path, &b)) == ZC_SENT_BUSY) {
 			rc = zc_wait(c, src, path, ZC_WAIT_ROOM, LIMIT_MS);
 			if (rc)

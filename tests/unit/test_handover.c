@@ -67,6 +67,30 @@ static void test_losses(void **state)
 	assert_int_equal(stats().overruns, lost);
 }
 
+/* Check that a consumer learns where data may be missing, and where datagrams are, which it has no numbers of. */
+static void test_doubt(void **state)
+{
+	struct producer p = {
+		.spec = "sim:block=64K,blocks=2", .blocks = 8, .doubt = 3, .lost = 5
+	};
+	struct zcdma_block b;
+
+	(void)state;
+	start(&p);
+	for (unsigned i = 0; i < 8; i++) {
+		const bool doubt = i == 3 || i == 5;
+
+		assert_int_equal(next(&b), 1);
+		assert_int_equal(b.flags, doubt ? ZCDMA_BLOCK_DISCONTINUITY : 0);
+		assert_true(b.lost[ZCDMA_LOST_DEVICE].count == (doubt ? ZCDMA_UNKNOWN : 0));
+		zc_source_put(in, &b, ZC_PUT_REUSE);
+	}
+	assert_int_equal(next(&b), 0);
+	join(&p);
+	assert_int_equal(p.rc, 0);
+	assert_int_equal(stats().discontinuities, 2);
+}
+
 /* Check that blocks held by the consumer keep their data while others go round, and return in any order. */
 static void test_held(void **state)
 {
@@ -309,6 +333,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		WITH_CONSUMER(test_whole_stream),   WITH_CONSUMER(test_losses),
+		WITH_CONSUMER(test_whole_stream),   WITH_CONSUMER(test_doubt),
 		WITH_CONSUMER(test_held),	    WITH_CONSUMER(test_end_waits),
 		WITH_CONSUMER(test_end_and_close),  WITH_CONSUMER(test_dead_producer),
 		WITH_CONSUMER(test_dead_consumer),  WITH_CONSUMER(test_leave),
