@@ -40,10 +40,11 @@ bool zc_framing_is_down(const struct zcdma_path *path)
 	return path->framing && path->framing->state > ZC_LINK_DRAINING;
 }
 
+/* Without ETIMEDOUT, which is the answer of a wait: zc_path_fail() gives that of a connection another name. */
 static bool is_lost_connection(int err)
 {
-	static const int errors[] = { ECONNRESET,  EPIPE,	 ECONNABORTED, ETIMEDOUT,
-				      ENETUNREACH, EHOSTUNREACH, ENETDOWN,     ENETRESET };
+	static const int errors[] = { ECONNRESET,   EPIPE,    ECONNABORTED, ENETUNREACH,
+				      EHOSTUNREACH, ENETDOWN, ENETRESET };
 
 	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
 		if (errors[i] == err)

@@ -130,7 +130,7 @@ struct receiver {
 	char where[96];
 };
 
-static void listen_for_frames(struct receiver *r)
+static void listen_for_frames(struct receiver *r, const char *sndbuf)
 {
 	const struct zcdma_addr any = { .host = "127.0.0.1", .port = "0" };
 	char name[64];
@@ -139,8 +139,8 @@ static void listen_for_frames(struct receiver *r)
 	assert_true(r->listener >= 0);
 	/* Less than a block is on its way: a connection that breaks cuts one. */
 	setsockopt(r->listener, SOL_SOCKET, SO_RCVBUF, &(int){ 65536 }, sizeof(int));
-	snprintf(r->where, sizeof(r->where), "%s,framed,retry=60,sndbuf=64K",
-		 zcdma_sockname(r->listener, false, name, sizeof(name)));
+	snprintf(r->where, sizeof(r->where), "%s,framed,retry=60,sndbuf=%s",
+		 zcdma_sockname(r->listener, false, name, sizeof(name)), sndbuf);
 }
 
 /* Read all @len bytes, and wait for them. */
@@ -227,7 +227,7 @@ static void the_sender_connects_again(void **state)
 
 		if (zcdma_path_probe(ctx, zcdma_path_find(types[i])))
 			continue;
-		listen_for_frames(&r);
+		listen_for_frames(&r, "64K");
 		pid = send_from_child(r.where, types[i], "sim:block=1M,blocks=4");
 		stream = welcome(&r, 0, 0);
 		assert_int_equal(read_frame(&r).offset, 0);
@@ -248,6 +248,63 @@ static void the_sender_connects_again(void **state)
 	}
 }
 
+/* Send 256 KiB of the pattern from a child, which says by a byte to @told that a wait for their end was over before. */
+static pid_t finish_in_child(const char *where, int told)
+{
+	struct zcdma_path_stats s;
+	struct zcdma_source *from;
+	struct zcdma_path *path;
+	struct zcdma_block b;
+	struct zcdma_ctx *c;
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	alarm(LIMIT_MS / 1000);
+	if (zcdma_new(&c) || zcdma_source_open(c, "sim:block=64K", &from) ||
+	    zcdma_path_connect(c, from, "copy", where, &path))
+		_exit(1);
+	zcdma_source_set_limit(from, 256 << 10, 0);
+	while (zcdma_source_next(from, -1, &b) == 1)
+		if (zcdma_path_send(path, &b))
+			_exit(2);
+	zcdma_path_set_timeout(path, 20);
+	if (zcdma_path_finish(path) != -ETIMEDOUT || write(told, "", 1) != 1)
+		_exit(3);
+	zcdma_path_set_timeout(path, -1);
+	if (zcdma_path_finish(path))
+		_exit(4);
+	zcdma_path_get_stats(path, &s, sizeof(s));
+	_exit(s.breaks ? 5 : 0);
+}
+
+/* A caller that waits for the end in steps, as a command that looks for signals does, keeps the connection. */
+static void a_wait_that_is_over_breaks_nothing(void **state)
+{
+	struct receiver r;
+	struct zc_frame f;
+	int ends[2];
+	char byte;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	/* What the receiver has no room for is not acknowledged. */
+	listen_for_frames(&r, "208K");
+	pid = finish_in_child(r.where, ends[1]);
+	close(ends[1]);
+	welcome(&r, 0, 0);
+	assert_int_equal(read(ends[0], &byte, 1), 1);
+	do
+		f = read_frame(&r);
+	while (f.kind == ZC_FRAME_BLOCK);
+	assert_int_equal(f.offset, 256 << 10);
+	close(r.fd);
+	close(r.listener);
+	close(ends[0]);
+	assert_child(pid);
+}
+
 /* Connect to what is at @r, and answer with @text. Returns the error of the path. */
 static int connect_and_answer(struct receiver *r, const char *text)
 {
@@ -256,7 +313,7 @@ static int connect_and_answer(struct receiver *r, const char *text)
 	pid_t pid;
 	int rc;
 
-	listen_for_frames(r);
+	listen_for_frames(r, "64K");
 	*strchr(r->where, ',') = '\0';
 	strcat(r->where, ",framed");
 	pid = fork();
@@ -318,9 +375,13 @@ static void a_socket_alone_has_no_frames(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(every_path_sends_frames),	       TEST(large_blocks_come_in_pieces),
-		TEST(what_cannot_be_read_has_no_hash), TEST(the_sender_connects_again),
-		TEST(a_receiver_has_to_know_frames),   TEST(a_socket_alone_has_no_frames),
+		TEST(every_path_sends_frames),
+		TEST(large_blocks_come_in_pieces),
+		TEST(what_cannot_be_read_has_no_hash),
+		TEST(the_sender_connects_again),
+		TEST(a_wait_that_is_over_breaks_nothing),
+		TEST(a_receiver_has_to_know_frames),
+		TEST(a_socket_alone_has_no_frames),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
