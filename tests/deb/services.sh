@@ -96,7 +96,8 @@ echo '== packets, with the privileges that the page adds'
 printf '%s\n' SOURCE=pcap:lo 'OPTIONS=--metrics metrics.prom' >/etc/zcdma/record-packets.conf
 mkdir -p /run/systemd/system/zcdma-record@packets.service.d
 printf '%s\n' '[Service]' AmbientCapabilities=CAP_NET_RAW CapabilityBoundingSet=CAP_NET_RAW \
-    RestrictAddressFamilies=AF_PACKET >/run/systemd/system/zcdma-record@packets.service.d/packets.conf
+    RestrictAddressFamilies=AF_PACKET SystemCallFilter=capset \
+    >/run/systemd/system/zcdma-record@packets.service.d/packets.conf
 systemctl daemon-reload
 systemctl start zcdma-record@packets.service || fail 'it does not start'
 zcdma verify -q --listen 127.0.0.1:9001 &
