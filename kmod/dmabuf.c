@@ -19,7 +19,16 @@
 #include "dmabuf_ops.h"
 #include "fault_inject.h"
 
-/* Below a dma-buf's reservation lock and a process's mmap_lock. Protects .ring, .maps and .node. */
+/*
+ * The most dma-bufs of a block alone, and of the whole ring. With ZCDMA_MAPPINGS_MAX of each, a chunk of
+ * 4 MiB has less than 2^30 references.
+ */
+#define EXPORTS_MAX 64
+
+/*
+ * Below a dma-buf's reservation lock and a process's mmap_lock. Protects .ring, .maps, .mmaps and .node, and how
+ * many there are.
+ */
 static DEFINE_MUTEX(exports_lock);
 
 /* Keep a block that is held, or a ring that is stopped, from a device that writes to it. */
@@ -73,17 +82,47 @@ static void release_hold(struct zcdma_export *ex)
 	zcdma_device_leave(ring->zdev);
 }
 
-int zcdma_export_get(struct zcdma_export *ex)
+/* Call with exports_lock held. */
+static int get(struct zcdma_export *ex)
 {
 	int ret = 0;
 
-	mutex_lock(&exports_lock);
 	if (ex->ring && !ex->maps)
 		ret = hold(ex);
 	if (!ret)
 		ex->maps++;
+	return ret;
+}
+
+int zcdma_export_get(struct zcdma_export *ex)
+{
+	int ret;
+
+	mutex_lock(&exports_lock);
+	ret = get(ex);
 	mutex_unlock(&exports_lock);
 	return ret;
+}
+
+int zcdma_export_get_mmap(struct zcdma_export *ex, bool part)
+{
+	int ret = -ENOMEM;
+
+	mutex_lock(&exports_lock);
+	if (part || ex->mmaps < ZCDMA_MAPPINGS_MAX)
+		ret = get(ex);
+	if (!ret)
+		ex->mmaps++;
+	mutex_unlock(&exports_lock);
+	return ret;
+}
+
+void zcdma_export_put_mmap(struct zcdma_export *ex)
+{
+	mutex_lock(&exports_lock);
+	ex->mmaps--;
+	mutex_unlock(&exports_lock);
+	zcdma_export_put(ex);
 }
 
 void zcdma_export_put(struct zcdma_export *ex)
@@ -123,14 +162,37 @@ void zcdma_dmabuf_orphan(struct zcdma_ring *ring)
 	mutex_unlock(&exports_lock);
 }
 
+/* Return where the exports are counted that are of the same blocks. */
+static u32 *count_of(const struct zcdma_export *ex)
+{
+	return ex->whole ? &ex->ring->exports_whole : &ex->ring->block[ex->first].exports;
+}
+
+/* Add it to those of its ring. Returns false where that has as many as it may have. */
+static bool list_export(struct zcdma_export *ex)
+{
+	bool room;
+
+	mutex_lock(&exports_lock);
+	room = *count_of(ex) < EXPORTS_MAX;
+	if (room) {
+		(*count_of(ex))++;
+		list_add(&ex->node, &ex->ring->exports);
+	}
+	mutex_unlock(&exports_lock);
+	return room;
+}
+
 void zcdma_export_free(struct zcdma_export *ex)
 {
 	bool orphan;
 
 	mutex_lock(&exports_lock);
 	orphan = !ex->ring;
-	if (!orphan)
+	if (!orphan) {
+		(*count_of(ex))--;
 		list_del(&ex->node);
+	}
 	mutex_unlock(&exports_lock);
 	if (orphan)
 		call_for_counts(ex, put_page);
@@ -188,9 +250,10 @@ static struct dma_buf *make(struct zcdma_ring *ring, const struct zcdma_dev_expo
 	ex = alloc_export(ring, wanted->index);
 	if (!ex)
 		return ERR_PTR(-ENOMEM);
-	mutex_lock(&exports_lock);
-	list_add(&ex->node, &ring->exports);
-	mutex_unlock(&exports_lock);
+	if (!list_export(ex)) {
+		kvfree(ex);
+		return ERR_PTR(-EMFILE);
+	}
 	dmabuf = zcdma_export_dmabuf(ex, wanted->flags & O_ACCMODE);
 	if (IS_ERR(dmabuf))
 		zcdma_export_free(ex);

@@ -211,20 +211,27 @@ static vm_fault_t export_fault(struct vm_fault *vmf)
 {
 	struct zcdma_export *ex = vmf->vma->vm_private_data;
 
-	if (vmf->pgoff >= ex->pages)
+	if (!ex || vmf->pgoff >= ex->pages)
 		return VM_FAULT_SIGBUS;
 	return vmf_insert_page(vmf->vma, vmf->address & PAGE_MASK, page_at(ex, vmf->pgoff));
 }
 
-/* Part of a mapping, or a child's: both go on holding what is held. */
+/*
+ * Part of a mapping, or a child's: both go on holding what is held. A child's that is one too many has no
+ * pages: SIGBUS.
+ */
 static void export_vm_open(struct vm_area_struct *vma)
 {
-	WARN_ON_ONCE(zcdma_export_get(vma->vm_private_data));
+	struct zcdma_export *ex = vma->vm_private_data;
+
+	if (ex && zcdma_export_get_mmap(ex, vma->vm_mm == current->mm))
+		vma->vm_private_data = NULL;
 }
 
 static void export_vm_close(struct vm_area_struct *vma)
 {
-	zcdma_export_put(vma->vm_private_data);
+	if (vma->vm_private_data)
+		zcdma_export_put_mmap(vma->vm_private_data);
 }
 
 static const struct vm_operations_struct export_vm_ops = {
@@ -239,10 +246,11 @@ static int export_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
-	ret = zcdma_export_get(dmabuf->priv);
+	ret = zcdma_export_get_mmap(dmabuf->priv, false);
 	if (ret)
 		return ret;
-	zcdma_vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_MIXEDMAP);
+	/* A child's mapping is counted before it has pages: VM_WIPEONFORK has fork() copy no page tables. */
+	zcdma_vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_MIXEDMAP | VM_WIPEONFORK);
 	vma->vm_ops = &export_vm_ops;
 	vma->vm_private_data = dmabuf->priv;
 	return 0;

@@ -12,6 +12,7 @@ struct zcdma_export {
 	struct zcdma_ring *ring;	/* NULL once it is gone; then the pages are referred to */
 	struct list_head node;		/* of the ring's .exports */
 	unsigned int maps;		/* for DMA, for the kernel, and parts of mmap()ed ones */
+	unsigned int mmaps;		/* the last of these alone */
 
 	/* Set once */
 	u32 first;			/* block */
@@ -31,6 +32,12 @@ struct zcdma_export {
  */
 int zcdma_export_get(struct zcdma_export *ex);
 void zcdma_export_put(struct zcdma_export *ex);
+/*
+ * The same for a mapping of user space, or a @part of one that was there, which is never too many. Else returns
+ * -ENOMEM too, after ZCDMA_MAPPINGS_MAX of them.
+ */
+int zcdma_export_get_mmap(struct zcdma_export *ex, bool part);
+void zcdma_export_put_mmap(struct zcdma_export *ex);
 /* Free it with its dma-buf, which nothing maps any more. */
 void zcdma_export_free(struct zcdma_export *ex);
 

@@ -14,12 +14,6 @@
 #include "ring.h"
 
 /*
- * The most mappings of a ring. Each adds a reference for each page of a chunk to one count, which has
- * 31 bits; for the largest chunk 4096 mappings add 2^22.
- */
-#define MAPPINGS_MAX 4096
-
-/*
  * A process that mapped memory which is freed with the device. unmap_mapping_range() finds a mapping
  * only after the driver has filled it, but before mmap() drops its mmap_lock.
  */
@@ -209,7 +203,7 @@ int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma)
 		return -EOPNOTSUPP;
 	if (!control && (first >= ring->bytes || size > ring->bytes - first))
 		return -EINVAL;
-	if (atomic_inc_return(&ring->mappings) > MAPPINGS_MAX) {
+	if (atomic_inc_return(&ring->mappings) > ZCDMA_MAPPINGS_MAX) {
 		atomic_dec(&ring->mappings);
 		return -ENOMEM;
 	}

@@ -25,6 +25,12 @@
 struct dentry;
 struct zcdma_device;
 
+/*
+ * The most mappings of a ring, and of a dma-buf. Each adds a reference for each page of a chunk to one count,
+ * which has 31 bits: for the largest chunk 4096 mappings add 2^22.
+ */
+#define ZCDMA_MAPPINGS_MAX 4096
+
 enum zcdma_state {
 	ZCDMA_FREE,	/* on .free */
 	ZCDMA_FILLING,	/* the device has it */
@@ -95,6 +101,7 @@ struct zcdma_ring {
 	unsigned long flush_at;		/* when to look for packets that keep blocks, in jiffies */
 	unsigned int flushes;		/* since a block was last found */
 	struct list_head exports;	/* dma-bufs made of it: see dmabuf.c */
+	u32 exports_whole;		/* of all blocks */
 	struct zcdma_block *block;
 };
 

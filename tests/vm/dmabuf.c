@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dma-buf.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -21,6 +22,10 @@
 
 /* No power of two, so that scatter and pages have more than one piece for a block. */
 #define ODD_BLOCK (25 * PAGE)
+
+/* The most dma-bufs of a block, and mappings of one. */
+#define EXPORTS 64
+#define MAPPINGS 4096
 
 static const struct way *way;
 
@@ -292,6 +297,50 @@ static void wrong_calls_are_refused(unsigned model)
 	EXPECT(ring_info(r.fd).flags & ZCDMA_DEV_INFO_EXPORT);
 }
 
+/* Each descriptor is a dma-buf of its own. */
+static void they_are_limited(unsigned model)
+{
+	struct ring r = ring_create(O_RDONLY, ring_wanted(model));
+	static const unsigned of[] = { 0, BLOCKS - 1, ZCDMA_DEV_EXPORT_RING };
+	int fd;
+
+	for (size_t i = 0; i < 3; i++) {
+		for (unsigned n = 0; n < EXPORTS; n++)
+			fd = dmabuf_export(&r, of[i], O_RDONLY);
+		EXPECT(dmabuf_try_export(&r, of[i], 0) == -EMFILE);
+		EXPECT(!close(fd));
+		EXPECT(dmabuf_export(&r, of[i], O_RDONLY) == fd);
+		EXPECT(dmabuf_try_export(&r, of[i], 0) == -EMFILE);
+	}
+}
+
+/* Those of a child, which are too many, have nothing to touch; what is unmapped makes room. */
+static void mappings_are_limited(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	struct zcdma_dev_block b = ring_take(&r);
+	int fd = dmabuf_export(&r, b.index, O_RDONLY), status;
+	static char *map[MAPPINGS];
+	pid_t child;
+
+	for (unsigned n = 0; n < MAPPINGS; n++)
+		map[n] = dmabuf_map(fd, PAGE);
+	EXPECT(!dmabuf_try_map(fd, PAGE) && errno == ENOMEM);
+	child = fork();
+	if (!child)
+		_exit(fault_of_reading(map[0]) != SIGBUS ||
+		      fault_of_reading(map[MAPPINGS - 1]) != SIGBUS);
+	EXPECT(child > 0 && waitpid(child, &status, 0) == child && !status);
+	EXPECT(is_pattern(map[0], PAGE, b.offset));
+	EXPECT(!munmap(map[0], PAGE));
+	map[0] = dmabuf_map(fd, PAGE);
+	EXPECT(!dmabuf_try_map(fd, PAGE) && errno == ENOMEM);
+	EXPECT(!ring_give(&r, b.index));
+	for (unsigned n = 0; n < MAPPINGS; n++)
+		EXPECT(!munmap(map[n], PAGE));
+	expect_comes_home(&r, b.index);
+}
+
 static void coherent_memory_is_refused(unsigned model)
 {
 	struct ring r = ring_create(O_RDONLY, ring_wanted(model));
@@ -398,6 +447,8 @@ static const struct tap_test tests[] = {
 	{ "a dma-buf that outlives the file is charged for", it_is_paid_for, TAP_PAGED },
 	{ "a dma-buf outlives the device", it_stays_when_the_device_goes, TAP_PAGED },
 	{ "wrong exports are refused", wrong_calls_are_refused, TAP_PAGED },
+	{ "dma-bufs of a block are limited", they_are_limited, TAP_PAGED },
+	{ "mappings of a dma-buf are limited", mappings_are_limited, TAP_PAGED },
 	{ "memory that goes with the device is not exported", coherent_memory_is_refused, 0x1 },
 	{ "a block is not filled while a driver has imported it", what_a_driver_imports_is_kept,
 	  TAP_PAGED },

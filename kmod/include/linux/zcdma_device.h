@@ -81,6 +81,7 @@ struct zcdma_block {
 	int error;		/* why it is without data, or 0 */
 	bool gap;		/* data may be missing before it, of unknown length */
 	u32 users;		/* calls that are reading from it */
+	u32 exports;		/* dma-bufs made of it alone */
 	u64 offset;
 	u64 seq;
 	u64 time_ns;

@@ -412,7 +412,9 @@ struct zcdma_dev_stats {
 
 /*
  * ZCDMA_IOC_EXPORT: make a dma-buf of a block, or of the whole ring, which other drivers can import (V4L2,
- * DRM, RDMA) and programs can mmap(), with DMA_BUF_IOCTL_SYNC. Any number of times, in any state of the block.
+ * DRM, RDMA) and programs can mmap(), with DMA_BUF_IOCTL_SYNC. In any state of the block; up to 64 of a block,
+ * and 64 of the whole ring (EMFILE). A dma-buf is mapped up to 4096 times (ENOMEM of mmap(); what a child inherits
+ * beyond that raises SIGBUS).
  *
  * What an importer may touch, the device does not write to. An importer can map a block, for DMA, for
  * the kernel or by mmap(), only while it is held by ZCDMA_IOC_TAKE; else that fails with EBUSY. From then on
@@ -430,7 +432,8 @@ struct zcdma_dev_stats {
  * nothing from importers. Until then the module stays.
  *
  * EINVAL: the index is out of range, or a flag is unknown. EACCES: O_RDWR, and the file is open for reading
- * only. EOPNOTSUPP: ZCDMA_DEV_COHERENT, whose memory goes with the device; or the kernel has no dma-buf.
+ * only. EMFILE: there are as many dma-bufs, or descriptors, as there may be. EOPNOTSUPP: ZCDMA_DEV_COHERENT, whose
+ * memory goes with the device; or the kernel has no dma-buf.
  */
 struct zcdma_dev_export {
 	__u32 size;
