@@ -48,28 +48,42 @@ static struct zcdma_block *pop_queued(struct zcdma_ring *ring)
 	return block;
 }
 
-/* Submit what user space queued, in order, so one call at a time. It was synced as it was queued. */
-static bool submit_queued(struct zcdma_ring *ring)
+/* Submit the block that was queued first. Returns false where there is none, or no room for it. */
+static bool submit_first(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
-	struct zcdma_block *block;
+	struct zcdma_block *block = pop_queued(ring);
+	int ret;
+
+	if (!block)
+		return false;
+	ret = zdev->ops->submit(&ring->stream, block);
+	spin_lock(&zdev->lock);
+	if (ret) {
+		zcdma_block_set_state(ring, block, ZCDMA_FULL);
+		list_add(&block->node, &ring->full);
+	}
+	ring->submitting--;
+	spin_unlock(&zdev->lock);
+	return !ret;
+}
+
+/*
+ * Submit what user space queued, in order, so one block at a time: there may be thousands, and interrupts wait for the
+ * lock. It was synced as it was queued.
+ */
+static bool submit_queued(struct zcdma_ring *ring)
+{
 	unsigned long flags;
 	bool any = false;
-	int ret = 0;
+	bool more;
 
-	spin_lock_irqsave(&ring->submit_lock, flags);
-	while (!ret && (block = pop_queued(ring))) {
-		ret = zdev->ops->submit(&ring->stream, block);
-		any |= !ret;
-		spin_lock(&zdev->lock);
-		if (ret) {
-			zcdma_block_set_state(ring, block, ZCDMA_FULL);
-			list_add(&block->node, &ring->full);
-		}
-		ring->submitting--;
-		spin_unlock(&zdev->lock);
-	}
-	spin_unlock_irqrestore(&ring->submit_lock, flags);
+	do {
+		spin_lock_irqsave(&ring->submit_lock, flags);
+		more = submit_first(ring);
+		spin_unlock_irqrestore(&ring->submit_lock, flags);
+		any |= more;
+	} while (more);
 	return any;
 }
 

@@ -226,6 +226,13 @@ static inline void zcdma_hrtimer_setup(struct hrtimer *timer,
 }
 #endif
 
+/* What list_sort() compares became constant. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 13, 0)
+#define zcdma_sorted_node const struct list_head
+#else
+#define zcdma_sorted_node struct list_head
+#endif
+
 /* Charge pages to the memory cgroup. Before 5.11 a page that is charged cannot be mapped. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
 #define ZCDMA_GFP_ACCOUNT __GFP_ACCOUNT

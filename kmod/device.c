@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "debugfs.h"
 #include "device.h"
+#include "frags.h"
 #include "ring.h"
 
 static dev_t zcdma_devt;
@@ -268,6 +269,8 @@ EXPORT_SYMBOL_ZCDMA(zcdma_device_priv);
 
 void zcdma_device_unregister(struct zcdma_device *zdev)
 {
+	struct zcdma_frags *dropped = NULL;
+
 	cdev_device_del(&zdev->cdev, &zdev->dev);
 	zcdma_debugfs_del(zdev);
 	/* Another device may have the number, though files of this one are open. */
@@ -277,6 +280,12 @@ void zcdma_device_unregister(struct zcdma_device *zdev)
 	percpu_ref_kill(&zdev->users);
 	wake_up_all(&zdev->wait);
 	wait_for_completion(&zdev->unused);
+
+	mutex_lock(&zdev->ring_lock);
+	if (zdev->ring)
+		dropped = zcdma_ring_stop(zdev->ring);
+	mutex_unlock(&zdev->ring_lock);
+	zcdma_frags_free_all(dropped);
 
 	mutex_lock(&zdev->ring_lock);
 	if (zdev->ring) {

@@ -3,6 +3,7 @@
 #include <linux/mm.h>
 #include <linux/moduleparam.h>
 #include <linux/scatterlist.h>
+#include <linux/sched/signal.h>
 #include <linux/string.h>
 #include <linux/xarray.h>
 
@@ -14,6 +15,14 @@ module_param_named(mutant, mutant_fault, charp, 0444);
 bool zcdma_mutant(const char *fault)
 {
 	return !strcmp(mutant_fault, fault);
+}
+
+void zcdma_mutant_wait(const char *fault)
+{
+	if (!zcdma_mutant(fault))
+		return;
+	while (!signal_pending(current))
+		schedule_timeout_interruptible(HZ);
 }
 
 /* Pages that were written back, by their number. */

@@ -19,15 +19,22 @@
  * was sent from a mapping of the whole ring is not waited for. And
  * machines that QEMU is not: "pieces": memory has single pages alone; "cache": memory that is mapped
  * for a device to write to loses what the CPU wrote to it, unless it was mapped for one to read
- * before; "dirty": the same, with a driver that does not.
+ * before; "dirty": the same, with a driver that does not. And a processor that is slow: "linger": to let
+ * go of what a stop dropped lasts until a signal comes.
  */
 bool zcdma_mutant(const char *fault);
+/* Sleep until a signal comes, where the module has the fault. */
+void zcdma_mutant_wait(const char *fault);
 int zcdma_dma_map_sgtable(struct device *dev, struct sg_table *sgt, enum dma_data_direction dir,
 			  unsigned long attrs);
 #else
 static inline bool zcdma_mutant(const char *fault)
 {
 	return false;
+}
+
+static inline void zcdma_mutant_wait(const char *fault)
+{
 }
 
 #define zcdma_dma_map_sgtable dma_map_sgtable

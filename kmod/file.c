@@ -8,6 +8,7 @@
 
 #include "device.h"
 #include "dmabuf.h"
+#include "frags.h"
 #include "ring.h"
 
 static __poll_t zcdma_poll(struct file *file, struct poll_table_struct *wait)
@@ -81,15 +82,32 @@ static int zcdma_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/* Stop the stream, and let go of what that drops while the device is there. */
+static void stop_stream(struct zcdma_device *zdev, struct zcdma_ring *ring)
+{
+	bool entered = zcdma_device_enter(zdev);
+	struct zcdma_frags *dropped = NULL;
+
+	mutex_lock(&zdev->ring_lock);
+	if (zdev->ring == ring)
+		dropped = zcdma_ring_stop(ring);
+	/* A removal that is under way waits for the lock alone. */
+	if (!entered) {
+		zcdma_frags_free_all(dropped);
+		dropped = NULL;
+	}
+	mutex_unlock(&zdev->ring_lock);
+	zcdma_frags_free_all(dropped);
+	if (entered)
+		zcdma_device_leave(zdev);
+}
+
 void zcdma_file_drop_ring(struct zcdma_file *zf, struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = zf->zdev;
 
 	/* Nothing keeps a dma-buf without a ring from being mapped while the device writes to it. */
-	mutex_lock(&zdev->ring_lock);
-	if (zdev->ring == ring)
-		zcdma_ring_stop(ring);
-	mutex_unlock(&zdev->ring_lock);
+	stop_stream(zdev, ring);
 	zcdma_dmabuf_orphan(ring);
 
 	mutex_lock(&zdev->ring_lock);

@@ -107,6 +107,19 @@ void zcdma_frags_free(struct zcdma_frags *frags)
 	kfree(frags);
 }
 
+void zcdma_frags_free_all(struct zcdma_frags *frags)
+{
+	struct zcdma_frags *next;
+
+	if (frags)
+		zcdma_mutant_wait("linger");
+	for (; frags; frags = next) {
+		next = frags->next;
+		zcdma_frags_free(frags);
+		cond_resched();
+	}
+}
+
 static const struct zcdma_frag *find(const struct zcdma_frags *frags, size_t off)
 {
 	unsigned int low = 0, high = frags->count, mid;

@@ -71,6 +71,8 @@ int zcdma_frags_map(struct zcdma_ring *ring, struct zcdma_frags *frags);
 
 /* Unmap and uncharge the pages, drop them, and free the list; NULL is ignored. Context: any. */
 void zcdma_frags_free(struct zcdma_frags *frags);
+/* The same of all that follow by .next. Sleeps, as they may be many. */
+void zcdma_frags_free_all(struct zcdma_frags *frags);
 
 /* What zcdma_block_dma() and zcdma_block_vaddr() are for a block's own memory. */
 dma_addr_t zcdma_frags_dma(const struct zcdma_frags *frags, size_t off, size_t *bytes);

@@ -229,9 +229,12 @@ static int ioc_start(struct zcdma_file *zf, union zcdma_arg *arg)
 
 static int ioc_stop(struct zcdma_file *zf, union zcdma_arg *arg)
 {
+	struct zcdma_frags *dropped;
+
 	mutex_lock(&zf->zdev->ring_lock);
-	zcdma_ring_stop(zf->ring);
+	dropped = zcdma_ring_stop(zf->ring);
 	mutex_unlock(&zf->zdev->ring_lock);
+	zcdma_frags_free_all(dropped);
 	return 0;
 }
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* A ring: create, start, stop, destroy. */
 #include <linux/delay.h>
+#include <linux/list_sort.h>
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
 #include "account.h"
 #include "block.h"
+#include "compat.h"
 #include "control.h"
 #include "fault_inject.h"
 #include "frags.h"
@@ -189,7 +191,7 @@ err_free:
 
 void zcdma_ring_detach(struct zcdma_ring *ring)
 {
-	zcdma_ring_stop(ring);
+	zcdma_frags_free_all(zcdma_ring_stop(ring));
 	cancel_delayed_work_sync(&ring->reap);
 	zcdma_ring_free_frags(ring);
 	/* Memory that goes with the device must be out of all page tables first. */
@@ -243,21 +245,42 @@ static int start_device(struct zcdma_ring *ring)
 	return 0;
 }
 
-/* Take back what the device had. Call with zdev->lock held. */
-static void take_back(struct zcdma_ring *ring, struct zcdma_block *block)
+static int compare_seq(void *unused, zcdma_sorted_node *a, zcdma_sorted_node *b)
 {
-	if (!ring->out) {
-		zcdma_block_move(ring, block, ZCDMA_FREE, &ring->free);
-		return;
+	return list_entry(a, struct zcdma_block, node)->seq >
+	       list_entry(b, struct zcdma_block, node)->seq;
+}
+
+/*
+ * Take back what the device had. The blocks are nobody's but the caller's until they are on a list of the ring's, so
+ * they are found and sorted without the lock: there may be thousands.
+ */
+static void take_back(struct zcdma_ring *ring)
+{
+	struct zcdma_device *zdev = ring->zdev;
+	struct zcdma_block *block, *before;
+	LIST_HEAD(back);
+	unsigned int i;
+
+	for (i = 0; i < ring->mem.blocks; i++) {
+		if (READ_ONCE(ring->block[i].state) == ZCDMA_FILLING)
+			list_move_tail(&ring->block[i].node, &back);
 	}
-	zcdma_block_set_state(ring, block, ZCDMA_FULL);
-	zcdma_block_insert(block, &ring->full);
+	if (ring->out)
+		list_sort(NULL, &back, compare_seq);
+	/* All of them were queued before those that are still queued. */
+	list_for_each_entry_safe_reverse(block, before, &back, node) {
+		spin_lock_irq(&zdev->lock);
+		zcdma_block_set_state(ring, block, ring->out ? ZCDMA_FULL : ZCDMA_FREE);
+		list_move(&block->node, ring->out ? &ring->full : &ring->free);
+		spin_unlock_irq(&zdev->lock);
+		cond_resched();
+	}
 }
 
 static void stop_device(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
-	unsigned int i;
 
 	if (!ring->active)
 		return;
@@ -270,34 +293,36 @@ static void stop_device(struct zcdma_ring *ring)
 	zcdma_timeout_stop(ring);
 	zdev->ops->abort(&ring->stream);
 	ring->active = false;
-
-	spin_lock_irq(&zdev->lock);
-	for (i = 0; i < ring->mem.blocks; i++) {
-		if (ring->block[i].state == ZCDMA_FILLING)
-			take_back(ring, &ring->block[i]);
-	}
-	spin_unlock_irq(&zdev->lock);
+	take_back(ring);
 }
 
-/*
- * Drop what was queued and not played. Call with zdev->lock held. Returns the pages of others in it, to be
- * let go without the lock: they may be many.
- */
-static struct zcdma_frags *drop_queued(struct zcdma_ring *ring)
+/* Drop a block that was queued and not played. Returns the pages of others in it, or NULL. */
+static struct zcdma_frags *drop(struct zcdma_ring *ring, struct zcdma_block *block)
 {
-	struct zcdma_block *block, *next;
-	struct zcdma_frags *dropped = NULL;
+	struct zcdma_frags *frags;
 
-	list_for_each_entry_safe(block, next, &ring->full, node) {
-		ring->failed = true;
-		block->error = -ECANCELED;
-		if (block->frags) {
-			block->frags->next = dropped;
-			if (!zcdma_mutant("keep"))
-				dropped = block->frags;
-			block->frags = NULL;
+	spin_lock_irq(&ring->zdev->lock);
+	frags = block->frags;
+	block->frags = NULL;
+	block->error = -ECANCELED;
+	zcdma_block_offer(ring, block);
+	spin_unlock_irq(&ring->zdev->lock);
+	return zcdma_mutant("keep") ? NULL : frags;
+}
+
+/* Drop what was queued, which is on no list of the ring's. Returns the pages of others in it. */
+static struct zcdma_frags *drop_queued(struct zcdma_ring *ring, struct list_head *queued)
+{
+	struct zcdma_frags *frags, *dropped = NULL;
+	struct zcdma_block *block, *next;
+
+	list_for_each_entry_safe(block, next, queued, node) {
+		frags = drop(ring, block);
+		if (frags) {
+			frags->next = dropped;
+			dropped = frags;
 		}
-		zcdma_block_offer(ring, block);
+		cond_resched();
 	}
 	return dropped;
 }
@@ -338,14 +363,15 @@ int zcdma_ring_start(struct zcdma_ring *ring)
 	return ret;
 }
 
-void zcdma_ring_stop(struct zcdma_ring *ring)
+struct zcdma_frags *zcdma_ring_stop(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
-	struct zcdma_frags *frags = NULL, *next;
+	struct zcdma_frags *dropped;
+	LIST_HEAD(queued);
 
 	lockdep_assert_held(&zdev->ring_lock);
 	if (!ring->running)
-		return;
+		return NULL;
 	stop_device(ring);
 	/* What an output device was given is dropped as well. */
 	zcdma_ring_collect(ring, UINT_MAX);
@@ -354,15 +380,15 @@ void zcdma_ring_stop(struct zcdma_ring *ring)
 	ring->halted = false;
 	ring->ended = true;
 	if (ring->out)
-		frags = drop_queued(ring);
+		list_splice_init(&ring->full, &queued);
+	ring->failed |= !list_empty(&queued);
+	spin_unlock_irq(&zdev->lock);
+	dropped = drop_queued(ring, &queued);
+	spin_lock_irq(&zdev->lock);
 	zcdma_control_update(ring);
 	spin_unlock_irq(&zdev->lock);
-	for (; frags; frags = next) {
-		next = frags->next;
-		zcdma_frags_free(frags);
-		cond_resched();
-	}
 	wake_up_interruptible_all(&zdev->wait);
+	return dropped;
 }
 
 void zcdma_ring_suspend(struct zcdma_ring *ring)

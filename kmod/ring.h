@@ -23,8 +23,11 @@ void zcdma_ring_detach(struct zcdma_ring *ring);
  * sleeps, -EBUSY while an importer has mapped the whole ring, or the error of its driver.
  */
 int zcdma_ring_start(struct zcdma_ring *ring);
-/* Stop the device and end the stream: full blocks can still be taken. */
-void zcdma_ring_stop(struct zcdma_ring *ring);
+/*
+ * Stop the device and end the stream: full blocks can still be taken. Returns the pages of others that an output
+ * device drops, for zcdma_frags_free_all() without the lock, but before the device goes.
+ */
+struct zcdma_frags *zcdma_ring_stop(struct zcdma_ring *ring) __must_check;
 /* Stop the device; user space goes on waiting for blocks. */
 void zcdma_ring_suspend(struct zcdma_ring *ring);
 /* Start it again with a gap in the stream, or halt where that fails. */
