@@ -71,7 +71,7 @@ static inline bool zcdma_ring_is_starving(const struct zcdma_ring *ring)
 
 /* Remove the block from all mappings; a fault maps it again while it is held. */
 void zcdma_ring_revoke(struct zcdma_ring *ring, const struct zcdma_block *block);
-/* Remove the ring from all mappings. The caller makes sure that none is added. */
+/* Remove memory that goes with the device from all mappings, for good. */
 void zcdma_ring_unmap(struct zcdma_ring *ring);
 
 #endif /* ZCDMA_BLOCK_H */

@@ -3,66 +3,13 @@
 #include <linux/math64.h>
 #include <linux/mm.h>
 #include <linux/nospec.h>
-#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
-#include <linux/slab.h>
 #include <linux/vmalloc.h>
 
 #include "block.h"
 #include "compat.h"
 #include "control.h"
 #include "ring.h"
-
-/*
- * A process that mapped memory which is freed with the device. unmap_mapping_range() finds a mapping
- * only after the driver has filled it, but before mmap() drops its mmap_lock.
- */
-struct mapper {
-	struct list_head node;
-	struct mm_struct *mm;
-};
-
-static void forget_mapper(struct mapper *mapper)
-{
-	list_del(&mapper->node);
-	mmdrop(mapper->mm);
-	kfree(mapper);
-}
-
-static int remember_mapper(struct zcdma_ring *ring, struct mm_struct *mm)
-{
-	struct mapper *mapper, *next;
-
-	lockdep_assert_held(&ring->map_lock);
-	list_for_each_entry_safe(mapper, next, &ring->mappers, node) {
-		if (mapper->mm == mm)
-			return 0;
-		/* The process has ended. */
-		if (!atomic_read(&mapper->mm->mm_users))
-			forget_mapper(mapper);
-	}
-	mapper = kmalloc(sizeof(*mapper), GFP_KERNEL_ACCOUNT);
-	if (!mapper)
-		return -ENOMEM;
-	mmgrab(mm);
-	mapper->mm = mm;
-	list_add(&mapper->node, &ring->mappers);
-	return 0;
-}
-
-void zcdma_ring_unmap(struct zcdma_ring *ring)
-{
-	struct mapper *mapper, *next;
-
-	list_for_each_entry_safe(mapper, next, &ring->mappers, node) {
-		/* Wait for an mmap() that is half way through. */
-		mmap_read_lock(mapper->mm);
-		mmap_read_unlock(mapper->mm);
-		forget_mapper(mapper);
-	}
-	/* All but the control page. */
-	unmap_mapping_range(ring->mapping, 0, ring->bytes, 1);
-}
 
 /* Begin to add to page tables. */
 static void insert_begin(struct zcdma_ring *ring)
@@ -96,8 +43,8 @@ static int map_block(struct zcdma_ring *ring, struct vm_area_struct *vma, u32 in
 }
 
 /*
- * Map a missing page: madvise(MADV_DONTNEED) removed it, or the device owned the block since. The
- * strict policy never maps a block that the device owns.
+ * Map a missing page: madvise(MADV_DONTNEED) removed it, or the device owned the block since, or the memory goes with
+ * the device. The strict policy never maps a block that the device owns.
  */
 static vm_fault_t ring_fault(struct vm_fault *vmf)
 {
@@ -106,7 +53,7 @@ static vm_fault_t ring_fault(struct vm_fault *vmf)
 	int ret = -EFAULT;
 	u32 index;
 
-	if (!ring || !ring->mem.ops->revocable)
+	if (!ring)
 		return VM_FAULT_SIGBUS;
 	zcdma_ring_took_part(ring);
 	index = div64_u64((u64)vmf->pgoff << PAGE_SHIFT, ring->mem.stride);
@@ -117,7 +64,7 @@ static vm_fault_t ring_fault(struct vm_fault *vmf)
 	spin_lock_irq(&ring->zdev->lock);
 	allowed = !ring->strict || ring->block[index].state == ZCDMA_HELD;
 	spin_unlock_irq(&ring->zdev->lock);
-	if (allowed)
+	if (allowed && !ring->unmapped)
 		ret = map_block(ring, vmf->vma, index);
 	insert_end(ring);
 	if (ret == -ENOMEM)
@@ -166,8 +113,6 @@ static int map_all(struct zcdma_ring *ring, struct vm_area_struct *vma)
 	int ret = 0;
 
 	insert_begin(ring);
-	if (ring->mem.ops->bound)
-		ret = remember_mapper(ring, vma->vm_mm);
 	for (; !ret && index < end; index++) {
 		ret = fatal_signal_pending(current) ? -EINTR : map_block(ring, vma, index);
 		cond_resched();
@@ -219,12 +164,28 @@ int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma)
 	vma->vm_private_data = ring;
 	if (control)
 		ret = map_control(ring, vma);
+	else if (ring->mem.ops->prepare)
+		ret = ring->mem.ops->prepare(&ring->mem, vma);
 	else if (!ring->strict)
 		ret = map_all(ring, vma);
 	/* After an error .close is not called. */
 	if (ret)
 		atomic_dec(&ring->mappings);
 	return ret;
+}
+
+/*
+ * unmap_mapping_range() does not find a mapping whose mmap() is half way through, and to wait for that is to wait for an
+ * mmap_lock, which user space may keep for as long as it likes. So only faults fill mappings of such memory: they come
+ * after the mapping can be found, and after this they fill nothing.
+ */
+void zcdma_ring_unmap(struct zcdma_ring *ring)
+{
+	mutex_lock(&ring->map_lock);
+	ring->unmapped = true;
+	mutex_unlock(&ring->map_lock);
+	/* All but the control page. */
+	unmap_mapping_range(ring->mapping, 0, ring->bytes, 1);
 }
 
 void zcdma_ring_revoke(struct zcdma_ring *ring, const struct zcdma_block *block)

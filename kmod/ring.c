@@ -58,7 +58,6 @@ static void init_ring(struct zcdma_ring *ring, const struct zcdma_dev_setup *set
 	INIT_LIST_HEAD(&ring->free);
 	INIT_LIST_HEAD(&ring->full);
 	INIT_LIST_HEAD(&ring->draining);
-	INIT_LIST_HEAD(&ring->mappers);
 	INIT_LIST_HEAD(&ring->exports);
 	mutex_init(&ring->map_lock);
 	mutex_init(&ring->read_lock);

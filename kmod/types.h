@@ -89,8 +89,8 @@ struct zcdma_ring {
 	/* Below zdev->ring_lock */
 	bool running;			/* from start to stop; written below .lock as well */
 	bool active;			/* the device is started, and not aborted */
-	struct mutex map_lock;		/* .mappers; growth and revocation of page tables */
-	struct list_head mappers;
+	struct mutex map_lock;		/* .unmapped; growth and revocation of page tables */
+	bool unmapped;			/* the memory goes with the device, which went */
 	atomic_t mappings;		/* parts that were cut off count as well */
 	struct mutex read_lock;		/* .cursor and .cursor_off */
 	struct zcdma_block *cursor;	/* half read */

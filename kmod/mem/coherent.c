@@ -46,14 +46,16 @@ static void coherent_sync_for_device(struct zcdma_mem *mem, struct zcdma_buf *bu
 }
 
 /*
- * Set the VMA's page protection as the DMA API wants it for this memory: uncached on some machines,
+ * Have the VMA without pages, as remap_pfn_range() has it. And
+ * set its page protection as the DMA API wants it for this memory: uncached on some machines,
  * decrypted on others. dma_pgprot() is not exported, but every mmap operation of the DMA API begins
  * with it, and then refuses an offset beyond the end: kernel/dma/direct.c,
  * kernel/dma/ops_helpers.c, drivers/iommu/dma-iommu.c, arch/arm/mm/dma-mapping.c. Returns 0, or
  * -ENXIO where this memory cannot be mapped.
  */
-static int set_protection(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm_area_struct *vma)
+static int coherent_prepare(struct zcdma_mem *mem, struct vm_area_struct *vma)
 {
+	struct zcdma_buf *buf = &mem->buf[0];
 	unsigned long pgoff = vma->vm_pgoff;
 	int ret;
 
@@ -62,7 +64,10 @@ static int set_protection(struct zcdma_mem *mem, struct zcdma_buf *buf, struct v
 	vma->vm_pgoff = mem->stride >> PAGE_SHIFT;
 	ret = dma_mmap_coherent(mem->dev, vma, buf->coherent, buf->dma, mem->stride);
 	vma->vm_pgoff = pgoff;
-	return WARN_ON_ONCE(!ret) ? -ENXIO : 0;
+	if (WARN_ON_ONCE(!ret))
+		return -ENXIO;
+	zcdma_vm_flags_set(vma, VM_IO | VM_PFNMAP);
+	return 0;
 }
 
 static unsigned long pfn_at(const struct zcdma_buf *buf, size_t off)
@@ -86,12 +91,7 @@ static int coherent_mmap(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm
 {
 	size_t end = off + len;
 	vm_fault_t fault;
-	int ret;
 
-	ret = set_protection(mem, buf, vma);
-	if (ret)
-		return ret;
-	zcdma_vm_flags_set(vma, VM_IO | VM_PFNMAP);
 	for (; off < end; off += PAGE_SIZE, addr += PAGE_SIZE) {
 		fault = vmf_insert_pfn_prot(vma, addr, pfn_at(buf, off), vma->vm_page_prot);
 		if (fault & VM_FAULT_ERROR)
@@ -120,6 +120,7 @@ const struct zcdma_mem_ops zcdma_mem_coherent = {
 	.dma_addr = coherent_dma_addr,
 	.sync_for_cpu = coherent_sync_for_cpu,
 	.sync_for_device = coherent_sync_for_device,
+	.prepare = coherent_prepare,
 	.mmap = coherent_mmap,
 	.vaddr = coherent_vaddr,
 	.count = coherent_count,

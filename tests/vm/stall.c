@@ -6,13 +6,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
+#include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "shared/disk.h"
 #include "shared/module.h"
 #include "shared/ring.h"
 #include "shared/tap.h"
@@ -214,6 +218,102 @@ static void a_pread_keeps_its_block(unsigned model)
 	ring_end(&r);
 }
 
+/*
+ * A process whose address space is locked for as long as a disk does not answer: a thread reads a page of it through
+ * /proc/self/mem, with the lock held, and another waits to change the mappings, behind which all have to wait.
+ */
+struct locked {
+	const struct ring *ring;
+	int disk;
+	char *page; /* of the disk */
+	int gate[2];
+	struct {
+		pid_t reader, mapper;
+	} *tid; /* shared with the test */
+	pid_t child;
+};
+
+static void *read_page(void *arg)
+{
+	const struct locked *l = arg;
+	int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+	char c;
+
+	return (void *)(intptr_t)pread(mem, &c, 1, (off_t)(uintptr_t)l->page);
+}
+
+static void *map_a_page(void *arg)
+{
+	const struct locked *l = arg;
+	char c;
+
+	if (read(l->gate[0], &c, 1) != 1)
+		return NULL;
+	return mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+__attribute__((noreturn)) static void lock_me(struct locked *l)
+{
+	volatile char *ring = mmap(NULL, l->ring->setup.ring_bytes, PROT_READ, MAP_SHARED, l->ring->fd, 0);
+
+	EXPECT(ring != MAP_FAILED && ring[0] == ring[0]);
+	l->page = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, l->disk, 0);
+	EXPECT(l->page != MAP_FAILED && !madvise(l->page, PAGE, MADV_RANDOM));
+	l->tid->mapper = task_start(map_a_page, l).tid;
+	l->tid->reader = task_start(read_page, l).tid;
+	for (;;)
+		pause();
+}
+
+/* Whether a thread of the process waits where no signal but SIGKILL reaches it. */
+static bool is_stuck(pid_t process, const volatile pid_t *tid)
+{
+	char path[64], state = 0;
+	FILE *f;
+
+	if (!*tid)
+		return false;
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", process, *tid);
+	f = fopen(path, "re");
+	EXPECT(f && fscanf(f, "%*d (%*[^)]) %c", &state) == 1 && !fclose(f));
+	return state == 'D';
+}
+
+static struct locked lock_a_process(const struct ring *r)
+{
+	struct locked l = { .ring = r, .disk = disk_suspended() };
+
+	l.tid = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	EXPECT((void *)l.tid != MAP_FAILED && !pipe2(l.gate, O_CLOEXEC));
+	l.child = fork();
+	if (!l.child)
+		lock_me(&l);
+	EXPECT(l.child > 0);
+	WAIT_FOR(is_stuck(l.child, &l.tid->reader));
+	EXPECT(write(l.gate[1], "", 1) == 1);
+	WAIT_FOR(is_stuck(l.child, &l.tid->mapper));
+	return l;
+}
+
+static void unlock(const struct locked *l)
+{
+	disk_resume();
+	EXPECT(!kill(l->child, SIGKILL) && waitpid(l->child, NULL, 0) == l->child);
+	EXPECT(!close(l->disk));
+}
+
+static void the_lock_of_a_process_is_held(unsigned model)
+{
+	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
+	struct locked l = lock_a_process(&r);
+
+	device_unbind();
+	device_bind();
+	unlock(&l);
+	ring_end(&r);
+	expect_a_new_ring_works(model);
+}
+
 int main(void)
 {
 	static const struct tap_test tests[] = {
@@ -227,6 +327,8 @@ int main(void)
 		{ "a block stays as it is while a pread() stalls", a_pread_keeps_its_block,
 		  TAP_ALL },
 		{ "the device goes while a read() stalls", a_read_stalls, TAP_ALL },
+		{ "the device goes while the address space of a process is locked",
+		  the_lock_of_a_process_is_held, TAP_ALL },
 	};
 
 	TAP_RUN_ALL(tests);
