@@ -10,12 +10,16 @@
 #include "compat.h"
 #include "dmabuf_ops.h"
 
-/* A device of an importer's that may access the memory. */
+/*
+ * A device of an importer's that may access the memory. The importer has a table of its own: what becomes of that is its
+ * business, and that of CONFIG_DMABUF_DEBUG, which has the pages in it point nowhere.
+ */
 struct mapping {
 	struct list_head node;
 	struct device *dev;
 	enum dma_data_direction dir;
 	struct sg_table sgt;
+	struct sg_table given;
 };
 
 static struct page *page_at(const struct zcdma_export *ex, unsigned long n)
@@ -60,6 +64,42 @@ static int fill_table(struct sg_table *sgt, const struct zcdma_export *ex, unsig
 	return 0;
 }
 
+/* Copy what the device sees. Both tables have the same pieces, of which an IOMMU joins some. */
+static void copy_addresses(struct sg_table *to, const struct sg_table *from)
+{
+	struct scatterlist *src = from->sgl, *dst;
+	unsigned int i;
+
+	to->nents = from->nents;
+	for_each_sgtable_dma_sg(to, dst, i) {
+		sg_dma_address(dst) = sg_dma_address(src);
+		sg_dma_len(dst) = sg_dma_len(src);
+		src = sg_next(src);
+	}
+}
+
+/*
+ * The pages are mapped for the ring's device too, so what both have is synced by itself: a mapping that syncs
+ * counts as one too many for CONFIG_DMA_API_DEBUG.
+ */
+static int map_table(struct mapping *m)
+{
+	int ret;
+
+	ret = dma_map_sgtable(m->dev, &m->sgt, m->dir, DMA_ATTR_SKIP_CPU_SYNC);
+	if (ret)
+		return ret;
+	dma_sync_sgtable_for_device(m->dev, &m->sgt, m->dir);
+	copy_addresses(&m->given, &m->sgt);
+	return 0;
+}
+
+static void unmap_table(struct mapping *m)
+{
+	dma_sync_sgtable_for_cpu(m->dev, &m->sgt, m->dir);
+	dma_unmap_sgtable(m->dev, &m->sgt, m->dir, DMA_ATTR_SKIP_CPU_SYNC);
+}
+
 static struct mapping *make_mapping(const struct zcdma_export *ex, struct device *dev,
 				    enum dma_data_direction dir)
 {
@@ -74,11 +114,16 @@ static struct mapping *make_mapping(const struct zcdma_export *ex, struct device
 	ret = fill_table(&m->sgt, ex, pages_max(dev));
 	if (ret)
 		goto err_free;
-	ret = dma_map_sgtable(dev, &m->sgt, dir, 0);
+	ret = fill_table(&m->given, ex, pages_max(dev));
 	if (ret)
 		goto err_table;
+	ret = map_table(m);
+	if (ret)
+		goto err_given;
 	return m;
 
+err_given:
+	sg_free_table(&m->given);
 err_table:
 	sg_free_table(&m->sgt);
 err_free:
@@ -103,19 +148,20 @@ static struct sg_table *export_map(struct dma_buf_attachment *attach, enum dma_d
 	mutex_lock(&ex->lock);
 	list_add(&m->node, &ex->mappings);
 	mutex_unlock(&ex->lock);
-	return &m->sgt;
+	return &m->given;
 }
 
 static void export_unmap(struct dma_buf_attachment *attach, struct sg_table *sgt,
 			 enum dma_data_direction dir)
 {
-	struct mapping *m = container_of(sgt, struct mapping, sgt);
+	struct mapping *m = container_of(sgt, struct mapping, given);
 	struct zcdma_export *ex = attach->dmabuf->priv;
 
 	mutex_lock(&ex->lock);
 	list_del(&m->node);
 	mutex_unlock(&ex->lock);
-	dma_unmap_sgtable(m->dev, &m->sgt, m->dir, 0);
+	unmap_table(m);
+	sg_free_table(&m->given);
 	sg_free_table(&m->sgt);
 	kfree(m);
 	zcdma_export_put(ex);
