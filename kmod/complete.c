@@ -32,23 +32,34 @@ dma_addr_t zcdma_block_dma(const struct zcdma_stream *stream, const struct zcdma
 }
 EXPORT_SYMBOL_ZCDMA(zcdma_block_dma);
 
-void zcdma_block_begin_cpu_access(struct zcdma_stream *stream, struct zcdma_block *block)
+int zcdma_block_begin_cpu_access(struct zcdma_stream *stream, struct zcdma_block *block)
 {
 	struct zcdma_ring *ring = zcdma_ring_of(stream);
+	struct zcdma_buf *buf = zcdma_ring_buf(ring, block);
 
+	might_sleep();
 	/* Pages of others are the CPU's as well, which writes nothing to them. */
-	if (!block->frags)
-		ring->mem.ops->sync_for_cpu(&ring->mem, zcdma_ring_buf(ring, block),
-					    ring->mem.block_size);
+	if (block->frags)
+		return 0;
+	if (ring->mem.ops->begin_cpu_access)
+		return ring->mem.ops->begin_cpu_access(&ring->mem, buf);
+	ring->mem.ops->sync_for_cpu(&ring->mem, buf, ring->mem.block_size);
+	return 0;
 }
 EXPORT_SYMBOL_ZCDMA(zcdma_block_begin_cpu_access);
 
-void zcdma_block_end_cpu_access(struct zcdma_stream *stream, struct zcdma_block *block)
+int zcdma_block_end_cpu_access(struct zcdma_stream *stream, struct zcdma_block *block)
 {
 	struct zcdma_ring *ring = zcdma_ring_of(stream);
+	struct zcdma_buf *buf = zcdma_ring_buf(ring, block);
 
-	if (!block->frags)
-		ring->mem.ops->sync_for_device(&ring->mem, zcdma_ring_buf(ring, block));
+	might_sleep();
+	if (block->frags)
+		return 0;
+	if (ring->mem.ops->end_cpu_access)
+		return ring->mem.ops->end_cpu_access(&ring->mem, buf);
+	ring->mem.ops->sync_for_device(&ring->mem, buf);
+	return 0;
 }
 EXPORT_SYMBOL_ZCDMA(zcdma_block_end_cpu_access);
 

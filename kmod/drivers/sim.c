@@ -36,6 +36,24 @@ static struct zcdma_block *sim_pop(struct sim *sim)
 	return block;
 }
 
+static int write_pattern(struct zcdma_stream *stream, struct zcdma_block *block, size_t size)
+{
+	size_t off, bytes;
+	void *data;
+	int ret;
+
+	ret = zcdma_block_begin_cpu_access(stream, block);
+	if (ret)
+		return ret;
+	for (off = 0; off < size; off += bytes) {
+		data = zcdma_block_vaddr(stream, block, off, &bytes);
+		bytes = min(bytes, size - off);
+		zcdma_pattern_fill(data, bytes, zcdma_stream_offset(stream) + off, stream->seed);
+		cond_resched();
+	}
+	return zcdma_block_end_cpu_access(stream, block);
+}
+
 /*
  * The CPU writes what a device would. So the memory is the CPU's meanwhile, and goes back to the
  * device before it is reported as done: with bounce buffers the data takes the way of real DMA.
@@ -43,22 +61,17 @@ static struct zcdma_block *sim_pop(struct sim *sim)
 void zcdma_sim_fill(struct zcdma_stream *stream, struct zcdma_block *block)
 {
 	const struct sim *sim = stream->context;
-	size_t size = sim->bytes, off, bytes;
-	void *data;
+	size_t size = sim->bytes;
+	int ret;
 
-	zcdma_block_begin_cpu_access(stream, block);
-	for (off = 0; off < size; off += bytes) {
-		data = zcdma_block_vaddr(stream, block, off, &bytes);
-		bytes = min(bytes, size - off);
-		zcdma_pattern_fill(data, bytes, zcdma_stream_offset(stream) + off, stream->seed);
-		cond_resched();
-	}
-	zcdma_block_end_cpu_access(stream, block);
+	ret = write_pattern(stream, block, size);
 	block->device_time = sim->begun;
 	if (zcdma_sim_mutant("gap") && block->index == 1)
 		zcdma_stream_gap(stream);
 	if (zcdma_sim_mutant("fail") && block->index == 1)
-		zcdma_block_failed(stream, block, -EIO);
+		ret = -EIO;
+	if (ret)
+		zcdma_block_failed(stream, block, ret);
 	else
 		zcdma_block_done(stream, block, size + (zcdma_sim_mutant("long") ? PAGE_SIZE : 0));
 }

@@ -38,15 +38,16 @@ static struct zcdma_block *pop_armed(struct loop *loop)
 	return block;
 }
 
-/* Copy up to a block of what is played from @off on. Returns how many bytes. */
-static size_t copy(struct loop *loop, struct zcdma_block *to, struct zcdma_stream *play,
-		   struct zcdma_block *from, size_t off)
+static int copy_bytes(struct loop *loop, struct zcdma_block *to, struct zcdma_stream *play,
+		      struct zcdma_block *from, size_t off, size_t bytes)
 {
-	size_t bytes = min_t(size_t, loop->capture->block_size, from->length - off);
 	size_t done, n, left;
 	void *src, *dst;
+	int ret;
 
-	zcdma_block_begin_cpu_access(loop->capture, to);
+	ret = zcdma_block_begin_cpu_access(loop->capture, to);
+	if (ret)
+		return ret;
 	for (done = 0; done < bytes; done += n) {
 		src = zcdma_block_vaddr(play, from, off + done, &n);
 		dst = zcdma_block_vaddr(loop->capture, to, done, &left);
@@ -54,8 +55,21 @@ static size_t copy(struct loop *loop, struct zcdma_block *to, struct zcdma_strea
 		memcpy(dst, src, n);
 		cond_resched();
 	}
-	zcdma_block_end_cpu_access(loop->capture, to);
-	zcdma_block_done(loop->capture, to, bytes);
+	return zcdma_block_end_cpu_access(loop->capture, to);
+}
+
+/* Copy up to a block of what is played from @off on. Returns how many bytes. */
+static size_t copy(struct loop *loop, struct zcdma_block *to, struct zcdma_stream *play,
+		   struct zcdma_block *from, size_t off)
+{
+	size_t bytes = min_t(size_t, loop->capture->block_size, from->length - off);
+	int ret;
+
+	ret = copy_bytes(loop, to, play, from, off, bytes);
+	if (ret)
+		zcdma_block_failed(loop->capture, to, ret);
+	else
+		zcdma_block_done(loop->capture, to, bytes);
 	return bytes;
 }
 
@@ -98,17 +112,20 @@ static void loop_play(struct zcdma_stream *stream, struct zcdma_block *block)
 {
 	struct loop *loop = container_of(stream->priv, struct loop, play);
 	size_t off = 0, bytes;
+	int ret;
 
-	zcdma_block_begin_cpu_access(stream, block);
-	while (off < block->length) {
+	ret = zcdma_block_begin_cpu_access(stream, block);
+	while (!ret && off < block->length) {
 		bytes = pass_on(loop, stream, block, off);
 		off += bytes;
 		if (!bytes && kthread_should_stop())
 			break;
 	}
-	zcdma_block_end_cpu_access(stream, block);
+	ret = ret ?: zcdma_block_end_cpu_access(stream, block);
 	/* Else the core takes it back. */
-	if (off == block->length)
+	if (ret)
+		zcdma_block_failed(stream, block, ret);
+	else if (off == block->length)
 		zcdma_block_done(stream, block, off);
 }
 

@@ -37,27 +37,40 @@ static void check(struct zcdma_sim *sink, const u8 *data, size_t bytes, u64 offs
 	sink->checked_bytes += bytes;
 }
 
-void zcdma_sink_play(struct zcdma_stream *stream, struct zcdma_block *block)
+static int check_block(struct zcdma_stream *stream, struct zcdma_block *block)
 {
 	u64 offset = zcdma_stream_offset(stream);
 	struct zcdma_sim *sink = stream->priv;
 	size_t off, bytes;
 	void *data;
+	int ret;
 
-	if (!offset) { /* of a new ring */
-		sink->checked_bytes = 0;
-		sink->wrong_bytes = 0;
-	}
-	zcdma_block_begin_cpu_access(stream, block);
+	ret = zcdma_block_begin_cpu_access(stream, block);
+	if (ret)
+		return ret;
 	for (off = 0; off < block->length; off += bytes) {
 		data = zcdma_block_vaddr(stream, block, off, &bytes);
 		bytes = min_t(size_t, bytes, block->length - off);
 		check(sink, data, bytes, offset + off, stream->seed);
 		cond_resched();
 	}
-	zcdma_block_end_cpu_access(stream, block);
+	return zcdma_block_end_cpu_access(stream, block);
+}
+
+void zcdma_sink_play(struct zcdma_stream *stream, struct zcdma_block *block)
+{
+	struct zcdma_sim *sink = stream->priv;
+	int ret;
+
+	if (!zcdma_stream_offset(stream)) { /* of a new ring */
+		sink->checked_bytes = 0;
+		sink->wrong_bytes = 0;
+	}
+	ret = check_block(stream, block);
 	if (zcdma_sim_mutant("fail") && block->index == 1)
-		zcdma_block_failed(stream, block, -EIO);
+		ret = -EIO;
+	if (ret)
+		zcdma_block_failed(stream, block, ret);
 	else
 		zcdma_block_done(stream, block, block->length);
 }

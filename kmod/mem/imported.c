@@ -5,7 +5,8 @@
  * gives no access to them, and a block that is given back is free.
  *
  * The exporter syncs caches, where user space brackets its accesses by DMA_BUF_IOCTL_SYNC. An
- * importer does not, as videobuf2 does not for V4L2_MEMORY_DMABUF.
+ * importer does not, as videobuf2 does not for V4L2_MEMORY_DMABUF; but where the CPU works in the device's
+ * place, its accesses are bracketed so as well.
  */
 #include <linux/dma-buf.h>
 #include <linux/kernel.h>
@@ -139,6 +140,16 @@ static void imported_sync_for_device(struct zcdma_mem *mem, struct zcdma_buf *bu
 {
 }
 
+static int imported_begin_cpu_access(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+	return dma_buf_begin_cpu_access(buf->dmabuf, mem->dir);
+}
+
+static int imported_end_cpu_access(struct zcdma_mem *mem, struct zcdma_buf *buf)
+{
+	return dma_buf_end_cpu_access(buf->dmabuf, mem->dir);
+}
+
 static void *imported_vaddr(const struct zcdma_buf *buf, size_t off)
 {
 	return buf->coherent + off;
@@ -159,6 +170,8 @@ const struct zcdma_mem_ops zcdma_mem_imported = {
 	.dma_addr = zcdma_chunks_dma_addr,
 	.sync_for_cpu = imported_sync_for_cpu,
 	.sync_for_device = imported_sync_for_device,
+	.begin_cpu_access = imported_begin_cpu_access,
+	.end_cpu_access = imported_end_cpu_access,
 	.vaddr = imported_vaddr,
 	.count = imported_count,
 	.foreign = true,

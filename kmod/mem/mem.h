@@ -55,6 +55,12 @@ struct zcdma_mem_ops {
 	dma_addr_t (*dma_addr)(const struct zcdma_buf *buf, size_t off, size_t *left);
 	void (*sync_for_cpu)(struct zcdma_mem *mem, struct zcdma_buf *buf, size_t bytes);
 	void (*sync_for_device)(struct zcdma_mem *mem, struct zcdma_buf *buf);
+	/*
+	 * Have the CPU access a block in the device's place, and end it. Sleep. Return 0 or a negative errno. NULL
+	 * operations: the syncs above do.
+	 */
+	int (*begin_cpu_access)(struct zcdma_mem *mem, struct zcdma_buf *buf);
+	int (*end_cpu_access)(struct zcdma_mem *mem, struct zcdma_buf *buf);
 	/* Prepare a VMA that its faults fill by .mmap; NULL operation: nothing to prepare. */
 	int (*prepare)(struct zcdma_mem *mem, struct vm_area_struct *vma);
 	/* Map @len bytes from @off of the block to @addr. Both are multiples of the page size. */

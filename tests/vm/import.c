@@ -10,14 +10,17 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include "shared/dmabuf.h"
+#include "shared/memory.h"
 #include "shared/module.h"
 #include "shared/tap.h"
 
 #define SINK	"/dev/zcdma1"
 #define CHECKED "/sys/bus/platform/devices/zcdma-sink.0/"
+#define TRACING "/sys/kernel/tracing/"
 #define COUNT	4
 
 static const struct exporter *exporter;
@@ -106,6 +109,48 @@ static void the_ring_gives_no_access(unsigned unused)
 	EXPECT_ERRNO(splice(i.r.fd, &position, fd[1], NULL, PAGE, SPLICE_F_NONBLOCK), EOPNOTSUPP);
 	EXPECT(dmabuf_try_export(&i.r, b.index, 0) == -EOPNOTSUPP);
 	EXPECT(!ring_give(&i.r, b.index));
+}
+
+/*
+ * A probe of the kernel's that counts the calls of a function.
+ */
+
+static void probe(const char *command)
+{
+	int fd = open(TRACING "kprobe_events", O_WRONLY | O_APPEND | O_CLOEXEC);
+
+	if (fd < 0)
+		tap_skip("this kernel has no kprobe_events");
+	EXPECT(write(fd, command, strlen(command)) == (ssize_t)strlen(command) && !close(fd));
+}
+
+static void count_calls(bool on)
+{
+	memory_write(TRACING "events/kprobes/zcdma_begin/enable", on ? "1" : "0");
+	memory_write(TRACING "events/kprobes/zcdma_end/enable", on ? "1" : "0");
+}
+
+/* In the place of the device's DMA it is the CPU that writes, which the exporter has to know. */
+static void the_exporter_knows_of_the_cpu(unsigned unused)
+{
+	struct imported i;
+	long begun, ended;
+
+	(void)unused;
+	i = import(DEVICE, O_RDONLY);
+	mount("tracefs", "/sys/kernel/tracing", "tracefs", 0, NULL);
+	probe("p:zcdma_begin dma_buf_begin_cpu_access\n");
+	probe("p:zcdma_end dma_buf_end_cpu_access\n");
+	count_calls(true);
+	ring_go(&i.r);
+	ring_run_for(&i.r, 2 * COUNT);
+	ring_stop(&i.r);
+	count_calls(false);
+	begun = memory_number(TRACING "kprobe_profile", "  zcdma_begin");
+	ended = memory_number(TRACING "kprobe_profile", "  zcdma_end");
+	probe("-:zcdma_begin\n");
+	probe("-:zcdma_end\n");
+	EXPECT(begun >= 2 * COUNT && ended == begun);
 }
 
 /* Fail to set up, and leave the stream to the next. */
@@ -271,6 +316,7 @@ static const struct {
 	{ "what is not sound is refused of memory", what_is_not_sound_is_refused },
 	{ "the device goes from memory", it_outlives_the_device },
 	{ "memory is played", it_is_played },
+	{ "the exporter knows what the CPU does to memory", the_exporter_knows_of_the_cpu },
 };
 
 int main(void)

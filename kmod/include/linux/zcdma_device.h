@@ -256,17 +256,20 @@ dma_addr_t zcdma_block_dma(const struct zcdma_stream *stream, const struct zcdma
  * @stream: the stream
  * @block: the driver's
  *
- * For a device whose FIFO the CPU empties or fills; its &zcdma_device_ops.dir is DMA_BIDIRECTIONAL. Any
- * context, as for zcdma_block_end_cpu_access() and zcdma_block_vaddr().
+ * For a device whose FIFO the CPU empties or fills; its &zcdma_device_ops.dir is DMA_BIDIRECTIONAL. Returns
+ * 0; or a negative errno of the driver whose memory it is (ZCDMA_DEV_IMPORTED), and the block is to be reported
+ * by zcdma_block_failed(). May sleep.
  */
-void zcdma_block_begin_cpu_access(struct zcdma_stream *stream, struct zcdma_block *block);
+int __must_check zcdma_block_begin_cpu_access(struct zcdma_stream *stream, struct zcdma_block *block);
 
 /**
  * zcdma_block_end_cpu_access - end it, before the block is reported
  * @stream: the stream
  * @block: the driver's
+ *
+ * Returns 0, or a negative errno as zcdma_block_begin_cpu_access() does. May sleep.
  */
-void zcdma_block_end_cpu_access(struct zcdma_stream *stream, struct zcdma_block *block);
+int __must_check zcdma_block_end_cpu_access(struct zcdma_stream *stream, struct zcdma_block *block);
 
 /**
  * zcdma_block_vaddr - get where the CPU finds a byte of a block
@@ -274,6 +277,8 @@ void zcdma_block_end_cpu_access(struct zcdma_stream *stream, struct zcdma_block 
  * @block: the driver's, between the two calls above
  * @off: of the byte in the block, below &zcdma_stream.block_size
  * @bytes: set to how many are contiguous from there on for the CPU
+ *
+ * Any context.
  */
 void *zcdma_block_vaddr(const struct zcdma_stream *stream, const struct zcdma_block *block,
 			size_t off, size_t *bytes);
