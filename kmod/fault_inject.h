@@ -16,7 +16,8 @@
  * held for the device; "charge": nor uncharged; "keep": nor let go where they are dropped; "trust": what
  * is given back need not be held; "kick": user space is not asked to have it collected; "map": what
  * an importer of a dma-buf maps is not held meanwhile; "unmap": it is held for ever; "whole": what
- * was sent from a mapping of the whole ring is not waited for. And
+ * was sent from a mapping of the whole ring is not waited for; "some": of a group those before one that
+ * runs already start. And
  * machines that QEMU is not: "pieces": memory has single pages alone; "cache": memory that is mapped
  * for a device to write to loses what the CPU wrote to it, unless it was mapped for one to read
  * before; "dirty": the same, with a driver that does not. And a processor that is slow: "linger": to let

@@ -102,6 +102,11 @@ static void stop_stream(struct zcdma_device *zdev, struct zcdma_ring *ring)
 		zcdma_device_leave(zdev);
 }
 
+void zcdma_file_stop(struct zcdma_file *zf)
+{
+	stop_stream(zf->zdev, zf->ring);
+}
+
 void zcdma_file_drop_ring(struct zcdma_file *zf, struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = zf->zdev;

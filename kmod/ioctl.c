@@ -12,6 +12,7 @@
 #include "device.h"
 #include "dmabuf.h"
 #include "frags.h"
+#include "group.h"
 #include "ring.h"
 
 #define BLOCKS_MIN 2
@@ -35,6 +36,10 @@ union zcdma_arg {
 		struct zcdma_dev_export export;
 		struct dma_buf *dmabuf;		/* not for the caller */
 	};
+	struct {
+		struct zcdma_dev_group group;
+		struct zcdma_group *files;	/* not for the caller */
+	};
 };
 
 static u32 block_align(const struct zcdma_device *zdev)
@@ -56,6 +61,7 @@ static u32 info_flags(const struct zcdma_device *zdev)
 	       (zcdma_mem_limited(zdev->dma) ? ZCDMA_DEV_INFO_LIMITED : 0) |
 	       (zdev->ops->out ? ZCDMA_DEV_INFO_OUT : 0) |
 	       (zdev->ops->flush ? ZCDMA_DEV_INFO_TIMEOUT : 0) |
+	       (zdev->ops->start_group ? ZCDMA_DEV_INFO_GROUP : 0) |
 	       ZCDMA_DEV_INFO_CONTROL |
 	       (IS_ENABLED(CONFIG_DMA_SHARED_BUFFER) ? ZCDMA_DEV_INFO_EXPORT : 0);
 }
@@ -227,6 +233,34 @@ static int ioc_start(struct zcdma_file *zf, union zcdma_arg *arg)
 	return ret;
 }
 
+static int group_fetch(union zcdma_arg *arg)
+{
+	arg->files = zcdma_group_get(&arg->group);
+	return PTR_ERR_OR_ZERO(arg->files);
+}
+
+static void group_forget(union zcdma_arg *arg)
+{
+	zcdma_group_put(arg->files);
+}
+
+static int ioc_start_group(struct zcdma_file *zf, union zcdma_arg *arg)
+{
+	u64 device_time = 0;
+	int ret;
+
+	ret = zcdma_group_start(zf, arg->files, &device_time);
+	arg->group.device_time = device_time;
+	arg->group.clock = device_time ? zf->zdev->ops->clock : ZCDMA_DEV_CLOCK_NONE;
+	return ret;
+}
+
+static void group_done(struct zcdma_file *zf, union zcdma_arg *arg, bool copied_out)
+{
+	if (!copied_out)
+		zcdma_group_stop(zf, arg->files);
+}
+
 static int ioc_stop(struct zcdma_file *zf, union zcdma_arg *arg)
 {
 	struct zcdma_frags *dropped;
@@ -285,7 +319,7 @@ static const struct zcdma_ioctl {
 	unsigned int flags;
 	/* After .call succeeded. The device may be gone. */
 	void (*done)(struct zcdma_file *zf, union zcdma_arg *arg, bool copied_out);
-	/* Get what the argument refers to, before .call, and free it after. */
+	/* Get what the argument refers to, before .call, and free it at the end. */
 	int (*fetch)(union zcdma_arg *arg);
 	void (*forget)(union zcdma_arg *arg);
 	size_t least;		/* .size of version 1, where the structure has grown since */
@@ -309,6 +343,9 @@ static const struct zcdma_ioctl {
 	[_IOC_NR(ZCDMA_IOC_EXPORT)] = { ioc_export, sizeof(struct zcdma_dev_export),
 					offsetof(struct zcdma_dev_export, reserved), WITH_RING,
 					export_done },
+	[_IOC_NR(ZCDMA_IOC_START_GROUP)] = { ioc_start_group, sizeof(struct zcdma_dev_group),
+					     offsetof(struct zcdma_dev_group, reserved), WITH_RING,
+					     group_done, group_fetch, group_forget },
 };
 
 static int get_arg(const struct zcdma_ioctl *ioc, union zcdma_arg *arg, void __user *user)
@@ -354,14 +391,33 @@ static int call(struct zcdma_file *zf, const struct zcdma_ioctl *ioc, union zcdm
  * Copy arguments outside of zcdma_device_enter(): memory of a userfaultfd or of a FUSE file answers
  * when its owner likes, and must not keep the device from going.
  */
+static int call_and_answer(struct zcdma_file *zf, const struct zcdma_ioctl *ioc, unsigned int cmd,
+			   union zcdma_arg *arg, void __user *user)
+{
+	u32 size = ioc->size ? arg->size : 0;
+	bool copied_out;
+	int ret;
+
+	ret = call(zf, ioc, arg);
+	/* A failed setup says what would have fit. */
+	if (!ioc->size || ioc->flags & IN_ONLY || (ret && cmd != ZCDMA_IOC_SETUP))
+		return ret;
+	arg->size = size;
+	/* A caller that was built with version 1 may have less room. */
+	copied_out = !copy_to_user(user, arg, min_t(size_t, size, ioc->size));
+	if (ret)
+		return ret;
+	if (ioc->done)
+		ioc->done(zf, arg, copied_out);
+	return copied_out ? 0 : -EFAULT;
+}
+
 long zcdma_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 {
 	struct zcdma_file *zf = file->private_data;
 	unsigned int nr = _IOC_NR(cmd);
 	const struct zcdma_ioctl *ioc;
 	union zcdma_arg arg;
-	bool copied_out;
-	u32 size;
 	int ret;
 
 	if (nr >= ARRAY_SIZE(ioctls) || cmd != _IO(ZCDMA_IOC_MAGIC, nr))
@@ -370,24 +426,13 @@ long zcdma_ioctl(struct file *file, unsigned int cmd, unsigned long user)
 	ret = get_arg(ioc, &arg, (void __user *)user);
 	if (ret)
 		return ret;
-	size = ioc->size ? arg.size : 0;
 	if (ioc->fetch) {
 		ret = ioc->fetch(&arg);
 		if (ret)
 			return ret;
 	}
-	ret = call(zf, ioc, &arg);
+	ret = call_and_answer(zf, ioc, cmd, &arg, (void __user *)user);
 	if (ioc->forget)
 		ioc->forget(&arg);
-	/* A failed setup says what would have fit. */
-	if (!ioc->size || ioc->flags & IN_ONLY || (ret && cmd != ZCDMA_IOC_SETUP))
-		return ret;
-	arg.size = size;
-	/* A caller that was built with version 1 may have less room. */
-	copied_out = !copy_to_user((void __user *)user, &arg, min_t(size_t, size, ioc->size));
-	if (ret)
-		return ret;
-	if (ioc->done)
-		ioc->done(zf, &arg, copied_out);
-	return copied_out ? 0 : -EFAULT;
+	return ret;
 }

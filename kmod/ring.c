@@ -221,14 +221,11 @@ void zcdma_ring_destroy(struct zcdma_ring *ring)
 	kfree(ring);
 }
 
-static int start_device(struct zcdma_ring *ring)
+void zcdma_ring_started(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
-	int ret;
 
-	ret = zdev->ops->start(&ring->stream);
-	if (ret)
-		return ret;
+	lockdep_assert_held(&zdev->ring_lock);
 	ring->active = true;
 	spin_lock_irq(&zdev->lock);
 	/* The device may have halted already. */
@@ -241,7 +238,16 @@ static int start_device(struct zcdma_ring *ring)
 	zcdma_ring_submit(ring);
 	if (zcdma_control_is_used(ring))
 		zcdma_ring_reap(ring, UINT_MAX);
-	return 0;
+}
+
+static int start_device(struct zcdma_ring *ring)
+{
+	int ret;
+
+	ret = ring->zdev->ops->start(&ring->stream);
+	if (!ret)
+		zcdma_ring_started(ring);
+	return ret;
 }
 
 static int compare_seq(void *unused, zcdma_sorted_node *a, zcdma_sorted_node *b)
@@ -335,11 +341,24 @@ static bool set_running(struct zcdma_ring *ring)
 	return ring->running;
 }
 
-static void clear_running(struct zcdma_ring *ring)
+void zcdma_ring_unprepare(struct zcdma_ring *ring)
 {
 	spin_lock_irq(&ring->zdev->lock);
 	ring->running = false;
 	spin_unlock_irq(&ring->zdev->lock);
+}
+
+int zcdma_ring_prepare(struct zcdma_ring *ring)
+{
+	lockdep_assert_held(&ring->zdev->ring_lock);
+	if (ring->zdev->asleep)
+		return -EIO;
+	if (!set_running(ring))
+		return -EBUSY;
+	/* Or the device would start without the blocks that have drained meanwhile. */
+	if (!ring->out)
+		zcdma_ring_reap(ring, UINT_MAX);
+	return 0;
 }
 
 int zcdma_ring_start(struct zcdma_ring *ring)
@@ -349,16 +368,12 @@ int zcdma_ring_start(struct zcdma_ring *ring)
 	lockdep_assert_held(&ring->zdev->ring_lock);
 	if (ring->running)
 		return READ_ONCE(ring->halted) ? -EIO : 0;
-	if (ring->zdev->asleep)
-		return -EIO;
-	if (!set_running(ring))
-		return -EBUSY;
-	/* Or the device would start without the blocks that have drained meanwhile. */
-	if (!ring->out)
-		zcdma_ring_reap(ring, UINT_MAX);
+	ret = zcdma_ring_prepare(ring);
+	if (ret)
+		return ret;
 	ret = start_device(ring);
 	if (ret)
-		clear_running(ring);
+		zcdma_ring_unprepare(ring);
 	return ret;
 }
 

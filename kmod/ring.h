@@ -16,13 +16,20 @@ void zcdma_ring_destroy(struct zcdma_ring *ring);
 /* Stop the device and unmap the memory from it. Call with zdev->ring_lock held. */
 void zcdma_ring_detach(struct zcdma_ring *ring);
 
-/* Call these four with zdev->ring_lock held. */
+/* Call these with zdev->ring_lock held, up to zcdma_ring_resume(). */
 
 /*
  * Start the device. Returns 0 (also when it runs already), -EIO if the device halted or the machine
  * sleeps, -EBUSY while an importer has mapped the whole ring, or the error of its driver.
  */
 int zcdma_ring_start(struct zcdma_ring *ring);
+/*
+ * Start a ring that does not run in three parts, where the device is started with others. The first returns the errors
+ * of the core above; the second takes it back where the device does not start.
+ */
+int zcdma_ring_prepare(struct zcdma_ring *ring);
+void zcdma_ring_unprepare(struct zcdma_ring *ring);
+void zcdma_ring_started(struct zcdma_ring *ring);
 /*
  * Stop the device and end the stream: full blocks can still be taken. Returns the pages of others that an output
  * device drops, for zcdma_frags_free_all() without the lock, but before the device goes.

@@ -168,7 +168,9 @@ static void sim_unpaced(struct sim *sim)
 	block = sim_pop(sim);
 	if (!block)
 		return;
-	sim->begun = ktime_get_ns();
+	/* The first byte of all came as the device was started. */
+	if (sim->bytes)
+		sim->begun = ktime_get_ns();
 	sim->bytes = sim->stream->block_size;
 	serve(sim, block);
 }
@@ -177,7 +179,6 @@ static int sim_thread(void *data)
 {
 	struct sim *sim = data;
 
-	sim->begun = ktime_get_ns();
 	while (!kthread_should_stop()) {
 		if (sim->stream->rate)
 			sim_paced(sim);
@@ -188,7 +189,8 @@ static int sim_thread(void *data)
 	return 0;
 }
 
-int zcdma_sim_start(struct zcdma_stream *stream)
+/* Make what is to run. */
+static int prepare(struct zcdma_stream *stream)
 {
 	const struct zcdma_sim *device = stream->priv;
 	struct sim *sim;
@@ -212,7 +214,43 @@ int zcdma_sim_start(struct zcdma_stream *stream)
 		return ret;
 	}
 	stream->context = sim;
+	return 0;
+}
+
+static void run(struct zcdma_stream *stream, u64 now)
+{
+	struct sim *sim = stream->context;
+
+	sim->begun = now;
 	wake_up_process(sim->thread);
+}
+
+int zcdma_sim_start(struct zcdma_stream *stream)
+{
+	int ret = prepare(stream);
+
+	if (!ret)
+		run(stream, ktime_get_ns());
+	return ret;
+}
+
+static int sim_start_group(struct zcdma_stream *const *streams, unsigned int count,
+			   u64 *device_time)
+{
+	unsigned int i;
+	int ret = 0;
+
+	for (i = 0; !ret && i < count; i++)
+		ret = prepare(streams[i]);
+	if (ret) {
+		/* The last one is not. */
+		for (i--; i; i--)
+			zcdma_sim_abort(streams[i - 1]);
+		return ret;
+	}
+	*device_time = ktime_get_ns();
+	for (i = 0; i < count; i++)
+		run(streams[i], *device_time);
 	return 0;
 }
 
@@ -262,6 +300,7 @@ const struct zcdma_device_ops zcdma_sim_ops = {
 	/* Both ways, as it is the CPU that hands the data to the device: see zcdma_sim_fill(). */
 	.dir = DMA_BIDIRECTIONAL,
 	.start = zcdma_sim_start,
+	.start_group = sim_start_group,
 	.submit = zcdma_sim_submit,
 	.flush = sim_flush,
 	.abort = zcdma_sim_abort,

@@ -20,6 +20,12 @@ struct zcdma_sim {
 	u64 first_wrong;		/* offset, if there are wrong bytes */
 };
 
+/* The drvdata of a platform device. */
+struct zcdma_sim_card {
+	unsigned int channels;
+	struct zcdma_device *zdev[];
+};
+
 extern const struct zcdma_device_ops zcdma_sim_ops;
 extern const struct zcdma_device_ops zcdma_sink_ops;
 extern const struct attribute_group *zcdma_sink_groups[];

@@ -14,6 +14,10 @@ static unsigned int devices = 1;
 module_param(devices, uint, 0444);
 MODULE_PARM_DESC(devices, "Number of simulated devices that capture (default 1, at most 64)");
 
+static unsigned int channels = 1;
+module_param(channels, uint, 0444);
+MODULE_PARM_DESC(channels, "Channels of each of them, which can start together (default 1, at most 64 in all)");
+
 static unsigned int sinks;
 module_param(sinks, uint, 0444);
 MODULE_PARM_DESC(sinks, "Number of simulated devices that play (default 0, at most 64 with the others)");
@@ -58,13 +62,17 @@ int zcdma_sim_set_dma(struct device *dev)
 	return ret;
 }
 
-static int sim_probe(struct platform_device *pdev)
+static const struct kind *kind_of(struct platform_device *pdev)
 {
-	const struct kind *kind = (const struct kind *)platform_get_device_id(pdev)->driver_data;
+	return (const struct kind *)platform_get_device_id(pdev)->driver_data;
+}
+
+static int add_channel(struct platform_device *pdev, struct zcdma_sim_card *card)
+{
+	const struct kind *kind = kind_of(pdev);
 	struct zcdma_limits limits = {};
 	struct zcdma_device *zdev;
 	struct zcdma_sim *sim;
-	int ret;
 
 	sim = devm_kzalloc(&pdev->dev, sizeof(*sim), GFP_KERNEL);
 	if (!sim)
@@ -75,37 +83,80 @@ static int sim_probe(struct platform_device *pdev)
 	if (sim->out)
 		limits = zcdma_sim_play_limits;
 	limits.chunks_max = zcdma_sim_mutant("one");
-	ret = zcdma_sim_set_dma(&pdev->dev);
-	if (ret)
-		return ret;
 	zdev = zcdma_device_register(&pdev->dev, &pdev->dev, kind->ops, &limits, sim);
 	if (IS_ERR(zdev))
 		return PTR_ERR(zdev);
-	platform_set_drvdata(pdev, zdev);
-	ret = kind->groups ? device_add_groups(&pdev->dev, kind->groups) : 0;
+	card->zdev[card->channels++] = zdev;
+	return 0;
+}
+
+static void remove_channels(struct zcdma_sim_card *card)
+{
+	while (card->channels)
+		zcdma_device_unregister(card->zdev[--card->channels]);
+}
+
+static int sim_probe(struct platform_device *pdev)
+{
+	const struct kind *kind = kind_of(pdev);
+	unsigned int count = kind->ops->out ? 1 : channels;
+	struct zcdma_sim_card *card;
+	int ret;
+
+	card = devm_kzalloc(&pdev->dev, struct_size(card, zdev, count), GFP_KERNEL);
+	if (!card)
+		return -ENOMEM;
+	platform_set_drvdata(pdev, card);
+	ret = zcdma_sim_set_dma(&pdev->dev);
+	while (!ret && card->channels < count)
+		ret = add_channel(pdev, card);
+	if (!ret && kind->groups)
+		ret = device_add_groups(&pdev->dev, kind->groups);
 	if (ret)
-		zcdma_device_unregister(zdev);
+		remove_channels(card);
 	return ret;
 }
 
 static void sim_unbind(struct platform_device *pdev)
 {
-	const struct kind *kind = (const struct kind *)platform_get_device_id(pdev)->driver_data;
+	const struct kind *kind = kind_of(pdev);
 
 	if (kind->groups)
 		device_remove_groups(&pdev->dev, kind->groups);
-	zcdma_device_unregister(platform_get_drvdata(pdev));
+	remove_channels(platform_get_drvdata(pdev));
 }
 
 ZCDMA_PLATFORM_REMOVE(sim_remove, sim_unbind)
 
+static int __maybe_unused sim_suspend(struct device *dev)
+{
+	const struct zcdma_sim_card *card = dev_get_drvdata(dev);
+	unsigned int i;
+
+	for (i = 0; i < card->channels; i++)
+		zcdma_device_suspend(card->zdev[i]);
+	return 0;
+}
+
+static int __maybe_unused sim_resume(struct device *dev)
+{
+	const struct zcdma_sim_card *card = dev_get_drvdata(dev);
+	unsigned int i;
+
+	for (i = 0; i < card->channels; i++)
+		zcdma_device_resume(card->zdev[i]);
+	return 0;
+}
+
+static SIMPLE_DEV_PM_OPS(sim_pm_ops, sim_suspend, sim_resume);
+
 static void sim_shutdown(struct platform_device *pdev)
 {
-	zcdma_device_suspend(platform_get_drvdata(pdev));
+	sim_suspend(&pdev->dev);
 }
 
 static struct platform_driver sim_driver = {
-	.driver = { .name = "zcdma-sim", .pm = &zcdma_pm_ops },
+	.driver = { .name = "zcdma-sim", .pm = &sim_pm_ops },
 	.id_table = sim_ids,
 	.probe = sim_probe,
 	.remove = sim_remove,
@@ -138,9 +189,9 @@ static int __init sim_init(void)
 {
 	int ret;
 
-	if ((u64)devices + sinks + 2 * (u64)loops > ZCDMA_DEVICES_MAX) {
-		pr_err("zcdma_sim: devices=%u sinks=%u loops=%u: at most %d, a loop counting twice\n",
-		       devices, sinks, loops, ZCDMA_DEVICES_MAX);
+	if (!channels || (u64)devices * channels + sinks + 2 * (u64)loops > ZCDMA_DEVICES_MAX) {
+		pr_err("zcdma_sim: devices=%u channels=%u sinks=%u loops=%u: at most %d, with each channel, and a loop twice\n",
+		       devices, channels, sinks, loops, ZCDMA_DEVICES_MAX);
 		return -EINVAL;
 	}
 	if (!is_power_of_2(zcdma_sim_play_limits.frag_align) ||

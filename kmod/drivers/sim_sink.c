@@ -75,9 +75,16 @@ void zcdma_sink_play(struct zcdma_stream *stream, struct zcdma_block *block)
 		zcdma_block_done(stream, block, block->length);
 }
 
+static struct zcdma_sim *sink_of(struct device *dev)
+{
+	const struct zcdma_sim_card *card = dev_get_drvdata(dev);
+
+	return zcdma_device_priv(card->zdev[0]);
+}
+
 static ssize_t checked_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	struct zcdma_sim *sink = zcdma_device_priv(dev_get_drvdata(dev));
+	struct zcdma_sim *sink = sink_of(dev);
 
 	return sysfs_emit(buf, "%llu\n", READ_ONCE(sink->checked_bytes));
 }
@@ -85,7 +92,7 @@ static DEVICE_ATTR_RO(checked_bytes);
 
 static ssize_t wrong_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	struct zcdma_sim *sink = zcdma_device_priv(dev_get_drvdata(dev));
+	struct zcdma_sim *sink = sink_of(dev);
 
 	return sysfs_emit(buf, "%llu\n", READ_ONCE(sink->wrong_bytes));
 }
@@ -93,7 +100,7 @@ static DEVICE_ATTR_RO(wrong_bytes);
 
 static ssize_t first_wrong_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	struct zcdma_sim *sink = zcdma_device_priv(dev_get_drvdata(dev));
+	struct zcdma_sim *sink = sink_of(dev);
 
 	if (!READ_ONCE(sink->wrong_bytes))
 		return sysfs_emit(buf, "none\n");

@@ -59,7 +59,7 @@ structures() {
 
 @test "syzkaller: each ioctl, model and policy is named" {
     local word words
-    mapfile -t words < <(sed -n 's/^#define \(ZCDMA_IOC_[A-Z]*\)[\t ]*_IO(.*/\1/p' "$HEADER")
+    mapfile -t words < <(sed -n 's/^#define \(ZCDMA_IOC_[A-Z_]*\)[\t ]*_IO(.*/\1/p' "$HEADER")
     for word in "${words[@]}"; do
         grep -qE "^ioctl\\\$$word\\(fd fd_zcdma, cmd const\\[$word\\]," "$TEXT" || fail "there is no $word"
     done

@@ -220,7 +220,7 @@ static void unknown_calls_are_refused(unsigned unused)
 	for (unsigned nr = 0; nr < 256; nr++) {
 		union arg arg = { .size = sizeof(arg) };
 
-		if (nr > _IOC_NR(ZCDMA_IOC_EXPORT))
+		if (nr > _IOC_NR(ZCDMA_IOC_START_GROUP))
 			EXPECT_ERRNO(ioctl(fd, _IO(ZCDMA_IOC_MAGIC, nr), &arg), ENOTTY);
 		EXPECT_ERRNO(ioctl(fd, _IO(ZCDMA_IOC_MAGIC + 1, nr), &arg), ENOTTY);
 		EXPECT_ERRNO(ioctl(fd, _IOWR(ZCDMA_IOC_MAGIC, nr, __u32), &arg), ENOTTY);

@@ -267,7 +267,7 @@ programs_that_unload() {
     done
     # What imports blocks: a program skips its tests where the kernel has no such driver.
     /run/modprobe -q vgem
-    run_tests unplug dmabuf play splice_write
+    run_tests unplug dmabuf play splice_write group
     check "the module goes" unload
     check "the module loads, with a device that plays" load "$VM_KMOD" devices=1 sinks=1
     run_tests import
@@ -317,6 +317,8 @@ programs_that_unload() {
         "compound: what is queued is held"
     check "a mutant that does not uncharge pages is caught" mutant_of_output_fails charge splice_write \
         "compound: pages are charged while they are held"
+    check "a mutant that starts some of a group is caught" mutant_of_output_fails some group \
+        "compound: where one runs, none starts"
     check "a mutant that keeps what it dropped is caught" mutant_of_output_fails keep splice_write \
         "compound: a block goes from device to device"
     [[ ! -e /sys/kernel/debug/kmemleak ]] || check "a mutant that frees too little is caught" leaks_are_found

@@ -39,15 +39,15 @@ struct zcdma_device;
  *
  * DOC: Contexts and locks
  *
- * start, abort, register, unregister, suspend and resume may sleep. The core calls start and abort one
- * at a time for a device, with a mutex held: a driver must not call unregister, suspend or resume from
+ * start, start_group, abort, register, unregister, suspend and resume may sleep. The core calls start, start_group and abort
+ * one at a time for a device, with a mutex held: a driver must not call unregister, suspend or resume from
  * them.
  *
  * submit, flush and what this file calls a report - zcdma_block_done(), zcdma_block_failed(),
  * zcdma_block_wanted(), zcdma_stream_halted(), zcdma_stream_lost(), zcdma_stream_gap() - run in any
  * context in which a spinlock_t can be taken, so under PREEMPT_RT not in a hard interrupt. Make reports
  * one at a time for a stream, and only from the call of start to the return of abort. The core calls
- * submit after start returned and before it calls abort, on several processors at a time, but one at
+ * submit after start or start_group returned and before it calls abort, on several processors at a time, but one at
  * a time for an output device, whose blocks have an order. It holds no lock then that a report takes,
  * and of the reports only zcdma_block_wanted() calls submit: so submit and the other reports may run
  * with the same lock of the driver's held. The same is true of flush, of which one call runs at a time.
@@ -119,6 +119,10 @@ struct zcdma_stream {
  * @paced: the device produces at &zcdma_stream.rate; others are asked for no rate
  * @start: Start the device. Returns 0, and blocks are submitted; or a negative errno, and nothing
  *	runs. May sleep.
+ * @start_group: Start @count channels of one parent, all of these operations, at the same time of the device, or none
+ *	of them. Otherwise as @start of each: returns 0, and blocks of each are submitted; or a negative errno, and
+ *	nothing runs. *@device_time is the time of their first bytes, by @clock; it stays 0 where that is not known.
+ *	May sleep. NULL where the device cannot.
  * @submit: Queue a block to be filled, or fetched. Returns 0, and the block is the driver's; or a negative errno
  *	where the device has no room for more, and it stays the core's, which submits it again when
  *	user space gives a block back, or zcdma_block_wanted() asks. Must not sleep.
@@ -140,6 +144,8 @@ struct zcdma_device_ops {
 	enum zcdma_dev_clock clock;
 	u32 clock_hz;
 	int (*start)(struct zcdma_stream *stream);
+	int (*start_group)(struct zcdma_stream *const *streams, unsigned int count,
+			   u64 *device_time);
 	int (*submit)(struct zcdma_stream *stream, struct zcdma_block *block);
 	void (*flush)(struct zcdma_stream *stream);
 	void (*abort)(struct zcdma_stream *stream);

@@ -137,6 +137,7 @@ enum zcdma_dev_policy {
 #define ZCDMA_DEV_INFO_TIMEOUT (1U << 3) /* zcdma_dev_setup.timeout_ns may be set */
 #define ZCDMA_DEV_INFO_EXPORT (1U << 4) /* this kernel has ZCDMA_IOC_EXPORT */
 #define ZCDMA_DEV_INFO_CONTROL (1U << 5) /* ZCDMA_DEV_SETUP_CONTROL may be set */
+#define ZCDMA_DEV_INFO_GROUP (1U << 6) /* ZCDMA_IOC_START_GROUP starts it with other channels */
 
 /* What a device's own time counts: zcdma_dev_block.device_time. */
 enum zcdma_dev_clock {
@@ -255,6 +256,29 @@ struct zcdma_dev_setup {
  * A simulated device writes the pattern: each aligned 64-bit little-endian word holds its own
  * stream offset divided by 8, xored with the seed.
  */
+
+/* The most rings that start together. */
+#define ZCDMA_DEV_GROUP_MAX 64
+
+/*
+ * ZCDMA_IOC_START_GROUP: start several channels of one device at the same time of that device: the ring of
+ * this file, and those of .count others. All start or none does. The first byte of each stream is of .device_time, and
+ * so is zcdma_dev_block.device_time of its first block. Each is stopped by itself; a device that is started again after
+ * the machine slept is too.
+ *
+ * Channels of one device have the same parent in sysfs. EOPNOTSUPP: one has no ZCDMA_DEV_INFO_GROUP. EINVAL: .count
+ * is 0 or too large; a file is not of this driver, or is there twice; or they are not of one device. EBADF:
+ * a descriptor is not open. EBADFD: a file has no ring. EBUSY: one runs already, also if it has halted, or a
+ * dma-buf of its whole ring is mapped. EIO: one sleeps. ENODEV: one is gone. Other errors are of the device.
+ */
+struct zcdma_dev_group {
+	__u32 size;
+	__u32 count;		/* of .fds, 1 to ZCDMA_DEV_GROUP_MAX - 1 */
+	__u64 fds;		/* the address of as many descriptors, each __s32 */
+	__u64 device_time;	/* out: when they started, in units of the device's clock */
+	__u32 clock;		/* out: of .device_time, enum zcdma_dev_clock; 0: it is not known */
+	__u32 reserved[5];
+};
 
 #define ZCDMA_DEV_BLOCK_LOST (1U << 0) /* data was lost right before this block */
 #define ZCDMA_DEV_BLOCK_ERROR (1U << 1) /* the device could not fill it: see .error */
@@ -457,5 +481,6 @@ struct zcdma_dev_export {
 #define ZCDMA_IOC_GIVE	_IO(ZCDMA_IOC_MAGIC, 0x05)
 #define ZCDMA_IOC_STATS	_IO(ZCDMA_IOC_MAGIC, 0x06)
 #define ZCDMA_IOC_EXPORT	_IO(ZCDMA_IOC_MAGIC, 0x07)
+#define ZCDMA_IOC_START_GROUP	_IO(ZCDMA_IOC_MAGIC, 0x08)
 
 #endif /* _UAPI_LINUX_ZCDMA_H */
