@@ -202,8 +202,8 @@ void zcdma_account_close(struct zcdma_account *account)
 }
 
 /*
- * Drop pages in flight, which the last reference then frees. The module will not be there to see that,
- * so uncharge them now.
+ * Drop pages in flight, which the last reference then frees. The module will not be there to see
+ * that, so uncharge them now.
  */
 static void give_up(struct zcdma_account *account)
 {

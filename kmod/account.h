@@ -45,7 +45,9 @@ void zcdma_account_uncharge(const struct cred *cred, unsigned long pages);
  */
 void zcdma_account_put_page(struct zcdma_account *account, struct page *page);
 
-/* Uncharge the memory of a ring that is gone: pages in flight once their last reference is dropped. */
+/*
+ * Uncharge the memory of a ring that is gone: pages in flight once their last reference is dropped.
+ */
 void zcdma_account_close(struct zcdma_account *account);
 
 #endif /* ZCDMA_ACCOUNT_H */

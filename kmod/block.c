@@ -48,7 +48,7 @@ static struct zcdma_block *pop_queued(struct zcdma_ring *ring)
 	return block;
 }
 
-/* Submit the block that was queued first. Returns false where there is none, or no room for it. */
+/* Submit the block that was queued first. Returns false if none is queued, or the device is full. */
 static bool submit_first(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
@@ -69,8 +69,8 @@ static bool submit_first(struct zcdma_ring *ring)
 }
 
 /*
- * Submit what user space queued, in order, so one block at a time: there may be thousands, and interrupts wait for the
- * lock. It was synced as it was queued.
+ * Submit what user space queued, in order, so one block at a time: there may be thousands, and
+ * interrupts wait for the lock. It was synced as it was queued.
  */
 static bool submit_queued(struct zcdma_ring *ring)
 {

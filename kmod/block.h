@@ -12,7 +12,9 @@ void zcdma_block_move(struct zcdma_ring *ring, struct zcdma_block *block, enum z
 		      struct list_head *list);
 /* Put a block on a list that is in the order of the stream. Call with zdev->lock held. */
 void zcdma_block_insert(struct zcdma_block *block, struct list_head *list);
-/* Submit free or queued blocks to the device until it takes no more. Returns whether it took one. */
+/*
+ * Submit free or queued blocks to the device until it takes no more. Returns whether it took one.
+ */
 bool zcdma_ring_submit(struct zcdma_ring *ring);
 
 /* queue.c, of output devices */
@@ -24,7 +26,9 @@ void zcdma_block_queue(struct zcdma_ring *ring, struct zcdma_block *block, u64 l
 bool zcdma_ring_plays(const struct zcdma_ring *ring, u64 length);
 
 /* take.c */
-/* Have a block wait for user space, full, or empty of an output device. Call with zdev->lock held. */
+/*
+ * Have a block wait for user space, full, or empty of an output device. Call with zdev->lock held.
+ */
 void zcdma_block_offer(struct zcdma_ring *ring, struct zcdma_block *block);
 /* Let user space have a block that is on no list, in the state @as. Call with zdev->lock held. */
 void zcdma_block_hold(struct zcdma_ring *ring, struct zcdma_block *block, enum zcdma_state as);
@@ -32,8 +36,8 @@ void zcdma_block_hold(struct zcdma_ring *ring, struct zcdma_block *block, enum z
 void zcdma_block_describe(const struct zcdma_ring *ring, const struct zcdma_block *block,
 			  struct zcdma_dev_block *b);
 /*
- * Collect what user space gave back through the control page, if there is one, until @most blocks of it are
- * free again, or queued. Returns how many are. Context: any.
+ * Collect what user space gave back through the control page, if there is one, until @most blocks
+ * of it are free again, or queued. Returns how many are. Context: any.
  */
 unsigned int zcdma_ring_collect(struct zcdma_ring *ring, unsigned int most);
 
@@ -42,17 +46,22 @@ void zcdma_timeout_init(struct zcdma_ring *ring, const struct zcdma_dev_setup *s
 /* Ask the device for blocks that are not full, from its start until zcdma_timeout_stop(). */
 void zcdma_timeout_start(struct zcdma_ring *ring);
 void zcdma_timeout_stop(struct zcdma_ring *ring);
-/* Return whether poll() reports the blocks that wait for user space, if any do. Call with zdev->lock held. */
+/*
+ * Return whether poll() reports the blocks that wait for user space, if any do. Call with
+ * zdev->lock held.
+ */
 bool zcdma_ring_has_enough(const struct zcdma_ring *ring);
 /*
- * Return the key of a wake-up after a block came. Where poll() would go on to wait, it is one that poll()
- * does not ask for, but a call that takes a block looks at none. Call with zdev->lock held.
+ * Return the key of a wake-up after a block came. Where poll() would go on to wait, it is one that
+ * poll() does not ask for, but a call that takes a block looks at none. Call with zdev->lock held.
  */
 __poll_t zcdma_ring_wake_key(const struct zcdma_ring *ring);
 
 /* reap.c */
 void zcdma_ring_reap_init(struct zcdma_ring *ring);
-/* Free a draining block that is on no list, or let it go on draining. Returns whether it is free. */
+/*
+ * Free a draining block that is on no list, or let it go on draining. Returns whether it is free.
+ */
 bool zcdma_block_try_reclaim(struct zcdma_ring *ring, struct zcdma_block *block);
 /* Free blocks that have drained, at most @most. Returns whether there was one. */
 bool zcdma_ring_reap(struct zcdma_ring *ring, unsigned int most);

@@ -140,7 +140,10 @@ static inline int zcdma_mapcount(struct page *head, unsigned int pages)
 	return folio_mapcount(page_folio(head));
 }
 #else
-/* Plain loads, so that each is part of an addition: the caller compares counts from before and after. */
+/*
+ * Plain loads, so that each is part of an addition: the caller compares counts from before and
+ * after.
+ */
 static inline int zcdma_sum_of_8(const struct page *page)
 {
 	return data_race(page[0]._mapcount.counter + page[1]._mapcount.counter +

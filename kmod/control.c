@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The control page: blocks go to user space and come back through memory that both sides have mapped.
+ * The control page: blocks go to user space and come back through memory that both sides have
+ * mapped.
  *
- * Whatever user space writes there is its own loss. The kernel counts for itself, and only writes its
- * counters to the page. It reads three things: an index and a length, which it checks as those of
- * ZCDMA_IOC_GIVE, against the state of the block; how many of them there are, which it limits; and how many
- * blocks user space has taken, by which poll() alone goes.
+ * Whatever user space writes there is its own loss. The kernel counts for itself, and only writes
+ * its counters to the page. It reads three things: an index and a length, which it checks as those
+ * of ZCDMA_IOC_GIVE, against the state of the block; how many of them there are, which it limits;
+ * and how many blocks user space has taken, by which poll() alone goes.
  */
 #include <linux/log2.h>
 #include <linux/mm.h>
@@ -42,8 +43,8 @@ size_t zcdma_control_bytes(u32 blocks)
 }
 
 /*
- * Not next to the ring, whose end is seen by what can be mapped. Where addresses differ by a multiple of
- * SHMLBA, caches do not hold memory twice: see vmalloc_user().
+ * Not next to the ring, whose end is seen by what can be mapped. Where addresses differ by a
+ * multiple of SHMLBA, caches do not hold memory twice: see vmalloc_user().
  */
 u64 zcdma_control_offset(const struct zcdma_ring *ring)
 {
@@ -95,7 +96,9 @@ bool zcdma_control_next(struct zcdma_ring *ring, u32 *index, u64 *length)
 	u32 given;
 
 	lockdep_assert_held(&ring->zdev->lock);
-	/* Pairs with the release in user space, after the entry and the last access to the block. */
+	/*
+	 * Pairs with the release in user space, after the entry and the last access to the block.
+	 */
 	given = smp_load_acquire(&control->page->given);
 	if (given == control->collected)
 		return false;
@@ -119,7 +122,10 @@ void zcdma_control_refuse(struct zcdma_ring *ring)
 	WRITE_ONCE(control->page->refused, ++control->refused);
 }
 
-/* Return the blocks that the device has, and those that it has before it needs more from user space. */
+/*
+ * Return the blocks that the device has, and those that it has before it needs more from user
+ * space.
+ */
 static u32 blocks_for_device(const struct zcdma_ring *ring)
 {
 	const u32 *count = ring->zdev->count;
@@ -146,8 +152,8 @@ bool zcdma_control_update(struct zcdma_ring *ring)
 		return false;
 	WRITE_ONCE(control->page->flags, flags_now(ring));
 	/*
-	 * User space stores .given, and then loads .flags: either it sees that the device is short of
-	 * blocks, or what it gave back is seen here.
+	 * User space stores .given, and then loads .flags: either it sees that the device is short
+	 * of blocks, or what it gave back is seen here.
 	 */
 	smp_mb();
 	return ring->zdev->stats.running && blocks_for_device(ring) <= ring->mem.blocks / 2 &&

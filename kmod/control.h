@@ -30,8 +30,8 @@ bool zcdma_control_next(struct zcdma_ring *ring, u32 *index, u64 *length);
 /* Count an entry that could not be given back. */
 void zcdma_control_refuse(struct zcdma_ring *ring);
 /*
- * Say in the page whether the stream has ended and whether the device is short of blocks. Returns whether
- * it is, or soon will be, and user space has given some back: then look for them now.
+ * Say in the page whether the stream has ended and whether the device is short of blocks. Returns
+ * whether it is, or soon will be, and user space has given some back: then look for them now.
  */
 bool zcdma_control_update(struct zcdma_ring *ring);
 

@@ -186,7 +186,8 @@ static bool is_valid(const struct zcdma_device_ops *ops, const struct zcdma_limi
 		return false;
 	if (!ops->name || strlen(ops->name) >= sizeof_field(struct zcdma_dev_info, source))
 		return false;
-	if (ops->dir != (ops->out ? DMA_TO_DEVICE : DMA_FROM_DEVICE) && ops->dir != DMA_BIDIRECTIONAL)
+	if (ops->dir != (ops->out ? DMA_TO_DEVICE : DMA_FROM_DEVICE) &&
+	    ops->dir != DMA_BIDIRECTIONAL)
 		return false;
 	if (!limits)
 		return true;

@@ -30,17 +30,20 @@ static inline struct zcdma_ring *zcdma_file_ring(struct zcdma_file *zf)
 }
 
 /*
- * Return the file's ring and hold its device until zcdma_device_leave(). Returns -ENODEV if the device
- * is gone, or -EBADFD before ZCDMA_IOC_SETUP.
+ * Return the file's ring and hold its device until zcdma_device_leave(). Returns -ENODEV if the
+ * device is gone, or -EBADFD before ZCDMA_IOC_SETUP.
  */
 struct zcdma_ring *zcdma_file_enter(struct zcdma_file *zf);
 
-/* Return the file's ring, if its device plays. It stays as long as the file. Or as above, or -EINVAL. */
+/*
+ * Return the file's ring, if its device plays. It stays as long as the file. Or as above, or
+ * -EINVAL.
+ */
 struct zcdma_ring *zcdma_file_out_ring(struct zcdma_file *zf);
 
 /*
- * The first position of blocks for pread() and splice(). Reading the stream leaves the file position
- * at 0, so none gets there by accident.
+ * The first position of blocks for pread() and splice(). Reading the stream leaves the file
+ * position at 0, so none gets there by accident.
  */
 #define ZCDMA_POSITION BIT_ULL(40)
 

@@ -20,14 +20,14 @@
 #include "fault_inject.h"
 
 /*
- * The most dma-bufs of a block alone, and of the whole ring. With ZCDMA_MAPPINGS_MAX of each, a chunk of
- * 4 MiB has less than 2^30 references.
+ * The most dma-bufs of a block alone, and of the whole ring. With ZCDMA_MAPPINGS_MAX of each, a
+ * chunk of 4 MiB has less than 2^30 references.
  */
 #define EXPORTS_MAX 64
 
 /*
- * Below a dma-buf's reservation lock and a process's mmap_lock. Protects .ring, .maps, .mmaps and .node, and how
- * many there are.
+ * Below a dma-buf's reservation lock and a process's mmap_lock. Protects .ring, .maps, .mmaps and
+ * .node, and how many there are.
  */
 static DEFINE_MUTEX(exports_lock);
 
@@ -52,8 +52,8 @@ static int hold(struct zcdma_export *ex)
 }
 
 /*
- * Have the empty blocks of a ring drain again: while it was mapped, pages of them may have been sent
- * from the mapping. Call with zdev->lock held.
+ * Have the empty blocks of a ring drain again: while it was mapped, pages of them may have been
+ * sent from the mapping. Call with zdev->lock held.
  */
 static void drain_free(struct zcdma_ring *ring)
 {

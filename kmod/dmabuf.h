@@ -11,8 +11,8 @@ struct dma_buf;
 /*
  * Make the dma-buf and reserve the descriptor that @wanted asks for. @mode is the file's. Returns
  * the dma-buf for zcdma_dmabuf_done(), or an error pointer: -EINVAL, -EACCES, -EOPNOTSUPP for
- * memory that goes with the device or is imported, -EMFILE where there are as many dma-bufs or descriptors
- * as there may be, or -ENOMEM.
+ * memory that goes with the device or is imported, -EMFILE where there are as many dma-bufs or
+ * descriptors as there may be, or -ENOMEM.
  */
 struct dma_buf *zcdma_dmabuf_export(struct zcdma_ring *ring, fmode_t mode,
 				    struct zcdma_dev_export *wanted);

@@ -11,8 +11,9 @@
 #include "dmabuf_ops.h"
 
 /*
- * A device of an importer's that may access the memory. The importer has a table of its own: what becomes of that is its
- * business, and that of CONFIG_DMABUF_DEBUG, which has the pages in it point nowhere.
+ * A device of an importer's that may access the memory. The importer has a table of its own: what
+ * becomes of that is its business, and that of CONFIG_DMABUF_DEBUG, which has the pages in it point
+ * nowhere.
  */
 struct mapping {
 	struct list_head node;
@@ -79,8 +80,8 @@ static void copy_addresses(struct sg_table *to, const struct sg_table *from)
 }
 
 /*
- * The pages are mapped for the ring's device too, so what both have is synced by itself: a mapping that syncs
- * counts as one too many for CONFIG_DMA_API_DEBUG.
+ * The pages are mapped for the ring's device too, so what both have is synced by itself: a mapping
+ * that syncs counts as one too many for CONFIG_DMA_API_DEBUG.
  */
 static int map_table(struct mapping *m)
 {
@@ -263,8 +264,8 @@ static vm_fault_t export_fault(struct vm_fault *vmf)
 }
 
 /*
- * Part of a mapping, or a child's: both go on holding what is held. A child's that is one too many has no
- * pages: SIGBUS.
+ * Part of a mapping, or a child's: both go on holding what is held. A child's that is one too many
+ * has no pages: SIGBUS.
  */
 static void export_vm_open(struct vm_area_struct *vma)
 {
@@ -295,7 +296,10 @@ static int export_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	ret = zcdma_export_get_mmap(dmabuf->priv, false);
 	if (ret)
 		return ret;
-	/* A child's mapping is counted before it has pages: VM_WIPEONFORK has fork() copy no page tables. */
+	/*
+	 * A child's mapping is counted before it has pages: VM_WIPEONFORK has fork() copy no page
+	 * tables.
+	 */
 	zcdma_vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_MIXEDMAP | VM_WIPEONFORK);
 	vma->vm_ops = &export_vm_ops;
 	vma->vm_private_data = dmabuf->priv;

@@ -33,8 +33,8 @@ struct zcdma_export {
 int zcdma_export_get(struct zcdma_export *ex);
 void zcdma_export_put(struct zcdma_export *ex);
 /*
- * The same for a mapping of user space, or a @part of one that was there, which is never too many. Else returns
- * -ENOMEM too, after ZCDMA_MAPPINGS_MAX of them.
+ * The same for a mapping of user space, or a @part of one that was there, which is never too many.
+ * Else returns -ENOMEM too, after ZCDMA_MAPPINGS_MAX of them.
  */
 int zcdma_export_get_mmap(struct zcdma_export *ex, bool part);
 void zcdma_export_put_mmap(struct zcdma_export *ex);

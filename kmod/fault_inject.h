@@ -13,15 +13,14 @@
  * that is read from is not held meanwhile; "put": a large page is not let go when its ring goes;
  * "lock": two readers may be at the same place of the stream; "leak": the list of a ring's blocks
  * is not freed; "order": a block is queued before those that were; "hold": pages of a pipe are not
- * held for the device; "charge": nor uncharged; "keep": nor let go where they are dropped; "trust": what
- * is given back need not be held; "kick": user space is not asked to have it collected; "map": what
- * an importer of a dma-buf maps is not held meanwhile; "unmap": it is held for ever; "whole": what
- * was sent from a mapping of the whole ring is not waited for; "some": of a group those before one that
- * runs already start. And
- * machines that QEMU is not: "pieces": memory has single pages alone; "cache": memory that is mapped
- * for a device to write to loses what the CPU wrote to it, unless it was mapped for one to read
- * before; "dirty": the same, with a driver that does not. And a processor that is slow: "linger": to let
- * go of what a stop dropped lasts until a signal comes.
+ * held for the device; "charge": nor uncharged; "keep": nor let go where they are dropped; "trust":
+ * what is given back need not be held; "kick": user space is not asked to have it collected; "map":
+ * what an importer of a dma-buf maps is not held meanwhile; "unmap": it is held for ever; "whole":
+ * what was sent from a mapping of the whole ring is not waited for; "some": of a group those before
+ * one that runs already start. And machines that QEMU is not: "pieces": memory has single pages
+ * alone; "cache": memory that is mapped for a device to write to loses what the CPU wrote to it,
+ * unless it was mapped for one to read before; "dirty": the same, with a driver that does not. And
+ * a processor that is slow: "linger": to let go of what a stop dropped lasts until a signal comes.
  */
 bool zcdma_mutant(const char *fault);
 /* Sleep until a signal comes, where the module has the fault. */

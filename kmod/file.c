@@ -111,7 +111,9 @@ void zcdma_file_drop_ring(struct zcdma_file *zf, struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = zf->zdev;
 
-	/* Nothing keeps a dma-buf without a ring from being mapped while the device writes to it. */
+	/*
+	 * Nothing keeps a dma-buf without a ring from being mapped while the device writes to it.
+	 */
 	stop_stream(zdev, ring);
 	zcdma_dmabuf_orphan(ring);
 

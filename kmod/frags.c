@@ -57,8 +57,8 @@ static bool map(struct zcdma_ring *ring, struct zcdma_frags *frags)
 }
 
 /*
- * Count the pages that the pieces keep: all of a compound page, once for pieces of it that follow each
- * other. See io_buffer_account_pin() in io_uring/rsrc.c.
+ * Count the pages that the pieces keep: all of a compound page, once for pieces of it that follow
+ * each other. See io_buffer_account_pin() in io_uring/rsrc.c.
  */
 static unsigned long pages_of(const struct zcdma_frags *frags)
 {

@@ -11,8 +11,8 @@
 #include "ring.h"
 
 /*
- * Held while the locks of several rings are taken: else two groups could wait for each other. A lock of a single ring
- * is taken without it.
+ * Held while the locks of several rings are taken: else two groups could wait for each other. A
+ * lock of a single ring is taken without it.
  */
 static DEFINE_MUTEX(group_lock);
 

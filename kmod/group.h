@@ -5,7 +5,10 @@
 
 #include "types.h"
 
-/* The files whose rings start with that of the file which is called, and what is found out about them. */
+/*
+ * The files whose rings start with that of the file which is called, and what is found out about
+ * them.
+ */
 struct zcdma_group {
 	unsigned int files;
 	unsigned int rings;		/* with the first file's */
@@ -17,16 +20,18 @@ struct zcdma_group {
 };
 
 /*
- * Get the files that the caller names. Returns the group for zcdma_group_put(), or -EINVAL, -EFAULT, -EBADF or
- * -ENOMEM. Call without a device held, as the caller's memory may take any time to answer.
+ * Get the files that the caller names. Returns the group for zcdma_group_put(), or -EINVAL,
+ * -EFAULT, -EBADF or -ENOMEM. Call without a device held, as the caller's memory may take any time
+ * to answer.
  */
 struct zcdma_group *zcdma_group_get(const struct zcdma_dev_group *wanted);
 void zcdma_group_put(struct zcdma_group *group);
 
 /*
- * Start the rings of @zf, whose device is held, and of the group, all or none. Returns 0, and *@device_time is when;
- * or -EOPNOTSUPP, -EINVAL where they are not channels of one device or one is there twice, -EBADFD, -ENODEV, -EBUSY where
- * one runs already, -EIO, or the error of the device's driver.
+ * Start the rings of @zf, whose device is held, and of the group, all or none. Returns 0, and
+ * *@device_time is when; or -EOPNOTSUPP, -EINVAL where they are not channels of one device or one
+ * is there twice, -EBADFD, -ENODEV, -EBUSY where one runs already, -EIO, or the error of the
+ * device's driver.
  */
 int zcdma_group_start(struct zcdma_file *zf, struct zcdma_group *group, u64 *device_time);
 /* Stop what was started, as the caller does not learn of it. The devices may be gone. */

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The core: capture blocks in memory that every way of sending accepts. Devices are other modules'. */
+/*
+ * The core: capture blocks in memory that every way of sending accepts. Devices are other modules'.
+ */
 #include <linux/kernel.h>
 #include <linux/module.h>
 

@@ -43,8 +43,8 @@ static int map_block(struct zcdma_ring *ring, struct vm_area_struct *vma, u32 in
 }
 
 /*
- * Map a missing page: madvise(MADV_DONTNEED) removed it, or the device owned the block since, or the memory goes with
- * the device. The strict policy never maps a block that the device owns.
+ * Map a missing page: madvise(MADV_DONTNEED) removed it, or the device owned the block since, or
+ * the memory goes with the device. The strict policy never maps a block that the device owns.
  */
 static vm_fault_t ring_fault(struct vm_fault *vmf)
 {
@@ -175,9 +175,10 @@ int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma)
 }
 
 /*
- * unmap_mapping_range() does not find a mapping whose mmap() is half way through, and to wait for that is to wait for an
- * mmap_lock, which user space may keep for as long as it likes. So only faults fill mappings of such memory: they come
- * after the mapping can be found, and after this they fill nothing.
+ * unmap_mapping_range() does not find a mapping whose mmap() is half way through, and to wait for
+ * that is to wait for an mmap_lock, which user space may keep for as long as it likes. So only
+ * faults fill mappings of such memory: they come after the mapping can be found, and after this
+ * they fill nothing.
  */
 void zcdma_ring_unmap(struct zcdma_ring *ring)
 {

@@ -50,10 +50,10 @@ static bool is_read(const struct zcdma_block *block)
 }
 
 /*
- * A block may have many pages, so their counts are read without the lock. Page tables grow only where
- * the driver itself makes them grow, and then .inserts changes: if it was even and stayed the same,
- * none grew between the two counts that .busy compares. A new reader cannot start, as user space does
- * not hold the block.
+ * A block may have many pages, so their counts are read without the lock. Page tables grow only
+ * where the driver itself makes them grow, and then .inserts changes: if it was even and stayed the
+ * same, none grew between the two counts that .busy compares. A new reader cannot start, as user
+ * space does not hold the block.
  */
 bool zcdma_block_try_reclaim(struct zcdma_ring *ring, struct zcdma_block *block)
 {

@@ -257,8 +257,8 @@ static int compare_seq(void *unused, zcdma_sorted_node *a, zcdma_sorted_node *b)
 }
 
 /*
- * Take back what the device had. The blocks are nobody's but the caller's until they are on a list of the ring's, so
- * they are found and sorted without the lock: there may be thousands.
+ * Take back what the device had. The blocks are nobody's but the caller's until they are on a list
+ * of the ring's, so they are found and sorted without the lock: there may be thousands.
  */
 static void take_back(struct zcdma_ring *ring)
 {

@@ -24,15 +24,16 @@ void zcdma_ring_detach(struct zcdma_ring *ring);
  */
 int zcdma_ring_start(struct zcdma_ring *ring);
 /*
- * Start a ring that does not run in three parts, where the device is started with others. The first returns the errors
- * of the core above; the second takes it back where the device does not start.
+ * Start a ring that does not run in three parts, where the device is started with others. The first
+ * returns the errors of the core above; the second takes it back where the device does not start.
  */
 int zcdma_ring_prepare(struct zcdma_ring *ring);
 void zcdma_ring_unprepare(struct zcdma_ring *ring);
 void zcdma_ring_started(struct zcdma_ring *ring);
 /*
- * Stop the device and end the stream: full blocks can still be taken. Returns the pages of others that an output
- * device drops, for zcdma_frags_free_all() without the lock, but before the device goes.
+ * Stop the device and end the stream: full blocks can still be taken. Returns the pages of others
+ * that an output device drops, for zcdma_frags_free_all() without the lock, but before the device
+ * goes.
  */
 struct zcdma_frags *zcdma_ring_stop(struct zcdma_ring *ring) __must_check;
 /* Stop the device; user space goes on waiting for blocks. */
@@ -52,8 +53,9 @@ u64 zcdma_ring_bytes_max(void);
 struct zcdma_block *zcdma_ring_take(struct zcdma_ring *ring, enum zcdma_state as, bool nonblock,
 				    struct zcdma_dev_block *b);
 /*
- * Give back a block that user space holds by TAKE. @length is how much of it an output device plays, or
- * 0 for nothing; for other devices it is 0. Returns 0, or -EINVAL if user space holds no such block, or @length is wrong.
+ * Give back a block that user space holds by TAKE. @length is how much of it an output device
+ * plays, or 0 for nothing; for other devices it is 0. Returns 0, or -EINVAL if user space holds no
+ * such block, or @length is wrong.
  */
 int zcdma_ring_give(struct zcdma_ring *ring, u32 index, u64 length);
 /*
@@ -68,8 +70,8 @@ int zcdma_ring_drain(struct zcdma_ring *ring);
 /*
  * Return the block that read() and splice() are at in the stream; its bytes from .cursor_off on are
  * next. Call with .read_lock held. Errors as for zcdma_ring_take(), and -EIO for a block that
- * failed; -EOPNOTSUPP where the memory is another driver's. A block that failed is skipped unless the
- * call has @done bytes to report first.
+ * failed; -EOPNOTSUPP where the memory is another driver's. A block that failed is skipped unless
+ * the call has @done bytes to report first.
  */
 struct zcdma_block *zcdma_ring_cursor(struct zcdma_ring *ring, bool nonblock, size_t done);
 /* Move the cursor on by @bytes, and give the block back at its end. */

@@ -23,8 +23,8 @@ static struct page *copy_of_page(struct zcdma_ring *ring, const struct zcdma_buf
 }
 
 /*
- * Put up to @left bytes from @off of a block into the pipe, whose lock the caller holds. Returns how
- * many, or a negative errno.
+ * Put up to @left bytes from @off of a block into the pipe, whose lock the caller holds. Returns
+ * how many, or a negative errno.
  *
  * One pipe buffer takes as much of a compound page as is wanted, as a socket's cost is by the
  * buffer. Readers of pipes know such buffers from sockets: see __splice_segment() in

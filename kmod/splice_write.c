@@ -116,8 +116,8 @@ static ssize_t copy_page_in(struct look *look, struct page *page, size_t offset,
 }
 
 /*
- * Take a buffer, or a part of it; 0 if it is for another block. Called with the pipe locked, and the
- * buffer confirmed: its data is there.
+ * Take a buffer, or a part of it; 0 if it is for another block. Called with the pipe locked, and
+ * the buffer confirmed: its data is there.
  */
 static int take_buffer(struct pipe_inode_info *pipe, struct pipe_buffer *buf,
 		       struct splice_desc *sd)
@@ -219,8 +219,8 @@ static void end_block(struct zcdma_ring *ring)
 }
 
 /*
- * Have one block take what is in the pipe. Removal of the device does not wait for the pipe's data: a
- * page of a file may take any time to come.
+ * Have one block take what is in the pipe. Removal of the device does not wait for the pipe's data:
+ * a page of a file may take any time to come.
  */
 static ssize_t fill_block(struct zcdma_ring *ring, struct pipe_inode_info *pipe, size_t len,
 			  bool nonblock, u64 *copied_by, bool *again)
@@ -254,7 +254,10 @@ static bool has_data(struct pipe_inode_info *pipe)
 	return !pipe_empty(READ_ONCE(pipe->head), READ_ONCE(pipe->tail));
 }
 
-/* Wait for data, without a lock, as it may never come. Returns 1, 0 at the end, or a negative errno. */
+/*
+ * Wait for data, without a lock, as it may never come. Returns 1, 0 at the end, or a negative
+ * errno.
+ */
 static int wait_for_data(struct pipe_inode_info *pipe, bool nonblock)
 {
 	int ret;

@@ -152,7 +152,10 @@ struct zcdma_block *zcdma_ring_take(struct zcdma_ring *ring, enum zcdma_state as
 	}
 }
 
-/* Give a block that is on no list to the device, or let it drain. Returns whether the device has it. */
+/*
+ * Give a block that is on no list to the device, or let it drain. Returns whether the device has
+ * it.
+ */
 static bool give_back(struct zcdma_ring *ring, struct zcdma_block *block)
 {
 	struct zcdma_device *zdev = ring->zdev;
@@ -188,8 +191,9 @@ static bool give(struct zcdma_ring *ring, struct zcdma_block *block, u64 length)
 }
 
 /*
- * Take from user space a block that it gives back, of which an output device is to play @length bytes.
- * Returns NULL if user space holds no such block, or @length is wrong. Call with zdev->lock held.
+ * Take from user space a block that it gives back, of which an output device is to play @length
+ * bytes. Returns NULL if user space holds no such block, or @length is wrong. Call with zdev->lock
+ * held.
  */
 static struct zcdma_block *end_hold(struct zcdma_ring *ring, u32 index, u64 length)
 {
@@ -222,8 +226,8 @@ int zcdma_ring_give(struct zcdma_ring *ring, u32 index, u64 length)
 }
 
 /*
- * Get the next block that user space gave back through the control page; *@block is NULL where it cannot be
- * given back. Returns false after the last entry.
+ * Get the next block that user space gave back through the control page; *@block is NULL where it
+ * cannot be given back. Returns false after the last entry.
  */
 static bool collect_next(struct zcdma_ring *ring, struct zcdma_block **block, u64 *length)
 {

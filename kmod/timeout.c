@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How long data waits: bytes for their block to be full, and full blocks for poll() to report them. */
+/*
+ * How long data waits: bytes for their block to be full, and full blocks for poll() to report them.
+ */
 #include <linux/ktime.h>
 #include <linux/poll.h>
 
@@ -8,8 +10,8 @@
 #include "control.h"
 
 /*
- * Let poll() report full blocks that have waited long enough, though they are fewer than the watermark.
- * Sets *@due to when that is next, if it is earlier. Returns whether there are any.
+ * Let poll() report full blocks that have waited long enough, though they are fewer than the
+ * watermark. Sets *@due to when that is next, if it is earlier. Returns whether there are any.
  */
 static bool hurry_full(struct zcdma_ring *ring, u64 now, u64 *due)
 {
@@ -30,8 +32,8 @@ static bool hurry_full(struct zcdma_ring *ring, u64 now, u64 *due)
 }
 
 /*
- * No device says when the first byte of a block came, but that was not before the last report. So ask
- * for what it has one timeout after that, and again.
+ * No device says when the first byte of a block came, but that was not before the last report. So
+ * ask for what it has one timeout after that, and again.
  */
 static enum hrtimer_restart timeout_passed(struct hrtimer *timer)
 {

@@ -8,7 +8,9 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
-/* Return how long the block was in the state that it leaves, or 0 where its begin was not traced. */
+/*
+ * Return how long the block was in the state that it leaves, or 0 where its begin was not traced.
+ */
 static u64 leave(struct zcdma_block *block)
 {
 	u64 now = ktime_get_ns(), since = block->since_ns;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Trace events, below events/zcdma of tracefs: the way of each block, and how long each part of it took. */
+/*
+ * Trace events, below events/zcdma of tracefs: the way of each block, and how long each part of it
+ * took.
+ */
 #undef TRACE_SYSTEM
 #define TRACE_SYSTEM zcdma
 

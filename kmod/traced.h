@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The places that trace events are of. An event looks at the clock only where it, or the one after it,
- * which says how long that took, is enabled.
+ * The places that trace events are of. An event looks at the clock only where it, or the one after
+ * it, which says how long that took, is enabled.
  */
 #ifndef ZCDMA_TRACED_H
 #define ZCDMA_TRACED_H

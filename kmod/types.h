@@ -26,8 +26,8 @@ struct dentry;
 struct zcdma_device;
 
 /*
- * The most mappings of a ring, and of a dma-buf. Each adds a reference for each page of a chunk to one count,
- * which has 31 bits: for the largest chunk 4096 mappings add 2^22.
+ * The most mappings of a ring, and of a dma-buf. Each adds a reference for each page of a chunk to
+ * one count, which has 31 bits: for the largest chunk 4096 mappings add 2^22.
  */
 #define ZCDMA_MAPPINGS_MAX 4096
 
@@ -41,7 +41,10 @@ enum zcdma_state {
 	ZCDMA_STATES
 };
 
-/* Memory that the kernel and user space share; .page is NULL where none was asked for. See control.c. */
+/*
+ * Memory that the kernel and user space share; .page is NULL where none was asked for. See
+ * control.c.
+ */
 struct zcdma_control {
 	struct zcdma_dev_control *page;
 	struct zcdma_dev_block *full;	/* in it */
@@ -61,7 +64,7 @@ struct zcdma_ring {
 	bool strict;
 	bool out;			/* of a device that plays */
 	u64 bytes;
-	u64 timeout_ns;			/* 0: the device is not asked for blocks that are not full */
+	u64 timeout_ns;			/* 0: the device is not asked for what is not full */
 	u32 watermark;			/* blocks that poll() waits for */
 	struct hrtimer timer;
 	struct zcdma_stream stream;	/* what the device's driver sees of it */
@@ -79,10 +82,10 @@ struct zcdma_ring {
 	u64 reported_ns;		/* when the device last reported, or was asked to */
 	bool hurry;			/* what is full is not to wait for the watermark */
 	bool idle;			/* output: nothing was queued since the start, or fsync() */
-	bool failed;			/* output: blocks were not played; fsync() reports it once */
+	bool failed;			/* output: not all was played; fsync() reports it once */
 	bool ended;			/* stopped, and not started again */
 	bool halted;			/* the device gave up, and was not stopped yet */
-	unsigned int imported;		/* dma-bufs of the whole ring that are mapped: it does not start */
+	unsigned int imported;		/* mapped dma-bufs of the whole: it does not start */
 
 	spinlock_t submit_lock;		/* output: blocks go to the device in order */
 

@@ -73,8 +73,8 @@ ssize_t zcdma_write_iter(struct kiocb *iocb, struct iov_iter *from)
 }
 
 /*
- * Queue what is begun. A writer may wait for its memory with the lock held, as long as user space likes:
- * nothing is held of the device until it comes.
+ * Queue what is begun. A writer may wait for its memory with the lock held, as long as user space
+ * likes: nothing is held of the device until it comes.
  */
 static int flush(struct zcdma_ring *ring)
 {

@@ -128,8 +128,8 @@ static void sim_advance(struct sim *sim, size_t bytes)
 }
 
 /*
- * One block's time, or less of it: data comes, or is needed, whether or not there is a block for it. It is
- * lost by whole blocks.
+ * One block's time, or less of it: data comes, or is needed, whether or not there is a block for
+ * it. It is lost by whole blocks.
  */
 static void sim_paced(struct sim *sim)
 {

@@ -7,8 +7,8 @@
 
 #ifdef ZCDMA_MUTANT
 /*
- * "fail": it cannot fill or play block 1; "one": it takes one piece for a block; "gap": data may be missing
- * before block 1; "long": it reports a page more than a block has.
+ * "fail": it cannot fill or play block 1; "one": it takes one piece for a block; "gap": data may be
+ * missing before block 1; "long": it reports a page more than a block has.
  */
 bool zcdma_sim_mutant(const char *fault);
 #else

@@ -81,8 +81,8 @@ static void wait_for_room(struct loop *loop)
 }
 
 /*
- * Pass on what is played from @off on, up to a block. Returns how many bytes, or 0 without a block to
- * capture into: the device is being stopped, or the capture has just begun.
+ * Pass on what is played from @off on, up to a block. Returns how many bytes, or 0 without a block
+ * to capture into: the device is being stopped, or the capture has just begun.
  */
 static size_t pass_on(struct loop *loop, struct zcdma_stream *play, struct zcdma_block *from,
 		      size_t off)

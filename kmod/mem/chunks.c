@@ -10,8 +10,8 @@
 #include "fault_inject.h"
 
 /*
- * Lists are long where memory is fragmented. Then a slab of larger objects, several pages for each on
- * debug kernels, cannot be allocated without the OOM killer, so long lists are vmalloc()ed.
+ * Lists are long where memory is fragmented. Then a slab of larger objects, several pages for each
+ * on debug kernels, cannot be allocated without the OOM killer, so long lists are vmalloc()ed.
  */
 #define LIST_KMALLOC 512
 

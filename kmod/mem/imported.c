@@ -5,8 +5,8 @@
  * gives no access to them, and a block that is given back is free.
  *
  * The exporter syncs caches, where user space brackets its accesses by DMA_BUF_IOCTL_SYNC. An
- * importer does not, as videobuf2 does not for V4L2_MEMORY_DMABUF; but where the CPU works in the device's
- * place, its accesses are bracketed so as well.
+ * importer does not, as videobuf2 does not for V4L2_MEMORY_DMABUF; but where the CPU works in the
+ * device's place, its accesses are bracketed so as well.
  */
 #include <linux/dma-buf.h>
 #include <linux/kernel.h>
@@ -73,8 +73,8 @@ static bool is_usable(const struct zcdma_mem *mem, struct sg_table *sgt)
 }
 
 /*
- * Have the CPU find it, where the CPU works in the device's place. Call after it was mapped for DMA:
- * an exporter may refuse either, and dma_buf_vmap() warns of that.
+ * Have the CPU find it, where the CPU works in the device's place. Call after it was mapped for
+ * DMA: an exporter may refuse either, and dma_buf_vmap() warns of that.
  */
 static int map_for_cpu(struct zcdma_mem *mem, struct zcdma_buf *buf)
 {

@@ -80,7 +80,9 @@ unsigned int zcdma_mem_order_max(struct device *dev)
 
 	if (zcdma_mutant("pieces"))
 		return 0;
-	/* Other devices have blocks only where they reach: these are mapped whole, however large. */
+	/*
+	 * Other devices have blocks only where they reach: these are mapped whole, however large.
+	 */
 	if (maps_all_memory(dev))
 		most = min(most, dma_max_mapping_size(dev));
 	most = max_t(size_t, most, PAGE_SIZE);

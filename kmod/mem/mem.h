@@ -56,8 +56,8 @@ struct zcdma_mem_ops {
 	void (*sync_for_cpu)(struct zcdma_mem *mem, struct zcdma_buf *buf, size_t bytes);
 	void (*sync_for_device)(struct zcdma_mem *mem, struct zcdma_buf *buf);
 	/*
-	 * Have the CPU access a block in the device's place, and end it. Sleep. Return 0 or a negative errno. NULL
-	 * operations: the syncs above do.
+	 * Have the CPU access a block in the device's place, and end it. Sleep. Return 0 or a
+	 * negative errno. NULL operations: the syncs above do.
 	 */
 	int (*begin_cpu_access)(struct zcdma_mem *mem, struct zcdma_buf *buf);
 	int (*end_cpu_access)(struct zcdma_mem *mem, struct zcdma_buf *buf);
@@ -128,8 +128,8 @@ unsigned int zcdma_mem_order_max(struct device *dev);
 void zcdma_mem_layout(struct zcdma_mem *mem, unsigned int model);
 
 /*
- * Allocate the memory and map it for DMA. Returns 0 or a negative errno; then *@fit is how many blocks
- * there was memory for.
+ * Allocate the memory and map it for DMA. Returns 0 or a negative errno; then *@fit is how many
+ * blocks there was memory for.
  */
 int zcdma_mem_alloc(struct zcdma_mem *mem, unsigned int *fit);
 

@@ -24,7 +24,7 @@
 #define ODD_BLOCK (25 * PAGE)
 
 /* The most dma-bufs of a block, and mappings of one. */
-#define EXPORTS 64
+#define EXPORTS	 64
 #define MAPPINGS 4096
 
 static const struct way *way;

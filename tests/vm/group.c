@@ -105,7 +105,8 @@ static void they_start_at_one_time(unsigned model)
 		for (uint64_t n = 0; n < 3; n++) {
 			b = ring_take(&c.r[i]);
 			EXPECT(is_pattern(ring_data(&c.r[i], &b), b.length, b.offset));
-			EXPECT(b.device_time == g.device_time + b.offset / BLOCK * 1000000000 * BLOCK / RATE);
+			EXPECT(b.device_time ==
+			       g.device_time + b.offset / BLOCK * 1000000000 * BLOCK / RATE);
 			EXPECT(!ring_give(&c.r[i], b.index));
 		}
 	}
@@ -187,8 +188,8 @@ static void wrong_groups_are_refused(unsigned model)
 static void an_answer_that_is_not_read_stops_them(unsigned model)
 {
 	struct channels c = open_channels(model);
-	struct zcdma_dev_group *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-					    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct zcdma_dev_group *page =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	EXPECT(page != MAP_FAILED);
 	*page = group_of(c.fd, 2);

@@ -220,7 +220,8 @@ static void a_pread_keeps_its_block(unsigned model)
 
 /*
  * A process whose address space is locked for as long as a disk does not answer: a thread reads a page of it through
- * /proc/self/mem, with the lock held, and another waits to change the mappings, behind which all have to wait.
+ * /proc/self/mem, with the lock held, and another waits to change the mappings. Whatever asks for the lock later waits
+ * too.
  */
 struct locked {
 	const struct ring *ring;
@@ -229,7 +230,7 @@ struct locked {
 	int gate[2];
 	struct {
 		pid_t reader, mapper;
-	} *tid; /* shared with the test */
+	} * tid; /* shared with the test */
 	pid_t child;
 };
 
@@ -254,7 +255,8 @@ static void *map_a_page(void *arg)
 
 __attribute__((noreturn)) static void lock_me(struct locked *l)
 {
-	volatile char *ring = mmap(NULL, l->ring->setup.ring_bytes, PROT_READ, MAP_SHARED, l->ring->fd, 0);
+	volatile char *ring =
+		mmap(NULL, l->ring->setup.ring_bytes, PROT_READ, MAP_SHARED, l->ring->fd, 0);
 
 	EXPECT(ring != MAP_FAILED && ring[0] == ring[0]);
 	l->page = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, l->disk, 0);

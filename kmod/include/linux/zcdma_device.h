@@ -31,43 +31,46 @@ struct zcdma_device;
 /**
  * DOC: Ownership of a block
  *
- * A block is the core's, but for the time from the call of &zcdma_device_ops.submit that accepts it to
- * the call of zcdma_block_done() or zcdma_block_failed() for it, or to the return of
- * &zcdma_device_ops.abort. Meanwhile it is the driver's: its &zcdma_block.node may be on a list of the
- * driver's, and its memory is the device's, unless zcdma_block_begin_cpu_access() gives it to the CPU.
- * Nothing but the device, or the driver in its place, writes to it then.
+ * A block is the core's, but for the time from the call of &zcdma_device_ops.submit that accepts it
+ * to the call of zcdma_block_done() or zcdma_block_failed() for it, or to the return of
+ * &zcdma_device_ops.abort. Meanwhile it is the driver's: its &zcdma_block.node may be on a list of
+ * the driver's, and its memory is the device's, unless zcdma_block_begin_cpu_access() gives it to
+ * the CPU. Nothing but the device, or the driver in its place, writes to it then.
  *
  * DOC: Contexts and locks
  *
- * start, start_group, abort, register, unregister, suspend and resume may sleep. The core calls start, start_group and abort
- * one at a time for a device, with a mutex held: a driver must not call unregister, suspend or resume from
- * them.
+ * start, start_group, abort, register, unregister, suspend and resume may sleep. The core calls
+ * start, start_group and abort one at a time for a device, with a mutex held: a driver must not
+ * call unregister, suspend or resume from them.
  *
  * submit, flush and what this file calls a report - zcdma_block_done(), zcdma_block_failed(),
  * zcdma_block_wanted(), zcdma_stream_halted(), zcdma_stream_lost(), zcdma_stream_gap() - run in any
- * context in which a spinlock_t can be taken, so under PREEMPT_RT not in a hard interrupt. Make reports
- * one at a time for a stream, and only from the call of start to the return of abort. The core calls
- * submit after start or start_group returned and before it calls abort, on several processors at a time, but one at
- * a time for an output device, whose blocks have an order. It holds no lock then that a report takes,
- * and of the reports only zcdma_block_wanted() calls submit: so submit and the other reports may run
- * with the same lock of the driver's held. The same is true of flush, of which one call runs at a time.
+ * context in which a spinlock_t can be taken, so under PREEMPT_RT not in a hard interrupt. Make
+ * reports one at a time for a stream, and only from the call of start to the return of abort. The
+ * core calls submit after start or start_group returned and before it calls abort, on several
+ * processors at a time, but one at a time for an output device, whose blocks have an order. It
+ * holds no lock then that a report takes, and of the reports only zcdma_block_wanted() calls
+ * submit: so submit and the other reports may run with the same lock of the driver's held. The same
+ * is true of flush, of which one call runs at a time.
  *
  * DOC: Life and death
  *
  * While a file of a device is open or mapped, the core holds the module &zcdma_device_ops.owner, so
  * that rmmod says "in use". A device that is unplugged or unbound does not wait for its users: the
- * driver's remove calls zcdma_device_unregister(), after which the core calls none of its operations
- * and the device reaches none of the ring's memory, though files, mappings and pages in flight stay.
+ * driver's remove calls zcdma_device_unregister(), after which the core calls none of its
+ * operations and the device reaches none of the ring's memory, though files, mappings and pages in
+ * flight stay.
  */
 
 /**
  * struct zcdma_block - a block, as a driver sees it
- * @node: the driver's own, while it owns the block. Linked nowhere when submit is called. Take it off a
- *	list by list_del_init() before the block is reported, and before a list head is freed in abort.
+ * @node: the driver's own, while it owns the block. Linked nowhere when submit is called. Take it
+ *	off a list by list_del_init() before the block is reported, and before a list head is freed
+ *	in abort.
  * @index: in the ring, from 0 to &zcdma_stream.blocks - 1
  * @length: of an output device, how many bytes to fetch, from submit on
- * @device_time: when its first byte came, by &zcdma_device_ops.clock; set it before the report, or leave
- *	it 0 where it is not known
+ * @device_time: when its first byte came, by &zcdma_device_ops.clock; set it before the report, or
+ *	leave it 0 where it is not known
  */
 struct zcdma_block {
 	struct list_head node;
@@ -95,7 +98,8 @@ struct zcdma_block {
  * @context: the driver's own, from start to abort
  * @block_size: bytes that the device fills of a block
  * @blocks: in the ring
- * @rate: bytes in a second, or 0 for as fast as blocks come; never set unless &zcdma_device_ops.paced
+ * @rate: bytes in a second, or 0 for as fast as blocks come; never set unless
+ *	&zcdma_device_ops.paced
  * @seed: of the pattern, for a device that has no data of its own
  *
  * All but @context is read-only, and stays the same from start to abort.
@@ -114,26 +118,27 @@ struct zcdma_stream {
  * @owner: THIS_MODULE
  * @name: of the driver, for sysfs and user space: at most 15 characters
  * @out: an output device: it fetches the blocks that user space fills, in the order of submit
- * @dir: DMA_FROM_DEVICE, or DMA_TO_DEVICE of an output device; or DMA_BIDIRECTIONAL where the CPU writes
- *	or reads in the device's place
+ * @dir: DMA_FROM_DEVICE, or DMA_TO_DEVICE of an output device; or DMA_BIDIRECTIONAL where the CPU
+ *	writes or reads in the device's place
  * @paced: the device produces at &zcdma_stream.rate; others are asked for no rate
  * @start: Start the device. Returns 0, and blocks are submitted; or a negative errno, and nothing
  *	runs. May sleep.
- * @start_group: Start @count channels of one parent, all of these operations, at the same time of the device, or none
- *	of them. Otherwise as @start of each: returns 0, and blocks of each are submitted; or a negative errno, and
- *	nothing runs. *@device_time is the time of their first bytes, by @clock; it stays 0 where that is not known.
- *	May sleep. NULL where the device cannot.
- * @submit: Queue a block to be filled, or fetched. Returns 0, and the block is the driver's; or a negative errno
- *	where the device has no room for more, and it stays the core's, which submits it again when
- *	user space gives a block back, or zcdma_block_wanted() asks. Must not sleep.
+ * @start_group: Start @count channels of one parent, all of these operations, at the same time of
+ *	the device, or none of them. Otherwise as @start of each: returns 0, and blocks of each are
+ *	submitted; or a negative errno, and nothing runs. *@device_time is the time of their first
+ *	bytes, by @clock; it stays 0 where that is not known. May sleep. NULL where the device
+ *	cannot.
+ * @submit: Queue a block to be filled, or fetched. Returns 0, and the block is the driver's; or a
+ *	negative errno where the device has no room for more, and it stays the core's, which submits
+ *	it again when user space gives a block back, or zcdma_block_wanted() asks. Must not sleep.
  * @clock: what &zcdma_block.device_time counts; ZCDMA_DEV_CLOCK_NONE of a device without a clock
  * @clock_hz: how many of its units are a second; 0 without a clock
- * @flush: Have the block that is being filled reported by zcdma_block_done(), though it is not full, as
- *	soon as the device can, within this call or later; or do nothing where none has data. Must not
- *	sleep. NULL where the device cannot, and of an output device.
+ * @flush: Have the block that is being filled reported by zcdma_block_done(), though it is not
+ *	full, as soon as the device can, within this call or later; or do nothing where none has
+ *	data. Must not sleep. NULL where the device cannot, and of an output device.
  * @abort: Stop the device, even if it is broken or gone. On return no report runs or will come, the
- *	device writes to no memory, and all blocks are the core's, which takes them off a list of the
- *	driver's itself. May sleep.
+ *	device writes to no memory, and all blocks are the core's, which takes them off a list of
+ *	the driver's itself. May sleep.
  */
 struct zcdma_device_ops {
 	struct module *owner;
@@ -156,14 +161,14 @@ struct zcdma_device_ops {
  * @align: of &zcdma_stream.block_size, in bytes: a power of two
  * @chunks_max: the most contiguous pieces of a block
  * @block_size_max: bytes
- * @frags_max: of an output device, the most pieces of a block that it fetches from any pages, as splice()
- *	has them, and not from the ring. 0: it fetches the ring's memory alone, and splice() copies. The
- *	core has a limit of its own, 256.
- * @frag_align: of the address and the length of such a piece, in bytes: a power of two, at most a page.
- *	0 is as @align
+ * @frags_max: of an output device, the most pieces of a block that it fetches from any pages, as
+ *	splice() has them, and not from the ring. 0: it fetches the ring's memory alone, and
+ *	splice() copies. The core has a limit of its own, 256.
+ * @frag_align: of the address and the length of such a piece, in bytes: a power of two, at most a
+ *	page. 0 is as @align
  *
- * A device with @frags_max is submitted a block with another list of pieces each time: let submit, or what
- * comes after it, ask zcdma_block_dma() for them.
+ * A device with @frags_max is submitted a block with another list of pieces each time: let submit,
+ * or what comes after it, ask zcdma_block_dma() for them.
  *
  * The DMA API knows its mask and its largest segment. Rings beyond any of them are refused. 0 means
  * unlimited.
@@ -179,14 +184,14 @@ struct zcdma_limits {
 /**
  * zcdma_device_register - add a device, the next free /dev/zcdmaN
  * @parent: the device that has it, for sysfs
- * @dma: the device that does its DMA, with its mask and its largest segment set: @parent itself, or a
- *	controller
+ * @dma: the device that does its DMA, with its mask and its largest segment set: @parent itself, or
+ *	a controller
  * @ops: must stay until zcdma_device_unregister()
  * @limits: copied; may be NULL
  * @priv: for the driver's own use
  *
- * Call it last in probe: the device may be in use before it returns. Returns the device, or an error
- * pointer: -EINVAL where @ops or @limits contradict this file, -ENOSPC where there are
+ * Call it last in probe: the device may be in use before it returns. Returns the device, or an
+ * error pointer: -EINVAL where @ops or @limits contradict this file, -ENOSPC where there are
  * ZCDMA_DEVICES_MAX, -ENOMEM. May sleep.
  */
 struct zcdma_device *zcdma_device_register(struct device *parent, struct device *dma,
@@ -224,7 +229,9 @@ void zcdma_device_suspend(struct zcdma_device *zdev);
  */
 void zcdma_device_resume(struct zcdma_device *zdev);
 
-/* The two as sleep operations of a driver whose drvdata is what zcdma_device_register() returned. */
+/*
+ * The two as sleep operations of a driver whose drvdata is what zcdma_device_register() returned.
+ */
 extern const struct dev_pm_ops zcdma_pm_ops;
 
 /**
@@ -251,8 +258,8 @@ u64 zcdma_stream_offset(const struct zcdma_stream *stream);
  * @off: of the byte in the block, below &zcdma_stream.block_size
  * @bytes: set to how many are contiguous from there on for the device, within its largest segment
  *
- * The addresses of a block stay the same from start to abort, unless &zcdma_limits.frags_max is set. Any
- * context.
+ * The addresses of a block stay the same from start to abort, unless &zcdma_limits.frags_max is
+ * set. Any context.
  */
 dma_addr_t zcdma_block_dma(const struct zcdma_stream *stream, const struct zcdma_block *block,
 			   size_t off, size_t *bytes);
@@ -262,11 +269,12 @@ dma_addr_t zcdma_block_dma(const struct zcdma_stream *stream, const struct zcdma
  * @stream: the stream
  * @block: the driver's
  *
- * For a device whose FIFO the CPU empties or fills; its &zcdma_device_ops.dir is DMA_BIDIRECTIONAL. Returns
- * 0; or a negative errno of the driver whose memory it is (ZCDMA_DEV_IMPORTED), and the block is to be reported
- * by zcdma_block_failed(). May sleep.
+ * For a device whose FIFO the CPU empties or fills; its &zcdma_device_ops.dir is DMA_BIDIRECTIONAL.
+ * Returns 0; or a negative errno of the driver whose memory it is (ZCDMA_DEV_IMPORTED), and the
+ * block is to be reported by zcdma_block_failed(). May sleep.
  */
-int __must_check zcdma_block_begin_cpu_access(struct zcdma_stream *stream, struct zcdma_block *block);
+int __must_check zcdma_block_begin_cpu_access(struct zcdma_stream *stream,
+					      struct zcdma_block *block);
 
 /**
  * zcdma_block_end_cpu_access - end it, before the block is reported
@@ -293,7 +301,8 @@ void *zcdma_block_vaddr(const struct zcdma_stream *stream, const struct zcdma_bl
  * zcdma_block_done - report that the device filled a block, or fetched it
  * @stream: the stream
  * @block: the driver's; the core's from here on
- * @bytes: how much of it, from 0 to &zcdma_stream.block_size; of an output device, &zcdma_block.length
+ * @bytes: how much of it, from 0 to &zcdma_stream.block_size; of an output device,
+ *	&zcdma_block.length
  *
  * Blocks become full, or empty, in the order of these calls and those of zcdma_block_failed().
  */
@@ -320,7 +329,8 @@ void zcdma_block_failed(struct zcdma_stream *stream, struct zcdma_block *block, 
 bool zcdma_block_wanted(struct zcdma_stream *stream);
 
 /**
- * zcdma_stream_lost - report that the device dropped data, or had none to put out, as it had no block
+ * zcdma_stream_lost - report that the device dropped data, or had none to put out, as it had no
+ *	block
  * @stream: the stream
  * @bytes: how much
  *

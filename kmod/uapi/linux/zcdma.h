@@ -21,8 +21,8 @@
  * counting, so the next block shows how much is missing.
  *
  * A block that the device failed to fill is still delivered in order, with length 0 and
- * ZCDMA_DEV_BLOCK_ERROR set. A device that cannot go on *halts*: after the blocks that it filled are
- * taken, ZCDMA_IOC_TAKE and read() fail with EIO, until ZCDMA_IOC_STOP and ZCDMA_IOC_START.
+ * ZCDMA_DEV_BLOCK_ERROR set. A device that cannot go on *halts*: after the blocks that it filled
+ * are taken, ZCDMA_IOC_TAKE and read() fail with EIO, until ZCDMA_IOC_STOP and ZCDMA_IOC_START.
  *
  * An output device (ZCDMA_DEV_INFO_OUT) takes the same way against its direction. Its blocks are
  *
@@ -31,17 +31,17 @@
  *	full		queued, waits for the device
  *	filling		the device fetches it
  *
- * It plays blocks in the order in which they were queued, and never one that is free or held. When it
- * needs data and none is queued it counts an underrun; but not before the first block after
- * ZCDMA_IOC_START, nor from fsync() on until the next block. What the caller writes to a block after
- * queueing it may be played or not.
+ * It plays blocks in the order in which they were queued, and never one that is free or held. When
+ * it needs data and none is queued it counts an underrun; but not before the first block after
+ * ZCDMA_IOC_START, nor from fsync() on until the next block. What the caller writes to a block
+ * after queueing it may be played or not.
  *
  * A file
  *
  * open() gives a file that can ask for ZCDMA_IOC_INFO and ZCDMA_IOC_STATS; any number of them may
  * be open. The one that succeeds in ZCDMA_IOC_SETUP owns the stream until its last descriptor and
- * its last mapping are gone; other files get EBUSY from ZCDMA_IOC_SETUP. Calls that need a ring fail
- * with EBADFD on a file without one. O_RDONLY is enough unless the mapping must be writable.
+ * its last mapping are gone; other files get EBUSY from ZCDMA_IOC_SETUP. Calls that need a ring
+ * fail with EBADFD on a file without one. O_RDONLY is enough unless the mapping must be writable.
  *
  * Descriptors may be passed to other processes, and all calls made by any number of threads.
  *
@@ -64,21 +64,22 @@
  *	   though the kernel lets a call move no more than a page for each free slot. From
  *	   ZCDMA_DEV_COHERENT splice copies, which zcdma_dev_stats.splice_copied_bytes counts.
  *
- *	   To an output device splice() and sendfile() do not copy either: the device fetches the pipe's
- *	   pages, and has them until it has played them. They take the place of a block's memory, with at
- *	   most zcdma_dev_info.frags_max pieces, and are queued in order with blocks and write(). What is
- *	   written to them meanwhile may be played or not. The pages count against RLIMIT_MEMLOCK of who
- *	   spliced them. What the device cannot fetch is copied: zcdma_dev_stats.splice_copied_by. The
- *	   call waits for data and an empty block (EAGAIN with SPLICE_F_NONBLOCK, and for the block with
- *	   O_NONBLOCK).
+ *	   To an output device splice() and sendfile() do not copy either: the device fetches the
+ *	   pipe's pages, and has them until it has played them. They take the place of a block's
+ *	   memory, with at most zcdma_dev_info.frags_max pieces, and are queued in order with blocks
+ *	   and write(). What is written to them meanwhile may be played or not. The pages count
+ *	   against RLIMIT_MEMLOCK of who spliced them. What the device cannot fetch is copied:
+ *	   zcdma_dev_stats.splice_copied_by. The call waits for data and an empty block (EAGAIN with
+ *	   SPLICE_F_NONBLOCK, and for the block with O_NONBLOCK).
  *
- * write	   To an output device: copies into empty blocks; one that is full is queued. Waits while there
- *	   is none (EAGAIN with O_NONBLOCK). EIO: the device has halted. Other devices, and read() and
- *	   splice() from an output device: EINVAL.
+ * write	   To an output device: copies into empty blocks; one that is full is queued. Waits
+ *	   while there is none (EAGAIN with O_NONBLOCK). EIO: the device has halted. Other devices,
+ *	   and read() and splice() from an output device: EINVAL.
  *
- * fsync	   Of an output device: queues what write() has begun (EINVAL where that is not a multiple of
- *	   zcdma_dev_info.length_align), and waits until all is played. EIO once after blocks were not
- *	   played, as the device failed with them, halted, or was stopped. Other devices: EINVAL.
+ * fsync	   Of an output device: queues what write() has begun (EINVAL where that is not a
+ *	   multiple of zcdma_dev_info.length_align), and waits until all is played. EIO once after
+ *	   blocks were not played, as the device failed with them, halted, or was stopped. Other
+ *	   devices: EINVAL.
  *
  * pread, splice and sendfile with an offset
  *	   At zcdma_dev_block.position they address the bytes of a block that is held by
@@ -87,10 +88,10 @@
  *	   held. Kernels before 5.19 refuse sendfile() from any character device (EINVAL). There is
  *	   no sendfile() of the stream itself (EINVAL), as it loses what a socket has no room for.
  *
- * poll	   POLLIN where ZCDMA_IOC_TAKE or read() would not wait, the end of the stream included. POLLOUT of
- *	   an output device, where ZCDMA_IOC_TAKE or write() would not. zcdma_dev_setup.watermark has
- *	   poll() wait for more blocks.
- *	   POLLERR | POLLHUP where the device is gone.
+ * poll	   POLLIN where ZCDMA_IOC_TAKE or read() would not wait, the end of the stream included.
+ *	   POLLOUT of an output device, where ZCDMA_IOC_TAKE or write() would not.
+ *	   zcdma_dev_setup.watermark has poll() wait for more blocks. POLLERR | POLLHUP where the
+ *	   device is gone.
  *
  * When the device is removed or unbound, every call fails with ENODEV. Mappings stay as they are,
  * but those of ZCDMA_DEV_COHERENT, whose memory goes with the device: SIGBUS. Pages on their way
@@ -168,11 +169,11 @@ struct zcdma_dev_info {
 				 * 0: any number
 				 */
 	char source[16];	/* out: what fills or plays the blocks, a name that ends with a 0 */
-	__u32 length_align;	/* out: of an output device, what it plays must be a multiple of this */
+	__u32 length_align;	/* out: what an output device plays must be a multiple of it */
 	__u32 clock;		/* out: enum zcdma_dev_clock of the device's own times ... */
 	__u32 clock_hz;		/* out: ... and how many of its units are a second */
-	__u32 frags_max;	/* out: of an output device, the most pieces of others' memory that it
-				 * fetches as a block; 0: splice() to it copies
+	__u32 frags_max;	/* out: of an output device, the most pieces of others' memory that
+				 * it fetches as a block; 0: splice() to it copies
 				 */
 	__u32 frag_align;	/* out: their address and length must be a multiple of this */
 	__u32 reserved[3];
@@ -195,16 +196,16 @@ struct zcdma_dev_info {
  * is in more pieces than zcdma_dev_info.chunks_max allows for a block; .chunks is how many.
  *
  * ZCDMA_DEV_IMPORTED: a ring made of dma-bufs of other drivers, as of /dev/udmabuf, a DMA heap or
- * ZCDMA_IOC_EXPORT: one for each block, of at least .block_size bytes, each once. The ring keeps them; the
- * descriptors may be closed. It is not charged. The memory is used by its owner's mapping or that of
- * the dma-buf, between calls of DMA_BUF_IOCTL_SYNC. mmap(), read(), write(), splice() and
- * ZCDMA_IOC_EXPORT of the ring fail with EOPNOTSUPP. What else refers to the memory is not known to the
- * driver: *a block that is given back may be filled at once.* So give it back when nothing reads it any
- * more: after the completion of MSG_ZEROCOPY; splice() and vmsplice() have none, so do not use them.
- * EBADF, EINVAL: not a dma-buf, too small, there twice, or in pieces that the device does not take.
- * EOPNOTSUPP: the kernel would have to bounce what this device transfers; or, of a device in whose place
- * the CPU works, the exporter gives the CPU no access. Other errors are the exporter's, as EBUSY for a
- * block that is not held.
+ * ZCDMA_IOC_EXPORT: one for each block, of at least .block_size bytes, each once. The ring keeps
+ * them; the descriptors may be closed. It is not charged. The memory is used by its owner's mapping
+ * or that of the dma-buf, between calls of DMA_BUF_IOCTL_SYNC. mmap(), read(), write(), splice()
+ * and ZCDMA_IOC_EXPORT of the ring fail with EOPNOTSUPP. What else refers to the memory is not
+ * known to the driver: *a block that is given back may be filled at once.* So give it back when
+ * nothing reads it any more: after the completion of MSG_ZEROCOPY; splice() and vmsplice() have
+ * none, so do not use them. EBADF, EINVAL: not a dma-buf, too small, there twice, or in pieces that
+ * the device does not take. EOPNOTSUPP: the kernel would have to bounce what this device transfers;
+ * or, of a device in whose place the CPU works, the exporter gives the CPU no access. Other errors
+ * are the exporter's, as EBUSY for a block that is not held.
  */
 struct zcdma_dev_setup {
 	__u32 size;
@@ -224,34 +225,40 @@ struct zcdma_dev_setup {
 	__u32 chunks;		/* out: contiguous pieces that block 0 consists of */
 	__u32 bounced;		/* out: blocks that the kernel copies to where they are wanted */
 	__u64 timeout_ns;	/* how long a byte waits for its block to be full, from
-				 * ZCDMA_DEV_TIMEOUT_MIN to ZCDMA_DEV_TIMEOUT_MAX: then the device is
-				 * asked for a block that is not. 0: without limit, and all that is valid
-				 * without ZCDMA_DEV_INFO_TIMEOUT
+				 * ZCDMA_DEV_TIMEOUT_MIN to ZCDMA_DEV_TIMEOUT_MAX: then the device
+				 * is asked for a block that is not. 0: without limit, and all that
+				 * is valid without ZCDMA_DEV_INFO_TIMEOUT
 				 */
-	__u32 watermark;	/* how many blocks poll() waits for, at most .blocks; 0 is 1. It waits
-				 * for no more where the stream has ended, the device has no block left,
-				 * a block is not full, or has been full for .timeout_ns
+	__u32 watermark;	/* how many blocks poll() waits for, at most .blocks; 0 is 1. It
+				 * waits for no more where the stream has ended, the device has no
+				 * block left, a block is not full, or has been full for
+				 * .timeout_ns
 				 */
 	__s32 node;		/* with ZCDMA_DEV_SETUP_NODE: the NUMA node of the memory */
-	__u64 dmabufs;		/* of ZCDMA_DEV_IMPORTED: the address of .blocks descriptors, each __s32;
-				 * else 0
+	__u64 dmabufs;		/* of ZCDMA_DEV_IMPORTED: the address of .blocks descriptors, each
+				 * __s32; else 0
 				 */
-	__u64 control_offset;	/* out: with ZCDMA_DEV_SETUP_CONTROL, where the control page is for mmap() ... */
+	__u64 control_offset;	/* out: with ZCDMA_DEV_SETUP_CONTROL, where mmap() has its page ... */
 	__u64 control_bytes;	/* out: ... and its size; else 0 */
 	__u64 reserved;
 };
 
-/* zcdma_dev_setup.node counts. Without it the memory is on the node of the device that does the DMA. */
+/*
+ * zcdma_dev_setup.node counts. Without it the memory is on the node of the device that does the
+ * DMA.
+ */
 #define ZCDMA_DEV_SETUP_NODE (1U << 0)
-/* Make a control page: struct zcdma_dev_control. EINVAL with ZCDMA_DEV_STRICT, or a .watermark above 1. */
+/*
+ * Make a control page: struct zcdma_dev_control. EINVAL with ZCDMA_DEV_STRICT, or a .watermark
+ * above 1.
+ */
 #define ZCDMA_DEV_SETUP_CONTROL (1U << 1)
 
 /*
- * ZCDMA_IOC_START (argument 0): start the device.
- * ZCDMA_IOC_STOP (argument 0): stop it. Full blocks can still be taken; an output device drops what was
- * queued and not played. Starting again continues the stream where it stopped. Both return 0 if there
- * is nothing to change. START fails with EIO if the device has halted and was not stopped, and with the
- * errors of the device.
+ * ZCDMA_IOC_START (argument 0): start the device. ZCDMA_IOC_STOP (argument 0): stop it. Full blocks
+ * can still be taken; an output device drops what was queued and not played. Starting again
+ * continues the stream where it stopped. Both return 0 if there is nothing to change. START fails
+ * with EIO if the device has halted and was not stopped, and with the errors of the device.
  *
  * A simulated device writes the pattern: each aligned 64-bit little-endian word holds its own
  * stream offset divided by 8, xored with the seed.
@@ -261,15 +268,16 @@ struct zcdma_dev_setup {
 #define ZCDMA_DEV_GROUP_MAX 64
 
 /*
- * ZCDMA_IOC_START_GROUP: start several channels of one device at the same time of that device: the ring of
- * this file, and those of .count others. All start or none does. The first byte of each stream is of .device_time, and
- * so is zcdma_dev_block.device_time of its first block. Each is stopped by itself; a device that is started again after
- * the machine slept is too.
+ * ZCDMA_IOC_START_GROUP: start several channels of one device at the same time of that device: the
+ * ring of this file, and those of .count others. All start or none does. The first byte of each
+ * stream is of .device_time, and so is zcdma_dev_block.device_time of its first block. Each is
+ * stopped by itself; a device that is started again after the machine slept is too.
  *
- * Channels of one device have the same parent in sysfs. EOPNOTSUPP: one has no ZCDMA_DEV_INFO_GROUP. EINVAL: .count
- * is 0 or too large; a file is not of this driver, or is there twice; or they are not of one device. EBADF:
- * a descriptor is not open. EBADFD: a file has no ring. EBUSY: one runs already, also if it has halted, or a
- * dma-buf of its whole ring is mapped. EIO: one sleeps. ENODEV: one is gone. Other errors are of the device.
+ * Channels of one device have the same parent in sysfs. EOPNOTSUPP: one has no
+ * ZCDMA_DEV_INFO_GROUP. EINVAL: .count is 0 or too large; a file is not of this driver, or is there
+ * twice; or they are not of one device. EBADF: a descriptor is not open. EBADFD: a file has no
+ * ring. EBUSY: one runs already, also if it has halted, or a dma-buf of its whole ring is mapped.
+ * EIO: one sleeps. ENODEV: one is gone. Other errors are of the device.
  */
 struct zcdma_dev_group {
 	__u32 size;
@@ -290,10 +298,10 @@ struct zcdma_dev_group {
  * in stream order. Waits for one, or fails with EAGAIN under O_NONBLOCK. ENODATA: the device is
  * stopped, and every block was taken. EIO: it has halted, and every block was taken.
  *
- * Of an output device: take an empty block. .length is 0, and .offset, .seq and .time_ns are of what was
- * in it, .time_ns being when that was played. ZCDMA_DEV_BLOCK_ERROR says that it was not: .error is
- * EIO where the device failed with it, and ECANCELED where ZCDMA_IOC_STOP dropped it. Never ENODATA;
- * EIO at once where it has halted.
+ * Of an output device: take an empty block. .length is 0, and .offset, .seq and .time_ns are of
+ * what was in it, .time_ns being when that was played. ZCDMA_DEV_BLOCK_ERROR says that it was not:
+ * .error is EIO where the device failed with it, and ECANCELED where ZCDMA_IOC_STOP dropped it.
+ * Never ENODATA; EIO at once where it has halted.
  */
 struct zcdma_dev_block {
 	__u32 size;
@@ -316,8 +324,8 @@ struct zcdma_dev_block {
 
 /*
  * ZCDMA_IOC_GIVE: give a block back, in any order. Never waits: a block with pages in flight drains
- * by itself. EINVAL: the index is out of range, or the block is not held by ZCDMA_IOC_TAKE, or .length
- * is wrong.
+ * by itself. EINVAL: the index is out of range, or the block is not held by ZCDMA_IOC_TAKE, or
+ * .length is wrong.
  *
  * To an output device: queue a block, or with a .length of 0 return it empty.
  */
@@ -328,26 +336,28 @@ struct zcdma_dev_give {
 };
 
 /* The kernel's: what is the matter with the stream. */
-#define ZCDMA_DEV_CONTROL_KICK (1U << 0) /* call poll() after giving back: the device is short of blocks */
+#define ZCDMA_DEV_CONTROL_KICK (1U << 0) /* short of blocks: call poll() after giving back */
 #define ZCDMA_DEV_CONTROL_ENDED (1U << 1) /* stopped: no more blocks come until ZCDMA_IOC_START */
 #define ZCDMA_DEV_CONTROL_HALTED (1U << 2) /* the device has halted */
 #define ZCDMA_DEV_CONTROL_GONE (1U << 3) /* the device is gone */
 
 /*
- * The control page, for programs that take and give back without a call. With ZCDMA_DEV_SETUP_CONTROL it is
- * at .control_offset of what the file maps, apart from the ring, with .control_bytes: this structure, and
- * two arrays of .entries each, whose places it contains, and the size of an entry. PROT_WRITE needs O_RDWR.
- * All counters start at 0, are modulo 2^32, and entry N of an array is at N modulo .entries, which is a
- * power of two.
+ * The control page, for programs that take and give back without a call. With
+ * ZCDMA_DEV_SETUP_CONTROL it is at .control_offset of what the file maps, apart from the ring, with
+ * .control_bytes: this structure, and two arrays of .entries each, whose places it contains, and
+ * the size of an entry. PROT_WRITE needs O_RDWR. All counters start at 0, are modulo 2^32, and
+ * entry N of an array is at N modulo .entries, which is a power of two.
  *
- *	full	each entry is a struct zcdma_dev_block, as ZCDMA_IOC_TAKE returns it. A block is the caller's,
- *		and counts as held, as soon as it is there.
- *	given	each entry is a struct zcdma_dev_give, as ZCDMA_IOC_GIVE takes it; .size is not looked at.
+ *	full	each entry is a struct zcdma_dev_block, as ZCDMA_IOC_TAKE returns it. A block is the
+ *		caller's, and counts as held, as soon as it is there.
+ *	given	each entry is a struct zcdma_dev_give, as ZCDMA_IOC_GIVE takes it; .size is not
+ *	looked at.
  *
  * To take a block, one thread at a time:
  *
- *	1. load .filled with acquire semantics; if it equals .taken, no block is there: load .flags, and
- *	   .filled again, as a block may have come before the stream ended; poll() waits for the next
+ *	1. load .filled with acquire semantics; if it equals .taken, no block is there: load .flags,
+ *	   and .filled again, as a block may have come before the stream ended; poll() waits for the
+ *	   next
  *	2. read the entry .taken, and the block
  *	3. store .taken + 1. Only poll() looks at it.
  *
@@ -355,19 +365,22 @@ struct zcdma_dev_give {
  *
  *	1. write the entry .given, after the last access to the block
  *	2. store .given + 1 with release semantics
- *	3. with a full barrier in between, load .flags; if ZCDMA_DEV_CONTROL_KICK is set, call poll(), of
- *	   which a timeout of 0 will do: the device may wait for the block
+ *	3. with a full barrier in between, load .flags; if ZCDMA_DEV_CONTROL_KICK is set, call
+ *	   poll(), of which a timeout of 0 will do: the device may wait for the block
  *
- * There is room for all blocks in each array, so neither overflows. The kernel looks at what was given back
- * when half of the blocks or less are left to the device, in poll(), fsync(), ZCDMA_IOC_START and
- * ZCDMA_IOC_STOP. A block that has pages in flight then drains, as after ZCDMA_IOC_GIVE. Of the page the kernel trusts nothing: what is
- * not an index of a block that is held, or has a wrong length, is left out and counted in .refused, and if
- * .given runs ahead by more than .entries all of it. What the kernel wrote there it does not read again.
+ * There is room for all blocks in each array, so neither overflows. The kernel looks at what was
+ * given back when half of the blocks or less are left to the device, in poll(), fsync(),
+ * ZCDMA_IOC_START and ZCDMA_IOC_STOP. A block that has pages in flight then drains, as after
+ * ZCDMA_IOC_GIVE. Of the page the kernel trusts nothing: what is not an index of a block that is
+ * held, or has a wrong length, is left out and counted in .refused, and if .given runs ahead by
+ * more than .entries all of it. What the kernel wrote there it does not read again.
  *
- * ZCDMA_IOC_GIVE, pread() and splice() at a position, and ZCDMA_IOC_EXPORT work as without the page.
- * ZCDMA_IOC_TAKE, and read(), write() and splice() of the stream, fail with EBUSY, as the page has all blocks.
+ * ZCDMA_IOC_GIVE, pread() and splice() at a position, and ZCDMA_IOC_EXPORT work as without the
+ * page. ZCDMA_IOC_TAKE, and read(), write() and splice() of the stream, fail with EBUSY, as the
+ * page has all blocks.
  *
- * Of an output device, full has the empty blocks, as ZCDMA_IOC_TAKE returns them, and given queues them.
+ * Of an output device, full has the empty blocks, as ZCDMA_IOC_TAKE returns them, and given queues
+ * them.
  */
 struct zcdma_dev_control {
 	__u32 filled;		/* out: blocks that came into full */
@@ -387,18 +400,18 @@ struct zcdma_dev_control {
 /* Why splice() to an output device copied. */
 enum zcdma_dev_copied {
 	ZCDMA_DEV_COPIED_DEVICE = 0,	/* the device fetches nothing but the ring's memory */
-	ZCDMA_DEV_COPIED_ALIGN = 1,	/* zcdma_dev_info.frag_align does not allow the address or length */
+	ZCDMA_DEV_COPIED_ALIGN = 1,	/* the address or length is not of zcdma_dev_info.frag_align */
 	ZCDMA_DEV_COPIED_REACH = 2,	/* the device does not reach the memory */
 	ZCDMA_DEV_COPIED_PAGE = 3,	/* a reference does not keep the page as it is */
 	ZCDMA_DEV_COPIED_MEMLOCK = 4,	/* the pages are beyond RLIMIT_MEMLOCK */
 	ZCDMA_DEV_COPIED_UNMAPPED = 5,	/* the DMA API did not map them, or memory is short */
-	ZCDMA_DEV_COPIED_BOUNCED = 6,	/* the DMA API copied them itself, also counted in .bounced */
+	ZCDMA_DEV_COPIED_BOUNCED = 6,	/* the DMA API copied them, also counted in .bounced */
 	ZCDMA_DEV_COPIED_REASONS
 };
 
 /*
- * ZCDMA_IOC_STATS: get the device's counters since the last ZCDMA_IOC_SETUP of any file. Any file may
- * ask. The same is in /sys/class/zcdma/zcdmaN/stats, one "name value" in a line.
+ * ZCDMA_IOC_STATS: get the device's counters since the last ZCDMA_IOC_SETUP of any file. Any file
+ * may ask. The same is in /sys/class/zcdma/zcdmaN/stats, one "name value" in a line.
  */
 struct zcdma_dev_stats {
 	__u32 size;
@@ -435,36 +448,37 @@ struct zcdma_dev_stats {
 #define ZCDMA_DEV_EXPORT_RING (~0U) /* all blocks, as the mapping has them */
 
 /*
- * ZCDMA_IOC_EXPORT: make a dma-buf of a block, or of the whole ring, which other drivers can import (V4L2,
- * DRM, RDMA) and programs can mmap(), with DMA_BUF_IOCTL_SYNC. In any state of the block; up to 64 of a block,
- * and 64 of the whole ring (EMFILE). A dma-buf is mapped up to 4096 times (ENOMEM of mmap(); what a child inherits
- * beyond that raises SIGBUS).
+ * ZCDMA_IOC_EXPORT: make a dma-buf of a block, or of the whole ring, which other drivers can import
+ * (V4L2, DRM, RDMA) and programs can mmap(), with DMA_BUF_IOCTL_SYNC. In any state of the block; up
+ * to 64 of a block, and 64 of the whole ring (EMFILE). A dma-buf is mapped up to 4096 times (ENOMEM
+ * of mmap(); what a child inherits beyond that raises SIGBUS).
  *
- * What an importer may touch, the device does not write to. An importer can map a block, for DMA, for
- * the kernel or by mmap(), only while it is held by ZCDMA_IOC_TAKE; else that fails with EBUSY. From then on
- * the block is in flight until all of that is unmapped: ZCDMA_IOC_GIVE lets it drain. Neither a
- * descriptor nor an attachment that is not mapped keeps a block, so a descriptor can be made once, and
- * used again whenever its block is taken. An importer may stay mapped longer than it says that it is
- * busy: V4L2 does until the buffer is queued with another descriptor, or freed.
+ * What an importer may touch, the device does not write to. An importer can map a block, for DMA,
+ * for the kernel or by mmap(), only while it is held by ZCDMA_IOC_TAKE; else that fails with EBUSY.
+ * From then on the block is in flight until all of that is unmapped: ZCDMA_IOC_GIVE lets it drain.
+ * Neither a descriptor nor an attachment that is not mapped keeps a block, so a descriptor can be
+ * made once, and used again whenever its block is taken. An importer may stay mapped longer than it
+ * says that it is busy: V4L2 does until the buffer is queued with another descriptor, or freed.
  *
- * The whole ring can be mapped while the stream is stopped (EBUSY), and ZCDMA_IOC_START fails with EBUSY
- * until it is unmapped. Of an output device, which writes to nothing, all can be mapped at any time and
- * keeps nothing; what an importer writes to a block after queueing may be played or not.
+ * The whole ring can be mapped while the stream is stopped (EBUSY), and ZCDMA_IOC_START fails with
+ * EBUSY until it is unmapped. Of an output device, which writes to nothing, all can be mapped at
+ * any time and keeps nothing; what an importer writes to a block after queueing may be played or
+ * not.
  *
- * The memory stays good, and charged, for as long as there is a reference to the dma-buf, even if the
- * file is closed; then all can be mapped, as nothing is filled any more. The removal of the device takes
- * nothing from importers. Until then the module stays.
+ * The memory stays good, and charged, for as long as there is a reference to the dma-buf, even if
+ * the file is closed; then all can be mapped, as nothing is filled any more. The removal of the
+ * device takes nothing from importers. Until then the module stays.
  *
- * EINVAL: the index is out of range, or a flag is unknown. EACCES: O_RDWR, and the file is open for reading
- * only. EMFILE: there are as many dma-bufs, or descriptors, as there may be. EOPNOTSUPP: ZCDMA_DEV_COHERENT, whose
- * memory goes with the device; or the kernel has no dma-buf.
+ * EINVAL: the index is out of range, or a flag is unknown. EACCES: O_RDWR, and the file is open for
+ * reading only. EMFILE: there are as many dma-bufs, or descriptors, as there may be. EOPNOTSUPP:
+ * ZCDMA_DEV_COHERENT, whose memory goes with the device; or the kernel has no dma-buf.
  */
 struct zcdma_dev_export {
 	__u32 size;
 	__u32 index;		/* of a block, or ZCDMA_DEV_EXPORT_RING */
 	__u32 flags;		/* O_CLOEXEC; O_RDWR, which mmap() needs for PROT_WRITE */
 	__s32 fd;		/* out: the descriptor */
-	__u64 bytes;		/* out: size of the dma-buf: zcdma_dev_setup.stride, or .ring_bytes */
+	__u64 bytes;		/* out: size of it: zcdma_dev_setup.stride, or .ring_bytes */
 	__u32 reserved[4];
 };
 
