@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* capture: read blocks from a source and write them to standard output or to files. */
 
+#include <string.h>
+
 #include "applet.h"
 #include "cli/expect.h"
 #include "cli/opts.h"
@@ -170,6 +172,16 @@ static bool parse_values(struct report *r)
 	       fanout_parse(&outputs.several, r, outputs.count, "output") == STATUS_OK;
 }
 
+/* Returns whether the outputs, as far as they are parsed, include standard output, whose reader may wait for a writer. */
+static bool writes_to_stdout(void)
+{
+	bool any = !arg.outputs;
+
+	for (char **name = arg.outputs; name && *name; name++)
+		any |= !strcmp(*name, "-") || record_is_stdout(*name);
+	return any;
+}
+
 int capture_main(struct report *r, int argc, char **argv)
 {
 	struct opts o = {
@@ -186,7 +198,7 @@ int capture_main(struct report *r, int argc, char **argv)
 	if (opts_parse(&o, r, argc, argv, &status))
 		status =
 			choose_outputs(r) && parse_values(r) ? capture(r, o.args[0]) : STATUS_ERROR;
-	if (!ran && status && status < 128 && !arg.outputs)
+	if (!ran && status && status < 128 && writes_to_stdout())
 		handover_fail();
 	opts_free(&o);
 	return status;

@@ -103,6 +103,7 @@ static int run_main(const char *argument, bool json)
 
 	if (!argument) {
 		print_usage(stderr);
+		handover_fail();
 		status = STATUS_ERROR;
 		goto out;
 	}

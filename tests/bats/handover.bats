@@ -483,7 +483,7 @@ blames_writer() {
 
 @test "handover: bytes whose writer is killed, or fails: the reader says so too" {
     mkfifo pipe
-    receiver --streams 5
+    receiver --streams 8
     ends_after "$ZCDMA" capture -q --path=copy --rate 20M sim:block=64K
     until_true 30 statistics_say "$SENDER" sender.err ': [1-9]' || tell
     kill -KILL "$CAPTURE"
@@ -495,6 +495,13 @@ blames_writer() {
     ends_after "$ZCDMA" capture --no-such-option
     blames_writer
     ends_after "$ZCDMA" captur sim:
+    blames_writer
+    # Of several outputs too, by whatever name.
+    ends_after "$ZCDMA" capture -q file:none -o -
+    blames_writer
+    ends_after "$ZCDMA" capture -q sim: -o other -o /dev/stdout --drop-slow 4X
+    blames_writer
+    ends_after "$ZCDMA"
     blames_writer
     # Through a second one, which fails for the first.
     ends_after sh -c '"$0" capture -q file:none | "$0" capture -q -' "$ZCDMA"
