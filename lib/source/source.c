@@ -60,14 +60,19 @@ void zc_source_offer_ring(struct zcdma_source *src, const struct zc_ring *ring)
 	src->info.caps |= ZCDMA_CAP_RING;
 }
 
-/* Seal the ring, so that it cannot shrink under the process that maps it. Holes can still be punched. */
+/*
+ * Seal the ring, so that it cannot shrink under the process that maps it, which is not to write to it either. That seal
+ * refuses to punch holes too, by which pages are replaced (shmem_fallocate() in mm/shmem.c).
+ */
 int zc_source_share_ring(const struct zcdma_source *src, const struct zc_ring *ring,
 			 struct zc_ring_desc *desc)
 {
-	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
+	const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL |
+			  (ring->replaces ? 0 : F_SEAL_FUTURE_WRITE);
 
 	/* Once: the last seal is on the seals themselves. */
-	if (fcntl(ring->fd, F_GET_SEALS) != seals && fcntl(ring->fd, F_ADD_SEALS, seals) < 0)
+	if (!(fcntl(ring->fd, F_GET_SEALS) & F_SEAL_SEAL) &&
+	    fcntl(ring->fd, F_ADD_SEALS, seals) < 0)
 		return zc_fail(src->ctx, errno, "seal the ring of %s", src->name);
 	*desc = (struct zc_ring_desc){
 		.kind = ZC_RING_MEMORY,

@@ -8,9 +8,11 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -304,6 +306,38 @@ static void as_many_blocks_as_the_rate_asks_for(void **state)
 			 zc_max(16, zc_min(256, limit >> 20)));
 }
 
+/*
+ * Check that who gets the descriptor of a ring cannot write to it: by a mapping, or the file. Where pages are replaced by
+ * punching holes into it, that cannot be kept.
+ */
+static void a_shared_ring_is_not_writable(void **state)
+{
+	for (unsigned replace = 0; replace < 2; replace++) {
+		struct zc_ring_desc desc;
+		struct zcdma_source *shared;
+		void *map;
+		int fd;
+
+		assert_int_equal(lab_open(ctx, "sim:block=64K,blocks=4",
+					  ZC_USE_SHARE | (replace ? ZC_USE_REPLACE : 0), &shared),
+				 0);
+		fd = shared->ops->share(shared, &desc);
+		assert_in_range(fd, 0, INT_MAX);
+		assert_int_equal(shared->ops->share(shared, &desc), fd);
+		map = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		assert_int_equal(map != MAP_FAILED, replace);
+		if (replace)
+			munmap(map, 65536);
+		else
+			assert_int_equal(pwrite(fd, "x", 1, 0), -1);
+		map = mmap(NULL, 65536, PROT_READ, MAP_SHARED, fd, 0);
+		assert_ptr_not_equal(map, MAP_FAILED);
+		munmap(map, 65536);
+		zcdma_source_close(shared);
+	}
+	(void)state;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -319,6 +353,7 @@ int main(void)
 		cmocka_unit_test(pool_replaces_pages),
 		cmocka_unit_test(every_block_is_memory_of_its_own),
 		cmocka_unit_test(rings_leave_other_mappings_alone),
+		cmocka_unit_test(a_shared_ring_is_not_writable),
 	};
 
 	return cmocka_run_group_tests_name("ring", tests, make_ctx, free_ctx);
