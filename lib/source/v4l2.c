@@ -286,6 +286,16 @@ static int end_unwritten(struct v4l2 *v, const struct zc_v4l2_frame *f, size_t u
 	return end(v, -EIO);
 }
 
+/* The driver's buffers may be larger than the frames that it had said: another program can set the format before we do. */
+static int end_too_large(struct v4l2 *v, const struct zc_v4l2_frame *f)
+{
+	zc_fail_plain(v->src.ctx, EIO,
+		      "read %s: frame %u has %u bytes, and those of %s have at most %u",
+		      v->src.name, f->seq, f->bytes, v->device.format, v->device.frame_bytes);
+	zc_hint(v->src.ctx, "another program changed the format: begin anew");
+	return end(v, -EIO);
+}
+
 /* Take a frame that is whole. Returns 1; 0 at the end; -EAGAIN; or another negative errno. */
 static int take(struct v4l2 *v, struct zc_v4l2_frame *f)
 {
@@ -350,6 +360,8 @@ static int v4l2_next(struct zcdma_source *src, size_t max, struct zcdma_block *b
 		deliver(v, &f, b);
 		return 1;
 	}
+	if (f.bytes > v->buffers.pool.ring.block_size)
+		return end_too_large(v, &f);
 	rc = deliver_copy(v, &f, b);
 	if (rc) {
 		/* This frame is whole; the next call says what became of the device. */

@@ -45,6 +45,8 @@ static struct {
 		trap; /* buffers from this index on, 1 for the first, get only their first page written; 0: none */
 	bool silent; /* no frame comes */
 	bool gone, changed, compressed, other_clock;
+	unsigned
+		large; /* the first frame, from 1 on, that is larger than was said, as the buffers are; 0: none */
 	uint64_t skip, damage,
 		repeat; /* a bit for each number of a frame: lost before it, damaged, its number is the last one's */
 	unsigned most; /* frames; 0: any number */
@@ -120,12 +122,14 @@ static inline int cam_request(struct v4l2_requestbuffers *r)
 
 static inline int cam_query(struct v4l2_buffer *b)
 {
+	const unsigned len = cam.large ? 2 * FAKE_ROOM : FAKE_ROOM;
+
 	if (cam_is_mplane()) {
 		b->m.planes->m.mem_offset = b->index * FAKE_ROOM;
-		b->m.planes->length = FAKE_ROOM;
+		b->m.planes->length = len;
 	} else {
 		b->m.offset = b->index * FAKE_ROOM;
-		b->length = FAKE_ROOM;
+		b->length = len;
 	}
 	return 0;
 }
@@ -173,6 +177,8 @@ static inline int cam_dequeue(struct v4l2_buffer *b)
 	zcdma_pattern_fill(frame, sizeof(frame), (uint64_t)cam.number * FAKE_FRAME, FAKE_SEED);
 	cam_write(index, frame, cam.trap && index + 1 >= cam.trap ? 4096 : used);
 	cam.frame++;
+	if (cam.large && cam.frame >= cam.large)
+		used = FAKE_ROOM + 1;
 	b->index = index;
 	b->sequence = cam.number;
 	b->flags = (cam.other_clock ? V4L2_BUF_FLAG_TIMESTAMP_UNKNOWN

@@ -415,6 +415,21 @@ static void test_changed(void **state)
 	fails(-EIO, "changed its format, and frames are no longer YUYV 100x50", "begin anew");
 }
 
+/* Another program set a larger format after we had asked: what does not fit into a block is not copied beyond it. */
+static void test_frame_too_large(void **state)
+{
+	const char *spec = fake_camera("memory=copy");
+
+	(void)state;
+	cam.large = 3;
+	prepare(spec, NULL);
+	take(0);
+	take(1);
+	fails(-EIO,
+	      "frame 2 has 12289 bytes, and those of YUYV 100x50, 29.97 frames/s have at most 10000",
+	      "another program changed the format");
+}
+
 static void test_queue_fails(void **state)
 {
 	const char *const ways[] = { "memory=import", "memory=copy" };
@@ -586,6 +601,7 @@ int main(void)
 		TEST(test_unplugged),
 		TEST(test_unplugged_meanwhile),
 		TEST(test_changed),
+		TEST(test_frame_too_large),
 		TEST(test_queue_fails),
 		TEST(test_refusals),
 		TEST(test_refused_devices),
