@@ -8,9 +8,12 @@
 
 #include "cli/status.h"
 
-static double per_byte(const struct copies *c, uint64_t copied)
+/* Returns how often each byte that a receiver got was copied. @once of @copied was for all receivers. */
+static double per_byte(const struct copies *c, uint64_t copied, uint64_t once)
 {
-	return c->bytes ? (double)copied / (double)c->bytes : NAN;
+	const double each = c->bytes ? (double)(copied - once) / (double)c->bytes : NAN;
+
+	return once && c->stream ? each + (double)once / (double)c->stream : each;
 }
 
 void copies_report_mapped(struct report *r, const struct zcdma_source_stats *s)
@@ -23,7 +26,7 @@ void copies_report_mapped(struct report *r, const struct zcdma_source_stats *s)
 void copies_report(struct report *r, const struct copies *c)
 {
 	const char *label = c->bytes ? "copies" : NULL; /* an empty stream has no copies */
-	double user = per_byte(c, c->user);
+	double user = per_byte(c, c->user, c->user_once);
 
 	report_line(r, label, NULL);
 	if (c->unknown) {
@@ -33,7 +36,8 @@ void copies_report(struct report *r, const struct copies *c)
 		report_number(r, "kernel_copies", NAN, "");
 	} else {
 		report_number(r, "user_copies", user, " of each byte by user space, ");
-		report_number(r, "kernel_copies", per_byte(c, c->kernel), " by the kernel");
+		report_number(r, "kernel_copies", per_byte(c, c->kernel, c->kernel_once),
+			      " by the kernel");
 	}
 	report_line(r, c->reason ? "because" : NULL, NULL);
 	report_text(r, "copies_reason", c->reason, "");

@@ -8,10 +8,12 @@
 #include <zcdma.h>
 
 struct copies {
-	uint64_t bytes;	    /* of the stream; of those, or of copies of them ... */
-	uint64_t user;	    /* ... read into memory of this process */
-	uint64_t kernel;    /* ... copied by the kernel on the way out */
-	uint64_t unknown;   /* ... of which it is unknown whether the kernel copied them */
+	uint64_t bytes;	  /* of the stream, to each receiver; of those, or of copies of them ... */
+	uint64_t user;	  /* ... read into memory of this process */
+	uint64_t kernel;  /* ... copied by the kernel on the way out */
+	uint64_t unknown; /* ... of which it is unknown whether the kernel copied them */
+	/* Where there are several receivers: the stream's bytes, and what of .user and .kernel was copied once for all; or 0. */
+	uint64_t stream, user_once, kernel_once;
 	const char *reason; /* why the kernel copies, or why that is unknown; or NULL */
 	const char *hint;   /* what helps, or NULL */
 };

@@ -319,6 +319,11 @@ void transfer_get_copies(const struct transfer *t, struct copies *c)
 		.reason = path.copies_reason,
 		.hint = path.copies_hint,
 	};
+	if (t->several) {
+		c->stream = stats.bytes;
+		c->user_once = stats.copied_bytes;
+		c->kernel_once = stats.driver_copied_bytes + stats.kernel_copied_bytes;
+	}
 	if (!c->reason && stats.copies_reason) {
 		c->reason = stats.copies_reason;
 		c->hint = stats.copies_hint;

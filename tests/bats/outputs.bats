@@ -35,6 +35,9 @@ moved() {
     jq -e '.captured_bytes == 10000002 and .to == "2 outputs" and .path == "copy" and .blocks == 5
         and (.outputs | length) == 2 and .manifest == "a.xxh"
         and all(.outputs[]; .path == "copy" and .written_bytes == 5000001 and .unwritten_bytes == 0 and .ended == "complete")' report
+    # What the pipe brings is copied once for both, and by the way to each.
+    cat a | zcdma capture - -o b -o c --json >report
+    jq -e '.user_copies == 0 and .kernel_copies == 2 and .kernel_copied_bytes == 15000003' report
     zcdma capture sim: --bytes 1M -o a --json >report
     jq -e '.outputs == [] and .to == "a"' report
 }
