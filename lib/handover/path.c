@@ -275,6 +275,9 @@ ZC_PUBLIC int zcdma_source_prepare_shared(struct zcdma_source *src, const char *
 	unsigned uses = ZC_USE_SHARE | ZC_USE_REPLACE | (type ? zc_path_uses(type) : 0);
 	int rc;
 
+	/* A reader maps a file by itself, which the path does not. */
+	if (type && type->required_caps & ZCDMA_CAP_MEMORY)
+		uses |= ZC_USE_MAP;
 	for (unsigned i = 0; i < count; i++)
 		uses |= readers[i]->uses;
 	rc = zc_source_activate(src, uses);

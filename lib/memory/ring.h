@@ -12,6 +12,7 @@ enum zc_use {
 	ZC_USE_READ = 1 << 1,	 /* the program itself reads the bytes */
 	ZC_USE_FD = 1 << 2,	 /* a path takes the block from its descriptor */
 	ZC_USE_SHARE = 1 << 3,	 /* another process maps the ring */
+	ZC_USE_MAP = 1 << 5,	 /* a path takes the block from memory, whatever others do */
 	ZC_USE_WRITE = 1 << 6,	 /* io_uring registers it, which takes writable mappings only */
 };
 

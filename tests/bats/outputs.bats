@@ -125,6 +125,21 @@ held() {
     zcdma verify -q --bytes 24000001 copied
 }
 
+@test "outputs: readers of a file's blocks, by mapping and by descriptor, and a copy of it" {
+    local how
+    zcdma capture -q sim: --bytes 24000001 -o data
+    for how in copy splice; do
+        rm -f one copied
+        reader one capture -q - --path "$how" -o taken
+        writer file:data -o one -o copied
+        wait_exit "$WRITER"
+        wait_exit "$READER"
+        cmp data copied
+        cmp data taken
+        has_line out '^one +handover '
+    done
+}
+
 @test "outputs: kill -9 of one reader is not the end of the other, and what it had comes back" {
     reader one verify -
     one=$READER
