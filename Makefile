@@ -409,16 +409,19 @@ deps-deb:
 deps-vm:
 	@tests/deps.sh $(DEPS_VM)
 
+# What builds before it runs uses every processor, unless the number of jobs was given.
+AT_ONCE = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 demo:
 	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(AT_ONCE) all
 	@ZCDMA=$(CURDIR)/$(ZCDMA) tests/demo.sh
 
 # A machine that cannot have QEMU can still run the rest: what is missing is reported as skipped.
 check:
 	@$(MAKE) --no-print-directory deps
 	-@$(MAKE) --no-print-directory deps-vm
-	@$(MAKE) --no-print-directory all tests-build
+	@$(MAKE) --no-print-directory $(AT_ONCE) all tests-build
 	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) TOOLS=$(CURDIR)/$(BUILD)/tools \
 		VM_KERNELS='$(VM_KERNELS)' tests/check.sh unit bats vm
 
@@ -429,7 +432,7 @@ check-unit check-bats: check-%: all tests-build
 # in_vm VARIABLES: the part in the virtual machine, with these for tests/vm/vm.sh.
 define in_vm
 	@$(MAKE) --no-print-directory deps deps-vm
-	@$(MAKE) --no-print-directory all tests-build
+	@$(MAKE) --no-print-directory $(AT_ONCE) all tests-build
 	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) TOOLS=$(CURDIR)/$(BUILD)/tools \
 		VM_KERNELS='$(VM_KERNELS)' $(1) tests/check.sh vm
 endef
@@ -463,7 +466,7 @@ check-vm-arm64:
 check-vm-arm:
 	@$(MAKE) --no-print-directory deps
 	@tests/deps.sh $(DEPS_VM) $(DEPS_ARM)
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(AT_ONCE) all
 	@BUILD=$(BUILD) ZCDMA=$(CURDIR)/$(ZCDMA) TOOLS=$(CURDIR)/$(BUILD)/tools tests/check.sh arm
 
 # Not a part of the check: how the two machines take turns moves the figures by some per cent.
@@ -477,7 +480,7 @@ bench-vm:
 # The outputs in .github/FIGURES.md, anew: FIGURES is a word of the commands to run, or nothing for all.
 figures:
 	@$(MAKE) --no-print-directory deps
-	@$(MAKE) --no-print-directory all tests-build
+	@$(MAKE) --no-print-directory $(AT_ONCE) all tests-build
 	@tests/figures.sh $(FIGURES)
 
 # What libFuzzer finds: FUZZ_TARGETS, or all of them, for SECONDS each.
