@@ -119,6 +119,7 @@ static void live_in_node(void)
 {
 	if (access(NODE_DIR, F_OK))
 		tap_skip("this machine has one node of memory");
+	memory_now(); /* drops the caches that this process's pages, which move, would wait for */
 	cgroup_join("cpuset", "mems", "1");
 	/* If something calls the OOM killer, it must choose this process. */
 	memory_write("/proc/self/oom_score_adj", "1000");
@@ -135,7 +136,6 @@ static void fragment_node(void)
 	char *map;
 
 	live_in_node();
-	memory_now(); /* drops caches */
 	bytes = (node_number(NODE_NAME " MemFree:") - node_watermark() - 256) * PAGE;
 	EXPECT(fd >= 0 && !ftruncate(fd, (off_t)bytes));
 	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
