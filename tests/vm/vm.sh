@@ -11,10 +11,10 @@
 # VM_ICOUNT=1         for measurements: one processor, on which an instruction takes a nanosecond, and
 #                     a second VM like it on the other end of its NIC's wire, which runs tests/vm/peer.sh
 # VM_BATS='FILE…'     only these of tests/vm           MUTANT=1         the module that must fail, throughout
-# VM_PARTS='NAME…'    of those that a kernel does not name: programs (of C, which test the driver), commands (bats
-#                     files), swiotlb, iommu (DMA with bounce buffers, and translated), compat (32-bit programs).
-#                     All but compat, but commands alone where VM_BATS says which. Where memory is short, the
-#                     first two share a boot.
+# VM_PARTS='NAME…'    of those that a kernel does not name: programs (of C, which test the driver), mutants (drivers with
+#                     a fault, which those must find), commands (bats files), swiotlb, iommu (DMA with bounce buffers,
+#                     and translated), compat (32-bit programs). All but compat, but commands alone where VM_BATS says
+#                     which. The first two share a boot, and where memory is short the first three.
 # VM_COMPAT=1         compat too
 # LIMIT_SCALE=N       each time limit of a test inside is N times as long (1; 3 where the machine is
 #                     emulated, 8 in a kernel that checks itself)
@@ -33,7 +33,7 @@ bin=$tree/${BUILD:-build}
 if [[ -n ${VM_BATS:-} || $VM_RUN != tests/vm/guest.sh ]]; then
     : "${VM_PARTS:=commands}"
 fi
-: "${VM_PARTS:=programs commands swiotlb iommu${VM_COMPAT:+ compat}}"
+: "${VM_PARTS:=programs mutants commands swiotlb iommu${VM_COMPAT:+ compat}}"
 # shellcheck source=tests/vm/cross.bash
 source "$here/cross.bash"
 cd "$tree" || exit 2
@@ -340,9 +340,10 @@ held_files() {
 
 # machine_folder FOLDER BOOT: print the folder of a boot's own files, with the initial file system in it.
 machine_folder() {
-    mkdir -p "$1/$2"
-    cp "$1/initramfs" "$1/$2/"
-    echo "$1/$2"
+    local folder=$1/${2//,/-} # a comma ends a value of QEMU's options
+    mkdir -p "$folder"
+    cp "$1/initramfs" "$folder/"
+    echo "$folder"
 }
 
 # Boot the kernel, with the folder of its files: in_machine NAME FOLDER ACCEL RUN [OPTION...]
@@ -435,7 +436,7 @@ boot() {
         # The commands take longest: what boots beside them gives way.
         [[ $boot == *commands* ]] && niceness=0 || niceness=5
         case $boot in
-        programs | commands | *,*) run_guest "${@:1:3}" "$boot" ;;
+        programs | mutants | commands | *,*) run_guest "${@:1:3}" "$boot" ;;
         compat) run_compat "${@:1:3}" "$boot" ;;
         swiotlb | iommu) run_dma "${@:1:3}" "$boot" ;;
         *) echo "not ok - vm $1: there is no part $boot" ;;
@@ -458,12 +459,13 @@ run_kernel() {
     prepare "$name" "$folder" || return
     [[ -n ${arch[cross]:-} ]] && accel=tcg || accel=$(find_accel "$folder")
     echo "# linux $release, $accel"
+    parts=${parts/programs mutants/programs,mutants}
     # The commands take as long as the rest, and leave much of the time of two processors.
     for part in $parts; do
         [[ $part == commands ]] && first+=("$part") || rest+=("$part")
     done
     if ((${#first[@]} == 0 || ${#rest[@]} == 0)) || ! has_memory_for_two; then
-        [[ " $parts " != *" programs commands "* ]] || parts=${parts/programs commands/programs,commands}
+        [[ $parts != programs*" commands"* ]] || parts=${parts/ commands/,commands}
         # shellcheck disable=SC2086 # a list of words
         boot "$name" "$folder" "$accel" $parts
         return
