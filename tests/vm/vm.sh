@@ -88,11 +88,13 @@ build_initramfs() {
 qemu() {
     local folder=$1 limit=$2 accel=$3 script=$4
     local cpus=$VM_CPUS options=(-accel tcg) memory=2048 pieces=128 scale=${LIMIT_SCALE:-} cut=${REPEAT_CUT:-}
-    # A page or an object that was freed does not keep what was there.
+    # A page or an object that was freed does not keep what was there. It takes much of the time of all that allocates,
+    # so only the programs, which test the driver, run with it.
     local debug="page_poison=1 slub_debug=FZP"
     # A machine that others use may stand still for a while, which is no stall of the kernel's.
-    local patience="rcupdate.rcu_cpu_stall_timeout=300 watchdog_thresh=60"
+    local patience="rcupdate.rcu_cpu_stall_timeout=300 watchdog_thresh=60 sysctl.kernel.hung_task_timeout_secs=1200"
     shift 4
+    [[ ${parts:-} != commands ]] || debug=
     case $accel in
     kvm) options=(-accel kvm -cpu host) ;;
     tcg) : "${scale:=3}" ;; # and what builds beside it takes some of its time
