@@ -103,6 +103,12 @@ static int drain(struct zcdma_path *path)
 	return 0;
 }
 
+/* Keep why the last try failed: -ETIMEDOUT is the answer of a wait, as zc_path_fail() says, and not that of a path. */
+static void keep_failure(struct zcdma_path *path, int rc)
+{
+	zc_error_keep(&path->framing->failed, path->ctx, rc == -ETIMEDOUT ? -ECONNABORTED : rc);
+}
+
 /* Returns -EAGAIN to try again in a while, or the error of the last try if the time for that is over. */
 static int try_later(struct zcdma_path *path, int rc)
 {
@@ -114,8 +120,7 @@ static int try_later(struct zcdma_path *path, int rc)
 	f->fd = -1;
 	/* Without a message: the kernel's answer to a try. */
 	if (rc)
-		zc_error_keep(&f->failed, path->ctx,
-			      zc_fail(path->ctx, -rc, "connect again to %s", path->sink.name));
+		keep_failure(path, zc_fail(path->ctx, -rc, "connect again to %s", path->sink.name));
 	if (f->addr.retry != UINT64_MAX && now - f->broke_ns >= f->addr.retry * 1000000000u)
 		return zc_error_again(&f->failed, path->ctx);
 	enter(f, ZC_LINK_NAPPING, now + NAP_NS);
@@ -172,7 +177,7 @@ static int resume(struct zcdma_path *path)
 		return rc;
 	if (rc) {
 		if (rc != -EAGAIN)
-			zc_error_keep(&f->failed, path->ctx, rc);
+			keep_failure(path, rc);
 		return try_later(path, rc == -EAGAIN ? -ETIMEDOUT : 0);
 	}
 	rc = zc_path_set_sink(path, f->fd);

@@ -305,6 +305,46 @@ static void a_wait_that_is_over_breaks_nothing(void **state)
 	assert_child(pid);
 }
 
+/* Send from a child until that fails, and flush likewise: as a pause, neither would ever end. */
+static pid_t send_until_it_fails(const char *where)
+{
+	struct zcdma_source *from;
+	struct zcdma_path *path;
+	struct zcdma_block b;
+	struct zcdma_ctx *c;
+	pid_t pid = fork();
+	int rc = 0;
+
+	if (pid)
+		return pid;
+	alarm(LIMIT_MS / 1000);
+	if (zcdma_new(&c) || zcdma_source_open(c, "sim:block=64K", &from) ||
+	    zcdma_path_connect(c, from, "copy", where, &path))
+		_exit(1);
+	while (!rc && zcdma_source_next(from, -1, &b) == 1)
+		rc = zcdma_path_send(path, &b);
+	if (rc != -ECONNABORTED || !strstr(zcdma_error(c), "connect again to"))
+		_exit(2);
+	_exit(zcdma_path_flush(path) == -ECONNABORTED ? 0 : 3);
+}
+
+/* The machine takes connections, and nobody answers there. */
+static void nobody_answers_in_time(void **state)
+{
+	struct receiver r;
+	pid_t pid;
+
+	(void)state;
+	listen_for_frames(&r, "64K");
+	*strstr(r.where, "retry=60") = '\0';
+	strcat(r.where, "retry=1");
+	pid = send_until_it_fails(r.where);
+	welcome(&r, 0, 0);
+	break_off(&r);
+	assert_child(pid);
+	close(r.listener);
+}
+
 /* Connect to what is at @r, and answer with @text. Returns the error of the path. */
 static int connect_and_answer(struct receiver *r, const char *text)
 {
@@ -380,6 +420,7 @@ int main(void)
 		TEST(what_cannot_be_read_has_no_hash),
 		TEST(the_sender_connects_again),
 		TEST(a_wait_that_is_over_breaks_nothing),
+		TEST(nobody_answers_in_time),
 		TEST(a_receiver_has_to_know_frames),
 		TEST(a_socket_alone_has_no_frames),
 	};
