@@ -332,14 +332,13 @@ static void test_file_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_CONSUMER(test_whole_stream),   WITH_CONSUMER(test_losses),
-		WITH_CONSUMER(test_whole_stream),   WITH_CONSUMER(test_doubt),
-		WITH_CONSUMER(test_held),	    WITH_CONSUMER(test_end_waits),
-		WITH_CONSUMER(test_end_and_close),  WITH_CONSUMER(test_dead_producer),
-		WITH_CONSUMER(test_dead_consumer),  WITH_CONSUMER(test_leave),
-		WITH_CONSUMER(test_leave_in_block), WITH_CONSUMER(test_leave_giving),
-		WITH_CONSUMER(test_bytes_first),    WITH_CONSUMER(test_plain),
-		WITH_CONSUMER(test_file_cut),
+		WITH_CONSUMER(test_whole_stream),  WITH_CONSUMER(test_losses),
+		WITH_CONSUMER(test_doubt),	   WITH_CONSUMER(test_held),
+		WITH_CONSUMER(test_end_waits),	   WITH_CONSUMER(test_end_and_close),
+		WITH_CONSUMER(test_dead_producer), WITH_CONSUMER(test_dead_consumer),
+		WITH_CONSUMER(test_leave),	   WITH_CONSUMER(test_leave_in_block),
+		WITH_CONSUMER(test_leave_giving),  WITH_CONSUMER(test_bytes_first),
+		WITH_CONSUMER(test_plain),	   WITH_CONSUMER(test_file_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
