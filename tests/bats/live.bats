@@ -47,6 +47,7 @@ value() {
 @test "--interval --json: a signal lets the document come; what kill -9 leaves is whole lines without one" {
     local signal run
     for signal in TERM INT KILL; do
+        rm -f lines # of the run before, which would be taken for this one's
         "$ZCDMA" capture --json --interval 0.05 sim:rate=20M,block=64K -o /dev/null >lines 3>&- &
         run=$!
         PIDS+=("$run")
