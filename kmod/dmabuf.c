@@ -53,12 +53,15 @@ static int hold(struct zcdma_export *ex)
 
 /*
  * Have the empty blocks of a ring drain again: while it was mapped, pages of them may have been
- * sent from the mapping. Call with zdev->lock held.
+ * sent from the mapping. A block that zcdma_block_try_reclaim() looks at is on no list, and may
+ * have been found idle before its page was sent; faults of the mapping do not change .inserts, so
+ * change it here, which fails the look. It stays even. Call with zdev->lock held.
  */
 static void drain_free(struct zcdma_ring *ring)
 {
 	struct zcdma_block *block, *next;
 
+	ring->inserts += 2;
 	list_for_each_entry_safe(block, next, &ring->free, node)
 		zcdma_block_move(ring, block, ZCDMA_DRAINING, &ring->draining);
 }

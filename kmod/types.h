@@ -74,7 +74,9 @@ struct zcdma_ring {
 	struct list_head free;
 	struct list_head full;
 	struct list_head draining;
-	unsigned int inserts;		/* odd while page tables grow; changes with each growth */
+	unsigned int inserts;		/* odd while page tables grow; changes with each growth,
+					 * and when a mapping of the whole ring by importers ends
+					 */
 	unsigned int submitting;		/* blocks between .free and the device */
 	u32 lost;			/* blocks, since the last one that was filled */
 	bool gap;			/* data may be missing before the next one */
