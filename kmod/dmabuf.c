@@ -20,8 +20,9 @@
 #include "fault_inject.h"
 
 /*
- * The most dma-bufs of a block alone, and of the whole ring. With ZCDMA_MAPPINGS_MAX of each, a
- * chunk of 4 MiB has less than 2^30 references.
+ * The most dma-bufs of a block alone, and of the whole ring. With ZCDMA_MAPPINGS_MAX of each, and
+ * of the ring, the largest chunk has 129 times 2^23 references from mappings at most, half of what
+ * its count holds.
  */
 #define EXPORTS_MAX 64
 

@@ -10,6 +10,7 @@
 #include <linux/fs.h>
 #include <linux/hrtimer.h>
 #include <linux/list.h>
+#include <linux/minmax.h>
 #include <linux/mutex.h>
 #include <linux/percpu-refcount.h>
 #include <linux/spinlock.h>
@@ -20,6 +21,7 @@
 #include <linux/zcdma_device.h>
 
 #include "account.h"
+#include "compat.h"
 #include "mem/mem.h"
 
 struct dentry;
@@ -27,9 +29,10 @@ struct zcdma_device;
 
 /*
  * The most mappings of a ring, and of a dma-buf. Each adds a reference for each page of a chunk to
- * one count, which has 31 bits: for the largest chunk 4096 mappings add 2^22.
+ * one count, which has 31 bits. The largest chunk has 2^13 pages on arm64 with pages of 64 KiB, so
+ * there may be fewer mappings there: for the largest chunk they add at most 2^23.
  */
-#define ZCDMA_MAPPINGS_MAX 4096
+#define ZCDMA_MAPPINGS_MAX min(4096, (1 << 23) >> ZCDMA_MAX_ORDER)
 
 enum zcdma_state {
 	ZCDMA_FREE,	/* on .free */

@@ -46,10 +46,11 @@
  * Descriptors may be passed to other processes, and all calls made by any number of threads.
  *
  * mmap	   The ring is one mapping of zcdma_dev_setup.ring_bytes, block i at i * stride. Any part of
- *	   it may be mapped, up to 4096 times (else ENOMEM). MAP_SHARED only (EINVAL). PROT_READ
- *	   is enough for sending; PROT_WRITE needs O_RDWR, and is for calls that insist on it, as
- *	   io_uring does for registered buffers. A child does not inherit the mapping, it cannot
- *	   grow, it is not in core dumps.
+ *	   it may be mapped, up to 4096 times (else ENOMEM; 1024 on machines with pages of 64 KiB,
+ *	   which have larger chunks). MAP_SHARED only (EINVAL). PROT_READ is enough for sending;
+ *	   PROT_WRITE needs O_RDWR, and is for calls that insist on it, as io_uring does for
+ *	   registered buffers. A child does not inherit the mapping, it cannot grow, it is not in
+ *	   core dumps.
  *	   From every memory model but ZCDMA_DEV_COHERENT the mapping is good for MSG_ZEROCOPY,
  *	   vmsplice(), O_DIRECT and io_uring.
  *
@@ -450,8 +451,8 @@ struct zcdma_dev_stats {
 /*
  * ZCDMA_IOC_EXPORT: make a dma-buf of a block, or of the whole ring, which other drivers can import
  * (V4L2, DRM, RDMA) and programs can mmap(), with DMA_BUF_IOCTL_SYNC. In any state of the block; up
- * to 64 of a block, and 64 of the whole ring (EMFILE). A dma-buf is mapped up to 4096 times (ENOMEM
- * of mmap(); what a child inherits beyond that raises SIGBUS).
+ * to 64 of a block, and 64 of the whole ring (EMFILE). A dma-buf is mapped as often as a ring may
+ * be (ENOMEM of mmap(); what a child inherits beyond that raises SIGBUS).
  *
  * What an importer may touch, the device does not write to. An importer can map a block, for DMA,
  * for the kernel or by mmap(), only while it is held by ZCDMA_IOC_TAKE; else that fails with EBUSY.
