@@ -346,6 +346,8 @@ void zcdma_ring_unprepare(struct zcdma_ring *ring)
 	spin_lock_irq(&ring->zdev->lock);
 	ring->running = false;
 	spin_unlock_irq(&ring->zdev->lock);
+	/* fsync() waits while a ring runs, and may have found that it does. */
+	wake_up_interruptible_all(&ring->zdev->wait);
 }
 
 int zcdma_ring_prepare(struct zcdma_ring *ring)
