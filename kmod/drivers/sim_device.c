@@ -2,6 +2,7 @@
 /* Simulated devices: platform devices, with a driver of their own. */
 #include <linux/dma-mapping.h>
 #include <linux/log2.h>
+#include <linux/minmax.h>
 #include <linux/mod_devicetable.h>
 #include <linux/module.h>
 #include <linux/platform_device.h>
@@ -185,11 +186,18 @@ static int add(const char *name, unsigned int count)
 	return 0;
 }
 
+/* Each number alone first, so that the sum does not wrap. */
+static bool are_too_many(void)
+{
+	return max(max(devices, channels), max(sinks, loops)) > ZCDMA_DEVICES_MAX ||
+	       devices * channels + sinks + 2 * loops > ZCDMA_DEVICES_MAX;
+}
+
 static int __init sim_init(void)
 {
 	int ret;
 
-	if (!channels || (u64)devices * channels + sinks + 2 * (u64)loops > ZCDMA_DEVICES_MAX) {
+	if (!channels || are_too_many()) {
 		pr_err("zcdma_sim: devices=%u channels=%u sinks=%u loops=%u: at most %d, with each channel, and a loop twice\n",
 		       devices, channels, sinks, loops, ZCDMA_DEVICES_MAX);
 		return -EINVAL;
