@@ -63,9 +63,12 @@ int zcdma_sim_set_dma(struct device *dev)
 	return ret;
 }
 
+/* Returns NULL for a device of another name, which driver_override in sysfs gives to any driver. */
 static const struct kind *kind_of(struct platform_device *pdev)
 {
-	return (const struct kind *)platform_get_device_id(pdev)->driver_data;
+	const struct platform_device_id *id = platform_get_device_id(pdev);
+
+	return id ? (const struct kind *)id->driver_data : NULL;
 }
 
 static int add_channel(struct platform_device *pdev, struct zcdma_sim_card *card)
@@ -100,10 +103,13 @@ static void remove_channels(struct zcdma_sim_card *card)
 static int sim_probe(struct platform_device *pdev)
 {
 	const struct kind *kind = kind_of(pdev);
-	unsigned int count = kind->ops->out ? 1 : channels;
 	struct zcdma_sim_card *card;
+	unsigned int count;
 	int ret;
 
+	if (!kind)
+		return -ENODEV;
+	count = kind->ops->out ? 1 : channels;
 	card = devm_kzalloc(&pdev->dev, struct_size(card, zdev, count), GFP_KERNEL);
 	if (!card)
 		return -ENOMEM;
