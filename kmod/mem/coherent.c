@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The model coherent: what most drivers do, and what every zero-copy call refuses. */
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/vmalloc.h>
 
 #include "compat.h"
@@ -93,6 +94,10 @@ static int coherent_mmap(struct zcdma_mem *mem, struct zcdma_buf *buf, struct vm
 	vm_fault_t fault;
 
 	for (; off < end; off += PAGE_SIZE, addr += PAGE_SIZE) {
+		/* As in zcdma_chunks_mmap(). */
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
 		fault = vmf_insert_pfn_prot(vma, addr, pfn_at(buf, off), vma->vm_page_prot);
 		if (fault & VM_FAULT_ERROR)
 			return vm_fault_to_errno(fault, 0);
