@@ -53,24 +53,38 @@ static int hold(struct zcdma_export *ex)
 }
 
 /*
- * Have the empty blocks of a ring drain again: while it was mapped, pages of them may have been
- * sent from the mapping. A block that zcdma_block_try_reclaim() looks at is on no list, and may
- * have been found idle before its page was sent; faults of the mapping do not change .inserts, so
- * change it here, which fails the look. It stays even. Call with zdev->lock held.
+ * Take the empty blocks of a ring, which are to drain again: while it was mapped, pages of them may
+ * have been sent from the mapping. A block that zcdma_block_try_reclaim() looks at is on no list,
+ * and may have been found idle before its page was sent; faults of the mapping do not change
+ * .inserts, so change it here, which fails the look. It stays even. Call with zdev->lock held.
  */
-static void drain_free(struct zcdma_ring *ring)
+static void take_free(struct zcdma_ring *ring, struct list_head *taken)
+{
+	ring->inserts += 2;
+	list_splice_init(&ring->free, taken);
+}
+
+/*
+ * Have them drain, one at a time: there may be thousands, and interrupts wait for the lock. Nobody
+ * else finds them meanwhile, and the ring stays: exports_lock is held.
+ */
+static void drain_taken(struct zcdma_ring *ring, struct list_head *taken)
 {
 	struct zcdma_block *block, *next;
 
-	ring->inserts += 2;
-	list_for_each_entry_safe(block, next, &ring->free, node)
+	list_for_each_entry_safe(block, next, taken, node) {
+		spin_lock_irq(&ring->zdev->lock);
 		zcdma_block_move(ring, block, ZCDMA_DRAINING, &ring->draining);
+		spin_unlock_irq(&ring->zdev->lock);
+		cond_resched();
+	}
 }
 
 static void release_hold(struct zcdma_export *ex)
 {
 	struct zcdma_ring *ring = ex->ring;
 	struct zcdma_block *block = &ring->block[ex->first];
+	LIST_HEAD(taken);
 
 	if (ring->out || zcdma_mutant("unmap"))
 		return;
@@ -78,8 +92,9 @@ static void release_hold(struct zcdma_export *ex)
 	if (!ex->whole && !zcdma_mutant("map"))
 		block->users--;
 	if (ex->whole && !--ring->imported && !zcdma_mutant("whole"))
-		drain_free(ring);
+		take_free(ring, &taken);
 	spin_unlock_irq(&ring->zdev->lock);
+	drain_taken(ring, &taken);
 	if (!zcdma_device_enter(ring->zdev))
 		return;
 	zcdma_ring_reap_later(ring);

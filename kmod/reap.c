@@ -54,7 +54,7 @@ static bool is_read(const struct zcdma_block *block)
  * where the driver itself makes them grow, and then .inserts changes: if it was even and stayed the
  * same, none grew between the two counts that .busy compares. A new reader cannot start, as user
  * space does not hold the block. A dma-buf of the whole ring may have pages mapped and sent without
- * that; until it is unmapped the ring does not run, and then drain_free() in dmabuf.c sees to it.
+ * that; until it is unmapped the ring does not run, and then take_free() in dmabuf.c sees to it.
  */
 bool zcdma_block_try_reclaim(struct zcdma_ring *ring, struct zcdma_block *block)
 {
