@@ -171,6 +171,20 @@ stat_is() {
     return 1
 }
 
+# The numbers are so large that their sum, with the channels of each, is 1 in 64 bits.
+too_many_are_refused() {
+    local most=4294967295
+    ! insmod "$VM_KMOD/zcdma_sim.ko" devices=$most channels=$most loops=$most sinks=2 && dmesg | grep -F "channels=$most"
+}
+
+# A driver is called for whatever device driver_override in sysfs names it for.
+foreign_device_is_refused() {
+    local device=/sys/bus/platform/devices/zcdma-loop.0
+    load "$VM_KMOD" devices=1 loops=1 && echo zcdma-loop.0 >"$device/driver/unbind" &&
+        echo zcdma-sim >"$device/driver_override" && [[ ! -e $device/driver ]] || return
+    ! echo zcdma-loop.0 >/sys/bus/platform/drivers/zcdma-sim/bind && [[ ! -e $device/driver ]] && unload
+}
+
 load_skeleton() {
     insmod "$VM_KMOD/zcdma.ko" && insmod "$VM_KMOD-skeleton/card.ko" && grep -qx card /sys/class/zcdma/zcdma0/source
 }
@@ -211,7 +225,9 @@ programs_without_network() {
         "compound: a ring that was not filled is all zeros"
     check "the module loads" load "$VM_KMOD"
     check "no device is simulated unless it is asked for" not_simulated
+    check "a sum of devices that wraps is refused" too_many_are_refused
     check "the module goes" unload
+    check "a device that is none of the simulated ones is refused" foreign_device_is_refused
     check "the module in zcdma-driver(9) captures" skeleton_captures
     check "the module in zcdma-driver(9) goes while it is busy" skeleton_goes_while_busy
     check "the module loads" load "$VM_KMOD" devices=1
