@@ -9,6 +9,9 @@
 
 #define SECTOR 512u
 
+/* An open that takes longer reads from the server. */
+#define OPEN_MS 1000
+
 /* Take what the export is into what the device will be. */
 static void describe(struct zcdma_disk *d)
 {
@@ -100,16 +103,44 @@ ZC_PUBLIC int zcdma_disk_serve(struct zcdma_disk *d, int timeout_ms)
 	return rc ? rc : zc_error_again(&d->why_dead, d->ctx);
 }
 
-/* Open the device so that nothing else can have it, be it mounted or swapped to. Returns a descriptor or a negative errno. */
+/* Returns whether requests wait for a server that is away, or does not answer. */
+static bool is_away(const struct zcdma_disk *d)
+{
+	return d->wire.fd < 0 || d->wire.lost;
+}
+
+/* The device ends: wait no more for a server that is away, or goes away. */
+static void stop_waiting(struct zcdma_disk *d)
+{
+	d->stopping = true;
+	if (is_away(d))
+		zc_conn_give_up(
+			d,
+			zc_fail_plain(
+				d->ctx, ECONNABORTED,
+				"stop %s: the server %s is away, so requests that waited for it failed",
+				d->path, d->target.where));
+}
+
+/*
+ * Open the device so that nothing else can have it, be it mounted or swapped to. Returns a descriptor or a negative errno: of
+ * one that is in use it needs no server to say so.
+ */
 static int open_alone(struct zcdma_disk *d)
 {
 	struct io_uring_sqe *sqe = zc_disk_sqe(d, IORING_OP_OPENAT, AT_FDCWD, ZC_DISK_CALL, 0);
+	int rc;
 
 	/* In a worker: it may read partitions, which has to be served here. */
 	sqe->flags = IOSQE_ASYNC;
 	sqe->addr = (uintptr_t)d->path;
 	sqe->open_flags = O_RDONLY | O_EXCL | O_CLOEXEC;
-	return zc_disk_call(d, sqe);
+	d->calling = true;
+	while ((rc = zc_disk_run(d, zc_disk_has_answer, OPEN_MS, false)) == -ETIMEDOUT) {
+		if (is_away(d))
+			stop_waiting(d);
+	}
+	return rc ? rc : d->answer;
 }
 
 /* Write back what is cached of the device. */
@@ -136,17 +167,11 @@ ZC_PUBLIC int zcdma_disk_stop(struct zcdma_disk *d)
 	struct zc_error kept;
 	int fd, rc;
 
-	if (d->wire.fd < 0)
-		zc_conn_give_up(
-			d,
-			zc_fail_plain(
-				d->ctx, ECONNABORTED,
-				"stop %s: the server %s is away, so requests that waited for it failed",
-				d->path, d->target.where));
 	fd = open_alone(d);
+	/* It stays, and so do its requests, also those that wait for a server that is away. */
 	if (fd == -EBUSY)
 		return zc_fail_plain(d->ctx, EBUSY, "stop %s: it is in use", d->path);
-	d->stopping = true;
+	stop_waiting(d);
 	rc = fd < 0 ? zc_fail(d->ctx, -fd, "stop %s", d->path) : sync_device(d, fd);
 	if (d->dead)
 		rc = zc_error_again(&d->why_dead, d->ctx);

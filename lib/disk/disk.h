@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A disk: one io_uring, by which its ublk device and its connection are served. ublk.c adds and removes the device, queue.c
- * takes its requests and completes them, wire.c sends them to the server and receives the answers, connection.c connects
- * and loses it, loop.c runs all of that.
+ * takes its requests and completes them, wire.c sends them to the server and receives the answers, connection.c connects and loses it,
+ * loop.c runs all of that.
  */
 #ifndef ZCDMA_DISK_DISK_H
 #define ZCDMA_DISK_DISK_H
@@ -36,6 +36,7 @@ enum zc_disk_event {
 	ZC_DISK_CALL,
 	ZC_DISK_WAKE,
 	ZC_DISK_TICK,
+	ZC_DISK_CANCEL,
 	ZC_DISK_EVENTS,
 };
 
@@ -53,6 +54,7 @@ struct zc_disk_slot {
 	uint64_t offset;
 	uint64_t since_ns;
 	uint32_t generation; /* counts the requests of this tag: an old answer has another */
+	uint64_t covers;     /* of a flush: .written as it was sent */
 	bool answered;	     /* while its data is still being sent */
 	int result;
 };
@@ -60,6 +62,9 @@ struct zc_disk_slot {
 struct zc_disk_wire {
 	int fd; /* -1: not connected */
 	bool lost;
+	bool silent; /* lost, as its server does not answer: wait until it has ended the connection too */
+	bool sorted; /* lost, and its requests have failed, or wait for another */
+	uint64_t lost_ns;
 	bool sending, receiving; /* an operation is in flight */
 	uint64_t heard_ns;	 /* when something came, or was taken, last */
 	uint64_t retry_ns;	 /* when to connect again */
@@ -76,10 +81,11 @@ struct zc_disk_wire {
 	size_t reply_len;
 	unsigned into;
 	uint32_t into_done;
-	/* Sends without a copy: the bytes of each whose pages may still be read, by its number. */
+	/* Sends without a copy: the bytes of each whose pages may still be read, by its number. 0: the number is free. */
 	uint32_t pending[ZC_DISK_PENDING];
 	unsigned pending_next;
-	bool without_copy;	 /* the send in flight is one */
+	bool without_copy; /* the send in flight is one */
+	unsigned char discarded[4096];
 	unsigned char *in, *out; /* ZCDMA_DISK_COPY_USER */
 	uint32_t out_len, out_sent;
 };
@@ -99,10 +105,14 @@ struct zcdma_disk {
 	int char_fd;
 	uint64_t device_flags;
 	bool added;
-	bool fetched; /* the kernel has had each tag */
-	bool stopping;
-	bool dead; /* the server is lost for good: each request fails */
+	bool fetched;  /* the kernel has had each tag */
+	bool starting; /* an interrupt ends it */
+	bool stopping; /* and nothing else has it: a server that is lost is not waited for */
+	bool dead;     /* the server is lost for good: each request fails */
 	struct zc_error why_dead;
+	/* Writes that were answered, and those of them that a flush was answered for. */
+	uint64_t written, flushed;
+	bool unsure; /* a connection that is over answered some that the next flush need not be for */
 	bool wakes, ticks; /* these are armed */
 	bool calling;
 	int answer;
@@ -137,6 +147,9 @@ static inline unsigned zc_disk_tag(const struct io_uring_cqe *cqe)
  */
 int zc_disk_run(struct zcdma_disk *d, bool (*done)(const struct zcdma_disk *d), int timeout_ms,
 		bool can_interrupt);
+
+/* Returns whether an event ZC_DISK_CALL has completed, since .calling was set. */
+bool zc_disk_has_answer(const struct zcdma_disk *d);
 
 /* Serve until the operation @sqe, an event ZC_DISK_CALL, has completed. Returns its result. */
 int zc_disk_call(struct zcdma_disk *d, struct io_uring_sqe *sqe);
@@ -194,6 +207,9 @@ void zc_conn_lose(struct zcdma_disk *d, int rc);
 
 /* Give the server up: each request fails from now on. The error is the context's last one. */
 void zc_conn_give_up(struct zcdma_disk *d, int rc);
+
+/* Handle what came by a lost connection: its data, its end, or an error. */
+void zc_conn_discard(struct zcdma_disk *d, int result);
 
 /* Submit what is next, or end a lost connection once nothing of it is in flight. */
 void zc_conn_go_on(struct zcdma_disk *d);

@@ -85,6 +85,7 @@ static void handle(struct zcdma_disk *d, const struct io_uring_cqe *cqe)
 		d->ticks = false;
 		zc_conn_tick(d);
 		break;
+	case ZC_DISK_CANCEL:
 	case ZC_DISK_EVENTS:
 		break;
 	}
@@ -129,7 +130,7 @@ int zc_disk_run(struct zcdma_disk *d, bool (*done)(const struct zcdma_disk *d), 
 	return rc;
 }
 
-static bool has_answer(const struct zcdma_disk *d)
+bool zc_disk_has_answer(const struct zcdma_disk *d)
 {
 	return !d->calling;
 }
@@ -140,6 +141,11 @@ int zc_disk_call(struct zcdma_disk *d, struct io_uring_sqe *sqe)
 
 	(void)sqe; /* it is submitted with what else there is */
 	d->calling = true;
-	rc = zc_disk_run(d, has_answer, -1, false);
+	rc = zc_disk_run(d, zc_disk_has_answer, -1, d->starting);
+	if (rc == -EINTR) {
+		/* What it waits for fails then, and so it ends. */
+		zc_conn_give_up(d, zc_fail_plain(d->ctx, EINTR, "start %s: interrupted", d->path));
+		rc = zc_disk_run(d, zc_disk_has_answer, -1, false);
+	}
 	return rc ? rc : d->answer;
 }

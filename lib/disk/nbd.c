@@ -418,7 +418,6 @@ static int reach(struct zcdma_ctx *ctx, const struct zc_nbd_target *target, uint
 		zc_hint(ctx, "start an NBD server there: nbdkit -p PORT file disk.img");
 	if (fd < 0)
 		return fd;
-	zc_reset_on_close(fd, false); /* a server is to see NBD_CMD_DISC */
 	/* io_uring waits for room and data by itself, unless the socket is non-blocking. */
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 	return fd;

@@ -23,6 +23,7 @@ enum {
 	NBD_FLAG_ROTATIONAL = 1 << 4,
 	NBD_FLAG_SEND_TRIM = 1 << 5,
 	NBD_FLAG_SEND_WRITE_ZEROES = 1 << 6,
+	NBD_FLAG_CAN_MULTI_CONN = 1 << 8, /* a flush is for what any connection wrote */
 };
 
 enum {
@@ -83,7 +84,8 @@ int zc_nbd_parse(struct zcdma_ctx *ctx, const char *text, const char *name,
 
 /*
  * Connect to the server, and agree on the export, within @timeout_ms, but for the time that looking up its name takes. Returns
- * the socket, which blocks, or a negative errno with the error message set, but of -EINTR.
+ * the socket, which blocks, or a negative errno with the error message set, but of -EINTR. Closing it resets the connection, so
+ * that what it still has to send never leaves, even if the process is killed: zc_reset_on_close().
  */
 int zc_nbd_connect(struct zcdma_ctx *ctx, const struct zc_nbd_target *target, int timeout_ms,
 		   struct zc_nbd_export *e);

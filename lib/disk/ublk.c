@@ -187,25 +187,41 @@ static int taken(struct zcdma_disk *d, const struct ublksrv_ctrl_dev_info *info)
 	return rc;
 }
 
-/* Returns whether the device can be made of what is connected now, or fails. */
-static int check_params(struct zcdma_disk *d)
+static struct ublk_params params_of(const struct zcdma_disk *d);
+
+/* Returns 0 if the device is as one that would be added now, or a negative errno with the error message set. */
+static int check_params(struct zcdma_disk *d, const struct ublksrv_ctrl_dev_info *info)
 {
+	const struct ublk_params wanted = params_of(d);
 	struct ublk_params p = { .len = sizeof(p) };
 	int rc = control(d, ZC_UBLK_GET_PARAMS, d->options.id, &p, sizeof(p), 0);
 
 	if (rc)
 		return zc_fail(d->ctx, -rc, "look at /dev/ublkb%d", d->options.id);
-	if (p.basic.dev_sectors == d->info.bytes >> 9)
+	if (p.basic.dev_sectors != wanted.basic.dev_sectors)
+		return zc_fail_plain(d->ctx, ESTALE,
+				     "/dev/ublkb%d: it has %llu bytes, and the export %llu",
+				     d->options.id, (unsigned long long)p.basic.dev_sectors << 9,
+				     (unsigned long long)d->info.bytes);
+	if (info->queue_depth != ZC_DISK_DEPTH || info->nr_hw_queues != 1) {
+		rc = zc_fail_plain(d->ctx, ESTALE, "/dev/ublkb%d: another version of zcdma made it",
+				   d->options.id);
+		zc_hint(d->ctx, "take it over with that version");
+		return rc;
+	}
+	if (!memcmp(&p.basic, &wanted.basic, sizeof(p.basic)) &&
+	    !memcmp(&p.discard, &wanted.discard, sizeof(p.discard)))
 		return 0;
-	return zc_fail_plain(d->ctx, ESTALE, "/dev/ublkb%d: it has %llu bytes, and the export %llu",
-			     d->options.id, (unsigned long long)p.basic.dev_sectors << 9,
-			     (unsigned long long)d->info.bytes);
+	rc = zc_fail_plain(d->ctx, ESTALE, "/dev/ublkb%d: the export had other features",
+			   d->options.id);
+	zc_hint(d->ctx, "--read-only has to be as it was, and so have the server's features");
+	return rc;
 }
 
 /* Take over a device whose process is gone, and which waits for another. */
 static int recover(struct zcdma_disk *d, const struct ublksrv_ctrl_dev_info *info)
 {
-	int rc = check_params(d);
+	int rc = check_params(d, info);
 
 	if (rc)
 		return rc;
@@ -213,6 +229,8 @@ static int recover(struct zcdma_disk *d, const struct ublksrv_ctrl_dev_info *inf
 	if (rc)
 		return zc_fail(d->ctx, -rc, "take over /dev/ublkb%d", d->options.id);
 	d->info.recovered = true;
+	/* It is not known what the other process had written. */
+	d->unsure = !(d->export.flags & NBD_FLAG_CAN_MULTI_CONN);
 	d->device_flags = info->flags;
 	d->info.copy =
 		info->flags & ZC_UBLK_F_USER_COPY ? ZCDMA_DISK_COPY_USER : ZCDMA_DISK_COPY_FIXED;
@@ -388,11 +406,15 @@ int zc_ublk_start(struct zcdma_disk *d)
 	int rc;
 
 	zc_queue_fetch(d);
+	/* Adding it reads its partitions, which takes as long as the server; taking it over does not. */
+	d->starting = !d->info.recovered;
 	rc = control(d, op, d->options.id, NULL, 0, (uint64_t)getpid());
+	d->starting = false;
 	if (rc)
 		return zc_fail(d->ctx, -rc, "start %s", d->path);
 	d->added = true;
-	return 0;
+	/* One that was taken over may be in use: whoever serves it next sees the interrupt. */
+	return d->ctx->interrupted && !d->info.recovered ? -EINTR : 0;
 }
 
 void zc_ublk_remove(struct zcdma_disk *d)

@@ -9,6 +9,9 @@
 
 #include "disk/disk.h"
 
+/* In .pending: the number is in use. */
+#define PENDING_IN_USE (1u << 31)
+
 void zc_wire_queue(struct zcdma_disk *d, unsigned tag)
 {
 	struct zc_disk_wire *w = &d->wire;
@@ -23,9 +26,11 @@ static void lose_by(struct zcdma_disk *d, const char *what, int err)
 	zc_conn_lose(d, zc_fail(d->ctx, err, "%s %s", what, d->target.where));
 }
 
-static void lose_as(struct zcdma_disk *d, int err, const char *why)
+/* The server breaks the protocol: nothing that it says can be relied on, so it is not asked again. */
+static void give_up(struct zcdma_disk *d, const char *why)
 {
-	zc_conn_lose(d, zc_fail_plain(d->ctx, err, "NBD server %s: %s", d->target.where, why));
+	zc_conn_give_up(d,
+			zc_fail_plain(d->ctx, EPROTO, "NBD server %s: %s", d->target.where, why));
 }
 
 /*
@@ -35,6 +40,21 @@ static void lose_as(struct zcdma_disk *d, int err, const char *why)
 static int64_t place_of(unsigned tag, uint32_t at)
 {
 	return (int64_t)(ZC_UBLK_BUFFERS + ((uint64_t)tag << ZC_UBLK_TAG_SHIFT) + at);
+}
+
+/*
+ * Begin a flush: it is for what is answered by now. Returns false if it failed, as writes were answered by a connection that is
+ * over, and this one's flush need not be for them: only NBD_FLAG_CAN_MULTI_CONN promises that. It fails once, as fsync(2) does.
+ */
+static bool may_flush(struct zcdma_disk *d, unsigned tag)
+{
+	const bool may = !d->unsure;
+
+	d->unsure = false;
+	d->slots[tag].covers = d->written;
+	if (!may)
+		zc_queue_complete(d, tag, -EIO);
+	return may;
 }
 
 /* Gather requests that wait, up to one with data, which follows it. */
@@ -49,6 +69,8 @@ static void gather(struct zcdma_disk *d)
 
 		w->queue_first = (w->queue_first + 1) % ZC_DISK_DEPTH;
 		w->queued--;
+		if (s->command == NBD_CMD_FLUSH && !may_flush(d, tag))
+			continue;
 		w->requests[n++] = (struct zc_nbd_request){
 			.magic = htobe32(NBD_REQUEST_MAGIC),
 			.flags = htobe16(s->flags),
@@ -154,11 +176,18 @@ static void count_sent(struct zcdma_disk *d, uint32_t n)
 		d->stats.write_copied_bytes += 2ull * n;
 	} else if (!w->without_copy) {
 		d->stats.write_copied_bytes += n;
-	} else {
-		d->stats.write_pending_bytes += n;
-		w->pending[w->pending_next] = n;
-		w->pending_next = (w->pending_next + 1) % ZC_DISK_PENDING;
 	}
+}
+
+/* A send without a copy leaves its number in use, also where it failed: another completion follows. */
+static void begin_pending(struct zcdma_disk *d, const struct io_uring_cqe *cqe)
+{
+	struct zc_disk_wire *w = &d->wire;
+	const uint32_t n = cqe->res > 0 ? (uint32_t)cqe->res : 0;
+
+	d->stats.write_pending_bytes += n;
+	w->pending[zc_disk_tag(cqe)] = PENDING_IN_USE | n;
+	w->pending_next = (w->pending_next + 1) % ZC_DISK_PENDING;
 }
 
 /* All data of the request is sent; it may have been answered before. */
@@ -175,10 +204,11 @@ static void end_data(struct zcdma_disk *d)
 static void take_notification(struct zcdma_disk *d, const struct io_uring_cqe *cqe)
 {
 	uint32_t *pending = &d->wire.pending[zc_disk_tag(cqe)];
+	const uint32_t n = *pending & ~PENDING_IN_USE;
 
-	d->stats.write_pending_bytes -= zc_min((uint64_t)*pending, d->stats.write_pending_bytes);
+	d->stats.write_pending_bytes -= n;
 	if ((uint32_t)cqe->res & IORING_NOTIF_USAGE_ZC_COPIED)
-		d->stats.write_copied_bytes += *pending;
+		d->stats.write_copied_bytes += n;
 	*pending = 0;
 }
 
@@ -192,6 +222,8 @@ void zc_wire_sent(struct zcdma_disk *d, const struct io_uring_cqe *cqe)
 		return;
 	}
 	w->sending = false;
+	if (cqe->flags & IORING_CQE_F_MORE)
+		begin_pending(d, cqe);
 	if (cqe->res == -EINTR || cqe->res == -EAGAIN || w->lost)
 		return;
 	if (cqe->res <= 0) {
@@ -239,12 +271,23 @@ static void receive_next(struct zcdma_disk *d)
 	}
 }
 
+/* Note what the server may still have to write, and what it has written, where the request did not fail. */
+static void note_flushed(struct zcdma_disk *d, const struct zc_disk_slot *s)
+{
+	if (s->command == NBD_CMD_FLUSH)
+		d->flushed = zc_max(d->flushed, s->covers);
+	else if (s->command != NBD_CMD_READ && !(s->flags & NBD_CMD_FLAG_FUA))
+		d->written++;
+}
+
 /* A request is answered. */
 static void answer(struct zcdma_disk *d, unsigned tag, int result)
 {
 	struct zc_disk_slot *s = &d->slots[tag];
 
 	s->result = result;
+	if (result >= 0)
+		note_flushed(d, s);
 	/* A server may refuse what it has not received yet. */
 	if (d->wire.from == tag)
 		s->answered = true;
@@ -262,12 +305,12 @@ static void take_reply(struct zcdma_disk *d)
 
 	w->reply_len = 0;
 	if (be32toh(w->reply.magic) != NBD_SIMPLE_REPLY_MAGIC) {
-		lose_as(d, EPROTO, "its reply is not one of NBD");
+		give_up(d, "its reply is not one of NBD");
 		return;
 	}
 	s = tag < ZC_DISK_DEPTH ? &d->slots[tag] : NULL;
 	if (!s || s->state != ZC_DISK_SENT || s->generation != cookie >> 32 || s->answered)
-		lose_as(d, EPROTO, "it answers a request that was not made");
+		give_up(d, "it answers a request that was not made");
 	else if (error)
 		answer(d, tag, -zc_nbd_errno(error));
 	else if (s->command == NBD_CMD_READ) {
@@ -302,10 +345,16 @@ void zc_wire_received(struct zcdma_disk *d, int result)
 	struct zc_disk_wire *w = &d->wire;
 
 	w->receiving = false;
-	if (result == -EINTR || result == -EAGAIN || w->lost)
+	if (w->lost) {
+		zc_conn_discard(d, result);
+		return;
+	}
+	if (result == -EINTR || result == -EAGAIN)
 		return;
 	if (!result) {
-		lose_as(d, ECONNRESET, "it closed the connection");
+		zc_conn_lose(d, zc_fail_plain(d->ctx, ECONNRESET,
+					      "NBD server %s: it closed the connection",
+					      d->target.where));
 		return;
 	}
 	if (result < 0) {
@@ -326,6 +375,6 @@ void zc_wire_go_on(struct zcdma_disk *d)
 {
 	if (!d->wire.receiving)
 		receive_next(d);
-	if (!d->wire.lost && !d->wire.sending)
+	if (!d->wire.sending)
 		send_next(d);
 }

@@ -373,6 +373,26 @@ has_some() {
     reported '.error.message | contains("is away")'
 }
 
+@test "disk: SIGTERM while the server is away and the device is mounted: it goes on once the server is back" {
+    has_ublk
+    mkdir -p /mnt/ublk
+    truncate -s 16M disk.img
+    serve file disk.img
+    TEXT='' disk --recover=reissue
+    limited mkfs.ext4 -q "$DEV"
+    limited mount "$DEV" /mnt/ublk
+    cp "$BATS_FILE_TMPDIR/data" /mnt/ublk/a
+    kill -KILL "$SERVER"
+    rm socket
+    kill -TERM "$DISK"
+    until_true 20 is_told || fail "$(<disk.name)"
+    serve file disk.img
+    limited sync -f /mnt/ublk/a
+    limited umount /mnt/ublk
+    wait_exit "$DISK"
+    fsck.ext4 -fn disk.img
+}
+
 is_gone() {
     [[ ! -e $DEV ]]
 }
