@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -222,17 +223,29 @@ static int run(struct disk *d, struct report *r)
 	return status ? status : signals_status(true);
 }
 
+/* Have requests for statistics wait, or not: they would end the start. */
+static void hold_statistics(bool hold)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(hold ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+}
+
 static int disk(struct report *r, struct disk *d)
 {
 	int rc = zcdma_new(&d->ctx), status;
 
 	if (rc)
 		return report_system_error(r, STATUS_ERROR, rc, NULL, "begin: %s", strerror(-rc));
+	hold_statistics(true);
 	signals_watch(d->ctx);
 	rc = zcdma_disk_open(d->ctx, &d->options, &d->disk);
 	d->start_ns = now_ns();
 	if (!rc)
 		rc = zcdma_disk_start(d->disk);
+	hold_statistics(false);
 	if (rc) {
 		status = rc == -EINTR ? signals_status(false)
 				      : report_ctx_error(r, STATUS_ERROR, d->ctx, rc);

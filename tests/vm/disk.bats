@@ -43,6 +43,10 @@ best_way() {
     ! can_lend || WAY=fixed
 }
 
+is_character() {
+    [[ -c $1 ]]
+}
+
 is_socket() {
     [[ -S $1 ]]
 }
@@ -391,6 +395,21 @@ has_some() {
     limited umount /mnt/ublk
     wait_exit "$DISK"
     fsck.ext4 -fn disk.img
+}
+
+@test "disk: statistics that are asked for during the start do not end it" {
+    has_ublk
+    cp "$BATS_FILE_TMPDIR/data" disk.img
+    serve --filter=delay file disk.img rdelay=1
+    : >disk.name
+    "$ZCDMA" disk --json "$URI" >disk.json 2>disk.name 3>&- &
+    DISK=$!
+    PIDS+=("$DISK")
+    until_true 20 is_character /dev/ublkc0 || fail "no device: $(<disk.name)"
+    kill -USR1 "$DISK"
+    until_true 30 has_device
+    DEV=$(grep -m1 '^/dev' disk.name) || fail "no device: $(<disk.json)"
+    end_disk
 }
 
 is_gone() {
