@@ -65,8 +65,8 @@ static void take_free(struct zcdma_ring *ring, struct list_head *taken)
 }
 
 /*
- * Have them drain, one at a time: there may be thousands, and interrupts wait for the lock. Nobody
- * else finds them meanwhile, and the ring stays: exports_lock is held.
+ * Have them drain, one at a time: there may be thousands, and interrupts wait for the lock. They
+ * are on no list of the ring's meanwhile, and the ring stays: exports_lock is held.
  */
 static void drain_taken(struct zcdma_ring *ring, struct list_head *taken)
 {
