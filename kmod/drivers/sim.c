@@ -4,6 +4,8 @@
 #include <linux/hrtimer.h>
 #include <linux/kthread.h>
 #include <linux/math64.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/slab.h>
 
 #include "pattern.h"
@@ -13,6 +15,7 @@
 struct sim {
 	struct zcdma_stream *stream;
 	struct task_struct *thread;
+	bool stops;			/* set before the thread gets a signal */
 	spinlock_t lock;		/* .armed */
 	struct list_head armed;
 	wait_queue_head_t wait;
@@ -34,6 +37,13 @@ static struct zcdma_block *sim_pop(struct sim *sim)
 		list_del_init(&block->node);
 	spin_unlock_irqrestore(&sim->lock, flags);
 	return block;
+}
+
+bool zcdma_sim_stops(const struct zcdma_stream *stream)
+{
+	const struct sim *sim = stream->context;
+
+	return READ_ONCE(sim->stops);
 }
 
 static int write_pattern(struct zcdma_stream *stream, struct zcdma_block *block, size_t size)
@@ -70,9 +80,10 @@ void zcdma_sim_fill(struct zcdma_stream *stream, struct zcdma_block *block)
 		zcdma_stream_gap(stream);
 	if (zcdma_sim_mutant("fail") && block->index == 1)
 		ret = -EIO;
-	if (ret)
+	/* Else the core takes it back. */
+	if (ret && !zcdma_sim_stops(stream))
 		zcdma_block_failed(stream, block, ret);
-	else
+	else if (!ret)
 		zcdma_block_done(stream, block, size + (zcdma_sim_mutant("long") ? PAGE_SIZE : 0));
 }
 
@@ -175,11 +186,16 @@ static void sim_unpaced(struct sim *sim)
 	serve(sim, block);
 }
 
+/*
+ * Memory of another driver may have a fence that is not signalled for long, or never, and the wait
+ * for it ends with a signal. One that comes before it is allowed is lost, but then .stops is set.
+ */
 static int sim_thread(void *data)
 {
 	struct sim *sim = data;
 
-	while (!kthread_should_stop()) {
+	allow_kernel_signal(SIGKILL);
+	while (!READ_ONCE(sim->stops)) {
 		if (sim->stream->rate)
 			sim_paced(sim);
 		else
@@ -213,6 +229,8 @@ static int prepare(struct zcdma_stream *stream)
 		kfree(sim);
 		return ret;
 	}
+	/* It may end before kthread_stop(). */
+	get_task_struct(sim->thread);
 	stream->context = sim;
 	return 0;
 }
@@ -283,7 +301,10 @@ void zcdma_sim_abort(struct zcdma_stream *stream)
 {
 	struct sim *sim = stream->context;
 
+	WRITE_ONCE(sim->stops, true);
+	send_sig(SIGKILL, sim->thread, 1);
 	kthread_stop(sim->thread);
+	put_task_struct(sim->thread);
 	/* Armed blocks are the core's again, which must not find them on a list that is gone. */
 	while (sim_pop(sim))
 		;

@@ -40,6 +40,12 @@ int zcdma_sim_set_dma(struct device *dev);
 void zcdma_sim_fill(struct zcdma_stream *stream, struct zcdma_block *block);
 void zcdma_sink_play(struct zcdma_stream *stream, struct zcdma_block *block);
 
+/*
+ * Return whether a stream is being stopped. Then a block that failed may have failed by that, and
+ * is not reported: the core takes it back.
+ */
+bool zcdma_sim_stops(const struct zcdma_stream *stream);
+
 /* The operations that all simulated devices share. */
 int zcdma_sim_start(struct zcdma_stream *stream);
 int zcdma_sim_submit(struct zcdma_stream *stream, struct zcdma_block *block);

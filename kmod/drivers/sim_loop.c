@@ -123,9 +123,9 @@ static void loop_play(struct zcdma_stream *stream, struct zcdma_block *block)
 	}
 	ret = ret ?: zcdma_block_end_cpu_access(stream, block);
 	/* Else the core takes it back. */
-	if (ret)
+	if (ret && !zcdma_sim_stops(stream))
 		zcdma_block_failed(stream, block, ret);
-	else if (off == block->length)
+	else if (!ret && off == block->length)
 		zcdma_block_done(stream, block, off);
 }
 

@@ -69,9 +69,10 @@ void zcdma_sink_play(struct zcdma_stream *stream, struct zcdma_block *block)
 	ret = check_block(stream, block);
 	if (zcdma_sim_mutant("fail") && block->index == 1)
 		ret = -EIO;
-	if (ret)
+	/* Else the core takes it back. */
+	if (ret && !zcdma_sim_stops(stream))
 		zcdma_block_failed(stream, block, ret);
-	else
+	else if (!ret)
 		zcdma_block_done(stream, block, block->length);
 }
 

@@ -3,6 +3,7 @@
  * import: rings made of somebody else's memory. The device fills and plays it; it cannot be
  * mapped or read through the ring; and what cannot be sound is refused. Wants the simulated devices of one source and one sink. Speaks TAP.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/dma-buf.h>
@@ -307,6 +308,93 @@ static void a_block_that_is_not_held_is_refused(unsigned model)
 	EXPECT(!close(file));
 }
 
+/*
+ * A fence that is not signalled, so that the thread in the device's place waits.
+ */
+
+struct fenced {
+	struct imported i;
+	int vgem;
+	unsigned fence;
+};
+
+/* Of the block that the device is given first. */
+static struct fenced import_fenced(const char *device, int flags)
+{
+	struct fenced f = { .vgem = vgem_open() };
+
+	exporter = &exporters[1];
+	f.i = import(device, flags);
+	f.fence = vgem_fence(f.vgem, vgem_import(f.vgem, f.i.fd[0]));
+	return f;
+}
+
+/* Whether a thread of the kernel's waits, as it does for a fence; else it is idle, or runs. */
+static bool is_waiting(const char *name)
+{
+	struct dirent *entry;
+	DIR *proc = opendir("/proc");
+	bool waiting = false;
+
+	EXPECT(proc);
+	while (!waiting && (entry = readdir(proc))) {
+		char path[300], comm[32], state;
+		FILE *stat;
+
+		snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
+		stat = fopen(path, "re");
+		if (!stat)
+			continue;
+		waiting = fscanf(stat, "%*d (%31[^)]) %c", comm, &state) == 2 && state == 'S' &&
+			  !strcmp(comm, name);
+		fclose(stat);
+	}
+	closedir(proc);
+	return waiting;
+}
+
+static void a_stop_does_not_wait_for_a_fence(unsigned unused)
+{
+	struct fenced f = import_fenced(DEVICE, O_RDONLY);
+
+	(void)unused;
+	ring_go(&f.i.r);
+	WAIT_FOR(is_waiting("zcdma-sim.0"));
+	ring_stop(&f.i.r);
+	ring_go(&f.i.r);
+	WAIT_FOR(is_waiting("zcdma-sim.0"));
+	vgem_signal(f.vgem, f.fence);
+	for (unsigned n = 0; n < 2 * COUNT; n++)
+		expect_filled(&f.i);
+}
+
+static void a_device_goes_before_a_fence(unsigned unused)
+{
+	struct fenced f = import_fenced(DEVICE, O_RDONLY);
+
+	(void)unused;
+	ring_go(&f.i.r);
+	WAIT_FOR(is_waiting("zcdma-sim.0"));
+	device_unbind();
+	device_bind();
+	vgem_signal(f.vgem, f.fence);
+}
+
+static void a_stop_of_what_plays_does_not_wait(unsigned unused)
+{
+	struct fenced f = import_fenced(SINK, O_RDWR);
+
+	(void)unused;
+	ring_go(&f.i.r);
+	EXPECT(ring_take(&f.i.r).index == 0);
+	queue(&f.i.r, 0);
+	WAIT_FOR(is_waiting("zcdma-sink.0"));
+	ring_stop(&f.i.r);
+	vgem_signal(f.vgem, f.fence);
+	/* It was not played, and is not called so. */
+	EXPECT_ERRNO(fsync(f.i.r.fd), EIO);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(unsigned unused);
@@ -328,6 +416,10 @@ int main(void)
 			tap_run(tests[k].run, 0, "%s of %s", tests[k].name, exporter->name);
 		}
 	}
+	tap_run(a_stop_does_not_wait_for_a_fence, 0, "a stop does not wait for a fence of memory");
+	tap_run(a_device_goes_before_a_fence, 0, "the device goes before a fence of memory");
+	tap_run(a_stop_of_what_plays_does_not_wait, 0,
+		"a stop of what plays does not wait for a fence of memory");
 	for (unsigned model = ZCDMA_DEV_PAGES; model <= ZCDMA_DEV_SCATTER; model++)
 		tap_run(a_device_plays_what_another_captured, model,
 			"%s: a device plays what another captured", tap_models[model]);

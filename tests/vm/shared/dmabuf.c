@@ -128,6 +128,35 @@ void vgem_close_handle(int vgem, int handle)
 	EXPECT(!ioctl(vgem, DRM_IOCTL_GEM_CLOSE, &gem));
 }
 
+/* From the kernel's include/uapi/drm/vgem_drm.h, which is not everywhere. */
+struct fence_attach {
+	uint32_t handle, flags, out_fence, pad;
+};
+
+struct fence_signal {
+	uint32_t fence, flags;
+};
+
+#define FENCE_WRITE  1
+#define FENCE_ATTACH _IOWR('d', 0x41, struct fence_attach)
+#define FENCE_SIGNAL _IOW('d', 0x42, struct fence_signal)
+
+unsigned vgem_fence(int vgem, int handle)
+{
+	struct fence_attach attach = { .handle = (uint32_t)handle, .flags = FENCE_WRITE };
+
+	EXPECT(!ioctl(vgem, FENCE_ATTACH, &attach));
+	return attach.out_fence;
+}
+
+void vgem_signal(int vgem, unsigned fence)
+{
+	struct fence_signal signal = { .fence = fence };
+
+	/* ETIMEDOUT where it ended before. */
+	EXPECT(!ioctl(vgem, FENCE_SIGNAL, &signal));
+}
+
 /*
  * Exporters
  */

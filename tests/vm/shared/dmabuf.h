@@ -39,5 +39,11 @@ int vgem_open(void);
 /* Import a dma-buf. Returns the handle, or -errno. */
 int vgem_import(int vgem, int fd);
 void vgem_close_handle(int vgem, int handle);
+/*
+ * Have a buffer of vgem's wait for a fence until it is signalled, 10 s go by, or @vgem is closed. Returns its number.
+ */
+unsigned vgem_fence(int vgem, int handle);
+/* Signal a fence, which must not have ended by itself. */
+void vgem_signal(int vgem, unsigned fence);
 
 #endif /* DMABUF_H */
