@@ -106,7 +106,8 @@
  * for. Less than the size of version 1 is EINVAL, more than a page E2BIG. Fields marked "out" are
  * written and never read; "reserved" ones, and unknown flags, must be zero (EINVAL). Where the
  * answer cannot be written (EFAULT) nothing has happened: a block that was taken is the next one
- * again; but channels that ZCDMA_IOC_START_GROUP started were stopped after. The layout is the same for 32 and 64 bit. No addresses of the kernel or the bus are in it.
+ * again; but channels that ZCDMA_IOC_START_GROUP started were stopped after. The layout is the same
+ * for 32 and 64 bit. No addresses of the kernel or the bus are in it.
  */
 #ifndef _UAPI_LINUX_ZCDMA_H
 #define _UAPI_LINUX_ZCDMA_H
