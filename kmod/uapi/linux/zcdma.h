@@ -272,8 +272,9 @@ struct zcdma_dev_setup {
 /*
  * ZCDMA_IOC_START_GROUP: start several channels of one device at the same time of that device: the
  * ring of this file, and those of .count others. All start or none does. The first byte of each
- * stream is of .device_time, and so is zcdma_dev_block.device_time of its first block. Each is
- * stopped by itself; a device that is started again after the machine slept is too.
+ * stream is of .device_time, and so is zcdma_dev_block.device_time of its first block, unless data
+ * was lost before that. Each is stopped by itself; a device that is started again after the machine
+ * slept is too.
  *
  * Channels of one device have the same parent in sysfs. EOPNOTSUPP: one has no
  * ZCDMA_DEV_INFO_GROUP. EINVAL: .count is 0 or too large; a file is not of this driver, or is there
