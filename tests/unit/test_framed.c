@@ -248,6 +248,19 @@ static void the_sender_connects_again(void **state)
 	}
 }
 
+/* In a child: open a source and the path to @where, or exit with status 1. */
+static struct zcdma_path *open_in_child(struct zcdma_ctx **c, const char *where,
+					struct zcdma_source **from)
+{
+	struct zcdma_path *path;
+
+	alarm(LIMIT_MS / 1000);
+	if (zcdma_new(c) || zcdma_source_open(*c, "sim:block=64K", from) ||
+	    zcdma_path_connect(*c, *from, "copy", where, &path))
+		_exit(1);
+	return path;
+}
+
 /* Send 256 KiB of the pattern from a child, which says by a byte to @told that a wait for their end was over before. */
 static pid_t finish_in_child(const char *where, int told)
 {
@@ -260,10 +273,7 @@ static pid_t finish_in_child(const char *where, int told)
 
 	if (pid)
 		return pid;
-	alarm(LIMIT_MS / 1000);
-	if (zcdma_new(&c) || zcdma_source_open(c, "sim:block=64K", &from) ||
-	    zcdma_path_connect(c, from, "copy", where, &path))
-		_exit(1);
+	path = open_in_child(&c, where, &from);
 	zcdma_source_set_limit(from, 256 << 10, 0);
 	while (zcdma_source_next(from, -1, &b) == 1)
 		if (zcdma_path_send(path, &b))
@@ -317,10 +327,7 @@ static pid_t send_until_it_fails(const char *where)
 
 	if (pid)
 		return pid;
-	alarm(LIMIT_MS / 1000);
-	if (zcdma_new(&c) || zcdma_source_open(c, "sim:block=64K", &from) ||
-	    zcdma_path_connect(c, from, "copy", where, &path))
-		_exit(1);
+	path = open_in_child(&c, where, &from);
 	while (!rc && zcdma_source_next(from, -1, &b) == 1)
 		rc = zcdma_path_send(path, &b);
 	if (rc != -ECONNABORTED || !strstr(zcdma_error(c), "connect again to"))
