@@ -298,7 +298,7 @@ static int export_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 		return ret;
 	/*
 	 * A child's mapping is counted before it has pages: VM_WIPEONFORK has fork() copy no page
-	 * tables.
+	 * tables, unless madvise(MADV_KEEPONFORK) took it away.
 	 */
 	zcdma_vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_MIXEDMAP | VM_WIPEONFORK);
 	vma->vm_ops = &export_vm_ops;

@@ -155,8 +155,8 @@ int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma)
 	/*
 	 * No copies in children and no growth: page tables grow in insert_begin() .. insert_end()
 	 * alone. madvise(MADV_DOFORK) takes VM_DONTCOPY away, as libibverbs does; then
-	 * VM_WIPEONFORK keeps dup_mmap() from copying page tables. VM_MIXEDMAP lets the fault
-	 * handler insert pages.
+	 * VM_WIPEONFORK keeps dup_mmap() from copying page tables, unless madvise(MADV_KEEPONFORK)
+	 * took it away too. VM_MIXEDMAP lets the fault handler insert pages.
 	 */
 	zcdma_vm_flags_set(vma, VM_DONTCOPY | VM_WIPEONFORK | VM_DONTEXPAND | VM_DONTDUMP |
 			   (ring->mem.ops->revocable && !control ? VM_MIXEDMAP : 0));

@@ -14,8 +14,8 @@ struct place {
 };
 
 /*
- * Find the place of @path, or of standard output with NULL. Returns false if it is no place that keeps data, such as
- * /dev/null, or cannot be told.
+ * Find the place of @path, or of standard output with NULL. Returns false if what is written there is not kept, as in
+ * /dev/null, or if the place cannot be told.
  */
 bool place_find(const char *path, struct place *place);
 

@@ -366,7 +366,7 @@ int zc_nbd_negotiate(struct zcdma_ctx *ctx, int fd, const struct zc_nbd_target *
 }
 
 /*
- * Connect to a Unix socket. There is no event for room in the queue of a server that accepts nothing, so try again until the
+ * Connect to a Unix socket. Nothing tells when a server that accepts nothing has room in its queue, so try again until the
  * deadline. Returns 0, or a negative errno with the error message set, but of -EINTR.
  */
 static int connect_local(const struct talk *t)

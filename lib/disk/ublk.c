@@ -413,7 +413,7 @@ int zc_ublk_start(struct zcdma_disk *d)
 	if (rc)
 		return zc_fail(d->ctx, -rc, "start %s", d->path);
 	d->added = true;
-	/* One that was taken over may be in use: whoever serves it next sees the interrupt. */
+	/* One that was taken over may be in use, so it is served, which sees the interrupt. */
 	return d->ctx->interrupted && !d->info.recovered ? -EINTR : 0;
 }
 

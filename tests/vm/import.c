@@ -318,7 +318,7 @@ struct fenced {
 	unsigned fence;
 };
 
-/* Of the block that the device is given first. */
+/* Import a ring, and have the block that the device is given first wait for a fence. */
 static struct fenced import_fenced(const char *device, int flags)
 {
 	struct fenced f = { .vgem = vgem_open() };

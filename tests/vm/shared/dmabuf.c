@@ -128,7 +128,7 @@ void vgem_close_handle(int vgem, int handle)
 	EXPECT(!ioctl(vgem, DRM_IOCTL_GEM_CLOSE, &gem));
 }
 
-/* From the kernel's include/uapi/drm/vgem_drm.h, which is not everywhere. */
+/* As in the kernel's include/uapi/drm/vgem_drm.h, which not every machine has. */
 struct fence_attach {
 	uint32_t handle, flags, out_fence, pad;
 };
