@@ -62,7 +62,7 @@ void fanout_add(struct fanout *f, struct transfer *t, const char *to)
 	receiver->path = t->path;
 	receiver->acknowledged = ZCDMA_UNKNOWN;
 	snprintf(receiver->to, sizeof(receiver->to), "%s", to);
-	f->left = f->several.count = f->count;
+	f->left = f->count;
 	t->path = f->receiver[0].path;
 }
 
@@ -225,6 +225,16 @@ static int fanout_finish(struct transfer *t, bool complete)
 	return rc;
 }
 
+static uint64_t fanout_get_total(const struct transfer *t, uint64_t each)
+{
+	const struct fanout *f = fanout_of(t);
+	uint64_t total = f->left * each;
+
+	for (unsigned i = 0; i < f->count; i++)
+		total += f->receiver[i].ended ? stats_of(&f->receiver[i]).bytes : 0;
+	return total;
+}
+
 #define ADD(field) (sum->field += s.field)
 
 static void fanout_get_stats(const struct transfer *t, struct zcdma_path_stats *sum)
@@ -270,6 +280,7 @@ void fanout_begin(struct fanout *f, struct transfer *t)
 		.survives = fanout_survives,
 		.look = fanout_drop_slow,
 		.finish = fanout_finish,
+		.get_total = fanout_get_total,
 		.get_stats = fanout_get_stats,
 	};
 	t->several = &f->several;

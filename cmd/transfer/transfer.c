@@ -34,6 +34,14 @@ void transfer_get_path_stats(const struct transfer *t, struct zcdma_path_stats *
 		zcdma_path_get_stats(t->path, stats, sizeof(*stats));
 }
 
+/* Returns how many bytes are sent in the end, or 0 if that is unknown. */
+static uint64_t get_total(const struct transfer *t)
+{
+	if (!t->several || !t->max_bytes)
+		return t->max_bytes;
+	return t->several->get_total(t, t->max_bytes);
+}
+
 /* Figures, and what they point to. */
 struct snapshot {
 	struct figures figures;
@@ -51,7 +59,7 @@ static void get_figures(const struct transfer *t, struct snapshot *s)
 	zcdma_path_get_latency(t->path, &s->waited, &s->in_flight);
 	s->figures = (struct figures){
 		.bytes = path.bytes,
-		.total = t->max_bytes * (t->several ? t->several->count : 1),
+		.total = get_total(t),
 		.sends = true,
 		.seq = path.last_seq,
 		.blocks = path.blocks,

@@ -14,7 +14,6 @@ struct transfer;
 
 /* What sends to several receivers: transfer/fanout.h. Errors are as those of transfer_run(). */
 struct transfer_several {
-	unsigned count;
 	bool drops_slow; /* .look is due from time to time */
 	/* Send a block to each. Returns 0, or the error of the last one that went on. */
 	int (*send)(struct transfer *t, const struct zcdma_block *b);
@@ -24,6 +23,8 @@ struct transfer_several {
 	void (*look)(struct transfer *t);
 	/* Finish each, or abandon what is not @complete. */
 	int (*finish)(struct transfer *t, bool complete);
+	/* Returns how many bytes they have got in the end, if those that go on get @each. */
+	uint64_t (*get_total)(const struct transfer *t, uint64_t each);
 	/* Get the sum of the paths' figures; what is not a sum is that of the one that got most. */
 	void (*get_stats)(const struct transfer *t, struct zcdma_path_stats *sum);
 };
