@@ -101,7 +101,7 @@ static uint32_t flags_of(const struct zcdma_block *b)
 
 static void announce(struct handover *h, const struct zcdma_block *b, uint32_t slot)
 {
-	const bool file = h->offer.ring == ZC_HO_FILE;
+	const bool device = h->offer.ring == ZC_HO_DEVICE;
 	struct zc_ho_block *to = &h->batch.block[h->page ? 0 : h->batch.head.count];
 
 	if (!h->batch.head.count)
@@ -111,7 +111,7 @@ static void announce(struct handover *h, const struct zcdma_block *b, uint32_t s
 		.seq = b->seq,
 		.offset = b->offset,
 		.time_ns = b->time_ns,
-		.ring_offset = file ? (uint64_t)b->fd_offset : b->index * h->offer.stride,
+		.ring_offset = device ? b->index * h->offer.stride : (uint64_t)b->fd_offset,
 		.fd_offset = (uint64_t)b->fd_offset,
 		.len = b->len,
 		.flags = flags_of(b),

@@ -196,6 +196,9 @@ int zc_ho_parse(const struct zc_ho_msg *msg, size_t len, unsigned fds)
 
 int zc_ho_check_block(const struct zc_ho_offer *offer, const struct zc_ho_block *b, uint64_t id)
 {
+	/* What a driver puts before its data is in the place too. */
+	const bool may_begin_later = offer->ring == ZC_HO_MEMORY;
+
 	if (b->id != id || b->len > offer->block_size || b->fd_offset > LARGEST - b->len)
 		return -EPROTO;
 	if (offer->ring == ZC_HO_FILE)
@@ -203,7 +206,9 @@ int zc_ho_check_block(const struct zc_ho_offer *offer, const struct zc_ho_block 
 											   : 0;
 	if (offer->ring == ZC_HO_MEMORY && b->fd_offset != b->ring_offset)
 		return -EPROTO;
-	return b->ring_offset % offer->stride || b->ring_offset / offer->stride >= offer->blocks
+	if (b->ring_offset / offer->stride >= offer->blocks)
+		return -EPROTO;
+	return b->ring_offset % offer->stride > (may_begin_later ? offer->block_size - b->len : 0)
 		       ? -EPROTO
 		       : 0;
 }

@@ -35,6 +35,7 @@
 static struct {
 	int fd; /* the memfd */
 	uint32_t caps, field, planes;
+	uint32_t data_offset; /* of a plane's data: a header of the driver's is before it */
 	uint32_t refused; /* memories, a bit for each enum v4l2_memory */
 	int error;	  /* an errno of the next call of .error_of */
 	unsigned long error_of;
@@ -76,12 +77,12 @@ static inline bool cam_is_mplane(void)
 /* Write @len bytes of the frame to buffer @index. */
 static inline void cam_write(unsigned index, const void *data, size_t len)
 {
+	const uint64_t at = cam.place_offset[index] + cam.data_offset;
+
 	if (cam.memory == V4L2_MEMORY_USERPTR)
-		memcpy(cam.place[index], data, len);
+		memcpy(cam.place[index] + cam.data_offset, data, len);
 	else
-		assert_int_equal(
-			pwrite(cam.place_fd[index], data, len, (off_t)cam.place_offset[index]),
-			len);
+		assert_int_equal(pwrite(cam.place_fd[index], data, len, (off_t)at), len);
 }
 
 static inline int cam_set_format(struct v4l2_format *f)
@@ -186,10 +187,12 @@ static inline int cam_dequeue(struct v4l2_buffer *b)
 		   (cam.damage & bit ? V4L2_BUF_FLAG_ERROR : 0) |
 		   (cam.last && cam.frame == cam.most ? V4L2_BUF_FLAG_LAST : 0);
 	b->timestamp = (struct timeval){ 5, n };
-	if (cam_is_mplane())
-		b->m.planes->bytesused = used;
-	else
+	if (cam_is_mplane()) {
+		b->m.planes->data_offset = cam.data_offset;
+		b->m.planes->bytesused = cam.data_offset + used;
+	} else {
 		b->bytesused = used;
+	}
 	return 0;
 }
 
