@@ -2,6 +2,7 @@
 /* Signals: what they ask for is noted, and every waiting context is woken. */
 #include "cli/signals.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -106,6 +107,14 @@ void signals_unwatch(struct zcdma_ctx *ctx)
 int signals_stop(void)
 {
 	return stop;
+}
+
+bool signals_call_again(struct zcdma_ctx *ctx, int rc)
+{
+	if (rc != -EINTR || stop)
+		return false;
+	zcdma_resume(ctx);
+	return true;
 }
 
 int signals_status(bool endless)

@@ -30,6 +30,12 @@ void signals_unwatch(struct zcdma_ctx *ctx);
 int signals_stop(void);
 
 /*
+ * Return true if @rc, of a call on @ctx, says that a signal ended it which did not ask to stop. Then @ctx is ready for the
+ * same call again.
+ */
+bool signals_call_again(struct zcdma_ctx *ctx, int rc);
+
+/*
  * Return the exit status of a run that went well until a signal stopped it, if one did: 128 + the signal's
  * number, but 0 after SIGTERM, which is how a service is stopped, if the run was @endless.
  */

@@ -50,15 +50,13 @@ static int find_reader(struct zcdma_ctx *ctx, int fd, struct zcdma_handover **re
 	const uint64_t end = now_ns() + HANDOVER_FIND_MS * 1000000u;
 	int rc;
 
-	for (;;) {
+	do {
 		uint64_t now = now_ns();
 
 		rc = zcdma_handover_find(ctx, fd, now < end ? (int)((end - now) / 1000000u) : 0,
 					 reader);
-		if (rc != -EINTR || signals_stop())
-			return rc;
-		zcdma_resume(ctx);
-	}
+	} while (signals_call_again(ctx, rc));
+	return rc;
 }
 
 /* Call zcdma_path_open_handover() again after SIGUSR1. */
@@ -67,8 +65,9 @@ static int hand_over(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zcd
 {
 	int rc;
 
-	while ((rc = zcdma_path_open_handover(reader, src, path)) == -EINTR && !signals_stop())
-		zcdma_resume(ctx);
+	do
+		rc = zcdma_path_open_handover(reader, src, path);
+	while (signals_call_again(ctx, rc));
 	return rc;
 }
 
@@ -109,11 +108,17 @@ static int find_readers(struct transfer *t, struct report *r,
 static int make_ring(struct transfer *t, const struct handover_outputs *outputs,
 		     const struct readers *found)
 {
+	int rc;
+
 	if (!t->shares)
 		return -EOPNOTSUPP;
 	if (outputs->count == 1 || !found->count) /* zcdma_path_open_handover() does that */
 		return 0;
-	return zcdma_source_prepare_shared(t->src, t->path_type->name, found->reader, found->count);
+	do
+		rc = zcdma_source_prepare_shared(t->src, t->path_type->name, found->reader,
+						 found->count);
+	while (signals_call_again(t->ctx, rc));
+	return rc;
 }
 
 /* Announce bytes to a reader that gets no ring, which is freed if it does not take them. */

@@ -294,18 +294,30 @@ static int hand_over(struct transfer *t, struct report *r, struct handover_outpu
 	return status;
 }
 
+/* Make the ring, which may wait for the device. Returns 0, or an exit status after a reported error. */
+static int prepare(struct transfer *t, struct report *r)
+{
+	int rc;
+
+	do
+		rc = zcdma_source_prepare(t->src, t->path_type->name);
+	while (signals_call_again(t->ctx, rc));
+	if (rc == -EINTR)
+		return 128 + signals_stop();
+	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
+}
+
 int setup_ring(struct transfer *t, struct report *r, const struct setup *s,
 	       struct handover_outputs *outputs)
 {
-	int status = STATUS_OK, rc;
+	int status = STATUS_OK;
 
 	if (outputs && t->handover != HANDOVER_NEVER)
 		status = hand_over(t, r, outputs);
+	if (!status && !t->by_handover)
+		status = prepare(t, r);
 	if (status)
 		return status;
-	rc = t->by_handover ? 0 : zcdma_source_prepare(t->src, t->path_type->name);
-	if (rc)
-		return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
 	describe_source(t, r);
 	status = check_split(t, r, s);
 	return status ? status : check_reuse(t, r);
@@ -332,15 +344,13 @@ int setup_path_to(struct transfer *t, struct report *r, const char *address,
 {
 	int rc = fallback == ZCDMA_FALLBACK_KEEP ? zcdma_path_probe(t->ctx, t->path_type) : 0;
 
-	while (!rc) {
+	if (rc)
+		return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
+	do
 		rc = zcdma_path_connect(t->ctx, t->src, t->path_type->name, address, &t->path);
-		if (rc != -EINTR)
-			break;
-		if (signals_stop())
-			return 128 + signals_stop();
-		zcdma_resume(t->ctx);
-		rc = 0;
-	}
+	while (signals_call_again(t->ctx, rc));
+	if (rc == -EINTR)
+		return 128 + signals_stop();
 	if (!rc)
 		rc = set_path_options(t, fallback);
 	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;

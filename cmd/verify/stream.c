@@ -32,8 +32,11 @@ static int open_source(struct stream *s, struct stream_reader *rd)
 		rc = zcdma_source_open_fd(rd->ctx, s->fd, s->from, &rd->src);
 	if (!rc && s->handover)
 		rc = zcdma_source_set(rd->src, "handover", s->handover);
-	if (!rc)
+	if (rc)
+		return rc;
+	do
 		rc = zcdma_source_prepare(rd->src, NULL);
+	while (signals_call_again(rd->ctx, rc));
 	if (rc)
 		return rc;
 	zcdma_source_get_info(rd->src, &info, sizeof(info));

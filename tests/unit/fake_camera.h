@@ -13,6 +13,7 @@
 #include <linux/udmabuf.h>
 #include <linux/videodev2.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,6 +46,7 @@ static struct {
 	unsigned
 		trap; /* buffers from this index on, 1 for the first, get only their first page written; 0: none */
 	bool silent; /* no frame comes */
+	int signal;  /* ... until this one has come, as the first wait begins; or 0 */
 	bool gone, changed, compressed, other_clock;
 	unsigned
 		large; /* the first frame, from 1 on, that is larger than was said, as the buffers are; 0: none */
@@ -344,6 +346,11 @@ int poll(struct pollfd *p, nfds_t n, int timeout_ms)
 {
 	struct timespec t = { timeout_ms / 1000, timeout_ms % 1000 * 1000000L };
 
+	if (cam.signal && timeout_ms > 0) {
+		raise(cam.signal);
+		cam.signal = 0;
+		cam.silent = false;
+	}
 	if (cam.silent && timeout_ms > 0)
 		return 0;
 	return ppoll(p, n, timeout_ms < 0 ? NULL : &t, NULL);
