@@ -48,7 +48,6 @@ const char *live_file(void)
 
 bool live_check(struct report *r, const char *hint)
 {
-	const struct figures none = { 0 };
 	int rc = arg.metrics ? metrics_check(arg.metrics) : 0;
 
 	if (rc == -EEXIST) {
@@ -56,8 +55,6 @@ bool live_check(struct report *r, const char *hint)
 			     "--metrics %s: what is there is not a file of metrics", arg.metrics);
 		return false;
 	}
-	if (!rc && arg.metrics)
-		rc = metrics_write(arg.metrics, report_applet(r), &none, false);
 	if (rc)
 		report_system_error(r, STATUS_ERROR, rc, hint, "write %s: %s", arg.metrics,
 				    strerror(-rc));

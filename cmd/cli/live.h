@@ -31,8 +31,8 @@ const char *live_file(void);
 bool live_parse(struct report *r);
 
 /*
- * Check that the file can be written before the run, whose end is too late to learn that it cannot: write that nothing
- * runs. Returns false after a reported error, with @hint or NULL.
+ * Check that the file can be written, before the run, whose end is too late to learn that it cannot; a run that is refused
+ * leaves the file as it is. Returns false after a reported error, with @hint or NULL.
  */
 bool live_check(struct report *r, const char *hint);
 

@@ -33,7 +33,8 @@ static void counter(FILE *f, const char *applet, const char *name, const char *h
 /* How a file of metrics begins. */
 #define BEGINNING "# TYPE zcdma_"
 
-int metrics_check(const char *name)
+/* Check that @name holds nothing else. Returns 0, -EEXIST, or another negative errno. */
+static int check_contents(const char *name)
 {
 	char text[sizeof(BEGINNING) - 1];
 	const int fd = open(name, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -44,9 +45,11 @@ int metrics_check(const char *name)
 		return errno == ENOENT ? 0 : -errno;
 	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
 		n = read(fd, text, sizeof(text));
-	else if (!S_ISDIR(st.st_mode)) /* of which the rename says what it is */
-		n = -1;
+	else
+		n = S_ISDIR(st.st_mode) ? -EISDIR : -EEXIST;
 	close(fd);
+	if (n == -EISDIR)
+		return -EISDIR;
 	if (!n || (n == sizeof(text) && !memcmp(text, BEGINNING, sizeof(text))))
 		return 0;
 	return -EEXIST;
@@ -82,16 +85,40 @@ static void print(FILE *f, const char *applet, const struct figures *now, bool r
 	fputs("# EOF\n", f);
 }
 
+/* Make a file beside @name that is to replace it, and set its name, which the caller frees. Returns it, or a negative errno. */
+static int make_temporary(const char *name, char **temporary)
+{
+	int fd;
+
+	xalloc(asprintf(temporary, "%s.XXXXXX", name) < 0 ? NULL : *temporary);
+	fd = mkostemp(*temporary, O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+int metrics_check(const char *name)
+{
+	char *temporary;
+	int rc = check_contents(name), fd;
+
+	if (rc)
+		return rc;
+	fd = make_temporary(name, &temporary);
+	if (fd >= 0) {
+		unlink(temporary);
+		close(fd);
+	}
+	free(temporary);
+	return fd < 0 ? fd : 0;
+}
+
 int metrics_write(const char *name, const char *applet, const struct figures *now, bool running)
 {
 	char *temporary;
 	FILE *f;
-	int rc = 0, fd;
+	int fd = make_temporary(name, &temporary), rc = 0;
 
-	xalloc(asprintf(&temporary, "%s.XXXXXX", name) < 0 ? NULL : temporary);
-	fd = mkostemp(temporary, O_CLOEXEC);
 	if (fd < 0) {
-		rc = -errno;
+		rc = fd;
 		goto out;
 	}
 	f = xalloc(fdopen(fd, "w"));

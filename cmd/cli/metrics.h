@@ -7,7 +7,10 @@
 
 #include "cli/figures.h"
 
-/* Check that @name is free, or of such a file or an empty one. Returns 0, -EEXIST, or another negative errno. */
+/*
+ * Check that @name is free, or of such a file or an empty one, and that a file can be made in its folder. Nothing is there
+ * afterwards that was not before. Returns 0, -EEXIST, or another negative errno.
+ */
 int metrics_check(const char *name);
 
 /*
