@@ -37,8 +37,8 @@ static struct {
 	int fd; /* the memfd */
 	uint32_t caps, field, planes;
 	uint32_t data_offset; /* of a plane's data: a header of the driver's is before it */
-	uint32_t refused; /* memories, a bit for each enum v4l2_memory */
-	int error;	  /* an errno of the next call of .error_of */
+	uint32_t refused;     /* memories, a bit for each enum v4l2_memory */
+	int error;	      /* an errno of the next call of .error_of */
 	unsigned long error_of;
 	unsigned error_after; /* calls before it that succeed */
 	int udmabuf_error;    /* an errno of open("/dev/udmabuf") */

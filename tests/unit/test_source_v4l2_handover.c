@@ -25,9 +25,9 @@ static void hand_over(const char *options, uint32_t offset)
 	for (unsigned i = 0; i < FRAMES; i++) {
 		assert_int_equal(next(&b), 1);
 		assert_int_equal(b.len, FAKE_FRAME);
-		assert_int_equal(zcdma_pattern_match(b.data, b.len, (uint64_t)i * FAKE_FRAME,
-						     FAKE_SEED),
-				 b.len);
+		assert_int_equal(
+			zcdma_pattern_match(b.data, b.len, (uint64_t)i * FAKE_FRAME, FAKE_SEED),
+			b.len);
 		zc_source_put(in, &b, i % 2 ? ZC_PUT_REUSE : ZC_PUT_REPLACE);
 	}
 	assert_int_equal(next(&b), 0);
