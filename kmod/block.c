@@ -33,11 +33,13 @@ void zcdma_block_insert(struct zcdma_block *block, struct list_head *list)
 static struct zcdma_block *pop_queued(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
-	struct zcdma_block *block = NULL;
+	struct zcdma_block *block;
 
 	spin_lock(&zdev->lock);
-	if (zdev->stats.running)
-		block = list_first_entry_or_null(&ring->full, struct zcdma_block, node);
+	block = list_first_entry_or_null(&ring->full, struct zcdma_block, node);
+	/* Those behind one that is not ready wait, until whoever makes it so submits them all. */
+	if (!zdev->stats.running || (block && !block->ready))
+		block = NULL;
 	if (block) {
 		list_del_init(&block->node);
 		zcdma_block_set_state(ring, block, ZCDMA_FILLING);
@@ -70,7 +72,7 @@ static bool submit_first(struct zcdma_ring *ring)
 
 /*
  * Submit what user space queued, in order, so one block at a time: there may be thousands, and
- * interrupts wait for the lock. It was synced as it was queued.
+ * interrupts wait for the lock. It was synced before it was ready.
  */
 static bool submit_queued(struct zcdma_ring *ring)
 {

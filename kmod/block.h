@@ -20,8 +20,14 @@ bool zcdma_ring_submit(struct zcdma_ring *ring);
 /* queue.c, of output devices */
 /* Put a block that is on no list back among the empty ones, where it is the next again. */
 void zcdma_block_return_empty(struct zcdma_ring *ring, struct zcdma_block *block);
-/* Queue a block that is on no list for the device, which plays @length bytes of it. */
+/*
+ * Queue a block that is on no list for the device, which plays @length bytes of it after
+ * zcdma_block_make_ready(). Call with zdev->lock held: where several processors collect what user
+ * space gave back, this is what keeps its order.
+ */
 void zcdma_block_queue(struct zcdma_ring *ring, struct zcdma_block *block, u64 length);
+/* Let the device have a block that was queued, after those that were queued before it. */
+void zcdma_block_make_ready(struct zcdma_ring *ring, struct zcdma_block *block);
 /* Return whether the device plays a block of @length bytes. */
 bool zcdma_ring_plays(const struct zcdma_ring *ring, u64 length);
 

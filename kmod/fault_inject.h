@@ -20,7 +20,8 @@
  * one that runs already start. And machines that QEMU is not: "pieces": memory has single pages
  * alone; "cache": memory that is mapped for a device to write to loses what the CPU wrote to it,
  * unless it was mapped for one to read before; "dirty": the same, with a driver that does not. And
- * a processor that is slow: "linger": to let go of what a stop dropped lasts until a signal comes.
+ * a processor that is slow: "linger": to let go of what a stop dropped lasts until a signal comes;
+ * "late": so does to make the first block of the ring ready for the device.
  */
 bool zcdma_mutant(const char *fault);
 /* Sleep until a signal comes, where the module has the fault. */

@@ -26,22 +26,32 @@ void zcdma_block_return_empty(struct zcdma_ring *ring, struct zcdma_block *block
 void zcdma_block_queue(struct zcdma_ring *ring, struct zcdma_block *block, u64 length)
 {
 	struct zcdma_device *zdev = ring->zdev;
-	unsigned long flags;
 
-	if (ring->strict)
-		zcdma_ring_revoke(ring, block);
-	if (!block->frags)
-		ring->mem.ops->sync_for_device(&ring->mem, zcdma_ring_buf(ring, block));
-	spin_lock_irqsave(&zdev->lock, flags);
+	lockdep_assert_held(&zdev->lock);
 	block->length = length;
 	block->error = 0;
+	block->ready = false;
 	block->seq = zdev->stats.next_seq++;
 	ring->idle = false;
 	zdev->stats.given++;
 	zcdma_block_move(ring, block, ZCDMA_FULL, &ring->full);
 	if (zcdma_mutant("order"))
 		list_move(&block->node, &ring->full);
-	spin_unlock_irqrestore(&zdev->lock, flags);
+}
+
+void zcdma_block_make_ready(struct zcdma_ring *ring, struct zcdma_block *block)
+{
+	unsigned long flags;
+
+	if (!block->index)
+		zcdma_mutant_wait("late");
+	if (ring->strict)
+		zcdma_ring_revoke(ring, block);
+	if (!block->frags)
+		ring->mem.ops->sync_for_device(&ring->mem, zcdma_ring_buf(ring, block));
+	spin_lock_irqsave(&ring->zdev->lock, flags);
+	WRITE_ONCE(block->ready, true);
+	spin_unlock_irqrestore(&ring->zdev->lock, flags);
 	zcdma_ring_submit(ring);
 }
 

@@ -306,6 +306,9 @@ static struct zcdma_frags *drop(struct zcdma_ring *ring, struct zcdma_block *blo
 {
 	struct zcdma_frags *frags;
 
+	/* Another processor may be half way through making it so. */
+	while (!READ_ONCE(block->ready))
+		usleep_range(10, 50);
 	spin_lock_irq(&ring->zdev->lock);
 	frags = block->frags;
 	block->frags = NULL;

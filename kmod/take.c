@@ -178,16 +178,26 @@ static bool give_back(struct zcdma_ring *ring, struct zcdma_block *block)
 	return idle;
 }
 
-/* Return whether the block is the device's again. */
+/* Give a block that user space let go of. Return whether it is the device's again. */
 static bool give(struct zcdma_ring *ring, struct zcdma_block *block, u64 length)
 {
 	if (!ring->out)
 		return give_back(ring, block);
 	if (length)
-		zcdma_block_queue(ring, block, length);
+		zcdma_block_make_ready(ring, block);
 	else
 		zcdma_block_return_empty(ring, block);
 	return length;
+}
+
+/* Take a block from user space; give() comes next. Call with zdev->lock held. */
+static void let_go(struct zcdma_ring *ring, struct zcdma_block *block, u64 length)
+{
+	if (ring->out && length)
+		zcdma_block_queue(ring, block, length);
+	else
+		zcdma_block_set_state(ring, block, ZCDMA_DRAINING);
+	zcdma_note_given(ring, block);
 }
 
 /*
@@ -207,8 +217,7 @@ static struct zcdma_block *end_hold(struct zcdma_ring *ring, u32 index, u64 leng
 	block = &ring->block[array_index_nospec(index, ring->mem.blocks)];
 	if (block->state != ZCDMA_HELD && !zcdma_mutant("trust"))
 		return NULL;
-	zcdma_block_set_state(ring, block, ZCDMA_DRAINING);
-	zcdma_note_given(ring, block);
+	let_go(ring, block, length);
 	return block;
 }
 
@@ -315,8 +324,7 @@ static void give_cursor(struct zcdma_ring *ring)
 
 	WRITE_ONCE(ring->cursor, NULL);
 	spin_lock_irq(&zdev->lock);
-	zcdma_block_set_state(ring, block, ZCDMA_DRAINING);
-	zcdma_note_given(ring, block);
+	let_go(ring, block, ring->cursor_off);
 	spin_unlock_irq(&zdev->lock);
 	give(ring, block, ring->cursor_off);
 }

@@ -83,6 +83,7 @@ struct zcdma_block {
 	u32 lost;
 	int error;		/* why it is without data, or 0 */
 	bool gap;		/* data may be missing before it, of unknown length */
+	bool ready;		/* queued for an output device, which may have it */
 	u32 users;		/* calls that are reading from it */
 	u32 exports;		/* dma-bufs made of it alone */
 	u64 offset;
