@@ -14,6 +14,7 @@ struct record_file {
 	char *name;			 /* NULL: standard output */
 	char *manifest_name;		 /* or NULL */
 	int fd, manifest_fd;		 /* -1: not open */
+	bool made, manifest_made;	 /* they were not there before */
 	struct zcdma_manifest *manifest; /* that was begun, or NULL */
 	struct zcdma_ctx *ctx;		 /* the manifest's own, as another thread ends it */
 	uint64_t bytes;			 /* of the blocks that went into it */

@@ -25,16 +25,26 @@ static bool shares(const struct record_file *file, int fd)
 	return !fstat(file->fd, &data) && !fstat(fd, &other) && record_is_same(&data, &other);
 }
 
+static int create(const char *name, int flags)
+{
+	return open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | flags, 0666);
+}
+
 /*
  * What is standard output is written to where that stands. A FIFO's open() waits for its reader; statistics
- * can be asked for meanwhile.
+ * can be asked for meanwhile. Sets *@made if the file was not there before.
  */
-static int open_to_write(const char *path, int flags)
+static int open_to_write(const char *path, int flags, bool *made)
 {
 	int fd;
 
 	if (!flags && record_is_stdout(path))
 		return fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 0);
+	fd = create(path, flags);
+	*made = fd >= 0;
+	if (fd >= 0)
+		return fd;
+	/* It may be a link to what is not there. */
 	do {
 		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666);
 	} while (fd < 0 && errno == EINTR && !signals_stop());
@@ -57,7 +67,8 @@ int open_data(struct record_file *file, bool direct, struct report *r)
 {
 	int flags;
 
-	file->fd = file->name ? open_to_write(file->name, direct ? O_DIRECT : 0) : STDOUT_FILENO;
+	file->fd = file->name ? open_to_write(file->name, direct ? O_DIRECT : 0, &file->made)
+			      : STDOUT_FILENO;
 	if (file->fd < 0)
 		return open_failed(direct, r, file->name);
 	flags = fcntl(file->fd, F_GETFL);
@@ -84,7 +95,7 @@ static int manifest_failed(struct report *r, int status, const char *name)
 
 int open_manifest(struct record_file *file, struct report *r)
 {
-	file->manifest_fd = open_to_write(file->manifest_name, 0);
+	file->manifest_fd = open_to_write(file->manifest_name, 0, &file->manifest_made);
 	if (file->manifest_fd < 0)
 		return errno == EINTR ? 128 + signals_stop()
 				      : manifest_failed(r, STATUS_ERROR, file->manifest_name);
@@ -92,6 +103,24 @@ int open_manifest(struct record_file *file, struct report *r)
 		return report_error(r, STATUS_ERROR, NULL, "--manifest %s: it is the output itself",
 				    file->manifest_name);
 	return STATUS_OK;
+}
+
+/* Remove what is empty, and still has the @name under which it was opened as @fd. */
+static void remove_empty(const char *name, int fd)
+{
+	struct stat st, there;
+
+	if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) && !st.st_size &&
+	    !lstat(name, &there) && record_is_same(&st, &there))
+		unlink(name);
+}
+
+void open_remove_unused(const struct record_file *file)
+{
+	if (file->made)
+		remove_empty(file->name, file->fd);
+	if (file->manifest_made)
+		remove_empty(file->manifest_name, file->manifest_fd);
 }
 
 /*
@@ -206,11 +235,6 @@ static bool has_sigmf(const char *data)
 
 	free(name);
 	return there;
-}
-
-static int create(const char *name, int flags)
-{
-	return open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | flags, 0666);
 }
 
 /* Create both of @file. Returns 0; -EEXIST if one of the names is taken; or a negative errno, and *@which failed. */

@@ -12,6 +12,9 @@ int open_data(struct record_file *file, bool direct, struct report *r);
 /* Open its manifest, which must be another file. Returns as above. */
 int open_manifest(struct record_file *file, struct report *r);
 
+/* Remove the files of those two that were not there before, of a recording that does not begin. */
+void open_remove_unused(const struct record_file *file);
+
 /*
  * Check that the source of @t does not read what has that @name, if anything does; @what says what it is for. Returns 0, or a
  * negative errno after a reported error.

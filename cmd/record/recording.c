@@ -121,11 +121,11 @@ int recording_check(const struct recording *rec, struct transfer *t)
 int recording_begin(struct recording *rec, struct transfer *t)
 {
 	struct record_file *file = rec->file;
-	int rc;
+	int rc = file ? open_empty(file, t) : 0;
 
+	rec->begun = !rc;
 	if (!file) /* recording_block() begins it */
 		return 0;
-	rc = open_empty(file, t);
 	if (rc || !file->manifest_name)
 		return rc;
 	rc = begin_manifest(rec, t);
@@ -282,12 +282,14 @@ int recording_watch(struct recording *rec, struct transfer *t)
 
 int recording_end(struct recording *rec, struct report *r, int status)
 {
-	const bool complete = !status || status >= 128;
+	const bool complete = (!status || status >= 128) && rec->begun;
 	char syncing[256] = "";
 	int failed;
 
 	if (!rec->finishing)
 		return status;
+	if (rec->file && !rec->begun)
+		open_remove_unused(rec->file);
 	if (rec->file) {
 		if (complete && rec->options->finish.sync && record_is_on_disk(rec->file->fd))
 			snprintf(syncing, sizeof(syncing), "%s",

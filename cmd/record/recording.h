@@ -36,6 +36,7 @@ struct recording {
 	uint64_t due_ns;	  /* when the time of the file is over, by .options->split.ns */
 	char last[256];		  /* the name of the last file */
 	char why[700], hint[512]; /* an error that is not the context's, or empty */
+	bool begun;		  /* until then nothing is written, nor emptied */
 	bool unplaced;		  /* it is unknown where in the device's stream what comes now is */
 	bool shifted;		  /* losses that are not whole samples were reported */
 	struct finish_totals totals;

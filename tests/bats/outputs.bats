@@ -110,6 +110,20 @@ held() {
     done
 }
 
+@test "outputs: a run that is refused leaves no file that was not there before" {
+    local options
+    echo precious >old
+    : >empty
+    for options in '--path=vmsplice -o new' '--path=zerocopy -o new --manifest new.xxh' '--path=uring -o new' \
+        '-o new -o none/new' '-o new --manifest none/new' '-o new --manifest new.xxh -o none/new' \
+        '--path=vmsplice -o empty' '--path=vmsplice -o old' '-o old -o new -o empty -o none/new'; do
+        # shellcheck disable=SC2086 # several words
+        run -2 zcdma capture sim: --bytes 1M $options
+        assert_equal "$options: $(echo *)" "$options: empty old"
+        assert_equal "$(<old)$(<empty)" precious
+    done
+}
+
 @test "outputs: two readers of one ring, and a file" {
     reader one verify --json -
     one=$READER
