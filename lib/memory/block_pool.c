@@ -13,15 +13,15 @@ static void add_all(struct zc_pool *pool, unsigned blocks)
 	}
 }
 
-int zc_pool_alloc(struct zcdma_ctx *ctx, struct zc_pool *pool, size_t block_size, unsigned blocks,
-		  unsigned flags)
+int zc_pool_alloc(struct zcdma_ctx *ctx, struct zc_pool *pool, enum zc_memory memory,
+		  size_t block_size, unsigned blocks, unsigned flags)
 {
 	int rc;
 
 	*pool = (struct zc_pool){ .unused = calloc(blocks, sizeof(*pool->unused)) };
 	if (!pool->unused)
 		return zc_fail(ctx, ENOMEM, "a ring of %u blocks", blocks);
-	rc = zc_ring_alloc(ctx, &pool->ring, ZC_MEMORY_BEST, block_size, blocks, flags);
+	rc = zc_ring_alloc(ctx, &pool->ring, memory, block_size, blocks, flags);
 	if (rc) {
 		free(pool->unused);
 		*pool = (struct zc_pool){ .unused = NULL };

@@ -14,13 +14,13 @@ struct zc_pool {
 };
 
 /* Make a pool, as zc_ring_alloc() makes a ring. On error there is nothing to free. */
-int zc_pool_alloc(struct zcdma_ctx *ctx, struct zc_pool *pool, size_t block_size, unsigned blocks,
-		  unsigned flags);
+int zc_pool_alloc(struct zcdma_ctx *ctx, struct zc_pool *pool, enum zc_memory memory,
+		  size_t block_size, unsigned blocks, unsigned flags);
 void zc_pool_free(struct zc_pool *pool);
 
 /*
- * Make a pool of the blocks of @ring, whose memory stays its owner's: zc_pool_free() does not free it. Returns 0 or -ENOMEM
- * with the error message set.
+ * Make a pool of the blocks of @ring, whose memory stays its owner's: zc_pool_free() does not free it, and no page of it is
+ * replaced. Returns 0 or -ENOMEM with the error message set.
  */
 int zc_pool_of_ring(struct zcdma_ctx *ctx, struct zc_pool *pool, const struct zc_ring *ring);
 

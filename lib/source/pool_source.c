@@ -8,7 +8,9 @@ int zc_pool_source_activate(struct zc_pool_source *p, unsigned uses)
 {
 	struct zcdma_source_info *info = &p->src.info;
 	const bool own = !p->src.target;
-	int rc = own ? zc_pool_alloc(p->src.ctx, &p->own, ZC_POOL_BLOCK, BLOCKS, uses) : 0;
+	int rc = own ? zc_pool_alloc(p->src.ctx, &p->own, ZC_MEMORY_BEST, ZC_POOL_BLOCK, BLOCKS,
+				     uses)
+		     : 0;
 	const struct zc_ring *ring;
 
 	if (rc)

@@ -30,7 +30,6 @@ struct reader {
 	struct read_options opt;
 	char path[256];
 	int fd;
-	struct zc_ring ring;
 	struct zcdma_block *full; /* a queue; as many as the ring has */
 	pthread_t thread;
 	bool started;
@@ -142,7 +141,7 @@ static ssize_t read_block(const struct reader *r, void *data)
 	ssize_t n;
 
 	do
-		n = read(r->fd, data, r->ring.block_size);
+		n = read(r->fd, data, r->pool.ring.block_size);
 	while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
 }
@@ -150,7 +149,7 @@ static ssize_t read_block(const struct reader *r, void *data)
 /* Put the block that was read at the end of the queue. */
 static void push(struct reader *r, uint32_t index, size_t len)
 {
-	const struct zc_ring *ring = &r->ring;
+	const struct zc_ring *ring = &r->pool.ring;
 
 	r->full[(r->first + r->count++) % ring->blocks] = (struct zcdma_block){
 		.data = zc_ring_block(ring, index),
@@ -186,7 +185,7 @@ static void *run(void *arg)
 	while (wait_for_block(r, &index)) {
 		pthread_mutex_unlock(&r->lock);
 		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
-		n = read_block(r, zc_ring_block(&r->ring, index));
+		n = read_block(r, zc_ring_block(&r->pool.ring, index));
 		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
 		pthread_mutex_lock(&r->lock);
 		if (n <= 0)
@@ -229,12 +228,10 @@ static void end_thread(struct reader *r)
 static void free_all(struct reader *r)
 {
 	zc_pool_free(&r->pool);
-	zc_ring_free(&r->ring);
 	free(r->full);
 	if (r->src.poll_fd >= 0)
 		close(r->src.poll_fd);
 	r->pool = (struct zc_pool){ .unused = NULL };
-	r->ring = (struct zc_ring){ .fd = -1 };
 	r->full = NULL;
 	r->src.poll_fd = -1;
 	r->src.ring = NULL;
@@ -246,23 +243,22 @@ static int make_ring(struct reader *r, unsigned uses)
 {
 	struct zcdma_ctx *ctx = r->src.ctx;
 	const unsigned blocks = (unsigned)r->opt.blocks;
-	int rc = zc_ring_alloc(ctx, &r->ring, ZC_MEMORY_HUGE, r->opt.block_size, blocks, uses);
+	int rc = zc_pool_alloc(ctx, &r->pool, ZC_MEMORY_HUGE, r->opt.block_size, blocks, uses);
 
-	if (rc)
-		rc = zc_ring_alloc(ctx, &r->ring, ZC_MEMORY_BEST, r->opt.block_size, blocks, uses);
-	return rc ? rc : zc_pool_of_ring(ctx, &r->pool, &r->ring);
+	return rc ? zc_pool_alloc(ctx, &r->pool, ZC_MEMORY_BEST, r->opt.block_size, blocks, uses)
+		  : 0;
 }
 
 static void describe(struct reader *r)
 {
 	struct zcdma_source_info *info = &r->src.info;
 
-	info->block_size = r->ring.block_size;
-	info->blocks = r->ring.blocks;
-	info->page_size = r->ring.page_size;
-	info->caps = r->ring.fd < 0 ? ZCDMA_CAP_MEMORY
-				    : ZCDMA_CAP_MEMORY | ZCDMA_CAP_FD | ZCDMA_CAP_OFFSET;
-	zc_source_offer_ring(&r->src, &r->ring);
+	info->block_size = r->pool.ring.block_size;
+	info->blocks = r->pool.ring.blocks;
+	info->page_size = r->pool.ring.page_size;
+	info->caps = r->pool.ring.fd < 0 ? ZCDMA_CAP_MEMORY
+					 : ZCDMA_CAP_MEMORY | ZCDMA_CAP_FD | ZCDMA_CAP_OFFSET;
+	zc_source_offer_ring(&r->src, &r->pool.ring);
 }
 
 static int read_activate(struct zcdma_source *src, unsigned uses)
@@ -272,7 +268,7 @@ static int read_activate(struct zcdma_source *src, unsigned uses)
 
 	if (rc)
 		goto err_free;
-	r->full = calloc(r->ring.blocks, sizeof(*r->full));
+	r->full = calloc(r->pool.ring.blocks, sizeof(*r->full));
 	src->poll_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (!r->full || src->poll_fd < 0) {
 		rc = zc_fail(src->ctx, r->full ? errno : ENOMEM, "source %s", src->name);
@@ -334,7 +330,7 @@ static int read_next(struct zcdma_source *src, size_t max, struct zcdma_block *b
 	pthread_mutex_lock(&r->lock);
 	if (r->count) {
 		*b = r->full[r->first];
-		r->first = (r->first + 1) % r->ring.blocks;
+		r->first = (r->first + 1) % r->pool.ring.blocks;
 		r->count--;
 		r->out++;
 		src->stats.unknown_bytes += b->len;
@@ -344,7 +340,7 @@ static int read_next(struct zcdma_source *src, size_t max, struct zcdma_block *b
 		rc = 0;
 	} else {
 		(void)!read(src->poll_fd, &count, sizeof(count));
-		src->starved = r->out == r->ring.blocks;
+		src->starved = r->out == r->pool.ring.blocks;
 		rc = -EAGAIN;
 	}
 	pthread_mutex_unlock(&r->lock);
@@ -385,7 +381,7 @@ static void read_get_stats(struct zcdma_source *src, struct zcdma_source_stats *
 
 static int read_share(const struct zcdma_source *src, struct zc_ring_desc *desc)
 {
-	return zc_source_share_ring(src, &((const struct reader *)src)->ring, desc);
+	return zc_source_share_ring(src, &((const struct reader *)src)->pool.ring, desc);
 }
 
 static void read_close(struct zcdma_source *src)

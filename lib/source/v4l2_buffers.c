@@ -236,7 +236,8 @@ static int make_copied(struct zc_v4l2_buffers *b, unsigned uses)
 
 	if (rc)
 		return rc;
-	rc = zc_pool_alloc(b->device->ctx, &b->pool, frame_room(b, zc_page_size()), b->count, uses);
+	rc = zc_pool_alloc(b->device->ctx, &b->pool, ZC_MEMORY_BEST, frame_room(b, zc_page_size()),
+			   b->count, uses);
 	return rc ? refuse(b, -rc, "%s", b->device->ctx->last.error) : 0;
 }
 

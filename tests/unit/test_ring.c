@@ -219,7 +219,7 @@ static void pool_without_a_ring(void **state)
 	struct zc_pool pool;
 
 	(void)state;
-	assert_int_equal(zc_pool_alloc(ctx, &pool, SIZE_MAX / 2, 2, 0), -ENOMEM);
+	assert_int_equal(zc_pool_alloc(ctx, &pool, ZC_MEMORY_BEST, SIZE_MAX / 2, 2, 0), -ENOMEM);
 	assert_null(pool.unused);
 	zc_pool_free(&pool);
 }
@@ -231,7 +231,7 @@ static void pool_replaces_pages(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(zc_pool_alloc(ctx, &pool, 4096, 2, ZC_USE_REPLACE), 0);
+	assert_int_equal(zc_pool_alloc(ctx, &pool, ZC_MEMORY_BEST, 4096, 2, ZC_USE_REPLACE), 0);
 	index = zc_pool_take(&pool);
 	memset(zc_ring_block(&pool.ring, index), 'A', 4096);
 	fd = spliced(&pool.ring, index);

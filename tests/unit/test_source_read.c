@@ -8,15 +8,20 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <pty.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <termios.h>
 #include <zcdma.h>
 #include <zcdma/verify.h>
+
+#include "source/source.h"
 
 #include "pair.h"
 #include "transfer.h"
@@ -47,6 +52,27 @@ ssize_t read(int fd, void *buf, size_t len)
 	return (ssize_t)len;
 }
 
+/* Fresh pages cannot be had; and whether memory of an interval is unmapped. */
+static bool no_pages, unmapped;
+static const unsigned char *watched;
+
+void *mmap(void *at, size_t len, int prot, int flags, int fd, off_t offset)
+{
+	if (no_pages && flags & MAP_FIXED) {
+		errno = ENOMEM;
+		return MAP_FAILED;
+	}
+	return (void *)syscall(SYS_mmap, at, len, prot, flags, fd, offset);
+}
+
+int munmap(void *at, size_t len)
+{
+	const unsigned char *start = at;
+
+	unmapped |= watched && watched >= start && watched < start + len;
+	return (int)syscall(SYS_munmap, at, len);
+}
+
 static void open_device(unsigned blocks, int err)
 {
 	reads = 0;
@@ -61,6 +87,29 @@ static struct zcdma_source_stats stats(void)
 
 	zcdma_source_get_stats(src, &s, sizeof(s));
 	return s;
+}
+
+/* What MAP_FIXED had unmapped before it failed may be another mapping by now: it is not unmapped at the end. */
+static void test_pages_that_cannot_be_replaced(void **state)
+{
+	struct zcdma_block b[4], more;
+
+	(void)state;
+	open_device(UINT_MAX, 0);
+	assert_int_equal(zc_source_activate(src, ZC_USE_REPLACE), 0);
+	assert_int_equal(zcdma_source_start(src), 0);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(zcdma_source_next(src, 10000, &b[i]), 1);
+	watched = b[0].data;
+	no_pages = true;
+	for (unsigned i = 0; i < 4; i++)
+		zc_source_put(src, &b[i], ZC_PUT_REPLACE);
+	no_pages = false;
+	assert_int_equal(zcdma_source_next(src, 10000, &more), -ENOMEM);
+	zcdma_source_close(src);
+	src = NULL;
+	watched = NULL;
+	assert_false(unmapped);
 }
 
 static void test_blocks(void **state)
@@ -231,8 +280,15 @@ static void test_reuse(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_blocks), TEST(test_error), TEST(test_all_held), TEST(test_short),
-		TEST(test_stop),   TEST(test_rest),  TEST(test_refused),  TEST(test_reuse),
+		TEST(test_blocks),
+		TEST(test_error),
+		TEST(test_all_held),
+		TEST(test_short),
+		TEST(test_pages_that_cannot_be_replaced),
+		TEST(test_stop),
+		TEST(test_rest),
+		TEST(test_refused),
+		TEST(test_reuse),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
