@@ -260,7 +260,9 @@ static vm_fault_t export_fault(struct vm_fault *vmf)
 
 	if (!ex || vmf->pgoff >= ex->pages)
 		return VM_FAULT_SIGBUS;
-	return vmf_insert_page(vmf->vma, vmf->address & PAGE_MASK, page_at(ex, vmf->pgoff));
+	vmf->page = page_at(ex, vmf->pgoff);
+	get_page(vmf->page);
+	return 0;
 }
 
 /*
@@ -297,10 +299,10 @@ static int export_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	if (ret)
 		return ret;
 	/*
-	 * A child's mapping is counted before it has pages: VM_WIPEONFORK has fork() copy no page
-	 * tables, unless madvise(MADV_KEEPONFORK) took it away.
+	 * Not VM_MIXEDMAP, with which fork() copies page tables: a child's mapping is counted
+	 * before it has pages, which it gets by faults of its own.
 	 */
-	zcdma_vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP | VM_MIXEDMAP | VM_WIPEONFORK);
+	zcdma_vm_flags_set(vma, VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_ops = &export_vm_ops;
 	vma->vm_private_data = dmabuf->priv;
 	return 0;

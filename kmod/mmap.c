@@ -75,6 +75,25 @@ static vm_fault_t ring_fault(struct vm_fault *vmf)
 	return ret ? VM_FAULT_SIGBUS : VM_FAULT_NOPAGE;
 }
 
+/* Remove the pages from all mappings, but those of the control page. */
+static void unmap_pages(struct zcdma_ring *ring)
+{
+	unmap_mapping_range(ring->mapping, 0, ring->bytes, 1);
+}
+
+/*
+ * Have a child begin without pages, as nothing would count them. fork() copies page tables before
+ * it calls .open, or on newer kernels after that. Either way there are none if those of the parent
+ * go too; its faults map them again. A look at a block that was under way meanwhile, between whose
+ * counts a copy may have come and gone, fails.
+ */
+static void leave_no_copies(struct zcdma_ring *ring)
+{
+	insert_begin(ring);
+	unmap_pages(ring);
+	insert_end(ring);
+}
+
 /*
  * Count a part of a mapping that was cut in two. A child that inherited the mapping after
  * madvise(MADV_DOFORK) gets SIGBUS.
@@ -83,10 +102,12 @@ static void ring_vm_open(struct vm_area_struct *vma)
 {
 	struct zcdma_ring *ring = vma->vm_private_data;
 
-	if (vma->vm_mm != current->mm)
-		vma->vm_private_data = NULL;
-	else if (ring)
+	if (ring && vma->vm_mm == current->mm) {
 		atomic_inc(&ring->mappings);
+	} else if (ring) {
+		leave_no_copies(ring);
+		vma->vm_private_data = NULL;
+	}
 }
 
 static void ring_vm_close(struct vm_area_struct *vma)
@@ -130,11 +151,19 @@ static bool is_control(const struct zcdma_ring *ring, u64 first, u64 size)
 	       size <= bytes - (first - start);
 }
 
-/* Its pages belong to none of the blocks, so page tables that grow by them need not be counted. */
+/*
+ * Its pages belong to none of the blocks, so page tables that grow by them need not be counted.
+ * remap_vmalloc_range() sets VM_MIXEDMAP, with which fork() copies page tables. Only what inserts
+ * pages needs it, and faults insert none.
+ */
 static int map_control(struct zcdma_ring *ring, struct vm_area_struct *vma)
 {
-	return remap_vmalloc_range(vma, ring->control.page,
-				   vma->vm_pgoff - (zcdma_control_offset(ring) >> PAGE_SHIFT));
+	int ret;
+
+	ret = remap_vmalloc_range(vma, ring->control.page,
+				  vma->vm_pgoff - (zcdma_control_offset(ring) >> PAGE_SHIFT));
+	zcdma_vm_flags_clear(vma, VM_MIXEDMAP);
+	return ret;
 }
 
 int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma)
@@ -154,11 +183,10 @@ int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma)
 	}
 	/*
 	 * No copies in children and no growth: page tables grow in insert_begin() .. insert_end()
-	 * alone. madvise(MADV_DOFORK) takes VM_DONTCOPY away, as libibverbs does; then
-	 * VM_WIPEONFORK keeps dup_mmap() from copying page tables, unless madvise(MADV_KEEPONFORK)
-	 * took it away too. VM_MIXEDMAP lets the fault handler insert pages.
+	 * alone. madvise(MADV_DOFORK) takes VM_DONTCOPY away, as libibverbs does: see
+	 * leave_no_copies(). VM_MIXEDMAP lets the fault handler insert pages.
 	 */
-	zcdma_vm_flags_set(vma, VM_DONTCOPY | VM_WIPEONFORK | VM_DONTEXPAND | VM_DONTDUMP |
+	zcdma_vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP |
 			   (ring->mem.ops->revocable && !control ? VM_MIXEDMAP : 0));
 	vma->vm_ops = &ring_vm_ops;
 	vma->vm_private_data = ring;
@@ -185,8 +213,7 @@ void zcdma_ring_unmap(struct zcdma_ring *ring)
 	mutex_lock(&ring->map_lock);
 	ring->unmapped = true;
 	mutex_unlock(&ring->map_lock);
-	/* All but the control page. */
-	unmap_mapping_range(ring->mapping, 0, ring->bytes, 1);
+	unmap_pages(ring);
 }
 
 void zcdma_ring_revoke(struct zcdma_ring *ring, const struct zcdma_block *block)

@@ -126,13 +126,7 @@ bool zcdma_mem_page_busy(struct page *page, unsigned int pages)
 	if (page_ref_count(page) == 1)
 		return false;
 	zcdma_mem_count(page, pages, &refs, &maps);
-	/*
-	 * After madvise(MADV_DOFORK) and (MADV_KEEPONFORK), which a driver cannot refuse, a fork
-	 * makes page tables grow without the driver's knowledge. It adds to the references first,
-	 * so they differ from those read above.
-	 */
-	smp_rmb();
-	return refs != 1 + maps || refs != page_ref_count(page);
+	return refs != 1 + maps;
 }
 
 dma_addr_t zcdma_mem_dma(const struct zcdma_mem *mem, const struct zcdma_buf *buf, size_t off,

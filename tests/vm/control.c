@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "shared/control.h"
@@ -457,6 +458,23 @@ static void a_file_for_reading_maps_it_for_reading(unsigned unused)
 	EXPECT(try_map(fd, PAGE, PROT_READ, MAP_SHARED, s.control_offset) != MAP_FAILED);
 }
 
+/* Not even after madvise() undid what keeps it from a child. */
+static void a_child_does_not_get_it(unsigned model)
+{
+	struct control c = control_start(model);
+	size_t bytes = c.ring.setup.control_bytes;
+	int status;
+	pid_t pid;
+
+	EXPECT(!madvise(c.page, bytes, MADV_DOFORK) && !madvise(c.page, bytes, MADV_KEEPONFORK));
+	pid = fork();
+	if (!pid)
+		_exit(fault_of_reading((const char *)c.page) != SIGBUS);
+	EXPECT(pid > 0 && waitpid(pid, &status, 0) == pid && !status);
+	control_run_for(&c, 2 * BLOCKS);
+	control_end(&c);
+}
+
 /* A page may outlive its ring, in a pipe. */
 static void the_page_may_be_in_flight(unsigned model)
 {
@@ -494,6 +512,7 @@ static const struct tap_test tests[] = {
 	{ "any part of the page is mapped", any_part_of_the_page_is_mapped,
 	  1 << ZCDMA_DEV_COMPOUND },
 	{ "a file for reading maps it for reading", a_file_for_reading_maps_it_for_reading, 0 },
+	{ "a child does not get it", a_child_does_not_get_it, 1 << ZCDMA_DEV_COMPOUND },
 	{ "the page may be in flight when its ring goes", the_page_may_be_in_flight, TAP_PAGED },
 };
 

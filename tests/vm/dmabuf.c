@@ -23,6 +23,9 @@
 /* No power of two, so that scatter and pages have more than one piece for a block. */
 #define ODD_BLOCK (25 * PAGE)
 
+/* A huge page, of most machines. */
+#define HUGE (2 << 20)
+
 /* The most dma-bufs of a block, and mappings of one. */
 #define EXPORTS	 64
 #define MAPPINGS 4096
@@ -110,6 +113,8 @@ static void a_child_keeps_it_as_well(unsigned model)
 	pid_t child;
 	char c;
 
+	/* With whatever madvise() makes of it. */
+	EXPECT(is_pattern(map, BLOCK, b.offset) && !madvise(map, BLOCK / 2, MADV_KEEPONFORK));
 	EXPECT(!pipe2(gate, O_CLOEXEC));
 	child = fork();
 	if (!child) {
@@ -122,6 +127,41 @@ static void a_child_keeps_it_as_well(unsigned model)
 	expect_is_kept(&r, b.index);
 	EXPECT(!close(gate[1]));
 	EXPECT(waitpid(child, &status, 0) == child && !status);
+	expect_comes_home(&r, b.index);
+}
+
+/*
+ * A mapping at a multiple of the size of a huge page has one, where the kernel has them. It counts as one reference, or
+ * as many.
+ */
+static void a_huge_page_is_kept(unsigned model)
+{
+	struct zcdma_dev_setup setup = ring_wanted(model);
+	struct zcdma_dev_block b;
+	int fd, pipe[2];
+	struct ring r;
+	char *at, *map;
+
+	setup.block_size = HUGE;
+	r = ring_create(O_RDONLY, setup);
+	at = mmap(NULL, 2 * HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	EXPECT(at != MAP_FAILED && !pipe2(pipe, O_CLOEXEC));
+	at += HUGE - (uintptr_t)at % HUGE;
+	ring_go(&r);
+	b = ring_take(&r);
+	fd = dmabuf_export(&r, b.index, O_RDONLY);
+	map = mmap(at, HUGE, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0);
+	EXPECT(map == at && is_pattern(map, HUGE, b.offset));
+	EXPECT(!ring_give(&r, b.index));
+	flight_vmsplice(map + HUGE / 2, pipe[1], PAGE);
+	expect_is_kept(&r, b.index);
+	/* A part of it. */
+	EXPECT(!munmap(map, HUGE / 2));
+	EXPECT(is_pattern(map + HUGE / 2, HUGE / 2, b.offset + HUGE / 2));
+	expect_is_kept(&r, b.index);
+	EXPECT(!munmap(map + HUGE / 2, HUGE / 2));
+	expect_is_kept(&r, b.index);
+	flight_receive(pipe[0], b.offset + HUGE / 2, PAGE);
 	expect_comes_home(&r, b.index);
 }
 
@@ -314,7 +354,7 @@ static void they_are_limited(unsigned model)
 	}
 }
 
-/* Those of a child, which are too many, have nothing to touch; what is unmapped makes room. */
+/* Those of a child, which are too many, have nothing to touch, nor what was there; what is unmapped makes room. */
 static void mappings_are_limited(unsigned model)
 {
 	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
@@ -326,6 +366,7 @@ static void mappings_are_limited(unsigned model)
 	for (unsigned n = 0; n < MAPPINGS; n++)
 		map[n] = dmabuf_map(fd, PAGE);
 	EXPECT(!dmabuf_try_map(fd, PAGE) && errno == ENOMEM);
+	EXPECT(is_pattern(map[0], PAGE, b.offset) && !madvise(map[0], PAGE, MADV_KEEPONFORK));
 	child = fork();
 	if (!child)
 		_exit(fault_of_reading(map[0]) != SIGBUS ||
@@ -437,6 +478,7 @@ static const struct tap_test tests[] = {
 	  TAP_PAGED },
 	{ "a child that inherits the mapping keeps the block", a_child_keeps_it_as_well,
 	  TAP_PAGED },
+	{ "a huge page is kept while it is mapped or sent", a_huge_page_is_kept, TAP_PAGED },
 	{ "a descriptor keeps nothing, and is good for the next time", a_descriptor_keeps_nothing,
 	  TAP_PAGED },
 	{ "a dma-buf of the whole ring is for a stream that is stopped", the_whole_ring,

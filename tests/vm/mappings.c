@@ -58,6 +58,24 @@ static void a_child_has_no_mapping_for_the_asking(unsigned model)
 	EXPECT(child_reads(ring_data(&r, &b)) != 0);
 }
 
+/* Nor has it pages where madvise() undoes all that keeps them from it. The parent goes on. */
+static void a_child_gets_no_pages(unsigned model)
+{
+	for (unsigned policy = ZCDMA_DEV_TRACK; policy <= ZCDMA_DEV_STRICT; policy++) {
+		struct ring r = ring_start(model, policy);
+		struct zcdma_dev_block b = ring_take(&r);
+
+		EXPECT(is_pattern(ring_data(&r, &b), BLOCK, b.offset));
+		EXPECT(!madvise(r.map, r.setup.ring_bytes, MADV_DOFORK));
+		EXPECT(!madvise(r.map, r.setup.ring_bytes, MADV_KEEPONFORK));
+		EXPECT(child_reads(ring_data(&r, &b)) == SIGBUS);
+		EXPECT(is_pattern(ring_data(&r, &b), BLOCK, b.offset));
+		EXPECT(!ring_give(&r, b.index));
+		ring_expect_works(&r);
+		ring_end(&r);
+	}
+}
+
 /*
  * A block of which some pages are in a pipe, in a ring of which the other block is held: the device
  * asks all the time whether the first is idle, while page tables change.
@@ -102,7 +120,8 @@ static void forks_free_no_block_in_flight(unsigned model)
 {
 	struct starved s = starve(model, 7);
 
-	madvise(s.r.map, s.r.setup.ring_bytes, MADV_DOFORK);
+	EXPECT(!madvise(s.r.map, s.r.setup.ring_bytes, MADV_DOFORK));
+	EXPECT(!madvise(s.r.map, s.r.setup.ring_bytes, MADV_KEEPONFORK));
 	for (unsigned i = 0; i < tap_repeat(200); i++) {
 		pid_t pid = fork();
 
@@ -400,6 +419,7 @@ static const struct tap_test tests[] = {
 	{ "a child does not inherit the mapping", a_child_has_no_mapping, TAP_ALL },
 	{ "a child does not inherit the mapping with MADV_DOFORK either",
 	  a_child_has_no_mapping_for_the_asking, TAP_ALL },
+	{ "a child gets no pages with MADV_KEEPONFORK either", a_child_gets_no_pages, TAP_PAGED },
 	{ "forks do not free a block in flight", forks_free_no_block_in_flight, 0x6 },
 	{ "mappings do not free a block in flight", mappings_free_no_block_in_flight, 0x4 },
 	{ "other processes read as they may, and do not write",
