@@ -5,85 +5,21 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "shared/disk.h"
 #include "shared/module.h"
 #include "shared/ring.h"
+#include "shared/stalled.h"
 #include "shared/tap.h"
 #include "shared/task.h"
-
-/* A page that is not there, or cannot be written to, until go_on(). */
-struct stalled {
-	int uffd;
-	char *page;
-	bool protected;
-};
-
-static struct stalled stall(bool protected, const void *data, size_t len)
-{
-	struct stalled s = { .protected = protected };
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = protected ? UFFDIO_REGISTER_MODE_WP
-							 : UFFDIO_REGISTER_MODE_MISSING };
-
-	s.uffd = (int)syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (s.uffd < 0)
-		tap_skip("this kernel has no userfaultfd");
-	s.page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	EXPECT(s.page != MAP_FAILED);
-	if (protected)
-		memcpy(s.page, data, len);
-	reg.range.start = (uintptr_t)s.page;
-	reg.range.len = PAGE;
-	EXPECT(!ioctl(s.uffd, UFFDIO_API, &api));
-	if (protected && !(api.features & UFFD_FEATURE_PAGEFAULT_FLAG_WP))
-		tap_skip("this kernel's userfaultfd does not protect from writing");
-	EXPECT(!ioctl(s.uffd, UFFDIO_REGISTER, &reg));
-	if (protected) {
-		struct uffdio_writeprotect wp = { .range = reg.range,
-						  .mode = UFFDIO_WRITEPROTECT_MODE_WP };
-
-		EXPECT(!ioctl(s.uffd, UFFDIO_WRITEPROTECT, &wp));
-	}
-	return s;
-}
-
-/* The kernel asks for the page. */
-static void wait_for_fault(const struct stalled *s)
-{
-	struct uffd_msg msg;
-
-	EXPECT(read(s->uffd, &msg, sizeof(msg)) == sizeof(msg) &&
-	       msg.event == UFFD_EVENT_PAGEFAULT);
-}
-
-static void go_on(const struct stalled *s, const void *data, size_t len)
-{
-	static char page[PAGE] __attribute__((aligned(PAGE)));
-
-	if (s->protected) {
-		struct uffdio_writeprotect wp = { .range = { (uintptr_t)s->page, PAGE } };
-
-		EXPECT(!ioctl(s->uffd, UFFDIO_WRITEPROTECT, &wp));
-	} else {
-		struct uffdio_copy copy = { .dst = (uintptr_t)s->page,
-					    .src = (uintptr_t)page,
-					    .len = PAGE };
-
-		memcpy(page, data, len);
-		EXPECT(!ioctl(s->uffd, UFFDIO_COPY, &copy));
-	}
-}
 
 /* A call in another thread, with the page as its argument. */
 struct caller {
@@ -106,6 +42,24 @@ static void *call(void *arg)
 	return (void *)(intptr_t)ret;
 }
 
+static void *go_and_come(void *gone)
+{
+	device_unbind();
+	device_bind();
+	__atomic_store_n((bool *)gone, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* In a thread, as one that waits for the device to go cannot fail. */
+static void device_goes_and_comes(void)
+{
+	static bool the_device_is_back;
+	struct task task = task_start(go_and_come, &the_device_is_back);
+
+	WAIT_FOR(__atomic_load_n(&the_device_is_back, __ATOMIC_ACQUIRE));
+	task_join(&task);
+}
+
 /* The device goes and comes while the call waits; then the call ends, and so does what it made. */
 static intptr_t device_goes(struct caller *c, const struct stalled *s, const void *data, size_t len)
 {
@@ -114,10 +68,9 @@ static intptr_t device_goes(struct caller *c, const struct stalled *s, const voi
 
 	c->page = s->page;
 	task = task_start(call, c);
-	wait_for_fault(s);
-	device_unbind();
-	device_bind();
-	go_on(s, data, len);
+	stalled_wait(s);
+	device_goes_and_comes();
+	stalled_go_on(s, data, len);
 	ret = (intptr_t)task_join(&task);
 	EXPECT(!close(c->fd));
 	return ret;
@@ -135,7 +88,7 @@ static void expect_a_new_ring_works(unsigned model)
 static void an_argument_stalls(unsigned model)
 {
 	struct zcdma_dev_setup setup = ring_wanted(model);
-	struct stalled s = stall(false, NULL, 0);
+	struct stalled s = stalled_page(false, NULL, 0);
 	struct caller c = { .fd = ring_open(O_RDONLY), .cmd = ZCDMA_IOC_SETUP };
 
 	EXPECT(device_goes(&c, &s, &setup, sizeof(setup)) == -1 && c.error == ENODEV);
@@ -146,7 +99,7 @@ static void an_argument_stalls(unsigned model)
 static void the_answer_of_a_setup_stalls(unsigned model)
 {
 	struct zcdma_dev_setup setup = ring_wanted(model);
-	struct stalled s = stall(true, &setup, sizeof(setup));
+	struct stalled s = stalled_page(true, &setup, sizeof(setup));
 	struct caller c = { .fd = ring_open(O_RDONLY), .cmd = ZCDMA_IOC_SETUP };
 
 	EXPECT(device_goes(&c, &s, NULL, 0) == 0);
@@ -157,7 +110,7 @@ static void the_answer_of_a_take_stalls(unsigned model)
 {
 	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
 	struct zcdma_dev_block b = { .size = sizeof(b) };
-	struct stalled s = stall(true, &b, sizeof(b));
+	struct stalled s = stalled_page(true, &b, sizeof(b));
 	struct caller c = { .fd = r.fd, .cmd = ZCDMA_IOC_TAKE };
 
 	EXPECT(!munmap(r.map, r.setup.ring_bytes));
@@ -171,7 +124,7 @@ static void the_answer_of_a_take_stalls(unsigned model)
 static void a_read_stalls(unsigned model)
 {
 	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
-	struct stalled s = stall(false, NULL, 0);
+	struct stalled s = stalled_page(false, NULL, 0);
 	struct caller c = { .fd = r.fd };
 
 	EXPECT(!munmap(r.map, r.setup.ring_bytes));
@@ -183,15 +136,15 @@ static void a_read_stalls(unsigned model)
 static void readers_keep_their_order(unsigned model)
 {
 	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
-	struct stalled s = stall(false, NULL, 0);
+	struct stalled s = stalled_page(false, NULL, 0);
 	struct caller c = { .fd = r.fd, .page = s.page };
 	static char data[PAGE];
 	struct task task = task_start(call, &c);
 
-	wait_for_fault(&s);
+	stalled_wait(&s);
 	EXPECT(!fcntl(r.fd, F_SETFL, O_NONBLOCK));
 	EXPECT_ERRNO(read(r.fd, data, PAGE), EAGAIN);
-	go_on(&s, "", 1);
+	stalled_go_on(&s, "", 1);
 	EXPECT(task_join(&task) == (void *)PAGE && is_pattern(s.page, PAGE, 0));
 	EXPECT(read(r.fd, data, PAGE) == PAGE && is_pattern(data, PAGE, PAGE));
 	ring_end(&r);
@@ -201,18 +154,18 @@ static void readers_keep_their_order(unsigned model)
 static void a_pread_keeps_its_block(unsigned model)
 {
 	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
-	struct stalled s = stall(false, NULL, 0);
+	struct stalled s = stalled_page(false, NULL, 0);
 	struct zcdma_dev_block b = ring_take(&r);
 	struct caller c = {
 		.fd = r.fd, .page = s.page, .position = (off_t)b.position, .positioned = true
 	};
 	struct task task = task_start(call, &c);
 
-	wait_for_fault(&s);
+	stalled_wait(&s);
 	EXPECT(!ring_give(&r, b.index));
 	ring_run_for(&r, 2 * BLOCKS);
 	EXPECT(ring_stats(r.fd).draining == 1);
-	go_on(&s, "", 1);
+	stalled_go_on(&s, "", 1);
 	EXPECT(task_join(&task) == (void *)PAGE && is_pattern(s.page, PAGE, b.offset));
 	ring_run_until(&r, b.index);
 	ring_end(&r);
@@ -309,8 +262,7 @@ static void the_lock_of_a_process_is_held(unsigned model)
 	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
 	struct locked l = lock_a_process(&r);
 
-	device_unbind();
-	device_bind();
+	device_goes_and_comes();
 	unlock(&l);
 	ring_end(&r);
 	expect_a_new_ring_works(model);
