@@ -167,18 +167,31 @@ static void call_for_counts(struct zcdma_export *ex, void (*call)(struct page *p
 	}
 }
 
-/* The pages then stay charged until zcdma_export_free(): see zcdma_account_put_page(). */
-void zcdma_dmabuf_orphan(struct zcdma_ring *ring)
+/* Leave its pages to one dma-buf. Returns false after the last. */
+static bool orphan_one(struct zcdma_ring *ring)
 {
-	struct zcdma_export *ex, *next;
+	struct zcdma_export *ex;
 
 	mutex_lock(&exports_lock);
-	list_for_each_entry_safe(ex, next, &ring->exports, node) {
+	ex = list_first_entry_or_null(&ring->exports, struct zcdma_export, node);
+	if (ex) {
 		call_for_counts(ex, get_page);
 		list_del(&ex->node);
 		ex->ring = NULL;
 	}
 	mutex_unlock(&exports_lock);
+	return ex;
+}
+
+/*
+ * The pages then stay charged until zcdma_export_free(): see zcdma_account_put_page(). Others wait
+ * for the lock, with locks of user space's memory held, and there may be as many dma-bufs as there
+ * are descriptors: so hold it for one at a time.
+ */
+void zcdma_dmabuf_orphan(struct zcdma_ring *ring)
+{
+	while (orphan_one(ring))
+		cond_resched();
 }
 
 /* Return where the exports are counted that are of the same blocks. */
