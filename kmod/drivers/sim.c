@@ -245,8 +245,11 @@ static void run(struct zcdma_stream *stream, u64 now)
 
 int zcdma_sim_start(struct zcdma_stream *stream)
 {
-	int ret = prepare(stream);
+	int ret;
 
+	if (zcdma_sim_stall("refuse"))
+		return -ETIME;
+	ret = prepare(stream);
 	if (!ret)
 		run(stream, ktime_get_ns());
 	return ret;
@@ -301,6 +304,7 @@ void zcdma_sim_abort(struct zcdma_stream *stream)
 {
 	struct sim *sim = stream->context;
 
+	zcdma_sim_stall("stall");
 	WRITE_ONCE(sim->stops, true);
 	send_sig(SIGKILL, sim->thread, 1);
 	kthread_stop(sim->thread);

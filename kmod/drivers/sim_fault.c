@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The fault of a simulated device, and its sleep. */
+#include <linux/bitops.h>
 #include <linux/delay.h>
 #include <linux/moduleparam.h>
 #include <linux/platform_device.h>
 #include <linux/pm.h>
+#include <linux/sched/signal.h>
 #include <linux/string.h>
 
 #include "sim_fault.h"
@@ -14,6 +16,17 @@ module_param_named(mutant, mutant_fault, charp, 0444);
 bool zcdma_sim_mutant(const char *fault)
 {
 	return !strcmp(mutant_fault, fault);
+}
+
+bool zcdma_sim_stall(const char *fault)
+{
+	static unsigned long stalled;
+
+	if (!zcdma_sim_mutant(fault) || test_and_set_bit(0, &stalled))
+		return false;
+	while (!signal_pending(current))
+		schedule_timeout_interruptible(HZ);
+	return true;
 }
 
 /*
