@@ -6,6 +6,7 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/platform_device.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -20,8 +21,10 @@ struct loop {
 	struct zcdma_device *play_zdev;
 	struct mutex lock;		/* .capture, and reports about it */
 	struct zcdma_stream *capture;	/* NULL: it does not run, and what is played is dropped */
-	spinlock_t armed_lock;
+	spinlock_t armed_lock;		/* the next three */
 	struct list_head armed;		/* blocks to capture into */
+	struct task_struct *waiting;	/* the thread, for the memory of one of them, or NULL */
+	bool stops;			/* .capture; set before that gets a signal */
 	wait_queue_head_t wait;		/* for one of them, or the end */
 };
 
@@ -38,6 +41,50 @@ static struct zcdma_block *pop_armed(struct loop *loop)
 	return block;
 }
 
+static void unpop_armed(struct loop *loop, struct zcdma_block *block)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&loop->armed_lock, flags);
+	list_add(&block->node, &loop->armed);
+	spin_unlock_irqrestore(&loop->armed_lock, flags);
+}
+
+/* Return whether either side is being stopped. */
+static bool is_stopping(struct loop *loop, struct zcdma_stream *play)
+{
+	return READ_ONCE(loop->stops) || zcdma_sim_stops(play);
+}
+
+/* Note that @task waits, or NULL after that. Returns whether the capture is being stopped. */
+static bool note_waiting(struct loop *loop, struct task_struct *task)
+{
+	unsigned long flags;
+	bool stops;
+
+	spin_lock_irqsave(&loop->armed_lock, flags);
+	loop->waiting = task;
+	stops = loop->stops;
+	spin_unlock_irqrestore(&loop->armed_lock, flags);
+	return stops;
+}
+
+/*
+ * Memory of another driver may have a fence that is not signalled for long, or never: a stop of
+ * either side ends the wait for it by a signal. That of the capture must not end the next wait. To
+ * drop that of the other side with it does no harm, as zcdma_sim_stops() was true before it.
+ */
+static int begin_cpu_access(struct loop *loop, struct zcdma_block *to, struct zcdma_stream *play)
+{
+	int ret = -EINTR;
+
+	if (!note_waiting(loop, current) && !zcdma_sim_stops(play))
+		ret = zcdma_block_begin_cpu_access(loop->capture, to);
+	if (note_waiting(loop, NULL))
+		flush_signals(current);
+	return ret;
+}
+
 static int copy_bytes(struct loop *loop, struct zcdma_block *to, struct zcdma_stream *play,
 		      struct zcdma_block *from, size_t off, size_t bytes)
 {
@@ -45,7 +92,7 @@ static int copy_bytes(struct loop *loop, struct zcdma_block *to, struct zcdma_st
 	void *src, *dst;
 	int ret;
 
-	ret = zcdma_block_begin_cpu_access(loop->capture, to);
+	ret = begin_cpu_access(loop, to, play);
 	if (ret)
 		return ret;
 	for (done = 0; done < bytes; done += n) {
@@ -58,7 +105,10 @@ static int copy_bytes(struct loop *loop, struct zcdma_block *to, struct zcdma_st
 	return zcdma_block_end_cpu_access(loop->capture, to);
 }
 
-/* Copy up to a block of what is played from @off on. Returns how many bytes. */
+/*
+ * Copy up to a block of what is played from @off on. Returns how many bytes; 0 where a stop ended
+ * the wait for the memory.
+ */
 static size_t copy(struct loop *loop, struct zcdma_block *to, struct zcdma_stream *play,
 		   struct zcdma_block *from, size_t off)
 {
@@ -66,6 +116,10 @@ static size_t copy(struct loop *loop, struct zcdma_block *to, struct zcdma_strea
 	int ret;
 
 	ret = copy_bytes(loop, to, play, from, off, bytes);
+	if (ret && is_stopping(loop, play)) {
+		unpop_armed(loop, to);
+		return 0;
+	}
 	if (ret)
 		zcdma_block_failed(loop->capture, to, ret);
 	else
@@ -82,7 +136,7 @@ static void wait_for_room(struct loop *loop)
 
 /*
  * Pass on what is played from @off on, up to a block. Returns how many bytes, or 0 without a block
- * to capture into: the device is being stopped, or the capture has just begun.
+ * to capture into: one of both is being stopped, or the capture has just begun.
  */
 static size_t pass_on(struct loop *loop, struct zcdma_stream *play, struct zcdma_block *from,
 		      size_t off)
@@ -118,7 +172,7 @@ static void loop_play(struct zcdma_stream *stream, struct zcdma_block *block)
 	while (!ret && off < block->length) {
 		bytes = pass_on(loop, stream, block, off);
 		off += bytes;
-		if (!bytes && kthread_should_stop())
+		if (!bytes && zcdma_sim_stops(stream))
 			break;
 	}
 	ret = ret ?: zcdma_block_end_cpu_access(stream, block);
@@ -145,6 +199,7 @@ static int capture_start(struct zcdma_stream *stream)
 	struct loop *loop = stream->priv;
 
 	mutex_lock(&loop->lock);
+	WRITE_ONCE(loop->stops, false);
 	WRITE_ONCE(loop->capture, stream);
 	mutex_unlock(&loop->lock);
 	return 0;
@@ -171,7 +226,13 @@ static void capture_flush(struct zcdma_stream *stream)
 static void capture_abort(struct zcdma_stream *stream)
 {
 	struct loop *loop = stream->priv;
+	unsigned long flags;
 
+	spin_lock_irqsave(&loop->armed_lock, flags);
+	WRITE_ONCE(loop->stops, true);
+	if (loop->waiting)
+		send_sig(SIGKILL, loop->waiting, 1);
+	spin_unlock_irqrestore(&loop->armed_lock, flags);
 	mutex_lock(&loop->lock);
 	WRITE_ONCE(loop->capture, NULL);
 	mutex_unlock(&loop->lock);

@@ -290,7 +290,7 @@ programs_that_unload() {
     drivers_of_programs
     run_tests unplug dmabuf play splice_write group
     check "the module goes" unload
-    check "the module loads, with a device that plays" load "$VM_KMOD" devices=1 sinks=1
+    check "the module loads, with a device that plays and a loop" load "$VM_KMOD" devices=1 sinks=1 loops=1
     run_tests import
     check "the module goes" unload
     if video_nodes; then
