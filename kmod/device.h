@@ -53,8 +53,11 @@ struct zcdma_ring *zcdma_file_out_ring(struct zcdma_file *zf);
  */
 struct zcdma_block *zcdma_file_pin(struct zcdma_ring *ring, loff_t pos, u64 *off, u64 *left);
 
-/* Stop the stream of the file, which has a ring. The device may be gone. */
-void zcdma_file_stop(struct zcdma_file *zf);
+/*
+ * Stop the stream of the file, which has a ring, if .starts of that is still @start. The device may
+ * be gone.
+ */
+void zcdma_file_stop(struct zcdma_file *zf, u64 start);
 
 /* Free a ring of the file, and give up the stream. */
 void zcdma_file_drop_ring(struct zcdma_file *zf, struct zcdma_ring *ring);

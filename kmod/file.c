@@ -82,14 +82,17 @@ static int zcdma_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* Stop the stream, and let go of what that drops while the device is there. */
-static void stop_stream(struct zcdma_device *zdev, struct zcdma_ring *ring)
+/*
+ * Stop the stream, if it is that of the @start-th start, or @start is 0. Let go of what that drops
+ * while the device is there.
+ */
+static void stop_stream(struct zcdma_device *zdev, struct zcdma_ring *ring, u64 start)
 {
 	bool entered = zcdma_device_enter(zdev);
 	struct zcdma_frags *dropped = NULL;
 
 	mutex_lock(&zdev->ring_lock);
-	if (zdev->ring == ring)
+	if (zdev->ring == ring && (!start || ring->starts == start))
 		dropped = zcdma_ring_stop(ring);
 	/* A removal that is under way waits for the lock alone. */
 	if (!entered) {
@@ -102,9 +105,9 @@ static void stop_stream(struct zcdma_device *zdev, struct zcdma_ring *ring)
 		zcdma_device_leave(zdev);
 }
 
-void zcdma_file_stop(struct zcdma_file *zf)
+void zcdma_file_stop(struct zcdma_file *zf, u64 start)
 {
-	stop_stream(zf->zdev, zf->ring);
+	stop_stream(zf->zdev, zf->ring, start);
 }
 
 void zcdma_file_drop_ring(struct zcdma_file *zf, struct zcdma_ring *ring)
@@ -114,7 +117,7 @@ void zcdma_file_drop_ring(struct zcdma_file *zf, struct zcdma_ring *ring)
 	/*
 	 * Nothing keeps a dma-buf without a ring from being mapped while the device writes to it.
 	 */
-	stop_stream(zdev, ring);
+	stop_stream(zdev, ring, 0);
 	zcdma_dmabuf_orphan(ring);
 
 	mutex_lock(&zdev->ring_lock);

@@ -10,12 +10,6 @@
 #include "group.h"
 #include "ring.h"
 
-/*
- * Held while the locks of several rings are taken: else two groups could wait for each other. A
- * lock of a single ring is taken without it.
- */
-static DEFINE_MUTEX(group_lock);
-
 static int get_files(struct zcdma_group *group, const s32 *fds, unsigned int count)
 {
 	struct file *file;
@@ -121,22 +115,60 @@ static void leave(struct zcdma_group *group)
 	}
 }
 
-static void lock_all(const struct zcdma_group *group)
+static struct mutex *lock_of(const struct zcdma_group *group, unsigned int i)
+{
+	return &group->ring[i]->zdev->ring_lock;
+}
+
+/* Unlock those before @count, but not @kept. */
+static void unlock(const struct zcdma_group *group, unsigned int count, unsigned int kept)
+{
+	while (count--) {
+		if (count != kept)
+			mutex_unlock(lock_of(group, count));
+	}
+}
+
+/*
+ * Lock all but @first, which is locked, without waiting. Returns .rings; or which of them was
+ * taken, and those before it are unlocked.
+ */
+static unsigned int trylock_others(const struct zcdma_group *group, unsigned int first)
 {
 	unsigned int i;
 
-	mutex_lock(&group_lock);
-	for (i = 0; i < group->rings; i++)
-		mutex_lock_nest_lock(&group->ring[i]->zdev->ring_lock, &group_lock);
+	for (i = 0; i < group->rings; i++) {
+		if (i != first && !mutex_trylock(lock_of(group, i))) {
+			unlock(group, i, first);
+			break;
+		}
+	}
+	return i;
+}
+
+/*
+ * Wait for one lock at a time, with none held, and then for that which was taken: groups that have
+ * channels in common do not wait for each other, and a channel that stalls in its stop keeps
+ * nothing else of the machine. Returns 0, or -EINTR if the process is about to die.
+ */
+static int lock_all(const struct zcdma_group *group)
+{
+	unsigned int first = 0, taken;
+
+	for (;;) {
+		if (mutex_lock_killable(lock_of(group, first)))
+			return -EINTR;
+		taken = trylock_others(group, first);
+		if (taken == group->rings)
+			return 0;
+		mutex_unlock(lock_of(group, first));
+		first = taken;
+	}
 }
 
 static void unlock_all(const struct zcdma_group *group)
 {
-	unsigned int i;
-
-	for (i = group->rings; i; i--)
-		mutex_unlock(&group->ring[i - 1]->zdev->ring_lock);
-	mutex_unlock(&group_lock);
+	unlock(group, group->rings, group->rings);
 }
 
 static int prepare_all(struct zcdma_group *group)
@@ -169,6 +201,7 @@ static int start_all(struct zcdma_group *group, u64 *device_time)
 			zcdma_ring_unprepare(group->ring[i]);
 		else
 			zcdma_ring_started(group->ring[i]);
+		group->start[i] = group->ring[i]->starts;
 	}
 	return ret;
 }
@@ -178,8 +211,9 @@ int zcdma_group_start(struct zcdma_file *zf, struct zcdma_group *group, u64 *dev
 	int ret;
 
 	ret = enter(zf, group);
+	if (!ret)
+		ret = lock_all(group);
 	if (!ret) {
-		lock_all(group);
 		ret = start_all(group, device_time);
 		unlock_all(group);
 	}
@@ -191,7 +225,7 @@ void zcdma_group_stop(struct zcdma_file *zf, struct zcdma_group *group)
 {
 	unsigned int i;
 
-	zcdma_file_stop(zf);
+	zcdma_file_stop(zf, group->start[0]);
 	for (i = 0; i < group->files; i++)
-		zcdma_file_stop(group->file[i]->private_data);
+		zcdma_file_stop(group->file[i]->private_data, group->start[i + 1]);
 }

@@ -17,6 +17,7 @@ struct zcdma_group {
 	struct file *file[ZCDMA_DEV_GROUP_MAX];
 	struct zcdma_ring *ring[ZCDMA_DEV_GROUP_MAX];
 	struct zcdma_stream *stream[ZCDMA_DEV_GROUP_MAX];
+	u64 start[ZCDMA_DEV_GROUP_MAX];	/* .starts of the rings */
 };
 
 /*
@@ -30,11 +31,14 @@ void zcdma_group_put(struct zcdma_group *group);
 /*
  * Start the rings of @zf, whose device is held, and of the group, all or none. Returns 0, and
  * *@device_time is when; or -EOPNOTSUPP, -EINVAL where they are not channels of one device or one
- * is there twice, -EBADFD, -ENODEV, -EBUSY where one runs already, -EIO, or the error of the
- * device's driver.
+ * is there twice, -EBADFD, -ENODEV, -EBUSY where one runs already, -EIO, -EINTR if the
+ * process is about to die, or the error of the device's driver.
  */
 int zcdma_group_start(struct zcdma_file *zf, struct zcdma_group *group, u64 *device_time);
-/* Stop what was started, as the caller does not learn of it. The devices may be gone. */
+/*
+ * Stop what was started, as the caller does not learn of it, unless it was started again meanwhile.
+ * The devices may be gone.
+ */
 void zcdma_group_stop(struct zcdma_file *zf, struct zcdma_group *group);
 
 #endif /* ZCDMA_GROUP_H */

@@ -360,6 +360,7 @@ int zcdma_ring_prepare(struct zcdma_ring *ring)
 		return -EIO;
 	if (!set_running(ring))
 		return -EBUSY;
+	ring->starts++;
 	/* Or the device would start without the blocks that have drained meanwhile. */
 	if (!ring->out)
 		zcdma_ring_reap(ring, UINT_MAX);

@@ -96,6 +96,7 @@ struct zcdma_ring {
 
 	/* Below zdev->ring_lock */
 	bool running;			/* from start to stop; written below .lock as well */
+	u64 starts;			/* times that .running was set */
 	bool active;			/* the device is started, and not aborted */
 	struct mutex map_lock;		/* .unmapped; growth and revocation of page tables */
 	bool unmapped;			/* the memory goes with the device, which went */

@@ -15,6 +15,7 @@
 
 #include "shared/dmabuf.h"
 #include "shared/module.h"
+#include "shared/stalled.h"
 #include "shared/tap.h"
 #include "shared/task.h"
 
@@ -200,6 +201,34 @@ static void an_answer_that_is_not_read_stops_them(unsigned model)
 	close_channels(&c);
 }
 
+static void *start_stalled(void *page)
+{
+	const struct zcdma_dev_group *g = page;
+	const int *other = (const int *)(uintptr_t)g->fds;
+
+	return (void *)(intptr_t)(ioctl(other[-1], ZCDMA_IOC_START_GROUP, page) ? -errno : 0);
+}
+
+/* The answer of the start cannot be written. That stops all channels but one, which was started again meanwhile. */
+static void what_was_started_again_is_not_stopped(unsigned model)
+{
+	struct channels c = open_channels(model);
+	int fd[CHANNELS] = { c.r[0].fd, c.r[1].fd, c.r[2].fd };
+	struct zcdma_dev_group g = group_of(fd + 1, 2);
+	struct stalled s = stalled_page(true, &g, sizeof(g));
+	struct task task = task_start(start_stalled, s.page);
+
+	stalled_wait(&s);
+	expect_running(&c, true, true, true);
+	ring_stop(&c.r[1]);
+	ring_go(&c.r[1]);
+	EXPECT(!mprotect(s.page, PAGE, PROT_READ));
+	stalled_go_on(&s, NULL, 0);
+	EXPECT(task_join(&task) == (void *)(intptr_t)-EFAULT);
+	expect_running(&c, false, true, false);
+	close_channels(&c);
+}
+
 static unsigned starts;
 
 static void *start_and_stop(void *arg)
@@ -257,6 +286,7 @@ static const struct tap_test tests[] = {
 	{ "wrong groups are refused", wrong_groups_are_refused, 0x4 },
 	{ "channels whose start is not known are stopped", an_answer_that_is_not_read_stops_them,
 	  0x4 },
+	{ "what was started again is not stopped", what_was_started_again_is_not_stopped, 0x4 },
 	{ "a device goes while its channels start", the_device_goes, TAP_ALL },
 };
 

@@ -316,6 +316,8 @@ programs_that_unload() {
     check "the module loads" load "$VM_MUTANT" devices=0 sinks=1 mutant=late
     run_tests late
     check "the module goes" unload
+    VM_KMOD=$VM_MUTANT VM_FAULT=none run_tests detain
+    check "the module goes" unload
     check "the module loads" load "$VM_MUTANT" devices=1 mutant=pieces
     run_tests pieces
     check "the module goes" unload
