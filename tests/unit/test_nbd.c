@@ -5,6 +5,7 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -21,6 +22,7 @@
 #include "disk/nbd.h"
 
 #include "context.h"
+#include "fortified.h"
 
 #define GREETING "NBDMAGICIHAVEOPT"
 #define NEWSTYLE "\0\3" /* fixed, and without zeroes */
@@ -279,13 +281,29 @@ static void a_server_may_end_or_stall_anywhere(void **state)
 	}
 }
 
+/* An interrupt comes as the next wait begins. */
+static bool interrupts;
+
+/* This comes before that of the C library. */
+int poll(struct pollfd *p, nfds_t n, int timeout_ms)
+{
+	const struct timespec t = { timeout_ms / 1000, timeout_ms % 1000 * 1000000L };
+
+	if (interrupts && timeout_ms) {
+		interrupts = false;
+		zcdma_interrupt(ctx);
+	}
+	return ppoll(p, n, timeout_ms < 0 ? NULL : &t, NULL);
+}
+
 static void an_interrupt_ends_it(void **state)
 {
 	struct script s = begin();
 
 	(void)state;
-	zcdma_interrupt(ctx);
+	interrupts = true;
 	assert_int_equal(negotiate(&s, true), -EINTR);
+	assert_false(interrupts);
 	zcdma_resume(ctx);
 }
 
@@ -307,8 +325,9 @@ static void waits_for_a_connection_are_limited(const struct zc_nbd_target *t)
 {
 	assert_int_equal(zc_nbd_connect(ctx, t, 100, &found), -ETIMEDOUT);
 	assert_non_null(strstr(zcdma_error(ctx), "connect to "));
-	zcdma_interrupt(ctx);
+	interrupts = true;
 	assert_int_equal(zc_nbd_connect(ctx, t, -1, &found), -EINTR);
+	assert_false(interrupts);
 	zcdma_resume(ctx);
 }
 
