@@ -94,7 +94,9 @@ qemu() {
     # A machine that others use may stand still for a while, which is no stall of the kernel's.
     local patience="rcupdate.rcu_cpu_stall_timeout=300 watchdog_thresh=60 sysctl.kernel.hung_task_timeout_secs=1200"
     shift 4
-    [[ ${parts:-} != commands ]] || debug=
+    # The commands are some thousand programs. Where each lies where the last one did, QEMU finds what it has translated,
+    # which is a third of their time.
+    [[ ${parts:-} != commands ]] || debug=norandmaps
     case $accel in
     kvm) options=(-accel kvm -cpu host) ;;
     tcg) : "${scale:=3}" ;; # and what builds beside it takes some of its time
