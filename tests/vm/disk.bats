@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 # `zcdma disk` with nbdkit as its server: contents, file systems, and what is left when either of them goes away.
+# guest.sh leaves the file out where the kernel has no ublk_drv, and probe.bats has what is said then.
 # shellcheck disable=SC2154 # bats sets output and stderr
 
 load guest
@@ -9,7 +10,6 @@ load guest
 SIZE=$((2 << 20))
 
 setup_file() {
-    /run/modprobe ublk_drv 2>/dev/null || :
     /run/modprobe ext4
     head -c $SIZE /dev/urandom >"$BATS_FILE_TMPDIR/data"
 }
@@ -23,11 +23,6 @@ teardown() {
     done
     # Else a device that waits for its server, or for a command, holds what waits for it.
     give_up
-}
-
-# has_ublk: or the test is skipped.
-has_ublk() {
-    [[ -e /dev/ublk-control ]] || skip 'this kernel has no ublk_drv'
 }
 
 # can_lend: this kernel's ublk lends pages.
@@ -115,12 +110,6 @@ limited() {
     timeout "$((20 * ${LIMIT_SCALE:-1}))" "$@"
 }
 
-@test "disk: without ublk_drv it says what would help" {
-    [[ ! -e /dev/ublk-control ]] || skip 'this kernel has ublk_drv'
-    run -3 --separate-stderr zcdma disk 127.0.0.1:1
-    [[ $stderr == *'ublk_drv is not there'*'modprobe ublk_drv'*'nbd-client'* ]] || fail "$stderr"
-}
-
 # is_right COMMAND...: what it prints is the data.
 is_right() {
     limited "$@" | cmp - "$BATS_FILE_TMPDIR/data" || fail "wrong: $*"
@@ -134,7 +123,6 @@ keys_are_told() {
 }
 
 @test "disk: what is read is right: past the page cache, through it, and mapped; and the page has each key" {
-    has_ublk
     best_way
     serve_data
     disk
@@ -152,7 +140,6 @@ with open(sys.argv[1], "rb") as f:
 }
 
 @test "disk: what is written arrives, by direct writes, through the page cache, and when the device ends" {
-    has_ublk
     best_way
     truncate -s $SIZE disk.img
     serve file disk.img
@@ -169,7 +156,6 @@ with open(sys.argv[1], "rb") as f:
 }
 
 @test "disk: the way that copies twice reads and writes the same" {
-    has_ublk
     can_lend || skip 'ublk of this kernel has no other way'
     serve_data
     disk --copy=user
@@ -186,7 +172,6 @@ is_told() {
 }
 
 @test "disk: an ext4 on it; while it is mounted the device stays, and ends when it is free" {
-    has_ublk
     mkdir -p /mnt/ublk
     serve memory 16M
     TEXT='' disk
@@ -212,7 +197,6 @@ is_told() {
 }
 
 @test "disk: discarded and zeroed ranges are so at the server" {
-    has_ublk
     serve_data
     disk
     limited blkdiscard -z -o 512K -l 512K "$DEV"
@@ -224,7 +208,6 @@ is_told() {
 }
 
 @test "disk: read-only by the server, or by the option; an odd size loses its last bytes, and that is said" {
-    has_ublk
     serve -r memory 1M
     disk
     run ! dd if=/dev/zero of="$DEV" bs=4K count=1 oflag=direct status=none
@@ -246,7 +229,6 @@ refused() {
 }
 
 @test "disk: servers and exports of which no device can be made, and a number that is taken" {
-    has_ublk
     serve memory 0
     refused 'its size is 0 bytes, and a device has 512 at least' "$URI"
     kill "$SERVER"
@@ -271,7 +253,6 @@ refused() {
 }
 
 @test "disk: a device of the driver to a server, and nothing is copied" {
-    has_ublk
     can_lend || skip 'ublk of this kernel lends no pages'
     truncate -s $SIZE disk.img
     ip netns exec wire nbdkit -f -p 10809 file disk.img 3>&- &
@@ -305,7 +286,6 @@ has_some() {
 }
 
 @test "disk: the server is gone: requests fail at once, and the command ends" {
-    has_ublk
     serve_slowly
     disk
     read_in_background
@@ -319,7 +299,6 @@ has_some() {
 }
 
 @test "disk: the server stands still: it is lost after --timeout" {
-    has_ublk
     serve_slowly
     disk --timeout=2
     read_in_background
@@ -332,7 +311,6 @@ has_some() {
 
 @test "disk: a server that comes back: with --recover=reissue nothing is noticed, with wait what was sent fails" {
     local mode
-    has_ublk
     for mode in reissue wait; do
         serve_slowly
         disk --recover=$mode
@@ -355,7 +333,6 @@ has_some() {
 }
 
 @test "disk: a server that comes back with another export is not the same" {
-    has_ublk
     serve_data
     disk --recover=reissue
     kill -KILL "$SERVER"
@@ -365,7 +342,6 @@ has_some() {
 }
 
 @test "disk: Ctrl-C while the server is away ends it" {
-    has_ublk
     serve_slowly
     disk --recover=reissue
     read_in_background
@@ -378,7 +354,6 @@ has_some() {
 }
 
 @test "disk: SIGTERM while the server is away and the device is mounted: it goes on once the server is back" {
-    has_ublk
     mkdir -p /mnt/ublk
     truncate -s 16M disk.img
     serve file disk.img
@@ -398,7 +373,6 @@ has_some() {
 }
 
 @test "disk: statistics that are asked for during the start do not end it" {
-    has_ublk
     cp "$BATS_FILE_TMPDIR/data" disk.img
     serve --filter=delay file disk.img rdelay=1
     : >disk.name
@@ -417,7 +391,6 @@ is_gone() {
 }
 
 @test "disk: killed with requests under way, --recover=fail: they fail, the device goes, and nothing is left" {
-    has_ublk
     serve_slowly
     disk
     read_in_background
@@ -434,7 +407,6 @@ is_gone() {
 
 @test "disk: killed, --recover=wait and reissue: another command goes on" {
     local mode
-    has_ublk
     for mode in wait reissue; do
         serve_slowly
         disk --recover=$mode
@@ -458,7 +430,6 @@ is_gone() {
 }
 
 @test "disk: killed under a mounted ext4, --recover=reissue: another command goes on, and the file system is whole" {
-    has_ublk
     mkdir -p /mnt/ublk
     serve memory 16M
     disk --recover=reissue

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# probe of the driver's device: every model, every method.
+# probe of the driver's device: every model, every method; and what disk says of a kernel without ublk_drv.
 
 load guest
 
@@ -76,4 +76,10 @@ registered() {
     if registers; then
         jq -e '.mappings[2].registered.answer == "untried"' <<<"$output"
     fi
+}
+
+@test "disk: without ublk_drv it says what would help" {
+    [[ ! -e /dev/ublk-control ]] || skip 'this kernel has ublk_drv'
+    run -3 --separate-stderr zcdma disk 127.0.0.1:1
+    [[ $stderr == *'ublk_drv is not there'*'modprobe ublk_drv'*'nbd-client'* ]] || fail "$stderr"
 }
