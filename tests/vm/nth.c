@@ -7,273 +7,20 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include "shared/dmabuf.h"
 #include "shared/memory.h"
+#include "shared/nth.h"
 #include "shared/ring.h"
 #include "shared/tap.h"
 
 #define FAIL_NTH   "/proc/thread-self/fail-nth"
 #define INJECTIONS 2000		/* more than any call has */
 #define LIMIT	   (64UL << 20) /* for rings, so that it shows what is charged */
-#define PIECE	   (64 * 1024)
-#define LENGTH	   (19 * PAGE) /* of a block: three pieces, where the model has pieces */
-
-/* What the calls work on. A call takes the state as the calls before it in the table leave it. */
-struct state {
-	struct ring r;
-	struct zcdma_dev_block block;
-	int pipe[2];
-	int dmabuf;
-	char *dmabuf_map;
-};
-
-static int open_device(struct state *s)
-{
-	s->r.fd = open(ring_device, O_RDWR | O_CLOEXEC | O_NONBLOCK);
-	return s->r.fd < 0 ? -errno : 0;
-}
-
-static int set_up(struct state *s)
-{
-	struct zcdma_dev_setup setup = s->r.setup;
-	int rc = ring_setup(s->r.fd, &setup);
-
-	if (!rc)
-		s->r.setup = setup;
-	return rc;
-}
-
-static int map_ring(struct state *s)
-{
-	s->r.map =
-		mmap(NULL, s->r.setup.ring_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s->r.fd, 0);
-	if (s->r.map != MAP_FAILED)
-		return 0;
-	s->r.map = NULL;
-	return -errno;
-}
-
-static int start(struct state *s)
-{
-	return ioctl(s->r.fd, ZCDMA_IOC_START, 0) ? -errno : 0;
-}
-
-static int take(struct state *s)
-{
-	struct zcdma_dev_block b = { .size = sizeof(b) };
-
-	if (ioctl(s->r.fd, ZCDMA_IOC_TAKE, &b))
-		return -errno;
-	s->block = b;
-	return 0;
-}
-
-static int touch(struct state *s)
-{
-	return madvise(s->r.map + s->block.mmap_offset, LENGTH, MADV_POPULATE_READ) ? -errno : 0;
-}
-
-static int read_at(struct state *s)
-{
-	static char data[PIECE];
-
-	return pread(s->r.fd, data, sizeof(data), (off_t)s->block.position) < 0 ? -errno : 0;
-}
-
-static int splice_at(struct state *s)
-{
-	off_t at = (off_t)s->block.position;
-
-	return splice(s->r.fd, &at, s->pipe[1], NULL, PIECE, SPLICE_F_NONBLOCK) < 0 ? -errno : 0;
-}
-
-/* The stream's own read() and splice() take what is left of a block first. */
-static int read_stream(struct state *s)
-{
-	static char data[PIECE];
-
-	return read(s->r.fd, data, sizeof(data)) < 0 ? -errno : 0;
-}
-
-static int splice_stream(struct state *s)
-{
-	return splice(s->r.fd, NULL, s->pipe[1], NULL, PIECE, SPLICE_F_NONBLOCK) < 0 ? -errno : 0;
-}
-
-static int vmsplice_block(struct state *s)
-{
-	struct iovec v = { s->r.map + s->block.mmap_offset, PIECE };
-
-	return vmsplice(s->pipe[1], &v, 1, SPLICE_F_NONBLOCK) < 0 ? -errno : 0;
-}
-
-static int export_block(struct state *s)
-{
-	int fd = dmabuf_try_export(&s->r, s->block.index, O_CLOEXEC);
-
-	s->dmabuf = fd < 0 ? -1 : fd;
-	return fd < 0 ? fd : 0;
-}
-
-static int map_dmabuf(struct state *s)
-{
-	s->dmabuf_map = dmabuf_try_map(s->dmabuf, LENGTH);
-	return s->dmabuf_map ? 0 : -errno;
-}
-
-static int touch_dmabuf(struct state *s)
-{
-	return madvise(s->dmabuf_map, LENGTH, MADV_POPULATE_READ) ? -errno : 0;
-}
-
-static int unmap_dmabuf(struct state *s)
-{
-	int rc = s->dmabuf_map ? munmap(s->dmabuf_map, LENGTH) : 0;
-
-	if (rc)
-		return -errno;
-	s->dmabuf_map = NULL;
-	return 0;
-}
-
-static int close_dmabuf(struct state *s)
-{
-	int fd = s->dmabuf;
-
-	s->dmabuf = -1;
-	return fd >= 0 && close(fd) ? -errno : 0;
-}
-
-static int give(struct state *s)
-{
-	return ring_give(&s->r, s->block.index);
-}
-
-static int queue(struct state *s)
-{
-	struct zcdma_dev_give g = {
-		.size = sizeof(g),
-		.index = s->block.index,
-		.length = LENGTH,
-	};
-
-	return ioctl(s->r.fd, ZCDMA_IOC_GIVE, &g) ? -errno : 0;
-}
-
-/* More than a block, the rest of which is queued by the next call. */
-static int write_stream(struct state *s)
-{
-	static const char data[LENGTH + PAGE];
-
-	return write(s->r.fd, data, sizeof(data)) < 0 ? -errno : 0;
-}
-
-static int drain(struct state *s)
-{
-	return fsync(s->r.fd) ? -errno : 0;
-}
-
-static int get_info(struct state *s)
-{
-	struct zcdma_dev_info i = { .size = sizeof(i) };
-
-	return ioctl(s->r.fd, ZCDMA_IOC_INFO, &i) ? -errno : 0;
-}
-
-static int get_stats(struct state *s)
-{
-	struct zcdma_dev_stats st = { .size = sizeof(st) };
-
-	return ioctl(s->r.fd, ZCDMA_IOC_STATS, &st) ? -errno : 0;
-}
-
-static int stop(struct state *s)
-{
-	return ioctl(s->r.fd, ZCDMA_IOC_STOP, 0) ? -errno : 0;
-}
-
-static int unmap(struct state *s)
-{
-	int rc = s->r.map ? munmap(s->r.map, s->r.setup.ring_bytes) : 0;
-
-	if (rc)
-		return -errno;
-	s->r.map = NULL;
-	return 0;
-}
-
-static int close_device(struct state *s)
-{
-	int fd = s->r.fd;
-
-	s->r.fd = -1;
-	return fd >= 0 && close(fd) ? -errno : 0;
-}
-
-/* .paged is not for memory without pages. */
-struct call {
-	const char *name;
-	int (*make)(struct state *s);
-	bool paged;
-};
-
-/* In the order in which they are made. */
-static const struct call captures[] = {
-	{ "open", open_device, false },
-	{ "INFO", get_info, false },
-	{ "SETUP", set_up, false },
-	{ "mmap", map_ring, false },
-	{ "START", start, false },
-	{ "read", read_stream, false },
-	{ "splice", splice_stream, false },
-	{ "TAKE", take, false },
-	{ "a page fault", touch, true },
-	{ "pread", read_at, false },
-	{ "splice at an offset", splice_at, false },
-	{ "vmsplice", vmsplice_block, true },
-	{ "EXPORT", export_block, true },
-	{ "mmap of a dma-buf", map_dmabuf, true },
-	{ "a page fault in a dma-buf", touch_dmabuf, true },
-	{ "STATS", get_stats, false },
-	{ "GIVE", give, false },
-	{ "munmap of a dma-buf", unmap_dmabuf, true },
-	{ "STOP", stop, false },
-	{ "munmap", unmap, false },
-	{ "close", close_device, false },
-	{ "close of a dma-buf", close_dmabuf, true },
-};
-
-static const struct call plays[] = {
-	{ "open to play", open_device, false },
-	{ "SETUP to play", set_up, false },
-	{ "mmap to play", map_ring, false },
-	{ "TAKE of an empty block", take, false },
-	{ "a page fault in an empty block", touch, true },
-	{ "GIVE of a block to play", queue, false },
-	{ "START to play", start, false },
-	{ "write", write_stream, false },
-	{ "fsync", drain, false },
-	{ "STOP of what plays", stop, false },
-	{ "munmap of what played", unmap, false },
-	{ "close of what played", close_device, false },
-};
-
-static const struct direction {
-	const char *device;
-	const struct call *calls;
-	size_t count;
-} directions[] = {
-	{ DEVICE, captures, sizeof(captures) / sizeof(captures[0]) },
-	{ "/dev/zcdma1", plays, sizeof(plays) / sizeof(plays[0]) },
-};
+#define MODELS	   (ZCDMA_DEV_IMPORTED + 1)
 
 static const struct direction *direction;
 
@@ -292,37 +39,20 @@ static int make(const struct call *call, struct state *s)
 	return rc;
 }
 
-static void wait_for_block(const struct state *s)
-{
-	EXPECT(poll(&(struct pollfd){ s->r.fd, POLLIN, 0 }, 1, (int)tap_limit(30000)) == 1);
-}
-
 static struct state state_before(size_t end, unsigned model)
 {
-	struct state s = {
-		.r.fd = -1, .r.setup = ring_wanted(model), .pipe = { -1, -1 }, .dmabuf = -1
-	};
+	struct state s = nth_begin(direction, model);
 
-	s.r.setup.block_size = LENGTH;
-	s.r.setup.blocks = 4;
-	EXPECT(!pipe2(s.pipe, O_CLOEXEC) && fcntl(s.pipe[1], F_SETPIPE_SZ, 1 << 20) > 0);
 	for (size_t i = 0; i < end; i++) {
 		const struct call *call = &direction->calls[i];
 
-		if (is_for(call, model))
-			EXPECT(!make(call, &s));
-		/* What reads the stream has something to read. */
-		if (call->make == start && direction->calls == captures)
-			wait_for_block(&s);
+		if (!is_for(call, model))
+			continue;
+		if (call->prepare)
+			call->prepare(&s);
+		EXPECT(!make(call, &s));
 	}
 	return s;
-}
-
-static void end_state(struct state *s)
-{
-	EXPECT(!unmap_dmabuf(s) && !close_dmabuf(s));
-	EXPECT(!unmap(s) && !close_device(s));
-	EXPECT(!close(s->pipe[0]) && !close(s->pipe[1]));
 }
 
 static void expect_states_add_up(int fd)
@@ -373,9 +103,8 @@ static bool try_nth(const struct call *call, unsigned model, int n, unsigned *fa
 	bool left;
 	int rc;
 
-	/* A block that is half read is readable, and cannot be taken. */
-	if (call->make == take && direction->calls == captures)
-		WAIT_FOR(ring_stats(s.r.fd).full);
+	if (call->prepare)
+		call->prepare(&s);
 	inject(n);
 	rc = call->make(&s);
 	left = inject(0);
@@ -388,7 +117,7 @@ static bool try_nth(const struct call *call, unsigned model, int n, unsigned *fa
 	/* It left nothing that stands in the way of the same call. */
 	if (!left && rc)
 		EXPECT(!make(call, &s));
-	end_state(&s);
+	nth_end(&s);
 	return !left;
 }
 
@@ -412,7 +141,7 @@ static void works(unsigned model)
 	for (unsigned i = 0; i < 2; i++) {
 		struct state s = state_before(direction->count, model);
 
-		end_state(&s);
+		nth_end(&s);
 	}
 }
 
@@ -477,23 +206,35 @@ static void configure(void)
 	memory_write("/sys/kernel/debug/fail_usercopy/verbose", "0");
 }
 
-static void test_direction(void)
+static const char *name_of(unsigned model)
+{
+	return model < 4 ? tap_models[model] : "imported";
+}
+
+static void test_call(const struct call *call)
 {
 	static const char text[] = "whatever fails in it";
 
-	for (unsigned model = 0; model < 4; model++)
-		tap_run(works, model, "%s: every call of %s works where nothing fails",
-			tap_models[model], direction->device);
-	for (tested = direction->calls; tested < direction->calls + direction->count; tested++) {
-		settle();
-		before = memory_now();
-		for (unsigned model = 0; model < 4; model++) {
-			if (is_for(tested, model))
-				tap_run(survives, model, "%s: %s survives %s", tap_models[model],
-					tested->name, text);
-		}
-		tap_run(nothing_is_left, 0, "%s leaks nothing, %s", tested->name, text);
+	tested = call;
+	settle();
+	before = memory_now();
+	for (unsigned model = 0; model < MODELS; model++) {
+		if (direction->models & 1 << model && is_for(call, model))
+			tap_run(survives, model, "%s: %s survives %s", name_of(model), call->name,
+				text);
 	}
+	tap_run(nothing_is_left, 0, "%s leaks nothing, %s", call->name, text);
+}
+
+static void test_direction(void)
+{
+	for (unsigned model = 0; model < MODELS; model++) {
+		if (direction->models & 1 << model)
+			tap_run(works, model, "%s: every call of %s works where nothing fails",
+				name_of(model), direction->name);
+	}
+	for (size_t i = 0; i < direction->count; i++)
+		test_call(&direction->calls[i]);
 }
 
 int main(void)
@@ -504,8 +245,8 @@ int main(void)
 	}
 	configure();
 	memory_limit(LIMIT);
-	for (size_t i = 0; i < sizeof(directions) / sizeof(directions[0]); i++) {
-		direction = &directions[i];
+	for (size_t i = 0; i < nth_direction_count; i++) {
+		direction = &nth_directions[i];
 		ring_device = direction->device;
 		test_direction();
 	}

@@ -36,9 +36,13 @@ extern const size_t exporter_count;
  * handle is closed, or on newer kernels not at all. Skips the test where this kernel has none.
  */
 int vgem_open(void);
+/* The same. Returns -1 where this kernel has none. */
+int vgem_try_open(void);
 /* Import a dma-buf. Returns the handle, or -errno. */
 int vgem_import(int vgem, int fd);
 void vgem_close_handle(int vgem, int handle);
+/* The same. Returns 0 or -errno. */
+int vgem_try_close_handle(int vgem, int handle);
 /*
  * Have a buffer of vgem's wait for a fence until it is signalled, 10 s go by, or @vgem is closed. Returns its number.
  */
