@@ -272,11 +272,26 @@ static void leaves_no_ring(void)
 
 static void report(double seconds, unsigned pairs)
 {
-	static const char *const wanted[] = { "SETUP",	  "START",
-					      "TAKE",	  "GIVE",
-					      "mmap",	  "write",
-					      "fsync",	  "splice from the device",
-					      "sendfile", "vmsplice" };
+	static const char *const wanted[] = {
+		"SETUP",
+		"START",
+		"TAKE",
+		"GIVE",
+		"taking by the page",
+		"giving by the page",
+		"EXPORT",
+		"mmap of a dma-buf",
+		"SYNC",
+		"an import for DMA",
+		"mmap",
+		"write",
+		"fsync",
+		"splice from the device",
+		"splice to the device",
+		"sendfile",
+		"sendfile to the device",
+		"vmsplice",
+	};
 
 	calls_print();
 	printf("# %" PRIu64

@@ -21,6 +21,8 @@ static bool replace_file(struct dice *d, int fd)
 			munmap(map_address(i), d->s->length[i]);
 		d->s->length[i] = 0;
 	}
+	if (slot == d->s->owner && !rarely(d, 32))
+		unmap_control(d->s);
 	return fd >= 0;
 }
 
@@ -49,15 +51,6 @@ size_t map_all(struct dice *d, size_t slot, int prot)
 	return d->s->length[slot];
 }
 
-/* What is touched there is garbage to the kernel. */
-static void map_control(struct dice *d, size_t slot, const struct zcdma_dev_setup *setup)
-{
-	if (mmap(map_address(slot), setup->control_bytes, PROT_READ | PROT_WRITE,
-		 MAP_SHARED | MAP_FIXED, d->s->file[d->s->owner],
-		 (off_t)setup->control_offset) != MAP_FAILED)
-		d->s->length[slot] = setup->control_bytes;
-}
-
 static struct zcdma_dev_setup usual_setup(struct dice *d)
 {
 	static const uint64_t sizes[] = { PAGE, 2 * PAGE, 3 * PAGE, 8 * PAGE, 16 * PAGE };
@@ -76,12 +69,20 @@ static struct zcdma_dev_setup usual_setup(struct dice *d)
 	}
 	if (!rarely(d, 3))
 		setup.rate = (1 + below(d, 100)) * setup.block_size;
+	if (rarely(d, 3))
+		setup.timeout_ns = ZCDMA_DEV_TIMEOUT_MIN << below(d, 12);
+	if (rarely(d, 3) && !setup.flags)
+		setup.watermark = 1 + below(d, setup.blocks);
+	if (rarely(d, 4)) {
+		setup.flags |= ZCDMA_DEV_SETUP_NODE;
+		setup.node = below(d, 2);
+	}
 	return setup;
 }
 
 static void make_odd(struct dice *d, struct zcdma_dev_setup *setup)
 {
-	switch (below(d, 7)) {
+	switch (below(d, 10)) {
 	case 0:
 		setup->model = below(d, 6);
 		break;
@@ -103,6 +104,16 @@ static void make_odd(struct dice *d, struct zcdma_dev_setup *setup)
 	case 6:
 		setup->reserved = roll(d);
 		break;
+	case 7:
+		setup->timeout_ns = below(d, 1UL << below(d, 64));
+		break;
+	case 8:
+		setup->watermark = below(d, 1UL << below(d, 32));
+		break;
+	case 9:
+		setup->flags |= ZCDMA_DEV_SETUP_NODE;
+		setup->node = (int)roll(d);
+		break;
 	}
 }
 
@@ -111,7 +122,10 @@ bool do_setup(struct dice *d)
 {
 	struct zcdma_dev_setup setup = usual_setup(d);
 	const unsigned slot = any_slot(d);
+	int imports[IMPORTS];
 
+	if (rarely(d, 6))
+		import_into(d, &setup, imports);
 	if (rarely(d, 8))
 		make_odd(d, &setup);
 	if (ioctl(d->s->file[slot], ZCDMA_IOC_SETUP, &setup))
@@ -122,7 +136,7 @@ bool do_setup(struct dice *d)
 	if (!rarely(d, 4))
 		map_all(d, below(d, MAPS), PROT_READ);
 	if (setup.control_bytes)
-		map_control(d, below(d, MAPS), &setup);
+		map_control(d, &setup);
 	if (!rarely(d, 4))
 		ioctl(d->s->file[slot], ZCDMA_IOC_START, 0);
 	return true;
@@ -148,13 +162,6 @@ bool do_take(struct dice *d)
 	return true;
 }
 
-/* Of what is queued to a device that plays. */
-static uint64_t any_queued(struct dice *d)
-{
-	return d->s->plays && d->s->block_size && !rarely(d, 8) ? 1 + below(d, d->s->block_size)
-								: 0;
-}
-
 bool do_give(struct dice *d)
 {
 	struct zcdma_dev_give g = {
@@ -164,26 +171,6 @@ bool do_give(struct dice *d)
 	};
 
 	return !ioctl(any_file(d), ZCDMA_IOC_GIVE, &g);
-}
-
-/* Map what is exported, mostly, in the place of another mapping. The descriptor is not kept. */
-bool do_export(struct dice *d)
-{
-	struct zcdma_dev_export e = {
-		.size = size_of(d, sizeof(e)),
-		.index = rarely(d, 8) ? ZCDMA_DEV_EXPORT_RING : any_taken(d)->index,
-		.flags = rarely(d, 32) ? roll(d) : 0,
-	};
-	size_t slot = below(d, MAPS);
-
-	if (ioctl(any_file(d), ZCDMA_IOC_EXPORT, &e))
-		return false;
-	if (e.bytes <= WINDOW && !rarely(d, 8) &&
-	    mmap(map_address(slot), e.bytes, PROT_READ, MAP_SHARED | MAP_FIXED, e.fd, 0) !=
-		    MAP_FAILED)
-		d->s->length[slot] = e.bytes;
-	close(e.fd);
-	return true;
 }
 
 bool do_info(struct dice *d)

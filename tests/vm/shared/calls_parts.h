@@ -14,8 +14,16 @@
 #define PIPES	3
 #define SOCKETS 3
 #define TAKEN	16
-#define WINDOW	(64UL << 20) /* of addresses for a mapping, where nothing else is ever mapped */
-#define ARENA	0x200000000000UL
+#define DMABUFS 4
+#define HANDLES 2
+/* A ring that is not the device's own has at most so many blocks of that size. */
+#define IMPORTS	     6
+#define IMPORT_BYTES (16UL * PAGE)
+/* Where the control page is that is used as it is meant */
+#define CONTROL_SLOT MAPS
+#define SOURCE_BYTES (64L * PAGE)
+#define WINDOW	     (64UL << 20) /* of addresses for a mapping, where nothing else is ever mapped */
+#define ARENA	     0x200000000000UL
 
 struct session {
 	int file[FILES];
@@ -29,6 +37,12 @@ struct session {
 	int disk;		/* O_DIRECT */
 	struct zcdma_dev_block taken[TAKEN];
 	unsigned takes;
+	size_t control_bytes; /* 0: no page is there */
+	int source;	      /* a file of which pages are sent to the device */
+	int dmabuf[DMABUFS];  /* of the ring */
+	int vgem;	      /* a driver that imports them ... */
+	int handle[HANDLES];  /* ... and what it has; 0: nothing */
+	int import[IMPORTS];  /* memory of which a ring can be made */
 };
 
 /* Where the numbers of one call come from (splitmix64). */
@@ -96,6 +110,13 @@ static inline const struct zcdma_dev_block *any_taken(struct dice *d)
 	return &d->s->taken[(d->s->takes - 1 - below(d, rarely(d, 8) ? TAKEN : 3)) % TAKEN];
 }
 
+/* How much of a block is queued to a device that plays. */
+static inline uint64_t any_queued(struct dice *d)
+{
+	return d->s->plays && d->s->block_size && !rarely(d, 8) ? 1 + below(d, d->s->block_size)
+								: 0;
+}
+
 static inline uint32_t size_of(struct dice *d, size_t size)
 {
 	return rarely(d, 64) ? (uint32_t)below(d, 2 * PAGE) : (uint32_t)size;
@@ -110,6 +131,15 @@ bool call_setup(struct session *s, uint64_t seed);
 /* Map the whole ring. Returns how many bytes are mapped at @slot, 0 for none. */
 size_t map_all(struct dice *d, size_t slot, int prot);
 
+/* Map the control page of the ring that was set up, or unmap it. */
+void map_control(struct dice *d, const struct zcdma_dev_setup *setup);
+void unmap_control(struct session *s);
+
+/* Make what a ring can be made of, and what sends pages to the device. Returns whether that worked. */
+bool make_imports(struct session *s);
+/* Change a setup to one of a ring that is made of it. @fd has room for IMPORTS descriptors. */
+void import_into(struct dice *d, struct zcdma_dev_setup *setup, int *fd);
+
 /* The calls: each returns whether it worked. Those of the driver ... */
 bool do_open(struct dice *d);
 bool do_close(struct dice *d);
@@ -119,12 +149,19 @@ bool do_start(struct dice *d);
 bool do_stop(struct dice *d);
 bool do_take(struct dice *d);
 bool do_give(struct dice *d);
-bool do_export(struct dice *d);
 bool do_info(struct dice *d);
 bool do_stats(struct dice *d);
 bool do_wild_ioctl(struct dice *d);
 bool do_poll(struct dice *d);
 bool do_nonblock(struct dice *d);
+
+/* ... of its control page, and of its dma-bufs ... */
+bool do_page_take(struct dice *d);
+bool do_page_give(struct dice *d);
+bool do_export(struct dice *d);
+bool do_map_dmabuf(struct dice *d);
+bool do_sync(struct dice *d);
+bool do_import(struct dice *d);
 
 /* ... of its mappings ... */
 bool do_mmap(struct dice *d);
@@ -142,6 +179,8 @@ bool do_write(struct dice *d);
 bool do_fsync(struct dice *d);
 bool do_splice(struct dice *d);
 bool do_sendfile(struct dice *d);
+bool do_splice_to(struct dice *d);
+bool do_sendfile_to(struct dice *d);
 bool do_vmsplice(struct dice *d);
 bool do_tee(struct dice *d);
 bool do_pipe_to_socket(struct dice *d);

@@ -49,7 +49,7 @@ struct session *session_create(uint64_t seed)
 		fcntl(s->socket[i][0], F_SETFL, O_NONBLOCK);
 		setsockopt(s->socket[i][0], SOL_SOCKET, SO_ZEROCOPY, &yes, sizeof(yes));
 	}
-	if (!done)
+	if (!done || !make_imports(s))
 		return NULL;
 	s->plays = ring_limits().flags & ZCDMA_DEV_INFO_OUT;
 	begin_with_ring(s, seed);

@@ -73,6 +73,25 @@ bool do_sendfile(struct dice *d)
 			any_length(d)) > 0;
 }
 
+/* What the pipe has of a ring goes first, but it seldom has anything. */
+bool do_splice_to(struct dice *d)
+{
+	const int *pipe = any_pipe(d);
+	off_t at = (off_t)below(d, SOURCE_BYTES);
+
+	if (!rarely(d, 4))
+		splice(d->s->source, &at, pipe[1], NULL, any_length(d), SPLICE_F_NONBLOCK);
+	return splice(pipe[0], NULL, any_file(d), NULL, any_length(d),
+		      rarely(d, 16) ? 0 : SPLICE_F_NONBLOCK) > 0;
+}
+
+bool do_sendfile_to(struct dice *d)
+{
+	off_t at = (off_t)below(d, SOURCE_BYTES);
+
+	return sendfile(any_file(d), d->s->source, &at, any_length(d)) > 0;
+}
+
 bool do_vmsplice(struct dice *d)
 {
 	size_t len;
