@@ -143,7 +143,7 @@ static void ignore(int signo)
 }
 
 /* The first pair is at the simulated device, and of the others each fourth; the rest is at the others in turn. */
-static const char *const devices[] = { DEVICE, "/dev/zcdma1", "/dev/zcdma2" };
+static const char *const devices[] = { DEVICE, "/dev/zcdma2", "/dev/zcdma3" };
 
 static unsigned count_devices(void)
 {
@@ -275,6 +275,7 @@ static void report(double seconds, unsigned pairs)
 	static const char *const wanted[] = {
 		"SETUP",
 		"START",
+		"START_GROUP",
 		"TAKE",
 		"GIVE",
 		"taking by the page",

@@ -241,14 +241,14 @@ programs() {
     # What only kernels of debug/ have.
     if [[ -e /sys/kernel/debug/kcov || -e /sys/kernel/debug/kcsan ]]; then
         check "the module goes" unload
-        check "the module loads, with a device that plays" load "$VM_KMOD" devices=1 sinks=1
+        check "the module loads, with two channels and a device that plays" load "$VM_KMOD" devices=1 channels=2 sinks=1
         programs_that_shake
         check "the module goes" unload
         check "the module loads" load "$VM_KMOD" devices=1
     fi
 }
 
-# What lets calls fail, and what makes them at random. The device that plays is the second.
+# What lets calls fail, and what makes them at random. The device that plays is the third.
 programs_that_shake() {
     if [[ -e /sys/kernel/debug/kcov ]]; then
         run_tests nth

@@ -3,7 +3,8 @@
  * nth: the n-th thing in a call that can fail does, for n = 1, 2, 3, ... until the call passes without:
  * an allocation, or a copy from or to user space. Whatever the call returns, nothing leaks, the states of the
  * blocks add up, and the same call works right after. Wants a kernel with CONFIG_FAULT_INJECTION_DEBUG_FS
- * (Documentation/fault-injection/fault-injection.rst), root, and a second device, which plays. Speaks TAP.
+ * (Documentation/fault-injection/fault-injection.rst), root, a device of two channels, and a third
+ * device, which plays. Speaks TAP.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -29,6 +29,7 @@ static const struct call {
 	{ "dup", do_dup, 1 },
 	{ "SETUP", do_setup, 6 },
 	{ "START", do_start, 4 },
+	{ "START_GROUP", do_start_group, 2 },
 	{ "STOP", do_stop, 2 },
 	{ "TAKE", do_take, 18 },
 	{ "GIVE", do_give, 18 },

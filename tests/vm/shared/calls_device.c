@@ -147,6 +147,26 @@ bool do_start(struct dice *d)
 	return !ioctl(any_file(d), ZCDMA_IOC_START, rarely(d, 32) ? roll(d) : 0);
 }
 
+/* With the other channel, mostly, which has a ring then, as both are stopped, mostly. */
+bool do_start_group(struct dice *d)
+{
+	struct zcdma_dev_setup setup = usual_setup(d);
+	const int first = any_file(d);
+	int fd[] = { rarely(d, 16) ? any_file(d) : d->s->channel, any_file(d) };
+	struct zcdma_dev_group g = {
+		.size = size_of(d, sizeof(g)),
+		.count = rarely(d, 32) ? (uint32_t)roll(d) : 1U + rarely(d, 16),
+		.fds = rarely(d, 32) ? roll(d) : (uintptr_t)fd,
+	};
+
+	if (!rarely(d, 4)) {
+		ioctl(d->s->channel, ZCDMA_IOC_SETUP, &setup);
+		ioctl(d->s->channel, ZCDMA_IOC_STOP, 0);
+		ioctl(first, ZCDMA_IOC_STOP, 0);
+	}
+	return !ioctl(first, ZCDMA_IOC_START_GROUP, &g);
+}
+
 bool do_stop(struct dice *d)
 {
 	return !ioctl(any_file(d), ZCDMA_IOC_STOP, rarely(d, 32) ? roll(d) : 0);

@@ -27,6 +27,7 @@
 
 struct session {
 	int file[FILES];
+	int channel;	   /* a file of another channel of the device; -1: it has none */
 	unsigned owner;	   /* the file that has the ring, as far as is known ... */
 	size_t ring_bytes; /* ... how large that is ... */
 	size_t block_size; /* ... and a block of it */
@@ -146,6 +147,7 @@ bool do_close(struct dice *d);
 bool do_dup(struct dice *d);
 bool do_setup(struct dice *d);
 bool do_start(struct dice *d);
+bool do_start_group(struct dice *d);
 bool do_stop(struct dice *d);
 bool do_take(struct dice *d);
 bool do_give(struct dice *d);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -41,6 +42,7 @@ struct session *session_create(uint64_t seed)
 
 	for (size_t i = 0; done && i < FILES; i++)
 		s->file[i] = open(ring_device, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	s->channel = strcmp(ring_device, DEVICE) ? -1 : open("/dev/zcdma1", O_RDWR | O_CLOEXEC);
 	for (size_t i = 0; done && i < PIPES; i++)
 		done = !pipe2(s->pipe[i], O_CLOEXEC | O_NONBLOCK);
 	for (size_t i = 0; done && i < SOCKETS; i++) {

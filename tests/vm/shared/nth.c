@@ -62,6 +62,17 @@ static int start(struct state *s)
 	return result(ioctl(s->r.fd, ZCDMA_IOC_START, 0));
 }
 
+static int start_group(struct state *s)
+{
+	struct zcdma_dev_group g = {
+		.size = sizeof(g),
+		.count = 1,
+		.fds = (uintptr_t)&s->channel,
+	};
+
+	return result(ioctl(s->r.fd, ZCDMA_IOC_START_GROUP, &g));
+}
+
 static int stop(struct state *s)
 {
 	return result(ioctl(s->r.fd, ZCDMA_IOC_STOP, 0));
@@ -428,6 +439,15 @@ static const struct call imports[] = {
 	{ "close of imported memory", close_device, false, NULL },
 };
 
+static const struct call groups[] = {
+	{ "open of a channel", open_device, false, NULL },
+	{ "SETUP of a channel", set_up, false, NULL },
+	{ "START_GROUP", start_group, false, NULL },
+	{ "TAKE from a channel", take, false, wait_for_full },
+	{ "STOP of a channel", stop, false, NULL },
+	{ "close of a channel", close_device, false, NULL },
+};
+
 /* Blocks take longer than the timeout, so all that come are short. */
 static void want_control(struct state *s)
 {
@@ -442,6 +462,14 @@ static void want_import(struct state *s)
 {
 	for (unsigned i = 0; i < NTH_IMPORTS; i++)
 		s->import[i] = exporters[0].make(NTH_LENGTH, &s->import_map[i]);
+}
+
+static void want_group(struct state *s)
+{
+	struct zcdma_dev_setup setup = s->r.setup;
+
+	s->channel = open("/dev/zcdma1", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	EXPECT(s->channel >= 0 && !ring_setup(s->channel, &setup));
 }
 
 static void want_play(struct state *s)
@@ -462,9 +490,10 @@ static void want_vgem(struct state *s)
 
 const struct direction nth_directions[] = {
 	{ "what captures", DEVICE, 0xf, CALLS(captures), want_vgem },
-	{ "what plays", "/dev/zcdma1", 0xf, CALLS(plays), want_play },
+	{ "what plays", "/dev/zcdma2", 0xf, CALLS(plays), want_play },
 	{ "a control page", DEVICE, 1 << ZCDMA_DEV_COMPOUND, CALLS(controls), want_control },
 	{ "imported memory", DEVICE, 1 << ZCDMA_DEV_IMPORTED, CALLS(imports), want_import },
+	{ "a group", DEVICE, 1 << ZCDMA_DEV_COMPOUND, CALLS(groups), want_group },
 };
 const size_t nth_direction_count = sizeof(nth_directions) / sizeof(nth_directions[0]);
 
@@ -475,6 +504,7 @@ struct state nth_begin(const struct direction *direction, unsigned model)
 		.r.setup = ring_wanted(model),
 		.pipe = { -1, -1 },
 		.file = -1,
+		.channel = -1,
 		.dmabuf = -1,
 		.ring_dmabuf = -1,
 		.vgem = -1,
@@ -494,7 +524,7 @@ void nth_end(struct state *s)
 	EXPECT(!unmap_dmabuf(s) && !close_dmabuf(s) && !close_ring_dmabuf(s));
 	EXPECT(!unmap_page(s) && !unmap(s) && !close_device(s));
 	EXPECT(!close(s->pipe[0]) && !close(s->pipe[1]));
-	EXPECT(s->file < 0 || !close(s->file));
+	EXPECT((s->file < 0 || !close(s->file)) && (s->channel < 0 || !close(s->channel)));
 	for (unsigned i = 0; i < NTH_IMPORTS; i++) {
 		EXPECT(s->import[i] < 0 || !close(s->import[i]));
 		EXPECT(!s->import_map[i] || !munmap(s->import_map[i], NTH_LENGTH));

@@ -18,7 +18,8 @@ struct state {
 	struct zcdma_dev_control *page;
 	struct zcdma_dev_block block;
 	int pipe[2];
-	int file; /* what sendfile() plays */
+	int file;    /* what sendfile() plays */
+	int channel; /* another of the device, with a ring */
 	/* Of a block, and of the whole ring. */
 	int dmabuf, ring_dmabuf;
 	char *dmabuf_map, *ring_dmabuf_map;
