@@ -270,7 +270,8 @@ static void leaves_no_ring(void)
 	EXPECT(!close(fd));
 }
 
-static void report(double seconds, unsigned pairs)
+/* Returns a call that is to work and never did, or NULL. */
+static const char *never_worked(void)
 {
 	static const char *const wanted[] = {
 		"SETUP",
@@ -294,6 +295,17 @@ static void report(double seconds, unsigned pairs)
 		"vmsplice",
 	};
 
+	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+		if (!calls_worked(wanted[i]))
+			return wanted[i];
+	}
+	return NULL;
+}
+
+static void report(double seconds, unsigned pairs)
+{
+	const char *name = never_worked();
+
 	calls_print();
 	printf("# %" PRIu64
 	       " calls in %.0f s, %.0f per second, by %u pairs of processes of %u threads; %zu places of the module reached, by %u programs\n",
@@ -301,11 +313,9 @@ static void report(double seconds, unsigned pairs)
 	       kcov_reached(), shared->programs);
 	printf("# %u sessions took %.1f s each to make\n", shared->sessions,
 	       (double)shared->session_us / 1e6 / shared->sessions);
-	for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
-		if (!calls_worked(wanted[i]))
-			printf("# %s: it never worked\n", wanted[i]);
-		EXPECT(calls_worked(wanted[i]));
-	}
+	if (name)
+		printf("# %s: it never worked\n", name);
+	EXPECT(!name);
 	puts("ok - random calls reach what they are to reach");
 }
 
@@ -333,6 +343,9 @@ int main(void)
 	before = memory_now();
 	fflush(stdout);
 	pairs += run_processes(seconds * 3 / 4, &random, &took);
+	/* A machine that is slow makes few calls in that time, of which chance says which work. */
+	for (unsigned i = 0; i < 20 && never_worked(); i++)
+		pairs += run_processes(seconds / 4, &random, &took);
 	report(took, pairs);
 
 	leaves_no_ring();
