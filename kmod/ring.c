@@ -231,7 +231,6 @@ void zcdma_ring_started(struct zcdma_ring *ring)
 	/* The device may have halted already. */
 	zdev->stats.running = !ring->halted;
 	ring->ended = false;
-	ring->idle = list_empty(&ring->full);
 	ring->reported_ns = ktime_get_ns();
 	spin_unlock_irq(&zdev->lock);
 	zcdma_timeout_start(ring);
@@ -340,6 +339,8 @@ static bool set_running(struct zcdma_ring *ring)
 {
 	spin_lock_irq(&ring->zdev->lock);
 	ring->running = !ring->imported;
+	/* Not where the device wakes up: there fsync() may have said that nothing more is to come. */
+	ring->idle = list_empty(&ring->full);
 	spin_unlock_irq(&ring->zdev->lock);
 	return ring->running;
 }

@@ -30,11 +30,13 @@ bool zcdma_sim_stall(const char *fault)
 }
 
 /*
- * Put the first simulated device to sleep and wake it, or with 0 shut it down, as the kernel does.
+ * Put the first simulated device, or the first that plays where there is no other, to sleep and
+ * wake it, or with 0 shut it down, as the kernel does.
  */
 static int nap(const char *value, const struct kernel_param *kp)
 {
-	struct device *dev = bus_find_device_by_name(&platform_bus_type, NULL, "zcdma-sim.0");
+	struct device *dev = bus_find_device_by_name(&platform_bus_type, NULL, "zcdma-sim.0") ?:
+			     bus_find_device_by_name(&platform_bus_type, NULL, "zcdma-sink.0");
 	bool sleep;
 	int ret;
 

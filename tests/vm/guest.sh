@@ -320,7 +320,7 @@ programs_that_unload() {
     check "what a device reports beyond a block is cut off" \
         wants_fault "sim: 69632 bytes in a block of 65536" block_is_not_exceeded
     check "the module loads" load "$VM_MUTANT" devices=1 mutant=nap
-    run_tests nap
+    VM_KMOD=$VM_MUTANT VM_FAULT=none run_tests nap
     check "the module goes" unload
     check "the module loads" load "$VM_MUTANT" devices=0 sinks=1 mutant=linger
     run_tests linger

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * nap: a device that sleeps and wakes up goes on, and marks that data may be missing. The module is the
- * one with faults, which puts zcdma-sim.0 to sleep as the kernel does. Speaks TAP.
+ * nap: a device that sleeps and wakes up goes on, and marks that data may be missing; one that plays is as busy or as
+ * idle as it was. The module is the one with faults, which puts a device to sleep as the kernel does. Speaks TAP.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "shared/memory.h"
+#include "shared/module.h"
 #include "shared/ring.h"
 #include "shared/tap.h"
 #include "shared/task.h"
@@ -80,8 +81,42 @@ static void a_shutdown_is_for_good(unsigned model)
 	ring_end(&r);
 }
 
+static void *wait_until_played(void *arg)
+{
+	EXPECT(!fsync(((struct ring *)arg)->fd));
+	return NULL;
+}
+
+/* fsync() said that no more is to come, so what the device lacks after that is no underrun. */
+static void fsync_holds_beyond_it(unsigned model)
+{
+	struct zcdma_dev_setup s = ring_wanted(model);
+	struct task waiter;
+	struct ring r;
+
+	s.rate = 5 * BLOCK;
+	r = ring_create(O_RDWR, s);
+	ring_go(&r);
+	for (unsigned i = 0; i < 2; i++) {
+		struct zcdma_dev_give g = { .size = sizeof(g), .length = BLOCK };
+
+		g.index = ring_take(&r).index;
+		EXPECT(!ioctl(r.fd, ZCDMA_IOC_GIVE, &g));
+	}
+	waiter = task_start(wait_until_played, &r);
+	task_wait_asleep(&waiter);
+	memory_write(NAP, "1");
+	task_join(&waiter);
+	usleep(500000); /* two blocks more would have been due */
+	EXPECT(!ring_stats(r.fd).underruns);
+	ring_end(&r);
+}
+
 int main(void)
 {
+	static const struct tap_test of_output[] = {
+		{ "after fsync() and sleep nothing is missed", fsync_holds_beyond_it, 0x4 },
+	};
 	static const struct tap_test tests[] = {
 		{ "a waiter gets the next block after the device slept",
 		  a_waiter_gets_the_next_block, TAP_ALL },
@@ -90,5 +125,7 @@ int main(void)
 	};
 
 	TAP_RUN_ALL(tests);
+	EXPECT(!module_unload() && !module_load("devices=0 sinks=1"));
+	TAP_RUN_ALL(of_output);
 	return 0;
 }
