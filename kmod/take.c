@@ -289,6 +289,8 @@ void zcdma_ring_untake(struct zcdma_ring *ring, u32 index, u64 seq)
 	} else {
 		zcdma_block_set_state(ring, block, ZCDMA_FULL);
 		zcdma_block_insert(block, &ring->full);
+		/* It may have been one that poll() is not to wait with; one look too many does no harm. */
+		ring->hurry = true;
 	}
 	spin_unlock_irq(&zdev->lock);
 	wake_up_interruptible_all(&zdev->wait);

@@ -5,7 +5,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "shared/ring.h"
@@ -33,6 +35,30 @@ static void is_told_in_its_turn(unsigned model)
 		EXPECT(!ring_give(&r, b.index));
 	}
 	EXPECT(failed >= ROUNDS - 1 && ring_stats(r.fd).failed >= failed);
+	ring_end(&r);
+}
+
+/* The block that failed is not waited with, also after a TAKE that could not write its answer. */
+static void is_not_waited_with(unsigned model)
+{
+	struct zcdma_dev_setup s = ring_wanted(model);
+	struct zcdma_dev_block *b = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct pollfd p = { .events = POLLIN };
+	struct ring r;
+
+	EXPECT(b != MAP_FAILED);
+	b->size = sizeof(*b);
+	EXPECT(!mprotect(b, PAGE, PROT_READ));
+	s.watermark = 2;
+	s.rate = BLOCK;
+	r = ring_create(O_RDONLY, s);
+	p.fd = r.fd;
+	ring_go(&r);
+	EXPECT(!ring_give(&r, ring_take(&r).index));
+	EXPECT(poll(&p, 1, (int)tap_limit(20000)) == 1);
+	EXPECT_ERRNO(ioctl(r.fd, ZCDMA_IOC_TAKE, b), EFAULT);
+	EXPECT(poll(&p, 1, 0) == 1 && ring_take(&r).error == EIO);
+	EXPECT(!munmap(b, PAGE));
 	ring_end(&r);
 }
 
@@ -119,6 +145,7 @@ int main(void)
 {
 	static const struct tap_test tests[] = {
 		{ "a block that failed is delivered in order", is_told_in_its_turn, TAP_ALL },
+		{ "a block that failed is not waited with", is_not_waited_with, 0x4 },
 		{ "a block that failed is one error of read()", is_one_error_of_read,
 		  1 << ZCDMA_DEV_COMPOUND },
 		{ "a block that failed is one error of splice()", is_one_error_of_splice,
