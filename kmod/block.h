@@ -64,12 +64,24 @@ bool zcdma_ring_has_enough(const struct zcdma_ring *ring);
 __poll_t zcdma_ring_wake_key(const struct zcdma_ring *ring);
 
 /* reap.c */
+/* The most blocks that are looked at where the caller may be an interrupt. */
+#define ZCDMA_LOOKS_ATOMIC 64
+
+/* Return how many of @all to look at for @most blocks: all, where that is UINT_MAX. */
+static inline unsigned int zcdma_reap_looks(unsigned int most, unsigned int all)
+{
+	return most == UINT_MAX ? all : min_t(unsigned int, all, ZCDMA_LOOKS_ATOMIC);
+}
+
 void zcdma_ring_reap_init(struct zcdma_ring *ring);
 /*
  * Free a draining block that is on no list, or let it go on draining. Returns whether it is free.
  */
 bool zcdma_block_try_reclaim(struct zcdma_ring *ring, struct zcdma_block *block);
-/* Free blocks that have drained, at most @most. Returns whether there was one. */
+/*
+ * Free blocks that have drained, at most @most; where that is not UINT_MAX, some that have drained
+ * may not be found. Returns whether there was one.
+ */
 bool zcdma_ring_reap(struct zcdma_ring *ring, unsigned int most);
 /* Look for drained blocks soon, as one has begun to drain. */
 void zcdma_ring_reap_later(struct zcdma_ring *ring);

@@ -119,7 +119,8 @@ void zcdma_control_refuse(struct zcdma_ring *ring)
 	struct zcdma_control *control = &ring->control;
 
 	lockdep_assert_held(&ring->zdev->lock);
-	WRITE_ONCE(control->page->refused, ++control->refused);
+	WRITE_ONCE(control->refused, control->refused + 1);
+	WRITE_ONCE(control->page->refused, control->refused);
 }
 
 /*

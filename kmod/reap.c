@@ -116,12 +116,26 @@ static bool update_control(struct zcdma_ring *ring)
 	return more;
 }
 
+/*
+ * More was given back meanwhile. Where some of it was refused, do not go on at once: user space may
+ * put such things into the page as fast as they are looked at.
+ */
+static void look_again(struct zcdma_ring *ring, bool refused)
+{
+	if (refused)
+		zcdma_ring_reap_later(ring);
+	else
+		zcdma_ring_reap_now(ring);
+}
+
 bool zcdma_ring_reap(struct zcdma_ring *ring, unsigned int most)
 {
-	unsigned int left, found = zcdma_ring_collect(ring, most);
+	u32 refused = READ_ONCE(ring->control.refused);
 	struct zcdma_block *block;
+	unsigned int left, found;
 
-	for (left = draining(ring); left && found < most; left--) {
+	found = zcdma_ring_collect(ring, most);
+	for (left = zcdma_reap_looks(most, draining(ring)); left && found < most; left--) {
 		block = pop_draining(ring);
 		if (!block)
 			break;
@@ -132,7 +146,7 @@ bool zcdma_ring_reap(struct zcdma_ring *ring, unsigned int most)
 	if (found || ring->out)
 		zcdma_ring_submit(ring);
 	if (update_control(ring))
-		zcdma_ring_reap_now(ring);
+		look_again(ring, READ_ONCE(ring->control.refused) != refused);
 	return found;
 }
 

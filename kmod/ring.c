@@ -31,22 +31,25 @@ static void init_blocks(struct zcdma_ring *ring)
 	memset(zdev->count, 0, sizeof(zdev->count));
 	zdev->count[ZCDMA_FREE] = ring->mem.blocks;
 	zdev->stats.ring_blocks = ring->mem.blocks;
+	spin_unlock_irq(&zdev->lock);
+	/* Nobody else has the ring yet. */
 	for (i = 0; i < ring->mem.blocks; i++) {
 		ring->block[i].index = i;
 		list_add_tail(&ring->block[i].node, &ring->free);
 	}
-	spin_unlock_irq(&zdev->lock);
 }
 
-/* Let user space have the empty blocks of an output device. */
+/* Let user space have the empty blocks of an output device; there may be thousands. */
 static void offer_blocks(struct zcdma_ring *ring)
 {
 	unsigned int i;
 
-	spin_lock_irq(&ring->zdev->lock);
-	for (i = 0; i < ring->mem.blocks; i++)
+	for (i = 0; i < ring->mem.blocks; i++) {
+		spin_lock_irq(&ring->zdev->lock);
 		zcdma_block_offer(ring, &ring->block[i]);
-	spin_unlock_irq(&ring->zdev->lock);
+		spin_unlock_irq(&ring->zdev->lock);
+		cond_resched();
+	}
 }
 
 static void init_ring(struct zcdma_ring *ring, const struct zcdma_dev_setup *setup)
@@ -339,7 +342,7 @@ static bool set_running(struct zcdma_ring *ring)
 {
 	spin_lock_irq(&ring->zdev->lock);
 	ring->running = !ring->imported;
-	/* Not where the device wakes up: there fsync() may have said that nothing more is to come. */
+	/* Not where the device wakes up: fsync() may have said that no more is to come. */
 	ring->idle = list_empty(&ring->full);
 	spin_unlock_irq(&ring->zdev->lock);
 	return ring->running;

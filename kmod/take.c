@@ -12,9 +12,6 @@
 #include "ring.h"
 #include "traced.h"
 
-/* The most entries of the control page that are looked at where the caller may be an interrupt. */
-#define COLLECT_ATOMIC 64
-
 static bool has_blocks(struct zcdma_ring *ring)
 {
 	if (zcdma_control_is_used(ring))
@@ -257,7 +254,7 @@ static bool collect_next(struct zcdma_ring *ring, struct zcdma_block **block, u6
 
 unsigned int zcdma_ring_collect(struct zcdma_ring *ring, unsigned int most)
 {
-	unsigned int left = most == UINT_MAX ? ring->control.entries : COLLECT_ATOMIC;
+	unsigned int left = zcdma_reap_looks(most, ring->control.entries);
 	unsigned int found = 0;
 	struct zcdma_block *block;
 	u64 length;
@@ -289,7 +286,7 @@ void zcdma_ring_untake(struct zcdma_ring *ring, u32 index, u64 seq)
 	} else {
 		zcdma_block_set_state(ring, block, ZCDMA_FULL);
 		zcdma_block_insert(block, &ring->full);
-		/* It may have been one that poll() is not to wait with; one look too many does no harm. */
+		/* Perhaps poll() is not to wait with it; to look in vain does no harm. */
 		ring->hurry = true;
 	}
 	spin_unlock_irq(&zdev->lock);

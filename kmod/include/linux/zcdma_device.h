@@ -325,7 +325,8 @@ void zcdma_block_failed(struct zcdma_stream *stream, struct zcdma_block *block, 
  * @stream: the stream
  *
  * A device that can wait need not call this: the core looks for a block while the device has none.
- * Returns whether one was submitted, within the call.
+ * Returns whether one was submitted, within the call, or is on its way on another processor: so
+ * look, and do without where there is none yet.
  */
 bool zcdma_block_wanted(struct zcdma_stream *stream);
 
