@@ -18,6 +18,7 @@
 #include "shared/control.h"
 #include "shared/fault.h"
 #include "shared/flight.h"
+#include "shared/inherit.h"
 #include "shared/tap.h"
 #include "shared/task.h"
 
@@ -466,7 +467,7 @@ static void a_child_does_not_get_it(unsigned model)
 	int status;
 	pid_t pid;
 
-	EXPECT(!madvise(c.page, bytes, MADV_DOFORK) && !madvise(c.page, bytes, MADV_KEEPONFORK));
+	inherit_all(c.page, bytes);
 	pid = fork();
 	if (!pid)
 		_exit(fault_of_reading((const char *)c.page) != SIGBUS);

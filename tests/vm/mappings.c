@@ -19,6 +19,7 @@
 #include "shared/counts.h"
 #include "shared/fault.h"
 #include "shared/flight.h"
+#include "shared/inherit.h"
 #include "shared/tap.h"
 /*
  * Processes
@@ -66,8 +67,7 @@ static void a_child_gets_no_pages(unsigned model)
 		struct zcdma_dev_block b = ring_take(&r);
 
 		EXPECT(is_pattern(ring_data(&r, &b), BLOCK, b.offset));
-		EXPECT(!madvise(r.map, r.setup.ring_bytes, MADV_DOFORK));
-		EXPECT(!madvise(r.map, r.setup.ring_bytes, MADV_KEEPONFORK));
+		inherit_all(r.map, r.setup.ring_bytes);
 		EXPECT(child_reads(ring_data(&r, &b)) == SIGBUS);
 		EXPECT(is_pattern(ring_data(&r, &b), BLOCK, b.offset));
 		EXPECT(!ring_give(&r, b.index));
@@ -120,8 +120,7 @@ static void forks_free_no_block_in_flight(unsigned model)
 {
 	struct starved s = starve(model, 7);
 
-	EXPECT(!madvise(s.r.map, s.r.setup.ring_bytes, MADV_DOFORK));
-	EXPECT(!madvise(s.r.map, s.r.setup.ring_bytes, MADV_KEEPONFORK));
+	inherit_all(s.r.map, s.r.setup.ring_bytes);
 	for (unsigned i = 0; i < tap_repeat(200); i++) {
 		pid_t pid = fork();
 
