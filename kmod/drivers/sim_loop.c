@@ -147,7 +147,7 @@ static size_t pass_on(struct loop *loop, struct zcdma_stream *play, struct zcdma
 	if (!play->rate)
 		wait_for_room(loop);
 	mutex_lock(&loop->lock);
-	if (loop->capture) {
+	if (loop->capture && !READ_ONCE(loop->stops)) {
 		to = pop_armed(loop);
 		if (!to && zcdma_block_wanted(loop->capture))
 			to = pop_armed(loop);
