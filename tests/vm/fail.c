@@ -42,7 +42,8 @@ static void is_told_in_its_turn(unsigned model)
 static void is_not_waited_with(unsigned model)
 {
 	struct zcdma_dev_setup s = ring_wanted(model);
-	struct zcdma_dev_block *b = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct zcdma_dev_block *b =
+		mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct pollfd p = { .events = POLLIN };
 	struct ring r;
 

@@ -10,7 +10,8 @@ void inherit_all(void *map, size_t bytes)
 {
 	if (madvise(map, bytes, MADV_DOFORK)) {
 		EXPECT(errno == EINVAL);
-		tap_skip("this kernel leaves a driver's mapping out of fork(), whatever madvise() says");
+		tap_skip(
+			"this kernel leaves a driver's mapping out of fork(), whatever madvise() says");
 	}
 	EXPECT(!madvise(map, bytes, MADV_KEEPONFORK));
 }
