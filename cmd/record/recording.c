@@ -187,11 +187,12 @@ static bool is_due(struct recording *rec, uint64_t more)
 {
 	const struct split *split = &rec->options->split;
 	const unsigned cuts = signals_cuts();
-	bool asked = cuts != rec->cuts_seen;
+	const bool asked = cuts != rec->cuts_seen;
 
+	/* One that finds nothing to cut is over, and does not cut what comes later. */
+	rec->cuts_seen = cuts;
 	if (!rec->file || !rec->file->bytes)
 		return false;
-	rec->cuts_seen = cuts;
 	return asked || (split->bytes && rec->file->bytes + more > split->bytes) ||
 	       (split->ns && now_ns() >= rec->due_ns);
 }
