@@ -85,12 +85,13 @@ void transfer_look_around(struct transfer *t)
 	struct zcdma_path_stats path;
 	struct snapshot s;
 
-	if (signals_stop())
-		stop_source(t);
 	if (t->several)
 		t->several->look(t);
 	if (t->watch)
 		t->watch(t);
+	/* Last, as a wait of those may have taken the wake-up of a signal. */
+	if (signals_stop())
+		stop_source(t);
 
 	transfer_get_path_stats(t, &path);
 	frames_note_break(t->report, path.breaks, &t->sink_breaks, "connecting again");
