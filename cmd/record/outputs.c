@@ -319,8 +319,9 @@ int outputs_end(struct outputs *o, struct transfer *t, struct report *r, int sta
 	int failed = STATUS_OK;
 
 	trigger_close(&o->trigger, t->src);
-	if (o->failed && !status)
-		status = STATUS_INCOMPLETE;
+	/* Else no block came after the failure, to end the run with it. */
+	if (o->failed && (!status || status >= 128))
+		status = report_ctx_error(r, STATUS_INCOMPLETE, t->ctx, o->failed);
 	for (unsigned i = 0; i < o->count; i++) {
 		const bool ended = t->several && o->several.receiver[i].ended;
 		const int given = ended && (!status || status >= 128) ? STATUS_INCOMPLETE : status;

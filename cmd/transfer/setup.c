@@ -377,6 +377,18 @@ static bool is_sink_error(int err)
 	return false;
 }
 
+/* What was to be stored is not, whoever ends the run. */
+static bool is_storage_error(int err)
+{
+	static const int errors[] = { ENOSPC, EDQUOT, EFBIG, EIO, EROFS, ESTALE };
+
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		if (errors[i] == err)
+			return true;
+	}
+	return false;
+}
+
 /* Report the error @rc of a part of the transfer. Returns its exit status. */
 static int judge(struct transfer *t, struct report *r, int rc)
 {
@@ -384,8 +396,8 @@ static int judge(struct transfer *t, struct report *r, int rc)
 
 	if (!rc)
 		return STATUS_OK;
-	/* A signal ends the other programs of a pipeline too, so that an error means little. */
-	if (signals_stop()) {
+	/* A signal ends the other programs of a pipeline too, so that an error of theirs means little. */
+	if (signals_stop() && !is_storage_error(-rc)) {
 		report_note(r, "%s", zcdma_error(t->ctx));
 		return 128 + signals_stop();
 	}

@@ -269,3 +269,18 @@ load capture
     run -0 grep -c '^[0-9]' m
     run -1 grep '^# end' m
 }
+
+@test "capture: a signal does not excuse a disk that is full" {
+    command -v "${CC:-cc}" >/dev/null || skip "${CC:-cc} is not installed"
+    ! grep -q libasan <(ldd "$ZCDMA") || skip 'the address sanitizer wants to be the first library'
+    "${CC:-cc}" -O1 -shared -fPIC -o full_disk.so "$TOP/tests/tools/preload/full_disk.c"
+    run -1 --separate-stderr env LD_PRELOAD=./full_disk.so "$ZCDMA" capture sim: --bytes 64M -o data --manifest m \
+        --then 'touch ran' --no-sync
+    assert_regex "$stderr" 'zcdma capture: write to .*/data: No space left on device'
+    assert_equal "$(grep -c '^# end' m) $(compgen -G ran)" '0 '
+    # Nor where files are cut.
+    run -1 --separate-stderr env LD_PRELOAD=./full_disk.so "$ZCDMA" capture sim: --bytes 64M -o 's-%N' --split 2M \
+        --then 'touch ran' --no-sync
+    assert_regex "$stderr" 'No space left on device'
+    assert_equal "$(stat -c %s s-000001) $(compgen -G 's-*' | wc -l)" '2097152 2'
+}
