@@ -233,6 +233,8 @@ stopped() {
 @test "play: a source that ends early: all that there was is played, status 1" {
     play_json 1 --bytes 2M "dev:$SINK,$SMALL" "$BATS_FILE_TMPDIR/data"
     holds '.played_bytes == 1000001 and (.error.message | contains("the source ended after 976.56 KiB of the 2.00 MiB"))'
+    play_json 1 --blocks 100 "dev:$SINK,$SMALL" "$BATS_FILE_TMPDIR/data"
+    holds '.played_bytes == 1000001 and (.error.message | contains(" of the 100 blocks that --blocks asks for"))'
     sink_has_played 1000001
 }
 
