@@ -206,6 +206,9 @@ ZC_PUBLIC void zcdma_disk_close(struct zcdma_disk *d)
 	zc_conn_close(d);
 	if (d->has_ring)
 		io_uring_queue_exit(&d->ring);
+	/* What was in flight could not be waited for, and may still use this memory. */
+	if (d->broken.rc)
+		return;
 	if (d->requests)
 		munmap((void *)d->requests, zc_disk_requests_size());
 	if (d->char_fd >= 0)

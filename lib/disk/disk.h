@@ -101,6 +101,12 @@ struct zcdma_disk {
 
 	struct io_uring ring;
 	bool has_ring;
+	uint64_t refused_ns;	/* since when the kernel takes no submissions, or 0 */
+	struct zc_error broken; /* as that went on: nothing is served any more */
+	union {
+		struct io_uring_sqe sqe;
+		unsigned char bytes[128];
+	} unused; /* in place of submissions then */
 	int control_fd;
 	int char_fd;
 	uint64_t device_flags;
@@ -131,7 +137,10 @@ size_t zc_disk_requests_size(void);
 /* Make the io_uring. Returns 0 or a negative errno with the error message set. */
 int zc_disk_ring_open(struct zcdma_disk *d);
 
-/* Get a submission for @opcode, all zeros else, whose completion is an @event of @tag. Never NULL. */
+/*
+ * Get a submission for @opcode, all zeros else, whose completion is an @event of @tag. Never NULL: what is not submitted, as
+ * the ring broke, is the caller's too.
+ */
 struct io_uring_sqe *zc_disk_sqe(struct zcdma_disk *d, uint8_t opcode, int fd,
 				 enum zc_disk_event event, unsigned tag);
 

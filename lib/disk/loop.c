@@ -11,6 +11,10 @@
 /* The bytes of a submission of IORING_SETUP_SQE128, which commands of ublk's control device need. */
 #define SQE_SIZE 128
 
+/* How long the kernel may refuse submissions for lack of memory, or of room for completions. */
+#define REFUSALS_MS 2000
+#define NAP_MS	    1
+
 /* For each tag a command, and what else is in flight. */
 #define ENTRIES (2 * ZC_DISK_DEPTH)
 
@@ -28,14 +32,32 @@ int zc_disk_ring_open(struct zcdma_disk *d)
 	return 0;
 }
 
+/* Take the result of a submission: one that failed for good, or for too long, breaks the loop off. */
+static void take_submitted(struct zcdma_disk *d, int rc)
+{
+	const bool may_pass = rc == -EINTR || rc == -EBUSY || rc == -EAGAIN;
+	const uint64_t now = zc_now_ns();
+
+	if (rc >= 0 || !d->refused_ns)
+		d->refused_ns = rc >= 0 ? 0 : now;
+	if (rc < 0 && (!may_pass || now - d->refused_ns > REFUSALS_MS * 1000000ull))
+		zc_error_keep(&d->broken, d->ctx, zc_fail(d->ctx, -rc, "io_uring_enter"));
+}
+
 struct io_uring_sqe *zc_disk_sqe(struct zcdma_disk *d, uint8_t opcode, int fd,
 				 enum zc_disk_event event, unsigned tag)
 {
 	struct io_uring_sqe *sqe;
 
 	/* A full queue is submitted, and so has room. */
-	while (!(sqe = io_uring_get_sqe(&d->ring)))
-		io_uring_submit(&d->ring);
+	while (!(sqe = io_uring_get_sqe(&d->ring)) && !d->broken.rc) {
+		take_submitted(d, io_uring_submit(&d->ring));
+		if (d->refused_ns)
+			poll(NULL, 0, NAP_MS);
+	}
+	/* Nothing is submitted any more. */
+	if (!sqe)
+		sqe = &d->unused.sqe;
 	memset(sqe, 0, SQE_SIZE);
 	sqe->opcode = opcode;
 	sqe->fd = fd;
@@ -99,9 +121,11 @@ static int step(struct zcdma_disk *d)
 
 	arm(d);
 	zc_conn_go_on(d);
+	if (d->broken.rc)
+		return zc_error_again(&d->broken, d->ctx);
 	rc = io_uring_submit_and_wait(&d->ring, 1);
-	if (rc < 0 && rc != -EINTR && rc != -EBUSY && rc != -EAGAIN)
-		return zc_fail(d->ctx, -rc, "io_uring_enter");
+	/* A signal ends a wait, however often. */
+	take_submitted(d, rc == -EINTR ? 0 : rc);
 	while (!io_uring_peek_cqe(&d->ring, &cqe)) {
 		/* What handles it submits more, and may go over the queue's end. */
 		const struct io_uring_cqe taken = { .user_data = cqe->user_data,
@@ -110,8 +134,9 @@ static int step(struct zcdma_disk *d)
 
 		io_uring_cqe_seen(&d->ring, cqe);
 		handle(d, &taken);
+		d->refused_ns = 0;
 	}
-	return 0;
+	return d->broken.rc ? zc_error_again(&d->broken, d->ctx) : 0;
 }
 
 int zc_disk_run(struct zcdma_disk *d, bool (*done)(const struct zcdma_disk *d), int timeout_ms,
