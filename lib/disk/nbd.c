@@ -13,6 +13,7 @@
 #include <sys/un.h>
 
 #include "disk/nbd.h"
+#include "net/keep_alive.h"
 #include "net/socket.h"
 
 #define INIT_MAGIC    0x4e42444d41474943u /* "NBDMAGIC" */
@@ -408,6 +409,19 @@ static int reach_local(struct zcdma_ctx *ctx, const struct zc_nbd_target *target
 	return rc;
 }
 
+/*
+ * Keep a silent connection as long as its requests may wait, unless the address says for how long. What rounding takes is a
+ * ninth at most.
+ */
+static void keep(int fd, const struct zc_nbd_target *target, int timeout_ms)
+{
+	const unsigned seconds = (unsigned)timeout_ms / 1000 + 1,
+		       longer = seconds + seconds / 8 + 1;
+
+	if (!target->socket[0] && !target->addr.keepalive && longer > ZC_KEEPALIVE_SECONDS)
+		zc_keep_alive(fd, longer);
+}
+
 /* Connect. Returns the socket, or a negative errno with the error message set, but of -EINTR. */
 static int reach(struct zcdma_ctx *ctx, const struct zc_nbd_target *target, uint64_t deadline)
 {
@@ -431,6 +445,8 @@ int zc_nbd_connect(struct zcdma_ctx *ctx, const struct zc_nbd_target *target, in
 
 	if (fd < 0)
 		return fd;
+	if (timeout_ms >= 0)
+		keep(fd, target, timeout_ms);
 	rc = zc_nbd_negotiate(ctx, fd, target, zc_time_left(deadline), e);
 	if (!rc)
 		return fd;

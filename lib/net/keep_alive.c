@@ -9,10 +9,18 @@
 #define KEEPALIVE_IDLE 3
 #define KEEPALIVE_EACH 9
 
+/* The most seconds of either: MAX_TCP_KEEPIDLE and MAX_TCP_KEEPINTVL of include/net/tcp.h. */
+#define KEEPALIVE_MOST 32767u
+
+static unsigned within(unsigned seconds)
+{
+	return seconds < 1 ? 1 : zc_min(seconds, KEEPALIVE_MOST);
+}
+
 void zc_keep_alive(int fd, unsigned seconds)
 {
-	const unsigned idle = zc_max(seconds / KEEPALIVE_IDLE, 1u);
-	const unsigned each = zc_max(seconds / KEEPALIVE_EACH, 1u);
+	const unsigned idle = within(seconds / KEEPALIVE_IDLE);
+	const unsigned each = within(seconds / KEEPALIVE_EACH);
 	const int on = 1, probes = (int)((seconds - idle) / each);
 
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));

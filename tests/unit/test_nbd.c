@@ -5,7 +5,10 @@
  */
 #include <endian.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -355,6 +358,73 @@ static void a_server_that_accepts_nothing_is_not_waited_for(void **state)
 	close(fd);
 }
 
+/* Have the next connection to a listener hear what an export needs. */
+static void *serve_one(void *arg)
+{
+	const int fd = accept(*(const int *)arg, NULL, NULL);
+	struct script s = begin();
+
+	say_export(&s, 1 << 20, NBD_FLAG_HAS_FLAGS);
+	say_reply(&s, 1, "", 0);
+	if (write(fd, s.bytes, s.len) == (ssize_t)s.len)
+		while (read(fd, s.bytes, sizeof(s.bytes)) > 0)
+			;
+	close(fd);
+	return NULL;
+}
+
+static int option_of(int fd, int name)
+{
+	int value = -1;
+	socklen_t len = sizeof(value);
+
+	getsockopt(fd, IPPROTO_TCP, name, &value, &len);
+	return value;
+}
+
+/* Returns after how many seconds of silence the kernel gives up a connection that is made with this time-out. */
+static int silence_of(const struct zc_nbd_target *t, int *listener, int timeout_ms)
+{
+	pthread_t thread;
+	int fd, seconds;
+
+	assert_int_equal(pthread_create(&thread, NULL, serve_one, listener), 0);
+	fd = zc_nbd_connect(ctx, t, timeout_ms, &found);
+	assert_true(fd >= 0);
+	seconds = option_of(fd, TCP_KEEPIDLE) +
+		  option_of(fd, TCP_KEEPINTVL) * option_of(fd, TCP_KEEPCNT);
+	close(fd);
+	pthread_join(thread, NULL);
+	return seconds;
+}
+
+/* The kernel gives up no connection whose requests may still wait. */
+static void a_silent_connection_is_kept_as_long_as_requests_wait(void **state)
+{
+	static const int timeouts[] = { 80, 90, 91, 200, 1000, 100000, 2000000 };
+	struct sockaddr_in in = { .sin_family = AF_INET };
+	struct zc_nbd_target t = { .where = "server:1", .addr.host = "127.0.0.1" };
+	socklen_t len = sizeof(in);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)state;
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(bind(fd, (const struct sockaddr *)&in, len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&in, &len), 0);
+	snprintf(t.addr.port, sizeof(t.addr.port), "%u", ntohs(in.sin_port));
+	assert_int_equal(silence_of(&t, &fd, 30000), 90);
+	for (size_t i = 0; i < ARRAY_SIZE(timeouts); i++) {
+		const int seconds = timeouts[i], got = silence_of(&t, &fd, seconds * 1000);
+
+		if (got <= seconds || got > zc_max(seconds + seconds / 4, 110))
+			fail_msg("%d s for a time-out of %d s", got, seconds);
+	}
+	t.addr.keepalive = 9;
+	assert_int_equal(silence_of(&t, &fd, 200000), 9);
+	close(fd);
+}
+
 static void targets_are_parsed(void **state)
 {
 	static const struct {
@@ -438,6 +508,7 @@ int main(void)
 		cmocka_unit_test(a_server_may_end_or_stall_anywhere),
 		cmocka_unit_test(an_interrupt_ends_it),
 		cmocka_unit_test(a_server_that_accepts_nothing_is_not_waited_for),
+		cmocka_unit_test(a_silent_connection_is_kept_as_long_as_requests_wait),
 		cmocka_unit_test(targets_are_parsed),
 		cmocka_unit_test(other_targets_are_refused),
 	};
