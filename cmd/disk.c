@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* disk: a block device whose data comes from an NBD server. */
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <signal.h>
@@ -8,17 +9,19 @@
 #include <string.h>
 
 #include <zcdma/disk.h>
+#include <zcdma/util.h>
 
 #include "applet.h"
 #include "cli/clock.h"
 #include "cli/expect.h"
 #include "cli/figures.h"
 #include "cli/opts.h"
+#include "cli/progress.h"
 #include "cli/service.h"
 #include "cli/signals.h"
 
-/* How long to serve a device that is in use before the next attempt to stop it. */
-#define NAP_MS 500
+/* How long to serve a device before the next look at its server, or attempt to stop it. */
+#define LOOK_MS 500
 
 #define DEFAULT_TIMEOUT 30.0
 
@@ -59,6 +62,10 @@ struct disk {
 	struct zcdma_ctx *ctx;
 	struct zcdma_disk *disk;
 	uint64_t start_ns;
+	struct progress progress; /* for requests for statistics */
+	/* What was said: that the server is away, how often it came back, and of how many flushes. */
+	bool told_away;
+	uint64_t told_reconnects, told_flushes;
 };
 
 static double per_byte(uint64_t copied, uint64_t bytes)
@@ -103,6 +110,9 @@ static void report_requests(struct report *r, const struct zcdma_disk_stats *s)
 	report_line(r, s->swap_refused ? "refused" : NULL, NULL);
 	report_count(r, "swap_refused_requests", s->swap_refused,
 		     " of them, as they were of a swap area");
+	report_line(r, s->unsure_flushes ? "unsure" : NULL, NULL);
+	report_count(r, "unsure_flushes", s->unsure_flushes,
+		     " requests to flush failed, as another connection had answered writes");
 	report_line(r, s->reconnects ? "reconnected" : NULL, NULL);
 	report_count(r, "reconnects", s->reconnects, " times");
 }
@@ -151,8 +161,76 @@ static void announce(struct report *r, struct disk *d)
 	fflush(stdout);
 }
 
+/* Say that the server is lost, and that it is back; also if both were since the last look. */
+static void look_at_server(struct disk *d, struct report *r, const struct zcdma_disk_info *info,
+			   const struct zcdma_disk_stats *s)
+{
+	const bool came_back = s->reconnects != d->told_reconnects;
+
+	if (!d->told_away && (came_back || info->away))
+		report_warn(r, "%s; requests wait until it is back", info->lost_reason);
+	d->told_away |= info->away;
+	if (came_back)
+		report_warn(r, "NBD server %s: it is back", info->server);
+	if (came_back)
+		d->told_away = false;
+	d->told_reconnects = s->reconnects;
+}
+
+static void look_at_flushes(struct disk *d, struct report *r, const struct zcdma_disk_info *info,
+			    const struct zcdma_disk_stats *s)
+{
+	if (s->unsure_flushes != d->told_flushes)
+		report_warn(
+			r,
+			"flush %s: failed on purpose: writes were answered by another connection, and "
+			"nothing says that they are on the server's disk",
+			info->path);
+	d->told_flushes = s->unsure_flushes;
+}
+
+static void print_statistics(struct disk *d, const struct zcdma_disk_stats *s)
+{
+	char read[32], written[32], bytes[96], failed[48] = "", away[32] = "";
+
+	snprintf(bytes, sizeof(bytes), "read %s, written %s in %.1f s",
+		 zcdma_size_format(s->read_bytes, read, sizeof(read)),
+		 zcdma_size_format(s->written_bytes, written, sizeof(written)),
+		 (double)(now_ns() - d->start_ns) / 1e9);
+	if (s->failed)
+		snprintf(failed, sizeof(failed), ", failed %" PRIu64, s->failed);
+	if (d->told_away)
+		snprintf(away, sizeof(away), ", waiting for the server");
+	progress_say(&d->progress, (const char *const[]){ bytes, failed, away, NULL });
+}
+
+/* Say what changed since the last look, and print statistics where they were asked for. */
+static void look(struct disk *d, struct report *r)
+{
+	struct zcdma_disk_info info;
+	struct zcdma_disk_stats s;
+
+	zcdma_disk_get_info(d->disk, &info, sizeof(info));
+	zcdma_disk_get_stats(d->disk, &s, sizeof(s));
+	look_at_server(d, r, &info, &s);
+	look_at_flushes(d, r, &info, &s);
+	if (progress_due(&d->progress))
+		print_statistics(d, &s);
+}
+
+/* Serve for @ms at most, and look. Returns the library's result. */
+static int serve_for(struct disk *d, struct report *r, int ms)
+{
+	const int rc = zcdma_disk_serve(d->disk, ms);
+
+	if (rc == -EINTR)
+		zcdma_resume(d->ctx);
+	look(d, r);
+	return rc;
+}
+
 /* Serve until asked to stop, or the server is lost. Returns the library's last result. */
-static int serve(struct disk *d)
+static int serve(struct disk *d, struct report *r)
 {
 	struct zcdma_disk_stats s;
 	struct service service;
@@ -160,13 +238,11 @@ static int serve(struct disk *d)
 
 	service_begin(&service);
 	do {
-		rc = zcdma_disk_serve(d->disk, service_timeout(&service));
+		rc = serve_for(d, r, sooner(service_timeout(&service), LOOK_MS));
 		zcdma_disk_get_stats(d->disk, &s, sizeof(s));
 		service_show(&service,
 			     &(const struct figures){ .bytes = s.read_bytes + s.written_bytes },
 			     now_ns() - d->start_ns);
-		if (rc == -EINTR)
-			zcdma_resume(d->ctx);
 	} while (rc == -ETIMEDOUT || (rc == -EINTR && !signals_stop()));
 	service_end(&service);
 	return rc;
@@ -186,10 +262,9 @@ static int stop(struct disk *d, struct report *r)
 				"written back is lost",
 				zcdma_error(d->ctx));
 		told = true;
-		rc = zcdma_disk_serve(d->disk, NAP_MS);
-		if (rc == -EINTR)
-			zcdma_resume(d->ctx);
+		rc = serve_for(d, r, LOOK_MS);
 	}
+	look(d, r);
 	return rc;
 }
 
@@ -210,7 +285,7 @@ static int check_expected(struct disk *d, struct report *r)
 /* Run the device that is there. Returns the exit status. */
 static int run(struct disk *d, struct report *r)
 {
-	int rc = serve(d), status = STATUS_OK, stopped;
+	int rc = serve(d, r), status = STATUS_OK, stopped;
 
 	if (rc != -EINTR)
 		status = report_ctx_error(r, STATUS_INCOMPLETE, d->ctx, rc);
@@ -239,6 +314,7 @@ static int disk(struct report *r, struct disk *d)
 
 	if (rc)
 		return report_system_error(r, STATUS_ERROR, rc, NULL, "begin: %s", strerror(-rc));
+	progress_begin_line(&d->progress, r, "disk", false);
 	hold_statistics(true);
 	signals_watch(d->ctx);
 	rc = zcdma_disk_open(d->ctx, &d->options, &d->disk);

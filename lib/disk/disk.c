@@ -185,8 +185,12 @@ ZC_PUBLIC int zcdma_disk_stop(struct zcdma_disk *d)
 ZC_PUBLIC void zcdma_disk_get_info(const struct zcdma_disk *d, struct zcdma_disk_info *info,
 				   size_t size)
 {
+	struct zcdma_disk_info now = d->info;
+
+	now.away = is_away(d) && !d->dead && !d->stopping && d->options.recover != ZCDMA_DISK_FAIL;
+	now.lost_reason = d->why_dead.error[0] ? d->why_dead.error : NULL;
 	memset(info, 0, size);
-	memcpy(info, &d->info, zc_min(size, sizeof(d->info)));
+	memcpy(info, &now, zc_min(size, sizeof(now)));
 }
 
 ZC_PUBLIC void zcdma_disk_get_stats(const struct zcdma_disk *d, struct zcdma_disk_stats *stats,

@@ -52,8 +52,10 @@ static bool may_flush(struct zcdma_disk *d, unsigned tag)
 
 	d->unsure = false;
 	d->slots[tag].covers = d->written;
-	if (!may)
+	if (!may) {
+		d->stats.unsure_flushes++;
 		zc_queue_complete(d, tag, -EIO);
+	}
 	return may;
 }
 

@@ -308,6 +308,14 @@ static void silence_is_not_waited_for(void **state)
 	}
 }
 
+static struct zcdma_disk_info info(void)
+{
+	struct zcdma_disk_info i;
+
+	zcdma_disk_get_info(d, &i, sizeof(i));
+	return i;
+}
+
 static bool is_lost(const struct zcdma_disk *disk)
 {
 	return disk->wire.lost && disk->wire.sorted;
@@ -324,8 +332,11 @@ static void a_silent_server_ends_its_connection_before_another_is_made(void **st
 	(void)state;
 	for (int mode = ZCDMA_DISK_WAIT; mode <= (int)ZCDMA_DISK_REISSUE; mode++) {
 		make_disk((enum zcdma_disk_recover)mode);
+		assert_false(info().away);
 		ask(0, UBLK_IO_OP_WRITE);
 		assert_int_equal(zc_disk_run(d, is_lost, WITHIN_MS, false), 0);
+		assert_true(info().away);
+		assert_non_null(strstr(info().lost_reason, "it has not answered for"));
 		assert_false(d->dead);
 		assert_int_equal(d->stats.failed, mode == ZCDMA_DISK_WAIT);
 		run_ms(1500);
@@ -461,6 +472,8 @@ static void a_flush_after_another_connection_fails_where_it_may_mean_nothing(voi
 			reply(cookie(0, 2), 0);
 		until_completed(2);
 		assert_int_equal(d->stats.failed, !shared);
+		assert_int_equal(d->stats.unsure_flushes, !shared);
+		assert_false(info().away);
 		ask(0, UBLK_IO_OP_FLUSH);
 		reply(cookie(0, 3), 0);
 		until_completed(3);

@@ -52,6 +52,8 @@ struct zcdma_disk_info {
 	bool recovered;		  /* the device of a process that has ended goes on */
 	enum zcdma_disk_copy copy;
 	const char *copy_reason; /* why not fewer copies are made */
+	bool away;		 /* the server is lost, and requests wait for it */
+	const char *lost_reason; /* why it was lost, the last time; NULL: it was not */
 };
 
 struct zcdma_disk_stats {
@@ -65,6 +67,8 @@ struct zcdma_disk_stats {
 	uint64_t write_copied_bytes;
 	uint64_t write_pending_bytes; /* sent without a copy, and not known yet to have stayed so */
 	uint64_t reconnects;
+	uint64_t
+		unsure_flushes; /* that failed as nothing says that they are for what was answered before: zcdma-disk(1) */
 };
 
 struct zcdma_disk;
