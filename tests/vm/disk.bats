@@ -313,11 +313,13 @@ has_some() {
     local mode
     for mode in reissue wait; do
         serve_slowly
-        disk --recover=$mode
+        TEXT='' disk --recover=$mode
         read_in_background
         until_true 20 has_some
         kill -KILL "$SERVER"
+        until_true 20 has_line disk.name '; requests wait until it is back$' || fail "$(<disk.name)"
         serve_data
+        until_true 20 has_line disk.name ': it is back$' || fail "$(<disk.name)"
         if [[ $mode == reissue ]]; then
             wait_exit "$READER"
             cmp got "$BATS_FILE_TMPDIR/data"
@@ -326,7 +328,8 @@ has_some() {
             is_right dd if="$DEV" iflag=direct bs=1M status=none
         fi
         end_disk
-        reported '.reconnects == 1'
+        has_line disk.json '^ *reconnected +1 time$' || fail "$(<disk.json)"
+        [[ $(grep -c ' it is back$' disk.name) == 2 ]] || fail "said more than once: $(<disk.name)"
         kill "$SERVER"
         rm -f got
     done
@@ -370,6 +373,29 @@ has_some() {
     limited umount /mnt/ublk
     wait_exit "$DISK"
     fsck.ext4 -fn disk.img
+}
+
+@test "disk: a flush that fails as another connection answered writes is said, once, and counted" {
+    # The filter has no promise that its connections share what they wrote.
+    truncate -s 2M disk.img
+    serve --filter=multi-conn file disk.img multi-conn-mode=disable
+    disk --recover=reissue
+    dd if="$BATS_FILE_TMPDIR/data" of="$DEV" oflag=direct bs=1M count=1 status=none
+    kill -KILL "$SERVER"
+    serve --filter=multi-conn file disk.img multi-conn-mode=disable
+    run ! limited dd if="$BATS_FILE_TMPDIR/data" of="$DEV" oflag=direct bs=1M count=1 conv=fsync status=none
+    limited dd if="$BATS_FILE_TMPDIR/data" of="$DEV" oflag=direct bs=1M count=1 conv=fsync status=none
+    end_disk
+    reported '.unsure_flushes == 1 and ([.notes[] | select(contains("failed on purpose"))] | length) == 1'
+}
+
+@test "disk: statistics are printed when they are asked for" {
+    serve_data
+    disk
+    dd if="$DEV" of=/dev/null iflag=direct bs=1M count=1 status=none
+    kill -USR1 "$DISK"
+    until_true 20 has_line disk.name '^zcdma disk: read 1\.[0-9]+ MiB, written 0 B in [0-9.]+ s$' || fail "$(<disk.name)"
+    end_disk
 }
 
 @test "disk: statistics that are asked for during the start do not end it" {
