@@ -123,6 +123,10 @@ files() {
     assert_equal "$stderr" '10 b'
     assert_output ''
     # What fails is told, and the data stays.
+    # What the caller has open is not kept open by what a command leaves behind.
+    run -0 zcdma capture -q sim: --bytes 10 -o b --then 'ls -l /proc/self/fd;:' 7>open
+    assert_output --partial ' 2 -> '
+    refute_output --partial ' 7 -> '
     run -1 --separate-stderr zcdma capture -q sim: --bytes 10 -o b --then 'exit 3;'
     assert_equal "$stderr" 'zcdma capture: --then: 1 of 1 commands failed'
     run -1 --separate-stderr zcdma capture sim: --bytes 10 -o b --then 'exit 3;'
