@@ -37,7 +37,8 @@
  *   checked. What else a program does wrong with a block, an option or a number is an error, not a crash.
  * - Lengths and offsets are bytes, times are nanoseconds of CLOCK_MONOTONIC, unless named otherwise.
  * - A timeout is in milliseconds: 0 does not wait, and -1 waits without a limit.
- * - SIGPIPE: sockets never raise it; a pipe without a reader does, so ignore it.
+ * - SIGPIPE: ignore it. A pipe without a reader raises it, and a connection that broke as well where a path splices
+ *   to it (splice, vmsplice, sendfile), as splice(2) knows no MSG_NOSIGNAL.
  */
 #ifndef ZCDMA_H
 #define ZCDMA_H
