@@ -37,7 +37,7 @@ static struct zcdma_block *pop_queued(struct zcdma_ring *ring)
 
 	spin_lock(&zdev->lock);
 	block = list_first_entry_or_null(&ring->full, struct zcdma_block, node);
-	/* Those behind one that is not ready wait, until whoever makes it so submits them all. */
+	/* The blocks after one that is not ready wait: zcdma_block_make_ready() submits them. */
 	if (!zdev->stats.running || (block && !block->ready))
 		block = NULL;
 	if (block) {

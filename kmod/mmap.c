@@ -82,10 +82,10 @@ static void unmap_pages(struct zcdma_ring *ring)
 }
 
 /*
- * Have a child begin without pages, as nothing would count them. fork() copies page tables before
- * it calls .open, or on newer kernels after that. Either way there are none if those of the parent
- * go too; its faults map them again. A look at a block that was under way meanwhile, between whose
- * counts a copy may have come and gone, fails.
+ * Let a child begin without pages, as copies of page tables are not counted. fork() copies them
+ * before it calls .open, or on newer kernels after that. Either way there are none if those of the
+ * parent go too; its faults map them again. A look at a block that was under way meanwhile, between
+ * whose counts a copy may have come and gone, fails.
  */
 static void leave_no_copies(struct zcdma_ring *ring)
 {

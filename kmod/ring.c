@@ -32,7 +32,7 @@ static void init_blocks(struct zcdma_ring *ring)
 	zdev->count[ZCDMA_FREE] = ring->mem.blocks;
 	zdev->stats.ring_blocks = ring->mem.blocks;
 	spin_unlock_irq(&zdev->lock);
-	/* Nobody else has the ring yet. */
+	/* No other thread has the ring yet. */
 	for (i = 0; i < ring->mem.blocks; i++) {
 		ring->block[i].index = i;
 		list_add_tail(&ring->block[i].node, &ring->free);
@@ -342,7 +342,7 @@ static bool set_running(struct zcdma_ring *ring)
 {
 	spin_lock_irq(&ring->zdev->lock);
 	ring->running = !ring->imported;
-	/* Not where the device wakes up: fsync() may have said that no more is to come. */
+	/* Not where the device wakes up: fsync() may have said that no more data comes. */
 	ring->idle = list_empty(&ring->full);
 	spin_unlock_irq(&ring->zdev->lock);
 	return ring->running;

@@ -377,7 +377,7 @@ static bool is_sink_error(int err)
 	return false;
 }
 
-/* What was to be stored is not, whoever ends the run. */
+/* The disk did not take all data; a signal that ends the run does not explain that. */
 static bool is_storage_error(int err)
 {
 	static const int errors[] = { ENOSPC, EDQUOT, EFBIG, EIO, EROFS, ESTALE };

@@ -87,7 +87,7 @@ static void *wait_until_played(void *arg)
 	return NULL;
 }
 
-/* fsync() said that no more is to come, so what the device lacks after that is no underrun. */
+/* fsync() said that the data ends there, so the device has no underrun after it. */
 static void fsync_holds_beyond_it(unsigned model)
 {
 	struct zcdma_dev_setup s = ring_wanted(model);

@@ -20,7 +20,7 @@ struct state {
 	int pipe[2];
 	int file;    /* what sendfile() plays */
 	int channel; /* another of the device, with a ring */
-	/* Of a block, and of the whole ring. */
+	/* For a block, and for the whole ring. */
 	int dmabuf, ring_dmabuf;
 	char *dmabuf_map, *ring_dmabuf_map;
 	int vgem, handle;
