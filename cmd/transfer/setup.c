@@ -365,16 +365,21 @@ int setup_path_to_device(struct transfer *t, struct report *r, const char *addre
 	return status;
 }
 
+static bool is_one_of(int err, const int *errors, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (errors[i] == err)
+			return true;
+	}
+	return false;
+}
+
 /* The sink failed, as opposed to what was asked for: what arrived, if only nothing, is incomplete. */
 static bool is_sink_error(int err)
 {
 	static const int errors[] = { EPIPE, ECONNRESET, ECONNABORTED, ENOSPC, EDQUOT, EFBIG, EIO };
 
-	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-		if (errors[i] == err)
-			return true;
-	}
-	return false;
+	return is_one_of(err, errors, sizeof(errors) / sizeof(errors[0]));
 }
 
 /* The disk did not take all data; a signal that ends the run does not explain that. */
@@ -382,11 +387,7 @@ static bool is_storage_error(int err)
 {
 	static const int errors[] = { ENOSPC, EDQUOT, EFBIG, EIO, EROFS, ESTALE };
 
-	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-		if (errors[i] == err)
-			return true;
-	}
-	return false;
+	return is_one_of(err, errors, sizeof(errors) / sizeof(errors[0]));
 }
 
 /* Report the error @rc of a part of the transfer. Returns its exit status. */
