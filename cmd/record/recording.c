@@ -158,10 +158,21 @@ int recording_cut(struct recording *rec, struct transfer *t)
 	return 0;
 }
 
+/*
+ * Returns when the time of a file is over that begins at @now: one limit after the file before was due, so that they do not
+ * drift; or after @now, where that one was cut early, was never due, or was so long ago that a file was left out.
+ */
+static uint64_t next_due(const struct recording *rec, uint64_t now)
+{
+	const uint64_t ns = rec->options->split.ns;
+	const bool in_step = rec->due_ns && rec->due_ns <= now && rec->due_ns + ns > now;
+
+	return (in_step ? rec->due_ns : now) + ns;
+}
+
 /* Begin the next file, the number of which is the next one that no file has. */
 static int begin_file(struct recording *rec, struct transfer *t)
 {
-	const uint64_t ns = rec->options->split.ns;
 	int rc = open_next(rec->output, rec->manifest, rec->options->direct, &rec->number,
 			   &rec->file, rec->why, sizeof(rec->why));
 
@@ -173,12 +184,7 @@ static int begin_file(struct recording *rec, struct transfer *t)
 	rc = zcdma_path_switch(rec->path, rec->file->fd);
 	if (!rc && rec->manifest)
 		rc = begin_manifest(rec, t);
-	if (!ns)
-		return rc;
-	/* In steps of the time, so that files do not drift; from now where one was left out. */
-	rec->due_ns += ns;
-	if (rec->due_ns <= now_ns() || !rec->due_ns)
-		rec->due_ns = now_ns() + ns;
+	rec->due_ns = next_due(rec, now_ns());
 	return rc;
 }
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* When a recording is looked at although no block comes: at a time to come, or for no time at all. */
+/* When a file of a recording is over, and when it is looked at although no block comes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -106,6 +108,76 @@ static void what_is_due_first_counts(void **state)
 	assert_in_range(t.watch_ns, o.trigger.until_ns, rec->due_ns - 1);
 }
 
+/* Begin a file by a block, in a folder of its own, where the one before was due at @due_ns. Returns when it began. */
+static uint64_t begin_file(uint64_t limit_ns, uint64_t due_ns)
+{
+	char folder[] = "/tmp/zcdma-recording-XXXXXX", pattern[64], name[64];
+	struct zcdma_block b;
+	uint64_t before;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(pattern, sizeof(pattern), "%s/%%N", folder);
+	snprintf(name, sizeof(name), "%s/000001", folder);
+	rec->output = pattern;
+	o.options.split.ns = limit_ns;
+	rec->due_ns = due_ns;
+	assert_int_equal(zcdma_source_open(t.ctx, "sim:block=4K", &t.src), 0);
+	rec->fd = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	assert_true(rec->fd >= 0);
+	assert_int_equal(zcdma_path_open(t.ctx, t.src, "copy", rec->fd, &rec->path), 0);
+	assert_int_equal(zcdma_source_next(t.src, -1, &b), 1);
+	before = now_ns();
+	assert_int_equal(recording_block(rec, &t, &b), 0);
+	assert_non_null(rec->file);
+	unlink(name);
+	rmdir(folder);
+	zcdma_block_release(t.src, &b);
+	zcdma_path_close(rec->path);
+	zcdma_source_close(t.src);
+	close(rec->fd);
+	return before;
+}
+
+/* The clock began when the machine did, which may be less than the limit ago. */
+static void a_first_file_has_all_its_time(void **state)
+{
+	const uint64_t limit = 2 * now_ns();
+	uint64_t began;
+
+	(void)state;
+	began = begin_file(limit, 0);
+	assert_in_range(rec->due_ns, began + limit, now_ns() + limit);
+}
+
+static void a_file_after_one_that_was_cut_early_has_no_more_time(void **state)
+{
+	const uint64_t limit = 1000 * (uint64_t)SECOND;
+	uint64_t began;
+
+	(void)state;
+	began = begin_file(limit, now_ns() + 900 * (uint64_t)SECOND);
+	assert_in_range(rec->due_ns, began + limit, now_ns() + limit);
+}
+
+/* The time that passed until the block came is not the file's. */
+static void files_do_not_drift(void **state)
+{
+	const uint64_t due = now_ns() - SECOND;
+
+	(void)state;
+	begin_file(1000 * (uint64_t)SECOND, due);
+	assert_int_equal(rec->due_ns, due + 1000 * (uint64_t)SECOND);
+}
+
+static void a_file_whose_time_is_over_before_it_begins_has_its_own(void **state)
+{
+	uint64_t began;
+
+	(void)state;
+	began = begin_file(1000, now_ns() - SECOND);
+	assert_in_range(rec->due_ns, began + 1000, now_ns() + 1000);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -114,6 +186,10 @@ int main(void)
 		TEST(a_file_without_a_byte_is_not_waited_for),
 		TEST(a_failed_recording_is_not_watched),
 		TEST(what_is_due_first_counts),
+		TEST(a_first_file_has_all_its_time),
+		TEST(a_file_after_one_that_was_cut_early_has_no_more_time),
+		TEST(files_do_not_drift),
+		TEST(a_file_whose_time_is_over_before_it_begins_has_its_own),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
