@@ -159,7 +159,7 @@ static int take_hello(struct zc_writer *writer, unsigned flags, unsigned version
 	msg.welcome.flags = flags & sent;
 	rc = zc_ho_send(writer->sock, &msg, &ours);
 	close(ours);
-	writer->proved = true;
+	writer->proved = writer->fresh = true;
 	return rc;
 }
 
@@ -229,16 +229,25 @@ static int receive_one(struct zc_listener *c, struct zc_writer *writer, unsigned
 	return rc;
 }
 
-/* Receive what a writer has sent, which is three messages at most. Returns as receive_one(), but 0 for -EAGAIN. */
+/* Receive what a writer has sent, which is three messages at most, up to its hello. Returns as receive_one(), but 0 for -EAGAIN. */
 static int receive(struct zc_listener *c, struct zc_writer *writer, unsigned flags,
 		   struct zc_ring_offer *offer)
 {
-	int rc;
+	int rc = 0;
 
-	do {
+	while (!rc && !writer->fresh)
 		rc = receive_one(c, writer, flags, offer);
-	} while (!rc);
 	return rc == -EAGAIN ? 0 : rc;
+}
+
+/*
+ * What the pipe had before a writer's hello comes before its ring. The caller has read the pipe, but what came into it since
+ * may be older than a hello.
+ */
+static void begin_look(struct zc_listener *c)
+{
+	for (unsigned i = 0; i < c->count; i++)
+		c->writer[i].fresh = false;
 }
 
 static bool receive_all(struct zc_listener *c, unsigned flags, struct zc_ring_offer *offer)
@@ -264,6 +273,7 @@ bool zc_listener_ended_early(struct zc_listener *c)
 {
 	struct zc_ring_offer offer;
 
+	begin_look(c);
 	/* An offer would have kept the pipe open. */
 	if (receive_all(c, 0, &offer))
 		zc_ring_offer_refuse(&offer);
@@ -276,6 +286,7 @@ bool zc_listener_look(struct zc_listener *c, unsigned flags, struct zc_ring_offe
 {
 	int looks = 0;
 
+	begin_look(c);
 	/* Receive from the writers before another one, of many that send nothing, takes their place. */
 	do {
 		if (receive_all(c, flags, offer))

@@ -13,6 +13,7 @@
 struct zc_writer {
 	int sock;
 	bool proved; /* it has proved that it can open the pipe */
+	bool fresh; /* ... in this look: what follows is for the next one, as the pipe is read before that */
 	bool writes; /* it writes bytes, and will send an end */
 };
 

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "handover_consumer.h"
@@ -276,6 +277,50 @@ static void test_deaf_producer(void **state)
 	close(fd);
 }
 
+/* What happens between the consumer's look into the pipe and its look for writers, or NULL. */
+static void (*meanwhile)(void);
+static int eager = -1;
+
+/* The consumer's, which has found the pipe empty. */
+int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	void (*now)(void) = meanwhile;
+
+	meanwhile = NULL;
+	if (now)
+		now();
+	return (int)syscall(SYS_accept4, fd, addr, len, flags);
+}
+
+/* Write bytes; then another writer says all that it has to say, without waiting for answers. */
+static void write_bytes_and_offer(void)
+{
+	const struct zc_ho_msg hello = valid(ZC_HO_HELLO), offer = valid(ZC_HO_OFFER);
+	int fd = make_ring();
+
+	assert_int_equal(write(pipe_fd[1], "bytes", 5), 5);
+	assert_int_equal(say_name(eager, &hello, pipe_fd[1]), 0);
+	assert_int_equal(say(eager, &offer, fd, pipe_fd[1]), 0);
+	close(fd);
+}
+
+/* Check that bytes come before the ring of a writer that came after them, however quick it is. */
+static void test_eager_writer(void **state)
+{
+	struct zcdma_block b;
+
+	(void)state;
+	eager = connect_pipe();
+	meanwhile = write_bytes_and_offer;
+	assert_int_equal(next(&b), 1);
+	assert_int_equal(stats().handovers, 0);
+	assert_int_equal(b.len, 5);
+	zc_source_put(in, &b, ZC_PUT_REUSE);
+	assert_int_equal(zc_source_take(in, 0, &b), -EAGAIN);
+	assert_int_equal(stats().handovers, 1);
+	close(eager);
+}
+
 /* Check that @msg, sent after the ring was accepted, is reported as a protocol error. */
 static void assert_breaks(const struct zc_ho_msg *msg)
 {
@@ -415,6 +460,7 @@ int main(void)
 		WITH_CONSUMER(test_no_descriptor_left), WITH_CONSUMER(test_deaf_producer),
 		WITH_CONSUMER(test_broken_blocks),	WITH_CONSUMER(test_block_twice),
 		WITH_CONSUMER(test_deaf_writer),	WITH_CONSUMER(test_lost_blocks),
+		WITH_CONSUMER(test_eager_writer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
