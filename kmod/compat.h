@@ -239,11 +239,11 @@ static inline void zcdma_hrtimer_setup(struct hrtimer *timer,
 }
 #endif
 
-/* What list_sort() compares became constant. */
+/* What list_sort() compares became constant, later also in what is maintained of 5.10. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 13, 0)
-#define zcdma_sorted_node const struct list_head
+#define zcdma_list_sort list_sort
 #else
-#define zcdma_sorted_node struct list_head
+#define zcdma_list_sort(priv, head, cmp) list_sort(priv, head, (void *)(cmp))
 #endif
 
 /* Charge pages to the memory cgroup. Before 5.11 a page that is charged cannot be mapped. */

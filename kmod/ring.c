@@ -252,7 +252,7 @@ static int start_device(struct zcdma_ring *ring)
 	return ret;
 }
 
-static int compare_seq(void *unused, zcdma_sorted_node *a, zcdma_sorted_node *b)
+static int compare_seq(void *unused, const struct list_head *a, const struct list_head *b)
 {
 	return list_entry(a, struct zcdma_block, node)->seq >
 	       list_entry(b, struct zcdma_block, node)->seq;
@@ -274,7 +274,7 @@ static void take_back(struct zcdma_ring *ring)
 			list_move_tail(&ring->block[i].node, &back);
 	}
 	if (ring->out)
-		list_sort(NULL, &back, compare_seq);
+		zcdma_list_sort(NULL, &back, compare_seq);
 	/* All of them were queued before those that are still queued. */
 	list_for_each_entry_safe_reverse(block, before, &back, node) {
 		spin_lock_irq(&zdev->lock);
