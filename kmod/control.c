@@ -44,21 +44,28 @@ size_t zcdma_control_bytes(u32 blocks)
 
 /*
  * Not next to the ring, whose end is seen by what can be mapped. Where addresses differ by a
- * multiple of SHMLBA, caches do not hold memory twice: see vmalloc_user().
+ * multiple of SHMLBA, caches do not hold memory twice: see zcdma_control_create().
  */
 u64 zcdma_control_offset(const struct zcdma_ring *ring)
 {
 	return round_up(ring->bytes + PAGE_SIZE, SHMLBA);
 }
 
+/*
+ * vmalloc_user() has what it allocates start at a multiple of SHMLBA, but nobody pays for it, and
+ * it writes a backtrace where there is no memory.
+ */
 int zcdma_control_create(struct zcdma_ring *ring)
 {
 	struct zcdma_control *control = &ring->control;
+	size_t bytes = zcdma_control_bytes(ring->mem.blocks);
 	void *page;
 
-	page = vmalloc_user(zcdma_control_bytes(ring->mem.blocks));
-	if (!page)
+	control->memory = __vmalloc(bytes + SHMLBA - PAGE_SIZE,
+				    GFP_KERNEL | ZCDMA_GFP_ACCOUNT | __GFP_ZERO | __GFP_NOWARN);
+	if (!control->memory)
 		return -ENOMEM;
+	page = PTR_ALIGN(control->memory, SHMLBA);
 	control->page = page;
 	control->entries = entries_for(ring->mem.blocks);
 	control->full = page + sizeof(*control->page);
@@ -75,7 +82,7 @@ int zcdma_control_create(struct zcdma_ring *ring)
 
 void zcdma_control_destroy(struct zcdma_ring *ring)
 {
-	vfree(ring->control.page);
+	vfree(ring->control.memory);
 }
 
 void zcdma_control_offer(struct zcdma_ring *ring, struct zcdma_block *block)

@@ -153,15 +153,18 @@ static bool is_control(const struct zcdma_ring *ring, u64 first, u64 size)
 
 /*
  * Its pages belong to none of the blocks, so page tables that grow by them need not be counted.
- * remap_vmalloc_range() sets VM_MIXEDMAP, with which fork() copies page tables. Only what inserts
- * pages needs it, and faults insert none.
+ * vm_insert_page() sets VM_MIXEDMAP, with which fork() copies page tables. Only what inserts pages
+ * needs it, and faults insert none.
  */
 static int map_control(struct zcdma_ring *ring, struct vm_area_struct *vma)
 {
-	int ret;
+	unsigned long addr = vma->vm_start;
+	u64 offset = ((u64)vma->vm_pgoff << PAGE_SHIFT) - zcdma_control_offset(ring);
+	void *page = (void *)ring->control.page + offset;
+	int ret = 0;
 
-	ret = remap_vmalloc_range(vma, ring->control.page,
-				  vma->vm_pgoff - (zcdma_control_offset(ring) >> PAGE_SHIFT));
+	for (; !ret && addr < vma->vm_end; addr += PAGE_SIZE, page += PAGE_SIZE)
+		ret = vm_insert_page(vma, addr, vmalloc_to_page(page));
 	zcdma_vm_flags_clear(vma, VM_MIXEDMAP);
 	return ret;
 }

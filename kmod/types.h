@@ -49,7 +49,8 @@ enum zcdma_state {
  * control.c.
  */
 struct zcdma_control {
-	struct zcdma_dev_control *page;
+	void *memory;
+	struct zcdma_dev_control *page;	/* in it, aligned */
 	struct zcdma_dev_block *full;	/* in it */
 	struct zcdma_dev_give *given;	/* in it */
 	u32 entries;

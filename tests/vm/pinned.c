@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * pinned: pages that outlive their ring, in a pipe, are still paid for: by RLIMIT_MEMLOCK of the user
- * who set it up, and by the memory cgroup. Speaks TAP.
+ * who set it up, and by the memory cgroup, which pays for the control page as well. Speaks TAP.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -166,6 +166,39 @@ static void the_cgroup_pays(unsigned model)
 	EXPECT(before - available() < 128 * MIB);
 }
 
+/* What the cgroup is charged for by a ring of many blocks, which are small, with these flags. */
+static long charge_of(unsigned model, unsigned flags)
+{
+	struct zcdma_dev_setup s = ring_wanted(model);
+	long before = cgroup_number("memory", "current");
+	int fd = ring_open(O_RDWR);
+
+	s.block_size = PAGE;
+	s.blocks = 16384;
+	s.flags = flags;
+	EXPECT(!ring_setup(fd, &s));
+	before = cgroup_number("memory", "current") - before;
+	EXPECT(!close(fd));
+	return before;
+}
+
+/* It has 104 bytes for each block. A cgroup is charged in advance, 256 KiB for each processor. */
+static void the_cgroup_pays_for_the_control_page(unsigned model)
+{
+	const long entries = 16384 * 104L;
+	struct utsname name;
+	long without, with;
+
+	EXPECT(!uname(&name));
+	if (!strncmp(name.release, "5.10.", 5))
+		tap_skip("before 5.11 no page that is charged can be mapped");
+	cgroup_join("memory", "max", "max");
+	without = charge_of(model, 0);
+	with = charge_of(model, ZCDMA_DEV_SETUP_CONTROL);
+	printf("# %ld KiB without a control page, %ld KiB with one\n", without / 1024, with / 1024);
+	EXPECT(with - without > entries - 512 * 1024);
+}
+
 /* Look for @text in the kernel log. */
 static bool log_has(const char *text)
 {
@@ -203,6 +236,8 @@ int main(void)
 		{ "what is in flight is paid for, and no more", each_page_is_paid_for, TAP_PAGED },
 		{ "what comes home is freed", it_comes_home_by_itself, TAP_PAGED },
 		{ "the memory cgroup pays", the_cgroup_pays, 0xc },
+		{ "the memory cgroup pays for the control page",
+		  the_cgroup_pays_for_the_control_page, 0x4 },
 		{ "the module goes, and says what is no longer paid for",
 		  the_module_goes_and_says_so, TAP_PAGED },
 	};
