@@ -160,7 +160,7 @@ int recording_cut(struct recording *rec, struct transfer *t)
 
 /*
  * Returns when the time of a file is over that begins at @now: one limit after the file before was due, so that they do not
- * drift; or after @now, where that one was cut early, was never due, or was so long ago that a file was left out.
+ * drift; or after @now, where that one was cut early, was never due, or was due more than a limit before @now.
  */
 static uint64_t next_due(const struct recording *rec, uint64_t now)
 {

@@ -76,6 +76,7 @@ struct wire_run {
 	double seconds; /* --seconds, or 0 */
 	uint64_t start_ns;
 	uint64_t ended_ns; /* when as many connections had ended as were asked for, or 0 */
+	bool is_none;	   /* what was to be read is not a capture */
 	struct wire_totals totals;
 };
 
@@ -162,7 +163,9 @@ static int run_to_end(struct wire_run *run)
 	zcdma_wire_get_stats(run->wire, &stats);
 	progress_end(&run->progress, &(struct figures){ .bytes = stats.packet_bytes });
 	run->totals.broke_off = rc;
-	status = rc == -ENOMEM ? STATUS_ERROR : rc ? STATUS_INCOMPLETE : STATUS_OK;
+	/* A pipe shows only now whether it is a capture. */
+	run->is_none = rc == -EINVAL && !stats.packets;
+	status = rc == -ENOMEM || run->is_none ? STATUS_ERROR : rc ? STATUS_INCOMPLETE : STATUS_OK;
 	if (rc)
 		report_ctx_error(r, status, run->w->ctx, rc);
 	end = zcdma_wire_end(run->wire);
@@ -196,6 +199,8 @@ int wire_verify(const struct wire *w)
 	if (status)
 		goto close_wire;
 	status = run_to_end(&run);
+	if (run.is_none)
+		goto close_wire;
 	judged = wire_report(w, run.wire, &run.totals, (double)(now_ns() - run.start_ns) / 1e9,
 			     arg.iface);
 	if (!status)

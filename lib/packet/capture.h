@@ -21,16 +21,17 @@ struct zc_capture_stats {
 };
 
 /*
- * Open packets to read. The caller drops the privileges that opening an interface takes. Returns 0, or a negative
+ * Open packets to read, of a pipe without reading. The filter stays the caller's. The caller drops the privileges that opening an
+ * interface takes. Returns 0, or a negative
  * errno with the error message set, in libpcap's words if the error is libpcap's.
  */
 int zc_capture_open(struct zcdma_ctx *ctx, const struct zc_capture_options *from,
 		    struct zc_capture **out);
 
 /*
- * Read the next packet. It waits only for a file's disk, and for the rest of a packet of which a stream has a part.
+ * Read the next packet. It waits only for a file's disk, and for the rest of a packet that is longer than any has to be.
  * Returns 1; 0 at the end; -EAGAIN if no packet is there yet (poll the descriptor); or a negative errno with the
- * error message set.
+ * error message set: -EINVAL if a pipe does not begin as a capture does.
  */
 int zc_capture_next(struct zc_capture *p, struct zc_packet *packet);
 

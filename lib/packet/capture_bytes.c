@@ -3,59 +3,98 @@
 #include "packet/capture_bytes.h"
 
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* Read into the buffer after what is there. Returns as read(2) does. */
-static ssize_t refill(struct zc_capture_bytes *s)
+#define LEAST_ROOM 65536u
+
+static size_t known(const struct zc_capture_bytes *s)
 {
-	ssize_t n;
+	return s->len - s->taken;
+}
 
-	if (s->taken == s->len)
-		s->taken = s->len = 0;
-	while ((n = read(s->fd, s->buffer + s->len, sizeof(s->buffer) - s->len)) < 0) {
-		struct pollfd fd = { .fd = s->fd, .events = POLLIN };
+/* Make the buffer hold @size bytes from the next one on. Returns false without memory for it. */
+static bool make_room(struct zc_capture_bytes *s, size_t size)
+{
+	size_t room = s->room ? s->room : LEAST_ROOM;
+	uint8_t *larger;
 
-		if (errno == EAGAIN)
-			poll(&fd, 1, -1);
-		else if (errno != EINTR)
-			break;
+	if (s->taken) {
+		memmove(s->buffer, s->buffer + s->taken, known(s));
+		s->len = known(s);
+		s->taken = 0;
 	}
+	while (room < size)
+		room *= 2;
+	if (room == s->room)
+		return true;
+	larger = realloc(s->buffer, room);
+	if (!larger)
+		return false;
+	s->buffer = larger;
+	s->room = room;
+	return true;
+}
+
+/* Read once into the buffer, which has room. Returns false if there is nothing to read for now. */
+static bool read_once(struct zc_capture_bytes *s)
+{
+	const ssize_t n = read(s->fd, s->buffer + s->len, s->room - s->len);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
 	if (n > 0)
 		s->len += (size_t)n;
-	return n;
+	else
+		s->ended = true;
+	s->err = n < 0 ? errno : 0;
+	return true;
+}
+
+bool zc_capture_bytes_have(struct zc_capture_bytes *s, size_t size)
+{
+	struct pollfd fd = { .fd = s->fd, .events = POLLIN };
+
+	if (known(s) >= size)
+		return true;
+	/* Without memory for more than there is, a read waits for the rest. */
+	if (!make_room(s, size))
+		return true;
+	while (known(s) < size && !s->ended) {
+		if (poll(&fd, 1, 0) <= 0 || !read_once(s))
+			return false;
+	}
+	return true;
 }
 
 ssize_t zc_capture_bytes_read(struct zc_capture_bytes *s, void *to, size_t size)
 {
-	if (s->taken == s->len) {
-		ssize_t n = refill(s);
+	struct pollfd fd = { .fd = s->fd, .events = POLLIN };
 
-		if (n <= 0)
-			return n;
+	while (!known(s) && !s->ended) {
+		if (!make_room(s, 1)) {
+			errno = ENOMEM;
+			return -1;
+		}
+		if (!read_once(s))
+			poll(&fd, 1, -1);
 	}
-	size = zc_min(size, s->len - s->taken);
-	memcpy(to, s->buffer + s->taken, size);
+	if (!known(s)) {
+		errno = s->err;
+		return s->err ? -1 : 0;
+	}
+	size = zc_capture_bytes_peek(s, to, size);
 	s->taken += size;
 	return (ssize_t)size;
 }
 
-size_t zc_capture_bytes_peek(struct zc_capture_bytes *s, void *to, size_t size)
+size_t zc_capture_bytes_peek(const struct zc_capture_bytes *s, void *to, size_t size)
 {
-	while (s->len - s->taken < size && refill(s) > 0)
-		;
-	size = zc_min(size, s->len - s->taken);
-	memcpy(to, s->buffer + s->taken, size);
+	size = zc_min(size, known(s));
+	if (size)
+		memcpy(to, s->buffer + s->taken, size);
 	return size;
-}
-
-bool zc_capture_bytes_is_idle(const struct zc_capture_bytes *s)
-{
-	struct pollfd fd = { .fd = s->fd, .events = POLLIN };
-
-	if (s->taken < s->len || (s->file && ftello(s->file) < s->given))
-		return false;
-	return poll(&fd, 1, 0) <= 0;
 }
 
 int zc_capture_fail_cut(struct zcdma_ctx *ctx, const char *name)

@@ -7,27 +7,32 @@
 
 #include "internal.h"
 
-/* They are read ahead, so that zc_capture_bytes_is_idle() knows whether more are there. */
+/* They are read ahead, so that a packet of a pipe is taken only once all of it is there. */
 struct zc_capture_bytes {
 	int fd;
-	size_t taken, len;
-	uint8_t buffer[65536];
-	FILE *file;  /* that libpcap reads through, or NULL */
-	off_t given; /* bytes that .file has read */
+	uint8_t *buffer;
+	size_t room, taken, len;
+	bool ended;	 /* nothing follows what is in the buffer ... */
+	int err;	 /* ... as a read failed, or 0 */
+	FILE *file;	 /* that libpcap reads through, or NULL */
+	off_t given;	 /* bytes that .file has read */
+	size_t may_give; /* bytes that it may still read */
 };
 
 /*
- * Read up to @size bytes, and wait for the first. Another program may have made a pipe non-blocking; a signal in the
- * middle of a packet waits for the rest of the packet. Returns the number of bytes, 0
- * at the end, or -1 with errno set.
+ * Read what is there, without a wait, until the next @size bytes are known. Returns false if they may still come; they may
+ * be fewer at the end.
+ */
+bool zc_capture_bytes_have(struct zc_capture_bytes *s, size_t size);
+
+/*
+ * Read up to @size bytes, and wait for the first. Another program may have made a pipe non-blocking. Returns the number of
+ * bytes, 0 at the end, or -1 with errno set.
  */
 ssize_t zc_capture_bytes_read(struct zc_capture_bytes *s, void *to, size_t size);
 
-/* Copy the next @size bytes without taking them. Returns their number, which is less at the end. */
-size_t zc_capture_bytes_peek(struct zc_capture_bytes *s, void *to, size_t size);
-
-/* Returns whether a read would wait. */
-bool zc_capture_bytes_is_idle(const struct zc_capture_bytes *s);
+/* Copy the next @size bytes without taking them, of those that are known. Returns their number. */
+size_t zc_capture_bytes_peek(const struct zc_capture_bytes *s, void *to, size_t size);
 
 /* Report that the file @name ends in the middle of a packet. Returns -EIO. */
 int zc_capture_fail_cut(struct zcdma_ctx *ctx, const char *name);

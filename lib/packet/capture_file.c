@@ -2,6 +2,7 @@
 /* Opens the packets of a pcap or pcapng file, or of such a stream that another program writes. */
 #include "packet/capture_bytes.h"
 
+#include <byteswap.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,9 @@
 
 #include "packet/capture_handle.h"
 #include "packet/pcapng.h"
+
+/* The buffer of the FILE that libpcap reads through. */
+#define READ_AHEAD 65536
 
 static int open_path(struct zc_capture *p, const char *path)
 {
@@ -46,10 +50,14 @@ err_close:
 static ssize_t cookie_read(void *cookie, char *to, size_t size)
 {
 	struct zc_capture_bytes *s = cookie;
-	ssize_t n = zc_capture_bytes_read(s, to, size);
+	/* More than it may have is read only where it is not known how much that is. */
+	const size_t most = s->may_give ? s->may_give : SIZE_MAX;
+	ssize_t n = zc_capture_bytes_read(s, to, zc_min(size, most));
 
-	if (n > 0)
+	if (n > 0) {
 		s->given += n;
+		s->may_give -= zc_min((size_t)n, s->may_give);
+	}
 	return n;
 }
 
@@ -69,7 +77,7 @@ static FILE *open_stream(struct zc_capture *p)
 	FILE *file = fopencookie(p->saved, "r", io);
 
 	if (file)
-		setvbuf(file, NULL, _IOFBF, sizeof(p->saved->buffer));
+		setvbuf(file, NULL, _IOFBF, READ_AHEAD);
 	p->saved->file = file;
 	return file;
 }
@@ -83,6 +91,7 @@ static FILE *open_regular(struct zc_capture *p)
 		file = fdopen(p->saved->fd, "r");
 	if (!file)
 		return NULL;
+	free(p->saved->buffer);
 	free(p->saved);
 	p->saved = NULL;
 	return file;
@@ -106,22 +115,109 @@ static int open_classic(struct zc_capture *p)
 	return rc;
 }
 
+/*
+ * Packets of a pipe
+ */
+
+/* Their headers: where they have the length of the data that follows, and how long they are. */
+#define AT_CAPTURED 8
+#define HEADER	    16
+#define HEADER_LONG 24 /* of Alexey Kuznetsov's patched libpcap */
+
+#define MAGIC	       0xa1b2c3d4u
+#define MAGIC_NS       0xa1b23c4du
+#define MAGIC_MODIFIED 0xa1b2cd34u
+
+/* The most data of a packet for which it is waited so. */
+#define MOST_BYTES (16u << 20)
+
+/* Note how headers of packets are laid out. Others than these are left to libpcap. */
+static void note_layout(struct zc_capture *p, uint32_t magic)
+{
+	const uint32_t other = bswap_32(magic);
+
+	p->swapped = other == MAGIC || other == MAGIC_NS || other == MAGIC_MODIFIED;
+	magic = p->swapped ? other : magic;
+	p->packet_header = magic == MAGIC || magic == MAGIC_NS ? HEADER
+			   : magic == MAGIC_MODIFIED	       ? HEADER_LONG
+							       : 0;
+}
+
+/*
+ * Measure the whole packets that are known. Returns their bytes; or 0, and sets *@missing to how many bytes the next one
+ * needs, as far as that is known, or to 0 where libpcap reads it without that.
+ */
+static size_t measure_packets(const struct zc_capture *p, size_t *missing)
+{
+	const struct zc_capture_bytes *s = p->saved;
+	const size_t there = s->len - s->taken;
+	size_t whole = 0;
+	uint32_t captured;
+
+	for (*missing = p->packet_header; *missing && whole + *missing <= there;) {
+		memcpy(&captured, s->buffer + s->taken + whole + AT_CAPTURED, sizeof(captured));
+		captured = p->swapped ? bswap_32(captured) : captured;
+		*missing = captured > MOST_BYTES ? 0 : p->packet_header + captured;
+		if (!*missing || whole + *missing > there)
+			break;
+		whole += *missing;
+		*missing = p->packet_header;
+	}
+	return whole;
+}
+
+bool zc_capture_has_packet(struct zc_capture *p)
+{
+	struct zc_capture_bytes *s = p->saved;
+	size_t missing, tried = 0;
+
+	if (s->may_give || ftello(s->file) < s->given)
+		return true;
+	if (!p->packet_header)
+		return zc_capture_bytes_have(s, 1);
+	while (!(s->may_give = measure_packets(p, &missing))) {
+		/* The rest of the file, or what only libpcap knows how to read. */
+		if (!missing || missing == tried)
+			return true;
+		if (!zc_capture_bytes_have(s, missing))
+			return false;
+		tried = missing;
+	}
+	return true;
+}
+
+int zc_capture_begin_saved(struct zc_capture *p)
+{
+	uint32_t magic = 0;
+
+	if (!zc_capture_bytes_have(p->saved, sizeof(magic)))
+		return -EAGAIN;
+	zc_capture_bytes_peek(p->saved, &magic, sizeof(magic));
+	if (zc_pcapng_is_magic((const uint8_t *)&magic))
+		return zc_pcapng_open(p->ctx, p->name, p->saved, &p->pcapng);
+	if (!zc_capture_bytes_have(p->saved, ZC_CAPTURE_HEADER))
+		return -EAGAIN;
+	note_layout(p, magic);
+	p->saved->may_give = ZC_CAPTURE_HEADER;
+	return open_classic(p);
+}
+
 int zc_capture_open_saved(struct zc_capture *p, const char *path)
 {
-	uint8_t magic[4] = { 0 };
 	int rc = open_path(p, path);
 
 	if (rc)
 		return rc;
-	zc_capture_bytes_peek(p->saved, magic, sizeof(magic));
-	return zc_pcapng_is_magic(magic) ? zc_pcapng_open(p->ctx, p->name, p->saved, &p->pcapng)
-					 : open_classic(p);
+	rc = p->fd < 0 ? zc_capture_begin_saved(p) : 0;
+	return !rc && p->pcapng ? zc_pcapng_begin(p->pcapng) : rc;
 }
 
 void zc_capture_close_saved(struct zc_capture *p)
 {
 	zc_pcapng_free(p->pcapng);
-	if (p->saved)
+	if (p->saved) {
 		close(p->saved->fd);
+		free(p->saved->buffer);
+	}
 	free(p->saved);
 }

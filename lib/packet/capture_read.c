@@ -11,26 +11,44 @@
 #include "packet/pcapng.h"
 
 /* Compile the filter; for a pcapng file with several link types, for the first one, to find errors in it. */
-static int set_filter(struct zc_capture *p, const char *filter)
+static int set_filter(struct zc_capture *p)
 {
+	const char *filter = p->filter;
 	const struct zc_link_type *link;
 	struct bpf_program program;
 	int rc;
 
+	if (!filter)
+		return 0;
 	if (p->pcapng) {
 		const int linktype = zc_pcapng_linktype(p->pcapng);
 
 		p->link_types.filter = filter;
+		/* That of a pipe is not there yet. */
+		if (linktype < 0 && p->fd >= 0)
+			return 0;
 		return zc_link_types_find(&p->link_types, linktype < 0 ? DLT_EN10MB : linktype,
 					  &link);
 	}
 	if (pcap_compile(p->pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN))
 		return zc_fail_plain(p->ctx, EINVAL, "filter '%s': %s", filter,
 				     pcap_geterr(p->pcap));
+	/* After a packet that the filter does not take libpcap would read the next one at once, and wait for it. */
+	if (p->saved) {
+		p->program = program;
+		p->filtered = true;
+		return 0;
+	}
 	rc = pcap_setfilter(p->pcap, &program);
 	pcap_freecode(&program);
 	return rc ? zc_fail_plain(p->ctx, EINVAL, "filter '%s': %s", filter, pcap_geterr(p->pcap))
 		  : 0;
+}
+
+/* Returns whether it is known what the packets are. */
+static bool is_begun(const struct zc_capture *p)
+{
+	return p->pcap || p->pcapng;
 }
 
 int zc_capture_open(struct zcdma_ctx *ctx, const struct zc_capture_options *from,
@@ -53,7 +71,8 @@ int zc_capture_open(struct zcdma_ctx *ctx, const struct zc_capture_options *from
 	if (rc)
 		goto err_close;
 	p->link_types.ctx = ctx;
-	rc = from->filter ? set_filter(p, from->filter) : 0;
+	p->filter = from->filter;
+	rc = is_begun(p) ? set_filter(p) : 0;
 	if (rc)
 		goto err_close;
 	*out = p;
@@ -93,8 +112,11 @@ static int next_by_libpcap(struct zc_capture *p, struct zc_packet *packet)
 {
 	struct pcap_pkthdr *h;
 	const uint8_t *data;
-	int n = p->saved && zc_capture_bytes_is_idle(p->saved) ? 0
-							       : pcap_next_ex(p->pcap, &h, &data);
+	int n;
+
+	do
+		n = p->saved && !zc_capture_has_packet(p) ? 0 : pcap_next_ex(p->pcap, &h, &data);
+	while (n == 1 && p->filtered && !pcap_offline_filter(&p->program, h, data));
 
 	if (!n && pcap_get_required_select_timeout(p->pcap))
 		return zc_fail_plain(p->ctx, ENETDOWN, "capture on %s: the interface went down",
@@ -145,9 +167,10 @@ static int next_of_pcapng(struct zc_capture *p, struct zc_packet *packet)
 	int rc;
 
 	do {
-		if (zc_capture_bytes_is_idle(p->saved))
-			return -EAGAIN;
 		rc = zc_pcapng_next(p->pcapng, packet);
+		/* Of what has no beginning nothing is a capture: as zc_capture_open() says of a file. */
+		if (rc == -EIO && zc_pcapng_linktype(p->pcapng) < 0)
+			rc = -EINVAL;
 		if (!rc && p->must_know && p->unknown && !p->known)
 			return fail_linktype(p, p->unknown_linktype);
 		if (rc != 1)
@@ -161,14 +184,28 @@ static int next_of_pcapng(struct zc_capture *p, struct zc_packet *packet)
 	return 1;
 }
 
+/* Begin a pipe, as soon as it says what it is. Returns as zc_capture_begin_saved() does. */
+static int begin(struct zc_capture *p)
+{
+	int rc = zc_capture_begin_saved(p);
+
+	if (!rc)
+		rc = set_filter(p);
+	return !rc && p->must_know ? zc_capture_check_linktype(p) : rc;
+}
+
 int zc_capture_next(struct zc_capture *p, struct zc_packet *packet)
 {
+	int rc = is_begun(p) ? 0 : begin(p);
+
+	if (rc)
+		return rc;
 	return p->pcapng ? next_of_pcapng(p, packet) : next_by_libpcap(p, packet);
 }
 
 int zc_capture_linktype(const struct zc_capture *p)
 {
-	return p->pcapng ? -1 : pcap_datalink(p->pcap);
+	return p->pcap ? pcap_datalink(p->pcap) : -1;
 }
 
 int zc_capture_check_linktype(struct zc_capture *p)
@@ -205,6 +242,8 @@ void zc_capture_close(struct zc_capture *p)
 {
 	if (!p)
 		return;
+	if (p->filtered)
+		pcap_freecode(&p->program);
 	if (p->pcap)
 		pcap_close(p->pcap);
 	zc_link_types_drop(&p->link_types);

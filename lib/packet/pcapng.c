@@ -128,29 +128,46 @@ static int read_body(struct zc_pcapng *ng)
 	return read_rest(ng, ng->body, ng->len);
 }
 
-/* Set the byte order of a section by its first word, before its length is read. Returns 0 or -EIO. */
-static int look_at_order(struct zc_pcapng *ng)
+/*
+ * Returns whether all of the next block is there, or the end: else the read of a pipe would wait. A block that is longer than
+ * those that are read is not waited for.
+ */
+static bool has_block(struct zc_pcapng *ng)
+{
+	uint8_t head[12] = { 0 };
+	uint32_t len;
+
+	if (!zc_capture_bytes_have(ng->saved, sizeof(head)))
+		return false;
+	zc_capture_bytes_peek(ng->saved, head, sizeof(head));
+	/* The byte order of a section is its own, and in the word after its length. */
+	if (get32(ng, head) == BLOCK_SECTION) {
+		ng->swapped = false;
+		ng->swapped = get32(ng, head + 8) != BYTE_ORDER_MAGIC;
+	}
+	len = get32(ng, head + 4);
+	return len > MOST_BYTES + 12 || zc_capture_bytes_have(ng->saved, len);
+}
+
+/* Check the byte order of a section, before its length is read. Returns 0 or -EIO. */
+static int check_order(struct zc_pcapng *ng)
 {
 	uint8_t magic[4] = { 0 };
 
 	zc_capture_bytes_peek(ng->saved, magic, sizeof(magic));
-	ng->swapped = false;
-	ng->swapped = get32(ng, magic) != BYTE_ORDER_MAGIC;
-	if (get32(ng, magic) != BYTE_ORDER_MAGIC)
-		return fail(ng, "a section has no byte order");
-	return 0;
+	return get32(ng, magic) == BYTE_ORDER_MAGIC ? 0 : fail(ng, "a section has no byte order");
 }
 
-/* Read a block into .type, .len and .body. Returns 1, 0 at the end, or a negative errno. */
+/* Read a block into .type, .len and .body. Returns 1, 0 at the end, or a negative errno: -EAGAIN if it has not come yet. */
 static int read_block(struct zc_pcapng *ng)
 {
 	uint8_t head[8], tail[4];
-	int rc = read_all(ng, head, sizeof(head));
+	int rc = has_block(ng) ? read_all(ng, head, sizeof(head)) : -EAGAIN;
 
 	if (rc != 1)
 		return rc;
 	ng->type = get32(ng, head);
-	rc = ng->type == BLOCK_SECTION ? look_at_order(ng) : 0;
+	rc = ng->type == BLOCK_SECTION ? check_order(ng) : 0;
 	if (rc)
 		return rc;
 	ng->len = get32(ng, head + 4);
@@ -403,8 +420,6 @@ int zc_pcapng_open(struct zcdma_ctx *ctx, const char *name, struct zc_capture_by
 		   struct zc_pcapng **out)
 {
 	struct zc_pcapng *ng = calloc(1, sizeof(*ng));
-	struct zc_packet packet;
-	int rc = 0;
 
 	if (!ng)
 		return zc_fail(ctx, ENOMEM, "open %s", name);
@@ -412,6 +427,14 @@ int zc_pcapng_open(struct zcdma_ctx *ctx, const char *name, struct zc_capture_by
 	ng->name = name;
 	ng->saved = saved;
 	*out = ng;
+	return 0;
+}
+
+int zc_pcapng_begin(struct zc_pcapng *ng)
+{
+	struct zc_packet packet;
+	int rc = 0;
+
 	while (!rc && !ng->interfaces) {
 		rc = read_block(ng);
 		if (rc != 1)

@@ -274,8 +274,9 @@ static int take_whole(struct zc_packet_source *base, const struct zc_packet *pac
 static int end_whole(struct zc_packet_source *base)
 {
 	struct pcap_source *p = (struct pcap_source *)base;
+	const int linktype = zc_capture_linktype(p->packets);
 
-	return p->has_header ? 0 : add_file_header(p, DLT_EN10MB);
+	return p->has_header ? 0 : add_file_header(p, linktype < 0 ? DLT_EN10MB : linktype);
 }
 
 static const struct zc_packet_ops from_capture = {

@@ -93,6 +93,46 @@ on_veth() {
     done
 }
 
+@test "pcap: the rest of a packet in a pipe is not waited for, and nothing of it is lost" {
+    local file size
+    mkfifo pipe
+    for file in ethernet.pcap two.pcapng; do
+        rm -f out.pcap
+        "$ZCDMA" capture pcap:- -o out.pcap <pipe 2>err 3>&- &
+        PIDS+=("$!")
+        exec 8>pipe
+        size=$(stat -c %s "$DATA/$file")
+        head -c $((size - 10)) "$DATA/$file" >&8
+        until_true 20 test -s out.pcap
+        : >err
+        ask "${PIDS[-1]}"
+        until_true 20 test -s err
+        tail -c 10 "$DATA/$file" >&8
+        exec 8>&-
+        wait_exit "${PIDS[-1]}"
+        run -0 diff <(seen "$DATA/$file") <(seen out.pcap)
+    done
+}
+
+@test "pcap: a pipe that does not say what it is, has a part of a packet, or packets that are not asked for, ends with a signal" {
+    local bytes command
+    mkfifo pipe
+    for bytes in 0 3 30 50 567; do # of 567
+        for command in 'capture -q pcap:- -o out.pcap' 'capture -q pcap:-,payload -o out' \
+            'capture -q pcap:-,filter=tcp -o out.pcap' 'verify -q -r -'; do
+            # shellcheck disable=SC2086 # several words
+            "$ZCDMA" $command <pipe 3>&- 8>&- &
+            PIDS+=("$!")
+            exec 8>pipe
+            head -c $bytes "$DATA/ethernet.pcap" >&8
+            until_true 20 handles "${PIDS[-1]}" TERM
+            kill -TERM "${PIDS[-1]}"
+            wait_exit "${PIDS[-1]}" 143
+            exec 8>&-
+        done
+    done
+}
+
 @test "pcap: two interfaces in one pcapng" {
     run -0 zcdma capture -q pcap:"$DATA/two.pcapng,filter=udp and dst host 10.0.0.2,payload"
     assert_output $'datagram 1 to 10.0.0.2\ndatagram 2 to 10.0.0.2\ndatagram 3 to 10.0.0.2'
