@@ -17,7 +17,8 @@
 struct zc_tcp_frames {
 	uint8_t head[ZC_FRAME_HEAD];
 	size_t head_len;
-	bool greeted; /* the greeting has come on this connection ... */
+	uint64_t hello_ns; /* until when to wait for the greeting; 0: not decided */
+	bool greeted;	   /* the greeting has come on this connection ... */
 	bool resumed; /* ... of a stream that has come before, and its next frame may overlap what did */
 	struct zc_frame frame; /* whose data is coming ... */
 	bool inside;	       /* ... if one is */

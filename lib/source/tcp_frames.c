@@ -9,6 +9,9 @@
 
 #include "source/tcp.h"
 
+/* How long a connection may take to greet: a sender does so at once, and waits for 5 s for the answer. */
+#define HELLO_NS 3000000000u
+
 int zc_tcp_frames_open(struct tcp_source *t)
 {
 	struct zc_tcp_frames *f = &t->frames;
@@ -90,6 +93,7 @@ static void drop_connection(struct tcp_source *t)
 	t->fd = -1;
 	t->base.filled = 0;
 	f->head_len = 0;
+	f->hello_ns = 0;
 	f->inside = f->greeted = false;
 	t->base.src.info.peer = f->known ? t->end.peer : NULL;
 }
@@ -127,9 +131,26 @@ int zc_tcp_frames_wait(struct tcp_source *t)
 			  "what had come before is kept; retry=N waits longer");
 }
 
+/* Wait for the greeting, or, where the sender may come by another connection, give this one up. */
+static int wait_for_hello(struct tcp_source *t, size_t missing)
+{
+	struct zc_tcp_frames *f = &t->frames;
+	const uint64_t now = zc_now_ns();
+
+	if (!f->hello_ns)
+		f->hello_ns = now + HELLO_NS;
+	if (now >= f->hello_ns)
+		return give_up(t, fail_frame(t, ETIMEDOUT, "it does not greet", NULL));
+	zc_alarm_set(&t->alarm, f->hello_ns);
+	zc_tcp_set_lowat(t, missing);
+	return -EAGAIN;
+}
+
 /* Wait for @missing bytes, or a while: the kernel may have less room than that. */
 static int wait_for(struct tcp_source *t, size_t missing)
 {
+	if (!t->frames.greeted && t->end.addr.retry)
+		return wait_for_hello(t, missing);
 	zc_alarm_set(&t->alarm, missing > ZC_FRAME_HEAD ? zc_now_ns() + ZC_TCP_PATIENCE_NS : 0);
 	zc_tcp_set_lowat(t, missing);
 	return -EAGAIN;
@@ -154,7 +175,7 @@ static ssize_t receive(struct tcp_source *t, void *to, size_t len)
  * Heads
  */
 
-/* Answer a greeting. Another stream than the one that is known is not ours. */
+/* Answer a greeting. Another stream is not ours where something of the one that is known has come. */
 static int take_hello(struct tcp_source *t, const struct zc_frame *hello)
 {
 	struct zc_tcp_frames *f = &t->frames;
@@ -164,14 +185,15 @@ static int take_hello(struct tcp_source *t, const struct zc_frame *hello)
 		.offset = f->offset,
 		.seq = f->seq,
 	};
+	const bool same = f->known && hello->stream == f->stream;
 	uint8_t head[ZC_FRAME_HEAD];
 
-	if (f->known && hello->stream != f->stream)
+	if (f->known && !same && (f->offset || f->seq))
 		return give_up(t, fail_frame(t, EPROTO, "it sends another stream", NULL));
 	zc_frame_write(&welcome, head);
 	if (send(t->fd, head, sizeof(head), MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof(head))
 		return give_up(t, fail_unended(t, ECONNRESET));
-	f->resumed = f->known;
+	f->resumed = same;
 	f->known = f->greeted = true;
 	f->stream = hello->stream;
 	f->deadline_ns = 0;

@@ -113,3 +113,15 @@ report() {
     # Both say the same.
     [ "$(jq .send_lost_bytes send.out)" = "$(jq .connection_lost_bytes receive.out)" ]
 }
+
+@test "framed: a connection that sends nothing does not keep the sender away" {
+    local stranger
+    receiving capture tcp:127.0.0.1:0,framed,retry=forever -o stored --no-sync --json
+    exec {stranger}<>"/dev/tcp/127.0.0.1/${TO##*:}"
+    # It waits for an answer as long as it can, which may be too short here.
+    until_true 60 zcdma zcsend -q "$TO,framed" sim: --bytes 1M
+    done_with
+    report '.ignored_connections > 0'
+    exec {stranger}>&-
+    zcdma verify -q --bytes 1M stored
+}

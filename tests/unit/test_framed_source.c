@@ -354,6 +354,23 @@ static void strangers_are_ignored_meanwhile(void **state)
 	ends();
 }
 
+/* One that greets, and is gone before its first frame, does not keep others away. */
+static void another_sender_comes_where_nothing_came(void **state)
+{
+	(void)state;
+	open_pair("tcp:127.0.0.1:0,framed,retry=60", 0);
+	greet(STREAM);
+	connect_again();
+	greet(2);
+	send_head((struct zc_frame){
+		.kind = ZC_FRAME_BLOCK, .stream = 2, .len = 8, .flags = ZC_FRAME_UNHASHED });
+	send_all("01234567", 8);
+	send_head((struct zc_frame){ .kind = ZC_FRAME_END, .stream = 2, .seq = 1, .offset = 8 });
+	assert_int_equal(take(0, &(struct zcdma_block){ .len = 0 }), 1);
+	ends();
+	assert_int_equal(stats().ignored_connections, 0);
+}
+
 static void nobody_comes_back(void **state)
 {
 	(void)state;
@@ -378,6 +395,7 @@ int main(void)
 		TEST(a_sender_comes_back),
 		TEST(a_part_that_came_is_left_out),
 		TEST(strangers_are_ignored_meanwhile),
+		TEST(another_sender_comes_where_nothing_came),
 		TEST(nobody_comes_back),
 	};
 
