@@ -66,10 +66,15 @@ static int check_complete(const struct transfer *t, struct report *r, int status
 	if (expected != EXPECT_COMPLETE || (status && status < 128))
 		return status;
 	zcdma_source_get_stats(t->src, &s, sizeof(s));
-	if (s.bytes >= t->max_bytes && s.blocks >= t->max_blocks)
+	/* Either of the limits may have ended it. */
+	if ((t->max_bytes && s.bytes >= t->max_bytes) ||
+	    (t->max_blocks && s.blocks >= t->max_blocks))
 		return status;
-	return report_error(r, STATUS_INCOMPLETE, NULL,
-			    "--expect=complete: the source ended before all had come");
+	return report_error(r, STATUS_INCOMPLETE, NULL, "--expect=complete: %s before all had come",
+			    status ? "a signal ended it"
+			    : t->max_seconds > 0 && t->seconds >= t->max_seconds
+				    ? "--seconds ended it"
+				    : "the source ended");
 }
 
 static int capture(struct report *r, const char *source)

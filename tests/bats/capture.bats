@@ -412,6 +412,10 @@ load capture
     refute grep -q '^# end' m
     run -0 eval 'head -c 200000 /dev/zero | zcdma capture -q - -o a --manifest m --bytes 200000 --expect=complete'
     grep -q '^# end' m
+    run -0 zcdma capture -q sim:block=4K --bytes 8K --blocks 100 -o a --expect=complete
+    run -0 zcdma capture -q sim:block=4K --bytes 8M --blocks 1 -o a --expect=complete
+    run -1 zcdma capture -q sim:rate=1M --bytes 1G --seconds 0.01 -o a --expect=complete
+    assert_output --partial '--expect=complete: --seconds ended it before all had come'
     run -1 zcdma capture -q sim:blocks=2,block=4K,rate=100G --blocks 200 -o a --expect=complete
     assert_output --partial 'lost data'
     run -2 zcdma capture -q sim: -o a --expect=complete
