@@ -16,9 +16,10 @@
 /* The buffer of the FILE that libpcap reads through. */
 #define READ_AHEAD 65536
 
+/* A FIFO is not waited for here: its writer may come late, and a signal before that. */
 static int open_path(struct zc_capture *p, const char *path)
 {
-	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC)
+	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
 				   : fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
 	struct stat st;
 	int rc;

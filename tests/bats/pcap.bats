@@ -133,6 +133,24 @@ on_veth() {
     done
 }
 
+@test "pcap: a FIFO whose writer has not come yet ends with a signal, and not with a request for statistics" {
+    local command
+    mkfifo fifo
+    for command in 'capture -q pcap:./fifo -o out.pcap' 'verify -q -r fifo'; do
+        # shellcheck disable=SC2086 # several words
+        "$ZCDMA" $command 3>&- &
+        PIDS+=("$!")
+        ask "${PIDS[-1]}"
+        kill -TERM "${PIDS[-1]}"
+        wait_exit "${PIDS[-1]}" 143
+    done
+    zcdma capture -q pcap:./fifo -o out.pcap 3>&- &
+    PIDS+=("$!")
+    cat "$DATA/ethernet.pcap" >fifo
+    wait_exit "${PIDS[-1]}"
+    run -0 diff <(seen "$DATA/ethernet.pcap") <(seen out.pcap)
+}
+
 @test "pcap: two interfaces in one pcapng" {
     run -0 zcdma capture -q pcap:"$DATA/two.pcapng,filter=udp and dst host 10.0.0.2,payload"
     assert_output $'datagram 1 to 10.0.0.2\ndatagram 2 to 10.0.0.2\ndatagram 3 to 10.0.0.2'
