@@ -31,7 +31,10 @@ ssize_t zc_path_write(struct zcdma_path *path, const void *data, size_t len)
 		n = send(path->sink.fd, data, len, MSG_NOSIGNAL | MSG_DONTWAIT);
 	else
 		n = write(path->sink.fd, data, len);
-	return n < 0 ? -errno : n;
+	if (n < 0)
+		return -errno;
+	/* A driver that takes nothing would be asked again without end. */
+	return n || !len ? n : -EIO;
 }
 
 int zc_path_copy_block(struct zcdma_path *path, const struct zcdma_block *b)

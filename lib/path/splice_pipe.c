@@ -50,8 +50,9 @@ int zc_splice_pipe_drain(struct zcdma_path *path, struct zc_splice_pipe *t, bool
 		n = splice(t->rd, NULL, path->sink.fd, NULL, t->held, flags);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return -EAGAIN;
-		if (n < 0)
-			return zc_path_fail(path, errno, "splice");
+		/* A driver that takes nothing would be asked again without end. */
+		if (n <= 0)
+			return zc_path_fail(path, n ? errno : EIO, "splice");
 		rc = zc_datagram_whole(path, "splice", (size_t)n, t->held);
 		if (rc)
 			return rc;
