@@ -22,4 +22,10 @@ struct figures {
 	const struct tcp_state *tcp;	  /* or NULL */
 };
 
+/* Returns how many bytes came to @bytes since @before: 0 where a reader left, and what it had not taken is sent again. */
+static inline uint64_t figures_since(uint64_t bytes, uint64_t before)
+{
+	return bytes > before ? bytes - before : 0;
+}
+
 #endif

@@ -138,12 +138,15 @@ static struct change compare(struct live *live, const struct figures *now)
 	const double seconds = (double)(t - live->last_ns) / 1e9, cpu = cpu_seconds(RUSAGE_SELF);
 	struct change c = {
 		.seconds = (double)(t - live->start_ns) / 1e9,
-		.rate = seconds > 0 ? (double)(now->bytes - live->last_bytes) / seconds : NAN,
+		.rate = seconds > 0 ? (double)figures_since(now->bytes, live->last_bytes) / seconds
+				    : NAN,
 		.cpu = seconds > 0 ? (cpu - live->last_cpu) / seconds : NAN,
 	};
 
 	compare_latency(live, now->latency, &c);
 	if (now->tcp) {
+		if (tcp_state_is_another(&live->last_tcp, now->tcp))
+			live->last_tcp = (struct tcp_state){ 0 };
 		c.retransmitted = now->tcp->retransmitted - live->last_tcp.retransmitted;
 		c.limit = tcp_state_limit(&live->last_tcp, now->tcp, (t - live->last_ns) / 1000);
 		live->last_tcp = *now->tcp;

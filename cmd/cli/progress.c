@@ -120,7 +120,7 @@ static void show_line(struct progress *p, const struct figures *now)
 	snprintf(bytes, sizeof(bytes), "%s in %.1f s",
 		 zcdma_size_format(now->bytes, size, sizeof(size)), (double)elapsed / 1e9);
 	snprintf(rate, sizeof(rate), ", now %.2f MB/s",
-		 mb_per_second(now->bytes - p->last_bytes, since));
+		 mb_per_second(figures_since(now->bytes, p->last_bytes), since));
 	snprintf(mean, sizeof(mean), ", mean %.2f MB/s", mb_per_second(now->bytes, elapsed));
 	say_left(left, sizeof(left), now, elapsed);
 	if (now->sends) {

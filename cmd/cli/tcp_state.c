@@ -26,6 +26,13 @@ bool tcp_state_get(int fd, struct tcp_state *state)
 	return true;
 }
 
+bool tcp_state_is_another(const struct tcp_state *before, const struct tcp_state *now)
+{
+	return now->acknowledged < before->acknowledged ||
+	       now->retransmitted < before->retransmitted || now->busy_us < before->busy_us ||
+	       now->receiver_us < before->receiver_us || now->buffer_us < before->buffer_us;
+}
+
 const char *tcp_state_limit(const struct tcp_state *before, const struct tcp_state *now,
 			    uint64_t interval_us)
 {

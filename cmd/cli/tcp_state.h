@@ -17,6 +17,9 @@ struct tcp_state {
 /* Get the state of the socket @fd. Returns false if it is not one of TCP. */
 bool tcp_state_get(int fd, struct tcp_state *state);
 
+/* Returns whether @now is known to be of another connection than @before, as one counts from 0, and never down. */
+bool tcp_state_is_another(const struct tcp_state *before, const struct tcp_state *now);
+
 /*
  * Say what held the sender back for most of the @interval_us between two states: "receiver" (its window), "send buffer",
  * "network" (the congestion window, or the device), or "source", where nothing was there to send.
