@@ -84,7 +84,8 @@ static void report_played(const struct transfer *t, const struct play *p, struct
 	report_bytes(r, "dropped_bytes", s.bytes - s.played_bytes, " of ");
 	report_bytes(r, "queued_bytes", s.bytes,
 		     " that were queued, and that the device did not play");
-	report_line(r, "queued", "mean ");
+	/* The driver has the blocks of what is spliced, and does not say. */
+	report_line(r, s.queued_mean_ns == ZCDMA_UNKNOWN ? NULL : "queued", "mean ");
 	report_nanoseconds(r, "queued_mean_ns", s.queued_mean_ns, ", worst ");
 	report_nanoseconds(r, "queued_max_ns", s.queued_max_ns,
 			   " from queueing a block until it was played");
@@ -204,6 +205,9 @@ static bool parse_values(struct report *r, struct play *p)
 	if (choice < 0)
 		return false;
 	p->underrun = (enum zcdma_underrun)choice;
+	/* Zeros go into blocks, which other paths leave to the driver. */
+	if (p->underrun == ZCDMA_UNDERRUN_ZERO)
+		p->setup.default_path = "copy";
 	p->setup.repeats = arg.loop;
 	p->setup.reads_directly = arg.direct;
 	return expect_parse(r, "play", arg.expect, &p->expect) && check_device(r, p->device) &&
@@ -223,11 +227,7 @@ int play_main(struct report *r, int argc, char **argv)
 		.max_args = 2,
 	};
 	struct play p = {
-		.setup = { .stdin_is_default = true,
-			   .default_path = "copy",
-			   .only_path = "copy",
-			   .only_for = "play",
-			   .to_device = true },
+		.setup = { .stdin_is_default = true, .to_device = true },
 	};
 	int status;
 

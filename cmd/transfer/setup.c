@@ -122,15 +122,20 @@ static int set_options(struct transfer *t, struct report *r, const struct setup 
 	return rc ? report_ctx_error(r, STATUS_ERROR, t->ctx, rc) : STATUS_OK;
 }
 
-static const struct zcdma_path_type *choose_path(struct report *r, const char *name)
+/* Find the path of that @name, if one is asked for. Returns false after a usage error. */
+static bool find_path(struct report *r, const char *name, const struct zcdma_path_type **type)
 {
 	const char *names[16] = { NULL };
 	int i;
 
+	if (!name)
+		return true;
 	for (i = 0; i < 15 && zcdma_path_type_at((unsigned)i); i++)
 		names[i] = zcdma_path_type_at((unsigned)i)->name;
 	i = opts_choice(r, "--path", name, names);
-	return i < 0 ? NULL : zcdma_path_type_at((unsigned)i);
+	if (i >= 0)
+		*type = zcdma_path_type_at((unsigned)i);
+	return i >= 0;
 }
 
 /* Check that the path does what the options ask for. Returns 0, or an exit status after a reported error. */
@@ -270,10 +275,9 @@ int setup_source(struct transfer *t, struct report *r, const struct setup *s)
 		name = s->pipe_path;
 	else if (is_moved_by_splice(s, source))
 		name = "splice";
-	t->path_type = choose_path(r, arg.path ? arg.path : name);
-	if (!t->path_type)
+	if (!find_path(r, arg.path ? arg.path : name, &t->path_type))
 		return STATUS_ERROR;
-	status = check_path(t->path_type, r, s);
+	status = t->path_type ? check_path(t->path_type, r, s) : STATUS_OK;
 	if (status)
 		return status;
 	status = check_handover(r, s, source, mode);
@@ -342,12 +346,13 @@ int setup_path(struct transfer *t, struct report *r, int fd, enum zcdma_fallback
 int setup_path_to(struct transfer *t, struct report *r, const char *address,
 		  enum zcdma_fallback fallback)
 {
+	const char *type = t->path_type ? t->path_type->name : NULL;
 	int rc = fallback == ZCDMA_FALLBACK_KEEP ? zcdma_path_probe(t->ctx, t->path_type) : 0;
 
 	if (rc)
 		return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
 	do
-		rc = zcdma_path_connect(t->ctx, t->src, t->path_type->name, address, &t->path);
+		rc = zcdma_path_connect(t->ctx, t->src, type, address, &t->path);
 	while (signals_call_again(t->ctx, rc));
 	if (rc == -EINTR)
 		return 128 + signals_stop();
@@ -360,9 +365,11 @@ int setup_path_to_device(struct transfer *t, struct report *r, const char *addre
 {
 	int status = setup_path_to(t, r, address, ZCDMA_FALLBACK_COPY);
 
-	if (!status)
-		describe_source(t, r);
-	return status;
+	if (status)
+		return status;
+	t->path_type = zcdma_path_get_type(t->path);
+	describe_source(t, r);
+	return STATUS_OK;
 }
 
 static bool is_one_of(int err, const int *errors, size_t count)

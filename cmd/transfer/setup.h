@@ -18,7 +18,7 @@ extern struct poptOption setup_options[];
 struct setup {
 	const char *source;	  /* as given, or NULL */
 	bool stdin_is_default;	  /* without a source, take a pipe or a file on standard input */
-	const char *default_path; /* unless --path says otherwise ... */
+	const char *default_path; /* unless --path says otherwise; NULL: the device's choice ... */
 	const char *pipe_path;	  /* ... or NULL, or the one to take from standard input */
 	bool hands_over;     /* an output is a pipe, or may be: the ring itself may go through it */
 	bool to_pipe;	     /* it is one, and the only output */

@@ -290,5 +290,7 @@ ZC_PUBLIC int zcdma_path_open_handover(struct zcdma_handover *peer, struct zcdma
 {
 	int rc = zc_source_activate(src, peer->uses | ZC_USE_SHARE);
 
-	return rc ? rc : zc_path_new(peer->ctx, &zc_path_handover, src, peer->pipe_fd, peer, path);
+	const struct zc_path_to to = { .fd = peer->pipe_fd, .handover = peer };
+
+	return rc ? rc : zc_path_new(peer->ctx, &zc_path_handover, src, &to, path);
 }

@@ -147,7 +147,7 @@ static void look_below(struct zc_copied *c, const struct zc_block_route *route)
 #define SOCKET (1 << ZC_SINK_SOCKET)
 #define PIPE   (1 << ZC_SINK_PIPE)
 #define FILES  (1 << ZC_SINK_FILE)
-#define ANY    (SOCKET | PIPE | FILES)
+#define ANY    (SOCKET | PIPE | FILES | 1 << ZC_SINK_DEVICE)
 
 #define SPLICES (ZC_TAKES_VMSPLICE | ZC_TAKES_FILE)
 

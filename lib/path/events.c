@@ -10,7 +10,7 @@ void zc_path_watch(struct zcdma_path *path)
 	if (!path->watch)
 		return;
 	/* The caller is about to wait; an error is for the next call that is about the path. */
-	ready = path->ops->flush && path->ops->flush(path);
+	ready = zc_path_flush_held(path);
 	zc_watch_set(path->watch, p, zc_path_poll(path, zc_path_wants(path), p), ready);
 }
 

@@ -69,6 +69,8 @@ int zc_path_set_sink(struct zcdma_path *path, int fd)
 
 	if (rc)
 		return zc_fail(path->ctx, -rc, "path %s: its sink", path->ops->type.name);
+	if (path->fetcher)
+		path->sink.kind = ZC_SINK_DEVICE;
 	if (path->sink.kind == ZC_SINK_SOCKET)
 		zc_reset_on_close(fd, true);
 	/* A file that is written to while it is read from has no end, or nothing left of it. */
@@ -182,7 +184,7 @@ static void remove_from_source(struct zcdma_path *path)
 }
 
 int zc_path_new(struct zcdma_ctx *ctx, const struct zc_path_ops *ops, struct zcdma_source *src,
-		int fd, struct zcdma_handover *handover, struct zcdma_path **out)
+		const struct zc_path_to *to, struct zcdma_path **out)
 {
 	struct zcdma_path *path;
 	int rc = check_ctx(ctx, src);
@@ -199,9 +201,10 @@ int zc_path_new(struct zcdma_ctx *ctx, const struct zc_path_ops *ops, struct zcd
 	path->src = src;
 	path->sink.own_fd = -1;
 	path->timeout_ms = -1;
-	path->handover = handover;
+	path->handover = to->handover;
+	path->fetcher = to->fetcher;
 	path->first = path->last = ZC_LENT_NONE;
-	rc = zc_path_set_sink(path, fd);
+	rc = zc_path_set_sink(path, to->fd);
 	if (!rc)
 		rc = zc_datagram_open(path);
 	if (!rc)
@@ -227,7 +230,7 @@ static int open_to(struct zcdma_ctx *ctx, struct zcdma_source *src, const struct
 {
 	if (ops == &zc_path_copy && zc_sink_is_direct(fd))
 		ops = &zc_path_direct;
-	return zc_path_new(ctx, ops, src, fd, NULL, out);
+	return zc_path_new(ctx, ops, src, &(struct zc_path_to){ .fd = fd }, out);
 }
 
 ZC_PUBLIC int zcdma_path_open(struct zcdma_ctx *ctx, struct zcdma_source *src, const char *type,
@@ -277,13 +280,17 @@ static int prepare_frames(struct zcdma_source *src, const struct zc_path_ops *op
 ZC_PUBLIC int zcdma_path_connect(struct zcdma_ctx *ctx, struct zcdma_source *src, const char *type,
 				 const char *address, struct zcdma_path **out)
 {
-	const struct zc_path_ops *ops = find_ops(ctx, type);
+	const struct zc_path_ops *ops = type ? find_ops(ctx, type) : NULL;
 	struct zc_framing *framing = NULL;
 	struct zcdma_addr addr;
-	int rc = ops ? check_ctx(ctx, src) : -EINVAL, fd;
+	int rc = ops || !type ? check_ctx(ctx, src) : -EINVAL, fd;
 
 	if (!rc && zc_player_is_named(address))
 		return zc_path_open_device(ctx, src, ops, address, out);
+	if (!rc && !ops)
+		rc = zc_fail_plain(ctx, EINVAL,
+				   "connect to %s: only a device has a path of its own choice",
+				   address);
 	if (!rc)
 		rc = zcdma_addr_parse(ctx, address, &addr);
 	if (!rc && addr.framed)
@@ -321,6 +328,8 @@ void zc_path_delete(struct zcdma_path *path)
 	remove_from_source(path);
 	if (path->ops->close && !zc_framing_is_down(path))
 		path->ops->close(path);
+	if (path->fetcher)
+		zc_player_close(path->fetcher);
 	zc_framing_free(path->framing);
 	zc_sink_close(&path->sink);
 	zc_watch_free(path->watch);

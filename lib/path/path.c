@@ -88,6 +88,8 @@ static int wait_acknowledged(struct zcdma_path *path, uint64_t deadline_ns)
 
 int zc_path_end(struct zcdma_path *path, bool complete, uint64_t deadline_ns)
 {
+	if (path->fetcher)
+		return zc_play_finish(path, complete, deadline_ns);
 	if (path->ops->finish)
 		return path->ops->finish(path, complete, deadline_ns);
 	/* A connection that was dropped acknowledges nothing. */
@@ -144,7 +146,9 @@ ZC_PUBLIC void zcdma_path_get_stats(const struct zcdma_path *path, struct zcdma_
 	*s = path->stats;
 	explain_unknown(path, s);
 	zc_copied_count(&path->copied, path->ops->type.reports_copied, s);
-	if (path->ops->get_stats)
+	if (path->fetcher)
+		zc_play_get_stats(path, s);
+	else if (path->ops->get_stats)
 		path->ops->get_stats(path, s);
 	s->pending_blocks += path->queued;
 	if (s != out)
@@ -235,8 +239,29 @@ unsigned zc_path_poll(const struct zcdma_path *path, unsigned what, struct pollf
 	/* A connection that was reset reports nothing but that: see add_path() in wait.c. */
 	if (path->dropped && !path->ops->drop)
 		return 0;
+	if (path->fetcher)
+		return zc_play_poll(path, what, p);
 	n = zc_framing_poll(path, p);
 	return n ? n : (path->ops->poll ? path->ops->poll : zc_path_poll_sink)(path, what, p);
+}
+
+int zc_path_flush_held(struct zcdma_path *path)
+{
+	if (path->fetcher)
+		return zc_play_flush(path);
+	return path->ops->flush ? path->ops->flush(path) : 0;
+}
+
+bool zc_path_attends(const struct zcdma_path *path)
+{
+	return path->fetcher || path->ops->attend;
+}
+
+int zc_path_attend(struct zcdma_path *path, short events)
+{
+	if (path->fetcher)
+		return zc_play_attend(path, events);
+	return path->ops->attend ? path->ops->attend(path, events) : 0;
 }
 
 /*
@@ -373,6 +398,8 @@ int zc_path_fail(struct zcdma_path *path, int err, const char *call)
 {
 	const char *hint = hint_for(path, err, call);
 
+	if (path->fetcher)
+		return zc_play_fail(path, err);
 	break_off(path);
 	zc_fail(path->ctx, err, "%s to %s", call, path->sink.name);
 	if (hint)

@@ -42,6 +42,8 @@ struct zcdma_path {
 	struct zc_sink sink;
 	struct zcdma_handover *handover; /* that zcdma_path_open_handover() got, or NULL */
 	struct zc_framing *framing;	 /* of a framed stream, or NULL */
+	struct zc_player *
+		fetcher; /* the device that fetches what is spliced to it, or NULL: play_splice.c */
 	enum zcdma_fallback fallback;
 	struct zc_error refusal; /* why the kernel refuses zero-copy sends, or .rc 0 */
 	size_t datagram;	 /* most bytes of one, where the sink takes datagrams; else 0 */
@@ -129,9 +131,16 @@ extern const struct zc_path_ops zc_path_copy, zc_path_direct, zc_path_zerocopy, 
 	zc_path_splice, zc_path_sendfile, zc_path_uring, zc_path_uring_fixed, zc_path_null,
 	zc_path_handover;
 
-/* Open a path that may not be in the table; @handover is for zc_path_handover. */
+/* Where a path leads to. */
+struct zc_path_to {
+	int fd;
+	struct zcdma_handover *handover; /* for zc_path_handover, else NULL */
+	struct zc_player *fetcher; /* as in struct zcdma_path; the path's only once it is open */
+};
+
+/* Open a path that may not be in the table. */
 int zc_path_new(struct zcdma_ctx *ctx, const struct zc_path_ops *ops, struct zcdma_source *src,
-		int fd, struct zcdma_handover *handover, struct zcdma_path **out);
+		const struct zc_path_to *to, struct zcdma_path **out);
 
 /* Set what the path writes to, which has to be of the kind that it needs. Returns 0 or a negative errno. */
 int zc_path_set_sink(struct zcdma_path *path, int fd);
@@ -168,6 +177,13 @@ int zc_path_end_connection(struct zcdma_path *path, bool complete, uint64_t dead
 
 /* Returns what the path waits for, enum zc_wait. */
 unsigned zc_path_wants(const struct zcdma_path *path);
+
+/* The caller is about to sleep: as the operation .flush. */
+int zc_path_flush_held(struct zcdma_path *path);
+
+/* Returns whether the path looks at what poll() reports, and has it do so: as the operation .attend. */
+bool zc_path_attends(const struct zcdma_path *path);
+int zc_path_attend(struct zcdma_path *path, short events);
 
 /* Poll the sink for room, and for errors, which completions are. Returns how many are filled in. */
 unsigned zc_path_poll_sink(const struct zcdma_path *path, unsigned what, struct pollfd *p);
@@ -299,6 +315,19 @@ unsigned zc_framing_poll(const struct zcdma_path *path, struct pollfd p[ZC_PATH_
 
 /* End the stream, as zc_path_end() does. */
 int zc_framing_end(struct zcdma_path *path, bool complete, uint64_t deadline_ns);
+
+/*
+ * Devices that fetch pages: what a path with .fetcher does in the place of its operations of these names.
+ */
+
+int zc_play_flush(struct zcdma_path *path);
+unsigned zc_play_poll(const struct zcdma_path *path, unsigned what, struct pollfd *p);
+int zc_play_attend(struct zcdma_path *path, short events);
+void zc_play_get_stats(const struct zcdma_path *path, struct zcdma_path_stats *s);
+int zc_play_finish(struct zcdma_path *path, bool complete, uint64_t deadline_ns);
+
+/* Set the error message for @err of such a path. Returns -@err. */
+int zc_play_fail(struct zcdma_path *path, int err);
 
 /* A pipe between a block and the sink, for paths that splice. */
 struct zc_splice_pipe {

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * copy, to a device that plays. A source that can fills the blocks of the device's ring, and then nothing is copied here: its
- * blocks are queued as they are. The driver cannot fetch the pages of any other block, whose bytes are copied into the ring.
- * Blocks are queued whole, as the device is the steadier for it, but for the last one.
+ * blocks are queued as they are. The bytes of any other block are copied into the ring. Blocks are queued whole, as the device is the steadier for it, but for the last one.
  */
 #include "path/play.h"
 
@@ -13,7 +12,6 @@
 struct play {
 	struct zcdma_path path;
 	struct zc_player *player;
-	enum zcdma_underrun underrun;
 	struct zc_error error; /* or .rc 0 */
 	bool ended;	       /* no more data comes */
 	/* A block that is not queued yet, as more fits into it. */
@@ -34,24 +32,6 @@ static int keep_error(struct play *p, int rc)
 /*
  * Queueing
  */
-
-/* Look for an underrun where the program wants to end with the first one. */
-static int check_underruns(struct play *p)
-{
-	struct zc_dev_ring *ring = &p->player->ring;
-	int rc;
-
-	if (p->underrun != ZCDMA_UNDERRUN_STOP)
-		return 0;
-	zc_dev_ring_look(ring);
-	if (!ring->stats.underruns)
-		return 0;
-	rc = zc_fail_plain(p->path.ctx, ENODATA,
-			   "play to %s: after %llu bytes the device had nothing to play",
-			   ring->name, (unsigned long long)ring->stats.bytes);
-	zc_hint(p->path.ctx, "a larger ring (blocks=N) bridges longer delays of the source");
-	return rc;
-}
 
 /*
  * Queue a block. The device starts once half of the ring is queued: the first block would be played long before the
@@ -133,7 +113,7 @@ static int play_send(struct zcdma_path *path, const struct zcdma_block *b)
 {
 	struct play *p = (struct play *)path;
 	int64_t index = zc_player_find(p->player, b->data);
-	int rc = p->error.rc ? zc_error_again(&p->error, path->ctx) : check_underruns(p);
+	int rc = p->error.rc ? zc_error_again(&p->error, path->ctx) : zc_player_check(p->player);
 
 	if (p->player->idle)
 		rc = zc_fail_plain(path->ctx, ECANCELED, "play to %s: it was stopped",
@@ -173,8 +153,8 @@ static int play_flush(struct zcdma_path *path)
 		return 0;
 	if (player->at_device && path->src->starved)
 		keep_error(p, zc_player_start(player));
-	while (p->underrun == ZCDMA_UNDERRUN_ZERO && player->started && player->at_device < 2 &&
-	       has_room(p) && !p->error.rc)
+	while (player->underrun == ZCDMA_UNDERRUN_ZERO && player->started &&
+	       player->at_device < 2 && has_room(p) && !p->error.rc)
 		keep_error(p, give_zeros(p));
 	return 0;
 }
@@ -191,7 +171,7 @@ static int play_reap(struct zcdma_path *path, struct zcdma_block *b)
 	while ((index = zc_player_take(p->player)) >= 0) {
 		const uint64_t ticket = p->player->block[index].ticket;
 
-		keep_error(p, check_underruns(p));
+		keep_error(p, zc_player_check(p->player));
 		if (ticket) {
 			path->stats.pending_blocks--;
 			*b = (struct zcdma_block){ .ticket = ticket };
@@ -223,7 +203,7 @@ static int play_attend(struct zcdma_path *path, short events)
 	if (!p->error.rc && events & (POLLERR | POLLHUP))
 		keep_error(p, zc_dev_ring_fail(&p->player->ring, ENODEV, "play to"));
 	else if (!p->error.rc && !p->ended)
-		keep_error(p, check_underruns(p));
+		keep_error(p, zc_player_check(p->player));
 	return p->error.rc ? zc_error_again(&p->error, path->ctx) : 0;
 }
 
@@ -276,22 +256,11 @@ static int play_finish(struct zcdma_path *path, bool complete, uint64_t deadline
 
 static void play_get_stats(const struct zcdma_path *path, struct zcdma_path_stats *s)
 {
-	struct zc_player *player = ((const struct play *)path)->player;
-	const struct zcdma_dev_stats *dev = &player->ring.stats;
-
-	if (!player->idle)
-		zc_dev_ring_look(&player->ring);
-	s->plays = true;
-	s->played_bytes = dev->bytes - zc_min(dev->bytes, player->zeros_played);
-	s->failed_blocks = dev->failed;
-	s->underruns = dev->underruns;
-	s->underrun_bytes = dev->underrun_bytes;
-	s->queued_mean_ns =
-		player->blocks_timed ? player->queued_ns / player->blocks_timed : ZCDMA_UNKNOWN;
-	s->queued_max_ns = player->blocks_timed ? player->queued_max_ns : ZCDMA_UNKNOWN;
+	zc_player_count(((const struct play *)path)->player, s);
 	if (s->gathered_bytes && !s->copies_reason)
-		s->copies_reason =
-			"the driver cannot fetch pages from outside the ring of the device yet (it has no splice_write)";
+		s->copies_reason = "blocks from outside the ring of the device are copied into it";
+	if (s->gathered_bytes && !s->copies_hint)
+		s->copies_hint = "--path=vmsplice has the device fetch them, if it can";
 }
 
 /* Have a source give up its ring. */
@@ -345,17 +314,54 @@ static const struct zc_path_ops zc_path_play = {
  * Opening
  */
 
+/* Returns whether @src can fill the ring of a device. */
+static bool fills(const struct zcdma_source *src)
+{
+	return src->ops->fills_target && !src->info.framed && !src->paths && !src->started;
+}
+
 /* Make the source's ring: that of the device where it can fill that. */
 static int prepare(struct zcdma_source *src, struct zc_player *player)
 {
-	const bool fills = src->ops->fills_target && !src->info.framed;
-
-	if (fills && !src->paths && !src->started && !src->target) {
+	if (fills(src) && !src->target) {
 		deactivate(src);
 		src->target = &player->pool;
 	}
 	/* What a file holds is read, also where it is copied: cutting it short must not raise SIGBUS. */
 	return zc_source_activate(src, ZC_USE_READ);
+}
+
+/* Open the path that has blocks of the ring filled. @player is the path's where that succeeds, else it is closed. */
+static int open_copy(struct zcdma_ctx *ctx, struct zcdma_source *src, struct zc_player *player,
+		     struct zcdma_path **out)
+{
+	const struct zc_path_to to = { .fd = player->ring.fd };
+	int rc = zc_player_hold(player);
+
+	if (!rc)
+		rc = prepare(src, player);
+	if (!rc)
+		rc = zc_path_new(ctx, &zc_path_play, src, &to, out);
+	if (rc)
+		close_player(player, src);
+	else
+		((struct play *)*out)->player = player;
+	return rc;
+}
+
+/*
+ * Returns the path that suits the source. What has to be read is read into the device's ring: the blocks come back one by
+ * one, and what is played of a file is what it held when it was read. But through a pipe a ring may come, whose pages the
+ * device can fetch.
+ */
+static const struct zc_path_ops *choose(const struct zcdma_source *src,
+					const struct zc_player *player)
+{
+	const bool may_bring_a_ring = src->ops == &zc_source_stdin && !src->repeats;
+
+	if (!player->ring.info.frags_max || (fills(src) && !may_bring_a_ring))
+		return &zc_path_copy;
+	return &zc_path_vmsplice;
 }
 
 int zc_path_open_device(struct zcdma_ctx *ctx, struct zcdma_source *src,
@@ -364,25 +370,19 @@ int zc_path_open_device(struct zcdma_ctx *ctx, struct zcdma_source *src,
 	struct zc_player *player;
 	int rc;
 
-	if (ops != &zc_path_copy) {
+	if (ops && ops != &zc_path_copy && ops != &zc_path_vmsplice && ops != &zc_path_splice) {
 		rc = zc_fail_plain(ctx, EINVAL, "path %s to %s: it is not for a device",
 				   ops->type.name, address);
-		zc_hint(ctx,
-			"use --path=copy, which copies nothing that it can read into the ring");
+		zc_hint(ctx, "use --path=copy, --path=vmsplice or --path=splice");
 		return rc;
 	}
 	rc = zc_player_open(ctx, address, &player);
 	if (rc)
 		return rc;
-	rc = prepare(src, player);
-	if (!rc)
-		rc = zc_path_new(ctx, &zc_path_play, src, player->ring.fd, NULL, out);
-	if (!rc) {
-		((struct play *)*out)->player = player;
-		return 0;
-	}
-	close_player(player, src);
-	return rc;
+	if (!ops)
+		ops = choose(src, player);
+	return ops == &zc_path_copy ? open_copy(ctx, src, player, out)
+				    : zc_play_splice_open(ctx, src, ops, player, out);
 }
 
 /* Returns whether it is a simulated device without a rate. */
@@ -391,31 +391,49 @@ static bool has_no_pace(const struct zc_dev_ring *ring)
 	return ring->info.flags & ZCDMA_DEV_INFO_PACED && !ring->setup.rate;
 }
 
-ZC_PUBLIC int zcdma_path_set_underrun(struct zcdma_path *path, enum zcdma_underrun underrun)
+static int refuse_zeros(const struct zcdma_path *path, struct zc_player *player)
 {
-	struct play *p = (struct play *)path;
 	int rc;
 
-	if (path->ops != &zc_path_play)
-		return zc_fail_plain(path->ctx, EINVAL, "underruns of %s: it plays nothing",
-				     path->sink.name);
-	if (underrun == ZCDMA_UNDERRUN_ZERO && has_no_pace(&p->player->ring)) {
+	if (path->fetcher) {
+		rc = zc_fail_plain(path->ctx, EINVAL,
+				   "play zeros to %s: path %s leaves the blocks to the driver",
+				   player->name, path->ops->type.name);
+		zc_hint(path->ctx, "use --path=copy");
+		return rc;
+	}
+	if (has_no_pace(&player->ring)) {
 		rc = zc_fail_plain(
 			path->ctx, EINVAL,
 			"play zeros to %s: it plays as fast as data comes, and never lacks any",
-			p->player->name);
+			player->name);
 		zc_hint(path->ctx, "give the simulated device a pace: rate=SIZE");
 		return rc;
 	}
 	/* One block in the device, one of zeros after it, and one to fill. */
-	if (underrun == ZCDMA_UNDERRUN_ZERO && p->player->pool.ring.blocks < 3) {
-		rc = zc_fail_plain(path->ctx, EINVAL,
-				   "play zeros to %s: its ring has %u blocks, and that takes 3",
-				   p->player->name, p->player->pool.ring.blocks);
-		zc_hint(path->ctx, "add blocks=3 or more to the device");
+	if (player->pool.ring.blocks >= 3)
+		return 0;
+	rc = zc_fail_plain(path->ctx, EINVAL,
+			   "play zeros to %s: its ring has %u blocks, and that takes 3",
+			   player->name, player->pool.ring.blocks);
+	zc_hint(path->ctx, "add blocks=3 or more to the device");
+	return rc;
+}
+
+ZC_PUBLIC int zcdma_path_set_underrun(struct zcdma_path *path, enum zcdma_underrun underrun)
+{
+	struct zc_player *player =
+		path->ops == &zc_path_play ? ((struct play *)path)->player : path->fetcher;
+	int rc = 0;
+
+	if (!player)
+		return zc_fail_plain(path->ctx, EINVAL, "underruns of %s: it plays nothing",
+				     path->sink.name);
+	if (underrun == ZCDMA_UNDERRUN_ZERO)
+		rc = refuse_zeros(path, player);
+	if (rc)
 		return rc;
-	}
-	p->underrun = underrun;
+	player->underrun = underrun;
 	path->naps = underrun == ZCDMA_UNDERRUN_STOP;
 	return 0;
 }

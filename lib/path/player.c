@@ -96,10 +96,13 @@ static int open_ring(struct zc_player *p, const char *address)
 			"no module is loaded that has this device: modprobe zcdma_sim sinks=1 makes a simulated one that plays, /dev/zcdma1");
 	if (!rc)
 		rc = check_direction(p);
-	if (!rc)
-		rc = zc_dev_ring_set_up(&p->ring);
-	if (!rc)
-		rc = zc_dev_ring_map(&p->ring, PROT_READ | PROT_WRITE);
+	return rc ? rc : zc_dev_ring_set_up(&p->ring);
+}
+
+int zc_player_hold(struct zc_player *p)
+{
+	int rc = zc_dev_ring_map(&p->ring, PROT_READ | PROT_WRITE);
+
 	return rc ? rc : make_pool(p);
 }
 
@@ -219,6 +222,42 @@ int64_t zc_player_take(struct zc_player *p)
 	}
 	count_played(p, &p->block[k.index], k.time_ns);
 	return unqueue(p, k.index);
+}
+
+/*
+ * What the device says
+ */
+
+int zc_player_check(struct zc_player *p)
+{
+	struct zc_dev_ring *ring = &p->ring;
+	int rc;
+
+	if (p->underrun != ZCDMA_UNDERRUN_STOP)
+		return 0;
+	zc_dev_ring_look(ring);
+	if (!ring->stats.underruns)
+		return 0;
+	rc = zc_fail_plain(ring->ctx, ENODATA,
+			   "play to %s: after %llu bytes the device had nothing to play", p->name,
+			   (unsigned long long)ring->stats.bytes);
+	zc_hint(ring->ctx, "a larger ring (blocks=N) bridges longer delays of the source");
+	return rc;
+}
+
+void zc_player_count(struct zc_player *p, struct zcdma_path_stats *s)
+{
+	const struct zcdma_dev_stats *dev = &p->ring.stats;
+
+	if (!p->idle)
+		zc_dev_ring_look(&p->ring);
+	s->plays = true;
+	s->played_bytes = dev->bytes - zc_min(dev->bytes, p->zeros_played);
+	s->failed_blocks = dev->failed;
+	s->underruns = dev->underruns;
+	s->underrun_bytes = dev->underrun_bytes;
+	s->queued_mean_ns = p->blocks_timed ? p->queued_ns / p->blocks_timed : ZCDMA_UNKNOWN;
+	s->queued_max_ns = p->blocks_timed ? p->queued_max_ns : ZCDMA_UNKNOWN;
 }
 
 /*

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A device that plays. All blocks of its ring are held by this process, empty, but those that are queued at the device: so
- * each that can be taken again is one that was played, and the driver says when.
+ * A device that plays. Where blocks of its ring are filled, all of them are held by this process, empty, but those that are
+ * queued at the device: so each that can be taken again is one that was played, and the driver says when. Where pages are
+ * spliced to it, the driver has the blocks.
  */
 #ifndef ZCDMA_PATH_PLAYER_H
 #define ZCDMA_PATH_PLAYER_H
@@ -25,6 +26,7 @@ struct zc_player {
 	struct zc_queued *block;
 	unsigned at_device; /* blocks that are queued */
 	bool started;
+	enum zcdma_underrun underrun; /* what to do there; .._ZERO takes blocks that are held */
 	bool idle; /* stopped or gone: what was queued is not played, and nothing reads it */
 	struct zc_drain drain;
 	uint64_t zeros_played; /* bytes */
@@ -40,6 +42,15 @@ bool zc_player_is_named(const char *address);
  * message set.
  */
 int zc_player_open(struct zcdma_ctx *ctx, const char *address, struct zc_player **player);
+
+/* Map its ring, and take all blocks of it. Returns as above. */
+int zc_player_hold(struct zc_player *p);
+
+/* Look for an underrun where the program wants to end with the first one. Returns as above. */
+int zc_player_check(struct zc_player *p);
+
+/* Fill in what the device has played, and what it lacked. */
+void zc_player_count(struct zc_player *p, struct zcdma_path_stats *s);
 
 /* Stop, dropping what is queued, and close it. */
 void zc_player_close(struct zc_player *p);

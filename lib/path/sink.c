@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "path/sink.h"
+#include "source/dev_node.h"
 
 /*
  * Open a pipe anew, with flags of our own, as it must not become non-blocking for other writers. If that is refused
@@ -56,6 +57,7 @@ int zc_sink_open(struct zc_sink *sink, int fd)
 	*sink = (struct zc_sink){ .fd = fd, .own_fd = -1, .direct = zc_sink_is_direct(fd) };
 	sink->kind = S_ISSOCK(st.st_mode)   ? ZC_SINK_SOCKET
 		     : S_ISFIFO(st.st_mode) ? ZC_SINK_PIPE
+		     : zc_dev_is_fd(fd)	    ? ZC_SINK_DEVICE
 					    : ZC_SINK_FILE;
 	sink->opaque = sink->kind == ZC_SINK_FILE && !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode);
 	name_sink(sink);

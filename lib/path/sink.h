@@ -8,7 +8,8 @@
 enum zc_sink_kind {
 	ZC_SINK_SOCKET,
 	ZC_SINK_PIPE,
-	ZC_SINK_FILE, /* whatever else can be written to */
+	ZC_SINK_DEVICE, /* of the driver, which counts what it copies */
+	ZC_SINK_FILE,	/* whatever else can be written to */
 };
 
 struct zc_sink {

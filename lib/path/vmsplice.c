@@ -40,6 +40,13 @@ static int vmsplice_probe(struct zcdma_ctx *ctx)
 	return rc;
 }
 
+/* The driver copies what it is not handed as pages. */
+static int copy_to_device(struct zcdma_path *path, const struct zcdma_block *b)
+{
+	path->stats.copies_reason = "the memory of the source has no pages (VM_PFNMAP)";
+	return zc_path_copy_block(path, b);
+}
+
 static int vmsplice_send(struct zcdma_path *path, const struct zcdma_block *b)
 {
 	struct vmsplice_path *v = (struct vmsplice_path *)path;
@@ -62,6 +69,9 @@ static int vmsplice_send(struct zcdma_path *path, const struct zcdma_block *b)
 			return ZC_SENT_BUSY;
 		if (n < 0 && errno == EPIPE)
 			return zc_path_fail(path, errno, "vmsplice");
+		if (n < 0 && errno == EFAULT && path->fetcher &&
+		    path->fallback == ZCDMA_FALLBACK_COPY)
+			return copy_to_device(path, b);
 		if (n < 0 && errno == EFAULT)
 			return zc_path_fault(path, b, "vmsplice");
 		if (n < 0)

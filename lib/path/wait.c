@@ -47,7 +47,7 @@ static void add_source(struct wait *w, const struct zcdma_source *src)
 
 static int add_path(struct wait *w, struct zcdma_path *path, unsigned what)
 {
-	int rc = path->ops->flush ? path->ops->flush(path) : 0;
+	int rc = zc_path_flush_held(path);
 	unsigned n;
 
 	if (rc < 0)
@@ -69,7 +69,7 @@ static int attend(const struct wait *w)
 		struct zcdma_path *path = w->paths[i].path;
 		short events = w->paths[i].count ? w->p[w->paths[i].at].revents : 0;
 		bool due = events || path->naps;
-		int rc = due && path->ops->attend ? path->ops->attend(path, events) : 0;
+		int rc = due ? zc_path_attend(path, events) : 0;
 
 		if (rc)
 			return zc_path_break(path, rc);
@@ -84,7 +84,7 @@ static bool hung_up(const struct wait *w, int n)
 
 	for (unsigned i = 0; i < w->path_count; i++) {
 		if (w->paths[i].count && w->p[w->paths[i].at].revents == POLLHUP &&
-		    !w->paths[i].path->ops->attend)
+		    !zc_path_attends(w->paths[i].path))
 			count++;
 	}
 	return n && count == n;

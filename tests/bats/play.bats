@@ -56,7 +56,8 @@ NAME_DEVICE='name a device first: zcdma play dev:/dev/zcdma1 file:PATH'
     refused 2 '--direct is for file:PATH, and the source is standard input' '' --direct dev: <data
     refused 2 '--underrun wait: must be one of count, stop, zero' '' --underrun=wait dev: data
     refused 2 '--expect copied: must be one of zerocopy' '' --expect=copied dev: data
-    refused 2 'play is for --path=copy, and not for --path=zerocopy' '' --path=zerocopy dev: data
+    refused 2 'path zerocopy to dev:: it is not for a device' 'use --path=copy, --path=vmsplice or --path=splice' \
+        --path=zerocopy dev: data
     refused 2 '--rate is for sim: and dev:, and the source is data' '' --rate=1M dev: data
     refused 2 'device dev:/dev/null,speed=1: unknown option speed' \
         'dev: takes model=, blocks=, block=, rate=, seed=, policy=, timeout=, watermark= and node=' dev:/dev/null,speed=1 data

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A device that plays, without a driver: a memfd whose calls are answered here, as <linux/zcdma.h> says. It plays one block
- * at a time, and only when a caller looks for one: at each second ZCDMA_IOC_TAKE, in poll() and in fsync(). Include it after cmocka.h.
+ * at a time, and only when a caller looks for one: at each second ZCDMA_IOC_TAKE, in poll() and in fsync(). What is spliced or
+ * written takes the place of an empty block. Include it after cmocka.h.
  */
 #ifndef TEST_FAKE_DEVICE_H
 #define TEST_FAKE_DEVICE_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/zcdma.h>
 #include <poll.h>
 #include <stdarg.h>
@@ -35,12 +37,15 @@ static struct {
 	unsigned most;		      /* blocks that it plays; 0: any number */
 	bool gone;
 	uint64_t underruns, failed;
+	uint32_t frags;	       /* pieces that it fetches for a block; 0: it fetches none */
+	uint64_t copied_align; /* what its driver says that it copied of what was spliced */
 	/* ... and what it finds. */
 	unsigned char *played;
 	size_t played_len;
 	size_t lengths[4096]; /* of the blocks that were queued */
 	unsigned queued;
 	bool running, stopped;
+	uint64_t spliced, written;
 	/* The ring. */
 	struct zcdma_dev_setup setup;
 	uint64_t bytes;
@@ -152,6 +157,7 @@ static inline void fake_info(struct zcdma_dev_info *i)
 	i->block_size_max = 1 << 20;
 	i->flags = fake.captures ? 0 : ZCDMA_DEV_INFO_OUT;
 	i->length_align = fake.align;
+	i->frags_max = fake.frags;
 	strcpy(i->source, "fake");
 }
 
@@ -180,6 +186,7 @@ static inline int fake_call(unsigned long request, void *arg)
 	s->bytes = fake.bytes;
 	s->underruns = fake.underruns;
 	s->failed = fake.failed;
+	s->splice_copied_bytes = s->splice_copied_by[ZCDMA_DEV_COPIED_ALIGN] = fake.copied_align;
 	return 0;
 }
 
@@ -206,6 +213,55 @@ static inline bool fake_is(int fd)
 
 	return !fstat(fd, &a) && !fstat(fake.fd, &b) && a.st_ino == b.st_ino &&
 	       a.st_dev == b.st_dev;
+}
+
+/* Have an empty block be of these bytes. Returns their number, or 0 without one. */
+static inline size_t fake_queue(const void *data, size_t len)
+{
+	uint32_t index;
+
+	if (!fake.free_list.count)
+		return 0;
+	index = fake_pop(&fake.free_list);
+	fake.len[index] = len;
+	fake.lengths[fake.queued++] = len;
+	if (pwrite(fake.fd, data, len, (off_t)(index * fake.setup.stride)) < 0)
+		return 0;
+	fake_push(&fake.full, index);
+	return len;
+}
+
+/* The C library's own calls are made through these, and the kernel's do the rest. */
+ssize_t splice(int in, off64_t *in_at, int out, off64_t *out_at, size_t len, unsigned flags)
+{
+	unsigned char *data;
+	ssize_t n;
+
+	if (!fake_is(out))
+		return syscall(SYS_splice, in, in_at, out, out_at, len, flags);
+	if (fake.gone || !fake.free_list.count) {
+		errno = fake.gone ? ENODEV : EAGAIN;
+		return -1;
+	}
+	len = zc_min(len, (size_t)fake.setup.block_size);
+	data = malloc(len);
+	n = read(in, data, len);
+	if (n > 0)
+		fake.spliced += fake_queue(data, (size_t)n);
+	free(data);
+	return n;
+}
+
+ssize_t write(int fd, const void *data, size_t len)
+{
+	size_t n;
+
+	if (!fake_is(fd))
+		return syscall(SYS_write, fd, data, len);
+	n = fake_queue(data, zc_min(len, (size_t)fake.setup.block_size));
+	fake.written += n;
+	errno = EAGAIN;
+	return n ? (ssize_t)n : -1;
 }
 
 static inline short fake_events(void)
@@ -277,6 +333,7 @@ static inline void fake_end(void)
 		munmap(fake.map, fake.setup.ring_bytes);
 	free(fake.played);
 	close(fake.fd);
+	memset(&fake, 0, sizeof(fake));
 }
 
 #endif

@@ -119,16 +119,74 @@ keys_are_told() {
     sink_has_played 1000001
 }
 
-@test "play: from device to device, by a hand-over: one copy, which is counted, with the reason" {
-    lead -q --handover=require "dev:$SIM,$SMALL" --bytes 1M |
-        zcdma play --json --handover=require "dev:$SINK,blocks=4,block=48K" >played
-    jq -e '.played_bytes == 1048576 and .handover and .user_copies == 1 and .kernel_copies == 0 and
-        .gathered_bytes == 1048576 and (.copies_reason | contains("splice_write"))' played
+# driver_counts NAME BYTES: the driver's figure of that name is that.
+driver_counts() {
+    has_line "$STATS" "^$1 $2$" || fail "$(grep splice "$STATS")"
+}
+
+@test "play: from device to device, by a hand-over: the second one fetches the pages of the first" {
+    lead -q --handover=require "dev:$SIM,$SMALL" --bytes 1000001 |
+        zcdma play --json --handover=require --expect=zerocopy "dev:$SINK,blocks=4,block=48K" >played
+    jq -e '.played_bytes == 1000001 and .handover and .user_copies == 0 and .kernel_copies == 0 and
+        .queued_mean_ns == null' played
+    sink_has_played 1000001
+    driver_counts splice_bytes 1000001
+    # In one process, too; and the ring of the first is far smaller than half of the second's.
+    play_json 0 --expect=zerocopy "dev:$SINK" "dev:$SIM,$SMALL" --bytes 1M
+    holds '.played_bytes == 1048576 and .user_copies == 0 and .kernel_copies == 0'
     sink_has_played 1048576
-    # In one process, too.
-    play_json 0 "dev:$SINK,$SMALL" "dev:$SIM,$SMALL" --bytes 1M
-    holds '.played_bytes == 1048576 and .user_copies == 1'
+    # What has no pages is copied, once.
+    lead -q --handover=require "dev:$SIM,model=coherent,$SMALL" --bytes 1000001 |
+        zcdma play --json --handover=require "dev:$SINK,$SMALL" >played
+    jq -e '.played_bytes == 1000001 and .user_copies == 0 and .kernel_copies == 1 and
+        (.copies_reason | contains("VM_PFNMAP"))' played
+    sink_has_played 1000001
+}
+
+@test "play: a simulated ring is fetched, or copied where that is asked for" {
+    play_json 0 --expect=zerocopy "dev:$SINK,$SMALL" sim:blocks=4,block=64K --bytes 1000001
+    sink_has_played 1000001
+    play_json 1 --expect=zerocopy --path=copy "dev:$SINK,$SMALL" sim:blocks=4,block=64K --bytes 1000001
+    holds '.user_copies == 1 and .kernel_copies == 0 and .gathered_bytes == 1000001 and .queued_mean_ns > 0'
+    sink_has_played 1000001
+}
+
+@test "play: splice plays the page cache, and what came by a connection, as they are" {
+    cp "$BATS_FILE_TMPDIR/data" /mnt/disk/data
+    play_json 0 --path=splice --expect=zerocopy "dev:$SINK,$SMALL" /mnt/disk/data
+    holds '.played_bytes == 1000001 and .kernel_copies == 0'
+    sink_has_played 1000001
+    driver_counts splice_bytes 1000001
+    listen_as play "$ZCDMA" play --json --path=splice "dev:$SINK,$SMALL" tcp:127.0.0.1:0
+    zcdma copysend -q "$WHERE" "$BATS_FILE_TMPDIR/data"
+    wait_exit "$LISTENER"
+    jq -e '.played_bytes == 1000001 and .user_copies == 0' play.out
+    sink_has_played 1000001
+    driver_counts splice_bytes 1000001
+}
+
+@test "play: pages beyond RLIMIT_MEMLOCK are copied, which is told" {
+    copy_for_all
+    chmod 666 "$SINK" "$SIM"
+    # Its two rings are 288 KiB, so that some of the pages are within the limit.
+    run -0 --separate-stderr setpriv --reuid=65534 --regid=65534 --clear-groups prlimit --memlock=307200 \
+        "$ZCDMA" play --json "dev:$SINK,$SMALL" "dev:$SIM,blocks=4,block=8K" --bytes 1M
+    chmod 600 "$SINK" "$SIM"
+    holds '.played_bytes == 1048576 and .kernel_copies > 0 and .kernel_copies <= 1 and .user_copies == 0 and
+        (.copies_reason | contains("RLIMIT_MEMLOCK"))'
     sink_has_played 1048576
+}
+
+@test "play: paths that are not for a device are refused, and zeros with those that leave it the blocks" {
+    local path
+    for path in zerocopy sendfile uring uring-fixed null; do
+        run -2 --separate-stderr zcdma play --path=$path "dev:$SINK,$SMALL" sim: --bytes 1M
+        [[ $stderr == *"path $path to dev:$SINK,$SMALL: it is not for a device"*'--path=copy'* ]] || fail "$stderr"
+    done
+    run -2 --separate-stderr zcdma play --path=vmsplice --underrun=zero "dev:$SINK,$SMALL,rate=1M" sim: --bytes 1M
+    [[ $stderr == *'path vmsplice leaves the blocks to the driver'*'use --path=copy'* ]] || fail "$stderr"
+    # Without a path the option chooses.
+    play_json 0 --underrun=zero "dev:$SINK,$SMALL,rate=4M" sim:blocks=4,block=64K --bytes 1M
 }
 
 # captures: it has begun, so that nothing that is played is dropped.
@@ -286,4 +344,41 @@ play_on() {
     jq -e '.error.errno == "ENODEV" and (.error.message | contains("play to dev:'"$SINK"'"))
         and (.error.hint | contains("removed"))' played || fail "$(<played)"
     play_json 0 "dev:$(node sink 1),$SMALL" "$BATS_FILE_TMPDIR/data"
+}
+
+# fetch_on: play a device's pages without an end, so slowly that some are with the other one at any time.
+fetch_on() {
+    "$ZCDMA" play --json "dev:$SINK,$SMALL,rate=3M" "dev:$SIM,blocks=8,block=64K" >played 2>&1 3>&- &
+    PLAY=$!
+    PIDS+=("$PLAY")
+    until_true 20 plays 3 || fail "it does not play: $(<played)"
+}
+
+@test "play: Ctrl-C while pages are fetched: what is queued is played; killed: both devices are free" {
+    fetch_on
+    kill -INT "$PLAY"
+    wait_exit "$PLAY" 130
+    jq -e '.played_bytes == .queued_bytes and .played_bytes > 0 and .kernel_copies == 0' played
+    fetch_on
+    kill -KILL "$PLAY"
+    wait_exit "$PLAY" 137
+    until_true 20 has_line "$STATS" '^ring_blocks 0$'
+    until_true 20 has_line "/sys/class/zcdma/${SIM##*/}/stats" '^ring_blocks 0$'
+    play_json 0 --expect=zerocopy "dev:$SINK,$SMALL" "dev:$SIM,$SMALL" --bytes 1M
+    sink_has_played 1048576
+}
+
+@test "play: either device is removed while pages are fetched" {
+    local name
+    for name in sink sim; do
+        fetch_on
+        echo zcdma-$name.0 >/sys/bus/platform/drivers/zcdma-sim/unbind
+        wait_exit "$PLAY" 1
+        echo zcdma-$name.0 >/sys/bus/platform/drivers/zcdma-sim/bind
+        jq -e --arg node "$([[ $name == sink ]] && echo "$SINK" || echo "$SIM")" \
+            '.error.errno == "ENODEV" and (.error.message | contains($node))' played || fail "$(<played)"
+        SINK=$(node sink 1) SIM=$(node sim 1) STATS=/sys/class/zcdma/${SINK##*/}/stats
+        play_json 0 --expect=zerocopy "dev:$SINK,$SMALL" "dev:$SIM,$SMALL" --bytes 1M
+        sink_has_played 1048576
+    done
 }

@@ -95,7 +95,8 @@ struct zcdma_path_stats {
 	uint64_t underrun_bytes; /* in them */
 	uint64_t zero_bytes;	 /* queued in time instead, by ZCDMA_UNDERRUN_ZERO */
 	uint64_t padded_bytes; /* zeros after the end, up to what the device takes a multiple of */
-	uint64_t queued_mean_ns; /* from queueing a block until it was played, or ZCDMA_UNKNOWN */
+	uint64_t
+		queued_mean_ns; /* from queueing a block until it was played, or ZCDMA_UNKNOWN, as where it is spliced */
 	uint64_t queued_max_ns;
 };
 
@@ -119,9 +120,12 @@ int zcdma_path_probe(struct zcdma_ctx *ctx, const struct zcdma_path_type *type);
  * head with its position and its hash, for "tcp:HOST:PORT,framed" at the other end, and with "retry=N" the path connects
  * again by itself where the connection breaks.
  *
- * "dev:PATH,OPTIONS" is a device of the driver that plays, for the path "copy". A source that reads or receives bytes (file:,
- * -, tcp:) does so into the device's own blocks; those of others are copied into them. zcdma_path_finish() then waits until
- * all is played, and zcdma_path_abandon() drops what is queued.
+ * "dev:PATH,OPTIONS" is a device of the driver that plays. For "copy" a source that reads or receives bytes (file:, -, tcp:)
+ * does so into the device's own blocks; those of others are copied into them. For "vmsplice" and "splice" the device fetches
+ * the pages of the source's blocks, and its driver copies what it cannot fetch, as .copied_bytes says; of memory without pages
+ * that is so with ZCDMA_FALLBACK_COPY, else -EFAULT. With NULL for @type it is "copy" where the source fills the device's
+ * blocks, or the device fetches nothing, and else "vmsplice". zcdma_path_finish() then waits until all is played, and
+ * zcdma_path_abandon() drops what is queued.
  * Returns 0; -EINVAL if @src is not of @ctx, or @address is wrong; an error of zcdma_source_prepare(); or another negative
  * errno if the connection fails.
  */
