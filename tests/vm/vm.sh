@@ -366,12 +366,13 @@ prepare() {
 held_files() {
     local name programs=("$ZCDMA")
     [[ $root == / ]] || return 0
-    for name in awk basename bash cat cmp date env grep head ip jq ln mkdir mkfifo readlink rm sed sleep sort stat tail tc \
-        tee timeout tr wc; do
+    for name in awk basename bash cat chmod cmp cp date dd env grep head ip jq kmod ln mkdir mkfifo mktemp readlink rm \
+        sed sh sleep sort stat tail tc tee timeout touch tr uname wc; do
         programs+=("$(PATH=$PATH:/sbin:/usr/sbin type -P "$name")")
     done
     {
-        printf '%s\n' "${programs[@]}" /usr/libexec/bats-core/* /usr/lib/bats-core/* /usr/lib/bats/*/src/*
+        printf '%s\n' "${programs[@]}" /etc/ld.so.cache "$tree"/tests/{bats,vm}/*.bash \
+            /usr/libexec/bats-core/* /usr/lib/bats-core/* /usr/lib/bats/*/src/*
         ldd "${programs[@]}" | grep -oE '/[^ :]+'
     } | xargs -d '\n' realpath -qe | sort -u | sed "s|^$tree/||"
 }
