@@ -123,7 +123,7 @@ qemu() {
     fi
 
     # shellcheck disable=SC2086 # lists of words
-    exec nice -n "${niceness:-0}" timeout -k 5 "$limit" "${arch[qemu]}" -machine "${arch[machine]}" -smp "$cpus" "${options[@]}" \
+    exec timeout -k 5 "$limit" "${arch[qemu]}" -machine "${arch[machine]}" -smp "$cpus" "${options[@]}" \
         -m "$((memory + pieces))M" -object "memory-backend-ram,id=memory,size=${memory}M" \
         -numa "node,memdev=memory,cpus=0-$((cpus - 1))" \
         -object "memory-backend-ram,id=pieces,size=${pieces}M" -numa node,memdev=pieces \
@@ -487,10 +487,8 @@ run_compat() {
 
 # boot NAME FOLDER ACCEL BOOT...: boot for these one after the other. Each is a part, or parts that share a boot.
 boot() {
-    local boot niceness
+    local boot
     for boot in "${@:4}"; do
-        # The commands take longest: what boots beside them gives way.
-        [[ $boot == *commands* ]] && niceness=0 || niceness=5
         case $boot in
         programs | mutants | commands | *,*) run_guest "${@:1:3}" "$boot" ;;
         compat) run_compat "${@:1:3}" "$boot" ;;
@@ -516,9 +514,12 @@ run_kernel() {
     [[ -n ${arch[cross]:-} ]] && accel=tcg || accel=$(find_accel "$folder")
     echo "# linux $release, $accel"
     parts=${parts/programs mutants/programs,mutants}
-    # The commands take as long as the rest, and leave much of the time of two processors.
+    # The commands and what only DMA shows take about as long as the rest, and leave much of the time of two processors.
     for part in $parts; do
-        [[ $part == commands ]] && first+=("$part") || rest+=("$part")
+        case $part in
+        commands | swiotlb | iommu) first+=("$part") ;;
+        *) rest+=("$part") ;;
+        esac
     done
     if ((${#first[@]} == 0 || ${#rest[@]} == 0)) || ! has_memory_for_two; then
         [[ $parts != programs*" commands"* ]] || parts=${parts/ commands/,commands}
