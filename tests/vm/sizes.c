@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "shared/cgroup.h"
@@ -136,6 +137,12 @@ static void fragment_node(void)
 	char *map;
 
 	live_in_node();
+	/*
+	 * For each of thousands of pieces that it does not find the kernel would look what it can move together, which
+	 * is nothing, and poison every free page that it passes. It does not for who may not wait for I/O
+	 * (try_to_compact_pages() in mm/compaction.c).
+	 */
+	EXPECT(!prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0));
 	bytes = (node_number(NODE_NAME " MemFree:") - node_watermark() - 256) * PAGE;
 	EXPECT(fd >= 0 && !ftruncate(fd, (off_t)bytes));
 	map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
