@@ -77,10 +77,12 @@ static struct zcdma_path_stats stats_of(const struct fanout_receiver *to)
 /* Note what the receiver has acknowledged, while its connection can still be asked. */
 static void note_acknowledged(struct fanout_receiver *to)
 {
-	const uint64_t sent = stats_of(to).bytes;
+	const struct zcdma_path_stats s = stats_of(to);
+	const uint64_t sent = s.bytes;
 	struct tcp_state tcp;
 
-	if (!tcp_state_get(zcdma_path_get_sink(to->path), &tcp))
+	/* The kernel counts the heads of frames as well, and of several connections the last one. */
+	if (s.frames || !tcp_state_get(zcdma_path_get_sink(to->path), &tcp))
 		return;
 	/* The SYN counts as one byte (tcp_rcv_synsent_state_process() in net/ipv4/tcp_input.c). */
 	to->acknowledged = tcp.acknowledged ? tcp.acknowledged - 1 : 0;

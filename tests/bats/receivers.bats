@@ -51,6 +51,23 @@ two_receivers() {
     grep -qE "^$TO_SECOND .* [1-9][0-9.]* ([KMG]i)?B +send to .*: (Connection reset by peer|Broken pipe)$" out
 }
 
+@test "receivers: what one that died had acknowledged of a framed stream is unknown, as heads are among it" {
+    listen_as first "$ZCDMA" verify --listen 127.0.0.1:0,framed
+    local first=$LISTENER to_first=$WHERE,framed
+    listen_as second "$ZCDMA" capture tcp:127.0.0.1:0,framed --no-sync -o second
+    "$ZCDMA" copysend "$to_first" "$WHERE,framed" sim:block=4K,rate=5M >out 2>err 3>&- &
+    local sender=$!
+    PIDS+=("$sender")
+    until_true 20 test -s second
+    kill -KILL "$LISTENER"
+    until_true 20 has_line err 'going on with the other$'
+    kill -INT "$sender"
+    until_true 60 ended "$sender"
+    wait_exit "$first"
+    grep -qE "^${to_first%,*} .*B +0 B +complete$" out
+    grep -qE "^$WHERE +[0-9.]+ [KMG]?i?B +- .* (Connection reset by peer|Broken pipe)$" out
+}
+
 @test "receivers: a signal while one of them keeps the last bytes waiting says which" {
     two_receivers
     kill -STOP "$SECOND"
