@@ -283,10 +283,11 @@ static int import_block(struct state *s)
 
 static int close_import(struct state *s)
 {
-	if (s->handle)
-		vgem_close_handle(s->vgem, s->handle);
-	s->handle = 0;
-	return 0;
+	int rc = s->handle ? vgem_try_close_handle(s->vgem, s->handle) : 0;
+
+	if (!rc)
+		s->handle = 0;
+	return rc;
 }
 
 static int unmap_dmabuf(struct state *s)
