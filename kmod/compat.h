@@ -86,18 +86,22 @@ static void name(struct dma_buf *dmabuf, void *vaddr)				\
 #define zcdma_dmabuf_unmap_kernel dma_buf_vunmap
 #endif
 
-/* Map a dma-buf for the kernel. Returns NULL where that fails, or the memory is a device's. */
+/*
+ * Map a dma-buf for the kernel. Returns -ENOMEM; or -EOPNOTSUPP where the exporter cannot do that,
+ * the memory is a device's, or, before 5.11, for any reason.
+ */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
 static inline void *zcdma_dmabuf_vmap(struct dma_buf *dmabuf)
 {
 	struct zcdma_dmabuf_map map;
+	int ret = zcdma_dmabuf_map_kernel(dmabuf, &map);
 
-	if (zcdma_dmabuf_map_kernel(dmabuf, &map))
-		return NULL;
+	if (ret)
+		return ERR_PTR(ret == -ENOMEM ? ret : -EOPNOTSUPP);
 	if (!map.is_iomem)
 		return map.vaddr;
 	zcdma_dmabuf_unmap_kernel(dmabuf, &map);
-	return NULL;
+	return ERR_PTR(-EOPNOTSUPP);
 }
 
 static inline void zcdma_dmabuf_vunmap(struct dma_buf *dmabuf, void *vaddr)
@@ -108,7 +112,13 @@ static inline void zcdma_dmabuf_vunmap(struct dma_buf *dmabuf, void *vaddr)
 	zcdma_dmabuf_unmap_kernel(dmabuf, &map);
 }
 #else
-#define zcdma_dmabuf_vmap zcdma_dmabuf_map_kernel
+static inline void *zcdma_dmabuf_vmap(struct dma_buf *dmabuf)
+{
+	void *vaddr = zcdma_dmabuf_map_kernel(dmabuf);
+
+	return vaddr ? vaddr : ERR_PTR(-EOPNOTSUPP);
+}
+
 #define zcdma_dmabuf_vunmap zcdma_dmabuf_unmap_kernel
 #endif
 

@@ -78,10 +78,15 @@ static bool is_usable(const struct zcdma_mem *mem, struct sg_table *sgt)
  */
 static int map_for_cpu(struct zcdma_mem *mem, struct zcdma_buf *buf)
 {
+	void *vaddr;
+
 	if (mem->dir != DMA_BIDIRECTIONAL)
 		return 0;
-	buf->coherent = zcdma_dmabuf_vmap(buf->dmabuf);
-	return buf->coherent ? 0 : -EOPNOTSUPP;
+	vaddr = zcdma_dmabuf_vmap(buf->dmabuf);
+	if (IS_ERR(vaddr))
+		return PTR_ERR(vaddr);
+	buf->coherent = vaddr;
+	return 0;
 }
 
 static int imported_dma_map(struct zcdma_mem *mem, struct zcdma_buf *buf)
