@@ -64,25 +64,54 @@ static void empty_quarantine(void)
 		closedir(slabs);
 }
 
-static long pages_of_module(void)
+/*
+ * Whether the kernel keeps these pages when what they were allocated for is freed: of the range of vmalloc(), the page
+ * tables, and what KASAN has for it until what was freed there is purged (kasan_release_vmalloc() in mm/kasan/shadow.c).
+ */
+static bool are_kept(const char *stack)
+{
+	return strstr(stack, "__pte_alloc_kernel") || strstr(stack, "kasan_populate_vmalloc");
+}
+
+static bool are_of_module(const char *stack)
+{
+	return strstr(stack, "[zcdma]") && !strstr(stack, "_slab") && !are_kept(stack);
+}
+
+static void print_stack(const char *stack)
+{
+	for (int length; *stack; stack += length + 1) {
+		length = (int)strcspn(stack, "\n");
+		printf("#%.*s\n", length, stack);
+	}
+}
+
+/* Count the pages that the module has, into *@kept those that the kernel keeps, and print who allocated the former. */
+static long pages_of_module(long *kept, bool print)
 {
 	FILE *stacks = fopen(STACKS, "re");
-	bool ours = false, slab = false;
+	char stack[8192] = "", *end = stack;
 	long pages, sum = 0;
-	char line[256];
 
+	*kept = 0;
 	if (!stacks)
 		return -1;
 	/* A record has the functions of a stack, then the number of pages that it allocated. */
-	while (fgets(line, sizeof(line), stacks)) {
-		ours |= strstr(line, "[zcdma]") != NULL;
-		slab |= strstr(line, "_slab") != NULL;
-		if (sscanf(line, "nr_base_pages: %ld", &pages) != 1)
+	while (end + 256 < stack + sizeof(stack) && fgets(end, 256, stacks)) {
+		if (sscanf(end, "nr_base_pages: %ld", &pages) != 1) {
+			end += strlen(end);
 			continue;
-		if (ours && !slab)
-			sum += pages;
-		ours = slab = false;
+		}
+		end = stack;
+		if (are_kept(stack))
+			*kept += pages;
+		if (!are_of_module(stack))
+			continue;
+		sum += pages;
+		if (print)
+			print_stack(stack);
 	}
+	EXPECT(feof(stacks));
 	fclose(stacks);
 	return sum;
 }
@@ -105,7 +134,7 @@ struct memory memory_now(void)
 {
 	struct memory m = { 0 };
 	char line[128];
-	long value;
+	long value, kept;
 	FILE *f;
 
 	/* Memory that can be reclaimed is not a leak. */
@@ -125,7 +154,8 @@ struct memory memory_now(void)
 			m.free += value;
 	}
 	fclose(f);
-	m.module = pages_of_module();
+	m.module = pages_of_module(&kept, false);
+	m.free += kept;
 	return m;
 }
 
@@ -134,6 +164,7 @@ bool memory_comes_back(const struct memory *before, long pages, long slab)
 	/* A kernel that checks itself takes seconds for each count. */
 	const unsigned tries = before->module < 0 ? 200 : 12;
 	struct memory now;
+	long kept;
 
 	/* A slab is a number of pages. */
 	slab *= PAGE / 4096;
@@ -153,6 +184,7 @@ bool memory_comes_back(const struct memory *before, long pages, long slab)
 	}
 	printf("# %ld pages and %ld KiB of slab are missing; the module has %ld pages more\n",
 	       before->free - now.free, now.slab - before->slab, now.module - before->module);
+	pages_of_module(&kept, true);
 	return false;
 }
 

@@ -7,7 +7,8 @@
 #include <stddef.h>
 
 struct memory {
-	long free; /* pages: free, or on a list of a processor's */
+	/* Pages: free, on a list of a processor's, or kept by the kernel for vmalloc(), where it says so. */
+	long free;
 	long slab; /* KiB */
 	/*
 	 * Pages that the module has allocated and not freed, but for those of slabs; -1 where the
