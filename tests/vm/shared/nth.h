@@ -45,6 +45,8 @@ struct direction {
 	size_t count;
 	/* Ask for more than the usual ring. */
 	void (*want)(struct state *s);
+	/* The call of which the kernel warns the first time that it fails, or NULL. */
+	int (*warns)(struct state *s);
 };
 
 extern const struct direction nth_directions[];
