@@ -200,7 +200,7 @@ static int map_slot(struct zc_v4l2_buffers *b, unsigned index)
 		return -errno;
 	s->data = data;
 	s->mapped = true;
-	s->checked = true; /* it is where the driver writes in any case */
+	s->checked = SIZE_MAX; /* it is where the driver writes in any case */
 	return 0;
 }
 
@@ -344,7 +344,7 @@ static int take_first_frame(struct zc_v4l2_buffers *b)
 			return refuse(b, ETIMEDOUT, "no frame came within %d s to check it",
 				      FIRST_FRAME_MS / 1000);
 		rc = zc_v4l2_buffers_dequeue(b, &f);
-		if (!rc && f.damaged)
+		if (!rc && (f.damaged || !f.bytes))
 			rc = zc_v4l2_buffers_queue(b, f.index) ?: -EAGAIN;
 	} while (rc == -EAGAIN);
 	if (rc)
@@ -494,18 +494,19 @@ size_t zc_v4l2_buffers_unwritten(struct zc_v4l2_buffers *b, const struct zc_v4l2
 {
 	struct zc_v4l2_slot *s = &b->slots[f->index];
 	const size_t page = zc_page_size(), end = (size_t)f->offset + f->bytes;
+	const size_t start = zc_max(f->offset, s->checked);
 	size_t unwritten = 0;
 
-	if (s->checked)
+	if (start >= end)
 		return 0;
-	for (size_t at = (f->offset + page - 1) / page * page; at < end; at += page) {
+	for (size_t at = (start + page - 1) / page * page; at < end; at += page) {
 		const size_t len = zc_min(page, end - at);
 
 		if (len >= LEAST_POISON &&
 		    zcdma_pattern_match(s->data + at, len, at, b->poison) == len)
 			unwritten += len;
 	}
-	s->checked = true;
+	s->checked = end;
 	return unwritten;
 }
 

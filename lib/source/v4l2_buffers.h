@@ -16,7 +16,7 @@ struct zc_v4l2_slot {
 	bool mapped; /* .data is the driver's memory */
 	bool queued;
 	bool reading; /* the processor sees what the device wrote */
-	bool checked; /* its first frame was whole */
+	size_t checked; /* up to there a frame of it was whole */
 };
 
 struct zc_v4l2_buffers {
@@ -69,8 +69,8 @@ int zc_v4l2_buffers_dequeue(struct zc_v4l2_buffers *b, struct zc_v4l2_frame *fra
 void zc_v4l2_buffers_stop(struct zc_v4l2_buffers *b);
 
 /*
- * Count the bytes of the frame that the device did not write, in whole pages; of a slot's first frame only, which alone
- * shows that.
+ * Count the bytes of the frame that the device did not write, in whole pages; only of what no frame of the slot has had
+ * before, which alone shows that.
  */
 size_t zc_v4l2_buffers_unwritten(struct zc_v4l2_buffers *b, const struct zc_v4l2_frame *frame);
 

@@ -31,6 +31,7 @@
 #define FAKE_MOST  32
 #define FAKE_FRAME (100u * 50 * 2) /* bytes of a frame */
 #define FAKE_ROOM  12288u	   /* in whole pages */
+#define FAKE_SMALL 5000u	   /* bytes of a small frame */
 
 /* What a test may set before it opens the device, or between frames ... */
 static struct {
@@ -45,8 +46,9 @@ static struct {
 	bool contiguous;      /* takes no dma-bufs */
 	unsigned
 		trap; /* buffers from this index on, 1 for the first, get only their first page written; 0: none */
-	bool silent; /* no frame comes */
-	int signal;  /* ... until this one has come, as the first wait begins; or 0 */
+	unsigned small, empty; /* frames since the start that have only FAKE_SMALL bytes, or none */
+	bool silent;	       /* no frame comes */
+	int signal;	       /* ... until this one has come, as the first wait begins; or 0 */
 	bool gone, changed, compressed, other_clock;
 	unsigned
 		large; /* the first frame, from 1 on, that is larger than was said, as the buffers are; 0: none */
@@ -168,6 +170,10 @@ static inline int cam_dequeue(struct v4l2_buffer *b)
 	const uint64_t bit = n < 64 ? UINT64_C(1) << n : 0;
 	uint32_t used = cam.compressed ? FAKE_FRAME - n * 100 : FAKE_FRAME;
 
+	if (n < cam.small)
+		used = FAKE_SMALL;
+	if (n < cam.empty)
+		used = 0;
 	if (!cam.on)
 		return EINVAL;
 	if (!cam.queued || cam.silent || (cam.most && n >= cam.most && !cam.last))

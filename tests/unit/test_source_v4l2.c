@@ -356,6 +356,32 @@ static void test_late_trap(void **state)
 	fails(-EIO, "of frame 2 5904 of 10000 bytes were not written", "memory=copy");
 }
 
+/* Frames of a compressed format may begin small: what is in a page for the first time is checked then. */
+static void test_trap_of_larger_frames(void **state)
+{
+	const char *spec = fake_camera("memory=import,blocks=4");
+
+	(void)state;
+	cam.compressed = true;
+	cam.small = 6;
+	prepare(spec, NULL);
+	for (unsigned i = 0; i < 6; i++)
+		assert_int_equal(take(i).len, FAKE_SMALL);
+	cam.trap = 1;
+	fails(-EIO, "of frame 6 1208 of 9400 bytes were not written", "memory=copy");
+}
+
+/* A frame without bytes shows nothing. */
+static void test_empty_frame_to_check(void **state)
+{
+	const char *spec = fake_camera("memory=import,blocks=4");
+
+	(void)state;
+	cam.empty = 1;
+	cam.trap = 1;
+	refuses(spec, -EFAULT, "of the first frame 5904 of 10000 bytes were not written to it");
+}
+
 static void test_no_frame(void **state)
 {
 	const char *spec = fake_camera("memory=import");
@@ -598,6 +624,8 @@ int main(void)
 		TEST(test_contiguous),
 		TEST(test_trap),
 		TEST(test_late_trap),
+		TEST(test_trap_of_larger_frames),
+		TEST(test_empty_frame_to_check),
 		TEST(test_no_frame),
 		TEST(test_no_frame_to_check),
 		TEST(test_unplugged),
