@@ -55,12 +55,15 @@ static int parse_size(const char *text, uint64_t *value)
 	return 0;
 }
 
+/* The top bit of a big-endian one is written as it is printed: "Y16-BE". */
 static int parse_format(const char *text, uint64_t *value)
 {
-	size_t len = strlen(text);
+	const size_t all = strlen(text), len = strcspn(text, "-");
+	const bool big_endian = !strcmp(text + len, "-BE");
 
-	if (!len || len > 4)
+	if (!len || len > 4 || (len < all && !big_endian))
 		return -EINVAL;
+	*value = big_endian ? UINT64_C(1) << 31 : 0;
 	for (size_t i = 0; i < 4; i++)
 		*value |= (uint64_t)(i < len ? text[i] & 0x7f : ' ') << 8 * i;
 	return 0;
@@ -88,7 +91,7 @@ static const struct zc_option options[] = {
 	{ "size", offsetof(struct v4l2_options, size), parse_size,
 	  "a width and a height, for example 1280x720" },
 	{ "format", offsetof(struct v4l2_options, format), parse_format,
-	  "up to four characters, for example YUYV" },
+	  "up to four characters, for example YUYV, and -BE after those of a big-endian one" },
 	{ "fps", offsetof(struct v4l2_options, fps), parse_fps, "frames a second, for example 30" },
 	{ "memory", offsetof(struct v4l2_options, way), parse_way,
 	  "auto, import, import-huge, userptr, mmap or copy" },

@@ -529,6 +529,9 @@ static void test_refused_formats(void **state)
 		"to 1280x720: the device has YUYV 100x50 instead");
 	refuses(fake_camera("format=MJPG"), -EINVAL,
 		"to MJPG 100x50: the device has YUYV 100x50 instead");
+	/* As it is printed: v4l2_fourcc_be(). */
+	refuses(fake_camera("format=Y16-BE"), -EINVAL,
+		"to Y16-BE 100x50: the device has YUYV 100x50 instead");
 	refuses(fake_camera("fps=25"), -EINVAL,
 		"to 25 frames a second: the device has 29.97 instead");
 	spec = fake_camera("");
