@@ -9,6 +9,7 @@
 
 #include <zcdma/util.h>
 
+#include "cli/report_text.h"
 #include "cli/report_value.h"
 #include "cli/xalloc.h"
 
@@ -103,6 +104,8 @@ static void print_row(struct report *r, const struct zcdma_probe *p)
 	json_object_set_new(row, "read_bytes_per_second", count_or_null(p->read_bytes_per_second));
 	json_object_set_new(row, "anonymous_bytes_per_second",
 			    count_or_null(p->anonymous_bytes_per_second));
+	json_object_set_new(row, "sync_read_bytes_per_second",
+			    count_or_null(p->sync_read_bytes_per_second));
 	json_object_set_new(row, "uncached",
 			    p->read_bytes_per_second ? json_boolean(p->uncached) : json_null());
 	json_object_set_new(row, "bytes", value_count(p->bytes));
@@ -158,18 +161,35 @@ static bool has_remark(const struct zcdma_probe *p, const char *text)
 	return methods_with(p, text);
 }
 
-/* Say that a mapping is slow to read, with both figures. */
-static void print_uncached(struct report *r, const struct zcdma_probe *p)
+/* Say that a device maps its memory uncached where it is opened with O_SYNC, and only then. */
+static void print_sync(struct report *r, const struct zcdma_probe *p)
 {
-	char here[32], there[32];
+	char with[32], without[32];
 
-	if (!p->uncached)
+	if (p->uncached || !p->sync_uncached)
 		return;
 	report_paragraph(
 		r,
-		"uncached, %s: reading it takes a second for %s, and anonymous memory gives %s in that time. Hint: copying from it is as slow; map cached memory, in u-dma-buf by opening it without O_SYNC.",
-		p->name, zcdma_size_format(p->read_bytes_per_second, here, sizeof(here)),
-		zcdma_size_format(p->anonymous_bytes_per_second, there, sizeof(there)));
+		"O_SYNC, %s: opened with it, the mapping is uncached: it is read at %s, and at %s without. Hint: open it without O_SYNC, and let the driver synchronize its memory.",
+		p->name, text_rate((double)p->sync_read_bytes_per_second, with, sizeof(with)),
+		text_rate((double)p->read_bytes_per_second, without, sizeof(without)));
+}
+
+/* Say that a mapping is slow to read, with the figures. */
+static void print_uncached(struct report *r, const struct zcdma_probe *p)
+{
+	char here[32], there[32], sync[32], with_sync[80] = "";
+
+	if (!p->uncached)
+		return;
+	if (p->sync_read_bytes_per_second)
+		snprintf(with_sync, sizeof(with_sync), " at %s where it is opened with O_SYNC,",
+			 text_rate((double)p->sync_read_bytes_per_second, sync, sizeof(sync)));
+	report_paragraph(
+		r,
+		"uncached, %s: it is read at %s,%s and anonymous memory at %s. Hint: copying from it is as slow; have the driver map cached memory, and synchronize it.",
+		p->name, text_rate((double)p->read_bytes_per_second, here, sizeof(here)), with_sync,
+		text_rate((double)p->anonymous_bytes_per_second, there, sizeof(there)));
 }
 
 static bool has_cause(const struct zcdma_probe *p, const char *text)
@@ -347,8 +367,10 @@ void probed_report(const struct probed *all, struct report *r)
 	report_table(r, "mappings", columns, COLUMNS);
 	for (size_t i = 0; i < all->count; i++)
 		print_row(r, &all->rows[i].p);
-	for (size_t i = 0; i < all->count; i++)
+	for (size_t i = 0; i < all->count; i++) {
 		print_uncached(r, &all->rows[i].p);
+		print_sync(r, &all->rows[i].p);
+	}
 	for (size_t i = 0; i < all->count; i++)
 		print_cause(r, all, i);
 	for (size_t i = 0; i < all->count; i++)

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "probe/call.h"
+#include "probe/methods.h"
 #include "probe/probe.h"
+#include "probe/speed.h"
 #include "source/dev_node.h"
 #include "source/source.h"
 
@@ -19,6 +21,7 @@ struct request {
 	size_t bytes;
 	bool fewer; /* accept fewer bytes, where the driver has no more */
 	bool device, writable;
+	int sync; /* O_SYNC, or 0 */
 };
 
 /* Methods to map a path, the first that works counts: read-only, or with .writable for a writable mapping. */
@@ -59,7 +62,7 @@ static int map_attempt(struct zc_mapping *m, struct zcdma_probe *p, const struct
 		       const struct request *q)
 {
 	/* O_NONBLOCK: a terminal would wait for its carrier. */
-	int fd = open(q->path, a->open | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	int fd = open(q->path, a->open | q->sync | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	int rc;
 
 	if (fd < 0)
@@ -208,6 +211,29 @@ static enum zc_owner owner_of(const char *path, const struct zc_mapping *m)
 	return zc_is_ram(m->addr) == 0 ? ZC_OWNER_MMIO : ZC_OWNER_ANY;
 }
 
+/* Measure what O_SYNC changes, where the mapping without it could be read: phys_mem_access_prot() in drivers/char/mem.c. */
+static int measure_sync(struct zcdma_ctx *ctx, const struct request *q, const struct zc_mapping *m,
+			struct zcdma_probe *p)
+{
+	struct request again = *q;
+	struct zc_mapping sync = { 0 };
+	struct zcdma_probe refusal = { .err = 0 };
+	struct zcdma_method_result read;
+	int rc;
+
+	again.sync = O_SYNC;
+	again.bytes = m->bytes;
+	if (!q->device || !p->read_bytes_per_second || map_path(&sync, &refusal, &again))
+		return 0;
+	rc = zc_method_try(ctx, ZCDMA_METHOD_SEND, sync.addr, sync.bytes, false, &read);
+	if (!rc && read.answer == ZCDMA_ANSWER_WORKS)
+		p->sync_read_bytes_per_second = zc_read_speed(sync.addr, sync.bytes);
+	p->sync_uncached =
+		zc_read_is_uncached(p->sync_read_bytes_per_second, p->anonymous_bytes_per_second);
+	zc_probe_unmap(&sync);
+	return rc;
+}
+
 ZC_PUBLIC int zcdma_probe_path(struct zcdma_ctx *ctx, const char *path, unsigned i, uint64_t offset,
 			       size_t bytes, unsigned flags, struct zcdma_probe *p)
 {
@@ -243,6 +269,8 @@ ZC_PUBLIC int zcdma_probe_path(struct zcdma_ctx *ctx, const char *path, unsigned
 	m.owner = owner_of(path, &m);
 	m.device = is_device_memory(p->vmflags);
 	rc = zc_probe_try(ctx, &m, flags, p);
+	if (!rc)
+		rc = measure_sync(ctx, &q, &m, p);
 	zc_probe_unmap(&m);
 	return rc;
 }

@@ -164,6 +164,8 @@ need_vvar() {
     [ "$status" -eq 0 ]
     assert_has_pages /dev/zero
     assert_equal "$(field /dev/zero bytes)" 1048576
+    # What O_SYNC changes is measured too.
+    jq -e '.mappings[0] | .read_bytes_per_second > 0 and .sync_read_bytes_per_second > 0' <<<"$output"
 }
 
 @test "a short file, and an offset" {

@@ -49,7 +49,10 @@ struct zcdma_probe {
 	struct zcdma_method_result method[ZCDMA_METHODS];
 	/* How fast the processor reads it, and anonymous memory of its size; 0: that was not measured. */
 	uint64_t read_bytes_per_second, anonymous_bytes_per_second;
-	bool uncached;	 /* it is read ten times slower, or more, than anonymous memory */
+	/* The same of a device that is opened with O_SYNC, for which some drivers map uncached memory. */
+	uint64_t sync_read_bytes_per_second;
+	/* It is read ten times slower, or more, than anonymous memory; and so where it is opened with O_SYNC. */
+	bool uncached, sync_uncached;
 	char cause[512]; /* of an EFAULT, or empty */
 	char hint[512];	 /* what helps against it, or to get a mapping; or empty */
 };
