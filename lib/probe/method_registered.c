@@ -36,10 +36,14 @@ static void describe_registered(int err, char *text, size_t len)
 	char limit[32];
 
 	if (err == ENOMEM)
-		snprintf(text, len, "RLIMIT_MEMLOCK, %s, is too small to pin it",
-			 zc_memlock_limit(limit, sizeof(limit)));
+		snprintf(
+			text, len,
+			"RLIMIT_MEMLOCK, %s, is too small to pin it, or its pages cannot leave CMA or ZONE_MOVABLE, where none is pinned for long",
+			zc_memlock_limit(limit, sizeof(limit)));
 	else if (err == EOPNOTSUPP)
-		snprintf(text, len, "this kernel does not register a mapping of this kind");
+		snprintf(
+			text, len,
+			"this kernel does not register a mapping of this kind; none does with files on persistent memory (DAX)");
 }
 
 const struct zc_method zc_method_registered = {
