@@ -8,6 +8,17 @@
 #include <linux/udmabuf.h>
 #include <sys/ioctl.h>
 
+const char *zc_udmabuf_hint(int err)
+{
+	if (err == ENOENT)
+		return "a kernel with CONFIG_UDMABUF has " ZC_UDMABUF_PATH
+		       ": Debian's, from 6.12 on";
+	if (err == EACCES || err == EPERM)
+		return "have the administrator give you " ZC_UDMABUF_PATH
+		       ", by its group or by a rule of udev";
+	return NULL;
+}
+
 int zc_udmabuf_export(int udmabuf_fd, int memfd, uint64_t offset, uint64_t len)
 {
 	const struct udmabuf_create create = {

@@ -8,6 +8,9 @@
 
 #define ZC_UDMABUF_PATH "/dev/udmabuf"
 
+/* Returns what helps against @err of opening it, or NULL. */
+const char *zc_udmabuf_hint(int err);
+
 /*
  * Export @len bytes of @memfd from @offset on, both multiples of the page size. Seals the memfd, so that it cannot
  * shrink. Returns the descriptor of the dma-buf, which keeps the pages that are there now, or a negative errno.

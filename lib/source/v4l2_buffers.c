@@ -11,10 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 
-#include <zcdma/verify.h>
-
+#include "memory/poison.h"
 #include "memory/udmabuf.h"
 #include "probe/methods.h"
 
@@ -22,9 +20,6 @@
 #define FIRST_FRAME_MS 5000
 
 #define HUGE_PAGE (2u << 20)
-
-/* Bytes that a frame does not hold by chance. */
-#define LEAST_POISON 64
 
 /* What a way cannot serve, of enum zc_use. */
 #define NOT_THE_DRIVERS (ZC_USE_REPLACE | ZC_USE_FD | ZC_USE_SHARE | ZC_USE_WRITE)
@@ -80,12 +75,8 @@ static int open_udmabuf(struct zc_v4l2_buffers *b)
 	if (b->udmabuf_fd >= 0)
 		return 0;
 	err = errno;
-	if (err == ENOENT)
-		hint(b, "a kernel with CONFIG_UDMABUF has " ZC_UDMABUF_PATH
-			": Debian's, from 6.12 on");
-	else if (err == EACCES || err == EPERM)
-		hint(b, "have the administrator give you " ZC_UDMABUF_PATH
-			", by its group or by a rule of udev");
+	if (zc_udmabuf_hint(err))
+		hint(b, zc_udmabuf_hint(err));
 	return refuse(b, err, "open " ZC_UDMABUF_PATH ": %s", strerror(err));
 }
 
@@ -115,10 +106,9 @@ static void use_ring(struct zc_v4l2_buffers *b)
 /* Fill all slots with what no device writes: a page that still holds it was not written. */
 static void poison(struct zc_v4l2_buffers *b)
 {
-	if (getrandom(&b->poison, sizeof(b->poison), 0) != sizeof(b->poison))
-		b->poison = zc_now_ns() * 0x9e3779b97f4a7c15u;
+	b->poison = zc_poison();
 	for (unsigned i = 0; i < b->count; i++)
-		zcdma_pattern_fill(b->slots[i].data, b->slots[i].len, 0, b->poison);
+		zc_poison_fill(b->slots[i].data, b->slots[i].len, b->poison);
 }
 
 /* Make a ring and export it, a dma-buf for each block. */
@@ -493,21 +483,12 @@ void zc_v4l2_buffers_stop(struct zc_v4l2_buffers *b)
 size_t zc_v4l2_buffers_unwritten(struct zc_v4l2_buffers *b, const struct zc_v4l2_frame *f)
 {
 	struct zc_v4l2_slot *s = &b->slots[f->index];
-	const size_t page = zc_page_size(), end = (size_t)f->offset + f->bytes;
-	const size_t start = zc_max(f->offset, s->checked);
-	size_t unwritten = 0;
+	const size_t start = zc_max(f->offset, s->checked), end = (size_t)f->offset + f->bytes;
 
 	if (start >= end)
 		return 0;
-	for (size_t at = (start + page - 1) / page * page; at < end; at += page) {
-		const size_t len = zc_min(page, end - at);
-
-		if (len >= LEAST_POISON &&
-		    zcdma_pattern_match(s->data + at, len, at, b->poison) == len)
-			unwritten += len;
-	}
 	s->checked = end;
-	return unwritten;
+	return zc_poison_left(s->data, start, end, b->poison);
 }
 
 int zc_v4l2_buffers_renew(struct zc_v4l2_buffers *b, unsigned index)

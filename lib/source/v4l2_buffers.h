@@ -15,7 +15,7 @@ struct zc_v4l2_slot {
 	int dmabuf;  /* or -1 */
 	bool mapped; /* .data is the driver's memory */
 	bool queued;
-	bool reading; /* the processor sees what the device wrote */
+	bool reading;	/* the processor sees what the device wrote */
 	size_t checked; /* up to there a frame of it was whole */
 };
 
