@@ -93,8 +93,11 @@ static int call_udmabuf(struct zcdma_ctx *ctx, const char *name, size_t bytes, b
 
 	(void)ctx;
 	(void)name;
-	if (udmabuf < 0)
-		return zc_probe_absent(p, errno, "open " ZC_UDMABUF_PATH ": %s", strerror(errno));
+	if (udmabuf < 0) {
+		rc = errno;
+		snprintf(p->hint, sizeof(p->hint), "%s", zc_udmabuf_hint(rc) ?: "");
+		return zc_probe_absent(p, rc, "open " ZC_UDMABUF_PATH ": %s", strerror(rc));
+	}
 	memfd = memfd_create("zcdma-probe", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	rc = memfd < 0 || ftruncate(memfd, (off_t)zc_probe_whole_pages(bytes)) < 0 ? -errno : 0;
 	fd = rc ? rc : zc_udmabuf_export(udmabuf, memfd, 0, zc_probe_whole_pages(bytes));
@@ -168,9 +171,9 @@ static const struct call {
 	int (*map)(struct zcdma_ctx *ctx, const char *name, size_t bytes, bool writable,
 		   struct zc_mapping *m, struct zcdma_probe *p);
 } calls[] = {
-	{ "heap:", call_heap },
+	{ "heap:", call_heap },	     { "/dev/dma_heap/", call_heap },
+	{ "udmabuf", call_udmabuf }, { ZC_UDMABUF_PATH, call_udmabuf },
 	{ "dmabuf:", call_dmabuf },
-	{ "udmabuf", call_udmabuf },
 };
 
 /* Character devices, by their major numbers: Documentation/admin-guide/devices.txt. */
@@ -203,7 +206,7 @@ static const struct call *find(const char *name)
 		const size_t len = strlen(calls[i].prefix);
 
 		if (!strncmp(name, calls[i].prefix, len) &&
-		    (calls[i].prefix[len - 1] == ':' || !name[len]))
+		    (strchr(":/", calls[i].prefix[len - 1]) || !name[len]))
 			return &calls[i];
 	}
 	return find_node(name);

@@ -8,7 +8,10 @@
 
 #include "probe/probe.h"
 
-/* Returns whether @name is of those: "heap:NAME", "dmabuf:FD", "udmabuf", or the path of a V4L2, ALSA or DRM device. */
+/*
+ * Returns whether @name is of those: "heap:NAME", "dmabuf:FD", "udmabuf", or the path of one of these, or of a V4L2,
+ * ALSA or DRM device.
+ */
 bool zc_probe_needs_call(const char *name);
 
 /* Make the call for @bytes, or for as many as the driver gives, and probe the mapping. Returns 0, or -EINTR. */

@@ -242,6 +242,16 @@ need_vvar() {
     assert_equal "$(jq -r .exit_status <<<"$output")" 2
 }
 
+@test "buffers of a call that cannot be made: by name and by path, with what helps" {
+    [[ ! -e /dev/udmabuf ]] || skip 'this machine has /dev/udmabuf'
+    for name in udmabuf /dev/udmabuf; do
+        run -2 --separate-stderr zcdma probe $name
+        [[ $stderr == *"$name: open /dev/udmabuf: No such file or directory"*'a kernel with CONFIG_UDMABUF'* ]] || fail "$stderr"
+    done
+    run -2 --separate-stderr zcdma probe heap:nosuch /dev/dma_heap/nosuch
+    assert_line --partial '/dev/dma_heap/nosuch: open /dev/dma_heap/nosuch: No such file'
+}
+
 @test "a file that may not be read" {
     echo secret >file
     chmod 0 file
