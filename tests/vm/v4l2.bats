@@ -1,28 +1,31 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# v4l2: with vivid, whose three devices have buffers of vmalloc(), of dma_alloc_coherent(), and the multiplanar interface.
+# v4l2: with vivid, whose devices have buffers of vmalloc(), of dma_alloc_coherent(), and the multiplanar interface; the last
+# has a signal, as HDMI has.
 # shellcheck disable=SC2154 # bats sets output
 
 load guest
 
-VMALLOC=/dev/video0 CONTIG=/dev/video1 PLANES=/dev/video2
+VMALLOC=/dev/video0 CONTIG=/dev/video1 PLANES=/dev/video2 SIGNAL=/dev/video3
 
 # The smallest frames that vivid has in each kernel; which one it begins with depends on the kernel.
 FORMAT=size=320x180,format=YUYV,fps=30 FRAME=115200
 
 setup_file() {
-    /run/modprobe vivid n_devs=3 node_types=0x1,0x1,0x1 allocators=0,1,0 multiplanar=1,1,2 \
-        num_inputs=1,1,1 input_types=0,0,0 || {
+    make_disk
+    /run/modprobe vivid n_devs=4 node_types=0x1,0x1,0x1,0x1 allocators=0,1,0,0 multiplanar=1,1,2,1 \
+        num_inputs=1,1,1,1 input_types=0,0,0,3 || {
         export NO_VIVID="this kernel has no vivid"
         return 0
     }
     # Small frames, and a picture that stands still.
-    for device in $VMALLOC $CONTIG $PLANES; do
+    for device in $VMALLOC $CONTIG $PLANES $SIGNAL; do
         "$TOOLS/v4l2ctrl" "$device" "OSD Text Mode" 2 || return
     done
 }
 
 teardown_file() {
+    remove_disk
     [[ -n ${NO_VIVID:-} ]] || rmmod vivid
 }
 
@@ -148,6 +151,28 @@ picture() {
     sysctl -qw vm.nr_hugepages=0
 }
 
+# The frames are whole pages, or some of them would be gathered in memory.
+@test "vmalloc, to a disk with O_DIRECT: no byte is copied, and the manifest holds" {
+    whole zcdma capture "v4l2:$VMALLOC,blocks=8,size=1280x720,format=YUYV,fps=30" --blocks 3 --direct \
+        -o /mnt/disk/run.bin --manifest run.json --json
+    reported ".direct_bytes == 3 * 1280 * 720 * 2 and .gathered_bytes == 0 and .user_copied_bytes == 0"
+    whole zcdma verify --json --manifest run.json /mnt/disk/run.bin
+    reported '.result == "correct" and .blocks_good == 3 and .blocks_expected == 3'
+    rm /mnt/disk/run.bin
+}
+
+@test "an input whose signal changes: the run ends, and says so" {
+    zcdma capture "v4l2:$SIGNAL" -o frames 2>report 3>&- &
+    PIDS+=($!)
+    until_true 60 test -s frames
+    "$TOOLS/v4l2ctrl" $SIGNAL "DV Timings Signal Mode" 1
+    wait_exit "${PIDS[0]}" 1
+    run cat report
+    assert_output --partial "read v4l2:$SIGNAL: what it captures changed its format"
+    assert_output --partial 'begin anew'
+    "$TOOLS/v4l2ctrl" $SIGNAL "DV Timings Signal Mode" 0
+}
+
 @test "without permission for /dev/udmabuf, and for the device" {
     local ordinary=(setpriv --reuid=65534 --clear-groups)
     copy_for_all
@@ -202,4 +227,12 @@ probed() {
     done
     # For zcdma-drivers(7), which says what each kernel answers.
     jq -r '.mappings[] | "# \(.mapping): \(.zerocopy.answer) \(.zerocopy.errno) \(.flags)"' <<<"$output" >&3
+    # Their own paths are good as well.
+    names=()
+    for name in /dev/dma_heap/system /dev/udmabuf; do
+        [[ ! -e $name ]] || names+=("$name")
+    done
+    ((${#names[@]})) || return 0
+    run -0 --separate-stderr zcdma probe --json "${names[@]}"
+    jq -e 'all(.mappings[]; .send.answer == "works")' <<<"$output"
 }
