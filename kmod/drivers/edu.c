@@ -5,7 +5,8 @@
  *
  * A card that captures has its data. This one has a buffer, which only DMA can fill: so each piece
  * of a block takes two transfers, one of the pattern into that buffer, and one out of it into the
- * block.
+ * block. As a card that plays it fetches a piece of a block into that buffer, and the other
+ * transfer is for the driver, which checks what came.
  */
 #include <linux/interrupt.h>
 #include <linux/io-64-nonatomic-lo-hi.h>
@@ -22,12 +23,17 @@ static unsigned int bits = 28;
 module_param(bits, uint, 0444);
 MODULE_PARM_DESC(bits, "Bits of an address that the device uses: its dma_mask (default 28)");
 
+static bool plays;
+module_param(plays, bool, 0444);
+MODULE_PARM_DESC(plays, "The device plays, and checks the pattern (default N: it captures)");
+
 struct edu {
 	struct pci_dev *pdev;
 	void __iomem *regs;
-	__le64 *stage;			/* what the device is to produce */
+	__le64 *stage;			/* what the device is to produce, or has fetched */
 	dma_addr_t stage_dma;
 	struct delayed_work watchdog;
+	bool plays;
 
 	spinlock_t lock;		/* all below; and callbacks are made one at a time */
 	struct zcdma_stream *stream;	/* NULL: no transfer may begin */
@@ -38,9 +44,22 @@ struct edu {
 	bool busy;			/* a transfer is under way */
 	bool flush;			/* hand the block over after this one */
 	unsigned long deadline;
+	struct zcdma_pattern_found found;
 };
 
 #define edu_block(edu) list_first_entry_or_null(&(edu)->armed, struct zcdma_block, node)
+
+/* Return how many bytes of the block the device fills, or fetches. */
+static size_t edu_length(const struct edu *edu, const struct zcdma_block *block)
+{
+	return edu->plays ? block->length : edu->stream->block_size;
+}
+
+/* Return the offset of the current piece in the stream: only reports move that of the stream. */
+static u64 edu_offset(const struct edu *edu)
+{
+	return zcdma_stream_offset(edu->stream) + edu->off;
+}
 
 /* Begin the next transfer, if there is one. The core has mapped and synced the block. */
 static void edu_next(struct edu *edu)
@@ -52,14 +71,15 @@ static void edu_next(struct edu *edu)
 	if (!edu->busy)
 		return;
 	addr = zcdma_block_dma(edu->stream, block, edu->off, &edu->bytes);
-	edu->bytes = min_t(size_t, edu->bytes, EDU_BYTES);
-	/* Only reports move the offset in the stream. */
-	if (!edu->out)
-		zcdma_pattern_fill(edu->stage, edu->bytes, zcdma_stream_offset(edu->stream) + edu->off,
-				   edu->stream->seed);
+	edu->bytes = min3(edu->bytes, (size_t)EDU_BYTES, edu_length(edu, block) - edu->off);
+	/* What the device captures begins at the stage, and what it plays ends there. */
+	if (edu->out == edu->plays)
+		addr = edu->stage_dma;
+	if (!edu->out && !edu->plays)
+		zcdma_pattern_fill(edu->stage, edu->bytes, edu_offset(edu), edu->stream->seed);
 
 	edu->deadline = jiffies + EDU_TIMEOUT;
-	writeq(edu->out ? EDU_BUFFER : edu->stage_dma, edu->regs + EDU_DMA_FROM);
+	writeq(edu->out ? EDU_BUFFER : addr, edu->regs + EDU_DMA_FROM);
 	writeq(edu->out ? addr : EDU_BUFFER, edu->regs + EDU_DMA_TO);
 	writeq(edu->bytes, edu->regs + EDU_DMA_COUNT);
 	/* writel() is ordered after what the CPU wrote to memory: no barrier is needed. */
@@ -71,9 +91,12 @@ static void edu_done(struct edu *edu)
 {
 	struct zcdma_block *block = edu_block(edu);
 
+	if (edu->out && edu->plays)
+		zcdma_pattern_check(&edu->found, (const u8 *)edu->stage, edu->bytes,
+				    edu_offset(edu), edu->stream->seed);
 	edu->off += edu->out ? edu->bytes : 0;
 	edu->out = !edu->out;
-	if (edu->off == edu->stream->block_size || (edu->flush && edu->off && !edu->out)) {
+	if (edu->off == edu_length(edu, block) || (edu->flush && edu->off && !edu->out)) {
 		list_del_init(&block->node);
 		zcdma_block_done(edu->stream, block, edu->off);
 		edu->off = 0;
@@ -149,6 +172,8 @@ static int edu_start(struct zcdma_stream *stream)
 	edu->off = 0;
 	edu->out = false;
 	edu->flush = false;
+	if (!zcdma_stream_offset(stream)) /* of a new ring */
+		memset(&edu->found, 0, sizeof(edu->found));
 	edu->stream = stream;
 	schedule_delayed_work(&edu->watchdog, HZ / 4);
 	return 0;
@@ -209,6 +234,56 @@ static const struct zcdma_device_ops edu_ops = {
 	.abort = edu_abort,
 };
 
+static const struct zcdma_device_ops edu_ops_out = {
+	.owner = THIS_MODULE,
+	.name = "edu",
+	.out = true,
+	.dir = DMA_TO_DEVICE,
+	.start = edu_start,
+	.submit = edu_submit,
+	.abort = edu_abort,
+};
+
+/* Each piece is a transfer of its own, so those of others' pages are as good as a block's. */
+static const struct zcdma_limits edu_limits_out = {
+	.align = 1,
+	.frags_max = 64,
+};
+
+static struct zcdma_pattern_found *found_by(struct device *dev)
+{
+	struct edu *edu = zcdma_device_priv(dev_get_drvdata(dev));
+
+	return &edu->found;
+}
+
+static ssize_t checked_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", READ_ONCE(found_by(dev)->checked_bytes));
+}
+static DEVICE_ATTR_RO(checked_bytes);
+
+static ssize_t wrong_bytes_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%llu\n", READ_ONCE(found_by(dev)->wrong_bytes));
+}
+static DEVICE_ATTR_RO(wrong_bytes);
+
+static ssize_t first_wrong_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return zcdma_pattern_show_first_wrong(found_by(dev), buf);
+}
+static DEVICE_ATTR_RO(first_wrong);
+
+static struct attribute *edu_attrs[] = {
+	&dev_attr_checked_bytes.attr,
+	&dev_attr_wrong_bytes.attr,
+	&dev_attr_first_wrong.attr,
+	NULL
+};
+
+static const struct attribute_group edu_group = { .attrs = edu_attrs };
+
 static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct device *dev = &pdev->dev;
@@ -220,6 +295,7 @@ static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (!edu)
 		return -ENOMEM;
 	edu->pdev = pdev;
+	edu->plays = plays;
 	spin_lock_init(&edu->lock);
 	INIT_LIST_HEAD(&edu->armed);
 	INIT_DELAYED_WORK(&edu->watchdog, edu_watchdog);
@@ -244,10 +320,16 @@ static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (ret)
 		return ret;
 	/* Last, as it may be in use at once. */
-	zdev = zcdma_device_register(dev, dev, &edu_ops, NULL, edu);
+	zdev = zcdma_device_register(dev, dev, plays ? &edu_ops_out : &edu_ops,
+				     plays ? &edu_limits_out : NULL, edu);
 	pci_set_drvdata(pdev, zdev);
 	if (IS_ERR(zdev))
 		return PTR_ERR(zdev);
+	ret = plays ? sysfs_create_group(&dev->kobj, &edu_group) : 0;
+	if (ret) {
+		zcdma_device_unregister(zdev);
+		return ret;
+	}
 	/* What it is restored to after an error of the bus. */
 	pci_save_state(pdev);
 	return 0;
@@ -256,6 +338,8 @@ static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 /* The device may be gone already, and in use still. On return it is not. */
 static void edu_remove(struct pci_dev *pdev)
 {
+	if (plays)
+		sysfs_remove_group(&pdev->dev.kobj, &edu_group);
 	zcdma_device_unregister(pci_get_drvdata(pdev));
 }
 

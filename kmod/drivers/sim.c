@@ -8,7 +8,6 @@
 #include <linux/sched/task.h>
 #include <linux/slab.h>
 
-#include "pattern.h"
 #include "sim.h"
 #include "sim_fault.h"
 

@@ -5,6 +5,8 @@
 
 #include <linux/zcdma_device.h>
 
+#include "pattern.h"
+
 struct attribute_group;
 struct platform_driver;
 
@@ -15,9 +17,7 @@ struct zcdma_sim {
 	void (*serve)(struct zcdma_stream *stream, struct zcdma_block *block);
 
 	/* What a sink found in the stream, from its first block on. */
-	u64 checked_bytes;
-	u64 wrong_bytes;
-	u64 first_wrong;		/* offset, if there are wrong bytes */
+	struct zcdma_pattern_found found;
 };
 
 /* The drvdata of a platform device. */

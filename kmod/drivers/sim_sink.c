@@ -8,35 +8,6 @@
 #include "sim.h"
 #include "sim_fault.h"
 
-static void note_wrong(struct zcdma_sim *sink, u64 offset, const u8 *data, const u8 *wanted,
-		       size_t bytes)
-{
-	size_t i;
-
-	for (i = 0; i < bytes; i++) {
-		if (data[i] == wanted[i])
-			continue;
-		if (!sink->wrong_bytes++)
-			sink->first_wrong = offset + i;
-	}
-}
-
-/* Lengths are of any number of bytes, so data may begin in the middle of a word. */
-static void check(struct zcdma_sim *sink, const u8 *data, size_t bytes, u64 offset, u64 seed)
-{
-	size_t i, n, skip;
-	__le64 word;
-
-	for (i = 0; i < bytes; i += n) {
-		word = cpu_to_le64((offset + i) / sizeof(word) ^ seed);
-		skip = (offset + i) % sizeof(word);
-		n = min(sizeof(word) - skip, bytes - i);
-		if (memcmp(data + i, (u8 *)&word + skip, n))
-			note_wrong(sink, offset + i, data + i, (u8 *)&word + skip, n);
-	}
-	sink->checked_bytes += bytes;
-}
-
 static int check_block(struct zcdma_stream *stream, struct zcdma_block *block)
 {
 	u64 offset = zcdma_stream_offset(stream);
@@ -51,7 +22,7 @@ static int check_block(struct zcdma_stream *stream, struct zcdma_block *block)
 	for (off = 0; off < block->length; off += bytes) {
 		data = zcdma_block_vaddr(stream, block, off, &bytes);
 		bytes = min_t(size_t, bytes, block->length - off);
-		check(sink, data, bytes, offset + off, stream->seed);
+		zcdma_pattern_check(&sink->found, data, bytes, offset + off, stream->seed);
 		cond_resched();
 	}
 	return zcdma_block_end_cpu_access(stream, block);
@@ -62,10 +33,8 @@ void zcdma_sink_play(struct zcdma_stream *stream, struct zcdma_block *block)
 	struct zcdma_sim *sink = stream->priv;
 	int ret;
 
-	if (!zcdma_stream_offset(stream)) { /* of a new ring */
-		sink->checked_bytes = 0;
-		sink->wrong_bytes = 0;
-	}
+	if (!zcdma_stream_offset(stream)) /* of a new ring */
+		memset(&sink->found, 0, sizeof(sink->found));
 	ret = check_block(stream, block);
 	if (zcdma_sim_mutant("fail") && block->index == 1)
 		ret = -EIO;
@@ -87,7 +56,7 @@ static ssize_t checked_bytes_show(struct device *dev, struct device_attribute *a
 {
 	struct zcdma_sim *sink = sink_of(dev);
 
-	return sysfs_emit(buf, "%llu\n", READ_ONCE(sink->checked_bytes));
+	return sysfs_emit(buf, "%llu\n", READ_ONCE(sink->found.checked_bytes));
 }
 static DEVICE_ATTR_RO(checked_bytes);
 
@@ -95,17 +64,13 @@ static ssize_t wrong_bytes_show(struct device *dev, struct device_attribute *att
 {
 	struct zcdma_sim *sink = sink_of(dev);
 
-	return sysfs_emit(buf, "%llu\n", READ_ONCE(sink->wrong_bytes));
+	return sysfs_emit(buf, "%llu\n", READ_ONCE(sink->found.wrong_bytes));
 }
 static DEVICE_ATTR_RO(wrong_bytes);
 
 static ssize_t first_wrong_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
-	struct zcdma_sim *sink = sink_of(dev);
-
-	if (!READ_ONCE(sink->wrong_bytes))
-		return sysfs_emit(buf, "none\n");
-	return sysfs_emit(buf, "%llu\n", READ_ONCE(sink->first_wrong));
+	return zcdma_pattern_show_first_wrong(&sink_of(dev)->found, buf);
 }
 static DEVICE_ATTR_RO(first_wrong);
 

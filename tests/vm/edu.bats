@@ -73,3 +73,71 @@ stat_of() {
     zcdma verify out.bin
     zcdma capture $EDU,blocks=2,block=4K --bytes 4K | zcdma verify -
 }
+
+# The other direction, from here on. It is as slow.
+
+# load_edu [PARAMETER]: load its driver anew.
+load_edu() {
+    rmmod zcdma_edu && (cd "$TOP" && insmod "$VM_KMOD/zcdma_edu.ko" bits="${VM_EDU_BITS:-28}" "$@")
+}
+
+teardown_file() {
+    load_edu
+}
+
+# has_found CHECKED WRONG FIRST: what the device has found.
+has_found() {
+    local found
+    found=$(cd "$(realpath $SYSFS/device)" && cat checked_bytes wrong_bytes first_wrong | tr '\n' ' ')
+    assert_equal "$found" "$1 $2 $3 "
+}
+
+@test "edu: it plays: it fetches what is in its ring, in pieces, to an odd end" {
+    load_edu plays=1
+    zcdma capture -q sim: --bytes 30001 -o data
+    zcdma play "$EDU,blocks=3,block=12K,model=scatter" data
+    has_found 30001 0 none
+    printf X | dd of=data bs=1 seek=20000 conv=notrunc status=none
+    run -0 zcdma play --json "$EDU,blocks=3,block=12K" data
+    jq -e '.played_bytes == 30001 and .underruns == 0 and .user_copies == 0' <<<"$output"
+    has_found 30001 1 20000
+}
+
+@test "edu: it plays: it fetches the pages of others, or the kernel copies them to where it reaches" {
+    run -0 --separate-stderr zcdma play --json "$EDU,blocks=2,block=16K" dev:/dev/zcdma0,blocks=4,block=8K --bytes 20000
+    jq -e '.played_bytes == 20000 and .user_copies == 0 and .kernel_copies != null' <<<"$output"
+    if bounced || { [[ -z ${VM_DMA:-} ]] && ((VM_EDU_BITS < 32)); }; then
+        jq -e '.kernel_copies == 0 or (.copies_reason | test("bounce|reach"))' <<<"$output"
+    else
+        jq -e '.kernel_copies == 0' <<<"$output"
+    fi
+    has_found 20000 0 none
+}
+
+@test "edu: it plays: a device that stops answering ends it with an error, and plays again" {
+    zcdma capture -q sim: --bytes 16K -o data
+    "$ZCDMA" play --loop "$EDU,blocks=2,block=4K" data >played 2>&1 3>&- &
+    play=$!
+    PIDS+=("$play")
+    until_true 20 grep -q '^running 1$' $SYSFS/stats
+    printf '\3\0' | dd of="$(realpath $SYSFS/device)/config" bs=1 seek=4 conv=notrunc status=none
+    wait_exit "$play" 1
+    grep -q "play to $EDU" played || fail "$(<played)"
+    assert_equal "$(stat_of failed)" 1
+    zcdma play "$EDU,blocks=2,block=4K" data
+    has_found 16384 0 none
+}
+
+@test "edu: it plays: removed in the middle" {
+    zcdma capture -q sim: --bytes 16K -o data
+    "$ZCDMA" play "$EDU,blocks=2,block=4K" dev:/dev/zcdma0,blocks=4,block=4K >played 2>&1 3>&- &
+    play=$!
+    PIDS+=("$play")
+    until_true 20 grep -q '^running 1$' $SYSFS/stats
+    name=$(basename "$(realpath $SYSFS/device)")
+    echo "$name" >/sys/bus/pci/drivers/zcdma-edu/unbind
+    wait_exit "$play" 1
+    grep -q 'No such device' played || fail "$(<played)"
+    echo "$name" >/sys/bus/pci/drivers/zcdma-edu/bind
+    zcdma play -q "$EDU,blocks=2,block=4K" data
+}
