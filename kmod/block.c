@@ -50,7 +50,7 @@ static struct zcdma_block *pop_queued(struct zcdma_ring *ring)
 	return block;
 }
 
-/* Submit the block that was queued first. Returns false if none is queued, or the device is full. */
+/* Submit the block that was queued first. Returns false if none is, or the device is full. */
 static bool submit_first(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
