@@ -53,7 +53,7 @@ _zcdma_words() {
     pcap:* | xdp:*) compgen -P "${word%%:*}:" -W "$(_zcdma_interfaces)" -- "${word#*:}" ;;
     *)
         [[ $previous == -* ]] && _zcdma_value "$previous" "$word" '' "$@" && return
-        compgen -W 'dev: v4l2: read: sim: file: pcap: xdp: tcp: udp:' -- "$word"
+        compgen -W 'dev: v4l2: iio: read: sim: file: pcap: xdp: tcp: udp:' -- "$word"
         compgen -f -- "$word"
         ;;
     esac

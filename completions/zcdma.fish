@@ -65,7 +65,7 @@ function __zcdma_complete -a name
     complete -c $name -n __zcdma_needs_applet -f -a 'help --help --list --version'
     complete -c $name -n __zcdma_wants_help -f -a '(__zcdma_applets)'
     complete -c $name -n 'not __zcdma_needs_applet; and not __zcdma_wants_help' -a '(__zcdma_options)'
-    complete -c $name -n 'not __zcdma_needs_applet; and not __zcdma_wants_help' -a 'dev: v4l2: read: sim: file: pcap: xdp: tcp: udp:'
+    complete -c $name -n 'not __zcdma_needs_applet; and not __zcdma_wants_help' -a 'dev: v4l2: iio: read: sim: file: pcap: xdp: tcp: udp:'
     complete -c $name -n 'not __zcdma_needs_applet; and not __zcdma_wants_help' -a '{pcap,xdp}:(__zcdma_interfaces)'
     complete -c $name -n 'not __zcdma_needs_applet; and not __zcdma_wants_help' -a 'v4l2:(path filter /dev/video*)'
 end

@@ -15,8 +15,8 @@ lint() {
     fi
 }
 
-# The driver follows the kernel's own style, which checkpatch.pl checks.
-mapfile -t c_files < <(git ls-files '*.c' '*.h' ':!kmod')
+# Drivers follow the kernel's own style, which checkpatch.pl checks.
+mapfile -t c_files < <(git ls-files '*.c' '*.h' ':!kmod' ':!tests/vm/iio')
 mapfile -t shell_files < <(git ls-files '*.sh' '*.bash' .ci/run)
 mapfile -t bats_files < <(git ls-files '*.bats')
 mapfile -t text_files < <(git ls-files ':!tests/data' ':!tests/fuzz/corpus')

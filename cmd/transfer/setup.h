@@ -10,7 +10,7 @@
 
 /* For the help of applets with a SOURCE, to which each adds what else it may be. */
 #define SOURCES_HELP \
-	"dev:[PATH,OPTIONS], v4l2:[PATH,OPTIONS], read:PATH[,OPTIONS], sim:[OPTIONS], file:PATH, pcap:NAME[,OPTIONS], xdp:IFACE[,OPTIONS], tcp:[HOST]:PORT[,OPTIONS], udp:[HOST]:PORT[,OPTIONS]"
+	"dev:[PATH,OPTIONS], v4l2:[PATH,OPTIONS], iio:[PATH,OPTIONS], read:PATH[,OPTIONS], sim:[OPTIONS], file:PATH, pcap:NAME[,OPTIONS], xdp:IFACE[,OPTIONS], tcp:[HOST]:PORT[,OPTIONS], udp:[HOST]:PORT[,OPTIONS]"
 
 /* --path, --bytes, --blocks, --seconds, --rate, --pattern: an included table for popt. */
 extern struct poptOption setup_options[];

@@ -6,8 +6,9 @@
 #include "source/source.h"
 
 static const struct zc_source_ops *const kinds[] = {
-	&zc_source_sim,	  &zc_source_dev,  &zc_source_v4l2, &zc_source_read, &zc_source_file,
-	&zc_source_stdin, &zc_source_pcap, &zc_source_xdp,  &zc_source_tcp,  &zc_source_udp,
+	&zc_source_sim,	 &zc_source_dev,  &zc_source_v4l2,  &zc_source_iio,
+	&zc_source_read, &zc_source_file, &zc_source_stdin, &zc_source_pcap,
+	&zc_source_xdp,	 &zc_source_tcp,  &zc_source_udp,
 };
 
 ZC_PUBLIC const struct zcdma_source_type *zcdma_source_type_at(unsigned i)
@@ -64,7 +65,7 @@ ZC_PUBLIC int zcdma_source_open(struct zcdma_ctx *ctx, const char *spec, struct 
 	if (!ops) {
 		rc = zc_fail_plain(ctx, EINVAL, "source %s: unknown kind of source", spec);
 		zc_hint(ctx,
-			"known are sim:[OPTIONS], dev:[PATH,OPTIONS], v4l2:[PATH,OPTIONS], read:PATH[,OPTIONS], file:PATH, pcap:NAME[,OPTIONS], xdp:IFACE[,OPTIONS], tcp:[HOST]:PORT[,OPTIONS], udp:[HOST]:PORT[,OPTIONS] and - (standard input); for a file whose name has a colon write file:NAME");
+			"known are sim:[OPTIONS], dev:[PATH,OPTIONS], v4l2:[PATH,OPTIONS], iio:[PATH,OPTIONS], read:PATH[,OPTIONS], file:PATH, pcap:NAME[,OPTIONS], xdp:IFACE[,OPTIONS], tcp:[HOST]:PORT[,OPTIONS], udp:[HOST]:PORT[,OPTIONS] and - (standard input); for a file whose name has a colon write file:NAME");
 		return rc;
 	}
 	rc = zc_source_new(ctx, ops, spec, &src);

@@ -85,9 +85,9 @@ struct zc_source_ops {
 	void (*close)(struct zcdma_source *src); /* after deactivate(), where the ring was made */
 };
 
-extern const struct zc_source_ops zc_source_sim, zc_source_dev, zc_source_v4l2, zc_source_read,
-	zc_source_file, zc_source_pipe, zc_source_pcap, zc_source_xdp, zc_source_tcp, zc_source_udp,
-	zc_source_stdin, zc_source_memory;
+extern const struct zc_source_ops zc_source_sim, zc_source_dev, zc_source_v4l2, zc_source_iio,
+	zc_source_read, zc_source_file, zc_source_pipe, zc_source_pcap, zc_source_xdp,
+	zc_source_tcp, zc_source_udp, zc_source_stdin, zc_source_memory;
 
 /* Allocate a source of a kind, without opening it. */
 int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const char *name,

@@ -126,7 +126,7 @@ load trouble
             "to read it as a stream: zcdma ... - < $name" zcdma capture "file:$name" -o out
     done
     failed 2 'zcdma capture: source foo:bar: unknown kind of source' \
-        'known are sim:[OPTIONS], dev:[PATH,OPTIONS], v4l2:[PATH,OPTIONS], read:PATH[,OPTIONS], file:PATH, pcap:NAME[,OPTIONS], xdp:IFACE[,OPTIONS], tcp:[HOST]:PORT[,OPTIONS], udp:[HOST]:PORT[,OPTIONS] and - (standard input); for a file whose name has a colon write file:NAME' \
+        'known are sim:[OPTIONS], dev:[PATH,OPTIONS], v4l2:[PATH,OPTIONS], iio:[PATH,OPTIONS], read:PATH[,OPTIONS], file:PATH, pcap:NAME[,OPTIONS], xdp:IFACE[,OPTIONS], tcp:[HOST]:PORT[,OPTIONS], udp:[HOST]:PORT[,OPTIONS] and - (standard input); for a file whose name has a colon write file:NAME' \
         zcdma capture foo:bar -o out
     [ ! -e out ]
 }

@@ -82,8 +82,8 @@ static void wrong_descriptors_have_a_message(void **state)
 
 static void kinds_are_listed(void **state)
 {
-	static const char *const names[] = { "sim",  "dev",  "v4l2", "read", "file",
-					     "pipe", "pcap", "xdp",  "tcp",  "udp" };
+	static const char *const names[] = { "sim",  "dev",  "v4l2", "iio", "read", "file",
+					     "pipe", "pcap", "xdp",  "tcp", "udp" };
 	unsigned i;
 
 	(void)state;

@@ -39,22 +39,6 @@ needs_udmabuf() {
     [[ -e /dev/udmabuf ]] || skip "this kernel has no /dev/udmabuf"
 }
 
-# whole COMMAND...: it succeeds, but frames may be lost where this machine is slower than the device.
-whole() {
-    run --separate-stderr "$@"
-    [[ $status == [04] ]] || fail "status $status of $*: $output $stderr"
-}
-
-# received_whole COUNT: that number of frames has arrived as they were; others may be lost, as above.
-received_whole() {
-    local got=0
-    until_true 60 ended "$RECEIVER" || fail "the receiver still runs after a minute"
-    wait "$RECEIVER" || got=$?
-    forget "$RECEIVER"
-    [[ $got == [04] ]] || fail "receiver: $(cat receiver.out receiver.err)"
-    jq -e ".received_frames == $1 and .wrong_frames == 0 and .unhashed_frames == 0" receiver.out
-}
-
 # reported FILTER: it is true of the report in $output.
 reported() {
     jq -e "$1" <<<"$output" >/dev/null ||

@@ -280,6 +280,20 @@ build_skeleton() {
     fi
 }
 
+# build_converter LOG: the device of tests/vm/iio, for kernels that have what its buffer is made of.
+build_converter() {
+    local folder=build/converter-$release log=$1
+    [[ -n $(find "$dir" -name 'industrialio-buffer-dma.ko*' -print -quit) ]] || return 0
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    cp "$here"/iio/* "$folder/"
+    if ! make -s -C "$dir/usr/src/linux-headers-$release" M="$tree/$folder" CC="$cc" W=1 \
+        ${arch[cross]:+CROSS_COMPILE="${arch[cross]}"} >"$log" 2>&1 || warnings "$log"; then
+        sed 's/^/# /' "$log"
+        echo "not ok - vm $name: the device of tests/vm/iio builds"
+    fi
+}
+
 # no_packages STATUS LOG WHAT: report why there are no packages. That their host does not answer is no fault of
 # ours; anything else is one.
 no_packages() {
@@ -347,6 +361,7 @@ prepare() {
     kmod=build/kmod-$release${MUTANT:+-mutant}
     mutant=build/kmod-$release-mutant
     build_module "$kmod" "$folder/kmod.log"
+    [[ $VM_PARTS != *commands* ]] || build_converter "$folder/converter.log"
     # The run of everything also loads the driver that must fail.
     [[ -n ${VM_BATS:-} || $VM_RUN != tests/vm/guest.sh ]] || build_skeleton "$folder/skeleton.log"
     if [[ $VM_RUN == tests/vm/guest.sh ]]; then

@@ -164,7 +164,7 @@ struct zcdma_source_stats {
 /* What .block_size, .blocks, .page_size, .pieces and .caps say is known once the ring is made. */
 struct zcdma_source_info {
 	const char *
-		type; /* "sim", "dev", "v4l2", "read", "file", "pipe", "pcap", "xdp", "tcp", "udp", "memory" */
+		type; /* "sim", "dev", "v4l2", "iio", "read", "file", "pipe", "pcap", "xdp", "tcp", "udp", "memory" */
 	const char *name;  /* as the user gave it; valid as long as the source */
 	size_t block_size; /* bytes */
 	unsigned blocks;   /* in the ring; 0 without a ring */
@@ -218,9 +218,9 @@ const struct zcdma_source_type *zcdma_source_type_of(const char *spec);
 const char *zcdma_source_default(void);
 
 /*
- * Open the source that @spec names: "sim:OPTIONS", "dev:PATH,OPTIONS", "v4l2:PATH,OPTIONS", "read:PATH,OPTIONS", "file:PATH",
- * "pcap:NAME,OPTIONS", "xdp:IFACE,OPTIONS", "tcp:HOST:PORT,OPTIONS", "udp:HOST:PORT,OPTIONS", "-" (standard
- * input), or a bare path. Its ring is not made yet, and nothing listens.
+ * Open the source that @spec names: "sim:OPTIONS", "dev:PATH,OPTIONS", "v4l2:PATH,OPTIONS", "iio:PATH,OPTIONS",
+ * "read:PATH,OPTIONS", "file:PATH", "pcap:NAME,OPTIONS", "xdp:IFACE,OPTIONS", "tcp:HOST:PORT,OPTIONS",
+ * "udp:HOST:PORT,OPTIONS", "-" (standard input), or a bare path. Its ring is not made yet, and nothing listens.
  * Returns 0, -EINVAL if @spec is wrong, -EOPNOTSUPP if there is no such driver here, or another errno
  * (-ENOENT) of what it names.
  */
