@@ -115,6 +115,10 @@ static void leave(struct zcdma_group *group)
 	}
 }
 
+/*
+ * All rings are locked at once. A group is smaller than what lockdep can follow (MAX_LOCK_DEPTH),
+ * with room for what is locked below.
+ */
 static struct mutex *lock_of(const struct zcdma_group *group, unsigned int i)
 {
 	return &group->ring[i]->zdev->ring_lock;

@@ -279,6 +279,26 @@ static void each_is_a_channel(unsigned unused)
 	}
 }
 
+/* A kernel with lockdep looks whether that is more locks at a time than it can follow. */
+static void as_many_start_as_can(unsigned model)
+{
+	struct zcdma_dev_setup setup = ring_wanted(model);
+	int fd[ZCDMA_DEV_GROUP_MAX];
+	char text[32];
+
+	snprintf(text, sizeof(text), "devices=1 channels=%d", ZCDMA_DEV_GROUP_MAX);
+	EXPECT(!module_unload() && !module_load(text));
+	setup.block_size = PAGE;
+	for (unsigned i = 0; i < ZCDMA_DEV_GROUP_MAX; i++) {
+		snprintf(text, sizeof(text), "/dev/zcdma%u", i);
+		fd[i] = open(text, O_RDONLY | O_CLOEXEC);
+		EXPECT(fd[i] >= 0 && !ring_setup(fd[i], &setup));
+	}
+	EXPECT(!try_start(fd[0], fd + 1, ZCDMA_DEV_GROUP_MAX - 1));
+	for (unsigned i = 0; i < ZCDMA_DEV_GROUP_MAX; i++)
+		EXPECT(ring_stats(fd[i]).running);
+}
+
 static const struct tap_test tests[] = {
 	{ "each channel has its node and number", each_is_a_channel, 0 },
 	{ "channels start at one time", they_start_at_one_time, TAP_ALL },
@@ -288,6 +308,8 @@ static const struct tap_test tests[] = {
 	  0x4 },
 	{ "what was started again is not stopped", what_was_started_again_is_not_stopped, 0x4 },
 	{ "a device goes while its channels start", the_device_goes, TAP_ALL },
+	/* Last, as it loads the module anew. */
+	{ "as many start as a group has", as_many_start_as_can, 0x4 },
 };
 
 int main(void)

@@ -267,7 +267,7 @@ struct zcdma_dev_setup {
  */
 
 /* The most rings that start together. */
-#define ZCDMA_DEV_GROUP_MAX 64
+#define ZCDMA_DEV_GROUP_MAX 32
 
 /*
  * ZCDMA_IOC_START_GROUP: start several channels of one device at the same time of that device: the
