@@ -61,6 +61,19 @@ static const char *describe_received(const struct zcdma_packet_stats *s, char *b
 	return "raise net.core.rmem_max, or buffer=SIZE; seq= counts what is lost";
 }
 
+/*
+ * Returns why blocks are missing. The devices of the driver and of sim: count those that found no free block; the numbers of
+ * frames say no more than that some did not come, and a ring that another program handed over may be of either.
+ */
+static const char *why_missing(struct zcdma_source *src, const struct zcdma_source_stats *s)
+{
+	struct zcdma_source_info info;
+
+	zcdma_source_get_info(src, &info, sizeof(info));
+	return info.format || s->handovers ? "the device dropped them"
+					   : "the device found no free block";
+}
+
 /* Describe what is lost in @buf of @len bytes. Returns the hint, or NULL where nothing is lost. */
 static const char *describe(struct zcdma_source *src, char *buf, size_t len)
 {
@@ -73,9 +86,9 @@ static const char *describe(struct zcdma_source *src, char *buf, size_t len)
 	if (hint)
 		return hint;
 	if (s.gap_blocks) {
-		snprintf(buf, len,
-			 "%" PRIu64 " blocks (%s) are missing: the device found no free block",
-			 s.gap_blocks, zcdma_size_format(s.gap_bytes, bytes, sizeof(bytes)));
+		snprintf(buf, len, "%" PRIu64 " blocks (%s) are missing: %s", s.gap_blocks,
+			 zcdma_size_format(s.gap_bytes, bytes, sizeof(bytes)),
+			 why_missing(src, &s));
 		return advise_blocks(src);
 	}
 	if (s.discontinuities) {

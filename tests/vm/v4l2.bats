@@ -137,12 +137,21 @@ picture() {
 
 # The frames are whole pages, or some of them would be gathered in memory.
 @test "vmalloc, to a disk with O_DIRECT: no byte is copied, and the manifest holds" {
-    whole zcdma capture "v4l2:$VMALLOC,blocks=8,size=1280x720,format=YUYV,fps=30" --blocks 3 --direct \
+    whole zcdma capture "v4l2:$VMALLOC,blocks=8,size=1280x720,format=YUYV" --blocks 3 --direct \
         -o /mnt/disk/run.bin --manifest run.json --json
     reported ".direct_bytes == 3 * 1280 * 720 * 2 and .gathered_bytes == 0 and .user_copied_bytes == 0"
     whole zcdma verify --json --manifest run.json /mnt/disk/run.bin
     reported '.result == "correct" and .blocks_good == 3 and .blocks_expected == 3'
     rm /mnt/disk/run.bin
+}
+
+@test "frames that the driver drops are told, and no reason that is not known" {
+    "$TOOLS/v4l2ctrl" $VMALLOC "Percentage of Dropped Buffers" 60
+    run -4 --separate-stderr zcdma capture "v4l2:$VMALLOC,blocks=8" --blocks 20 -o frames --manifest run.json
+    "$TOOLS/v4l2ctrl" $VMALLOC "Percentage of Dropped Buffers" 0
+    [[ $stderr == *'lost data: '*' are missing: the device dropped them'* ]] || fail "$stderr"
+    run -4 zcdma verify --json --manifest run.json frames
+    reported '.lost_blocks > 0 and .blocks_good == 20'
 }
 
 @test "an input whose signal changes: the run ends, and says so" {

@@ -32,7 +32,7 @@ enum zcdma_block_flags {
 
 /* Where data can be lost before a block is delivered. */
 enum zcdma_loss_cause {
-	ZCDMA_LOST_DEVICE,   /* the device found no free block: in blocks */
+	ZCDMA_LOST_DEVICE, /* the device found no free block, or its driver numbers what did not come: in blocks */
 	ZCDMA_LOST_HANDOVER, /* between two processes: in blocks */
 	ZCDMA_LOST_NETWORK,  /* on the way, or by the capture: in datagrams or packets */
 	ZCDMA_LOSS_CAUSES
