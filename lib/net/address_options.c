@@ -70,32 +70,25 @@ static int parse_host(const char *text, uint64_t *value)
 	return copy_text(text, value, sizeof(((struct zcdma_addr *)0)->bind));
 }
 
-static int parse_within(const char *text, uint64_t *value, uint64_t least, uint64_t most)
-{
-	int rc = zc_option_number(text, value);
-
-	return rc ? rc : *value >= least && *value <= most ? 0 : -ERANGE;
-}
-
 static int parse_port(const char *text, uint64_t *value)
 {
-	return parse_within(text, value, 1, UINT16_MAX);
+	return zc_option_within(text, value, 1, UINT16_MAX);
 }
 
 static int parse_ttl(const char *text, uint64_t *value)
 {
-	return parse_within(text, value, 1, 255);
+	return zc_option_within(text, value, 1, 255);
 }
 
 /* The limits are the kernel's: do_tcp_setsockopt() in net/ipv4/tcp.c. */
 static int parse_mss(const char *text, uint64_t *value)
 {
-	return parse_within(text, value, 88, 32767);
+	return zc_option_within(text, value, 88, 32767);
 }
 
 static int parse_keepalive(const char *text, uint64_t *value)
 {
-	return parse_within(text, value, 3, 32767);
+	return zc_option_within(text, value, 3, 32767);
 }
 
 static int parse_buffer(const char *text, uint64_t *value)
@@ -108,7 +101,7 @@ static int parse_buffer(const char *text, uint64_t *value)
 static int parse_retry(const char *text, uint64_t *value)
 {
 	if (strcmp(text, "forever"))
-		return parse_within(text, value, 1, 1000000000);
+		return zc_option_within(text, value, 1, 1000000000);
 	*value = UINT64_MAX;
 	return 0;
 }
@@ -126,7 +119,7 @@ static int parse_dscp(const char *text, uint64_t *value)
 		 text[3] >= '1' && text[3] <= '3')
 		*value = 8 * (uint64_t)(text[2] - '0') + 2 * (uint64_t)(text[3] - '0');
 	else
-		return parse_within(text, value, 0, 63);
+		return zc_option_within(text, value, 0, 63);
 	return 0;
 }
 

@@ -54,20 +54,12 @@ struct iio {
 
 static int parse_blocks(const char *text, uint64_t *value)
 {
-	int rc = zc_option_number(text, value);
-
-	return rc ? rc : *value >= 2 && *value <= MOST_BLOCKS ? 0 : -ERANGE;
+	return zc_option_within(text, value, 2, MOST_BLOCKS);
 }
 
 static int parse_block(const char *text, uint64_t *value)
 {
-	int rc = zcdma_size_parse(text, value);
-
-	if (rc)
-		return rc;
-	if (!*value || *value > MOST_BLOCK)
-		return -ERANGE;
-	return *value % zc_page_size() ? -EINVAL : 0;
+	return zc_option_pages(text, value, MOST_BLOCK);
 }
 
 static const struct zc_option options[] = {
@@ -76,20 +68,6 @@ static const struct zc_option options[] = {
 	{ "blocks", offsetof(struct iio_options, blocks), parse_blocks, "a number from 2 to 1024" },
 };
 
-/* Take the path off the front of @arg. Returns the options after it. */
-static const char *take_path(struct iio *io, const char *arg)
-{
-	size_t len = strcspn(arg, ",");
-
-	if (!len || memchr(arg, '=', len) || len >= sizeof(io->path)) {
-		snprintf(io->path, sizeof(io->path), DEFAULT_PATH);
-		return arg + (!len && *arg);
-	}
-	memcpy(io->path, arg, len);
-	io->path[len] = '\0';
-	return arg + len + (arg[len] == ',');
-}
-
 static int iio_open(struct zcdma_source *src, const char *arg)
 {
 	struct iio *io = (struct iio *)src;
@@ -97,7 +75,7 @@ static int iio_open(struct zcdma_source *src, const char *arg)
 
 	io->opt = (struct iio_options){ .blocks = DEFAULT_BLOCKS, .block_size = DEFAULT_BLOCK };
 	io->udmabuf_fd = -1;
-	arg = take_path(io, arg);
+	arg = zc_option_path(arg, DEFAULT_PATH, io->path, sizeof(io->path));
 	io->device = (struct zc_iio){ .ctx = src->ctx, .path = io->path };
 	rc = zc_source_options_parse(src, arg);
 	if (!rc)

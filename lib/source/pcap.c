@@ -28,9 +28,7 @@ struct pcap_source {
 
 static int parse_snaplen(const char *text, uint64_t *value)
 {
-	int rc = zc_option_number(text, value);
-
-	return rc ? rc : *value >= 1 && *value <= 262144 ? 0 : -ERANGE;
+	return zc_option_within(text, value, 1, 262144);
 }
 
 static int parse_buffer(const char *text, uint64_t *value)

@@ -50,20 +50,12 @@ struct reader {
 
 static int parse_blocks(const char *text, uint64_t *value)
 {
-	int rc = zc_option_number(text, value);
-
-	return rc ? rc : *value >= 2 && *value <= MOST_BLOCKS ? 0 : -ERANGE;
+	return zc_option_within(text, value, 2, MOST_BLOCKS);
 }
 
 static int parse_block(const char *text, uint64_t *value)
 {
-	int rc = zcdma_size_parse(text, value);
-
-	if (rc)
-		return rc;
-	if (!*value || *value > MOST_BLOCK)
-		return -ERANGE;
-	return *value % zc_page_size() ? -EINVAL : 0;
+	return zc_option_pages(text, value, MOST_BLOCK);
 }
 
 static const struct zc_option options[] = {

@@ -100,20 +100,12 @@ static bool fifo_pop(struct fifo *f, uint32_t *index)
 
 static int parse_blocks(const char *text, uint64_t *value)
 {
-	int rc = zc_option_number(text, value);
-
-	return rc ? rc : *value >= 1 && *value <= MAX_BLOCKS ? 0 : -ERANGE;
+	return zc_option_within(text, value, 1, MAX_BLOCKS);
 }
 
 static int parse_block(const char *text, uint64_t *value)
 {
-	int rc = zcdma_size_parse(text, value);
-
-	if (rc)
-		return rc;
-	if (!*value || *value > MAX_BLOCK)
-		return -ERANGE;
-	return *value % (uint64_t)sysconf(_SC_PAGESIZE) ? -EINVAL : 0;
+	return zc_option_pages(text, value, MAX_BLOCK);
 }
 
 static int parse_fill(const char *text, uint64_t *once)

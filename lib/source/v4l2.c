@@ -39,9 +39,7 @@ struct v4l2 {
 
 static int parse_blocks(const char *text, uint64_t *value)
 {
-	int rc = zc_option_number(text, value);
-
-	return rc ? rc : *value >= 2 && *value <= MOST_BLOCKS ? 0 : -ERANGE;
+	return zc_option_within(text, value, 2, MOST_BLOCKS);
 }
 
 static int parse_size(const char *text, uint64_t *value)
@@ -97,20 +95,6 @@ static const struct zc_option options[] = {
 	  "auto, import, import-huge, userptr, mmap or copy" },
 };
 
-/* Take the path off the front of @arg. Returns the options after it. */
-static const char *take_path(struct v4l2 *v, const char *arg)
-{
-	size_t len = strcspn(arg, ",");
-
-	if (!len || memchr(arg, '=', len) || len >= sizeof(v->path)) {
-		snprintf(v->path, sizeof(v->path), DEFAULT_PATH);
-		return arg + (!len && *arg);
-	}
-	memcpy(v->path, arg, len);
-	v->path[len] = '\0';
-	return arg + len + (arg[len] == ',');
-}
-
 static int v4l2_open(struct zcdma_source *src, const char *arg)
 {
 	struct v4l2 *v = (struct v4l2 *)src;
@@ -119,7 +103,7 @@ static int v4l2_open(struct zcdma_source *src, const char *arg)
 	v->opt.blocks = DEFAULT_BLOCKS;
 	v->buffers.device = &v->device;
 	v->buffers.udmabuf_fd = -1;
-	arg = take_path(v, arg);
+	arg = zc_option_path(arg, DEFAULT_PATH, v->path, sizeof(v->path));
 	rc = zc_source_options_parse(src, arg);
 	if (rc)
 		return rc;

@@ -24,9 +24,7 @@ struct xdp_source {
 
 static int parse_port(const char *text, uint64_t *value)
 {
-	int rc = zc_option_number(text, value);
-
-	return rc ? rc : *value >= 1 && *value <= UINT16_MAX ? 0 : -ERANGE;
+	return zc_option_within(text, value, 1, UINT16_MAX);
 }
 
 static int parse_queue(const char *text, uint64_t *value)

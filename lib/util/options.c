@@ -16,6 +16,37 @@ int zc_option_number(const char *text, uint64_t *value)
 	return *end ? -EINVAL : -errno;
 }
 
+int zc_option_within(const char *text, uint64_t *value, uint64_t least, uint64_t most)
+{
+	int rc = zc_option_number(text, value);
+
+	return rc ? rc : *value >= least && *value <= most ? 0 : -ERANGE;
+}
+
+int zc_option_pages(const char *text, uint64_t *value, uint64_t most)
+{
+	int rc = zcdma_size_parse(text, value);
+
+	if (rc)
+		return rc;
+	if (!*value || *value > most)
+		return -ERANGE;
+	return *value % zc_page_size() ? -EINVAL : 0;
+}
+
+const char *zc_option_path(const char *arg, const char *otherwise, char *path, size_t size)
+{
+	const size_t len = strcspn(arg, ",");
+
+	if (!len || memchr(arg, '=', len) || len >= size) {
+		snprintf(path, size, "%s", otherwise);
+		return arg + (!len && *arg);
+	}
+	memcpy(path, arg, len);
+	path[len] = '\0';
+	return arg + len + (arg[len] == ',');
+}
+
 int zc_option_rate(const char *text, uint64_t *value)
 {
 	int rc = zcdma_size_parse(text, value);

@@ -49,6 +49,18 @@ int zc_option_number(const char *text, uint64_t *value); /* decimal or 0x... */
 int zc_option_rate(const char *text, uint64_t *value);	 /* bytes per second, not 0 */
 int zc_option_time(const char *text, uint64_t *value);	 /* nanoseconds, of "1ms", not 0 */
 
+/* Parse a number as zc_option_number() does, from @least to @most. */
+int zc_option_within(const char *text, uint64_t *value, uint64_t least, uint64_t most);
+
+/* Parse a size of whole pages, up to @most. */
+int zc_option_pages(const char *text, uint64_t *value, uint64_t most);
+
+/*
+ * Take the path off the front of @arg into @path of @size bytes: @otherwise where an option or nothing is there, or the path is
+ * too long, which is then read as an option. Returns the options.
+ */
+const char *zc_option_path(const char *arg, const char *otherwise, char *path, size_t size);
+
 /* Find @text in @names, which end with NULL, and set *@value to its index: for a .parse that knows them. */
 int zc_option_name(const char *text, const char *const *names, uint64_t *value);
 
