@@ -33,7 +33,6 @@ struct edu {
 	__le64 *stage;			/* what the device is to produce, or has fetched */
 	dma_addr_t stage_dma;
 	struct delayed_work watchdog;
-	bool plays;
 
 	spinlock_t lock;		/* all below; and callbacks are made one at a time */
 	struct zcdma_stream *stream;	/* NULL: no transfer may begin */
@@ -52,7 +51,7 @@ struct edu {
 /* Return how many bytes of the block the device fills, or fetches. */
 static size_t edu_length(const struct edu *edu, const struct zcdma_block *block)
 {
-	return edu->plays ? block->length : edu->stream->block_size;
+	return plays ? block->length : edu->stream->block_size;
 }
 
 /* Return the offset of the current piece in the stream: only reports move that of the stream. */
@@ -73,9 +72,9 @@ static void edu_next(struct edu *edu)
 	addr = zcdma_block_dma(edu->stream, block, edu->off, &edu->bytes);
 	edu->bytes = min3(edu->bytes, (size_t)EDU_BYTES, edu_length(edu, block) - edu->off);
 	/* What the device captures begins at the stage, and what it plays ends there. */
-	if (edu->out == edu->plays)
+	if (edu->out == plays)
 		addr = edu->stage_dma;
-	if (!edu->out && !edu->plays)
+	if (!edu->out && !plays)
 		zcdma_pattern_fill(edu->stage, edu->bytes, edu_offset(edu), edu->stream->seed);
 
 	edu->deadline = jiffies + EDU_TIMEOUT;
@@ -91,7 +90,7 @@ static void edu_done(struct edu *edu)
 {
 	struct zcdma_block *block = edu_block(edu);
 
-	if (edu->out && edu->plays)
+	if (edu->out && plays)
 		zcdma_pattern_check(&edu->found, (const u8 *)edu->stage, edu->bytes,
 				    edu_offset(edu), edu->stream->seed);
 	edu->off += edu->out ? edu->bytes : 0;
@@ -295,7 +294,6 @@ static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (!edu)
 		return -ENOMEM;
 	edu->pdev = pdev;
-	edu->plays = plays;
 	spin_lock_init(&edu->lock);
 	INIT_LIST_HEAD(&edu->armed);
 	INIT_DELAYED_WORK(&edu->watchdog, edu_watchdog);
