@@ -53,7 +53,7 @@ u64 zcdma_control_offset(const struct zcdma_ring *ring)
 
 /*
  * vmalloc_user() has what it allocates start at a multiple of SHMLBA, but nobody pays for it, and
- * it writes a backtrace where there is no memory.
+ * it writes a backtrace where that fails.
  */
 int zcdma_control_create(struct zcdma_ring *ring)
 {

@@ -288,9 +288,8 @@ ZC_PUBLIC int zcdma_source_prepare_shared(struct zcdma_source *src, const char *
 ZC_PUBLIC int zcdma_path_open_handover(struct zcdma_handover *peer, struct zcdma_source *src,
 				       struct zcdma_path **path)
 {
-	int rc = zc_source_activate(src, peer->uses | ZC_USE_SHARE);
-
 	const struct zc_path_to to = { .fd = peer->pipe_fd, .handover = peer };
+	int rc = zc_source_activate(src, peer->uses | ZC_USE_SHARE);
 
 	return rc ? rc : zc_path_new(peer->ctx, &zc_path_handover, src, &to, path);
 }

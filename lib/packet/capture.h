@@ -21,9 +21,9 @@ struct zc_capture_stats {
 };
 
 /*
- * Open packets to read, of a pipe without reading. The filter stays the caller's. The caller drops the privileges that opening an
- * interface takes. Returns 0, or a negative
- * errno with the error message set, in libpcap's words if the error is libpcap's.
+ * Open packets to read, of a pipe without reading. The filter stays the caller's. The caller drops the privileges that
+ * opening an interface takes. Returns 0, or a negative errno with the error message set, in libpcap's words if the error is
+ * libpcap's.
  */
 int zc_capture_open(struct zcdma_ctx *ctx, const struct zc_capture_options *from,
 		    struct zc_capture **out);

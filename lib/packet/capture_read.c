@@ -168,7 +168,7 @@ static int next_of_pcapng(struct zc_capture *p, struct zc_packet *packet)
 
 	do {
 		rc = zc_pcapng_next(p->pcapng, packet);
-		/* Of what has no beginning nothing is a capture: as zc_capture_open() says of a file. */
+		/* A pipe with an error before its first interface is not a capture: so says zc_capture_open() of a file. */
 		if (rc == -EIO && zc_pcapng_linktype(p->pcapng) < 0)
 			rc = -EINVAL;
 		if (!rc && p->must_know && p->unknown && !p->known)

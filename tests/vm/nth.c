@@ -94,7 +94,7 @@ static bool is_plausible(int rc)
 		if (rc == -errors[i])
 			return true;
 	}
-	/* udmabuf says EINVAL where there is no memory to map a buffer, so it may as well be that it cannot. */
+	/* Where udmabuf cannot allocate what maps a buffer it says EINVAL, which the driver takes for an exporter that cannot. */
 	return !rc || (rc == -EOPNOTSUPP && direction->warns);
 }
 

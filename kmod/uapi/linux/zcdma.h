@@ -403,7 +403,7 @@ struct zcdma_dev_control {
 /* Why splice() to an output device copied. */
 enum zcdma_dev_copied {
 	ZCDMA_DEV_COPIED_DEVICE = 0,	/* the device fetches nothing but the ring's memory */
-	ZCDMA_DEV_COPIED_ALIGN = 1,	/* the address or length is no multiple of .frag_align */
+	ZCDMA_DEV_COPIED_ALIGN = 1,	/* the address or length is not a multiple of .frag_align */
 	ZCDMA_DEV_COPIED_REACH = 2,	/* the device does not reach the memory */
 	ZCDMA_DEV_COPIED_PAGE = 3,	/* a reference does not keep the page as it is */
 	ZCDMA_DEV_COPIED_MEMLOCK = 4,	/* the pages are beyond RLIMIT_MEMLOCK */
