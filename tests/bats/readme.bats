@@ -93,3 +93,26 @@ run_blocks() {
         zcdma "$applet" --help >/dev/null || fail "zcdma $applet"
     done < <(sed -nE 's/^(sudo )?(zcdma .*)/\2/p' <<<"$output")
 }
+
+# named FILE...: the scripts and the targets of make that they name.
+named() {
+    grep -ohE '(^\$ |`)(tests/[a-z]+\.sh|make [a-z][a-z_-]*)' "$@" | tr -d '`$' | sort -u
+}
+
+@test "README, FIGURES.md: scripts and targets that there are, and figures of those that README says have some" {
+    local first second
+    named "$TOP/README.md" "$TOP/.github/FIGURES.md" >names
+    while read -r first second; do
+        if [[ $first != make ]]; then
+            [[ -x $TOP/$first ]] || fail "$first: no such script"
+        else
+            grep -qE "^([a-z _-]* )?$second( [a-z_ -]+)?:" "$TOP/Makefile" || fail "make $second: no such target"
+        fi
+    done <names
+    grep 'print how it compares' -B 1 "$TOP/README.md" >measured
+    named measured >names
+    (($(wc -l <names) >= 5)) || fail 'README names no scripts of figures'
+    while read -r first; do
+        grep -qE "^\\$ $first( |\$)" "$TOP/.github/FIGURES.md" || fail "FIGURES.md has no output of $first"
+    done <names
+}
