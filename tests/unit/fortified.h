@@ -9,13 +9,15 @@
 #include <fcntl.h>
 #include <poll.h>
 
+/* poll() itself: where a test has none of its own, the name stands for what calls __poll_chk(). */
+int unchecked_poll(struct pollfd *p, nfds_t n, int timeout_ms) __asm__("poll");
 int __poll_chk(struct pollfd *p, nfds_t n, int timeout_ms, size_t room);
 int __open64_2(const char *path, int flags);
 
 int __poll_chk(struct pollfd *p, nfds_t n, int timeout_ms, size_t room)
 {
 	(void)room;
-	return poll(p, n, timeout_ms);
+	return unchecked_poll(p, n, timeout_ms);
 }
 
 int __open64_2(const char *path, int flags)
