@@ -35,6 +35,13 @@ unsigned tap_limit(unsigned limit)
 	return limit * number("LIMIT_SCALE");
 }
 
+unsigned tap_rounds(unsigned rounds)
+{
+	const unsigned limit = tap_limit(rounds);
+
+	return getenv("TAP_ROUNDS") && number("TAP_ROUNDS") < limit ? number("TAP_ROUNDS") : limit;
+}
+
 unsigned tap_repeat(unsigned times)
 {
 	times /= number("REPEAT_CUT");

@@ -38,6 +38,12 @@ extern void (*tap_prepare)(void);
  */
 unsigned tap_limit(unsigned limit);
 
+/*
+ * Returns how many rounds of a wait there may be: @rounds times LIMIT_SCALE, but at most TAP_ROUNDS of the environment, which
+ * is for what never comes. A round sleeps, so that the kernel's threads run meanwhile, whatever the machine's speed.
+ */
+unsigned tap_rounds(unsigned rounds);
+
 /* Returns @times divided by REPEAT_CUT of the environment, for the same machines; at least 1. */
 unsigned tap_repeat(unsigned times);
 
@@ -64,12 +70,12 @@ void tap_run_all(const struct tap_test *tests, size_t count);
  * Wait until @condition, which is what the test waits for: a limit, not a time. Each round sleeps a
  * little.
  */
-#define WAIT_FOR(condition)                                          \
-	do {                                                         \
-		for (unsigned n_ = 0; !(condition); n_++) {          \
-			EXPECT(n_ < tap_limit(20000) && #condition); \
-			usleep(500);                                 \
-		}                                                    \
+#define WAIT_FOR(condition)                                           \
+	do {                                                          \
+		for (unsigned n_ = 0; !(condition); n_++) {           \
+			EXPECT(n_ < tap_rounds(20000) && #condition); \
+			usleep(500);                                  \
+		}                                                     \
 	} while (0)
 
 #endif /* TAP_H */
