@@ -196,7 +196,8 @@ load trouble
 }
 
 @test "a manifest that is none: said before anybody is listened to" {
-    failed 2 'zcdma verify: open nowhere: No such file or directory' '' \
+    failed 2 'zcdma verify: open nowhere: No such file or directory' \
+        'a manifest says all when its recording has ended: store the data, and check it then' \
         timeout 10 "$ZCDMA" verify --listen 127.0.0.1:0 --manifest nowhere
 }
 
