@@ -47,7 +47,9 @@ static int parse_size(const char *text, uint64_t *value)
 	unsigned width, height;
 	int end = 0;
 
-	if (sscanf(text, "%5ux%5u%n", &width, &height, &end) != 2 || text[end] || !width || !height)
+	/* sscanf() itself takes leading space and a sign. */
+	if (text[strspn(text, "0123456789x")] ||
+	    sscanf(text, "%5ux%5u%n", &width, &height, &end) != 2 || text[end] || !width || !height)
 		return -EINVAL;
 	*value = (uint64_t)width << 32 | height;
 	return 0;
@@ -73,7 +75,9 @@ static int parse_fps(const char *text, uint64_t *value)
 	char *end;
 	double fps = strtod(text, &end);
 
-	if (end == text || *end || !(fps >= 0.001 && fps <= 100000))
+	/* strtod() itself takes a sign, "inf" and hexadecimal digits. */
+	if (text[strspn(text, "0123456789.")] || end == text || *end ||
+	    !(fps >= 0.001 && fps <= 100000))
 		return -EINVAL;
 	*value = (uint64_t)(fps * 1000 + 0.5);
 	return 0;

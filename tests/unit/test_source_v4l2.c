@@ -547,10 +547,11 @@ static void test_refused_formats(void **state)
 
 static void test_options(void **state)
 {
-	static const char *const wrong[] = { "blocks=1",     "blocks=33", "size=10",
-					     "size=0x10",    "size=1x1x", "format=",
-					     "format=ABCDE", "fps=0",	  "fps=x",
-					     "memory=huge",  "path=x" };
+	static const char *const wrong[] = {
+		"blocks=1",  "blocks=33", "size=10",	 "size=0x10", "size=1x1x",
+		"size=-5x5", "size= 5x5", "fps=0x1e",	 "format=",   "format=ABCDE",
+		"fps=0",     "fps=x",	  "memory=huge", "path=x"
+	};
 	static const LargestIntegralType errors[] = { -EINVAL, -ERANGE };
 
 	(void)state;
