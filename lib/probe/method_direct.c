@@ -4,17 +4,20 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "probe/method.h"
 #include "probe/scratch.h"
 
+/* What is known of a filesystem that takes O_DIRECT: it reads the caller's pages, it copies them, or neither is known. */
+enum directness { DIRECT_UNKNOWN, DIRECT_COPIES, DIRECT_READS };
+
 /*
- * Check whether the filesystem accepts O_DIRECT and copies all the same, as tmpfs does, or one that journals or
- * checksums data: every mapping works there, which proves nothing. [vvar] shows it if it has no pages: what can
- * write it is copying.
+ * A filesystem may accept O_DIRECT and copy all the same, as one that journals or checksums data does: every mapping
+ * works there, which proves nothing. [vvar] shows it if it has no pages, as before Linux 7: what can write it is copying.
  */
-static bool copies_anyway(int fd)
+static enum directness shown_by_vvar(int fd)
 {
 	struct zcdma_method_result res = { 0 };
 	struct zc_attempt pipe = { .res = &res, .fd = -1, .peer = -1 };
@@ -24,14 +27,38 @@ static bool copies_anyway(int fd)
 	bool no_pages;
 
 	if (zc_vma_find_name("[vvar]", &vvar) < 0 || zc_attempt_open_pipe(&pipe) < 0)
-		return false;
+		return DIRECT_UNKNOWN;
 	addr = (const void *)(uintptr_t)vvar.start;
 	no_pages = zc_attempt_vmsplice(&pipe, addr, page) == -EFAULT;
 	zc_attempt_close(&pipe);
-	return no_pages && pwrite(fd, addr, page, 0) > 0;
+	if (!no_pages)
+		return DIRECT_UNKNOWN;
+	if (pwrite(fd, addr, page, 0) > 0)
+		return DIRECT_COPIES;
+	return errno == EFAULT ? DIRECT_READS : DIRECT_UNKNOWN;
 }
 
-/* Check that @fd takes O_DIRECT writes, and does not copy them. */
+/* A filesystem says since Linux 6.1 whether it does direct I/O of a file: statx(2), STATX_DIOALIGN. tmpfs does not say. */
+static enum directness told_by_filesystem(int fd)
+{
+	struct statx st;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &st) < 0 ||
+	    !(st.stx_mask & STATX_DIOALIGN))
+		return DIRECT_UNKNOWN;
+	return st.stx_dio_mem_align ? DIRECT_READS : DIRECT_COPIES;
+}
+
+static bool reads_pages(int fd)
+{
+	enum directness how = shown_by_vvar(fd);
+
+	if (how == DIRECT_UNKNOWN)
+		how = told_by_filesystem(fd);
+	return how == DIRECT_READS;
+}
+
+/* Check that @fd takes O_DIRECT writes, and is known not to copy them. */
 static bool takes_direct(int fd)
 {
 	void *p = mmap(NULL, ZC_METHOD_CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
@@ -40,7 +67,7 @@ static bool takes_direct(int fd)
 
 	if (p == MAP_FAILED)
 		return false;
-	ok = pwrite(fd, p, ZC_METHOD_CHUNK, 0) == (ssize_t)ZC_METHOD_CHUNK && !copies_anyway(fd);
+	ok = pwrite(fd, p, ZC_METHOD_CHUNK, 0) == (ssize_t)ZC_METHOD_CHUNK && reads_pages(fd);
 	munmap(p, ZC_METHOD_CHUNK);
 	return ok;
 }
@@ -52,7 +79,7 @@ static int direct_open(struct zc_attempt *a)
 		return 0;
 	zc_method_untried(
 		a->res,
-		"no file takes O_DIRECT without copying in $TMPDIR, /var/tmp, /tmp or the current folder: %s",
+		"no file is known to take O_DIRECT without copying in $TMPDIR, /var/tmp, /tmp or the current folder: %s",
 		strerror(-a->fd));
 	return a->fd;
 }

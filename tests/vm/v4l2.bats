@@ -235,3 +235,28 @@ probed() {
     run -0 --separate-stderr zcdma probe --json "${names[@]}"
     jq -e 'all(.mappings[]; .send.answer == "works")' <<<"$output"
 }
+
+# probe_buffer_of_heap: probe a dma-buf that a program has open, as one that starts zcdma for it does.
+probe_buffer_of_heap() {
+    python3 - "$ZCDMA" <<'PY'
+import fcntl, os, struct, sys
+
+LAYOUT = 'QIIQ'  # struct dma_heap_allocation_data: len, fd, fd_flags, heap_flags
+DMA_HEAP_IOCTL_ALLOC = 0xC0184800
+
+heap = os.open('/dev/dma_heap/system', os.O_RDWR)
+wanted = bytearray(struct.pack(LAYOUT, 1 << 20, 0, os.O_RDWR, 0))
+fcntl.ioctl(heap, DMA_HEAP_IOCTL_ALLOC, wanted)
+fd = struct.unpack(LAYOUT, wanted)[1]
+os.dup2(fd, 9)
+os.execv(sys.argv[1], [sys.argv[1], 'probe', '--json', 'dmabuf:9'])
+PY
+}
+
+@test "probe: a dma-buf that is open" {
+    [[ -e /dev/dma_heap/system ]] || skip "this kernel has no /dev/dma_heap/system"
+    run -0 --separate-stderr probe_buffer_of_heap
+    # A filesystem that copies takes it with O_DIRECT, tmpfs as well.
+    probed dmabuf:9 '.send.answer == "works" and .zerocopy.errno == "EFAULT" and .direct.answer != "works" and
+        (.cause | startswith("VM_PFNMAP")) and (.hint | contains("v4l2: does it"))'
+}
