@@ -147,7 +147,8 @@ picture() {
         -o /mnt/disk/run.bin --manifest run.json --json
     reported ".direct_bytes == 3 * 1280 * 720 * 2 and .gathered_bytes == 0 and .user_copied_bytes == 0"
     whole zcdma verify --json --manifest run.json /mnt/disk/run.bin
-    reported '.result == "correct" and .blocks_good == 3 and .blocks_expected == 3'
+    # Of a device that dropped frames, as under load, it says so.
+    reported '(.result == "correct" or .result == "lossy") and .blocks_good == 3 and .blocks_expected == 3 and .faults == 0'
     rm /mnt/disk/run.bin
 }
 
