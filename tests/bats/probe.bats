@@ -256,8 +256,8 @@ need_vvar() {
     echo secret >file
     chmod 0 file
     if [ "$(id -u)" -eq 0 ]; then
-        chmod o+x "$BATS_TEST_TMPDIR" && chown 65534 file
         copy_for_all
+        chmod o+x "$BATS_TEST_TMPDIR" && chown 65534 file
         run --separate-stderr setpriv --reuid 65534 --clear-groups "$ZCDMA" probe file
     else
         run --separate-stderr zcdma probe file
