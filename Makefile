@@ -503,8 +503,7 @@ install: all
 	$(Q)ln -sf libzcdma.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
 	$(Q)ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libzcdma.so
 	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@VERSION@|$(VERSION)|' \
-		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' -e 's|@REQUIRES@|$(LIBS_LIB)|' \
-		lib/libzcdma.pc.in >$(BUILD)/libzcdma.pc
+		-e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' lib/libzcdma.pc.in >$(BUILD)/libzcdma.pc
 	$(Q)install -m 644 $(BUILD)/libzcdma.pc $(DESTDIR)$(LIBDIR)/pkgconfig/libzcdma.pc
 	$(Q)for page in $(MAN_PAGES); do \
 		install -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done

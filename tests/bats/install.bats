@@ -99,6 +99,12 @@ expected() {
     refute_output --partial @
 }
 
+@test "install: pkg-config wants nothing but the library, where no other one's headers are" {
+    make_ install
+    PKG_CONFIG_LIBDIR=$ROOT/usr/lib/pkgconfig run -0 pkg-config --cflags --libs libzcdma
+    assert_output --partial -lzcdma
+}
+
 @test "install: SYMLINKS=yes gives a link for each applet, which works" {
     local applet
     make_ install SYMLINKS=yes
