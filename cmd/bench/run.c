@@ -167,6 +167,7 @@ static int send_all(struct measured *m, const struct bench_row *row, int *fd)
 		rc = zcdma_path_set_fallback(t->path, ZCDMA_FALLBACK_KEEP);
 	if (rc)
 		return rc;
+	zcdma_path_set_join(t->path, ZCDMA_JOIN_BYTES);
 	quiet = report_new("bench");
 	report_set_mode(quiet, true, true, false);
 	m->begin_ns = now_ns();

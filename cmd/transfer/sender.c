@@ -227,6 +227,7 @@ static int open_path(struct transfer *t, struct report *r, const struct sender *
 	if (status)
 		return status;
 	describe_connection(t, r, c);
+	zcdma_path_set_join(t->path, ZCDMA_JOIN_BYTES);
 	if (!datagram)
 		return STATUS_OK;
 	rc = zcdma_path_set_datagram(t->path,

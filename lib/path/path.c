@@ -150,7 +150,7 @@ ZC_PUBLIC void zcdma_path_get_stats(const struct zcdma_path *path, struct zcdma_
 		zc_play_get_stats(path, s);
 	else if (path->ops->get_stats)
 		path->ops->get_stats(path, s);
-	s->pending_blocks += path->queued;
+	s->pending_blocks += path->queued + path->joined_more;
 	if (s != out)
 		zc_copy_sized(out, size, s, sizeof(*s));
 }
@@ -175,6 +175,14 @@ ZC_PUBLIC void zcdma_path_set_timeout(struct zcdma_path *path, int timeout_ms)
 ZC_PUBLIC void zcdma_path_set_queue(struct zcdma_path *path, unsigned blocks)
 {
 	path->queue_most = blocks;
+}
+
+ZC_PUBLIC void zcdma_path_set_join(struct zcdma_path *path, size_t bytes)
+{
+	const struct zcdma_source_info *info = &path->src->info;
+	const size_t most = info->blocks * info->block_size / 4;
+
+	path->join = info->blocks ? zc_min(bytes, most) : bytes;
 }
 
 ZC_PUBLIC void zcdma_path_set_manifest(struct zcdma_path *path, struct zcdma_manifest *manifest)

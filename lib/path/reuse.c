@@ -24,13 +24,28 @@ static void give_back_at(struct zcdma_path *path, struct zc_lent_block *e, bool 
 			 uint64_t now_ns)
 {
 	replace = (replace || path->ops->type.replaces_pages) && !path->unsafe_reuse;
-	zcdma_hist_add(&path->sent_to_free, now_ns - e->sent_ns);
+	if (e->sent_ns)
+		zcdma_hist_add(&path->sent_to_free, now_ns - e->sent_ns);
 	zc_source_return(path->src, e, replace);
 }
 
 static void give_back(struct zcdma_path *path, struct zc_lent_block *e, bool replace)
 {
 	give_back_at(path, e, replace, zc_now_ns());
+}
+
+/* Give back the blocks of one send, of which @e is the first. */
+static void give_back_joined(struct zcdma_path *path, struct zc_lent_block *e, bool replace)
+{
+	uint32_t next = e->next;
+
+	give_back(path, e, replace);
+	while (next != ZC_LENT_NONE) {
+		e = at(path, next);
+		next = e->next;
+		path->joined_more--;
+		give_back(path, e, replace);
+	}
 }
 
 /*
@@ -57,7 +72,7 @@ void zc_reuse_reap(struct zcdma_path *path)
 		struct zc_lent_block *e = zc_lent_find(&path->src->lent, b.ticket);
 
 		if (e)
-			give_back(path, e, b.flags & ZC_BLOCK_REPLACE);
+			give_back_joined(path, e, b.flags & ZC_BLOCK_REPLACE);
 	}
 	reap_dropped(path);
 }
@@ -76,6 +91,7 @@ static void enqueue(struct zcdma_path *path, struct zc_lent_block *e)
 	else
 		path->first = place;
 	path->last = place;
+	path->queued_bytes += e->b.len;
 }
 
 static struct zc_lent_block *dequeue(struct zcdma_path *path)
@@ -84,17 +100,26 @@ static struct zc_lent_block *dequeue(struct zcdma_path *path)
 
 	path->first = e->next;
 	path->queued--;
+	path->queued_bytes -= e->b.len;
 	return e;
 }
 
 static void accept_block(struct zcdma_path *path, struct zc_lent_block *e)
 {
+	e->sent_ns = 0;
+	zc_lent_pass(&path->src->lent, e, path);
+	enqueue(path, e);
+}
+
+/* Note that @e is in a send, for the first time. */
+static void begin_send(struct zcdma_path *path, struct zc_lent_block *e)
+{
+	if (e->sent_ns)
+		return;
 	e->sent_ns = zc_now_ns();
 	/* The clock of a device, or of the other end of a hand-over, may be ahead. */
 	zcdma_hist_add(&path->device_to_sent,
 		       e->sent_ns > e->b.time_ns ? e->sent_ns - e->b.time_ns : 0);
-	zc_lent_pass(&path->src->lent, e, path);
-	enqueue(path, e);
 }
 
 /* Add a block to the manifest, whose error becomes the path's. Returns 0 or a negative errno. */
@@ -109,18 +134,29 @@ static int add_to_manifest(struct zcdma_path *path, const struct zcdma_block *b)
 	return zc_error_again(&error, path->ctx);
 }
 
-/* Note that the block at the front of the queue is sent whole. Returns 0, or an error of the manifest. */
+/*
+ * Note that the blocks of a send at the front of the queue are sent whole, all of which free if reap() reports the first one.
+ * Returns 0, or an error of the manifest.
+ */
 static int sent_whole(struct zcdma_path *path, enum zc_sent how)
 {
-	struct zc_lent_block *e = dequeue(path);
-	int rc = add_to_manifest(path, &e->b);
+	int rc = 0;
 
 	memset(&path->fill, 0, sizeof(path->fill));
-	path->stats.blocks++;
-	path->stats.last_seq = e->b.seq;
 	path->stats.sent_ns = zc_now_ns();
-	if (how == ZC_SENT_DONE)
-		give_back_at(path, e, false, path->stats.sent_ns);
+	for (; path->joined; path->joined--) {
+		struct zc_lent_block *e = dequeue(path);
+
+		rc = rc ? rc : add_to_manifest(path, &e->b);
+		path->stats.blocks++;
+		path->stats.last_seq = e->b.seq;
+		if (how == ZC_SENT_DONE)
+			give_back_at(path, e, false, path->stats.sent_ns);
+		else if (path->joined == 1)
+			e->next = ZC_LENT_NONE;
+		else
+			path->joined_more++;
+	}
 	return rc;
 }
 
@@ -131,14 +167,50 @@ int zc_path_break(struct zcdma_path *path, int rc)
 	return zc_error_keep(&path->failed, path->ctx, rc);
 }
 
-/* Send the first block of the queue. Returns 0, -EAGAIN, or another negative errno. */
+/* Returns whether a call of the path may have several blocks. */
+static bool can_join(const struct zcdma_path *path)
+{
+	return path->join && path->ops->joins && !path->datagram && !path->framing &&
+	       !path->fetcher && path->gaps == ZCDMA_GAPS_SKIP;
+}
+
+/* Returns whether @b follows on @a, in memory and in the file that they are of. */
+static bool follows(const struct zcdma_block *a, const struct zcdma_block *b)
+{
+	if (!a->data && a->fd_offset < 0)
+		return false;
+	if (a->data ? (const char *)a->data + a->len != (const char *)b->data : b->data != NULL)
+		return false;
+	return a->fd == b->fd &&
+	       (a->fd_offset < 0 ? b->fd_offset < 0
+				 : a->fd_offset + (int64_t)a->len == b->fd_offset);
+}
+
+/* Returns the first block of the queue, and with it those that can go by the same call. */
+static struct zcdma_block join_first(struct zcdma_path *path)
+{
+	struct zc_lent_block *e = at(path, path->first);
+	struct zcdma_block b = e->b;
+
+	begin_send(path, e);
+	for (path->joined = 1; path->joined < path->queued && can_join(path); path->joined++) {
+		e = at(path, e->next);
+		if (b.len + e->b.len > path->join || !follows(&b, &e->b))
+			break;
+		begin_send(path, e);
+		b.len += e->b.len;
+	}
+	return b;
+}
+
+/* Send the first blocks of the queue. Returns 0, -EAGAIN, or another negative errno. */
 static int push_first(struct zcdma_path *path)
 {
-	const struct zcdma_block *b = &at(path, path->first)->b;
-	int rc = zc_path_fill(path, b);
+	const struct zcdma_block b = join_first(path);
+	int rc = zc_path_fill(path, &b);
 
 	if (!rc)
-		rc = zc_path_try(path, b);
+		rc = zc_path_try(path, &b);
 	if (rc == ZC_SENT_BUSY)
 		return -EAGAIN;
 	return rc < 0 ? rc : sent_whole(path, (enum zc_sent)rc);
@@ -203,6 +275,12 @@ static int push_until(struct zcdma_path *path, unsigned most, uint64_t deadline_
 	return rc == -EAGAIN ? 0 : rc;
 }
 
+bool zc_reuse_holds(const struct zcdma_path *path)
+{
+	return can_join(path) && path->queued_bytes < path->join && !path->joined &&
+	       !path->failed.rc && !path->dropped;
+}
+
 ZC_PUBLIC int zcdma_path_send(struct zcdma_path *path, const struct zcdma_block *b)
 {
 	struct zc_lent_block *e = zc_source_find_lent(path->src, b, "send");
@@ -210,12 +288,16 @@ ZC_PUBLIC int zcdma_path_send(struct zcdma_path *path, const struct zcdma_block 
 
 	if (!e)
 		return -EINVAL;
-	if (!path->timeout_ms && zc_reuse_push(path) == -EAGAIN &&
+	if (!path->timeout_ms && !zc_reuse_holds(path) && zc_reuse_push(path) == -EAGAIN &&
 	    path->queued > path->queue_most) {
 		zc_path_watch(path);
 		return -EAGAIN;
 	}
 	accept_block(path, e);
+	if (zc_reuse_holds(path)) {
+		zc_path_watch(path);
+		return 0;
+	}
 	rc = path->timeout_ms ? push_until(path, path->queue_most, zc_deadline(path->timeout_ms))
 			      : zc_reuse_push(path);
 	if (path->dropped)
@@ -258,7 +340,7 @@ void zc_reuse_forget(struct zcdma_path *path, bool first)
 {
 	struct zc_lent *lent = &path->src->lent;
 
-	if (first && path->queued)
+	for (; first && path->queued && path->joined; path->joined--)
 		dequeue(path);
 	for (uint32_t i = 0; i < lent->size; i++) {
 		struct zc_lent_block *e = &lent->block[i];
@@ -330,9 +412,11 @@ static bool can_return(const struct zcdma_path *path, const struct zc_lent_block
 
 void zc_reuse_unqueue(struct zcdma_path *path)
 {
-	for (bool begun = true; path->queued; begun = false) {
+	while (path->queued) {
 		struct zc_lent_block *e = dequeue(path);
+		const bool begun = path->joined > 0;
 
+		path->joined -= begun;
 		if (can_return(path, e, begun))
 			give_back(path, e, false);
 	}

@@ -8,6 +8,9 @@
 /* Send what is queued. Returns 0 when all of it is sent, -EAGAIN, or the error that broke the path off. */
 int zc_reuse_push(struct zcdma_path *path);
 
+/* Returns whether the path keeps back what is queued, until more is or until the library is about to wait. */
+bool zc_reuse_holds(const struct zcdma_path *path);
+
 /*
  * Give up the blocks that are in flight on a connection that broke: it is unknown when their pages are free. With @first,
  * the first block of the queue is given up too, as a part of it is in flight.

@@ -153,6 +153,7 @@ const struct zc_path_ops zc_path_splice = {
 	},
 	.size = sizeof(struct splice_path),
 	.datagrams = true,
+	.joins = true,
 	.takes = ZC_TAKES_FILE,
 	.send = splice_send,
 	.close = splice_close,

@@ -195,16 +195,27 @@ static void track(struct uring *u, const struct zcdma_block *b, size_t len)
 		completed(u, number, false, false);
 }
 
+/* Returns how many bytes from @data on a send may have: those of one registered buffer. */
+static size_t most_of_send(const struct uring *u, const unsigned char *data)
+{
+	const size_t most = zc_min(u->pin_limit.most, MOST_SENT);
+
+	if (!u->registered)
+		return most;
+	return zc_min(most,
+		      u->registered - (size_t)(data - u->path.src->ring->base) % u->registered);
+}
+
 static int send_some(struct uring *u, const struct zcdma_block *b)
 {
 	struct zcdma_path *path = &u->path;
-	size_t len =
-		zc_datagram_piece(path, b->len - path->sent, zc_min(u->pin_limit.most, MOST_SENT));
+	const unsigned char *data = (const unsigned char *)b->data + path->sent;
+	size_t len = zc_datagram_piece(path, b->len - path->sent, most_of_send(u, data));
 	int rc;
 
 	if (zc_tracker_prepare(&u->tracker, b))
 		return zc_fail(path->ctx, ENOMEM, "io_uring SEND_ZC to %s", path->sink.name);
-	prepare(u, (const unsigned char *)b->data + path->sent, len);
+	prepare(u, data, len);
 	rc = submit(u);
 	if (rc)
 		return zc_path_fail(path, -rc, "io_uring_enter");
@@ -362,6 +373,7 @@ const struct zc_path_ops zc_path_uring = {
 	},
 	.size = sizeof(struct uring),
 	.datagrams = true,
+	.joins = true,
 	.takes = ZC_TAKES_MEMORY,
 	.probe = uring_probe,
 	.open = uring_open,
@@ -380,6 +392,7 @@ const struct zc_path_ops zc_path_uring_fixed = {
 	},
 	.size = sizeof(struct uring),
 	.datagrams = true,
+	.joins = true,
 	.takes = ZC_TAKES_MEMORY,
 	.probe = uring_probe,
 	.open = fixed_open,

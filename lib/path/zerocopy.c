@@ -304,6 +304,7 @@ const struct zc_path_ops zc_path_zerocopy = {
 	},
 	.size = sizeof(struct zerocopy),
 	.datagrams = true,
+	.joins = true,
 	.takes = ZC_TAKES_MEMORY,
 	.probe = zerocopy_probe,
 	.open = zerocopy_open,

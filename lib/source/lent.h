@@ -21,12 +21,13 @@ enum zc_lent_state {
 struct zc_lent_block {
 	struct zcdma_block b; /* as it was delivered */
 	enum zc_lent_state state;
-	uint32_t next; /* free place, or block of a path's queue */
+	uint32_t
+		next; /* free place, block of a path's queue, or one that is in flight by the same send */
 	uint32_t
 		share; /* the next share of the same block, in a circle; the place itself where it is not shared */
 	bool replace; /* another share went back without a proof */
 	struct zcdma_path *path;
-	uint64_t sent_ns; /* when it was passed to the path */
+	uint64_t sent_ns; /* when the path first tried to send it; 0: not yet */
 };
 
 struct zc_lent {

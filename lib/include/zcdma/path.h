@@ -194,6 +194,18 @@ void zcdma_path_set_timeout(struct zcdma_path *path, int timeout_ms);
  */
 void zcdma_path_set_queue(struct zcdma_path *path, unsigned blocks);
 
+/* What is worth to have in one system call: less makes the call itself a large part of what a send costs. */
+#define ZCDMA_JOIN_BYTES ((size_t)256 << 10)
+
+/*
+ * Have small blocks whose memory follows on each other go by one system call of up to @bytes: zcdma_path_send() keeps them back
+ * until there are @bytes, or a quarter of the source's ring. 0, at first: none is kept back. What is kept back is sent as soon
+ * as zcdma_source_next() finds no block, by zcdma_path_flush(), zcdma_path_process() and the end. Set it before the first block,
+ * and only where nobody waits for the block between zcdma_path_send() and those. It changes nothing where the path hands blocks
+ * over, frames them, makes datagrams of them, fills gaps, or writes with O_DIRECT.
+ */
+void zcdma_path_set_join(struct zcdma_path *path, size_t bytes);
+
 /*
  * Give the path up while others of its source go on: send nothing more, and reset its connection. What was not sent goes back
  * to the source at once, and what is in flight by its proof, while zcdma_source_next() is called. Later sends along the path
@@ -283,8 +295,8 @@ void zcdma_path_get_stats(const struct zcdma_path *path, struct zcdma_path_stats
 			  size_t size);
 
 /*
- * Get how long blocks took, in ns: from when they became full until they were passed to the path, and
- * from then until their pages were free. Either may be NULL.
+ * Get how long blocks took, in ns: from when they became full until the path first tried to send them, and from then until
+ * their pages were free. Either may be NULL.
  */
 void zcdma_path_get_latency(const struct zcdma_path *path, struct zcdma_hist *device_to_sent,
 			    struct zcdma_hist *sent_to_free);
