@@ -183,6 +183,17 @@ static char *map_writable(int fd, size_t bytes)
 	return map;
 }
 
+/*
+ * udmabuf maps its memory for the CPU once, in the direction of the first access (begin_cpu_udmabuf() in the kernel's
+ * drivers/dma-buf/udmabuf.c), and syncs by that in the direction of each. CONFIG_DMA_API_DEBUG says once that these
+ * differ, and nothing more until a reboot. It takes any direction of what was mapped in both.
+ */
+static void map_both_ways(int fd)
+{
+	dmabuf_sync(fd, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW);
+	dmabuf_sync(fd, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
+}
+
 /* The memory is a memfd's, whose own mapping every way of sending accepts. */
 static int make_udmabuf(size_t bytes, char **map)
 {
@@ -197,6 +208,7 @@ static int make_udmabuf(size_t bytes, char **map)
 	create.memfd = (unsigned)memfd;
 	fd = ioctl(device, UDMABUF_CREATE, &create);
 	EXPECT(fd >= 0);
+	map_both_ways(fd);
 	*map = map_writable(memfd, bytes);
 	EXPECT(!close(device) && !close(memfd));
 	return fd;
