@@ -11,6 +11,9 @@ printf '#!/bin/sh\nexec /sbin/modprobe -d %s "$@"\n' "$PWD/$VM_MODULES" >/run/mo
 chmod +x /run/modprobe
 echo /run/modprobe >/proc/sys/kernel/modprobe
 
+# A kernel that checks how DMA is done reports the first fault alone, unless it is told to report each.
+[[ ! -e /sys/kernel/debug/dma-api/all_errors ]] || echo 1 >/sys/kernel/debug/dma-api/all_errors
+
 # load FOLDER [devices=N] [sinks=N] [mutant=FAULT]: the driver that is there, with simulated devices, or none, and the
 # PCI device edu of this VM. Either the core or the simulated device has the fault.
 load() {

@@ -119,7 +119,8 @@ qemu() {
         memory=3072
         scale=${LIMIT_SCALE:-8}
         : "${cut:=25}"
-        debug="page_owner=on page_poison=1"
+        # Its next report says as much as its first.
+        debug="page_owner=on page_poison=1 kasan_multi_shot"
     fi
 
     # shellcheck disable=SC2086 # lists of words
