@@ -30,15 +30,15 @@ static struct {
 
 static const struct poptOption table[] = {
 	{ "direction", 0, POPT_ARG_STRING, &arg.direction, 0,
-	  "measure the sender (out), or the receiver", "out|in" },
+	  "measure the sender (out), the receiver (in), or playing to a device", "out|in|play" },
 	{ "mode", 0, POPT_ARG_STRING, &arg.mode, 0, "paths, or ways to receive (all)", "NAME,..." },
 	{ "memory", 0, POPT_ARG_STRING, &arg.memory, 0, "memories (all)", "NAME,..." },
 	{ "list", 0, POPT_ARG_NONE, &arg.list, 0, "list the names of modes, memories and nets",
 	  NULL },
 	{ "net", 0, POPT_ARG_STRING, &arg.net, 0, "the network, which bench makes (loopback)",
 	  "loopback|veth|blackhole" },
-	{ "to", 0, POPT_ARG_STRING, &arg.to, 0, "the other end: zcdma bench --serve, or verify -l",
-	  "ADDRESS" },
+	{ "to", 0, POPT_ARG_STRING, &arg.to, 0,
+	  "the other end: zcdma bench --serve, or verify -l; or the device, dev:PATH", "ADDRESS" },
 	{ "serve", 0, POPT_ARG_STRING, &arg.serve, 0, "be the other end of benches elsewhere",
 	  "ADDRESS" },
 	{ "block", 0, POPT_ARG_STRING, &arg.block, 0, "size of a block (1M)", "SIZE" },
@@ -88,20 +88,29 @@ static uint64_t cold_ring(uint64_t largest_block)
 	return cache > least ? cache : least;
 }
 
-/* Check that no option was given that is of the sender alone. */
-static bool check_options_in(struct report *r)
+#define SENDS  (1u << BENCH_OUT)
+#define PLAYS  (1u << BENCH_PLAY)
+#define BY_NET (1u << BENCH_OUT | 1u << BENCH_IN)
+
+/* Check that no option was given that is of other directions alone. */
+static bool check_options(struct report *r, enum bench_direction direction)
 {
 	const struct {
-		const char *name, *value;
+		const char *name;
+		bool given;
+		unsigned of;
 	} options[] = {
-		{ "--memory", arg.memory }, { "--block", arg.block }, { "--ring", arg.ring },
-		{ "--sweep", arg.sweep },   { "--plot", arg.plot },
+		{ "--memory", arg.memory, SENDS | PLAYS },  { "--block", arg.block, SENDS | PLAYS },
+		{ "--ring", arg.ring, SENDS | PLAYS },	    { "--sweep", arg.sweep, SENDS | PLAYS },
+		{ "--plot", arg.plot, SENDS | PLAYS },	    { "--streams", arg.streams, BY_NET },
+		{ "--congestion", arg.congestion, BY_NET }, { "--check", arg.check, BY_NET },
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-		if (!options[i].value)
+		if (!options[i].given || options[i].of & 1u << direction)
 			continue;
-		report_error(r, STATUS_ERROR, NULL, "%s is for --direction=out", options[i].name);
+		report_error(r, STATUS_ERROR, NULL, "%s is not for --direction=%s", options[i].name,
+			     bench_directions[direction]);
 		return false;
 	}
 	return true;
@@ -113,7 +122,7 @@ static bool parse_job(struct report *r, struct bench_job *job, uint64_t largest_
 		arg.direction ? opts_choice(r, "--direction", arg.direction, bench_directions) : 0;
 	uint64_t streams = 1, repeats = 0;
 
-	if (direction < 0 || (direction == BENCH_IN && !check_options_in(r)))
+	if (direction < 0 || !check_options(r, (enum bench_direction)direction))
 		return false;
 
 	*job = (struct bench_job){
@@ -247,7 +256,7 @@ static void note_gone(struct report *r, const struct bench_job *job, const struc
 /* One that does not tell what it cost may count the streams: it gets those of the table. */
 static bool may_cross(const struct bench_job *job, const struct bench_rows *rows)
 {
-	if (job->direction == BENCH_IN)
+	if (job->direction != BENCH_OUT)
 		return false;
 	for (unsigned i = 0; arg.to && i < rows->count; i++) {
 		if (rows->row[i].count && rows->row[i].sample[0].receiver_cpu_ns < 0)
@@ -259,8 +268,8 @@ static bool may_cross(const struct bench_job *job, const struct bench_rows *rows
 /* How many rows a crossing adds to @good ones, if one of them does not copy. */
 static unsigned crossing_rows(const struct bench_job *job, unsigned good)
 {
-	return job->direction == BENCH_IN || arg.sweep || good < 2 ? 0
-								   : 2 * (BENCH_SWEEP_SIZES - 1);
+	return job->direction != BENCH_OUT || arg.sweep || good < 2 ? 0
+								    : 2 * (BENCH_SWEEP_SIZES - 1);
 }
 
 /* Compare the best path that does not copy to copying, with other block sizes. */
@@ -363,12 +372,28 @@ static int run_bench(struct report *r, const struct bench_net *net, struct bench
 	return status;
 }
 
+static int check_device(struct report *r)
+{
+	const struct zcdma_source_type *type = arg.to ? zcdma_source_type_of(arg.to) : NULL;
+
+	if (type && !strcmp(type->name, "dev"))
+		return STATUS_OK;
+	return report_error(
+		r, STATUS_ERROR,
+		"name a device that plays: --to=dev:/dev/zcdma1 (modprobe zcdma_sim sinks=1 makes a simulated one)",
+		"--direction=play: %s%s", arg.to ? arg.to : "no device was named",
+		arg.to ? " is not a device of the driver" : "");
+}
+
 /* Check the address before anything is measured. Returns 0, or an exit status after a reported error. */
 static int check_to(struct report *r, struct zcdma_ctx *ctx, const struct bench_job *job)
 {
 	struct zcdma_addr addr = { .udp = false };
-	int rc = arg.to ? zcdma_addr_parse(ctx, arg.to, &addr) : 0;
+	int rc;
 
+	if (job->direction == BENCH_PLAY)
+		return check_device(r);
+	rc = arg.to ? zcdma_addr_parse(ctx, arg.to, &addr) : 0;
 	if (rc)
 		return report_ctx_error(r, STATUS_ERROR, ctx, rc);
 	if (addr.udp && job->direction == BENCH_IN)
@@ -389,6 +414,19 @@ static int plan_in(struct report *r, const struct bench_net *net, struct bench_r
 	return bench_plan_in(r, arg.mode ? arg.mode : "all", rows);
 }
 
+static int plan(struct report *r, const struct bench_job *job, const struct bench_net *net,
+		const uint64_t *block, unsigned blocks, struct bench_rows *rows)
+{
+	const char *modes = arg.mode ? arg.mode : "all",
+		   *memories = arg.memory ? arg.memory : "all";
+
+	if (job->direction == BENCH_IN)
+		return plan_in(r, net, rows);
+	if (job->direction == BENCH_PLAY)
+		return bench_plan_play(r, modes, memories, block, blocks, rows);
+	return bench_plan(r, modes, memories, block, blocks, rows);
+}
+
 static int bench(struct report *r, struct zcdma_ctx *ctx)
 {
 	const struct bench_net *net = choose_net(r);
@@ -401,11 +439,8 @@ static int bench(struct report *r, struct zcdma_ctx *ctx)
 	if (!blocks || !parse_job(r, &job, block[blocks - 1]))
 		return STATUS_ERROR;
 	status = check_to(r, ctx, &job);
-	if (!status && job.direction == BENCH_IN)
-		status = plan_in(r, net, &rows);
-	else if (!status)
-		status = bench_plan(r, arg.mode ? arg.mode : "all", arg.memory ? arg.memory : "all",
-				    block, blocks, &rows);
+	if (!status)
+		status = plan(r, &job, net, block, blocks, &rows);
 	if (!status)
 		status = run_bench(r, net, &job, &rows);
 	free(rows.row);

@@ -22,11 +22,8 @@
 /* Bytes of a datagram that is received: what an Ethernet frame has room for, with a header of the sender's to spare. */
 #define BENCH_DATAGRAM 1400u
 
-/* Bytes of a datagram that is received: what an Ethernet frame has room for, with a header of the sender's to spare. */
-#define BENCH_DATAGRAM 1400u
-
-/* Which end of the connections a bench measures. */
-enum bench_direction { BENCH_OUT, BENCH_IN };
+/* Which end of the connections a bench measures, or that it plays to a device. */
+enum bench_direction { BENCH_OUT, BENCH_IN, BENCH_PLAY };
 
 /* One run. Plain data: it comes through a pipe from the process that was measured. */
 struct bench_sample {
@@ -69,13 +66,24 @@ struct bench_way {
 	const char *kind, *port, *options, *path;
 };
 
+#define BENCH_FEED_PATHS 2
+
+/* What is played to a device: bench/play.c has the table of them. */
+struct bench_feed {
+	const char *name;
+	const char *kind; /* of source */
+	const char *summary;
+	const char *paths[BENCH_FEED_PATHS]; /* that take it to a device */
+};
+
 /* A line of the table: a path from a memory, with blocks of a size; or a way to receive. */
 struct bench_row {
 	const struct zcdma_path_type *path; /* NULL where it receives */
 	const struct zcdma_source_type *source;
-	const struct bench_way *way; /* to receive, or NULL */
-	const char *memory;	     /* of .source, or where .way receives to */
-	uint64_t block_bytes;	     /* as asked for */
+	const struct bench_way *way;   /* to receive, or NULL */
+	const struct bench_feed *feed; /* that is played, or NULL */
+	const char *memory;	       /* of .source, or where .way receives to, or .feed's name */
+	uint64_t block_bytes;	       /* as asked for */
 	struct bench_sample sample[BENCH_REPEATS_MAX];
 	unsigned count;
 	bool given;		    /* its samples are those of a row that ran before */
@@ -105,6 +113,12 @@ static inline bool bench_same_line(const struct bench_row *a, const struct bench
 	return a->path == b->path && a->way == b->way && a->memory == b->memory;
 }
 
+/* Return true if the rows play to a device. */
+static inline bool bench_plays(const struct bench_rows *rows)
+{
+	return rows->count && rows->row[0].feed;
+}
+
 /* Return true if the rows are ways to receive. */
 static inline bool bench_receives(const struct bench_rows *rows)
 {
@@ -114,7 +128,7 @@ static inline bool bench_receives(const struct bench_rows *rows)
 /* What holds for every run of a bench. */
 struct bench_job {
 	enum bench_direction direction;
-	const char *to;		/* HOST:PORT of the other end */
+	const char *to;		/* HOST:PORT of the other end, or a device */
 	const char *congestion; /* control of the sender */
 	uint64_t ring_bytes;
 	double seconds;

@@ -9,7 +9,9 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-const char *const bench_directions[] = { [BENCH_OUT] = "out", [BENCH_IN] = "in", NULL };
+const char *const bench_directions[] = {
+	[BENCH_OUT] = "out", [BENCH_IN] = "in", [BENCH_PLAY] = "play", NULL
+};
 
 /* Read the first line of a file, or what follows @key and a colon in it. Returns false if it is missing. */
 static bool read_value(const char *path, const char *key, char *value, size_t len)
@@ -132,6 +134,22 @@ static unsigned most_runs(const struct bench_rows *rows)
 	return most;
 }
 
+static void report_device(struct report *r, const struct bench_job *job)
+{
+	report_line(r, "device", NULL);
+	report_text(r, "net", job->to, "");
+}
+
+static void report_network(struct report *r, const struct bench_job *job,
+			   const struct bench_rows *rows, const char *net)
+{
+	report_line(r, "network", NULL);
+	report_text(r, "net", net, job->direction == BENCH_IN ? ", from " : ", to ");
+	report_text(r, "to", job->to, ", congestion control ");
+	report_text(r, "congestion_control", job->congestion, "");
+	report_nic(r, rows);
+}
+
 void bench_report_facts(struct report *r, const struct bench_job *job,
 			const struct bench_rows *rows, const char *net)
 {
@@ -146,11 +164,10 @@ void bench_report_facts(struct report *r, const struct bench_job *job,
 	report_text(r, "cpu", model, ", ");
 	report_count(r, "cpus", (uint64_t)sysconf(_SC_NPROCESSORS_ONLN), " CPUs, cache ");
 	report_bytes(r, "cache_bytes", bench_cache_bytes(), "");
-	report_line(r, "network", NULL);
-	report_text(r, "net", net, in ? ", from " : ", to ");
-	report_text(r, "to", job->to, ", congestion control ");
-	report_text(r, "congestion_control", job->congestion, "");
-	report_nic(r, rows);
+	if (job->direction == BENCH_PLAY)
+		report_device(r, job);
+	else
+		report_network(r, job, rows, net);
 	if (in) {
 		report_line(r, "runs", "datagrams of ");
 		report_count(r, "datagram_bytes", BENCH_DATAGRAM, " bytes, streams ");

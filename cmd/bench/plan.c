@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Which rows there are: paths x memories x block sizes, or ways to receive. Nothing here knows any of them by name. */
+/* Which rows there are: paths x memories x block sizes, ways to receive, or what is played. Nothing here knows any of them by name. */
 #include "bench/plan.h"
 
 #include <stdlib.h>
@@ -7,6 +7,7 @@
 
 #include "cli/status.h"
 #include "bench/net.h"
+#include "bench/play.h"
 #include "bench/receive.h"
 #include "bench/rows.h"
 
@@ -48,6 +49,13 @@ static const char *way_name(unsigned i)
 	const struct bench_way *way = bench_way_at(i);
 
 	return way ? way->name : NULL;
+}
+
+static const char *feed_name(unsigned i)
+{
+	const struct bench_feed *feed = bench_feed_at(i);
+
+	return feed ? feed->name : NULL;
 }
 
 static const char *memory_name(unsigned i)
@@ -133,16 +141,53 @@ int bench_plan_in(struct report *r, const char *modes, struct bench_rows *rows)
 	return STATUS_OK;
 }
 
+/* Add the rows of a feed for the paths in @modes that take it. */
+static void plan_feed(const struct bench_feed *feed, const char *modes, const uint64_t *block_bytes,
+		      unsigned count, struct bench_rows *rows)
+{
+	static struct bench_row row; /* its samples are large */
+
+	row.feed = feed;
+	row.source = zcdma_source_type_of(feed->kind);
+	row.memory = feed->name;
+	for (unsigned p = 0; (row.path = zcdma_path_type_at(p)); p++) {
+		if (!is_listed(modes, row.path->name) || !bench_feed_takes(feed, row.path->name))
+			continue;
+		for (unsigned b = 0; b < count; b++) {
+			row.block_bytes = block_bytes[b];
+			bench_rows_add(rows, &row);
+		}
+	}
+}
+
+int bench_plan_play(struct report *r, const char *modes, const char *names,
+		    const uint64_t *block_bytes, unsigned count, struct bench_rows *rows)
+{
+	const struct bench_feed *feed;
+	int status = check_list(r, "--mode", modes, path_name);
+
+	if (!status)
+		status = check_list(r, "--memory", names, feed_name);
+	for (unsigned i = 0; !status && (feed = bench_feed_at(i)); i++) {
+		if (is_listed(names, feed->name))
+			plan_feed(feed, modes, block_bytes, count, rows);
+	}
+	return status;
+}
+
 /* A header is the name of the option that takes the names: completion goes by that. */
 static const struct report_column modes[] = { { "name", "MODE" }, { "summary", "" } };
 static const struct report_column ways[] = { { "name", "MODE" },
 					     { "summary", "OF --direction=in" } };
 static const struct report_column memories[] = { { "name", "MEMORY" }, { "summary", "" } };
+static const struct report_column feeds[] = { { "name", "MEMORY" },
+					      { "summary", "OF --direction=play" } };
 static const struct report_column networks[] = { { "name", "NET" }, { "summary", "" } };
 
 void bench_list(struct report *r)
 {
 	const struct zcdma_source_type *source;
+	const struct bench_feed *feed;
 	const struct bench_net *net;
 	const struct bench_way *way;
 
@@ -156,6 +201,9 @@ void bench_list(struct report *r)
 	report_table(r, "memories", memories, 2);
 	for (unsigned i = 0; memory_at(i, &source); i++)
 		report_row(r, (const char *const[]){ memory_at(i, &source), source->summary });
+	report_table(r, "feeds", feeds, 2);
+	for (unsigned i = 0; (feed = bench_feed_at(i)); i++)
+		report_row(r, (const char *const[]){ feed->name, feed->summary });
 	report_table(r, "nets", networks, 2);
 	for (unsigned i = 0; (net = bench_net_at(i)); i++)
 		report_row(r, (const char *const[]){ net->name, net->summary });

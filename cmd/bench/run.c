@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "bench/machine.h"
+#include "bench/play.h"
 #include "bench/receive.h"
 #include "bench/server.h"
 #include "cli/clock.h"
@@ -93,9 +94,11 @@ static void collect(struct measured *m)
 	s->bytes = path.bytes - m->path.bytes;
 	s->calls = path.calls - m->path.calls;
 	s->blocks = path.blocks - m->path.blocks;
-	s->user_copied_bytes = source.copied_bytes - m->source.copied_bytes;
+	s->user_copied_bytes = source.copied_bytes - m->source.copied_bytes + path.gathered_bytes -
+			       m->path.gathered_bytes;
 	s->fell_back_bytes = fell_back(s->bytes, &path, &m->path);
-	s->unknown_bytes = path.unknown_bytes - m->path.unknown_bytes;
+	s->unknown_bytes = path.unknown_bytes - m->path.unknown_bytes + source.unknown_bytes -
+			   m->source.unknown_bytes;
 	s->kernel_copied_bytes = path.copied_bytes - m->path.copied_bytes + s->fell_back_bytes +
 				 source.driver_copied_bytes - m->source.driver_copied_bytes +
 				 source.kernel_copied_bytes - m->source.kernel_copied_bytes;
@@ -145,11 +148,11 @@ static int open_sink(struct zcdma_ctx *ctx, const struct bench_job *job)
 	return zcdma_connect(ctx, &addr);
 }
 
-static int send_all(struct measured *m, const struct bench_row *row, int *fd)
+/* Open the source and the path to a receiver. Returns 0, or a negative errno with the error message set. */
+static int open_to_receiver(struct measured *m, const struct bench_row *row, int *fd)
 {
 	struct transfer *t = &m->t;
-	struct report *quiet;
-	int rc = open_source(t, m->job, row), end;
+	int rc = open_source(t, m->job, row);
 
 	if (rc)
 		return rc;
@@ -163,8 +166,17 @@ static int send_all(struct measured *m, const struct bench_row *row, int *fd)
 	zcdma_nic_of(*fd, &m->s->nic);
 	/* Never go over to plain sends: what asking for zero-copy costs is measured too. */
 	rc = zcdma_path_open(t->ctx, t->src, row->path->name, *fd, &t->path);
-	if (!rc)
-		rc = zcdma_path_set_fallback(t->path, ZCDMA_FALLBACK_KEEP);
+	return rc ? rc : zcdma_path_set_fallback(t->path, ZCDMA_FALLBACK_KEEP);
+}
+
+static int send_all(struct measured *m, const struct bench_row *row, int *fd)
+{
+	struct transfer *t = &m->t;
+	struct report *quiet;
+	int rc, end;
+
+	rc = row->feed ? bench_play_open(t->ctx, m->job, row, m->s, &t->src, &t->path)
+		       : open_to_receiver(m, row, fd);
 	if (rc)
 		return rc;
 	zcdma_path_set_join(t->path, ZCDMA_JOIN_BYTES);
@@ -174,6 +186,10 @@ static int send_all(struct measured *m, const struct bench_row *row, int *fd)
 	rc = transfer_run(t, quiet);
 	end = transfer_finish(t, !rc);
 	collect(m);
+	if (row->feed) { /* the ring is the device's */
+		m->s->block_bytes = row->block_bytes;
+		m->s->ring_bytes = m->job->ring_bytes;
+	}
 	report_free(quiet);
 	return rc ? rc : end;
 }

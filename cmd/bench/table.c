@@ -51,7 +51,12 @@ static void print_share(FILE *f, double value)
 enum best { NO_BEST, LEAST, MOST };
 
 /* Where a figure has a sense. */
-enum { OUT = 1 << BENCH_OUT, IN = 1 << BENCH_IN, BOTH = OUT | IN };
+enum {
+	OUT = 1 << BENCH_OUT | 1 << BENCH_PLAY,
+	IN = 1 << BENCH_IN,
+	NET = 1 << BENCH_OUT | IN,
+	ALL = OUT | IN
+};
 
 /* The table's figures, in order. */
 static const struct figure {
@@ -63,15 +68,15 @@ static const struct figure {
 	unsigned where;
 	unsigned rank; /* 0: always shown; else the columns of the highest rank give way first */
 } figures[] = {
-	{ "bytes_per_second", "GB/s", bench_rate, print_giga, MOST, BOTH, 0 },
-	{ "sender_cpu_seconds_per_gb", "SENDER s/GB", bench_sender_cpu, print_fine, LEAST, BOTH,
-	  0 },
-	{ "receiver_cpu_seconds_per_gb", "RECEIVER", bench_receiver_cpu, print_fine, LEAST, BOTH,
+	{ "bytes_per_second", "GB/s", bench_rate, print_giga, MOST, ALL, 0 },
+	{ "sender_cpu_seconds_per_gb", "SENDER s/GB", bench_sender_cpu, print_fine, LEAST, ALL, 0 },
+	{ "receiver_cpu_seconds_per_gb", "RECEIVER", bench_receiver_cpu, print_fine, LEAST, NET,
 	  1 },
-	{ "system_cpu_seconds_per_gb", "SYSTEM", bench_system_cpu, print_fine, LEAST, BOTH, 9 },
-	{ "calls_per_gb", "CALLS/GB", bench_calls, print_count, NO_BEST, BOTH, 10 },
-	{ "copies_per_byte", "COPIES", bench_copies, print_copies, LEAST, BOTH, 3 },
-	{ "fell_back_share", "FELL BACK %", bench_fell_back, print_percent, NO_BEST, OUT, 4 },
+	{ "system_cpu_seconds_per_gb", "SYSTEM", bench_system_cpu, print_fine, LEAST, ALL, 9 },
+	{ "calls_per_gb", "CALLS/GB", bench_calls, print_count, NO_BEST, ALL, 10 },
+	{ "copies_per_byte", "COPIES", bench_copies, print_copies, LEAST, ALL, 3 },
+	{ "fell_back_share", "FELL BACK %", bench_fell_back, print_percent, NO_BEST, 1 << BENCH_OUT,
+	  4 },
 	{ "latency_p50_seconds", "P50 us", bench_p50, print_us, NO_BEST, OUT, 7 },
 	{ "latency_p99_seconds", "P99 us", bench_p99, print_us, NO_BEST, OUT, 6 },
 	{ "most_in_flight_blocks", "IN FLIGHT", bench_in_flight, print_count, NO_BEST, OUT, 8 },
@@ -87,9 +92,9 @@ enum { MODE, MEMORY, BLOCK, FIRST_FIGURE, SPREAD = FIRST_FIGURE + FIGURES, BAR, 
 #define BAR_WIDTH 12
 #define BAR_RANK  5
 
-static bool has(bool receives, const struct figure *figure)
+static bool has(const struct bench_row *row, const struct figure *figure)
 {
-	return figure->where & 1u << (receives ? BENCH_IN : BENCH_OUT);
+	return figure->where & 1u << (row->way ? BENCH_IN : row->feed ? BENCH_PLAY : BENCH_OUT);
 }
 
 /* The best median of a figure among the rows that send, or NAN. */
@@ -161,7 +166,7 @@ static void add_repeats(json_t *json, const struct bench_row *row)
 		for (size_t f = 0; f < FIGURES; f++) {
 			double value = figures[f].of(s);
 
-			if (has(row->way, &figures[f]))
+			if (has(row, &figures[f]))
 				json_object_set_new(one, figures[f].key,
 						    isnan(value) ? json_null() : json_real(value));
 		}
@@ -184,7 +189,7 @@ static void add_numbers(json_t *json, const struct bench_row *row)
 	for (size_t f = 0; f < FIGURES; f++) {
 		double value = bench_spread(row, figures[f].of).median;
 
-		if (has(row->way, &figures[f]))
+		if (has(row, &figures[f]))
 			json_object_set_new(json, figures[f].key,
 					    isnan(value) ? json_null() : json_real(value));
 	}
@@ -287,14 +292,15 @@ static void choose_columns(struct report *r, const struct bench_rows *rows, bool
 
 	for (size_t f = 0; f < FIGURES; f++)
 		columns[FIRST_FIGURE + f] =
-			has(bench_receives(rows), &figures[f])
+			has(&rows->row[0], &figures[f])
 				? (struct report_column){ figures[f].key, figures[f].header }
 				: (struct report_column){ NULL, NULL };
 	for (unsigned i = 0; i < rows->count; i++)
 		lost |= rows->row[i].count && bench_spread(&rows->row[i], bench_overruns).high > 0;
 	columns[MODE] = (struct report_column){ "mode", "MODE" };
-	columns[MEMORY] =
-		(struct report_column){ "memory", bench_receives(rows) ? "INTO" : "MEMORY" };
+	columns[MEMORY] = (struct report_column){ "memory", bench_receives(rows) ? "INTO"
+							    : bench_plays(rows)	 ? "FROM"
+										 : "MEMORY" };
 	columns[BLOCK] = (struct report_column){ "block_bytes", sweep ? "BLOCK" : NULL };
 	columns[SPREAD] = (struct report_column){ "spread_percent", "+-%" };
 	columns[BAR] = (struct report_column){ NULL, "" };

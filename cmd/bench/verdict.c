@@ -252,8 +252,9 @@ static void say_best(struct report *r, const struct bench_outcome *o)
 	list_equals(r, o->rows, best, equals, sizeof(equals));
 	report_paragraph(
 		r,
-		"Best over %s with blocks of %s: %s from %s (%.2f GB/s, %.3f CPU s/GB %s), the least CPU time %s among the paths within 10 %% of the highest throughput, as far as they are distinct.%s%s%s",
-		o->net, zcdma_size_format(best->sample[0].block_bytes, size, sizeof(size)),
+		"Best %s %s with blocks of %s: %s from %s (%.2f GB/s, %.3f CPU s/GB %s), the least CPU time %s among the paths within 10 %% of the highest throughput, as far as they are distinct.%s%s%s",
+		best->feed ? "to play to" : "over", o->net,
+		zcdma_size_format(best->sample[0].block_bytes, size, sizeof(size)),
 		bench_mode(best), best->memory, bench_spread(best, bench_rate).median / 1e9,
 		bench_spread(best, cost->of).median, cost->whose, cost->whose,
 		*equals ? " Not distinct from it: " : "", equals, *equals ? "." : "");

@@ -277,10 +277,10 @@ serve() {
     local option
     for option in --memory=memfd --block=4K --ring=8M --sweep=block --plot=x.svg; do
         run -2 zcdma bench --direction=in "$option"
-        assert_output --partial "${option%%=*} is for --direction=out"
+        assert_output --partial "${option%%=*} is not for --direction=in"
     done
     run -2 zcdma bench --direction=sideways
-    assert_output --partial 'must be one of out, in'
+    assert_output --partial 'must be one of out, in, play'
     run -2 zcdma bench --direction=in --mode=zerocopy
     assert_line --index 0 --partial 'unknown name "zerocopy"'
     run -2 zcdma bench --direction=in --net=blackhole
@@ -290,6 +290,24 @@ serve() {
     run -2 --separate-stderr zcdma bench --direction=in --to 127.0.0.1:1
     assert_equal "$output" ''
     [[ $stderr == *'start a receiver: zcdma bench --serve :1'* ]]
+}
+
+@test "bench: --direction=play: wrong options, and no device" {
+    local option
+    for option in --streams=2 --congestion=reno --check; do
+        run -2 zcdma bench --direction=play --to=dev:/dev/none "$option"
+        assert_output --partial "${option%%=*} is not for --direction=play"
+    done
+    run -2 zcdma bench --direction=play
+    assert_line --index 0 'zcdma bench: --direction=play: no device was named'
+    run -2 zcdma bench --direction=play --to=127.0.0.1:9000
+    assert_line --index 0 'zcdma bench: --direction=play: 127.0.0.1:9000 is not a device of the driver'
+    run -2 zcdma bench --direction=play --to=dev:/dev/none --memory=memfd
+    assert_line --index 0 --partial 'unknown name "memfd"'
+    run -3 zcdma bench --direction=play --to=dev:/dev/none
+    assert_line --index 0 --partial '/dev/none: No such file or directory'
+    run -2 zcdma bench --direction=play --to=dev:/dev/none --mode=zerocopy
+    assert_line --index 0 --partial 'nothing to run'
 }
 
 # children PID: it has some.

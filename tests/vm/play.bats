@@ -202,6 +202,26 @@ capture_loop() {
     until_true 20 captures || fail 'the loop does not capture'
 }
 
+@test "play: bench measures each way to the device, with the copies that it has" {
+    run -0 --separate-stderr zcdma bench --json --direction=play --to="dev:$SINK" --block 64K --ring 1M --seconds 0.3 \
+        --repeat 1
+    # What is in a block that is not full yet is counted before the block is.
+    jq -e '.direction == "play" and .failures == [] and .cost_of == "sender" and
+        ([.rows[] | [.mode, .memory, (.copies_per_byte | if . then round else . end)]] == [["copy", "sim", 1],
+        ["vmsplice", "sim", 0], ["copy", "file", 1], ["splice", "file", 0], ["copy", "tcp", 1],
+        ["splice", "tcp", null]])' <<<"$output" || fail "$output"
+    jq -e 'all(.rows[]; .bytes_per_second > 0 and .sender_cpu_seconds_per_gb > 0 and .block_bytes == 65536 and
+        .ring_bytes == 1048576 and (has("receiver_cpu_seconds_per_gb") | not) and
+        .repeats[0].sent_bytes > 0)' <<<"$output"
+    run -0 zcdma bench --direction=play --to="dev:$SINK" --mode=copy,vmsplice --memory=sim --block 64K --ring 1M \
+        --seconds 0.1 --repeat 1
+    assert_line --regexp "^  device +dev:$SINK$"
+    assert_line --regexp '^MODE +FROM +GB/s +SENDER s/GB '
+    assert_output --partial "Best to play to dev:$SINK with blocks of 64.00 KiB: "
+    run -2 --separate-stderr zcdma bench --direction=play --to="dev:$SIM"
+    [[ $stderr == *"$SIM is a capture device"* ]] || fail "$stderr"
+}
+
 @test "play: what a loop plays is captured, equal" {
     capture_loop 1000001
     play_json 0 "dev:$LOOP_OUT,$SMALL" "$BATS_FILE_TMPDIR/data"

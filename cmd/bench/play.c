@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a bench plays to a device: memory, a file in the page cache, and a connection. What it has is the same again and
+ * again, so that no row includes the making of data.
+ */
+#include "bench/play.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* What is written to a file, or sent, at a time. */
+#define CHUNK (1u << 20)
+
+static const struct bench_feed feeds[] = {
+	{ .name = "sim",
+	  .kind = "sim:",
+	  .paths = { "copy", "vmsplice" },
+	  .summary = "memory: a ring of sim:, filled once" },
+	{ .name = "file",
+	  .kind = "file:",
+	  .paths = { "copy", "splice" },
+	  .summary = "file: of twice the ring's size, in the page cache, again and again" },
+	{ .name = "tcp",
+	  .kind = "tcp:",
+	  .paths = { "copy", "splice" },
+	  .summary = "tcp: a connection over loopback" },
+};
+
+const struct bench_feed *bench_feed_at(unsigned i)
+{
+	return i < sizeof(feeds) / sizeof(feeds[0]) ? &feeds[i] : NULL;
+}
+
+bool bench_feed_takes(const struct bench_feed *feed, const char *name)
+{
+	for (unsigned i = 0; i < BENCH_FEED_PATHS; i++) {
+		if (!strcmp(feed->paths[i], name))
+			return true;
+	}
+	return false;
+}
+
+static int fail(struct bench_sample *s, const struct bench_feed *feed, const char *what)
+{
+	const int rc = -errno;
+
+	snprintf(s->error, sizeof(s->error), "%s from %s: %s", what, feed->name, strerror(-rc));
+	return rc;
+}
+
+/* Make a file of the size, in memory. Returns its descriptor, or a negative errno. */
+static int make_file(uint64_t size)
+{
+	int fd = memfd_create("zcdma-bench", MFD_CLOEXEC);
+	char *chunk = calloc(1, CHUNK);
+	ssize_t n = 0;
+
+	for (uint64_t done = 0; fd >= 0 && chunk && n >= 0 && done < size; done += (uint64_t)n)
+		n = write(fd, chunk, CHUNK);
+	free(chunk);
+	return chunk && n >= 0 ? fd : -1;
+}
+
+/* In a process of its own: send to the port that comes through @fd, as long as the receiver takes it. */
+static _Noreturn void send_always(int fd)
+{
+	static char chunk[CHUNK];
+	struct sockaddr_in to = { .sin_family = AF_INET };
+	int connection = socket(AF_INET, SOCK_STREAM, 0);
+	cpu_set_t all;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	memset(&all, 0xff, sizeof(all)); /* the CPU of --cpu is that of the end that is measured */
+	sched_setaffinity(0, sizeof(all), &all);
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	if (read(fd, &to.sin_port, sizeof(to.sin_port)) != sizeof(to.sin_port) ||
+	    connect(connection, (struct sockaddr *)&to, sizeof(to)) < 0)
+		_exit(1);
+	while (send(connection, chunk, sizeof(chunk), MSG_NOSIGNAL) > 0)
+		;
+	_exit(0);
+}
+
+/*
+ * Start what sends, before the device is open: it would keep it. Returns where to write the port to, or -1 with errno set.
+ */
+static int start_sender(void)
+{
+	int ends[2];
+	pid_t pid;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return -1;
+	pid = fork();
+	if (!pid) {
+		close(ends[1]);
+		send_always(ends[0]);
+	}
+	close(ends[0]);
+	if (pid > 0)
+		return ends[1];
+	close(ends[1]);
+	return -1;
+}
+
+/* Have it send to where the source listens. */
+static int tell_port(int sender, struct zcdma_source *src)
+{
+	struct zcdma_source_info info;
+	const char *colon;
+	in_port_t port;
+
+	zcdma_source_get_info(src, &info, sizeof(info));
+	colon = info.listens ? strrchr(info.listens, ':') : NULL;
+	port = htons(colon ? (in_port_t)atoi(colon + 1) : 0);
+	return write(sender, &port, sizeof(port)) == sizeof(port) ? 0 : -1;
+}
+
+/* Open the source that the row has. */
+static int open_source(struct zcdma_ctx *ctx, const struct bench_job *job,
+		       const struct bench_row *row, struct bench_sample *s,
+		       struct zcdma_source **src)
+{
+	char spec[128] = "tcp:127.0.0.1:0";
+	const bool is_file = row->feed == &feeds[1];
+	int fd, rc;
+
+	if (is_file) {
+		fd = make_file(2 * job->ring_bytes);
+		if (fd < 0)
+			return fail(s, row->feed, "make a file to play");
+		snprintf(spec, sizeof(spec), "file:/proc/self/fd/%d", fd);
+	} else if (row->feed == &feeds[0]) {
+		snprintf(spec, sizeof(spec), "sim:block=%" PRIu64 ",blocks=%" PRIu64 ",fill=once",
+			 row->block_bytes, job->ring_bytes / row->block_bytes);
+	}
+	rc = zcdma_source_open(ctx, spec, src);
+	return !rc && is_file ? zcdma_source_set(*src, "repeat", NULL) : rc;
+}
+
+int bench_play_open(struct zcdma_ctx *ctx, const struct bench_job *job, const struct bench_row *row,
+		    struct bench_sample *s, struct zcdma_source **src, struct zcdma_path **path)
+{
+	const bool is_sent = row->feed == &feeds[2];
+	int sender = is_sent ? start_sender() : -1, rc;
+	char address[256];
+
+	if (is_sent && sender < 0)
+		return fail(s, row->feed, "a process that sends");
+	rc = open_source(ctx, job, row, s, src);
+	if (rc)
+		return rc;
+	snprintf(address, sizeof(address), "%s%sblock=%" PRIu64 ",blocks=%" PRIu64, job->to,
+		 job->to[strlen(job->to) - 1] == ':' ? "" : ",", row->block_bytes,
+		 job->ring_bytes / row->block_bytes);
+	rc = zcdma_path_connect(ctx, *src, row->path->name, address, path);
+	if (!rc && is_sent && tell_port(sender, *src))
+		rc = fail(s, row->feed, "a process that sends");
+	return rc;
+}
