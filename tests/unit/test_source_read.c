@@ -62,7 +62,11 @@ void *mmap(void *at, size_t len, int prot, int flags, int fd, off_t offset)
 		errno = ENOMEM;
 		return MAP_FAILED;
 	}
+#ifdef SYS_mmap2 /* of 32 bits, with an offset in units of 4 KiB */
+	return (void *)syscall(SYS_mmap2, at, len, prot, flags, fd, (long)(offset >> 12));
+#else
 	return (void *)syscall(SYS_mmap, at, len, prot, flags, fd, offset);
+#endif
 }
 
 int munmap(void *at, size_t len)
