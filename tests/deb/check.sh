@@ -77,8 +77,8 @@ in_root() {
         chroot "$root" sh -ec "$1"
 }
 
-# build VERSION: the packages of that version, in $root/root/zcdma/build/deb.
-build() {
+# copy_tree VERSION: the tree as that version, in $root/root/zcdma.
+copy_tree() {
     rm -rf "$root/root/zcdma"
     mkdir -p "$root/root/zcdma"
     git ls-files -z --cached --others --exclude-standard |
@@ -86,9 +86,30 @@ build() {
     in_root "cd /root/zcdma
         sed -i '/define ZCDMA_VERSION/s/\".*\"/\"$1\"/' lib/include/zcdma.h
         sed -i 's/^PACKAGE_VERSION=.*/PACKAGE_VERSION=\"$1\"/' kmod/dkms.conf
-        sed -i '1s/(.*)/($1)/' .debian/changelog
+        sed -i '1s/(.*)/($1)/' .debian/changelog"
+}
+
+# build VERSION: the packages of that version, in $root/root/zcdma/build/deb.
+build() {
+    copy_tree "$1" && build_tree "$1"
+}
+
+# build_next VERSION: the same with the next interface of the library, libzcdma1.
+build_next() {
+    copy_tree "$1" && in_root 'cd /root/zcdma
+        sed -i "s/^SOVERSION := 0$/SOVERSION := 1/" Makefile
+        sed -i "s/libzcdma0/libzcdma1/g; s/libzcdma\.so\.0/libzcdma.so.1/g" .debian/control .debian/libzcdma0.symbols \
+            lib/python/zcdma/_library.py
+        for file in .debian/libzcdma0.*; do
+            mv "$file" ".debian/libzcdma1.${file##*.}"
+        done' && build_tree "$1"
+}
+
+# build_tree VERSION
+build_tree() {
+    in_root 'cd /root/zcdma
         command -v make >/dev/null || apt-get install -q -y --no-install-recommends make
-        make -j2 deb" && mkdir -p "$work/$suite-$1" && cp "$root"/root/zcdma/build/deb/*.{deb,changes} "$work/$suite-$1/"
+        make -j2 deb' && mkdir -p "$work/$suite-$1" && cp "$root"/root/zcdma/build/deb/*.{deb,changes} "$work/$suite-$1/"
 }
 
 lint_packages() {
@@ -128,8 +149,29 @@ use_command() {
 use_library() {
     cp tests/examples/ship.c "$root/root/"
     in_root 'apt-get install -q -y --no-install-recommends gcc libc6-dev pkg-config
-        cd /root && gcc -Wall -Werror -o ship ship.c $(pkg-config --cflags --libs libzcdma) && ldd ship | grep -q libzcdma.so.0
-        ./ship 2>&1 | grep -qi usage || [ $? -ne 127 ]'
+        cd /root && gcc -Wall -Werror -o ship ship.c $(pkg-config --cflags --libs libzcdma)' && ship
+}
+
+# ship: the program that was built sends, with the library of its interface.
+ship() {
+    in_root 'cd /root
+        ldd ship | grep "libzcdma.so.0 => /"
+        zcdma verify --bytes 64M --listen 127.0.0.1:0 2>listening &
+        trap "kill $! 2>/dev/null || :" EXIT
+        for i in $(seq 600); do
+            to=$(sed -n "s/.*listening on //p" listening)
+            [ -z "$to" ] || break
+            sleep 0.1
+        done
+        ./ship sim: zerocopy "$to"
+        wait $!'
+}
+
+# What is built with the next interface of the library takes its place, and what needs this one runs on.
+beside_next() {
+    cp -r "$work/$suite-1.0.0" "$root/root/next"
+    in_root 'cd /root/next && apt-get install -q -y --no-install-recommends ./zcdma_*.deb ./libzcdma1_*.deb
+        zcdma --version | grep "1\.0\.0" && ldd /usr/bin/zcdma | grep "libzcdma.so.1 => /"' && ship && use_python
 }
 
 use_python() {
@@ -195,6 +237,7 @@ check_suite() {
     check 'a bare system' bootstrap && check 'another to build in' fresh build || return
     check "build packages" build "$version" && check 'lintian finds no error' lint_packages || return
     check 'build packages of 0.1.0' build 0.1.0 || return
+    check 'build packages with the next interface of the library' build_next 1.0.0 || return
     unmount_all
     check 'another to use them in' fresh use || return
     check 'install what they depend on' install_depends "$version" || return
@@ -210,6 +253,7 @@ check_suite() {
     check 'a Python program uses the library' use_python
     check 'DKMS builds the driver' dkms_builds
     check 'systemd records, receives, watches, stops and removes' boot_services
+    check 'two versions of the library side by side' beside_next
     unmount_all
 }
 
