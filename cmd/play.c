@@ -127,7 +127,7 @@ static int check_underruns(const struct transfer *t, struct report *r, int statu
 	struct zcdma_path_stats s;
 
 	zcdma_path_get_stats(t->path, &s, sizeof(s));
-	if (!s.underruns || (status && status < 128))
+	if (!s.underruns || s.underruns == ZCDMA_UNKNOWN || (status && status < 128))
 		return status;
 	if (!status)
 		return report_error(r, STATUS_LOST, hint,

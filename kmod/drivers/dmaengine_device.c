@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Devices that a DMA controller fills: those of the device tree, and channels that copy memory,
+ * Devices that a DMA controller serves: those of the device tree, and channels that copy memory,
  * which the module's parameter names.
  */
 #include <linux/dma-mapping.h>
@@ -25,7 +25,7 @@ MODULE_PARM_DESC(channels, "Channels that copy memory, to stand in for devices: 
 static struct platform_device *named[ZCDMA_DEVICES_MAX];
 static unsigned int named_count;
 
-/* The properties of the binding, or what they are without: see zcdma,dmaengine-capture.yaml. */
+/* The properties of the binding, or what they are without: see zcdma,dmaengine.yaml. */
 static void read_properties(struct platform_device *pdev, struct dma_slave_config *config,
 			    struct zcdma_limits *limits)
 {
@@ -37,16 +37,16 @@ static void read_properties(struct platform_device *pdev, struct dma_slave_confi
 	device_property_read_u32(&pdev->dev, "zcdma,block-align", &limits->align);
 	device_property_read_u32(&pdev->dev, "zcdma,block-size-max", &most);
 	limits->block_size_max = most;
-	config->direction = DMA_DEV_TO_MEM;
-	config->src_addr = reg ? reg->start : 0;
-	config->src_addr_width = width;
-	config->src_maxburst = burst;
+	config->src_addr = config->dst_addr = reg ? reg->start : 0;
+	config->src_addr_width = config->dst_addr_width = width;
+	config->src_maxburst = config->dst_maxburst = burst;
 }
 
 static int check_geometry(struct device *dev, struct dma_chan *chan,
 			  const struct dma_slave_config *config, struct zcdma_limits *limits)
 {
-	u32 width = config->src_addr_width, burst = config->src_maxburst, most;
+	u32 width = config->src_addr_width, burst = config->src_maxburst, most, widths;
+	bool out = config->direction == DMA_MEM_TO_DEV;
 	struct dma_slave_caps caps;
 	int ret;
 
@@ -60,14 +60,15 @@ static int check_geometry(struct device *dev, struct dma_chan *chan,
 	if (ret)
 		return dev_err_probe(dev, ret, "%s: it does not tell what it can do\n",
 				     dma_chan_name(chan));
-	if (!(caps.directions & BIT(DMA_DEV_TO_MEM)))
-		return dev_err_probe(dev, -EINVAL, "%s: it does not write to memory\n",
-				     dma_chan_name(chan));
+	if (!(caps.directions & BIT(config->direction)))
+		return dev_err_probe(dev, -EINVAL, "%s: it does not %s memory\n",
+				     dma_chan_name(chan), out ? "read from" : "write to");
+	widths = out ? caps.dst_addr_widths : caps.src_addr_widths;
 	/* Some masks have bit 0, of no width at all. */
-	if (!is_power_of_2(width) || width > 16 || !(caps.src_addr_widths & BIT(width)))
+	if (!is_power_of_2(width) || width > 16 || !(widths & BIT(width)))
 		return dev_err_probe(dev, -EINVAL,
 				     "reg-io-width = <%u>: %s has widths by the mask %#x\n", width,
-				     dma_chan_name(chan), caps.src_addr_widths);
+				     dma_chan_name(chan), widths);
 	/* A channel without a limit has no burst longer than the largest piece of memory. */
 	most = caps.max_burst ?: dma_get_max_seg_size(zcdma_dma_device(chan)) / width;
 	if (burst > most)
@@ -81,17 +82,22 @@ static int bind_slave(struct platform_device *pdev, struct zcdma_engine *e,
 		      struct zcdma_limits *limits)
 {
 	struct device *dev = &pdev->dev;
+	const char *name;
 	int ret;
 
 	e->ops = &zcdma_engine_slave;
-	e->chan = dma_request_chan(dev, "rx");
+	e->config.direction = (uintptr_t)device_get_match_data(dev);
+	name = zcdma_engine_plays(e) ? "tx" : "rx";
+	e->chan = dma_request_chan(dev, name);
 	if (IS_ERR(e->chan))
 		return dev_err_probe(dev, PTR_ERR(e->chan),
-				     "no channel \"rx\" in dmas, or it is in use\n");
+				     "no channel \"%s\" in dmas, or it is in use\n", name);
 	read_properties(pdev, &e->config, limits);
 	ret = check_geometry(dev, e->chan, &e->config, limits);
 	if (ret)
 		dma_release_channel(e->chan);
+	else if (zcdma_engine_plays(e))
+		limits->frags_max = ZCDMA_ENGINE_FRAGS;
 	return ret;
 }
 
@@ -135,6 +141,7 @@ static bool is_silent(const struct dma_chan *chan)
 
 static int engine_probe(struct platform_device *pdev)
 {
+	const struct zcdma_device_ops *ops;
 	struct zcdma_limits limits = {};
 	struct zcdma_engine *e;
 	int ret;
@@ -156,8 +163,8 @@ static int engine_probe(struct platform_device *pdev)
 	}
 	e->silent = is_silent(e->chan);
 	/* It is the controller that does the DMA: its mask, its largest segment, its IOMMU. */
-	e->zdev = zcdma_device_register(&pdev->dev, zcdma_dma_device(e->chan),
-					&zcdma_dmaengine_ops, &limits, e);
+	ops = zcdma_engine_plays(e) ? &zcdma_dmaengine_ops_out : &zcdma_dmaengine_ops;
+	e->zdev = zcdma_device_register(&pdev->dev, zcdma_dma_device(e->chan), ops, &limits, e);
 	if (IS_ERR(e->zdev)) {
 		ret = PTR_ERR(e->zdev);
 		goto err_release;
@@ -187,7 +194,8 @@ static void engine_shutdown(struct platform_device *pdev)
 }
 
 static const struct of_device_id engine_of_ids[] = {
-	{ .compatible = "zcdma,dmaengine-capture" },
+	{ .compatible = "zcdma,dmaengine-capture", .data = (void *)DMA_DEV_TO_MEM },
+	{ .compatible = "zcdma,dmaengine-playback", .data = (void *)DMA_MEM_TO_DEV },
 	{ }
 };
 MODULE_DEVICE_TABLE(of, engine_of_ids);

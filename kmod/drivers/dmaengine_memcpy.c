@@ -20,19 +20,19 @@ struct buffers {
 	unsigned int next;
 };
 
-static void memcpy_stop(struct zcdma_capture *c)
+static void memcpy_stop(struct zcdma_engine_run *r)
 {
-	struct buffers *b = c->priv;
+	struct buffers *b = r->priv;
 	unsigned int i;
 
 	for (i = 0; i < BUFFERS; i++) {
 		if (b->data[i])
-			dma_free_coherent(b->dev, c->stream->block_size, b->data[i], b->dma[i]);
+			dma_free_coherent(b->dev, r->stream->block_size, b->data[i], b->dma[i]);
 	}
 	kfree(b);
 }
 
-static int memcpy_start(struct zcdma_capture *c)
+static int memcpy_start(struct zcdma_engine_run *r)
 {
 	struct buffers *b;
 	unsigned int i;
@@ -40,13 +40,13 @@ static int memcpy_start(struct zcdma_capture *c)
 	b = kzalloc(sizeof(*b), GFP_KERNEL);
 	if (!b)
 		return -ENOMEM;
-	b->dev = zcdma_dma_device(c->engine->chan);
-	c->priv = b;
+	b->dev = zcdma_dma_device(r->engine->chan);
+	r->priv = b;
 	for (i = 0; i < BUFFERS; i++) {
-		b->data[i] = dma_alloc_coherent(b->dev, c->stream->block_size, &b->dma[i],
+		b->data[i] = dma_alloc_coherent(b->dev, r->stream->block_size, &b->dma[i],
 						GFP_KERNEL | __GFP_NOWARN);
 		if (!b->data[i]) {
-			memcpy_stop(c);
+			memcpy_stop(r);
 			return -ENOMEM;
 		}
 	}
@@ -55,10 +55,10 @@ static int memcpy_start(struct zcdma_capture *c)
 
 static int memcpy_queue(struct zcdma_transfer *t)
 {
-	struct zcdma_capture *c = t->capture;
-	struct zcdma_stream *stream = c->stream;
+	struct zcdma_engine_run *r = t->run;
+	struct zcdma_stream *stream = r->stream;
 	struct dma_async_tx_descriptor *tx;
-	struct buffers *b = c->priv;
+	struct buffers *b = r->priv;
 	size_t off, bytes;
 	dma_addr_t to;
 	int ret = 0;
@@ -66,7 +66,7 @@ static int memcpy_queue(struct zcdma_transfer *t)
 	zcdma_pattern_fill(b->data[b->next], stream->block_size, t->offset, stream->seed);
 	for (off = 0; off < stream->block_size; off += bytes) {
 		to = zcdma_block_dma(stream, t->block, off, &bytes);
-		tx = dmaengine_prep_dma_memcpy(c->engine->chan, to, b->dma[b->next] + off, bytes,
+		tx = dmaengine_prep_dma_memcpy(r->engine->chan, to, b->dma[b->next] + off, bytes,
 					       DMA_PREP_INTERRUPT | DMA_CTRL_ACK);
 		ret = zcdma_transfer_submit(t, tx);
 		if (ret)

@@ -256,6 +256,9 @@ void zc_player_count(struct zc_player *p, struct zcdma_path_stats *s)
 	s->failed_blocks = dev->failed;
 	s->underruns = dev->underruns;
 	s->underrun_bytes = dev->underrun_bytes;
+	/* The device had nothing to play at times, and does not say whether it needed something then. */
+	if (dev->gaps && !dev->underruns)
+		s->underruns = s->underrun_bytes = ZCDMA_UNKNOWN;
 	s->queued_mean_ns = p->blocks_timed ? p->queued_ns / p->blocks_timed : ZCDMA_UNKNOWN;
 	s->queued_max_ns = p->blocks_timed ? p->queued_max_ns : ZCDMA_UNKNOWN;
 }

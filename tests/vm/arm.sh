@@ -92,9 +92,24 @@ capture() {
         fdtput -t x "$dtb" "$node" dmas "${dmas[0]}" "${5:-${dmas[1]}}"
 }
 
-# Two devices, and several that cannot be. What is made last is found first.
+# play NAME WIDTH [CHANNEL]: a device that plays to the second UART, by the channel that its driver would have taken, or
+# another one.
+play() {
+    local node=/soc/$1 uart=/soc/serial@13810000 dmas
+    read -ra dmas < <(fdtget -t x "$dtb" "$uart" dmas)
+    fdtput -c "$dtb" "$node" &&
+        fdtput -t s "$dtb" "$uart" status disabled &&
+        fdtput -t s "$dtb" "$node" compatible zcdma,dmaengine-playback &&
+        fdtput -t x "$dtb" "$node" reg 13810020 1 &&
+        fdtput -t x "$dtb" "$node" reg-io-width "$2" &&
+        fdtput -t s "$dtb" "$node" dma-names tx &&
+        fdtput -t x "$dtb" "$node" dmas "${dmas[2]}" "${3:-${dmas[3]}}"
+}
+
+# Three devices, and several that cannot be. What is made last is found first.
 build_devices() {
     cp "$dir/usr/lib/linux-image-$release/exynos4210-smdkv310.dtb" "$dtb" &&
+        play tooplay 3 1 && play player 1 &&
         capture nowidth 0 1 rx 1 && capture width 3 1 rx 1 && capture burst 1 3 rx 1 && capture bursts 1 20 rx 1 &&
         capture unnamed 1 1 tx 1 && capture taken 1 1 && capture second 1 1 rx 2 && capture uart 1 1 &&
         "$ZCDMA" capture sim: --bytes 1M -q -o "$folder/pattern"
@@ -124,7 +139,7 @@ qemu() {
         -append "console=ttySAC2 loglevel=4 panic=-1 printk.devkmsg=on ${VM_APPEND:-} VM_RUN=$VM_RUN \
 VM_RESULT=/dev/ttySAC3 VM_MODULES=${dir#"$tree/"} VM_KMOD=$kmod VM_BIN=$bin ZCDMA=$bin/zcdma \
 ${VM_BATS:+\"VM_BATS=$VM_BATS\"}" \
-        -chardev "pipe,id=uart,path=$folder/uart,mux=on" -serial chardev:uart -serial null \
+        -chardev "pipe,id=uart,path=$folder/uart,mux=on" -serial chardev:uart -serial "file:$folder/played" \
         -serial "file:$folder/console" -serial "file:$folder/result" \
         ${VM_QEMU:-} </dev/null >"$folder/qemu.log" 2>&1
 }
@@ -139,8 +154,22 @@ feed() {
     done <"$folder/uart.out" >"$folder/uart.in"
 }
 
+# What the UART sent has to be the pattern from its beginning on, and then this line with its length.
+check_played() {
+    local bytes
+    grep -q '^ok .* the second UART sent all' "$folder/result" || return 0 # nothing was to be sent
+    bytes=$(tail -n 1 "$folder/played" | sed -n 's/^end of \([1-9][0-9]*\)$/\1/p')
+    if [[ -n $bytes ]] && { head -c "$bytes" "$folder/pattern" && echo && echo "end of $bytes"; } |
+        cmp - "$folder/played"; then
+        echo "ok - arm: the host got what was played, $bytes bytes"
+    else
+        echo "not ok - arm: the host got what was played"
+    fi
+}
+
 run() {
     local pid status
+    rm -f "$folder/played"
     : >"$folder/result" # nothing of before counts
     rm -f "$folder"/uart.{in,out}
     mkfifo "$folder"/uart.{in,out} || return
@@ -160,6 +189,7 @@ run() {
             echo "not ok - arm did not come to its end (QEMU's status is $status)"
         fi
     fi
+    check_played
 }
 
 for command in qemu-system-arm "${triplet[armhf]}-gcc" cpio /sbin/modprobe fdtput apt-get dpkg-deb make; do

@@ -91,8 +91,8 @@ struct zcdma_path_stats {
 	bool plays;
 	uint64_t played_bytes;	 /* of .bytes, as the device reports */
 	uint64_t failed_blocks;	 /* that the device could not play */
-	uint64_t underruns;	 /* blocks that it needed and did not have */
-	uint64_t underrun_bytes; /* in them */
+	uint64_t underruns;	 /* blocks that it needed and did not have, or ZCDMA_UNKNOWN */
+	uint64_t underrun_bytes; /* in them, or ZCDMA_UNKNOWN */
 	uint64_t zero_bytes;	 /* queued in time instead, by ZCDMA_UNDERRUN_ZERO */
 	uint64_t padded_bytes; /* zeros after the end, up to what the device takes a multiple of */
 	uint64_t

@@ -1,13 +1,15 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# Blocks that DMA fills: through channels of PL330, from a UART that receives the pattern, and from memory.
+# Blocks that DMA fills: through channels of PL330, from a UART that receives the pattern, and from memory; and blocks and
+# pages that it fetches for another UART, whose output the host verifies: see arm.sh.
 # QEMU has no caches, so a sync that is missing does not show here.
 
 load ../../bats/common
 
 DRIVER=/sys/bus/platform/drivers/zcdma-dmaengine
 UART=/dev/zcdma0 # of the device tree, as zcdma1, which has another channel of the same controller
-COPY=/dev/zcdma2 # from memory
+PLAYER=/dev/zcdma2 # of the device tree: the second UART sends what is played
+COPY=/dev/zcdma3 # from memory
 CHANNEL=dma1chan0
 
 setup_file() {
@@ -32,10 +34,10 @@ is() {
 }
 
 @test "dma: the devices are there, and say what fills them" {
-    for n in 0 1 2; do
+    for n in 0 1 2 3; do
         [ "$(cat /sys/class/zcdma/zcdma$n/source)" = dmaengine ]
     done
-    [ ! -e /dev/zcdma3 ]
+    [ ! -e /dev/zcdma4 ]
 }
 
 # controller DEVICE: of its channel "rx".
@@ -47,6 +49,7 @@ controller() {
     local tree=/sys/firmware/devicetree/base/soc
     assert_equal "$(realpath /sys/class/zcdma/zcdma0/of_node)" $tree/uart
     assert_equal "$(realpath /sys/class/zcdma/zcdma1/of_node)" $tree/second
+    assert_equal "$(realpath /sys/class/zcdma/zcdma2/of_node)" $tree/player
     assert_equal "$(controller $UART)" "$(controller /dev/zcdma1)"
     [ ! -e /sys/class/zcdma/${COPY##*/}/of_node ]
 }
@@ -158,6 +161,78 @@ SMALL=blocks=4,block=64K
     wait_exit "$RECEIVER" 1
 }
 
+# All that is played, by one test after the other, is the pattern from its beginning on. How much, $BATS_FILE_TMPDIR/played has.
+
+# next_part BYTES: make the file part of what comes next, and count it.
+next_part() {
+    local from=0
+    [[ ! -e $BATS_FILE_TMPDIR/played ]] || from=$(<"$BATS_FILE_TMPDIR/played")
+    zcdma capture -q sim: --bytes $((from + $1)) -o whole
+    tail -c "$1" whole >part
+    echo $((from + $1)) >"$BATS_FILE_TMPDIR/played"
+}
+
+# played BYTES FILTER: the report is about so many, and that is true of it.
+played() {
+    jq -e ".played_bytes == $1 and ($2)" report || fail "$(<report)"
+}
+
+@test "dma: to a device, the pages of another device's ring" {
+    "$ZCDMA" capture -q dev:$COPY,$SMALL --bytes 128K 3>&- | "$ZCDMA" play --json dev:$PLAYER,$SMALL >report 3>&-
+    echo 131072 >"$BATS_FILE_TMPDIR/played"
+    played 131072 '.user_copies == 0 and .kernel_copies == 0'
+}
+
+@test "dma: to a device, what was read into its ring, in blocks of one piece and of two, and of any length" {
+    local options
+    for options in block=4K,model=compound block=8320,model=scatter block=8320,model=coherent; do
+        next_part 50001
+        zcdma play --json "dev:$PLAYER,blocks=4,$options" part >report
+        played 50001 '.user_copies == 0 and .kernel_copies == 1 and .failed_blocks == 0'
+    done
+}
+
+@test "dma: to a device, pages of a file's" {
+    next_part 100000
+    zcdma play --json --path=splice dev:$PLAYER,$SMALL part >report
+    played 100000 '.user_copies == 0 and .kernel_copies == 0'
+    is $PLAYER splice_bytes 100000
+    is $PLAYER splice_copied_bytes 0
+}
+
+@test "dma: to a device, after its channel had nothing it is not known whether the device lacked data" {
+    next_part 40960
+    mkfifo pipe
+    "$ZCDMA" play --json dev:$PLAYER,blocks=4,block=4K - <pipe >report 3>&- &
+    PIDS+=($!)
+    exec 9>pipe
+    head -c 8192 part >&9
+    until_true 60 is $PLAYER bytes 8192
+    tail -c +8193 part >&9
+    exec 9>&-
+    wait_exit $!
+    played 40960 '.underruns == null and .underrun_bytes == null'
+    (($(stat_of $PLAYER gaps) > 0))
+}
+
+@test "dma: to a device, again and again" {
+    for ((i = 0; i < 10; i++)); do
+        next_part 4096
+        zcdma play -q dev:$PLAYER,blocks=4,block=4K part
+    done
+}
+
+@test "dma: a device that plays captures nothing, and the other way around" {
+    run -2 zcdma capture dev:$PLAYER -o out.bin
+    run -2 zcdma play dev:$UART /dev/null
+}
+
+@test "dma: the second UART sent all of it, as the host verifies" {
+    printf '\nend of %d\n' "$(<"$BATS_FILE_TMPDIR/played")" >part
+    zcdma play -q dev:$PLAYER,blocks=4,block=4K part
+    is $PLAYER failed 0
+}
+
 @test "dma: stopped in the middle, what came is right" {
     "$ZCDMA" capture dev:$COPY,$SMALL -o out.bin -q 3>&- &
     PIDS+=($!)
@@ -221,6 +296,8 @@ is_beyond() {
         'width: error -EINVAL: reg-io-width = <3>: dma0chan1 has widths by the mask 0x117'; do
         [[ $said == *"13800024.$words"* ]] || fail "$words"
     done
+    words='tooplay: error -EINVAL: reg-io-width = <3>: dma1chan1 has widths by the mask 0x117'
+    [[ $said == *"13810020.$words"* ]] || fail "$said"
     [ "$(cat /sys/class/dma/dma0chan1/in_use)" = 0 ]
 }
 
