@@ -7,13 +7,16 @@ cd "$(dirname "$0")/.." || exit 2
 page=.github/FIGURES.md
 new=$(mktemp) || exit 2
 trap 'rm -f "$new"' EXIT
+# Of the code: this page may have new outputs already.
+commit=$(git describe --always)
+git diff --quiet HEAD -- . ":!$page" || commit+=-dirty
 
 # run COMMAND: print it, what it ran on, and its output, without what make says of itself.
 run() {
     local load
     read -r load _ </proc/loadavg
     echo "\$ $1"
-    echo "# commit $(git describe --always --dirty), load $load"
+    echo "# commit $commit, load $load"
     sh -c "$1" 2>&1 </dev/null | grep -v '^make\[\|^installing\|^  [A-Z]* '
 }
 
