@@ -103,7 +103,7 @@ static int try_next(struct zcdma_source *src, struct zcdma_block *b, bool waits)
 		rc = send_kept_back(src);
 		if (rc < 0)
 			return rc;
-		/* What was sent may have given blocks back, which nothing else reports. */
+		/* What was sent may have given blocks back: look again before the wait. */
 		rc = rc ? zc_source_take(src, left, b) : -EAGAIN;
 	}
 	if (rc < 0 && rc != -EAGAIN && rc != -EINTR && !src->failed.rc)

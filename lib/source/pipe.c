@@ -292,7 +292,9 @@ static void pipe_put(struct zcdma_source *src, const struct zcdma_block *b, enum
 	struct pipe_source *p = (struct pipe_source *)src;
 
 	if (p->base.pool) {
-		if (!zc_laps_put(&p->laps, b->index))
+		if (zc_laps_put(&p->laps, b->index))
+			src->starved = false;
+		else
 			zc_pool_source_put(src, b, how);
 		return;
 	}
