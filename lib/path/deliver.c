@@ -44,32 +44,17 @@ static int fail_held(const struct zcdma_source *src)
 	return rc;
 }
 
-/* Let the paths go on, but for what they keep back. Returns 0 or an error of one of them. */
-static int go_on(struct zcdma_source *src)
+/* Let the paths go on, also with what they keep back if the source has nothing (@idle). Returns 0 or an error of one of them. */
+static int go_on(struct zcdma_source *src, bool idle)
 {
 	for (struct zcdma_path *path = src->paths; path; path = path->next) {
-		int rc = path->queued && !zc_reuse_holds(path) ? zc_reuse_push(path) : 0;
+		int rc = path->queued && (idle || !zc_reuse_holds(path)) ? zc_reuse_push(path) : 0;
 
 		zc_reuse_reap(path);
 		if (rc && rc != -EAGAIN)
 			return rc;
 	}
 	return 0;
-}
-
-/* Send what the paths keep back. Returns 1 if there was something, 0, or an error of one of them. */
-static int send_kept_back(struct zcdma_source *src)
-{
-	int any = 0;
-
-	for (struct zcdma_path *path = src->paths; path; path = path->next) {
-		int rc = path->queued && zc_reuse_holds(path) ? zc_reuse_push(path) : 1;
-
-		if (rc < 0 && rc != -EAGAIN)
-			return rc;
-		any |= rc != 1;
-	}
-	return any;
 }
 
 static int deliver(struct zcdma_source *src, size_t left, struct zcdma_block *b)
@@ -86,11 +71,11 @@ static int deliver(struct zcdma_source *src, size_t left, struct zcdma_block *b)
 static int try_next(struct zcdma_source *src, struct zcdma_block *b, bool waits)
 {
 	size_t left;
-	int rc;
+	int rc, idle;
 
 	if (src->ctx->interrupted)
 		return -EINTR;
-	rc = go_on(src);
+	rc = go_on(src, false);
 	if (rc)
 		return rc;
 	left = left_of_limit(src);
@@ -99,13 +84,9 @@ static int try_next(struct zcdma_source *src, struct zcdma_block *b, bool waits)
 	if (zc_lent_reserve(&src->lent))
 		return zc_fail(src->ctx, ENOMEM, "next block of %s", src->name);
 	rc = zc_source_take(src, left, b);
-	if (rc == -EAGAIN) {
-		rc = send_kept_back(src);
-		if (rc < 0)
-			return rc;
-		/* What was sent may have given blocks back: look again before the wait. */
-		rc = rc ? zc_source_take(src, left, b) : -EAGAIN;
-	}
+	idle = rc == -EAGAIN ? go_on(src, true) : 0;
+	if (idle)
+		return idle;
 	if (rc < 0 && rc != -EAGAIN && rc != -EINTR && !src->failed.rc)
 		zc_error_keep(&src->failed, src->ctx, rc);
 	if (rc == -EAGAIN && is_held(src) && (src->ops != &zc_source_memory || waits))
@@ -150,11 +131,8 @@ static int try_reclaim(struct zcdma_source *src, uint64_t *cookie)
 		return 1;
 	if (src->ctx->interrupted)
 		return -EINTR;
-	rc = go_on(src);
+	rc = go_on(src, true);
 	if (rc)
-		return rc;
-	rc = send_kept_back(src);
-	if (rc < 0)
 		return rc;
 	if (zc_memory_reclaim(src, cookie))
 		return 1;

@@ -135,7 +135,7 @@ static int add_to_manifest(struct zcdma_path *path, const struct zcdma_block *b)
 }
 
 /*
- * Note that the blocks of a send at the front of the queue are sent whole, all of which free if reap() reports the first one.
+ * Note that the blocks of the send at the front of the queue are sent whole: all of them are free when reap() reports the first.
  * Returns 0, or an error of the manifest.
  */
 static int sent_whole(struct zcdma_path *path, enum zc_sent how)
