@@ -66,15 +66,7 @@ struct bench_way {
 	const char *kind, *port, *options, *path;
 };
 
-#define BENCH_FEED_PATHS 2
-
-/* What is played to a device: bench/play.c has the table of them. */
-struct bench_feed {
-	const char *name;
-	const char *kind; /* of source */
-	const char *summary;
-	const char *paths[BENCH_FEED_PATHS]; /* that take it to a device */
-};
+struct bench_feed;
 
 /* A line of the table: a path from a memory, with blocks of a size; or a way to receive. */
 struct bench_row {

@@ -21,35 +21,6 @@
 /* What is written to a file, or sent, at a time. */
 #define CHUNK (1u << 20)
 
-static const struct bench_feed feeds[] = {
-	{ .name = "sim",
-	  .kind = "sim:",
-	  .paths = { "copy", "vmsplice" },
-	  .summary = "memory: a ring of sim:, filled once" },
-	{ .name = "file",
-	  .kind = "file:",
-	  .paths = { "copy", "splice" },
-	  .summary = "file: of twice the ring's size, in the page cache, again and again" },
-	{ .name = "tcp",
-	  .kind = "tcp:",
-	  .paths = { "copy", "splice" },
-	  .summary = "tcp: a connection over loopback" },
-};
-
-const struct bench_feed *bench_feed_at(unsigned i)
-{
-	return i < sizeof(feeds) / sizeof(feeds[0]) ? &feeds[i] : NULL;
-}
-
-bool bench_feed_takes(const struct bench_feed *feed, const char *name)
-{
-	for (unsigned i = 0; i < BENCH_FEED_PATHS; i++) {
-		if (!strcmp(feed->paths[i], name))
-			return true;
-	}
-	return false;
-}
-
 static int fail(struct bench_sample *s, const struct bench_feed *feed, const char *what)
 {
 	const int rc = -errno;
@@ -58,7 +29,7 @@ static int fail(struct bench_sample *s, const struct bench_feed *feed, const cha
 	return rc;
 }
 
-/* Make a file of the size, in memory. Returns its descriptor, or a negative errno. */
+/* Make a file of the size, in memory. Returns its descriptor, or -1 with errno set. */
 static int make_file(uint64_t size)
 {
 	int fd = memfd_create("zcdma-bench", MFD_CLOEXEC);
@@ -68,7 +39,10 @@ static int make_file(uint64_t size)
 	for (uint64_t done = 0; fd >= 0 && chunk && n >= 0 && done < size; done += (uint64_t)n)
 		n = write(fd, chunk, CHUNK);
 	free(chunk);
-	return chunk && n >= 0 ? fd : -1;
+	if (fd < 0 || (chunk && n >= 0))
+		return fd;
+	close(fd);
+	return -1;
 }
 
 /* In a process of its own: send to the port that comes through @fd, as long as the receiver takes it. */
@@ -126,45 +100,91 @@ static int tell_port(int sender, struct zcdma_source *src)
 	return write(sender, &port, sizeof(port)) == sizeof(port) ? 0 : -1;
 }
 
-/* Open the source that the row has. */
-static int open_source(struct zcdma_ctx *ctx, const struct bench_job *job,
-		       const struct bench_row *row, struct bench_sample *s,
-		       struct zcdma_source **src)
+static int open_ring(struct zcdma_ctx *ctx, const struct bench_job *job,
+		     const struct bench_row *row, struct bench_sample *s, struct zcdma_source **src)
 {
-	char spec[128] = "tcp:127.0.0.1:0";
-	const bool is_file = row->feed == &feeds[1];
-	int fd, rc;
+	char spec[96];
 
-	if (is_file) {
-		fd = make_file(2 * job->ring_bytes);
-		if (fd < 0)
-			return fail(s, row->feed, "make a file to play");
-		snprintf(spec, sizeof(spec), "file:/proc/self/fd/%d", fd);
-	} else if (row->feed == &feeds[0]) {
-		snprintf(spec, sizeof(spec), "sim:block=%" PRIu64 ",blocks=%" PRIu64 ",fill=once",
-			 row->block_bytes, job->ring_bytes / row->block_bytes);
-	}
+	(void)s;
+	snprintf(spec, sizeof(spec), "sim:block=%" PRIu64 ",blocks=%" PRIu64 ",fill=once",
+		 row->block_bytes, job->ring_bytes / row->block_bytes);
+	return zcdma_source_open(ctx, spec, src);
+}
+
+static int open_file(struct zcdma_ctx *ctx, const struct bench_job *job,
+		     const struct bench_row *row, struct bench_sample *s, struct zcdma_source **src)
+{
+	int fd = make_file(2 * job->ring_bytes), rc;
+	char spec[64];
+
+	if (fd < 0)
+		return fail(s, row->feed, "make a file to play");
+	snprintf(spec, sizeof(spec), "file:/proc/self/fd/%d", fd);
 	rc = zcdma_source_open(ctx, spec, src);
-	return !rc && is_file ? zcdma_source_set(*src, "repeat", NULL) : rc;
+	close(fd);
+	return rc ? rc : zcdma_source_set(*src, "repeat", NULL);
+}
+
+static int open_connection(struct zcdma_ctx *ctx, const struct bench_job *job,
+			   const struct bench_row *row, struct bench_sample *s,
+			   struct zcdma_source **src)
+{
+	(void)job;
+	(void)row;
+	(void)s;
+	return zcdma_source_open(ctx, "tcp:127.0.0.1:0", src);
+}
+
+static const struct bench_feed feeds[] = {
+	{ .name = "sim",
+	  .kind = "sim:",
+	  .paths = { "copy", "vmsplice" },
+	  .open = open_ring,
+	  .summary = "memory: a ring of sim:, filled once" },
+	{ .name = "file",
+	  .kind = "file:",
+	  .paths = { "copy", "splice" },
+	  .open = open_file,
+	  .summary = "file: of twice the ring's size, in the page cache, again and again" },
+	{ .name = "tcp",
+	  .kind = "tcp:",
+	  .paths = { "copy", "splice" },
+	  .is_sent = true,
+	  .open = open_connection,
+	  .summary = "tcp: a connection over loopback" },
+};
+
+const struct bench_feed *bench_feed_at(unsigned i)
+{
+	return i < sizeof(feeds) / sizeof(feeds[0]) ? &feeds[i] : NULL;
+}
+
+bool bench_feed_takes(const struct bench_feed *feed, const char *name)
+{
+	for (unsigned i = 0; i < BENCH_FEED_PATHS; i++) {
+		if (!strcmp(feed->paths[i], name))
+			return true;
+	}
+	return false;
 }
 
 int bench_play_open(struct zcdma_ctx *ctx, const struct bench_job *job, const struct bench_row *row,
 		    struct bench_sample *s, struct zcdma_source **src, struct zcdma_path **path)
 {
-	const bool is_sent = row->feed == &feeds[2];
-	int sender = is_sent ? start_sender() : -1, rc;
+	const struct bench_feed *feed = row->feed;
+	int sender = feed->is_sent ? start_sender() : -1, rc;
 	char address[256];
 
-	if (is_sent && sender < 0)
-		return fail(s, row->feed, "a process that sends");
-	rc = open_source(ctx, job, row, s, src);
+	if (feed->is_sent && sender < 0)
+		return fail(s, feed, "a process that sends");
+	rc = feed->open(ctx, job, row, s, src);
 	if (rc)
 		return rc;
 	snprintf(address, sizeof(address), "%s%sblock=%" PRIu64 ",blocks=%" PRIu64, job->to,
 		 job->to[strlen(job->to) - 1] == ':' ? "" : ",", row->block_bytes,
 		 job->ring_bytes / row->block_bytes);
 	rc = zcdma_path_connect(ctx, *src, row->path->name, address, path);
-	if (!rc && is_sent && tell_port(sender, *src))
-		rc = fail(s, row->feed, "a process that sends");
+	if (!rc && feed->is_sent && tell_port(sender, *src))
+		rc = fail(s, feed, "a process that sends");
 	return rc;
 }

@@ -5,6 +5,20 @@
 
 #include "bench/job.h"
 
+#define BENCH_FEED_PATHS 2
+
+/* What is played to a device. */
+struct bench_feed {
+	const char *name;
+	const char *kind; /* of source */
+	const char *summary;
+	const char *paths[BENCH_FEED_PATHS]; /* that take it to a device */
+	bool is_sent; /* by a process of its own, to where the source listens */
+	/* Open its source. Returns 0, or a negative errno with the error message set, in @s or in @ctx. */
+	int (*open)(struct zcdma_ctx *ctx, const struct bench_job *job, const struct bench_row *row,
+		    struct bench_sample *s, struct zcdma_source **src);
+};
+
 /* Return the @i-th feed, or NULL after the last. */
 const struct bench_feed *bench_feed_at(unsigned i);
 
