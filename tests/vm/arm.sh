@@ -77,33 +77,33 @@ build_initramfs() {
     build_root && (cd "$top" && find . | archive) | cat "$build/armhf.cpio" - >"$folder/initramfs"
 }
 
+# device NAME COMPATIBLE UART REGISTER WIDTH DMA-NAME DMA CHANNEL: a device at the register of a UART, which loses its driver.
+device() {
+    local node=/soc/$1
+    fdtput -c "$dtb" "$node" &&
+        fdtput -t s "$dtb" "/soc/serial@$3" status disabled &&
+        fdtput -t s "$dtb" "$node" compatible "$2" &&
+        fdtput -t x "$dtb" "$node" reg "$4" 1 &&
+        fdtput -t x "$dtb" "$node" reg-io-width "$5" &&
+        fdtput -t s "$dtb" "$node" dma-names "$6" &&
+        fdtput -t x "$dtb" "$node" dmas "$7" "$8"
+}
+
 # capture NAME WIDTH BURST [DMA-NAME [CHANNEL]]: a device that captures what the first UART receives, by the
 # channel that the driver of the UART would have taken, or another one.
 capture() {
-    local node=/soc/$1 uart=/soc/serial@13800000 dmas
-    read -ra dmas < <(fdtget -t x "$dtb" "$uart" dmas)
-    fdtput -c "$dtb" "$node" &&
-        fdtput -t s "$dtb" "$uart" status disabled &&
-        fdtput -t s "$dtb" "$node" compatible zcdma,dmaengine-capture &&
-        fdtput -t x "$dtb" "$node" reg 13800024 1 &&
-        fdtput -t x "$dtb" "$node" reg-io-width "$2" &&
-        fdtput -t x "$dtb" "$node" zcdma,burst "$3" &&
-        fdtput -t s "$dtb" "$node" dma-names "${4:-rx}" &&
-        fdtput -t x "$dtb" "$node" dmas "${dmas[0]}" "${5:-${dmas[1]}}"
+    local uart=13800000 dmas
+    read -ra dmas < <(fdtget -t x "$dtb" "/soc/serial@$uart" dmas)
+    device "$1" zcdma,dmaengine-capture $uart 13800024 "$2" "${4:-rx}" "${dmas[0]}" "${5:-${dmas[1]}}" &&
+        fdtput -t x "$dtb" "/soc/$1" zcdma,burst "$3"
 }
 
 # play NAME WIDTH [CHANNEL]: a device that plays to the second UART, by the channel that its driver would have taken, or
 # another one.
 play() {
-    local node=/soc/$1 uart=/soc/serial@13810000 dmas
-    read -ra dmas < <(fdtget -t x "$dtb" "$uart" dmas)
-    fdtput -c "$dtb" "$node" &&
-        fdtput -t s "$dtb" "$uart" status disabled &&
-        fdtput -t s "$dtb" "$node" compatible zcdma,dmaengine-playback &&
-        fdtput -t x "$dtb" "$node" reg 13810020 1 &&
-        fdtput -t x "$dtb" "$node" reg-io-width "$2" &&
-        fdtput -t s "$dtb" "$node" dma-names tx &&
-        fdtput -t x "$dtb" "$node" dmas "${dmas[2]}" "${3:-${dmas[3]}}"
+    local uart=13810000 dmas
+    read -ra dmas < <(fdtget -t x "$dtb" "/soc/serial@$uart" dmas)
+    device "$1" zcdma,dmaengine-playback $uart 13810020 "$2" tx "${dmas[2]}" "${3:-${dmas[3]}}"
 }
 
 # Three devices, and several that cannot be. What is made last is found first.
