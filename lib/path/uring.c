@@ -14,7 +14,7 @@
 #include "path/refusal.h"
 #include "path/uring_buffers.h"
 #include "memory/ring.h"
-#include "path/uring_compat.h"
+#include "path/uring_submit.h"
 
 /* Room for twice as many completions; what is beyond that the kernel keeps (IORING_FEAT_NODROP). */
 #define ENTRIES 256
@@ -25,6 +25,7 @@
 struct uring {
 	struct zcdma_path path;
 	struct io_uring ring;
+	struct io_uring_sqe *entry; /* that is prepared, and not taken by the kernel */
 	struct zc_tracker tracker;
 	struct zc_pin_limit pin_limit;
 	unsigned
@@ -112,17 +113,15 @@ static int submit(struct uring *u)
 	int rc;
 
 	u->answered = false;
-	do {
-		rc = io_uring_submit(&u->ring);
-	} while (rc == -EINTR);
-	while (rc >= 0 && !u->answered) {
+	rc = zc_uring_submit(&u->ring, &u->entry);
+	while (!rc && !u->answered) {
 		rc = io_uring_wait_cqe(&u->ring, &cqe);
 		if (!rc)
 			take(u, cqe);
 		else if (rc == -EINTR)
 			rc = 0;
 	}
-	return rc < 0 ? rc : 0;
+	return rc;
 }
 
 /*
@@ -132,7 +131,7 @@ static int submit(struct uring *u)
 static void prepare(struct uring *u, const void *data, size_t len)
 {
 	const int flags = MSG_NOSIGNAL | MSG_DONTWAIT | MSG_EOR;
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+	struct io_uring_sqe *sqe = zc_uring_entry(&u->ring, &u->entry);
 	int fd = u->path.sink.fd;
 
 	if (u->registered) {
@@ -261,7 +260,7 @@ static unsigned uring_poll(const struct zcdma_path *path, unsigned what, struct 
  */
 static int ask(struct uring *u, unsigned zc_flags)
 {
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+	struct io_uring_sqe *sqe = zc_uring_entry(&u->ring, &u->entry);
 	int rc;
 
 	io_uring_prep_send_zc(sqe, -1, NULL, 0, 0, zc_flags);

@@ -7,6 +7,7 @@
 
 #include "memory/ring.h"
 #include "path/uring_buffers.h"
+#include "path/uring_submit.h"
 #include "path/write_queue.h"
 
 /* write() takes no more at once: MAX_RW_COUNT in include/linux/fs.h, in whole pages. */
@@ -58,7 +59,7 @@ static void submit(struct zc_write_queue *q, int fd, struct zc_write *w)
 {
 	const unsigned char *data = w->data + w->done;
 	unsigned len = (unsigned)zc_min(w->len - w->done, MOST_WRITTEN);
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&q->ring);
+	struct io_uring_sqe *sqe = zc_uring_entry(&q->ring, &q->entry);
 	int index = registered_index(q, w), rc;
 
 	if (index >= 0)
@@ -66,11 +67,9 @@ static void submit(struct zc_write_queue *q, int fd, struct zc_write *w)
 	else
 		io_uring_prep_write(sqe, fd, data, len, w->at + w->done);
 	sqe->user_data = (uint64_t)(w - q->write);
-	do {
-		rc = io_uring_submit(&q->ring);
-	} while (rc == -EINTR || rc == -EAGAIN || rc == -EBUSY);
+	rc = zc_uring_submit(&q->ring, &q->entry);
 	q->calls++;
-	if (rc < 0)
+	if (rc)
 		end(w, -rc);
 }
 

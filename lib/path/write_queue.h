@@ -35,6 +35,7 @@ struct zc_write_queue {
 	unsigned depth; /* writes in flight, at most */
 	bool uring;	/* .ring is open */
 	struct io_uring ring;
+	struct io_uring_sqe *entry;   /* that the kernel refused, or NULL */
 	const struct zc_ring *blocks; /* whose memory is registered ... */
 	size_t registered;	      /* ... with this many bytes in each buffer; 0: none is */
 	struct zc_write write[ZC_WRITES_MOST]; /* a circle, in the order of their offsets */

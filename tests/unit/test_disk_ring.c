@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* A disk whose io_uring takes no submissions: it ends with an error, as nothing can be served. */
-#include <dlfcn.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,22 +13,9 @@
 #include "disk/disk.h"
 
 #include "context.h"
+#include "refused_submit.h"
 
 #define WITHIN_MS 20000
-
-static int refusal;	  /* an errno, by which the kernel takes none; or 0 */
-static unsigned refusals; /* that it has left */
-
-int io_uring_submit(struct io_uring *ring)
-{
-	int (*real)(struct io_uring *) =
-		(int (*)(struct io_uring *))dlsym(RTLD_NEXT, "io_uring_submit");
-
-	if (!refusals)
-		return real(ring);
-	refusals--;
-	return -refusal;
-}
 
 static struct zcdma_disk *make_disk(void)
 {

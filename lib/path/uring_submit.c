@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+#include <poll.h>
+
+#include "path/uring_submit.h"
+
+/* How long the kernel may refuse submissions for lack of memory. */
+#define REFUSALS_NS 2000000000u
+#define NAP_MS	    1
+
+struct io_uring_sqe *zc_uring_entry(struct io_uring *ring, struct io_uring_sqe **entry)
+{
+	if (!*entry)
+		*entry = io_uring_get_sqe(ring);
+	return *entry;
+}
+
+int zc_uring_submit(struct io_uring *ring, struct io_uring_sqe **entry)
+{
+	uint64_t deadline = 0;
+
+	for (;;) {
+		int rc = io_uring_submit(ring);
+
+		if (rc > 0) {
+			*entry = NULL;
+			return 0;
+		}
+		if (rc == -EINTR)
+			continue;
+		if (!deadline)
+			deadline = zc_now_ns() + REFUSALS_NS;
+		if (rc && ((rc != -EAGAIN && rc != -EBUSY) || zc_now_ns() >= deadline))
+			return rc;
+		poll(NULL, 0, NAP_MS);
+	}
+}
