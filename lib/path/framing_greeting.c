@@ -72,7 +72,7 @@ int zc_framing_first_greeting(struct zcdma_ctx *ctx, struct zc_framing *f, int f
 	while ((rc = zc_framing_read_answer(ctx, f, fd, name, &welcome)) == -EAGAIN) {
 		rc = zc_poll(ctx, fd, POLLIN, zc_time_left(deadline));
 		if (rc == -ETIMEDOUT)
-			return fail_greeting(ctx, name, EPROTO,
+			return fail_greeting(ctx, name, ETIMEDOUT,
 					     "it does not answer as a receiver of frames does");
 		if (rc)
 			return rc;

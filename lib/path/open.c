@@ -242,21 +242,41 @@ ZC_PUBLIC int zcdma_path_open(struct zcdma_ctx *ctx, struct zcdma_source *src, c
 	return rc ? rc : open_to(ctx, src, ops, fd, out);
 }
 
-/* Errors of a connection that another try may not have. */
+/* Errors of a connection, or of a greeting, that another try may not have. */
 static bool may_come(int rc)
 {
-	return rc == -ECONNREFUSED || rc == -ENETUNREACH || rc == -EHOSTUNREACH ||
-	       rc == -ETIMEDOUT || rc == -ENETDOWN;
+	static const int errors[] = { ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, ETIMEDOUT,
+				      ENETDOWN,	    ECONNRESET,	 ECONNABORTED, EPIPE };
+
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		if (rc == -errors[i])
+			return true;
+	}
+	return false;
 }
 
-/* Connect, and try again for as long as the address says. Returns the socket, or a negative errno. */
-static int connect_to(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
+/* Connect, and greet a receiver of frames. Returns the socket, or a negative errno. */
+static int try_to_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
+			  struct zc_framing **framing)
+{
+	int fd = zc_connect(ctx, addr);
+	int rc = fd >= 0 && addr->framed ? zc_framing_new(ctx, addr, fd, framing) : 0;
+
+	if (!rc)
+		return fd;
+	close(fd);
+	return rc;
+}
+
+/* Do so again for as long as the address says. Returns the socket, or a negative errno. */
+static int connect_to(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
+		      struct zc_framing **framing)
 {
 	const uint64_t start = zc_now_ns();
 	int fd;
 
 	for (;;) {
-		fd = zc_connect(ctx, addr);
+		fd = try_to_connect(ctx, addr, framing);
 		if (!may_come(fd) ||
 		    (addr->retry != UINT64_MAX && zc_now_ns() - start >= addr->retry * 1000000000u))
 			return fd;
@@ -299,13 +319,10 @@ ZC_PUBLIC int zcdma_path_connect(struct zcdma_ctx *ctx, struct zcdma_source *src
 		rc = prepare(ctx, src, ops);
 	if (rc)
 		return rc;
-	fd = connect_to(ctx, &addr);
+	fd = connect_to(ctx, &addr, &framing);
 	if (fd < 0)
 		return fd;
-	if (addr.framed)
-		rc = zc_framing_new(ctx, &addr, fd, &framing);
-	if (!rc)
-		rc = open_to(ctx, src, ops, fd, out);
+	rc = open_to(ctx, src, ops, fd, out);
 	if (rc)
 		goto err_close;
 	(*out)->sink.own_fd = fd;

@@ -170,18 +170,26 @@ static struct zc_frame read_head(const struct receiver *r)
 	return f;
 }
 
-/* Take the sender's connection, and answer its greeting with what is expected next. Returns the stream. */
-static uint64_t welcome(struct receiver *r, uint64_t offset, uint64_t seq)
+/* Take the sender's connection, and its greeting. */
+static struct zc_frame accept_greeting(struct receiver *r)
 {
 	struct pollfd p = { .fd = r->listener, .events = POLLIN };
 	struct zc_frame f;
-	uint8_t head[ZC_FRAME_HEAD];
 
 	assert_int_equal(poll(&p, 1, LIMIT_MS), 1);
 	r->fd = zcdma_accept(ctx, r->listener, NULL, 0);
 	assert_true(r->fd >= 0);
 	f = read_head(r);
 	assert_int_equal(f.kind, ZC_FRAME_HELLO);
+	return f;
+}
+
+/* Take the sender's connection, and answer its greeting with what is expected next. Returns the stream. */
+static uint64_t welcome(struct receiver *r, uint64_t offset, uint64_t seq)
+{
+	struct zc_frame f = accept_greeting(r);
+	uint8_t head[ZC_FRAME_HEAD];
+
 	f.kind = ZC_FRAME_WELCOME;
 	f.offset = offset;
 	f.seq = seq;
@@ -355,6 +363,69 @@ static void nobody_answers_in_time(void **state)
 	close(r.listener);
 }
 
+/* Read frames up to the end of the stream, which has 5000001 bytes. */
+static void read_stream(const struct receiver *r)
+{
+	struct zc_frame f;
+
+	do
+		f = read_frame(r);
+	while (f.kind == ZC_FRAME_BLOCK);
+	assert_int_equal(f.offset, 5000001);
+}
+
+/* Wait until the sender has ended the connection. */
+static void wait_for_its_end(const struct receiver *r)
+{
+	struct pollfd p = { .fd = r->fd, .events = POLLIN };
+	char byte;
+
+	assert_int_equal(poll(&p, 1, LIMIT_MS), 1);
+	assert_true(recv(r->fd, &byte, 1, MSG_DONTWAIT) <= 0);
+	close(r->fd);
+}
+
+/* A receiver that does not answer the first greeting, or ends the connection instead, does so at the next. */
+static void a_first_greeting_is_tried_again(void **state)
+{
+	struct receiver r;
+	pid_t pid;
+
+	(void)state;
+	for (int ends = 0; ends < 2; ends++) {
+		listen_for_frames(&r, "64K");
+		pid = send_from_child(r.where, "copy", "sim:block=64K");
+		accept_greeting(&r);
+		if (ends)
+			break_off(&r);
+		else
+			wait_for_its_end(&r);
+		welcome(&r, 0, 0);
+		read_stream(&r);
+		close(r.fd);
+		close(r.listener);
+		assert_child(pid);
+	}
+}
+
+/* The time for tries of the first connection is over: the error is that of the last one. */
+static void a_first_greeting_is_not_answered_in_time(void **state)
+{
+	struct zcdma_source *from;
+	struct zcdma_path *path;
+	struct receiver r;
+
+	(void)state;
+	listen_for_frames(&r, "64K");
+	strcpy(strstr(r.where, "retry=60"), "retry=1");
+	assert_int_equal(zcdma_source_open(ctx, "sim:", &from), 0);
+	assert_int_equal(zcdma_path_connect(ctx, from, "copy", r.where, &path), -ETIMEDOUT);
+	assert_non_null(strstr(zcdma_error(ctx), "it does not answer as a receiver of frames"));
+	assert_non_null(strstr(zcdma_hint(ctx), "framed"));
+	zcdma_source_close(from);
+	close(r.listener);
+}
+
 /* Connect to what is at @r, and answer with @text. Returns the error of the path. */
 static int connect_and_answer(struct receiver *r, const char *text)
 {
@@ -431,6 +502,8 @@ int main(void)
 		TEST(the_sender_connects_again),
 		TEST(a_wait_that_is_over_breaks_nothing),
 		TEST(nobody_answers_in_time),
+		TEST(a_first_greeting_is_tried_again),
+		TEST(a_first_greeting_is_not_answered_in_time),
 		TEST(a_receiver_has_to_know_frames),
 		TEST(a_socket_alone_has_no_frames),
 	};
