@@ -220,11 +220,35 @@ static void print_text(const struct live *live, const struct figures *now, const
 	funlockfile(f);
 }
 
+/* Add the segments of the connections before it to @tcp, whose kernel counts from 0. */
+static void add_earlier(struct live *live, struct tcp_state *tcp)
+{
+	if (tcp_state_is_another(&live->metrics_tcp, tcp))
+		live->earlier_retransmitted += live->metrics_tcp.retransmitted;
+	live->metrics_tcp = *tcp;
+	tcp->retransmitted += live->earlier_retransmitted;
+}
+
 /* A disk that fills up need not end a run: say it once, and go on. */
 static void write_metrics(struct live *live, const struct figures *now, bool running)
 {
-	int rc = arg.metrics ? metrics_write(arg.metrics, live->applet, now, running) : 0;
+	struct figures metrics;
+	struct tcp_state tcp;
+	int rc;
 
+	if (!arg.metrics)
+		return;
+	metrics = *now;
+	/* What a reader had not taken as it left is taken back. */
+	if (now->bytes > live->most_bytes)
+		live->most_bytes = now->bytes;
+	metrics.bytes = live->most_bytes;
+	if (now->tcp) {
+		tcp = *now->tcp;
+		add_earlier(live, &tcp);
+		metrics.tcp = &tcp;
+	}
+	rc = metrics_write(arg.metrics, live->applet, &metrics, running);
 	if (rc && !live->failed)
 		report_warn(live->report, "write %s: %s; the run goes on", arg.metrics,
 			    strerror(-rc));

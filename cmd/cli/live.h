@@ -16,6 +16,9 @@ struct live {
 	double last_cpu;
 	uint64_t last_bytes;
 	struct tcp_state last_tcp;
+	/* In the file of metrics, where a counter must not fall: the most bytes, and segments of earlier connections. */
+	uint64_t most_bytes, earlier_retransmitted;
+	struct tcp_state metrics_tcp;
 	struct zcdma_hist *last_latency;
 	bool failed;	/* the file of metrics: said once */
 	bool announced; /* it says that the run goes on */

@@ -60,7 +60,9 @@ static void print(FILE *f, const char *applet, const struct figures *now, bool r
 	const struct tcp_state *tcp = now->tcp;
 
 	gauge(f, applet, "running", "1 while the run goes on, 0 after its end", running);
-	counter(f, applet, "bytes", "Bytes that were moved", (double)now->bytes);
+	counter(f, applet, "bytes",
+		"Bytes that were moved, or passed to a reader that left without them",
+		(double)now->bytes);
 	counter(f, applet, "cpu_seconds", "Processor time of the process",
 		cpu_seconds(RUSAGE_SELF));
 	if (now->sends) {

@@ -7,6 +7,7 @@
 /* after those four */
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -82,6 +83,71 @@ static void another_connection_counts_from_0(void **state)
 			       ", retransmitted 3, rtt 7 us, cwnd 0, limited by the source"));
 }
 
+/* Returns what the file of metrics says of @name once it has @now. */
+static double metric(const char *name, const struct figures *now)
+{
+	const size_t len = strlen(name);
+	char line[256];
+	double value = -1;
+	FILE *f;
+
+	show_live(now);
+	f = fopen(live_file(), "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, name, len) && line[len] == '{')
+			value = strtod(strchr(line, ' '), NULL);
+	}
+	fclose(f);
+	return value;
+}
+
+static int use_metrics(void **state)
+{
+	static char name[] = "/tmp/zcdma-metrics-XXXXXX";
+
+	strcpy(name + sizeof(name) - 7, "XXXXXX");
+	close(mkstemp(name));
+	*(const char **)live_options[1].arg = name;
+	return setup(state);
+}
+
+static int drop_metrics(void **state)
+{
+	live_end(&live, &(struct figures){ .bytes = 0 });
+	unlink(live_file());
+	*(const char **)live_options[1].arg = NULL;
+	return teardown(state);
+}
+
+/* A counter of OpenMetrics does not fall: a reader leaves, and what it had not taken is taken back. */
+static void bytes_that_are_taken_back_stay_counted(void **state)
+{
+	static const char name[] = "zcdma_bytes_total";
+
+	(void)state;
+	assert_true(metric(name, &(struct figures){ .bytes = 16000 }) == 16000);
+	assert_true(metric(name, &(struct figures){ .bytes = 6000 }) == 16000);
+	assert_true(metric(name, &(struct figures){ .bytes = 16001 }) == 16001);
+	live_end(&live, &(struct figures){ .bytes = 5000 });
+	assert_true(metric(name, &(struct figures){ .bytes = 0 }) == 16001);
+}
+
+static void retransmissions_add_up_over_connections(void **state)
+{
+	static const char name[] = "zcdma_tcp_retransmitted_segments_total";
+	const struct tcp_state one = { .acknowledged = 1000, .retransmitted = 10 };
+	const struct tcp_state two = { .acknowledged = 5, .retransmitted = 3 };
+	const struct tcp_state three = { .acknowledged = 4, .retransmitted = 0 };
+
+	(void)state;
+	assert_true(metric(name, &(struct figures){ .tcp = &one }) == 10);
+	assert_true(metric(name, &(struct figures){ .tcp = NULL }) == -1);
+	assert_true(metric(name, &(struct figures){ .tcp = &two }) == 13);
+	assert_true(metric(name, &(struct figures){ .tcp = &two }) == 13);
+	assert_true(metric(name, &(struct figures){ .tcp = &three }) == 13);
+}
+
 static struct progress progress;
 
 static void show_progress(const struct figures *now)
@@ -107,6 +173,10 @@ int main(void)
 		TEST(bytes_that_are_taken_back_have_no_rate),
 		TEST(another_connection_counts_from_0),
 		TEST(progress_has_no_rate_of_them_either),
+		cmocka_unit_test_setup_teardown(bytes_that_are_taken_back_stay_counted, use_metrics,
+						drop_metrics),
+		cmocka_unit_test_setup_teardown(retransmissions_add_up_over_connections,
+						use_metrics, drop_metrics),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
