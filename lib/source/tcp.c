@@ -28,26 +28,10 @@ static const char *const receive_names[] = { "auto", "copy", "map", NULL };
  * The sender
  */
 
-/* Refuse other connections, or, where the sender may come back, let them wait. */
-static void stop_listening(struct tcp_source *t)
-{
-	if (!t->end.addr.retry)
-		zc_endpoint_close(&t->end);
-	for (unsigned i = 0; i < t->end.count; i++)
-		zc_alarm_remove(&t->alarm, t->end.fds[i]);
-}
-
-/* Have a connection wake the receiver. Returns 0 or a negative errno with the error message set. */
-static int wait_for_sender(struct tcp_source *t)
-{
-	int rc = 0;
-
-	for (unsigned i = 0; !rc && i < t->end.count; i++)
-		rc = zc_alarm_add(&t->alarm, t->end.fds[i]);
-	return rc ? zc_fail(t->base.src.ctx, -rc, "source %s", t->base.src.name) : 0;
-}
-
-/* Take the connection, and refuse others from now on. Returns 0, or a negative errno with the error message set. */
+/*
+ * Take the connection, and refuse others from now on, unless the sender may come back. Returns 0, or a negative errno with
+ * the error message set.
+ */
 static int begin(struct tcp_source *t, int fd)
 {
 	struct zcdma_source *src = &t->base.src;
@@ -56,7 +40,8 @@ static int begin(struct tcp_source *t, int fd)
 	t->fd = fd;
 	t->lowat = 1;
 	src->info.peer = t->end.peer;
-	stop_listening(t);
+	if (!t->end.addr.retry)
+		zc_endpoint_close(&t->end);
 	if (t->receive == MAP)
 		zc_tcp_map_begin(t);
 	if (t->base.pool) {
@@ -207,8 +192,6 @@ static int next_framed(struct tcp_source *t, struct zcdma_block *b)
 {
 	int rc = zc_tcp_frames_fill(t);
 
-	if (rc == -EAGAIN && t->fd < 0)
-		return wait_for_sender(t) ?: -EAGAIN;
 	if (rc < 0 && rc != -EAGAIN)
 		zc_error_keep(&t->base.failed, t->base.src.ctx, rc);
 	t->ended = !rc;
@@ -310,7 +293,7 @@ static int tcp_open(struct zcdma_source *src, const char *arg)
 	struct tcp_source *t = (struct tcp_source *)src;
 	int rc;
 
-	t->fd = t->alarm.fd = t->alarm.timer_fd = -1;
+	t->fd = t->alarm.fd = t->alarm.timer_fd = t->pending.fd = -1;
 	src->info.block_size = ZC_POOL_BLOCK;
 	rc = zc_endpoint_parse(src, &t->end, arg, false);
 	src->info.framed = t->end.addr.framed;
@@ -337,8 +320,10 @@ static int listen_once(struct tcp_source *t)
 	if (rc)
 		return zc_fail(src->ctx, -rc, "source %s: its timer", src->name);
 	rc = zc_endpoint_listen(src, &t->end);
-	if (!rc)
-		rc = wait_for_sender(t);
+	if (!rc) {
+		rc = zc_tcp_listen(t);
+		rc = rc ? zc_fail(src->ctx, -rc, "source %s", src->name) : 0;
+	}
 	if (rc) {
 		zc_endpoint_close(&t->end);
 		zc_alarm_close(&t->alarm);
@@ -419,6 +404,7 @@ static void tcp_close(struct zcdma_source *src)
 	zcdma_source_close(t->lender);
 	if (t->fd >= 0)
 		close(t->fd);
+	zc_tcp_pending_close(t);
 	zc_endpoint_close(&t->end);
 	zc_alarm_close(&t->alarm);
 }

@@ -13,6 +13,9 @@
 /* How long bytes may wait for a block to be full. */
 #define ZC_TCP_PATIENCE_NS 10000000u
 
+/* How long a connection may take to greet: a sender of frames does so at once, and waits for 5 s for the answer. */
+#define ZC_TCP_HELLO_NS 3000000000u
+
 /* What receives frames. */
 struct zc_tcp_frames {
 	uint8_t head[ZC_FRAME_HEAD];
@@ -32,10 +35,20 @@ struct zc_tcp_frames {
 	uint64_t offset, seq; /* that come next */
 	int64_t clock_ns;     /* what to add to CLOCK_MONOTONIC */
 	uint64_t deadline_ns; /* until when the sender may come back; 0: it is not waited for */
+	uint64_t wake_ns;     /* when to look again although nothing came; 0: not */
 
 	/* What is missing before the block that is being filled. */
 	struct zcdma_loss sender, connection;
 	bool doubt;
+};
+
+/* A connection that came while another one has the place. */
+struct zc_tcp_pending {
+	int fd;		 /* or -1 */
+	uint64_t due_ns; /* when its greeting is; 0: without one, and the next one is taken */
+	uint8_t head[ZC_FRAME_HEAD];
+	size_t head_len;
+	char peer[72];
 };
 
 #define ZC_TCP_MAP_SLOTS 16
@@ -66,6 +79,7 @@ struct tcp_source {
 	uint64_t due_ns;      /* when the block goes on although it is not full; 0: not decided */
 	uint64_t deadline_ns; /* 0: not stopping */
 	struct zc_tcp_frames frames;
+	struct zc_tcp_pending pending;
 	struct zc_tcp_map map;
 };
 
@@ -98,6 +112,20 @@ void zc_tcp_frames_describe(struct tcp_source *t, struct zcdma_block *b);
 
 /* Returns -ETIMEDOUT with the error message set if the sender has not come back in time, else 0. */
 int zc_tcp_frames_wait(struct tcp_source *t);
+
+/* Have a connection that comes wake the receiver. Returns 0 or a negative errno. */
+int zc_tcp_listen(struct tcp_source *t);
+
+/*
+ * Look for another connection than the one that there is, and read its greeting. Returns whether it gets the place: call
+ * zc_tcp_pending_begin() then, when the one that has it is closed.
+ */
+bool zc_tcp_pending_look(struct tcp_source *t);
+
+/* Make the one that is pending, as far as it has greeted, the connection to receive from. Returns false without one. */
+bool zc_tcp_pending_begin(struct tcp_source *t);
+
+void zc_tcp_pending_close(struct tcp_source *t);
 
 /*
  * Have segments that hold whole pages be asked for, unless mss= says otherwise: to be called before the source listens.

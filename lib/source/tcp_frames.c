@@ -9,9 +9,6 @@
 
 #include "source/tcp.h"
 
-/* How long a connection may take to greet: a sender does so at once, and waits for 5 s for the answer. */
-#define HELLO_NS 3000000000u
-
 int zc_tcp_frames_open(struct tcp_source *t)
 {
 	struct zc_tcp_frames *f = &t->frames;
@@ -98,6 +95,16 @@ static void drop_connection(struct tcp_source *t)
 	t->base.src.info.peer = f->known ? t->end.peer : NULL;
 }
 
+/* Close a connection that is of no use any more, where the sender may come by another one. */
+static void lose_connection(struct tcp_source *t)
+{
+	if (t->frames.greeted)
+		t->base.src.stats.breaks++;
+	else
+		t->base.src.stats.ignored_connections++;
+	drop_connection(t);
+}
+
 /*
  * The connection is of no use any more, for the reason that the context's error message has. Returns -EAGAIN if the sender
  * is waited for, or @rc.
@@ -109,15 +116,11 @@ static int give_up(struct tcp_source *t, int rc)
 
 	if (!retry)
 		return rc;
-	if (f->greeted)
-		t->base.src.stats.breaks++;
-	else
-		t->base.src.stats.ignored_connections++;
-	drop_connection(t);
+	lose_connection(t);
 	if (f->known && !f->deadline_ns)
 		f->deadline_ns =
 			retry == UINT64_MAX ? UINT64_MAX : zc_now_ns() + retry * 1000000000u;
-	zc_alarm_set(&t->alarm, f->deadline_ns == UINT64_MAX ? 0 : f->deadline_ns);
+	f->wake_ns = f->deadline_ns == UINT64_MAX ? 0 : f->deadline_ns;
 	return -EAGAIN;
 }
 
@@ -138,10 +141,10 @@ static int wait_for_hello(struct tcp_source *t, size_t missing)
 	const uint64_t now = zc_now_ns();
 
 	if (!f->hello_ns)
-		f->hello_ns = now + HELLO_NS;
+		f->hello_ns = now + ZC_TCP_HELLO_NS;
 	if (now >= f->hello_ns)
 		return give_up(t, fail_frame(t, ETIMEDOUT, "it does not greet", NULL));
-	zc_alarm_set(&t->alarm, f->hello_ns);
+	f->wake_ns = f->hello_ns;
 	zc_tcp_set_lowat(t, missing);
 	return -EAGAIN;
 }
@@ -151,7 +154,7 @@ static int wait_for(struct tcp_source *t, size_t missing)
 {
 	if (!t->frames.greeted && t->end.addr.retry)
 		return wait_for_hello(t, missing);
-	zc_alarm_set(&t->alarm, missing > ZC_FRAME_HEAD ? zc_now_ns() + ZC_TCP_PATIENCE_NS : 0);
+	t->frames.wake_ns = missing > ZC_FRAME_HEAD ? zc_now_ns() + ZC_TCP_PATIENCE_NS : 0;
 	zc_tcp_set_lowat(t, missing);
 	return -EAGAIN;
 }
@@ -329,6 +332,25 @@ static int receive_data(struct tcp_source *t)
 	return 1;
 }
 
+/* Nothing more is there. Returns whether another connection has taken the place of the one that there is, or was. */
+static bool goes_on(struct tcp_source *t)
+{
+	if (t->fd >= 0) {
+		if (!t->end.addr.retry || !zc_tcp_pending_look(t))
+			return false;
+		lose_connection(t);
+	}
+	return zc_tcp_pending_begin(t);
+}
+
+/* Wake the receiver when it has something to look at, though nothing comes. */
+static void set_alarm(struct tcp_source *t)
+{
+	const uint64_t due = t->pending.due_ns, wake = t->frames.wake_ns;
+
+	zc_alarm_set(&t->alarm, !due || (wake && wake < due) ? wake : due);
+}
+
 int zc_tcp_frames_fill(struct tcp_source *t)
 {
 	struct zc_tcp_frames *f = &t->frames;
@@ -347,6 +369,10 @@ int zc_tcp_frames_fill(struct tcp_source *t)
 		} else {
 			rc = receive_data(t);
 		}
+		if (rc == -EAGAIN && goes_on(t))
+			continue;
+		if (rc == -EAGAIN)
+			set_alarm(t);
 		if (rc != 1)
 			return rc;
 	}

@@ -371,6 +371,153 @@ static void another_sender_comes_where_nothing_came(void **state)
 	assert_int_equal(stats().ignored_connections, 0);
 }
 
+/*
+ * Another connection while one is there: its sender may be gone without an end
+ */
+
+/* Connect once more. Returns the connection from before, which stays. */
+static int connect_beside(void)
+{
+	const int before = out;
+
+	out = connect_to(info().listens);
+	assert_true(out >= 0);
+	return before;
+}
+
+/* Let the receiver go on until it has ended the connection @fd, which is then closed. */
+static void is_ended(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char byte;
+
+	for (int i = 0; !poll(&p, 1, 0); i++) {
+		assert_int_equal(try_take(&(struct zcdma_block){ .len = 0 }), -EAGAIN);
+		assert_true(i < 1000);
+	}
+	assert_true(recv(fd, &byte, 1, MSG_DONTWAIT) <= 0);
+	close(fd);
+}
+
+static void a_sender_takes_its_own_place(void **state)
+{
+	struct zc_frame welcome;
+	int before;
+
+	(void)state;
+	open_pair("tcp:127.0.0.1:0,framed,retry=60", 0);
+	greet(STREAM);
+	send_block(0, 0, 4096);
+	takes(0, 4096);
+	send_part(1, 4096, 8192, 8000);
+	before = connect_beside();
+	welcome = greet(STREAM);
+	assert_int_equal(welcome.offset, 4096);
+	assert_int_equal(welcome.seq, 1);
+	assert_int_equal(stats().breaks, 1);
+	is_ended(before);
+	send_block(1, 4096, 8192);
+	takes(4096, 8192);
+	send_head((struct zc_frame){ .kind = ZC_FRAME_END, .seq = 2, .offset = 12288 });
+	ends();
+	assert_int_equal(stats().connection_lost_bytes, 0);
+	assert_int_equal(stats().ignored_connections, 0);
+}
+
+/* What the connection from before has brought is taken first, as its sender does not send it again. */
+static void what_had_come_is_taken_before(void **state)
+{
+	const struct zc_frame hello = { .kind = ZC_FRAME_HELLO };
+	uint8_t head[ZC_FRAME_HEAD];
+	struct zcdma_block b;
+	struct zc_frame f;
+	int before;
+
+	(void)state;
+	open_pair("tcp:127.0.0.1:0,framed,retry=60", 0);
+	greet(STREAM);
+	send_block(0, 0, 4096);
+	send_block(1, 4096, 4096);
+	before = connect_beside();
+	send_head(hello);
+	takes(0, 4096);
+	takes(4096, 4096);
+	assert_int_equal(try_take(&b), -EAGAIN);
+	assert_int_equal(recv(out, head, sizeof(head), MSG_WAITALL), sizeof(head));
+	assert_int_equal(zc_frame_read(head, &f), 0);
+	assert_int_equal(f.offset, 8192);
+	is_ended(before);
+	send_head((struct zc_frame){ .kind = ZC_FRAME_END, .seq = 2, .offset = 8192 });
+	ends();
+	assert_int_equal(stats().connection_lost_bytes, 0);
+}
+
+static void others_do_not_get_the_place(void **state)
+{
+	int sender;
+
+	(void)state;
+	open_pair("tcp:127.0.0.1:0,framed,retry=60", 0);
+	greet(STREAM);
+	send_block(0, 0, 4096);
+	takes(0, 4096);
+	sender = connect_beside();
+	send_head((struct zc_frame){ .kind = ZC_FRAME_HELLO, .stream = 2 });
+	is_ended(out);
+	out = connect_to(info().listens);
+	send_all("GET / HTTP/1.1\r\n\r\n", 18);
+	is_ended(out);
+	/* One that says nothing is ended in time, and the next has its turn. */
+	out = connect_to(info().listens);
+	is_ended(out);
+	assert_int_equal(stats().ignored_connections, 3);
+	assert_int_equal(stats().breaks, 0);
+	out = sender;
+	send_block(1, 4096, 4096);
+	takes(4096, 4096);
+	send_head((struct zc_frame){ .kind = ZC_FRAME_END, .seq = 2, .offset = 8192 });
+	ends();
+}
+
+/* One that says nothing does not keep the sender away, nor do others that come after it. */
+static void a_greeting_goes_before_silence(void **state)
+{
+	int silent;
+
+	(void)state;
+	open_pair("tcp:127.0.0.1:0,framed,retry=60", 0);
+	assert_int_equal(zc_source_take(src, 0, &(struct zcdma_block){ .len = 0 }), -EAGAIN);
+	silent = connect_beside();
+	greet(STREAM);
+	is_ended(silent);
+	assert_int_equal(stats().ignored_connections, 1);
+	send_head((struct zc_frame){ .kind = ZC_FRAME_END });
+	ends();
+}
+
+/* A connection that waits has its turn when the one before it ends, and nothing keeps the receiver awake meanwhile. */
+static void the_next_one_has_its_turn(void **state)
+{
+	struct zcdma_block b;
+	int before;
+
+	(void)state;
+	open_pair("tcp:127.0.0.1:0,framed,retry=60", 0);
+	greet(STREAM);
+	send_block(0, 0, 4096);
+	takes(0, 4096);
+	before = connect_beside();
+	assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, LIMIT_MS), 0);
+	assert_int_equal(zc_source_take(src, 0, &b), -EAGAIN);
+	assert_int_equal(zc_wait(ctx, src, NULL, ZC_WAIT_BLOCK, 0), -ETIMEDOUT);
+	close(before);
+	assert_int_equal(greet(STREAM).offset, 4096);
+	assert_int_equal(stats().breaks, 1);
+	assert_int_equal(stats().ignored_connections, 0);
+	send_head((struct zc_frame){ .kind = ZC_FRAME_END, .seq = 1, .offset = 4096 });
+	ends();
+}
+
 static void nobody_comes_back(void **state)
 {
 	(void)state;
@@ -396,6 +543,11 @@ int main(void)
 		TEST(a_part_that_came_is_left_out),
 		TEST(strangers_are_ignored_meanwhile),
 		TEST(another_sender_comes_where_nothing_came),
+		TEST(a_sender_takes_its_own_place),
+		TEST(what_had_come_is_taken_before),
+		TEST(others_do_not_get_the_place),
+		TEST(a_greeting_goes_before_silence),
+		TEST(the_next_one_has_its_turn),
 		TEST(nobody_comes_back),
 	};
 
