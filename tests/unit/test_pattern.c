@@ -11,8 +11,8 @@
 #include <zcdma.h>
 #include <zcdma/verify.h>
 
+#include "random.h"
 #include "verify/check.h"
-
 #include "verify/pattern_loops.h"
 
 static const uint64_t seeds[] = { 0, 7, UINT64_C(0xfedcba9876543210) };
@@ -169,12 +169,87 @@ static void it_is_found_anywhere(void **state)
 	}
 }
 
+static uint64_t word_at(const uint8_t *p, uint64_t seed)
+{
+	uint64_t word = 0;
+
+	for (unsigned i = 0; i < 8; i++)
+		word |= (uint64_t)p[i] << 8 * i;
+	return word ^ seed;
+}
+
+static bool agree(const uint8_t *p, uint64_t seed)
+{
+	return word_at(p + 8, seed) - word_at(p, seed) == 1 && word_at(p, seed) < UINT64_C(1) << 57;
+}
+
+/* The plain search: zc_pattern_find() as check.h has it, a position at a time. */
+static bool find_plainly(const uint8_t *p, size_t len, uint64_t seed, size_t *at)
+{
+	for (; *at + 16 <= len; ++*at) {
+		if (!agree(p + *at, seed))
+			continue;
+		if (word_at(p + *at, seed) % 256 != 255)
+			return true;
+		if (*at + 17 > len)
+			return false;
+		if (!agree(p + *at + 1, seed))
+			return true;
+	}
+	return false;
+}
+
+/* Fill with pieces of the stream, and with bytes that look like it: those of the seed, or a bit off. */
+static void fill_alike(uint8_t *buf, size_t len, uint64_t seed)
+{
+	for (size_t at = 0, n; at < len; at += n) {
+		uint64_t offset = random_number() >> random_number() % 64;
+		bool sent = one_in(3);
+
+		n = 1 + random_number() % 40;
+		if (n > len - at)
+			n = len - at;
+		if (sent)
+			zcdma_pattern_fill(buf + at, n, one_in(2) ? offset | 0x7f8 : offset, seed);
+		for (size_t i = at; !sent && i < at + n; i++)
+			buf[i] = (uint8_t)((seed >> 8 * (i % 8)) ^
+					   (one_in(4) ? random_number() : i / 8));
+	}
+}
+
+/* The search by many positions at once finds what the plain one does, and stops where it does. */
+static void the_search_is_as_the_plain_one(void **state)
+{
+	unsigned found = 0;
+
+	(void)state;
+	for (unsigned round = 0; round < 30000; round++) {
+		uint64_t seed = seeds[round % SEEDS];
+		size_t len = random_number() % (one_in(4) ? 500 : 40);
+		size_t plain = random_number() % (len + 1), at = plain;
+		uint8_t *buf = malloc(len + !len);
+		bool same;
+
+		assert_non_null(buf);
+		fill_alike(buf, len, seed);
+		same = find_plainly(buf, len, seed, &plain);
+		assert_int_equal(zc_pattern_find(buf, len, seed, &at), same);
+		assert_int_equal(at, plain);
+		found += same;
+		free(buf);
+	}
+	assert_true(found > 3000 && found < 27000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(it_is_as_defined),	   cmocka_unit_test(it_is_found_anywhere),
-		cmocka_unit_test(filling_stays_in_bounds), cmocka_unit_test(a_wrong_byte_is_found),
+		cmocka_unit_test(it_is_as_defined),
+		cmocka_unit_test(it_is_found_anywhere),
+		cmocka_unit_test(filling_stays_in_bounds),
+		cmocka_unit_test(a_wrong_byte_is_found),
 		cmocka_unit_test(loops_do_the_same),
+		cmocka_unit_test(the_search_is_as_the_plain_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
