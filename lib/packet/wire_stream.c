@@ -144,7 +144,7 @@ static void on_uncaptured(void *arg, uint64_t len)
 static bool is_in_place(const struct zc_wire_stream *s)
 {
 	return s->check && !s->all->options->manifest && s->placed && !s->check->judge.home &&
-	       !s->check->judge.waiting;
+	       !zc_judge_waiting(&s->check->judge);
 }
 
 /* Add the faults that another check lists. */

@@ -19,16 +19,21 @@ struct zc_run {
 	bool garbage;  /* ... unless they are not of that stream */
 };
 
-/* The most runs that wait for what follows to be judged. */
+/* The most runs that wait for what follows to be judged; a power of 2. */
 #define ZC_RUNS 16
 
 struct zc_judge {
-	int64_t home;  /* delta of right data */
-	uint64_t mark; /* offset up to which right data has come; valid while runs wait */
-	uint64_t end;  /* offset at which the sent stream ends; 0: unknown */
-	unsigned waiting;
-	struct zc_run run[ZC_RUNS]; /* the oldest first */
+	int64_t home;	       /* delta of right data */
+	uint64_t mark;	       /* offset up to which right data has come; valid while runs wait */
+	uint64_t end;	       /* offset at which the sent stream ends; 0: unknown */
+	unsigned oldest, next; /* the runs [.oldest, .next), modulo ZC_RUNS in .run, wait */
+	struct zc_run run[ZC_RUNS];
 };
+
+static inline unsigned zc_judge_waiting(const struct zc_judge *judge)
+{
+	return judge->next - judge->oldest;
+}
 
 struct zc_check_ops {
 	/* Check the next bytes. */

@@ -7,8 +7,6 @@
  * which. So runs wait until the stream is back at home (then they stood in the place of right data), or until
  * one of them is long enough to be the right data itself, and its delta becomes home.
  */
-#include <string.h>
-
 #include "verify/check.h"
 
 static uint64_t run_from(const struct zc_run *r)
@@ -29,7 +27,9 @@ static bool is_home(const struct zcdma_check *c, const struct zc_run *r)
 /* Remember a fault; without memory it is only counted. */
 static void keep_fault(struct zcdma_check *c, const struct zcdma_fault *fault)
 {
-	if (c->peeking || c->result.faults >= ZCDMA_FAULTS_KEPT)
+	if (!c->result.faults)
+		c->result.first = *fault;
+	if (c->peeking)
 		return;
 	if (!c->kept)
 		c->kept = zc_check_alloc(c, ZCDMA_FAULTS_KEPT * sizeof(*c->kept));
@@ -40,14 +40,12 @@ static void keep_fault(struct zcdma_check *c, const struct zcdma_fault *fault)
 void zc_check_fault(struct zcdma_check *c, enum zcdma_fault_kind kind, uint64_t pos, uint64_t len,
 		    uint64_t distance)
 {
-	const struct zcdma_fault fault = { kind, pos, len, distance };
 	struct zcdma_check_result *result = &c->result;
 
 	if (!len)
 		return;
-	keep_fault(c, &fault);
-	if (!result->faults)
-		result->first = fault;
+	if (result->faults < ZCDMA_FAULTS_KEPT)
+		keep_fault(c, &(struct zcdma_fault){ kind, pos, len, distance });
 	result->faults++;
 	result->kind[kind].count++;
 	result->kind[kind].bytes += len;
@@ -126,13 +124,12 @@ static bool is_credible(const struct zcdma_check *c, const struct zc_run *r,
 static void judge_oldest(struct zcdma_check *c, const struct zc_run *next)
 {
 	struct zc_judge *j = &c->judge;
-	struct zc_run oldest = j->run[0];
+	const struct zc_run *oldest = &j->run[j->oldest++ % ZC_RUNS];
 
-	memmove(j->run, j->run + 1, --j->waiting * sizeof(j->run[0]));
-	if (is_credible(c, &oldest, next))
-		believe_run(c, &oldest);
+	if (is_credible(c, oldest, next))
+		believe_run(c, oldest);
 	else
-		judge_in_place(c, &oldest);
+		judge_in_place(c, oldest);
 }
 
 /*
@@ -152,32 +149,33 @@ void zc_check_run(struct zcdma_check *c, const struct zc_run *r)
 
 	if (!r->len)
 		return;
-	if (j->waiting == ZC_RUNS)
+	if (zc_judge_waiting(j) == ZC_RUNS)
 		judge_oldest(c, r->garbage ? NULL : r);
 	/* Right data had come up to here. */
-	if (!j->waiting)
+	if (!zc_judge_waiting(j))
 		j->mark = r->pos + (uint64_t)j->home;
 	if (is_home(c, r)) {
 		zc_check_runs_settle(c);
 		accept_run(c, r);
 	} else if (is_proof(c, r)) {
-		while (j->waiting)
+		while (zc_judge_waiting(j))
 			judge_oldest(c, r);
 		believe_run(c, r);
 	} else {
-		j->run[j->waiting++] = *r;
+		j->run[j->next++ % ZC_RUNS] = *r;
 	}
 }
 
 void zc_check_runs_end(struct zcdma_check *c)
 {
-	while (c->judge.waiting)
+	while (zc_judge_waiting(&c->judge))
 		judge_oldest(c, NULL);
 }
 
 void zc_check_runs_settle(struct zcdma_check *c)
 {
-	for (unsigned i = 0; i < c->judge.waiting; i++)
-		judge_in_place(c, &c->judge.run[i]);
-	c->judge.waiting = 0;
+	struct zc_judge *j = &c->judge;
+
+	while (zc_judge_waiting(j))
+		judge_in_place(c, &j->run[j->oldest++ % ZC_RUNS]);
 }

@@ -12,7 +12,7 @@
 #define WORD   sizeof(uint64_t)
 #define PROOF  (2 * WORD) /* bytes that prove where they belong */
 #define CHANCE (WORD - 1) /* bytes that may look right by chance after a change */
-#define WINDOW 4096
+#define WINDOW 64
 
 /* Bytes from the start that prove another seed; in a shorter stream all bytes, but at least SEED_LEAST. */
 #define SEED_PROOF 4096
@@ -64,12 +64,13 @@ static uint64_t into_word(uint64_t pos, int64_t delta)
 	return (pos + (uint64_t)delta) % WORD;
 }
 
-static void put_run(struct pattern_check *p, struct zc_run run, uint64_t to)
+/* End the run that goes on, at @to. */
+static void end_run(struct pattern_check *p, uint64_t to)
 {
-	run.len = to - run.pos;
-	if (!run.pos && run.len && !run.garbage)
-		p->first_len = run.len;
-	zc_check_run(&p->base, &run);
+	p->at.len = to - p->at.pos;
+	if (!p->at.pos && p->at.len)
+		p->first_len = p->at.len;
+	zc_check_run(&p->base, &p->at);
 }
 
 /*
@@ -78,7 +79,7 @@ static void put_run(struct pattern_check *p, struct zc_run run, uint64_t to)
  */
 static void change_run(struct pattern_check *p, uint64_t found, int64_t delta)
 {
-	struct zc_run garbage = { .pos = p->left, .garbage = true };
+	uint64_t garbage = p->left; /* the position of what belongs to neither */
 	uint64_t word = found + (WORD - into_word(found, delta)) % WORD;
 	uint64_t left_word = p->left - into_word(p->left, p->at.delta);
 	int64_t inserted = p->at.delta - delta;
@@ -87,35 +88,30 @@ static void change_run(struct pattern_check *p, uint64_t found, int64_t delta)
 	if (left_word < p->at.pos)
 		left_word = p->at.pos;
 	if (found <= p->left) {
-		garbage.pos = to = zc_min(word, p->left);
+		garbage = to = zc_min(word, p->left);
 	} else if (inserted >= (int64_t)(found - p->left) &&
 		   inserted <= (int64_t)(found - p->left + 2 * CHANCE)) {
 		/* The run before goes on after the garbage, which was inserted. */
 		if (left_word + (uint64_t)inserted >= found)
-			garbage.pos = left_word;
-		to = garbage.pos + (uint64_t)inserted;
+			garbage = left_word;
+		to = garbage + (uint64_t)inserted;
 	} else if (found - p->left > WORD) {
 		/* Overwritten by more than a word: by chance some bytes at both ends look right. */
-		garbage.pos = left_word;
+		garbage = left_word;
 		to = word;
 	} else {
 		to = found;
 	}
 	to = zc_min(to, p->pos);
-	put_run(p, p->at, garbage.pos);
-	put_run(p, garbage, to);
-	p->at = (struct zc_run){ .pos = to, .delta = delta };
-	p->searching = false;
-}
+	end_run(p, garbage);
+	if (to > garbage) {
+		const struct zc_run run = { garbage, to - garbage, 0, true };
 
-/* Start to search, as the stream leaves its run at p->pos. */
-static void start_search(struct pattern_check *p)
-{
-	p->searching = true;
-	p->left = p->pos;
-	p->tried = 0;
-	p->held = zc_min(p->pos - p->at.pos, CHANCE);
-	zcdma_pattern_fill(p->window, p->held, p->pos - p->held + (uint64_t)p->at.delta, p->seed);
+		zc_check_run(&p->base, &run);
+	}
+	p->at.pos = to;
+	p->at.delta = delta;
+	p->searching = false;
 }
 
 /*
@@ -131,58 +127,82 @@ static uint64_t extend_back(const struct pattern_check *p, const uint8_t *end, u
 	return pos;
 }
 
-/* Change to the run that is proven by the two words before @end, which stand before p->pos; @before bytes precede them. */
+/*
+ * Change to the run that is proven by the two words before @end, which stand before p->pos; @before bytes precede them.
+ */
 static void change_to_proof(struct pattern_check *p, const uint8_t *end, size_t before)
 {
 	const uint8_t *proof = end - PROOF;
-	uint64_t pos = p->pos - PROOF;
-	int64_t delta = (int64_t)((load(proof) ^ p->seed) * WORD - pos);
+	uint64_t pos = p->pos - PROOF, word = load(proof) ^ p->seed;
+	int64_t delta = (int64_t)(word * WORD - pos);
+	uint64_t wrong;
 
-	change_run(p, extend_back(p, proof, pos, zc_min(before, CHANCE), delta), delta);
+	if (before < CHANCE || !word) {
+		change_run(p, extend_back(p, proof, pos, zc_min(before, CHANCE), delta), delta);
+		return;
+	}
+	/* The same, for the bytes of the word before at once: all but its lowest. */
+	wrong = (load(proof - CHANCE) << 8 ^ (word - 1) ^ p->seed) | 0xff;
+	change_run(p, pos - (uint64_t)__builtin_clzll(wrong) / 8, delta);
 }
 
-/* Search @len more bytes. Returns how many were used. */
-static size_t search(struct pattern_check *p, const uint8_t *data, size_t len)
+/* Keep what the search still needs of the @len bytes before p->pos, the next of which to try is @at. */
+static void keep_window(struct pattern_check *p, const uint8_t *data, size_t len, size_t at)
 {
-	/* Copy little at first, as the stream may be back soon. */
-	uint64_t some = p->pos - p->left + 2 * PROOF;
-	size_t n = zc_min(len, zc_min(sizeof(p->window) - p->held, some));
-	size_t extra, drop;
+	size_t drop = at - zc_min(at, CHANCE);
 
-	memcpy(&p->window[p->held], data, n);
-	p->held += n;
-	p->pos += n;
-	if (zc_pattern_find(p->window, p->held, p->seed, &p->tried)) {
-		/* The bytes after the two words are not part of this search. */
-		extra = p->held - (p->tried + PROOF);
-		p->pos -= extra;
-		change_to_proof(p, &p->window[p->tried + PROOF], p->tried);
-		return n - extra;
-	}
-	drop = p->tried - zc_min(p->tried, CHANCE);
-	memmove(p->window, &p->window[drop], p->held - drop);
-	p->held -= drop;
-	p->tried -= drop;
-	return n;
+	p->held = len - drop;
+	p->tried = at - drop;
+	memmove(p->window, data + drop, p->held);
 }
 
 /*
- * Change to the run that begins right where the stream leaves its run, before @data: the search finds the same, but
- * copies. @matched bytes before @data are of the run. Returns how many of the @len bytes were used, 0 if two words do
- * not agree there.
+ * Search the @len bytes at @data, of which @known stand before p->pos, and the next to try is @at. Returns how many of
+ * the others were used.
  */
-static size_t jump(struct pattern_check *p, const uint8_t *data, size_t matched, size_t len)
+static size_t search_in(struct pattern_check *p, const uint8_t *data, size_t known, size_t len,
+			size_t at)
 {
-	size_t at = 0, n;
+	bool found = zc_pattern_find(data, len, p->seed, &at);
+	size_t used = (found ? at + PROOF : len) - known;
 
-	if (matched < CHANCE || len < PROOF ||
-	    !zc_pattern_find(data - CHANCE, CHANCE + PROOF, p->seed, &at))
-		return 0;
-	n = at + PROOF - CHANCE;
+	p->pos += used;
+	if (found)
+		change_to_proof(p, data + at + PROOF, at);
+	else
+		keep_window(p, data, len, at);
+	return used;
+}
+
+/* Search @len more bytes: first those that p->window has room for, then where they are. Returns how many were used. */
+static size_t search(struct pattern_check *p, const uint8_t *data, size_t len)
+{
+	size_t known = p->held, n = zc_min(len, sizeof(p->window) - known);
+	size_t used;
+
+	memcpy(&p->window[known], data, n);
+	used = search_in(p, p->window, known, known + n, p->tried);
+	if (!p->searching || n == len)
+		return used;
+	return n + search_in(p, data + n - p->held, p->held, p->held + len - n, p->tried);
+}
+
+/*
+ * Search from where the stream leaves its run, at @data, before which @before bytes are in memory. Returns how many of
+ * the @len bytes were used.
+ */
+static size_t leave(struct pattern_check *p, const uint8_t *data, size_t before, size_t len)
+{
+	size_t known = zc_min(p->pos - p->at.pos, CHANCE);
+
+	p->searching = true;
 	p->left = p->pos;
-	p->pos += n;
-	change_to_proof(p, data + n, at);
-	return n;
+	if (known <= before)
+		return search_in(p, data - known, known, known + len, 0);
+	p->held = known;
+	p->tried = 0;
+	zcdma_pattern_fill(p->window, known, p->pos - known + (uint64_t)p->at.delta, p->seed);
+	return search(p, data, len);
 }
 
 /* Compare with the pattern of another seed, as long as the whole stream has followed it. */
@@ -206,24 +226,24 @@ static void feed_other(struct pattern_check *p, const uint8_t *data, size_t len)
 static void pattern_feed(struct zcdma_check *check, const uint8_t *data, size_t len)
 {
 	struct pattern_check *p = to_pattern(check);
-	size_t n, jumped;
+	const uint8_t *next = data, *end = data + len;
 
 	check->result.bytes += len;
 	if (p->other)
 		feed_other(p, data, len);
-	for (; len; data += n, len -= n) {
+	while (next < end) {
+		size_t n;
+
 		if (p->searching) {
-			n = search(p, data, len);
+			next += search(p, next, (size_t)(end - next));
 			continue;
 		}
-		n = zcdma_pattern_match(data, len, p->pos + (uint64_t)p->at.delta, p->seed);
+		n = zcdma_pattern_match(next, (size_t)(end - next), p->pos + (uint64_t)p->at.delta,
+					p->seed);
 		p->pos += n;
-		if (n == len)
-			break;
-		jumped = jump(p, data + n, n, len - n);
-		n += jumped;
-		if (!jumped)
-			start_search(p);
+		next += n;
+		if (next < end)
+			next += leave(p, next, (size_t)(next - data), (size_t)(end - next));
 	}
 }
 
@@ -255,7 +275,7 @@ static void pattern_skip(struct zcdma_check *check, uint64_t len)
 
 	if (p->searching)
 		end_search(p);
-	put_run(p, p->at, p->pos);
+	end_run(p, p->pos);
 	zc_check_runs_settle(check);
 	if (len == UINT64_MAX)
 		len = 0;
@@ -274,7 +294,7 @@ static void pattern_end(struct zcdma_check *check)
 
 	if (p->searching)
 		end_search(p);
-	put_run(p, p->at, p->pos);
+	end_run(p, p->pos);
 	zc_check_runs_end(check);
 	if (!has_other_seed(p))
 		return;
