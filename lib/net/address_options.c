@@ -70,6 +70,27 @@ static int parse_host(const char *text, uint64_t *value)
 	return copy_text(text, value, sizeof(((struct zcdma_addr *)0)->bind));
 }
 
+static bool is_any(const struct sockaddr *sa)
+{
+	if (sa->sa_family == AF_INET6)
+		return IN6_IS_ADDR_UNSPECIFIED(&((const struct sockaddr_in6 *)sa)->sin6_addr);
+	return ((const struct sockaddr_in *)sa)->sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+/* Parse the IP address of a machine: nothing is sent from a group, or from every address. */
+static int parse_machine(const char *text, uint64_t *value)
+{
+	const struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST };
+	struct addrinfo *ai;
+	bool fits;
+
+	if (getaddrinfo(text, NULL, &numeric, &ai))
+		return -EINVAL;
+	fits = !zc_is_group(ai->ai_addr) && !is_any(ai->ai_addr);
+	freeaddrinfo(ai);
+	return fits ? parse_host(text, value) : -EINVAL;
+}
+
 static int parse_port(const char *text, uint64_t *value)
 {
 	return zc_option_within(text, value, 1, UINT16_MAX);
@@ -292,7 +313,7 @@ static const struct address_option table[] = {
 	{ .option = { "retry", AT(retry), parse_retry, "a number of seconds, or forever" },
 	  .fits = TCP_BOTH,
 	  .instead = "there is no connection" },
-	{ .option = { "source", AT(source), parse_host,
+	{ .option = { "source", AT(source), parse_machine,
 		      "the IP address of a sender, as in 10.0.0.5" },
 	  .fits = UDP_RECEIVE,
 	  .instead = "a connection has one sender" },
@@ -308,7 +329,7 @@ ZC_PUBLIC const char *zcdma_addr_option_at(unsigned i)
 
 static bool is_text(const struct zc_option *o)
 {
-	return o->parse == parse_name || o->parse == parse_host;
+	return o->parse == parse_name || o->parse == parse_host || o->parse == parse_machine;
 }
 
 static const void *value_of(const struct zc_option *o, const struct zcdma_addr *addr)

@@ -186,6 +186,25 @@ static bool has_port(const struct zcdma_addr *addr)
 	return strcmp(addr->port, "0");
 }
 
+/* Check that source= names what can send to an address of @list. Returns 0 or -EINVAL. */
+static int check_source(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
+			const struct addrinfo *list)
+{
+	const int family = strchr(addr->source, ':') ? AF_INET6 : AF_INET;
+
+	/* Without a host IPv6 takes both. */
+	if (!addr->source[0] || !addr->host[0])
+		return 0;
+	for (; list; list = list->ai_next) {
+		if (list->ai_family == family)
+			return 0;
+	}
+	zc_fail_plain(ctx, EINVAL, "listen on %s port %s: source=%s is not of the same family",
+		      addr->host, addr->port, addr->source);
+	zc_hint(ctx, "give an IPv4 address with an IPv4 address, or IPv6 with IPv6");
+	return -EINVAL;
+}
+
 /* Look up and listen, with one family. Returns the number of sockets, or a negative errno with the error message set. */
 static int listen_on(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int family, int *fds,
 		     int room)
@@ -205,6 +224,11 @@ static int listen_on(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int f
 		if (addr->iface[0]) {
 			zone = if_nametoindex(addr->iface);
 			zc_give_zone(list, zone);
+		}
+		rc = check_source(ctx, addr, list);
+		if (rc) {
+			freeaddrinfo(list);
+			return rc;
 		}
 		rc = try_all(addr, list, zone, fds, room, &failed);
 		if (rc < 0)

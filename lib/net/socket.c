@@ -364,6 +364,10 @@ int zc_connect_within(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int 
 	unsigned zone;
 	int fd, rc = zc_addr_check(ctx, addr, ZC_ADDR_SEND, addr->host);
 
+	if (!rc && !addr->port[strspn(addr->port, "0")]) {
+		rc = zc_fail_plain(ctx, EINVAL, "address %s: port 0 cannot be sent to", addr->host);
+		zc_hint(ctx, "give the port that the receiver listens on");
+	}
 	if (rc)
 		return rc;
 	rc = zc_lookup(ctx, addr, AF_UNSPEC, AI_ADDRCONFIG, &list, &zone);

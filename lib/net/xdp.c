@@ -96,8 +96,12 @@ static int look_at_interface(struct zc_xdp *x, const struct zc_xdp_options *opti
 	unsigned queues;
 	int rc = index ? zc_link_get((int)index, &x->link) : -ENODEV;
 
-	if (rc)
-		return zc_fail(x->ctx, -rc, "attach to %s", options->iface);
+	if (rc) {
+		zc_fail(x->ctx, -rc, "attach to %s", options->iface);
+		if (rc == -ENODEV)
+			zc_hint(x->ctx, "list the interfaces: ip -brief link");
+		return rc;
+	}
 	if (x->link.mtu > longest) {
 		rc = zc_fail_plain(x->ctx, EINVAL,
 				   "attach to %s: its MTU of %u is above %u, the most that fits",

@@ -69,7 +69,8 @@ static int fail_unended(struct tcp_source *t, int err)
 {
 	if (!t->frames.greeted && !err)
 		return t->frames.head_len ? fail_foreign(t)
-					  : fail_frame(t, ECONNRESET, "it sent nothing", NULL);
+					  : fail_frame(t, ECONNRESET, "it sent nothing",
+						       "retry=N takes the next connection instead");
 	if (err && err != ECONNRESET)
 		return zc_tcp_fail(t, err);
 	return fail_frame(

@@ -33,6 +33,37 @@ load trouble
         zcdma zcsend host </dev/null
 }
 
+@test "nothing is sent to port 0" {
+    local to
+    for to in 127.0.0.1:0 udp:127.0.0.1:0 127.0.0.1:00,framed,retry=forever; do
+        failed 2 'zcdma copysend: address 127.0.0.1: port 0 cannot be sent to' \
+            'give the port that the receiver listens on' zcdma copysend "$to" sim: --bytes 1M
+    done
+}
+
+@test "source= of what cannot be a sender, or not one to that address" {
+    local host other source
+    while read -r host other; do
+        failed 2 "zcdma capture: listen on ${host//[][]/} port 0: source=$other is not of the same family" \
+            'give an IPv4 address with an IPv4 address, or IPv6 with IPv6' \
+            zcdma capture "udp:$host:0,source=$other" -o out
+    done <<'END'
+127.0.0.1 ::1
+239.1.2.3 ::1
+END
+    for source in 0.0.0.0 239.1.2.3 ff02::1 ::; do
+        failed 2 "zcdma capture: source udp::0,source=$source: source=$source is not valid" \
+            'source= takes the IP address of a sender, as in 10.0.0.5' \
+            zcdma capture "udp::0,source=$source" -o out
+    done
+    [ ! -e out ]
+}
+
+@test "xdp: of no interface" {
+    failed 2 'zcdma capture: attach to nosuch0: No such device' 'list the interfaces: ip -brief link' \
+        zcdma capture xdp:nosuch0 -o out
+}
+
 @test "a host that cannot be looked up" {
     namespaces -rn # without a network no name server is asked, or waited for
     run -2 --separate-stderr unshare -rn "$ZCDMA" zcsend no.such.invalid:9000 sim:
