@@ -39,6 +39,8 @@ int zc_iio_fail(struct zc_iio *d, int err, const char *what)
 	zc_fail(d->ctx, err, "%s %s", what, d->path);
 	if (err == ENODEV)
 		zc_hint(d->ctx, "the device was removed, or its driver unbound");
+	else if (err == ENOENT)
+		zc_hint(d->ctx, "/sys/bus/iio/devices tells which devices this machine has");
 	else if (err == EBUSY)
 		zc_hint(d->ctx,
 			"one program at a time may have its buffer, and another may have enabled it");

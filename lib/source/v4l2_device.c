@@ -34,6 +34,8 @@ int zc_v4l2_fail(struct zc_v4l2 *d, int err, const char *what)
 		int err;
 		const char *hint;
 	} hints[] = {
+		{ ENOENT,
+		  "/dev/v4l and /sys/class/video4linux tell which devices this machine has" },
 		{ ENODEV, "the device was removed, or its driver unbound" },
 		{ EBUSY, "one program at a time may capture; this names it: fuser -v /dev/video*" },
 		{ EACCES,

@@ -384,6 +384,16 @@ load capture
     [ ! -e out.bin ]
 }
 
+@test "capture: a video or IIO device that is not there: says where those that are can be found" {
+    run -2 zcdma capture v4l2:/dev/video99 -o out.bin
+    assert_output "zcdma capture: open /dev/video99: No such file or directory
+  /dev/v4l and /sys/class/video4linux tell which devices this machine has"
+    run -2 zcdma capture iio:/dev/iio:device99 -o out.bin
+    assert_output "zcdma capture: open /dev/iio:device99: No such file or directory
+  /sys/bus/iio/devices tells which devices this machine has"
+    [ ! -e out.bin ]
+}
+
 @test "capture: options of dev: are checked without a device" {
     for spec in model=fast model= blocks=x block=4X rate=0 seed=-1 policy=loose colour=red ','; do
         run -2 zcdma capture "dev:$spec" -o out.bin
