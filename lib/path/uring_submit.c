@@ -29,8 +29,8 @@ int zc_uring_submit(struct io_uring *ring, struct io_uring_sqe **entry)
 			continue;
 		if (!deadline)
 			deadline = zc_now_ns() + REFUSALS_NS;
-		if (rc && ((rc != -EAGAIN && rc != -EBUSY) || zc_now_ns() >= deadline))
-			return rc;
+		if ((rc && rc != -EAGAIN && rc != -EBUSY) || zc_now_ns() >= deadline)
+			return rc ? rc : -EAGAIN;
 		poll(NULL, 0, NAP_MS);
 	}
 }
