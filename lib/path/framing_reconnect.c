@@ -185,7 +185,8 @@ static int resume(struct zcdma_path *path)
 		return rc;
 	path->sink.own_fd = f->fd;
 	f->fd = -1;
-	path->broken = false;
+	path->broken = path->gone.ended = false;
+	path->gone.since_ns = 0;
 	memset(&path->fresh, 0, sizeof(path->fresh));
 	memset(&path->merged, 0, sizeof(path->merged));
 	count_gap(path, &welcome);

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "net/keep_alive.h"
 #include "net/socket.h"
 #include "path/play.h"
 #include "path/player.h"
@@ -327,6 +328,9 @@ ZC_PUBLIC int zcdma_path_connect(struct zcdma_ctx *ctx, struct zcdma_source *src
 		goto err_close;
 	(*out)->sink.own_fd = fd;
 	(*out)->framing = framing;
+	/* Where the stream survives it, or the address says so. */
+	if (addr.keepalive || addr.retry)
+		zc_path_gone_after(*out, addr.keepalive ? addr.keepalive : ZC_KEEPALIVE_SECONDS);
 	return 0;
 
 err_close:

@@ -79,6 +79,7 @@ static int wait_acknowledged(struct zcdma_path *path, uint64_t deadline_ns)
 		left_ms = zc_time_left(deadline_ns);
 		if (!left_ms)
 			return -ETIMEDOUT;
+		zc_path_look_gone(path);
 		rc = zc_poll(path->ctx, -1, 0, left_ms < 0 ? nap_ms : zc_min(nap_ms, left_ms));
 		if (rc != -ETIMEDOUT)
 			return rc;
@@ -404,7 +405,11 @@ static const char *hint_for(const struct zcdma_path *path, int err, const char *
 
 int zc_path_fail(struct zcdma_path *path, int err, const char *call)
 {
-	const char *hint = hint_for(path, err, call);
+	const char *hint;
+
+	if (path->gone.ended && (err == ECONNRESET || err == EPIPE || err == ENOTCONN))
+		err = ETIMEDOUT;
+	hint = hint_for(path, err, call);
 
 	if (path->fetcher)
 		return zc_play_fail(path, err);

@@ -52,6 +52,11 @@ struct zcdma_path {
 	size_t sent;		 /* bytes of the block that send() was busy with */
 	unsigned marks;		 /* of the end that were sent */
 	bool broken;		 /* the connection is gone, with what was in its queue */
+	struct {
+		uint64_t limit_ns; /* how long data may go unanswered; 0: as long as TCP lets it */
+		uint64_t since_ns, next_ns; /* it has since then; and when to look again */
+		bool ended;		    /* so the connection was ended here */
+	} gone;
 	/* Completions since the connection was last known to be there. */
 	struct zc_sends fresh, /* of zero-copy sends ... */
 		merged; /* ... and of what was reported together with a send that was copied */
@@ -320,6 +325,15 @@ unsigned zc_framing_poll(const struct zcdma_path *path, struct pollfd p[ZC_PATH_
 
 /* End the stream, as zc_path_end() does. */
 int zc_framing_end(struct zcdma_path *path, bool complete, uint64_t deadline_ns);
+
+/* Give the connection up where the other end acknowledges nothing for that long. */
+void zc_path_gone_after(struct zcdma_path *path, uint64_t seconds);
+
+/* Returns the ms after which a wait has to call zc_path_look_gone(), or -1. */
+int zc_path_gone_timeout(const struct zcdma_path *path);
+
+/* End the connection if that is so: the next call of the path fails. */
+void zc_path_look_gone(struct zcdma_path *path);
 
 /*
  * Devices that fetch pages: what a path with .fetcher does in the place of its operations of these names.

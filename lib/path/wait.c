@@ -16,7 +16,7 @@ struct wait {
 	struct pollfd p[POLLS_MOST];
 	unsigned count;
 	bool ready; /* something is worth a try already */
-	bool naps;  /* look at a path now and then: it was dropped with sends in flight */
+	int nap_ms; /* look at a path that often: it was dropped with sends in flight, say; -1: not */
 	struct {
 		struct zcdma_path *path;
 		unsigned at;	/* of its first one in .p ... */
@@ -31,7 +31,8 @@ static void begin(struct wait *w, struct zcdma_ctx *ctx)
 	w->p[0] = (struct pollfd){ .fd = ctx->wake_fd, .events = POLLIN };
 	w->count = 1;
 	w->path_count = 0;
-	w->ready = w->naps = false;
+	w->ready = false;
+	w->nap_ms = -1;
 }
 
 static void add_source(struct wait *w, const struct zcdma_source *src)
@@ -45,6 +46,12 @@ static void add_source(struct wait *w, const struct zcdma_source *src)
 			(struct pollfd){ .fd = src->poll_fd, .events = src->poll_events };
 }
 
+static void nap(struct wait *w, int ms)
+{
+	if (ms >= 0 && (w->nap_ms < 0 || ms < w->nap_ms))
+		w->nap_ms = ms;
+}
+
 static int add_path(struct wait *w, struct zcdma_path *path, unsigned what)
 {
 	int rc = zc_path_flush_held(path);
@@ -53,7 +60,10 @@ static int add_path(struct wait *w, struct zcdma_path *path, unsigned what)
 	if (rc < 0)
 		return zc_path_break(path, rc);
 	w->ready |= rc;
-	w->naps |= path->naps || (path->dropped && path->stats.pending_calls);
+	if (path->naps || (path->dropped && path->stats.pending_calls))
+		nap(w, PATH_NAP_MS);
+	if (what)
+		nap(w, zc_path_gone_timeout(path));
 	n = zc_path_poll(path, what, &w->p[w->count]);
 	w->paths[w->path_count].path = path;
 	w->paths[w->path_count].at = w->count;
@@ -71,6 +81,7 @@ static int attend(const struct wait *w)
 		bool due = events || path->naps;
 		int rc = due ? zc_path_attend(path, events) : 0;
 
+		zc_path_look_gone(path);
 		if (rc)
 			return zc_path_break(path, rc);
 	}
@@ -92,8 +103,8 @@ static bool hung_up(const struct wait *w, int n)
 
 static int wait_on(struct wait *w, int timeout_ms)
 {
-	const bool naps = w->naps && (timeout_ms < 0 || timeout_ms > PATH_NAP_MS);
-	int n = poll(w->p, w->count, w->ready ? 0 : naps ? PATH_NAP_MS : timeout_ms), rc;
+	const bool naps = w->nap_ms >= 0 && (timeout_ms < 0 || timeout_ms > w->nap_ms);
+	int n = poll(w->p, w->count, w->ready ? 0 : naps ? w->nap_ms : timeout_ms), rc;
 
 	/* Only zcdma_interrupt() ends a wait: another signal is the program's own affair. */
 	if (n < 0 && errno == EINTR)
