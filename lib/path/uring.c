@@ -194,6 +194,14 @@ static void track(struct uring *u, const struct zcdma_block *b, size_t len)
 		completed(u, number, false, false);
 }
 
+/* Track a send that the kernel has, and gave no answer to: its memory may be read until a notification comes. */
+static void track_unanswered(struct uring *u, size_t len)
+{
+	zc_tracker_sent(&u->tracker, len);
+	u->path.stats.pending_bytes += len;
+	u->path.stats.pending_calls++;
+}
+
 /* Returns how many bytes from @data on a send may have: those of one registered buffer. */
 static size_t most_of_send(const struct uring *u, const unsigned char *data)
 {
@@ -216,6 +224,8 @@ static int send_some(struct uring *u, const struct zcdma_block *b)
 		return zc_fail(path->ctx, ENOMEM, "io_uring SEND_ZC to %s", path->sink.name);
 	prepare(u, data, len);
 	rc = submit(u);
+	if (rc && !u->entry)
+		track_unanswered(u, len);
 	if (rc)
 		return zc_path_fail(path, -rc, "io_uring_enter");
 	track(u, b, u->answer > 0 ? (size_t)u->answer : 0);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
+/* Submissions to an io_uring, one at a time: what the kernel refuses is not submitted later. */
 #include <poll.h>
 
 #include "path/uring_submit.h"

@@ -91,6 +91,26 @@ static void a_kernel_without_memory_for_a_while(void **state)
 	assert_received(first);
 }
 
+/* The kernel has the send, and does not say what became of it: its memory may be read at any time. */
+static void a_send_without_an_answer_is_in_flight(void **state)
+{
+	struct zcdma_block a;
+
+	(void)state;
+	if (!can(name))
+		skip();
+	open_sender();
+	a = take();
+	unanswered = EBADR;
+	assert_int_equal(zc_path_try(path, &a), -EBADR);
+	assert_int_equal(stats().pending_calls, 1);
+	assert_int_equal(stats().pending_bytes, BLOCK);
+	assert_int_equal(stats().bytes, 0);
+	unanswered = 0;
+	reap();
+	assert_int_equal(stats().pending_calls, 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_uring, close_uring)
 
 int main(void)
@@ -98,6 +118,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_send_that_was_refused_is_not_made_later),
 		TEST(a_kernel_without_memory_for_a_while),
+		TEST(a_send_without_an_answer_is_in_flight),
 	};
 
 	return cmocka_run_group_tests_name("uring refused", tests, NULL, NULL);
