@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "disk/disk.h"
+#include "net/keep_alive.h"
 
 /* How often a server that is away is looked for. */
 #define RETRY_NS 1000000000u
@@ -64,8 +65,11 @@ static void lose(struct zcdma_disk *d, int rc, bool silent)
 	/* For zcdma_disk_serve() that is the end of its own wait. */
 	zc_error_keep(&d->why_dead, d->ctx, rc == -ETIMEDOUT ? -ECONNABORTED : rc);
 	shutdown(w->fd, w->silent ? SHUT_WR : SHUT_RDWR);
-	if (w->silent)
-		cancel(d);
+	if (!w->silent)
+		return;
+	/* What has no room for more may be out of it for as long as it stands still. */
+	zc_limit_unacknowledged(w->fd, 0);
+	cancel(d);
 }
 
 void zc_conn_lose(struct zcdma_disk *d, int rc)

@@ -49,6 +49,9 @@ enum {
 /* How often the queue of a Unix socket is tried while it is full. */
 #define LOCAL_NAP_MS 20
 
+/* How long the kernel repeats by itself what is not acknowledged is not less: tcp_retries2 in tcp(7). */
+#define UNACKNOWLEDGED_SECONDS 600u
+
 /* The largest block of a device: a page of the smallest kind. */
 #define BLOCK_MOST 4096u
 
@@ -418,8 +421,12 @@ static void keep(int fd, const struct zc_nbd_target *target, int timeout_ms)
 	const unsigned seconds = (unsigned)timeout_ms / 1000 + 1,
 		       longer = seconds + seconds / 8 + 1;
 
-	if (!target->socket[0] && !target->addr.keepalive && longer > ZC_KEEPALIVE_SECONDS)
+	if (target->socket[0])
+		return;
+	if (!target->addr.keepalive && longer > ZC_KEEPALIVE_SECONDS)
 		zc_keep_alive(fd, longer);
+	if (longer > UNACKNOWLEDGED_SECONDS)
+		zc_limit_unacknowledged(fd, longer);
 }
 
 /* Connect. Returns the socket, or a negative errno with the error message set, but of -EINTR. */

@@ -2,6 +2,7 @@
 /* Keeps a silent TCP connection, or gives it up (tcp(7)). */
 #include "net/keep_alive.h"
 
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
@@ -27,6 +28,13 @@ void zc_keep_alive(int fd, unsigned seconds)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &each, sizeof(each));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes));
+}
+
+void zc_limit_unacknowledged(int fd, unsigned seconds)
+{
+	const unsigned ms = zc_min(seconds, (unsigned)INT_MAX / 1000) * 1000;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof(ms));
 }
 
 bool zc_is_kept_alive(int fd)

@@ -17,4 +17,10 @@ void zc_keep_alive(int fd, unsigned seconds);
 /* Returns whether the kernel does so. */
 bool zc_is_kept_alive(int fd);
 
+/*
+ * Have the kernel wait for @seconds until the other end takes what was sent, be it gone or out of room. 0: as it does by
+ * itself, for some 15 minutes if it is gone, and without a limit if it is out of room.
+ */
+void zc_limit_unacknowledged(int fd, unsigned seconds);
+
 #endif

@@ -382,6 +382,9 @@ static int option_of(int fd, int name)
 	return value;
 }
 
+/* How many milliseconds the kernel waits for an acknowledgement on the last connection; 0: as it does by itself. */
+static int unacknowledged;
+
 /* Returns after how many seconds of silence the kernel gives up a connection that is made with this time-out. */
 static int silence_of(const struct zc_nbd_target *t, int *listener, int timeout_ms)
 {
@@ -393,6 +396,7 @@ static int silence_of(const struct zc_nbd_target *t, int *listener, int timeout_
 	assert_true(fd >= 0);
 	seconds = option_of(fd, TCP_KEEPIDLE) +
 		  option_of(fd, TCP_KEEPINTVL) * option_of(fd, TCP_KEEPCNT);
+	unacknowledged = option_of(fd, TCP_USER_TIMEOUT);
 	close(fd);
 	pthread_join(thread, NULL);
 	return seconds;
@@ -419,6 +423,11 @@ static void a_silent_connection_is_kept_as_long_as_requests_wait(void **state)
 
 		if (got <= seconds || got > zc_max(seconds + seconds / 4, 110))
 			fail_msg("%d s for a time-out of %d s", got, seconds);
+		/* By itself the kernel waits for 15 minutes or so. */
+		if (seconds < 500)
+			assert_int_equal(unacknowledged, 0);
+		else
+			assert_in_range(unacknowledged / 1000, seconds + 1, seconds / 4 * 5);
 	}
 	t.addr.keepalive = 9;
 	assert_int_equal(silence_of(&t, &fd, 200000), 9);
