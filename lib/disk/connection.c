@@ -26,9 +26,9 @@
 /* How long operations take to end once the socket is shut down. */
 #define END_MS 5000
 
-void zc_conn_attach(struct zcdma_disk *d, int fd)
+void zc_conn_attach(struct zc_disk_queue *q, int fd)
 {
-	struct zc_disk_wire *w = &d->wire;
+	struct zc_disk_wire *w = &q->wire;
 
 	w->fd = fd;
 	w->lost = w->silent = w->sorted = false;
@@ -39,134 +39,134 @@ void zc_conn_attach(struct zcdma_disk *d, int fd)
 	w->from = w->into = ZC_DISK_NO_TAG;
 }
 
-static bool connects_again(const struct zcdma_disk *d)
+static bool connects_again(const struct zc_disk_queue *q)
 {
-	return !d->dead && !d->stopping && d->options.recover != ZCDMA_DISK_FAIL;
+	return !q->d->dead && !q->d->stopping && q->d->options.recover != ZCDMA_DISK_FAIL;
 }
 
 /* End what is in flight, while the socket stays. */
-static void cancel(struct zcdma_disk *d)
+static void cancel(struct zc_disk_queue *q)
 {
 	struct io_uring_sqe *sqe =
-		zc_disk_sqe(d, IORING_OP_ASYNC_CANCEL, d->wire.fd, ZC_DISK_CANCEL, 0);
+		zc_disk_sqe(q, IORING_OP_ASYNC_CANCEL, q->wire.fd, ZC_DISK_CANCEL, 0);
 
 	sqe->cancel_flags = IORING_ASYNC_CANCEL_FD | IORING_ASYNC_CANCEL_ALL;
 }
 
-static void lose(struct zcdma_disk *d, int rc, bool silent)
+static void lose(struct zc_disk_queue *q, int rc, bool silent)
 {
-	struct zc_disk_wire *w = &d->wire;
+	struct zc_disk_wire *w = &q->wire;
 
 	if (w->lost)
 		return;
 	w->lost = true;
-	w->silent = silent && connects_again(d);
+	w->silent = silent && connects_again(q);
 	w->lost_ns = zc_now_ns();
 	/* For zcdma_disk_serve() that is the end of its own wait. */
-	zc_error_keep(&d->why_dead, d->ctx, rc == -ETIMEDOUT ? -ECONNABORTED : rc);
+	zc_error_keep(&q->d->why_dead, q->ctx, rc == -ETIMEDOUT ? -ECONNABORTED : rc);
 	shutdown(w->fd, w->silent ? SHUT_WR : SHUT_RDWR);
 	if (!w->silent)
 		return;
 	/* What has no room for more may be out of it for as long as it stands still. */
 	zc_limit_unacknowledged(w->fd, 0);
-	cancel(d);
+	cancel(q);
 }
 
-void zc_conn_lose(struct zcdma_disk *d, int rc)
+void zc_conn_lose(struct zc_disk_queue *q, int rc)
 {
-	lose(d, rc, false);
+	lose(q, rc, false);
 }
 
 /* Fail, or queue again, the requests of a connection that is over. */
-static void sort_out(struct zcdma_disk *d)
+static void sort_out(struct zc_disk_queue *q)
 {
-	d->wire.queued = d->wire.queue_first = 0;
+	q->wire.queued = q->wire.queue_first = 0;
 	for (unsigned tag = 0; tag < ZC_DISK_DEPTH; tag++) {
-		struct zc_disk_slot *s = &d->slots[tag];
+		struct zc_disk_slot *s = &q->slots[tag];
 		const bool sent = s->state == ZC_DISK_SENT;
 
 		if (s->state != ZC_DISK_QUEUED && !sent)
 			continue;
-		if (d->dead || (sent && d->options.recover != ZCDMA_DISK_REISSUE))
-			zc_queue_complete(d, tag, -EIO);
+		if (q->d->dead || (sent && q->d->options.recover != ZCDMA_DISK_REISSUE))
+			zc_queue_complete(q, tag, -EIO);
 		else
-			zc_wire_queue(d, tag);
+			zc_wire_queue(q, tag);
 	}
 }
 
-void zc_conn_give_up(struct zcdma_disk *d, int rc)
+void zc_conn_give_up(struct zc_disk_queue *q, int rc)
 {
-	struct zc_disk_wire *w = &d->wire;
+	struct zc_disk_wire *w = &q->wire;
 
-	if (d->dead)
+	if (q->d->dead)
 		return;
-	d->dead = true;
-	zc_error_keep(&d->why_dead, d->ctx, rc);
+	q->d->dead = true;
+	zc_error_keep(&q->d->why_dead, q->ctx, rc);
 	if (w->fd >= 0) {
-		lose(d, rc, false);
+		lose(q, rc, false);
 		w->silent = false;
 		shutdown(w->fd, SHUT_RDWR);
 	}
 	if (w->fd < 0 || w->sorted)
-		sort_out(d);
+		sort_out(q);
 }
 
 /* Nothing of the lost connection is in flight: no page of a request is written to, or read, any more. */
-static void leave(struct zcdma_disk *d)
+static void leave(struct zc_disk_queue *q)
 {
-	struct zc_disk_wire *w = &d->wire;
+	struct zc_disk_wire *w = &q->wire;
 
 	w->sorted = true;
-	if (!connects_again(d))
-		d->dead = true;
+	if (!connects_again(q))
+		q->d->dead = true;
 	/* What it answered may be in a cache that is this connection's alone. */
-	if (d->written != d->flushed && !(d->export.flags & NBD_FLAG_CAN_MULTI_CONN))
-		d->unsure = true;
-	sort_out(d);
+	if (q->written != q->flushed && !(q->d->export.flags & NBD_FLAG_CAN_MULTI_CONN))
+		q->unsure = true;
+	sort_out(q);
 }
 
 /* Wait for the server to end the connection: what still comes is of no use, as the requests failed or are made again. */
-static void drain(struct zcdma_disk *d)
+static void drain(struct zc_disk_queue *q)
 {
-	struct zc_disk_wire *w = &d->wire;
-	struct io_uring_sqe *sqe = zc_disk_sqe(d, IORING_OP_RECV, w->fd, ZC_DISK_RECEIVE, 0);
+	struct zc_disk_wire *w = &q->wire;
+	struct io_uring_sqe *sqe = zc_disk_sqe(q, IORING_OP_RECV, w->fd, ZC_DISK_RECEIVE, 0);
 
 	sqe->addr = (uintptr_t)w->discarded;
 	sqe->len = sizeof(w->discarded);
 	w->receiving = true;
 }
 
-void zc_conn_discard(struct zcdma_disk *d, int result)
+void zc_conn_discard(struct zc_disk_queue *q, int result)
 {
 	/* A receive that cancel() ended is followed by those of drain(). */
 	if (!result ||
 	    (result < 0 && result != -ECANCELED && result != -EINTR && result != -EAGAIN))
-		d->wire.silent = false;
+		q->wire.silent = false;
 }
 
-static void end_connection(struct zcdma_disk *d)
+static void end_connection(struct zc_disk_queue *q)
 {
-	close(d->wire.fd);
-	zc_conn_attach(d, -1);
-	d->wire.retry_ns = zc_now_ns() + RETRY_NS;
+	close(q->wire.fd);
+	zc_conn_attach(q, -1);
+	q->wire.retry_ns = zc_now_ns() + RETRY_NS;
 }
 
-void zc_conn_go_on(struct zcdma_disk *d)
+void zc_conn_go_on(struct zc_disk_queue *q)
 {
-	struct zc_disk_wire *w = &d->wire;
+	struct zc_disk_wire *w = &q->wire;
 
 	if (w->fd < 0)
 		return;
 	if (!w->lost)
-		zc_wire_go_on(d);
+		zc_wire_go_on(q);
 	if (!w->lost || w->sending || w->receiving)
 		return;
 	if (!w->sorted)
-		leave(d);
+		leave(q);
 	if (w->silent)
-		drain(d);
+		drain(q);
 	else
-		end_connection(d);
+		end_connection(q);
 }
 
 /* Returns whether what came back is the export that the device was made of. */
@@ -176,52 +176,52 @@ static bool is_same(const struct zc_nbd_export *a, const struct zc_nbd_export *b
 	       a->payload_most == b->payload_most;
 }
 
-static void reconnect(struct zcdma_disk *d)
+static void reconnect(struct zc_disk_queue *q)
 {
 	struct zc_nbd_export e;
-	int fd = zc_nbd_connect(d->ctx, &d->target, d->options.timeout_ms, &e);
+	int fd = zc_nbd_connect(q->ctx, &q->d->target, q->d->options.timeout_ms, &e);
 	const uint64_t now = zc_now_ns();
 
-	d->wire.retry_ns = now + RETRY_NS;
+	q->wire.retry_ns = now + RETRY_NS;
 	if (fd < 0)
 		return;
-	if (!is_same(&e, &d->export)) {
+	if (!is_same(&e, &q->d->export)) {
 		close(fd);
-		zc_conn_give_up(d, zc_fail_plain(d->ctx, ESTALE,
+		zc_conn_give_up(q, zc_fail_plain(q->ctx, ESTALE,
 						 "NBD server %s: it came back with another export",
-						 d->target.where));
+						 q->d->target.where));
 		return;
 	}
-	d->stats.reconnects++;
-	zc_conn_attach(d, fd);
+	q->stats.reconnects++;
+	zc_conn_attach(q, fd);
 	for (unsigned tag = 0; tag < ZC_DISK_DEPTH; tag++) {
-		if (d->slots[tag].state != ZC_DISK_QUEUED)
+		if (q->slots[tag].state != ZC_DISK_QUEUED)
 			continue;
-		d->slots[tag].since_ns = now;
-		zc_wire_queue(d, tag);
+		q->slots[tag].since_ns = now;
+		zc_wire_queue(q, tag);
 	}
 }
 
 /* Returns whether a request has waited too long at @now. */
-static bool is_late(const struct zcdma_disk *d, const struct zc_disk_slot *s, uint64_t now)
+static bool is_late(const struct zc_disk_queue *q, const struct zc_disk_slot *s, uint64_t now)
 {
-	const uint64_t most = (uint64_t)d->options.timeout_ms * 1000000u;
-	const uint64_t waits = now - s->since_ns, silence = now - d->wire.heard_ns;
+	const uint64_t most = (uint64_t)q->d->options.timeout_ms * 1000000u;
+	const uint64_t waits = now - s->since_ns, silence = now - q->wire.heard_ns;
 
 	if (s->state != ZC_DISK_QUEUED && s->state != ZC_DISK_SENT)
 		return false;
 	return (waits > most && silence > most) || waits > PATIENCE * most;
 }
 
-static void look_for_late(struct zcdma_disk *d, uint64_t now)
+static void look_for_late(struct zc_disk_queue *q, uint64_t now)
 {
 	for (unsigned tag = 0; tag < ZC_DISK_DEPTH; tag++) {
-		if (!is_late(d, &d->slots[tag], now))
+		if (!is_late(q, &q->slots[tag], now))
 			continue;
-		lose(d,
-		     zc_fail_plain(d->ctx, ECONNABORTED,
-				   "NBD server %s: it has not answered for %g s", d->target.where,
-				   (double)(now - d->slots[tag].since_ns) / 1e9),
+		lose(q,
+		     zc_fail_plain(
+			     q->ctx, ECONNABORTED, "NBD server %s: it has not answered for %g s",
+			     q->d->target.where, (double)(now - q->slots[tag].since_ns) / 1e9),
 		     true);
 		return;
 	}
@@ -231,10 +231,10 @@ static void look_for_late(struct zcdma_disk *d, uint64_t now)
  * The server does not end a lost connection. Do not wait for a machine that acknowledges nothing: it is gone, or the way to it,
  * and the FIN with it.
  */
-static void look_for_gone(struct zcdma_disk *d, uint64_t now)
+static void look_for_gone(struct zc_disk_queue *q, uint64_t now)
 {
-	struct zc_disk_wire *w = &d->wire;
-	const uint32_t most = (uint32_t)d->options.timeout_ms;
+	struct zc_disk_wire *w = &q->wire;
+	const uint32_t most = (uint32_t)q->d->options.timeout_ms;
 	struct tcp_info info;
 	socklen_t len = sizeof(info);
 
@@ -246,45 +246,45 @@ static void look_for_gone(struct zcdma_disk *d, uint64_t now)
 		shutdown(w->fd, SHUT_RDWR); /* ends drain() */
 }
 
-void zc_conn_tick(struct zcdma_disk *d)
+void zc_conn_tick(struct zc_disk_queue *q)
 {
-	const struct zc_disk_wire *w = &d->wire;
+	const struct zc_disk_wire *w = &q->wire;
 	const uint64_t now = zc_now_ns();
 
-	if (d->dead)
+	if (q->d->dead)
 		return;
 	if (w->fd < 0) {
 		if (now >= w->retry_ns)
-			reconnect(d);
+			reconnect(q);
 	} else if (!w->lost) {
-		look_for_late(d, now);
+		look_for_late(q, now);
 	} else if (w->silent) {
-		look_for_gone(d, now);
+		look_for_gone(q, now);
 	}
 }
 
-static bool has_ended(const struct zcdma_disk *d)
+static bool has_ended(const struct zc_disk_queue *q)
 {
-	return d->wire.fd < 0;
+	return q->wire.fd < 0;
 }
 
 /* Returns whether the server may work at a request. */
-static bool is_asked(const struct zcdma_disk *d)
+static bool is_asked(const struct zc_disk_queue *q)
 {
 	for (unsigned tag = 0; tag < ZC_DISK_DEPTH; tag++) {
-		if (d->slots[tag].state == ZC_DISK_SENT)
+		if (q->slots[tag].state == ZC_DISK_SENT)
 			return true;
 	}
 	return false;
 }
 
-void zc_conn_close(struct zcdma_disk *d)
+void zc_conn_close(struct zc_disk_queue *q)
 {
 	const struct zc_nbd_request end = {
 		.magic = htobe32(NBD_REQUEST_MAGIC),
 		.type = htobe16(NBD_CMD_DISC),
 	};
-	struct zc_disk_wire *w = &d->wire;
+	struct zc_disk_wire *w = &q->wire;
 
 	if (w->fd < 0)
 		return;
@@ -293,7 +293,7 @@ void zc_conn_close(struct zcdma_disk *d)
 	 * be sent after that.
 	 */
 	if (!w->lost && !w->sending && w->requests_sent == w->requests_len &&
-	    w->from == ZC_DISK_NO_TAG && !is_asked(d)) {
+	    w->from == ZC_DISK_NO_TAG && !is_asked(q)) {
 		zc_reset_on_close(w->fd, false);
 		(void)!send(w->fd, &end, sizeof(end), MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
@@ -302,8 +302,8 @@ void zc_conn_close(struct zcdma_disk *d)
 	w->silent = false;
 	shutdown(w->fd, SHUT_RDWR);
 	/* What is in flight uses memory that is freed next. */
-	if (d->has_ring)
-		zc_disk_run(d, has_ended, END_MS, false);
+	if (q->has_ring)
+		zc_disk_run(q, has_ended, END_MS, false);
 	if (w->fd >= 0)
 		close(w->fd);
 	w->fd = -1;

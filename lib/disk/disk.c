@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "disk/disk.h"
 
@@ -41,26 +40,43 @@ static int open_all(struct zcdma_disk *d)
 	fd = zc_nbd_connect(ctx, &d->target, d->options.timeout_ms, &d->export);
 	if (fd < 0)
 		return fd;
-	zc_conn_attach(d, fd);
+	zc_conn_attach(d->queue, fd);
 	describe(d);
 	/* Before the ring is made, so that its workers have the same namespace. */
 	rc = zc_disk_guard(ctx);
 	if (!rc)
-		rc = zc_disk_ring_open(d);
+		rc = zc_disk_ring_open(d->queue);
 	return rc ? rc : zc_ublk_add(d);
+}
+
+struct zcdma_disk *zc_disk_new(struct zcdma_ctx *ctx, const struct zcdma_disk_options *o)
+{
+	struct zcdma_disk *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return NULL;
+	d->ctx = ctx;
+	d->options = *o;
+	d->control_fd = d->char_fd = -1;
+	d->queue = calloc(1, sizeof(*d->queue));
+	if (!d->queue) {
+		free(d);
+		return NULL;
+	}
+	d->queue->d = d;
+	d->queue->ctx = ctx;
+	d->queue->wire.fd = -1;
+	return d;
 }
 
 ZC_PUBLIC int zcdma_disk_open(struct zcdma_ctx *ctx, const struct zcdma_disk_options *o,
 			      struct zcdma_disk **disk)
 {
-	struct zcdma_disk *d = calloc(1, sizeof(*d));
+	struct zcdma_disk *d = zc_disk_new(ctx, o);
 	int rc;
 
 	if (!d)
 		return zc_fail(ctx, ENOMEM, "serve %s", o->address);
-	d->ctx = ctx;
-	d->options = *o;
-	d->control_fd = d->char_fd = d->wire.fd = -1;
 	rc = open_all(d);
 	if (!rc) {
 		*disk = d;
@@ -84,21 +100,21 @@ ZC_PUBLIC int zcdma_disk_start(struct zcdma_disk *d)
 	return zc_error_again(&kept, d->ctx);
 }
 
-static bool never(const struct zcdma_disk *d)
+static bool never(const struct zc_disk_queue *q)
 {
-	(void)d;
+	(void)q;
 	return false;
 }
 
-static bool is_dead(const struct zcdma_disk *d)
+static bool is_dead(const struct zc_disk_queue *q)
 {
-	return d->dead;
+	return q->d->dead;
 }
 
 ZC_PUBLIC int zcdma_disk_serve(struct zcdma_disk *d, int timeout_ms)
 {
 	const bool was_dead = d->dead;
-	int rc = zc_disk_run(d, was_dead ? never : is_dead, timeout_ms, true);
+	int rc = zc_disk_run(d->queue, was_dead ? never : is_dead, timeout_ms, true);
 
 	return rc ? rc : zc_error_again(&d->why_dead, d->ctx);
 }
@@ -106,7 +122,7 @@ ZC_PUBLIC int zcdma_disk_serve(struct zcdma_disk *d, int timeout_ms)
 /* Returns whether requests wait for a server that is away, or does not answer. */
 static bool is_away(const struct zcdma_disk *d)
 {
-	return d->wire.fd < 0 || d->wire.lost;
+	return d->queue->wire.fd < 0 || d->queue->wire.lost;
 }
 
 /* The device ends: wait no more for a server that is away, or goes away. */
@@ -115,7 +131,7 @@ static void stop_waiting(struct zcdma_disk *d)
 	d->stopping = true;
 	if (is_away(d))
 		zc_conn_give_up(
-			d,
+			d->queue,
 			zc_fail_plain(
 				d->ctx, ECONNABORTED,
 				"stop %s: the server %s is away, so requests that waited for it failed",
@@ -128,38 +144,39 @@ static void stop_waiting(struct zcdma_disk *d)
  */
 static int open_alone(struct zcdma_disk *d)
 {
-	struct io_uring_sqe *sqe = zc_disk_sqe(d, IORING_OP_OPENAT, AT_FDCWD, ZC_DISK_CALL, 0);
+	struct io_uring_sqe *sqe =
+		zc_disk_sqe(d->queue, IORING_OP_OPENAT, AT_FDCWD, ZC_DISK_CALL, 0);
 	int rc;
 
 	/* In a worker: it may read partitions, which has to be served here. */
 	sqe->flags = IOSQE_ASYNC;
 	sqe->addr = (uintptr_t)d->path;
 	sqe->open_flags = O_RDONLY | O_EXCL | O_CLOEXEC;
-	d->calling = true;
-	while ((rc = zc_disk_run(d, zc_disk_has_answer, OPEN_MS, false)) == -ETIMEDOUT) {
+	d->queue->calling = true;
+	while ((rc = zc_disk_run(d->queue, zc_disk_has_answer, OPEN_MS, false)) == -ETIMEDOUT) {
 		if (is_away(d))
 			stop_waiting(d);
 	}
-	return rc ? rc : d->answer;
+	return rc ? rc : d->queue->answer;
 }
 
 /* Write back what is cached of the device. */
 static int sync_device(struct zcdma_disk *d, int fd)
 {
-	struct io_uring_sqe *sqe = zc_disk_sqe(d, IORING_OP_FSYNC, fd, ZC_DISK_CALL, 0);
+	struct io_uring_sqe *sqe = zc_disk_sqe(d->queue, IORING_OP_FSYNC, fd, ZC_DISK_CALL, 0);
 	int rc;
 
 	sqe->flags = IOSQE_ASYNC;
-	rc = zc_disk_call(d, sqe);
+	rc = zc_disk_call(d->queue, sqe);
 	return rc ? zc_fail(d->ctx, -rc, "write back %s", d->path) : 0;
 }
 
 static void close_device(struct zcdma_disk *d, int fd)
 {
-	struct io_uring_sqe *sqe = zc_disk_sqe(d, IORING_OP_CLOSE, fd, ZC_DISK_CALL, 0);
+	struct io_uring_sqe *sqe = zc_disk_sqe(d->queue, IORING_OP_CLOSE, fd, ZC_DISK_CALL, 0);
 
 	sqe->flags = IOSQE_ASYNC;
-	zc_disk_call(d, sqe);
+	zc_disk_call(d->queue, sqe);
 }
 
 ZC_PUBLIC int zcdma_disk_stop(struct zcdma_disk *d)
@@ -197,7 +214,22 @@ ZC_PUBLIC void zcdma_disk_get_stats(const struct zcdma_disk *d, struct zcdma_dis
 				    size_t size)
 {
 	memset(stats, 0, size);
-	memcpy(stats, &d->stats, zc_min(size, sizeof(d->stats)));
+	memcpy(stats, &d->queue->stats, zc_min(size, sizeof(d->queue->stats)));
+}
+
+/* End a queue. Returns false if its memory has to stay: what was in flight could not be waited for, and may still use it. */
+static bool free_queue(struct zc_disk_queue *q)
+{
+	zc_conn_close(q);
+	if (q->has_ring)
+		io_uring_queue_exit(&q->ring);
+	if (q->broken.rc)
+		return false;
+	zc_queue_unmap(q);
+	free(q->wire.in);
+	free(q->wire.out);
+	free(q);
+	return true;
 }
 
 ZC_PUBLIC void zcdma_disk_close(struct zcdma_disk *d)
@@ -205,21 +237,13 @@ ZC_PUBLIC void zcdma_disk_close(struct zcdma_disk *d)
 	if (!d)
 		return;
 	/* It was added, but not started: nothing else has it. */
-	if (d->added && !d->fetched)
+	if (d->added && !d->queue->fetched)
 		zc_ublk_remove(d);
-	zc_conn_close(d);
-	if (d->has_ring)
-		io_uring_queue_exit(&d->ring);
-	/* What was in flight could not be waited for, and may still use this memory. */
-	if (d->broken.rc)
+	if (!free_queue(d->queue))
 		return;
-	if (d->requests)
-		munmap((void *)d->requests, zc_disk_requests_size());
 	if (d->char_fd >= 0)
 		close(d->char_fd);
 	if (d->control_fd >= 0)
 		close(d->control_fd);
-	free(d->wire.in);
-	free(d->wire.out);
 	free(d);
 }

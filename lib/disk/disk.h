@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A disk: one io_uring, by which its ublk device and its connection are served. ublk.c adds and removes the device, queue.c
- * takes its requests and completes them, wire.c sends them to the server and receives the answers, connection.c connects and loses it,
- * loop.c runs all of that.
+ * A disk: an io_uring, by which a queue of its ublk device and the connection of that are served. ublk.c adds and removes the
+ * device, queue.c takes a queue's requests and completes them, wire.c sends them to the server and receives the answers,
+ * connection.c connects and loses it, loop.c runs all of that.
  */
 #ifndef ZCDMA_DISK_DISK_H
 #define ZCDMA_DISK_DISK_H
@@ -90,15 +90,13 @@ struct zc_disk_wire {
 	uint32_t out_len, out_sent;
 };
 
-struct zcdma_disk {
-	struct zcdma_ctx *ctx;
-	struct zcdma_disk_options options;
-	struct zc_nbd_target target;
-	struct zc_nbd_export export;
-	struct zcdma_disk_stats stats;
-	struct zcdma_disk_info info;
-	char path[32];
-
+/*
+ * A queue of the device, and the connection that its requests go over. One thread serves it; what others may read or change
+ * is in struct zcdma_disk.
+ */
+struct zc_disk_queue {
+	struct zcdma_disk *d;
+	struct zcdma_ctx *ctx; /* for its errors, and to interrupt it */
 	struct io_uring ring;
 	bool has_ring;
 	uint64_t refused_ns;	/* since when the kernel takes no submissions, or 0 */
@@ -106,42 +104,54 @@ struct zcdma_disk {
 	union {
 		struct io_uring_sqe sqe;
 		unsigned char bytes[128];
-	} unused; /* in place of submissions then */
+	} unused;	   /* in place of submissions then */
+	bool wakes, ticks; /* these are armed */
+	bool calling;
+	int answer;
+	bool fetched; /* the kernel has had each tag */
+	/* Writes that were answered, and those of them that a flush was answered for. */
+	uint64_t written, flushed;
+	bool unsure; /* a connection that is over answered some that the next flush need not be for */
+	const struct ublksrv_io_desc *requests;
+	struct zc_disk_slot slots[ZC_DISK_DEPTH];
+	struct zc_disk_wire wire;
+	struct zcdma_disk_stats stats;
+};
+
+struct zcdma_disk {
+	struct zcdma_ctx *ctx;
+	struct zcdma_disk_options options;
+	struct zc_nbd_target target;
+	struct zc_nbd_export export;
+	struct zcdma_disk_info info;
+	char path[32];
+
 	int control_fd;
 	int char_fd;
 	uint64_t device_flags;
 	bool added;
-	bool fetched;  /* the kernel has had each tag */
 	bool starting; /* an interrupt ends it */
 	bool stopping; /* and nothing else has it: a server that is lost is not waited for */
 	bool dead;     /* the server is lost for good: each request fails */
 	struct zc_error why_dead;
-	/* Writes that were answered, and those of them that a flush was answered for. */
-	uint64_t written, flushed;
-	bool unsure; /* a connection that is over answered some that the next flush need not be for */
-	bool wakes, ticks; /* these are armed */
-	bool calling;
-	int answer;
-	const struct ublksrv_io_desc *requests;
-	struct zc_disk_slot slots[ZC_DISK_DEPTH];
-	struct zc_disk_wire wire;
+	struct zc_disk_queue *queue;
 };
 
-/* Bytes of the kernel's descriptions of requests. */
-size_t zc_disk_requests_size(void);
+/* Make a disk of @o that is not connected, and has no device. Returns NULL without memory. */
+struct zcdma_disk *zc_disk_new(struct zcdma_ctx *ctx, const struct zcdma_disk_options *o);
 
 /*
  * loop.c
  */
 
 /* Make the io_uring. Returns 0 or a negative errno with the error message set. */
-int zc_disk_ring_open(struct zcdma_disk *d);
+int zc_disk_ring_open(struct zc_disk_queue *q);
 
 /*
  * Get a submission for @opcode, all zeros else, whose completion is an @event of @tag. Never NULL: what is not submitted, as
  * the ring broke, is the caller's too.
  */
-struct io_uring_sqe *zc_disk_sqe(struct zcdma_disk *d, uint8_t opcode, int fd,
+struct io_uring_sqe *zc_disk_sqe(struct zc_disk_queue *q, uint8_t opcode, int fd,
 				 enum zc_disk_event event, unsigned tag);
 
 /* Returns the tag of a completion. */
@@ -154,14 +164,14 @@ static inline unsigned zc_disk_tag(const struct io_uring_cqe *cqe)
  * Serve until @done returns true, -1 ms being without a limit. Returns 0; -ETIMEDOUT; with @can_interrupt -EINTR after
  * zcdma_interrupt(); or another negative errno with the error message set.
  */
-int zc_disk_run(struct zcdma_disk *d, bool (*done)(const struct zcdma_disk *d), int timeout_ms,
-		bool can_interrupt);
+int zc_disk_run(struct zc_disk_queue *q, bool (*done)(const struct zc_disk_queue *q),
+		int timeout_ms, bool can_interrupt);
 
 /* Returns whether an event ZC_DISK_CALL has completed, since .calling was set. */
-bool zc_disk_has_answer(const struct zcdma_disk *d);
+bool zc_disk_has_answer(const struct zc_disk_queue *q);
 
 /* Serve until the operation @sqe, an event ZC_DISK_CALL, has completed. Returns its result. */
-int zc_disk_call(struct zcdma_disk *d, struct io_uring_sqe *sqe);
+int zc_disk_call(struct zc_disk_queue *q, struct io_uring_sqe *sqe);
 
 /*
  * ublk.c. These return 0 or a negative errno with the error message set.
@@ -178,56 +188,60 @@ void zc_ublk_remove(struct zcdma_disk *d);
  * queue.c
  */
 
+/* Map the kernel's descriptions of requests. Returns 0 or a negative errno with the error message set. */
+int zc_queue_map(struct zc_disk_queue *q);
+void zc_queue_unmap(struct zc_disk_queue *q);
+
 /* Ask for the first request of each tag. */
-void zc_queue_fetch(struct zcdma_disk *d);
+void zc_queue_fetch(struct zc_disk_queue *q);
 
 /* Handle a completion of a tag: a request, or the end of the device. */
-void zc_queue_take(struct zcdma_disk *d, unsigned tag, int result);
+void zc_queue_take(struct zc_disk_queue *q, unsigned tag, int result);
 
 /* Complete a request with @result, bytes or a negative errno. */
-void zc_queue_complete(struct zcdma_disk *d, unsigned tag, int result);
+void zc_queue_complete(struct zc_disk_queue *q, unsigned tag, int result);
 
 /* Returns whether no tag is the kernel's, or a request. */
-bool zc_queue_is_gone(const struct zcdma_disk *d);
+bool zc_queue_is_gone(const struct zc_disk_queue *q);
 
 /*
  * wire.c
  */
 
 /* Queue a request to be sent. */
-void zc_wire_queue(struct zcdma_disk *d, unsigned tag);
+void zc_wire_queue(struct zc_disk_queue *q, unsigned tag);
 
 /* Handle completions. */
-void zc_wire_sent(struct zcdma_disk *d, const struct io_uring_cqe *cqe);
-void zc_wire_received(struct zcdma_disk *d, int result);
+void zc_wire_sent(struct zc_disk_queue *q, const struct io_uring_cqe *cqe);
+void zc_wire_received(struct zc_disk_queue *q, int result);
 
 /* Submit what can be sent and received next. */
-void zc_wire_go_on(struct zcdma_disk *d);
+void zc_wire_go_on(struct zc_disk_queue *q);
 
 /*
  * connection.c
  */
 
 /* Begin with a connection. */
-void zc_conn_attach(struct zcdma_disk *d, int fd);
+void zc_conn_attach(struct zc_disk_queue *q, int fd);
 
 /* The connection is over, by the context's last error, @rc. What is in flight ends by this, and the rest follows then. */
-void zc_conn_lose(struct zcdma_disk *d, int rc);
+void zc_conn_lose(struct zc_disk_queue *q, int rc);
 
 /* Give the server up: each request fails from now on. The error is the context's last one. */
-void zc_conn_give_up(struct zcdma_disk *d, int rc);
+void zc_conn_give_up(struct zc_disk_queue *q, int rc);
 
 /* Handle what came by a lost connection: its data, its end, or an error. */
-void zc_conn_discard(struct zcdma_disk *d, int result);
+void zc_conn_discard(struct zc_disk_queue *q, int result);
 
 /* Submit what is next, or end a lost connection once nothing of it is in flight. */
-void zc_conn_go_on(struct zcdma_disk *d);
+void zc_conn_go_on(struct zc_disk_queue *q);
 
 /* Look for requests that time out, and connect again where it is time. */
-void zc_conn_tick(struct zcdma_disk *d);
+void zc_conn_tick(struct zc_disk_queue *q);
 
 /* End the connection in the protocol's way, if nothing is in flight. */
-void zc_conn_close(struct zcdma_disk *d);
+void zc_conn_close(struct zc_disk_queue *q);
 
 /*
  * guard.c

@@ -18,46 +18,46 @@
 /* For each tag a command, and what else is in flight. */
 #define ENTRIES (2 * ZC_DISK_DEPTH)
 
-int zc_disk_ring_open(struct zcdma_disk *d)
+int zc_disk_ring_open(struct zc_disk_queue *q)
 {
 	struct io_uring_params p = {
 		.flags = IORING_SETUP_SQE128 | IORING_SETUP_CQSIZE,
 		.cq_entries = 8 * ENTRIES,
 	};
-	int rc = io_uring_queue_init_params(ENTRIES, &d->ring, &p);
+	int rc = io_uring_queue_init_params(ENTRIES, &q->ring, &p);
 
 	if (rc)
-		return zc_uring_fail(d->ctx, -rc);
-	d->has_ring = true;
+		return zc_uring_fail(q->ctx, -rc);
+	q->has_ring = true;
 	return 0;
 }
 
 /* Take the result of a submission: one that failed for good, or for too long, breaks the loop off. */
-static void take_submitted(struct zcdma_disk *d, int rc)
+static void take_submitted(struct zc_disk_queue *q, int rc)
 {
 	const bool may_pass = rc == -EINTR || rc == -EBUSY || rc == -EAGAIN;
 	const uint64_t now = zc_now_ns();
 
-	if (rc >= 0 || !d->refused_ns)
-		d->refused_ns = rc >= 0 ? 0 : now;
-	if (rc < 0 && (!may_pass || now - d->refused_ns > REFUSALS_MS * 1000000ull))
-		zc_error_keep(&d->broken, d->ctx, zc_fail(d->ctx, -rc, "io_uring_enter"));
+	if (rc >= 0 || !q->refused_ns)
+		q->refused_ns = rc >= 0 ? 0 : now;
+	if (rc < 0 && (!may_pass || now - q->refused_ns > REFUSALS_MS * 1000000ull))
+		zc_error_keep(&q->broken, q->ctx, zc_fail(q->ctx, -rc, "io_uring_enter"));
 }
 
-struct io_uring_sqe *zc_disk_sqe(struct zcdma_disk *d, uint8_t opcode, int fd,
+struct io_uring_sqe *zc_disk_sqe(struct zc_disk_queue *q, uint8_t opcode, int fd,
 				 enum zc_disk_event event, unsigned tag)
 {
 	struct io_uring_sqe *sqe;
 
 	/* A full queue is submitted, and so has room. */
-	while (!(sqe = io_uring_get_sqe(&d->ring)) && !d->broken.rc) {
-		take_submitted(d, io_uring_submit(&d->ring));
-		if (d->refused_ns)
+	while (!(sqe = io_uring_get_sqe(&q->ring)) && !q->broken.rc) {
+		take_submitted(q, io_uring_submit(&q->ring));
+		if (q->refused_ns)
 			poll(NULL, 0, NAP_MS);
 	}
 	/* Nothing is submitted any more. */
 	if (!sqe)
-		sqe = &d->unused.sqe;
+		sqe = &q->unused.sqe;
 	memset(sqe, 0, SQE_SIZE);
 	sqe->opcode = opcode;
 	sqe->fd = fd;
@@ -65,47 +65,47 @@ struct io_uring_sqe *zc_disk_sqe(struct zcdma_disk *d, uint8_t opcode, int fd,
 	return sqe;
 }
 
-static void arm(struct zcdma_disk *d)
+static void arm(struct zc_disk_queue *q)
 {
 	static const struct __kernel_timespec tick = { .tv_nsec = TICK_MS * 1000000LL };
 	struct io_uring_sqe *sqe;
 
-	if (!d->ticks) {
-		sqe = zc_disk_sqe(d, IORING_OP_TIMEOUT, -1, ZC_DISK_TICK, 0);
+	if (!q->ticks) {
+		sqe = zc_disk_sqe(q, IORING_OP_TIMEOUT, -1, ZC_DISK_TICK, 0);
 		sqe->addr = (uintptr_t)&tick;
 		sqe->len = 1;
-		d->ticks = true;
+		q->ticks = true;
 	}
 	/* While interrupted, it would fire all the time. */
-	if (!d->wakes && !d->ctx->interrupted) {
-		sqe = zc_disk_sqe(d, IORING_OP_POLL_ADD, d->ctx->wake_fd, ZC_DISK_WAKE, 0);
+	if (!q->wakes && !q->ctx->interrupted) {
+		sqe = zc_disk_sqe(q, IORING_OP_POLL_ADD, q->ctx->wake_fd, ZC_DISK_WAKE, 0);
 		sqe->poll_events = POLLIN;
-		d->wakes = true;
+		q->wakes = true;
 	}
 }
 
-static void handle(struct zcdma_disk *d, const struct io_uring_cqe *cqe)
+static void handle(struct zc_disk_queue *q, const struct io_uring_cqe *cqe)
 {
 	switch ((enum zc_disk_event)(cqe->user_data & 0xff)) {
 	case ZC_DISK_FETCH:
-		zc_queue_take(d, zc_disk_tag(cqe), cqe->res);
+		zc_queue_take(q, zc_disk_tag(cqe), cqe->res);
 		break;
 	case ZC_DISK_SEND:
-		zc_wire_sent(d, cqe);
+		zc_wire_sent(q, cqe);
 		break;
 	case ZC_DISK_RECEIVE:
-		zc_wire_received(d, cqe->res);
+		zc_wire_received(q, cqe->res);
 		break;
 	case ZC_DISK_CALL:
-		d->calling = false;
-		d->answer = cqe->res;
+		q->calling = false;
+		q->answer = cqe->res;
 		break;
 	case ZC_DISK_WAKE:
-		d->wakes = false;
+		q->wakes = false;
 		break;
 	case ZC_DISK_TICK:
-		d->ticks = false;
-		zc_conn_tick(d);
+		q->ticks = false;
+		zc_conn_tick(q);
 		break;
 	case ZC_DISK_CANCEL:
 	case ZC_DISK_EVENTS:
@@ -114,63 +114,64 @@ static void handle(struct zcdma_disk *d, const struct io_uring_cqe *cqe)
 }
 
 /* Submit what is prepared, wait, and handle what completed. Returns 0 or a negative errno. */
-static int step(struct zcdma_disk *d)
+static int step(struct zc_disk_queue *q)
 {
 	struct io_uring_cqe *cqe;
 	int rc;
 
-	arm(d);
-	zc_conn_go_on(d);
-	if (d->broken.rc)
-		return zc_error_again(&d->broken, d->ctx);
-	rc = io_uring_submit_and_wait(&d->ring, 1);
+	arm(q);
+	zc_conn_go_on(q);
+	if (q->broken.rc)
+		return zc_error_again(&q->broken, q->ctx);
+	rc = io_uring_submit_and_wait(&q->ring, 1);
 	/* A signal ends a wait, however often. */
-	take_submitted(d, rc == -EINTR ? 0 : rc);
-	while (!io_uring_peek_cqe(&d->ring, &cqe)) {
+	take_submitted(q, rc == -EINTR ? 0 : rc);
+	while (!io_uring_peek_cqe(&q->ring, &cqe)) {
 		/* What handles it submits more, and may go over the queue's end. */
 		const struct io_uring_cqe taken = { .user_data = cqe->user_data,
 						    .res = cqe->res,
 						    .flags = cqe->flags };
 
-		io_uring_cqe_seen(&d->ring, cqe);
-		handle(d, &taken);
-		d->refused_ns = 0;
+		io_uring_cqe_seen(&q->ring, cqe);
+		handle(q, &taken);
+		q->refused_ns = 0;
 	}
-	return d->broken.rc ? zc_error_again(&d->broken, d->ctx) : 0;
+	return q->broken.rc ? zc_error_again(&q->broken, q->ctx) : 0;
 }
 
-int zc_disk_run(struct zcdma_disk *d, bool (*done)(const struct zcdma_disk *d), int timeout_ms,
-		bool can_interrupt)
+int zc_disk_run(struct zc_disk_queue *q, bool (*done)(const struct zc_disk_queue *q),
+		int timeout_ms, bool can_interrupt)
 {
 	const uint64_t deadline = zc_deadline(timeout_ms);
 	int rc = 0;
 
-	while (!rc && !done(d)) {
-		if (can_interrupt && d->ctx->interrupted)
+	while (!rc && !done(q)) {
+		if (can_interrupt && q->ctx->interrupted)
 			return -EINTR;
 		if (!zc_time_left(deadline))
 			return -ETIMEDOUT;
-		rc = step(d);
+		rc = step(q);
 	}
 	return rc;
 }
 
-bool zc_disk_has_answer(const struct zcdma_disk *d)
+bool zc_disk_has_answer(const struct zc_disk_queue *q)
 {
-	return !d->calling;
+	return !q->calling;
 }
 
-int zc_disk_call(struct zcdma_disk *d, struct io_uring_sqe *sqe)
+int zc_disk_call(struct zc_disk_queue *q, struct io_uring_sqe *sqe)
 {
 	int rc;
 
 	(void)sqe; /* it is submitted with what else there is */
-	d->calling = true;
-	rc = zc_disk_run(d, zc_disk_has_answer, -1, d->starting);
+	q->calling = true;
+	rc = zc_disk_run(q, zc_disk_has_answer, -1, q->d->starting);
 	if (rc == -EINTR) {
 		/* What it waits for fails then, and so it ends. */
-		zc_conn_give_up(d, zc_fail_plain(d->ctx, EINTR, "start %s: interrupted", d->path));
-		rc = zc_disk_run(d, zc_disk_has_answer, -1, false);
+		zc_conn_give_up(q,
+				zc_fail_plain(q->ctx, EINTR, "start %s: interrupted", q->d->path));
+		rc = zc_disk_run(q, zc_disk_has_answer, -1, false);
 	}
-	return rc ? rc : d->answer;
+	return rc ? rc : q->answer;
 }

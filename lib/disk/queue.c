@@ -4,6 +4,7 @@
  * of the tag brings the result, and waits again. Documentation/block/ublk.rst.
  */
 #include <string.h>
+#include <sys/mman.h>
 
 #include "disk/disk.h"
 
@@ -22,37 +23,56 @@ static const struct {
 	[UBLK_IO_OP_WRITE_ZEROES] = { true, NBD_CMD_WRITE_ZEROES, false },
 };
 
-size_t zc_disk_requests_size(void)
+/* Returns the bytes of the kernel's descriptions of requests. */
+static size_t requests_size(void)
 {
 	const size_t page = zc_page_size();
 
 	return (ZC_DISK_DEPTH * sizeof(struct ublksrv_io_desc) + page - 1) / page * page;
 }
 
-static void command(struct zcdma_disk *d, uint32_t op, unsigned tag, int result)
+int zc_queue_map(struct zc_disk_queue *q)
+{
+	void *map =
+		mmap(NULL, requests_size(), PROT_READ, MAP_SHARED | MAP_POPULATE, q->d->char_fd, 0);
+
+	if (map == MAP_FAILED)
+		return zc_fail(q->ctx, errno, "map the requests of %s", q->d->path);
+	q->requests = map;
+	return 0;
+}
+
+void zc_queue_unmap(struct zc_disk_queue *q)
+{
+	if (q->requests)
+		munmap((void *)q->requests, requests_size());
+	q->requests = NULL;
+}
+
+static void command(struct zc_disk_queue *q, uint32_t op, unsigned tag, int result)
 {
 	struct io_uring_sqe *sqe =
-		zc_disk_sqe(d, IORING_OP_URING_CMD, d->char_fd, ZC_DISK_FETCH, tag);
+		zc_disk_sqe(q, IORING_OP_URING_CMD, q->d->char_fd, ZC_DISK_FETCH, tag);
 	const struct ublksrv_io_cmd cmd = { .tag = (uint16_t)tag, .result = result };
 
 	sqe->cmd_op = op;
 	/* The buffer of the next request gets the tag as its index: struct ublk_auto_buf_reg. */
-	if (d->device_flags & ZC_UBLK_F_AUTO_BUF_REG)
+	if (q->d->device_flags & ZC_UBLK_F_AUTO_BUF_REG)
 		sqe->addr = tag;
 	memcpy(sqe->cmd, &cmd, sizeof(cmd));
-	d->slots[tag].state = ZC_DISK_IN_KERNEL;
+	q->slots[tag].state = ZC_DISK_IN_KERNEL;
 }
 
-void zc_queue_fetch(struct zcdma_disk *d)
+void zc_queue_fetch(struct zc_disk_queue *q)
 {
 	for (unsigned tag = 0; tag < ZC_DISK_DEPTH; tag++)
-		command(d, ZC_UBLK_FETCH, tag, -1);
-	d->fetched = true;
+		command(q, ZC_UBLK_FETCH, tag, -1);
+	q->fetched = true;
 }
 
-static void count(struct zcdma_disk *d, const struct zc_disk_slot *s, int result)
+static void count(struct zc_disk_queue *q, const struct zc_disk_slot *s, int result)
 {
-	struct zcdma_disk_stats *stats = &d->stats;
+	struct zcdma_disk_stats *stats = &q->stats;
 
 	if (result < 0) {
 		stats->failed++;
@@ -76,10 +96,10 @@ static void count(struct zcdma_disk *d, const struct zc_disk_slot *s, int result
 	}
 }
 
-void zc_queue_complete(struct zcdma_disk *d, unsigned tag, int result)
+void zc_queue_complete(struct zc_disk_queue *q, unsigned tag, int result)
 {
-	count(d, &d->slots[tag], result);
-	command(d, ZC_UBLK_COMMIT_AND_FETCH, tag, result);
+	count(q, &q->slots[tag], result);
+	command(q, ZC_UBLK_COMMIT_AND_FETCH, tag, result);
 }
 
 /* Returns the flags of NBD for those of a request. */
@@ -93,10 +113,10 @@ static uint16_t flags_of(uint16_t cmd, uint32_t flags)
 }
 
 /* Returns 0 if the request of @tag can be sent, or a negative errno to fail it with. */
-static int describe(struct zcdma_disk *d, unsigned tag)
+static int describe(struct zc_disk_queue *q, unsigned tag)
 {
-	const struct ublksrv_io_desc *request = &d->requests[tag];
-	struct zc_disk_slot *s = &d->slots[tag];
+	const struct ublksrv_io_desc *request = &q->requests[tag];
+	struct zc_disk_slot *s = &q->slots[tag];
 	const uint8_t op = ublksrv_get_op(request);
 
 	if (op >= ARRAY_SIZE(operations) || !operations[op].known)
@@ -117,30 +137,30 @@ static int describe(struct zcdma_disk *d, unsigned tag)
 	 * A swap area needs no memory to be written to, or the machine stands still. A connection needs some.
 	 */
 	if (request->op_flags & ZC_UBLK_IO_F_SWAP) {
-		d->stats.swap_refused++;
+		q->stats.swap_refused++;
 		return -EIO;
 	}
-	return d->dead ? -EIO : 0;
+	return q->d->dead ? -EIO : 0;
 }
 
-void zc_queue_take(struct zcdma_disk *d, unsigned tag, int result)
+void zc_queue_take(struct zc_disk_queue *q, unsigned tag, int result)
 {
 	if (result != UBLK_IO_RES_OK) {
 		/* UBLK_IO_RES_ABORT, as the device is stopped; or the kernel takes no command of this kind. */
-		d->slots[tag].state = ZC_DISK_GONE;
+		q->slots[tag].state = ZC_DISK_GONE;
 		return;
 	}
-	result = describe(d, tag);
+	result = describe(q, tag);
 	if (result)
-		zc_queue_complete(d, tag, result);
+		zc_queue_complete(q, tag, result);
 	else
-		zc_wire_queue(d, tag);
+		zc_wire_queue(q, tag);
 }
 
-bool zc_queue_is_gone(const struct zcdma_disk *d)
+bool zc_queue_is_gone(const struct zc_disk_queue *q)
 {
-	for (unsigned tag = 0; d->fetched && tag < ZC_DISK_DEPTH; tag++) {
-		if (d->slots[tag].state != ZC_DISK_GONE)
+	for (unsigned tag = 0; q->fetched && tag < ZC_DISK_DEPTH; tag++) {
+		if (q->slots[tag].state != ZC_DISK_GONE)
 			return false;
 	}
 	return true;

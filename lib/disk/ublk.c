@@ -5,7 +5,6 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 
 #include "disk/disk.h"
@@ -36,11 +35,11 @@ static int control(struct zcdma_disk *d, uint32_t op, int id, void *buffer, size
 		.data[0] = data,
 	};
 	struct io_uring_sqe *sqe =
-		zc_disk_sqe(d, IORING_OP_URING_CMD, d->control_fd, ZC_DISK_CALL, 0);
+		zc_disk_sqe(d->queue, IORING_OP_URING_CMD, d->control_fd, ZC_DISK_CALL, 0);
 
 	sqe->cmd_op = op;
 	memcpy(sqe->cmd, &cmd, sizeof(cmd));
-	return zc_disk_call(d, sqe);
+	return zc_disk_call(d->queue, sqe);
 }
 
 int zc_ublk_open(struct zcdma_disk *d)
@@ -119,11 +118,11 @@ static int choose_copy(struct zcdma_disk *d, uint64_t features)
 /* Get the memory that the way of copying needs. */
 static int prepare_copy(struct zcdma_disk *d)
 {
-	struct zc_disk_wire *w = &d->wire;
+	struct zc_disk_wire *w = &d->queue->wire;
 	int rc;
 
 	if (d->info.copy == ZCDMA_DISK_COPY_FIXED) {
-		rc = io_uring_register_buffers_sparse(&d->ring, ZC_DISK_DEPTH);
+		rc = io_uring_register_buffers_sparse(&d->queue->ring, ZC_DISK_DEPTH);
 		return rc ? zc_fail(d->ctx, -rc, "register buffers with io_uring") : 0;
 	}
 	w->in = malloc(ZC_DISK_CHUNK);
@@ -230,7 +229,7 @@ static int recover(struct zcdma_disk *d, const struct ublksrv_ctrl_dev_info *inf
 		return zc_fail(d->ctx, -rc, "take over /dev/ublkb%d", d->options.id);
 	d->info.recovered = true;
 	/* It is not known what the other process had written. */
-	d->unsure = !(d->export.flags & NBD_FLAG_CAN_MULTI_CONN);
+	d->queue->unsure = !(d->export.flags & NBD_FLAG_CAN_MULTI_CONN);
 	d->device_flags = info->flags;
 	d->info.copy =
 		info->flags & ZC_UBLK_F_USER_COPY ? ZCDMA_DISK_COPY_USER : ZCDMA_DISK_COPY_FIXED;
@@ -351,12 +350,11 @@ static int add(struct zcdma_disk *d)
 	return rc ? zc_fail(d->ctx, -rc, "set up /dev/ublkb%d", d->options.id) : 0;
 }
 
-/* Open the device's other side, and see its requests. The node may not be there yet. */
+/* Open the device's other side, and map its requests. The node may not be there yet. */
 static int open_char(struct zcdma_disk *d)
 {
 	const uint64_t deadline = zc_deadline(PATIENCE_MS);
 	char path[32];
-	void *map;
 
 	snprintf(path, sizeof(path), "/dev/ublkc%d", d->options.id);
 	do {
@@ -365,12 +363,7 @@ static int open_char(struct zcdma_disk *d)
 		 zc_poll(d->ctx, -1, 0, NAP_MS) == -ETIMEDOUT);
 	if (d->char_fd < 0)
 		return zc_fail(d->ctx, errno, "open %s", path);
-	map = mmap(NULL, zc_disk_requests_size(), PROT_READ, MAP_SHARED | MAP_POPULATE, d->char_fd,
-		   0);
-	if (map == MAP_FAILED)
-		return zc_fail(d->ctx, errno, "map %s", path);
-	d->requests = map;
-	return 0;
+	return zc_queue_map(d->queue);
 }
 
 int zc_ublk_add(struct zcdma_disk *d)
@@ -405,7 +398,7 @@ int zc_ublk_start(struct zcdma_disk *d)
 	const uint32_t op = d->info.recovered ? ZC_UBLK_END_USER_RECOVERY : ZC_UBLK_START_DEV;
 	int rc;
 
-	zc_queue_fetch(d);
+	zc_queue_fetch(d->queue);
 	/* Adding it reads its partitions, which takes as long as the server; taking it over does not. */
 	d->starting = !d->info.recovered;
 	rc = control(d, op, d->options.id, NULL, 0, (uint64_t)getpid());
@@ -422,10 +415,8 @@ void zc_ublk_remove(struct zcdma_disk *d)
 	if (!d->added)
 		return;
 	control(d, ZC_UBLK_STOP_DEV, d->options.id, NULL, 0, 0);
-	zc_disk_run(d, zc_queue_is_gone, PATIENCE_MS, false);
-	if (d->requests)
-		munmap((void *)d->requests, zc_disk_requests_size());
-	d->requests = NULL;
+	zc_disk_run(d->queue, zc_queue_is_gone, PATIENCE_MS, false);
+	zc_queue_unmap(d->queue);
 	if (d->char_fd >= 0)
 		close(d->char_fd);
 	d->char_fd = -1;

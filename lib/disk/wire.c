@@ -12,25 +12,25 @@
 /* In .pending: the number is in use. */
 #define PENDING_IN_USE (1u << 31)
 
-void zc_wire_queue(struct zcdma_disk *d, unsigned tag)
+void zc_wire_queue(struct zc_disk_queue *q, unsigned tag)
 {
-	struct zc_disk_wire *w = &d->wire;
+	struct zc_disk_wire *w = &q->wire;
 
-	d->slots[tag].state = ZC_DISK_QUEUED;
-	d->slots[tag].answered = false;
+	q->slots[tag].state = ZC_DISK_QUEUED;
+	q->slots[tag].answered = false;
 	w->queue[(w->queue_first + w->queued++) % ZC_DISK_DEPTH] = (uint16_t)tag;
 }
 
-static void lose_by(struct zcdma_disk *d, const char *what, int err)
+static void lose_by(struct zc_disk_queue *q, const char *what, int err)
 {
-	zc_conn_lose(d, zc_fail(d->ctx, err, "%s %s", what, d->target.where));
+	zc_conn_lose(q, zc_fail(q->ctx, err, "%s %s", what, q->d->target.where));
 }
 
 /* The server breaks the protocol: nothing that it says can be relied on, so it is not asked again. */
-static void give_up(struct zcdma_disk *d, const char *why)
+static void give_up(struct zc_disk_queue *q, const char *why)
 {
-	zc_conn_give_up(d,
-			zc_fail_plain(d->ctx, EPROTO, "NBD server %s: %s", d->target.where, why));
+	zc_conn_give_up(
+		q, zc_fail_plain(q->ctx, EPROTO, "NBD server %s: %s", q->d->target.where, why));
 }
 
 /*
@@ -46,32 +46,32 @@ static int64_t place_of(unsigned tag, uint32_t at)
  * Begin a flush: it is for what is answered by now. Returns false if it failed, as writes were answered by a connection that is
  * over, and this one's flush need not be for them: only NBD_FLAG_CAN_MULTI_CONN promises that. It fails once, as fsync(2) does.
  */
-static bool may_flush(struct zcdma_disk *d, unsigned tag)
+static bool may_flush(struct zc_disk_queue *q, unsigned tag)
 {
-	const bool may = !d->unsure;
+	const bool may = !q->unsure;
 
-	d->unsure = false;
-	d->slots[tag].covers = d->written;
+	q->unsure = false;
+	q->slots[tag].covers = q->written;
 	if (!may) {
-		d->stats.unsure_flushes++;
-		zc_queue_complete(d, tag, -EIO);
+		q->stats.unsure_flushes++;
+		zc_queue_complete(q, tag, -EIO);
 	}
 	return may;
 }
 
 /* Gather requests that wait, up to one with data, which follows it. */
-static void gather(struct zcdma_disk *d)
+static void gather(struct zc_disk_queue *q)
 {
-	struct zc_disk_wire *w = &d->wire;
+	struct zc_disk_wire *w = &q->wire;
 	size_t n = 0;
 
 	while (w->queued && w->from == ZC_DISK_NO_TAG) {
 		const unsigned tag = w->queue[w->queue_first];
-		struct zc_disk_slot *s = &d->slots[tag];
+		struct zc_disk_slot *s = &q->slots[tag];
 
 		w->queue_first = (w->queue_first + 1) % ZC_DISK_DEPTH;
 		w->queued--;
-		if (s->command == NBD_CMD_FLUSH && !may_flush(d, tag))
+		if (s->command == NBD_CMD_FLUSH && !may_flush(q, tag))
 			continue;
 		w->requests[n++] = (struct zc_nbd_request){
 			.magic = htobe32(NBD_REQUEST_MAGIC),
@@ -91,145 +91,146 @@ static void gather(struct zcdma_disk *d)
 	w->requests_sent = 0;
 }
 
-static struct io_uring_sqe *prepare_send(struct zcdma_disk *d, uint8_t opcode, const void *data,
+static struct io_uring_sqe *prepare_send(struct zc_disk_queue *q, uint8_t opcode, const void *data,
 					 uint32_t len)
 {
 	struct io_uring_sqe *sqe =
-		zc_disk_sqe(d, opcode, d->wire.fd, ZC_DISK_SEND,
-			    opcode == IORING_OP_SEND_ZC ? d->wire.pending_next : 0);
+		zc_disk_sqe(q, opcode, q->wire.fd, ZC_DISK_SEND,
+			    opcode == IORING_OP_SEND_ZC ? q->wire.pending_next : 0);
 
 	sqe->addr = (uintptr_t)data;
 	sqe->len = len;
 	if (opcode != IORING_OP_WRITE_FIXED)
 		sqe->msg_flags = MSG_NOSIGNAL;
-	d->wire.sending = true;
+	q->wire.sending = true;
 	return sqe;
 }
 
 /* Send data by way of memory of ours. */
-static void send_copy(struct zcdma_disk *d)
+static void send_copy(struct zc_disk_queue *q)
 {
-	struct zc_disk_wire *w = &d->wire;
-	const struct zc_disk_slot *s = &d->slots[w->from];
+	struct zc_disk_wire *w = &q->wire;
+	const struct zc_disk_slot *s = &q->slots[w->from];
 
 	if (w->out_sent == w->out_len) {
 		const uint32_t len = zc_min(s->len - w->from_done, ZC_DISK_CHUNK);
-		const ssize_t n = pread(d->char_fd, w->out, len, place_of(w->from, w->from_done));
+		const ssize_t n =
+			pread(q->d->char_fd, w->out, len, place_of(w->from, w->from_done));
 
 		if (n != (ssize_t)len) {
-			zc_conn_lose(d, zc_fail(d->ctx, n < 0 ? errno : EIO, "read a request of %s",
-						d->path));
+			zc_conn_lose(q, zc_fail(q->ctx, n < 0 ? errno : EIO, "read a request of %s",
+						q->d->path));
 			return;
 		}
 		w->out_len = len;
 		w->out_sent = 0;
 	}
-	prepare_send(d, IORING_OP_SEND, w->out + w->out_sent, w->out_len - w->out_sent);
+	prepare_send(q, IORING_OP_SEND, w->out + w->out_sent, w->out_len - w->out_sent);
 }
 
 /* Send the request's pages themselves, or a copy that the socket makes of them. */
-static void send_fixed(struct zcdma_disk *d)
+static void send_fixed(struct zc_disk_queue *q)
 {
-	struct zc_disk_wire *w = &d->wire;
-	const uint32_t left = d->slots[w->from].len - w->from_done;
+	struct zc_disk_wire *w = &q->wire;
+	const uint32_t left = q->slots[w->from].len - w->from_done;
 	/* The address in such a buffer is an offset: io_import_kern_buf() in io_uring/rsrc.c. */
 	const void *at = (const void *)(uintptr_t)w->from_done;
 	struct io_uring_sqe *sqe;
 
 	/* Without a number that is free, this one is copied. */
-	if (d->options.send_zerocopy && !w->pending[w->pending_next]) {
+	if (q->d->options.send_zerocopy && !w->pending[w->pending_next]) {
 		w->without_copy = true;
-		sqe = prepare_send(d, IORING_OP_SEND_ZC, at, left);
+		sqe = prepare_send(q, IORING_OP_SEND_ZC, at, left);
 		sqe->ioprio = IORING_RECVSEND_FIXED_BUF | IORING_SEND_ZC_REPORT_USAGE;
 	} else {
 		w->without_copy = false;
-		sqe = prepare_send(d, IORING_OP_WRITE_FIXED, at, left);
+		sqe = prepare_send(q, IORING_OP_WRITE_FIXED, at, left);
 	}
 	sqe->buf_index = (uint16_t)w->from;
 }
 
-static void send_next(struct zcdma_disk *d)
+static void send_next(struct zc_disk_queue *q)
 {
-	struct zc_disk_wire *w = &d->wire;
+	struct zc_disk_wire *w = &q->wire;
 
 	if (w->requests_sent == w->requests_len && w->from == ZC_DISK_NO_TAG)
-		gather(d);
+		gather(q);
 	if (w->requests_sent < w->requests_len) {
 		struct io_uring_sqe *sqe = prepare_send(
-			d, IORING_OP_SEND, (const char *)w->requests + w->requests_sent,
+			q, IORING_OP_SEND, (const char *)w->requests + w->requests_sent,
 			(uint32_t)(w->requests_len - w->requests_sent));
 
 		if (w->from != ZC_DISK_NO_TAG)
 			sqe->msg_flags |= MSG_MORE;
 	} else if (w->from != ZC_DISK_NO_TAG) {
-		if (d->info.copy == ZCDMA_DISK_COPY_USER)
-			send_copy(d);
+		if (q->d->info.copy == ZCDMA_DISK_COPY_USER)
+			send_copy(q);
 		else
-			send_fixed(d);
+			send_fixed(q);
 	}
 }
 
 /* Count @n bytes of data that were sent. */
-static void count_sent(struct zcdma_disk *d, uint32_t n)
+static void count_sent(struct zc_disk_queue *q, uint32_t n)
 {
-	struct zc_disk_wire *w = &d->wire;
+	struct zc_disk_wire *w = &q->wire;
 
-	if (d->info.copy == ZCDMA_DISK_COPY_USER) {
-		d->stats.write_copied_bytes += 2ull * n;
+	if (q->d->info.copy == ZCDMA_DISK_COPY_USER) {
+		q->stats.write_copied_bytes += 2ull * n;
 	} else if (!w->without_copy) {
-		d->stats.write_copied_bytes += n;
+		q->stats.write_copied_bytes += n;
 	}
 }
 
 /* A send without a copy leaves its number in use, also where it failed: another completion follows. */
-static void begin_pending(struct zcdma_disk *d, const struct io_uring_cqe *cqe)
+static void begin_pending(struct zc_disk_queue *q, const struct io_uring_cqe *cqe)
 {
-	struct zc_disk_wire *w = &d->wire;
+	struct zc_disk_wire *w = &q->wire;
 	const uint32_t n = cqe->res > 0 ? (uint32_t)cqe->res : 0;
 
-	d->stats.write_pending_bytes += n;
+	q->stats.write_pending_bytes += n;
 	w->pending[zc_disk_tag(cqe)] = PENDING_IN_USE | n;
 	w->pending_next = (w->pending_next + 1) % ZC_DISK_PENDING;
 }
 
 /* All data of the request is sent; it may have been answered before. */
-static void end_data(struct zcdma_disk *d)
+static void end_data(struct zc_disk_queue *q)
 {
-	const unsigned tag = d->wire.from;
+	const unsigned tag = q->wire.from;
 
-	d->wire.from = ZC_DISK_NO_TAG;
-	if (d->slots[tag].answered)
-		zc_queue_complete(d, tag, d->slots[tag].result);
+	q->wire.from = ZC_DISK_NO_TAG;
+	if (q->slots[tag].answered)
+		zc_queue_complete(q, tag, q->slots[tag].result);
 }
 
 /* The second completion of a send without a copy: its pages are free. */
-static void take_notification(struct zcdma_disk *d, const struct io_uring_cqe *cqe)
+static void take_notification(struct zc_disk_queue *q, const struct io_uring_cqe *cqe)
 {
-	uint32_t *pending = &d->wire.pending[zc_disk_tag(cqe)];
+	uint32_t *pending = &q->wire.pending[zc_disk_tag(cqe)];
 	const uint32_t n = *pending & ~PENDING_IN_USE;
 
-	d->stats.write_pending_bytes -= n;
+	q->stats.write_pending_bytes -= n;
 	if ((uint32_t)cqe->res & IORING_NOTIF_USAGE_ZC_COPIED)
-		d->stats.write_copied_bytes += n;
+		q->stats.write_copied_bytes += n;
 	*pending = 0;
 }
 
-void zc_wire_sent(struct zcdma_disk *d, const struct io_uring_cqe *cqe)
+void zc_wire_sent(struct zc_disk_queue *q, const struct io_uring_cqe *cqe)
 {
-	struct zc_disk_wire *w = &d->wire;
+	struct zc_disk_wire *w = &q->wire;
 	uint32_t n;
 
 	if (cqe->flags & IORING_CQE_F_NOTIF) {
-		take_notification(d, cqe);
+		take_notification(q, cqe);
 		return;
 	}
 	w->sending = false;
 	if (cqe->flags & IORING_CQE_F_MORE)
-		begin_pending(d, cqe);
+		begin_pending(q, cqe);
 	if (cqe->res == -EINTR || cqe->res == -EAGAIN || w->lost)
 		return;
 	if (cqe->res <= 0) {
-		lose_by(d, "send to", cqe->res ? -cqe->res : EPIPE);
+		lose_by(q, "send to", cqe->res ? -cqe->res : EPIPE);
 		return;
 	}
 	n = (uint32_t)cqe->res;
@@ -240,66 +241,66 @@ void zc_wire_sent(struct zcdma_disk *d, const struct io_uring_cqe *cqe)
 	}
 	w->out_sent += n;
 	w->from_done += n;
-	count_sent(d, n);
-	if (w->from_done == d->slots[w->from].len)
-		end_data(d);
+	count_sent(q, n);
+	if (w->from_done == q->slots[w->from].len)
+		end_data(q);
 }
 
 /*
  * Receiving
  */
 
-static void receive_next(struct zcdma_disk *d)
+static void receive_next(struct zc_disk_queue *q)
 {
-	struct zc_disk_wire *w = &d->wire;
+	struct zc_disk_wire *w = &q->wire;
 	struct io_uring_sqe *sqe;
 
 	w->receiving = true;
 	if (w->into == ZC_DISK_NO_TAG) {
-		sqe = zc_disk_sqe(d, IORING_OP_RECV, w->fd, ZC_DISK_RECEIVE, 0);
+		sqe = zc_disk_sqe(q, IORING_OP_RECV, w->fd, ZC_DISK_RECEIVE, 0);
 		sqe->addr = (uintptr_t)((char *)&w->reply + w->reply_len);
 		sqe->len = (uint32_t)(sizeof(w->reply) - w->reply_len);
 		sqe->msg_flags = MSG_WAITALL;
-	} else if (d->info.copy == ZCDMA_DISK_COPY_USER) {
-		sqe = zc_disk_sqe(d, IORING_OP_RECV, w->fd, ZC_DISK_RECEIVE, 0);
+	} else if (q->d->info.copy == ZCDMA_DISK_COPY_USER) {
+		sqe = zc_disk_sqe(q, IORING_OP_RECV, w->fd, ZC_DISK_RECEIVE, 0);
 		sqe->addr = (uintptr_t)w->in;
-		sqe->len = zc_min(d->slots[w->into].len - w->into_done, ZC_DISK_CHUNK);
+		sqe->len = zc_min(q->slots[w->into].len - w->into_done, ZC_DISK_CHUNK);
 		sqe->msg_flags = MSG_WAITALL;
 	} else {
-		sqe = zc_disk_sqe(d, IORING_OP_READ_FIXED, w->fd, ZC_DISK_RECEIVE, 0);
+		sqe = zc_disk_sqe(q, IORING_OP_READ_FIXED, w->fd, ZC_DISK_RECEIVE, 0);
 		sqe->addr = w->into_done;
-		sqe->len = d->slots[w->into].len - w->into_done;
+		sqe->len = q->slots[w->into].len - w->into_done;
 		sqe->buf_index = (uint16_t)w->into;
 	}
 }
 
 /* Note what the server may still have to write, and what it has written, where the request did not fail. */
-static void note_flushed(struct zcdma_disk *d, const struct zc_disk_slot *s)
+static void note_flushed(struct zc_disk_queue *q, const struct zc_disk_slot *s)
 {
 	if (s->command == NBD_CMD_FLUSH)
-		d->flushed = zc_max(d->flushed, s->covers);
+		q->flushed = zc_max(q->flushed, s->covers);
 	else if (s->command != NBD_CMD_READ && !(s->flags & NBD_CMD_FLAG_FUA))
-		d->written++;
+		q->written++;
 }
 
 /* A request is answered. */
-static void answer(struct zcdma_disk *d, unsigned tag, int result)
+static void answer(struct zc_disk_queue *q, unsigned tag, int result)
 {
-	struct zc_disk_slot *s = &d->slots[tag];
+	struct zc_disk_slot *s = &q->slots[tag];
 
 	s->result = result;
 	if (result >= 0)
-		note_flushed(d, s);
+		note_flushed(q, s);
 	/* A server may refuse what it has not received yet. */
-	if (d->wire.from == tag)
+	if (q->wire.from == tag)
 		s->answered = true;
 	else
-		zc_queue_complete(d, tag, result);
+		zc_queue_complete(q, tag, result);
 }
 
-static void take_reply(struct zcdma_disk *d)
+static void take_reply(struct zc_disk_queue *q)
 {
-	struct zc_disk_wire *w = &d->wire;
+	struct zc_disk_wire *w = &q->wire;
 	const uint64_t cookie = be64toh(w->reply.cookie);
 	const unsigned tag = (uint32_t)cookie;
 	const uint32_t error = be32toh(w->reply.error);
@@ -307,76 +308,76 @@ static void take_reply(struct zcdma_disk *d)
 
 	w->reply_len = 0;
 	if (be32toh(w->reply.magic) != NBD_SIMPLE_REPLY_MAGIC) {
-		give_up(d, "its reply is not one of NBD");
+		give_up(q, "its reply is not one of NBD");
 		return;
 	}
-	s = tag < ZC_DISK_DEPTH ? &d->slots[tag] : NULL;
+	s = tag < ZC_DISK_DEPTH ? &q->slots[tag] : NULL;
 	if (!s || s->state != ZC_DISK_SENT || s->generation != cookie >> 32 || s->answered)
-		give_up(d, "it answers a request that was not made");
+		give_up(q, "it answers a request that was not made");
 	else if (error)
-		answer(d, tag, -zc_nbd_errno(error));
+		answer(q, tag, -zc_nbd_errno(error));
 	else if (s->command == NBD_CMD_READ) {
 		w->into = tag;
 		w->into_done = 0;
 	} else
-		answer(d, tag, s->result);
+		answer(q, tag, s->result);
 }
 
 /* Take @n bytes of a request's data. */
-static void take_data(struct zcdma_disk *d, uint32_t n)
+static void take_data(struct zc_disk_queue *q, uint32_t n)
 {
-	struct zc_disk_wire *w = &d->wire;
+	struct zc_disk_wire *w = &q->wire;
 	const unsigned tag = w->into;
-	struct zc_disk_slot *s = &d->slots[tag];
+	struct zc_disk_slot *s = &q->slots[tag];
 
-	if (d->info.copy == ZCDMA_DISK_COPY_USER) {
-		if (pwrite(d->char_fd, w->in, n, place_of(tag, w->into_done)) != (ssize_t)n)
+	if (q->d->info.copy == ZCDMA_DISK_COPY_USER) {
+		if (pwrite(q->d->char_fd, w->in, n, place_of(tag, w->into_done)) != (ssize_t)n)
 			s->result = -EIO; /* the rest of it has to be received nevertheless */
-		d->stats.read_copied_bytes += n;
+		q->stats.read_copied_bytes += n;
 	}
-	d->stats.read_copied_bytes += n;
+	q->stats.read_copied_bytes += n;
 	w->into_done += n;
 	if (w->into_done < s->len)
 		return;
 	w->into = ZC_DISK_NO_TAG;
-	answer(d, tag, s->result);
+	answer(q, tag, s->result);
 }
 
-void zc_wire_received(struct zcdma_disk *d, int result)
+void zc_wire_received(struct zc_disk_queue *q, int result)
 {
-	struct zc_disk_wire *w = &d->wire;
+	struct zc_disk_wire *w = &q->wire;
 
 	w->receiving = false;
 	if (w->lost) {
-		zc_conn_discard(d, result);
+		zc_conn_discard(q, result);
 		return;
 	}
 	if (result == -EINTR || result == -EAGAIN)
 		return;
 	if (!result) {
-		zc_conn_lose(d, zc_fail_plain(d->ctx, ECONNRESET,
+		zc_conn_lose(q, zc_fail_plain(q->ctx, ECONNRESET,
 					      "NBD server %s: it closed the connection",
-					      d->target.where));
+					      q->d->target.where));
 		return;
 	}
 	if (result < 0) {
-		lose_by(d, "receive from", -result);
+		lose_by(q, "receive from", -result);
 		return;
 	}
 	w->heard_ns = zc_now_ns();
 	if (w->into != ZC_DISK_NO_TAG) {
-		take_data(d, (uint32_t)result);
+		take_data(q, (uint32_t)result);
 		return;
 	}
 	w->reply_len += (size_t)result;
 	if (w->reply_len == sizeof(w->reply))
-		take_reply(d);
+		take_reply(q);
 }
 
-void zc_wire_go_on(struct zcdma_disk *d)
+void zc_wire_go_on(struct zc_disk_queue *q)
 {
-	if (!d->wire.receiving)
-		receive_next(d);
-	if (!d->wire.sending)
-		send_next(d);
+	if (!q->wire.receiving)
+		receive_next(q);
+	if (!q->wire.sending)
+		send_next(q);
 }

@@ -33,6 +33,7 @@
 #define PAGES_SIZE (ZC_UBLK_BUFFERS + ((off_t)ZC_DISK_DEPTH << ZC_UBLK_TAG_SHIFT))
 
 static struct zcdma_disk *d;
+static struct zc_disk_queue *q; /* of it */
 static struct ublksrv_io_desc requests[ZC_DISK_DEPTH];
 static int server; /* the other end of the connection */
 
@@ -41,35 +42,34 @@ static void connect_pair(void)
 	int fds[2];
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-	zc_conn_attach(d, fds[0]);
+	zc_conn_attach(q, fds[0]);
 	server = fds[1];
 }
 
 static void make_disk(enum zcdma_disk_recover recover)
 {
-	d = calloc(1, sizeof(*d));
+	const struct zcdma_disk_options options = { .recover = recover, .timeout_ms = 100 };
+
+	d = zc_disk_new(ctx, &options);
 	assert_non_null(d);
-	d->ctx = ctx;
-	d->options.recover = recover;
-	d->options.timeout_ms = 100;
-	d->control_fd = -1;
+	q = d->queue;
 	d->char_fd = memfd_create("pages", 0);
 	assert_int_equal(ftruncate(d->char_fd, PAGES_SIZE), 0);
 	strcpy(d->target.where, "server:1");
 	d->info.copy = ZCDMA_DISK_COPY_USER;
 	d->export.flags = NBD_FLAG_CAN_MULTI_CONN;
-	d->requests = requests;
+	q->requests = requests;
 	for (unsigned tag = 0; tag < ZC_DISK_DEPTH; tag++)
-		d->slots[tag].state = ZC_DISK_GONE;
-	d->wire.in = malloc(ZC_DISK_CHUNK);
-	d->wire.out = malloc(ZC_DISK_CHUNK);
-	assert_int_equal(zc_disk_ring_open(d), 0);
+		q->slots[tag].state = ZC_DISK_GONE;
+	q->wire.in = malloc(ZC_DISK_CHUNK);
+	q->wire.out = malloc(ZC_DISK_CHUNK);
+	assert_int_equal(zc_disk_ring_open(q), 0);
 	connect_pair();
 }
 
 static void free_disk(void)
 {
-	d->requests = NULL; /* not mapped */
+	q->requests = NULL; /* not mapped */
 	zcdma_disk_close(d);
 	close(server);
 }
@@ -82,7 +82,7 @@ static void ask(unsigned tag, uint8_t op)
 		.nr_sectors = LEN >> 9,
 		.start_sector = 8 * tag,
 	};
-	zc_queue_take(d, tag, UBLK_IO_RES_OK);
+	zc_queue_take(q, tag, UBLK_IO_RES_OK);
 }
 
 static void say(const void *data, size_t len)
@@ -115,9 +115,9 @@ static void say_data(char c, size_t len)
 	say(data, len);
 }
 
-static uint64_t completed(const struct zcdma_disk *disk)
+static uint64_t completed(const struct zc_disk_queue *queue)
 {
-	const struct zcdma_disk_stats *s = &disk->stats;
+	const struct zcdma_disk_stats *s = &queue->stats;
 
 	return s->reads + s->writes + s->flushes + s->discards + s->failed;
 }
@@ -125,37 +125,37 @@ static uint64_t completed(const struct zcdma_disk *disk)
 static uint64_t wanted;
 
 /* Without a device the command that completes a request fails, after which the tag can be used again. */
-static bool enough(const struct zcdma_disk *disk)
+static bool enough(const struct zc_disk_queue *queue)
 {
 	for (unsigned tag = 0; tag < ZC_DISK_DEPTH; tag++) {
-		if (disk->slots[tag].state == ZC_DISK_IN_KERNEL)
+		if (queue->slots[tag].state == ZC_DISK_IN_KERNEL)
 			return false;
 	}
-	return completed(disk) >= wanted;
+	return completed(queue) >= wanted;
 }
 
-static bool has_ended(const struct zcdma_disk *disk)
+static bool has_ended(const struct zc_disk_queue *queue)
 {
-	return disk->wire.fd < 0;
+	return queue->wire.fd < 0;
 }
 
-static bool never(const struct zcdma_disk *disk)
+static bool never(const struct zc_disk_queue *queue)
 {
-	(void)disk;
+	(void)queue;
 	return false;
 }
 
 static void until_completed(uint64_t n)
 {
 	wanted = n;
-	assert_int_equal(zc_disk_run(d, enough, WITHIN_MS, false), 0);
-	assert_int_equal(completed(d), n);
+	assert_int_equal(zc_disk_run(q, enough, WITHIN_MS, false), 0);
+	assert_int_equal(completed(q), n);
 }
 
 /* Serve for a while: what must not happen has a chance to. */
 static void run_ms(int ms)
 {
-	assert_int_equal(zc_disk_run(d, never, ms, false), -ETIMEDOUT);
+	assert_int_equal(zc_disk_run(q, never, ms, false), -ETIMEDOUT);
 }
 
 /* All of the request's pages, and those after them, hold @c; 0: they were never written to. */
@@ -205,7 +205,7 @@ static void answers_come_in_any_order(void **state)
 	assert_pages(0, 'a');
 	assert_pages(1, 0);
 	assert_pages(2, 'c');
-	assert_int_equal(d->stats.failed, 1);
+	assert_int_equal(q->stats.failed, 1);
 	assert_false(d->dead);
 	free_disk();
 }
@@ -220,9 +220,9 @@ static void lies(const char *why)
 	/* Later ones fail at once, and no other connection is made. */
 	ask(3, UBLK_IO_OP_READ);
 	until_completed(4);
-	assert_int_equal(zc_disk_run(d, has_ended, WITHIN_MS, false), 0);
-	zc_conn_tick(d);
-	assert_int_equal(d->wire.fd, -1);
+	assert_int_equal(zc_disk_run(q, has_ended, WITHIN_MS, false), 0);
+	zc_conn_tick(q);
+	assert_int_equal(q->wire.fd, -1);
 	free_disk();
 }
 
@@ -277,18 +277,18 @@ static void an_early_answer_waits_for_the_data(void **state)
 	(void)state;
 	make_disk(ZCDMA_DISK_FAIL);
 	d->options.timeout_ms = WITHIN_MS;
-	setsockopt(d->wire.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
+	setsockopt(q->wire.fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small));
 	requests[0] = (struct ublksrv_io_desc){ .op_flags = UBLK_IO_OP_WRITE, .nr_sectors = 2048 };
-	zc_queue_take(d, 0, UBLK_IO_RES_OK);
+	zc_queue_take(q, 0, UBLK_IO_RES_OK);
 	reply(cookie(0, 1), EIO);
 	run_ms(50);
-	assert_int_equal(completed(d), 0);
-	while (!completed(d)) {
+	assert_int_equal(completed(q), 0);
+	while (!completed(q)) {
 		drain_server(&ended);
 		assert_false(ended);
 		run_ms(10);
 	}
-	assert_int_equal(d->stats.failed, 1);
+	assert_int_equal(q->stats.failed, 1);
 	free_disk();
 }
 
@@ -302,7 +302,7 @@ static void silence_is_not_waited_for(void **state)
 			reply(cookie(0, 1), 0);
 		say_data('a', len);
 		until_completed(1);
-		assert_int_equal(d->stats.failed, 1);
+		assert_int_equal(q->stats.failed, 1);
 		assert_dead("it has not answered for");
 		free_disk();
 	}
@@ -316,9 +316,9 @@ static struct zcdma_disk_info info(void)
 	return i;
 }
 
-static bool is_lost(const struct zcdma_disk *disk)
+static bool is_lost(const struct zc_disk_queue *queue)
 {
-	return disk->wire.lost && disk->wire.sorted;
+	return queue->wire.lost && queue->wire.sorted;
 }
 
 /*
@@ -334,25 +334,25 @@ static void a_silent_server_ends_its_connection_before_another_is_made(void **st
 		make_disk((enum zcdma_disk_recover)mode);
 		assert_false(info().away);
 		ask(0, UBLK_IO_OP_WRITE);
-		assert_int_equal(zc_disk_run(d, is_lost, WITHIN_MS, false), 0);
+		assert_int_equal(zc_disk_run(q, is_lost, WITHIN_MS, false), 0);
 		assert_true(info().away);
 		assert_non_null(strstr(info().lost_reason, "it has not answered for"));
 		assert_false(d->dead);
-		assert_int_equal(d->stats.failed, mode == ZCDMA_DISK_WAIT);
+		assert_int_equal(q->stats.failed, mode == ZCDMA_DISK_WAIT);
 		run_ms(1500);
-		assert_true(d->wire.fd >= 0);
+		assert_true(q->wire.fd >= 0);
 		/* What it says now is of no use, and is in nobody's pages. */
 		reply(cookie(0, 1), 0);
 		say_data('x', LEN);
 		run_ms(300);
-		assert_true(d->wire.fd >= 0);
+		assert_true(q->wire.fd >= 0);
 		assert_pages(0, 0);
 		assert_int_equal(drain_server(&ended), sizeof(struct zc_nbd_request) + LEN);
 		assert_true(ended);
 		close(server);
-		assert_int_equal(zc_disk_run(d, has_ended, WITHIN_MS, false), 0);
+		assert_int_equal(zc_disk_run(q, has_ended, WITHIN_MS, false), 0);
 		server = -1;
-		assert_int_equal(d->slots[0].state == ZC_DISK_QUEUED, mode == ZCDMA_DISK_REISSUE);
+		assert_int_equal(q->slots[0].state == ZC_DISK_QUEUED, mode == ZCDMA_DISK_REISSUE);
 		free_disk();
 	}
 }
@@ -371,9 +371,9 @@ static void connect_tcp(int window)
 	assert_int_equal(listen(listener, 1), 0);
 	assert_int_equal(getsockname(listener, (struct sockaddr *)&in, &len), 0);
 	assert_int_equal(connect(fd, (const struct sockaddr *)&in, len), 0);
-	close(d->wire.fd);
+	close(q->wire.fd);
 	close(server);
-	zc_conn_attach(d, fd);
+	zc_conn_attach(q, fd);
 	zc_reset_on_close(fd, true);
 	server = accept(listener, NULL, NULL);
 	assert_true(server >= 0);
@@ -386,7 +386,7 @@ static void ask_large(unsigned tag)
 		.op_flags = UBLK_IO_OP_WRITE,
 		.nr_sectors = ZC_DISK_REQUEST_MOST >> 9,
 	};
-	zc_queue_take(d, tag, UBLK_IO_RES_OK);
+	zc_queue_take(q, tag, UBLK_IO_RES_OK);
 }
 
 /* A machine that acknowledges nothing is not waited for; one that does is, although its server is silent. */
@@ -398,18 +398,18 @@ static void a_machine_that_is_gone_is_not_waited_for(void **state)
 	make_disk(ZCDMA_DISK_REISSUE);
 	connect_tcp(0);
 	ask(0, UBLK_IO_OP_WRITE);
-	assert_int_equal(zc_disk_run(d, is_lost, WITHIN_MS, false), 0);
+	assert_int_equal(zc_disk_run(q, is_lost, WITHIN_MS, false), 0);
 	run_ms(1000);
-	assert_true(d->wire.fd >= 0);
+	assert_true(q->wire.fd >= 0);
 	free_disk();
 	make_disk(ZCDMA_DISK_REISSUE);
 	connect_tcp(0);
 	if (!shell("tc qdisc add dev lo root blackhole"))
 		skip();
 	ask(0, UBLK_IO_OP_WRITE);
-	assert_int_equal(zc_disk_run(d, is_lost, WITHIN_MS, false), 0);
-	assert_int_equal(zc_disk_run(d, has_ended, WITHIN_MS, false), 0);
-	assert_int_equal(d->slots[0].state, ZC_DISK_QUEUED);
+	assert_int_equal(zc_disk_run(q, is_lost, WITHIN_MS, false), 0);
+	assert_int_equal(zc_disk_run(q, has_ended, WITHIN_MS, false), 0);
+	assert_int_equal(q->slots[0].state, ZC_DISK_QUEUED);
 	free_disk();
 }
 
@@ -423,13 +423,13 @@ static void a_machine_that_took_no_more_and_is_gone_is_not_waited_for(void **sta
 	make_disk(ZCDMA_DISK_REISSUE);
 	connect_tcp(4096);
 	ask_large(0);
-	assert_int_equal(zc_disk_run(d, is_lost, WITHIN_MS, false), 0);
+	assert_int_equal(zc_disk_run(q, is_lost, WITHIN_MS, false), 0);
 	run_ms(2000);
-	assert_true(d->wire.fd >= 0);
+	assert_true(q->wire.fd >= 0);
 	if (!shell("tc qdisc add dev lo root blackhole"))
 		skip();
-	assert_int_equal(zc_disk_run(d, has_ended, WITHIN_MS, false), 0);
-	assert_int_equal(d->slots[0].state, ZC_DISK_QUEUED);
+	assert_int_equal(zc_disk_run(q, has_ended, WITHIN_MS, false), 0);
+	assert_int_equal(q->slots[0].state, ZC_DISK_QUEUED);
 	free_disk();
 }
 
@@ -439,10 +439,10 @@ static void a_silent_server_can_be_given_up(void **state)
 	(void)state;
 	make_disk(ZCDMA_DISK_REISSUE);
 	ask(0, UBLK_IO_OP_READ);
-	assert_int_equal(zc_disk_run(d, is_lost, WITHIN_MS, false), 0);
-	zc_conn_give_up(d, zc_fail_plain(ctx, ECONNABORTED, "enough"));
+	assert_int_equal(zc_disk_run(q, is_lost, WITHIN_MS, false), 0);
+	zc_conn_give_up(q, zc_fail_plain(ctx, ECONNABORTED, "enough"));
 	until_completed(1);
-	assert_int_equal(zc_disk_run(d, has_ended, WITHIN_MS, false), 0);
+	assert_int_equal(zc_disk_run(q, has_ended, WITHIN_MS, false), 0);
 	assert_dead("enough");
 	free_disk();
 	/* One that is stopped while requests wait: the time-out ends it for good. */
@@ -465,19 +465,19 @@ static void a_flush_after_another_connection_fails_where_it_may_mean_nothing(voi
 		reply(cookie(0, 1), 0);
 		until_completed(1);
 		close(server);
-		assert_int_equal(zc_disk_run(d, has_ended, WITHIN_MS, false), 0);
+		assert_int_equal(zc_disk_run(q, has_ended, WITHIN_MS, false), 0);
 		connect_pair();
 		ask(0, UBLK_IO_OP_FLUSH);
 		if (shared)
 			reply(cookie(0, 2), 0);
 		until_completed(2);
-		assert_int_equal(d->stats.failed, !shared);
-		assert_int_equal(d->stats.unsure_flushes, !shared);
+		assert_int_equal(q->stats.failed, !shared);
+		assert_int_equal(q->stats.unsure_flushes, !shared);
 		assert_false(info().away);
 		ask(0, UBLK_IO_OP_FLUSH);
 		reply(cookie(0, 3), 0);
 		until_completed(3);
-		assert_int_equal(d->stats.failed, !shared);
+		assert_int_equal(q->stats.failed, !shared);
 		free_disk();
 	}
 }
@@ -496,12 +496,12 @@ static void a_flush_is_sure_where_nothing_was_left(void **state)
 	until_completed(2);
 	requests[1] = (struct ublksrv_io_desc){ .op_flags = UBLK_IO_OP_WRITE | ZC_UBLK_IO_F_FUA,
 						.nr_sectors = 8 };
-	zc_queue_take(d, 1, UBLK_IO_RES_OK);
+	zc_queue_take(q, 1, UBLK_IO_RES_OK);
 	reply(cookie(1, 1), 0);
 	until_completed(3);
 	close(server);
-	assert_int_equal(zc_disk_run(d, has_ended, WITHIN_MS, false), 0);
-	assert_false(d->unsure);
+	assert_int_equal(zc_disk_run(q, has_ended, WITHIN_MS, false), 0);
+	assert_false(q->unsure);
 	server = -1;
 	free_disk();
 }
@@ -511,7 +511,7 @@ static void leave_with_a_request(void)
 {
 	close(server);
 	server = -1;
-	assert_int_equal(zc_disk_run(d, has_ended, WITHIN_MS, false), 0);
+	assert_int_equal(zc_disk_run(q, has_ended, WITHIN_MS, false), 0);
 	ask(0, UBLK_IO_OP_READ);
 }
 
@@ -524,7 +524,7 @@ static void a_stop_does_not_wait_for_a_server_that_is_away(void **state)
 	snprintf(d->path, sizeof(d->path), "/proc/self/fd/%d", d->char_fd);
 	assert_int_equal(zcdma_disk_stop(d), -ECONNABORTED);
 	assert_dead("is away");
-	assert_int_equal(d->stats.failed, 1);
+	assert_int_equal(q->stats.failed, 1);
 	free_disk();
 }
 
@@ -551,7 +551,7 @@ static void an_open_that_waits_for_a_server_that_is_away_ends(void **state)
 	assert_int_equal(zcdma_disk_stop(d), -ECONNABORTED);
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	unlink(d->path);
-	assert_int_equal(d->stats.failed, 1);
+	assert_int_equal(q->stats.failed, 1);
 	free_disk();
 }
 
@@ -570,7 +570,7 @@ static void requests_under_way_are_not_left_to_the_server(void **state)
 			until_completed(1);
 		}
 		run_ms(50);
-		zc_conn_close(d);
+		zc_conn_close(q);
 		assert_int_equal(drain_server(&ended),
 				 (size_t)(2 - under_way) * sizeof(struct zc_nbd_request) + LEN);
 		assert_true(ended);

@@ -19,19 +19,17 @@
 
 static struct zcdma_disk *make_disk(void)
 {
-	struct zcdma_disk *d = calloc(1, sizeof(*d));
+	struct zcdma_disk *d = zc_disk_new(ctx, &(const struct zcdma_disk_options){ .id = -1 });
 
 	assert_non_null(d);
-	d->ctx = ctx;
-	d->control_fd = d->char_fd = d->wire.fd = -1;
 	d->dead = true; /* there is no server */
-	assert_int_equal(zc_disk_ring_open(d), 0);
+	assert_int_equal(zc_disk_ring_open(d->queue), 0);
 	return d;
 }
 
-static bool never(const struct zcdma_disk *d)
+static bool never(const struct zc_disk_queue *q)
 {
-	(void)d;
+	(void)q;
 	return false;
 }
 
@@ -39,7 +37,7 @@ static bool never(const struct zcdma_disk *d)
 static void submit_many(struct zcdma_disk *d)
 {
 	for (unsigned n = 0; n < 1000; n++)
-		assert_non_null(zc_disk_sqe(d, IORING_OP_NOP, -1, ZC_DISK_EVENTS, 0));
+		assert_non_null(zc_disk_sqe(d->queue, IORING_OP_NOP, -1, ZC_DISK_EVENTS, 0));
 }
 
 static void refuses_for_ever(int reason)
@@ -49,14 +47,16 @@ static void refuses_for_ever(int reason)
 	refusal = reason;
 	refusals = UINT32_MAX;
 	submit_many(d);
-	assert_int_equal(zc_disk_run(d, never, WITHIN_MS, false), -reason);
+	assert_int_equal(zc_disk_run(d->queue, never, WITHIN_MS, false), -reason);
 	assert_non_null(strstr(zcdma_error(ctx), "io_uring_enter"));
 	/* It stays so. */
 	refusals = 0;
 	submit_many(d);
-	assert_int_equal(zc_disk_run(d, never, WITHIN_MS, false), -reason);
+	assert_int_equal(zc_disk_run(d->queue, never, WITHIN_MS, false), -reason);
 	zcdma_disk_close(d);
-	free(d); /* it was kept for what may be in flight, which is nothing here */
+	/* It was kept for what may be in flight, which is nothing here. */
+	free(d->queue);
+	free(d);
 }
 
 static void a_ring_that_is_gone_ends_the_disk(void **state)
@@ -81,7 +81,7 @@ static void what_passes_is_no_error(void **state)
 	refusals = 20;
 	submit_many(d);
 	assert_int_equal(refusals, 0);
-	assert_int_equal(zc_disk_run(d, never, 10, false), -ETIMEDOUT);
+	assert_int_equal(zc_disk_run(d->queue, never, 10, false), -ETIMEDOUT);
 	zcdma_disk_close(d);
 }
 

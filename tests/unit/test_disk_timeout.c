@@ -38,9 +38,9 @@ static int connect_tcp(int *server)
 	return fd;
 }
 
-static bool is_lost(const struct zcdma_disk *d)
+static bool is_lost(const struct zc_disk_queue *q)
 {
-	return d->wire.lost;
+	return q->wire.lost;
 }
 
 /* The kernel would end the connection to a server that is out of room for that time, as if its machine were gone. */
@@ -49,25 +49,25 @@ static void a_silent_server_may_be_out_of_room_for_long(void **state)
 	static struct ublksrv_io_desc requests[ZC_DISK_DEPTH] = {
 		{ .op_flags = UBLK_IO_OP_READ, .nr_sectors = 8 },
 	};
-	struct zcdma_disk *d = calloc(1, sizeof(*d));
+	const struct zcdma_disk_options options = { .recover = ZCDMA_DISK_REISSUE,
+						    .timeout_ms = 100 };
+	struct zcdma_disk *d = zc_disk_new(ctx, &options);
+	struct zc_disk_queue *q;
 	socklen_t len = sizeof(int);
 	int server, ms = -1;
 
 	(void)state;
 	assert_non_null(d);
-	d->ctx = ctx;
-	d->control_fd = d->char_fd = -1;
-	d->options.recover = ZCDMA_DISK_REISSUE;
-	d->options.timeout_ms = 100;
-	d->requests = requests;
-	assert_int_equal(zc_disk_ring_open(d), 0);
-	zc_conn_attach(d, connect_tcp(&server));
-	zc_limit_unacknowledged(d->wire.fd, 1000);
-	zc_queue_take(d, 0, UBLK_IO_RES_OK);
-	assert_int_equal(zc_disk_run(d, is_lost, WITHIN_MS, false), 0);
-	assert_int_equal(getsockopt(d->wire.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &len), 0);
+	q = d->queue;
+	q->requests = requests;
+	assert_int_equal(zc_disk_ring_open(q), 0);
+	zc_conn_attach(q, connect_tcp(&server));
+	zc_limit_unacknowledged(q->wire.fd, 1000);
+	zc_queue_take(q, 0, UBLK_IO_RES_OK);
+	assert_int_equal(zc_disk_run(q, is_lost, WITHIN_MS, false), 0);
+	assert_int_equal(getsockopt(q->wire.fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, &len), 0);
 	assert_int_equal(ms, 0);
-	d->requests = NULL; /* not mapped */
+	q->requests = NULL; /* not mapped */
 	zcdma_disk_close(d);
 	close(server);
 }
