@@ -4,14 +4,35 @@
 
 #include <signal.h>
 
-int zc_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
+#define SMALL_STACK (512u << 10)
+
+static int start(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *arg), void *arg)
 {
 	sigset_t all, old;
 	int err;
 
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	err = pthread_create(thread, NULL, run, arg);
+	err = pthread_create(thread, attr, run, arg);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return -err;
+}
+
+int zc_thread_start(pthread_t *thread, void *(*run)(void *arg), void *arg)
+{
+	return start(thread, NULL, run, arg);
+}
+
+int zc_thread_start_small(pthread_t *thread, void *(*run)(void *arg), void *arg)
+{
+	pthread_attr_t attr;
+	int rc = -pthread_attr_init(&attr);
+
+	if (rc)
+		return rc;
+	rc = -pthread_attr_setstacksize(&attr, SMALL_STACK);
+	if (!rc)
+		rc = start(thread, &attr, run, arg);
+	pthread_attr_destroy(&attr);
+	return rc;
 }
