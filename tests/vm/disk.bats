@@ -4,123 +4,7 @@
 # guest.sh leaves the file out where the kernel has no ublk_drv, and probe.bats has what is said then.
 # shellcheck disable=SC2154 # bats sets output and stderr
 
-load guest
-
-# Small, as each page that an emulated machine reads or compares takes its time.
-SIZE=$((2 << 20))
-
-setup_file() {
-    /run/modprobe ext4
-    head -c $SIZE /dev/urandom >"$BATS_FILE_TMPDIR/data"
-}
-
-teardown() {
-    local pid
-    ! has_line /proc/mounts ' /mnt/ublk ' || umount /mnt/ublk
-    for pid in "${PIDS[@]}"; do
-        kill -CONT "$pid" 2>/dev/null || :
-        kill -KILL "$pid" 2>/dev/null || :
-    done
-    # Else a device that waits for its server, or for a command, holds what waits for it.
-    give_up
-}
-
-# can_lend: this kernel's ublk lends pages.
-can_lend() {
-    local major minor
-    IFS=. read -r major minor _ <<<"$(uname -r)"
-    ((major > 6 || (major == 6 && minor >= 16)))
-}
-
-# best_way: set $WAY to what --copy=auto chooses.
-best_way() {
-    WAY=user
-    ! can_lend || WAY=fixed
-}
-
-is_character() {
-    [[ -c $1 ]]
-}
-
-is_socket() {
-    [[ -S $1 ]]
-}
-
-# serve PLUGIN [ARGUMENT...]: an NBD server at $URI.
-serve() {
-    rm -f "$PWD/socket"
-    nbdkit -f -U "$PWD/socket" "$@" 2>nbdkit.err 3>&- &
-    SERVER=$!
-    PIDS+=("$SERVER")
-    URI="nbd+unix:///?socket=$PWD/socket"
-    until_true 20 is_socket socket || fail "no server: $(<nbdkit.err)"
-}
-
-# serve_data: a copy of the data, in the file disk.img.
-serve_data() {
-    cp "$BATS_FILE_TMPDIR/data" disk.img
-    serve file disk.img
-}
-
-# serve_slowly: the same, and each read takes a while.
-serve_slowly() {
-    cp "$BATS_FILE_TMPDIR/data" disk.img
-    serve --filter=delay file disk.img rdelay=100ms
-}
-
-has_device() {
-    has_line disk.name '^/dev/ublkb' || has_line disk.json '^/dev/ublkb' || ended "$DISK"
-}
-
-# disk [OPTION...]: serve a device from there, named by $DEV. With $TEXT the report is text, and what is said on the way is
-# in disk.name.
-disk() {
-    : >disk.name
-    # shellcheck disable=SC2086 # one word, or none
-    "$ZCDMA" disk ${TEXT---json} "$@" "${TO:-$URI}" >disk.json 2>disk.name 3>&- &
-    DISK=$!
-    PIDS+=("$DISK")
-    until_true 30 has_device || fail "no device after 30 s: $(<disk.name)"
-    DEV=$(grep -hm1 '^/dev' disk.name disk.json) || fail "no device: $(<disk.json)"
-}
-
-# end_disk [STATUS]: by Ctrl-C.
-end_disk() {
-    kill -INT "$DISK"
-    wait_exit "$DISK" "${1:-130}"
-    [[ ! -e $DEV ]] || fail "$DEV is still there"
-}
-
-# reported FILTER: it is true of the report.
-reported() {
-    jq -e "$1" disk.json >/dev/null || fail "not true: $1 of $(<disk.json)"
-}
-
-# give_up: end devices whose command was killed.
-give_up() {
-    local device
-    for device in /dev/ublkb*; do
-        [[ -b $device ]] || continue
-        (serve_data && disk --id="${device#/dev/ublkb}" && end_disk) || :
-    done
-}
-
-# What waits for a device must not wait for ever.
-limited() {
-    timeout "$((20 * ${LIMIT_SCALE:-1}))" "$@"
-}
-
-# is_right COMMAND...: what it prints is the data.
-is_right() {
-    limited "$@" | cmp - "$BATS_FILE_TMPDIR/data" || fail "wrong: $*"
-}
-
-# keys_are_told: every key of the report is in the page.
-keys_are_told() {
-    jq -r 'del(.schema, .applet, .version, .notes, .error, .exit_status) | keys[]' disk.json | sort >keys
-    sed -nE 's/^\.(It )?Va //p' "$TOP/build/man/zcdma-disk.1" | tr -s ' ,' '\n' | sort -u | comm -23 keys - >untold
-    [[ -s keys && ! -s untold ]] || fail "keys that zcdma-disk.1 does not tell of: $(<untold)"
-}
+load disk
 
 @test "disk: what is read is right: past the page cache, through it, and mapped; and the page has each key" {
     best_way
@@ -141,7 +25,7 @@ with open(sys.argv[1], "rb") as f:
 
 @test "disk: what is written arrives, by direct writes, through the page cache, and when the device ends" {
     best_way
-    truncate -s $SIZE disk.img
+    truncate -s "$SIZE" disk.img
     serve file disk.img
     disk --copy="$WAY"
     limited dd if="$BATS_FILE_TMPDIR/data" of="$DEV" oflag=direct bs=1M count=1 status=none
@@ -222,12 +106,6 @@ is_told() {
         (.notes[0] | contains("lacks the last 65 bytes"))'
 }
 
-# refused ERROR ARGUMENT...: it ends with status 2, and says this.
-refused() {
-    run -2 --separate-stderr zcdma disk "${@:2}"
-    [[ $stderr == *"$1"* ]] || fail "$stderr"
-}
-
 @test "disk: servers and exports of which no device can be made, and a number that is taken" {
     serve memory 0
     refused 'its size is 0 bytes, and a device has 512 at least' "$URI"
@@ -254,14 +132,14 @@ refused() {
 
 @test "disk: a device of the driver to a server, and nothing is copied" {
     can_lend || skip 'ublk of this kernel lends no pages'
-    truncate -s $SIZE disk.img
+    truncate -s "$SIZE" disk.img
     ip netns exec wire nbdkit -f -p 10809 file disk.img 3>&- &
     PIDS+=("$!")
     until_true 20 has_line "/proc/$!/net/tcp" ':2A39 0*:0000 0A' || fail 'no server'
     TO=10.1.0.2:10809 disk --send-zerocopy --expect=zerocopy
-    limited "$ZCDMA" capture -q dev:blocks=4,block=64K --bytes $SIZE -o "$DEV" --direct
+    limited "$ZCDMA" capture -q dev:blocks=4,block=64K --bytes "$SIZE" -o "$DEV" --direct
     end_disk
-    zcdma verify -q --bytes $SIZE disk.img
+    zcdma verify -q --bytes "$SIZE" disk.img
     reported '.write_copies == 0 and .failed_requests == 0'
     # Over loopback the kernel copies, and it is counted.
     nbdkit -f -p 10809 file disk.img 3>&- &

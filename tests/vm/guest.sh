@@ -262,7 +262,7 @@ programs_that_shake() {
 # lacks FILE: print what the kernel lacks without which each test of the file would be skipped: that takes as long as
 # others take to run.
 lacks() {
-    [[ $1 == tests/vm/disk.bats ]] || return
+    [[ $1 == tests/vm/disk*.bats ]] || return
     /run/modprobe -q ublk_drv
     [[ ! -e /dev/ublk-control ]] && echo "this kernel has no ublk_drv"
 }
