@@ -26,7 +26,7 @@
 #define DEFAULT_TIMEOUT 30.0
 
 static struct {
-	const char *id, *name, *copy, *expect, *timeout, *recover;
+	const char *id, *name, *copy, *expect, *timeout, *recover, *connections, *depth;
 	int read_only, send_zerocopy;
 } arg;
 
@@ -53,6 +53,11 @@ static const struct poptOption table[] = {
 	{ "recover", 0, POPT_ARG_STRING, &arg.recover, 0,
 	  "when the server or this process is gone, requests fail (the default); wait, but for those under way, which fail; or are all made again",
 	  "fail|wait|reissue" },
+	{ "connections", 0, POPT_ARG_STRING, &arg.connections, 0,
+	  "connect N times, each for a queue and a thread, where the server allows it (default: 1)",
+	  "N" },
+	{ "depth", 0, POPT_ARG_STRING, &arg.depth, 0,
+	  "requests at a time of each connection (default: 64)", "N" },
 	POPT_TABLEEND,
 };
 
@@ -91,6 +96,16 @@ static void report_copies(struct report *r, const struct zcdma_disk_info *info,
 	report_text(r, "copy", copies[info->copy], "");
 	report_bytes(r, "read_copied_bytes", s->read_copied_bytes, "");
 	report_bytes(r, "write_copied_bytes", known ? s->write_copied_bytes : REPORT_UNKNOWN, "");
+}
+
+static void report_connections(struct report *r, const struct zcdma_disk_info *info)
+{
+	report_line(r, info->connections > 1 || info->connections_reason ? "connections" : NULL,
+		    NULL);
+	report_count(r, "connections", info->connections, " with ");
+	report_count(r, "depth", info->depth, " requests at a time");
+	report_line(r, info->connections_reason ? "because" : NULL, NULL);
+	report_text(r, "connections_reason", info->connections_reason, "");
 }
 
 static void report_requests(struct report *r, const struct zcdma_disk_stats *s)
@@ -133,6 +148,7 @@ static void report_disk(struct disk *d, struct report *r)
 	report_flag(r, "read_only", info.read_only, "");
 	report_flag(r, "recovered", info.recovered, "");
 	report_bytes(r, "block_bytes", info.block_bytes, "");
+	report_connections(r, &info);
 	report_requests(r, &stats);
 	report_copies(r, &info, &stats);
 }
@@ -361,6 +377,23 @@ static bool parse_id(struct report *r, int *id)
 	return false;
 }
 
+/* Parse a number of 1 to @most, unless it was not given. */
+static bool parse_number(struct report *r, const char *name, const char *text, unsigned most,
+			 unsigned *value)
+{
+	uint64_t number;
+
+	if (!text)
+		return true;
+	if (!opts_number(r, name, text, &number))
+		return false;
+	*value = (unsigned)number;
+	if (number >= 1 && number <= most)
+		return true;
+	report_error(r, STATUS_ERROR, NULL, "%s %s: must be 1 to %u", name, text, most);
+	return false;
+}
+
 static bool parse(struct report *r, struct disk *d)
 {
 	const int copy = arg.copy ? opts_choice(r, "--copy", arg.copy, copies) : 0;
@@ -380,6 +413,9 @@ static bool parse(struct report *r, struct disk *d)
 	d->options.read_only = arg.read_only;
 	d->options.send_zerocopy = arg.send_zerocopy;
 	return parse_timeout(r, &d->options.timeout_ms) && parse_id(r, &d->options.id) &&
+	       parse_number(r, "--connections", arg.connections, ZCDMA_DISK_CONNECTIONS_MOST,
+			    &d->options.connections) &&
+	       parse_number(r, "--depth", arg.depth, ZCDMA_DISK_DEPTH_MOST, &d->options.depth) &&
 	       expect_parse(r, "disk", arg.expect, &d->expect);
 }
 

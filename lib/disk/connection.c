@@ -37,6 +37,11 @@ void zc_conn_attach(struct zc_disk_queue *q, int fd)
 	w->requests_len = w->requests_sent = 0;
 	w->reply_len = 0;
 	w->from = w->into = ZC_DISK_NO_TAG;
+	if (fd < 0)
+		return;
+	pthread_mutex_lock(&q->d->lock);
+	q->away = false;
+	pthread_mutex_unlock(&q->d->lock);
 }
 
 static bool connects_again(const struct zc_disk_queue *q)
@@ -62,8 +67,12 @@ static void lose(struct zc_disk_queue *q, int rc, bool silent)
 	w->lost = true;
 	w->silent = silent && connects_again(q);
 	w->lost_ns = zc_now_ns();
-	/* For zcdma_disk_serve() that is the end of its own wait. */
-	zc_error_keep(&q->d->why_dead, q->ctx, rc == -ETIMEDOUT ? -ECONNABORTED : rc);
+	pthread_mutex_lock(&q->d->lock);
+	q->away = true;
+	/* A time-out is the end of its own wait for zcdma_disk_serve(). */
+	if (!q->d->dead)
+		zc_error_keep(&q->d->why_dead, q->ctx, rc == -ETIMEDOUT ? -ECONNABORTED : rc);
+	pthread_mutex_unlock(&q->d->lock);
 	shutdown(w->fd, w->silent ? SHUT_WR : SHUT_RDWR);
 	if (!w->silent)
 		return;
@@ -81,7 +90,7 @@ void zc_conn_lose(struct zc_disk_queue *q, int rc)
 static void sort_out(struct zc_disk_queue *q)
 {
 	q->wire.queued = q->wire.queue_first = 0;
-	for (unsigned tag = 0; tag < ZC_DISK_DEPTH; tag++) {
+	for (unsigned tag = 0; tag < q->d->depth; tag++) {
 		struct zc_disk_slot *s = &q->slots[tag];
 		const bool sent = s->state == ZC_DISK_SENT;
 
@@ -94,21 +103,42 @@ static void sort_out(struct zc_disk_queue *q)
 	}
 }
 
-void zc_conn_give_up(struct zc_disk_queue *q, int rc)
+/* The disk is dead: end this queue's connection, and fail its requests. */
+static void end_queue(struct zc_disk_queue *q)
 {
 	struct zc_disk_wire *w = &q->wire;
 
-	if (q->d->dead)
-		return;
-	q->d->dead = true;
-	zc_error_keep(&q->d->why_dead, q->ctx, rc);
+	q->ended = true;
 	if (w->fd >= 0) {
-		lose(q, rc, false);
+		lose(q, -ECONNABORTED, false);
 		w->silent = false;
 		shutdown(w->fd, SHUT_RDWR);
 	}
 	if (w->fd < 0 || w->sorted)
 		sort_out(q);
+}
+
+/* Set the disk dead, unless it is, by the context's last error, or with @rc of 0 by that of the lost connection. */
+static void kill_disk(struct zc_disk_queue *q, int rc)
+{
+	struct zcdma_disk *d = q->d;
+	bool was_dead;
+
+	pthread_mutex_lock(&d->lock);
+	was_dead = d->dead;
+	if (!was_dead && rc)
+		zc_error_keep(&d->why_dead, q->ctx, rc);
+	d->dead = true;
+	pthread_mutex_unlock(&d->lock);
+	if (!was_dead)
+		zc_queues_wake(d, q);
+}
+
+void zc_conn_give_up(struct zc_disk_queue *q, int rc)
+{
+	kill_disk(q, rc);
+	if (!q->ended)
+		end_queue(q);
 }
 
 /* Nothing of the lost connection is in flight: no page of a request is written to, or read, any more. */
@@ -118,11 +148,21 @@ static void leave(struct zc_disk_queue *q)
 
 	w->sorted = true;
 	if (!connects_again(q))
-		q->d->dead = true;
+		kill_disk(q, 0);
 	/* What it answered may be in a cache that is this connection's alone. */
 	if (q->written != q->flushed && !(q->d->export.flags & NBD_FLAG_CAN_MULTI_CONN))
 		q->unsure = true;
 	sort_out(q);
+}
+
+/*
+ * Returns whether requests have to stay until the server has ended the lost connection, as it may still do what they
+ * ask for. One that failed may be followed by another of the same place, and that by another connection, which is not
+ * lost.
+ */
+static bool holds(const struct zc_disk_queue *q)
+{
+	return q->wire.silent && q->d->queue_count > 1;
 }
 
 /* Wait for the server to end the connection: what still comes is of no use, as the requests failed or are made again. */
@@ -155,13 +195,15 @@ void zc_conn_go_on(struct zc_disk_queue *q)
 {
 	struct zc_disk_wire *w = &q->wire;
 
+	if (q->d->dead && !q->ended)
+		end_queue(q);
 	if (w->fd < 0)
 		return;
 	if (!w->lost)
 		zc_wire_go_on(q);
 	if (!w->lost || w->sending || w->receiving)
 		return;
-	if (!w->sorted)
+	if (!w->sorted && !holds(q))
 		leave(q);
 	if (w->silent)
 		drain(q);
@@ -169,11 +211,14 @@ void zc_conn_go_on(struct zc_disk_queue *q)
 		end_connection(q);
 }
 
-/* Returns whether what came back is the export that the device was made of. */
-static bool is_same(const struct zc_nbd_export *a, const struct zc_nbd_export *b)
+/* A connection is there again: the server is, if it was the last. */
+static void count_reconnect(struct zcdma_disk *d)
 {
-	return a->size == b->size && a->flags == b->flags && a->block_min == b->block_min &&
-	       a->payload_most == b->payload_most;
+	const bool away = zc_queues_are_away(d);
+
+	pthread_mutex_lock(&d->lock);
+	d->reconnects += !away;
+	pthread_mutex_unlock(&d->lock);
 }
 
 static void reconnect(struct zc_disk_queue *q)
@@ -185,16 +230,16 @@ static void reconnect(struct zc_disk_queue *q)
 	q->wire.retry_ns = now + RETRY_NS;
 	if (fd < 0)
 		return;
-	if (!is_same(&e, &q->d->export)) {
+	if (!zc_nbd_is_same(&e, &q->d->export)) {
 		close(fd);
 		zc_conn_give_up(q, zc_fail_plain(q->ctx, ESTALE,
 						 "NBD server %s: it came back with another export",
 						 q->d->target.where));
 		return;
 	}
-	q->stats.reconnects++;
 	zc_conn_attach(q, fd);
-	for (unsigned tag = 0; tag < ZC_DISK_DEPTH; tag++) {
+	count_reconnect(q->d);
+	for (unsigned tag = 0; tag < q->d->depth; tag++) {
 		if (q->slots[tag].state != ZC_DISK_QUEUED)
 			continue;
 		q->slots[tag].since_ns = now;
@@ -215,7 +260,7 @@ static bool is_late(const struct zc_disk_queue *q, const struct zc_disk_slot *s,
 
 static void look_for_late(struct zc_disk_queue *q, uint64_t now)
 {
-	for (unsigned tag = 0; tag < ZC_DISK_DEPTH; tag++) {
+	for (unsigned tag = 0; tag < q->d->depth; tag++) {
 		if (!is_late(q, &q->slots[tag], now))
 			continue;
 		lose(q,
@@ -271,7 +316,7 @@ static bool has_ended(const struct zc_disk_queue *q)
 /* Returns whether the server may work at a request. */
 static bool is_asked(const struct zc_disk_queue *q)
 {
-	for (unsigned tag = 0; tag < ZC_DISK_DEPTH; tag++) {
+	for (unsigned tag = 0; tag < q->d->depth; tag++) {
 		if (q->slots[tag].state == ZC_DISK_SENT)
 			return true;
 	}

@@ -40,12 +40,12 @@ static int open_all(struct zcdma_disk *d)
 	fd = zc_nbd_connect(ctx, &d->target, d->options.timeout_ms, &d->export);
 	if (fd < 0)
 		return fd;
-	zc_conn_attach(d->queue, fd);
+	zc_conn_attach(d->queues[0], fd);
 	describe(d);
 	/* Before the ring is made, so that its workers have the same namespace. */
 	rc = zc_disk_guard(ctx);
 	if (!rc)
-		rc = zc_disk_ring_open(d->queue);
+		rc = zc_disk_ring_open(d->queues[0]);
 	return rc ? rc : zc_ublk_add(d);
 }
 
@@ -57,16 +57,13 @@ struct zcdma_disk *zc_disk_new(struct zcdma_ctx *ctx, const struct zcdma_disk_op
 		return NULL;
 	d->ctx = ctx;
 	d->options = *o;
+	d->depth = o->depth ? o->depth : ZC_DISK_DEPTH;
 	d->control_fd = d->char_fd = -1;
-	d->queue = calloc(1, sizeof(*d->queue));
-	if (!d->queue) {
-		free(d);
-		return NULL;
-	}
-	d->queue->d = d;
-	d->queue->ctx = ctx;
-	d->queue->wire.fd = -1;
-	return d;
+	pthread_mutex_init(&d->lock, NULL);
+	if (zc_queues_new(d, ctx))
+		return d;
+	free(d);
+	return NULL;
 }
 
 ZC_PUBLIC int zcdma_disk_open(struct zcdma_ctx *ctx, const struct zcdma_disk_options *o,
@@ -114,24 +111,18 @@ static bool is_dead(const struct zc_disk_queue *q)
 ZC_PUBLIC int zcdma_disk_serve(struct zcdma_disk *d, int timeout_ms)
 {
 	const bool was_dead = d->dead;
-	int rc = zc_disk_run(d->queue, was_dead ? never : is_dead, timeout_ms, true);
+	int rc = zc_disk_run(d->queues[0], was_dead ? never : is_dead, timeout_ms, true);
 
 	return rc ? rc : zc_error_again(&d->why_dead, d->ctx);
-}
-
-/* Returns whether requests wait for a server that is away, or does not answer. */
-static bool is_away(const struct zcdma_disk *d)
-{
-	return d->queue->wire.fd < 0 || d->queue->wire.lost;
 }
 
 /* The device ends: wait no more for a server that is away, or goes away. */
 static void stop_waiting(struct zcdma_disk *d)
 {
 	d->stopping = true;
-	if (is_away(d))
+	if (zc_queues_are_away(d))
 		zc_conn_give_up(
-			d->queue,
+			d->queues[0],
 			zc_fail_plain(
 				d->ctx, ECONNABORTED,
 				"stop %s: the server %s is away, so requests that waited for it failed",
@@ -145,38 +136,38 @@ static void stop_waiting(struct zcdma_disk *d)
 static int open_alone(struct zcdma_disk *d)
 {
 	struct io_uring_sqe *sqe =
-		zc_disk_sqe(d->queue, IORING_OP_OPENAT, AT_FDCWD, ZC_DISK_CALL, 0);
+		zc_disk_sqe(d->queues[0], IORING_OP_OPENAT, AT_FDCWD, ZC_DISK_CALL, 0);
 	int rc;
 
 	/* In a worker: it may read partitions, which has to be served here. */
 	sqe->flags = IOSQE_ASYNC;
 	sqe->addr = (uintptr_t)d->path;
 	sqe->open_flags = O_RDONLY | O_EXCL | O_CLOEXEC;
-	d->queue->calling = true;
-	while ((rc = zc_disk_run(d->queue, zc_disk_has_answer, OPEN_MS, false)) == -ETIMEDOUT) {
-		if (is_away(d))
+	d->queues[0]->calling = true;
+	while ((rc = zc_disk_run(d->queues[0], zc_disk_has_answer, OPEN_MS, false)) == -ETIMEDOUT) {
+		if (zc_queues_are_away(d))
 			stop_waiting(d);
 	}
-	return rc ? rc : d->queue->answer;
+	return rc ? rc : d->queues[0]->answer;
 }
 
 /* Write back what is cached of the device. */
 static int sync_device(struct zcdma_disk *d, int fd)
 {
-	struct io_uring_sqe *sqe = zc_disk_sqe(d->queue, IORING_OP_FSYNC, fd, ZC_DISK_CALL, 0);
+	struct io_uring_sqe *sqe = zc_disk_sqe(d->queues[0], IORING_OP_FSYNC, fd, ZC_DISK_CALL, 0);
 	int rc;
 
 	sqe->flags = IOSQE_ASYNC;
-	rc = zc_disk_call(d->queue, sqe);
+	rc = zc_disk_call(d->queues[0], sqe);
 	return rc ? zc_fail(d->ctx, -rc, "write back %s", d->path) : 0;
 }
 
 static void close_device(struct zcdma_disk *d, int fd)
 {
-	struct io_uring_sqe *sqe = zc_disk_sqe(d->queue, IORING_OP_CLOSE, fd, ZC_DISK_CALL, 0);
+	struct io_uring_sqe *sqe = zc_disk_sqe(d->queues[0], IORING_OP_CLOSE, fd, ZC_DISK_CALL, 0);
 
 	sqe->flags = IOSQE_ASYNC;
-	zc_disk_call(d->queue, sqe);
+	zc_disk_call(d->queues[0], sqe);
 }
 
 ZC_PUBLIC int zcdma_disk_stop(struct zcdma_disk *d)
@@ -202,10 +193,13 @@ ZC_PUBLIC int zcdma_disk_stop(struct zcdma_disk *d)
 ZC_PUBLIC void zcdma_disk_get_info(const struct zcdma_disk *d, struct zcdma_disk_info *info,
 				   size_t size)
 {
+	const bool waits = !d->dead && !d->stopping && d->options.recover != ZCDMA_DISK_FAIL;
 	struct zcdma_disk_info now = d->info;
 
-	now.away = is_away(d) && !d->dead && !d->stopping && d->options.recover != ZCDMA_DISK_FAIL;
-	now.lost_reason = d->why_dead.error[0] ? d->why_dead.error : NULL;
+	now.away = waits && zc_queues_are_away(d);
+	now.lost_reason = zc_queues_lost_reason(d);
+	now.connections = d->queue_count;
+	now.depth = d->depth;
 	memset(info, 0, size);
 	memcpy(info, &now, zc_min(size, sizeof(now)));
 }
@@ -213,23 +207,10 @@ ZC_PUBLIC void zcdma_disk_get_info(const struct zcdma_disk *d, struct zcdma_disk
 ZC_PUBLIC void zcdma_disk_get_stats(const struct zcdma_disk *d, struct zcdma_disk_stats *stats,
 				    size_t size)
 {
-	memset(stats, 0, size);
-	memcpy(stats, &d->queue->stats, zc_min(size, sizeof(d->queue->stats)));
-}
+	const struct zcdma_disk_stats all = zc_queues_stats(d);
 
-/* End a queue. Returns false if its memory has to stay: what was in flight could not be waited for, and may still use it. */
-static bool free_queue(struct zc_disk_queue *q)
-{
-	zc_conn_close(q);
-	if (q->has_ring)
-		io_uring_queue_exit(&q->ring);
-	if (q->broken.rc)
-		return false;
-	zc_queue_unmap(q);
-	free(q->wire.in);
-	free(q->wire.out);
-	free(q);
-	return true;
+	memset(stats, 0, size);
+	memcpy(stats, &all, zc_min(size, sizeof(all)));
 }
 
 ZC_PUBLIC void zcdma_disk_close(struct zcdma_disk *d)
@@ -237,9 +218,12 @@ ZC_PUBLIC void zcdma_disk_close(struct zcdma_disk *d)
 	if (!d)
 		return;
 	/* It was added, but not started: nothing else has it. */
-	if (d->added && !d->queue->fetched)
+	if (d->added && !d->queues[0]->fetched)
 		zc_ublk_remove(d);
-	if (!free_queue(d->queue))
+	d->quitting = true;
+	zc_queues_wake(d, NULL);
+	zc_queues_join(d);
+	if (!zc_queues_free(d))
 		return;
 	if (d->char_fd >= 0)
 		close(d->char_fd);

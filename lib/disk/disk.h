@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A disk: an io_uring, by which a queue of its ublk device and the connection of that are served. ublk.c adds and removes the
- * device, queue.c takes a queue's requests and completes them, wire.c sends them to the server and receives the answers,
- * connection.c connects and loses it, loop.c runs all of that.
+ * A disk: for each queue of its ublk device an io_uring and a connection, which one thread serves. ublk.c adds and
+ * removes the device, queues.c its queues, queue.c takes a queue's requests and completes them, wire.c sends them to the
+ * server and receives the answers, connection.c connects and loses it, loop.c runs all of that.
  */
 #ifndef ZCDMA_DISK_DISK_H
 #define ZCDMA_DISK_DISK_H
+
+#include <pthread.h>
 
 #include <zcdma/disk.h>
 
@@ -13,14 +15,15 @@
 #include "disk/ublk_abi.h"
 #include "path/uring_compat.h"
 
-/* Requests at a time, and the most bytes of one. */
+/* Requests at a time of each queue, unless asked otherwise; the most; and the most bytes of one. */
 #define ZC_DISK_DEPTH	     64
+#define ZC_DISK_DEPTH_MOST   ZCDMA_DISK_DEPTH_MOST
 #define ZC_DISK_REQUEST_MOST (1u << 20)
 
 /* Bytes at a time through memory of ours: it is to stay in the processor's cache. */
 #define ZC_DISK_CHUNK (256u << 10)
 
-#define ZC_DISK_NO_TAG ZC_DISK_DEPTH
+#define ZC_DISK_NO_TAG ZC_DISK_DEPTH_MOST
 
 /* The most sends without a copy whose pages are not free yet. */
 #define ZC_DISK_PENDING 4096
@@ -69,10 +72,10 @@ struct zc_disk_wire {
 	uint64_t heard_ns;	 /* when something came, or was taken, last */
 	uint64_t retry_ns;	 /* when to connect again */
 	/* Tags to be sent, in a ring. */
-	uint16_t queue[ZC_DISK_DEPTH];
+	uint16_t queue[ZC_DISK_DEPTH_MOST];
 	unsigned queue_first, queued;
 	/* What is being sent: requests, and the data of the last of them. */
-	struct zc_nbd_request requests[ZC_DISK_DEPTH];
+	struct zc_nbd_request requests[ZC_DISK_DEPTH_MOST];
 	size_t requests_len, requests_sent;
 	unsigned from; /* tag, or ZC_DISK_NO_TAG */
 	uint32_t from_done;
@@ -91,12 +94,17 @@ struct zc_disk_wire {
 };
 
 /*
- * A queue of the device, and the connection that its requests go over. One thread serves it; what others may read or change
- * is in struct zcdma_disk.
+ * A queue of the device, and the connection that its requests go over. One thread serves it, and no other changes it.
  */
 struct zc_disk_queue {
 	struct zcdma_disk *d;
-	struct zcdma_ctx *ctx; /* for its errors, and to interrupt it */
+	unsigned number;
+	struct zcdma_ctx *
+		ctx; /* for its errors, and to interrupt it; of the first the disk's, else its own */
+	pthread_t thread;
+	bool has_thread; /* the first has none: the caller's serves it */
+	bool away;	 /* under the disk's lock: its connection is lost */
+	bool ended;	 /* its requests fail, as the disk is dead */
 	struct io_uring ring;
 	bool has_ring;
 	uint64_t refused_ns;	/* since when the kernel takes no submissions, or 0 */
@@ -113,9 +121,9 @@ struct zc_disk_queue {
 	uint64_t written, flushed;
 	bool unsure; /* a connection that is over answered some that the next flush need not be for */
 	const struct ublksrv_io_desc *requests;
-	struct zc_disk_slot slots[ZC_DISK_DEPTH];
+	struct zc_disk_slot slots[ZC_DISK_DEPTH_MOST];
 	struct zc_disk_wire wire;
-	struct zcdma_disk_stats stats;
+	struct zcdma_disk_stats stats; /* zc_disk_count() alone changes them */
 };
 
 struct zcdma_disk {
@@ -130,15 +138,61 @@ struct zcdma_disk {
 	int char_fd;
 	uint64_t device_flags;
 	bool added;
-	bool starting; /* an interrupt ends it */
-	bool stopping; /* and nothing else has it: a server that is lost is not waited for */
-	bool dead;     /* the server is lost for good: each request fails */
-	struct zc_error why_dead;
-	struct zc_disk_queue *queue;
+	bool starting;	      /* an interrupt ends it */
+	atomic_bool stopping; /* and nothing else has it: a server that is lost is not waited for */
+	atomic_bool dead;     /* the server is lost for good: each request fails */
+	atomic_bool quitting; /* threads end, and leave the device as it is */
+	unsigned depth;
+	struct zc_disk_queue *queues[ZCDMA_DISK_CONNECTIONS_MOST];
+	unsigned queue_count;	  /* the device has as many, once it is added */
+	pthread_mutex_t lock;	  /* of what follows, and of what the queues have under it */
+	struct zc_error why_dead; /* or why a connection was lost last */
+	uint64_t reconnects;
+	char why_lost[sizeof(((struct zc_error *)0)->error)]; /* the caller's copy of that */
 };
 
 /* Make a disk of @o that is not connected, and has no device. Returns NULL without memory. */
 struct zcdma_disk *zc_disk_new(struct zcdma_ctx *ctx, const struct zcdma_disk_options *o);
+
+/* Add @n to a figure of the queue that the calling thread serves; others may read it. */
+static inline void zc_disk_count(uint64_t *figure, uint64_t n)
+{
+	__atomic_store_n(figure, *figure + n, __ATOMIC_RELAXED);
+}
+
+/*
+ * queues.c
+ */
+
+/* Add a queue that is not connected, whose errors are @ctx's, or with NULL its own. Returns NULL without memory. */
+struct zc_disk_queue *zc_queues_new(struct zcdma_disk *d, struct zcdma_ctx *ctx);
+
+/*
+ * Add queues until there are @count, each with a connection that agreed on the same export, and an io_uring. Returns 0
+ * or a negative errno with the error message set.
+ */
+int zc_queues_connect(struct zcdma_disk *d, unsigned count);
+
+/* Have each queue but the first served. Returns 0 or a negative errno with the error message set. */
+int zc_queues_start(struct zcdma_disk *d);
+
+/* Have each queue but the first, and but @q, look at what has changed of the disk. */
+void zc_queues_wake(struct zcdma_disk *d, const struct zc_disk_queue *q);
+
+/* Wait until the threads have ended, as the device is stopped, or .quitting is set. */
+void zc_queues_join(struct zcdma_disk *d);
+
+/* Returns whether a connection is lost. */
+bool zc_queues_are_away(const struct zcdma_disk *d);
+
+/* Returns why one was lost last, which stays as it is until the next call, or NULL. */
+const char *zc_queues_lost_reason(const struct zcdma_disk *d);
+
+/* Returns the figures of all of them. */
+struct zcdma_disk_stats zc_queues_stats(const struct zcdma_disk *d);
+
+/* Free all queues. Returns false if memory has to stay: what could not be waited for may still use it. */
+bool zc_queues_free(struct zcdma_disk *d);
 
 /*
  * loop.c
@@ -228,7 +282,7 @@ void zc_conn_attach(struct zc_disk_queue *q, int fd);
 /* The connection is over, by the context's last error, @rc. What is in flight ends by this, and the rest follows then. */
 void zc_conn_lose(struct zc_disk_queue *q, int rc);
 
-/* Give the server up: each request fails from now on. The error is the context's last one. */
+/* Give the server up: each request, of each queue, fails from now on. The error is the context's last one. */
 void zc_conn_give_up(struct zc_disk_queue *q, int rc);
 
 /* Handle what came by a lost connection: its data, its end, or an error. */

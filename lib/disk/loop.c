@@ -16,7 +16,7 @@
 #define NAP_MS	    1
 
 /* For each tag a command, and what else is in flight. */
-#define ENTRIES (2 * ZC_DISK_DEPTH)
+#define ENTRIES (2 * ZC_DISK_DEPTH_MOST)
 
 int zc_disk_ring_open(struct zc_disk_queue *q)
 {
@@ -27,7 +27,7 @@ int zc_disk_ring_open(struct zc_disk_queue *q)
 	int rc = io_uring_queue_init_params(ENTRIES, &q->ring, &p);
 
 	if (rc)
-		return zc_uring_fail(q->ctx, -rc);
+		return zc_uring_fail(q->d->ctx, -rc);
 	q->has_ring = true;
 	return 0;
 }

@@ -461,6 +461,12 @@ int zc_nbd_connect(struct zcdma_ctx *ctx, const struct zc_nbd_target *target, in
 	return rc;
 }
 
+bool zc_nbd_is_same(const struct zc_nbd_export *a, const struct zc_nbd_export *b)
+{
+	return a->size == b->size && a->flags == b->flags && a->block_min == b->block_min &&
+	       a->payload_most == b->payload_most;
+}
+
 int zc_nbd_errno(uint32_t error)
 {
 	/* The protocol names the numbers of Linux that a server may send. */

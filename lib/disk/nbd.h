@@ -94,6 +94,9 @@ int zc_nbd_connect(struct zcdma_ctx *ctx, const struct zc_nbd_target *target, in
 int zc_nbd_negotiate(struct zcdma_ctx *ctx, int fd, const struct zc_nbd_target *target,
 		     int timeout_ms, struct zc_nbd_export *e);
 
+/* Returns whether two connections agreed on the same export, by size and features. */
+bool zc_nbd_is_same(const struct zc_nbd_export *a, const struct zc_nbd_export *b);
+
 /* Returns the errno for the error number of a reply. */
 int zc_nbd_errno(uint32_t error);
 

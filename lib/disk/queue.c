@@ -23,21 +23,22 @@ static const struct {
 	[UBLK_IO_OP_WRITE_ZEROES] = { true, NBD_CMD_WRITE_ZEROES, false },
 };
 
-/* Returns the bytes of the kernel's descriptions of requests. */
-static size_t requests_size(void)
+/* Returns the bytes of the kernel's descriptions of @depth requests. */
+static size_t requests_size(unsigned depth)
 {
 	const size_t page = zc_page_size();
 
-	return (ZC_DISK_DEPTH * sizeof(struct ublksrv_io_desc) + page - 1) / page * page;
+	return (depth * sizeof(struct ublksrv_io_desc) + page - 1) / page * page;
 }
 
 int zc_queue_map(struct zc_disk_queue *q)
 {
-	void *map =
-		mmap(NULL, requests_size(), PROT_READ, MAP_SHARED | MAP_POPULATE, q->d->char_fd, 0);
+	const off_t at = (off_t)(q->number * requests_size(ZC_UBLK_DEPTH_MOST));
+	void *map = mmap(NULL, requests_size(q->d->depth), PROT_READ, MAP_SHARED | MAP_POPULATE,
+			 q->d->char_fd, at);
 
 	if (map == MAP_FAILED)
-		return zc_fail(q->ctx, errno, "map the requests of %s", q->d->path);
+		return zc_fail(q->d->ctx, errno, "map the requests of %s", q->d->path);
 	q->requests = map;
 	return 0;
 }
@@ -45,7 +46,7 @@ int zc_queue_map(struct zc_disk_queue *q)
 void zc_queue_unmap(struct zc_disk_queue *q)
 {
 	if (q->requests)
-		munmap((void *)q->requests, requests_size());
+		munmap((void *)q->requests, requests_size(q->d->depth));
 	q->requests = NULL;
 }
 
@@ -53,7 +54,9 @@ static void command(struct zc_disk_queue *q, uint32_t op, unsigned tag, int resu
 {
 	struct io_uring_sqe *sqe =
 		zc_disk_sqe(q, IORING_OP_URING_CMD, q->d->char_fd, ZC_DISK_FETCH, tag);
-	const struct ublksrv_io_cmd cmd = { .tag = (uint16_t)tag, .result = result };
+	const struct ublksrv_io_cmd cmd = { .q_id = (uint16_t)q->number,
+					    .tag = (uint16_t)tag,
+					    .result = result };
 
 	sqe->cmd_op = op;
 	/* The buffer of the next request gets the tag as its index: struct ublk_auto_buf_reg. */
@@ -65,7 +68,7 @@ static void command(struct zc_disk_queue *q, uint32_t op, unsigned tag, int resu
 
 void zc_queue_fetch(struct zc_disk_queue *q)
 {
-	for (unsigned tag = 0; tag < ZC_DISK_DEPTH; tag++)
+	for (unsigned tag = 0; tag < q->d->depth; tag++)
 		command(q, ZC_UBLK_FETCH, tag, -1);
 	q->fetched = true;
 }
@@ -75,24 +78,24 @@ static void count(struct zc_disk_queue *q, const struct zc_disk_slot *s, int res
 	struct zcdma_disk_stats *stats = &q->stats;
 
 	if (result < 0) {
-		stats->failed++;
+		zc_disk_count(&stats->failed, 1);
 		return;
 	}
 	switch (s->command) {
 	case NBD_CMD_READ:
-		stats->reads++;
-		stats->read_bytes += s->len;
+		zc_disk_count(&stats->reads, 1);
+		zc_disk_count(&stats->read_bytes, s->len);
 		break;
 	case NBD_CMD_WRITE:
-		stats->writes++;
-		stats->written_bytes += s->len;
+		zc_disk_count(&stats->writes, 1);
+		zc_disk_count(&stats->written_bytes, s->len);
 		break;
 	case NBD_CMD_FLUSH:
-		stats->flushes++;
+		zc_disk_count(&stats->flushes, 1);
 		break;
 	default:
-		stats->discards++;
-		stats->discarded_bytes += s->len;
+		zc_disk_count(&stats->discards, 1);
+		zc_disk_count(&stats->discarded_bytes, s->len);
 	}
 }
 
@@ -137,7 +140,7 @@ static int describe(struct zc_disk_queue *q, unsigned tag)
 	 * A swap area needs no memory to be written to, or the machine stands still. A connection needs some.
 	 */
 	if (request->op_flags & ZC_UBLK_IO_F_SWAP) {
-		q->stats.swap_refused++;
+		zc_disk_count(&q->stats.swap_refused, 1);
 		return -EIO;
 	}
 	return q->d->dead ? -EIO : 0;
@@ -159,7 +162,7 @@ void zc_queue_take(struct zc_disk_queue *q, unsigned tag, int result)
 
 bool zc_queue_is_gone(const struct zc_disk_queue *q)
 {
-	for (unsigned tag = 0; q->fetched && tag < ZC_DISK_DEPTH; tag++) {
+	for (unsigned tag = 0; q->fetched && tag < q->d->depth; tag++) {
 		if (q->slots[tag].state != ZC_DISK_GONE)
 			return false;
 	}

@@ -35,11 +35,11 @@ static int control(struct zcdma_disk *d, uint32_t op, int id, void *buffer, size
 		.data[0] = data,
 	};
 	struct io_uring_sqe *sqe =
-		zc_disk_sqe(d->queue, IORING_OP_URING_CMD, d->control_fd, ZC_DISK_CALL, 0);
+		zc_disk_sqe(d->queues[0], IORING_OP_URING_CMD, d->control_fd, ZC_DISK_CALL, 0);
 
 	sqe->cmd_op = op;
 	memcpy(sqe->cmd, &cmd, sizeof(cmd));
-	return zc_disk_call(d->queue, sqe);
+	return zc_disk_call(d->queues[0], sqe);
 }
 
 int zc_ublk_open(struct zcdma_disk *d)
@@ -115,14 +115,15 @@ static int choose_copy(struct zcdma_disk *d, uint64_t features)
 	return 0;
 }
 
-/* Get the memory that the way of copying needs. */
-static int prepare_copy(struct zcdma_disk *d)
+/* Get the memory that the way of copying needs in a queue. */
+static int prepare_copy(struct zc_disk_queue *q)
 {
-	struct zc_disk_wire *w = &d->queue->wire;
+	struct zcdma_disk *d = q->d;
+	struct zc_disk_wire *w = &q->wire;
 	int rc;
 
 	if (d->info.copy == ZCDMA_DISK_COPY_FIXED) {
-		rc = io_uring_register_buffers_sparse(&d->queue->ring, ZC_DISK_DEPTH);
+		rc = io_uring_register_buffers_sparse(&q->ring, d->depth);
 		return rc ? zc_fail(d->ctx, -rc, "register buffers with io_uring") : 0;
 	}
 	w->in = malloc(ZC_DISK_CHUNK);
@@ -202,7 +203,8 @@ static int check_params(struct zcdma_disk *d, const struct ublksrv_ctrl_dev_info
 				     "/dev/ublkb%d: it has %llu bytes, and the export %llu",
 				     d->options.id, (unsigned long long)p.basic.dev_sectors << 9,
 				     (unsigned long long)d->info.bytes);
-	if (info->queue_depth != ZC_DISK_DEPTH || info->nr_hw_queues != 1) {
+	if (info->queue_depth > ZC_DISK_DEPTH_MOST ||
+	    info->nr_hw_queues > ZCDMA_DISK_CONNECTIONS_MOST) {
 		rc = zc_fail_plain(d->ctx, ESTALE, "/dev/ublkb%d: another version of zcdma made it",
 				   d->options.id);
 		zc_hint(d->ctx, "take it over with that version");
@@ -217,11 +219,29 @@ static int check_params(struct zcdma_disk *d, const struct ublksrv_ctrl_dev_info
 	return rc;
 }
 
+/* Have as many queues as a device that is taken over. */
+static int take_queues(struct zcdma_disk *d, const struct ublksrv_ctrl_dev_info *info)
+{
+	if (info->nr_hw_queues > 1 && !(d->export.flags & NBD_FLAG_CAN_MULTI_CONN))
+		return zc_fail_plain(
+			d->ctx, ESTALE,
+			"/dev/ublkb%d: it has %u connections, and the server no longer says that they "
+			"share what they wrote",
+			d->options.id, info->nr_hw_queues);
+	if (info->nr_hw_queues < d->options.connections)
+		d->info.connections_reason =
+			"the device is taken over, and has been made with as many";
+	d->depth = info->queue_depth;
+	return zc_queues_connect(d, info->nr_hw_queues);
+}
+
 /* Take over a device whose process is gone, and which waits for another. */
 static int recover(struct zcdma_disk *d, const struct ublksrv_ctrl_dev_info *info)
 {
 	int rc = check_params(d, info);
 
+	if (!rc)
+		rc = take_queues(d, info);
 	if (rc)
 		return rc;
 	rc = control(d, ZC_UBLK_START_USER_RECOVERY, d->options.id, NULL, 0, 0);
@@ -229,7 +249,7 @@ static int recover(struct zcdma_disk *d, const struct ublksrv_ctrl_dev_info *inf
 		return zc_fail(d->ctx, -rc, "take over /dev/ublkb%d", d->options.id);
 	d->info.recovered = true;
 	/* It is not known what the other process had written. */
-	d->queue->unsure = !(d->export.flags & NBD_FLAG_CAN_MULTI_CONN);
+	d->queues[0]->unsure = !(d->export.flags & NBD_FLAG_CAN_MULTI_CONN);
 	d->device_flags = info->flags;
 	d->info.copy =
 		info->flags & ZC_UBLK_F_USER_COPY ? ZCDMA_DISK_COPY_USER : ZCDMA_DISK_COPY_FIXED;
@@ -315,6 +335,24 @@ static struct ublk_params params_of(const struct zcdma_disk *d)
 	return p;
 }
 
+/* Returns how many queues the device has, and says why not as many as were asked for. */
+static unsigned count_queues(struct zcdma_disk *d)
+{
+	const unsigned wanted = zc_max(d->options.connections, 1u);
+	/* The kernel makes no more, so that some connections would have no queue. */
+	const unsigned processors = (unsigned)zc_max(sysconf(_SC_NPROCESSORS_CONF), 1L);
+
+	if (wanted > 1 && !(d->export.flags & NBD_FLAG_CAN_MULTI_CONN)) {
+		d->info.connections_reason =
+			"the server does not say that a flush is for what all connections wrote "
+			"(NBD_FLAG_CAN_MULTI_CONN)";
+		return 1;
+	}
+	if (wanted > processors)
+		d->info.connections_reason = "the machine has no more processors";
+	return zc_min(wanted, processors);
+}
+
 static int add(struct zcdma_disk *d)
 {
 	static const uint64_t recover_flags[] = {
@@ -324,16 +362,19 @@ static int add(struct zcdma_disk *d)
 	};
 	struct ublk_params params = params_of(d);
 	struct ublksrv_ctrl_dev_info info = {
-		.nr_hw_queues = 1,
-		.queue_depth = ZC_DISK_DEPTH,
+		.nr_hw_queues = (uint16_t)count_queues(d),
+		.queue_depth = (uint16_t)d->depth,
 		.max_io_buf_bytes = ZC_DISK_REQUEST_MOST,
 		.dev_id = (uint32_t)d->options.id,
 		.flags = copy_flags(d) | recover_flags[d->options.recover],
 		.ublksrv_flags = OURS | (uint32_t)getpid(),
 	};
-	const uint64_t wanted = info.flags;
-	int rc = control(d, ZC_UBLK_ADD_DEV, d->options.id, &info, sizeof(info), 0);
+	const struct ublksrv_ctrl_dev_info wanted = info;
+	int rc = zc_queues_connect(d, info.nr_hw_queues);
 
+	if (rc)
+		return rc;
+	rc = control(d, ZC_UBLK_ADD_DEV, d->options.id, &info, sizeof(info), 0);
 	if (rc) {
 		zc_fail(d->ctx, -rc, "add a ublk device");
 		if (rc == -EPERM)
@@ -343,14 +384,15 @@ static int add(struct zcdma_disk *d)
 	d->added = true;
 	d->options.id = (int)info.dev_id;
 	d->device_flags = info.flags;
-	if ((info.flags & wanted) != wanted)
+	if ((info.flags & wanted.flags) != wanted.flags ||
+	    info.nr_hw_queues != wanted.nr_hw_queues || info.queue_depth != wanted.queue_depth)
 		return zc_fail_plain(d->ctx, EOPNOTSUPP,
 				     "add a ublk device: the kernel refuses some of its features");
 	rc = control(d, ZC_UBLK_SET_PARAMS, d->options.id, &params, sizeof(params), 0);
 	return rc ? zc_fail(d->ctx, -rc, "set up /dev/ublkb%d", d->options.id) : 0;
 }
 
-/* Open the device's other side, and map its requests. The node may not be there yet. */
+/* Open the device's other side. The node may not be there yet. */
 static int open_char(struct zcdma_disk *d)
 {
 	const uint64_t deadline = zc_deadline(PATIENCE_MS);
@@ -363,7 +405,7 @@ static int open_char(struct zcdma_disk *d)
 		 zc_poll(d->ctx, -1, 0, NAP_MS) == -ETIMEDOUT);
 	if (d->char_fd < 0)
 		return zc_fail(d->ctx, errno, "open %s", path);
-	return zc_queue_map(d->queue);
+	return 0;
 }
 
 int zc_ublk_add(struct zcdma_disk *d)
@@ -389,16 +431,23 @@ int zc_ublk_add(struct zcdma_disk *d)
 	if (rc < 0)
 		return rc;
 	snprintf(d->path, sizeof(d->path), "/dev/ublkb%d", d->options.id);
-	rc = prepare_copy(d);
-	return rc ? rc : open_char(d);
+	rc = open_char(d);
+	for (unsigned i = 0; !rc && i < d->queue_count; i++) {
+		rc = prepare_copy(d->queues[i]);
+		if (!rc)
+			rc = zc_queue_map(d->queues[i]);
+	}
+	return rc;
 }
 
 int zc_ublk_start(struct zcdma_disk *d)
 {
 	const uint32_t op = d->info.recovered ? ZC_UBLK_END_USER_RECOVERY : ZC_UBLK_START_DEV;
-	int rc;
+	int rc = zc_queues_start(d);
 
-	zc_queue_fetch(d->queue);
+	if (rc)
+		return rc;
+	zc_queue_fetch(d->queues[0]);
 	/* Adding it reads its partitions, which takes as long as the server; taking it over does not. */
 	d->starting = !d->info.recovered;
 	rc = control(d, op, d->options.id, NULL, 0, (uint64_t)getpid());
@@ -415,8 +464,10 @@ void zc_ublk_remove(struct zcdma_disk *d)
 	if (!d->added)
 		return;
 	control(d, ZC_UBLK_STOP_DEV, d->options.id, NULL, 0, 0);
-	zc_disk_run(d->queue, zc_queue_is_gone, PATIENCE_MS, false);
-	zc_queue_unmap(d->queue);
+	zc_disk_run(d->queues[0], zc_queue_is_gone, PATIENCE_MS, false);
+	zc_queues_join(d);
+	for (unsigned i = 0; i < d->queue_count; i++)
+		zc_queue_unmap(d->queues[i]);
 	if (d->char_fd >= 0)
 		close(d->char_fd);
 	d->char_fd = -1;

@@ -43,7 +43,11 @@
 #define ZC_UBLK_ATTR_FUA	    (1u << 3)
 
 /* Where the data of a request is in the character device: pread() and pwrite() of UBLK_F_USER_COPY. */
-#define ZC_UBLK_BUFFERS	  0x80000000u
-#define ZC_UBLK_TAG_SHIFT 25
+#define ZC_UBLK_BUFFERS	    0x80000000u
+#define ZC_UBLK_TAG_SHIFT   25
+#define ZC_UBLK_QUEUE_SHIFT 41
+
+/* What the kernel's descriptions of requests have room for in each queue: their places depend on it. */
+#define ZC_UBLK_DEPTH_MOST 4096u
 
 #endif

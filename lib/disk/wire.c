@@ -18,7 +18,7 @@ void zc_wire_queue(struct zc_disk_queue *q, unsigned tag)
 
 	q->slots[tag].state = ZC_DISK_QUEUED;
 	q->slots[tag].answered = false;
-	w->queue[(w->queue_first + w->queued++) % ZC_DISK_DEPTH] = (uint16_t)tag;
+	w->queue[(w->queue_first + w->queued++) % ZC_DISK_DEPTH_MOST] = (uint16_t)tag;
 }
 
 static void lose_by(struct zc_disk_queue *q, const char *what, int err)
@@ -37,9 +37,10 @@ static void give_up(struct zc_disk_queue *q, const char *why)
  * Sending
  */
 
-static int64_t place_of(unsigned tag, uint32_t at)
+static int64_t place_of(const struct zc_disk_queue *q, unsigned tag, uint32_t at)
 {
-	return (int64_t)(ZC_UBLK_BUFFERS + ((uint64_t)tag << ZC_UBLK_TAG_SHIFT) + at);
+	return (int64_t)(ZC_UBLK_BUFFERS + ((uint64_t)q->number << ZC_UBLK_QUEUE_SHIFT) +
+			 ((uint64_t)tag << ZC_UBLK_TAG_SHIFT) + at);
 }
 
 /*
@@ -53,7 +54,7 @@ static bool may_flush(struct zc_disk_queue *q, unsigned tag)
 	q->unsure = false;
 	q->slots[tag].covers = q->written;
 	if (!may) {
-		q->stats.unsure_flushes++;
+		zc_disk_count(&q->stats.unsure_flushes, 1);
 		zc_queue_complete(q, tag, -EIO);
 	}
 	return may;
@@ -69,7 +70,7 @@ static void gather(struct zc_disk_queue *q)
 		const unsigned tag = w->queue[w->queue_first];
 		struct zc_disk_slot *s = &q->slots[tag];
 
-		w->queue_first = (w->queue_first + 1) % ZC_DISK_DEPTH;
+		w->queue_first = (w->queue_first + 1) % ZC_DISK_DEPTH_MOST;
 		w->queued--;
 		if (s->command == NBD_CMD_FLUSH && !may_flush(q, tag))
 			continue;
@@ -115,7 +116,7 @@ static void send_copy(struct zc_disk_queue *q)
 	if (w->out_sent == w->out_len) {
 		const uint32_t len = zc_min(s->len - w->from_done, ZC_DISK_CHUNK);
 		const ssize_t n =
-			pread(q->d->char_fd, w->out, len, place_of(w->from, w->from_done));
+			pread(q->d->char_fd, w->out, len, place_of(q, w->from, w->from_done));
 
 		if (n != (ssize_t)len) {
 			zc_conn_lose(q, zc_fail(q->ctx, n < 0 ? errno : EIO, "read a request of %s",
@@ -176,9 +177,9 @@ static void count_sent(struct zc_disk_queue *q, uint32_t n)
 	struct zc_disk_wire *w = &q->wire;
 
 	if (q->d->info.copy == ZCDMA_DISK_COPY_USER) {
-		q->stats.write_copied_bytes += 2ull * n;
+		zc_disk_count(&q->stats.write_copied_bytes, 2ull * n);
 	} else if (!w->without_copy) {
-		q->stats.write_copied_bytes += n;
+		zc_disk_count(&q->stats.write_copied_bytes, n);
 	}
 }
 
@@ -188,7 +189,7 @@ static void begin_pending(struct zc_disk_queue *q, const struct io_uring_cqe *cq
 	struct zc_disk_wire *w = &q->wire;
 	const uint32_t n = cqe->res > 0 ? (uint32_t)cqe->res : 0;
 
-	q->stats.write_pending_bytes += n;
+	zc_disk_count(&q->stats.write_pending_bytes, n);
 	w->pending[zc_disk_tag(cqe)] = PENDING_IN_USE | n;
 	w->pending_next = (w->pending_next + 1) % ZC_DISK_PENDING;
 }
@@ -209,9 +210,9 @@ static void take_notification(struct zc_disk_queue *q, const struct io_uring_cqe
 	uint32_t *pending = &q->wire.pending[zc_disk_tag(cqe)];
 	const uint32_t n = *pending & ~PENDING_IN_USE;
 
-	q->stats.write_pending_bytes -= n;
+	zc_disk_count(&q->stats.write_pending_bytes, -(uint64_t)n);
 	if ((uint32_t)cqe->res & IORING_NOTIF_USAGE_ZC_COPIED)
-		q->stats.write_copied_bytes += n;
+		zc_disk_count(&q->stats.write_copied_bytes, n);
 	*pending = 0;
 }
 
@@ -311,7 +312,7 @@ static void take_reply(struct zc_disk_queue *q)
 		give_up(q, "its reply is not one of NBD");
 		return;
 	}
-	s = tag < ZC_DISK_DEPTH ? &q->slots[tag] : NULL;
+	s = tag < q->d->depth ? &q->slots[tag] : NULL;
 	if (!s || s->state != ZC_DISK_SENT || s->generation != cookie >> 32 || s->answered)
 		give_up(q, "it answers a request that was not made");
 	else if (error)
@@ -331,11 +332,11 @@ static void take_data(struct zc_disk_queue *q, uint32_t n)
 	struct zc_disk_slot *s = &q->slots[tag];
 
 	if (q->d->info.copy == ZCDMA_DISK_COPY_USER) {
-		if (pwrite(q->d->char_fd, w->in, n, place_of(tag, w->into_done)) != (ssize_t)n)
+		if (pwrite(q->d->char_fd, w->in, n, place_of(q, tag, w->into_done)) != (ssize_t)n)
 			s->result = -EIO; /* the rest of it has to be received nevertheless */
-		q->stats.read_copied_bytes += n;
+		zc_disk_count(&q->stats.read_copied_bytes, n);
 	}
-	q->stats.read_copied_bytes += n;
+	zc_disk_count(&q->stats.read_copied_bytes, n);
 	w->into_done += n;
 	if (w->into_done < s->len)
 		return;

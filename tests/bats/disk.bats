@@ -32,6 +32,10 @@ FORMS='write HOST:PORT, nbd://HOST:PORT/EXPORT or nbd+unix:///EXPORT?socket=PATH
     refused 2 '--expect copied: must be one of zerocopy' '' --expect=copied host:1
     refused 2 '--timeout 0: must be more than 0' '' --timeout=0 host:1
     refused 2 '--id x: not a whole number' '' --id=x host:1
+    refused 2 '--connections 0: must be 1 to 16' '' --connections=0 host:1
+    refused 2 '--connections 17: must be 1 to 16' '' --connections=17 host:1
+    refused 2 '--depth 257: must be 1 to 256' '' --depth=257 host:1
+    refused 2 '--depth x: not a whole number' '' --depth=x host:1
     refused 2 '--id 99999999: too large' '' --id=99999999 host:1
     refused 2 '--send-zerocopy sends the pages of requests, and --copy=user does not have them' \
         'leave one of them out' --send-zerocopy --copy=user host:1

@@ -52,7 +52,7 @@ static void make_disk(enum zcdma_disk_recover recover)
 
 	d = zc_disk_new(ctx, &options);
 	assert_non_null(d);
-	q = d->queue;
+	q = d->queues[0];
 	d->char_fd = memfd_create("pages", 0);
 	assert_int_equal(ftruncate(d->char_fd, PAGES_SIZE), 0);
 	strcpy(d->target.where, "server:1");

@@ -23,7 +23,7 @@ static struct zcdma_disk *make_disk(void)
 
 	assert_non_null(d);
 	d->dead = true; /* there is no server */
-	assert_int_equal(zc_disk_ring_open(d->queue), 0);
+	assert_int_equal(zc_disk_ring_open(d->queues[0]), 0);
 	return d;
 }
 
@@ -37,7 +37,7 @@ static bool never(const struct zc_disk_queue *q)
 static void submit_many(struct zcdma_disk *d)
 {
 	for (unsigned n = 0; n < 1000; n++)
-		assert_non_null(zc_disk_sqe(d->queue, IORING_OP_NOP, -1, ZC_DISK_EVENTS, 0));
+		assert_non_null(zc_disk_sqe(d->queues[0], IORING_OP_NOP, -1, ZC_DISK_EVENTS, 0));
 }
 
 static void refuses_for_ever(int reason)
@@ -47,15 +47,15 @@ static void refuses_for_ever(int reason)
 	refusal = reason;
 	refusals = UINT32_MAX;
 	submit_many(d);
-	assert_int_equal(zc_disk_run(d->queue, never, WITHIN_MS, false), -reason);
+	assert_int_equal(zc_disk_run(d->queues[0], never, WITHIN_MS, false), -reason);
 	assert_non_null(strstr(zcdma_error(ctx), "io_uring_enter"));
 	/* It stays so. */
 	refusals = 0;
 	submit_many(d);
-	assert_int_equal(zc_disk_run(d->queue, never, WITHIN_MS, false), -reason);
+	assert_int_equal(zc_disk_run(d->queues[0], never, WITHIN_MS, false), -reason);
 	zcdma_disk_close(d);
 	/* It was kept for what may be in flight, which is nothing here. */
-	free(d->queue);
+	free(d->queues[0]);
 	free(d);
 }
 
@@ -81,7 +81,7 @@ static void what_passes_is_no_error(void **state)
 	refusals = 20;
 	submit_many(d);
 	assert_int_equal(refusals, 0);
-	assert_int_equal(zc_disk_run(d->queue, never, 10, false), -ETIMEDOUT);
+	assert_int_equal(zc_disk_run(d->queues[0], never, 10, false), -ETIMEDOUT);
 	zcdma_disk_close(d);
 }
 

@@ -58,7 +58,7 @@ static void a_silent_server_may_be_out_of_room_for_long(void **state)
 
 	(void)state;
 	assert_non_null(d);
-	q = d->queue;
+	q = d->queues[0];
 	q->requests = requests;
 	assert_int_equal(zc_disk_ring_open(q), 0);
 	zc_conn_attach(q, connect_tcp(&server));

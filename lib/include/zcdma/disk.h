@@ -39,7 +39,14 @@ struct zcdma_disk_options {
 	bool send_zerocopy; /* send the pages of written data themselves */
 	enum zcdma_disk_recover recover;
 	int timeout_ms; /* a server that leaves requests unanswered for this time is lost */
+	/* With queues of the device, each served by a thread: as many, where the server allows it. 0: 1. */
+	unsigned connections;
+	unsigned depth; /* requests at a time of each; 0: 64 */
 };
+
+/* The most that the options can ask for. */
+#define ZCDMA_DISK_CONNECTIONS_MOST 16
+#define ZCDMA_DISK_DEPTH_MOST	    256
 
 struct zcdma_disk_info {
 	const char *path;   /* "/dev/ublkb0" */
@@ -52,8 +59,12 @@ struct zcdma_disk_info {
 	bool recovered;		  /* the device of a process that has ended goes on */
 	enum zcdma_disk_copy copy;
 	const char *copy_reason; /* why not fewer copies are made */
-	bool away;		 /* the server is lost, and requests wait for it */
+	bool away;		 /* a connection is lost, and requests wait for another */
 	const char *lost_reason; /* why it was lost, the last time; NULL: it was not */
+	unsigned connections;
+	const char
+		*connections_reason; /* why not as many as were asked for; NULL: they are as many */
+	unsigned depth;
 };
 
 struct zcdma_disk_stats {
@@ -66,7 +77,8 @@ struct zcdma_disk_stats {
 	uint64_t read_copied_bytes;	    /* by the kernel, with each copy of a byte counted */
 	uint64_t write_copied_bytes;
 	uint64_t write_pending_bytes; /* sent without a copy, and not known yet to have stayed so */
-	uint64_t reconnects;
+	uint64_t
+		reconnects; /* of all connections that were lost: how often the last one was made again */
 	uint64_t
 		unsure_flushes; /* that failed as nothing says that they are for what was answered before: zcdma-disk(1) */
 };
@@ -85,7 +97,7 @@ int zcdma_disk_start(struct zcdma_disk *disk);
 
 /*
  * Serve requests for @timeout_ms. Returns -ETIMEDOUT; -EINTR after zcdma_interrupt(); the error by which the server was lost
- * for good, after which each request fails; or another negative errno. Between the calls nothing is served.
+ * for good, after which each request fails; or another negative errno. Between the calls the first queue is not served.
  */
 int zcdma_disk_serve(struct zcdma_disk *disk, int timeout_ms);
 
