@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The mappings that every process can make. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -57,12 +58,20 @@ static int map_hugetlb(struct zc_mapping *m, struct zcdma_probe *p)
 	return zc_probe_absent(p, ENOMEM, "no huge page is free (vm.nr_hugepages is %s)", pages);
 }
 
+/* A hole would be read as EFAULT where the disk is full. */
+static int make_room(int fd)
+{
+	return -posix_fallocate(fd, 0, ZC_PROBE_BYTES);
+}
+
 static int map_file(struct zc_mapping *m, struct zcdma_probe *p)
 {
-	int fd = zc_scratch_open(0, NULL);
+	int fd = zc_scratch_open(0, make_room);
 
-	if (fd < 0)
+	if (fd < 0) {
+		snprintf(p->hint, sizeof(p->hint), "set TMPDIR to a folder that has room");
 		return zc_probe_absent(p, -fd, "no folder for a temporary file: %s", strerror(-fd));
+	}
 	return map_fd(m, p, fd);
 }
 

@@ -58,23 +58,23 @@ static bool reads_pages(int fd)
 	return how == DIRECT_READS;
 }
 
-/* Check that @fd takes O_DIRECT writes, and is known not to copy them. */
-static bool takes_direct(int fd)
+/* Check that @fd takes O_DIRECT writes, and is known not to copy them. Returns 0, or -EOPNOTSUPP. */
+static int check_direct(int fd)
 {
 	void *p = mmap(NULL, ZC_METHOD_CHUNK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		       -1, 0);
 	bool ok;
 
 	if (p == MAP_FAILED)
-		return false;
+		return -EOPNOTSUPP;
 	ok = pwrite(fd, p, ZC_METHOD_CHUNK, 0) == (ssize_t)ZC_METHOD_CHUNK && reads_pages(fd);
 	munmap(p, ZC_METHOD_CHUNK);
-	return ok;
+	return ok ? 0 : -EOPNOTSUPP;
 }
 
 static int direct_open(struct zc_attempt *a)
 {
-	a->fd = zc_scratch_open(O_DIRECT, takes_direct);
+	a->fd = zc_scratch_open(O_DIRECT, check_direct);
 	if (a->fd >= 0)
 		return 0;
 	zc_method_untried(

@@ -23,7 +23,7 @@ static int open_unlinked(const char *dir, int flags)
 	return fd;
 }
 
-int zc_scratch_open(int flags, bool (*fits)(int fd))
+int zc_scratch_open(int flags, int (*check)(int fd))
 {
 	const char *const dirs[] = { getenv("TMPDIR"), "/var/tmp", "/tmp", "." };
 	int rc = -ENOENT;
@@ -40,10 +40,10 @@ int zc_scratch_open(int flags, bool (*fits)(int fd))
 			rc = -errno;
 			continue;
 		}
-		if (!fits || fits(fd))
+		rc = check(fd);
+		if (!rc)
 			return fd;
 		close(fd);
-		rc = -EOPNOTSUPP;
 	}
 	return rc;
 }

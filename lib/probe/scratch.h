@@ -3,13 +3,11 @@
 #ifndef ZCDMA_PROBE_SCRATCH_H
 #define ZCDMA_PROBE_SCRATCH_H
 
-#include <stdbool.h>
-
 /*
  * Open a file without a name for reading and writing, with @flags of open() added, in the first folder of
- * $TMPDIR, /var/tmp, /tmp and the current one that permits it and whose file satisfies @fits (NULL: any
- * file does). Returns the file, or a negative errno.
+ * $TMPDIR, /var/tmp, /tmp and the current one that permits it and for whose file @check returns 0. Returns the
+ * file, or the negative errno of the last folder.
  */
-int zc_scratch_open(int flags, bool (*fits)(int fd));
+int zc_scratch_open(int flags, int (*check)(int fd));
 
 #endif

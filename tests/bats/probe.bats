@@ -147,6 +147,20 @@ need_vvar() {
     assert_equal "$(answer '[vvar]' direct)" untried
 }
 
+@test "no folder has room for a file: the disk is said to be full, not the memory to be refused" {
+    unshare -rm true 2>/dev/null || skip "no user and mount namespaces here"
+    run --separate-stderr unshare -rm sh -c '
+        mount -t tmpfs -o size=64k none /tmp && mount --bind /tmp /var/tmp && cd /tmp || exit 77
+        head -c 1M /dev/zero 2>/dev/null >full
+        exec env TMPDIR=/tmp "$0" probe --json' "$ZCDMA"
+    [ "$status" -ne 77 ] || skip "no tmpfs over /tmp here: $stderr"
+    [ "$status" -eq 0 ] || skip "cannot run it with a tmpfs over /tmp: $stderr"
+    assert_equal "$(field file send)" null
+    assert_equal "$(field file errno)" ENOSPC
+    assert_equal "$(field file reason)" 'no folder for a temporary file: No space left on device'
+    assert_equal "$(field file hint)" 'set TMPDIR to a folder that has room'
+}
+
 @test "a path: mapped, tried, not written to" {
     head -c 2M /dev/urandom >file
     before=$(sha256sum file; stat -c '%y %b' file)

@@ -219,14 +219,19 @@ static void interrupted(void **state)
 	assert_int_equal(rc, -EINTR);
 }
 
-static bool never_fits(int fd)
+static int accept_file(int fd)
 {
-	return fd < 0;
+	return fd < 0 ? -EBADF : 0;
+}
+
+static int refuse_file(int fd)
+{
+	return fd < 0 ? -EBADF : -ENOSPC;
 }
 
 static void scratch_file(void **state)
 {
-	int fd = zc_scratch_open(0, NULL);
+	int fd = zc_scratch_open(0, accept_file);
 	char byte = 'x';
 
 	(void)state;
@@ -234,7 +239,7 @@ static void scratch_file(void **state)
 	assert_int_equal(pwrite(fd, &byte, 1, 0), 1);
 	assert_int_equal(pread(fd, &byte, 1, 0), 1);
 	close(fd);
-	assert_int_equal(zc_scratch_open(0, never_fits), -EOPNOTSUPP);
+	assert_int_equal(zc_scratch_open(0, refuse_file), -ENOSPC);
 }
 
 static void test_names(void **state)
