@@ -208,16 +208,21 @@ static int map_granted(struct zc_ring *ring, unsigned flags, size_t huge)
 	return -ENOMEM;
 }
 
-/* Map a file in /var/tmp, where temporary files may be large, and are on a disk: hier(7). */
+/* /var/tmp is where temporary files may be large, and are on a disk: hier(7). */
+static const char *file_folder(void)
+{
+	return getenv("TMPDIR") ?: "/var/tmp";
+}
+
+/* Map a file without a name. */
 static int map_file(struct zc_ring *ring, unsigned flags, size_t huge)
 {
-	const char *dir = getenv("TMPDIR");
 	int rc;
 
 	(void)huge;
 	if (flags & ZC_USE_SHARE) /* which nothing keeps from being cut short */
 		return -EINVAL;
-	ring->fd = open(dir ? dir : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	ring->fd = open(file_folder(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (ring->fd < 0)
 		return -errno;
 	ring->on_disk = true;
@@ -297,6 +302,11 @@ static int fail_memory(struct zcdma_ctx *ctx, enum zc_memory memory, int err)
 		return zc_fail_plain(ctx, EOPNOTSUPP,
 				     "memory=%s is in no file, which the path takes blocks from",
 				     name);
+	if (memory == ZC_MEMORY_FILE) {
+		zc_fail(ctx, err, "memory=%s: file in %s", name, file_folder());
+		zc_hint(ctx, "set TMPDIR to a folder on a disk that has room for the ring");
+		return -err;
+	}
 	if (memory != ZC_MEMORY_HUGE || err != ENOMEM)
 		return zc_fail(ctx, err, "memory=%s", name);
 	zc_fail(ctx, err, "memory=%s: not enough huge pages for the ring", name);

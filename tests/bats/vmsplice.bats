@@ -97,5 +97,6 @@ C
         cd "$PWD" && TMPDIR=$PWD exec "$ZCDMA" capture -q sim:memory=file,block=64K,blocks=256 --bytes 16M -o /dev/null'
     ((status != 77)) || skip "no file system can be mounted here: $output"
     ((status == 2)) || fail "status $status: $output"
-    assert_output --partial 'memory=file: No space left on device'
+    assert_output --partial "memory=file: file in $PWD: No space left on device"
+    assert_output --partial 'set TMPDIR'
 }

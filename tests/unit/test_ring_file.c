@@ -62,13 +62,18 @@ static int unmount_disk(void **state)
 static void test_larger_than_the_disk(void **state)
 {
 	struct zc_ring ring;
+	char expected[128];
 
 	(void)state;
 	if (!has_disk)
 		skip();
 	assert_int_equal(zc_ring_alloc(ctx, &ring, ZC_MEMORY_FILE, BLOCK, DISK / BLOCK + 1, 0),
 			 -ENOSPC);
-	assert_string_equal(zcdma_error(ctx), "memory=file: No space left on device");
+	snprintf(expected, sizeof(expected), "memory=file: file in %s: No space left on device",
+		 folder);
+	assert_string_equal(zcdma_error(ctx), expected);
+	assert_string_equal(zcdma_hint(ctx),
+			    "set TMPDIR to a folder on a disk that has room for the ring");
 	assert_int_equal(zc_ring_alloc(ctx, &ring, ZC_MEMORY_FILE, BLOCK, DISK / BLOCK, 0), 0);
 	memset(ring.base, 'A', DISK);
 	zc_ring_free(&ring);
