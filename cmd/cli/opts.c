@@ -99,15 +99,20 @@ static void own_table(const struct poptOption *table)
 	top[0].arg = own.options;
 }
 
-/* Keep the value of option @i. Returns false if it has one already, and takes one: which of the two is meant is unknown. */
-static bool keep_string(struct opts *o, int i)
+/* Keep the value of option @i. Returns NULL, or why it is refused. */
+static const char *keep_string(struct opts *o, int i)
 {
 	char *value = xalloc(poptGetOptArg(o->popt)); /* NULL: popt had no memory for it */
 	struct own_strings *s = &own.strings[i];
+	const char *refusal = NULL;
 
-	if (s->count && !s->repeats) {
+	if (!*value)
+		refusal = "needs a value";
+	else if (s->count && !s->repeats) /* which of the two is meant is unknown */
+		refusal = "given twice, and it takes one value";
+	if (refusal) {
 		free(value);
-		return false;
+		return refusal;
 	}
 	s->values = xalloc(reallocarray(s->values, s->count + 2, sizeof(*s->values)));
 	s->values[s->count++] = value;
@@ -116,7 +121,7 @@ static bool keep_string(struct opts *o, int i)
 		*(char ***)s->where = s->values;
 	else
 		*(char **)s->where = value;
-	return true;
+	return NULL;
 }
 
 static void free_strings(struct own_strings *s)
@@ -321,17 +326,18 @@ static int begin(struct opts *o, struct report *r, int argc, char **argv)
 
 bool opts_parse(struct opts *o, struct report *r, int argc, char **argv, int *status)
 {
+	const char *refusal;
 	int rc;
 
 	*status = begin(o, r, argc, argv);
 	if (*status)
 		return false;
 	while ((rc = poptGetNextOpt(o->popt)) >= OPT_STRING) {
-		if (keep_string(o, rc - OPT_STRING))
+		refusal = keep_string(o, rc - OPT_STRING);
+		if (!refusal)
 			continue;
-		*status = report_error(r, STATUS_ERROR, NULL,
-				       "--%s: given twice, and it takes one value",
-				       own.options[rc - OPT_STRING].longName);
+		*status = report_error(r, STATUS_ERROR, NULL, "--%s: %s",
+				       own.options[rc - OPT_STRING].longName, refusal);
 		return false;
 	}
 

@@ -158,6 +158,9 @@ END
         usage_error "zcdma $applet: --json=3: takes no value" '' zcdma "$applet" --json=3
     done
     usage_error 'zcdma capture: --bytes: needs a value' '' zcdma capture --bytes
+    usage_error 'zcdma capture: --bytes: needs a value' '' zcdma capture --bytes= sim:
+    usage_error 'zcdma capture: --output: needs a value' '' zcdma capture sim: -o ''
+    usage_error 'zcdma verify: --manifest: needs a value' '' zcdma verify --manifest '' file
     usage_error 'zcdma zcsend: unknown option --congestion' 'it is an option of an address: HOST:PORT,congestion' \
         zcdma zcsend --congestion=reno
 }
@@ -182,7 +185,6 @@ END
     local size='not a size (try 4M, 4MiB or 4MB)'
     usage_error "zcdma capture: --bytes 4X: $size" '' zcdma capture sim: --bytes 4X
     usage_error "zcdma capture: --bytes -1: $size" '' zcdma capture sim: --bytes -1
-    usage_error "zcdma capture: --bytes : $size" '' zcdma capture sim: --bytes=
     usage_error 'zcdma capture: --bytes 99999999999G: too large' '' \
         zcdma capture sim: --bytes 99999999999G
     usage_error 'zcdma capture: --bytes 0: must be at least 1' '' zcdma capture sim: --bytes 0
@@ -192,7 +194,7 @@ END
     usage_error 'zcdma capture: --blocks 18446744073709551616: too large' '' \
         zcdma capture sim: --blocks 18446744073709551616
     local seconds='not a number of seconds (try 10 or 0.5)' text
-    for text in inf nan -1 1e3 0x10 . 1.2.3 ' 1' ''; do
+    for text in inf nan -1 1e3 0x10 . 1.2.3 ' 1'; do
         usage_error "zcdma capture: --seconds $text: $seconds" '' zcdma capture sim: --seconds "$text"
     done
     usage_error 'zcdma capture: --seconds 0.0: must be more than 0' '' \
