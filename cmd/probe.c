@@ -164,7 +164,8 @@ static int fail_row(struct report *r, const struct zcdma_probe *p)
 
 	if (!hint && p->err == ENOENT && !strpbrk(p->name, "/:") && strcmp(p->name, "udmabuf"))
 		hint = "no interface has this name either; ip link lists them";
-	return report_error(r, STATUS_ERROR, hint, "%s: %s", p->name, p->reason);
+	return report_system_error(r, STATUS_ERROR, -p->err, hint, "%s: %s",
+				   p->name[0] ? p->name : "''", p->reason);
 }
 
 static int probe_all(struct probe *all, const char *const *names, int count)

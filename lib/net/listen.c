@@ -175,6 +175,9 @@ static int fail_listen(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 		return -err;
 	if (err == EADDRNOTAVAIL)
 		zc_hint(ctx, "give an address of this machine, or listen on all: :%s", addr->port);
+	else if (err == EACCES)
+		zc_hint(ctx,
+			"take a higher port; net.ipv4.ip_unprivileged_port_start is the first that needs no CAP_NET_BIND_SERVICE");
 	else if (err == EADDRINUSE)
 		zc_hint(ctx, "find the program that listens there: ss -l%cnp 'sport = :%s'",
 			addr->udp ? 'u' : 't', addr->port);

@@ -164,6 +164,18 @@ static void hint_refusal(const char *path, struct zcdma_probe *p)
 	snprintf(p->hint, sizeof(p->hint), "%s", hint);
 }
 
+/* Set a hint for a path that is not there. */
+static void hint_absence(const char *path, struct zcdma_probe *p)
+{
+	const char *hint = "";
+
+	if (!strncmp(path, ZC_DEV_FIRST, strlen(ZC_DEV_FIRST) - 1))
+		hint = "no module is loaded that has this device: modprobe zcdma_sim makes a simulated one";
+	else if (!strncmp(path, "/dev/", 5))
+		hint = "load the driver that makes it";
+	snprintf(p->hint, sizeof(p->hint), "%s", hint);
+}
+
 /* Returns whether reading the mapping may reach a register; it may if smaps shows no flags. */
 static bool is_device_memory(const char *vmflags)
 {
@@ -191,8 +203,12 @@ static int map_request(struct zc_mapping *m, struct zcdma_probe *p, struct reque
 	struct stat st;
 	int rc;
 
-	if (stat(q->path, &st) < 0)
-		return zc_probe_absent(p, errno, "open: %s", strerror(errno));
+	if (stat(q->path, &st) < 0) {
+		rc = zc_probe_absent(p, errno, "open: %s", strerror(errno));
+		if (rc == -ENOENT)
+			hint_absence(q->path, p);
+		return rc;
+	}
 	rc = check_kind(p, &st);
 	if (!rc)
 		rc = check_size(p, &st, q);

@@ -91,6 +91,14 @@ END
         zcdma verify --listen 192.0.2.1:0
 }
 
+@test "to listen at a port that needs privilege" {
+    unshare -rn true 2>/dev/null || skip 'no network namespace here, whose low ports another user may not have'
+    # shellcheck disable=SC2016 # for the shell inside
+    failed 2 'zcdma verify: listen on 127.0.0.1 port 80: Permission denied' \
+        'take a higher port; net.ipv4.ip_unprivileged_port_start is the first that needs no CAP_NET_BIND_SERVICE' \
+        unshare -rn sh -c 'ip link set lo up && exec unshare -U "$0" verify --listen 127.0.0.1:80' "$ZCDMA"
+}
+
 @test "--streams: none, too many" {
     failed 2 'zcdma verify: --streams 0: must be at least 1' '' zcdma verify --listen :0 --streams 0
     failed 2 'zcdma verify: --streams 2000: at most 1024' '' zcdma verify --listen :0 --streams 2000

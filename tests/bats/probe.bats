@@ -253,7 +253,18 @@ need_vvar() {
     [[ $(field /dev/null reason) == *'no mmap'* ]]
     assert_equal "$(answer file send)" works
     [[ $(jq -r .error.message <<<"$output") == 'directory: '* ]]
+    assert_equal "$(jq -r .error.errno <<<"$output")" EISDIR
     assert_equal "$(jq -r .exit_status <<<"$output")" 2
+}
+
+@test "a device that is not there: what makes it" {
+    [[ ! -e /dev/zcdma77 ]]
+    run -2 --separate-stderr zcdma probe /dev/zcdma77
+    assert_equal "$stderr" 'zcdma probe: /dev/zcdma77: open: No such file or directory
+  no module is loaded that has this device: modprobe zcdma_sim makes a simulated one'
+    run -2 --separate-stderr zcdma probe /dev/nosuch0
+    assert_equal "$stderr" 'zcdma probe: /dev/nosuch0: open: No such file or directory
+  load the driver that makes it'
 }
 
 @test "buffers of a call that cannot be made: by name and by path, with what helps" {
