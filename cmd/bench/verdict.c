@@ -451,7 +451,7 @@ void bench_verdict(struct report *r, const struct bench_outcome *o)
 	if (o->interrupted) {
 		report_paragraph(
 			r,
-			"Interrupted by a signal after %u of %u runs: rows that lack were not measured, and a verdict needs all runs.",
+			"Interrupted by a signal after %u of %u runs: rows that are missing were not measured, and a verdict needs all runs.",
 			o->done, o->planned);
 		return;
 	}

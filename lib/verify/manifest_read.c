@@ -387,7 +387,7 @@ int zc_manifest_load(struct zcdma_ctx *ctx, const char *path, struct zc_manifest
 	fd = zc_open_regular(ctx, path);
 	if (fd == -ENOENT)
 		zc_hint(ctx,
-			"a manifest says all when its recording has ended: store the data, and check it then");
+			"a manifest is complete when its recording has ended: store the data, and check it then");
 	if (fd < 0)
 		return fd;
 	file = fdopen(fd, "r");

@@ -236,7 +236,7 @@ END
 
 @test "a manifest that is none: said before anybody is listened to" {
     failed 2 'zcdma verify: open nowhere: No such file or directory' \
-        'a manifest says all when its recording has ended: store the data, and check it then' \
+        'a manifest is complete when its recording has ended: store the data, and check it then' \
         timeout 10 "$ZCDMA" verify --listen 127.0.0.1:0 --manifest nowhere
 }
 

@@ -364,7 +364,7 @@ zcdma verify: bad: differs at offset 250000: garbage of 512 bytes'
     assert_regex "$stderr" '^zcdma verify: read manifest good: line 1: '
     run -2 --separate-stderr zcdma verify --manifest nowhere good
     assert_regex "$stderr" '^zcdma verify: open nowhere: No such file or directory
-  a manifest says all when its recording has ended: '
+  a manifest is complete when its recording has ended: '
     run -2 --separate-stderr zcdma verify --manifest good.xxh --pattern 1 good
     assert_equal "$stderr" 'zcdma verify: --manifest and --pattern exclude each other'
 }
