@@ -16,13 +16,14 @@ void fault_describe(const struct zcdma_fault *f, char *buf, size_t len)
 		[ZCDMA_FAULT_OVERWRITTEN] = { "overwritten data", "later" },
 		[ZCDMA_FAULT_GARBAGE] = { "garbage", NULL },
 	};
-	int n = snprintf(buf, len, "differs at offset %llu: %s of %llu bytes",
+	int n = snprintf(buf, len, "differs at offset %llu: %s of %llu byte%s",
 			 (unsigned long long)f->position, words[f->kind].what,
-			 (unsigned long long)f->length);
+			 (unsigned long long)f->length, f->length == 1 ? "" : "s");
 
 	if (words[f->kind].where)
-		snprintf(buf + n, len - (size_t)n, ", from %llu bytes %s",
-			 (unsigned long long)f->distance, words[f->kind].where);
+		snprintf(buf + n, len - (size_t)n, ", from %llu byte%s %s",
+			 (unsigned long long)f->distance, f->distance == 1 ? "" : "s",
+			 words[f->kind].where);
 }
 
 void fault_judge(const struct zcdma_check_result *res, const struct expectation *expect,

@@ -415,7 +415,7 @@ zcdma verify: bad: differs at offset 250000: garbage of 512 bytes'
     received 1
     grep -Eq '^  result +wrong$' receiver.out
     assert_equal "$(grep -cE '^ *127.0.0.1:[0-9]+ +1.00 MiB +correct' receiver.out)" 2
-    assert_equal "$(grep -cE '^ *127.0.0.1:[0-9]+ +1.00 MiB +wrong +differs at offset 123456: garbage of 1 bytes' \
+    assert_equal "$(grep -cE '^ *127.0.0.1:[0-9]+ +1.00 MiB +wrong +differs at offset 123456: garbage of 1 byte\b' \
         receiver.out)" 1
 
     receiver --json --streams 3
