@@ -9,6 +9,7 @@
 #include "cli/live.h"
 #include "cli/place.h"
 #include "cli/status.h"
+#include "cli/xalloc.h"
 #include "record/name.h"
 
 /* Standard output has several names. */
@@ -173,26 +174,27 @@ static int add_name(struct named_list *list, struct report *r, const char *optio
 /* Check that nothing that is written is written over something else. Returns likewise. */
 static int check_names(const struct outputs *o, struct report *r)
 {
-	struct named_list list = { .count = 0 };
+	struct named_list *list = xalloc(calloc(1, sizeof(*list))); /* much for a stack */
 	char *sigmf[FANOUT_MOST] = { NULL };
 	int status = STATUS_OK;
 
 	for (unsigned i = 0; !status && i < o->count; i++)
-		status = add_name(&list, r, "-o", o->output[i].output);
+		status = add_name(list, r, "-o", o->output[i].output);
 	for (unsigned i = 0; !status && i < o->count; i++) {
 		const struct recording *rec = &o->output[i];
 
 		if (rec->manifest)
-			status = add_name(&list, r, "--manifest", rec->manifest);
+			status = add_name(list, r, "--manifest", rec->manifest);
 		if (status || !*o->options.sigmf.type || !is_named_file(rec))
 			continue;
 		sigmf[i] = sigmf_name(rec->output);
-		status = add_name(&list, r, "--sigmf", sigmf[i]);
+		status = add_name(list, r, "--sigmf", sigmf[i]);
 	}
 	if (!status && live_file())
-		status = add_name(&list, r, "--metrics", live_file());
+		status = add_name(list, r, "--metrics", live_file());
 	for (unsigned i = 0; i < o->count; i++)
 		free(sigmf[i]);
+	free(list);
 	return status;
 }
 

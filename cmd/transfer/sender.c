@@ -306,7 +306,7 @@ int sender_run(struct report *r, const char *applet, const struct sender *s)
 {
 	struct transfer t = { .ctx = NULL };
 	struct connection c = { .to = "" };
-	struct fanout several = { .count = 0 };
+	static struct fanout several; /* much for a stack */
 	int status;
 
 	t.unsafe_reuse = s->unsafe_reuse;

@@ -283,6 +283,19 @@ has_two_sockets() {
 # Signals
 #
 
+@test "a small stack: it is enough" {
+    [[ ${BUILD:-build} != *-san ]] || skip 'the sanitizers need more'
+    # Where a stack begins is random, so that one run proves little.
+    for i in {1..8}; do
+        env -i bash -c 'ulimit -s 64 && exec "$1" capture -q sim: --bytes 64K -o out' - "$ZCDMA" ||
+            fail "run $i: status $?"
+        receiver --bytes 64K
+        env -i bash -c 'ulimit -s 64 && exec "$1" zcsend -q "$2" sim: --bytes 64K' - "$ZCDMA" "$TO" ||
+            fail "run $i: status $?"
+        received
+    done
+}
+
 @test "hundreds of SIGUSR1: not a byte is wrong, by every path" {
     local path i
     for path in "${paths_to_sockets[@]}"; do
