@@ -419,6 +419,16 @@ program() {
     same 'pages referred to that do not exist'
 }
 
+@test "a table fits a terminal of 80 columns" {
+    local page
+    command -v groff >/dev/null || skip 'groff is not installed'
+    for page in "${PAGES[@]}"; do
+        # What does not fit into its cell goes on far to the right, a word a line.
+        run -0 groff -mandoc -rLL=78n -Tascii -P-cbou "$page"
+        refute_line --regexp '^ {56,}[^ ]' || fail "${page##*/}"
+    done
+}
+
 @test "mandoc has nothing to complain about" {
     command -v mandoc >/dev/null || skip 'mandoc is not installed'
     local page
