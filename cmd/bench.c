@@ -182,17 +182,19 @@ static const struct bench_net *choose_net(struct report *r)
 /* Check that what arrived is complete and, with --check, right. Returns 0 or an exit status. */
 static int check_rows(struct report *r, const struct bench_job *job, const struct bench_rows *rows)
 {
+	const bool in = job->direction == BENCH_IN;
+	const char *joins = in ? " into " : " from ";
+
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
 
 		if (row->failed.incomplete)
 			return report_error(r, STATUS_INCOMPLETE, NULL, "%s%s%s: %s",
-					    bench_mode(row), row->way ? " into " : " from ",
-					    row->memory, row->failed.error);
+					    bench_mode(row), joins, row->memory, row->failed.error);
 		for (unsigned k = 0; job->check && k < row->count; k++) {
 			const struct bench_sample *s = &row->sample[k];
 
-			if (!row->way && s->receiver_cpu_ns >= 0 && !s->checked)
+			if (!in && s->receiver_cpu_ns >= 0 && !s->checked)
 				return report_error(
 					r, STATUS_ERROR,
 					"start it as zcdma bench --serve=ADDRESS --check",
@@ -200,8 +202,7 @@ static int check_rows(struct report *r, const struct bench_job *job, const struc
 			if (s->checked && !s->correct)
 				return report_error(r, STATUS_INCOMPLETE, NULL,
 						    "--check: what arrived by %s%s%s is wrong",
-						    bench_mode(row), row->way ? " into " : " from ",
-						    row->memory);
+						    bench_mode(row), joins, row->memory);
 		}
 	}
 	return STATUS_OK;

@@ -157,12 +157,12 @@ static char *describe(const struct bench_spread *now, const struct bench_spread 
 
 static void compare_row(struct report *r, const struct bench_row *row, json_t *then)
 {
+	const bool in = bench_row_direction(row) == BENCH_IN;
 	struct bench_spread rate = bench_spread(row, bench_rate);
-	struct bench_spread cpu =
-		bench_spread(row, row->way ? bench_receiver_cpu : bench_sender_cpu);
+	struct bench_spread cpu = bench_spread(row, in ? bench_receiver_cpu : bench_sender_cpu);
 	struct bench_spread old_rate = old_spread(then, "bytes_per_second");
-	struct bench_spread old_cpu = old_spread(then, row->way ? "receiver_cpu_seconds_per_gb"
-								: "sender_cpu_seconds_per_gb");
+	struct bench_spread old_cpu =
+		old_spread(then, in ? "receiver_cpu_seconds_per_gb" : "sender_cpu_seconds_per_gb");
 	char *rate_text = describe(&rate, &old_rate), *cpu_text = describe(&cpu, &old_cpu);
 	char block[32];
 	json_t *json;
@@ -171,13 +171,13 @@ static void compare_row(struct report *r, const struct bench_row *row, json_t *t
 	json = report_row(r, (const char *const[]){ bench_mode(row), row->memory, block, rate_text,
 						    cpu_text });
 	json_object_set_new(json, "throughput_ratio", ratio(&rate, &old_rate));
-	json_object_set_new(json, row->way ? "receiver_cpu_ratio" : "sender_cpu_ratio",
+	json_object_set_new(json, in ? "receiver_cpu_ratio" : "sender_cpu_ratio",
 			    ratio(&cpu, &old_cpu));
 	json_object_set_new(json, "block_bytes",
 			    json_integer((json_int_t)row->sample[0].block_bytes));
 	json_object_set_new(json, "throughput_changed",
 			    json_boolean(bench_distinct(&rate, &old_rate)));
-	json_object_set_new(json, row->way ? "receiver_cpu_changed" : "sender_cpu_changed",
+	json_object_set_new(json, in ? "receiver_cpu_changed" : "sender_cpu_changed",
 			    json_boolean(bench_distinct(&cpu, &old_cpu)));
 	free(rate_text);
 	free(cpu_text);
@@ -201,7 +201,7 @@ void bench_compare_show(struct report *r, const struct bench_compare *old,
 		{ "receiver_cpu_ratio", "RECEIVER CPU NOW/THEN" },
 	};
 
-	report_table(r, "comparison", bench_receives(rows) ? columns_in : columns, 5);
+	report_table(r, "comparison", bench_direction(rows) == BENCH_IN ? columns_in : columns, 5);
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
 		json_t *then = row->count ? find(old, row, row->sample[0].block_bytes) : NULL;

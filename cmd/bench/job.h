@@ -93,6 +93,18 @@ static inline const char *bench_mode(const struct bench_row *row)
 	return row->way ? row->way->name : row->path->name;
 }
 
+/* Returns which end the row measures. */
+static inline enum bench_direction bench_row_direction(const struct bench_row *row)
+{
+	return row->way ? BENCH_IN : row->feed ? BENCH_PLAY : BENCH_OUT;
+}
+
+/* Returns the same of the rows of a bench, which have one direction. */
+static inline enum bench_direction bench_direction(const struct bench_rows *rows)
+{
+	return rows->count ? bench_row_direction(&rows->row[0]) : BENCH_OUT;
+}
+
 /* Return true if the row moves data. A path that requires nothing measures the harness. */
 static inline bool bench_moves(const struct bench_row *row)
 {
@@ -103,18 +115,6 @@ static inline bool bench_moves(const struct bench_row *row)
 static inline bool bench_same_line(const struct bench_row *a, const struct bench_row *b)
 {
 	return a->path == b->path && a->way == b->way && a->memory == b->memory;
-}
-
-/* Return true if the rows play to a device. */
-static inline bool bench_plays(const struct bench_rows *rows)
-{
-	return rows->count && rows->row[0].feed;
-}
-
-/* Return true if the rows are ways to receive. */
-static inline bool bench_receives(const struct bench_rows *rows)
-{
-	return rows->count && rows->row[0].way;
 }
 
 /* What holds for every run of a bench. */

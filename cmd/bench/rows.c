@@ -50,7 +50,7 @@ static void show(struct bench_pace *pace, const struct bench_row *row)
 	if (pace->done > pace->before)
 		snprintf(rest, sizeof(rest), ", %.0f s left",
 			 elapsed / (pace->done - pace->before) * (pace->planned - pace->done));
-	if (row->way)
+	if (bench_row_direction(row) == BENCH_IN)
 		snprintf(which, sizeof(which), ": %s", bench_mode(row));
 	else
 		snprintf(which, sizeof(which), ": %s from %s, %s", bench_mode(row), row->memory,

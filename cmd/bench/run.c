@@ -171,12 +171,13 @@ static int open_to_receiver(struct measured *m, const struct bench_row *row, int
 
 static int send_all(struct measured *m, const struct bench_row *row, int *fd)
 {
+	const bool plays = m->job->direction == BENCH_PLAY;
 	struct transfer *t = &m->t;
 	struct report *quiet;
 	int rc, end;
 
-	rc = row->feed ? bench_play_open(t->ctx, m->job, row, m->s, &t->src, &t->path)
-		       : open_to_receiver(m, row, fd);
+	rc = plays ? bench_play_open(t->ctx, m->job, row, m->s, &t->src, &t->path)
+		   : open_to_receiver(m, row, fd);
 	if (rc)
 		return rc;
 	zcdma_path_set_join(t->path, ZCDMA_JOIN_BYTES);
@@ -186,7 +187,7 @@ static int send_all(struct measured *m, const struct bench_row *row, int *fd)
 	rc = transfer_run(t, quiet);
 	end = transfer_finish(t, !rc);
 	collect(m);
-	if (row->feed) { /* the ring is the device's */
+	if (plays) { /* the ring is the device's */
 		m->s->block_bytes = row->block_bytes;
 		m->s->ring_bytes = m->job->ring_bytes;
 	}
@@ -253,7 +254,7 @@ static void start_stream(struct bench_stream *stream, const struct bench_job *jo
 	if (!stream->pid) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		cpu_bind_to(job->cpu);
-		(row->way ? bench_receive : measure)(job, row, seconds, &s);
+		(job->direction == BENCH_IN ? bench_receive : measure)(job, row, seconds, &s);
 		_exit(write(ends[1], &s, sizeof(s)) == sizeof(s) ? 0 : 1);
 	}
 	close(ends[1]);

@@ -94,7 +94,7 @@ enum { MODE, MEMORY, BLOCK, FIRST_FIGURE, SPREAD = FIRST_FIGURE + FIGURES, BAR, 
 
 static bool has(const struct bench_row *row, const struct figure *figure)
 {
-	return figure->where & 1u << (row->way ? BENCH_IN : row->feed ? BENCH_PLAY : BENCH_OUT);
+	return figure->where & 1u << bench_row_direction(row);
 }
 
 /* The best median of a figure among the rows that send, or NAN. */
@@ -160,7 +160,9 @@ static void add_repeats(json_t *json, const struct bench_row *row)
 
 	for (unsigned i = 0; i < row->count; i++) {
 		const struct bench_sample *s = &row->sample[i];
-		json_t *one = json_pack("{s:I, s:f}", row->way ? "received_bytes" : "sent_bytes",
+		json_t *one = json_pack("{s:I, s:f}",
+					bench_row_direction(row) == BENCH_IN ? "received_bytes"
+									     : "sent_bytes",
 					(json_int_t)s->bytes, "elapsed_seconds", s->seconds);
 
 		for (size_t f = 0; f < FIGURES; f++) {
@@ -287,6 +289,11 @@ static void fit_columns(struct report_column *columns, const size_t *width, size
 static void choose_columns(struct report *r, const struct bench_rows *rows, bool sweep,
 			   double fastest, struct report_column *columns)
 {
+	static const char *const memory_headers[] = {
+		[BENCH_OUT] = "MEMORY",
+		[BENCH_IN] = "INTO",
+		[BENCH_PLAY] = "FROM",
+	};
 	size_t width[COLUMNS];
 	bool lost = false;
 
@@ -298,9 +305,7 @@ static void choose_columns(struct report *r, const struct bench_rows *rows, bool
 	for (unsigned i = 0; i < rows->count; i++)
 		lost |= rows->row[i].count && bench_spread(&rows->row[i], bench_overruns).high > 0;
 	columns[MODE] = (struct report_column){ "mode", "MODE" };
-	columns[MEMORY] = (struct report_column){ "memory", bench_receives(rows) ? "INTO"
-							    : bench_plays(rows)	 ? "FROM"
-										 : "MEMORY" };
+	columns[MEMORY] = (struct report_column){ "memory", memory_headers[bench_direction(rows)] };
 	columns[BLOCK] = (struct report_column){ "block_bytes", sweep ? "BLOCK" : NULL };
 	columns[SPREAD] = (struct report_column){ "spread_percent", "+-%" };
 	columns[BAR] = (struct report_column){ NULL, "" };
@@ -360,7 +365,7 @@ static void show_failures(struct report *r, const struct bench_rows *rows)
 		{ "error", "CANNOT BE HERE" },
 	};
 
-	report_table(r, "failures", bench_receives(rows) ? columns_in : columns, 3);
+	report_table(r, "failures", bench_direction(rows) == BENCH_IN ? columns_in : columns, 3);
 	for (unsigned i = 0; i < rows->count; i++) {
 		const struct bench_row *row = &rows->row[i];
 		json_t *json, *sizes = row->failed.rc ? failed_sizes(rows, i) : NULL;

@@ -145,7 +145,7 @@ bool bench_may_be_best(const struct bench_rows *rows, const struct bench_row *ro
 {
 	const struct bench_row *best = bench_best(rows), *apart = bench_best_uncopied(rows);
 
-	if (bench_receives(rows))
+	if (bench_direction(rows) == BENCH_IN)
 		return true; /* streams and datagrams have a verdict each, and their losses count too */
 	return (any(rows, row) && is_fast(row, fastest(rows, any))) ||
 	       (uncopied(rows, row) && is_fast(row, fastest(rows, uncopied))) ||
@@ -253,7 +253,7 @@ static void say_best(struct report *r, const struct bench_outcome *o)
 	report_paragraph(
 		r,
 		"Best %s %s with blocks of %s: %s from %s (%.2f GB/s, %.3f CPU s/GB %s), the least CPU time %s among the paths within 10 %% of the highest throughput, as far as they are distinct.%s%s%s",
-		best->feed ? "to play to" : "over", o->net,
+		bench_row_direction(best) == BENCH_PLAY ? "to play to" : "over", o->net,
 		zcdma_size_format(best->sample[0].block_bytes, size, sizeof(size)),
 		bench_mode(best), best->memory, bench_spread(best, bench_rate).median / 1e9,
 		bench_spread(best, cost->of).median, cost->whose, cost->whose,
@@ -431,7 +431,7 @@ void bench_headline(struct report *r, const struct bench_outcome *o)
 	unsigned equals = 0;
 	char text[256];
 
-	if (!best || bench_receives(o->rows))
+	if (!best || bench_direction(o->rows) == BENCH_IN)
 		return;
 	for (unsigned i = 0; i < o->rows->count; i++)
 		equals += bench_is_best(o->rows, &o->rows->row[i]);
@@ -457,7 +457,7 @@ void bench_verdict(struct report *r, const struct bench_outcome *o)
 	}
 	if (!fastest(o->rows, any))
 		return;
-	if (bench_receives(o->rows)) {
+	if (bench_direction(o->rows) == BENCH_IN) {
 		bench_verdict_in(r, o);
 		return;
 	}
