@@ -419,6 +419,44 @@ program() {
     same 'pages referred to that do not exist'
 }
 
+# labels: of the lines of a report, sorted.
+labels() {
+    sed -nE 's/^  ([a-z]+([ -][a-z]+)*)  .*/\1/p' | sort -u
+}
+
+# example_reports PAGE: its reports on what was sent, a line each, without those of the driver.
+example_reports() {
+    sed -n '/^\.Sh EXAMPLES/,$p' "$1" | sed 's/\\-/-/g' | awk '
+        /^  sent / { report = $0; next }
+        report != "" && /^  [a-z]/ { report = report "\n" $0; next }
+        report != "" { if (report !~ /\n  source +dev:/) { gsub(/\n/, "\r", report); print report }; report = "" }'
+}
+
+@test "the reports in examples have the lines that a command prints" {
+    local applet source report found=0 applets=(copysend vmsplice zcsend)
+    zcdma capture -q sim: --bytes 64K -o file
+    receiver --streams 6 --bytes 64K
+    # What every report on what was sent has, whatever the path and the source are.
+    for applet in "${applets[@]}"; do
+        for source in sim: file:file; do
+            zcdma "$applet" "$TO" $source --bytes 64K 2>&1 | labels >now
+            [[ ! -e printed ]] || { comm -12 now printed >both && mv both now; }
+            mv now printed
+        done
+    done
+    received
+    grep -x sent printed
+    for applet in "${applets[@]}"; do
+        while IFS= read -r report; do
+            found=$((found + 1))
+            tr '\r' '\n' <<<"$report" | labels | comm -12 - printed >kept
+            comm -13 kept printed >lacking
+            [[ ! -s lacking ]] || fail "$applet: an example lacks $(tr '\n' ' ' <lacking): ${report%%$'\r'*}"
+        done < <(example_reports "$MAN/zcdma-$applet.1")
+    done
+    ((found >= 6)) || fail "only $found examples were found, so this test is wrong"
+}
+
 @test "a table fits a terminal of 80 columns" {
     local page
     command -v groff >/dev/null || skip 'groff is not installed'
