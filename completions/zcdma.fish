@@ -60,10 +60,17 @@ function __zcdma_options
     end
 end
 
+# The option that is being written has values to choose from, and a file is none of them.
+function __zcdma_wants_choice
+    set -l option (string match -r -- '^--[a-z-]+=' (commandline -ct)); or return
+    __zcdma_options | string match -rq -- "^$option""[^\t]"
+end
+
 function __zcdma_complete -a name
     complete -c $name -n __zcdma_needs_applet -f -a '(__zcdma_applets)'
     complete -c $name -n __zcdma_needs_applet -f -a 'help --help --list --version'
     complete -c $name -n __zcdma_wants_help -f -a '(__zcdma_applets)'
+    complete -c $name -n 'not __zcdma_needs_applet; and __zcdma_wants_choice' -f
     complete -c $name -n 'not __zcdma_needs_applet; and not __zcdma_wants_help' -a '(__zcdma_options)'
     complete -c $name -n 'not __zcdma_needs_applet; and not __zcdma_wants_help' -a 'dev: v4l2: iio: read: sim: file: pcap: xdp: tcp: udp:'
     complete -c $name -n 'not __zcdma_needs_applet; and not __zcdma_wants_help' -a '{pcap,xdp}:(__zcdma_interfaces)'

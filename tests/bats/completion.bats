@@ -208,6 +208,12 @@ need() {
     assert_line $'--json\tone document'
     run -0 complete_fish 'zcdma teleport --warp=f'
     assert_output $'--warp=fast\thow: fast'
+    : >a-file
+    run -0 complete_fish 'zcdma teleport --warp='
+    assert_line $'--warp=fast\thow: fast'
+    refute_line --partial a-file
+    run -0 complete_fish 'zcdma teleport --manifest='
+    assert_line --partial a-file
     run -0 complete_fish 'zcdma teleport --via=e'
     assert_output $'--via=ether\tways to go'
     run -0 complete_fish 'zcdma teleport --via=wire,e'
