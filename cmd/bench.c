@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "applet.h"
 #include "bench/compare.h"
@@ -150,11 +151,17 @@ static bool parse_job(struct report *r, struct bench_job *job, uint64_t largest_
 /* Parse the block sizes to measure. Returns their number, or 0 after a usage error. */
 static unsigned parse_blocks(struct report *r, uint64_t *block)
 {
+	const unsigned page = (unsigned)sysconf(_SC_PAGESIZE);
 	unsigned count = 0;
 
 	*block = 1 << 20;
 	if (!opts_size(r, "--block", arg.block, block))
 		return 0;
+	if (*block % page) {
+		report_error(r, STATUS_ERROR, NULL,
+			     "--block %s: not a multiple of the page size, %u", arg.block, page);
+		return 0;
+	}
 	if (!arg.sweep)
 		return 1;
 	if (opts_choice(r, "--sweep", arg.sweep, sweeps) < 0)

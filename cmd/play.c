@@ -179,7 +179,8 @@ static bool check_device(struct report *r, const char *device)
 	if (type && !strcmp(type->name, "dev"))
 		return true;
 	report_error(r, STATUS_ERROR, "name a device first: zcdma play dev:/dev/zcdma1 file:PATH",
-		     "play to %s: it is not a device of the driver, dev:[PATH,OPTIONS]", device);
+		     "play to %s: it is not a device of the driver, dev:[PATH,OPTIONS]",
+		     *device ? device : "''");
 	return false;
 }
 

@@ -325,6 +325,8 @@ children() {
     run -2 zcdma bench --repeat 0
     run -2 zcdma bench --repeat 65
     assert_output --partial 'at most 64'
+    run -2 zcdma bench --block 5
+    assert_output "zcdma bench: --block 5: not a multiple of the page size, $(getconf PAGESIZE)"
     run -2 zcdma bench --block 4X
     run -2 zcdma bench --cpu 4095
     assert_output --partial 'may not run there'

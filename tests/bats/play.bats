@@ -19,6 +19,7 @@ NAME_DEVICE='name a device first: zcdma play dev:/dev/zcdma1 file:PATH'
 @test "play: a device comes first" {
     echo data >data
     refused 2 'play to file:data: it is not a device of the driver, dev:[PATH,OPTIONS]' "$NAME_DEVICE" file:data dev:
+    refused 2 "play to '': it is not a device of the driver, dev:[PATH,OPTIONS]" "$NAME_DEVICE" '' dev:
     refused 2 'play to sim:: it is not a device of the driver, dev:[PATH,OPTIONS]' "$NAME_DEVICE" sim: data
     refused 2 'play to /dev/null: it is not a device of the driver, dev:[PATH,OPTIONS]' "$NAME_DEVICE" /dev/null data
     refused 2 'open /dev/null: not a zcdma device' '' dev:/dev/null data
