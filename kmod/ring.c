@@ -285,6 +285,18 @@ static void take_back(struct zcdma_ring *ring)
 	}
 }
 
+/* Return whether another processor has a block that is on its way to the device. */
+static bool is_submitting(struct zcdma_ring *ring)
+{
+	bool submitting;
+
+	/* Only with the lock is what that processor did to the block seen before its count. */
+	spin_lock_irq(&ring->zdev->lock);
+	submitting = ring->submitting;
+	spin_unlock_irq(&ring->zdev->lock);
+	return submitting;
+}
+
 static void stop_device(struct zcdma_ring *ring)
 {
 	struct zcdma_device *zdev = ring->zdev;
@@ -295,7 +307,7 @@ static void stop_device(struct zcdma_ring *ring)
 	zdev->stats.running = 0;
 	spin_unlock_irq(&zdev->lock);
 	/* No new block is submitted, but another processor may be half way through. */
-	while (READ_ONCE(ring->submitting))
+	while (is_submitting(ring))
 		usleep_range(10, 50);
 	zcdma_timeout_stop(ring);
 	zdev->ops->abort(&ring->stream);
