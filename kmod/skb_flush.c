@@ -47,8 +47,11 @@ void zcdma_skb_flush(const struct cpumask *cpus)
 	unsigned int cpu;
 
 	/* The packets of a processor that is offline went to another one. */
-	for_each_cpu_and(cpu, cpus, cpu_online_mask)
-		queue_work_on(cpu, system_highpri_wq, &per_cpu_ptr(flushes, cpu)->work);
+	for_each_online_cpu(cpu) {
+		/* Not by for_each_cpu(): zcdma_ring_took_part() sets bits meanwhile. */
+		if (cpumask_test_cpu(cpu, cpus))
+			queue_work_on(cpu, system_highpri_wq, &per_cpu_ptr(flushes, cpu)->work);
+	}
 }
 
 void zcdma_skb_flush_all(void)
