@@ -172,7 +172,7 @@ static int edu_start(struct zcdma_stream *stream)
 	edu->out = false;
 	edu->flush = false;
 	if (!zcdma_stream_offset(stream)) /* of a new ring */
-		memset(&edu->found, 0, sizeof(edu->found));
+		zcdma_pattern_forget(&edu->found);
 	edu->stream = stream;
 	schedule_delayed_work(&edu->watchdog, HZ / 4);
 	return 0;

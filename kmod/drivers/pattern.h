@@ -11,7 +11,7 @@
 #include <linux/sysfs.h>
 #include <linux/types.h>
 
-/* What a device found in all that it played of a ring. */
+/* What a device found in all that it played of a ring. Files in sysfs read it meanwhile. */
 struct zcdma_pattern_found {
 	u64 checked_bytes;
 	u64 wrong_bytes;
@@ -35,8 +35,11 @@ static inline void zcdma_pattern_note_wrong(struct zcdma_pattern_found *found, u
 	for (i = 0; i < bytes; i++) {
 		if (data[i] == wanted[i])
 			continue;
-		if (!found->wrong_bytes++)
-			found->first_wrong = offset + i;
+		if (!found->wrong_bytes)
+			WRITE_ONCE(found->first_wrong, offset + i);
+		/* A reader that sees the count sees the place: zcdma_pattern_show_first_wrong(). */
+		smp_wmb();
+		WRITE_ONCE(found->wrong_bytes, found->wrong_bytes + 1);
 	}
 }
 
@@ -55,7 +58,14 @@ static inline void zcdma_pattern_check(struct zcdma_pattern_found *found, const 
 			zcdma_pattern_note_wrong(found, offset + i, data + i, (u8 *)&word + skip,
 						 n);
 	}
-	found->checked_bytes += bytes;
+	WRITE_ONCE(found->checked_bytes, found->checked_bytes + bytes);
+}
+
+/* Begin with a new ring. .first_wrong says nothing then. */
+static inline void zcdma_pattern_forget(struct zcdma_pattern_found *found)
+{
+	WRITE_ONCE(found->wrong_bytes, 0);
+	WRITE_ONCE(found->checked_bytes, 0);
 }
 
 static inline ssize_t zcdma_pattern_show_first_wrong(const struct zcdma_pattern_found *found,
@@ -63,6 +73,8 @@ static inline ssize_t zcdma_pattern_show_first_wrong(const struct zcdma_pattern_
 {
 	if (!READ_ONCE(found->wrong_bytes))
 		return sysfs_emit(buf, "none\n");
+	/* Pairs with zcdma_pattern_note_wrong(). */
+	smp_rmb();
 	return sysfs_emit(buf, "%llu\n", READ_ONCE(found->first_wrong));
 }
 

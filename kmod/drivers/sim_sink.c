@@ -3,7 +3,6 @@
 #include <linux/device.h>
 #include <linux/minmax.h>
 #include <linux/sched.h>
-#include <linux/string.h>
 
 #include "sim.h"
 #include "sim_fault.h"
@@ -34,7 +33,7 @@ void zcdma_sink_play(struct zcdma_stream *stream, struct zcdma_block *block)
 	int ret;
 
 	if (!zcdma_stream_offset(stream)) /* of a new ring */
-		memset(&sink->found, 0, sizeof(sink->found));
+		zcdma_pattern_forget(&sink->found);
 	ret = check_block(stream, block);
 	if (zcdma_sim_mutant("fail") && block->index == 1)
 		ret = -EIO;
