@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "debugfs.h"
 #include "device.h"
+#include "fault_inject.h"
 #include "frags.h"
 #include "ring.h"
 
@@ -50,6 +51,8 @@ static void users_gone(struct percpu_ref *users)
 
 void zcdma_device_get_stats(struct zcdma_device *zdev, struct zcdma_dev_stats *stats)
 {
+	if (zcdma_mutant("race"))
+		*stats = zdev->stats;
 	spin_lock_irq(&zdev->lock);
 	*stats = zdev->stats;
 	stats->free = zdev->count[ZCDMA_FREE];

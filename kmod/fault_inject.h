@@ -17,11 +17,12 @@
  * what is given back need not be held; "kick": user space is not asked to have it collected; "map":
  * what an importer of a dma-buf maps is not held meanwhile; "unmap": it is held for ever; "whole":
  * what was sent from a mapping of the whole ring is not waited for; "some": of a group those before
- * one that runs already start. And machines that QEMU is not: "pieces": memory has single pages
- * alone; "cache": memory that is mapped for a device to write to loses what the CPU wrote to it,
- * unless it was mapped for one to read before; "dirty": the same, with a driver that does not. And
- * a processor that is slow: "linger": to let go of what a stop dropped lasts until a signal comes;
- * "late": so does to make the first block of the ring ready for the device.
+ * one that runs already start; "race": the counters are read without their lock too. And machines
+ * that QEMU is not: "pieces": memory has single pages alone; "cache": memory that is mapped for a
+ * device to write to loses what the CPU wrote to it, unless it was mapped for one to read before;
+ * "dirty": the same, with a driver that does not. And a processor that is slow: "linger": to let go
+ * of what a stop dropped lasts until a signal comes; "late": so does to make the first block of the
+ * ring ready for the device.
  */
 bool zcdma_mutant(const char *fault);
 /* Sleep until a signal comes, where the module has the fault. */

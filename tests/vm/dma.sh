@@ -35,3 +35,4 @@ tests/bats/run.sh tests/vm/edu.bats
 run_tests surprise
 check "the module goes" unload
 leaks_nothing "the module"
+count_watches

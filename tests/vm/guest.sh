@@ -125,6 +125,26 @@ leaks_are_found() {
     [[ $leaks == *"zcdma_ring_create"*"[zcdma]"* ]]
 }
 
+# race_of_mutant: read the counters, over and over, while another processor counts.
+race_of_mutant() {
+    local capture missing=1
+    load "$VM_MUTANT" devices=1 mutant=race || return
+    "$ZCDMA" capture dev:block=4K -q -o /dev/null &
+    capture=$!
+    for ((i = 0; missing && i < 5000; i++)); do
+        cat /sys/class/zcdma/zcdma0/statistics/* >/dev/null
+        dmesg | grep -E 'KCSAN: data-race in .*zcdma_device_get_stats' && missing=0
+    done
+    kill "$capture"
+    wait "$capture"
+    unload && ((!missing))
+}
+
+# KCSAN watches one access of many, and another processor must come by just then: so the rounds are many.
+race_is_found() {
+    expect_faults race_of_mutant
+}
+
 # A machine whose caches are not coherent with DMA: the zeros of a new ring are written back.
 zeros_are_written_back() {
     local results
@@ -239,8 +259,9 @@ programs() {
     leaks_nothing "abi to death"
     run_tests sizes edu cold pinned latency
     # What only kernels of debug/ have.
-    if [[ -e /sys/kernel/debug/kcov || -e /sys/kernel/debug/kcsan ]]; then
+    if [[ -e /sys/kernel/debug/kcov || -e $KCSAN ]]; then
         check "the module goes" unload
+        [[ ! -e $KCSAN ]] || check "a mutant with a data race is caught" race_is_found
         check "the module loads, with two channels and a device that plays" load "$VM_KMOD" devices=1 channels=2 sinks=1
         programs_that_shake
         check "the module goes" unload
@@ -390,3 +411,4 @@ else
     check "the module goes" unload
 fi
 ! has_part mutants || mutants
+count_watches

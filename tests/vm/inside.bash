@@ -11,6 +11,9 @@ printf '#!/bin/sh\nexec /sbin/modprobe -d %s "$@"\n' "$PWD/$VM_MODULES" >/run/mo
 chmod +x /run/modprobe
 echo /run/modprobe >/proc/sys/kernel/modprobe
 
+# The file of a kernel that looks for data races (Documentation/dev-tools/kcsan.rst).
+KCSAN=/sys/kernel/debug/kcsan
+
 # A kernel that checks how DMA is done reports the first fault alone, unless it is told to report each.
 [[ ! -e /sys/kernel/debug/dma-api/all_errors ]] || echo 1 >/sys/kernel/debug/dma-api/all_errors
 
@@ -76,6 +79,12 @@ leaks_nothing() {
     [[ -e /sys/kernel/debug/kmemleak ]] || return 0
     check "$1: nothing for kmemleak" find_leaks
     took kmemleak "$since"
+}
+
+# count_watches: print how many accesses of the driver's KCSAN has watched for another processor's, and the races that it
+# has found, also the expected ones.
+count_watches() {
+    [[ ! -e $KCSAN ]] || sed -nE 's/^(setup_watchpoints|data_races): (.*)/# KCSAN: \1 \2/p' $KCSAN
 }
 
 # disks: have RAM disks, and the device mapper for writes that wait (tests/vm/shared/disk.c).
