@@ -127,19 +127,22 @@ static char *printed(const struct figure *figure, double value)
 	return xalloc(text);
 }
 
-/* Half the range of the throughput, as a part of its median. */
+/* Half the range of the throughput, as a part of its median; NAN of a single run, which has none. */
 static double spread_percent(const struct bench_row *row)
 {
 	struct bench_spread rate = bench_spread(row, bench_rate);
 
-	return (rate.high - rate.low) / 2 / rate.median * 100;
+	return rate.count > 1 ? (rate.high - rate.low) / 2 / rate.median * 100 : NAN;
 }
 
 static char *print_spread(const struct bench_row *row)
 {
+	const double percent = spread_percent(row);
 	char *text;
 
-	xalloc(asprintf(&text, "%.0f", spread_percent(row)) < 0 ? NULL : text);
+	if (isnan(percent))
+		return NULL;
+	xalloc(asprintf(&text, "%.0f", percent) < 0 ? NULL : text);
 	return text;
 }
 
@@ -151,6 +154,11 @@ static char *draw_bar(const struct bench_row *row, double longest)
 
 	memset(bar, '#', len < BAR_WIDTH ? len : BAR_WIDTH);
 	return bar;
+}
+
+static json_t *number_or_null(double value)
+{
+	return isnan(value) ? json_null() : json_real(value);
 }
 
 /* Each repeat, for whoever wants to do his own statistics. */
@@ -169,8 +177,7 @@ static void add_repeats(json_t *json, const struct bench_row *row)
 			double value = figures[f].of(s);
 
 			if (has(row, &figures[f]))
-				json_object_set_new(one, figures[f].key,
-						    isnan(value) ? json_null() : json_real(value));
+				json_object_set_new(one, figures[f].key, number_or_null(value));
 		}
 		json_array_append_new(repeats, one);
 	}
@@ -187,13 +194,12 @@ static void add_numbers(json_t *json, const struct bench_row *row)
 		json_object_set_new(json, "page_bytes", json_integer((json_int_t)s->page_bytes));
 		json_object_set_new(json, "ring_bytes", json_integer((json_int_t)s->ring_bytes));
 	}
-	json_object_set_new(json, "spread_percent", json_real(spread_percent(row)));
+	json_object_set_new(json, "spread_percent", number_or_null(spread_percent(row)));
 	for (size_t f = 0; f < FIGURES; f++) {
 		double value = bench_spread(row, figures[f].of).median;
 
 		if (has(row, &figures[f]))
-			json_object_set_new(json, figures[f].key,
-					    isnan(value) ? json_null() : json_real(value));
+			json_object_set_new(json, figures[f].key, number_or_null(value));
 	}
 	json_object_set_new(json, "copies_reason",
 			    s->copies_reason[0] ? json_string(s->copies_reason) : json_null());
