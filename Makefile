@@ -108,7 +108,7 @@ LIB_SO := $(BUILD)/$(SONAME)
 LIB_A := $(BUILD)/libzcdma.a
 CMD_A := $(BUILD)/libcmd.a
 CMD_UNIT_BIN := $(patsubst %,$(BUILD)/unit/test_%,\
-	bench_peer bench_stats bench_verdict camera_signals fanout live probe_sync record recording report signals)
+	bench_peer bench_rows bench_stats bench_verdict camera_signals fanout live probe_sync record recording report signals)
 BATS_FILES ?= $(wildcard tests/bats/*.bats)
 APPLETS := $(shell sed -n 's/^APPLET.\([a-z]*\),.*/\1/p' cmd/applets.def)
 MAN_PAGES := $(patsubst %,$(BUILD)/%,$(wildcard man/*.[1-9]))

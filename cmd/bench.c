@@ -335,14 +335,16 @@ static int measure(struct report *r, struct bench_job *job, struct bench_rows *r
 	int status;
 
 	progress_begin_line(&pace.progress, r, "bench", true);
+	bench_rows_limit(job, &pace, rows->count);
 	good = bench_rows_try(job, rows, &pace);
 	if (!good && !signals_stop()) {
 		progress_end(&pace.progress, NULL);
 		return nothing_ran(r, job, rows);
 	}
 	more = crossing_rows(job, good);
-	note_time(r, bench_rows_schedule(job, &pace, good + more), good);
+	note_time(r, bench_rows_schedule(job, &pace, good, more), good);
 	pace.later = more * BENCH_LEAST_REPEATS;
+	bench_rows_cut(job, rows, &pace, bench_may_be_best);
 	bench_rows_run(job, rows, &pace, bench_may_be_best);
 	cross(job, rows, &pace, &crossing);
 	progress_end(&pace.progress, NULL);

@@ -14,11 +14,13 @@
 #define TRY_SECONDS 0.02
 
 /*
- * A bench whose time the user did not choose ends within this limit if it can, and plans for the least number of runs in
- * less. What is left goes to the rows that are not settled.
+ * A bench whose time the user did not choose ends within this limit, with as much more for each row above
+ * LIMIT_ROWS. It plans for the least number of runs in less: what is left goes to the rows that are not settled.
  */
-#define LIMIT_SECONDS 19
-#define LEAST_IN      13
+#define LIMIT_SECONDS 19.0
+#define SPARE_SECONDS 6.0
+#define LIMIT_ROWS    50
+#define CUT_ROWS      4 /* go on however little time there is */
 #define MOST_SECONDS  1.0
 
 #define MOST_REPEATS 9
@@ -84,35 +86,90 @@ static double seconds_since(uint64_t ns)
 	return (double)(now_ns() - ns) / 1e9;
 }
 
+static double seconds_left(const struct bench_pace *pace)
+{
+	return ((double)pace->deadline_ns - (double)now_ns()) / 1e9;
+}
+
+/* What a run takes beside what is measured, by those up to now. */
+static double extra_seconds(const struct bench_pace *pace)
+{
+	return pace->timed ? pace->extra_seconds / pace->timed : 0;
+}
+
+/* Return true if @runs more of @seconds end before the deadline, or without one. */
+static bool has_time(const struct bench_pace *pace, unsigned runs, double seconds)
+{
+	return !pace->deadline_ns || runs * (extra_seconds(pace) + seconds) <= seconds_left(pace);
+}
+
+/* Run a row once for @seconds, and note how long it took. Returns false after a signal: an error would be its. */
+static bool run(const struct bench_job *job, const struct bench_row *row, double seconds,
+		struct bench_pace *pace, struct bench_sample *s)
+{
+	uint64_t start = now_ns();
+
+	bench_run(job, row, seconds, s);
+	if (signals_stop())
+		return false;
+	if (!s->rc) {
+		pace->timed++;
+		pace->extra_seconds += seconds_since(start) - seconds;
+	}
+	return true;
+}
+
+void bench_rows_limit(const struct bench_job *job, struct bench_pace *pace, unsigned rows)
+{
+	unsigned parts = rows > LIMIT_ROWS ? rows : LIMIT_ROWS;
+
+	if (!job->repeats && job->seconds <= 0)
+		pace->deadline_ns = now_ns() + (uint64_t)(LIMIT_SECONDS * 1e9 / LIMIT_ROWS) * parts;
+}
+
+/* Try a row, which counts or not. Returns false after a signal. */
+static bool try_row(const struct bench_job *job, struct bench_row *row, bool counts,
+		    struct bench_pace *pace, struct bench_sample *s)
+{
+	show(pace, row);
+	if (!run(job, row, pace->deadline_ns ? BENCH_LEAST_SECONDS : TRY_SECONDS, pace, s))
+		return false;
+	pace->done++;
+	if (s->rc)
+		fail_row(row, s);
+	else
+		row->sample[row->count] = *s;
+	row->count += !s->rc && counts;
+	return true;
+}
+
 unsigned bench_rows_try(const struct bench_job *job, struct bench_rows *rows,
 			struct bench_pace *pace)
 {
+	const bool warm = !pace->deadline_ns || pace->done;
+	struct bench_row *first = NULL; /* whose run warmed up */
+	struct bench_sample s;
 	unsigned good = 0;
-	double seconds = 0;
 
-	begin(pace, count_runnable(rows));
+	begin(pace, count_runnable(rows) + !warm);
 	for (unsigned i = 0; i < rows->count; i++) {
-		struct bench_sample s;
-		uint64_t start = now_ns();
+		struct bench_row *row = &rows->row[i];
 
-		if (rows->row[i].given)
+		if (row->given)
 			continue;
-		show(pace, &rows->row[i]);
-		bench_run(job, &rows->row[i], TRY_SECONDS, &s);
-		if (signals_stop())
-			break; /* an error would be the signal's */
-		pace->done++;
-		if (!s.rc) {
-			good++;
-			seconds += seconds_since(start) - TRY_SECONDS;
-			continue;
-		}
-		fail_row(&rows->row[i], &s);
+		if (good && !has_time(pace, 1, BENCH_LEAST_SECONDS))
+			break;
+		if (!try_row(job, row, pace->deadline_ns && (warm || good), pace, &s))
+			return good;
 		if (s.unreachable && !good)
 			break;
+		if (!s.rc && !good++ && !warm)
+			first = row;
 	}
-	if (good)
-		pace->each_seconds = seconds / good;
+	if (first && has_time(pace, 1, BENCH_LEAST_SECONDS))
+		try_row(job, first, true, pace, &s);
+	else if (first)
+		first->count = 1; /* it is all there is */
 	return good;
 }
 
@@ -122,54 +179,102 @@ static double within(double value, double least, double most)
 }
 
 /* Choose both: short runs, and as many as there is time for. */
-static double schedule_all(struct bench_job *job, struct bench_pace *pace, unsigned rows)
+static double schedule_all(struct bench_job *job, struct bench_pace *pace, unsigned runs)
 {
-	unsigned runs = rows * BENCH_LEAST_REPEATS;
+	double left = seconds_left(pace), each = extra_seconds(pace);
 
-	pace->deadline_ns = pace->begin_ns + LIMIT_SECONDS * 1000000000ull;
 	job->repeats = MOST_REPEATS;
 	job->seconds =
-		within((LEAST_IN - seconds_since(pace->begin_ns)) / runs - pace->each_seconds,
-		       BENCH_LEAST_SECONDS, MOST_SECONDS);
-	return runs * (pace->each_seconds + job->seconds);
+		within((left - SPARE_SECONDS) / runs - each, BENCH_LEAST_SECONDS, MOST_SECONDS);
+	return within(runs * (each + job->seconds), 0, left);
 }
 
-double bench_rows_schedule(struct bench_job *job, struct bench_pace *pace, unsigned rows)
+double bench_rows_schedule(struct bench_job *job, struct bench_pace *pace, unsigned good,
+			   unsigned more)
 {
 	double left = TOTAL_SECONDS - seconds_since(pace->begin_ns), each;
+	unsigned rows = good + more;
 
 	if (!rows)
 		return 0;
-	if (!job->repeats && job->seconds <= 0)
-		return schedule_all(job, pace, rows);
-	each = pace->each_seconds + (job->seconds > 0 ? job->seconds : BENCH_LEAST_SECONDS);
+	if (pace->deadline_ns)
+		return schedule_all(job, pace,
+				    good * (BENCH_LEAST_REPEATS - 1) + more * BENCH_LEAST_REPEATS);
+	each = extra_seconds(pace) + (job->seconds > 0 ? job->seconds : BENCH_LEAST_SECONDS);
 	if (!job->repeats)
 		job->repeats =
 			(unsigned)within(left / (rows * each), BENCH_LEAST_REPEATS, MOST_REPEATS);
 	if (job->seconds <= 0)
-		job->seconds = within(left / (rows * job->repeats) - pace->each_seconds,
+		job->seconds = within(left / (rows * job->repeats) - extra_seconds(pace),
 				      BENCH_LEAST_SECONDS, MOST_SECONDS);
-	return rows * job->repeats * (pace->each_seconds + job->seconds);
+	return rows * job->repeats * (extra_seconds(pace) + job->seconds);
 }
 
-/* Return true if @runs more, and those that come later, end before the deadline, where one takes @each seconds. */
-static bool has_time(const struct bench_pace *pace, unsigned runs, double each)
+/* Return how many runs are left until each row that can run has run three times. */
+static unsigned runs_to_least(const struct bench_rows *rows)
 {
-	return now_ns() + (uint64_t)((runs + pace->later) * each * 1e9) <= pace->deadline_ns;
+	unsigned runs = 0;
+
+	for (unsigned i = 0; i < rows->count; i++) {
+		const struct bench_row *row = &rows->row[i];
+
+		if (is_runnable(row) && row->count < BENCH_LEAST_REPEATS)
+			runs += BENCH_LEAST_REPEATS - row->count;
+	}
+	return runs;
 }
 
-/* Run each row that can run, and is not settled, once. Returns false after a signal. */
-static bool run_once(const struct bench_job *job, struct bench_rows *rows, struct bench_pace *pace)
+/* Return true if there is less to be learned from @a than from @b. */
+static bool says_less(const struct bench_rows *rows, const struct bench_row *a,
+		      const struct bench_row *b, bench_in_doubt *in_doubt)
+{
+	if (in_doubt(rows, a) != in_doubt(rows, b))
+		return in_doubt(rows, b);
+	return bench_spread(a, bench_rate).median < bench_spread(b, bench_rate).median;
+}
+
+/* Return the row that can run of which there is the least to be learned. */
+static struct bench_row *least_of(const struct bench_rows *rows, bench_in_doubt *in_doubt)
+{
+	struct bench_row *least = NULL;
+
+	for (unsigned i = 0; i < rows->count; i++) {
+		struct bench_row *row = &rows->row[i];
+
+		if (is_runnable(row) && (!least || says_less(rows, row, least, in_doubt)))
+			least = row;
+	}
+	return least;
+}
+
+void bench_rows_cut(const struct bench_job *job, struct bench_rows *rows, struct bench_pace *pace,
+		    bench_in_doubt *in_doubt)
+{
+	while (count_runnable(rows) > CUT_ROWS) {
+		struct bench_row *least = least_of(rows, in_doubt);
+		unsigned later = in_doubt(rows, least) ? 0 : pace->later;
+
+		if (has_time(pace, runs_to_least(rows) + later, job->seconds))
+			return;
+		least->settled = true;
+	}
+}
+
+/*
+ * Run each row that can run, is not settled and has run @before times, once. Returns false after a signal, or if the
+ * time is up.
+ */
+static bool run_once(const struct bench_job *job, struct bench_rows *rows, struct bench_pace *pace,
+		     unsigned before)
 {
 	for (unsigned i = 0; i < rows->count; i++) {
 		struct bench_row *row = &rows->row[i];
 		struct bench_sample *s = &row->sample[row->count];
 
-		if (!is_runnable(row))
+		if (!is_runnable(row) || row->count > before)
 			continue;
 		show(pace, row);
-		bench_run(job, row, job->seconds, s);
-		if (signals_stop())
+		if (!has_time(pace, 1, job->seconds) || !run(job, row, job->seconds, pace, s))
 			return false;
 		pace->done++;
 		if (s->rc)
@@ -190,20 +295,18 @@ static void settle(struct bench_rows *rows, bench_in_doubt *in_doubt)
 void bench_rows_run(const struct bench_job *job, struct bench_rows *rows, struct bench_pace *pace,
 		    bench_in_doubt *in_doubt)
 {
-	unsigned runs = count_runnable(rows), before = pace->done;
-	uint64_t start = now_ns();
+	unsigned runs = count_runnable(rows);
 
-	begin(pace, runs * (pace->deadline_ns ? BENCH_LEAST_REPEATS : job->repeats));
+	begin(pace, pace->deadline_ns ? runs_to_least(rows) : runs * job->repeats);
 	for (unsigned repeat = 0; repeat < job->repeats; repeat++) {
 		if (pace->deadline_ns && repeat >= BENCH_LEAST_REPEATS) {
 			settle(rows, in_doubt);
 			runs = count_runnable(rows);
-			if (!runs ||
-			    !has_time(pace, runs, seconds_since(start) / (pace->done - before)))
+			if (!runs || !has_time(pace, runs + pace->later, job->seconds))
 				return;
 			pace->planned = pace->done + runs;
 		}
-		if (!run_once(job, rows, pace))
+		if (!run_once(job, rows, pace, repeat))
 			return;
 	}
 }

@@ -40,6 +40,9 @@ bool bench_is_best(const struct bench_rows *rows, const struct bench_row *row);
 void bench_say_ratios(struct report *r, const struct bench_rows *rows, const struct bench_row *best,
 		      const struct bench_row *plain, const char *name);
 
+/* Say how many rows ran too few times to be distinct, if any did. */
+void bench_say_few(struct report *r, const struct bench_rows *rows);
+
 /* Return the row to take of those that can be compared to copying from the same memory, or NULL. */
 const struct bench_row *bench_best_uncopied(const struct bench_rows *rows);
 

@@ -243,6 +243,23 @@ static void compare_to_plain(struct report *r, const struct bench_rows *rows,
 	report_flag(r, "cpu_distinct", is_distinct(best, plain, cost->of), "");
 }
 
+void bench_say_few(struct report *r, const struct bench_rows *rows)
+{
+	unsigned few = 0, all = 0;
+
+	for (unsigned i = 0; i < rows->count; i++) {
+		if (rows->row[i].failed.rc)
+			continue;
+		all++;
+		few += rows->row[i].count < BENCH_LEAST_REPEATS;
+	}
+	if (few)
+		report_paragraph(
+			r,
+			"One or two runs of a row are never distinct from those of another, and %u of %u rows have no more: use --repeat=3 or more, which has no limit of time.",
+			few, all);
+}
+
 static void say_best(struct report *r, const struct bench_outcome *o)
 {
 	const struct bench_row *best = choose(o->rows, any);
@@ -264,10 +281,7 @@ static void say_best(struct report *r, const struct bench_outcome *o)
 	report_bytes(r, "best_block_bytes", best->sample[0].block_bytes, "");
 	report_text(r, "cost_of", cost->key, "");
 	compare_to_plain(r, o->rows, best);
-	if (best->count < BENCH_LEAST_REPEATS)
-		report_paragraph(
-			r,
-			"One or two runs of a row are never distinct from those of another: use --repeat=3 or more.");
+	bench_say_few(r, o->rows);
 }
 
 static void say_fallback(struct report *r, const struct bench_rows *rows)

@@ -110,10 +110,7 @@ static void say_best(struct report *r, const struct bench_outcome *o, const stru
 		cost->whose, losses, cost->whose, *equals ? " Not distinct from it: " : "", equals,
 		*equals ? "." : "");
 	compare_to_plain(r, rows, best);
-	if (best->count < BENCH_LEAST_REPEATS)
-		report_paragraph(
-			r,
-			"One or two runs of a row are never distinct from those of another: use --repeat=3 or more.");
+	bench_say_few(r, rows);
 }
 
 void bench_verdict_in(struct report *r, const struct bench_outcome *o)
