@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "verify/check.h"
+#include "verify/pattern_words.h"
 
 /*
  * Into the check

@@ -66,20 +66,6 @@ struct zcdma_check {
 	struct zcdma_fault *kept; /* the first ZCDMA_FAULTS_KEPT; NULL before the first */
 };
 
-/* Returns the byte at @offset of the stream. */
-static inline uint8_t zc_pattern_byte(uint64_t offset, uint64_t seed)
-{
-	return (uint8_t)((offset / 8 ^ seed) >> offset % 8 * 8);
-}
-
-/*
- * Find two consecutive words of the pattern in @buf from *@at on. Sets *@at to where they begin, or to where the
- * search can go on with more bytes. If a byte of 0xff stands right before two words of the stream, the words one
- * byte earlier agree too, by a carry; the later ones are found. (The reverse is impossible, as the top byte of the
- * second word would differ.)
- */
-bool zc_pattern_find(const void *buf, size_t len, uint64_t seed, size_t *at);
-
 /* Allocate @bytes of zeros within the budget. Returns NULL if it is exceeded, or no memory is left. */
 void *zc_check_alloc(struct zcdma_check *check, size_t bytes);
 

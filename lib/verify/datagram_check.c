@@ -9,6 +9,7 @@
 
 #include "util/gaps.h"
 #include "verify/check.h"
+#include "verify/pattern_words.h"
 
 #define WORD sizeof(uint64_t)
 /* Bytes that hold two whole words, wherever in the stream they begin. */

@@ -8,11 +8,13 @@
 #include <string.h>
 
 #include "verify/check.h"
+#include "verify/pattern_words.h"
 
 #define WORD   sizeof(uint64_t)
 #define PROOF  (2 * WORD) /* bytes that prove where they belong */
 #define CHANCE (WORD - 1) /* bytes that may look right by chance after a change */
 #define WINDOW 64
+#define FEW    64 /* bytes that are compared at once before many are */
 
 /* Bytes from the start that prove another seed; in a shorter stream all bytes, but at least SEED_LEAST. */
 #define SEED_PROOF 4096
@@ -223,6 +225,19 @@ static void feed_other(struct pattern_check *p, const uint8_t *data, size_t len)
 		p->other = false;
 }
 
+/* Returns how many of the next bytes follow the run that goes on. */
+static size_t match(const struct pattern_check *p, const uint8_t *data, size_t len)
+{
+	uint64_t offset = p->pos + (uint64_t)p->at.delta;
+	size_t few = zc_min(len, FEW), n = 0;
+
+	if (offset % WORD == 0)
+		n = zc_match_words(data, few, offset, p->seed);
+	else
+		few = 0;
+	return n < few ? n : n + zcdma_pattern_match(data + n, len - n, offset + n, p->seed);
+}
+
 static void pattern_feed(struct zcdma_check *check, const uint8_t *data, size_t len)
 {
 	struct pattern_check *p = to_pattern(check);
@@ -238,8 +253,7 @@ static void pattern_feed(struct zcdma_check *check, const uint8_t *data, size_t 
 			next += search(p, next, (size_t)(end - next));
 			continue;
 		}
-		n = zcdma_pattern_match(next, (size_t)(end - next), p->pos + (uint64_t)p->at.delta,
-					p->seed);
+		n = match(p, next, (size_t)(end - next));
 		p->pos += n;
 		next += n;
 		if (next < end)

@@ -22,7 +22,7 @@ static always_inline uint64_t differs(const zc_word *w, uint64_t first, uint64_t
 
 /*
  * The lowest bytes of two consecutive words differ by 1, and the top byte of the first is 0 or 1, as no offset is
- * beyond OFFSET_MAX (pattern.c).
+ * beyond ZC_OFFSET_MAX (pattern_words.h).
  */
 static always_inline bool may_begin(const uint8_t *p, uint64_t seed)
 {

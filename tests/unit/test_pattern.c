@@ -12,8 +12,8 @@
 #include <zcdma/verify.h>
 
 #include "random.h"
-#include "verify/check.h"
 #include "verify/pattern_loops.h"
+#include "verify/pattern_words.h"
 
 static const uint64_t seeds[] = { 0, 7, UINT64_C(0xfedcba9876543210) };
 static const size_t lengths[] = { 0, 1, 7, 8, 9, 4095, 4096, 4097, 8200, 12345 };
