@@ -20,6 +20,7 @@
 #                     emulated, 8 in a kernel that checks itself)
 # REPEAT_CUT=N        tests that repeat something do so N times less often (1; 25 there)
 # VM_APPEND=…         more of the kernel's command line
+# DISK_KILLS=N        how often disk_kills.bats kills a command or its server (6)
 # VM_QEMU=…           more options of QEMU       FUZZ_SECONDS=N  for tests/vm/fuzz.c, where a kernel has KCOV
 set -uo pipefail
 
@@ -141,7 +142,7 @@ qemu() {
             VM_EDU_BITS=${edu_bits:-${arch[edu]}} ${compat_root:+VM_COMPAT=${arch[compat]}} \
             ${compat_root:+VM_COMPAT_ROOT=${compat_root#"$tree/"} VM_COMPAT_BIN=$cross_bin} \
             VM_BIN=${bin#"$tree/"} ${held:+VM_HELD=${held#"$tree/"}} VM_PARTS=${parts// /,} ZCDMA=${ZCDMA#"$tree/"} ${VM_BATS:+\"VM_BATS=$VM_BATS\"} \
-            ${scale:+LIMIT_SCALE=$scale} ${cut:+REPEAT_CUT=$cut} ${FUZZ_SECONDS:+FUZZ_SECONDS=$FUZZ_SECONDS} ${FUZZ_SEED:+FUZZ_SEED=$FUZZ_SEED}" \
+            ${scale:+LIMIT_SCALE=$scale} ${cut:+REPEAT_CUT=$cut} ${FUZZ_SECONDS:+FUZZ_SECONDS=$FUZZ_SECONDS} ${FUZZ_SEED:+FUZZ_SEED=$FUZZ_SEED} ${DISK_KILLS:+DISK_KILLS=$DISK_KILLS}" \
         -serial "file:$folder/console" \
         -device virtio-serial-pci -chardev "file,id=result,path=$folder/result" \
         -device virtserialport,chardev=result,name=result \
