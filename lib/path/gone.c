@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * A receiver whose machine is gone, or the way to it. The kernel's keepalive is for connections that are silent: where data
- * waits for its acknowledgement, TCP sends it again for a quarter of an hour, ever more rarely (tcp_retries2 in tcp(7)).
- * TCP_USER_TIMEOUT is no help, as it also ends the connection to a receiver that is there, and does not read.
+ * A receiver that is out of reach: its machine, or the way to it, has failed. The kernel's keepalive is for connections that
+ * are silent: where data waits for its acknowledgement, TCP sends it again for a quarter of an hour, ever more rarely
+ * (tcp_retries2 in tcp(7)). TCP_USER_TIMEOUT is no help, as it also ends the connection to a receiver that is there, and does
+ * not read.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -40,7 +40,7 @@ int zc_iio_fail(struct zc_iio *d, int err, const char *what)
 	if (err == ENODEV)
 		zc_hint(d->ctx, "the device was removed, or its driver unbound");
 	else if (err == ENOENT)
-		zc_hint(d->ctx, "/sys/bus/iio/devices tells which devices this machine has");
+		zc_hint(d->ctx, "/sys/bus/iio/devices lists the devices of this machine");
 	else if (err == EBUSY)
 		zc_hint(d->ctx,
 			"one program at a time may have its buffer, and another may have enabled it");

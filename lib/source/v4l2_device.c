@@ -34,8 +34,7 @@ int zc_v4l2_fail(struct zc_v4l2 *d, int err, const char *what)
 		int err;
 		const char *hint;
 	} hints[] = {
-		{ ENOENT,
-		  "/dev/v4l and /sys/class/video4linux tell which devices this machine has" },
+		{ ENOENT, "/dev/v4l and /sys/class/video4linux list the devices of this machine" },
 		{ ENODEV, "the device was removed, or its driver unbound" },
 		{ EBUSY, "one program at a time may capture; this names it: fuser -v /dev/video*" },
 		{ EACCES,

@@ -387,10 +387,10 @@ load capture
 @test "capture: a video or IIO device that is not there: says where those that are can be found" {
     run -2 zcdma capture v4l2:/dev/video99 -o out.bin
     assert_output "zcdma capture: open /dev/video99: No such file or directory
-  /dev/v4l and /sys/class/video4linux tell which devices this machine has"
+  /dev/v4l and /sys/class/video4linux list the devices of this machine"
     run -2 zcdma capture iio:/dev/iio:device99 -o out.bin
     assert_output "zcdma capture: open /dev/iio:device99: No such file or directory
-  /sys/bus/iio/devices tells which devices this machine has"
+  /sys/bus/iio/devices lists the devices of this machine"
     [ ! -e out.bin ]
 }
 

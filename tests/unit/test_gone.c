@@ -219,7 +219,7 @@ static void any_other_ends_with_an_error(void **state)
 	close(listener);
 }
 
-/* Of a receiver that does not read, the kernel still answers. */
+/* The kernel of a receiver that does not read still answers. */
 static void one_that_is_slow_is_not_gone(void **state)
 {
 	pid_t pid;
