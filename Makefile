@@ -92,6 +92,11 @@ PYTHON_FILES := $(notdir $(wildcard lib/python/zcdma/*.py))
 LIB_SRC := $(wildcard lib/*.c lib/*/*.c)
 CMD_SRC := $(wildcard cmd/*.c cmd/*/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
+# What tests by io_uring, or takes a function of liburing over.
+ifneq ($(HAVE_LIBURING),1)
+UNIT_SRC := $(filter-out $(patsubst %,tests/unit/test_%.c,disk disk_queues disk_ring disk_timeout \
+	uring_refused write_queue),$(UNIT_SRC))
+endif
 TOOL_SRC := $(wildcard tests/tools/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/%.o)
