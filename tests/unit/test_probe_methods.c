@@ -105,7 +105,7 @@ static void an_error_of_the_disk_is_not_the_mappings(void **state)
 	res = try_method(ZCDMA_METHOD_DIRECT, p, page);
 	disk_fails_for = NULL;
 	munmap(p, page);
-	if (strstr(res.text, "no file takes O_DIRECT")) {
+	if (strstr(res.text, "no file is known to take O_DIRECT")) {
 		print_message("%s\n", res.text);
 		skip();
 	}
