@@ -58,18 +58,6 @@ static int parse_name(const char *text, uint64_t *value)
 	return copy_text(text, value, sizeof(((struct zcdma_addr *)0)->iface));
 }
 
-/* Parse an IP address, which is not looked up. */
-static int parse_host(const char *text, uint64_t *value)
-{
-	const struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST };
-	struct addrinfo *ai;
-
-	if (getaddrinfo(text, NULL, &numeric, &ai))
-		return -EINVAL;
-	freeaddrinfo(ai);
-	return copy_text(text, value, sizeof(((struct zcdma_addr *)0)->bind));
-}
-
 static bool is_any(const struct sockaddr *sa)
 {
 	if (sa->sa_family == AF_INET6)
@@ -77,18 +65,34 @@ static bool is_any(const struct sockaddr *sa)
 	return ((const struct sockaddr_in *)sa)->sin_addr.s_addr == htonl(INADDR_ANY);
 }
 
-/* Parse the IP address of a machine: nothing is sent from a group, or from every address. */
-static int parse_machine(const char *text, uint64_t *value)
+/* Nothing is sent from a group, or from every address. */
+static bool is_machine(const struct sockaddr *sa)
+{
+	return !zc_is_group(sa) && !is_any(sa);
+}
+
+/* Parse an IP address, which is not looked up, and of which @fits is true (NULL: any). */
+static int parse_ip(const char *text, uint64_t *value, bool (*fits)(const struct sockaddr *sa))
 {
 	const struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST };
 	struct addrinfo *ai;
-	bool fits;
+	bool good;
 
 	if (getaddrinfo(text, NULL, &numeric, &ai))
 		return -EINVAL;
-	fits = !zc_is_group(ai->ai_addr) && !is_any(ai->ai_addr);
+	good = !fits || fits(ai->ai_addr);
 	freeaddrinfo(ai);
-	return fits ? parse_host(text, value) : -EINVAL;
+	return good ? copy_text(text, value, sizeof(((struct zcdma_addr *)0)->bind)) : -EINVAL;
+}
+
+static int parse_host(const char *text, uint64_t *value)
+{
+	return parse_ip(text, value, NULL);
+}
+
+static int parse_machine(const char *text, uint64_t *value)
+{
+	return parse_ip(text, value, is_machine);
 }
 
 static int parse_port(const char *text, uint64_t *value)
