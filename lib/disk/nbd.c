@@ -49,7 +49,7 @@ enum {
 /* How often the queue of a Unix socket is tried while it is full. */
 #define LOCAL_NAP_MS 20
 
-/* How long the kernel repeats by itself what is not acknowledged is not less: tcp_retries2 in tcp(7). */
+/* The kernel sends what is not acknowledged again for longer than this by itself: tcp_retries2 in tcp(7). */
 #define UNACKNOWLEDGED_SECONDS 600u
 
 /* The largest block of a device: a page of the smallest kind. */

@@ -2,8 +2,7 @@
 /*
  * A receiver that is out of reach: its machine, or the way to it, has failed. The kernel's keepalive is for connections that
  * are silent: where data waits for its acknowledgement, TCP sends it again for a quarter of an hour, ever more rarely
- * (tcp_retries2 in tcp(7)). TCP_USER_TIMEOUT is no help, as it also ends the connection to a receiver that is there, and does
- * not read.
+ * (tcp_retries2 in tcp(7)). TCP_USER_TIMEOUT would also end the connection to a receiver that is there, and does not read.
  */
 #include <netinet/in.h>
 #include <netinet/tcp.h>
