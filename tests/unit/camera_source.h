@@ -6,6 +6,7 @@
 #include <zcdma.h>
 
 #include "fake_camera.h"
+#include "source_figures.h"
 #include "transfer.h"
 
 static inline int begin(void **state)
@@ -32,18 +33,12 @@ static inline void prepare(const char *spec, const char *name)
 
 static inline struct zcdma_source_info info(void)
 {
-	struct zcdma_source_info i;
-
-	zcdma_source_get_info(src, &i, sizeof(i));
-	return i;
+	return source_info(src);
 }
 
 static inline struct zcdma_source_stats stats(void)
 {
-	struct zcdma_source_stats s;
-
-	zcdma_source_get_stats(src, &s, sizeof(s));
-	return s;
+	return source_stats(src);
 }
 
 /* Take a frame, whose data is the device's frame @number, and give it back. Returns it. */

@@ -8,6 +8,7 @@
 #include "source/source.h"
 #include "handover.h"
 #include "lab.h"
+#include "source_figures.h"
 
 static struct zcdma_ctx *ctx;
 static struct zcdma_source *in;
@@ -36,10 +37,7 @@ static inline int next(struct zcdma_block *b)
 
 static inline struct zcdma_source_stats stats(void)
 {
-	struct zcdma_source_stats s;
-
-	zcdma_source_get_stats(in, &s, sizeof(s));
-	return s;
+	return source_stats(in);
 }
 
 static inline void assert_pattern(const struct zcdma_block *b)

@@ -13,6 +13,7 @@
 
 #include "source/source.h"
 #include "lab.h"
+#include "source_figures.h"
 
 #define BLOCKS	 16
 #define LIMIT_MS 20000 /* for what happens at once on an idle machine */
@@ -61,18 +62,12 @@ static inline void open_source(const char *spec, unsigned uses)
 
 static inline struct zcdma_source_info info(void)
 {
-	struct zcdma_source_info i;
-
-	zcdma_source_get_info(src, &i, sizeof(i));
-	return i;
+	return source_info(src);
 }
 
 static inline struct zcdma_source_stats stats(void)
 {
-	struct zcdma_source_stats s;
-
-	zcdma_source_get_stats(src, &s, sizeof(s));
-	return s;
+	return source_stats(src);
 }
 
 static inline int connect_to(const char *where)

@@ -28,6 +28,7 @@
 
 #include "fortified.h"
 #include "pair.h"
+#include "source_figures.h"
 #include "transfer.h"
 
 #include "slow_reader.h"
@@ -241,10 +242,7 @@ static void prepare(const char *spec, const char *name)
 
 static struct zcdma_source_stats stats(void)
 {
-	struct zcdma_source_stats s;
-
-	zcdma_source_get_stats(src, &s, sizeof(s));
-	return s;
+	return source_stats(src);
 }
 
 static struct zcdma_block take(unsigned number)

@@ -24,6 +24,7 @@
 #include "source/source.h"
 
 #include "pair.h"
+#include "source_figures.h"
 #include "transfer.h"
 
 #include "slow_reader.h"
@@ -87,10 +88,7 @@ static void open_device(unsigned blocks, int err)
 
 static struct zcdma_source_stats stats(void)
 {
-	struct zcdma_source_stats s;
-
-	zcdma_source_get_stats(src, &s, sizeof(s));
-	return s;
+	return source_stats(src);
 }
 
 /* What MAP_FIXED had unmapped before it failed may be another mapping by now: it is not unmapped at the end. */
