@@ -4,16 +4,13 @@
 #include <string.h>
 
 #include "disk/disk.h"
+#include "path/uring_submit.h"
 
 /* How often requests are looked at for a time-out. */
 #define TICK_MS 250
 
 /* The bytes of a submission of IORING_SETUP_SQE128, which commands of ublk's control device need. */
 #define SQE_SIZE 128
-
-/* How long the kernel may refuse submissions for lack of memory, or of room for completions. */
-#define REFUSALS_MS 2000
-#define NAP_MS	    1
 
 /* For each tag a command, and what else is in flight. */
 #define ENTRIES (2 * ZC_DISK_DEPTH_MOST)
@@ -35,12 +32,11 @@ int zc_disk_ring_open(struct zc_disk_queue *q)
 /* Take the result of a submission: one that failed for good, or for too long, breaks the loop off. */
 static void take_submitted(struct zc_disk_queue *q, int rc)
 {
-	const bool may_pass = rc == -EINTR || rc == -EBUSY || rc == -EAGAIN;
 	const uint64_t now = zc_now_ns();
 
 	if (rc >= 0 || !q->refused_ns)
 		q->refused_ns = rc >= 0 ? 0 : now;
-	if (rc < 0 && (!may_pass || now - q->refused_ns > REFUSALS_MS * 1000000ull))
+	if (rc < 0 && (!zc_uring_may_pass(rc) || now - q->refused_ns > ZC_URING_REFUSALS_NS))
 		zc_error_keep(&q->broken, q->ctx, zc_fail(q->ctx, -rc, "io_uring_enter"));
 }
 
@@ -53,7 +49,7 @@ struct io_uring_sqe *zc_disk_sqe(struct zc_disk_queue *q, uint8_t opcode, int fd
 	while (!(sqe = io_uring_get_sqe(&q->ring)) && !q->broken.rc) {
 		take_submitted(q, io_uring_submit(&q->ring));
 		if (q->refused_ns)
-			poll(NULL, 0, NAP_MS);
+			poll(NULL, 0, ZC_URING_NAP_MS);
 	}
 	/* Nothing is submitted any more. */
 	if (!sqe)

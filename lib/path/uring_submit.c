@@ -4,10 +4,6 @@
 
 #include "path/uring_submit.h"
 
-/* How long the kernel may refuse submissions for lack of memory. */
-#define REFUSALS_NS 2000000000u
-#define NAP_MS	    1
-
 struct io_uring_sqe *zc_uring_entry(struct io_uring *ring, struct io_uring_sqe **entry)
 {
 	if (!*entry)
@@ -29,9 +25,9 @@ int zc_uring_submit(struct io_uring *ring, struct io_uring_sqe **entry)
 		if (rc == -EINTR)
 			continue;
 		if (!deadline)
-			deadline = zc_now_ns() + REFUSALS_NS;
-		if ((rc && rc != -EAGAIN && rc != -EBUSY) || zc_now_ns() >= deadline)
+			deadline = zc_now_ns() + ZC_URING_REFUSALS_NS;
+		if ((rc && !zc_uring_may_pass(rc)) || zc_now_ns() >= deadline)
 			return rc ? rc : -EAGAIN;
-		poll(NULL, 0, NAP_MS);
+		poll(NULL, 0, ZC_URING_NAP_MS);
 	}
 }

@@ -8,6 +8,16 @@
 
 #include "path/uring_compat.h"
 
+/* How long the kernel may refuse submissions for lack of memory, or of room for completions; and when to ask again. */
+#define ZC_URING_REFUSALS_NS 2000000000u
+#define ZC_URING_NAP_MS	     1
+
+/* Returns whether a submission that was refused with @rc may be taken later. */
+static inline bool zc_uring_may_pass(int rc)
+{
+	return rc == -EINTR || rc == -EAGAIN || rc == -EBUSY;
+}
+
 /* Returns where to prepare a submission: *@entry if that was refused, or else a new place, which *@entry becomes. */
 struct io_uring_sqe *zc_uring_entry(struct io_uring *ring, struct io_uring_sqe **entry);
 
