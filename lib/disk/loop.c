@@ -47,7 +47,7 @@ struct io_uring_sqe *zc_disk_sqe(struct zc_disk_queue *q, uint8_t opcode, int fd
 
 	/* A full queue is submitted, and so has room. */
 	while (!(sqe = io_uring_get_sqe(&q->ring)) && !q->broken.rc) {
-		take_submitted(q, io_uring_submit(&q->ring));
+		take_submitted(q, io_uring_submit(&q->ring) ?: -EAGAIN);
 		if (q->refused_ns)
 			poll(NULL, 0, ZC_URING_NAP_MS);
 	}
