@@ -332,6 +332,18 @@ int zc_connection_end(int fd)
 	return err ? -err : set_up(fd, &ai);
 }
 
+bool zc_connection_is_lost(int rc)
+{
+	static const int errors[] = { ECONNRESET,   EPIPE,    ECONNABORTED, ENETUNREACH,
+				      EHOSTUNREACH, ENETDOWN, ENETRESET };
+
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		if (rc == -errors[i])
+			return true;
+	}
+	return false;
+}
+
 int zc_refuse_frames(struct zcdma_ctx *ctx, const struct zcdma_addr *addr)
 {
 	int rc;

@@ -33,6 +33,9 @@ int zc_connection_begin(const struct zcdma_addr *addr, const struct sockaddr_sto
 /* Returns 0 if the connection is made, -EAGAIN if it is not yet, or another negative errno without a message. */
 int zc_connection_end(int fd);
 
+/* Returns whether @rc, a negative errno, says that a connection is lost, or the way to the other end. */
+bool zc_connection_is_lost(int rc);
+
 /* Listen, as zcdma_listen_all() does, also for a stream that is framed. */
 int zc_listen_all(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int *fds, unsigned room);
 

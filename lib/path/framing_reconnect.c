@@ -40,24 +40,12 @@ bool zc_framing_is_down(const struct zcdma_path *path)
 	return path->framing && path->framing->state > ZC_LINK_DRAINING;
 }
 
-/* Without ETIMEDOUT, which is the answer of a wait: zc_path_fail() gives that of a connection another name. */
-static bool is_lost_connection(int err)
-{
-	static const int errors[] = { ECONNRESET,   EPIPE,    ECONNABORTED, ENETUNREACH,
-				      EHOSTUNREACH, ENETDOWN, ENETRESET };
-
-	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
-		if (errors[i] == err)
-			return true;
-	}
-	return false;
-}
-
 bool zc_framing_survives(struct zcdma_path *path, int rc)
 {
 	struct zc_framing *f = path->framing;
 
-	if (!f || !f->addr.retry || f->state != ZC_LINK_UP || !is_lost_connection(-rc))
+	/* ETIMEDOUT is the answer of a wait: zc_path_fail() gives that of a connection another name. */
+	if (!f || !f->addr.retry || f->state != ZC_LINK_UP || !zc_connection_is_lost(rc))
 		return false;
 	zc_error_keep(&f->failed, path->ctx, rc);
 	f->broke_ns = zc_now_ns();

@@ -246,14 +246,7 @@ ZC_PUBLIC int zcdma_path_open(struct zcdma_ctx *ctx, struct zcdma_source *src, c
 /* Errors of a connection, or of a greeting, that another try may not have. */
 static bool may_come(int rc)
 {
-	static const int errors[] = { ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, ETIMEDOUT,
-				      ENETDOWN,	    ECONNRESET,	 ECONNABORTED, EPIPE };
-
-	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
-		if (rc == -errors[i])
-			return true;
-	}
-	return false;
+	return rc == -ECONNREFUSED || rc == -ETIMEDOUT || zc_connection_is_lost(rc);
 }
 
 /* Connect, and greet a receiver of frames. Returns the socket, or a negative errno. */
