@@ -14,6 +14,11 @@ setup_file() {
 }
 
 teardown() {
+    end_disks
+}
+
+# end_disks: of a test that may have failed.
+end_disks() {
     local pid
     ! has_line /proc/mounts ' /mnt/ublk ' || umount /mnt/ublk
     for pid in "${PIDS[@]}"; do
