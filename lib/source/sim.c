@@ -249,6 +249,19 @@ static size_t wait_for_data(struct sim *sim, uint64_t start)
 	return zc_min(zc_max(bytes_by(sim, now - start), sim->offset + 8) - sim->offset, size);
 }
 
+/*
+ * Leave the lock to others for a moment. A wait does not when its time has passed already, as that of the nap may have
+ * before a slow machine has looked at the clock.
+ */
+static void nap(struct sim *sim)
+{
+	const struct timespec ts = { .tv_nsec = STARVED_NAP_NS };
+
+	pthread_mutex_unlock(&sim->lock);
+	nanosleep(&ts, NULL);
+	pthread_mutex_lock(&sim->lock);
+}
+
 /* One block's time, with a rate. Returns false when the device must stop. */
 static bool pass_time(struct sim *sim, uint64_t start)
 {
@@ -267,12 +280,12 @@ static bool pass_time(struct sim *sim, uint64_t start)
 	if (len < size) {
 		wait_until(sim, zc_min(now + sim->opt.timeout_ns,
 				       start + time_of(sim, sim->offset + size)));
-		return true;
+	} else {
+		/* All that came by now, however fast. */
+		come = bytes_by(sim, now - start);
+		lose(sim, come > sim->offset + size ? (come - sim->offset) / size : 1);
 	}
-	/* All that came by now, however fast: the lock is for others, too. */
-	come = bytes_by(sim, now - start);
-	lose(sim, come > sim->offset + size ? (come - sim->offset) / size : 1);
-	wait_until(sim, now + STARVED_NAP_NS);
+	nap(sim);
 	return true;
 }
 

@@ -306,6 +306,25 @@ static void sim_keeps_less_than_a_block_until_one_is_free(void **state)
 	zcdma_source_close(src);
 }
 
+/* A device that finds no free block leaves its lock to others, though the time that it waits for has always passed. */
+static void sim_without_a_free_block_keeps_no_lock(void **state)
+{
+	struct zcdma_source *src = start("sim:blocks=1,block=16M,rate=64K,timeout=0.001us", 0);
+	struct zcdma_block a = take(src), b;
+
+	(void)state;
+	alarm(60); /* a block's time is longer */
+	for (unsigned i = 0; i < 10; i++) {
+		usleep(2000);
+		assert_int_equal(zc_source_take(src, 0, &b), -EAGAIN);
+	}
+	put(src, &a);
+	b = take(src);
+	alarm(0);
+	assert_int_equal(b.offset, a.offset + a.len);
+	zcdma_source_close(src);
+}
+
 /* What no block was free for in time is in the next block, or lost with a whole block's time. */
 static void sim_loses_whole_blocks_with_a_timeout(void **state)
 {
@@ -528,6 +547,7 @@ int main(void)
 		cmocka_unit_test(sim_beyond_the_processor_can_be_stopped),
 		cmocka_unit_test(sim_delivers_in_time_what_has_come),
 		cmocka_unit_test(sim_keeps_less_than_a_block_until_one_is_free),
+		cmocka_unit_test(sim_without_a_free_block_keeps_no_lock),
 		cmocka_unit_test(sim_loses_whole_blocks_with_a_timeout),
 		cmocka_unit_test(sim_fill_once_goes_round),
 		cmocka_unit_test(sim_fill_once_at_a_rate),
