@@ -7,6 +7,8 @@
 # VM_RUN=SCRIPT   run this inside      VM_BATS='FILE…'   only these of tests/vm/arm
 # VM_LIMIT=N      seconds (3600)       VM_APPEND=…       more of the kernel's command line
 # VM_QEMU=…       more options of QEMU
+# LIMIT_SCALE=N   each time limit of a test inside is N times as long (3)
+# REPEAT_CUT=N    tests that repeat something do so N times less often (1)
 set -uo pipefail
 
 here=$(realpath "$(dirname "$0")")
@@ -138,6 +140,7 @@ qemu() {
         -dtb "$dtb" \
         -append "console=ttySAC2 loglevel=4 panic=-1 printk.devkmsg=on ${VM_APPEND:-} VM_RUN=$VM_RUN \
 VM_RESULT=/dev/ttySAC3 VM_MODULES=${dir#"$tree/"} VM_KMOD=$kmod VM_BIN=$bin ZCDMA=$bin/zcdma \
+VM_CLOCK=$EPOCHSECONDS LIMIT_SCALE=${LIMIT_SCALE:-3} ${REPEAT_CUT:+REPEAT_CUT=$REPEAT_CUT} \
 ${VM_BATS:+\"VM_BATS=$VM_BATS\"}" \
         -chardev "pipe,id=uart,path=$folder/uart,mux=on" -serial chardev:uart -serial "file:$folder/played" \
         -serial "file:$folder/console" -serial "file:$folder/result" \

@@ -3,7 +3,8 @@
  * PID 1 of the VM: loads what the root needs, makes the host's root its own, read-only, runs one
  * script, and writes its TAP to a port of the host's, with what the kernel log says of each test.
  * The host believes only what is written: the last line is the script's exit status.
- * A machine that has no shares with the host brings all of it along: VM_RESULT names its port then.
+ * A machine that has no shares with the host brings all of it along: VM_RESULT names its port then. One without a
+ * clock is told the time: VM_CLOCK, in seconds.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -21,6 +22,7 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 
 #define TREE	      "/mnt/zcdma"
@@ -318,6 +320,14 @@ static void take_lines(int fd)
 	}
 }
 
+static void set_clock(const char *seconds)
+{
+	const struct timespec now = { .tv_sec = atol(seconds) };
+
+	if (clock_settime(CLOCK_REALTIME, &now))
+		die("set the clock");
+}
+
 static int run(const char *script)
 {
 	int out[2], status = -1;
@@ -353,7 +363,7 @@ static int run(const char *script)
 int main(void)
 {
 	const char *script = getenv("VM_RUN"), *port = getenv("VM_RESULT"),
-		   *held = getenv("VM_HELD");
+		   *held = getenv("VM_HELD"), *seconds = getenv("VM_CLOCK");
 	int status = 0;
 
 	mount_at("devtmpfs", "/dev", "devtmpfs", 0, NULL);
@@ -362,6 +372,8 @@ int main(void)
 	if (!port)
 		load_modules("/modules");
 	open_port(port ? port : "/dev/vport0p1");
+	if (seconds)
+		set_clock(seconds);
 	if (script) {
 		if (!port)
 			switch_root();
