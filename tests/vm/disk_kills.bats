@@ -56,6 +56,7 @@ is_whole() {
         wait_exit "$writer"
         limited umount /mnt/ublk
         is_whole $((kills < 3 ? kills : 3))
+        (((kills + 1) % 50)) || echo "# $((kills + 1)) kills" >&3
     done
     end_disk
     limited fsck.ext4 -fn disk.img
