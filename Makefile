@@ -92,12 +92,13 @@ PYTHON_FILES := $(notdir $(wildcard lib/python/zcdma/*.py))
 LIB_SRC := $(wildcard lib/*.c lib/*/*.c)
 CMD_SRC := $(wildcard cmd/*.c cmd/*/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
+TOOL_SRC := $(wildcard tests/tools/*.c)
 # What tests by io_uring, or takes a function of liburing over.
 ifneq ($(HAVE_LIBURING),1)
 UNIT_SRC := $(filter-out $(patsubst %,tests/unit/test_%.c,disk disk_queues disk_ring disk_timeout \
 	uring_refused write_queue),$(UNIT_SRC))
+TOOL_SRC := $(filter-out tests/tools/diskload.c,$(TOOL_SRC))
 endif
-TOOL_SRC := $(wildcard tests/tools/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CMD_OBJ := $(CMD_SRC:%.c=$(BUILD)/%.o)
 UNIT_BIN := $(UNIT_SRC:tests/unit/%.c=$(BUILD)/unit/%)
@@ -142,7 +143,7 @@ VM_KERNELS ?= 6.1 7.x:programs
 VM_KERNELS_ALL := 6.1 6.1-rt 6.12 6.12-rt 5.10 7.x
 
 .PHONY: all demo check check-unit check-bats check-vm check-vm-all check-vm-debug check-vm-arm check-vm-arm64 \
-	check-speed \
+	check-speed check-disk-speed \
 	bench-vm figures fuzz lint deps deps-fuzz deps-lint deps-vm install uninstall clean help tests-build headers kmod kmod-access kmod_install \
 	kmod_uninstall dkms-there dkms-install dkms-uninstall deb deps-deb check-deb
 .DELETE_ON_ERROR:
@@ -168,6 +169,7 @@ help:
 	@echo '  make check-vm-arm64 the tests of check-vm with 64-bit ARM kernels, of pages of 4 and of 16 KiB,'
 	@echo '                    and with 32-bit programs, cross-built and emulated'
 	@echo '  make check-speed  what sending from the driver costs, counted in a virtual machine'
+	@echo '  make check-disk-speed  what a disk costs, counted there, by zcdma disk, nbd.ko and others'
 	@echo '  make bench-vm     zcdma bench with the memory models of the driver, in the same machine'
 	@echo '  make figures      the outputs in .github/FIGURES.md, anew; on a machine that does nothing else'
 	@echo '  make fuzz         fuzz the parsers with libFuzzer (SECONDS=60 for each target, FUZZ_TARGETS=fuzz_frame); needs clang'
@@ -479,6 +481,12 @@ check-vm-arm:
 # Not a part of the check: how the two machines take turns moves the figures by some per cent.
 check-speed:
 	$(call in_vm,VM_ICOUNT=1 VM_RUN=tests/vm/speed.sh)
+
+# One of them, and what a disk costs. Its kernel needs ublk_drv.
+check-disk-speed: VM_KERNELS = 7.x
+check-disk-speed:
+	@tests/deps.sh nbd-client:nbd-client
+	$(call in_vm,VM_ICOUNT=1 VM_RUN=tests/vm/disk_speed.sh)
 
 # The same machines, and the table for people.
 bench-vm:
