@@ -83,7 +83,7 @@ measure() {
 at_most() {
     awk -v name="$1" -v a="$2" -v factor="$3" -v b="$4" 'BEGIN {
         good = a > 0 && b > 0 && a <= factor * b
-        printf "%s - %s: %.2f, at most %s\n", good ? "ok" : "not ok", name, b > 0 ? a / b : 0, factor }'
+        printf("%s - %s: %d of %d, at most %s\n", good ? "ok" : "not ok", name, a, b, factor) }'
 }
 
 ip link set lo up
