@@ -13,18 +13,20 @@ BYTES=$((GIB << 30))
 ZCDMA=$PWD/zcdma
 PORT=9009
 DATAGRAM=1400
-RATES="100000 200000 300000 400000 600000 800000" # datagrams a second
+RATES="100000 200000 300000 400000 500000 600000 700000 800000" # datagrams a second
 
 if [[ -z ${NETIN_INSIDE:-} ]]; then
     make -s all tests-build || exit 2
-    NETIN_INSIDE=1 exec unshare --user --map-root-user --net "$0" "$@"
+    NETIN_INSIDE=1 exec unshare --user --map-root-user --net --mount "$0" "$@"
 fi
 ip link set lo up
 sysctl -qw net.ipv4.tcp_congestion_control=reno
 
-# On tmpfs, so that no disk decides.
-dir=$(mktemp -d -p /dev/shm)
-trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$dir"' EXIT
+# On a tmpfs, so that no disk decides, of huge pages: taking pages of 4 KiB costs more than all that is compared here.
+dir=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null; umount "$dir"; rm -rf "$dir"' EXIT
+pages=huge
+mount -t tmpfs -o huge=always tmpfs "$dir" 2>/dev/null || { pages=small; mount -t tmpfs tmpfs "$dir"; } || exit 2
 
 # Receivers of a stream. Each takes one and ends.
 memory() { "$ZCDMA" capture -q tcp:127.0.0.1:$PORT --path=null -o /dev/null; }
@@ -57,7 +59,8 @@ median() { sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
 streams=(memory capture nc_file)
 command -v socat >/dev/null && streams+=(socat_file) || echo 'socat_file is left out: there is no socat'
-echo "TCP, $GIB GiB a run, $REPEATS runs by turns after one to warm up, Linux $(uname -r), $(nproc) CPUs, load $(cut -d' ' -f1-3 /proc/loadavg)"
+echo "TCP, $GIB GiB a run, $REPEATS runs by turns after one to warm up, tmpfs of $pages pages," \
+    "Linux $(uname -r), $(nproc) CPUs, load $(cut -d' ' -f1-3 /proc/loadavg)"
 for ((n = 0; n <= REPEATS; n++)); do
     for receiver in "${streams[@]}"; do
         once t "$receiver" "$ZCDMA" copysend -q 127.0.0.1:$PORT sim:fill=once --bytes $BYTES >"$dir/now"
@@ -92,9 +95,25 @@ for rate in $RATES; do
     done
 done
 
+# A fixed rate beside four programs that only compute.
+busy=()
+for ((n = 0; n < 4; n++)); do
+    (while :; do :; done) &
+    busy+=($!)
+done
+for ((n = 0; n < REPEATS; n++)); do
+    once u udp_capture "$ZCDMA" copysend -q --json "udp:127.0.0.1:$PORT" --datagram $DATAGRAM --seconds 10 \
+        "sim:rate=$((100000 * DATAGRAM)),block=1M,blocks=64" >"$dir/now"
+    echo "$(<"$dir/out") $(sed -n 's/.*"datagrams": \([0-9]*\).*/\1/p' "$dir/sent")" >>"$dir/busy"
+done
+awk -v load="$(cut -d' ' -f1-3 /proc/loadavg)" '{ sent += $2; lost += $2 - $1 } END {
+    printf "  beside four busy loops: of %d datagrams at 100000 a second %d lost, load %s\n", sent, lost, load }' "$dir/busy"
+kill "${busy[@]}"
+wait "${busy[@]}" 2>/dev/null
+
 # A disk of its own is what TMPDIR names, as for tests/speed.sh.
 disk=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null; rm -rf "$dir" "$disk"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null; umount "$dir"; rm -rf "$dir" "$disk"' EXIT
 DEPTH=8
 
 record() {
