@@ -195,7 +195,7 @@ void zcdma_path_set_timeout(struct zcdma_path *path, int timeout_ms);
 void zcdma_path_set_queue(struct zcdma_path *path, unsigned blocks);
 
 /* What is worth to have in one system call: less makes the call itself a large part of what a send costs. */
-#define ZCDMA_JOIN_BYTES ((size_t)256 << 10)
+#define ZCDMA_JOIN_BYTES ((size_t)1 << 20)
 
 /*
  * Have small blocks whose memory follows on each other go by one system call of up to @bytes: zcdma_path_send() keeps them back
