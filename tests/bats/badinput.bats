@@ -64,6 +64,16 @@ END
         zcdma capture xdp:nosuch0 -o out
 }
 
+@test "xdp: a RLIMIT_MEMLOCK that is too small: one line with the hint" {
+    local alone='ip link set lo mtu 1500 up && exec "$@"'
+    unshare -n true 2>/dev/null || skip "no network of its own (unshare -n)"
+    unshare -n sh -c "$alone" - "$ZCDMA" capture -q xdp:lo --seconds 0.1 -o out ||
+        skip "this kernel or user attaches no XDP program"
+    failed 2 'zcdma capture: attach to lo: No buffer space available' \
+        'raise RLIMIT_MEMLOCK (ulimit -l), or give one queue=' \
+        unshare -n sh -c "ulimit -l 64; $alone" - setpriv --bounding-set -ipc_lock "$ZCDMA" capture xdp:lo -o out
+}
+
 @test "a host that cannot be looked up" {
     namespaces -rn # without a network no name server is asked, or waited for
     run -2 --separate-stderr unshare -rn "$ZCDMA" zcsend no.such.invalid:9000 sim:
