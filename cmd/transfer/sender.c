@@ -203,6 +203,7 @@ static int parse_address(struct transfer *t, struct report *r, const char *to,
 		return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
 	if (datagram && !addr->udp)
 		return report_error(r, STATUS_ERROR, NULL, "--datagram is for udp:HOST:PORT");
+	t->reconnects |= addr->retry != 0;
 	return STATUS_OK;
 }
 

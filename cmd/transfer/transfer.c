@@ -19,6 +19,9 @@
 /* How often to look for receivers that are too slow. */
 #define SLOW_MS 20
 
+/* How often to look whether a connection broke, which the library mends within a call. */
+#define BREAK_MS 500
+
 static void stop_source(struct transfer *t)
 {
 	if (!t->stopping)
@@ -72,12 +75,17 @@ static void get_figures(const struct transfer *t, struct snapshot *s)
 	};
 }
 
-static void note_source_break(struct transfer *t)
+static void note_senders(struct transfer *t)
 {
 	struct zcdma_source_stats src;
 
 	zcdma_source_get_stats(t->src, &src, sizeof(src));
 	frames_note_break(t->report, src.breaks, &t->source_breaks, "waiting for its sender");
+	/* Once, as whoever tries ports may come often. */
+	if (src.ignored_connections && !t->ignored_noted) {
+		t->ignored_noted = true;
+		report_note(t->report, "a connection was ignored, as it is not of this stream's sender");
+	}
 }
 
 void transfer_look_around(struct transfer *t)
@@ -96,7 +104,7 @@ void transfer_look_around(struct transfer *t)
 	transfer_get_path_stats(t, &path);
 	frames_note_break(t->report, path.breaks, &t->sink_breaks, "connecting again");
 	if (t->receives)
-		note_source_break(t);
+		note_senders(t);
 	if (path.plain_reason && !t->plain_noted) {
 		t->plain_noted = true;
 		report_note(t->report, "%s; sending plainly from here on%s%s%s", path.plain_reason,
@@ -119,6 +127,8 @@ static int timeout_ms(const struct transfer *t)
 {
 	int ms = progress_timeout(&t->progress);
 
+	if (t->receives || t->reconnects)
+		ms = sooner(ms, BREAK_MS);
 	/* What a receiver holds is looked at, as nothing reports that another has less. */
 	if (t->several && t->several->drops_slow)
 		ms = sooner(ms, SLOW_MS);

@@ -40,6 +40,8 @@ struct transfer {
 	bool shares; /* it has a ring to hand over: else bytes are announced to them */
 	int ring_fd; /* a pipe whose writer may have a ring to hand over: -v says why it does not; or -1 */
 
+	bool reconnects; /* a receiver's connection is made again where it breaks */
+
 	/* Limits; 0 is without. */
 	uint64_t max_bytes, max_blocks;
 	double max_seconds;
@@ -63,7 +65,7 @@ struct transfer {
 	const char *
 		waits_for; /* what a note says is waited for after a request to stop, or NULL: the receiver */
 	bool by_handover; /* the path is a hand-over, or one of several is */
-	bool plain_noted, patience_noted;
+	bool plain_noted, patience_noted, ignored_noted;
 
 	/* Its own. */
 	struct report *report;

@@ -114,6 +114,21 @@ report() {
     [ "$(jq .send_lost_bytes send.out)" = "$(jq .connection_lost_bytes receive.out)" ]
 }
 
+@test "framed: the receiver that waits for its sender says that it ignored another one" {
+    receiving capture tcp:127.0.0.1:0,framed,retry=forever -o stored --no-sync
+    "$ZCDMA" zcsend -q "$TO,framed" sim:rate=40M,block=64K 2>send.err 3>&- &
+    local sender=$!
+    PIDS+=("$sender")
+    until_true 20 [ -s stored ]
+    kill -KILL "$sender"
+    wait "$sender" 2>/dev/null || :
+    run -2 --separate-stderr zcdma zcsend "$TO,framed" sim: --bytes 1M
+    [[ $stderr == *'or waits for the sender of another stream'* ]]
+    until_true 20 grep -qx "zcdma capture: a connection was ignored, as it is not of this stream's sender" receive.err
+    kill -TERM "$RECEIVER"
+    done_with 143
+}
+
 @test "framed: a connection that sends nothing does not keep the sender away" {
     local stranger
     receiving capture tcp:127.0.0.1:0,framed,retry=forever -o stored --no-sync --json
