@@ -370,22 +370,18 @@ prepare() {
     mutant=build/kmod-$release-mutant
     build_module "$kmod" "$folder/kmod.log"
     [[ $VM_PARTS != *commands* ]] || build_converter "$folder/converter.log"
+    # The run of everything also loads the driver that must fail.
+    [[ -n ${VM_BATS:-} || $VM_RUN != tests/vm/guest.sh ]] || build_skeleton "$folder/skeleton.log"
+    if [[ $VM_RUN == tests/vm/guest.sh ]]; then
+        lend_objects "$kmod" "$mutant"
+        MUTANT=1 build_module "$mutant" "$folder/mutant.log"
+    fi
     kernel=$dir/boot/vmlinuz-$release
     [[ -n ${arch[cross]:-} ]] || ! unpack_kernel "$kernel" "$folder/vmlinux" || kernel=$folder/vmlinux
     if ! build_initramfs "$release" "$dir" "$folder/initramfs"; then
         echo "not ok - vm $name: no initial file system"
         return 1
     fi
-}
-
-# build_faulty NAME FOLDER: what a run of everything but the commands loads besides: the drivers that must fail, and the
-# module of the manual.
-build_faulty() {
-    local name=$1 folder=$2
-    [[ $VM_RUN == tests/vm/guest.sh ]] || return 0
-    [[ -n ${VM_BATS:-} ]] || build_skeleton "$folder/skeleton.log"
-    lend_objects "$kmod" "$mutant"
-    MUTANT=1 build_module "$mutant" "$folder/mutant.log"
 }
 
 # held_files: print what the tests of the commands start again and again, with its libraries, for init.c; paths in the
@@ -531,7 +527,7 @@ has_memory_for_two() {
 }
 
 run_kernel() {
-    local name=${1%%:*} parts=$VM_PARTS folder accel lock pid
+    local name=${1%%:*} parts=$VM_PARTS folder accel lock first=() rest=() part pid
     [[ $1 != *:* ]] || parts=${1#*:} parts=${parts//,/ }
     folder=$build/run-$name
     mkdir -p "$folder"
@@ -541,27 +537,30 @@ run_kernel() {
     [[ -n ${arch[cross]:-} ]] && accel=tcg || accel=$(find_accel "$folder")
     echo "# linux $release, $accel"
     parts=${parts/programs mutants/programs,mutants}
-    if [[ ,${parts// /,}, != *,commands,* || $parts == commands ]] || ! has_memory_for_two; then
+    # The commands and what only DMA shows take about as long as the rest, and leave much of the time of two processors.
+    for part in $parts; do
+        case $part in
+        commands | swiotlb | iommu) first+=("$part") ;;
+        *) rest+=("$part") ;;
+        esac
+    done
+    if ((${#first[@]} == 0 || ${#rest[@]} == 0)) || ! has_memory_for_two; then
         [[ $parts != programs*" commands"* ]] || parts=${parts/ commands/,commands}
-        [[ $parts == commands ]] || build_faulty "$name" "$folder"
         # shellcheck disable=SC2086 # a list of words
         boot "$name" "$folder" "$accel" $parts
         return
     fi
-    # The commands take as long as all else, and leave much of the time of two processors: beside them the rest is built,
-    # and run. What it says is printed after them.
+    # Print what the second machine says after the first one's.
     (
         # shellcheck disable=SC2030 # its machines are its own to end
         children=()
         trap end_children EXIT
-        build_faulty "$name" "$folder"
-        # shellcheck disable=SC2086 # a list of words
-        boot "$name" "$folder" "$accel" ${parts/commands/}
+        boot "$name" "$folder" "$accel" "${rest[@]}"
     ) >"$folder/rest.tap" 2>&1 &
     pid=$!
     # shellcheck disable=SC2031
     children+=("$pid")
-    boot "$name" "$folder" "$accel" commands
+    boot "$name" "$folder" "$accel" "${first[@]}"
     tail -n +1 -s 0.1 -f --pid="$pid" "$folder/rest.tap"
     wait "$pid"
 }
