@@ -76,14 +76,18 @@ for receiver in "${streams[@]}"; do
         printf "  %-12s %6.2f GB/s  receiver CPU %.3f s/GB\n", n, b / w / 1e9, c / b * 1e9 }'
 done
 
+# flow RECEIVER RATE SECONDS: datagrams at a rate; print how many came, how many were sent, and what once does.
+flow() {
+    once u "$1" "$ZCDMA" copysend -q --json "udp:127.0.0.1:$PORT" --datagram $DATAGRAM --seconds "$3" \
+        "sim:rate=$(($2 * DATAGRAM)),block=1M,blocks=64" >"$dir/now"
+    echo "$(<"$dir/out") $(sed -n 's/.*"datagrams": \([0-9]*\).*/\1/p' "$dir/sent") $(<"$dir/now")"
+}
+
 echo "UDP, datagrams of $DATAGRAM bytes for 2 s a run, load $(cut -d' ' -f1-3 /proc/loadavg)"
 for rate in $RATES; do
     for ((n = 0; n < REPEATS; n++)); do
         for receiver in udp_capture udp_loop; do
-            once u $receiver "$ZCDMA" copysend -q --json "udp:127.0.0.1:$PORT" --datagram $DATAGRAM --seconds 2 \
-                "sim:rate=$((rate * DATAGRAM)),block=1M,blocks=64" >"$dir/now"
-            echo "$(<"$dir/out") $(sed -n 's/.*"datagrams": \([0-9]*\).*/\1/p' "$dir/sent") $(<"$dir/now")" \
-                >>"$dir/udp.$receiver.$rate"
+            flow $receiver "$rate" 2 >>"$dir/udp.$receiver.$rate"
         done
     done
     for receiver in udp_capture udp_loop; do
@@ -102,12 +106,11 @@ for ((n = 0; n < 4; n++)); do
     busy+=($!)
 done
 for ((n = 0; n < REPEATS; n++)); do
-    once u udp_capture "$ZCDMA" copysend -q --json "udp:127.0.0.1:$PORT" --datagram $DATAGRAM --seconds 10 \
-        "sim:rate=$((100000 * DATAGRAM)),block=1M,blocks=64" >"$dir/now"
-    echo "$(<"$dir/out") $(sed -n 's/.*"datagrams": \([0-9]*\).*/\1/p' "$dir/sent")" >>"$dir/busy"
+    flow udp_capture 100000 10 >>"$dir/busy"
 done
 awk -v load="$(cut -d' ' -f1-3 /proc/loadavg)" '{ sent += $2; lost += $2 - $1 } END {
-    printf "  beside four busy loops: of %d datagrams at 100000 a second %d lost, load %s\n", sent, lost, load }' "$dir/busy"
+    printf "  beside four busy loops: of %d datagrams at 100000 a second %d lost, load %s\n", sent, lost, load
+}' "$dir/busy"
 kill "${busy[@]}"
 wait "${busy[@]}" 2>/dev/null
 
