@@ -30,7 +30,6 @@ median() {
 
 # compare NAME GOAL A B: the throughput of command A against B's, and its CPU; both are functions.
 compare() {
-    # shellcheck disable=SC2034 # a and b are used by name
     local name=$1 goal=$2 a=$3 b=$4 i which
     rm -f "$dir"/[ab].*
     for ((i = 0; i <= REPEATS; i++)); do
