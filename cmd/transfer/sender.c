@@ -193,7 +193,10 @@ static void describe_connection(const struct transfer *t, struct report *r, stru
 		report_warn(r, "pace=: %s", c->socket.pace_doubt);
 }
 
-/* Parse the address of a receiver. Returns 0, or an exit status after a reported error. */
+/*
+ * Parse the address of a receiver, and note whether it is connected to again. Returns 0, or an exit status after a reported
+ * error.
+ */
 static int parse_address(struct transfer *t, struct report *r, const char *to,
 			 struct zcdma_addr *addr)
 {
