@@ -276,20 +276,13 @@ valid_sigmf() {
     [[ ! -e x && ! -e x.sigmf-meta ]]
 }
 
-# catches_usr2 PID: the process has a handler for it, and does not end by it.
-catches_usr2() {
-    local caught
-    caught=$(sed -n 's/^SigCgt:\t*//p' "/proc/$1/status")
-    ((0x${caught:-0} & 0x800))
-}
-
 @test "record: --trigger: what was in the ring when it came, and what followed, in a file for each event" {
     local n
     "$ZCDMA" capture --json sim:block=64K,rate=16M,blocks=64 -o e-%N --manifest m-%N --trigger=signal:USR2 \
         --before 100ms --after 100ms >report 3>&- &
     CAPTURE=$!
     PIDS+=("$CAPTURE")
-    until_true 20 catches_usr2 "$CAPTURE"
+    until_true 20 handles "$CAPTURE" USR2
     for n in 1 2; do
         kill -USR2 "$CAPTURE"
         until_true 20 has_line m-00000$n '^# end'
