@@ -186,16 +186,18 @@ picture() {
     assert_output --partial "add you to the device's group"
 }
 
+# Before Linux 5.11 vivid comes back only where it has each kind of node (vivid_is_last_user() in
+# drivers/media/test-drivers/vivid/vivid-core.c), so this is a device that the tests below do not need.
 @test "a device that is captured from, and one that goes in the middle" {
-    zcdma capture "v4l2:$VMALLOC" -o frames 2>report &
+    zcdma capture "v4l2:$SIGNAL" -o frames 2>report &
     PIDS+=($!)
-    until_true 60 test -s frames
-    run -2 zcdma capture "v4l2:$VMALLOC" -o other
+    until_true 60 test -s frames || fail "$(<report)"
+    run -2 zcdma capture "v4l2:$SIGNAL" -o other
     assert_output --partial "Device or resource busy"
-    "$TOOLS/v4l2ctrl" $VMALLOC Disconnect
+    "$TOOLS/v4l2ctrl" $SIGNAL Disconnect
     wait_exit "${PIDS[0]}" 1
     run cat report
-    assert_output --partial "read $VMALLOC: No such device"
+    assert_output --partial "read $SIGNAL: No such device"
     assert_output --partial "the device was removed"
 }
 
