@@ -17,6 +17,9 @@ KCSAN=/sys/kernel/debug/kcsan
 # A kernel that checks how DMA is done reports the first fault alone, unless it is told to report each.
 [[ ! -e /sys/kernel/debug/dma-api/all_errors ]] || echo 1 >/sys/kernel/debug/dma-api/all_errors
 
+# It also looks for leaks every ten minutes, which takes it two. Here that is done when a test asks for it: find_leaks().
+[[ ! -e /sys/kernel/debug/kmemleak ]] || echo scan=off 2>/dev/null >/sys/kernel/debug/kmemleak # or there is none
+
 # load FOLDER [devices=N] [sinks=N] [mutant=FAULT]: the driver that is there, with simulated devices, or none, and the
 # PCI device edu of this VM. Either the core or the simulated device has the fault.
 load() {
