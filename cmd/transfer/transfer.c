@@ -84,7 +84,8 @@ static void note_senders(struct transfer *t)
 	/* Once, as whoever tries ports may come often. */
 	if (src.ignored_connections && !t->ignored_noted) {
 		t->ignored_noted = true;
-		report_note(t->report, "a connection was ignored, as it is not of this stream's sender");
+		report_note(t->report,
+			    "a connection was ignored, as it is not of this stream's sender");
 	}
 }
 
