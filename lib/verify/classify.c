@@ -143,7 +143,8 @@ static bool is_proof(const struct zcdma_check *c, const struct zc_run *r)
 	return !r->garbage && r->len > (uint64_t)(ahead < 0 ? -ahead : ahead);
 }
 
-void zc_check_run(struct zcdma_check *c, const struct zc_run *r)
+/* Flat, as are the steps of a reader: where a stream jumps every few bytes, calls would be a third of the time. */
+__attribute__((flatten)) void zc_check_run(struct zcdma_check *c, const struct zc_run *r)
 {
 	struct zc_judge *j = &c->judge;
 

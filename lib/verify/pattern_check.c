@@ -75,24 +75,30 @@ static void end_run(struct pattern_check *p, uint64_t to)
 	zc_check_run(&p->base, &p->at);
 }
 
+/* Begin the run that follows @delta at @to; the one before has ended. */
+static void begin_run(struct pattern_check *p, uint64_t to, int64_t delta)
+{
+	p->at.pos = to;
+	p->at.delta = delta;
+	p->searching = false;
+}
+
 /*
- * Change to the run that follows @delta from @found on; the stream left the run before at p->left. Which bytes belong
- * to neither is not exact, as bytes of different words can be the same.
+ * Change to the run that follows @delta from @found on, whose first whole word begins at @word, as the stream left the
+ * run before at p->left. Which bytes between belong to neither is not exact, as bytes of different words can be the same.
  */
-static void change_run(struct pattern_check *p, uint64_t found, int64_t delta)
+static void change_after_garbage(struct pattern_check *p, uint64_t found, uint64_t word,
+				 int64_t delta)
 {
 	uint64_t garbage = p->left; /* the position of what belongs to neither */
-	uint64_t word = found + (WORD - into_word(found, delta)) % WORD;
 	uint64_t left_word = p->left - into_word(p->left, p->at.delta);
 	int64_t inserted = p->at.delta - delta;
-	uint64_t to;
+	uint64_t to = found;
 
 	if (left_word < p->at.pos)
 		left_word = p->at.pos;
-	if (found <= p->left) {
-		garbage = to = zc_min(word, p->left);
-	} else if (inserted >= (int64_t)(found - p->left) &&
-		   inserted <= (int64_t)(found - p->left + 2 * CHANCE)) {
+	if (inserted >= (int64_t)(found - p->left) &&
+	    inserted <= (int64_t)(found - p->left + 2 * CHANCE)) {
 		/* The run before goes on after the garbage, which was inserted. */
 		if (left_word + (uint64_t)inserted >= found)
 			garbage = left_word;
@@ -101,8 +107,6 @@ static void change_run(struct pattern_check *p, uint64_t found, int64_t delta)
 		/* Overwritten by more than a word: by chance some bytes at both ends look right. */
 		garbage = left_word;
 		to = word;
-	} else {
-		to = found;
 	}
 	to = zc_min(to, p->pos);
 	end_run(p, garbage);
@@ -111,9 +115,23 @@ static void change_run(struct pattern_check *p, uint64_t found, int64_t delta)
 
 		zc_check_run(&p->base, &run);
 	}
-	p->at.pos = to;
-	p->at.delta = delta;
-	p->searching = false;
+	begin_run(p, to, delta);
+}
+
+/* Change to the run that follows @delta from @found on; the stream left the run before at p->left. */
+static void change_run(struct pattern_check *p, uint64_t found, int64_t delta)
+{
+	uint64_t word = found + (WORD - into_word(found, delta)) % WORD;
+	uint64_t to;
+
+	if (found > p->left) {
+		change_after_garbage(p, found, word, delta);
+		return;
+	}
+	/* The first word that the new run has whole, or where the one before ends: no byte is in neither. */
+	to = zc_min(zc_min(word, p->left), p->pos);
+	end_run(p, to);
+	begin_run(p, to, delta);
 }
 
 /*
@@ -190,6 +208,16 @@ static size_t search(struct pattern_check *p, const uint8_t *data, size_t len)
 }
 
 /*
+ * Returns whether two words prove another run right at @data, as where blocks or pages follow each other. A search would
+ * say so too (those that agree a byte earlier, by a carry, do so with them), but where it finds them the processor has to
+ * wait for, while it predicts a branch and looks at the next words meanwhile.
+ */
+static bool goes_on(const struct pattern_check *p, const uint8_t *data)
+{
+	return *data != (uint8_t)~p->seed && zc_words_agree(data, p->seed);
+}
+
+/*
  * Search from where the stream leaves its run, at @data, before which @before bytes are in memory. Returns how many of
  * the @len bytes were used.
  */
@@ -199,8 +227,14 @@ static size_t leave(struct pattern_check *p, const uint8_t *data, size_t before,
 
 	p->searching = true;
 	p->left = p->pos;
-	if (known <= before)
+	if (known <= before) {
+		if (known == CHANCE && len >= PROOF && goes_on(p, data)) {
+			p->pos += PROOF;
+			change_to_proof(p, data + PROOF, CHANCE);
+			return PROOF;
+		}
 		return search_in(p, data - known, known, known + len, 0);
+	}
 	p->held = known;
 	p->tried = 0;
 	zcdma_pattern_fill(p->window, known, p->pos - known + (uint64_t)p->at.delta, p->seed);
@@ -238,7 +272,8 @@ static size_t match(const struct pattern_check *p, const uint8_t *data, size_t l
 	return n < few ? n : n + zcdma_pattern_match(data + n, len - n, offset + n, p->seed);
 }
 
-static void pattern_feed(struct zcdma_check *check, const uint8_t *data, size_t len)
+static __attribute__((flatten)) void pattern_feed(struct zcdma_check *check, const uint8_t *data,
+						  size_t len)
 {
 	struct pattern_check *p = to_pattern(check);
 	const uint8_t *next = data, *end = data + len;

@@ -258,6 +258,18 @@ static void inserted_garbage(void **state)
 	EXPECT({ GARBAGE, 4096, 5, 0 }, { REPEAT, 4101, 4096, 4101 });
 }
 
+/* A byte with which the words right after it agree too, by a carry, from its place on. */
+static void inserted_carry(void **state)
+{
+	(void)state;
+	begin(expected_seed = 0);
+	put(0, 4096);
+	put_bytes(0xff, 1);
+	put(4096, 9000);
+	EXPECT({ GARBAGE, 4096, 1, 0 });
+	expected_seed = SEED;
+}
+
 static void short_ends(void **state)
 {
 	(void)state;
@@ -457,6 +469,7 @@ int main(void)
 		cmocka_unit_test(garbage),
 		cmocka_unit_test(single_bytes),
 		cmocka_unit_test(inserted_garbage),
+		cmocka_unit_test(inserted_carry),
 		cmocka_unit_test(short_ends),
 		cmocka_unit_test(other_seeds_are_named),
 		cmocka_unit_test(anything_goes),
