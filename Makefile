@@ -57,7 +57,7 @@ endif
 
 PKG_CONFIG ?= pkg-config
 LIBS_LIB := libxxhash libpcap libmnl
-LIBS_CMD := popt jansson smartcols libcap-ng
+LIBS_CMD := popt jansson smartcols libcap-ng libmnl
 LIBS_TEST := cmocka jansson
 # Optional: HAVE_LIBURING=0 does without. SEND_ZC came with 2.3.
 HAVE_LIBURING := $(shell $(PKG_CONFIG) --exists 'liburing >= 2.3' 2>/dev/null && echo 1)

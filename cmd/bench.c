@@ -37,7 +37,7 @@ static const struct poptOption table[] = {
 	{ "list", 0, POPT_ARG_NONE, &arg.list, 0, "list the names of modes, memories and nets",
 	  NULL },
 	{ "net", 0, POPT_ARG_STRING, &arg.net, 0, "the network, which bench makes (loopback)",
-	  "loopback|veth|blackhole" },
+	  "loopback|veth|blackhole|wire" },
 	{ "to", 0, POPT_ARG_STRING, &arg.to, 0,
 	  "the other end: zcdma bench --serve, or verify -l; or the device, dev:PATH", "ADDRESS" },
 	{ "serve", 0, POPT_ARG_STRING, &arg.serve, 0, "be the other end of benches elsewhere",

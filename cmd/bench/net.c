@@ -18,6 +18,7 @@
 
 #include "cli/status.h"
 #include "bench/server.h"
+#include "bench/wire.h"
 #include "cli/xalloc.h"
 #include "cli/signals.h"
 
@@ -59,6 +60,18 @@ static const struct bench_net nets[] = {
 		.ready = { COMMAND("ip", "link", "set", "lo", "up"),
 			   COMMAND("tc", "qdisc", "add", "dev", "lo", "root", "blackhole") },
 	},
+	{
+		.name = "wire",
+		.summary =
+			"TCP to an end that acknowledges and drops: what a truly zero-copy sender costs; needs root",
+		.address = BENCH_WIRE_TO ":9",
+		.own = true,
+		.ready = { COMMAND("ip", "link", "set", "lo", "mtu", "1500", "up"),
+			   COMMAND("ip", "addr", "add", BENCH_WIRE_FROM "/32", "dev", "lo"),
+			   COMMAND("ip", "route", "add", BENCH_WIRE_TO "/32", "dev", "lo"),
+			   COMMAND("tc", "qdisc", "add", "dev", "lo", "clsact") },
+		.begin = bench_wire_begin,
+	},
 };
 
 const struct bench_net *bench_net_at(unsigned i)
@@ -87,7 +100,11 @@ static int run_command(struct report *r, const char *const *command, pid_t peer)
 		execvp(argv[0], argv);
 		_exit(127);
 	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid || (status && WEXITSTATUS(status) != 127))
+	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (status && signals_stop())
+		return signals_status(false);
+	if (pid < 0 || (status && WEXITSTATUS(status) != 127))
 		return report_error(r, STATUS_IMPOSSIBLE, NULL, "--net: \"%s %s %s\" failed",
 				    argv[0], argv[1], argv[2]);
 	return status ? report_error(r, STATUS_IMPOSSIBLE, "install iproute2",
@@ -209,6 +226,8 @@ int bench_net_enter(const struct bench_net *net, struct report *r, bool check, c
 		status = start_receiver(net, r, check, &pid, &sock);
 	if (!status)
 		status = run_all(r, net->ready, pid);
+	if (!status && net->begin)
+		status = net->begin(r);
 	if (status)
 		return status;
 	if (!net->receives) {

@@ -16,6 +16,7 @@ struct bench_net {
 		*ready[8]; /* commands that make it ready there, NULL after the last ... */
 	const char *const
 		*peer[4]; /* ... and in another namespace, the receiver's, which it then has */
+	int (*begin)(struct report *r); /* what commands cannot do, after them; or NULL */
 };
 
 /* Return the @i-th network, or NULL after the last. */

@@ -293,7 +293,7 @@ static void say_fallback(struct report *r, const struct bench_rows *rows)
 			continue;
 		report_paragraph(
 			r,
-			"%s fell back: the kernel copied %.0f %% of what it was asked not to, as it does where the receiver is on this machine. Over a network card, or --net=blackhole, it need not.",
+			"%s fell back: the kernel copied %.0f %% of what it was asked not to, as it does where the receiver is on this machine. Over a network card, or --net=blackhole or wire, it need not.",
 			bench_mode(&rows->row[i]), share * 100);
 		return;
 	}

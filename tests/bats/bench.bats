@@ -89,6 +89,44 @@ need_namespaces() {
     jq -e '.cost_of == "sender"' <<<"$output"
 }
 
+# can_wire: skip where there is root, as in a container, but not what a program of BPF takes.
+can_wire() {
+    run zcdma bench --net=wire --mode=null --memory=memfd --repeat=1 --seconds 0.01
+    [[ $status != 3 ]] || skip "${lines[0]}"
+}
+
+@test "bench: on a wire, TCP is acknowledged and nothing is copied" {
+    can_wire
+    bench --net=wire --mode=copy,zerocopy,vmsplice --memory=memfd
+    jq -e '(.rows | map(.mode)) == ["copy", "zerocopy", "vmsplice"] and
+        (.rows | map(.copies_per_byte)) == [1, 0, 0] and all(.rows[]; .fell_back_share == 0)' <<<"$output"
+    jq -e 'all(.rows[].repeats[]; .sent_bytes > 0) and all(.rows[]; .receiver_cpu_seconds_per_gb == null)' <<<"$output"
+}
+
+@test "bench: on a wire, Ctrl-C ends it, and what acknowledges" {
+    can_wire
+    "$ZCDMA" bench --net=wire --mode=zerocopy --memory=memfd --seconds 60 --json >out 2>err 3>&- &
+    local pid=$! child children
+    PIDS+=("$pid")
+    until_true 20 handles $pid INT
+    until_true 60 children $pid
+    read -ra children < <(cat /proc/$pid/task/*/children; echo)
+    kill -INT -- $pid
+    pkill -INT -P $pid || :
+    wait_exit $pid 130
+    jq -e '.exit_status == 130' out
+    for child in "${children[@]}"; do
+        until_true 20 ended "$child"
+    done
+}
+
+@test "bench: a wire takes root outside of a user namespace" {
+    need_namespaces
+    run -3 --separate-stderr unshare -Ur "$ZCDMA" bench --net=wire --mode=copy --memory=memfd
+    [[ $stderr == 'zcdma bench: --net wire: make a map of BPF: Operation not permitted'*'run it as root'* ]] ||
+        fail "$stderr"
+}
+
 @test "bench: between namespaces, of which nothing stays" {
     need_namespaces
     bench --net=veth --mode=copy --memory=memfd
@@ -283,8 +321,10 @@ serve() {
     assert_output --partial 'must be one of out, in, play'
     run -2 zcdma bench --direction=in --mode=zerocopy
     assert_line --index 0 --partial 'unknown name "zerocopy"'
-    run -2 zcdma bench --direction=in --net=blackhole
-    assert_output --partial 'nothing arrives there to be received'
+    for option in blackhole wire; do
+        run -2 zcdma bench --direction=in --net="$option"
+        assert_output --partial 'nothing arrives there to be received'
+    done
     run -2 zcdma bench --direction=in --to udp:127.0.0.1:9
     assert_output --partial 'the other end is reached by TCP'
     run -2 --separate-stderr zcdma bench --direction=in --to 127.0.0.1:1
@@ -321,7 +361,7 @@ children() {
     run -2 zcdma bench --memory=core
     assert_line --index 0 --partial 'unknown name "core"'
     run -2 zcdma bench --net=moon
-    assert_output --partial 'must be one of loopback, veth, blackhole'
+    assert_output --partial 'must be one of loopback, veth, blackhole, wire'
     run -2 zcdma bench --repeat 0
     run -2 zcdma bench --repeat 65
     assert_output --partial 'at most 64'
