@@ -313,16 +313,6 @@ static bool has_ended(const struct zc_disk_queue *q)
 	return q->wire.fd < 0;
 }
 
-/* Returns whether the server may work at a request. */
-static bool is_asked(const struct zc_disk_queue *q)
-{
-	for (unsigned tag = 0; tag < q->d->depth; tag++) {
-		if (q->slots[tag].state == ZC_DISK_SENT)
-			return true;
-	}
-	return false;
-}
-
 void zc_conn_close(struct zc_disk_queue *q)
 {
 	const struct zc_nbd_request end = {
@@ -335,10 +325,10 @@ void zc_conn_close(struct zc_disk_queue *q)
 		return;
 	/*
 	 * In the middle of a request it would be data. What is under way may be made again by another process, and is not to
-	 * be sent after that.
+	 * be sent after that, so the server must not work at any.
 	 */
 	if (!w->lost && !w->sending && w->requests_sent == w->requests_len &&
-	    w->from == ZC_DISK_NO_TAG && !is_asked(q)) {
+	    w->from == ZC_DISK_NO_TAG && !q->asked) {
 		zc_reset_on_close(w->fd, false);
 		(void)!send(w->fd, &end, sizeof(end), MSG_DONTWAIT | MSG_NOSIGNAL);
 	}

@@ -122,6 +122,7 @@ struct zc_disk_queue {
 	bool unsure; /* a connection that is over answered some that the next flush need not be for */
 	const struct ublksrv_io_desc *requests;
 	struct zc_disk_slot slots[ZC_DISK_DEPTH_MOST];
+	unsigned asked; /* slots that are ZC_DISK_SENT */
 	struct zc_disk_wire wire;
 	struct zcdma_disk_stats stats; /* zc_disk_count() alone changes them */
 };
@@ -158,6 +159,15 @@ struct zcdma_disk *zc_disk_new(struct zcdma_ctx *ctx, const struct zcdma_disk_op
 static inline void zc_disk_count(uint64_t *figure, uint64_t n)
 {
 	__atomic_store_n(figure, *figure + n, __ATOMIC_RELAXED);
+}
+
+static inline void zc_disk_set_state(struct zc_disk_queue *q, unsigned tag,
+				     enum zc_disk_state state)
+{
+	struct zc_disk_slot *s = &q->slots[tag];
+
+	q->asked += (state == ZC_DISK_SENT) - (s->state == ZC_DISK_SENT);
+	s->state = state;
 }
 
 /*

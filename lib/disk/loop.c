@@ -18,7 +18,8 @@
 int zc_disk_ring_open(struct zc_disk_queue *q)
 {
 	struct io_uring_params p = {
-		.flags = IORING_SETUP_SQE128 | IORING_SETUP_CQSIZE,
+		/* What completes is looked at in the next call, and needs no interrupt before. */
+		.flags = IORING_SETUP_SQE128 | IORING_SETUP_CQSIZE | IORING_SETUP_COOP_TASKRUN,
 		.cq_entries = 8 * ENTRIES,
 	};
 	int rc = io_uring_queue_init_params(ENTRIES, &q->ring, &p);

@@ -63,7 +63,7 @@ static void command(struct zc_disk_queue *q, uint32_t op, unsigned tag, int resu
 	if (q->d->device_flags & ZC_UBLK_F_AUTO_BUF_REG)
 		sqe->addr = tag;
 	memcpy(sqe->cmd, &cmd, sizeof(cmd));
-	q->slots[tag].state = ZC_DISK_IN_KERNEL;
+	zc_disk_set_state(q, tag, ZC_DISK_IN_KERNEL);
 }
 
 void zc_queue_fetch(struct zc_disk_queue *q)
@@ -150,7 +150,7 @@ void zc_queue_take(struct zc_disk_queue *q, unsigned tag, int result)
 {
 	if (result != UBLK_IO_RES_OK) {
 		/* UBLK_IO_RES_ABORT, as the device is stopped; or the kernel takes no command of this kind. */
-		q->slots[tag].state = ZC_DISK_GONE;
+		zc_disk_set_state(q, tag, ZC_DISK_GONE);
 		return;
 	}
 	result = describe(q, tag);

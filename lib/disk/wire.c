@@ -16,7 +16,7 @@ void zc_wire_queue(struct zc_disk_queue *q, unsigned tag)
 {
 	struct zc_disk_wire *w = &q->wire;
 
-	q->slots[tag].state = ZC_DISK_QUEUED;
+	zc_disk_set_state(q, tag, ZC_DISK_QUEUED);
 	q->slots[tag].answered = false;
 	w->queue[(w->queue_first + w->queued++) % ZC_DISK_DEPTH_MOST] = (uint16_t)tag;
 }
@@ -24,6 +24,21 @@ void zc_wire_queue(struct zc_disk_queue *q, unsigned tag)
 static void lose_by(struct zc_disk_queue *q, const char *what, int err)
 {
 	zc_conn_lose(q, zc_fail(q->ctx, err, "%s %s", what, q->d->target.where));
+}
+
+/* The server closed the connection, which sending may find before receiving does. */
+static void lose_closed(struct zc_disk_queue *q)
+{
+	zc_conn_lose(q, zc_fail_plain(q->ctx, ECONNRESET, "NBD server %s: it closed the connection",
+				      q->d->target.where));
+}
+
+static void lose_by_send(struct zc_disk_queue *q, int err)
+{
+	if (err == EPIPE)
+		lose_closed(q);
+	else
+		lose_by(q, "send to", err);
 }
 
 /* The server breaks the protocol: nothing that it says can be relied on, so it is not asked again. */
@@ -82,7 +97,7 @@ static void gather(struct zc_disk_queue *q)
 			.offset = htobe64(s->offset),
 			.length = htobe32(s->len),
 		};
-		s->state = ZC_DISK_SENT;
+		zc_disk_set_state(q, tag, ZC_DISK_SENT);
 		if (s->command != NBD_CMD_WRITE)
 			continue;
 		w->from = tag;
@@ -150,20 +165,36 @@ static void send_fixed(struct zc_disk_queue *q)
 	sqe->buf_index = (uint16_t)w->from;
 }
 
+/* Send requests, or what is left of them: at once where the socket has room, which costs less than an operation. */
+static void send_requests(struct zc_disk_queue *q)
+{
+	struct zc_disk_wire *w = &q->wire;
+	const void *at = (const char *)w->requests + w->requests_sent;
+	const size_t left = w->requests_len - w->requests_sent;
+	const int more = w->from != ZC_DISK_NO_TAG ? MSG_MORE : 0;
+	const ssize_t n = send(w->fd, at, left, MSG_DONTWAIT | MSG_NOSIGNAL | more);
+
+	if (n >= 0) {
+		w->heard_ns = zc_now_ns();
+		w->requests_sent += (size_t)n;
+	} else if (errno == EAGAIN || errno == EINTR) {
+		prepare_send(q, IORING_OP_SEND, at, (uint32_t)left)->msg_flags |= (uint32_t)more;
+	} else {
+		lose_by_send(q, errno);
+	}
+}
+
 static void send_next(struct zc_disk_queue *q)
 {
 	struct zc_disk_wire *w = &q->wire;
 
 	if (w->requests_sent == w->requests_len && w->from == ZC_DISK_NO_TAG)
 		gather(q);
-	if (w->requests_sent < w->requests_len) {
-		struct io_uring_sqe *sqe = prepare_send(
-			q, IORING_OP_SEND, (const char *)w->requests + w->requests_sent,
-			(uint32_t)(w->requests_len - w->requests_sent));
-
-		if (w->from != ZC_DISK_NO_TAG)
-			sqe->msg_flags |= MSG_MORE;
-	} else if (w->from != ZC_DISK_NO_TAG) {
+	while (w->requests_sent < w->requests_len && !w->sending && !w->lost)
+		send_requests(q);
+	if (w->sending || w->lost)
+		return;
+	if (w->from != ZC_DISK_NO_TAG) {
 		if (q->d->info.copy == ZCDMA_DISK_COPY_USER)
 			send_copy(q);
 		else
@@ -231,7 +262,7 @@ void zc_wire_sent(struct zc_disk_queue *q, const struct io_uring_cqe *cqe)
 	if (cqe->res == -EINTR || cqe->res == -EAGAIN || w->lost)
 		return;
 	if (cqe->res <= 0) {
-		lose_by(q, "send to", cqe->res ? -cqe->res : EPIPE);
+		lose_by_send(q, cqe->res ? -cqe->res : EPIPE);
 		return;
 	}
 	n = (uint32_t)cqe->res;
@@ -250,30 +281,6 @@ void zc_wire_sent(struct zc_disk_queue *q, const struct io_uring_cqe *cqe)
 /*
  * Receiving
  */
-
-static void receive_next(struct zc_disk_queue *q)
-{
-	struct zc_disk_wire *w = &q->wire;
-	struct io_uring_sqe *sqe;
-
-	w->receiving = true;
-	if (w->into == ZC_DISK_NO_TAG) {
-		sqe = zc_disk_sqe(q, IORING_OP_RECV, w->fd, ZC_DISK_RECEIVE, 0);
-		sqe->addr = (uintptr_t)((char *)&w->reply + w->reply_len);
-		sqe->len = (uint32_t)(sizeof(w->reply) - w->reply_len);
-		sqe->msg_flags = MSG_WAITALL;
-	} else if (q->d->info.copy == ZCDMA_DISK_COPY_USER) {
-		sqe = zc_disk_sqe(q, IORING_OP_RECV, w->fd, ZC_DISK_RECEIVE, 0);
-		sqe->addr = (uintptr_t)w->in;
-		sqe->len = zc_min(q->slots[w->into].len - w->into_done, ZC_DISK_CHUNK);
-		sqe->msg_flags = MSG_WAITALL;
-	} else {
-		sqe = zc_disk_sqe(q, IORING_OP_READ_FIXED, w->fd, ZC_DISK_RECEIVE, 0);
-		sqe->addr = w->into_done;
-		sqe->len = q->slots[w->into].len - w->into_done;
-		sqe->buf_index = (uint16_t)w->into;
-	}
-}
 
 /* Note what the server may still have to write, and what it has written, where the request did not fail. */
 static void note_flushed(struct zc_disk_queue *q, const struct zc_disk_slot *s)
@@ -344,21 +351,15 @@ static void take_data(struct zc_disk_queue *q, uint32_t n)
 	answer(q, tag, s->result);
 }
 
-void zc_wire_received(struct zc_disk_queue *q, int result)
+/* Take @result bytes of a reply, or of data, or lose the connection by an error, or by its end. */
+static void take(struct zc_disk_queue *q, int result)
 {
 	struct zc_disk_wire *w = &q->wire;
 
-	w->receiving = false;
-	if (w->lost) {
-		zc_conn_discard(q, result);
-		return;
-	}
 	if (result == -EINTR || result == -EAGAIN)
 		return;
 	if (!result) {
-		zc_conn_lose(q, zc_fail_plain(q->ctx, ECONNRESET,
-					      "NBD server %s: it closed the connection",
-					      q->d->target.where));
+		lose_closed(q);
 		return;
 	}
 	if (result < 0) {
@@ -375,10 +376,81 @@ void zc_wire_received(struct zc_disk_queue *q, int result)
 		take_reply(q);
 }
 
+void zc_wire_received(struct zc_disk_queue *q, int result)
+{
+	q->wire.receiving = false;
+	if (q->wire.lost)
+		zc_conn_discard(q, result);
+	else
+		take(q, result);
+}
+
+/* Returns where to receive next, and in @len how much, or NULL if that is a request's pages. */
+static void *place_to_receive(struct zc_disk_queue *q, uint32_t *len)
+{
+	struct zc_disk_wire *w = &q->wire;
+
+	if (w->into == ZC_DISK_NO_TAG) {
+		*len = (uint32_t)(sizeof(w->reply) - w->reply_len);
+		return (char *)&w->reply + w->reply_len;
+	}
+	*len = zc_min(q->slots[w->into].len - w->into_done, ZC_DISK_CHUNK);
+	return w->in;
+}
+
+/*
+ * Take what is there, where it is not received into a request's pages: to look costs less than an operation. Some of it only, as
+ * what it completes is submitted after that.
+ */
+static void take_what_is_there(struct zc_disk_queue *q)
+{
+	struct zc_disk_wire *w = &q->wire;
+	size_t taken = 0;
+	ssize_t n = 1;
+
+	while (n > 0 && taken < ZC_DISK_CHUNK && q->asked && !w->lost) {
+		uint32_t len;
+		void *at = place_to_receive(q, &len);
+
+		if (!at)
+			return;
+		n = recv(w->fd, at, len, MSG_DONTWAIT);
+		take(q, n < 0 ? -errno : (int)n);
+		taken += n > 0 ? (size_t)n : 0;
+	}
+}
+
+static void receive_next(struct zc_disk_queue *q)
+{
+	struct zc_disk_wire *w = &q->wire;
+	struct io_uring_sqe *sqe;
+	uint32_t len;
+	void *at;
+
+	take_what_is_there(q);
+	if (w->lost)
+		return;
+	w->receiving = true;
+	at = place_to_receive(q, &len);
+	if (at) {
+		sqe = zc_disk_sqe(q, IORING_OP_RECV, w->fd, ZC_DISK_RECEIVE, 0);
+		sqe->addr = (uintptr_t)at;
+		sqe->len = len;
+		sqe->msg_flags = MSG_WAITALL;
+		/* Most likely nothing is there, as was seen just now. */
+		sqe->ioprio = IORING_RECVSEND_POLL_FIRST;
+	} else {
+		sqe = zc_disk_sqe(q, IORING_OP_READ_FIXED, w->fd, ZC_DISK_RECEIVE, 0);
+		sqe->addr = w->into_done;
+		sqe->len = q->slots[w->into].len - w->into_done;
+		sqe->buf_index = (uint16_t)w->into;
+	}
+}
+
 void zc_wire_go_on(struct zc_disk_queue *q)
 {
 	if (!q->wire.receiving)
 		receive_next(q);
-	if (!q->wire.sending)
+	if (!q->wire.sending && !q->wire.lost)
 		send_next(q);
 }
