@@ -84,8 +84,8 @@ static void receives_whole_blocks(void **state)
 	(void)state;
 	open_pair("tcp:127.0.0.1:0", 0);
 	send_from_child(len, false);
-	/* On a busy machine a block may go on before it is full. */
-	assert_in_range(take_bytes(0, len), 21, 41);
+	/* On a busy machine blocks go on before they are full, but not with each packet, of at most 64 KiB. */
+	assert_in_range(take_bytes(0, len), 21, len / 65536 / 2);
 	assert_int_equal(take(0, &b), 0);
 	assert_int_equal(take(0, &b), 0);
 	assert_int_equal(stats().bytes, len);
