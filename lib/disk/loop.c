@@ -33,11 +33,16 @@ int zc_disk_ring_open(struct zc_disk_queue *q)
 /* Take the result of a submission: one that failed for good, or for too long, breaks the loop off. */
 static void take_submitted(struct zc_disk_queue *q, int rc)
 {
-	const uint64_t now = zc_now_ns();
+	uint64_t now;
 
-	if (rc >= 0 || !q->refused_ns)
-		q->refused_ns = rc >= 0 ? 0 : now;
-	if (rc < 0 && (!zc_uring_may_pass(rc) || now - q->refused_ns > ZC_URING_REFUSALS_NS))
+	if (rc >= 0) {
+		q->refused_ns = 0;
+		return;
+	}
+	now = zc_now_ns();
+	if (!q->refused_ns)
+		q->refused_ns = now;
+	if (!zc_uring_may_pass(rc) || now - q->refused_ns > ZC_URING_REFUSALS_NS)
 		zc_error_keep(&q->broken, q->ctx, zc_fail(q->ctx, -rc, "io_uring_enter"));
 }
 
