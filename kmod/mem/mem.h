@@ -96,7 +96,7 @@ struct zcdma_mem {
 	size_t block_size;
 	size_t stride;
 	unsigned int blocks;
-	unsigned int order_max;	/* of a chunk */
+	unsigned int order_max;	/* of a chunk; of the next one, for scatter */
 	int node;		/* to allocate on, ... */
 	bool node_only;		/* ... and nowhere else */
 	gfp_t zone;		/* that the device reaches all of; 0: it reaches any memory */

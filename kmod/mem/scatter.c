@@ -14,6 +14,8 @@ static struct page *alloc_largest(struct zcdma_mem *mem, unsigned int *order)
 		page = zcdma_chunks_alloc_pages(mem, __GFP_COMP | __GFP_NORETRY, *order);
 		if (page)
 			return page;
+		/* Nor is it tried for the next block: each try reclaims from all others. */
+		mem->order_max = *order - 1;
 	}
 	return zcdma_chunks_alloc_pages(mem, __GFP_RETRY_MAYFAIL, 0);
 }

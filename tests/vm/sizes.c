@@ -198,20 +198,32 @@ static void calls_no_oom_killer(unsigned model)
 	EXPECT(oom_kills() == kills);
 }
 
+/* Count how often processes had to make room for what they allocate. */
+static long reclaims_of_callers(void)
+{
+	return memory_number("/proc/vmstat", "allocstall_normal ");
+}
+
 /* So that the tests above are what they seem: single pages are what there is. */
 static void is_in_fragments(unsigned model)
 {
 	static struct counts counts;
 	struct zcdma_dev_setup setup = ring_wanted(model);
 	struct ring r;
+	long reclaims;
 
 	fragment_node();
 	setup.block_size = FRAGMENTED_BLOCK;
 	setup.blocks = fragmented_blocks();
+	reclaims = reclaims_of_callers();
 	r = ring_create(O_RDONLY, setup);
+	reclaims = reclaims_of_callers() - reclaims;
 	counts_read(&counts);
 	printf("# %u blocks have %zu pieces\n", setup.blocks, counts.n);
 	EXPECT(counts.n > FRAGMENTED_BLOCK / PAGE / 2 * setup.blocks);
+	/* A size that is not to be found is looked for once, and not for each block. */
+	printf("# memory was reclaimed %ld times\n", reclaims);
+	EXPECT(reclaims < setup.blocks);
 	ring_end(&r);
 }
 
@@ -227,6 +239,12 @@ static const struct setting {
 	 * kswapd (boost_watermark() in mm/page_alloc.c), which cannot free what is locked.
 	 */
 	{ "/proc/sys/vm/watermark_boost_factor", "0" },
+	/*
+	 * Free pages that processors keep for themselves do not count as free. Since Linux 6.7 each keeps up to 2,000 of
+	 * this node (nr_pcp_alloc() in mm/page_alloc.c), more than what stays free there: what is locked then waits for
+	 * memory, and who may not wait for I/O is not refused any. Here they keep as few as they can. Since Linux 5.14.
+	 */
+	{ "/proc/sys/vm/percpu_pagelist_high_fraction", "1000000" },
 };
 
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))
@@ -246,11 +264,15 @@ int main(void)
 	char before[SETTINGS][16];
 
 	for (size_t i = 0; i < SETTINGS; i++) {
+		if (access(settings[i].path, F_OK))
+			continue;
 		snprintf(before[i], sizeof(before[i]), "%ld", memory_number(settings[i].path, ""));
 		memory_write(settings[i].path, settings[i].value);
 	}
 	TAP_RUN_ALL(tests);
-	for (size_t i = 0; i < SETTINGS; i++)
-		memory_write(settings[i].path, before[i]);
+	for (size_t i = 0; i < SETTINGS; i++) {
+		if (!access(settings[i].path, F_OK))
+			memory_write(settings[i].path, before[i]);
+	}
 	return 0;
 }
