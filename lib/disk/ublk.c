@@ -440,30 +440,6 @@ int zc_ublk_add(struct zcdma_disk *d)
 	return rc;
 }
 
-/*
- * Have the device without a scheduler, which the kernel gives to one with a single queue: the server has its own, and each
- * request would go by way of another thread of the kernel's. Where that cannot be, it has one.
- */
-static void leave_out_scheduler(struct zcdma_disk *d)
-{
-	static const char none[] = "none";
-	struct io_uring_sqe *sqe;
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof(path), "/sys/block/ublkb%d/queue/scheduler", d->options.id);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	sqe = zc_disk_sqe(d->queues[0], IORING_OP_WRITE, fd, ZC_DISK_CALL, 0);
-	/* In a worker: the kernel waits for the requests under way, which are served here. */
-	sqe->flags = IOSQE_ASYNC;
-	sqe->addr = (uintptr_t)none;
-	sqe->len = sizeof(none) - 1;
-	zc_disk_call(d->queues[0], sqe);
-	close(fd);
-}
-
 int zc_ublk_start(struct zcdma_disk *d)
 {
 	const uint32_t op = d->info.recovered ? ZC_UBLK_END_USER_RECOVERY : ZC_UBLK_START_DEV;
@@ -475,8 +451,6 @@ int zc_ublk_start(struct zcdma_disk *d)
 	/* Adding it reads its partitions, which takes as long as the server; taking it over does not. */
 	d->starting = !d->info.recovered;
 	rc = control(d, op, d->options.id, NULL, 0, (uint64_t)getpid());
-	if (!rc && !d->info.recovered)
-		leave_out_scheduler(d);
 	d->starting = false;
 	if (rc)
 		return zc_fail(d->ctx, -rc, "start %s", d->path);

@@ -10,7 +10,6 @@ load disk
     best_way
     serve_data
     disk
-    has_line "/sys/block/${DEV##*/}/queue/scheduler" '\[none]' || fail 'it has a scheduler'
     is_right dd if="$DEV" iflag=direct bs=1M status=none
     is_right dd if="$DEV" bs=4K status=none
     # Not those of the machine, which has its programs there, too.
