@@ -89,6 +89,18 @@ static void note_senders(struct transfer *t)
 	}
 }
 
+/* Note how many channels are waited for, where that has changed. */
+static void note_channels(struct transfer *t)
+{
+	struct zcdma_source_info info;
+
+	zcdma_source_get_info(t->src, &info, sizeof(info));
+	if (info.channels_missing && info.channels_missing != t->missing)
+		report_note(t->report, "waiting for %u more channel%s of %s", info.channels_missing,
+			    info.channels_missing == 1 ? "" : "s", info.device);
+	t->missing = info.channels_missing;
+}
+
 void transfer_look_around(struct transfer *t)
 {
 	struct zcdma_path_stats path;
@@ -104,8 +116,10 @@ void transfer_look_around(struct transfer *t)
 
 	transfer_get_path_stats(t, &path);
 	frames_note_break(t->report, path.breaks, &t->sink_breaks, "connecting again");
-	if (t->receives)
+	if (t->receives) {
 		note_senders(t);
+		note_channels(t);
+	}
 	if (path.plain_reason && !t->plain_noted) {
 		t->plain_noted = true;
 		report_note(t->report, "%s; sending plainly from here on%s%s%s", path.plain_reason,
@@ -233,10 +247,7 @@ void transfer_restart(struct transfer *t)
 /* Handle the first block: what came before it, a wait for a sender, is not the transfer's time. */
 static void note_begin(struct transfer *t)
 {
-	struct zcdma_source_info info;
-
-	zcdma_source_get_info(t->src, &info, sizeof(info));
-	if (info.listens) {
+	if (t->receives) {
 		transfer_restart(t);
 		progress_restart(&t->progress);
 	}
@@ -258,7 +269,7 @@ int transfer_run(struct transfer *t, struct report *r)
 	int rc;
 
 	zcdma_source_get_info(t->src, &info, sizeof(info));
-	t->receives = info.listens;
+	t->receives = info.listens || info.channels;
 	t->report = r;
 	transfer_restart(t);
 	zcdma_source_set_limit(t->src, t->max_bytes, t->max_blocks);
@@ -406,6 +417,18 @@ static void report_ring(const struct zcdma_source_info *info, struct report *r)
 	report_text(r, "frame_buffers_reason", info->buffers_reason, "");
 }
 
+static void report_start(const struct zcdma_source_info *info, struct report *r)
+{
+	if (!info->channels)
+		return;
+	report_line(r, "started", "together: ");
+	report_count(r, "channels", info->channels, " channels of ");
+	report_text(r, "device", info->device, ", device time ");
+	report_count(r, "start_device_time", info->start_time ? info->start_time : REPORT_UNKNOWN,
+		     " (");
+	report_text(r, "device_clock", info->clock, ")");
+}
+
 void transfer_report_source(const struct transfer *t, struct report *r)
 {
 	struct zcdma_source_info info;
@@ -424,6 +447,7 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	report_count(r, "last_seq", path.blocks ? path.last_seq : REPORT_UNKNOWN, "");
 	report_line(r, info.peer ? "sender" : NULL, NULL);
 	report_text(r, "sender", info.peer, "");
+	report_start(&info, r);
 	copies_report_mapped(r, &stats);
 	report_ring(&info, r);
 	report_line(r, info.lossy || stats.overruns ? "overruns" : NULL, NULL);

@@ -70,7 +70,9 @@ struct transfer {
 	/* Its own. */
 	struct report *report;
 	struct progress progress;
-	bool stopping, began, receives;	     /* .receives: its source is of the network */
+	bool stopping, began,
+		receives; /* .receives: its source waits for a sender, or for other channels */
+	unsigned missing; /* channels that a note said are waited for */
 	uint64_t sink_breaks, source_breaks; /* of connections, that were noted */
 	uint64_t start_ns;
 };

@@ -14,11 +14,15 @@
 #include "source/dev_node.h"
 #include "source/dev_ring.h"
 #include "source/options.h"
+#include "source/together.h"
 
 struct dev {
 	struct zcdma_source src;
 	struct zc_dev_ring ring;
-	int error; /* of a put(), a negative errno */
+	struct zc_together together;
+	struct zc_dev_parent parent; /* where it starts with others */
+	bool began, left;	     /* to start with them; stopped before that */
+	int error;		     /* of a put(), a negative errno */
 };
 
 static const char *const clocks[] = {
@@ -56,6 +60,10 @@ static void describe(struct dev *d)
 	if (d->ring.info.clock < ARRAY_SIZE(clocks))
 		src->info.clock = clocks[d->ring.info.clock];
 	src->info.clock_hz = d->ring.info.clock_hz;
+	if (zc_dev_ring_is_together(&d->ring) && zc_dev_get_parent(d->ring.fd, &d->parent)) {
+		src->info.channels = (unsigned)d->ring.opt.together;
+		src->info.device = d->parent.name;
+	}
 	if (setup->model == ZCDMA_DEV_COHERENT)
 		src->fault_hint = zc_dev_fault_hint;
 }
@@ -129,6 +137,7 @@ static void dev_deactivate(struct zcdma_source *src)
 {
 	struct dev *d = (struct dev *)src;
 
+	zc_together_leave(&d->together);
 	zc_dev_control_unmap(&d->ring);
 	zc_dev_ring_unmap(&d->ring);
 	src->poll_fd = -1;
@@ -138,10 +147,40 @@ static void dev_deactivate(struct zcdma_source *src)
  * The source's operations
  */
 
+static int begin_together(struct dev *d)
+{
+	int rc;
+
+	if (d->began)
+		return zc_dev_ring_fail(&d->ring, EBUSY, "start");
+	rc = zc_together_begin(&d->together, &d->ring);
+	if (rc)
+		return rc;
+	d->began = true;
+	d->src.poll_fd = d->together.alarm.fd;
+	d->src.info.channels_missing = d->together.missing;
+	return 0;
+}
+
+/* Returns 0 once all have started, -EAGAIN before that, or another negative errno. */
+static int look_together(struct dev *d)
+{
+	int rc = zc_together_look(&d->together);
+
+	d->src.info.channels_missing = d->together.missing;
+	if (rc == -EAGAIN)
+		return rc;
+	d->src.poll_fd = d->ring.fd;
+	d->src.info.start_time = d->together.device_time;
+	return rc;
+}
+
 static int dev_start(struct zcdma_source *src)
 {
 	struct dev *d = (struct dev *)src;
 
+	if (zc_dev_ring_is_together(&d->ring))
+		return begin_together(d);
 	return ioctl(d->ring.fd, ZCDMA_IOC_START, 0) ? zc_dev_ring_fail(&d->ring, errno, "start")
 						     : 0;
 }
@@ -186,6 +225,11 @@ static int dev_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 	(void)max;
 	if (d->error)
 		return zc_dev_ring_fail(&d->ring, -d->error, "give a block back to");
+	if (d->left)
+		return 0;
+	rc = d->together.ring ? look_together(d) : 0;
+	if (rc)
+		return rc;
 	rc = take(d, &k);
 	if (rc == -ENODATA)
 		return 0;
@@ -219,8 +263,16 @@ static void dev_put(struct zcdma_source *src, const struct zcdma_block *b, enum 
 
 static void dev_stop(struct zcdma_source *src)
 {
+	struct dev *d = (struct dev *)src;
+
+	if (d->together.ring) {
+		zc_together_leave(&d->together);
+		src->poll_fd = d->ring.fd;
+		src->info.channels_missing = 0;
+		d->left = true;
+	}
 	/* A device that is gone has stopped. */
-	ioctl(((struct dev *)src)->ring.fd, ZCDMA_IOC_STOP, 0);
+	ioctl(d->ring.fd, ZCDMA_IOC_STOP, 0);
 }
 
 static void dev_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
@@ -276,7 +328,7 @@ const struct zc_source_ops zc_source_dev = {
 	.type = {
 		.name = "dev",
 		.syntax =
-			"dev:[PATH,model=NAME,blocks=N,block=SIZE,rate=SIZE,seed=N,policy=NAME,timeout=TIME,watermark=N,node=N]",
+			"dev:[PATH,model=NAME,blocks=N,block=SIZE,rate=SIZE,seed=N,policy=NAME,timeout=TIME,watermark=N,node=N,together=N]",
 		.summary = "a device of the driver, whose ring every way of sending accepts",
 		.tracks_pages = true,
 		.memory = "model",

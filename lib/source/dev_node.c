@@ -2,7 +2,9 @@
 /* The nodes of the driver's devices: which files are of them, and what ring they have. */
 #include "source/dev_node.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/zcdma.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -44,6 +46,46 @@ bool zc_dev_is_fd(int fd)
 	struct stat st;
 
 	return !fstat(fd, &st) && is_ours(&st);
+}
+
+bool zc_dev_get_parent(int fd, struct zc_dev_parent *parent)
+{
+	char link[64], target[512];
+	const char *base;
+	struct stat st;
+	ssize_t len;
+
+	if (fstat(fd, &st))
+		return false;
+	snprintf(link, sizeof(link), "/sys/dev/char/%u:%u/device", major(st.st_rdev),
+		 minor(st.st_rdev));
+	len = readlink(link, target, sizeof(target) - 1);
+	if (len < 0 || stat(link, &st))
+		return false;
+	target[len] = '\0';
+	base = strrchr(target, '/');
+	snprintf(parent->name, sizeof(parent->name), "%.*s", (int)sizeof(parent->name) - 1,
+		 base ? base + 1 : target);
+	parent->id = st.st_ino;
+	return true;
+}
+
+unsigned zc_dev_count_channels(const struct zc_dev_parent *parent)
+{
+	static const char class[] = "/sys/class/zcdma";
+	char path[sizeof(class) + sizeof("//device") + NAME_MAX];
+	unsigned count = 0;
+	const struct dirent *e;
+	DIR *dir = opendir(class);
+	struct stat st;
+
+	while (dir && (e = readdir(dir))) {
+		snprintf(path, sizeof(path), "%s/%s/device", class, e->d_name);
+		count += !stat(path, &st) && st.st_ino == parent->id;
+	}
+	if (dir)
+		closedir(dir);
+	return count;
 }
 
 static bool maps(int fd, uint64_t offset)

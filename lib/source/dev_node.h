@@ -13,6 +13,18 @@ bool zc_dev_is(const char *path);
 /* Check whether @fd is a file of one, this process's own or one that was handed over. */
 bool zc_dev_is_fd(int fd);
 
+/* The device that a node is a channel of. */
+struct zc_dev_parent {
+	uint64_t id;	/* its inode in sysfs */
+	char name[128]; /* "zcdma-sim.0" */
+};
+
+/* Find the device of @fd. Returns false if it has none, or sysfs does not say. */
+bool zc_dev_get_parent(int fd, struct zc_dev_parent *parent);
+
+/* Returns how many channels a device has, 0 if that is unknown. */
+unsigned zc_dev_count_channels(const struct zc_dev_parent *parent);
+
 /* Open a node for @access (O_RDONLY, O_RDWR). Returns the descriptor, or a negative errno: -EOPNOTSUPP without a device. */
 int zc_dev_open(struct zcdma_ctx *ctx, const char *path, int access);
 

@@ -66,15 +66,24 @@ const struct zc_option zc_dev_options[ZC_DEV_OPTIONS] = {
 	  "a number of blocks" },
 	{ "node", offsetof(struct zc_dev_options, node), parse_number,
 	  "a NUMA node, as in /sys/devices/system/node" },
+	{ "together", offsetof(struct zc_dev_options, together), parse_number,
+	  "a number of channels" },
 };
+
+bool zc_dev_ring_is_together(const struct zc_dev_ring *d)
+{
+	return d->opt.together != UNSET;
+}
 
 const char *zc_dev_ring_init(struct zc_dev_ring *d, const char *arg)
 {
 	size_t first = strcspn(arg, ",");
 
-	d->opt = (struct zc_dev_options){
-		.model = UNSET, .blocks = UNSET, .node = UNSET, .block_size = 1 << 20
-	};
+	d->opt = (struct zc_dev_options){ .model = UNSET,
+					  .blocks = UNSET,
+					  .node = UNSET,
+					  .together = UNSET,
+					  .block_size = 1 << 20 };
 	if (!first || memchr(arg, '=', first) || first >= sizeof(d->path)) {
 		snprintf(d->path, sizeof(d->path), "%s", ZC_DEV_FIRST);
 		return arg;
@@ -172,6 +181,38 @@ static int check_node(struct zc_dev_ring *d)
 	return rc;
 }
 
+static int check_together(struct zc_dev_ring *d)
+{
+	const uint32_t flags = d->info.flags;
+	struct zc_dev_parent parent;
+	unsigned channels;
+	int rc;
+
+	if (d->opt.together == UNSET)
+		return 0;
+	if (flags & ZCDMA_DEV_INFO_OUT || !(flags & ZCDMA_DEV_INFO_GROUP)) {
+		zc_fail_plain(d->ctx, EOPNOTSUPP, "%s %s: %s does not start channels together",
+			      d->kind, d->name,
+			      flags & ZCDMA_DEV_INFO_OUT ? "a device that plays" : d->info.source);
+		zc_hint(d->ctx, "leave out together=: each channel starts by itself then");
+		return -EOPNOTSUPP;
+	}
+	if (!zc_dev_get_parent(d->fd, &parent))
+		return zc_fail_plain(d->ctx, ENODEV, "%s %s: /sys does not show its device",
+				     d->kind, d->name);
+	channels = zc_min(zc_dev_count_channels(&parent), ZCDMA_DEV_GROUP_MAX);
+	if (d->opt.together >= 2 && d->opt.together <= channels)
+		return 0;
+	rc = out_of_limits(d, "together", d->opt.together);
+	if (channels < 2)
+		zc_hint(d->ctx, "%s has one channel, which has no other to start with",
+			parent.name);
+	else
+		zc_hint(d->ctx, "together= takes a number from 2 to %u, the channels of %s",
+			channels, parent.name);
+	return rc;
+}
+
 static int check_limits(struct zc_dev_ring *d)
 {
 	const struct zcdma_dev_info *info = &d->info;
@@ -198,6 +239,8 @@ static int check_limits(struct zc_dev_ring *d)
 		rc = check_watermark(d);
 	if (!rc)
 		rc = check_node(d);
+	if (!rc)
+		rc = check_together(d);
 	if (rc || (o->block_size && o->block_size <= info->block_size_max &&
 		   !(o->block_size % info->block_align)))
 		return rc;

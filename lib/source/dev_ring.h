@@ -8,7 +8,8 @@
 #include "util/options.h"
 
 struct zc_dev_options {
-	uint64_t model, policy, blocks, block_size, rate, seed, timeout_ns, watermark, node;
+	uint64_t model, policy, blocks, block_size, rate, seed, timeout_ns, watermark, node,
+		together;
 };
 
 /* The control page, where .page is not NULL: see dev_control.h. */
@@ -36,11 +37,14 @@ struct zc_dev_ring {
 extern const char *const zc_dev_models[];
 
 /* The options of a spec, whose values are a struct zc_dev_options. */
-#define ZC_DEV_OPTIONS 9
+#define ZC_DEV_OPTIONS 10
 extern const struct zc_option zc_dev_options[ZC_DEV_OPTIONS];
 
 /* Set what the options are where a spec does not say, and take the device out of "[PATH][,OPTIONS]". Returns the options. */
 const char *zc_dev_ring_init(struct zc_dev_ring *d, const char *arg);
+
+/* Returns whether it starts with other channels of its device: .opt.together of them, with itself. */
+bool zc_dev_ring_is_together(const struct zc_dev_ring *d);
 
 /* Open the device for @access and ask for its limits. Returns 0, or a negative errno with the error message set. */
 int zc_dev_ring_open(struct zc_dev_ring *d, int access);

@@ -61,5 +61,5 @@ NAME_DEVICE='name a device first: zcdma play dev:/dev/zcdma1 file:PATH'
         --path=zerocopy dev: data
     refused 2 '--rate is for sim: and dev:, and the source is data' '' --rate=1M dev: data
     refused 2 'device dev:/dev/null,speed=1: unknown option speed' \
-        'dev: takes model=, blocks=, block=, rate=, seed=, policy=, timeout=, watermark= and node=' dev:/dev/null,speed=1 data
+        'dev: takes model=, blocks=, block=, rate=, seed=, policy=, timeout=, watermark=, node= and together=' dev:/dev/null,speed=1 data
 }

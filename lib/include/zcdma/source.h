@@ -194,6 +194,11 @@ struct zcdma_source_info {
 	const char *frame_clock;    /* what the times of its blocks are, once one has come */
 	const char *buffers;	    /* what memory the driver fills ... */
 	const char *buffers_reason; /* ... and why not what is tried before that, or NULL */
+	/* These are of dev: with together=, and 0 or NULL of other sources. */
+	unsigned channels;	   /* how many of its device start at the same time, itself too */
+	unsigned channels_missing; /* how many of them have not come yet, as far as that is known */
+	uint64_t start_time; /* when they started, by .clock; 0: they have not, or it is unknown */
+	const char *device;  /* the device, "zcdma-sim.0"; valid as long as the source */
 };
 
 /* A kind of source, for lists and help. */
@@ -301,7 +306,9 @@ int zcdma_source_prepare(struct zcdma_source *src, const char *path);
 
 /*
  * Start the device: its clock, its sequence numbers and its overruns count from here. Without this
- * call, the first zcdma_source_next() starts it. Returns -EBUSY if it was started before.
+ * call, the first zcdma_source_next() starts it. A device that starts together with others (dev: with together=) has only
+ * begun to wait for them; zcdma_source_next() goes on waiting, and fails where they cannot start.
+ * Returns -EBUSY if it was started before.
  */
 int zcdma_source_start(struct zcdma_source *src);
 

@@ -108,6 +108,10 @@ class SourceInfo(ctypes.Structure):
         ("frame_clock", c_char_p),
         ("buffers", c_char_p),
         ("buffers_reason", c_char_p),
+        ("channels", c_uint),
+        ("channels_missing", c_uint),
+        ("start_time", c_uint64),
+        ("device", c_char_p),
     ]
 
 
