@@ -131,7 +131,7 @@ static bool map_records(struct records *r, int ring)
 	return true;
 }
 
-/* Take the next record. Returns false if there is none, or it is not complete yet. */
+/* Take the next record. Returns false if nothing was written, or not all of it yet. */
 static bool take_record(struct records *r, struct wire_record *record)
 {
 	const unsigned long at = atomic_load_explicit(r->read, memory_order_relaxed);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A receiver of TCP that is no receiver: what is sent to it is acknowledged and dropped. */
+/* The end of a wire: what is sent to it by TCP is acknowledged and dropped. */
 #ifndef BENCH_WIRE_H
 #define BENCH_WIRE_H
 
@@ -10,8 +10,8 @@
 #define BENCH_WIRE_TO	"10.254.254.2"
 
 /*
- * From now on answer all TCP that goes to BENCH_WIRE_TO through the loopback of this network namespace, which has the
- * qdisc clsact, until this process ends. Returns 0, or an exit status after a reported error.
+ * Answer all TCP that goes to BENCH_WIRE_TO through the loopback of this network namespace, which has the qdisc clsact,
+ * until this process ends. Returns 0, or an exit status after a reported error.
  */
 int bench_wire_begin(struct report *r);
 
