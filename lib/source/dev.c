@@ -168,7 +168,7 @@ static int look_together(struct dev *d)
 	int rc = zc_together_look(&d->together);
 
 	d->src.info.channels_missing = d->together.missing;
-	if (rc == -EAGAIN)
+	if (d->together.ring)
 		return rc;
 	d->src.poll_fd = d->ring.fd;
 	d->src.info.start_time = d->together.device_time;

@@ -190,10 +190,16 @@ static void accept_all(struct zc_together *t)
 		else
 			t->member[t->count++] = (struct zc_together_member){ sock, -1 };
 	}
-	if (errno != EMFILE && errno != ENFILE)
+	if (errno == EAGAIN)
 		return;
 	zc_alarm_remove(&t->alarm, t->sock);
 	zc_alarm_set(&t->alarm, zc_now_ns() + AGAIN_NS);
+}
+
+/* The errno of a start that failed, which another process may have sent. Not EAGAIN, by which the wait would go on. */
+static int error_of(uint32_t value)
+{
+	return value && value < 4096 && value != EAGAIN ? (int)value : EPROTO;
 }
 
 static int start_all(struct zc_together *t)
@@ -216,7 +222,20 @@ static int start_all(struct zc_together *t)
 	t->device_time = !err && group.clock ? group.device_time : 0;
 	tell(t, err ? FAILED : STARTED, (uint32_t)err);
 	zc_together_leave(t);
-	return err ? zc_dev_ring_fail(ring, err, "start with others") : 0;
+	return err ? zc_dev_ring_fail(ring, error_of((uint32_t)err), "start with others") : 0;
+}
+
+/* Handle what came from those that have joined, or from those that have not, which can be more than are missing. */
+static void handle_all(struct zc_together *t, bool joined)
+{
+	for (unsigned i = 0; i < t->count && (joined || count_missing(t));) {
+		struct zc_together_member *m = &t->member[i];
+
+		if ((m->fd >= 0) != joined || handle(t, m))
+			i++;
+		else
+			drop(t, i);
+	}
 }
 
 static int lead(struct zc_together *t)
@@ -231,12 +250,9 @@ static int lead(struct zc_together *t)
 		return zc_dev_ring_fail(t->ring, -rc, "wait for others to start with");
 	zc_alarm_set(&t->alarm, 0);
 	accept_all(t);
-	for (unsigned i = 0; i < t->count && count_missing(t);) {
-		if (handle(t, &t->member[i]))
-			i++;
-		else
-			drop(t, i);
-	}
+	/* Those that are dead go before others come in their place. */
+	handle_all(t, true);
+	handle_all(t, false);
 	missing = count_missing(t);
 	if (!missing)
 		return start_all(t);
@@ -273,21 +289,18 @@ static bool runs(const struct zc_together *t)
 	return !ioctl(t->ring->fd, ZCDMA_IOC_STATS, &s) && s.running;
 }
 
-static int meet(struct zc_together *t);
-
-/* Meet the others again, as the process that listened is gone. */
+/* Meet the others again, in a while, as the process that listened is gone, or could not take us now. */
 static int meet_again(struct zc_together *t)
 {
-	int rc;
-
 	if (runs(t)) {
 		zc_together_leave(t);
 		return 0;
 	}
 	close(t->sock);
 	t->sock = -1;
-	rc = meet(t);
-	return rc ? rc : -EAGAIN;
+	t->missing = 0;
+	zc_alarm_set(&t->alarm, zc_now_ns() + AGAIN_NS);
+	return -EAGAIN;
 }
 
 static int follow(struct zc_together *t)
@@ -309,7 +322,7 @@ static int follow(struct zc_together *t)
 		zc_together_leave(t);
 		return msg.kind == STARTED
 			       ? 0
-			       : zc_dev_ring_fail(ring, (int)msg.value, "start with others");
+			       : zc_dev_ring_fail(ring, error_of(msg.value), "start with others");
 	}
 	return rc == -EAGAIN ? rc : meet_again(t);
 }
@@ -372,6 +385,8 @@ static int meet(struct zc_together *t)
 			       ? zc_dev_ring_fail(t->ring, errno, "wait for others to start with")
 			       : 0;
 	}
+	if (errno != EADDRINUSE)
+		return zc_dev_ring_fail(t->ring, errno, "wait for others to start with");
 	if (!connect(t->sock, (const struct sockaddr *)&sa, len))
 		return join(t);
 	if (errno != ECONNREFUSED && errno != EAGAIN)

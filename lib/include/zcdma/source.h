@@ -308,6 +308,7 @@ int zcdma_source_prepare(struct zcdma_source *src, const char *path);
  * Start the device: its clock, its sequence numbers and its overruns count from here. Without this
  * call, the first zcdma_source_next() starts it. A device that starts together with others (dev: with together=) has only
  * begun to wait for them; zcdma_source_next() goes on waiting, and fails where they cannot start.
+ * Each of them needs a process or a thread of its own that waits.
  * Returns -EBUSY if it was started before.
  */
 int zcdma_source_start(struct zcdma_source *src);
