@@ -110,6 +110,16 @@ static void join_draining(struct producer *p)
 	}
 }
 
+/* Wait for the first word: on a slow machine the stream could end before it. */
+static void wait_for_words(const struct scribbler *s)
+{
+	for (int ms = 0; !s->words; ms++) {
+		if (ms == LIMIT_MS)
+			fail_msg("nothing was written in %d ms", ms);
+		usleep(1000);
+	}
+}
+
 /* Returns what the consumer's stream ended with. */
 static int scribble_once(unsigned pause_us, unsigned *blocks)
 {
@@ -125,6 +135,7 @@ static int scribble_once(unsigned pause_us, unsigned *blocks)
 	assert_non_null(words);
 	zc_source_put(in, &b, ZC_PUT_REUSE);
 	assert_int_equal(pthread_create(&s.thread, NULL, scribble, &s), 0);
+	wait_for_words(&s);
 	rc = read_scribbled(blocks);
 	s.stop = true;
 	pthread_join(s.thread, NULL);
