@@ -71,7 +71,7 @@ static int deliver(struct zcdma_source *src, size_t left, struct zcdma_block *b)
 static int try_next(struct zcdma_source *src, struct zcdma_block *b, bool waits)
 {
 	size_t left;
-	int rc, idle;
+	int rc;
 
 	if (src->ctx->interrupted)
 		return -EINTR;
@@ -84,9 +84,16 @@ static int try_next(struct zcdma_source *src, struct zcdma_block *b, bool waits)
 	if (zc_lent_reserve(&src->lent))
 		return zc_fail(src->ctx, ENOMEM, "next block of %s", src->name);
 	rc = zc_source_take(src, left, b);
-	idle = rc == -EAGAIN ? go_on(src, true) : 0;
-	if (idle)
-		return idle;
+	if (rc == -EAGAIN) {
+		const unsigned with_paths = src->lent.with_paths;
+		int err = go_on(src, true);
+
+		if (err)
+			return err;
+		/* A block that came back may be full at once, and a source does not wake the thread that gives it back. */
+		if (src->lent.with_paths < with_paths)
+			rc = zc_source_take(src, left, b);
+	}
 	if (rc < 0 && rc != -EAGAIN && rc != -EINTR && !src->failed.rc)
 		zc_error_keep(&src->failed, src->ctx, rc);
 	if (rc == -EAGAIN && is_held(src) && (src->ops != &zc_source_memory || waits))

@@ -22,6 +22,7 @@
 #include <sys/ioctl.h>
 #include <sys/time.h>
 
+#include "path/path.h"
 #include "program.h"
 
 /*
@@ -71,6 +72,49 @@ static void test_limit(void **state)
 	zcdma_source_set_limit(src, 0, 3);
 	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
 	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 0);
+}
+
+/* A path that has its block back when it is asked the second time: it came between two looks. */
+static unsigned looks;
+static struct zcdma_block kept;
+
+static int keep(struct zcdma_path *p, const struct zcdma_block *block)
+{
+	zc_path_advance(p, block, block->len);
+	kept = *block;
+	return ZC_SENT_QUEUED;
+}
+
+static int give_at_second_look(struct zcdma_path *p, struct zcdma_block *block)
+{
+	(void)p;
+	if (++looks != 2)
+		return 0;
+	*block = kept;
+	return 1;
+}
+
+/* Check that a block that becomes free while the caller is about to wait is found, and not waited for. */
+static void test_freed_before_the_wait(void **state)
+{
+	static const struct zc_path_ops ops = {
+		.type = { .name = "late" },
+		.size = sizeof(struct zcdma_path),
+		.send = keep,
+		.reap = give_at_second_look,
+	};
+	struct zc_path_to to;
+
+	(void)state;
+	open_sim("sim:blocks=1,block=4K,fill=once");
+	unix_pair();
+	to = (struct zc_path_to){ .fd = out };
+	assert_int_equal(zc_path_new(ctx, &ops, src, &to, &path), 0);
+	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
+	assert_int_equal(zcdma_path_send(path, &b), 0);
+	looks = 0;
+	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
+	assert_int_equal(looks, 3);
 }
 
 /* Check the result of a send without room, and that trying again neither loses nor repeats data. */
@@ -389,6 +433,7 @@ int main(void)
 		TEST(test_next_answers),
 		TEST(test_foreign_signal),
 		TEST(test_limit),
+		TEST(test_freed_before_the_wait),
 		TEST(test_send_without_room),
 		TEST(test_finish_within_its_timeout),
 		TEST(test_dead_connection),
