@@ -35,16 +35,17 @@ static void give_back(struct zcdma_path *path, struct zc_lent_block *e, bool rep
 }
 
 /* Give back the blocks of one send, of which @e is the first. */
-static void give_back_joined(struct zcdma_path *path, struct zc_lent_block *e, bool replace)
+static void give_back_joined(struct zcdma_path *path, struct zc_lent_block *e, bool replace,
+			     uint64_t now_ns)
 {
 	uint32_t next = e->next;
 
-	give_back(path, e, replace);
+	give_back_at(path, e, replace, now_ns);
 	while (next != ZC_LENT_NONE) {
 		e = at(path, next);
 		next = e->next;
 		path->joined_more--;
-		give_back(path, e, replace);
+		give_back_at(path, e, replace, now_ns);
 	}
 }
 
@@ -67,12 +68,15 @@ static void reap_dropped(struct zcdma_path *path)
 void zc_reuse_reap(struct zcdma_path *path)
 {
 	struct zcdma_block b;
+	uint64_t now = 0;
 
 	while (zc_path_reap(path, &b)) {
 		struct zc_lent_block *e = zc_lent_find(&path->src->lent, b.ticket);
 
+		/* One look at the clock for all that are found free: small blocks are many. */
+		now = now ? now : zc_now_ns();
 		if (e)
-			give_back_joined(path, e, b.flags & ZC_BLOCK_REPLACE);
+			give_back_joined(path, e, b.flags & ZC_BLOCK_REPLACE, now);
 	}
 	reap_dropped(path);
 }
