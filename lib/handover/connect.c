@@ -118,7 +118,7 @@ static int handshake(struct zcdma_handover *h)
 		return is_older(&msg) ? -EPROTONOSUPPORT : rc;
 	good = msg.head.type == ZC_HO_WELCOME && msg.head.version <= h->version &&
 	       zc_ho_is_name(fds[0], h->pipe_fd);
-	zc_ho_close(fds);
+	zc_local_close(fds, ZC_HO_FDS);
 	if (!good)
 		return zc_reader_none(h->ctx, "the process that answered does not read it");
 	h->uses = msg.welcome.flags;
@@ -132,8 +132,8 @@ static int meet(struct zcdma_handover *h, int timeout_ms)
 	h->sock = connect_reader(h->ctx, h->pipe_fd, timeout_ms);
 	if (h->sock < 0)
 		return h->sock;
-	return zc_ho_same_user(h->sock) ? handshake(h)
-					: zc_reader_none(h->ctx, "another user reads it");
+	return zc_local_same_user(h->sock) ? handshake(h)
+					   : zc_reader_none(h->ctx, "another user reads it");
 }
 
 ZC_PUBLIC int zcdma_handover_find(struct zcdma_ctx *ctx, int fd, int timeout_ms,

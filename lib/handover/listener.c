@@ -131,7 +131,7 @@ static bool accept_pending(struct zc_listener *c)
 			stop_listening(c);
 		return false;
 	}
-	if (zc_ho_same_user(sock) && make_room(c) && !watch(c, sock)) {
+	if (zc_local_same_user(sock) && make_room(c) && !watch(c, sock)) {
 		c->writer[c->count++] = (struct zc_writer){ .sock = sock };
 		return true;
 	}
@@ -225,7 +225,7 @@ static int receive_one(struct zc_listener *c, struct zc_writer *writer, unsigned
 		rc = take_end(writer);
 	else
 		rc = -EPROTO;
-	zc_ho_close(fds);
+	zc_local_close(fds, ZC_HO_FDS);
 	return rc;
 }
 

@@ -71,7 +71,7 @@ static int receive_answer(struct zcdma_handover *peer)
 	good = msg.head.type == ZC_HO_ACCEPT &&
 	       msg.head.version == (peer->page.map ? ZC_HO_VERSION : ZC_HO_OLDEST) &&
 	       zc_ho_is_end(fds[0], peer->pipe_fd, O_RDONLY);
-	zc_ho_close(fds);
+	zc_local_close(fds, ZC_HO_FDS);
 	return good ? 0 : zc_reader_none(peer->ctx, "the process that answered does not read it");
 }
 

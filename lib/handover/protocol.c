@@ -2,15 +2,14 @@
 /* The protocol by which a ring is handed over through a pipe: messages, their validity, and how two ends meet. */
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "source/dev_node.h"
 #include "handover/protocol.h"
+#include "source/dev_node.h"
 
 /* The most pending connections; others try again. */
 #define BACKLOG 16
@@ -279,38 +278,6 @@ int zc_ho_connect(int pipe_fd)
 	return open_named(pipe_fd, connect);
 }
 
-/* Check that every user is mapped here, as in the first user namespace. Returns false where /proc does not say. */
-static bool every_user_is_mapped(void)
-{
-	unsigned long length, mapped = 0;
-	FILE *f = fopen("/proc/self/uid_map", "re");
-
-	while (f && fscanf(f, "%*u %*u %lu", &length) == 1)
-		mapped += length;
-	if (f)
-		fclose(f);
-	return mapped >= UINT32_MAX; /* (uid_t)-1 is not a user */
-}
-
-/* Check whether @uid stands for all users that are not mapped. Returns true where /proc does not say. */
-static bool is_overflow_uid(uid_t uid)
-{
-	char line[16];
-
-	return !zc_read_line("/proc/sys/kernel/overflowuid", line, sizeof(line)) ||
-	       uid == strtoul(line, NULL, 10);
-}
-
-bool zc_ho_same_user(int sock)
-{
-	struct ucred peer;
-	socklen_t len = sizeof(peer);
-
-	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &peer, &len) || peer.uid != geteuid())
-		return false;
-	return !is_overflow_uid(peer.uid) || every_user_is_mapped();
-}
-
 static bool is_same_pipe(int a, int b)
 {
 	struct stat sa, sb;
@@ -389,96 +356,26 @@ int zc_ho_check_ring(const struct zc_ho_offer *offer, int fd)
  * Sending and receiving
  */
 
-union control {
-	char buf[CMSG_SPACE(ZC_HO_FDS * sizeof(int))];
-	struct cmsghdr align;
-};
-
 int zc_ho_send(int sock, const struct zc_ho_msg *msg, const int *fds)
 {
-	const size_t size = count_fds(&msg->head) * sizeof(int);
-	struct iovec iov = { .iov_base = (void *)msg, .iov_len = zc_ho_len(msg) };
-	union control control = { { 0 } };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *c;
-
-	if (size) {
-		m.msg_control = &control;
-		m.msg_controllen = CMSG_SPACE(size);
-		c = CMSG_FIRSTHDR(&m);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(size);
-		memcpy(CMSG_DATA(c), fds, size);
-	}
-	return sendmsg(sock, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
-}
-
-/* Take the descriptors out of @m, which has room for no more. Returns their number. */
-static unsigned take_fds(struct msghdr *m, int fds[ZC_HO_FDS])
-{
-	unsigned count = 0;
-
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c; c = CMSG_NXTHDR(m, c)) {
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-			continue;
-		count = (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-		memcpy(fds, CMSG_DATA(c), count * sizeof(int));
-	}
-	return count;
-}
-
-void zc_ho_close(int fds[ZC_HO_FDS])
-{
-	for (int i = 0; i < ZC_HO_FDS; i++) {
-		if (fds[i] >= 0)
-			close(fds[i]);
-		fds[i] = -1;
-	}
-}
-
-/* Receive a message; a peer that hung up on unread messages leaves an error before its last message. */
-static ssize_t receive(int sock, struct msghdr *m, int flags)
-{
-	const struct msghdr fresh = *m;
-	ssize_t n = recvmsg(sock, m, flags);
-
-	if (n < 0 && errno == ECONNRESET) {
-		*m = fresh;
-		n = recvmsg(sock, m, flags);
-	}
-	return n < 0 && errno == ECONNRESET ? 0 : n;
+	return zc_local_send(sock, msg, zc_ho_len(msg), fds, count_fds(&msg->head));
 }
 
 int zc_ho_recv(int sock, struct zc_ho_msg *msg, int *fds)
 {
 	int none[ZC_HO_FDS], *got = fds ? fds : none;
-	struct iovec iov = { .iov_base = msg, .iov_len = sizeof(*msg) };
-	union control control;
-	struct msghdr m = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		/* Not CMSG_SPACE(), which is rounded up to room for one more than there is. */
-		.msg_controllen = CMSG_LEN(ZC_HO_FDS * sizeof(int)),
-	};
-	ssize_t n = receive(sock, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	unsigned count;
+	ssize_t n = zc_local_recv(sock, msg, sizeof(*msg), got, ZC_HO_FDS);
+	unsigned count = 0;
 	int rc;
 
-	for (int i = 0; i < ZC_HO_FDS; i++)
-		got[i] = -1;
-	if (n < 0)
-		return errno == EINTR ? -EAGAIN : -errno;
-	count = take_fds(&m, got);
-	/* An empty packet looks like the end, and is not valid anyway. */
-	if (!n && !count && !(m.msg_flags & MSG_CTRUNC))
-		return 0;
-	/* The message is too long, or had more descriptors than there is room for, which the kernel has closed. */
-	rc = m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EPROTO : zc_ho_parse(msg, (size_t)n, count);
+	if (n <= 0)
+		return (int)n;
+	while (count < ZC_HO_FDS && got[count] >= 0)
+		count++;
+	rc = zc_ho_parse(msg, (size_t)n, count);
 	if (!rc && count && !fds)
 		rc = -EPROTO;
 	if (rc)
-		zc_ho_close(got);
+		zc_local_close(got, ZC_HO_FDS);
 	return rc ? rc : 1;
 }

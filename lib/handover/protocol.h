@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "memory/ring.h"
+#include "util/local_socket.h"
 
 #define ZC_HO_MAGIC   0x6f68637au /* "zcho" */
 #define ZC_HO_VERSION 2		  /* blocks and releases go through a page that both map */
@@ -19,7 +20,7 @@
 
 #define ZC_HO_BLOCKS   32 /* most in one message */
 #define ZC_HO_RELEASES 64
-#define ZC_HO_FDS      3
+#define ZC_HO_FDS      ZC_LOCAL_FDS
 
 #define ZC_HO_RING_BLOCKS (1u << 20) /* most in a ring */
 #define ZC_HO_FILE_BLOCKS 64	     /* that can be out at once, of a file */
@@ -198,12 +199,6 @@ int zc_ho_listen(int pipe_fd);
 int zc_ho_connect(int pipe_fd);
 
 /*
- * Returns whether the process at the other end of @sock is of our user; false if that is unknown, as in a user namespace
- * all users that are not mapped have the same number: user_namespaces(7).
- */
-bool zc_ho_same_user(int sock);
-
-/*
  * Open a descriptor that names the pipe and is not an end of it (O_PATH): a process that keeps it does not keep the
  * pipe open. Returns it, or a negative errno.
  */
@@ -230,8 +225,5 @@ int zc_ho_send(int sock, const struct zc_ho_msg *msg, const int *fds);
  * zc_ho_parse().
  */
 int zc_ho_recv(int sock, struct zc_ho_msg *msg, int *fds);
-
-/* Close received descriptors. */
-void zc_ho_close(int fds[ZC_HO_FDS]);
 
 #endif

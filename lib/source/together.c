@@ -16,8 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "handover/protocol.h"
 #include "source/dev_node.h"
+#include "util/local_socket.h"
 
 #define MAGIC 0x31746774u /* "tgt1": another number where the messages change */
 
@@ -41,59 +41,25 @@ struct message {
  * Messages
  */
 
-union control {
-	char buf[CMSG_SPACE(sizeof(int))];
-	struct cmsghdr align;
-};
-
 /* Send a message with the descriptor @fd, or with -1 without one. Returns 0 or a negative errno. */
 static int send_message(int sock, enum kind kind, uint32_t value, uint64_t device_time, int fd)
 {
-	struct message msg = { MAGIC, kind, value, 0, device_time };
-	struct iovec iov = { .iov_base = &msg, .iov_len = sizeof(msg) };
-	union control control = { { 0 } };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
-	struct cmsghdr *c;
+	const struct message msg = { MAGIC, kind, value, 0, device_time };
 
-	if (fd >= 0) {
-		m.msg_control = &control;
-		m.msg_controllen = sizeof(control);
-		c = CMSG_FIRSTHDR(&m);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof(fd));
-		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
-	}
-	return sendmsg(sock, &m, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 ? -errno : 0;
+	return zc_local_send(sock, &msg, sizeof(msg), &fd, fd >= 0);
 }
 
 /* Receive a message, and into *@fd its descriptor, or -1. Returns 1; 0 if the other side has hung up; -EAGAIN; or -EPROTO. */
 static int receive(int sock, struct message *msg, int *fd)
 {
-	struct iovec iov = { .iov_base = msg, .iov_len = sizeof(*msg) };
-	union control control;
-	struct msghdr m = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		/* Not CMSG_SPACE(), which has room for two. */
-		.msg_controllen = CMSG_LEN(sizeof(int)),
-	};
-	struct cmsghdr *c;
-	ssize_t n = recvmsg(sock, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+	ssize_t n = zc_local_recv(sock, msg, sizeof(*msg), fd, 1);
 
-	*fd = -1;
-	if (n < 0)
-		return errno == EAGAIN || errno == EINTR ? -EAGAIN : 0;
-	c = CMSG_FIRSTHDR(&m);
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(c), sizeof(*fd));
-	if (n == (ssize_t)sizeof(*msg) && msg->magic == MAGIC && !(m.msg_flags & MSG_CTRUNC))
+	if (n <= 0)
+		return n == -EAGAIN || n == -EPROTO ? (int)n : 0;
+	if (n == (ssize_t)sizeof(*msg) && msg->magic == MAGIC)
 		return 1;
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-	return n ? -EPROTO : 0;
+	zc_local_close(fd, 1);
+	return -EPROTO;
 }
 
 /*
@@ -184,7 +150,7 @@ static void accept_all(struct zc_together *t)
 	int sock;
 
 	while ((sock = accept4(t->sock, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
-		if (t->count == ARRAY_SIZE(t->member) || !zc_ho_same_user(sock) ||
+		if (t->count == ARRAY_SIZE(t->member) || !zc_local_same_user(sock) ||
 		    zc_alarm_add(&t->alarm, sock))
 			close(sock);
 		else
@@ -350,7 +316,7 @@ static int join(struct zc_together *t)
 {
 	int rc;
 
-	if (!zc_ho_same_user(t->sock))
+	if (!zc_local_same_user(t->sock))
 		return zc_fail_plain(
 			t->ring->ctx, EPERM,
 			"start %s with others: a process of another user has their place",

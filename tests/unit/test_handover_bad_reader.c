@@ -28,7 +28,7 @@ static int take_call(int listener)
 	assert_int_equal(zc_ho_recv(sock, &msg, fds), 1);
 	assert_int_equal(msg.head.type, ZC_HO_HELLO);
 	assert_true(zc_ho_is_name(fds[0], pipe_fd[0]));
-	zc_ho_close(fds);
+	zc_local_close(fds, ZC_HO_FDS);
 	return sock;
 }
 
@@ -53,7 +53,7 @@ static int take_ring_with(int listener, int end)
 	assert_int_equal(msg.head.type, ZC_HO_OFFER);
 	assert_int_equal(zc_ho_check_ring(&msg.offer, fds[0]), 0);
 	assert_true(zc_ho_is_end(fds[1], pipe_fd[0], O_WRONLY));
-	zc_ho_close(fds);
+	zc_local_close(fds, ZC_HO_FDS);
 	msg = valid(ZC_HO_ACCEPT);
 	assert_int_equal(say(sock, &msg, end, -1), 0);
 	return sock;
@@ -118,7 +118,7 @@ static void test_interrupted(void **state)
 	sock = take_call(listener);
 	assert_int_equal(say_name(sock, &msg, pipe_fd[0]), 0);
 	assert_int_equal(receive(sock, fds).head.type, ZC_HO_OFFER);
-	zc_ho_close(fds);
+	zc_local_close(fds, ZC_HO_FDS);
 	zcdma_interrupt(p.ctx);
 	for (int ms = 0; !p.interrupted && ms < LIMIT_MS; ms++)
 		usleep(1000);

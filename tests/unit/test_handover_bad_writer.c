@@ -27,7 +27,7 @@ static void assert_welcome(int sock)
 	assert_int_equal(zc_ho_recv(sock, &msg, fds), 1);
 	assert_int_equal(msg.head.type, ZC_HO_WELCOME);
 	assert_true(zc_ho_is_name(fds[0], pipe_fd[1]));
-	zc_ho_close(fds);
+	zc_local_close(fds, ZC_HO_FDS);
 }
 
 /* Send a hello, as the writer of the pipe does, and receive the welcome. Returns the socket. */
@@ -54,7 +54,7 @@ static int hand_over(void)
 	assert_int_equal(zc_ho_recv(sock, &msg, fds), 1);
 	assert_int_equal(msg.head.type, ZC_HO_ACCEPT);
 	assert_true(zc_ho_is_end(fds[0], pipe_fd[1], O_RDONLY));
-	zc_ho_close(fds);
+	zc_local_close(fds, ZC_HO_FDS);
 	close(fd);
 	return sock;
 }

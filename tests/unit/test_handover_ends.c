@@ -26,7 +26,7 @@ static void test_meeting(void **state)
 	assert_true(a >= 0);
 	assert_int_equal(zc_ho_listen(pipe_fd[0]), -EADDRINUSE);
 	b = connect_pipe();
-	assert_true(zc_ho_same_user(b));
+	assert_true(zc_local_same_user(b));
 	close(b);
 	assert_int_equal(pipe2(other, O_CLOEXEC), 0);
 	assert_int_equal(zc_ho_connect(other[1]), -ECONNREFUSED);
@@ -46,11 +46,11 @@ static void test_unmapped_is_nobody(void **state)
 	if (!pid) {
 		int pair[2];
 
-		if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) || !zc_ho_same_user(pair[0]))
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) || !zc_local_same_user(pair[0]))
 			_exit(1);
 		if (unshare(CLONE_NEWUSER))
 			_exit(77);
-		if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) || zc_ho_same_user(pair[0]))
+		if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) || zc_local_same_user(pair[0]))
 			_exit(2);
 		_exit(0);
 	}

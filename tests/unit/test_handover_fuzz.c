@@ -97,7 +97,7 @@ static void test_descriptors(void **state)
 		for (int k = 0; wanted && k < ZC_HO_FDS; k++)
 			assert_true((fds[k] >= 0) == (rc == 1 && k < count));
 		if (wanted)
-			zc_ho_close(fds);
+			zc_local_close(fds, ZC_HO_FDS);
 	}
 	assert_int_equal(count_fds(), before);
 	assert_in_range(good, 5000, 25000);

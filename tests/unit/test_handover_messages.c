@@ -209,7 +209,7 @@ static void test_descriptors(void **state)
 					 count == most ? 1 : -EPROTO);
 			for (int i = 0; i < ZC_HO_FDS; i++)
 				assert_true((fds[i] >= 0) == (count == most && i < count));
-			zc_ho_close(fds);
+			zc_local_close(fds, ZC_HO_FDS);
 			/* Where none is expected. */
 			send_raw(pair[0], &msg, zc_ho_len(&msg), count);
 			assert_int_equal(zc_ho_recv(pair[1], &got, NULL),

@@ -34,7 +34,7 @@ static int call(void)
 	assert_int_equal(zc_ho_recv(sock, &msg, fds), 1);
 	assert_int_equal(msg.head.type, ZC_HO_WELCOME);
 	assert_int_equal(msg.head.version, ZC_HO_VERSION);
-	zc_ho_close(fds);
+	zc_local_close(fds, ZC_HO_FDS);
 	return sock;
 }
 
@@ -48,7 +48,7 @@ static int offer_with(int fd, unsigned *type)
 	assert_int_equal(say_offer(sock, ring, pipe_fd[1], fd), 0);
 	assert_int_equal(zc_source_take(in, 0, &b), -EAGAIN);
 	assert_int_equal(zc_ho_recv(sock, &msg, fds), 1);
-	zc_ho_close(fds);
+	zc_local_close(fds, ZC_HO_FDS);
 	close(ring);
 	*type = msg.head.type;
 	return sock;
@@ -284,12 +284,12 @@ static int take_ring(int listener)
 
 	msg.welcome.flags = ZC_USE_REPLACE;
 	assert_int_equal(receive(sock, ZC_HO_HELLO, fds).head.version, ZC_HO_VERSION);
-	zc_ho_close(fds);
+	zc_local_close(fds, ZC_HO_FDS);
 	assert_int_equal(say_name(sock, &msg, pipe_fd[0]), 0);
 	msg = receive(sock, ZC_HO_OFFER, fds);
 	assert_int_equal(msg.head.version, ZC_HO_VERSION);
 	assert_int_equal(zc_shared_page_map(&page, fds[2], msg.offer.blocks), 0);
-	zc_ho_close(fds);
+	zc_local_close(fds, ZC_HO_FDS);
 	msg = paged(ZC_HO_ACCEPT);
 	assert_int_equal(say(sock, &msg, pipe_fd[0], -1), 0);
 	return sock;
@@ -319,17 +319,17 @@ static void test_old_reader(void **state)
 	start(&p);
 	sock = accept_call(listener);
 	assert_int_equal(receive(sock, ZC_HO_HELLO, fds).head.version, ZC_HO_VERSION);
-	zc_ho_close(fds);
+	zc_local_close(fds, ZC_HO_FDS);
 	msg.refuse.reason = ZC_HO_VERSION_UNKNOWN;
 	assert_int_equal(say(sock, &msg, -1, -1), 0);
 	close(sock);
 	sock = accept_call(listener);
 	assert_int_equal(receive(sock, ZC_HO_HELLO, fds).head.version, ZC_HO_OLDEST);
-	zc_ho_close(fds);
+	zc_local_close(fds, ZC_HO_FDS);
 	msg = valid(ZC_HO_WELCOME);
 	assert_int_equal(say_name(sock, &msg, pipe_fd[0]), 0);
 	assert_int_equal(receive(sock, ZC_HO_OFFER, fds).head.version, ZC_HO_OLDEST);
-	zc_ho_close(fds);
+	zc_local_close(fds, ZC_HO_FDS);
 	msg = valid(ZC_HO_ACCEPT);
 	assert_int_equal(say(sock, &msg, pipe_fd[0], -1), 0);
 	assert_int_equal(receive(sock, ZC_HO_BLOCK, NULL).head.version, ZC_HO_OLDEST);
@@ -355,7 +355,7 @@ static void test_stranger_versions(void **state)
 		int sock = accept_call(listener);
 
 		receive(sock, ZC_HO_HELLO, fds);
-		zc_ho_close(fds);
+		zc_local_close(fds, ZC_HO_FDS);
 		assert_int_equal(say(sock, &msg, -1, -1), 0);
 		close(sock);
 	}

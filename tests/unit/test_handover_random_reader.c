@@ -260,7 +260,7 @@ static void open_path(struct reader *r)
 	assert_int_equal(zc_ho_recv(r->sock, &msg, fds), 1);
 	if (r->version == ZC_HO_VERSION)
 		assert_int_equal(zc_shared_page_map(&r->page, fds[2], r->blocks), 0);
-	zc_ho_close(fds);
+	zc_local_close(fds, ZC_HO_FDS);
 	assert_int_equal(zcdma_source_start(r->src), 0);
 }
 

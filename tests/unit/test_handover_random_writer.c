@@ -167,7 +167,7 @@ static void hear_writer(struct writer *w)
 	for (uint32_t i = 0; msg.head.type == ZC_HO_RELEASE && !w->guilty && i < msg.head.count;
 	     i++)
 		take_back(w, &msg.release[i]);
-	zc_ho_close(fds);
+	zc_local_close(fds, ZC_HO_FDS);
 }
 
 /* Check that all of @b can be read, and that it does not overlap another held block. */
