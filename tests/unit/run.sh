@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 # Run unit tests, as TAP: run.sh PROGRAM... RUNNER is a command to run them with. cmocka says "not ok" of a
-# test that it skips. UNIT_LIMIT=N: seconds for a program (1200).
-: "${UNIT_LIMIT:=1200}"
+# test that it skips. UNIT_LIMIT=N: seconds for a program (1200, or
+# LIMIT_SCALE times as many).
+: "${UNIT_LIMIT:=$((1200 * ${LIMIT_SCALE:-1}))}"
 # A sanitizer's finding is a crash, too.
 export ASAN_OPTIONS=exitcode=199:${ASAN_OPTIONS:-}
 export UBSAN_OPTIONS=halt_on_error=1:exitcode=199:${UBSAN_OPTIONS:-}
