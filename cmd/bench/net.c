@@ -11,12 +11,12 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/status.h"
+#include "bench/child.h"
 #include "bench/server.h"
 #include "bench/wire.h"
 #include "cli/xalloc.h"
@@ -199,11 +199,10 @@ static int start_receiver(const struct bench_net *net, struct report *r, bool ch
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
 		goto err;
-	*pid = fork();
+	*pid = bench_fork();
 	if (*pid < 0)
 		goto err;
 	if (!*pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(ends[0]);
 		_exit(receive(net, r, check, ends[1]));
 	}

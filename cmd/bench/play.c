@@ -14,9 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "bench/child.h"
 
 /* What is written to a file, or sent, at a time. */
 #define CHUNK (1u << 20)
@@ -53,7 +54,6 @@ static _Noreturn void send_always(int fd)
 	int connection = socket(AF_INET, SOCK_STREAM, 0);
 	cpu_set_t all;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	memset(&all, 0xff, sizeof(all)); /* the CPU of --cpu is that of the end that is measured */
 	sched_setaffinity(0, sizeof(all), &all);
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -75,7 +75,7 @@ static int start_sender(void)
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return -1;
-	pid = fork();
+	pid = bench_fork();
 	if (!pid) {
 		close(ends[1]);
 		send_always(ends[0]);

@@ -11,10 +11,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/child.h"
 #include "bench/machine.h"
 #include "bench/play.h"
 #include "bench/receive.h"
@@ -244,7 +244,7 @@ static void start_stream(struct bench_stream *stream, const struct bench_job *jo
 	stream->pid = pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0;
 	if (stream->pid)
 		return;
-	stream->pid = fork();
+	stream->pid = bench_fork();
 	if (stream->pid < 0) {
 		stream->pid = -errno;
 		close(ends[0]);
@@ -252,7 +252,6 @@ static void start_stream(struct bench_stream *stream, const struct bench_job *jo
 		return;
 	}
 	if (!stream->pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		cpu_bind_to(job->cpu);
 		(job->direction == BENCH_IN ? bench_receive : measure)(job, row, seconds, &s);
 		_exit(write(ends[1], &s, sizeof(s)) == sizeof(s) ? 0 : 1);

@@ -12,13 +12,13 @@
 #include <jansson.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <zcdma/verify.h>
 
+#include "bench/child.h"
 #include "bench/request.h"
 #include "cli/clock.h"
 #include "cli/signals.h"
@@ -125,9 +125,8 @@ int bench_peer_serve(struct zcdma_ctx *ctx, const int *listeners, unsigned count
 			return fd;
 		if (fd < 0)
 			continue;
-		pid = fork();
+		pid = bench_fork();
 		if (!pid) {
-			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			/* A sender that is stopped ends its stream, and wants the answer. */
 			signal(SIGINT, SIG_IGN);
 			bench_peer_take(fd, check, SILENCE_SECONDS);

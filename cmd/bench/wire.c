@@ -27,6 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/child.h"
 #include "bench/wire_program.h"
 #include "cli/status.h"
 
@@ -176,13 +177,10 @@ static void answer_all(struct records *r, int sock)
  * for records by itself, as another machine would: to be woken for them costs the sender an interrupt to itself and one
  * to another processor, more than what TCP does for a packet.
  */
-static _Noreturn void answer_always(struct records *r, int sock, pid_t bench)
+static _Noreturn void answer_always(struct records *r, int sock)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != bench)
-		_exit(STATUS_OK); /* it ended before that */
 	prctl(PR_SET_TIMERSLACK, 1);
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
@@ -258,14 +256,13 @@ static int start_answers(struct report *r, int ring)
 {
 	struct records records;
 	int sock = open_packet_socket();
-	const pid_t bench = getpid();
 	pid_t pid;
 
 	if (sock < 0 || !map_records(&records, ring))
 		return fail(r, -errno, "answer packets");
-	pid = fork();
+	pid = bench_fork();
 	if (!pid)
-		answer_always(&records, sock, bench);
+		answer_always(&records, sock);
 	if (pid < 0)
 		return fail(r, -errno, "start a process");
 	close(sock);
