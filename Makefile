@@ -378,7 +378,7 @@ DEPS := pkg-config:pkg-config popt:libpopt-dev jansson:libjansson-dev smartcols:
 # What the virtual machine needs on top of that. Its kernels are fetched, but not installed.
 DEPS_VM := qemu-system-x86_64:qemu-system-x86 cpio:cpio xz:xz-utils make:make /sbin/modprobe:kmod \
 	/sbin/tc:iproute2 /sbin/mkfs.ext4:e2fsprogs /usr/bin/setpriv:util-linux pahole:pahole nbdkit:nbdkit \
-	/sbin/mkfs.xfs:xfsprogs
+	/sbin/mkfs.xfs:xfsprogs fio:fio
 
 # What building a kernel needs on top of that.
 DEPS_DEBUG := flex:flex bison:bison bc:bc /usr/include/libelf.h:libelf-dev objdump:binutils
