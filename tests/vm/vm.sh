@@ -35,7 +35,7 @@ bin=$tree/${BUILD:-build}
 if [[ -n ${VM_BATS:-} || $VM_RUN != tests/vm/guest.sh ]]; then
     : "${VM_PARTS:=commands}"
 fi
-: "${VM_PARTS:=programs mutants commands swiotlb iommu${VM_COMPAT:+ compat}}"
+: "${VM_PARTS:=programs mutants commands${VM_COMPAT:+ compat} swiotlb iommu}"
 # shellcheck source=tests/vm/cross.bash
 source "$here/cross.bash"
 cd "$tree" || exit 2
@@ -529,8 +529,38 @@ has_memory_for_two() {
     (($(awk '/^MemAvailable/ { print $2 }' /proc/meminfo) >= 8 << 20))
 }
 
+# two_at_a_time NAME FOLDER ACCEL BOOT...: as boot(), with two machines, which leave little of the time of two processors.
+# Print what each says after the one before it.
+# shellcheck disable=SC2030,SC2031 # what each of them starts is its own to end
+two_at_a_time() {
+    local boot out printer running=0
+    rm -f "$2"/*.{tap,pid}
+    (
+        trap - EXIT
+        for boot in "${@:4}"; do
+            out=$2/$boot
+            until [[ -s $out.pid ]]; do sleep 0.1; done
+            tail -n +1 -s 0.1 -f --pid="$(<"$out.pid")" "$out.tap"
+        done
+    ) &
+    printer=$!
+    children+=("$printer")
+    for boot in "${@:4}"; do
+        ((running++ < 2)) || wait -n
+        out=$2/$boot
+        (
+            children=()
+            trap end_children EXIT
+            boot "${@:1:3}" "$boot"
+        ) >"$out.tap" 2>&1 &
+        children+=("$!")
+        echo $! >"$out.pid"
+    done
+    wait "$printer"
+}
+
 run_kernel() {
-    local name=${1%%:*} parts=$VM_PARTS folder accel lock first=() rest=() part pid
+    local name=${1%%:*} parts=$VM_PARTS folder accel lock
     [[ $1 != *:* ]] || parts=${1#*:} parts=${parts//,/ }
     folder=$build/run-$name
     mkdir -p "$folder"
@@ -540,33 +570,15 @@ run_kernel() {
     [[ -n ${arch[cross]:-} ]] && accel=tcg || accel=$(find_accel "$folder")
     echo "# linux $release, $accel"
     parts=${parts/programs mutants/programs,mutants}
-    # The commands and what only DMA shows take about as long as the rest, and leave much of the time of two processors.
-    for part in $parts; do
-        case $part in
-        commands | swiotlb | iommu) first+=("$part") ;;
-        *) rest+=("$part") ;;
-        esac
-    done
-    if ((${#first[@]} == 0 || ${#rest[@]} == 0)) || ! has_memory_for_two; then
+    if [[ $parts != *' '* ]] || ! has_memory_for_two; then
         # The commands have another command line where the kernel checks itself: see qemu().
         [[ -n $checks_itself || $parts != programs*" commands"* ]] || parts=${parts/ commands/,commands}
         # shellcheck disable=SC2086 # a list of words
         boot "$name" "$folder" "$accel" $parts
         return
     fi
-    # Print what the second machine says after the first one's.
-    (
-        # shellcheck disable=SC2030 # its machines are its own to end
-        children=()
-        trap end_children EXIT
-        boot "$name" "$folder" "$accel" "${rest[@]}"
-    ) >"$folder/rest.tap" 2>&1 &
-    pid=$!
-    # shellcheck disable=SC2031
-    children+=("$pid")
-    boot "$name" "$folder" "$accel" "${first[@]}"
-    tail -n +1 -s 0.1 -f --pid="$pid" "$folder/rest.tap"
-    wait "$pid"
+    # shellcheck disable=SC2086
+    two_at_a_time "$name" "$folder" "$accel" $parts
 }
 
 for command in qemu-system-x86_64 cpio /sbin/modprobe apt-get dpkg-deb make "${CC:-gcc}"; do
