@@ -110,7 +110,8 @@ static void print_row(struct report *r, const struct zcdma_probe *p)
 			    p->read_bytes_per_second ? json_boolean(p->uncached) : json_null());
 	json_object_set_new(row, "bytes", value_count(p->bytes));
 	json_object_set_new(row, "model", value_text(or_null(p->model)));
-	json_object_set_new(row, "bounced", json_boolean(p->bounced));
+	json_object_set_new(row, "bounced",
+			    p->bytes && p->model[0] ? json_boolean(p->bounced) : json_null());
 	json_object_set_new(row, "dma_buf",
 			    p->exports < 0 ? json_null() : json_boolean(p->exports));
 	json_object_set_new(row, "vmflags", value_text(or_null(p->vmflags)));
