@@ -340,6 +340,13 @@ cross_build() {
     return 1
 }
 
+# build_other_modules FOLDER: those that the programs load beside the driver: one out of tree, and drivers with faults.
+build_other_modules() {
+    build_skeleton "$1/skeleton.log"
+    lend_objects "$kmod" "$mutant"
+    MUTANT=1 build_module "$mutant" "$1/mutant.log"
+}
+
 # Fetch the kernel, build its module and the initial file system: sets $dir, $release, $kernel, $kmod,
 # $mutant, $checks_itself and $vm_limit.
 prepare() {
@@ -373,12 +380,6 @@ prepare() {
     mutant=build/kmod-$release-mutant
     build_module "$kmod" "$folder/kmod.log"
     [[ $VM_PARTS != *commands* ]] || build_converter "$folder/converter.log"
-    # The run of everything also loads the driver that must fail.
-    [[ -n ${VM_BATS:-} || $VM_RUN != tests/vm/guest.sh ]] || build_skeleton "$folder/skeleton.log"
-    if [[ $VM_RUN == tests/vm/guest.sh ]]; then
-        lend_objects "$kmod" "$mutant"
-        MUTANT=1 build_module "$mutant" "$folder/mutant.log"
-    fi
     kernel=$dir/boot/vmlinuz-$release
     [[ -n ${arch[cross]:-} ]] || ! unpack_kernel "$kernel" "$folder/vmlinux" || kernel=$folder/vmlinux
     if ! build_initramfs "$release" "$dir" "$folder/initramfs"; then
@@ -451,6 +452,7 @@ in_machine() {
 run_guest() {
     local name=$1 folder accel=$3 parts=${4//,/ } nics=() held=
     folder=$(machine_folder "$2" "$4")
+    [[ $parts != *programs* && $parts != *mutants* ]] || build_other_modules "$2"
     if [[ $parts == *commands* ]]; then
         held=$folder/held
         held_files >"$held"
