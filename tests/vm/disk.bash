@@ -79,7 +79,9 @@ has_device() {
 # disk [OPTION...]: serve a device from there, named by $DEV. With $TEXT the report is text, and what is said on the way is
 # in disk.name.
 disk() {
+    # What another one said is not its own.
     : >disk.name
+    : >disk.json
     # shellcheck disable=SC2086 # one word, or none
     "$ZCDMA" disk ${TEXT---json} "$@" "${TO:-$URI}" >disk.json 2>disk.name 3>&- &
     DISK=$!
