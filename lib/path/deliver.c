@@ -3,9 +3,6 @@
 #include "path/reuse.h"
 #include "source/memory.h"
 
-/* While stopping, how often to look whether a producer that goes on has had its time. */
-#define STOPPING_MS 100
-
 /* Returns how many bytes the limit leaves: 0 once it is reached, SIZE_MAX without one. */
 static size_t left_of_limit(const struct zcdma_source *src)
 {
@@ -26,13 +23,18 @@ static bool is_held(const struct zcdma_source *src)
 
 	/* A path to a device has blocks of .target that are not lent. */
 	return (src->starved && !lent->with_paths && !src->target) ||
-	       (!src->stopped && src->info.blocks && lent->with_caller >= src->info.blocks);
+	       (!src->stopped && src->info.blocks && zc_lent_stuck(lent) >= src->info.blocks);
 }
 
 static int fail_held(const struct zcdma_source *src)
 {
 	int rc;
 
+	if (src->lent.lost)
+		return zc_fail_plain(
+			src->ctx, ENOBUFS,
+			"next block of %s: the program holds %u, and others are in flight on connections that are closed",
+			src->name, src->lent.with_caller);
 	if (!src->lent.with_caller)
 		return zc_fail_plain(
 			src->ctx, ENOBUFS,
@@ -106,7 +108,7 @@ static int nap_ms(const struct zcdma_source *src, uint64_t deadline_ns)
 {
 	int left = zc_time_left(deadline_ns);
 
-	return !src->stopped || (left >= 0 && left < STOPPING_MS) ? left : STOPPING_MS;
+	return !src->stopped || (left >= 0 && left < ZC_STOPPING_MS) ? left : ZC_STOPPING_MS;
 }
 
 ZC_PUBLIC int zcdma_source_next(struct zcdma_source *src, int timeout_ms, struct zcdma_block *b)

@@ -116,9 +116,11 @@ static int wait_on(struct wait *w, int timeout_ms)
 	rc = attend(w);
 	if (rc)
 		return rc;
-	/* Only the hang-up, and no completion yet: not to be asked again at once. */
-	if (hung_up(w, n))
+	/* Only the hang-up, and no completion yet: not to be asked again at once, nor after the time that there was. */
+	if (hung_up(w, n) && timeout_ms)
 		return zc_poll(w->ctx, -1, 0, NAP_MS) == -EINTR ? -EINTR : 0;
+	if (hung_up(w, n) && !w->ready)
+		return -ETIMEDOUT;
 	return n || w->ready || naps ? 0 : -ETIMEDOUT;
 }
 

@@ -136,6 +136,31 @@ bool zc_lent_remove(struct zc_lent *l, struct zc_lent_block *e, bool *replace)
 void zc_lent_lose(struct zc_lent *l, struct zc_lent_block *e)
 {
 	leave(l, e);
+	l->lost++;
 	e->state = ZC_LENT_LOST;
 	e->path = NULL;
+}
+
+static bool is_stuck(const struct zc_lent_block *e)
+{
+	return e->state == ZC_LENT_CALLER || e->state == ZC_LENT_LOST;
+}
+
+uint32_t zc_lent_stuck(const struct zc_lent *l)
+{
+	uint32_t count = 0;
+
+	if (!l->lost)
+		return l->with_caller;
+	for (uint32_t i = 0; i < l->size; i++) {
+		uint32_t other = l->block[i].share;
+
+		if (!is_stuck(&l->block[i]))
+			continue;
+		/* Of several shares the first one counts. */
+		while (other != i && !(other < i && is_stuck(&l->block[other])))
+			other = l->block[other].share;
+		count += other == i;
+	}
+	return count;
 }

@@ -35,6 +35,7 @@ struct zc_lent {
 	uint32_t size, free;
 	/* Blocks of which the caller or a path has a share. */
 	uint32_t with_caller, with_paths;
+	uint32_t lost; /* shares that do not come back */
 };
 
 void zc_lent_free(struct zc_lent *l);
@@ -65,5 +66,8 @@ bool zc_lent_remove(struct zc_lent *l, struct zc_lent_block *e, bool *replace);
 
 /* Give up a share of a path whose pages are in flight for an unknown time. */
 void zc_lent_lose(struct zc_lent *l, struct zc_lent_block *e);
+
+/* Returns how many blocks do not come back unless the caller gives them back, or not at all as a share was lost. */
+uint32_t zc_lent_stuck(const struct zc_lent *l);
 
 #endif

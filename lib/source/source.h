@@ -89,6 +89,9 @@ extern const struct zc_source_ops zc_source_sim, zc_source_dev, zc_source_v4l2, 
 	zc_source_read, zc_source_file, zc_source_pipe, zc_source_pcap, zc_source_xdp,
 	zc_source_tcp, zc_source_udp, zc_source_stdin, zc_source_memory;
 
+/* While stopping, how often to look whether a producer that goes on has had its time. */
+#define ZC_STOPPING_MS 100
+
 /* Allocate a source of a kind, without opening it. */
 int zc_source_new(struct zcdma_ctx *ctx, const struct zc_source_ops *ops, const char *name,
 		  struct zcdma_source **src);
