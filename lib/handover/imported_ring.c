@@ -97,12 +97,25 @@ static void flush(struct zc_imported_ring *r)
 	r->src->poll_events = rc == -EAGAIN ? POLLIN | POLLOUT : POLLIN;
 }
 
-/* Wake the writer, whose device needs the blocks, for a quarter of the ring: each message costs it a turn. */
+/*
+ * Wake the writer, whose device needs the blocks, for a quarter of the ring: each message costs it a turn. A reader may hold
+ * the other three.
+ */
 static void flush_some(struct zc_imported_ring *r)
 {
-	if (r->again_count >= zc_min(r->offer.blocks / 4 + 1, ZC_HO_RELEASES) ||
-	    r->src->poll_events & POLLOUT)
+	if (r->again_count >= zc_min((r->offer.blocks + 3) / 4, ZC_HO_RELEASES) ||
+	    r->src->poll_events & POLLOUT ||
+	    (r->page.map && r->again_count && zc_lane_hurries(&r->page.releases)))
 		flush(r);
+}
+
+/* The same before a wait: a writer that has no block left puts none into the page that would wake us. */
+static void flush_to_wait(struct zc_imported_ring *r)
+{
+	if (r->held + r->again_count >= r->offer.blocks)
+		flush(r);
+	else
+		flush_some(r);
 }
 
 /* Put the release of a slot into the page, where the writer sees it at once if it is awake. */
@@ -325,7 +338,7 @@ static int read_message(struct zc_imported_ring *r)
 /* Returns whether the writer will send a message when there are more blocks. */
 static bool can_wait(struct zc_imported_ring *r)
 {
-	return !r->page.map || zc_lane_sleep(&r->page.blocks);
+	return !r->page.map || zc_lane_sleep(&r->page.blocks, false);
 }
 
 /*
@@ -350,7 +363,7 @@ static int read_ring(struct zc_imported_ring *r)
 		if (rc)
 			return rc;
 		if (!r->told_end && !r->hung_up && can_wait(r)) {
-			flush_some(r);
+			flush_to_wait(r);
 			return -EAGAIN;
 		}
 	}

@@ -201,9 +201,23 @@ int zc_producer_send_end(struct handover *h)
 	return rc;
 }
 
+/*
+ * Returns whether the source has no block left, and the reader fewer than it wakes us for: the caller, or other paths, hold
+ * the rest.
+ */
+static bool is_short(const struct handover *h)
+{
+	const struct zcdma_source *src = h->path.src;
+
+	return h->blocks.out <= h->offer.blocks / 4 && src->info.blocks &&
+	       zc_lent_stuck(&src->lent) + src->lent.with_paths >= src->info.blocks;
+}
+
 int zc_producer_prepare_to_wait(struct handover *h)
 {
-	if (h->page && !zc_lane_sleep(&h->page->releases))
+	/* What is taken clears the flag, as if this end were awake. */
+	while (h->page && !h->broken && (h->phase == SHARING || h->phase == ENDED) &&
+	       !zc_lane_sleep(&h->page->releases, is_short(h)))
 		zc_producer_read_page(h);
 	return h->broken ? zc_producer_broken(h) : 0;
 }

@@ -11,12 +11,19 @@
 
 #define ZC_LANE_LINE 64 /* bytes of a cache line, for what only one end writes to */
 
+/* Whether the end that takes waits for a ZC_HO_WAKE. */
+enum zc_lane_sleeps {
+	ZC_LANE_AWAKE,
+	ZC_LANE_SLEEPS,	 /* ... which may come when it is worth it */
+	ZC_LANE_HURRIES, /* ... with the next entry, as there may be no other */
+};
+
 /* What the page begins with, for each lane. */
 struct zc_lane_head {
 	_Atomic uint32_t put; /* entries, a number that wraps */
 	unsigned char pad[ZC_LANE_LINE - sizeof(uint32_t)];
 	_Atomic uint32_t
-		sleeps; /* the end that takes waits for a ZC_HO_WAKE, until the other one clears it */
+		sleeps; /* enum zc_lane_sleeps, of the end that takes, until the other one clears it */
 	unsigned char more[ZC_LANE_LINE - sizeof(uint32_t)];
 };
 
@@ -55,8 +62,11 @@ void zc_lane_put(struct zc_lane *lane, const void *entry);
  */
 int zc_lane_take(struct zc_lane *lane, uint32_t most, void *entry);
 
-/* Ask for a message before going to sleep. Returns false if an entry has come meanwhile. */
-bool zc_lane_sleep(struct zc_lane *lane);
+/* Ask for a message before going to sleep, with the next entry if this end @hurries. Returns false if an entry has come meanwhile. */
+bool zc_lane_sleep(struct zc_lane *lane, bool hurries);
+
+/* Returns whether the end that takes sleeps, and wants a message with the next entry. */
+bool zc_lane_hurries(struct zc_lane *lane);
 
 /* Returns whether the end that takes asked for a message, which the caller then sends. */
 bool zc_lane_must_wake(struct zc_lane *lane);
