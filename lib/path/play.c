@@ -232,8 +232,10 @@ static int drain(struct play *p, uint64_t deadline_ns)
 }
 
 /* Drop what is queued, and what is left. */
-static void drop(struct play *p)
+static void play_drop(struct zcdma_path *path)
 {
+	struct play *p = (struct play *)path;
+
 	if (p->rest.open)
 		zc_player_drop(p->player, p->rest.index);
 	p->rest.open = false;
@@ -247,7 +249,7 @@ static int play_finish(struct zcdma_path *path, bool complete, uint64_t deadline
 
 	p->ended = true;
 	if (!complete || p->error.rc || p->player->idle) {
-		drop(p);
+		play_drop(path);
 		return 0;
 	}
 	rc = drain(p, deadline_ns);
@@ -305,6 +307,7 @@ static const struct zc_path_ops zc_path_play = {
 	.poll = play_poll,
 	.attend = play_attend,
 	.flush = play_flush,
+	.drop = play_drop,
 	.finish = play_finish,
 	.get_stats = play_get_stats,
 	.close = play_close,

@@ -24,23 +24,27 @@ static const char *const reasons[ZCDMA_DEV_COPIED_REASONS] = {
  * Starting
  */
 
-/* Returns the bytes with which the device starts: half of its ring, unless the source waits before that for its pages. */
-static uint64_t enough(const struct zcdma_path *path)
+/*
+ * Returns whether there is enough for the device to start: half of its ring, unless the source waits before that for its
+ * pages, as it does for each of its blocks, full or not.
+ */
+static bool has_enough(const struct zcdma_path *path)
 {
 	const struct zcdma_dev_setup *ring = &path->fetcher->ring.setup;
 	const struct zcdma_source_info *info = &path->src->info;
 	const uint64_t half = ring->block_size * ring->blocks / 2;
 	const uint64_t source_half = (uint64_t)info->block_size * info->blocks / 2;
 
-	return info->blocks ? zc_min(half, source_half) : half;
+	if (!path->stats.bytes)
+		return false;
+	return path->stats.bytes >= (info->blocks ? zc_min(half, source_half) : half) ||
+	       (info->blocks && path->stats.blocks > (info->blocks - 1) / 2);
 }
 
 /* A block that is not sent whole waits for one of the ring: it is full, if only with short blocks. */
 int zc_play_flush(struct zcdma_path *path)
 {
-	const bool has_begun = path->stats.bytes && path->stats.bytes >= enough(path);
-
-	return path->queued || has_begun ? zc_player_start(path->fetcher) : 0;
+	return path->queued || has_enough(path) ? zc_player_start(path->fetcher) : 0;
 }
 
 int zc_play_fail(struct zcdma_path *path, int err)

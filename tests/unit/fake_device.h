@@ -285,7 +285,7 @@ int poll(struct pollfd *p, nfds_t n, int timeout_ms)
 			device = &p[i];
 	}
 	if (device) {
-		events = fake_events();
+		events = (short)(fake_events() & (device->events | POLLERR | POLLHUP));
 		fd = device->fd;
 		device->fd = -1;
 	}
