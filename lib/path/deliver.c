@@ -131,6 +131,14 @@ ZC_PUBLIC int zcdma_source_next(struct zcdma_source *src, int timeout_ms, struct
 	return rc;
 }
 
+ZC_PUBLIC void zcdma_source_stop(struct zcdma_source *src)
+{
+	if (src->active && src->ops->stop)
+		src->ops->stop(src);
+	src->stopped = true;
+	zc_source_watch(src);
+}
+
 /* Returns as zcdma_source_reclaim() without a wait. */
 static int try_reclaim(struct zcdma_source *src, uint64_t *cookie)
 {

@@ -2,26 +2,43 @@
 /* Descriptors for a program with an event loop of its own. */
 #include "path/path.h"
 
-void zc_path_watch(struct zcdma_path *path)
+static void watch_source(const struct zcdma_source *src, bool now)
+{
+	const struct pollfd p = { .fd = src->poll_fd, .events = src->poll_events };
+	int ms = -1;
+
+	if (!src->starved)
+		ms = now || src->poll_fd < 0 ? 0 : src->stopped ? ZC_STOPPING_MS : -1;
+	zc_watch_set(src->watch, &p, src->poll_fd >= 0 && !src->starved, ms);
+}
+
+static void watch_path(struct zcdma_path *path)
 {
 	struct pollfd p[ZC_PATH_POLLS];
+	unsigned wants;
 	bool ready;
 
 	if (!path->watch)
 		return;
 	/* The caller is about to wait; an error is for the next call that is about the path. */
 	ready = zc_path_flush_held(path);
-	zc_watch_set(path->watch, p, zc_path_poll(path, zc_path_wants(path), p), ready);
+	wants = zc_path_wants(path);
+	zc_watch_set(path->watch, p, zc_path_poll(path, wants, p),
+		     ready ? 0 : zc_path_nap(path, wants));
+}
+
+/* A block that the path gave back may be one that its source waited for. */
+void zc_path_watch(struct zcdma_path *path)
+{
+	watch_source(path->src, false);
+	watch_path(path);
 }
 
 void zc_source_watch(struct zcdma_source *src)
 {
-	const struct pollfd p = { .fd = src->poll_fd, .events = src->poll_events };
-
-	zc_watch_set(src->watch, &p, src->poll_fd >= 0 && !src->starved,
-		     src->poll_fd < 0 && !src->starved);
-	for (struct zcdma_path *path = src->paths; src->watch && path; path = path->next)
-		zc_path_watch(path);
+	watch_source(src, false);
+	for (struct zcdma_path *path = src->paths; path; path = path->next)
+		watch_path(path);
 }
 
 ZC_PUBLIC int zcdma_path_fd(struct zcdma_path *path)
@@ -36,6 +53,8 @@ ZC_PUBLIC int zcdma_path_fd(struct zcdma_path *path)
 
 ZC_PUBLIC int zcdma_source_fd(struct zcdma_source *src)
 {
+	/* Of what came before there was a descriptor it did not tell. */
+	const bool late = !src->watch && src->started;
 	int rc = src->watch ? 0 : zc_watch_new(src->ctx, &src->watch);
 
 	if (rc)
@@ -45,5 +64,7 @@ ZC_PUBLIC int zcdma_source_fd(struct zcdma_source *src)
 	if (rc)
 		return rc;
 	zc_source_watch(src);
+	if (late)
+		watch_source(src, true);
 	return src->watch->fd;
 }

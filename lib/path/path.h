@@ -332,6 +332,9 @@ void zc_path_gone_after(struct zcdma_path *path, uint64_t seconds);
 /* Returns the ms after which a wait has to call zc_path_look_gone(), or -1. */
 int zc_path_gone_timeout(const struct zcdma_path *path);
 
+/* Returns the ms after which a wait for @what has to look at the path whatever its descriptors report, or -1. */
+int zc_path_nap(const struct zcdma_path *path, unsigned what);
+
 /* End the connection if that is so: the next call of the path fails. */
 void zc_path_look_gone(struct zcdma_path *path);
 

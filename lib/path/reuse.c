@@ -440,8 +440,12 @@ static void give_up(struct zcdma_path *path)
 
 ZC_PUBLIC void zcdma_path_close(struct zcdma_path *path)
 {
+	struct zcdma_source *src;
+
 	if (!path)
 		return;
+	src = path->src;
 	give_up(path);
 	zc_path_delete(path);
+	zc_source_watch(src);
 }

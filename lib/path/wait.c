@@ -46,10 +46,17 @@ static void add_source(struct wait *w, const struct zcdma_source *src)
 			(struct pollfd){ .fd = src->poll_fd, .events = src->poll_events };
 }
 
-static void nap(struct wait *w, int ms)
+/* Returns the shorter one of two times, of which -1 is none. */
+static int sooner(int a, int b)
 {
-	if (ms >= 0 && (w->nap_ms < 0 || ms < w->nap_ms))
-		w->nap_ms = ms;
+	return a < 0 ? b : b < 0 ? a : zc_min(a, b);
+}
+
+int zc_path_nap(const struct zcdma_path *path, unsigned what)
+{
+	const bool naps = path->naps || (path->dropped && path->stats.pending_calls);
+
+	return sooner(naps ? PATH_NAP_MS : -1, what ? zc_path_gone_timeout(path) : -1);
 }
 
 static int add_path(struct wait *w, struct zcdma_path *path, unsigned what)
@@ -60,10 +67,7 @@ static int add_path(struct wait *w, struct zcdma_path *path, unsigned what)
 	if (rc < 0)
 		return zc_path_break(path, rc);
 	w->ready |= rc;
-	if (path->naps || (path->dropped && path->stats.pending_calls))
-		nap(w, PATH_NAP_MS);
-	if (what)
-		nap(w, zc_path_gone_timeout(path));
+	w->nap_ms = sooner(w->nap_ms, zc_path_nap(path, what));
 	n = zc_path_poll(path, what, &w->p[w->count]);
 	w->paths[w->path_count].path = path;
 	w->paths[w->path_count].at = w->count;

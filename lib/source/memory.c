@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "path/path.h"
+
 #define FIRST_SIZE 32
 
 enum state {
@@ -133,6 +135,7 @@ ZC_PUBLIC int zcdma_source_submit(struct zcdma_source *src, const void *data, si
 	};
 	push(m, &m->submitted, place, SUBMITTED);
 	src->starved = false;
+	zc_source_watch(src);
 	return 0;
 }
 

@@ -423,6 +423,7 @@ static int sim_start(struct zcdma_source *src)
 
 	if (sim->started)
 		return zc_fail_plain(src->ctx, EBUSY, "%s has been started already", src->name);
+	sim->reader_waits = true; /* it may wait for .poll_fd before it calls next() */
 	rc = zc_thread_start(&sim->thread, device, sim);
 	if (rc)
 		return zc_fail(src->ctx, -rc, "%s thread", src->name);

@@ -253,13 +253,6 @@ struct zc_lent_block *zc_source_find_lent(const struct zcdma_source *src,
 	return NULL;
 }
 
-ZC_PUBLIC void zcdma_source_stop(struct zcdma_source *src)
-{
-	if (src->active && src->ops->stop)
-		src->ops->stop(src);
-	src->stopped = true;
-}
-
 ZC_PUBLIC void zcdma_source_close(struct zcdma_source *src)
 {
 	if (!src)

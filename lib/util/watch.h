@@ -11,7 +11,8 @@
 
 struct zc_watch {
 	int fd;	    /* the descriptor */
-	int always; /* ready at any time */
+	int timer;  /* among those that are watched */
+	bool timed; /* it is set */
 	struct pollfd set[ZC_WATCH_MOST];
 	unsigned count;
 };
@@ -22,7 +23,7 @@ int zc_watch_new(struct zcdma_ctx *ctx, struct zc_watch **watch);
 /* Free it; NULL is fine. */
 void zc_watch_free(struct zc_watch *w);
 
-/* Watch @p, @count of them, and nothing else; @ready: be readable at once. NULL is fine. */
-void zc_watch_set(struct zc_watch *w, const struct pollfd *p, unsigned count, bool ready);
+/* Watch @p, @count of them, and nothing else; and be readable in @ms, which are 0 for at once, and -1 for not at all. NULL is fine. */
+void zc_watch_set(struct zc_watch *w, const struct pollfd *p, unsigned count, int ms);
 
 #endif
