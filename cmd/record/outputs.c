@@ -116,6 +116,11 @@ static int block(struct transfer *t, const struct zcdma_block *b)
 	return 1;
 }
 
+static bool give_back(struct transfer *t)
+{
+	return trigger_give_back(&current->trigger, t->src);
+}
+
 /* Heed a trigger, and the end of its time where no block shows that. Returns 0 or a negative errno. */
 static int watch_trigger(struct outputs *o, struct transfer *t)
 {
@@ -273,6 +278,7 @@ int outputs_open(struct outputs *o, struct transfer *t, struct report *r, const 
 	t->report = r;
 	t->begin = begin;
 	t->block = block;
+	t->give_back = give_back;
 	t->watch = watch;
 	t->sent_all = end_announced;
 	status = check_source(o, t);
@@ -291,7 +297,7 @@ int outputs_open(struct outputs *o, struct transfer *t, struct report *r, const 
 		status = check_files(o, r);
 	if (status)
 		return status;
-	trigger_open(&o->trigger, t);
+	trigger_open(&o->trigger);
 	if (o->count > 1)
 		fanout_begin(&o->several, t);
 	for (unsigned i = 0; !status && i < o->count; i++)

@@ -29,19 +29,12 @@ bool trigger_parse(struct report *r, const char *before, const char *after, cons
 	       time_parse(r, "--after", after, &tr->after_ns);
 }
 
-void trigger_open(struct trigger *tr, struct transfer *t)
+void trigger_open(struct trigger *tr)
 {
-	struct zcdma_source_info info;
-
 	if (!tr->on)
 		return;
 	signals_trigger_at_usr2();
 	tr->seen = signals_triggers();
-	zcdma_source_get_info(t->src, &info, sizeof(info));
-	tr->room = info.blocks * HELD_OF_FOUR / 4;
-	if (!tr->room)
-		tr->room = 1;
-	tr->held = xalloc(calloc(tr->room, sizeof(*tr->held)));
 }
 
 bool trigger_fired(struct trigger *tr)
@@ -75,6 +68,30 @@ static void release_oldest(struct trigger *tr, struct zcdma_source *src)
 		zcdma_block_release(src, &b);
 }
 
+/* Have room for the blocks of the ring, which is another one where a writer hands its own over. */
+static void resize(struct trigger *tr, struct zcdma_source *src)
+{
+	struct zcdma_source_info info;
+	struct zcdma_block *held;
+	unsigned room, count = 0;
+
+	zcdma_source_get_info(src, &info, sizeof(info));
+	room = info.blocks * HELD_OF_FOUR / 4;
+	room = room ? room : 1;
+	if (room == tr->room)
+		return;
+	while (tr->count > room)
+		release_oldest(tr, src);
+	held = xalloc(calloc(room, sizeof(*held)));
+	while (trigger_take(tr, &held[count]))
+		count++;
+	free(tr->held);
+	tr->held = held;
+	tr->room = room;
+	tr->first = 0;
+	tr->count = count;
+}
+
 /* Say once that the ring is too small for what was asked for. */
 static void note_full(struct trigger *tr, struct transfer *t, uint64_t held_ns)
 {
@@ -88,6 +105,7 @@ static void note_full(struct trigger *tr, struct transfer *t, uint64_t held_ns)
 
 void trigger_hold(struct trigger *tr, struct transfer *t, const struct zcdma_block *b)
 {
+	resize(tr, t->src);
 	while (tr->count && b->time_ns - tr->held[tr->first].time_ns > tr->before_ns)
 		release_oldest(tr, t->src);
 	if (tr->count == tr->room) {
@@ -97,10 +115,18 @@ void trigger_hold(struct trigger *tr, struct transfer *t, const struct zcdma_blo
 	tr->held[(tr->first + tr->count++) % tr->room] = *b;
 }
 
-void trigger_close(struct trigger *tr, struct zcdma_source *src)
+bool trigger_give_back(struct trigger *tr, struct zcdma_source *src)
 {
+	const bool any = tr->count;
+
 	while (tr->count)
 		release_oldest(tr, src);
+	return any;
+}
+
+void trigger_close(struct trigger *tr, struct zcdma_source *src)
+{
+	trigger_give_back(tr, src);
 	free(tr->held);
 	tr->held = NULL;
 }

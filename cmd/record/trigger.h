@@ -26,8 +26,8 @@ struct trigger {
 bool trigger_parse(struct report *r, const char *before, const char *after, const char *trigger,
 		   struct trigger *tr);
 
-/* Listen for triggers, and have room for the blocks of the ring of @t. */
-void trigger_open(struct trigger *tr, struct transfer *t);
+/* Listen for triggers. */
+void trigger_open(struct trigger *tr);
 
 /* Returns whether a trigger has come; then the event is open, or goes on longer. */
 bool trigger_fired(struct trigger *tr);
@@ -38,7 +38,10 @@ void trigger_hold(struct trigger *tr, struct transfer *t, const struct zcdma_blo
 /* Take the oldest block that is held. Returns false if there is none. */
 bool trigger_take(struct trigger *tr, struct zcdma_block *b);
 
-/* Give back all blocks that are held, and free the rest. */
+/* Give back all blocks that are held. Returns whether there were any. */
+bool trigger_give_back(struct trigger *tr, struct zcdma_source *src);
+
+/* The same, and free the rest. */
 void trigger_close(struct trigger *tr, struct zcdma_source *src);
 
 #endif

@@ -53,6 +53,11 @@ struct transfer {
 	int (*begin)(struct transfer *t);
 	/* Called before each block is sent, with the same result, or 1 where it keeps the block; or NULL. */
 	int (*block)(struct transfer *t, const struct zcdma_block *b);
+	/*
+	 * Called where the source lacks the blocks that .block kept, as at the end of a ring that was handed over: gives them
+	 * back. Returns whether there were any. NULL: none are kept.
+	 */
+	bool (*give_back)(struct transfer *t);
 	void (*sent_all)(
 		struct transfer *t);	   /* called once all is sent and acknowledged, or NULL */
 	void (*watch)(struct transfer *t); /* called between blocks and while waiting, or NULL */

@@ -304,6 +304,16 @@ valid_sigmf() {
     assert_equal "$(value events) $(compgen -G 'none-*')" '0 '
 }
 
+@test "record: --trigger of a ring that is handed over: three blocks of four are held, whatever its size" {
+    local blocks
+    for blocks in 4 16 64; do
+        # shellcheck disable=SC2016 # the shell's own
+        run -0 timeout $((30 * ${LIMIT_SCALE:-1})) bash -o pipefail -c '
+            "$1" capture -q --handover=require "sim:block=64K,blocks=$2" --blocks 200 |
+                "$1" capture -q --handover=require --trigger=signal:USR2 --before 60s -o "t-%N" -' - "$ZCDMA" "$blocks"
+    done
+}
+
 @test "record: --trigger: what does not go together" {
     run -2 --separate-stderr zcdma capture sim: -o x --trigger=signal:USR2
     assert_equal "${stderr_lines[0]}" \
