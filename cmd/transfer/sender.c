@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "transfer/frames.h"
 #include "transfer/losses.h"
@@ -52,11 +53,48 @@ static bool add_receiver(struct sender *s, struct report *r, const char *to)
 	return true;
 }
 
+/*
+ * Returns whether the first argument can be nothing but a source: "sim:", "dev:/dev/zcdma0", "-", a file that is there.
+ * A host may have the name of a kind of source, as in "sim:9000". With @more, a name without a colon is an address
+ * whose port is missing.
+ */
+static bool is_only_source(const char *arg, bool more)
+{
+	const struct zcdma_source_type *type = zcdma_source_type_of(arg);
+	const char *colon = strchr(arg, ':');
+
+	if (!type || !strcmp(type->name, "udp"))
+		return false;
+	if (!colon)
+		return !strcmp(arg, "-") || strchr(arg, '/') || (!more && !access(arg, F_OK));
+	return colon[1] < '0' || colon[1] > '9';
+}
+
+/* Report that the first argument is a source. Returns false. */
+static bool refuse_source(const struct opts *o, struct report *r)
+{
+	const char *const first = o->args[0];
+	const bool swapped = o->count == 2 && is_receiver(o->args[1], true);
+	char hint[256];
+
+	if (o->count > 1 && !strncmp(first, "tcp:", 4))
+		snprintf(hint, sizeof(hint), "write %s: an address of TCP has no prefix",
+			 first + 4);
+	else
+		snprintf(hint, sizeof(hint), "name %s receiver first: zcdma %s %s %s",
+			 swapped ? "the" : "a", report_applet(r),
+			 swapped ? o->args[1] : "HOST:PORT", first);
+	report_error(r, STATUS_ERROR, hint, "receiver '%s': it is a source", first);
+	return false;
+}
+
 bool sender_parse(struct sender *s, const struct opts *o, struct report *r)
 {
 	char hint[96];
 	int i = 1;
 
+	if (is_only_source(o->args[0], o->count > 1))
+		return refuse_source(o, r);
 	add_receiver(s, r, o->args[0]);
 	for (; i < o->count && is_receiver(o->args[i], i == o->count - 1); i++) {
 		if (!add_receiver(s, r, o->args[i]))

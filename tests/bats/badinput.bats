@@ -33,6 +33,26 @@ load trouble
         zcdma zcsend host </dev/null
 }
 
+@test "a receiver that was forgotten, or is not named first" {
+    local applet spec
+    printf data >a.bin
+    for applet in zcsend vmsplice copysend; do
+        for spec in sim: sim:blocks=2 dev: file:a.bin a.bin ./no-such - tcp::9000 pcap:lo; do
+            failed 2 "zcdma $applet: receiver '$spec': it is a source" \
+                "name a receiver first: zcdma $applet HOST:PORT $spec" zcdma "$applet" "$spec"
+        done
+    done
+    failed 2 "zcdma zcsend: receiver 'sim:': it is a source" \
+        'name the receiver first: zcdma zcsend host:9000 sim:' zcdma zcsend sim: host:9000
+    failed 2 "zcdma zcsend: receiver 'tcp:host:9000': it is a source" \
+        'write host:9000: an address of TCP has no prefix' zcdma zcsend tcp:host:9000 sim:
+    # A host may have such a name, and a file the name of a host.
+    failed 2 "zcdma zcsend: address 'sim:99999': '99999' is not a port" \
+        'a port is a number from 0 to 65535, or the name of a service' zcdma zcsend sim:99999 sim:
+    failed 2 "zcdma zcsend: address 'a.bin': it has no port" 'write a.bin:PORT, as in a.bin:9000' \
+        zcdma zcsend a.bin sim:
+}
+
 @test "nothing is sent to port 0" {
     local to
     for to in 127.0.0.1:0 udp:127.0.0.1:0 127.0.0.1:00,framed,retry=forever; do
