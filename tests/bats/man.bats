@@ -467,6 +467,23 @@ example_reports() {
     done
 }
 
+# not_printed WORDS REGEX: no page prints it, neither by groff nor by mandoc.
+not_printed() {
+    local page
+    for page in "${PAGES[@]}"; do
+        { groff -mandoc -rLL=78n -Tascii -P-cbou "$page" && mandoc -T ascii "$page" | col -b; } >printed
+        ! grep -E "$2" printed >found || fail "${page##*/}: $1: $(cat found)"
+    done
+}
+
+@test "no word of a page is taken for a macro, no quotation within another, no cell without a gap after it" {
+    command -v groff >/dev/null || skip 'groff is not installed'
+    command -v mandoc >/dev/null || skip 'mandoc is not installed'
+    not_printed 'the macro In for a header' '^ *<[a-zA-Z]+>'
+    not_printed 'quotations within each other' '"""|"[^" ]*, "[^"]*""'
+    not_printed 'cells of a table' 'bytes0x'
+}
+
 @test "mandoc has nothing to complain about" {
     command -v mandoc >/dev/null || skip 'mandoc is not installed'
     local page
