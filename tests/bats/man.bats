@@ -148,6 +148,24 @@ options_of() {
         sed -nE 's/^\.It Cm ([a-z]+) Ns =.*/\1=/p' | sort
 }
 
+@test "every kind of source is wherever pages list them, and no other" {
+    local kinds page
+    run -2 zcdma capture no-such-kind: -o out
+    kinds=$(grep -oE '[a-z0-9]+:[[A-Z]' <<<"$output" | grep -vx 'file:N' | cut -d: -f1 | sort -u)
+    for page in zcdma-{capture,zcsend,vmsplice,copysend,play}.1; do
+        awk 'said ~ /^\.Ar SOURCE$/ && /^is/ { on = 1 } { said = $0 } on { print } on && /standard input/ { exit }' \
+            "$MAN/$page" >"$page"
+    done
+    sed -n '/^\.It source$/,/^\.It path/p' "$MAN/zcdma.7" >zcdma.7
+    sed -n '/unknown kind of source/,/^\.It \\/p' "$MAN/zcdma.1" >zcdma.1
+    sed -n '/^\.Sh SOURCES/,/^\.Sh SI/s/^\.It/&/p' "$MAN/zcdma.1" >sources
+    for page in zcdma*.[17] sources; do
+        echo "$kinds" >expected
+        grep -oE '(Cm|,) [a-z0-9]+ :' "$page" | cut -d' ' -f2 | sort -u >found
+        same "kinds of sources, $page"
+    done
+}
+
 @test "every option of sim: and dev: is in zcdma.1, and no other" {
     local kind
     for kind in sim dev; do
