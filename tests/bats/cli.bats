@@ -179,6 +179,9 @@ END
     usage_error 'zcdma capture: source sim:rate=1M: rate is given twice' '' \
         zcdma capture -o out --rate 2M sim:rate=1M
     run -0 zcdma capture -q -q sim: -o out -n 4096
+    # The page of all applets says the same as their answer.
+    grep -q '^An option that takes a value may be given once' "$TOP/man/zcdma.1"
+    run -0 zcdma capture -q sim: -n 4096 -o out -o out2 --manifest m --manifest m2
 }
 
 @test "sizes, counts and seconds: what is none" {
