@@ -142,6 +142,12 @@ assert_no_other_keys() {
     done
 }
 
+@test "the applets that have no notes for -v are those that zcdma.1 says" {
+    grep -lE '^(Print additional notes; )?this applet has none\.' "$MAN"/zcdma-*.1 | sed 's/.*-//; s/\.1$//' >expected
+    sed -n '/^\.It Fl v ,/,/^have none/p' "$MAN/zcdma.1" | sed -nE 's/^\.Xr zcdma-([a-z]+) 1$/\1/p' >found
+    same 'applets without notes'
+}
+
 # options_of KIND: those that zcdma.1 has of a kind of source, "blocks=".
 options_of() {
     sed -n "/^\.It Cm $1 :/,/^\.El/p" "$MAN/zcdma.1" |
