@@ -299,6 +299,9 @@ valid_sigmf() {
         awk '!/^#/ { if (n++ && $1 != last + 1) exit 1; last = $1; if (n == 1) first = $4; end = $4 }
             END { exit !(n > 1 && end - first >= 80000000) }' m-00000$n
     done
+    # A number in parentheses is a default in --help, and these have none.
+    run -0 zcdma capture --help
+    refute_line --regexp '^ +--(before|after)=TIME .*\('
     # Without a trigger nothing is written.
     zcdma capture --json sim: --bytes 10M -o none-%N --trigger=signal:USR2 --before 1s >report
     assert_equal "$(value events) $(compgen -G 'none-*')" '0 '
