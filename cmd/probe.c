@@ -158,14 +158,33 @@ static int probe_default(struct probe *all)
 	return rc;
 }
 
+/* What failed, as the reason begins with its call: "mmap: No such device". */
+static const struct {
+	const char *call, *operation;
+} operations[] = {
+	{ "open: ", "open" },
+	{ "mmap: ", "map" },
+	{ NULL, NULL },
+};
+
 static int fail_row(struct report *r, const struct zcdma_probe *p)
 {
 	const char *hint = p->hint[0] ? p->hint : NULL;
+	const char *operation = "probe", *reason = p->reason;
+
+	for (size_t i = 0; operations[i].call; i++) {
+		const size_t len = strlen(operations[i].call);
+
+		if (strncmp(p->reason, operations[i].call, len))
+			continue;
+		operation = operations[i].operation;
+		reason += len;
+	}
 
 	if (!hint && p->err == ENOENT && !strpbrk(p->name, "/:") && strcmp(p->name, "udmabuf"))
 		hint = "no interface has this name either; ip link lists them";
-	return report_system_error(r, STATUS_ERROR, -p->err, hint, "%s: %s",
-				   p->name[0] ? p->name : "''", p->reason);
+	return report_system_error(r, STATUS_ERROR, -p->err, hint, "%s %s: %s", operation,
+				   p->name[0] ? p->name : "''", reason);
 }
 
 static int probe_all(struct probe *all, const char *const *names, int count)

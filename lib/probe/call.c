@@ -56,10 +56,21 @@ static int call_heap(struct zcdma_ctx *ctx, const char *name, size_t bytes, bool
 	int fd, rc;
 
 	(void)ctx;
+	if (!*name) {
+		snprintf(p->hint, sizeof(p->hint), "name one, as in heap:system");
+		return zc_probe_absent(p, EINVAL, "it names no heap");
+	}
 	snprintf(path, sizeof(path), "/dev/dma_heap/%s", name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return zc_probe_absent(p, errno, "open %s: %s", path, strerror(errno));
+	if (fd < 0) {
+		rc = errno;
+		if (rc == ENOENT)
+			snprintf(p->hint, sizeof(p->hint), "%s",
+				 access("/dev/dma_heap", F_OK)
+					 ? "boot a kernel with CONFIG_DMABUF_HEAPS"
+					 : "list the heaps: ls /dev/dma_heap");
+		return zc_probe_absent(p, rc, "open %s: %s", path, strerror(rc));
+	}
 	rc = ioctl(fd, DMA_HEAP_IOCTL_ALLOC, &alloc) < 0 ? -errno : 0;
 	close(fd);
 	if (rc)
@@ -78,9 +89,12 @@ static int call_dmabuf(struct zcdma_ctx *ctx, const char *name, size_t bytes, bo
 	(void)ctx;
 	if (end == name || *end || fd < 0 || fd > 1 << 20)
 		return zc_probe_absent(p, EINVAL, "dmabuf: takes the number of a descriptor");
-	if (fcntl((int)fd, F_GETFD) < 0)
-		return zc_probe_absent(p, EBADF,
-				       "descriptor %ld is not open: the caller has to pass it", fd);
+	if (fcntl((int)fd, F_GETFD) < 0) {
+		snprintf(
+			p->hint, sizeof(p->hint),
+			"start zcdma from the program that has the dma-buf, with FD_CLOEXEC cleared");
+		return zc_probe_absent(p, EBADF, "descriptor %ld is not open", fd);
+	}
 	return map_dmabuf(m, p, (int)fd, bytes, writable);
 }
 

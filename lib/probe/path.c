@@ -103,8 +103,10 @@ static int map_path(struct zc_mapping *m, struct zcdma_probe *p, const struct re
 /* Refuse what cannot be mapped before it is opened: opening a FIFO would wake its writer. */
 static int check_kind(struct zcdma_probe *p, const struct stat *st)
 {
-	if (S_ISDIR(st->st_mode))
+	if (S_ISDIR(st->st_mode)) {
+		snprintf(p->hint, sizeof(p->hint), "give a file or a device in it");
 		return zc_probe_absent(p, EISDIR, "it is a directory");
+	}
 	if (S_ISFIFO(st->st_mode))
 		return zc_probe_absent(p, ENODEV, "it is a pipe, which cannot be mapped");
 	if (S_ISSOCK(st->st_mode))
@@ -171,6 +173,9 @@ static void hint_absence(const char *path, struct zcdma_probe *p)
 
 	if (!strncmp(path, ZC_DEV_FIRST, strlen(ZC_DEV_FIRST) - 1))
 		hint = "no module is loaded that has this device: modprobe zcdma_sim makes a simulated one";
+	else if (!strcmp(path, "/dev/mem"))
+		hint = access("/sys/class/mem/mem", F_OK) ? "boot a kernel with CONFIG_DEVMEM"
+							  : "make the node: mknod /dev/mem c 1 1";
 	else if (!strncmp(path, "/dev/", 5))
 		hint = "load the driver that makes it";
 	snprintf(p->hint, sizeof(p->hint), "%s", hint);

@@ -254,7 +254,7 @@ need_vvar() {
     assert_equal "$(answer file send)" works
     # What a driver of ours does is not known of others.
     assert_equal "$(field /dev/null bounced) $(field file bounced)" "null null"
-    [[ $(jq -r .error.message <<<"$output") == 'directory: '* ]]
+    [[ $(jq -r .error.message <<<"$output") == 'probe directory: '* ]]
     assert_equal "$(jq -r .error.errno <<<"$output")" EISDIR
     assert_equal "$(jq -r .exit_status <<<"$output")" 2
 }
@@ -262,11 +262,29 @@ need_vvar() {
 @test "a device that is not there: what makes it" {
     [[ ! -e /dev/zcdma77 ]]
     run -2 --separate-stderr zcdma probe /dev/zcdma77
-    assert_equal "$stderr" 'zcdma probe: /dev/zcdma77: open: No such file or directory
+    assert_equal "$stderr" 'zcdma probe: open /dev/zcdma77: No such file or directory
   no module is loaded that has this device: modprobe zcdma_sim makes a simulated one'
     run -2 --separate-stderr zcdma probe /dev/nosuch0
-    assert_equal "$stderr" 'zcdma probe: /dev/nosuch0: open: No such file or directory
+    assert_equal "$stderr" 'zcdma probe: open /dev/nosuch0: No such file or directory
   load the driver that makes it'
+    [[ ! -e /dev/mem ]] || return 0
+    run -2 --separate-stderr zcdma probe /dev/mem
+    assert_regex "$stderr" '(boot a kernel with CONFIG_DEVMEM|make the node: mknod /dev/mem c 1 1)$'
+}
+
+@test "what cannot be probed: operation, object, reason, and what helps where something does" {
+    local name error
+    while IFS='|' read -r name error; do
+        run -2 --separate-stderr zcdma probe "$name"
+        assert_equal "$stderr" "zcdma probe: ${error/@/$'\n  '}"
+    done <<'END'
+/nonexistent|open /nonexistent: No such file or directory
+/dev/null|map /dev/null: No such device: its driver or filesystem has no mmap
+|open '': No such file or directory@no interface has this name either; ip link lists them
+.|probe .: it is a directory@give a file or a device in it
+heap:|probe heap:: it names no heap@name one, as in heap:system
+dmabuf:99|probe dmabuf:99: descriptor 99 is not open@start zcdma from the program that has the dma-buf, with FD_CLOEXEC cleared
+END
 }
 
 @test "buffers of a call that cannot be made: by name and by path, with what helps" {
@@ -290,7 +308,7 @@ need_vvar() {
         run --separate-stderr zcdma probe file
     fi
     [ "$status" -eq 2 ]
-    assert_equal "$stderr" 'zcdma probe: file: open: Permission denied'
+    assert_equal "$stderr" 'zcdma probe: open file: Permission denied'
 }
 
 @test "bad values" {
