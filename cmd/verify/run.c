@@ -79,5 +79,7 @@ int verify_start_stream(struct verify *v, struct stream *s)
 	}
 	if (s->fd >= 0)
 		close(s->fd);
-	return report_system_error(v->r, STATUS_ERROR, s->rc, NULL, "%s", s->error);
+	return report_system_error(
+		v->r, STATUS_ERROR, s->rc,
+		"raise the limit on threads: ulimit -u, or pids.max of the cgroup", "%s", s->error);
 }

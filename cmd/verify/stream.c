@@ -241,7 +241,8 @@ bool stream_start(struct stream *s)
 	if (!err)
 		return true;
 	s->rc = -err;
-	snprintf(s->error, sizeof(s->error), "start of a thread: %s", strerror(err));
+	snprintf(s->error, sizeof(s->error), "start a thread for %.200s: %s", s->spec ?: s->from,
+		 strerror(err));
 	return false;
 }
 

@@ -92,7 +92,7 @@ int zc_queues_start(struct zcdma_disk *d)
 		int rc = zc_thread_start_small(&q->thread, serve, q);
 
 		if (rc)
-			return zc_fail(d->ctx, -rc, "start a thread for %s", d->path);
+			return zc_thread_fail(d->ctx, rc, d->path);
 		q->has_thread = true;
 	}
 	return 0;

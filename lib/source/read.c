@@ -299,7 +299,7 @@ static int read_start(struct zcdma_source *src)
 		return zc_fail_plain(src->ctx, EBUSY, "%s has been started already", src->name);
 	rc = zc_thread_start(&r->thread, start_disabled, r);
 	if (rc)
-		return zc_fail(src->ctx, -rc, "%s thread", src->name);
+		return zc_thread_fail(src->ctx, rc, src->name);
 	r->started = true;
 	return 0;
 }

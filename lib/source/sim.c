@@ -426,7 +426,7 @@ static int sim_start(struct zcdma_source *src)
 	sim->reader_waits = true; /* it may wait for .poll_fd before it calls next() */
 	rc = zc_thread_start(&sim->thread, device, sim);
 	if (rc)
-		return zc_fail(src->ctx, -rc, "%s thread", src->name);
+		return zc_thread_fail(src->ctx, rc, src->name);
 	sim->started = true;
 	return 0;
 }

@@ -4,6 +4,8 @@
 
 #include <signal.h>
 
+#include "internal.h"
+
 #define SMALL_STACK (512u << 10)
 
 static int start(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *arg), void *arg)
@@ -34,5 +36,13 @@ int zc_thread_start_small(pthread_t *thread, void *(*run)(void *arg), void *arg)
 	if (!rc)
 		rc = start(thread, &attr, run, arg);
 	pthread_attr_destroy(&attr);
+	return rc;
+}
+
+int zc_thread_fail(struct zcdma_ctx *ctx, int rc, const char *what)
+{
+	zc_fail(ctx, -rc, "start a thread for %s", what);
+	if (rc == -EAGAIN) /* pthread_create(3) */
+		zc_hint(ctx, "raise the limit on threads: ulimit -u, or pids.max of the cgroup");
 	return rc;
 }

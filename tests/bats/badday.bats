@@ -250,8 +250,8 @@ has_two_sockets() {
     grep -q 'net.core.optmem_max is 0 bytes' keep
 }
 
-@test "no thread can be started: one sentence" {
-    local user=()
+@test "no thread can be started: one sentence, and which limit it is" {
+    local user=() limit='raise the limit on threads: ulimit -u, or pids.max of the cgroup'
     if ((EUID == 0)); then
         copy_for_all
         user=(setpriv --reuid=65534 --clear-groups)
@@ -259,10 +259,11 @@ has_two_sockets() {
     # The leak checker of the sanitizers needs a thread itself.
     export ASAN_OPTIONS=detect_leaks=0:$ASAN_OPTIONS
     run -2 --separate-stderr "${user[@]}" bash -c 'ulimit -u 1; exec "$1" verify -q sim: --bytes 1M' - "$ZCDMA"
-    assert_regex "${stderr_lines[0]}" '^zcdma verify: .*thread: Resource temporarily unavailable$'
+    assert_equal "$stderr" "zcdma verify: start a thread for sim:: Resource temporarily unavailable"$'\n'"  $limit"
     run -2 --separate-stderr "${user[@]}" bash -c 'ulimit -u 1
         exec "$1" capture -q sim: --bytes 1M -o /dev/null' - "$ZCDMA"
-    assert_regex "${stderr_lines[0]}" '^zcdma capture: .*thread: Resource temporarily unavailable$'
+    assert_equal "$(head -2 <<<"$stderr")" \
+        "zcdma capture: start a thread for sim:: Resource temporarily unavailable"$'\n'"  $limit"
 }
 
 @test "little address space: it works, or says so" {
