@@ -2,6 +2,7 @@
 /* What changed since an earlier bench, from the document that it wrote. */
 #include "bench/compare.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,19 +91,28 @@ int bench_compare_load(struct report *r, const char *path, const struct bench_jo
 		       const struct bench_rows *rows, const char *net, struct bench_compare **old)
 {
 	struct bench_compare *c = xalloc(calloc(1, sizeof(*c)));
+	static const char hint[] = "write one with zcdma bench --json";
 	json_error_t error;
 	const char *applet;
 	json_t *here;
+	FILE *f;
 	int status;
 
 	*old = c;
-	c->document = json_load_file(path, 0, &error);
+	f = fopen(path, "re");
+	if (!f)
+		return report_system_error(r, STATUS_ERROR, -errno, NULL, "open %s: %s", path,
+					   strerror(errno));
+	c->document = json_loadf(f, 0, &error);
+	fclose(f);
 	if (!c->document)
-		return report_error(r, STATUS_ERROR, NULL, "--compare %s: %s", path, error.text);
+		return report_error(r, STATUS_ERROR, hint,
+				    "--compare %s: not a document of bench: line %d: %s", path,
+				    error.line, error.text);
 	if (json_unpack(c->document, "{s:s, s:o}", "applet", &applet, "rows", &c->rows) ||
 	    strcmp(applet, "bench") || !json_is_array(c->rows))
-		return report_error(r, STATUS_ERROR, "write one with zcdma bench --json",
-				    "--compare %s: not a document of bench", path);
+		return report_error(r, STATUS_ERROR, hint, "--compare %s: not a document of bench",
+				    path);
 	here = conditions(job, net);
 	status = check_conditions(r, c, path, here);
 	json_decref(here);
