@@ -25,10 +25,15 @@ static int fail_lookup(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, int
 
 	if (gai == EAI_SYSTEM)
 		return zc_fail(ctx, errno, "look up %s", addr->host);
-	rc = zc_fail_plain(ctx, gai == EAI_MEMORY ? ENOMEM : ENOENT, "look up %s port %s: %s",
-			   addr->host[0] ? addr->host : "*", addr->port, gai_strerror(gai));
-	if (gai == EAI_SERVICE)
+	if (gai == EAI_SERVICE) {
+		rc = zc_fail_plain(ctx, ENOENT, "look up port %s: no service of %s has that name",
+				   addr->port, addr->udp ? "UDP" : "TCP");
 		zc_hint(ctx, "give the port's number");
+		return rc;
+	}
+	rc = zc_fail_plain(ctx, gai == EAI_MEMORY ? ENOMEM : ENOENT, "look up %s port %s: %s",
+			   addr->host[0] ? addr->host : "this machine", addr->port,
+			   gai_strerror(gai));
 	if (gai == EAI_NONAME || gai == EAI_AGAIN)
 		zc_hint(ctx, "check the name, or give the address");
 	return rc;

@@ -94,6 +94,13 @@ END
         unshare -n sh -c "ulimit -l 64; $alone" - setpriv --bounding-set -ipc_lock "$ZCDMA" capture xdp:lo -o out
 }
 
+@test "a port that no service has the name of" {
+    failed 2 'zcdma capture: look up port notaport: no service of TCP has that name' "give the port's number" \
+        zcdma capture tcp::notaport -o out
+    failed 2 'zcdma copysend: look up port notaport: no service of UDP has that name' "give the port's number" \
+        zcdma copysend udp:127.0.0.1:notaport sim:
+}
+
 @test "a host that cannot be looked up" {
     namespaces -rn # without a network no name server is asked, or waited for
     run -2 --separate-stderr unshare -rn "$ZCDMA" zcsend no.such.invalid:9000 sim:
