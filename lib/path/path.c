@@ -417,6 +417,9 @@ int zc_path_fail(struct zcdma_path *path, int err, const char *call)
 	zc_fail(path->ctx, err, "%s to %s", call, path->sink.name);
 	if (hint)
 		zc_hint(path->ctx, "%s", hint);
+	else if (err == ECONNREFUSED)
+		zc_hint(path->ctx, "start the receiver first: zcdma verify --listen udp:%s",
+			strrchr(path->sink.name, ':') ?: ":PORT");
 	if (err == ETIMEDOUT) /* of the connection; -ETIMEDOUT is the answer of a wait */
 		return -ECONNABORTED;
 	return zc_is_refusal(err) ? -EOPNOTSUPP : -err;

@@ -52,7 +52,6 @@ static const struct {
 	{ "io_uring_setup", ENOMEM, "raise it: ulimit -l" },
 	{ NULL, EPIPE, "the reader closed its end; anything it had not read is lost" },
 	{ NULL, ECONNRESET, "the receiver went away; anything it had not read is lost" },
-	{ NULL, ECONNREFUSED, "start the receiver first: zcdma verify --listen udp::PORT" },
 	{ NULL, EMSGSIZE, "the way there takes smaller packets by now: give a smaller --datagram" },
 	{ NULL, ETIMEDOUT, "the receiver's machine no longer answers" },
 	{ NULL, EINVAL, "what it goes to does not take this path; --path=copy goes everywhere" },
