@@ -105,6 +105,27 @@ static int refuse_tls(struct zcdma_ctx *ctx, const char *text)
 	return rc;
 }
 
+/* Where an address that was refused with @rc lacks a port, hint at that of NBD. Returns @rc. */
+static int hint_port(struct zcdma_ctx *ctx, const char *text, int rc)
+{
+	const size_t len = strlen(text);
+	char with_port[sizeof(((struct zcdma_addr *)0)->host) + sizeof(DEFAULT_PORT) + 1];
+	struct zc_error e;
+	struct zcdma_addr addr;
+
+	if (!len || strchr(text, ',') || !text[strspn(text, "0123456789:")] ||
+	    len >= sizeof(addr.host))
+		return rc;
+	snprintf(with_port, sizeof(with_port), "%s%s" DEFAULT_PORT, text,
+		 text[len - 1] == ':' ? "" : ":");
+	zc_error_keep(&e, ctx, rc);
+	rc = zcdma_addr_parse(ctx, with_port, &addr);
+	zc_error_again(&e, ctx);
+	if (!rc)
+		zc_hint(ctx, "write %s, with the port of NBD, or another", with_port);
+	return e.rc;
+}
+
 static int parse_place(struct zcdma_ctx *ctx, const char *text, struct zc_nbd_target *t)
 {
 	int rc;
@@ -118,9 +139,11 @@ static int parse_place(struct zcdma_ctx *ctx, const char *text, struct zc_nbd_ta
 	if (strstr(text, "://"))
 		return bad_uri(ctx, text, "not a URI of NBD");
 	rc = zcdma_addr_parse(ctx, text, &t->addr);
-	if (!rc && t->addr.udp)
+	if (rc)
+		return hint_port(ctx, text, rc);
+	if (t->addr.udp)
 		return bad_uri(ctx, text, "NBD goes over TCP");
-	return rc ? rc : zc_refuse_frames(ctx, &t->addr);
+	return zc_refuse_frames(ctx, &t->addr);
 }
 
 int zc_nbd_parse(struct zcdma_ctx *ctx, const char *text, const char *name, struct zc_nbd_target *t)

@@ -18,7 +18,10 @@ FORMS='write HOST:PORT, nbd://HOST:PORT/EXPORT or nbd+unix:///EXPORT?socket=PATH
 
 @test "disk: a server is named by an address or a URI" {
     refused 2 'an argument is missing' 'usage: zcdma disk [OPTION...] HOST:PORT'
-    refused 2 "address 'host': it has no port" 'write host:PORT, as in host:9000' host
+    refused 2 "address 'host': it has no port" 'write host:10809, with the port of NBD, or another' host
+    refused 2 "address '127.0.0.1:': it has no port" 'write 127.0.0.1:10809, with the port of NBD, or another' 127.0.0.1:
+    refused 2 "address '[::1]': it has no port" 'write [::1]:10809, with the port of NBD, or another' '[::1]'
+    refused 2 "address 'h:x y': 'x y' is not a port" 'a port is a number from 0 to 65535, or the name of a service' 'h:x y'
     refused 2 'address udp:host:1: NBD goes over TCP' "$FORMS" udp:host:1
     refused 2 'address http://host: not a URI of NBD' "$FORMS" http://host
     refused 2 'address nbd+unix:///x: it names no socket' "$FORMS" nbd+unix:///x
