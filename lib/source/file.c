@@ -128,6 +128,13 @@ static void file_close(struct zcdma_source *src)
 	close(((struct file_source *)src)->fd);
 }
 
+static bool is_character(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISCHR(st.st_mode);
+}
+
 int zc_source_open_file(struct zcdma_source *src, const char *path)
 {
 	int fd;
@@ -138,8 +145,9 @@ int zc_source_open_file(struct zcdma_source *src, const char *path)
 	fd = zc_open_regular(src->ctx, path);
 	if (fd == -EINVAL)
 		zc_hint(src->ctx,
-			zc_dev_is(path) ? "it is a device of zcdma's: write dev:%s"
-					: "to read it as a stream: zcdma ... - < %s",
+			zc_dev_is(path)	     ? "it is a device of zcdma's: write dev:%s"
+			: is_character(path) ? "write read:%s"
+					     : "in place of its name write: - < %s",
 			path);
 	return fd;
 }

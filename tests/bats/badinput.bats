@@ -197,10 +197,10 @@ END
     local name=no-such-file
     failed 2 "zcdma capture: open $name: No such file or directory" '' zcdma capture $name -o out
     failed 2 'zcdma copysend: open folder: Is a directory' '' zcdma copysend 127.0.0.1:1 file:folder
-    for name in fifo /dev/zero; do
-        failed 2 "zcdma capture: open $name: it is a device or a pipe, not a file" \
-            "to read it as a stream: zcdma ... - < $name" zcdma capture "file:$name" -o out
-    done
+    failed 2 'zcdma capture: open fifo: it is a device or a pipe, not a file' 'in place of its name write: - < fifo' \
+        zcdma capture file:fifo -o out
+    failed 2 'zcdma capture: open /dev/zero: it is a device or a pipe, not a file' 'write read:/dev/zero' \
+        zcdma capture file:/dev/zero -o out
     failed 2 'zcdma capture: source foo:bar: unknown kind of source' \
         'known are sim:[OPTIONS], dev:[PATH,OPTIONS], v4l2:[PATH,OPTIONS], iio:[PATH,OPTIONS], read:PATH[,OPTIONS], file:PATH, pcap:NAME[,OPTIONS], xdp:IFACE[,OPTIONS], tcp:[HOST]:PORT[,OPTIONS], udp:[HOST]:PORT[,OPTIONS] and - (standard input); for a file whose name has a colon write file:NAME' \
         zcdma capture foo:bar -o out

@@ -544,7 +544,7 @@ escaped() {
     assert_equal "$stderr" 'zcdma verify: open .: Is a directory'
     run -2 --separate-stderr zcdma verify /dev/null
     assert_equal "$stderr" 'zcdma verify: open /dev/null: it is a device or a pipe, not a file
-  to read it as a stream: zcdma ... - < /dev/null'
+  write read:/dev/null'
 }
 
 @test "verify: options that exclude each other" {

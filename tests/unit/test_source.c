@@ -45,7 +45,8 @@ static void wrong_specs_have_a_message(void **state)
 		{ "file:", EINVAL, "source \"file:\": it names no file", NULL },
 		{ "", EINVAL, "source \"\": it names no file", NULL },
 		{ "/", EISDIR, "open /: Is a directory", NULL },
-		{ "file:/dev/null", EINVAL, "it is a device or a pipe, not a file", "< /dev/null" },
+		{ "file:/dev/null", EINVAL, "it is a device or a pipe, not a file",
+		  "write read:/dev/null" },
 	};
 	struct zcdma_source *src;
 
