@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "applet.h"
+#include "cli/opts.h"
 #include "cli/suggest.h"
 #include "transfer/handover.h"
 
@@ -65,6 +66,14 @@ static const struct {
 	{ NULL, NULL },
 };
 
+static bool is_question(const char *argument)
+{
+	for (size_t i = 0; questions[i].name; i++)
+		if (!strcmp(questions[i].name, argument))
+			return true;
+	return false;
+}
+
 static int run_applet(const struct applet *a, bool json, int argc, char **argv)
 {
 	struct report *r = report_new(a->name);
@@ -91,7 +100,7 @@ static int unknown(struct report *r, const char *name)
 		snprintf(hint, sizeof(hint), "did you mean %s?", near.name);
 	else
 		snprintf(hint, sizeof(hint), "zcdma --help lists the applets");
-	return report_error(r, STATUS_ERROR, hint, "unknown applet %s", name);
+	return report_error(r, STATUS_ERROR, hint, "unknown applet %s", opts_word(name));
 }
 
 /* Run what is not an applet's: help and version. @argument is NULL without one. */
@@ -122,28 +131,36 @@ out:
 	return status;
 }
 
-static int refuse_argument(const char *argument, bool json)
+static int refuse_argument(const char *argument, const char *usage, bool json)
 {
 	struct report *r = report_new(NULL);
 	int status;
 
 	report_set_mode(r, json, false, false);
-	status = report_error(r, STATUS_ERROR, "usage: zcdma help [APPLET]",
-			      "unexpected argument %s", argument);
+	status =
+		report_error(r, STATUS_ERROR, usage, "unexpected argument %s", opts_word(argument));
 	status = report_finish(r, status);
 	report_free(r);
 	return status;
+}
+
+/* Returns the first argument other than --json, or NULL. */
+static const char *find_argument(char **args)
+{
+	while (*args && !strcmp(*args, "--json"))
+		args++;
+	return *args;
 }
 
 /* Print the help of the applet that is the only one of @args, as its --help does. Returns the exit status. */
 static int help_with(char **args, bool json)
 {
 	const struct applet *a = find_applet(args[0]);
+	const char *more = a ? find_argument(args + 1) : NULL;
 	char *argv[] = { args[0], "--help", NULL };
 
-	for (char **more = args + 1; a && *more; more++)
-		if (strcmp(*more, "--json"))
-			return refuse_argument(*more, json);
+	if (more)
+		return refuse_argument(more, "usage: zcdma help [APPLET]", json);
 	return a ? run_applet(a, json, 2, argv) : run_main(args[0], json);
 }
 
@@ -194,5 +211,8 @@ int main(int argc, char **argv)
 		return run_applet(a, json, argc - 1, argv + 1);
 	if (argc > 2 && !strcmp(argv[1], "help"))
 		return help_with(argv + 2, json);
+	if (argc > 2 && is_question(argv[1]) && find_argument(argv + 2))
+		return refuse_argument(find_argument(argv + 2),
+				       "usage: zcdma --help | --version | --list", json);
 	return run_main(argv[1], json);
 }

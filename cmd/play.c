@@ -180,7 +180,7 @@ static bool check_device(struct report *r, const char *device)
 		return true;
 	report_error(r, STATUS_ERROR, "name a device first: zcdma play dev:/dev/zcdma1 file:PATH",
 		     "play to %s: it is not a device of the driver, dev:[PATH,OPTIONS]",
-		     *device ? device : "''");
+		     opts_word(device));
 	return false;
 }
 

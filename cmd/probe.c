@@ -184,7 +184,7 @@ static int fail_row(struct report *r, const struct zcdma_probe *p)
 	if (!hint && p->err == ENOENT && !strpbrk(p->name, "/:") && strcmp(p->name, "udmabuf"))
 		hint = "no interface has this name either; ip link lists them";
 	return report_system_error(r, STATUS_ERROR, -p->err, hint, "%s %s: %s", operation,
-				   p->name[0] ? p->name : "''", reason);
+				   opts_word(p->name), reason);
 }
 
 static int probe_all(struct probe *all, const char *const *names, int count)

@@ -280,6 +280,11 @@ static bool has_args(char **argv)
 	return false;
 }
 
+const char *opts_word(const char *word)
+{
+	return *word ? word : "''";
+}
+
 /* Check the number of arguments. Returns 0, or an exit status after a reported error. */
 static int take_args(struct opts *o, struct report *r, const char *applet, char **argv)
 {
@@ -298,7 +303,7 @@ static int take_args(struct opts *o, struct report *r, const char *applet, char 
 		return report_error(r, STATUS_ERROR, hint, "an argument is missing");
 	if (o->max_args >= 0 && o->count > o->max_args)
 		return report_error(r, STATUS_ERROR, hint, "unexpected argument %s",
-				    o->args[o->max_args]);
+				    opts_word(o->args[o->max_args]));
 	return 0;
 }
 

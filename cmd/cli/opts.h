@@ -26,6 +26,9 @@ struct opts {
 bool opts_parse(struct opts *o, struct report *r, int argc, char **argv, int *status);
 void opts_free(struct opts *o);
 
+/* Returns @word of the command line as an error names it: two quotes where it is empty. */
+const char *opts_word(const char *word);
+
 /*
  * Parse the value @text of the option @name; NULL (not given) leaves *@value alone.
  * Returns false after a reported usage error. A size of 0 is one.

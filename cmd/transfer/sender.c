@@ -104,7 +104,7 @@ bool sender_parse(struct sender *s, const struct opts *o, struct report *r)
 	if (i + 1 >= o->count)
 		return true;
 	snprintf(hint, sizeof(hint), "usage: zcdma %s %s", report_applet(r), o->usage);
-	report_error(r, STATUS_ERROR, hint, "unexpected argument %s", o->args[i + 1]);
+	report_error(r, STATUS_ERROR, hint, "unexpected argument %s", opts_word(o->args[i + 1]));
 	return false;
 }
 

@@ -140,8 +140,7 @@ int zc_source_open_file(struct zcdma_source *src, const char *path)
 	int fd;
 
 	if (!*path)
-		return zc_fail_plain(src->ctx, EINVAL, "source \"%s\": it names no file",
-				     src->name);
+		return zc_fail_plain(src->ctx, EINVAL, "source '%s': it names no file", src->name);
 	fd = zc_open_regular(src->ctx, path);
 	if (fd == -EINVAL)
 		zc_hint(src->ctx,

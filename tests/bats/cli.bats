@@ -61,7 +61,7 @@ usage_error() {
 }
 
 @test "help: what --help prints, of zcdma and of an applet" {
-    local expected
+    local expected option
     expected=$(zcdma --help)
     run -0 zcdma help
     assert_output "$expected"
@@ -70,6 +70,25 @@ usage_error() {
     assert_output "$expected"
     usage_error 'zcdma: unknown applet captrue' 'did you mean capture?' zcdma help captrue
     usage_error 'zcdma: unexpected argument probe' 'usage: zcdma help [APPLET]' zcdma help capture probe
+    for option in -h --help -V --version --list; do
+        usage_error 'zcdma: unexpected argument probe' 'usage: zcdma --help | --version | --list' zcdma $option probe
+    done
+    run -0 zcdma --version --json
+}
+
+@test "a word that is empty has quotes in an error" {
+    local list='zcdma --help lists the applets' applet
+    usage_error "zcdma: unknown applet ''" "$list" zcdma ''
+    usage_error "zcdma: unknown applet ''" "$list" zcdma help ''
+    usage_error "zcdma: unexpected argument ''" 'usage: zcdma --help | --version | --list' zcdma -V ''
+    for applet in capture verify bench disk; do
+        run -2 --separate-stderr zcdma $applet '' '' ''
+        assert_equal "${stderr_lines[0]}" "zcdma $applet: unexpected argument ''"
+    done
+    run -2 --separate-stderr zcdma copysend localhost:1 '' '' ''
+    assert_equal "${stderr_lines[0]}" "zcdma copysend: unexpected argument ''"
+    usage_error "zcdma capture: source '': it names no file" '' zcdma capture ''
+    usage_error "zcdma capture: source 'file:': it names no file" '' zcdma capture file: -o out
 }
 
 # on_terminal COLUMNS COMMAND: run it on a terminal of that width, with what it prints in $output. What overwrites a line
