@@ -133,12 +133,19 @@ static int check_address(struct verify *v)
 }
 
 /* Reject a bad manifest before accepting a connection. */
-static int check_manifest(struct verify *v)
+static int check_manifest(struct verify *v, const char *source)
 {
+	const bool is_live =
+		arg.listen || v->wire_is_live || (!v->wire && (!source || !strcmp(source, "-")));
 	struct zcdma_check *check = NULL;
 	int rc = arg.manifest ? zcdma_check_manifest(v->ctx, arg.manifest, &check) : 0;
 
 	zcdma_check_free(check);
+	if (rc == -ENOENT && is_live) /* it may be of a recording that goes on */
+		return report_system_error(
+			v->r, STATUS_ERROR, rc,
+			"a manifest is complete when its recording has ended: store the data, and check it then",
+			"%s", zcdma_error(v->ctx));
 	return rc ? report_ctx_error(v->r, STATUS_ERROR, v->ctx, rc) : STATUS_OK;
 }
 
@@ -293,7 +300,7 @@ static int verify(struct report *r, const char *source)
 	signals_watch(v.ctx);
 	status = check_address(&v);
 	if (!status)
-		status = check_manifest(&v);
+		status = check_manifest(&v, source);
 	if (!status)
 		status = v.wire ? verify_wire(&v) : verify_streams(&v, source);
 	signals_unwatch(v.ctx);

@@ -385,9 +385,6 @@ int zc_manifest_load(struct zcdma_ctx *ctx, const char *path, struct zc_manifest
 
 	*list = (struct zc_manifest){ 0 };
 	fd = zc_open_regular(ctx, path);
-	if (fd == -ENOENT)
-		zc_hint(ctx,
-			"a manifest is complete when its recording has ended: store the data, and check it then");
 	if (fd < 0)
 		return fd;
 	file = fdopen(fd, "r");

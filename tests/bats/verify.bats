@@ -363,6 +363,9 @@ zcdma verify: bad: differs at offset 250000: garbage of 512 bytes'
     run -2 --separate-stderr zcdma verify --manifest good good
     assert_regex "$stderr" '^zcdma verify: read manifest good: line 1: '
     run -2 --separate-stderr zcdma verify --manifest nowhere good
+    assert_equal "$stderr" 'zcdma verify: open nowhere: No such file or directory'
+    # What comes may be recorded at the same time.
+    run -2 --separate-stderr zcdma verify --manifest nowhere - <good
     assert_regex "$stderr" '^zcdma verify: open nowhere: No such file or directory
   a manifest is complete when its recording has ended: '
     run -2 --separate-stderr zcdma verify --manifest good.xxh --pattern 1 good
