@@ -88,6 +88,50 @@ static uint32_t frames_of_one(unsigned queues)
 	return frames;
 }
 
+static void close_fd(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static int fail_attach(struct zc_xdp *x, int rc)
+{
+	static const struct {
+		int err;
+		const char *hint;
+	} hints[] = {
+		{ EPERM, "start it with sudo, or take udp: instead, which needs no privilege" },
+		{ EBUSY, "bpftool net shows the program that is on it; take it off, or use udp:" },
+		{ ENOBUFS, "raise RLIMIT_MEMLOCK (ulimit -l), or give one queue=" },
+		{ EAFNOSUPPORT, "this kernel has no AF_XDP; take udp: or pcap: instead" },
+		{ EOPNOTSUPP, "take udp: or pcap: instead" },
+	};
+	const int err = rc == -ENOTSUPP ? EOPNOTSUPP : -rc;
+
+	if (err == EBUSY)
+		rc = zc_fail_plain(x->ctx, err,
+				   "attach to %s: another XDP program or socket is on it",
+				   x->link.name);
+	else
+		rc = zc_fail(x->ctx, err, "attach to %s", x->link.name);
+	for (size_t i = 0; i < ARRAY_SIZE(hints); i++) {
+		if (hints[i].err == err)
+			zc_hint(x->ctx, "%s", hints[i].hint);
+	}
+	return rc;
+}
+
+/* Returns whether the map, the first of what attaching takes, needs a privilege that is not there. */
+static bool lacks_privilege(void)
+{
+	int map = zc_xdp_create_map(1);
+	const bool lacks = map == -EPERM;
+
+	close_fd(&map);
+	return lacks;
+}
+
 /* Check that the interface is there, has the queue, and packets that fit. Returns 0, or a negative errno. */
 static int look_at_interface(struct zc_xdp *x, const struct zc_xdp_options *options)
 {
@@ -102,6 +146,8 @@ static int look_at_interface(struct zc_xdp *x, const struct zc_xdp_options *opti
 			zc_hint(x->ctx, "list the interfaces: ip -brief link");
 		return rc;
 	}
+	if (lacks_privilege()) /* first, as nothing else helps */
+		return fail_attach(x, -EPERM);
 	if (x->link.mtu > longest) {
 		rc = zc_fail_plain(x->ctx, EINVAL,
 				   "attach to %s: its MTU of %u is above %u, the most that fits",
@@ -120,13 +166,6 @@ static int look_at_interface(struct zc_xdp *x, const struct zc_xdp_options *opti
 	x->first = options->queue < 0 ? 0 : (unsigned)options->queue;
 	x->queues = options->queue < 0 ? queues : 1;
 	return 0;
-}
-
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
 }
 
 static void detach(struct zc_xdp *x)
@@ -199,33 +238,6 @@ static int attach_in_time(struct zc_xdp *x, uint16_t port)
 static bool lacks_mode(int rc)
 {
 	return rc == -EOPNOTSUPP || rc == -ENOTSUPP || rc == -EINVAL;
-}
-
-static int fail_attach(struct zc_xdp *x, int rc)
-{
-	static const struct {
-		int err;
-		const char *hint;
-	} hints[] = {
-		{ EPERM, "start it with sudo, or take udp: instead, which needs no privilege" },
-		{ EBUSY, "bpftool net shows the program that is on it; take it off, or use udp:" },
-		{ ENOBUFS, "raise RLIMIT_MEMLOCK (ulimit -l), or give one queue=" },
-		{ EAFNOSUPPORT, "this kernel has no AF_XDP; take udp: or pcap: instead" },
-		{ EOPNOTSUPP, "take udp: or pcap: instead" },
-	};
-	const int err = rc == -ENOTSUPP ? EOPNOTSUPP : -rc;
-
-	if (err == EBUSY)
-		rc = zc_fail_plain(x->ctx, err,
-				   "attach to %s: another XDP program or socket is on it",
-				   x->link.name);
-	else
-		rc = zc_fail(x->ctx, err, "attach to %s", x->link.name);
-	for (size_t i = 0; i < ARRAY_SIZE(hints); i++) {
-		if (hints[i].err == err)
-			zc_hint(x->ctx, "%s", hints[i].hint);
-	}
-	return rc;
 }
 
 int zc_xdp_open(struct zcdma_ctx *ctx, const struct zc_xdp_options *options, struct zc_xdp **out)

@@ -84,6 +84,17 @@ END
         zcdma capture xdp:nosuch0 -o out
 }
 
+@test "xdp: a privilege that is missing is named before an MTU that is too large" {
+    local user=()
+    if ((EUID == 0)); then
+        copy_for_all
+        user=(setpriv --reuid=65534 --clear-groups --bounding-set -all)
+    fi
+    failed 2 'zcdma capture: attach to lo: Operation not permitted' \
+        'start it with sudo, or take udp: instead, which needs no privilege' \
+        "${user[@]}" "$ZCDMA" capture xdp:lo -o /dev/null
+}
+
 @test "xdp: a RLIMIT_MEMLOCK that is too small: one line with the hint" {
     local alone='ip link set lo mtu 1500 up && exec "$@"'
     unshare -n true 2>/dev/null || skip "no network of its own (unshare -n)"
