@@ -135,6 +135,17 @@ static bool is_character(const char *path)
 	return !stat(path, &st) && S_ISCHR(st.st_mode);
 }
 
+/* Where the path is that of a file with unknown options after it, hint at the one that there is. */
+static void hint_options(struct zcdma_ctx *ctx, const char *path)
+{
+	const size_t len = strcspn(path, ",");
+	char *file = path[len] ? strndup(path, len) : NULL;
+
+	if (file && !access(file, F_OK))
+		zc_hint(ctx, "write file:%s, which takes pace=SIZE and no other option", file);
+	free(file);
+}
+
 int zc_source_open_file(struct zcdma_source *src, const char *path)
 {
 	int fd;
@@ -142,6 +153,8 @@ int zc_source_open_file(struct zcdma_source *src, const char *path)
 	if (!*path)
 		return zc_fail_plain(src->ctx, EINVAL, "source '%s': it names no file", src->name);
 	fd = zc_open_regular(src->ctx, path);
+	if (fd == -ENOENT)
+		hint_options(src->ctx, path);
 	if (fd == -EINVAL)
 		zc_hint(src->ctx,
 			zc_dev_is(path)	     ? "it is a device of zcdma's: write dev:%s"

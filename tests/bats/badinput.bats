@@ -207,6 +207,10 @@ END
     mkfifo fifo
     local name=no-such-file
     failed 2 "zcdma capture: open $name: No such file or directory" '' zcdma capture $name -o out
+    touch b.bin
+    failed 2 "zcdma capture: open b.bin,foo=1M: No such file or directory" \
+        'write file:b.bin, which takes pace=SIZE and no other option' zcdma capture file:b.bin,foo=1M -o out
+    failed 2 "zcdma capture: open $name,foo: No such file or directory" '' zcdma capture $name,foo -o out
     failed 2 'zcdma copysend: open folder: Is a directory' '' zcdma copysend 127.0.0.1:1 file:folder
     failed 2 'zcdma capture: open fifo: it is a device or a pipe, not a file' 'in place of its name write: - < fifo' \
         zcdma capture file:fifo -o out
