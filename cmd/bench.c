@@ -110,8 +110,8 @@ static bool check_options(struct report *r, enum bench_direction direction)
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
 		if (!options[i].given || options[i].of & 1u << direction)
 			continue;
-		report_error(r, STATUS_ERROR, NULL, "%s is not for --direction=%s", options[i].name,
-			     bench_directions[direction]);
+		report_error(r, STATUS_ERROR, "leave it out", "%s is not for --direction=%s",
+			     options[i].name, bench_directions[direction]);
 		return false;
 	}
 	return true;

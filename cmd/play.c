@@ -194,8 +194,8 @@ static bool check_source(struct report *r, const char *source, bool given, const
 	if (!given || !type || !strcmp(type->name, "file") ||
 	    (takes_stdin && !strcmp(type->name, "pipe")))
 		return true;
-	report_error(r, STATUS_ERROR, NULL, "%s is for file:PATH%s, and the source is %s", option,
-		     takes_stdin ? " and -" : "", source ? source : "standard input");
+	report_error(r, STATUS_ERROR, "leave it out", "%s is for file:PATH%s, and the source is %s",
+		     option, takes_stdin ? " and -" : "", source ? source : "standard input");
 	return false;
 }
 

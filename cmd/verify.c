@@ -205,7 +205,7 @@ static int check_options(struct report *r, const struct verify *v, const char *s
 
 	if ((source != NULL) + (arg.listen != NULL) + v->wire > 1)
 		return report_error(
-			r, STATUS_ERROR, NULL,
+			r, STATUS_ERROR, "give one of them alone",
 			"a SOURCE, --listen, and --interface or --read exclude each other");
 	if (v->handover == HANDOVER_REQUIRE && !piped)
 		return handover_no_pipe(r);

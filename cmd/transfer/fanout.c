@@ -31,7 +31,8 @@ int fanout_parse(struct fanout *f, struct report *r, unsigned count, const char 
 	if (!opts_count(r, "--drop-slow", drop_slow, &f->drop_slow))
 		return STATUS_ERROR;
 	if (drop_slow && count == 1)
-		return report_error(r, STATUS_ERROR, NULL, "--drop-slow is for several %ss", what);
+		return report_error(r, STATUS_ERROR, "leave it out: one alone is waited for",
+				    "--drop-slow is for several %ss", what);
 	return STATUS_OK;
 }
 

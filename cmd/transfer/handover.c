@@ -23,7 +23,8 @@ struct poptOption handover_options[] = {
 
 int handover_no_pipe(struct report *r)
 {
-	return report_error(r, STATUS_ERROR, NULL,
+	return report_error(r, STATUS_ERROR,
+			    "leave it out, or have a pipe from one zcdma to another",
 			    "--handover=require: standard input or output is not a pipe");
 }
 

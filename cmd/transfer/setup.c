@@ -89,12 +89,16 @@ static int set_option(struct transfer *t, struct report *r, const char *source, 
 		      const char *name, const char *value)
 {
 	const struct zcdma_source_type *type = zcdma_source_type_of(source);
+	char hint[256] = "leave it out";
 	int rc;
 
 	if (!value)
 		return STATUS_OK;
+	if (!strcmp(type->name, "file") && !strcmp(name, "rate"))
+		snprintf(hint, sizeof(hint), "leave it out, or pace the file: %s%s,pace=%s",
+			 strncmp(source, "file:", 5) ? "file:" : "", source, value);
 	if (strcmp(type->name, "sim") && strcmp(type->name, "dev"))
-		return report_error(r, STATUS_ERROR, NULL,
+		return report_error(r, STATUS_ERROR, hint,
 				    "%s is for sim: and dev:, and the source is %s", option,
 				    source);
 	rc = zcdma_source_set(t->src, name, value);

@@ -203,9 +203,11 @@ load capture
 @test "capture: --rate and --pattern are for sim:" {
     echo x >data
     run -2 --separate-stderr zcdma capture --rate 1M data
-    assert_equal "$stderr" 'zcdma capture: --rate is for sim: and dev:, and the source is data'
+    assert_equal "$stderr" 'zcdma capture: --rate is for sim: and dev:, and the source is data
+  leave it out, or pace the file: file:data,pace=1M'
     run -2 --separate-stderr zcdma capture --pattern 1 - <data
-    assert_equal "$stderr" 'zcdma capture: --pattern is for sim: and dev:, and the source is -'
+    assert_equal "$stderr" 'zcdma capture: --pattern is for sim: and dev:, and the source is -
+  leave it out'
 }
 
 @test "capture: that the default source is simulated is said in one line, quiet or not" {

@@ -213,9 +213,11 @@ stalled() {
 
 @test "handover: require, where there is no pipe: a usage error" {
     run -2 zcdma capture --handover=require -o data sim:
-    assert_output 'zcdma capture: --handover=require: standard input or output is not a pipe'
+    assert_output 'zcdma capture: --handover=require: standard input or output is not a pipe
+  leave it out, or have a pipe from one zcdma to another'
     run -2 zcdma zcsend --handover=require 127.0.0.1:1 sim:
-    assert_output 'zcdma zcsend: --handover=require: standard input or output is not a pipe'
+    assert_output 'zcdma zcsend: --handover=require: standard input or output is not a pipe
+  leave it out, or have a pipe from one zcdma to another'
     run -2 zcdma verify --handover=require --listen 127.0.0.1:0
     run -2 zcdma verify --handover=require /etc/passwd
     run -2 eval 'set -o pipefail; zcdma capture --handover=require --path=copy sim: | cat'

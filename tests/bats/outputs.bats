@@ -204,7 +204,8 @@ held() {
     run -2 --separate-stderr zcdma capture sim: -o 'a%N' -o b --trigger=signal:USR2
     assert_equal "${stderr%%$'\n'*}" 'zcdma capture: -o b: --trigger needs a place for the number of a file in it'
     run -2 --separate-stderr zcdma capture sim: -o a --drop-slow 4
-    assert_equal "$stderr" 'zcdma capture: --drop-slow is for several outputs'
+    assert_equal "$stderr" 'zcdma capture: --drop-slow is for several outputs
+  leave it out: one alone is waited for'
     run -2 --separate-stderr zcdma capture sim:blocks=8 -o a -o b --drop-slow 8
     assert_equal "${stderr%%$'\n'*}" 'zcdma capture: --drop-slow 8: the ring has 8 blocks, and no output can hold more'
     mapfile -t names < <(seq -f '-of%.0f' 1 65)

@@ -52,14 +52,14 @@ NAME_DEVICE='name a device first: zcdma play dev:/dev/zcdma1 file:PATH'
 
 @test "play: options that do not fit are refused before a device is opened" {
     echo data >data
-    refused 2 '--loop is for file:PATH and -, and the source is sim:' '' --loop dev: sim:
-    refused 2 '--direct is for file:PATH, and the source is -' '' --direct dev: -
-    refused 2 '--direct is for file:PATH, and the source is standard input' '' --direct dev: <data
+    refused 2 '--loop is for file:PATH and -, and the source is sim:' 'leave it out' --loop dev: sim:
+    refused 2 '--direct is for file:PATH, and the source is -' 'leave it out' --direct dev: -
+    refused 2 '--direct is for file:PATH, and the source is standard input' 'leave it out' --direct dev: <data
     refused 2 '--underrun wait: must be one of count, stop, zero' '' --underrun=wait dev: data
     refused 2 '--expect copied: must be one of zerocopy' '' --expect=copied dev: data
     refused 2 'path zerocopy to dev:: it is not for a device' 'use --path=copy, --path=vmsplice or --path=splice' \
         --path=zerocopy dev: data
-    refused 2 '--rate is for sim: and dev:, and the source is data' '' --rate=1M dev: data
+    refused 2 '--rate is for sim: and dev:, and the source is data' 'leave it out, or pace the file: file:data,pace=1M' --rate=1M dev: data
     refused 2 'device dev:/dev/null,speed=1: unknown option speed' \
         'dev: takes model=, blocks=, block=, rate=, seed=, policy=, timeout=, watermark=, node= and together=' dev:/dev/null,speed=1 data
 }

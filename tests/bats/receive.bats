@@ -277,7 +277,7 @@ sender() {
     run -2 --separate-stderr zcdma capture tcp:9000 -o run.bin
     [[ $stderr == "zcdma capture: address '9000': it has no port"$'\n'* ]]
     run -2 --separate-stderr zcdma capture tcp::0 --rate 1M -o run.bin
-    [[ $stderr == "zcdma capture: --rate is for sim: and dev:, and the source is tcp::0" ]]
+    [[ $stderr == "zcdma capture: --rate is for sim: and dev:, and the source is tcp::0"$'\n'* ]]
     assert_equal "$(<run.bin)" keep
 }
 

@@ -111,7 +111,8 @@ both_have_it() {
     run -2 --separate-stderr zcdma zcsend 127.0.0.1:9 127.0.0.1: sim:
     assert_equal "${stderr%%$'\n'*}" "zcdma zcsend: address '127.0.0.1:': it has no port"
     run -2 --separate-stderr zcdma zcsend --drop-slow 4 127.0.0.1:9 sim:
-    assert_equal "$stderr" 'zcdma zcsend: --drop-slow is for several receivers'
+    assert_equal "$stderr" 'zcdma zcsend: --drop-slow is for several receivers
+  leave it out: one alone is waited for'
     run -2 --separate-stderr zcdma zcsend --drop-slow 8 127.0.0.1:9 127.0.0.1:10 sim:blocks=8
     assert_equal "${stderr%%$'\n'*}" 'zcdma zcsend: --drop-slow 8: the ring has 8 blocks, and no receiver can hold more'
     receiver

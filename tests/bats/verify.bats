@@ -552,7 +552,8 @@ escaped() {
 
 @test "verify: options that exclude each other" {
     run -2 --separate-stderr zcdma verify --listen :0 good
-    assert_equal "$stderr" 'zcdma verify: a SOURCE, --listen, and --interface or --read exclude each other'
+    assert_equal "$stderr" 'zcdma verify: a SOURCE, --listen, and --interface or --read exclude each other
+  give one of them alone'
     run -2 --separate-stderr zcdma verify --streams 2 good
     assert_equal "$stderr" 'zcdma verify: --streams is for --listen and --interface'
 }
