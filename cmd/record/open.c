@@ -51,16 +51,41 @@ static int open_to_write(const char *path, int flags, bool *made)
 	return fd;
 }
 
+/* Write what helps where errno says why @path cannot be opened to @hint, or nothing. Keeps errno. */
+static void hint_open(const char *path, char *hint, size_t len)
+{
+	const int err = errno;
+	struct stat st;
+	char *copy = xalloc(strdup(path));
+	const char *folder = dirname(copy);
+
+	/* The files of a split recording are opened in a folder, which is then the path itself. */
+	if (!access(folder, F_OK))
+		folder = path;
+	*hint = '\0';
+	if (err == ENOENT && lstat(path, &st)) /* and not a link to what is not there */
+		snprintf(hint, len, "make the folder: mkdir -p %s", folder);
+	else if (err == EISDIR)
+		snprintf(hint, len, "name a file in it: %s/NAME", path);
+	else if (err == EACCES)
+		snprintf(hint, len, "name a file where user %u may write", geteuid());
+	free(copy);
+	errno = err;
+}
+
 static int open_failed(bool direct, struct report *r, const char *path)
 {
+	char hint[512];
+
 	if (errno == EINTR)
 		return 128 + signals_stop();
 	if (errno == EINVAL && direct)
 		return report_system_error(r, STATUS_IMPOSSIBLE, -errno,
 					   "leave out --direct, or choose another file system",
 					   "open %s with O_DIRECT: its file system cannot", path);
-	return report_system_error(r, STATUS_ERROR, -errno, NULL, "open %s: %s", path,
-				   strerror(errno));
+	hint_open(path, hint, sizeof(hint));
+	return report_system_error(r, STATUS_ERROR, -errno, *hint ? hint : NULL, "open %s: %s",
+				   path, strerror(errno));
 }
 
 int open_data(struct record_file *file, bool direct, struct report *r)
@@ -89,8 +114,11 @@ int open_data(struct record_file *file, bool direct, struct report *r)
 
 static int manifest_failed(struct report *r, int status, const char *name)
 {
-	return report_system_error(r, status, -errno, NULL, "create manifest %s: %s", name,
-				   strerror(errno));
+	char hint[512];
+
+	hint_open(name, hint, sizeof(hint));
+	return report_system_error(r, status, -errno, *hint ? hint : NULL, "create manifest %s: %s",
+				   name, strerror(errno));
 }
 
 int open_manifest(struct record_file *file, struct report *r)

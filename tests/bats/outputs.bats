@@ -212,7 +212,25 @@ held() {
     run -2 --separate-stderr zcdma capture sim: "${names[@]}"
     assert_equal "$stderr" 'zcdma capture: -o f65: at most 64 are possible'
     run -2 --separate-stderr zcdma capture sim: -o /nowhere/a -o b
-    assert_equal "$stderr" 'zcdma capture: open /nowhere/a: No such file or directory'
+    assert_equal "$stderr" 'zcdma capture: open /nowhere/a: No such file or directory
+  make the folder: mkdir -p /nowhere'
+    mkdir there
+    run -2 --separate-stderr zcdma capture sim: -o there
+    assert_equal "$stderr" 'zcdma capture: open there: Is a directory
+  name a file in it: there/NAME'
+    run -2 --separate-stderr zcdma capture sim: -o a --manifest no/where/m
+    assert_equal "$stderr" 'zcdma capture: create manifest no/where/m: No such file or directory
+  make the folder: mkdir -p no/where'
+    chmod 0 there
+    local user=()
+    if ((EUID == 0)); then
+        copy_for_all
+        chmod 711 .
+        user=(setpriv --reuid=65534 --clear-groups)
+    fi
+    run -2 --separate-stderr "${user[@]}" "$ZCDMA" capture sim: -o "$PWD/there/a"
+    assert_regex "$stderr" ': open .*/there/a: Permission denied
+  name a file where user [0-9]+ may write$'
 }
 
 # contents: what the folder has, and the files in it.

@@ -156,7 +156,8 @@ $hint"
     run -2 --separate-stderr zcdma capture sim: --then true
     assert_equal "$stderr" 'zcdma capture: --then needs a file: -o FILE'
     run -2 --separate-stderr zcdma capture sim: --bytes 1M --split 1M -o nowhere/run-%N
-    assert_equal "$stderr" 'zcdma capture: open nowhere: No such file or directory'
+    assert_equal "$stderr" 'zcdma capture: open nowhere: No such file or directory
+  make the folder: mkdir -p nowhere'
     run -2 --separate-stderr zcdma capture sim: --bytes 1M --split 1M -o run-%N --manifest run-%N
     assert_equal "${stderr_lines[0]}" 'zcdma capture: --manifest run-%N: it is the same as -o run-%N'
     run -2 --separate-stderr zcdma capture pcap:"$TOP/tests/data/two.pcapng" --split 1M -o run-%N
