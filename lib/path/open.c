@@ -49,17 +49,22 @@ ZC_PUBLIC int zcdma_path_probe(struct zcdma_ctx *ctx, const struct zcdma_path_ty
  * Opening
  */
 
+static int fail_sink(struct zcdma_path *path, const char *why)
+{
+	zc_fail_plain(path->ctx, EINVAL, "path %s to %s: %s", path->ops->type.name, path->sink.name,
+		      why);
+	zc_hint(path->ctx, "choose a path that goes anywhere: --path=copy");
+	return -EINVAL;
+}
+
 static int check_sink(struct zcdma_path *path)
 {
 	const struct zcdma_path_type *type = &path->ops->type;
 
 	if (type->required_caps & ZCDMA_CAP_SOCKET && path->sink.kind != ZC_SINK_SOCKET)
-		return zc_fail_plain(path->ctx, EINVAL, "path %s to %s: it is not a socket",
-				     type->name, path->sink.name);
+		return fail_sink(path, "it is not a socket");
 	if (type->required_caps & ZCDMA_CAP_STREAM && path->sink.kind == ZC_SINK_FILE)
-		return zc_fail_plain(path->ctx, EINVAL,
-				     "path %s to %s: it is not a socket or a pipe", type->name,
-				     path->sink.name);
+		return fail_sink(path, "it is not a socket or a pipe");
 	return 0;
 }
 

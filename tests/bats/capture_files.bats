@@ -36,7 +36,8 @@ load capture
     done
     run -2 --separate-stderr zcdma capture --path vmsplice --bytes 1M -o data sim:
     assert_equal "$stderr" \
-        "zcdma capture: path vmsplice to $PWD/data: it is not a socket or a pipe"
+        "zcdma capture: path vmsplice to $PWD/data: it is not a socket or a pipe
+  choose a path that goes anywhere: --path=copy"
 }
 
 @test "capture: --direct, whatever the length, writes what is written without it" {
