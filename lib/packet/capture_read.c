@@ -31,8 +31,7 @@ static int set_filter(struct zc_capture *p)
 					  &link);
 	}
 	if (pcap_compile(p->pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN))
-		return zc_fail_plain(p->ctx, EINVAL, "filter '%s': %s", filter,
-				     pcap_geterr(p->pcap));
+		return zc_filter_fail(p->ctx, filter, p->pcap);
 	/* After a packet that the filter does not take libpcap would read the next one at once, and wait for it. */
 	if (p->saved) {
 		p->program = program;

@@ -27,6 +27,14 @@ static pcap_t *open_empty(int linktype)
 	return pcap;
 }
 
+int zc_filter_fail(struct zcdma_ctx *ctx, const char *filter, pcap_t *pcap)
+{
+	int rc = zc_fail_plain(ctx, EINVAL, "filter '%s': %s", filter, pcap_geterr(pcap));
+
+	zc_hint(ctx, "see pcap-filter(7) for the language, as in filter=udp port 5000");
+	return rc;
+}
+
 static int add(struct zc_link_types *l, int linktype)
 {
 	struct zc_link_type *link = &l->link[l->count];
@@ -37,8 +45,7 @@ static int add(struct zc_link_types *l, int linktype)
 	link->filtered = l->filter;
 	if (l->filter &&
 	    pcap_compile(link->pcap, &link->program, l->filter, 1, PCAP_NETMASK_UNKNOWN)) {
-		int rc = zc_fail_plain(l->ctx, EINVAL, "filter '%s': %s", l->filter,
-				       pcap_geterr(link->pcap));
+		int rc = zc_filter_fail(l->ctx, l->filter, link->pcap);
 
 		pcap_close(link->pcap);
 		return rc;

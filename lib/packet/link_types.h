@@ -22,6 +22,9 @@ struct zc_link_types {
 	struct zc_link_type link[64];
 };
 
+/* Set the error message of a @filter that @pcap did not compile. Returns -EINVAL. */
+int zc_filter_fail(struct zcdma_ctx *ctx, const char *filter, pcap_t *pcap);
+
 /* Find the link of @linktype. Returns 0, or a negative errno with the error message set. */
 int zc_link_types_find(struct zc_link_types *l, int linktype, const struct zc_link_type **out);
 

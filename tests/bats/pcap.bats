@@ -180,7 +180,7 @@ on_veth() {
     run -2 --separate-stderr zcdma capture pcap:text
     assert_regex "$stderr" 'open text: unknown file format.*tcpdump -w'
     run -2 --separate-stderr zcdma capture pcap:x.pcap,filter='udp prot 5'
-    assert_regex "$stderr" "filter 'udp prot 5': .*syntax error"
+    assert_regex "$stderr" "filter 'udp prot 5': .*syntax error.*see pcap-filter\\(7\\)"
     run -2 --separate-stderr zcdma capture pcap:nowhere
     assert_regex "$stderr" 'capture on nowhere: .*give the name of a file or an interface.*interfaces are .*lo, '
     run -2 --separate-stderr zcdma capture pcap:./nowhere
