@@ -264,8 +264,13 @@ int zc_dev_ring_open(struct zc_dev_ring *d, int access)
 	d->info = (struct zcdma_dev_info){ .size = sizeof(d->info) };
 	if (!ioctl(d->fd, ZCDMA_IOC_INFO, &d->info))
 		return 0;
-	rc = errno == ENOTTY ? zc_fail_plain(d->ctx, ENOTTY, "open %s: not a zcdma device", d->path)
-			     : zc_fail(d->ctx, errno, "ask %s for its limits", d->path);
+	if (errno == ENOTTY) {
+		rc = zc_fail_plain(d->ctx, ENOTTY, "open %s: not a zcdma device", d->path);
+		zc_hint(d->ctx,
+			"list its devices: ls /dev/zcdma*; of another driver use read:PATH");
+	} else {
+		rc = zc_fail(d->ctx, errno, "ask %s for its limits", d->path);
+	}
 	close(d->fd);
 	d->fd = -1;
 	return rc;

@@ -60,9 +60,12 @@ static int get_buffer(struct zc_iio *d, int fd)
 	int buffer = 0;
 	int rc = call(fd, GET_FD, &buffer);
 
-	if (rc == -ENOTTY || rc == -EINVAL)
-		return zc_fail_plain(d->ctx, EINVAL, "open %s: not an IIO device with a buffer",
-				     d->path);
+	if (rc == -ENOTTY || rc == -EINVAL) {
+		rc = zc_fail_plain(d->ctx, EINVAL, "open %s: not an IIO device with a buffer",
+				   d->path);
+		zc_hint(d->ctx, "list the devices: ls /dev/iio:device*");
+		return rc;
+	}
 	if (rc == -ENODEV)
 		return zc_fail_plain(d->ctx, ENODEV, "open %s: it has no buffer", d->path);
 	if (rc)

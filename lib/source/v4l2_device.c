@@ -105,8 +105,11 @@ static int look(struct zc_v4l2 *d)
 	struct v4l2_capability cap = { .capabilities = 0 };
 	int rc = call(d, VIDIOC_QUERYCAP, &cap);
 
-	if (rc == -ENOTTY)
-		return zc_fail_plain(d->ctx, ENOTTY, "open %s: not a V4L2 device", d->path);
+	if (rc == -ENOTTY) {
+		zc_fail_plain(d->ctx, ENOTTY, "open %s: not a V4L2 device", d->path);
+		zc_hint(d->ctx, "list the devices: ls /dev/video*");
+		return rc;
+	}
 	if (rc)
 		return zc_v4l2_fail(d, -rc, "ask what is");
 	rc = find_type(d, cap.capabilities & V4L2_CAP_DEVICE_CAPS ? cap.device_caps

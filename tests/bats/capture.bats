@@ -382,7 +382,14 @@ load capture
     assert_equal "${stderr_lines[0]}" 'zcdma capture: open /dev/nosuchdevice: No such file or directory'
     [[ ${stderr_lines[1]} == *'modprobe zcdma'* ]]
     run -2 zcdma capture dev:/dev/null -o out.bin
-    assert_output "zcdma capture: open /dev/null: not a zcdma device"
+    assert_output "zcdma capture: open /dev/null: not a zcdma device
+  list its devices: ls /dev/zcdma*; of another driver use read:PATH"
+    run -2 zcdma capture v4l2:/dev/null -o out.bin
+    assert_output "zcdma capture: open /dev/null: not a V4L2 device
+  list the devices: ls /dev/video*"
+    run -2 zcdma capture iio:/dev/null -o out.bin
+    assert_output "zcdma capture: open /dev/null: not an IIO device with a buffer
+  list the devices: ls /dev/iio:device*"
     [ ! -e out.bin ]
 }
 

@@ -22,7 +22,7 @@ NAME_DEVICE='name a device first: zcdma play dev:/dev/zcdma1 file:PATH'
     refused 2 "play to '': it is not a device of the driver, dev:[PATH,OPTIONS]" "$NAME_DEVICE" '' dev:
     refused 2 'play to sim:: it is not a device of the driver, dev:[PATH,OPTIONS]' "$NAME_DEVICE" sim: data
     refused 2 'play to /dev/null: it is not a device of the driver, dev:[PATH,OPTIONS]' "$NAME_DEVICE" /dev/null data
-    refused 2 'open /dev/null: not a zcdma device' '' dev:/dev/null data
+    refused 2 'open /dev/null: not a zcdma device' 'list its devices: ls /dev/zcdma*; of another driver use read:PATH' dev:/dev/null data
 }
 
 @test "play: without a driver it says so, with a status of its own, and reads nothing" {
