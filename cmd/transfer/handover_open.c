@@ -17,7 +17,11 @@ static int refuse(const struct transfer *t, struct report *r, int fd, int rc)
 	char text[640];
 
 	handover_explain(fd, zcdma_error(t->ctx), text, sizeof(text));
-	return report_system_error(r, STATUS_ERROR, rc, zcdma_hint(t->ctx), "%s", text);
+	return report_system_error(
+		r, STATUS_ERROR, rc,
+		zcdma_hint(t->ctx)
+			?: "leave out --handover=require, or have a zcdma at the other end",
+		"%s", text);
 }
 
 /* With -v, note that bytes go to the pipe @fd. */
