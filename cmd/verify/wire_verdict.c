@@ -207,6 +207,7 @@ static enum outcome judge_capture(const struct wire *w, const struct zcdma_wire_
 	if (!t->streams) {
 		outcome_say(v, OUTCOME_INCOMPLETE,
 			    "no data of a connection was captured, so nothing was verified");
+		snprintf(v->hint, sizeof(v->hint), "give another --port, interface or file");
 	} else if (stats->unfollowed) {
 		outcome_say(v, OUTCOME_INCOMPLETE,
 			    "%" PRIu64

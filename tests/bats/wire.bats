@@ -225,7 +225,7 @@ record_end() {
 
 @test "wire: nothing to verify is not correct" {
     run -1 --separate-stderr zcdma verify -r "$DATA/any.pcap" --port 1 -q
-    [[ $stderr == *"no data of a connection was captured, so nothing was verified"* ]]
+    [[ $stderr == *"no data of a connection was captured, so nothing was verified"*"give another --port, interface or file"* ]]
     run -1 --separate-stderr zcdma verify -r "$DATA/any.pcap" --port 1 -q --pattern none
     [[ $stderr == *"nothing was verified"* ]]
 }
