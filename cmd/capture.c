@@ -56,6 +56,19 @@ static const struct poptOption table[] = {
 	POPT_TABLEEND,
 };
 
+/* Check that it is known that nothing was lost. Returns @status if it is, or STATUS_INCOMPLETE after a reported error. */
+static int check_lossless(const struct zcdma_source_stats *s, const struct transfer *t,
+			  struct report *r, int status)
+{
+	if (status)
+		return status;
+	if (s->loss_reason)
+		return report_error(r, STATUS_INCOMPLETE, s->loss_hint,
+				    "--expect=complete: it is unknown what was lost: %s",
+				    s->loss_reason);
+	return losses_check(r, t->src, STATUS_OK) ? STATUS_INCOMPLETE : STATUS_OK;
+}
+
 /*
  * Judge a run with @status where all of it is asked for: before a manifest gets its end. Returns the exit status.
  */
@@ -69,7 +82,7 @@ static int check_complete(const struct transfer *t, struct report *r, int status
 	/* Either of the limits may have ended it. */
 	if ((t->max_bytes && s.bytes >= t->max_bytes) ||
 	    (t->max_blocks && s.blocks >= t->max_blocks))
-		return status;
+		return check_lossless(&s, t, r, status);
 	return report_error(r, STATUS_INCOMPLETE, NULL, "--expect=complete: %s before all had come",
 			    status ? "a signal ended it"
 			    : t->max_seconds > 0 && t->seconds >= t->max_seconds
@@ -115,8 +128,6 @@ out:
 		status = losses_check(r, t.src, status);
 		if (!status && expected == EXPECT_ZEROCOPY)
 			status = transfer_check_zerocopy(&t, r);
-		if (status == STATUS_LOST && expected == EXPECT_COMPLETE)
-			status = STATUS_INCOMPLETE;
 	}
 	outputs_close(&outputs, &t);
 	setup_close(&t);

@@ -208,7 +208,7 @@ static void print_text(const struct live *live, const struct figures *now, const
 		text_rate(c->rate, rate, sizeof(rate)), c->cpu);
 	if (now->sends)
 		fprintf(f, ", in flight %" PRIu64 ", lost %s", now->in_flight,
-			zcdma_size_format(now->lost_bytes, lost, sizeof(lost)));
+			text_size(now->lost_bytes, lost, sizeof(lost)));
 	if (c->p50_ns != REPORT_UNKNOWN)
 		fprintf(f, ", waited p50 %s, p99 %s", text_latency(c->p50_ns, p50, sizeof(p50)),
 			text_latency(c->p99_ns, p99, sizeof(p99)));

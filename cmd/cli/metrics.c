@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "cli/clock.h"
+#include "cli/report.h"
 #include "cli/xalloc.h"
 
 static void gauge(FILE *f, const char *applet, const char *name, const char *help, double value)
@@ -28,6 +29,14 @@ static void counter(FILE *f, const char *applet, const char *name, const char *h
 {
 	fprintf(f, "# TYPE zcdma_%s counter\n# HELP zcdma_%s %s\n", name, name, help);
 	fprintf(f, "zcdma_%s_total{applet=\"%s\"} %.15g\n", name, applet, value);
+}
+
+/* A count that may be unknown: then it is left out. */
+static void known_counter(FILE *f, const char *applet, const char *name, const char *help,
+			  uint64_t count)
+{
+	if (count != REPORT_UNKNOWN)
+		counter(f, applet, name, help, (double)count);
 }
 
 /* How a file of metrics begins. */
@@ -67,10 +76,8 @@ static void print(FILE *f, const char *applet, const struct figures *now, bool r
 		cpu_seconds(RUSAGE_SELF));
 	if (now->sends) {
 		counter(f, applet, "blocks", "Blocks that were moved", (double)now->blocks);
-		counter(f, applet, "overruns", "Blocks that the device or the network lost",
-			(double)now->overruns);
-		counter(f, applet, "lost_bytes", "Bytes that are known to be lost",
-			(double)now->lost_bytes);
+		known_counter(f, applet, "overruns", "Blocks that the device lost", now->overruns);
+		known_counter(f, applet, "lost_bytes", "Bytes that were lost", now->lost_bytes);
 		gauge(f, applet, "in_flight_blocks", "Blocks that are in flight",
 		      (double)now->in_flight);
 	}

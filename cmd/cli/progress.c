@@ -110,7 +110,7 @@ static void show_line(struct progress *p, const struct figures *now)
 {
 	uint64_t t = now_ns(), elapsed, since;
 	char size[32], bytes[64], rate[48], mean[48], left[48];
-	char block[48] = "", flight[48] = "", lost[48] = "";
+	char block[48] = "", flight[48] = "", lost[48] = "", overruns[32];
 
 	/* The clock starts with the first byte. */
 	if (!now->bytes)
@@ -126,7 +126,8 @@ static void show_line(struct progress *p, const struct figures *now)
 	if (now->sends) {
 		snprintf(block, sizeof(block), ", block %" PRIu64, now->seq);
 		snprintf(flight, sizeof(flight), ", in flight %" PRIu64, now->in_flight);
-		snprintf(lost, sizeof(lost), ", overruns %" PRIu64, now->overruns);
+		snprintf(lost, sizeof(lost), ", overruns %s",
+			 text_count(now->overruns, overruns, sizeof(overruns)));
 	}
 	progress_say(p,
 		     (const char *const[]){ bytes, rate, left, mean, block, flight, lost, NULL });

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* How values and paragraphs look to a person. */
+#include <inttypes.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#include <zcdma/source.h>
+#include <zcdma/util.h>
 
 #include "cli/report_text.h"
 
@@ -40,6 +44,19 @@ const char *text_rate(double bytes_per_second, char *buf, size_t len)
 	static const char *const units[] = { "B/s", "kB/s", "MB/s", "GB/s", "TB/s", NULL };
 
 	return scale(bytes_per_second, units, buf, len);
+}
+
+const char *text_size(uint64_t bytes, char *buf, size_t len)
+{
+	return bytes == ZCDMA_UNKNOWN ? "unknown" : zcdma_size_format(bytes, buf, len);
+}
+
+const char *text_count(uint64_t count, char *buf, size_t len)
+{
+	if (count == ZCDMA_UNKNOWN)
+		return "unknown";
+	snprintf(buf, len, "%" PRIu64, count);
+	return buf;
 }
 
 /* Columns of @len bytes of UTF-8, of which continuation bytes take none. */

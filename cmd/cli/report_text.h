@@ -15,6 +15,10 @@ const char *text_latency(uint64_t ns, char *buf, size_t len);
 /* "3.44 GB/s" */
 const char *text_rate(double bytes_per_second, char *buf, size_t len);
 
+/* "1.00 GiB", or "unknown" for ZCDMA_UNKNOWN; the same of a count. */
+const char *text_size(uint64_t bytes, char *buf, size_t len);
+const char *text_count(uint64_t count, char *buf, size_t len);
+
 /*
  * Print @text in lines of at most @width columns, broken at spaces; a newline in it stays one. All but
  * the first are indented by @indent, which is where the first begins.

@@ -77,7 +77,7 @@ void service_show(struct service *s, const struct figures *now, uint64_t elapsed
 	if (service_timeout(s))
 		return;
 	s->next_ns = now_ns() + s->every_ns;
-	if (now->sends)
+	if (now->sends && now->overruns != REPORT_UNKNOWN)
 		snprintf(lost, sizeof(lost), ", %" PRIu64 " overruns", now->overruns);
 	snprintf(state, sizeof(state), "WATCHDOG=1\nSTATUS=%s in %.0f s, mean %s%s",
 		 zcdma_size_format(now->bytes, bytes, sizeof(bytes)), seconds,

@@ -45,7 +45,7 @@ static const char *describe_dropped(struct zcdma_source *src, uint64_t packets, 
 /* Describe likewise what a socket did not receive. */
 static const char *describe_received(const struct zcdma_packet_stats *s, char *buf, size_t len)
 {
-	if (s->lost) {
+	if (s->lost && s->lost != ZCDMA_UNKNOWN) {
 		snprintf(buf, len, "%" PRIu64 " datagrams did not arrive, by their numbers",
 			 s->lost);
 		return s->dropped
@@ -87,11 +87,13 @@ static const char *describe(struct zcdma_source *src, char *buf, size_t len)
 		return hint;
 	if (s.gap_blocks) {
 		snprintf(buf, len, "%" PRIu64 " blocks (%s) are missing: %s", s.gap_blocks,
-			 zcdma_size_format(s.gap_bytes, bytes, sizeof(bytes)),
+			 s.gap_bytes == ZCDMA_UNKNOWN
+				 ? "of unknown length"
+				 : zcdma_size_format(s.gap_bytes, bytes, sizeof(bytes)),
 			 why_missing(src, &s));
 		return advise_blocks(src);
 	}
-	if (s.discontinuities) {
+	if (s.discontinuities && s.discontinuities != ZCDMA_UNKNOWN) {
 		snprintf(buf, len,
 			 "data may be missing in %" PRIu64
 			 " places: the device was not served there",
@@ -102,7 +104,7 @@ static const char *describe(struct zcdma_source *src, char *buf, size_t len)
 		return describe_received(&s.packets, buf, len);
 	if (s.packets.dropped)
 		return describe_dropped(src, s.packets.dropped, buf, len);
-	if (s.packets.lost) {
+	if (s.packets.lost && s.packets.lost != ZCDMA_UNKNOWN) {
 		snprintf(buf, len, "%" PRIu64 " datagrams did not arrive, by their numbers",
 			 s.packets.lost);
 		return "they were lost on the way, or by the capture";

@@ -18,6 +18,8 @@ static void get(struct zcdma_source *src, struct zcdma_source_info *info,
 
 static void report_payload(struct report *r, const struct zcdma_packet_stats *s, bool show)
 {
+	const bool has_tcp = s->missing_bytes != ZCDMA_UNKNOWN;
+
 	report_line(r, show ? "payload" : NULL, "of ");
 	report_count(r, "flows", s->flows, " flows; skipped: ");
 	report_count(r, "cut_packets", s->cut, " packets cut short, ");
@@ -30,17 +32,15 @@ static void report_payload(struct report *r, const struct zcdma_packet_stats *s,
 	report_count(r, "zero_checksum_packets", s->zero_sums, " with 0, ");
 	report_count(r, "unchecked_packets", s->unchecked,
 		     " of them unlike others of their sender");
-	report_line(r, s->missing_bytes || s->differing_bytes ? "tcp" : NULL, NULL);
+	report_line(r, (s->missing_bytes && has_tcp) || s->differing_bytes ? "tcp" : NULL, NULL);
 	report_bytes(r, "missing_bytes", s->missing_bytes, " were not captured, ");
 	report_bytes(r, "differing_bytes", s->differing_bytes, " came again as others");
 }
 
-/* Without numbers it is unknown what of the datagrams on the way was lost. */
-static void report_numbers(struct report *r, const struct zcdma_packet_stats *s, bool show,
-			   bool unknown)
+static void report_numbers(struct report *r, const struct zcdma_packet_stats *s, bool show)
 {
 	report_line(r, show ? "numbers" : NULL, NULL);
-	report_count(r, "lost_datagrams", unknown ? REPORT_UNKNOWN : s->lost, " datagrams lost, ");
+	report_count(r, "lost_datagrams", s->lost, " datagrams lost, ");
 	report_count(r, "reordered_datagrams", s->reordered, " put in order; skipped: ");
 	report_count(r, "duplicate_datagrams", s->duplicates, " duplicates, ");
 	report_count(r, "late_datagrams", s->late, " too late, ");
@@ -86,13 +86,14 @@ void packets_report(struct report *r, struct zcdma_source *src)
 	report_payload(r, &s, info.packets >= ZCDMA_PACKETS_PAYLOAD);
 	report_numbers(r, &s,
 		       info.packets == ZCDMA_PACKETS_NUMBERED ||
-			       info.packets == ZCDMA_PACKETS_RECEIVED_NUMBERED,
-		       info.packets == ZCDMA_PACKETS_RECEIVED);
+			       info.packets == ZCDMA_PACKETS_RECEIVED_NUMBERED);
 }
 
 static int check_whole(struct report *r, const struct zcdma_packet_stats *s)
 {
-	if (!s->cut && !s->fragments && !s->missing_bytes)
+	const uint64_t missing = s->missing_bytes == ZCDMA_UNKNOWN ? 0 : s->missing_bytes;
+
+	if (!s->cut && !s->fragments && !missing)
 		return STATUS_OK;
 	return report_error(
 		r, STATUS_INCOMPLETE,
@@ -100,7 +101,7 @@ static int check_whole(struct report *r, const struct zcdma_packet_stats *s)
 		"the payload is not whole: %" PRIu64
 		" packets were cut short when they were captured, %" PRIu64
 		" were fragments, and %" PRIu64 " bytes of TCP are missing",
-		s->cut, s->fragments, s->missing_bytes);
+		s->cut, s->fragments, missing);
 }
 
 static int check_sums(struct report *r, const struct zcdma_packet_stats *s)

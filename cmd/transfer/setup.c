@@ -428,7 +428,7 @@ static int drop_privileges(const struct transfer *t, struct report *r)
 	return info.privileged ? privilege_drop(r) : STATUS_OK;
 }
 
-/* Return true if only a signal ends the run, which loses nothing by that. */
+/* Return true if only a signal ends the run, which is not known to have lost anything. */
 static bool is_endless(const struct transfer *t)
 {
 	struct zcdma_source_stats stats;
@@ -436,8 +436,8 @@ static bool is_endless(const struct transfer *t)
 
 	zcdma_source_get_info(t->src, &info, sizeof(info));
 	zcdma_source_get_stats(t->src, &stats, sizeof(stats));
-	return info.endless && !stats.overruns && !t->max_bytes && !t->max_blocks &&
-	       t->max_seconds <= 0;
+	return info.endless && (!stats.overruns || stats.overruns == ZCDMA_UNKNOWN) &&
+	       !t->max_bytes && !t->max_blocks && t->max_seconds <= 0;
 }
 
 static int check_frames(const struct transfer *t, struct report *r)

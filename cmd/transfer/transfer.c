@@ -430,6 +430,17 @@ static void report_start(const struct zcdma_source_info *info, struct report *r)
 	report_text(r, "device_clock", info->clock, ")");
 }
 
+/* Returns whether a number is known, and not 0. */
+static bool is_some(uint64_t number)
+{
+	return number && number != ZCDMA_UNKNOWN;
+}
+
+static bool has_overruns(const struct zcdma_source_info *info, const struct zcdma_source_stats *s)
+{
+	return s->overruns != ZCDMA_UNKNOWN && (info->lossy || s->overruns);
+}
+
 void transfer_report_source(const struct transfer *t, struct report *r)
 {
 	struct zcdma_source_info info;
@@ -451,10 +462,12 @@ void transfer_report_source(const struct transfer *t, struct report *r)
 	report_start(&info, r);
 	copies_report_mapped(r, &stats);
 	report_ring(&info, r);
-	report_line(r, info.lossy || stats.overruns ? "overruns" : NULL, NULL);
+	report_line(r, stats.loss_reason ? "lost" : NULL, "unknown: ");
+	report_text(r, "loss_reason", stats.loss_reason, "");
+	report_line(r, has_overruns(&info, &stats) ? "overruns" : NULL, NULL);
 	report_count(r, "overruns", stats.overruns, " blocks lost, ");
 	report_bytes(r, "lost_bytes", stats.lost_bytes, "");
-	report_line(r, stats.discontinuities ? "unserved" : NULL, NULL);
+	report_line(r, is_some(stats.discontinuities) ? "unserved" : NULL, NULL);
 	report_count(r, "discontinuities", stats.discontinuities,
 		     " times, data may be missing there, of unknown length");
 	packets_report(r, t->src);

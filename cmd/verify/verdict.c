@@ -7,6 +7,7 @@
 
 #include <zcdma/util.h>
 
+#include "cli/report_text.h"
 #include "cli/status.h"
 #include "transfer/frames.h"
 #include "transfer/handover.h"
@@ -79,7 +80,7 @@ static void judge_framed_losses(const struct stream *s, struct verdict *v)
 		outcome_say(v, OUTCOME_LOSSY, "%s", what);
 	else if (src->gap_blocks)
 		outcome_say(v, OUTCOME_LOSSY, "%" PRIu64 " blocks (%s) were lost by the sender",
-			    src->gap_blocks, zcdma_size_format(src->gap_bytes, size, sizeof(size)));
+			    src->gap_blocks, text_size(src->gap_bytes, size, sizeof(size)));
 	else if (src->discontinuities)
 		outcome_say(v, OUTCOME_LOSSY,
 			    "data may be missing in %" PRIu64 " places, by the sender",

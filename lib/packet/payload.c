@@ -358,4 +358,6 @@ void zc_payload_get_stats(const struct zc_payload *p, struct zcdma_packet_stats 
 	zc_reorder_report(&p->order_stats, stats);
 	if (p->tcp)
 		zc_tcp_payload_get_stats(p->tcp, stats);
+	if (p->tcp && p->stats.flows)
+		stats->lost = ZCDMA_UNKNOWN;
 }

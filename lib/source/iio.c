@@ -429,6 +429,9 @@ static void iio_stop(struct zcdma_source *src)
 static void iio_get_stats(struct zcdma_source *src, struct zcdma_source_stats *stats)
 {
 	stats->next_seq = ((struct iio *)src)->seq;
+	/* No driver counts what its device loses while it has no block. */
+	if (stats->discontinuities)
+		stats->overruns = stats->lost_bytes = ZCDMA_UNKNOWN;
 }
 
 static int iio_share(const struct zcdma_source *src, struct zc_ring_desc *desc)

@@ -371,6 +371,9 @@ static void read_get_stats(struct zcdma_source *src, struct zcdma_source_stats *
 	pthread_mutex_lock(&r->lock);
 	stats->next_seq = r->seq;
 	pthread_mutex_unlock(&r->lock);
+	stats->overruns = stats->lost_bytes = stats->discontinuities = ZCDMA_UNKNOWN;
+	stats->loss_reason =
+		"no driver says through read() what its device loses when it is not read in time";
 	stats->copies_reason =
 		"it is unknown whether the driver copies in read(), or has the device write to the ring itself";
 }

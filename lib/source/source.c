@@ -152,6 +152,12 @@ static uint64_t lost_packets(struct zcdma_source *src)
 	return kind == ZCDMA_PACKETS_NUMBERED ? stats.packets.lost : stats.packets.dropped;
 }
 
+/* Add @bytes to @sum, which is unknown if a part of it is. */
+static void add_known(uint64_t *sum, uint64_t bytes)
+{
+	*sum = *sum == ZCDMA_UNKNOWN || bytes == ZCDMA_UNKNOWN ? ZCDMA_UNKNOWN : *sum + bytes;
+}
+
 /* Note in the block what was lost since the one before. */
 static void note_losses(struct zcdma_source *src, struct zcdma_block *b)
 {
@@ -170,6 +176,9 @@ static void note_losses(struct zcdma_source *src, struct zcdma_block *b)
 		b->lost[ZCDMA_LOST_NETWORK] =
 			(struct zcdma_loss){ packets - src->lost_packets, ZCDMA_UNKNOWN };
 	src->lost_packets = packets;
+	/* What a connection lost has a count of its own. */
+	if (src->info.packets != ZCDMA_PACKETS_NONE)
+		add_known(&src->network_lost_bytes, b->lost[ZCDMA_LOST_NETWORK].bytes);
 }
 
 /*
@@ -180,9 +189,7 @@ static void count_gap(struct zcdma_source *src, const struct zcdma_block *b)
 {
 	if (b->flags & ZCDMA_BLOCK_LOST && b->seq > src->next_seq) {
 		src->stats.gap_blocks += b->seq - src->next_seq;
-		/* A ring's writer may lie about it. */
-		src->stats.gap_bytes +=
-			b->offset > src->next_offset ? b->offset - src->next_offset : 0;
+		add_known(&src->stats.gap_bytes, b->lost[ZCDMA_LOST_DEVICE].bytes);
 	}
 	if (b->flags & ZCDMA_BLOCK_DISCONTINUITY)
 		src->stats.discontinuities++;
@@ -272,6 +279,22 @@ void zc_copy_sized(void *to, size_t size, const void *from, size_t have)
 		memset((char *)to + have, 0, size - have);
 }
 
+/* Set what is unknown of the losses of datagrams that have no numbers, and of what no packets were read for. */
+static void note_unknown(const struct zcdma_source *src, struct zcdma_source_stats *stats)
+{
+	const enum zcdma_packets kind = src->info.packets;
+
+	if (kind != ZCDMA_PACKETS_PAYLOAD)
+		stats->packets.missing_bytes = ZCDMA_UNKNOWN;
+	if (kind == ZCDMA_PACKETS_RECEIVED)
+		stats->packets.lost = ZCDMA_UNKNOWN;
+	if (stats->packets.lost != ZCDMA_UNKNOWN)
+		return;
+	stats->lost_bytes = ZCDMA_UNKNOWN;
+	stats->loss_reason = "datagrams without numbers do not show which of them did not come";
+	stats->loss_hint = "give the source seq=, where its datagrams have numbers";
+}
+
 ZC_PUBLIC void zcdma_source_get_stats(struct zcdma_source *src, struct zcdma_source_stats *out,
 				      size_t size)
 {
@@ -282,6 +305,8 @@ ZC_PUBLIC void zcdma_source_get_stats(struct zcdma_source *src, struct zcdma_sou
 	/* A ring that came through a pipe: its device's figures are with its producer. */
 	stats.overruns = zc_max(stats.overruns, stats.gap_blocks);
 	stats.lost_bytes = zc_max(stats.lost_bytes, stats.gap_bytes);
+	add_known(&stats.lost_bytes, src->network_lost_bytes);
+	note_unknown(src, &stats);
 	zc_copy_sized(out, size, &stats, sizeof(stats));
 }
 

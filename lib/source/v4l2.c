@@ -395,6 +395,9 @@ static void v4l2_get_stats(struct zcdma_source *src, struct zcdma_source_stats *
 	struct v4l2 *v = (struct v4l2 *)src;
 
 	stats->next_seq = v->seq;
+	/* A driver that does not count, or began anew, does not say how many frames are missing. */
+	if (stats->discontinuities)
+		stats->overruns = stats->lost_bytes = ZCDMA_UNKNOWN;
 	if (!zc_v4l2_buffers_copy(&v->buffers))
 		return;
 	snprintf(v->copies_reason, sizeof(v->copies_reason),

@@ -435,8 +435,17 @@ load capture
     run -0 zcdma capture -q sim:block=4K --bytes 8M --blocks 1 -o a --expect=complete
     run -1 zcdma capture -q sim:rate=1M --bytes 1G --seconds 0.01 -o a --expect=complete
     assert_output --partial '--expect=complete: --seconds ended it before all had come'
-    run -1 zcdma capture -q sim:blocks=2,block=4K,rate=100G --blocks 200 -o a --expect=complete
+    run -1 zcdma capture -q sim:blocks=2,block=4K,rate=100G --blocks 200 -o a --manifest m --expect=complete
     assert_output --partial 'lost data'
+    refute grep -q '^# end' m
+    # Unknown is not nothing.
+    run -1 --separate-stderr zcdma capture read:/dev/zero --bytes 8M -o a --manifest m --expect=complete --json
+    jq -e '.overruns == null and .lost_bytes == null and .discontinuities == null and .missing_bytes == null
+        and (.loss_reason | test("no driver says")) and .error.message == "--expect=complete: it is unknown what was lost: "
+            + .loss_reason' <<<"$output"
+    refute grep -q '^# end' m
+    run -0 zcdma capture read:/dev/zero --bytes 8M -o a
+    assert_line --regexp '^  lost +unknown: no driver says'
     run -2 zcdma capture -q sim: -o a --expect=complete
     assert_output --partial 'give --bytes or --blocks'
     run -2 zcdma capture -q sim: -o a --blocks 1 --expect=copied

@@ -145,7 +145,8 @@ sender() {
     captured
     report '.received_datagrams == 66 and .captured_bytes == 65536 and .lost_datagrams == null
         and .socket_drops == 0 and .socket_buffer_bytes > 0 and .kernel_copies == 2
-        and .sender != null and .ignored_datagrams == 0'
+        and .sender != null and .ignored_datagrams == 0 and .lost_bytes == null and .missing_bytes == null
+        and (.loss_reason | test("without numbers"))'
     zcdma verify -q --bytes 64K run.bin
     zcdma verify -q --manifest run.xxh run.bin
     # Without --bytes, at which it would leave before the marks of the end have come.
@@ -174,6 +175,21 @@ sender() {
     numbered 9 c
     captured 4
     report '.lost_datagrams == 1 and .reordered_datagrams == 1'
+}
+
+@test "receive: where nothing numbers datagrams it is unknown whether all came" {
+    capturing capture udp:127.0.0.1:0 -o run.bin --bytes 3000 --manifest run.xxh --expect=complete --json
+    "$TOOLS/udp" "${FROM##*:}" 0+1000 1000+1000 3000+1000
+    captured 1
+    report '.captured_bytes == 3000 and .lost_datagrams == null and .lost_bytes == null
+        and (.error.message | test("unknown what was lost")) and (.error.hint | test("seq="))'
+    refute grep -q '^# end' run.xxh
+    capturing capture udp:127.0.0.1:0,skip=4,size=1,seq=0:4be -o run.bin --bytes 2 --expect=complete --json
+    sender
+    numbered 7 a
+    numbered 8 b
+    captured
+    report '.lost_datagrams == 0 and .lost_bytes == 0 and .loss_reason == null'
 }
 
 @test "receive: a second sender, and datagrams that are too short, are skipped, and status 1" {

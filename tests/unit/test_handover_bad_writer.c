@@ -423,7 +423,7 @@ static void test_lost_blocks(void **state)
 		{ 60, 60 * BLOCK, ZCDMA_BLOCK_LOST, 58, 58 * BLOCK },
 		{ 9, 9 * BLOCK, ZCDMA_BLOCK_LOST, 58, 58 * BLOCK },
 		{ 10, 0, ZCDMA_BLOCK_LOST, 58, 58 * BLOCK },
-		{ 12, 0, ZCDMA_BLOCK_LOST, 59, 58 * BLOCK },
+		{ 12, 0, ZCDMA_BLOCK_LOST, 59, ZCDMA_UNKNOWN },
 	};
 	struct zc_ho_msg msg = valid(ZC_HO_BLOCK);
 	struct zcdma_block b;

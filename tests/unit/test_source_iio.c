@@ -331,6 +331,8 @@ static void test_late(void **state)
 	assert_int_equal(take(4).flags, ZCDMA_BLOCK_DISCONTINUITY);
 	assert_int_equal(take(5).flags, 0);
 	assert_int_equal(stats().discontinuities, 1);
+	assert_true(stats().overruns == ZCDMA_UNKNOWN);
+	assert_true(stats().lost_bytes == ZCDMA_UNKNOWN);
 }
 
 static void test_stop(void **state)

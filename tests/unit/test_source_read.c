@@ -130,6 +130,10 @@ static void test_blocks(void **state)
 	}
 	assert_int_equal(zcdma_source_next(src, 10000, &b), 0);
 	/* Only the driver knows. */
+	assert_true(stats().overruns == ZCDMA_UNKNOWN);
+	assert_true(stats().lost_bytes == ZCDMA_UNKNOWN);
+	assert_true(stats().discontinuities == ZCDMA_UNKNOWN);
+	assert_non_null(stats().loss_reason);
 	assert_int_equal(stats().unknown_bytes, 20 * BLOCK);
 	assert_int_equal(stats().copied_bytes, 0);
 	assert_int_equal(stats().kernel_copied_bytes, 0);

@@ -47,6 +47,8 @@ static void numbers_are_found_where_they_are(void **state)
 		end_stream();
 		take_all();
 		assert_int_equal(stats().packets.lost, 1);
+		/* Where each has the same size it is known how much was lost. */
+		assert_int_equal(stats().lost_bytes, strstr(specs[i], "size=") ? 4 : ZCDMA_UNKNOWN);
 		assert_int_equal(stats().packets.unnumbered, 0);
 		got_len = 0;
 		begin_anew();
@@ -80,6 +82,8 @@ static void losses_are_before_a_block(void **state)
 	assert_int_equal(take(0, &b), 0);
 	assert_got("abcdefghijklmno");
 	assert_int_equal(stats().packets.lost, 498);
+	assert_int_equal(stats().lost_bytes, 498 * 3);
+	assert_null(stats().loss_reason);
 }
 
 /* A sender that was started anew begins to count anew, which is not a loss. */

@@ -94,6 +94,8 @@ static void test_numbers_stand_still(void **state)
 	assert_int_equal(b.seq, 2);
 	assert_int_equal(take(2).flags, 0);
 	assert_int_equal(stats().discontinuities, 1);
+	assert_true(stats().overruns == ZCDMA_UNKNOWN);
+	assert_true(stats().lost_bytes == ZCDMA_UNKNOWN);
 }
 
 /* Frames of a compressed format differ in size, so that it is unknown how many bytes a lost one had. */
@@ -115,6 +117,8 @@ static void test_compressed(void **state)
 	assert_int_equal(b.offset, FAKE_FRAME);
 	assert_int_equal(b.lost[ZCDMA_LOST_DEVICE].count, 2);
 	assert_true(b.lost[ZCDMA_LOST_DEVICE].bytes == ZCDMA_UNKNOWN);
+	assert_int_equal(stats().overruns, 2);
+	assert_true(stats().lost_bytes == ZCDMA_UNKNOWN);
 }
 
 /* The data of a plane may begin after a header, which counts as used. */

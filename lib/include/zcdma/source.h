@@ -103,14 +103,14 @@ struct zcdma_packet_stats {
 	uint64_t wrong_sums; /* taken with a wrong checksum, which proved nothing */
 	uint64_t flows;	     /* of UDP, each from one address to another, or one of TCP */
 	/* Of TCP: */
-	uint64_t missing_bytes;	  /* that were sent, and not captured */
+	uint64_t missing_bytes; /* that were sent, and not captured; ZCDMA_UNKNOWN of other data */
 	uint64_t differing_bytes; /* that came again as others: the first to come are taken */
 	uint64_t zero_sums;	  /* packets with data whose checksum is 0 */
 	uint64_t
 		unchecked; /* of those, where others of the sender are right: nothing checks their data */
 	/* By the sequence numbers in datagrams: */
 	uint64_t unnumbered; /* left out: too short to hold one */
-	uint64_t lost;	     /* numbers that did not come in time */
+	uint64_t lost;	     /* numbers that did not come in time; ZCDMA_UNKNOWN without numbers */
 	uint64_t late;	     /* left out: they came after that, or before the first */
 	uint64_t duplicates; /* left out */
 	uint64_t reordered;  /* that waited for one that came later */
@@ -124,13 +124,14 @@ struct zcdma_packet_stats {
 };
 
 struct zcdma_source_stats {
-	uint64_t blocks;	  /* delivered */
-	uint64_t bytes;		  /* in them */
-	uint64_t overruns;	  /* blocks the device had to drop, as none was free */
-	uint64_t lost_bytes;	  /* in those */
-	uint64_t gap_blocks;	  /* lost between the blocks that were delivered */
-	uint64_t gap_bytes;	  /* in those */
-	uint64_t discontinuities; /* places where data may be missing, unknown how much */
+	uint64_t blocks;     /* delivered */
+	uint64_t bytes;	     /* in them */
+	uint64_t overruns;   /* blocks the device had to drop, as none was free; or ZCDMA_UNKNOWN */
+	uint64_t lost_bytes; /* in those, and in datagrams that did not come; or ZCDMA_UNKNOWN */
+	uint64_t gap_blocks; /* lost between the blocks that were delivered */
+	uint64_t gap_bytes;  /* in those, or ZCDMA_UNKNOWN */
+	/* Places where data may be missing, unknown how much; ZCDMA_UNKNOWN where nothing shows them. */
+	uint64_t discontinuities;
 	uint64_t replaced; /* blocks that got fresh pages, as the old ones may still be read */
 	uint64_t next_seq; /* sequence number that the device is at */
 	uint64_t busy_at_release;     /* blocks in flight when the driver got them back */
@@ -159,6 +160,9 @@ struct zcdma_source_stats {
 	const char *
 		copies_reason; /* why the kernel copied what was received, or NULL; the source's own */
 	const char *copies_hint; /* what helps, or NULL */
+	/* Why it is unknown whether data was lost before it could be read, or NULL if it is known. */
+	const char *loss_reason;
+	const char *loss_hint; /* what helps, or NULL */
 };
 
 /* What .block_size, .blocks, .page_size, .pieces and .caps say is known once the ring is made. */

@@ -76,7 +76,7 @@ class SourceStats(ctypes.Structure):
                 " connection_lost_blocks connection_lost_bytes unknown_bytes mapped_bytes unmapped_bytes"
             ).split()
         ]
-        + [("copies_reason", c_char_p), ("copies_hint", c_char_p)]
+        + [(name, c_char_p) for name in "copies_reason copies_hint loss_reason loss_hint".split()]
     )
 
 
