@@ -240,6 +240,12 @@ static uint64_t fanout_get_total(const struct transfer *t, uint64_t each)
 
 #define ADD(field) (sum->field += s.field)
 
+/* Add to a sum, which is unknown if a part of it is. */
+static void add_known(uint64_t *sum, uint64_t value)
+{
+	*sum = *sum == ZCDMA_UNKNOWN || value == ZCDMA_UNKNOWN ? ZCDMA_UNKNOWN : *sum + value;
+}
+
 static void fanout_get_stats(const struct transfer *t, struct zcdma_path_stats *sum)
 {
 	const struct fanout *f = fanout_of(t);
@@ -254,7 +260,9 @@ static void fanout_get_stats(const struct transfer *t, struct zcdma_path_stats *
 			ADD(fell_back_calls);
 		ADD(unknown_bytes), ADD(unknown_calls), ADD(pending_bytes), ADD(pending_calls);
 		ADD(pending_blocks), ADD(datagrams), ADD(enobufs), ADD(breaks);
-		ADD(frames), ADD(lost_blocks), ADD(lost_bytes);
+		ADD(frames);
+		add_known(&sum->lost_blocks, s.lost_blocks);
+		add_known(&sum->lost_bytes, s.lost_bytes);
 		ADD(direct_bytes), ADD(filled_bytes), ADD(unfilled_gaps);
 		sum->plain |= s.plain;
 		if (s.datagram_bytes > sum->datagram_bytes)

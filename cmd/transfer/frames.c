@@ -11,12 +11,17 @@
 
 void frames_report_received(struct report *r, const struct zcdma_source_stats *s)
 {
+	const bool known = s->connection_lost_bytes != ZCDMA_UNKNOWN;
+
 	report_line(r, s->frames ? "frames" : NULL, NULL);
 	report_count(r, "received_frames", s->frames, " received, ");
 	report_count(r, "wrong_frames", s->wrong_frames, " wrong by their hash, ");
 	report_count(r, "unhashed_frames", s->unhashed_frames, " without one");
 	report_line(r, s->breaks || s->connection_lost_bytes ? "connection" : NULL, "broke ");
-	report_count(r, "connection_breaks", s->breaks, " times; ");
+	report_count(r, "connection_breaks", s->breaks,
+		     known ? " times; " : " times; it is unknown how much did not come");
+	if (!known)
+		report_line(r, NULL, NULL);
 	report_count(r, "connection_lost_blocks", s->connection_lost_blocks, " blocks (");
 	report_bytes(r, "connection_lost_bytes", s->connection_lost_bytes, ") did not come");
 	report_line(r, s->ignored_connections ? "ignored" : NULL, NULL);
@@ -25,10 +30,16 @@ void frames_report_received(struct report *r, const struct zcdma_source_stats *s
 
 void frames_report_sent(struct report *r, const struct zcdma_path_stats *s)
 {
+	const bool known = s->lost_bytes != ZCDMA_UNKNOWN;
+
 	report_line(r, s->frames ? "frames" : NULL, NULL);
 	report_count(r, "sent_frames", s->frames, "");
 	report_line(r, s->breaks ? "connection" : NULL, "broke ");
-	report_count(r, "send_breaks", s->breaks, " times; ");
+	report_count(r, "send_breaks", s->breaks,
+		     known ? " times; "
+			   : " times; it is unknown how much of what was sent is at the receiver");
+	if (!known)
+		report_line(r, NULL, NULL);
 	report_count(r, "send_lost_blocks", s->lost_blocks, " blocks (");
 	report_bytes(r, "send_lost_bytes", s->lost_bytes,
 		     ") that were sent are not at the receiver");
@@ -51,6 +62,10 @@ const char *frames_describe_lost(uint64_t blocks, uint64_t bytes, char *buf, siz
 
 	if (!blocks && !bytes)
 		return NULL;
+	if (bytes == ZCDMA_UNKNOWN) {
+		snprintf(buf, len, "a connection broke, and it is unknown what did not come");
+		return "the other end did not come back to say; retry=N waits longer";
+	}
 	snprintf(buf, len, "%" PRIu64 " blocks (%s) that were sent are not at the receiver", blocks,
 		 zcdma_size_format(bytes, size, sizeof(size)));
 	return "what a connection holds when it breaks is lost, and what came before a receiver was started anew is not there";

@@ -286,6 +286,8 @@ int transfer_run(struct transfer *t, struct report *r)
 		else if (rc == 1)
 			rc = 0;
 	}
+	/* After an error no sender is waited for. */
+	t->receives &= rc >= 0;
 	/* A device that goes on would only count overruns. */
 	stop_source(t);
 	return rc ? rc : begin(t);

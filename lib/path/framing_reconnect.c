@@ -40,6 +40,11 @@ bool zc_framing_is_down(const struct zcdma_path *path)
 	return path->framing && path->framing->state > ZC_LINK_DRAINING;
 }
 
+bool zc_framing_is_broken(const struct zcdma_path *path)
+{
+	return path->framing && path->framing->state != ZC_LINK_UP;
+}
+
 bool zc_framing_survives(struct zcdma_path *path, int rc)
 {
 	struct zc_framing *f = path->framing;

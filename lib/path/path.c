@@ -152,6 +152,9 @@ ZC_PUBLIC void zcdma_path_get_stats(const struct zcdma_path *path, struct zcdma_
 	else if (path->ops->get_stats)
 		path->ops->get_stats(path, s);
 	s->pending_blocks += path->queued + path->joined_more;
+	/* Only a receiver that is there again says what it has. */
+	if (path->broken || zc_framing_is_broken(path))
+		s->lost_blocks = s->lost_bytes = ZCDMA_UNKNOWN;
 	if (s != out)
 		zc_copy_sized(out, size, s, sizeof(*s));
 }

@@ -319,6 +319,8 @@ int zc_framing_ready(struct zcdma_path *path);
 
 /* Returns whether the path's operation .open is undone, as it has no connection. */
 bool zc_framing_is_down(const struct zcdma_path *path);
+/* Returns whether the connection of a framed stream broke, and the receiver has not answered since. */
+bool zc_framing_is_broken(const struct zcdma_path *path);
 
 /* Fill in what to poll for until there is a connection. Returns how many there are: 0 if there is one. */
 unsigned zc_framing_poll(const struct zcdma_path *path, struct pollfd p[ZC_PATH_POLLS]);

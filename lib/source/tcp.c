@@ -374,6 +374,7 @@ static void tcp_get_stats(struct zcdma_source *src, struct zcdma_source_stats *s
 	zc_pool_source_get_stats(src, stats);
 	if (t->receive == MAP)
 		zc_tcp_map_get_stats(t, stats);
+	zc_tcp_frames_get_stats(t, stats);
 }
 
 static int tcp_activate(struct zcdma_source *src, unsigned uses)

@@ -31,6 +31,7 @@ struct zc_tcp_frames {
 
 	/* The stream. */
 	bool known;
+	bool broken; /* a connection ended without the mark, and nothing has shown since what did not come */
 	uint64_t stream;
 	uint64_t offset, seq; /* that come next */
 	int64_t clock_ns;     /* what to add to CLOCK_MONOTONIC */
@@ -106,6 +107,9 @@ void zc_tcp_frames_close(struct tcp_source *t);
  * is waited for; or another negative errno with the error message set.
  */
 int zc_tcp_frames_fill(struct tcp_source *t);
+
+/* Set what is unknown of the losses after a connection broke. */
+void zc_tcp_frames_get_stats(const struct tcp_source *t, struct zcdma_source_stats *stats);
 
 /* Describe the block, which holds bytes of a frame, and what is missing before it. */
 void zc_tcp_frames_describe(struct tcp_source *t, struct zcdma_block *b);

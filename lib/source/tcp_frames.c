@@ -96,11 +96,18 @@ static void drop_connection(struct tcp_source *t)
 	t->base.src.info.peer = f->known ? t->end.peer : NULL;
 }
 
+/* Count a connection of the stream that ended without the mark of the end. */
+static void note_break(struct tcp_source *t)
+{
+	t->base.src.stats.breaks++;
+	t->frames.broken = true;
+}
+
 /* Close a connection that is of no use any more, where the sender may come by another one. */
 static void lose_connection(struct tcp_source *t)
 {
 	if (t->frames.greeted)
-		t->base.src.stats.breaks++;
+		note_break(t);
 	else
 		t->base.src.stats.ignored_connections++;
 	drop_connection(t);
@@ -115,6 +122,8 @@ static int give_up(struct tcp_source *t, int rc)
 	const uint64_t retry = t->end.addr.retry;
 	struct zc_tcp_frames *f = &t->frames;
 
+	if (!retry && f->greeted)
+		note_break(t);
 	if (!retry)
 		return rc;
 	lose_connection(t);
@@ -223,6 +232,7 @@ static void note_gap(struct tcp_source *t, const struct zc_frame *frame)
 	t->base.src.stats.connection_lost_bytes += bytes - sender.bytes;
 	f->offset += bytes;
 	f->seq += blocks;
+	f->broken = false;
 }
 
 static int take_block_head(struct tcp_source *t, const struct zc_frame *frame)
@@ -350,6 +360,12 @@ static void set_alarm(struct tcp_source *t)
 	const uint64_t due = t->pending.due_ns, wake = t->frames.wake_ns;
 
 	zc_alarm_set(&t->alarm, !due || (wake && wake < due) ? wake : due);
+}
+
+void zc_tcp_frames_get_stats(const struct tcp_source *t, struct zcdma_source_stats *stats)
+{
+	if (t->frames.broken)
+		stats->connection_lost_blocks = stats->connection_lost_bytes = ZCDMA_UNKNOWN;
 }
 
 int zc_tcp_frames_fill(struct tcp_source *t)

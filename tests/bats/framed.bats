@@ -114,6 +114,31 @@ report() {
     [ "$(jq .send_lost_bytes send.out)" = "$(jq .connection_lost_bytes receive.out)" ]
 }
 
+@test "framed: what did not come of a sender that does not come back is unknown" {
+    local retry sender
+    for retry in '' ,retry=1; do
+        receiving capture "tcp:127.0.0.1:0,framed$retry" -o stored --no-sync --json
+        "$ZCDMA" zcsend -q "$TO,framed" sim:rate=40M,block=64K 3>&- &
+        sender=$!
+        PIDS+=("$sender")
+        until_true 20 [ -s stored ]
+        kill -KILL "$sender"
+        done_with 1
+        report '.connection_breaks == 1 and .connection_lost_blocks == null and .connection_lost_bytes == null
+            and (.notes | length) == '$((${#retry} > 0))
+    done
+    # Nor does a sender know, whose receiver does not.
+    receiving capture tcp:127.0.0.1:0,framed -o stored --no-sync
+    "$ZCDMA" zcsend "$TO,framed,retry=1" sim:rate=40M,block=64K --json >send.out 3>&- &
+    sender=$!
+    PIDS+=("$sender")
+    until_true 20 [ -s stored ]
+    kill -KILL "$RECEIVER"
+    wait "$RECEIVER" 2>/dev/null || :
+    wait_exit "$sender" 1
+    jq -e '.send_breaks == 1 and .send_lost_blocks == null and .send_lost_bytes == null' send.out || fail "$(cat send.out)"
+}
+
 @test "framed: the receiver that waits for its sender says that it ignored another one" {
     receiving capture tcp:127.0.0.1:0,framed,retry=forever -o stored --no-sync
     "$ZCDMA" zcsend -q "$TO,framed" sim:rate=40M,block=64K 2>send.err 3>&- &

@@ -252,6 +252,9 @@ static void a_sender_comes_back(void **state)
 	assert_int_equal(welcome.offset, 4096);
 	assert_int_equal(welcome.seq, 1);
 	assert_int_equal(stats().breaks, 1);
+	/* Only what comes next shows what did not. */
+	assert_true(stats().connection_lost_blocks == ZCDMA_UNKNOWN);
+	assert_true(stats().connection_lost_bytes == ZCDMA_UNKNOWN);
 	/* The block that was cut comes again. */
 	send_block(1, 4096, 8192);
 	takes(4096, 8192);

@@ -83,10 +83,11 @@ struct zcdma_path_stats {
 	const char *copies_reason;
 	const char *copies_hint; /* what helps, or NULL */
 	/* These are of a framed stream, whose blocks are sent anew where their connection broke. */
-	uint64_t frames;      /* sent whole */
-	uint64_t breaks;      /* of the connection, after which another was made, or tried */
-	uint64_t lost_blocks; /* that were sent, and that the receiver then did not have */
-	uint64_t lost_bytes;  /* in those */
+	uint64_t frames; /* sent whole */
+	uint64_t breaks; /* of the connection, after which another was made, or tried */
+	/* That were sent, and that the receiver then did not have; ZCDMA_UNKNOWN where it has not come back to say. */
+	uint64_t lost_blocks;
+	uint64_t lost_bytes; /* in those, or ZCDMA_UNKNOWN */
 	/* These are of a device that plays, which counts in bytes of its own: .zero_bytes and .padded_bytes are not among the others. */
 	bool plays;
 	uint64_t played_bytes;	 /* of .bytes, as the device reports */

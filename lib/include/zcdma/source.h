@@ -149,9 +149,13 @@ struct zcdma_source_stats {
 	uint64_t wrong_offset;	  /* ... and where the first of them begins */
 	uint64_t unhashed_frames; /* that have no hash, as their sender could not read the data */
 	uint64_t breaks;	  /* connections that ended without the mark of the end */
-	uint64_t ignored_connections;	 /* that did not send this stream */
-	uint64_t connection_lost_blocks; /* that the sender had, and that did not come */
-	uint64_t connection_lost_bytes;	 /* in those, or in parts of them */
+	uint64_t ignored_connections; /* that did not send this stream */
+	/*
+	 * Blocks that the sender had, and that did not come; ZCDMA_UNKNOWN after a connection broke, until the sender
+	 * has come back.
+	 */
+	uint64_t connection_lost_blocks;
+	uint64_t connection_lost_bytes; /* in those, or in parts of them; or ZCDMA_UNKNOWN */
 	/* Read with O_DIRECT, or mapped, where it is unknown whether the kernel copied all the same. */
 	uint64_t unknown_bytes;
 	/* These are of a connection whose pages are mapped (receive=map), where ... */
