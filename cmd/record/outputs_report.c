@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/report_value.h"
+#include "transfer/discard.h"
 
 static const struct report_column columns[] = {
 	{ "to", "OUTPUT" },	 { "path", "PATH" },   { NULL, "WRITTEN" },
@@ -26,6 +27,7 @@ static void report_several(const struct outputs *o, const struct transfer *t, st
 		json_t *row;
 
 		zcdma_path_get_stats(to->path, &s, sizeof(s));
+		s.bytes = path_discards(to->path) ? 0 : s.bytes;
 		missing = src.bytes > s.bytes ? src.bytes - s.bytes : 0;
 		row = report_row(r, (const char *const[]){
 					    to->to,
@@ -122,8 +124,7 @@ void outputs_report(const struct outputs *o, const struct transfer *t, struct re
 	transfer_get_path_stats(t, &s);
 	totals = get_totals(o, &last);
 	snprintf(to, sizeof(to), "%u outputs", o->count);
-	report_line(r, strcmp(t->path_type->name, "null") ? "captured" : "discarded", NULL);
-	report_bytes(r, "captured_bytes", s.bytes, " to ");
+	discard_report(r, t->path, "captured", "captured_bytes", s.bytes);
 	report_text(r, "to", t->several ? to : recording_name(&o->output[0]), " in ");
 	report_seconds(r, "elapsed_seconds", t->seconds, ", ");
 	report_rate(r, "bytes_per_second", s.bytes, t->seconds, "");

@@ -11,9 +11,10 @@
 /* Returns how often each byte that a receiver got was copied. @once of @copied was for all receivers. */
 static double per_byte(const struct copies *c, uint64_t copied, uint64_t once)
 {
-	const double each = c->bytes ? (double)(copied - once) / (double)c->bytes : NAN;
+	const double each =
+		c->bytes && !c->discards ? (double)(copied - once) / (double)c->bytes : NAN;
 
-	return once && c->stream ? each + (double)once / (double)c->stream : each;
+	return once && c->stream && !c->discards ? each + (double)once / (double)c->stream : each;
 }
 
 void copies_report_mapped(struct report *r, const struct zcdma_source_stats *s)
@@ -25,7 +26,8 @@ void copies_report_mapped(struct report *r, const struct zcdma_source_stats *s)
 
 void copies_report(struct report *r, const struct copies *c)
 {
-	const char *label = c->bytes ? "copies" : NULL; /* an empty stream has no copies */
+	/* An empty stream has no copies. */
+	const char *label = c->bytes && !c->discards ? "copies" : NULL;
 	double user = per_byte(c, c->user, c->user_once);
 
 	report_line(r, label, NULL);

@@ -14,6 +14,7 @@ struct copies {
 	uint64_t unknown; /* ... of which it is unknown whether the kernel copied them */
 	/* Where there are several receivers: the stream's bytes, and what of .user and .kernel was copied once for all; or 0. */
 	uint64_t stream, user_once, kernel_once;
+	bool discards;	    /* nothing was sent, as the path discards what it gets */
 	const char *reason; /* why the kernel copies, or why that is unknown; or NULL */
 	const char *hint;   /* what helps, or NULL */
 };

@@ -10,6 +10,7 @@
 #include "cli/report_value.h"
 #include "cli/status.h"
 #include "cli/tcp_state.h"
+#include "transfer/discard.h"
 
 /* Blocks that wait for a receiver of a source without a ring. */
 #define QUEUE_BLOCKS 16u
@@ -317,7 +318,7 @@ void fanout_report(const struct transfer *t, struct report *r)
 	report_table(r, "receivers", columns, sizeof(columns) / sizeof(columns[0]));
 	for (unsigned i = 0; i < f->count; i++) {
 		const struct fanout_receiver *to = &f->receiver[i];
-		const uint64_t sent = stats_of(to).bytes;
+		const uint64_t sent = path_discards(to->path) ? 0 : stats_of(to).bytes;
 		const uint64_t rest = src.bytes > sent ? src.bytes - sent : 0;
 		const char *const cells[] = { to->to, format(sent, text[0], sizeof(text[0])),
 					      format(to->acknowledged, text[1], sizeof(text[1])),

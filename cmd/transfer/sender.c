@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "transfer/discard.h"
 #include "transfer/frames.h"
 #include "transfer/losses.h"
 #include "cli/opts.h"
@@ -171,8 +172,7 @@ static void report_sender(const struct transfer *t, struct report *r, const stru
 	struct zcdma_path_stats s;
 
 	transfer_get_path_stats(t, &s);
-	report_line(r, strcmp(type->name, "null") ? "sent" : "discarded", NULL);
-	report_bytes(r, "sent_bytes", s.bytes, " to ");
+	discard_report(r, t->path, "sent", "sent_bytes", s.bytes);
 	report_text(r, "to", c->to, " in ");
 	report_seconds(r, "elapsed_seconds", t->seconds, ", ");
 	report_rate(r, "bytes_per_second", s.bytes, t->seconds, "");

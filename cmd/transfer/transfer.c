@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/clock.h"
+#include "transfer/discard.h"
 #include "transfer/frames.h"
 #include "transfer/handover.h"
 #include "transfer/packet_stats.h"
@@ -352,6 +353,7 @@ void transfer_get_copies(const struct transfer *t, struct copies *c)
 		.unknown = path.unknown_bytes + stats.unknown_bytes,
 		.reason = path.copies_reason,
 		.hint = path.copies_hint,
+		.discards = path_discards(t->path),
 	};
 	if (t->several) {
 		c->stream = stats.bytes;

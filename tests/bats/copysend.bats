@@ -30,6 +30,7 @@ load common
 @test "copysend: the null path sends nothing, and says so" {
     receiver
     run -0 --separate-stderr zcdma copysend "$TO" sim: --bytes 64M --path=null --json
+    jq -e '.sent_bytes == 0 and .discarded_bytes == 67108864 and .user_copies == null and .kernel_copies == null' <<<"$output"
     received 1
     grep -q 'no data came' receiver.err
 }

@@ -274,7 +274,8 @@ sender() {
     capturing capture tcp:127.0.0.1:0 --path=null --expect=zerocopy --json -o run.bin
     zcdma copysend "$FROM" sim: --bytes 1M -q
     captured 1
-    report '.kernel_copies == 1 and .user_copies == 0 and .copies_reason == "it was read into the ring, which copies"
+    report '.kernel_copies == null and .user_copies == null and .kernel_copied_bytes == 1048576
+        and .captured_bytes == 0 and .discarded_bytes == 1048576 and .copies_reason == "it was read into the ring, which copies"
         and .error.message == "--expect=zerocopy: 0 B were copied by user space, 1.00 MiB by the kernel: it was read into the ring, which copies"'
     # Nothing of sim: is copied before it is sent.
     zcdma capture sim: --path=null --bytes 1M --expect=zerocopy -q
