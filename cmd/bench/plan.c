@@ -184,8 +184,32 @@ static const struct report_column feeds[] = { { "name", "MEMORY" },
 					      { "summary", "OF --direction=play" } };
 static const struct report_column networks[] = { { "name", "NET" }, { "summary", "" } };
 
+/* What the memories are; coherent memory and the [vvar] are those that fail. */
+static const char *const about_memory[][2] = {
+	{ "anon", "sim: anonymous memory in small pages" },
+	{ "memfd", "sim: a memfd in small pages, which can be spliced and sent as a file too" },
+	{ "huge", "sim: huge pages, of the administrator's pool or as the kernel grants them" },
+	{ "file", "sim: the page cache of a file without a name" },
+	{ "vvar",
+	  "sim: the kernel's [vvar], mapped without pages, which nothing writes to: only copies are sent" },
+	{ "coherent", "dev: DMA memory, mapped without pages: only copies are sent" },
+	{ "pages", "dev: single pages, which every way of sending accepts" },
+	{ "compound", "dev: compound pages, which every way of sending accepts" },
+	{ "scatter", "dev: compound pages of decreasing size, which every way of sending accepts" },
+};
+
+static const char *summary_of_memory(const char *name, const struct zcdma_source_type *source)
+{
+	for (size_t i = 0; i < sizeof(about_memory) / sizeof(about_memory[0]); i++) {
+		if (!strcmp(about_memory[i][0], name))
+			return about_memory[i][1];
+	}
+	return source->summary;
+}
+
 void bench_list(struct report *r)
 {
+	const char *name;
 	const struct zcdma_source_type *source;
 	const struct bench_feed *feed;
 	const struct bench_net *net;
@@ -199,8 +223,8 @@ void bench_list(struct report *r)
 	for (unsigned i = 0; (way = bench_way_at(i)); i++)
 		report_row(r, (const char *const[]){ way->name, way->summary });
 	report_table(r, "memories", memories, 2);
-	for (unsigned i = 0; memory_at(i, &source); i++)
-		report_row(r, (const char *const[]){ memory_at(i, &source), source->summary });
+	for (unsigned i = 0; (name = memory_at(i, &source)); i++)
+		report_row(r, (const char *const[]){ name, summary_of_memory(name, source) });
 	report_table(r, "feeds", feeds, 2);
 	for (unsigned i = 0; (feed = bench_feed_at(i)); i++)
 		report_row(r, (const char *const[]){ feed->name, feed->summary });

@@ -329,7 +329,7 @@ const struct zc_source_ops zc_source_dev = {
 		.name = "dev",
 		.syntax =
 			"dev:[PATH,model=NAME,blocks=N,block=SIZE,rate=SIZE,seed=N,policy=NAME,timeout=TIME,watermark=N,node=N,together=N]",
-		.summary = "a device of the driver, whose ring every way of sending accepts",
+		.summary = "a device of the driver",
 		.tracks_pages = true,
 		.memory = "model",
 		.memories = zc_dev_models,

@@ -79,6 +79,14 @@ need_namespaces() {
     jq -e '.crossing_rows == []' <<<"$output"
 }
 
+@test "bench: --list says of each memory what it is" {
+    local summaries
+    summaries=$(zcdma bench --list --json | jq -r '.memories[].summary')
+    assert_equal "$(sort <<<"$summaries" | uniq -d)" ''
+    zcdma bench --list --json | jq -e '.memories | map({(.name): .summary}) | add
+        | (.vvar | test("nothing writes to")) and (.coherent | test("only copies are sent"))'
+}
+
 @test "bench: without a receiver behind a blackhole nothing is copied" {
     need_namespaces
     unshare -Urn tc qdisc add dev lo root blackhole 2>/dev/null || skip 'no blackhole qdisc here'
