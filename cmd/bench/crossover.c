@@ -103,6 +103,9 @@ struct bench_crossing bench_crossing(const struct bench_rows *rows, const struct
 		else if (i >= step && !c.surely_from)
 			c.surely_from = pair[i].size;
 	}
+	c.is_known = c.surely_less || c.surely_from || c.but_not;
+	if (!c.is_known)
+		c.from = 0;
 	return c;
 }
 

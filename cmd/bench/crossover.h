@@ -14,6 +14,7 @@ struct bench_crossing {
 	uint64_t surely_from;	      /* the first of these at which the two are distinct, or 0 */
 	uint64_t surely_less;	      /* the last size below it at which they are distinct, or 0 */
 	uint64_t but_not; /* the last size from there on at which it distinctly costs more, or 0 */
+	bool is_known;	  /* the two are distinct at some size: else .from is 0 */
 };
 
 /*

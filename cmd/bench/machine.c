@@ -143,10 +143,14 @@ static void report_device(struct report *r, const struct bench_job *job)
 static void report_network(struct report *r, const struct bench_job *job,
 			   const struct bench_rows *rows, const char *net)
 {
+	const bool tcp = strncmp(job->to, "udp:", 4) != 0;
+
 	report_line(r, "network", NULL);
 	report_text(r, "net", net, job->direction == BENCH_IN ? ", from " : ", to ");
-	report_text(r, "to", job->to, ", congestion control ");
-	report_text(r, "congestion_control", job->congestion, "");
+	report_text(r, "to", job->to, tcp ? ", congestion control " : "");
+	if (!tcp)
+		report_line(r, NULL, NULL);
+	report_text(r, "congestion_control", tcp ? job->congestion : NULL, "");
 	report_nic(r, rows);
 }
 

@@ -357,6 +357,13 @@ static void say_crossing(struct report *r, const struct bench_crossing *c, const
 	char *text;
 	FILE *f = xalloc(open_memstream(&text, &size));
 
+	if (!c->is_known) {
+		report_paragraph(
+			r,
+			"%s from %s and %s are nowhere distinct in CPU time %s: from which size of a block on either costs less is unknown.",
+			bench_mode(c->row), c->row->memory, bench_mode(c->than), whose);
+		return;
+	}
 	fprintf(f, "%s from %s costs %s CPU time %s than %s ", bench_mode(c->row), c->row->memory,
 		c->from ? "less" : "no less", whose, bench_mode(c->than));
 	if (!c->from)
@@ -368,7 +375,7 @@ static void say_crossing(struct report *r, const struct bench_crossing *c, const
 	put_size(f, ", but not at ", c->but_not);
 	put_size(f, "; surely more up to ", c->surely_less);
 	put_size(f, "; surely less from ", c->surely_from);
-	fputs(c->surely_less || c->surely_from ? "." : "; the two are nowhere distinct.", f);
+	fputs(".", f);
 	fclose(f);
 	xalloc(text);
 	report_paragraph(r, "%s", text);
@@ -408,12 +415,13 @@ static void list_crossings(struct report *r, const struct bench_outcome *o,
 
 		if (!c.row || c.first != row->block_bytes || !row->count)
 			continue;
-		json = report_row(
-			r, (const char *const[]){
-				   bench_mode(row), row->memory, bench_mode(c.than),
-				   c.from ? zcdma_size_format(c.from, from, sizeof(from)) : "never",
-				   size_or_dash(c.surely_less, less, sizeof(less)),
-				   size_or_dash(c.surely_from, sure, sizeof(sure)) });
+		json = report_row(r, (const char *const[]){
+					     bench_mode(row), row->memory, bench_mode(c.than),
+					     c.from ? zcdma_size_format(c.from, from, sizeof(from))
+					     : c.is_known ? "never"
+							  : "unknown",
+					     size_or_dash(c.surely_less, less, sizeof(less)),
+					     size_or_dash(c.surely_from, sure, sizeof(sure)) });
 		json_object_set_new(json, "cost_of", json_string(cost->key));
 		json_object_set_new(json, "from_block_bytes", size_or_null(c.from));
 		json_object_set_new(json, "surely_more_to_block_bytes",
