@@ -13,8 +13,9 @@
 struct verify_socket {
 	uint64_t
 		drops; /* times that its buffer had no room for one, or for several that were merged */
-	uint64_t ignored; /* and those that are of no stream */
-	size_t buffer;	  /* bytes */
+	uint64_t ignored; /* and those that are of no stream ... */
+	uint64_t others; /* ... of which these have data of senders beyond those that were wanted */
+	size_t buffer;	 /* bytes */
 };
 
 struct verify {

@@ -31,7 +31,8 @@ struct udp_run {
 	struct zcdma_receiver *receiver;
 	struct udp_sender *senders; /* one for each stream that was started */
 	unsigned last;		    /* whose datagram came last */
-	uint64_t ignored;	    /* datagrams of others */
+	uint64_t ignored;	    /* datagrams of no stream ... */
+	uint64_t others;	    /* ... of them those with data of another sender */
 	uint64_t looked_ns;
 	uint64_t deadline_ns; /* after a signal; else 0 */
 };
@@ -74,6 +75,7 @@ static void take(struct udp_run *run, const struct zcdma_datagram *d, uint64_t n
 
 	if (!s || s->stream->ended) {
 		run->ignored++;
+		run->others += !s && d->len;
 	} else if (!d->len) {
 		if (!s->mark_ns)
 			s->mark_ns = now;
@@ -179,6 +181,7 @@ static void report_socket(struct udp_run *run)
 		.drops = drops,
 		.buffer = buffer,
 		.ignored = run->ignored,
+		.others = run->others,
 	};
 	if (drops)
 		report_note(

@@ -208,6 +208,20 @@ namespace() {
     told '.received_bytes == 2000 and .faults == 0 and .ignored_datagrams >= 50'
 }
 
+@test "udp: data of another sender, which is not checked, is status 1" {
+    listen --idle 1
+    exec 5>"/dev/udp/127.0.0.1/$PORT"
+    zcdma capture sim: --bytes 2000 -q -o run.bin
+    dd if=run.bin bs=1000 count=1 status=none >&5
+    "$TOOLS/udp" "$PORT" 0+1000 1000+1000 /
+    dd if=run.bin bs=1000 count=1 skip=1 status=none >&5
+    exec 5>&-
+    received 1
+    told '.result == "correct" and .received_bytes == 2000 and .ignored_datagrams == 2
+        and .error.message == "datagrams of more than 1 sender came: 2 of others were skipped, and not checked"
+        and (.error.hint | test("--streams=2"))'
+}
+
 @test "udp: hostile datagrams are lived through" {
     listen --streams 4 --idle 0.5
     # Offsets that leap back and forth, holes without end, words that lie.
