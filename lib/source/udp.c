@@ -154,6 +154,9 @@ static void udp_get_stats(struct zcdma_source *src, struct zcdma_source_stats *s
 	struct zcdma_packet_stats *s = &stats->packets;
 
 	zc_pool_source_get_stats(src, stats);
+	if (src->stats.copied_bytes)
+		stats->copies_reason =
+			"the kernel copies what it receives into the ring, and this process those datagrams that came merged or in another size than was expected, or not in the order of their numbers";
 	zc_reorder_report(&u->order_stats, s);
 	if (u->rx)
 		s->dropped = zcdma_receiver_drops(u->rx, &s->socket_buffer);

@@ -50,6 +50,9 @@ static void datagrams_lie_behind_each_other(void **state)
 	assert_true(stats().packets.missing_bytes == ZCDMA_UNKNOWN);
 	assert_true(stats().packets.socket_buffer > 0);
 	assert_string_equal(info().peer, zcdma_sockname(out, false, name, sizeof(name)) + 4);
+	/* Each has another size than the one before. */
+	assert_true(stats().copied_bytes > 0);
+	assert_non_null(strstr(stats().copies_reason, "in another size than was expected"));
 }
 
 static size_t check_merged(uint64_t done, int rc, const struct zcdma_block *b)
@@ -82,6 +85,7 @@ static void merged_datagrams_are_not_copied(void **state)
 		done += check_merged(done, take(0, &b), &b);
 	assert_int_equal(stats().packets.packets, 60 * 31);
 	assert_int_equal(stats().copied_bytes, 0);
+	assert_null(stats().copies_reason);
 }
 
 static void heads_go_apart(void **state)
