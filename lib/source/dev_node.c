@@ -112,6 +112,14 @@ ZC_PUBLIC const char *zcdma_source_default(void)
 	return zc_dev_is(ZC_DEV_FIRST) ? "dev:" : "sim:";
 }
 
+bool zc_dev_is_missing(struct zcdma_ctx *ctx, const char *path, int err)
+{
+	if (err != ENOENT && err != ENXIO && err != ENODEV)
+		return false;
+	zc_fail_plain(ctx, EOPNOTSUPP, "open %s: no driver on this machine has this device", path);
+	return true;
+}
+
 int zc_dev_open(struct zcdma_ctx *ctx, const char *path, int access)
 {
 	int fd = open(path, access | O_NONBLOCK | O_CLOEXEC), err;
@@ -119,11 +127,12 @@ int zc_dev_open(struct zcdma_ctx *ctx, const char *path, int access)
 	if (fd >= 0)
 		return fd;
 	err = errno;
-	zc_fail(ctx, err, "open %s", path);
-	if (err == EACCES)
-		zc_hint(ctx, "only root and the group zcdma may: usermod -aG zcdma USER");
-	if (err != ENOENT && err != ENXIO && err != ENODEV)
+	if (!zc_dev_is_missing(ctx, path, err)) {
+		zc_fail(ctx, err, "open %s", path);
+		if (err == EACCES)
+			zc_hint(ctx, "only root and the group zcdma may: usermod -aG zcdma USER");
 		return -err;
+	}
 	zc_hint(ctx,
 		"no module is loaded that has this device: modprobe zcdma_sim makes a simulated one; sim: needs no driver");
 	return -EOPNOTSUPP;

@@ -25,6 +25,12 @@ bool zc_dev_get_parent(int fd, struct zc_dev_parent *parent);
 /* Returns how many channels a device has, 0 if that is unknown. */
 unsigned zc_dev_count_channels(const struct zc_dev_parent *parent);
 
+/*
+ * Returns whether open() answered with @err that no driver has the device, which is set as the error then: -EOPNOTSUPP,
+ * as for all that this machine does not have.
+ */
+bool zc_dev_is_missing(struct zcdma_ctx *ctx, const char *path, int err);
+
 /* Open a node for @access (O_RDONLY, O_RDWR). Returns the descriptor, or a negative errno: -EOPNOTSUPP without a device. */
 int zc_dev_open(struct zcdma_ctx *ctx, const char *path, int access);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The buffer of an IIO device, by the calls for dma-bufs that Linux has from 6.10 on: Documentation/iio/iio_dmabuf_api.rst. */
 #include "source/iio_device.h"
+#include "source/dev_node.h"
 
 #include <fcntl.h>
 #include <linux/dma-buf.h>
@@ -39,8 +40,6 @@ int zc_iio_fail(struct zc_iio *d, int err, const char *what)
 	zc_fail(d->ctx, err, "%s %s", what, d->path);
 	if (err == ENODEV)
 		zc_hint(d->ctx, "the device was removed, or its driver unbound");
-	else if (err == ENOENT)
-		zc_hint(d->ctx, "/sys/bus/iio/devices lists the devices of this machine");
 	else if (err == EBUSY)
 		zc_hint(d->ctx,
 			"one program at a time may have its buffer, and another may have enabled it");
@@ -101,6 +100,10 @@ int zc_iio_open(struct zc_iio *d)
 	int rc;
 
 	d->fd = -1;
+	if (fd < 0 && zc_dev_is_missing(d->ctx, d->path, errno)) {
+		zc_hint(d->ctx, "/sys/bus/iio/devices lists the devices of this machine");
+		return -EOPNOTSUPP;
+	}
 	if (fd < 0)
 		return zc_iio_fail(d, errno, "open");
 	rc = look(d, fd);

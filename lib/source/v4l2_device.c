@@ -4,6 +4,7 @@
  * libv4l, which converts formats by copying, and has no dma-bufs.
  */
 #include "source/v4l2_device.h"
+#include "source/dev_node.h"
 
 #include <fcntl.h>
 #include <math.h>
@@ -34,7 +35,6 @@ int zc_v4l2_fail(struct zc_v4l2 *d, int err, const char *what)
 		int err;
 		const char *hint;
 	} hints[] = {
-		{ ENOENT, "/dev/v4l and /sys/class/video4linux list the devices of this machine" },
 		{ ENODEV, "the device was removed, or its driver unbound" },
 		{ EBUSY, "one program at a time may capture; this names it: fuser -v /dev/video*" },
 		{ EACCES,
@@ -127,6 +127,11 @@ int zc_v4l2_open(struct zc_v4l2 *d)
 	int rc;
 
 	d->fd = open(d->path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (d->fd < 0 && zc_dev_is_missing(d->ctx, d->path, errno)) {
+		zc_hint(d->ctx,
+			"/dev/v4l and /sys/class/video4linux list the devices of this machine");
+		return -EOPNOTSUPP;
+	}
 	if (d->fd < 0)
 		return zc_v4l2_fail(d, errno, "open");
 	rc = look(d);

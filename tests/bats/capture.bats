@@ -379,8 +379,11 @@ load capture
 
 @test "capture: without a driver, dev: says so with a status of its own" {
     run -3 --separate-stderr zcdma capture dev:/dev/nosuchdevice -o out.bin
-    assert_equal "${stderr_lines[0]}" 'zcdma capture: open /dev/nosuchdevice: No such file or directory'
+    assert_equal "${stderr_lines[0]}" 'zcdma capture: open /dev/nosuchdevice: no driver on this machine has this device'
     [[ ${stderr_lines[1]} == *'modprobe zcdma'* ]]
+    run -3 --separate-stderr zcdma capture --json dev:/dev/nosuchdevice -o out.bin
+    jq -e '.error.errno == "EOPNOTSUPP"' <<<"$output"
+    # What is there, and is another thing, is a wrong name.
     run -2 zcdma capture dev:/dev/null -o out.bin
     assert_output "zcdma capture: open /dev/null: not a zcdma device
   list its devices: ls /dev/zcdma*; of another driver use read:PATH"
@@ -394,11 +397,11 @@ load capture
 }
 
 @test "capture: a video or IIO device that is not there: says where those that are can be found" {
-    run -2 zcdma capture v4l2:/dev/video99 -o out.bin
-    assert_output "zcdma capture: open /dev/video99: No such file or directory
+    run -3 zcdma capture v4l2:/dev/video99 -o out.bin
+    assert_output "zcdma capture: open /dev/video99: no driver on this machine has this device
   /dev/v4l and /sys/class/video4linux list the devices of this machine"
-    run -2 zcdma capture iio:/dev/iio:device99 -o out.bin
-    assert_output "zcdma capture: open /dev/iio:device99: No such file or directory
+    run -3 zcdma capture iio:/dev/iio:device99 -o out.bin
+    assert_output "zcdma capture: open /dev/iio:device99: no driver on this machine has this device
   /sys/bus/iio/devices lists the devices of this machine"
     [ ! -e out.bin ]
 }

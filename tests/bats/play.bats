@@ -27,7 +27,7 @@ NAME_DEVICE='name a device first: zcdma play dev:/dev/zcdma1 file:PATH'
 
 @test "play: without a driver it says so, with a status of its own, and reads nothing" {
     echo data >data
-    refused 3 'open /dev/nosuchdevice: No such file or directory' \
+    refused 3 'open /dev/nosuchdevice: no driver on this machine has this device' \
         'no module is loaded that has this device: modprobe zcdma_sim sinks=1 makes a simulated one that plays, /dev/zcdma1' \
         dev:/dev/nosuchdevice data
     run -3 --separate-stderr zcdma play --json dev:/dev/nosuchdevice data

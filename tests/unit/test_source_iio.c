@@ -412,7 +412,7 @@ static void test_refusals(void **state)
 	spec = converter("");
 	dev.enable_error = EINVAL;
 	refuses(spec, -EINVAL, "enable the buffer of", "enable a channel first");
-	refuses("iio:/nonexistent", -ENOENT, "open /nonexistent", NULL);
+	refuses("iio:/nonexistent", -EOPNOTSUPP, "open /nonexistent: no driver", NULL);
 	refuses(converter("blocks=1"), -ERANGE, "blocks=1 is not valid", NULL);
 }
 

@@ -343,7 +343,7 @@ static void test_options(void **state)
 		close(cam.fd);
 	}
 	src = NULL;
-	assert_int_equal(zcdma_source_open(ctx, "v4l2:/nonexistent", &src), -ENOENT);
+	assert_int_equal(zcdma_source_open(ctx, "v4l2:/nonexistent", &src), -EOPNOTSUPP);
 	src = NULL;
 }
 
