@@ -2,6 +2,8 @@
 /* The "name=value,..." of a source's spec: the options of its kind, and of the address where it has one. */
 #include "source/options.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "net/address_options.h"
@@ -69,10 +71,30 @@ static int set_use(struct zcdma_source *src, size_t use, const char *value)
 	return 0;
 }
 
+/* Add an option that was set to the name in the source's info, which stays one that opens the same. Returns 0 or -ENOMEM. */
+static int add_to_name(struct zcdma_source *src, const char *name, const char *value)
+{
+	const char *before = src->info.name;
+	const size_t kind = strlen(src->info.type);
+	/* A path of a device is a name too, without the kind. */
+	const bool has_kind = !strncmp(before, src->info.type, kind) && before[kind] == ':';
+	char *text;
+
+	if (asprintf(&text, "%s%s%s%s%s%s%s", has_kind ? "" : src->info.type, has_kind ? "" : ":",
+		     before, before[strlen(before) - 1] == ':' ? "" : ",", name, value ? "=" : "",
+		     value ? value : "") < 0)
+		return zc_fail(src->ctx, ENOMEM, "source %s", src->name);
+	free(src->name_set);
+	src->name_set = text;
+	src->info.name = text;
+	return 0;
+}
+
 ZC_PUBLIC int zcdma_source_set(struct zcdma_source *src, const char *name, const char *value)
 {
 	char taker[32];
 	const struct zc_options o = options_of(src, taker, sizeof(taker));
+	int rc;
 
 	if (src->active)
 		return zc_fail_plain(src->ctx, EBUSY, "source %s: set %s: its ring is made",
@@ -81,5 +103,7 @@ ZC_PUBLIC int zcdma_source_set(struct zcdma_source *src, const char *name, const
 		if (!strcmp(name, uses[i].name))
 			return set_use(src, i, value);
 	}
-	return zc_options_set(&o, name, value);
+	rc = zc_options_set(&o, name, value);
+	/* Standard input has no name that takes options. */
+	return rc || src->ops == &zc_source_stdin ? rc : add_to_name(src, name, value);
 }

@@ -42,6 +42,7 @@ void zc_source_delete(struct zcdma_source *src)
 {
 	zc_lent_free(&src->lent);
 	free(src->name);
+	free(src->name_set);
 	free(src);
 }
 

@@ -19,6 +19,7 @@ struct zcdma_source {
 	const struct zc_source_ops *ops;
 	struct zcdma_ctx *ctx;
 	char *name;	   /* as the user gave it; owned */
+	char *name_set;	   /* with the options that were set since; owned, or NULL */
 	int poll_fd;	   /* readable when next() is worth a try; -1: always is */
 	short poll_events; /* to poll for */
 	bool starved;	   /* all blocks are out: nothing but a put() makes next() worth a try */

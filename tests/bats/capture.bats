@@ -377,6 +377,16 @@ load capture
     zcdma verify -q --bytes 1M data
 }
 
+@test "capture: the source is reported with what --rate and --pattern add" {
+    run -0 --separate-stderr zcdma capture sim: --rate 500M --pattern 3 --bytes 1M -o data --json
+    jq -e '.source == "sim:rate=500M,seed=3"' <<<"$output"
+    # Which is the same again.
+    zcdma capture -q "$(jq -r .source <<<"$output")" --bytes 1M -o again
+    cmp data again
+    run -0 --separate-stderr zcdma capture - --bytes 100 -o again --json <data
+    jq -e '.source == "standard input"' <<<"$output"
+}
+
 @test "capture: without a driver, dev: says so with a status of its own" {
     run -3 --separate-stderr zcdma capture dev:/dev/nosuchdevice -o out.bin
     assert_equal "${stderr_lines[0]}" 'zcdma capture: open /dev/nosuchdevice: no driver on this machine has this device'

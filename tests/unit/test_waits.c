@@ -214,6 +214,7 @@ static void test_ring_is_made_for_the_path(void **state)
 	assert_int_equal(zcdma_source_set(src, "no-such", "1"), -EINVAL);
 	zcdma_source_get_info(src, &info, sizeof(info));
 	assert_int_equal(info.blocks, 0);
+	assert_string_equal(info.name, "sim:blocks=4,block=4K,rate=1G");
 	assert_int_equal(zcdma_source_prepare(src, "no-such"), -EINVAL);
 	assert_int_equal(zcdma_source_prepare(src, "vmsplice"), 0);
 	assert_int_equal(zcdma_source_set(src, "seed", "1"), -EBUSY);

@@ -173,7 +173,8 @@ struct zcdma_source_stats {
 struct zcdma_source_info {
 	const char *
 		type; /* "sim", "dev", "v4l2", "iio", "read", "file", "pipe", "pcap", "xdp", "tcp", "udp", "memory" */
-	const char *name;  /* as the user gave it; valid as long as the source */
+	/* As the user gave it, with what zcdma_source_set() added; valid until that is called, and as long as the source. */
+	const char *name;
 	size_t block_size; /* bytes */
 	unsigned blocks;   /* in the ring; 0 without a ring */
 	size_t page_size;  /* of the ring's memory, as the kernel gave it */
