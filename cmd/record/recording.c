@@ -287,6 +287,16 @@ int recording_watch(struct recording *rec, struct transfer *t)
  * The end
  */
 
+/* Note what became of a file of which nothing was written, as a signal ended the run before that. */
+static void note_untouched(const struct record_file *file, struct report *r)
+{
+	if (file->name && record_is_on_disk(file->fd))
+		report_note(r,
+			    file->made ? "no data came: %s was not made"
+				       : "no data came: %s is as it was before",
+			    file->name);
+}
+
 int recording_end(struct recording *rec, struct report *r, int status)
 {
 	const bool complete = (!status || status >= 128) && rec->begun;
@@ -295,8 +305,11 @@ int recording_end(struct recording *rec, struct report *r, int status)
 
 	if (!rec->finishing)
 		return status;
-	if (rec->file && !rec->begun)
+	if (rec->file && !rec->begun) {
+		if (!status || status >= 128)
+			note_untouched(rec->file, r);
 		open_remove_unused(rec->file);
+	}
 	if (rec->file) {
 		if (complete && rec->options->finish.sync && record_is_on_disk(rec->file->fd))
 			snprintf(syncing, sizeof(syncing), "%s",

@@ -291,7 +291,8 @@ int transfer_run(struct transfer *t, struct report *r)
 	t->receives &= rc >= 0;
 	/* A device that goes on would only count overruns. */
 	stop_source(t);
-	return rc ? rc : begin(t);
+	/* A run that was stopped before the first data has nothing to put in the place of what is there. */
+	return rc || signals_stop() ? rc : begin(t);
 }
 
 static void stop_clocks(struct transfer *t)

@@ -47,8 +47,8 @@ struct transfer {
 	double max_seconds;
 
 	/*
-	 * Called once the first block has come, or the source has ended, before anything is sent; or NULL.
-	 * Returns 0, or a negative errno.
+	 * Called once the first block has come, or the source has ended without one and no signal stopped it,
+	 * before anything is sent; or NULL. Returns 0, or a negative errno.
 	 */
 	int (*begin)(struct transfer *t);
 	/* Called before each block is sent, with the same result, or 1 where it keeps the block; or NULL. */

@@ -172,6 +172,68 @@ load capture
     assert_equal "$(cat data)" precious
 }
 
+# stop_early SIGNAL STATUS OPTION...: capture to a file that has data, with a manifest that has some, and to a file that is
+# not there, from a source that has no data yet, which descriptor 7 keeps open; end it, and look at the files.
+stop_early() {
+    local capture
+    echo precious | tee data >data.xxh
+    "$ZCDMA" capture -o data -o new --manifest data.xxh "${@:3}" <&7 >out 2>err 3>&- &
+    capture=$!
+    PIDS+=("$capture")
+    until_true 20 has_file new || fail "no file: $(cat err)"
+    until_true 20 handles "$capture" "$1"
+    until_true 20 waits "$capture"
+    kill "-$1" "$capture"
+    wait_exit "$capture" "$2"
+    assert_equal "$(cat data data.xxh)" $'precious\nprecious'
+    assert [ ! -e new ]
+    has_line err 'no data came: data is as it was before$' || fail "$(cat err)"
+    has_line err 'no data came: new was not made$' || fail "$(cat err)"
+}
+
+has_file() {
+    [[ -e $1 ]]
+}
+
+# waits PID: it sleeps, as it waits for data.
+waits() {
+    has_line "/proc/$1/status" '^State:[[:space:]]S'
+}
+
+@test "capture: a signal before the first data leaves what is there alone" {
+    mkfifo idle
+    exec 7<>idle
+    stop_early INT 130 -
+    stop_early TERM 143 tcp:127.0.0.1:0
+    stop_early HUP 129 tcp:127.0.0.1:0,framed
+    stop_early INT 130 udp:127.0.0.1:0
+    stop_early TERM 0 udp:127.0.0.1:0
+    # With --split no name is taken.
+    "$ZCDMA" capture -o 'part-%N' --split 1M tcp:127.0.0.1:0 2>err 3>&- &
+    PIDS+=("$!")
+    until_true 20 has_line err 'listening on'
+    kill -TERM "${PIDS[-1]}"
+    wait_exit "${PIDS[-1]}" 143
+    run ! compgen -G 'part-*'
+    need_direct
+    stop_early TERM 143 tcp:127.0.0.1:0 --direct --depth 2
+}
+
+@test "capture: a source that ends without data is an empty recording" {
+    local option
+    for option in --no-sync --manifest=data.xxh; do
+        echo precious | tee data >data.xxh
+        zcdma capture -q -o data "$option" - </dev/null
+        assert [ ! -s data ]
+    done
+    run -0 tail -n 1 data.xxh
+    assert_output '# end 0 0'
+    echo precious >data
+    mkfifo idle
+    zcdma capture -q -o data --seconds 0.1 - 7<>idle <&7
+    assert [ ! -s data ]
+}
+
 @test "capture: the source is not overwritten by itself" {
     local sentence='it is the source itself'
     echo precious >data
