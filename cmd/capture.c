@@ -7,6 +7,7 @@
 #include "cli/expect.h"
 #include "cli/opts.h"
 #include "record/outputs.h"
+#include "transfer/ending.h"
 #include "transfer/handover.h"
 #include "transfer/losses.h"
 
@@ -126,8 +127,11 @@ out:
 	if (ran) {
 		outputs_report(&outputs, &t, r);
 		status = losses_check(r, t.src, status);
-		if (!status && expected == EXPECT_ZEROCOPY)
-			status = transfer_check_zerocopy(&t, r);
+		if ((!status || status >= 128) && expected == EXPECT_ZEROCOPY &&
+		    transfer_check_zerocopy(&t, r))
+			status = STATUS_INCOMPLETE;
+	} else {
+		status = ending_before(&t, status);
 	}
 	outputs_close(&outputs, &t);
 	setup_close(&t);

@@ -339,7 +339,7 @@ static int disk(struct report *r, struct disk *d)
 		rc = zcdma_disk_start(d->disk);
 	hold_statistics(false);
 	if (rc) {
-		status = rc == -EINTR ? signals_status(false)
+		status = rc == -EINTR ? signals_status(true)
 				      : report_ctx_error(r, STATUS_ERROR, d->ctx, rc);
 	} else {
 		announce(r, d);

@@ -8,6 +8,7 @@
 #include "cli/expect.h"
 #include "cli/opts.h"
 #include "cli/signals.h"
+#include "transfer/ending.h"
 #include "transfer/losses.h"
 #include "transfer/setup.h"
 
@@ -155,8 +156,10 @@ static int play(struct report *r, const struct play *p)
 	struct transfer t = { .waits_for = "the device to play what is queued" };
 	int status = open_all(&t, r, p);
 
-	if (status)
+	if (status) {
+		status = ending_before(&t, status);
 		goto out;
+	}
 	progress_begin(&t.progress, r, "play", true);
 	status = setup_run(&t, r);
 	if (!status)
@@ -164,8 +167,9 @@ static int play(struct report *r, const struct play *p)
 	status = check_underruns(&t, r, status);
 	report_played(&t, p, r);
 	status = losses_check(r, t.src, status);
-	if (!status && p->expect == EXPECT_ZEROCOPY)
-		status = transfer_check_zerocopy(&t, r);
+	if ((!status || status >= 128) && p->expect == EXPECT_ZEROCOPY &&
+	    transfer_check_zerocopy(&t, r))
+		status = STATUS_INCOMPLETE;
 out:
 	setup_close(&t);
 	return status;

@@ -271,21 +271,25 @@ static int parse_options(struct report *r, struct verify *v)
 static int verify_streams(struct verify *v, const char *source)
 {
 	int status, judged;
+	bool fails;
 
 	v->streams = xalloc(calloc(v->wanted, sizeof(*v->streams)));
 	progress_begin(&v->progress, v->r, "verify", true);
 	status = receive(v, source);
 	judged = verdict(v->r, v->streams, v->started);
 	report_streams(v);
-	if (!judged && expected == EXPECT_ZEROCOPY)
+	fails = verdict_is_wrong(v->streams, v->started);
+	if (!judged && expected == EXPECT_ZEROCOPY) {
 		judged = verdict_check_zerocopy(v->r, v->streams, v->started);
+		fails |= judged;
+	}
 	if (!judged)
 		judged = check_others(v);
 	for (unsigned i = 0; i < v->wanted; i++)
 		stream_free(&v->streams[i]);
 	free(v->streams);
 	if (!status)
-		status = signals_stop() ? 128 + signals_stop() : judged;
+		status = signals_stop() && !fails ? 128 + signals_stop() : judged;
 	return status;
 }
 

@@ -8,9 +8,11 @@
 #include "cli/clock.h"
 #include "cli/opts.h"
 #include "cli/report_value.h"
+#include "cli/signals.h"
 #include "cli/status.h"
 #include "cli/tcp_state.h"
 #include "transfer/discard.h"
+#include "transfer/ending.h"
 
 /* Blocks that wait for a receiver of a source without a ring. */
 #define QUEUE_BLOCKS 16u
@@ -92,12 +94,14 @@ static void note_acknowledged(struct fanout_receiver *to)
 		to->acknowledged = sent;
 }
 
-static void end(struct transfer *t, struct fanout_receiver *to, const char *why)
+/* End a receiver after the error @rc, or 0 where it did nothing wrong itself. */
+static void end(struct transfer *t, struct fanout_receiver *to, int rc, const char *why)
 {
 	struct fanout *f = fanout_of(t);
 
 	to->ended = true;
 	f->left--;
+	f->failed += !rc || !ending_explains(rc);
 	snprintf(to->why, sizeof(to->why), "%s", why);
 	note_acknowledged(to);
 	if (f->left)
@@ -109,7 +113,7 @@ static void end(struct transfer *t, struct fanout_receiver *to, const char *why)
 int fanout_fail(struct fanout *f, struct transfer *t, unsigned i, int rc, const char *why)
 {
 	if (!f->receiver[i].ended)
-		end(t, &f->receiver[i], why);
+		end(t, &f->receiver[i], rc, why);
 	return f->left ? 0 : rc;
 }
 
@@ -178,7 +182,7 @@ static void fanout_drop_slow(struct transfer *t)
 			continue;
 		snprintf(why, sizeof(why), "dropped: it held %llu blocks more than the fastest",
 			 (unsigned long long)(held[i] - least));
-		end(t, &f->receiver[i], why);
+		end(t, &f->receiver[i], 0, why);
 	}
 }
 
@@ -334,8 +338,10 @@ void fanout_report(const struct transfer *t, struct report *r)
 
 int fanout_check(const struct fanout *f, struct report *r, int status)
 {
-	if (status || f->left == f->count)
+	if ((status && status < 128) || f->left == f->count)
 		return status;
+	if (!f->failed)
+		return 128 + signals_stop();
 	return report_error(r, STATUS_INCOMPLETE, NULL, "%u of %u %ss did not get everything",
 			    f->count - f->left, f->count, f->what);
 }

@@ -19,6 +19,7 @@ struct fanout {
 	struct transfer_several several; /* first: fanout.c finds the rest by it */
 	const char *what;		 /* each is called: "receiver" or "output" */
 	unsigned count, left;		 /* receivers, and those that go on */
+	unsigned failed;		 /* of those that ended: a signal does not explain it */
 	bool sending;			 /* a block, which some have, and others do not yet */
 	uint64_t drop_slow;		 /* blocks more than the fastest that one may hold, or 0 */
 	struct fanout_receiver {
@@ -50,7 +51,10 @@ int fanout_fail(struct fanout *f, struct transfer *t, unsigned i, int rc, const 
 /* Report a table with what each receiver got. */
 void fanout_report(const struct transfer *t, struct report *r);
 
-/* Returns @status, or STATUS_INCOMPLETE after a reported error if one of the receivers did not get everything. */
+/*
+ * Returns @status, or STATUS_INCOMPLETE after a reported error if one of the receivers did not get everything; one that went
+ * away after a signal has that signal's.
+ */
 int fanout_check(const struct fanout *f, struct report *r, int status);
 
 void fanout_close(struct fanout *f);

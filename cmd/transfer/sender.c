@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "transfer/discard.h"
+#include "transfer/ending.h"
 #include "transfer/frames.h"
 #include "transfer/losses.h"
 #include "cli/opts.h"
@@ -354,14 +355,16 @@ int sender_run(struct report *r, const char *applet, const struct sender *s)
 	t.unsafe_reuse = s->unsafe_reuse;
 	t.report = r;
 	status = open_all(&t, r, s, &c, &several);
-	if (status)
+	if (status) {
+		status = ending_before(&t, status);
 		goto out;
+	}
 	progress_begin(&t.progress, r, applet, true);
 	status = setup_run(&t, r);
 	report_sender(&t, r, &c);
 	status = fanout_check(&several, r, status);
-	if (!status)
-		status = check_expectation(&t, r, s->expect);
+	if ((!status || status >= 128) && check_expectation(&t, r, s->expect))
+		status = STATUS_INCOMPLETE;
 	status = losses_check(r, t.src, check_lost(&t, r, status));
 out:
 	if (t.several)

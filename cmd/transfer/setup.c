@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "transfer/ending.h"
 #include "transfer/frames.h"
 #include "transfer/handover.h"
 #include "cli/cpu.h"
@@ -376,29 +377,16 @@ int setup_path_to_device(struct transfer *t, struct report *r, const char *addre
 	return STATUS_OK;
 }
 
-static bool is_one_of(int err, const int *errors, size_t count)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (errors[i] == err)
-			return true;
-	}
-	return false;
-}
-
 /* The sink failed, as opposed to what was asked for: what arrived, if only nothing, is incomplete. */
 static bool is_sink_error(int err)
 {
 	static const int errors[] = { EPIPE, ECONNRESET, ECONNABORTED, ENOSPC, EDQUOT, EFBIG, EIO };
 
-	return is_one_of(err, errors, sizeof(errors) / sizeof(errors[0]));
-}
-
-/* The disk did not take all data; a signal that ends the run does not explain that. */
-static bool is_storage_error(int err)
-{
-	static const int errors[] = { ENOSPC, EDQUOT, EFBIG, EIO, EROFS, ESTALE };
-
-	return is_one_of(err, errors, sizeof(errors) / sizeof(errors[0]));
+	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
+		if (errors[i] == err)
+			return true;
+	}
+	return false;
 }
 
 /* Report the error @rc of a part of the transfer. Returns its exit status. */
@@ -408,8 +396,7 @@ static int judge(struct transfer *t, struct report *r, int rc)
 
 	if (!rc)
 		return STATUS_OK;
-	/* A signal ends the other programs of a pipeline too, so that an error of theirs means little. */
-	if (signals_stop() && !is_storage_error(-rc)) {
+	if (ending_explains(rc)) {
 		report_note(r, "%s", zcdma_error(t->ctx));
 		return 128 + signals_stop();
 	}
@@ -426,18 +413,6 @@ static int drop_privileges(const struct transfer *t, struct report *r)
 
 	zcdma_source_get_info(t->src, &info, sizeof(info));
 	return info.privileged ? privilege_drop(r) : STATUS_OK;
-}
-
-/* Return true if only a signal ends the run, which is not known to have lost anything. */
-static bool is_endless(const struct transfer *t)
-{
-	struct zcdma_source_stats stats;
-	struct zcdma_source_info info;
-
-	zcdma_source_get_info(t->src, &info, sizeof(info));
-	zcdma_source_get_stats(t->src, &stats, sizeof(stats));
-	return info.endless && (!stats.overruns || stats.overruns == ZCDMA_UNKNOWN) &&
-	       !t->max_bytes && !t->max_blocks && t->max_seconds <= 0;
 }
 
 static int check_frames(const struct transfer *t, struct report *r)
@@ -469,7 +444,7 @@ int setup_run(struct transfer *t, struct report *r)
 		status = packets_check(r, t->src);
 	if (!status)
 		status = check_frames(t, r);
-	return status ? status : signals_status(is_endless(t));
+	return status ? status : ending_status(t);
 }
 
 void setup_close(struct transfer *t)

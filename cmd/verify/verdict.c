@@ -180,6 +180,18 @@ static void judge(const struct stream *s, struct verdict *v)
 	judge_expectation(s, v);
 }
 
+bool verdict_is_wrong(const struct stream *streams, unsigned count)
+{
+	struct verdict v;
+
+	for (unsigned i = 0; i < count; i++) {
+		judge(&streams[i], &v);
+		if (v.outcome == OUTCOME_WRONG)
+			return true;
+	}
+	return false;
+}
+
 /* With -v, name the places where a stream is wrong, each in a line. */
 static void name_places(struct report *r, const struct stream *s)
 {

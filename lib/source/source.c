@@ -314,6 +314,7 @@ ZC_PUBLIC void zcdma_source_get_stats(struct zcdma_source *src, struct zcdma_sou
 ZC_PUBLIC void zcdma_source_get_info(struct zcdma_source *src, struct zcdma_source_info *info,
 				     size_t size)
 {
+	src->info.endless |= src->repeats;
 	zc_copy_sized(info, size, &src->info, sizeof(src->info));
 }
 

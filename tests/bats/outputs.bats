@@ -165,7 +165,7 @@ held() {
     kill -KILL "$two"
     until_true 20 has_line err 'output two: hand-over to .*: its reader ended before it was done; going on with the other$'
     kill -INT "$WRITER"
-    wait_exit "$WRITER" 130
+    wait_exit "$WRITER" 1
     wait_exit "$one"
     has_line out '^one +handover .* 0 B +complete$'
     has_line out '^two +handover .* [1-9][0-9.]* .?i?B +hand-over to'
@@ -184,7 +184,7 @@ held() {
     kill -CONT "$two"
     wait_exit "$two" 1
     kill -INT "$WRITER"
-    wait_exit "$WRITER" 130
+    wait_exit "$WRITER" 1
     wait_exit "$one"
     has_line err '^zcdma capture: output two: dropped: it held [0-9]+ blocks more than the fastest; going on with the other$'
     has_line two.err 'its writer dropped this reader, and goes on with others$'

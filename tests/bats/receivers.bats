@@ -45,7 +45,7 @@ two_receivers() {
     kill -KILL "$SECOND"
     until_true 20 has_line err 'going on with the other$'
     kill -INT "$sender"
-    until_true 60 ended "$sender"
+    wait_exit "$sender" 1 # and not 130: the receiver died before the signal
     wait_exit "$FIRST"
     grep -qE "^$TO_FIRST .* 0 B +complete$" out
     grep -qE "^$TO_SECOND .* [1-9][0-9.]* ([KMG]i)?B +send to .*: (Connection reset by peer|Broken pipe)$" out
@@ -81,6 +81,30 @@ two_receivers() {
     wait_exit "$sender" 130
     wait_exit "$FIRST"
     wait_exit "$SECOND"
+}
+
+@test "receivers: one that leaves after a signal does not have everything, and the status is the signal's" {
+    local signal
+    for signal in INT:130 TERM:143; do
+        two_receivers
+        kill -STOP "$SECOND"
+        "$ZCDMA" copysend "$TO_FIRST" "$TO_SECOND" sim:block=64K >out 2>err 3>&- &
+        sender=$!
+        PIDS+=("$sender")
+        until_true 20 has_sent
+        kill "-${signal%:*}" "$sender"
+        until_true 20 has_line err 'a second signal ends it at once'
+        kill -KILL "$SECOND"
+        wait_exit "$sender" "${signal#*:}"
+        has_line err 'going on with the other$' || fail "$(cat err)"
+        wait_exit "$FIRST"
+    done
+}
+
+# has_sent: the kernel has taken some of it.
+has_sent() {
+    ask "$sender"
+    tail -n 1 err | grep -q 'MiB in'
 }
 
 # both_have_it: the sender has handed all to the kernel, and waits.
