@@ -121,6 +121,7 @@ static int capture(struct report *r, const char *source)
 		goto out;
 	progress_begin(&t.progress, r, "capture", outputs_want_progress(&outputs));
 	status = check_complete(&t, r, setup_run(&t, r));
+	ending_note_early(&t, r, status);
 	ran = true;
 out:
 	status = outputs_end(&outputs, &t, r, status);

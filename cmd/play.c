@@ -100,25 +100,11 @@ static void report_played(const struct transfer *t, const struct play *p, struct
 /* Check that the source had what was asked for. Returns 0, or an exit status after a reported error. */
 static int check_end(const struct transfer *t, struct report *r)
 {
-	const bool is_limited = t->max_bytes || t->max_blocks;
-	struct zcdma_source_stats s;
-	char had[32], wanted[32];
+	char text[128];
 
-	zcdma_source_get_stats(t->src, &s, sizeof(s));
-	/* Any of the limits may have ended it. */
-	if (!is_limited || (t->max_bytes && s.bytes >= t->max_bytes) ||
-	    (t->max_blocks && s.blocks >= t->max_blocks) ||
-	    (t->max_seconds > 0 && t->seconds >= t->max_seconds))
+	if (!ending_is_early(t, text, sizeof(text)))
 		return STATUS_OK;
-	if (!t->max_bytes)
-		return report_error(r, STATUS_INCOMPLETE, "with --loop it begins anew",
-				    "the source ended after %" PRIu64 " of the %" PRIu64
-				    " blocks that --blocks asks for",
-				    s.blocks, t->max_blocks);
-	return report_error(r, STATUS_INCOMPLETE, "with --loop it begins anew",
-			    "the source ended after %s of the %s that --bytes asks for",
-			    zcdma_size_format(s.bytes, had, sizeof(had)),
-			    zcdma_size_format(t->max_bytes, wanted, sizeof(wanted)));
+	return report_error(r, STATUS_INCOMPLETE, "with --loop it begins anew", "%s", text);
 }
 
 static int check_underruns(const struct transfer *t, struct report *r, int status)

@@ -3,7 +3,8 @@
 #include "transfer/ending.h"
 
 #include <errno.h>
-#include <stddef.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 #include "cli/signals.h"
 
@@ -40,4 +41,39 @@ static bool is_storage_error(int err)
 bool ending_explains(int rc)
 {
 	return signals_stop() && !is_storage_error(-rc);
+}
+
+bool ending_is_early(const struct transfer *t, char *buf, size_t len)
+{
+	struct zcdma_source_stats s;
+	struct zcdma_source_info info;
+	char had[32], wanted[32];
+
+	zcdma_source_get_info(t->src, &info, sizeof(info));
+	zcdma_source_get_stats(t->src, &s, sizeof(s));
+	/* Any of the limits may have ended it, or a signal. */
+	if ((!t->max_bytes && !t->max_blocks) || (t->max_bytes && s.bytes >= t->max_bytes) ||
+	    (t->max_blocks && s.blocks >= t->max_blocks) ||
+	    (t->max_seconds > 0 && t->seconds >= t->max_seconds) || signals_stop())
+		return false;
+	if (t->max_bytes && info.packets >= ZCDMA_PACKETS_WHOLE)
+		return false;
+	if (!t->max_bytes)
+		snprintf(buf, len,
+			 "the source ended after %" PRIu64 " of the %" PRIu64
+			 " blocks that --blocks asks for",
+			 s.blocks, t->max_blocks);
+	else
+		snprintf(buf, len, "the source ended after %s of the %s that --bytes asks for",
+			 zcdma_size_format(s.bytes, had, sizeof(had)),
+			 zcdma_size_format(t->max_bytes, wanted, sizeof(wanted)));
+	return true;
+}
+
+void ending_note_early(const struct transfer *t, struct report *r, int status)
+{
+	char text[128];
+
+	if (!status && ending_is_early(t, text, sizeof(text)))
+		report_note(r, "%s", text);
 }

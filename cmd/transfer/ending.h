@@ -4,6 +4,7 @@
 #define TRANSFER_ENDING_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "transfer/transfer.h"
 
@@ -12,6 +13,15 @@ int ending_status(const struct transfer *t);
 
 /* Returns the exit status of a run that ended with @status before it began, which may be a signal's. */
 int ending_before(const struct transfer *t, int status);
+
+/*
+ * Return true if the source ended by itself before a limit in bytes or blocks, with a message in @buf of @len bytes.
+ * Packets are not cut: where such a limit ends them is not known.
+ */
+bool ending_is_early(const struct transfer *t, char *buf, size_t len);
+
+/* Note that of a run whose @status is 0, which it stays. */
+void ending_note_early(const struct transfer *t, struct report *r, int status);
 
 /*
  * Return true if a signal explains the error @rc: it ends the other programs of a pipeline as well, so that an error of

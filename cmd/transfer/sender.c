@@ -362,6 +362,7 @@ int sender_run(struct report *r, const char *applet, const struct sender *s)
 	progress_begin(&t.progress, r, applet, true);
 	status = setup_run(&t, r);
 	report_sender(&t, r, &c);
+	ending_note_early(&t, r, status);
 	status = fanout_check(&several, r, status);
 	if ((!status || status >= 128) && check_expectation(&t, r, s->expect))
 		status = STATUS_INCOMPLETE;

@@ -463,3 +463,26 @@ load capture
     assert_output --partial 'give --bytes or --blocks'
     run -2 zcdma capture -q sim: -o a --blocks 1 --expect=copied
 }
+
+@test "capture: a source that ends before --bytes or --blocks is noted, and the status is 0" {
+    any_bytes 100000 >data
+    run -0 --separate-stderr zcdma capture data -o copy --bytes 200000
+    assert_equal "$stderr" 'zcdma capture: the source ended after 97.66 KiB of the 195.31 KiB that --bytes asks for'
+    cmp data copy
+    run -0 --separate-stderr zcdma capture data -o copy --blocks 2
+    assert_equal "$stderr" 'zcdma capture: the source ended after 1 of the 2 blocks that --blocks asks for'
+    run -0 --separate-stderr zcdma capture data -o copy --bytes 200000 --json
+    jq -e '.notes[0] | test("the source ended")' <<<"$output"
+    # Either limit may end it, and -q asks for errors only.
+    run -0 --separate-stderr zcdma capture data -o copy --bytes 200000 --blocks 1
+    assert_equal "$stderr" ''
+    run -0 --separate-stderr zcdma capture -q data -o copy --bytes 200000
+    assert_equal "$stderr" ''
+    receiver
+    run -0 --separate-stderr zcdma copysend "$TO" data --bytes 200000
+    [[ $stderr == 'zcdma copysend: the source ended after 97.66 KiB of '* ]]
+    received 1
+    # A limit ends packets with the last whole one.
+    run -0 --separate-stderr zcdma capture "pcap:$BATS_TEST_DIRNAME/../data/ethernet.pcap" --bytes 500 -o packets
+    assert_equal "$stderr" ''
+}
