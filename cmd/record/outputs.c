@@ -3,6 +3,7 @@
 #include "record/outputs.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "cli/clock.h"
@@ -268,6 +269,19 @@ static int open_outputs(struct outputs *o, struct transfer *t, struct report *r,
 	return status;
 }
 
+/* Have the note after a request to stop name @rec, the only output, or the reader of its pipe. */
+static void name_wait(struct outputs *o, struct transfer *t, const struct recording *rec)
+{
+	struct stat st;
+
+	/* That of a socket is the receiver. */
+	if (fstat(rec->fd, &st) || S_ISSOCK(st.st_mode))
+		return;
+	snprintf(o->waits_for, sizeof(o->waits_for), "%s%s",
+		 S_ISFIFO(st.st_mode) ? "the reader of " : "", recording_name(rec));
+	t->waits_for = o->waits_for;
+}
+
 int outputs_open(struct outputs *o, struct transfer *t, struct report *r, const struct setup *s)
 {
 	struct handover_outputs *to = &o->to;
@@ -300,6 +314,8 @@ int outputs_open(struct outputs *o, struct transfer *t, struct report *r, const 
 	trigger_open(&o->trigger);
 	if (o->count > 1)
 		fanout_begin(&o->several, t);
+	else
+		name_wait(o, t, &o->output[0]);
 	for (unsigned i = 0; !status && i < o->count; i++)
 		status = open_path(o, t, r, &o->output[i], to->path[i]);
 	return status;

@@ -18,8 +18,9 @@ struct outputs {
 	/* Its own. */
 	struct fanout several; /* where there are */
 	struct handover_outputs to;
-	int failed; /* a negative errno that ends the run */
-	bool busy;  /* with an event */
+	int failed;	     /* a negative errno that ends the run */
+	char waits_for[300]; /* of one output: for the note after a request to stop */
+	bool busy;	     /* with an event */
 	bool depth_noted;
 };
 

@@ -140,6 +140,7 @@ static int fanout_send(struct transfer *t, const struct zcdma_block *b)
 		rc = zcdma_block_share(t->src, b, &share);
 		if (rc)
 			break;
+		t->waits_for = to->to;
 		rc = transfer_send_along(t, to->path, &share);
 		if (rc)
 			rc = fail(t, to, rc);

@@ -400,7 +400,7 @@ received_bytes() {
         until_true 20 handles "${PIDS[-1]}" "${signal%:*}"
         until_true 20 full 9
         kill "-${signal%:*}" "${PIDS[-1]}"
-        until_true 20 has_line err 'a second signal ends it at once'
+        until_true 20 has_line err 'waiting for the reader of standard output; a second signal ends it at once$'
         exec 9<&-
         wait_exit "${PIDS[-1]}" "${signal#*:}"
         has_line err 'Broken pipe$' || fail "$(cat err)"

@@ -93,7 +93,7 @@ two_receivers() {
         PIDS+=("$sender")
         until_true 20 has_sent
         kill "-${signal%:*}" "$sender"
-        until_true 20 has_line err 'a second signal ends it at once'
+        until_true 20 has_line err "waiting for $TO_SECOND; a second signal ends it at once"
         kill -KILL "$SECOND"
         wait_exit "$sender" "${signal#*:}"
         has_line err 'going on with the other$' || fail "$(cat err)"
