@@ -196,9 +196,10 @@ static bool parse_values(struct report *r, struct play *p)
 	if (choice < 0)
 		return false;
 	p->underrun = (enum zcdma_underrun)choice;
-	/* Zeros go into blocks, which other paths leave to the driver. */
-	if (p->underrun == ZCDMA_UNDERRUN_ZERO)
+	if (p->underrun == ZCDMA_UNDERRUN_ZERO) {
 		p->setup.default_path = "copy";
+		p->setup.fills_blocks = "--underrun=zero";
+	}
 	p->setup.repeats = arg.loop;
 	p->setup.reads_directly = arg.direct;
 	return expect_parse(r, "play", arg.expect, &p->expect) && check_device(r, p->device) &&

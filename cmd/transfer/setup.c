@@ -154,6 +154,10 @@ static int check_path(const struct zcdma_path_type *type, struct report *r, cons
 		return report_error(r, STATUS_ERROR, NULL,
 				    "%s is for --path=%s, and not for --path=%s", s->only_for,
 				    s->only_path, type->name);
+	if (s->fills_blocks && (!strcmp(type->name, "vmsplice") || !strcmp(type->name, "splice")))
+		return report_error(r, STATUS_ERROR, "use --path=copy",
+				    "%s: path %s leaves the blocks to the driver", s->fills_blocks,
+				    type->name);
 	if (s->reporting_for && !type->reports_copied)
 		return report_error(
 			r, STATUS_ERROR, NULL,

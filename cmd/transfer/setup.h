@@ -29,6 +29,7 @@ struct setup {
 	bool to_device;	     /* which plays: the source's ring is made by setup_path_to_device() */
 	bool repeats;	     /* the source begins anew where it ends */
 	bool reads_directly; /* with O_DIRECT */
+	const char *fills_blocks;  /* the option that writes into a device's blocks, or NULL */
 	const char *only_path;	   /* the only one that will do, or NULL ... */
 	const char *only_for;	   /* ... and the option that asks for it */
 	const char *reporting_for; /* the option that requires .reports_copied, or NULL */

@@ -59,6 +59,10 @@ NAME_DEVICE='name a device first: zcdma play dev:/dev/zcdma1 file:PATH'
     refused 2 '--expect copied: must be one of zerocopy' '' --expect=copied dev: data
     refused 2 'path zerocopy to dev:: it is not for a device' 'use --path=copy, --path=vmsplice or --path=splice' \
         --path=zerocopy dev: data
+    refused 2 '--underrun=zero: path vmsplice leaves the blocks to the driver' 'use --path=copy' \
+        --underrun=zero --path=vmsplice dev: data
+    refused 2 '--underrun=zero: path splice leaves the blocks to the driver' 'use --path=copy' \
+        --underrun=zero --path=splice dev: data
     refused 2 '--rate is for sim: and dev:, and the source is data' 'leave it out, or pace the file: file:data,pace=1M' --rate=1M dev: data
     refused 2 'device dev:/dev/null,speed=1: unknown option speed' \
         'dev: takes model=, blocks=, block=, rate=, seed=, policy=, timeout=, watermark=, node= and together=' dev:/dev/null,speed=1 data
