@@ -392,6 +392,13 @@ static int sim_activate(struct zcdma_source *src, unsigned uses)
 	unsigned blocks = (unsigned)sim->opt.blocks;
 	int rc;
 
+	/* Without a rate each block is filled at once. */
+	if (sim->opt.timeout_ns && !sim->opt.rate) {
+		rc = zc_fail_plain(src->ctx, EINVAL,
+				   "source %s: timeout= is for a device with a rate", src->name);
+		zc_hint(src->ctx, "add rate=SIZE, or leave timeout= out");
+		return rc;
+	}
 	if (!blocks)
 		blocks = zc_ring_default_blocks(sim->opt.rate, sim->opt.block_size);
 	rc = zc_ring_alloc(src->ctx, &sim->ring, (enum zc_memory)sim->opt.memory,

@@ -171,11 +171,14 @@ END
 	END
     failed 2 'zcdma capture: source sim:foo=1: unknown option foo' \
         'sim: takes blocks=, block=, rate=, seed=, fill=, memory= and timeout=' zcdma capture sim:foo=1 -o out
+    failed 2 'zcdma capture: source sim:timeout=1ms: timeout= is for a device with a rate' \
+        'add rate=SIZE, or leave timeout= out' zcdma capture sim:timeout=1ms -o out
     run -2 --separate-stderr zcdma capture sim:seed=x -o out
     [[ $stderr == 'zcdma capture: source sim:seed=x: seed=x is not valid'$'\n'* ]]
     run -2 --separate-stderr zcdma capture sim:block -o out
     [[ $stderr == 'zcdma capture: source sim:block: block'* ]]
     [ ! -e out ]
+    zcdma capture -q sim:timeout=1ms --rate 1M --bytes 1K -o out
 }
 
 @test "sim: with an empty option: the sentence does not end with nothing" {
