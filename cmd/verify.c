@@ -83,7 +83,8 @@ static void say_where(const struct verify *v, const int *fds, unsigned count)
 	char name[128];
 
 	for (unsigned i = 0; i < count; i++)
-		report_listening(v->r, zcdma_sockname(fds[i], false, name, sizeof(name)));
+		report_listening(v->r, zcdma_sockname(fds[i], false, name, sizeof(name)),
+				 arg.listen);
 }
 
 static int listen_and_receive(struct verify *v)

@@ -100,9 +100,19 @@ void report_use_stderr(struct report *r, bool use)
 	r->to_stderr = use;
 }
 
-void report_listening(const struct report *r, const char *where)
+/* Check whether the port of an address, before its options, is 0. */
+static bool has_port_0(const char *address)
 {
-	if (!r->quiet)
+	const char *end = strchrnul(address, ','), *port = end;
+
+	while (port > address && port[-1] == '0')
+		port--;
+	return port < end && port > address && port[-1] == ':';
+}
+
+void report_listening(const struct report *r, const char *where, const char *asked)
+{
+	if (!r->quiet && (!r->json || !r->to_stderr || has_port_0(asked)))
 		fprintf(stderr, "zcdma %s: listening on %s\n", r->applet, where);
 }
 

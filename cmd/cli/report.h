@@ -63,10 +63,10 @@ int report_system_error(struct report *r, int status, int rc, const char *hint, 
 int report_ctx_error(struct report *r, int status, const struct zcdma_ctx *ctx, int rc);
 
 /*
- * Print at once to standard error, unless quiet, that connections or datagrams are taken at @where. With --json too, as
- * the port that the kernel chose for 0 is needed before the end.
+ * Print at once to standard error, unless quiet, that connections or datagrams are taken at @where, which was @asked for. With
+ * --json too, but where the document goes there: then only where the kernel chose the port, which is needed before the end.
  */
-void report_listening(const struct report *r, const char *where);
+void report_listening(const struct report *r, const char *where, const char *asked);
 
 /*
  * Begin a line of the report, "  LABEL   BEFORE", with @before NULL for nothing. The values that

@@ -215,7 +215,7 @@ static void describe_source(const struct transfer *t, struct report *r)
 
 	zcdma_source_get_info(t->src, &info, sizeof(info));
 	if (info.listens)
-		report_listening(r, info.listens);
+		report_listening(r, info.listens, info.name);
 	report_verbose(r, "source %s, path %s", info.name, t->path_type->name);
 	if (info.blocks)
 		report_verbose(r, "ring of %u blocks of %zu bytes, in pages of %zu bytes",

@@ -43,7 +43,7 @@ static int open_source(struct stream *s, struct stream_reader *rd)
 	if (s->spec)
 		snprintf(s->from, sizeof(s->from), "%s", info.name);
 	if (info.listens)
-		report_listening(s->report, info.listens);
+		report_listening(s->report, info.listens, info.name);
 	s->framed = info.framed;
 	s->by_hash = info.framed && s->expect->hashes;
 	/* Another one may turn out to be longer. */

@@ -307,3 +307,29 @@ sender() {
     run -2 --separate-stderr zcdma zcsend "$where" "tcp:$where"
     [[ $stderr == *"source tcp:$where: its sender is this program itself"* ]]
 }
+
+@test "receive: with --json standard error is the document, but for a port that the kernel chose" {
+    capturing capture tcp:127.0.0.1:0 --json
+    echo data >"/dev/tcp/127.0.0.1/${FROM##*:}"
+    captured
+    # The port is free again: nobody else was told of it.
+    local port=${FROM##*:}
+    "$ZCDMA" capture "tcp:127.0.0.1:$port" --json >data 2>document 3>&- &
+    PIDS+=("$!")
+    until_true 20 send_data "$port"
+    wait_exit "${PIDS[-1]}"
+    assert_equal "$(cat data)" data
+    jq -e '.captured_bytes == 5 and .exit_status == 0' document
+    # Beside a document on standard output it is there for each port.
+    "$ZCDMA" capture "tcp:127.0.0.1:$port" --json -o data >document 2>err 3>&- &
+    PIDS+=("$!")
+    until_true 20 has_line err "^zcdma capture: listening on 127.0.0.1:$port$"
+    send_data "$port"
+    wait_exit "${PIDS[-1]}"
+    jq -e '.captured_bytes == 5' document
+}
+
+# send_data PORT: to who listens there.
+send_data() {
+    { echo data >"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null
+}
