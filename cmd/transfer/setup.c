@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "transfer/connecting.h"
 #include "transfer/ending.h"
 #include "transfer/frames.h"
 #include "transfer/handover.h"
@@ -356,13 +357,16 @@ int setup_path_to(struct transfer *t, struct report *r, const char *address,
 		  enum zcdma_fallback fallback)
 {
 	const char *type = t->path_type ? t->path_type->name : NULL;
+	struct connecting connecting;
 	int rc = fallback == ZCDMA_FALLBACK_KEEP ? zcdma_path_probe(t->ctx, t->path_type) : 0;
 
 	if (rc)
 		return report_ctx_error(r, STATUS_ERROR, t->ctx, rc);
+	connecting_begin(&connecting, t, r, address);
 	do
 		rc = zcdma_path_connect(t->ctx, t->src, type, address, &t->path);
 	while (signals_call_again(t->ctx, rc));
+	connecting_end(&connecting);
 	if (rc == -EINTR)
 		return 128 + signals_stop();
 	if (!rc)

@@ -291,8 +291,8 @@ static int fail_connect(struct zcdma_ctx *ctx, const struct zcdma_addr *addr,
 	if (zc_hint_interface(ctx, addr, list, err))
 		return -err;
 	if (err == ECONNREFUSED)
-		zc_hint(ctx, "start a receiver on that machine: zcdma verify --listen %s:%s",
-			addr->udp ? "udp:" : "", addr->port);
+		zc_hint(ctx, "start a receiver on that machine: zcdma verify --listen %s:%s%s",
+			addr->udp ? "udp:" : "", addr->port, addr->framed ? ",framed" : "");
 	else if (err == ENETUNREACH || err == EHOSTUNREACH)
 		zc_hint(ctx, "check the route: ip route get %s", addr->host);
 	else if (err == ETIMEDOUT)

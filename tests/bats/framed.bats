@@ -165,3 +165,22 @@ report() {
     exec {stranger}>&-
     zcdma verify -q --bytes 1M stored
 }
+
+@test "framed: a sender that waits for its receiver says so, and which receiver to start" {
+    run -2 --separate-stderr zcdma zcsend 127.0.0.1:1,framed,retry=1 sim: --bytes 1M
+    [ "${stderr_lines[0]}" = 'zcdma zcsend: waiting for a receiver at 127.0.0.1:1,framed,retry=1, for 1 s at most' ]
+    [ "${stderr_lines[1]}" = 'zcdma zcsend: connect to 127.0.0.1 port 1: Connection refused' ]
+    [[ ${stderr_lines[2]} == *'zcdma verify --listen :1,framed' ]]
+    "$ZCDMA" zcsend 127.0.0.1:1,framed,retry=forever sim: 2>send.err 3>&- &
+    PIDS+=("$!")
+    until_true 20 has_line send.err 'waiting for a receiver at 127.0.0.1:1,framed,retry=forever, without a limit$'
+    kill -INT "${PIDS[-1]}"
+    wait_exit "${PIDS[-1]}" 130
+    run -2 --separate-stderr zcdma zcsend -q 127.0.0.1:1,framed,retry=1 sim: --bytes 1M
+    [[ ${stderr_lines[0]} == *'Connection refused' ]]
+    # Nor where the receiver is there.
+    receiving capture tcp:127.0.0.1:0,framed -o stored --no-sync
+    run -0 --separate-stderr zcdma copysend "$TO,framed,retry=8" sim: --bytes 1M
+    assert_equal "$stderr" ''
+    done_with 0
+}

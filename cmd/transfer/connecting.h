@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A note while a receiver is waited for that may come later. */
+#ifndef TRANSFER_CONNECTING_H
+#define TRANSFER_CONNECTING_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "transfer/transfer.h"
+
+struct connecting {
+	struct report *r;
+	const char *to;
+	struct zcdma_addr addr;
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool waits, started, done;
+};
+
+/*
+ * Before a call that connects to @to, as that has retry=: have a note say what is waited for in @r, if the call takes long.
+ * Nothing else uses @r until connecting_end().
+ */
+void connecting_begin(struct connecting *c, const struct transfer *t, struct report *r,
+		      const char *to);
+
+/* The call has returned. */
+void connecting_end(struct connecting *c);
+
+#endif
