@@ -223,7 +223,7 @@ static void is_in_fragments(unsigned model)
 	EXPECT(counts.n > FRAGMENTED_BLOCK / PAGE / 2 * setup.blocks);
 	/* A size that is not to be found is looked for once, and not for each block. */
 	printf("# memory was reclaimed %ld times\n", reclaims);
-	EXPECT(reclaims < setup.blocks);
+	EXPECT(reclaims < (long)setup.blocks);
 	ring_end(&r);
 }
 
