@@ -120,6 +120,7 @@ ZC_PUBLIC int zcdma_source_next(struct zcdma_source *src, int timeout_ms, struct
 		return rc;
 	if (!src->active)
 		return 0;
+	src->untold = false;
 	while ((rc = try_next(src, b, timeout_ms)) == -EAGAIN && timeout_ms) {
 		rc = zc_wait_for_block(src, nap_ms(src, deadline));
 		if (rc == -ETIMEDOUT && zc_time_left(deadline))

@@ -2,13 +2,13 @@
 /* Descriptors for a program with an event loop of its own. */
 #include "path/path.h"
 
-static void watch_source(const struct zcdma_source *src, bool now)
+static void watch_source(const struct zcdma_source *src)
 {
 	const struct pollfd p = { .fd = src->poll_fd, .events = src->poll_events };
 	int ms = -1;
 
 	if (!src->starved)
-		ms = now || src->poll_fd < 0 ? 0 : src->stopped ? ZC_STOPPING_MS : -1;
+		ms = src->untold || src->poll_fd < 0 ? 0 : src->stopped ? ZC_STOPPING_MS : -1;
 	zc_watch_set(src->watch, &p, src->poll_fd >= 0 && !src->starved, ms);
 }
 
@@ -30,13 +30,13 @@ static void watch_path(struct zcdma_path *path)
 /* A block that the path gave back may be one that its source waited for. */
 void zc_path_watch(struct zcdma_path *path)
 {
-	watch_source(path->src, false);
+	watch_source(path->src);
 	watch_path(path);
 }
 
 void zc_source_watch(struct zcdma_source *src)
 {
-	watch_source(src, false);
+	watch_source(src);
 	for (struct zcdma_path *path = src->paths; path; path = path->next)
 		watch_path(path);
 }
@@ -53,18 +53,17 @@ ZC_PUBLIC int zcdma_path_fd(struct zcdma_path *path)
 
 ZC_PUBLIC int zcdma_source_fd(struct zcdma_source *src)
 {
-	/* Of what came before there was a descriptor it did not tell. */
-	const bool late = !src->watch && src->started;
-	int rc = src->watch ? 0 : zc_watch_new(src->ctx, &src->watch);
+	const bool is_new = !src->watch;
+	int rc = is_new ? zc_watch_new(src->ctx, &src->watch) : 0;
 
 	if (rc)
 		return rc;
 	if (!src->started)
 		rc = zcdma_source_start(src);
+	else
+		src->untold |= is_new;
 	if (rc)
 		return rc;
 	zc_source_watch(src);
-	if (late)
-		watch_source(src, true);
 	return src->watch->fd;
 }
