@@ -17,6 +17,9 @@
 #include "record/name.h"
 #include "record/sigmf.h"
 
+/* How often to look whether a FIFO has a reader. */
+#define READER_NS 20000000
+
 /* Check whether what is written to @fd is mixed into the data. */
 static bool shares(const struct record_file *file, int fd)
 {
@@ -30,9 +33,31 @@ static int create(const char *name, int flags)
 	return open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | flags, 0666);
 }
 
+/* Open @path, and a FIFO once it has a reader: an open() that waits for one would not see a signal that came just before. */
+static int open_there(const char *path, int flags)
+{
+	const struct timespec pause = { .tv_nsec = READER_NS };
+	struct stat st;
+	int fd;
+
+	if (stat(path, &st) || !S_ISFIFO(st.st_mode))
+		return open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666);
+	while ((fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC)) < 0 &&
+	       (errno == ENXIO || errno == EINTR)) {
+		if (signals_stop()) {
+			errno = EINTR;
+			return fd;
+		}
+		nanosleep(&pause, NULL);
+	}
+	if (fd >= 0)
+		fcntl(fd, F_SETFL, flags);
+	return fd;
+}
+
 /*
- * What is standard output is written to where that stands. A FIFO's open() waits for its reader; statistics
- * can be asked for meanwhile. Sets *@made if the file was not there before.
+ * What is standard output is written to where that stands. A FIFO waits for its reader; statistics can be asked for
+ * meanwhile. Sets *@made if the file was not there before.
  */
 static int open_to_write(const char *path, int flags, bool *made)
 {
@@ -46,7 +71,7 @@ static int open_to_write(const char *path, int flags, bool *made)
 		return fd;
 	/* It may be a link to what is not there. */
 	do {
-		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, 0666);
+		fd = open_there(path, flags);
 	} while (fd < 0 && errno == EINTR && !signals_stop());
 	return fd;
 }
