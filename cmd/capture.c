@@ -85,10 +85,9 @@ static int check_complete(const struct transfer *t, struct report *r, int status
 	    (t->max_blocks && s.blocks >= t->max_blocks))
 		return check_lossless(&s, t, r, status);
 	return report_error(r, STATUS_INCOMPLETE, NULL, "--expect=complete: %s before all had come",
-			    status ? "a signal ended it"
-			    : t->max_seconds > 0 && t->seconds >= t->max_seconds
-				    ? "--seconds ended it"
-				    : "the source ended");
+			    status	    ? "a signal ended it"
+			    : t->time_is_up ? "--seconds ended it"
+					    : "the source ended");
 }
 
 static int capture(struct report *r, const char *source)
@@ -127,10 +126,10 @@ out:
 	status = outputs_end(&outputs, &t, r, status);
 	if (ran) {
 		outputs_report(&outputs, &t, r);
-		status = losses_check(r, t.src, status);
 		if ((!status || status >= 128) && expected == EXPECT_ZEROCOPY &&
 		    transfer_check_zerocopy(&t, r))
 			status = STATUS_INCOMPLETE;
+		status = losses_check(r, t.src, status);
 	} else {
 		status = ending_before(&t, status);
 	}

@@ -150,12 +150,12 @@ static int play(struct report *r, const struct play *p)
 	status = setup_run(&t, r);
 	if (!status)
 		status = check_end(&t, r);
-	status = check_underruns(&t, r, status);
-	report_played(&t, p, r);
-	status = losses_check(r, t.src, status);
 	if ((!status || status >= 128) && p->expect == EXPECT_ZEROCOPY &&
 	    transfer_check_zerocopy(&t, r))
 		status = STATUS_INCOMPLETE;
+	status = check_underruns(&t, r, status);
+	report_played(&t, p, r);
+	status = losses_check(r, t.src, status);
 out:
 	setup_close(&t);
 	return status;

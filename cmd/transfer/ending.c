@@ -53,8 +53,7 @@ bool ending_is_early(const struct transfer *t, char *buf, size_t len)
 	zcdma_source_get_stats(t->src, &s, sizeof(s));
 	/* Any of the limits may have ended it, or a signal. */
 	if ((!t->max_bytes && !t->max_blocks) || (t->max_bytes && s.bytes >= t->max_bytes) ||
-	    (t->max_blocks && s.blocks >= t->max_blocks) ||
-	    (t->max_seconds > 0 && t->seconds >= t->max_seconds) || signals_stop())
+	    (t->max_blocks && s.blocks >= t->max_blocks) || t->time_is_up || signals_stop())
 		return false;
 	if (t->max_bytes && info.packets >= ZCDMA_PACKETS_WHOLE)
 		return false;

@@ -448,10 +448,12 @@ int setup_run(struct transfer *t, struct report *r)
 		status = judge(t, r, rc);
 	if (!status)
 		sent_all(t);
-	if (!status)
-		status = packets_check(r, t->src);
-	if (!status)
-		status = check_frames(t, r);
+	/* Wrong data is an error also after a signal. */
+	if (!status || status >= 128) {
+		rc = packets_check(r, t->src);
+		rc = rc ? rc : check_frames(t, r);
+		status = rc && (!status || rc == STATUS_INCOMPLETE) ? rc : status;
+	}
 	return status ? status : ending_status(t);
 }
 

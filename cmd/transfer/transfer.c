@@ -181,7 +181,8 @@ static int take_block(struct transfer *t, struct zcdma_block *b)
 	int rc;
 
 	do {
-		if (is_time_up(t))
+		t->time_is_up = is_time_up(t);
+		if (t->time_is_up)
 			return 0;
 		transfer_look_around(t);
 		rc = zcdma_source_next(t->src, timeout_ms(t), b);

@@ -69,6 +69,7 @@ struct transfer {
 	double sender_cpu_seconds; /* of the sending thread alone */
 	const char *
 		waits_for; /* what a note says is waited for after a request to stop, or NULL: the receiver */
+	bool time_is_up;  /* .max_seconds ended it */
 	bool by_handover; /* the path is a hand-over, or one of several is */
 	bool plain_noted, patience_noted, ignored_noted;
 
