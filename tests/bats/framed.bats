@@ -117,6 +117,7 @@ report() {
 @test "framed: what did not come of a sender that does not come back is unknown" {
     local retry sender
     for retry in '' ,retry=1; do
+        rm -f stored
         receiving capture "tcp:127.0.0.1:0,framed$retry" -o stored --no-sync --json
         "$ZCDMA" zcsend -q "$TO,framed" sim:rate=40M,block=64K 3>&- &
         sender=$!
@@ -128,6 +129,7 @@ report() {
             and (.notes | length) == '$((${#retry} > 0))
     done
     # Nor does a sender know, whose receiver does not.
+    rm -f stored
     receiving capture tcp:127.0.0.1:0,framed -o stored --no-sync
     "$ZCDMA" zcsend "$TO,framed,retry=1" sim:rate=40M,block=64K --json >send.out 3>&- &
     sender=$!
