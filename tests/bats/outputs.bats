@@ -155,6 +155,16 @@ held() {
     done
 }
 
+# sent: print how much the writer says.
+sent() {
+    ask "$WRITER"
+    grep -oE ': [0-9.]+ .?i?B in ' err | tail -n 1
+}
+
+stands_still() {
+    [[ $(sent) == "$(sent)" ]]
+}
+
 @test "outputs: kill -9 of one reader is not the end of the other, and what it had comes back" {
     reader one verify -
     one=$READER
@@ -162,6 +172,9 @@ held() {
     two=$READER
     writer sim:block=64K,blocks=8 -o one -o two
     until_true 20 moved
+    # It holds the ring then.
+    kill -STOP "$two"
+    until_true 20 stands_still
     kill -KILL "$two"
     until_true 20 has_line err 'output two: hand-over to .*: its reader ended before it was done; going on with the other$'
     kill -INT "$WRITER"
