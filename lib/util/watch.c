@@ -60,7 +60,7 @@ static bool watch(const struct zc_watch *w, int fd, short events)
 	return !rc || errno != EPERM;
 }
 
-/* Nobody reads the timer: it stays readable until it is set anew. A time of 0 is none: timerfd_settime(2). */
+/* The timer is not read: it stays readable until it is set anew. timerfd_settime(2) takes a time of 0 for none. */
 static void set_timer(struct zc_watch *w, int ms)
 {
 	const struct itimerspec when = {

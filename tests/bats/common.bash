@@ -131,7 +131,8 @@ forget() {
 # exit status (0). Not under `run`, whose subshell has no such child.
 wait_exit() {
     local got=0
-    until_true 60 ended "$1" || fail "process $1 still runs after a minute"
+    # Where the caller looks at the status, fail() alone does not end this.
+    until_true 60 ended "$1" || fail "process $1 still runs after a minute" || return
     wait "$1" || got=$?
     forget "$1"
     ((got == ${2:-0})) || fail "process $1 ended with status $got, not ${2:-0}"

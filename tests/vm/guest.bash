@@ -46,7 +46,7 @@ whole() {
 # received_whole COUNT: that number of frames has arrived as they were; others may be lost, as above.
 received_whole() {
     local got=0
-    until_true 60 ended "$RECEIVER" || fail "the receiver still runs after a minute"
+    until_true 60 ended "$RECEIVER" || fail "the receiver still runs after a minute" || return
     wait "$RECEIVER" || got=$?
     forget "$RECEIVER"
     [[ $got == [04] ]] || fail "receiver: $(cat receiver.out receiver.err)"
