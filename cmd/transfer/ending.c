@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* How a run ends that a signal stopped. */
+/* How a run ends. */
 #include "transfer/ending.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* How a run ends that a signal stopped: zcdma(1) has the rule. */
+/* How a run ends: by a signal, for which zcdma(1) has the rule, or with its source, before a limit. */
 #ifndef TRANSFER_ENDING_H
 #define TRANSFER_ENDING_H
 

@@ -46,7 +46,7 @@ static void add_source(struct wait *w, const struct zcdma_source *src)
 			(struct pollfd){ .fd = src->poll_fd, .events = src->poll_events };
 }
 
-/* Returns the shorter one of two times, of which -1 is none. */
+/* Returns the shorter one of two times; -1 stands for an endless one. */
 static int sooner(int a, int b)
 {
 	return a < 0 ? b : b < 0 ? a : zc_min(a, b);

@@ -157,7 +157,7 @@ uint32_t zc_lent_stuck(const struct zc_lent *l)
 
 		if (!is_stuck(&l->block[i]))
 			continue;
-		/* Of several shares the first one counts. */
+		/* A block counts once: by its first share. */
 		while (other != i && !(other < i && is_stuck(&l->block[other])))
 			other = l->block[other].share;
 		count += other == i;

@@ -85,7 +85,7 @@ ssize_t zc_local_recv(int sock, void *data, size_t size, int *fds, unsigned most
 	if (n < 0)
 		return n;
 	any = take_fds(&m, fds);
-	/* Of descriptors without room the kernel has closed those that it did not pass. An empty message looks like the end. */
+	/* The kernel closes descriptors that have no room. An empty message looks like the end. */
 	if (m.msg_flags & (MSG_TRUNC | MSG_CTRUNC) || (!n && any)) {
 		zc_local_close(fds, most);
 		return -EPROTO;

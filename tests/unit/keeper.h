@@ -8,7 +8,7 @@
 
 static struct zcdma_block kept[64];
 static unsigned kept_count;
-static unsigned give; /* so many may go back */
+static unsigned give; /* how many may go back */
 
 static inline int keep(struct zcdma_path *p, const struct zcdma_block *block)
 {

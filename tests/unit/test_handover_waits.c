@@ -13,7 +13,7 @@
 
 #include "handover_producer.h"
 #include "handover_consumer.h"
-#include "handover_page.h"
+#include "handover_reader.h"
 
 /* A producer that sends blocks, keeps others, and then waits for one more, or for the end. */
 struct run {
@@ -141,7 +141,7 @@ static void test_reader_holds_three_of_four(void **state)
 	assert_int_equal(end_run(&r), 1);
 }
 
-/* Check that a block goes back at once where there is no other. */
+/* Check that a block goes back at once where the reader holds all others. */
 static void test_reader_holds_the_others(void **state)
 {
 	struct run r = { .spec = "sim:blocks=16,block=4K", .sends = 16 };
@@ -162,39 +162,6 @@ static void test_program_holds_the_others(void **state)
 	assert_int_equal(end_run(&r), 1);
 }
 
-static struct zc_shared_page page;
-
-static struct zc_ho_msg hear(int sock, enum zc_ho_type type, int *fds)
-{
-	struct pollfd p = { .fd = sock, .events = POLLIN };
-	struct zc_ho_msg msg;
-
-	assert_int_equal(poll(&p, 1, LIMIT_MS), 1);
-	assert_int_equal(zc_ho_recv(sock, &msg, fds), 1);
-	assert_int_equal(msg.head.type, type);
-	return msg;
-}
-
-/* Be a reader, as zcdma(7) has it. Returns its connection. */
-static int accept_ring(int listener)
-{
-	struct pollfd p = { .fd = listener, .events = POLLIN };
-	struct zc_ho_msg msg = paged(ZC_HO_WELCOME);
-	int sock, fds[ZC_HO_FDS];
-
-	assert_int_equal(poll(&p, 1, LIMIT_MS), 1);
-	sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	hear(sock, ZC_HO_HELLO, fds);
-	zc_local_close(fds, ZC_HO_FDS);
-	assert_int_equal(say_name(sock, &msg, pipe_fd[0]), 0);
-	msg = hear(sock, ZC_HO_OFFER, fds);
-	assert_int_equal(zc_shared_page_map(&page, fds[2], msg.offer.blocks), 0);
-	zc_local_close(fds, ZC_HO_FDS);
-	msg = paged(ZC_HO_ACCEPT);
-	assert_int_equal(say(sock, &msg, pipe_fd[0], -1), 0);
-	return sock;
-}
-
 static void release_in_page(const struct zc_ho_block *b)
 {
 	const struct zc_ho_release r = { .id = b->id, .slot = b->slot };
@@ -212,14 +179,14 @@ static void test_last_release(void **state)
 
 	(void)state;
 	start_run(&r);
-	sock = accept_ring(listener);
+	sock = take_ring(listener);
 	for (int i = 0; i < 2; i++) {
 		for (int ms = 0; ms < LIMIT_MS && zc_lane_take(&page.blocks, 4, &b[i]) != 1; ms++)
 			pause_ms();
 	}
 	release_in_page(&b[0]);
 	r.go = true;
-	hear(sock, ZC_HO_END, NULL);
+	receive(sock, ZC_HO_END, NULL);
 	until_asleep(&r);
 	release_in_page(&b[1]);
 	if (zc_lane_must_wake(&page.releases)) {

@@ -17,8 +17,8 @@
 
 #include "keeper.h"
 
-/* Returns whether @fd tells, in a time that is enough for what it has to wait for. */
-static bool tells(int fd)
+/* Returns whether @fd becomes readable, in a time that is enough for what it has to wait for. */
+static bool is_readable(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
@@ -30,7 +30,7 @@ static void fd_before_next(void **state)
 {
 	(void)state;
 	open_sim("sim:blocks=2,block=4K");
-	assert_true(tells(zcdma_source_fd(src)));
+	assert_true(is_readable(zcdma_source_fd(src)));
 }
 
 /* Check one that is asked for after a block went back, for which nobody was woken. */
@@ -54,7 +54,7 @@ static void fd_after_release(void **state)
 	fd = zcdma_source_fd(src);
 	/* Whatever else is asked for before the wait. */
 	assert_true(zcdma_path_fd(path) >= 0);
-	assert_true(tells(fd));
+	assert_true(is_readable(fd));
 	assert_int_equal(zcdma_block_release(src, &held[1]), 0);
 }
 
@@ -91,7 +91,7 @@ static int starve(void)
 	return fd;
 }
 
-/* Check that it tells of a block that the end of a path gives back. */
+/* Check that it is readable after the end of a path gave a block back. */
 static void fd_after_finish(void **state)
 {
 	int fd = starve();
@@ -99,7 +99,7 @@ static void fd_after_finish(void **state)
 	(void)state;
 	give = 1;
 	assert_int_equal(zcdma_path_finish(path), 0);
-	assert_true(tells(fd));
+	assert_true(is_readable(fd));
 	close_feed();
 }
 
@@ -111,11 +111,11 @@ static void fd_after_close(void **state)
 	give = 1;
 	zcdma_path_close(path);
 	path = NULL;
-	assert_true(tells(fd));
+	assert_true(is_readable(fd));
 	close_feed();
 }
 
-/* Check that a source tells after it was stopped, though its writer stays and is silent. */
+/* Check that it is readable after the source was stopped, though its writer stays and is silent. */
 static void fd_after_stop(void **state)
 {
 	int fd, rc;
@@ -126,7 +126,7 @@ static void fd_after_stop(void **state)
 	assert_int_equal(zcdma_source_next(src, 0, &b), -EAGAIN);
 	zcdma_source_stop(src);
 	while ((rc = zcdma_source_next(src, 0, &b)) == -EAGAIN)
-		assert_true(tells(fd));
+		assert_true(is_readable(fd));
 	assert_int_equal(rc, 0);
 	close_feed();
 }
@@ -142,7 +142,7 @@ static void fd_after_submit(void **state)
 	fd = zcdma_source_fd(src);
 	assert_int_equal(zcdma_source_next(src, 0, &b), -EAGAIN);
 	assert_int_equal(zcdma_source_submit(src, memory, 100, 1), 0);
-	assert_true(tells(fd));
+	assert_true(is_readable(fd));
 	assert_int_equal(zcdma_source_next(src, 0, &b), 1);
 }
 
@@ -153,11 +153,11 @@ static void fd_of_a_device_without_poll(void **state)
 
 	(void)state;
 	assert_int_equal(zcdma_source_open_fd(ctx, zero, "zero", &src), 0);
-	assert_true(tells(zcdma_source_fd(src)));
+	assert_true(is_readable(zcdma_source_fd(src)));
 	close(zero);
 }
 
-/* Check that a path that was dropped tells of what is in flight, which no descriptor reports. */
+/* Check that the descriptor of a dropped path reports what is in flight, which no other does. */
 static void fd_of_a_dropped_path(void **state)
 {
 	int fd;
@@ -171,7 +171,7 @@ static void fd_of_a_dropped_path(void **state)
 	zcdma_path_drop(path);
 	assert_int_equal(zcdma_source_next(src, 0, &b), -EAGAIN);
 	give = 1;
-	assert_true(tells(fd));
+	assert_true(is_readable(fd));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_transfer, close_transfer)

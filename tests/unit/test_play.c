@@ -12,39 +12,28 @@
 #include <zcdma.h>
 #include <zcdma/verify.h>
 
-#include "fake_device.h"
+#include "player.h"
 #include "path/player.h"
 
 #define SEED 5
 #define RING "blocks=4,block=4096"
 
-static struct zcdma_ctx *ctx;
-static struct zcdma_source *src;
-static struct zcdma_path *path;
 static char file[] = "/tmp/zcdma-play-XXXXXX";
 
 static int begin(void **state)
 {
 	int fd;
 
-	(void)state;
 	memset(file + sizeof(file) - 7, 'X', 6);
 	fd = mkstemp(file);
 	assert_true(fd >= 0);
 	close(fd);
-	src = NULL;
-	path = NULL;
-	return zcdma_new(&ctx);
+	return begin_player(state);
 }
 
 static int end(void **state)
 {
-	(void)state;
-	zcdma_path_close(path);
-	zcdma_source_close(src);
-	zcdma_free(ctx);
-	fake_end();
-	return unlink(file);
+	return end_player(state) || unlink(file);
 }
 
 /* Write @len bytes of the pattern to the file, and open it as the source. */

@@ -7,37 +7,14 @@
 /* after those four */
 #include <cmocka.h>
 
-#include <zcdma.h>
 #include <zcdma/verify.h>
 
-#include "fake_device.h"
+#include "player.h"
 
 #define SEED  5
 #define BYTES 50000
 #define RING  "blocks=4,block=4096"
 #define SIM   "sim:seed=5,blocks=4,block=12K,memory=anon"
-
-static struct zcdma_ctx *ctx;
-static struct zcdma_source *src;
-static struct zcdma_path *path;
-
-static int begin(void **state)
-{
-	(void)state;
-	src = NULL;
-	path = NULL;
-	return zcdma_new(&ctx);
-}
-
-static int end(void **state)
-{
-	(void)state;
-	zcdma_path_close(path);
-	zcdma_source_close(src);
-	zcdma_free(ctx);
-	fake_end();
-	return 0;
-}
 
 /* Have a device that fetches pages, or nothing with @frags 0, and open the path of @type to it, or of its choice with NULL. */
 static void connect_sim(const char *sim, const char *type, const char *ring, uint32_t frags)
@@ -258,7 +235,7 @@ static void a_host_has_no_choice(void **state)
 	assert_int_equal(zcdma_path_connect(ctx, src, NULL, "127.0.0.1:9", &path), -EINVAL);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_player, end_player)
 
 int main(void)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* What waits for a device that plays: it plays, and tells. */
+/* Waits for a device that plays: each of them ends. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,34 +11,10 @@
 #include <sys/eventfd.h>
 #include <time.h>
 
-#include <zcdma.h>
-
-#include "fake_device.h"
 #include "path/path.h"
+#include "player.h"
 
 #define LIMIT_MS 10000 /* for what happens at once on an idle machine */
-
-static struct zcdma_ctx *ctx;
-static struct zcdma_source *src;
-static struct zcdma_path *path;
-
-static int begin(void **state)
-{
-	(void)state;
-	src = NULL;
-	path = NULL;
-	return zcdma_new(&ctx);
-}
-
-static int end(void **state)
-{
-	(void)state;
-	zcdma_path_close(path);
-	zcdma_source_close(src);
-	zcdma_free(ctx);
-	fake_end();
-	return 0;
-}
 
 static void *play_later(void *arg)
 {
@@ -156,7 +132,7 @@ static void test_short_blocks(void **state)
 	assert_true(fake.running);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin_player, end_player)
 
 int main(void)
 {
