@@ -22,6 +22,6 @@ await_reader() {
 # lead OPTION...: capture to a reader that takes rings, and that is waited for: on a busy machine it may
 # not be there within the time that capture gives it.
 lead() {
-    await_reader 7>&1 || return 99
+    await_reader 7>&1 || fail 'no reader listens at the pipe within 30 s' || return
     zcdma capture "$@"
 }

@@ -21,7 +21,8 @@ hand_all() {
     for model; do
         for path in "${PATHS[@]}"; do
             lead -q --handover=require "dev:model=$model,$TINY" --bytes 1M |
-                zcdma zcsend "$TO" --path="$path" --json >>senders || fail "$path: $(cat senders)"
+                zcdma zcsend "$TO" --path="$path" --json >>senders ||
+                fail "$model, $path: exit statuses ${PIPESTATUS[*]}: $(jq -cs last senders)"
         done
     done
     jq -se "length == $# * ${#PATHS[@]} and all(.handover and .user_copies == 0)" senders || fail "$(cat senders)"
