@@ -66,10 +66,31 @@ serve_data() {
     serve file disk.img
 }
 
-# serve_slowly: the same, and each read takes a while.
+# serve_slowly: the same, and each read takes a while. What is asked and answered is in server.log.
 serve_slowly() {
     cp "$BATS_FILE_TMPDIR/data" disk.img
-    serve --filter=delay file disk.img rdelay=100ms
+    serve --filter=log --filter=delay file disk.img rdelay=100ms logfile="$PWD/server.log"
+}
+
+is_stopped() {
+    local thread
+    for thread in /proc/"$1"/task/*; do
+        has_line "$thread/status" '^State:.T' || return
+    done
+}
+
+# stops_in_read: stop the server. If it has answered all that was asked, let it go on, and fail.
+stops_in_read() {
+    kill -STOP "$SERVER"
+    until_true 20 is_stopped "$SERVER" || fail 'the server does not stop' || return
+    [[ $(tail -n 1 server.log) != *' Read id='* ]] || return 0
+    kill -CONT "$SERVER"
+    return 1
+}
+
+# stop_in_read: stop a server of serve_slowly while it has a read to answer.
+stop_in_read() {
+    until_true 20 stops_in_read || fail "no read is under way: $(tail -n 3 server.log)"
 }
 
 has_device() {

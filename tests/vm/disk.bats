@@ -194,6 +194,7 @@ has_some() {
         TEXT='' disk --recover=$mode
         read_in_background
         until_true 20 has_some
+        stop_in_read
         kill -KILL "$SERVER"
         until_true 20 has_line disk.name '; requests wait until it is back$' || fail "$(<disk.name)"
         serve_data
@@ -209,7 +210,7 @@ has_some() {
         has_line disk.json '^ *reconnected +1 time$' || fail "$(<disk.json)"
         [[ $(grep -c ' it is back$' disk.name) == 2 ]] || fail "said more than once: $(<disk.name)"
         kill "$SERVER"
-        rm -f got
+        rm -f got server.log
     done
 }
 
@@ -316,7 +317,9 @@ is_gone() {
         disk --recover=$mode
         read_in_background
         until_true 20 has_some
+        stop_in_read
         kill -KILL "$DISK"
+        kill -CONT "$SERVER"
         wait_exit "$DISK" 137
         disk --id=0
         if [[ $mode == reissue ]]; then
@@ -329,7 +332,7 @@ is_gone() {
         end_disk
         reported '.recovered'
         kill "$SERVER"
-        rm -f got
+        rm -f got server.log
     done
 }
 
