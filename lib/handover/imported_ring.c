@@ -97,15 +97,35 @@ static void flush(struct zc_imported_ring *r)
 	r->src->poll_events = rc == -EAGAIN ? POLLIN | POLLOUT : POLLIN;
 }
 
+static bool has_more(const struct zc_imported_ring *r)
+{
+	return r->at < r->count || !zc_lane_is_empty(&r->page.blocks);
+}
+
 /*
- * Wake the writer, whose device needs the blocks, for a quarter of the ring: each message costs it a turn. A reader may hold
- * the other three.
+ * Returns for how many blocks the writer is woken: each message costs it a turn. Its device needs them, and a reader may hold
+ * three quarters of the ring, so for the fourth. It is for three where the writer is patient and we have more to take: after
+ * that we look again before we wait.
  */
+static uint32_t worth_waking(struct zc_imported_ring *r)
+{
+	const uint32_t quarter = (r->offer.blocks + 3) / 4, few = zc_min(quarter, ZC_HO_RELEASES);
+
+	if (!r->page.map)
+		return few;
+	switch (zc_lane_sleeps(&r->page.releases)) {
+	case ZC_LANE_HURRIES:
+		return 1;
+	case ZC_LANE_PATIENT:
+		return has_more(r) ? zc_max(r->offer.blocks - quarter, few) : few;
+	default:
+		return few;
+	}
+}
+
 static void flush_some(struct zc_imported_ring *r)
 {
-	if (r->again_count >= zc_min((r->offer.blocks + 3) / 4, ZC_HO_RELEASES) ||
-	    r->src->poll_events & POLLOUT ||
-	    (r->page.map && r->again_count && zc_lane_hurries(&r->page.releases)))
+	if (r->src->poll_events & POLLOUT || (r->again_count && r->again_count >= worth_waking(r)))
 		flush(r);
 }
 
@@ -338,7 +358,7 @@ static int read_message(struct zc_imported_ring *r)
 /* Returns whether the writer will send a message when there are more blocks. */
 static bool can_wait(struct zc_imported_ring *r)
 {
-	return !r->page.map || zc_lane_sleep(&r->page.blocks, false);
+	return !r->page.map || zc_lane_sleep(&r->page.blocks, ZC_LANE_SLEEPS);
 }
 
 /*

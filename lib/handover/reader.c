@@ -213,11 +213,18 @@ static bool is_short(const struct handover *h)
 	       zc_lent_stuck(&src->lent) + src->lent.with_paths >= src->info.blocks;
 }
 
+static enum zc_lane_sleeps how_to_sleep(const struct handover *h)
+{
+	if (is_short(h))
+		return ZC_LANE_HURRIES;
+	return h->path.src->patient ? ZC_LANE_PATIENT : ZC_LANE_SLEEPS;
+}
+
 int zc_producer_prepare_to_wait(struct handover *h)
 {
 	/* What is taken clears the flag, as if this end were awake. */
 	while (h->page && !h->broken && (h->phase == SHARING || h->phase == ENDED) &&
-	       !zc_lane_sleep(&h->page->releases, is_short(h)))
+	       !zc_lane_sleep(&h->page->releases, how_to_sleep(h)))
 		zc_producer_read_page(h);
 	return h->broken ? zc_producer_broken(h) : 0;
 }

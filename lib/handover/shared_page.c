@@ -151,21 +151,25 @@ int zc_lane_take(struct zc_lane *lane, uint32_t most, void *entry)
 
 /*
  * Each end writes one word and then reads the other's: .sleeps and .put here, .put and .sleeps in
- * zc_lane_must_wake() and zc_lane_hurries(). With a fence between them at both ends, one of the two sees the other's.
+ * zc_lane_must_wake() and zc_lane_sleeps(). With a fence between them at both ends, one of the two sees the other's.
  */
-bool zc_lane_sleep(struct zc_lane *lane, bool hurries)
+bool zc_lane_sleep(struct zc_lane *lane, enum zc_lane_sleeps how)
 {
 	lane->asleep = true;
-	atomic_store_explicit(&lane->head->sleeps, hurries ? ZC_LANE_HURRIES : ZC_LANE_SLEEPS,
-			      memory_order_relaxed);
+	atomic_store_explicit(&lane->head->sleeps, how, memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst);
 	return atomic_load_explicit(&lane->head->put, memory_order_relaxed) == lane->done;
 }
 
-bool zc_lane_hurries(struct zc_lane *lane)
+uint32_t zc_lane_sleeps(struct zc_lane *lane)
 {
 	atomic_thread_fence(memory_order_seq_cst);
-	return atomic_load_explicit(&lane->head->sleeps, memory_order_relaxed) == ZC_LANE_HURRIES;
+	return atomic_load_explicit(&lane->head->sleeps, memory_order_relaxed);
+}
+
+bool zc_lane_is_empty(const struct zc_lane *lane)
+{
+	return atomic_load_explicit(&lane->head->put, memory_order_relaxed) == lane->done;
 }
 
 bool zc_lane_must_wake(struct zc_lane *lane)

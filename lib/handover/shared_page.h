@@ -16,6 +16,7 @@ enum zc_lane_sleeps {
 	ZC_LANE_AWAKE,
 	ZC_LANE_SLEEPS,	 /* ... which may come when it is worth it */
 	ZC_LANE_HURRIES, /* ... with the next entry, as there may be no other */
+	ZC_LANE_PATIENT, /* ... which may come late: nothing is lost while it sleeps */
 };
 
 /* What the page begins with, for each lane. */
@@ -56,17 +57,20 @@ void zc_shared_page_unmap(struct zc_shared_page *s);
 /* Put an entry into the lane, which has room for as many as the ring has blocks. */
 void zc_lane_put(struct zc_lane *lane, const void *entry);
 
+/* Returns whether the lane is empty, for the end that takes. */
+bool zc_lane_is_empty(const struct zc_lane *lane);
+
 /*
  * Take an entry. @most: how many there can be, as far as this end knows. Returns 1, 0 if the lane is empty, or -EPROTO if
  * there are more.
  */
 int zc_lane_take(struct zc_lane *lane, uint32_t most, void *entry);
 
-/* Ask for a message before going to sleep, with the next entry if this end @hurries. Returns false if an entry has come meanwhile. */
-bool zc_lane_sleep(struct zc_lane *lane, bool hurries);
+/* Ask for a message before going to sleep, and say @how soon. Returns false if an entry has come meanwhile. */
+bool zc_lane_sleep(struct zc_lane *lane, enum zc_lane_sleeps how);
 
-/* Returns whether the end that takes sleeps, and wants a message with the next entry. */
-bool zc_lane_hurries(struct zc_lane *lane);
+/* Returns how the end that takes sleeps, or what else it wrote. */
+uint32_t zc_lane_sleeps(struct zc_lane *lane);
 
 /* Returns whether the end that takes asked for a message, which the caller then sends. */
 bool zc_lane_must_wake(struct zc_lane *lane);

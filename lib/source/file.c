@@ -217,6 +217,7 @@ static int file_activate(struct zcdma_source *src, unsigned uses)
 	}
 	f->map = uses & ZC_USE_MAP || !(uses & (ZC_USE_FD | ZC_USE_SHARE));
 	src->info.caps = ZCDMA_CAP_FD | ZCDMA_CAP_OFFSET | (f->map ? ZCDMA_CAP_MEMORY : 0);
+	src->patient = true;
 	return 0;
 }
 

@@ -374,6 +374,7 @@ static void sim_init(struct sim *sim)
 					  : ZCDMA_CAP_MEMORY | ZCDMA_CAP_FD | ZCDMA_CAP_OFFSET;
 	zc_source_offer_ring(&sim->src, ring);
 	sim->src.info.lossy = sim->opt.rate;
+	sim->src.patient = !sim->opt.rate;
 }
 
 static int sim_open(struct zcdma_source *src, const char *arg)

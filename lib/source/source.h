@@ -44,6 +44,7 @@ struct zcdma_source {
 	unsigned uses;	 /* ... for these, enum zc_use */
 	bool shared;	 /* zcdma_source_prepare_shared() made it, for several paths */
 	bool started, stopped;
+	bool patient;		/* loses nothing while it has no block, as it then waits */
 	bool untold;		/* its descriptor is new, and did not tell what came before */
 	struct zc_error failed; /* what ended its stream early, or .rc 0 */
 	uint64_t max_bytes, max_blocks; /* 0: no limit */

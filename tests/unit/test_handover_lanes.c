@@ -73,7 +73,7 @@ static void test_sleep(void **state)
 	close(fd);
 	putter = page.releases;
 	assert_false(zc_lane_must_wake(&putter));
-	assert_true(zc_lane_sleep(&page.releases, false));
+	assert_true(zc_lane_sleep(&page.releases, ZC_LANE_SLEEPS));
 	zc_lane_put(&putter, &r);
 	assert_true(zc_lane_must_wake(&putter));
 	assert_false(zc_lane_must_wake(&putter));
@@ -81,7 +81,7 @@ static void test_sleep(void **state)
 	assert_true(page.releases.rung);
 	/* It came between the last look and the sleep. */
 	zc_lane_put(&putter, &r);
-	assert_false(zc_lane_sleep(&page.releases, false));
+	assert_false(zc_lane_sleep(&page.releases, ZC_LANE_SLEEPS));
 	page.releases.rung = false;
 	assert_int_equal(zc_lane_take(&page.releases, 4, &got), 1);
 	assert_false(page.releases.rung);
@@ -110,7 +110,7 @@ static void *take_all(void *arg)
 			if (r.id != s->next)
 				return NULL;
 			s->next++;
-		} else if (zc_lane_sleep(&s->lane, false)) {
+		} else if (zc_lane_sleep(&s->lane, ZC_LANE_SLEEPS)) {
 			if (poll(&p, 1, LIMIT_MS) != 1 || read(s->wake, &byte, 1) != 1)
 				return NULL;
 		}

@@ -188,6 +188,65 @@ static void test_wake(void **state)
 	zc_shared_page_unmap(&page);
 }
 
+/* Take a block and give it back. */
+static void pass_on(void)
+{
+	struct zcdma_block b;
+
+	assert_int_equal(zc_source_take(in, 0, &b), 1);
+	zc_source_put(in, &b, ZC_PUT_REUSE);
+}
+
+static void assert_not_woken(int sock)
+{
+	struct zc_ho_msg msg;
+
+	assert_int_equal(zc_ho_recv(sock, &msg, NULL), -EAGAIN);
+}
+
+/* Check that a patient writer is woken for three quarters of its ring while there is more to take, and else for one. */
+static void test_patient_writer(void **state)
+{
+	int sock = hand_over();
+	struct zc_ho_block block_n;
+	struct zcdma_block b;
+
+	(void)state;
+	for (uint64_t id = 0; id < 4; id++) {
+		block_n = block(id);
+		put_block(&block_n);
+	}
+	if (zc_lane_must_wake(&page.blocks))
+		wake(sock);
+	assert_true(zc_lane_sleep(&page.releases, ZC_LANE_PATIENT));
+	pass_on();
+	pass_on();
+	assert_not_woken(sock);
+	pass_on();
+	receive(sock, ZC_HO_WAKE, NULL);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(zc_lane_take(&page.releases, 4, &(struct zc_ho_release){ 0 }), 1);
+	/* The last one that there is. */
+	assert_true(zc_lane_sleep(&page.releases, ZC_LANE_PATIENT));
+	pass_on();
+	receive(sock, ZC_HO_WAKE, NULL);
+	assert_int_equal(zc_lane_take(&page.releases, 4, &(struct zc_ho_release){ 0 }), 1);
+	/* Before a wait, what has gone back is enough. */
+	for (uint64_t id = 4; id < 6; id++) {
+		block_n = block(id);
+		put_block(&block_n);
+	}
+	assert_true(zc_lane_sleep(&page.releases, ZC_LANE_PATIENT));
+	pass_on();
+	assert_not_woken(sock);
+	assert_int_equal(zc_source_take(in, 0, &b), 1);
+	assert_int_equal(zc_source_take(in, 0, &(struct zcdma_block){ 0 }), -EAGAIN);
+	receive(sock, ZC_HO_WAKE, NULL);
+	zc_source_put(in, &b, ZC_PUT_REUSE);
+	close(sock);
+	zc_shared_page_unmap(&page);
+}
+
 /* Check that what was in the page when its writer died has come, and then the error. */
 static void test_dead_writer(void **state)
 {
@@ -410,6 +469,7 @@ int main(void)
 		WITH_CONSUMER(test_bad_pages),
 		WITH_CONSUMER(test_blocks),
 		WITH_CONSUMER(test_wake),
+		WITH_CONSUMER(test_patient_writer),
 		WITH_CONSUMER(test_dead_writer),
 		TO_CONSUMER("test_jump", .jump = 6),
 		TO_CONSUMER("test_jump_far", .jump = UINT32_MAX),

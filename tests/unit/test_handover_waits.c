@@ -199,6 +199,40 @@ static void test_last_release(void **state)
 	zc_shared_page_unmap(&page);
 }
 
+static void assert_sleeps(const char *spec, enum zc_lane_sleeps how)
+{
+	struct run r = { .spec = spec, .sends = 4, .go = true };
+	int listener = zc_ho_listen(pipe_fd[0]), sock;
+	const struct zc_ho_msg msg = paged(ZC_HO_WAKE);
+	struct zc_ho_block b;
+
+	start_run(&r);
+	sock = take_ring(listener);
+	until_asleep(&r);
+	assert_int_equal(zc_lane_sleeps(&page.releases), how);
+	assert_int_equal(zc_lane_take(&page.blocks, 4, &b), 1);
+	release_in_page(&b);
+	assert_true(zc_lane_must_wake(&page.releases));
+	assert_int_equal(say(sock, &msg, -1, -1), 0);
+	assert_int_equal(end_run(&r), 1);
+	close(sock);
+	close(listener);
+	zc_shared_page_unmap(&page);
+}
+
+/* Check that only a producer whose device waits for blocks is patient. */
+static void test_device_that_waits(void **state)
+{
+	(void)state;
+	assert_sleeps("sim:blocks=4,block=4K", ZC_LANE_PATIENT);
+}
+
+static void test_device_that_loses(void **state)
+{
+	(void)state;
+	assert_sleeps("sim:blocks=4,block=4K,rate=100M", ZC_LANE_SLEEPS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +240,8 @@ int main(void)
 		WITH_CONSUMER(test_reader_holds_the_others),
 		WITH_CONSUMER(test_program_holds_the_others),
 		WITH_PIPE(test_last_release),
+		WITH_PIPE(test_device_that_waits),
+		WITH_PIPE(test_device_that_loses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
