@@ -354,6 +354,51 @@ static void a_shared_ring_is_not_writable(void **state)
 	(void)state;
 }
 
+#define HUGE_PAGE (2u << 20)
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+/* Returns whether the kernel makes a huge page in a memfd on demand. */
+static bool can_collapse(void)
+{
+	int fd = memfd_create("page", MFD_CLOEXEC);
+	unsigned char *room =
+		mmap(NULL, 2 * HUGE_PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	unsigned char *at = room + (HUGE_PAGE - (uintptr_t)room % HUGE_PAGE) % HUGE_PAGE;
+	bool can;
+
+	assert_int_equal(ftruncate(fd, HUGE_PAGE), 0);
+	assert_ptr_equal(mmap(at, HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0),
+			 at);
+	*at = 1;
+	can = !madvise(at, HUGE_PAGE, MADV_COLLAPSE);
+	munmap(room, 2 * HUGE_PAGE);
+	close(fd);
+	return can;
+}
+
+static size_t page_size_of(size_t block_size, unsigned blocks, unsigned flags)
+{
+	struct zc_ring ring;
+	size_t size;
+
+	assert_int_equal(zc_ring_alloc(ctx, &ring, ZC_MEMORY_BEST, block_size, blocks, flags), 0);
+	size = ring.page_size;
+	zc_ring_free(&ring);
+	return size;
+}
+
+static void huge_pages_where_pages_stay(void **state)
+{
+	(void)state;
+	if (!can_collapse())
+		skip();
+	assert_int_equal(page_size_of(1 << 20, 4, ZC_USE_MAP), HUGE_PAGE);
+	assert_int_equal(page_size_of(64 << 10, 64, ZC_USE_FD), HUGE_PAGE);
+	assert_int_equal(page_size_of(HUGE_PAGE, 2, ZC_USE_FD | ZC_USE_REPLACE), HUGE_PAGE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +415,7 @@ int main(void)
 		cmocka_unit_test(every_block_is_memory_of_its_own),
 		cmocka_unit_test(rings_leave_other_mappings_alone),
 		cmocka_unit_test(a_shared_ring_is_not_writable),
+		cmocka_unit_test(huge_pages_where_pages_stay),
 	};
 
 	return cmocka_run_group_tests_name("ring", tests, make_ctx, free_ctx);
