@@ -269,29 +269,44 @@ static int parse_options(struct report *r, struct verify *v)
 	return STATUS_OK;
 }
 
+/* Check what is status 1 beside the streams' data. Returns 0, or an exit status after a reported error. */
+static int check_run(const struct verify *v)
+{
+	int status = expected == EXPECT_ZEROCOPY
+			     ? verdict_check_zerocopy(v->r, v->streams, v->started)
+			     : STATUS_OK;
+
+	return status ? status : check_others(v);
+}
+
+/* Judge and report the run. Returns its exit status, by the order that zcdma(1) has for several that apply. */
+static int judge_run(const struct verify *v)
+{
+	const enum outcome worst = verdict_worst(v->streams, v->started);
+	const bool fails =
+		signals_stop() ? outcome_fails(worst, v->expect.complete) : worst > OUTCOME_LOSSY;
+	/* The first error is the one that is printed: status 1 goes before data that was lost, status 4. */
+	const int first = fails ? STATUS_OK : check_run(v);
+	const int judged = verdict(v->r, v->streams, v->started);
+
+	report_streams(v);
+	if (first)
+		return first;
+	return signals_stop() && !fails ? 128 + signals_stop() : judged;
+}
+
 static int verify_streams(struct verify *v, const char *source)
 {
 	int status, judged;
-	bool fails;
 
 	v->streams = xalloc(calloc(v->wanted, sizeof(*v->streams)));
 	progress_begin(&v->progress, v->r, "verify", true);
 	status = receive(v, source);
-	judged = verdict(v->r, v->streams, v->started);
-	report_streams(v);
-	fails = verdict_is_wrong(v->streams, v->started);
-	if (!judged && expected == EXPECT_ZEROCOPY) {
-		judged = verdict_check_zerocopy(v->r, v->streams, v->started);
-		fails |= judged;
-	}
-	if (!judged)
-		judged = check_others(v);
+	judged = judge_run(v);
 	for (unsigned i = 0; i < v->wanted; i++)
 		stream_free(&v->streams[i]);
 	free(v->streams);
-	if (!status)
-		status = signals_stop() && !fails ? 128 + signals_stop() : judged;
-	return status;
+	return status ? status : judged;
 }
 
 static int verify_wire(struct verify *v)

@@ -37,3 +37,8 @@ int outcome_status(enum outcome outcome)
 {
 	return outcomes[outcome].status;
 }
+
+bool outcome_fails(enum outcome outcome, bool complete)
+{
+	return outcome == OUTCOME_WRONG || (complete && outcome == OUTCOME_INCOMPLETE);
+}

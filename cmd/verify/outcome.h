@@ -3,6 +3,8 @@
 #ifndef VERIFY_OUTCOME_H
 #define VERIFY_OUTCOME_H
 
+#include <stdbool.h>
+
 /* The worst last. */
 enum outcome {
 	OUTCOME_CORRECT,
@@ -28,5 +30,11 @@ const char *outcome_word(enum outcome outcome);
 
 /* Return the exit status that the outcome asks for. */
 int outcome_status(enum outcome outcome);
+
+/*
+ * Return true if the outcome is status 1 after a signal too, which explains data that is incomplete unless it was to
+ * be @complete.
+ */
+bool outcome_fails(enum outcome outcome, bool complete);
 
 #endif

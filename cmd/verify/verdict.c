@@ -180,16 +180,16 @@ static void judge(const struct stream *s, struct verdict *v)
 	judge_expectation(s, v);
 }
 
-bool verdict_is_wrong(const struct stream *streams, unsigned count)
+enum outcome verdict_worst(const struct stream *streams, unsigned count)
 {
+	enum outcome worst = OUTCOME_CORRECT;
 	struct verdict v;
 
 	for (unsigned i = 0; i < count; i++) {
 		judge(&streams[i], &v);
-		if (v.outcome == OUTCOME_WRONG)
-			return true;
+		worst = v.outcome > worst ? v.outcome : worst;
 	}
-	return false;
+	return worst;
 }
 
 /* With -v, name the places where a stream is wrong, each in a line. */
@@ -356,13 +356,11 @@ void verdict_report_all(struct report *r, const struct stream *streams, unsigned
 		{ "from", "FROM" },   { "received", "RECEIVED" }, { "result", "RESULT" },
 		{ "fault", "FAULT" }, { "lost", "LOST" },
 	};
-	enum outcome worst = count < wanted ? OUTCOME_INCOMPLETE : OUTCOME_CORRECT;
+	enum outcome worst = verdict_worst(streams, count);
 	struct verdict v;
 
-	for (unsigned i = 0; i < count; i++) {
-		judge(&streams[i], &v);
-		worst = v.outcome > worst ? v.outcome : worst;
-	}
+	if (count < wanted && worst < OUTCOME_INCOMPLETE)
+		worst = OUTCOME_INCOMPLETE;
 	report_line(r, "result", NULL);
 	report_text(r, "result", outcome_word(worst), "");
 	report_table(r, "streams", columns, count && streams[0].end ? 5 : 4);

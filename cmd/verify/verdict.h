@@ -10,8 +10,8 @@
 /* Report the worst that is wrong with the streams as an error, with -v every place. Returns the exit status. */
 int verdict(struct report *r, const struct stream *streams, unsigned count);
 
-/* Return true if the data of a stream differs, which no signal explains. */
-bool verdict_is_wrong(const struct stream *streams, unsigned count);
+/* Return the worst outcome of the streams, or OUTCOME_CORRECT where none was started. */
+enum outcome verdict_worst(const struct stream *streams, unsigned count);
 
 /* Check --expect=zerocopy for each stream. Returns 0, or an exit status after an error that has been reported. */
 int verdict_check_zerocopy(struct report *r, const struct stream *streams, unsigned count);

@@ -204,7 +204,7 @@ int wire_verify(const struct wire *w)
 	judged = wire_report(w, run.wire, &run.totals, (double)(now_ns() - run.start_ns) / 1e9,
 			     arg.iface);
 	if (!status)
-		status = signals_stop() && run.totals.outcome != OUTCOME_WRONG
+		status = signals_stop() && !outcome_fails(run.totals.outcome, w->expect->complete)
 				 ? 128 + signals_stop()
 				 : judged;
 close_wire:

@@ -204,8 +204,10 @@ namespace() {
     exec 5>&-
     zcdma copysend "$TO" sim: --bytes 2000 -q
     kill -INT "$RECEIVER"
-    wait_exit "$RECEIVER" 130
-    told '.received_bytes == 2000 and .faults == 0 and .ignored_datagrams >= 50'
+    # No signal explains data that was skipped.
+    wait_exit "$RECEIVER" 1
+    told '.received_bytes == 2000 and .faults == 0 and .ignored_datagrams >= 50 and .exit_status == 1
+        and (.error.message | test("of others were skipped, and not checked"))'
 }
 
 @test "udp: data of another sender, which is not checked, is status 1" {
@@ -220,6 +222,22 @@ namespace() {
     told '.result == "correct" and .received_bytes == 2000 and .ignored_datagrams == 2
         and .error.message == "datagrams of more than 1 sender came: 2 of others were skipped, and not checked"
         and (.error.hint | test("--streams=2"))'
+}
+
+@test "udp: data that was skipped is status 1 also where datagrams were lost" {
+    listen --idle 1 --bytes 3000
+    "$TOOLS/udp" "$PORT" 0+1000 2000+1000 / 0+1000 1000+1000
+    received 1
+    told '.result == "lossy" and .lost_bytes == 1000 and .exit_status == 1
+        and (.error.message | test("2 of others were skipped"))'
+}
+
+@test "udp: --expect=complete that is not met is status 1, also after a signal" {
+    listen --bytes 3000 --expect=complete
+    "$TOOLS/udp" "$PORT" 0+1000
+    kill -INT "$RECEIVER"
+    wait_exit "$RECEIVER" 1
+    told '.end == "signal" and .received_bytes == 1000 and .exit_status == 1'
 }
 
 @test "udp: hostile datagrams are lived through" {

@@ -129,8 +129,9 @@ LOSSY='
 @test "wire: live ends after its time, and by a signal" {
     # shellcheck disable=SC2016 # for the shell inside
     namespace 'watch lo --seconds 0.2; wait $w; echo "time $?"
-        watch lo; kill -INT $w; wait $w; echo "signal $?"'
-    [[ $output == *"time 1"*"signal 130"* ]] || fail "$output"
+        watch lo; kill -INT $w; wait $w; echo "signal $?"
+        watch lo --expect=complete; kill -INT $w; wait $w; echo "complete $?."'
+    [[ $output == *"time 1"*"signal 130"*"complete 1."* ]] || fail "$output"
     told '.result == "incomplete" and (.error.message | contains("nothing was verified"))'
 }
 
