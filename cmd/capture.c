@@ -80,9 +80,7 @@ static int check_complete(const struct transfer *t, struct report *r, int status
 	if (expected != EXPECT_COMPLETE || (status && status < 128))
 		return status;
 	zcdma_source_get_stats(t->src, &s, sizeof(s));
-	/* Either of the limits may have ended it. */
-	if ((t->max_bytes && s.bytes >= t->max_bytes) ||
-	    (t->max_blocks && s.blocks >= t->max_blocks))
+	if (ending_is_at_limit(t))
 		return check_lossless(&s, t, r, status);
 	return report_error(r, STATUS_INCOMPLETE, NULL, "--expect=complete: %s before all had come",
 			    status	    ? "a signal ended it"

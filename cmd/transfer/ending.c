@@ -43,20 +43,24 @@ bool ending_explains(int rc)
 	return signals_stop() && !is_storage_error(-rc);
 }
 
+bool ending_is_at_limit(const struct transfer *t)
+{
+	struct zcdma_source_info info;
+
+	zcdma_source_get_info(t->src, &info, sizeof(info));
+	return info.at_limit;
+}
+
 bool ending_is_early(const struct transfer *t, char *buf, size_t len)
 {
 	struct zcdma_source_stats s;
-	struct zcdma_source_info info;
 	char had[32], wanted[32];
 
-	zcdma_source_get_info(t->src, &info, sizeof(info));
-	zcdma_source_get_stats(t->src, &s, sizeof(s));
 	/* Any of the limits may have ended it, or a signal. */
-	if ((!t->max_bytes && !t->max_blocks) || (t->max_bytes && s.bytes >= t->max_bytes) ||
-	    (t->max_blocks && s.blocks >= t->max_blocks) || t->time_is_up || signals_stop())
+	if ((!t->max_bytes && !t->max_blocks) || ending_is_at_limit(t) || t->time_is_up ||
+	    signals_stop())
 		return false;
-	if (t->max_bytes && info.packets >= ZCDMA_PACKETS_WHOLE)
-		return false;
+	zcdma_source_get_stats(t->src, &s, sizeof(s));
 	if (!t->max_bytes)
 		snprintf(buf, len,
 			 "the source ended after %" PRIu64 " of the %" PRIu64

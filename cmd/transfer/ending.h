@@ -14,10 +14,10 @@ int ending_status(const struct transfer *t);
 /* Returns the exit status of a run that ended with @status before it began, which may be a signal's. */
 int ending_before(const struct transfer *t, int status);
 
-/*
- * Return true if the source ended by itself before a limit in bytes or blocks, with a message in @buf of @len bytes.
- * Packets are not cut: where such a limit ends them is not known.
- */
+/* Return true if a limit in bytes or blocks ended the run; whole packets end before it, where the next would pass it. */
+bool ending_is_at_limit(const struct transfer *t);
+
+/* Return true if the source ended by itself before a limit in bytes or blocks, with a message in @buf of @len bytes. */
 bool ending_is_early(const struct transfer *t, char *buf, size_t len);
 
 /* Note that of a run whose @status is 0, which it stays. */

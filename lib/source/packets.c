@@ -215,6 +215,7 @@ int zc_packets_next(struct zcdma_source *src, size_t max, struct zcdma_block *b)
 		return zc_fail_plain(src->ctx, EMSGSIZE,
 				     "source %s: a packet of %zu bytes is larger than a block",
 				     src->name, p->len);
+	src->info.at_limit |= rc == 1;
 	return rc == 1 ? 0 : rc;
 }
 

@@ -315,6 +315,8 @@ ZC_PUBLIC void zcdma_source_get_info(struct zcdma_source *src, struct zcdma_sour
 				     size_t size)
 {
 	src->info.endless |= src->repeats;
+	src->info.at_limit |= (src->max_bytes && src->stats.bytes >= src->max_bytes) ||
+			      (src->max_blocks && src->stats.blocks >= src->max_blocks);
 	zc_copy_sized(info, size, &src->info, sizeof(src->info));
 }
 

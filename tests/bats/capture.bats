@@ -485,4 +485,9 @@ load capture
     # A limit ends packets with the last whole one.
     run -0 --separate-stderr zcdma capture "pcap:$BATS_TEST_DIRNAME/../data/ethernet.pcap" --bytes 500 -o packets
     assert_equal "$stderr" ''
+    run -0 zcdma capture -q "pcap:$BATS_TEST_DIRNAME/../data/ethernet.pcap" --bytes 500 -o packets --expect=complete
+    run -0 --separate-stderr zcdma capture "pcap:$BATS_TEST_DIRNAME/../data/ethernet.pcap" --bytes 1000 -o packets
+    assert_equal "$stderr" 'zcdma capture: the source ended after 567 B of the 1000 B that --bytes asks for'
+    run -0 --separate-stderr zcdma capture "pcap:$BATS_TEST_DIRNAME/../data/ethernet.pcap,payload" --bytes 1M -o packets
+    [[ $stderr == 'zcdma capture: the source ended after '*' of the 1.00 MiB that --bytes asks for' ]]
 }

@@ -208,6 +208,8 @@ struct zcdma_source_info {
 	unsigned channels_missing; /* how many of them have not come yet, as far as that is known */
 	uint64_t start_time; /* when they started, by .clock; 0: they have not, or it is unknown */
 	const char *device;  /* the device, "zcdma-sim.0"; valid as long as the source */
+	/* It is at a limit of zcdma_source_set_limit(), also where the next whole packet would pass that. */
+	bool at_limit;
 };
 
 /* A kind of source, for lists and help. */

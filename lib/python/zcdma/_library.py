@@ -112,6 +112,7 @@ class SourceInfo(ctypes.Structure):
         ("channels_missing", c_uint),
         ("start_time", c_uint64),
         ("device", c_char_p),
+        ("at_limit", c_bool),
     ]
 
 
