@@ -136,21 +136,37 @@ ZC_PUBLIC int zcdma_source_start(struct zcdma_source *src)
  * Blocks
  */
 
-/*
- * Returns how many packets were lost until now: by their numbers, or as far as the kernel counted them. A source that
- * receives numbered datagrams says itself where they are missing.
- */
-static uint64_t lost_packets(struct zcdma_source *src)
+static bool is_numbered(enum zcdma_packets kind)
 {
-	const enum zcdma_packets kind = src->info.packets;
-	struct zcdma_source_stats stats;
+	return kind == ZCDMA_PACKETS_NUMBERED || kind == ZCDMA_PACKETS_RECEIVED_NUMBERED;
+}
 
-	if (kind == ZCDMA_PACKETS_NONE || kind == ZCDMA_PACKETS_RECEIVED_NUMBERED)
-		return 0;
-	stats = src->stats;
+/* Returns how many packets were lost until now: by their numbers, or as far as the kernel counted them. */
+static uint64_t lost_packets(const struct zcdma_source *src, const struct zcdma_packet_stats *s)
+{
+	return is_numbered(src->info.packets) ? s->lost : s->dropped;
+}
+
+/*
+ * Note in the block which packets were lost since the one before. A source that receives numbered datagrams says itself
+ * where they are missing.
+ */
+static void note_lost_packets(struct zcdma_source *src, struct zcdma_block *b)
+{
+	struct zcdma_loss *network = &b->lost[ZCDMA_LOST_NETWORK];
+	struct zcdma_source_stats stats = src->stats;
+	uint64_t packets;
+
+	if (src->info.packets == ZCDMA_PACKETS_RECEIVED_NUMBERED) {
+		src->lost_packets += network->count;
+		return;
+	}
 	if (src->ops->get_stats)
 		src->ops->get_stats(src, &stats);
-	return kind == ZCDMA_PACKETS_NUMBERED ? stats.packets.lost : stats.packets.dropped;
+	packets = lost_packets(src, &stats.packets);
+	if (packets > src->lost_packets)
+		*network = (struct zcdma_loss){ packets - src->lost_packets, ZCDMA_UNKNOWN };
+	src->lost_packets = packets;
 }
 
 /* Add @bytes to @sum, which is unknown if a part of it is. */
@@ -163,7 +179,6 @@ static void add_known(uint64_t *sum, uint64_t bytes)
 static void note_losses(struct zcdma_source *src, struct zcdma_block *b)
 {
 	struct zcdma_loss *device = &b->lost[ZCDMA_LOST_DEVICE];
-	const uint64_t packets = lost_packets(src);
 
 	if (b->flags & ZCDMA_BLOCK_DISCONTINUITY)
 		*device = (struct zcdma_loss){ ZCDMA_UNKNOWN, ZCDMA_UNKNOWN };
@@ -173,13 +188,11 @@ static void note_losses(struct zcdma_source *src, struct zcdma_block *b)
 			.bytes = b->offset > src->next_offset ? b->offset - src->next_offset
 							      : ZCDMA_UNKNOWN,
 		};
-	if (packets > src->lost_packets)
-		b->lost[ZCDMA_LOST_NETWORK] =
-			(struct zcdma_loss){ packets - src->lost_packets, ZCDMA_UNKNOWN };
-	src->lost_packets = packets;
 	/* What a connection lost has a count of its own. */
-	if (src->info.packets != ZCDMA_PACKETS_NONE)
-		add_known(&src->network_lost_bytes, b->lost[ZCDMA_LOST_NETWORK].bytes);
+	if (src->info.packets == ZCDMA_PACKETS_NONE)
+		return;
+	note_lost_packets(src, b);
+	add_known(&src->network_lost_bytes, b->lost[ZCDMA_LOST_NETWORK].bytes);
 }
 
 /*
@@ -280,6 +293,24 @@ void zc_copy_sized(void *to, size_t size, const void *from, size_t have)
 		memset((char *)to + have, 0, size - have);
 }
 
+/*
+ * Returns whether packets were lost whose bytes no block says: after the last block, or, of numbered ones, more than
+ * their numbers show.
+ */
+static bool lost_unseen(const struct zcdma_source *src, const struct zcdma_packet_stats *s)
+{
+	switch (src->info.packets) {
+	case ZCDMA_PACKETS_NONE:
+		return false;
+	case ZCDMA_PACKETS_RECEIVED_NUMBERED: /* whose source adds those that come after the last block */
+		return s->dropped > s->lost;
+	case ZCDMA_PACKETS_NUMBERED:
+		return s->lost > src->lost_packets || s->dropped > s->lost;
+	default:
+		return s->dropped > src->lost_packets;
+	}
+}
+
 /* Set what is unknown of the losses of datagrams that have no numbers, and of what no packets were read for. */
 static void note_unknown(const struct zcdma_source *src, struct zcdma_source_stats *stats)
 {
@@ -287,9 +318,12 @@ static void note_unknown(const struct zcdma_source *src, struct zcdma_source_sta
 
 	if (kind != ZCDMA_PACKETS_PAYLOAD)
 		stats->packets.missing_bytes = ZCDMA_UNKNOWN;
-	if (kind == ZCDMA_PACKETS_RECEIVED)
+	if (kind == ZCDMA_PACKETS_RECEIVED || kind == ZCDMA_PACKETS_WHOLE)
 		stats->packets.lost = ZCDMA_UNKNOWN;
-	if (stats->packets.lost != ZCDMA_UNKNOWN)
+	if (lost_unseen(src, &stats->packets))
+		stats->lost_bytes = ZCDMA_UNKNOWN;
+	/* The kernel counts whole packets that it drops. */
+	if (stats->packets.lost != ZCDMA_UNKNOWN || kind == ZCDMA_PACKETS_WHOLE)
 		return;
 	stats->lost_bytes = ZCDMA_UNKNOWN;
 	stats->loss_reason = "datagrams without numbers do not show which of them did not come";

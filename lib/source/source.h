@@ -31,8 +31,9 @@ struct zcdma_source {
 	struct zcdma_source_info info;
 	struct zcdma_source_stats stats;
 	uint64_t next_seq, next_offset; /* of the block that follows without a gap */
-	uint64_t lost_packets;		/* before the block that was taken last */
-	uint64_t network_lost_bytes;	/* likewise, or ZCDMA_UNKNOWN */
+	uint64_t
+		lost_packets; /* before the block that was taken last, as far as that or an earlier one says */
+	uint64_t network_lost_bytes; /* likewise, or ZCDMA_UNKNOWN */
 
 	uint64_t options_seen; /* a bit for each of .ops->options that was set */
 	struct zc_pool

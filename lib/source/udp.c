@@ -158,6 +158,9 @@ static void udp_get_stats(struct zcdma_source *src, struct zcdma_source_stats *s
 		stats->copies_reason =
 			"the kernel copies what it receives into the ring, and this process those datagrams that came merged or in another size than was expected, or not in the order of their numbers";
 	zc_reorder_report(&u->order_stats, s);
+	if (s->lost > src->lost_packets) /* after the last block */
+		stats->lost_bytes =
+			u->opt.size ? (s->lost - src->lost_packets) * u->opt.size : ZCDMA_UNKNOWN;
 	if (u->rx)
 		s->dropped = zcdma_receiver_drops(u->rx, &s->socket_buffer);
 }

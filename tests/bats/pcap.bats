@@ -168,6 +168,9 @@ on_veth() {
     cp "$DATA/ethernet.pcap" x.pcap
     zcdma capture -q --bytes 300 -o out.pcap pcap:x.pcap
     run -0 diff <(seen x.pcap | head -n "$(seen out.pcap | wc -l)") <(seen out.pcap)
+    # The numbers in whole packets are not read.
+    run -0 --separate-stderr zcdma capture --json -o whole.pcap pcap:x.pcap
+    jq -e '.lost_datagrams == null and .lost_bytes == 0 and .loss_reason == null' <<<"$output"
     (($(stat -c %s out.pcap) == 24 + 3 * 16 + 65 + 84 + 65))
 }
 

@@ -251,6 +251,46 @@ static void stop_takes_what_is_there(void **state)
 	assert_got("ac");
 }
 
+/* What was lost after the last block has no block to be noted in, and is reported all the same. */
+static void losses_after_the_last_block(void **state)
+{
+	static const char *const specs[] = { "udp:127.0.0.1:0,seq=0:4be,skip=4,size=3",
+					     "udp:127.0.0.1:0,seq=0:4be,skip=4" };
+	struct zcdma_block b;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(specs); i++) {
+		open_pair(specs[i], 0);
+		send_number(1, "abc");
+		send_number(2, "def");
+		send_number(5, "ghi");
+		zcdma_source_stop(src);
+		assert_int_equal(take_bytes(&b), 1);
+		assert_int_equal(stats().packets.lost, 2);
+		assert_int_equal(stats().lost_bytes, i ? ZCDMA_UNKNOWN : 6);
+		take_all();
+		assert_int_equal(stats().lost_bytes, i ? ZCDMA_UNKNOWN : 6);
+		begin_anew();
+	}
+}
+
+/* Numbers do not show what was dropped after the last of them. */
+static void drops_that_no_number_shows(void **state)
+{
+	struct zcdma_block b;
+
+	(void)state;
+	open_pair("udp:127.0.0.1:0,seq=0:4be,skip=4,size=3,buffer=4K", 0);
+	for (uint32_t i = 0; i < 2000; i++)
+		send_number(i, "abc");
+	zcdma_source_stop(src);
+	while (take_bytes(&b) == 1)
+		;
+	assert_true(stats().packets.dropped > 0);
+	assert_int_equal(stats().packets.lost, 0);
+	assert_int_equal(stats().lost_bytes, ZCDMA_UNKNOWN);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, teardown)
@@ -262,6 +302,8 @@ int main(void)
 		TEST(disorder_of_any_kind),
 		TEST(a_missing_number_is_not_waited_for_without_end),
 		TEST(stop_takes_what_is_there),
+		TEST(losses_after_the_last_block),
+		TEST(drops_that_no_number_shows),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
