@@ -234,6 +234,8 @@ void outputs_get_setup(const struct outputs *o, struct setup *s)
 		s->hands_over |= !rec->output || recording_is_pipe(rec);
 		s->to_file |= recording_is_file(rec);
 		s->reads_data |= rec->manifest != NULL;
+		if (rec->manifest || *o->options.sigmf.type)
+			s->describes = rec->manifest ? "--manifest" : "--sigmf";
 		s->splits |= rec->is_split;
 	}
 	s->to_pipe = o->count == 1 && recording_is_pipe(&o->output[0]);

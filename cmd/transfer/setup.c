@@ -151,6 +151,10 @@ static int check_path(const struct zcdma_path_type *type, struct report *r, cons
 		return report_error(r, STATUS_ERROR, NULL,
 				    "--manifest reads the data, which --path=%s does not",
 				    type->name);
+	if (s->describes && !strcmp(type->name, "null"))
+		return report_error(r, STATUS_ERROR, "to measure without a disk, use -o /dev/null",
+				    "%s describes data that is kept, and --path=%s discards it",
+				    s->describes, type->name);
 	if (s->only_path && strcmp(type->name, s->only_path))
 		return report_error(r, STATUS_ERROR, NULL,
 				    "%s is for --path=%s, and not for --path=%s", s->only_for,

@@ -20,12 +20,13 @@ struct setup {
 	bool stdin_is_default;	  /* without a source, take a pipe or a file on standard input */
 	const char *default_path; /* unless --path says otherwise; NULL: the device's choice ... */
 	const char *pipe_path;	  /* ... or NULL, or the one to take from standard input */
-	bool hands_over;     /* an output is a pipe, or may be: the ring itself may go through it */
-	bool to_pipe;	     /* it is one, and the only output */
-	bool to_file;	     /* data is recorded in a file */
-	bool splits;	     /* what is recorded is cut between blocks */
-	bool reads_data;     /* the applet itself reads the blocks' bytes (--manifest) */
-	bool hashes;	     /* a path reads them, where they are in memory */
+	bool hands_over; /* an output is a pipe, or may be: the ring itself may go through it */
+	bool to_pipe;	 /* it is one, and the only output */
+	bool to_file;	 /* data is recorded in a file */
+	bool splits;	 /* what is recorded is cut between blocks */
+	bool reads_data; /* the applet itself reads the blocks' bytes (--manifest) */
+	const char *describes; /* the option that writes what describes the data, or NULL */
+	bool hashes;	       /* a path reads them, where they are in memory */
 	bool to_device;	     /* which plays: the source's ring is made by setup_path_to_device() */
 	bool repeats;	     /* the source begins anew where it ends */
 	bool reads_directly; /* with O_DIRECT */

@@ -19,6 +19,16 @@ load capture
     assert_equal "$stderr" ''
 }
 
+@test "capture: a manifest or metadata of what --path=null discards is refused" {
+    local option
+    for option in --manifest=m --sigmf=type=ri8; do
+        run -2 --separate-stderr zcdma capture sim: -o out --bytes 1M --path=null "$option"
+        assert_equal "$stderr" "zcdma capture: ${option%%=*} describes data that is kept, and --path=null discards it
+  to measure without a disk, use -o /dev/null"
+    done
+    [[ ! -e out && ! -e m ]]
+}
+
 @test "capture: data on standard output, the report on standard error" {
     zcdma capture --bytes 100001 sim: >data 2>report
     assert_equal "$(stat -c %s data)" 100001
