@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#include <zcdma/util.h>
+
 #include "cli/status.h"
 
 static bool all_ended(const struct verify *v)
@@ -79,7 +81,6 @@ int verify_start_stream(struct verify *v, struct stream *s)
 	}
 	if (s->fd >= 0)
 		close(s->fd);
-	return report_system_error(
-		v->r, STATUS_ERROR, s->rc,
-		"raise the limit on threads: ulimit -u, or pids.max of the cgroup", "%s", s->error);
+	return report_system_error(v->r, STATUS_ERROR, s->rc, zcdma_thread_hint(s->rc), "%s",
+				   s->error);
 }

@@ -4,6 +4,8 @@
 
 #include <signal.h>
 
+#include <zcdma/util.h>
+
 #include "internal.h"
 
 #define SMALL_STACK (512u << 10)
@@ -39,10 +41,19 @@ int zc_thread_start_small(pthread_t *thread, void *(*run)(void *arg), void *arg)
 	return rc;
 }
 
+ZC_PUBLIC const char *zcdma_thread_hint(int rc)
+{
+	/* pthread_create(3) */
+	return rc == -EAGAIN ? "raise the limit on threads: ulimit -u, or pids.max of the cgroup"
+			     : NULL;
+}
+
 int zc_thread_fail(struct zcdma_ctx *ctx, int rc, const char *what)
 {
+	const char *hint = zcdma_thread_hint(rc);
+
 	zc_fail(ctx, -rc, "start a thread for %s", what);
-	if (rc == -EAGAIN) /* pthread_create(3) */
-		zc_hint(ctx, "raise the limit on threads: ulimit -u, or pids.max of the cgroup");
+	if (hint)
+		zc_hint(ctx, "%s", hint);
 	return rc;
 }

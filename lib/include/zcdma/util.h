@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * libzcdma: sizes, histograms, addresses and sockets, datagrams, interfaces, pipes
+ * libzcdma: sizes, histograms, addresses and sockets, datagrams, interfaces, threads, pipes
  *
  * The conventions of <zcdma.h> hold here too.
  */
@@ -184,6 +184,11 @@ struct zcdma_nic {
 
 /* Describe the interface of the connected socket @fd. Returns 0, -ENODEV without an interface, or another negative errno. */
 int zcdma_nic_of(int fd, struct zcdma_nic *nic);
+
+/* Threads */
+
+/* Returns what helps where pthread_create() failed with @rc, a negative errno, or NULL if unknown. Thread-safe. */
+const char *zcdma_thread_hint(int rc);
 
 /* Pipes */
 
