@@ -37,11 +37,21 @@ static void *watch(void *arg)
 	return NULL;
 }
 
+static void hold_statistics(struct connecting *c)
+{
+	sigset_t held;
+
+	sigemptyset(&held);
+	sigaddset(&held, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &held, &c->signals);
+}
+
 void connecting_begin(struct connecting *c, const struct transfer *t, struct report *r,
 		      const char *to)
 {
 	*c = (struct connecting){ .r = r, .to = to };
 	c->waits = t->reconnects && !zcdma_addr_parse(t->ctx, to, &c->addr) && c->addr.retry;
+	hold_statistics(c); /* in the thread too, which inherits that */
 	if (!c->waits)
 		return;
 	pthread_mutex_init(&c->lock, NULL);
@@ -50,10 +60,8 @@ void connecting_begin(struct connecting *c, const struct transfer *t, struct rep
 	c->started = !pthread_create(&c->thread, NULL, watch, c);
 }
 
-void connecting_end(struct connecting *c)
+static void end_note(struct connecting *c)
 {
-	if (!c->waits)
-		return;
 	pthread_mutex_lock(&c->lock);
 	c->done = true;
 	pthread_cond_signal(&c->changed);
@@ -62,4 +70,11 @@ void connecting_end(struct connecting *c)
 		pthread_join(c->thread, NULL);
 	pthread_cond_destroy(&c->changed);
 	pthread_mutex_destroy(&c->lock);
+}
+
+void connecting_end(struct connecting *c)
+{
+	if (c->waits)
+		end_note(c);
+	pthread_sigmask(SIG_SETMASK, &c->signals, NULL);
 }

@@ -476,6 +476,19 @@ connecting() {
     run ! grep -q 'Interrupted system call' sender.err
 }
 
+# ends_while_asked: ask $SENDER for statistics. True once it has ended.
+ends_while_asked() {
+    ended "$SENDER" || ! kill -USR1 "$SENDER"
+}
+
+@test "SIGUSR1 while connecting does not begin the seconds of retry= anew" {
+    start zcsend 127.0.0.1:1,framed,retry=1 sim:
+    until_true 20 handles "$SENDER" USR1
+    until_true 20 ends_while_asked
+    wait_exit "$SENDER" 2
+    has_line sender.err '^zcdma zcsend: connect to 127.0.0.1 port 1: Connection refused$' || fail "$(cat sender.err)"
+}
+
 # interrupt_open: Ctrl-C at $SENDER, which opens a FIFO.
 interrupt_open() {
     until_true 20 handles "$SENDER" INT
