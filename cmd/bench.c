@@ -470,8 +470,8 @@ static int serve(struct report *r, struct zcdma_ctx *ctx)
 	if (count < 0)
 		return report_ctx_error(r, STATUS_ERROR, ctx, count);
 	for (int i = 0; i < count; i++)
-		report_note(r, "listening on %s",
-			    zcdma_sockname(listeners[i], false, name, sizeof(name)));
+		report_listening(r, zcdma_sockname(listeners[i], false, name, sizeof(name)),
+				 arg.serve);
 	rc = bench_peer_serve(ctx, listeners, (unsigned)count, arg.check);
 	return rc ? report_ctx_error(r, STATUS_ERROR, ctx, rc) : signals_status(true);
 }

@@ -152,11 +152,12 @@ serve() {
 }
 
 @test "bench: to a receiver elsewhere, which tells what it cost" {
-    serve bench --serve 127.0.0.1:0
+    serve bench --serve 127.0.0.1:0 --json # which says where at once
     bench --to "$TO" --mode=copy --memory=memfd --streams 2
     jq -e '.streams == 2 and .rows[0].receiver_cpu_seconds_per_gb > 0' <<<"$output"
     kill -TERM "${PIDS[0]}" # a service
     wait_exit "${PIDS[0]}"
+    jq -e '.notes == [] and .exit_status == 0' serve.out
 }
 
 @test "bench: to verify, which checks, and does not tell" {
