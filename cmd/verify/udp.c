@@ -3,6 +3,7 @@
 #include "verify/udp.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +32,10 @@ struct udp_run {
 	struct zcdma_receiver *receiver;
 	struct udp_sender *senders; /* one for each stream that was started */
 	unsigned last;		    /* whose datagram came last */
-	uint64_t ignored;	    /* datagrams of no stream ... */
-	uint64_t others;	    /* ... of them those with data of another sender */
+	char wanted
+		[64]; /* how the name of a sender has to begin: "10.0.0.5:" or "[fe80::1]:"; or empty */
+	uint64_t ignored; /* datagrams of no stream ... */
+	uint64_t others;  /* ... of them those with data of another sender */
 	uint64_t looked_ns;
 	uint64_t deadline_ns; /* after a signal; else 0 */
 };
@@ -52,6 +55,36 @@ static struct udp_sender *add_sender(struct udp_run *run, const char *from)
 	return s;
 }
 
+/* Note the sender that source= names. Returns 0, or an exit status after a reported error. */
+static int want_sender(struct udp_run *run)
+{
+	const struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST };
+	const char *source = run->v->addr.source;
+	struct addrinfo *ai;
+	char host[48];
+	int gai;
+
+	if (!source[0])
+		return STATUS_OK;
+	gai = getaddrinfo(source, NULL, &numeric, &ai);
+	if (!gai) {
+		gai = getnameinfo(ai->ai_addr, ai->ai_addrlen, host, sizeof(host), NULL, 0,
+				  NI_NUMERICHOST);
+		freeaddrinfo(ai);
+	}
+	if (gai)
+		return report_error(run->v->r, STATUS_ERROR,
+				    "source= takes the address of a sender, as in 10.0.0.5",
+				    "source=%s: %s", source, gai_strerror(gai));
+	snprintf(run->wanted, sizeof(run->wanted), strchr(host, ':') ? "[%s]:" : "%s:", host);
+	return STATUS_OK;
+}
+
+static bool is_wanted(const struct udp_run *run, const char *from)
+{
+	return !strncmp(from, run->wanted, strlen(run->wanted));
+}
+
 /* Find the sender of that address, or add it while there is room for its stream. Returns NULL to ignore @d. */
 static struct udp_sender *find_sender(struct udp_run *run, const struct zcdma_datagram *d)
 {
@@ -65,6 +98,8 @@ static struct udp_sender *find_sender(struct udp_run *run, const struct zcdma_da
 		run->last = n;
 		return &run->senders[n];
 	}
+	if (!is_wanted(run, d->from))
+		return NULL;
 	/* An empty one may be the marker of a stream that an earlier receiver took. */
 	return d->len && started < run->v->wanted ? add_sender(run, d->from) : NULL;
 }
@@ -75,7 +110,8 @@ static void take(struct udp_run *run, const struct zcdma_datagram *d, uint64_t n
 
 	if (!s || s->stream->ended) {
 		run->ignored++;
-		run->others += !s && d->len;
+		/* Those of others were not asked for where the sender is named. */
+		run->others += !s && d->len && is_wanted(run, d->from);
 	} else if (!d->len) {
 		if (!s->mark_ns)
 			s->mark_ns = now;
@@ -193,8 +229,11 @@ int datagrams_receive(struct verify *v, const int *fds, unsigned count)
 {
 	struct udp_run run = { .v = v, .looked_ns = now_ns() };
 	double cpu = cpu_seconds(RUSAGE_THREAD);
-	int rc = zcdma_receiver_open(v->ctx, fds, count, &run.receiver);
+	int rc = want_sender(&run);
 
+	if (rc)
+		return rc;
+	rc = zcdma_receiver_open(v->ctx, fds, count, &run.receiver);
 	if (rc)
 		return report_ctx_error(v->r, STATUS_ERROR, v->ctx, rc);
 	run.senders = xalloc(calloc(v->wanted, sizeof(*run.senders)));

@@ -224,6 +224,22 @@ namespace() {
         and (.error.hint | test("--streams=2"))'
 }
 
+@test "udp: source= names the sender, and what others send is not asked for" {
+    local from
+    for from in 127.0.0.2 127.0.0.3; do
+        LISTEN=udp:127.0.0.1:0,source=$from listen --bytes 64K
+        "$TOOLS/udp" "$PORT" 0+1000 .
+        zcdma copysend "udp:127.0.0.1:$PORT,bind=$from" "${LITTLE[@]}" -q
+        received
+        told ".result == \"correct\" and .received_bytes == 65536 and .ignored_datagrams >= 2
+            and (.from | startswith(\"$from:\"))"
+    done
+    LISTEN="udp:[::1]:0,source=0:0:0::1" listen --bytes 64K
+    zcdma copysend "$TO" "${LITTLE[@]}" -q
+    received
+    told '.result == "correct" and .ignored_datagrams <= 2' # marks after the first
+}
+
 @test "udp: data that was skipped is status 1 also where datagrams were lost" {
     listen --idle 1 --bytes 3000
     "$TOOLS/udp" "$PORT" 0+1000 2000+1000 / 0+1000 1000+1000
