@@ -82,22 +82,33 @@ static void set_answer(json_t *row, const char *key, const struct zcdma_method_r
 	json_object_set_new(row, key, object);
 }
 
+/* Name the flags of a mapping, or the error that left it unmapped: the reason is a remark below, or the run's error. */
+static const char *flags_cell(const struct zcdma_probe *p, char *buf, size_t len)
+{
+	if (p->bytes)
+		return or_null(zcdma_vmflags_words(p->vmflags, buf, len));
+	snprintf(buf, len, "unmapped: %s", strerrorname_np(p->err) ?: "?");
+	return p->err ? buf : NULL;
+}
+
 static void print_row(struct report *r, const struct zcdma_probe *p)
 {
-	const char *cells[COLUMNS] = { [COLUMN_NAME] = p->name };
 	char flags[128];
+	const char *cells[COLUMNS] = {
+		[COLUMN_NAME] = p->name,
+		[COLUMN_FLAGS] = flags_cell(p, flags, sizeof(flags)),
+	};
 	char *size = size_cell(p);
 	json_t *row;
 
-	if (p->bytes) {
+	if (p->bytes)
 		cells[COLUMN_SIZE] = size;
-		cells[COLUMN_FLAGS] =
-			or_null(zcdma_vmflags_words(p->vmflags, flags, sizeof(flags)));
-	}
 	for (int method = 0; p->bytes && method < ZCDMA_METHODS; method++)
 		cells[COLUMN_METHODS + method] = answer_label(&p->method[method]);
 	row = report_row(r, cells);
 	free(size);
+	if (!p->bytes)
+		json_object_set_new(row, columns[COLUMN_FLAGS].key, json_null());
 
 	for (int method = 0; p->bytes && method < ZCDMA_METHODS; method++)
 		set_answer(row, columns[COLUMN_METHODS + method].key, &p->method[method]);

@@ -257,6 +257,13 @@ need_vvar() {
     [[ $(jq -r .error.message <<<"$output") == 'probe directory: '* ]]
     assert_equal "$(jq -r .error.errno <<<"$output")" EISDIR
     assert_equal "$(jq -r .exit_status <<<"$output")" 2
+    assert_equal "$(field /dev/null flags) $(field file flags)" "null readable"
+    # The table names the error where a mapping has no flags.
+    run -2 --separate-stderr zcdma probe empty /dev/null
+    assert_line --regexp '^empty .* unmapped: ENODATA$'
+    assert_line --regexp '^/dev/null .* unmapped: ENODEV$'
+    assert_line '/dev/null: mmap: No such device: its driver or filesystem has no mmap.'
+    assert_equal "$stderr" 'zcdma probe: probe empty: the file is empty, or its size is unknown'
 }
 
 @test "a device that is not there: what makes it" {
