@@ -9,6 +9,7 @@
 #include "record/outputs.h"
 #include "transfer/ending.h"
 #include "transfer/handover.h"
+#include "transfer/limits.h"
 #include "transfer/losses.h"
 
 static struct {
@@ -80,7 +81,7 @@ static int check_complete(const struct transfer *t, struct report *r, int status
 	if (expected != EXPECT_COMPLETE || (status && status < 128))
 		return status;
 	zcdma_source_get_stats(t->src, &s, sizeof(s));
-	if (ending_is_at_limit(t))
+	if (limits_are_reached(t))
 		return check_lossless(&s, t, r, status);
 	return report_error(r, STATUS_INCOMPLETE, NULL, "--expect=complete: %s before all had come",
 			    status	    ? "a signal ended it"
@@ -118,7 +119,7 @@ static int capture(struct report *r, const char *source)
 		goto out;
 	progress_begin(&t.progress, r, "capture", outputs_want_progress(&outputs));
 	status = check_complete(&t, r, setup_run(&t, r));
-	ending_note_early(&t, r, status);
+	limits_note_missed(&t, r, status);
 	ran = true;
 out:
 	status = outputs_end(&outputs, &t, r, status);

@@ -9,6 +9,7 @@
 #include "cli/opts.h"
 #include "cli/signals.h"
 #include "transfer/ending.h"
+#include "transfer/limits.h"
 #include "transfer/losses.h"
 #include "transfer/setup.h"
 
@@ -102,7 +103,7 @@ static int check_end(const struct transfer *t, struct report *r)
 {
 	char text[128];
 
-	if (!ending_is_early(t, text, sizeof(text)))
+	if (!limits_are_missed(t, text, sizeof(text)))
 		return STATUS_OK;
 	return report_error(r, STATUS_INCOMPLETE, "with --loop it begins anew", "%s", text);
 }

@@ -10,6 +10,7 @@
 #include "transfer/discard.h"
 #include "transfer/ending.h"
 #include "transfer/frames.h"
+#include "transfer/limits.h"
 #include "transfer/losses.h"
 #include "cli/opts.h"
 
@@ -362,7 +363,7 @@ int sender_run(struct report *r, const char *applet, const struct sender *s)
 	progress_begin(&t.progress, r, applet, true);
 	status = setup_run(&t, r);
 	report_sender(&t, r, &c);
-	ending_note_early(&t, r, status);
+	limits_note_missed(&t, r, status);
 	status = fanout_check(&several, r, status);
 	if ((!status || status >= 128) && check_expectation(&t, r, s->expect))
 		status = STATUS_INCOMPLETE;
