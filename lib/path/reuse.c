@@ -281,7 +281,9 @@ static int push_until(struct zcdma_path *path, unsigned most, uint64_t deadline_
 
 bool zc_reuse_holds(const struct zcdma_path *path)
 {
-	return can_join(path) && path->queued_bytes < path->join && !path->joined &&
+	const size_t next = zc_max(path->src->info.block_size, (size_t)1);
+
+	return can_join(path) && path->queued_bytes + next <= path->join && !path->joined &&
 	       !path->failed.rc && !path->dropped;
 }
 

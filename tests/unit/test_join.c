@@ -146,6 +146,21 @@ static void test_idle_source(void **state)
 	along_each(SPEC ",rate=40K", idle_source);
 }
 
+/* Two thirds of what a call may have: as no other fits beside it, it waits for none. */
+static void alone(void)
+{
+	send_blocks(1);
+	assert_int_equal(stats().blocks, 1);
+	receive_all(SMALL);
+	finish();
+}
+
+static void test_alone(void **state)
+{
+	(void)state;
+	along_each("sim:blocks=6,block=4096,memory=memfd", alone);
+}
+
 static void closed(void)
 {
 	char byte;
@@ -214,7 +229,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kept_back),   cmocka_unit_test(test_many_rounds),
 		cmocka_unit_test(test_idle_source), cmocka_unit_test(test_closed),
-		cmocka_unit_test(test_broken),
+		cmocka_unit_test(test_broken),	    cmocka_unit_test(test_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -200,10 +200,10 @@ void zcdma_path_set_queue(struct zcdma_path *path, unsigned blocks);
 
 /*
  * Have small blocks whose memory follows on each other go by one system call of up to @bytes: zcdma_path_send() keeps them back
- * until there are @bytes, or a quarter of the source's ring. 0, at first: none is kept back. What is kept back is sent as soon
- * as zcdma_source_next() finds no block, by zcdma_path_flush(), zcdma_path_process() and the end. Set it before the first block,
- * and only where nobody waits for the block between zcdma_path_send() and those. It changes nothing where the path hands blocks
- * over, frames them, makes datagrams of them, fills gaps, or writes with O_DIRECT.
+ * until another would be more than @bytes, or than a quarter of the source's ring. 0, at first: none is kept back. What is kept
+ * back is sent as soon as zcdma_source_next() finds no block, by zcdma_path_flush(), zcdma_path_process() and the end. Set it
+ * before the first block, and only where nobody waits for the block between zcdma_path_send() and those. It changes nothing
+ * where the path hands blocks over, frames them, makes datagrams of them, fills gaps, or writes with O_DIRECT.
  */
 void zcdma_path_set_join(struct zcdma_path *path, size_t bytes);
 
