@@ -89,7 +89,7 @@ const struct zc_path_ops zc_path_copy = {
 	},
 	.size = sizeof(struct zcdma_path),
 	.datagrams = true,
-	.joins = true,
+	.join_most = ZC_JOIN_MOST,
 	.takes = ZC_TAKES_COPY,
 	.send = zc_path_copy_block,
 	.zeros = copy_zeros,

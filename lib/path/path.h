@@ -74,7 +74,7 @@ struct zcdma_path {
 	size_t queued_bytes; /* of these */
 	unsigned joined;     /* how many of the first ones the send has that was tried last */
 	unsigned joined_more; /* blocks in flight beside those that reap() will report */
-	size_t join; /* bytes that a send waits for, and that one call has at most; 0: each block by itself */
+	size_t join; /* bytes that a send waits for, and that one call has, at most; 0: each block by itself */
 	unsigned queue_most; /* how many a send may leave there */
 	bool dropped;	     /* nothing more is sent; completions are read */
 	bool naps; /* .attend is called every few ms, as no descriptor reports what it looks for */
@@ -94,12 +94,16 @@ struct zcdma_path {
 /* Most descriptors that a path waits for. */
 #define ZC_PATH_POLLS 2
 
+/* What is worth to have in one call of most paths. */
+#define ZC_JOIN_MOST ((size_t)1 << 20)
+
 struct zc_path_ops {
 	struct zcdma_path_type type; /* first: open.c finds the operations by it */
 	size_t size;		     /* of the path's own struct */
 	bool datagrams;		     /* send() keeps to zc_datagram_piece() */
-	bool joins;		     /* send() takes several blocks as one whose memory is theirs */
-	enum zc_takes takes;	     /* 0: it sends nothing */
+	/* Bytes of several blocks, whose memory is one, that are worth to have in a send(); 0: it takes one block. */
+	size_t join_most;
+	enum zc_takes takes; /* 0: it sends nothing */
 	/* Check that this kernel supports the path; NULL: every kernel does. Returns 0 or a negative errno. */
 	int (*probe)(struct zcdma_ctx *ctx);
 	/* NULL: there is nothing to open. On error, free what was taken. */

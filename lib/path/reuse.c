@@ -171,11 +171,12 @@ int zc_path_break(struct zcdma_path *path, int rc)
 	return zc_error_keep(&path->failed, path->ctx, rc);
 }
 
-/* Returns whether a call of the path may have several blocks. */
-static bool can_join(const struct zcdma_path *path)
+/* Returns how many bytes of several blocks a call of the path may have, 0 if it may have one block. */
+static size_t join_most(const struct zcdma_path *path)
 {
-	return path->join && path->ops->joins && !path->datagram && !path->framing &&
-	       !path->fetcher && path->gaps == ZCDMA_GAPS_SKIP;
+	if (path->datagram || path->framing || path->fetcher || path->gaps != ZCDMA_GAPS_SKIP)
+		return 0;
+	return zc_min(path->join, path->ops->join_most);
 }
 
 /* Returns whether @b follows on @a, in memory and in the file that they are of. */
@@ -194,12 +195,13 @@ static bool follows(const struct zcdma_block *a, const struct zcdma_block *b)
 static struct zcdma_block join_first(struct zcdma_path *path)
 {
 	struct zc_lent_block *e = at(path, path->first);
+	const size_t most = join_most(path);
 	struct zcdma_block b = e->b;
 
 	begin_send(path, e);
-	for (path->joined = 1; path->joined < path->queued && can_join(path); path->joined++) {
+	for (path->joined = 1; most && path->joined < path->queued; path->joined++) {
 		e = at(path, e->next);
-		if (b.len + e->b.len > path->join || !follows(&b, &e->b))
+		if (b.len + e->b.len > most || !follows(&b, &e->b))
 			break;
 		begin_send(path, e);
 		b.len += e->b.len;
@@ -283,8 +285,8 @@ bool zc_reuse_holds(const struct zcdma_path *path)
 {
 	const size_t next = zc_max(path->src->info.block_size, (size_t)1);
 
-	return can_join(path) && path->queued_bytes + next <= path->join && !path->joined &&
-	       !path->failed.rc && !path->dropped;
+	return path->queued_bytes + next <= join_most(path) && !path->joined && !path->failed.rc &&
+	       !path->dropped;
 }
 
 ZC_PUBLIC int zcdma_path_send(struct zcdma_path *path, const struct zcdma_block *b)

@@ -44,7 +44,7 @@ const struct zc_path_ops zc_path_sendfile = {
 	},
 	.size = sizeof(struct zcdma_path),
 	.datagrams = true,
-	.joins = true,
+	.join_most = ZC_JOIN_MOST,
 	.takes = ZC_TAKES_FILE,
 	.open = zc_datagram_splices,
 	.send = sendfile_send,

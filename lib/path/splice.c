@@ -153,7 +153,7 @@ const struct zc_path_ops zc_path_splice = {
 	},
 	.size = sizeof(struct splice_path),
 	.datagrams = true,
-	.joins = true,
+	.join_most = ZC_JOIN_MOST,
 	.takes = ZC_TAKES_FILE,
 	.send = splice_send,
 	.close = splice_close,

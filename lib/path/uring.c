@@ -382,7 +382,7 @@ const struct zc_path_ops zc_path_uring = {
 	},
 	.size = sizeof(struct uring),
 	.datagrams = true,
-	.joins = true,
+	.join_most = ZC_JOIN_MOST,
 	.takes = ZC_TAKES_MEMORY,
 	.probe = uring_probe,
 	.open = uring_open,
@@ -401,7 +401,7 @@ const struct zc_path_ops zc_path_uring_fixed = {
 	},
 	.size = sizeof(struct uring),
 	.datagrams = true,
-	.joins = true,
+	.join_most = 2 * ZC_JOIN_MOST, /* as nothing is pinned, the call and the packet at its end weigh more */
 	.takes = ZC_TAKES_MEMORY,
 	.probe = uring_probe,
 	.open = fixed_open,

@@ -112,7 +112,7 @@ const struct zc_path_ops zc_path_vmsplice = {
 	},
 	.size = sizeof(struct vmsplice_path),
 	.datagrams = true,
-	.joins = true,
+	.join_most = ZC_JOIN_MOST,
 	.takes = ZC_TAKES_VMSPLICE,
 	.probe = vmsplice_probe,
 	.open = vmsplice_open,

@@ -304,7 +304,7 @@ const struct zc_path_ops zc_path_zerocopy = {
 	},
 	.size = sizeof(struct zerocopy),
 	.datagrams = true,
-	.joins = true,
+	.join_most = ZC_JOIN_MOST,
 	.takes = ZC_TAKES_MEMORY,
 	.probe = zerocopy_probe,
 	.open = zerocopy_open,

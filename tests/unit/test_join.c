@@ -15,6 +15,10 @@
 #define SPEC   "sim:blocks=16,block=4096,memory=memfd"
 #define JOINED (BLOCKS / 4) /* a quarter of the ring */
 
+/* One such block is what is worth to have in a call of most paths. */
+#define LARGE	   (1u << 20)
+#define LARGE_SPEC "sim:blocks=16,block=1M,memory=memfd"
+
 static const char *const names[] = { "copy",	 "zerocopy", "vmsplice",   "splice",
 				     "sendfile", "uring",    "uring-fixed" };
 
@@ -161,6 +165,38 @@ static void test_alone(void **state)
 	along_each("sim:blocks=6,block=4096,memory=memfd", alone);
 }
 
+/* Only where a call of two such blocks costs less than two calls does the first wait for the second. */
+static void large_blocks(void)
+{
+	const bool pair = !strcmp(name, "uring-fixed");
+	struct zcdma_check_result result = { .bytes = 0 };
+	const int small = 4096; /* so that no send is whole at once */
+
+	assert_int_equal(setsockopt(out, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	zcdma_path_set_queue(path, 1);
+	zcdma_path_set_timeout(path, 0);
+	send_blocks(1);
+	assert_int_equal(stats().calls == 0, pair);
+	send_blocks(1);
+	assert_true(stats().calls > 0);
+	assert_int_equal(path->joined, 1 + pair);
+	while (result.bytes < 2 * LARGE) {
+		receive(check);
+		zcdma_check_get_result(check, &result);
+		assert_int_equal(zcdma_path_process(path), 0);
+	}
+	zcdma_path_set_timeout(path, LIMIT_MS);
+	finish();
+	assert_int_equal(result.bad_bytes, 0);
+	assert_int_equal(stats().blocks, 2);
+}
+
+static void test_large_blocks(void **state)
+{
+	(void)state;
+	along_each(LARGE_SPEC, large_blocks);
+}
+
 static void closed(void)
 {
 	char byte;
@@ -227,9 +263,10 @@ static void test_broken(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_kept_back),   cmocka_unit_test(test_many_rounds),
-		cmocka_unit_test(test_idle_source), cmocka_unit_test(test_closed),
-		cmocka_unit_test(test_broken),	    cmocka_unit_test(test_alone),
+		cmocka_unit_test(test_kept_back),    cmocka_unit_test(test_many_rounds),
+		cmocka_unit_test(test_idle_source),  cmocka_unit_test(test_closed),
+		cmocka_unit_test(test_broken),	     cmocka_unit_test(test_alone),
+		cmocka_unit_test(test_large_blocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

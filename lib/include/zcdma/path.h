@@ -195,15 +195,16 @@ void zcdma_path_set_timeout(struct zcdma_path *path, int timeout_ms);
  */
 void zcdma_path_set_queue(struct zcdma_path *path, unsigned blocks);
 
-/* What is worth to have in one system call: less makes the call itself a large part of what a send costs. */
-#define ZCDMA_JOIN_BYTES ((size_t)1 << 20)
+/* At least what is worth to have in one system call along any path: less makes the call a large part of what a send costs. */
+#define ZCDMA_JOIN_BYTES ((size_t)2 << 20)
 
 /*
  * Have small blocks whose memory follows on each other go by one system call of up to @bytes: zcdma_path_send() keeps them back
- * until another would be more than @bytes, or than a quarter of the source's ring. 0, at first: none is kept back. What is kept
- * back is sent as soon as zcdma_source_next() finds no block, by zcdma_path_flush(), zcdma_path_process() and the end. Set it
- * before the first block, and only where nobody waits for the block between zcdma_path_send() and those. It changes nothing
- * where the path hands blocks over, frames them, makes datagrams of them, fills gaps, or writes with O_DIRECT.
+ * until another would be more than @bytes, than a quarter of the source's ring, or than a call along the path is worth to have,
+ * which is 2 MiB along uring-fixed and 1 MiB along others. 0, at first: none is kept back. What is kept back is sent as soon as
+ * zcdma_source_next() finds no block, by zcdma_path_flush(), zcdma_path_process() and the end. Set it before the first block,
+ * and only where nobody waits for the block between zcdma_path_send() and those. It changes nothing where the path hands blocks
+ * over, frames them, makes datagrams of them, fills gaps, or writes with O_DIRECT.
  */
 void zcdma_path_set_join(struct zcdma_path *path, size_t bytes);
 
