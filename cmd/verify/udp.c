@@ -3,7 +3,6 @@
 #include "verify/udp.h"
 
 #include <errno.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,31 +52,6 @@ static struct udp_sender *add_sender(struct udp_run *run, const char *from)
 	snprintf(s->stream->from, sizeof(s->stream->from), "%s", from);
 	run->last = v->started++;
 	return s;
-}
-
-/* Note the sender that source= names. Returns 0, or an exit status after a reported error. */
-static int want_sender(struct udp_run *run)
-{
-	const struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST };
-	const char *source = run->v->addr.source;
-	struct addrinfo *ai;
-	char host[48];
-	int gai;
-
-	if (!source[0])
-		return STATUS_OK;
-	gai = getaddrinfo(source, NULL, &numeric, &ai);
-	if (!gai) {
-		gai = getnameinfo(ai->ai_addr, ai->ai_addrlen, host, sizeof(host), NULL, 0,
-				  NI_NUMERICHOST);
-		freeaddrinfo(ai);
-	}
-	if (gai)
-		return report_error(run->v->r, STATUS_ERROR,
-				    "source= takes the address of a sender, as in 10.0.0.5",
-				    "source=%s: %s", source, gai_strerror(gai));
-	snprintf(run->wanted, sizeof(run->wanted), strchr(host, ':') ? "[%s]:" : "%s:", host);
-	return STATUS_OK;
 }
 
 static bool is_wanted(const struct udp_run *run, const char *from)
@@ -229,11 +203,10 @@ int datagrams_receive(struct verify *v, const int *fds, unsigned count)
 {
 	struct udp_run run = { .v = v, .looked_ns = now_ns() };
 	double cpu = cpu_seconds(RUSAGE_THREAD);
-	int rc = want_sender(&run);
+	int rc = zcdma_sender_name(v->ctx, &v->addr, run.wanted, sizeof(run.wanted));
 
-	if (rc)
-		return rc;
-	rc = zcdma_receiver_open(v->ctx, fds, count, &run.receiver);
+	if (!rc)
+		rc = zcdma_receiver_open(v->ctx, fds, count, &run.receiver);
 	if (rc)
 		return report_ctx_error(v->r, STATUS_ERROR, v->ctx, rc);
 	run.senders = xalloc(calloc(v->wanted, sizeof(*run.senders)));

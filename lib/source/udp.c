@@ -3,7 +3,6 @@
  * udp: - the datagrams of one sender, one after the other. They are received to where they stay in the block. While they
  * come, the receiver naps between its calls, rather than being woken by each.
  */
-#include <netdb.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -209,33 +208,6 @@ static int udp_open(struct zcdma_source *src, const char *arg)
 	return zc_endpoint_parse(src, &u->end, arg, true);
 }
 
-/* Note the sender that source= names. Returns 0, or -EINVAL with the error message set. */
-static int want_sender(struct udp_source *u)
-{
-	const struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST };
-	const char *source = u->end.addr.source;
-	struct addrinfo *ai;
-	char host[48];
-	int gai;
-
-	if (!source[0])
-		return 0;
-	gai = getaddrinfo(source, NULL, &numeric, &ai);
-	if (!gai) {
-		gai = getnameinfo(ai->ai_addr, ai->ai_addrlen, host, sizeof(host), NULL, 0,
-				  NI_NUMERICHOST);
-		freeaddrinfo(ai);
-	}
-	if (gai) {
-		zc_fail_plain(u->base.src.ctx, EINVAL, "source %s: source=%s is not valid",
-			      u->base.src.name, source);
-		zc_hint(u->base.src.ctx, "source= takes the address of a sender, as in 10.0.0.5");
-		return -EINVAL;
-	}
-	snprintf(u->wanted, sizeof(u->wanted), strchr(host, ':') ? "[%s]:" : "%s:", host);
-	return 0;
-}
-
 static int open_order(struct udp_source *u)
 {
 	u->field = zc_packets_seq_field(u->opt.seq);
@@ -278,7 +250,7 @@ static void close_all(struct udp_source *u)
 static int open_all(struct udp_source *u)
 {
 	struct zcdma_source *src = &u->base.src;
-	int rc = want_sender(u);
+	int rc = zcdma_sender_name(src->ctx, &u->end.addr, u->wanted, sizeof(u->wanted));
 
 	if (rc || u->rx)
 		return rc;

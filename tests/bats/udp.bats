@@ -240,6 +240,17 @@ namespace() {
     told '.result == "correct" and .ignored_datagrams <= 2' # marks after the first
 }
 
+@test "udp: source= names a sender of IPv4 as one of IPv6, where both are received" {
+    LISTEN="udp:[::]:0,source=::ffff:127.0.0.1" listen --bytes 64K
+    zcdma copysend "udp:127.0.0.1:$PORT" "${LITTLE[@]}" -q
+    received
+    told '.result == "correct" and (.from | startswith("127.0.0.1:"))'
+    listen_as capture "$ZCDMA" capture "udp:[::]:0,source=::ffff:127.0.0.1" --bytes 64K -o got
+    zcdma copysend "udp:127.0.0.1:${WHERE##*:}" "${LITTLE[@]}" -q
+    wait_exit "$LISTENER"
+    [[ $(stat -c %s got) == 65536 ]]
+}
+
 @test "udp: data that was skipped is status 1 also where datagrams were lost" {
     listen --idle 1 --bytes 3000
     "$TOOLS/udp" "$PORT" 0+1000 2000+1000 / 0+1000 1000+1000

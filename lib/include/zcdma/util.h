@@ -94,6 +94,12 @@ int zcdma_accept(struct zcdma_ctx *ctx, int fd, char *peer, size_t len);
 const char *zcdma_sockname(int fd, bool peer, char *buf, size_t len);
 
 /*
+ * Write into @buf of @len bytes, 64 at most, how the names of senders begin that source= of @addr names, as "10.0.0.5:" or
+ * "[fe80::1]:", or nothing without source=. Returns 0, or -EINVAL if that is not an address.
+ */
+int zcdma_sender_name(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, char *buf, size_t len);
+
+/*
  * Datagrams
  *
  * Over UDP each block is sent in datagrams that hold no bytes of another block, all of the same size but the last.
