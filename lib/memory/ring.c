@@ -153,36 +153,39 @@ static int map_anonymous(struct zc_ring *ring, unsigned flags, size_t huge)
 }
 
 /*
- * Have the kernel make the ring of huge pages now, where it gives a memfd none on request, as by default
- * (shmem_enabled): madvise(2), from Linux 6.1 on. It makes none of a hole. Returns whether it did.
+ * Have the kernel make a ring whose pages stay of huge ones now, where it gives a memfd none on request, as by default
+ * (shmem_enabled): madvise(2), from Linux 6.1 on. It makes none of a hole. All of the ring takes memory then, so it has to be
+ * a small part of what there is. Returns whether the kernel did so; else the ring is as before.
  */
 static bool collapse(const struct zc_ring *ring, size_t huge)
 {
 	const size_t size = ring_bytes(ring);
 
-	if (size % huge || size > COLLAPSE_MOST || refuses_huge_pages())
+	if (size % huge || size > COLLAPSE_MOST || size > zc_memory_limit() / 8 ||
+	    refuses_huge_pages())
 		return false;
 	for (size_t at = 0; at < size; at += huge)
 		*(volatile unsigned char *)(ring->base + at) = 0;
-	return !madvise(ring->base, size, MADV_COLLAPSE);
+	if (!madvise(ring->base, size, MADV_COLLAPSE))
+		return true;
+	fallocate(ring->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)size);
+	return false;
 }
 
 /*
  * Map a memfd, for all other rings, with huge pages if the system has them. A ring whose pages are replaced has them
  * only for blocks made of whole ones: punching a hole into a part of a huge page *zeroes* that part first
- * (truncate_inode_partial_folio() in mm/truncate.c), in flight or not. What replaces them are huge pages only where the
- * system grants those on request.
+ * (truncate_inode_partial_folio() in mm/truncate.c), in flight or not.
  */
 static int map_shmem(struct zc_ring *ring, unsigned flags, size_t huge)
 {
-	const bool whole = !(flags & ZC_USE_REPLACE) || ring->block_size % huge == 0;
 	int rc = map_memfd(ring, 0, huge, 0);
 
 	if (rc)
 		return rc;
-	advise(ring, whole);
-	/* Sends of io_uring from registered huge pages take a quarter of a megabyte each, and are slow: Linux 6.18. */
-	if (whole && !(flags & ZC_USE_WRITE) && collapse(ring, huge))
+	advise(ring, !(flags & ZC_USE_REPLACE) || ring->block_size % huge == 0);
+	/* Sends of io_uring from registered huge pages (ZC_USE_WRITE) are short, and slow: Linux 6.18. */
+	if (!(flags & (ZC_USE_REPLACE | ZC_USE_WRITE)) && collapse(ring, huge))
 		ring->page_size = huge;
 	else
 		ring->page_size = page_size_got(ring, huge);

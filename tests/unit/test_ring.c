@@ -396,7 +396,6 @@ static void huge_pages_where_pages_stay(void **state)
 		skip();
 	assert_int_equal(page_size_of(1 << 20, 4, ZC_USE_MAP), HUGE_PAGE);
 	assert_int_equal(page_size_of(64 << 10, 64, ZC_USE_FD), HUGE_PAGE);
-	assert_int_equal(page_size_of(HUGE_PAGE, 2, ZC_USE_FD | ZC_USE_REPLACE), HUGE_PAGE);
 }
 
 int main(void)
