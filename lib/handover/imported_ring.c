@@ -102,25 +102,10 @@ static bool has_more(const struct zc_imported_ring *r)
 	return r->at < r->count || !zc_lane_is_empty(&r->page.blocks);
 }
 
-/*
- * Returns for how many blocks the writer is woken: each message costs it a turn. Its device needs them, and a reader may hold
- * three quarters of the ring, so for the fourth. It is for three where the writer is patient and we have more to take: after
- * that we look again before we wait.
- */
 static uint32_t worth_waking(struct zc_imported_ring *r)
 {
-	const uint32_t quarter = (r->offer.blocks + 3) / 4, few = zc_min(quarter, ZC_HO_RELEASES);
-
-	if (!r->page.map)
-		return few;
-	switch (zc_lane_sleeps(&r->page.releases)) {
-	case ZC_LANE_HURRIES:
-		return 1;
-	case ZC_LANE_PATIENT:
-		return has_more(r) ? zc_max(r->offer.blocks - quarter, few) : few;
-	default:
-		return few;
-	}
+	return r->page.map ? zc_lane_worth_waking(&r->page.releases, r->offer.blocks, has_more(r))
+			   : zc_lane_few(r->offer.blocks);
 }
 
 static void flush_some(struct zc_imported_ring *r)

@@ -151,7 +151,7 @@ int zc_lane_take(struct zc_lane *lane, uint32_t most, void *entry)
 
 /*
  * Each end writes one word and then reads the other's: .sleeps and .put here, .put and .sleeps in
- * zc_lane_must_wake() and zc_lane_sleeps(). With a fence between them at both ends, one of the two sees the other's.
+ * zc_lane_must_wake() and zc_lane_worth_waking(). With a fence between them at both ends, one of the two sees the other's.
  */
 bool zc_lane_sleep(struct zc_lane *lane, enum zc_lane_sleeps how)
 {
@@ -161,10 +161,24 @@ bool zc_lane_sleep(struct zc_lane *lane, enum zc_lane_sleeps how)
 	return atomic_load_explicit(&lane->head->put, memory_order_relaxed) == lane->done;
 }
 
-uint32_t zc_lane_sleeps(struct zc_lane *lane)
+uint32_t zc_lane_few(uint32_t blocks)
 {
+	return zc_min((blocks + 3) / 4, ZC_HO_RELEASES);
+}
+
+uint32_t zc_lane_worth_waking(struct zc_lane *lane, uint32_t blocks, bool more)
+{
+	const uint32_t few = zc_lane_few(blocks);
+
 	atomic_thread_fence(memory_order_seq_cst);
-	return atomic_load_explicit(&lane->head->sleeps, memory_order_relaxed);
+	switch (atomic_load_explicit(&lane->head->sleeps, memory_order_relaxed)) {
+	case ZC_LANE_HURRIES:
+		return 1;
+	case ZC_LANE_PATIENT:
+		return more ? zc_max(blocks - (blocks + 3) / 4, few) : few;
+	default:
+		return few;
+	}
 }
 
 bool zc_lane_is_empty(const struct zc_lane *lane)

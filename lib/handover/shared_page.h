@@ -16,7 +16,7 @@ enum zc_lane_sleeps {
 	ZC_LANE_AWAKE,
 	ZC_LANE_SLEEPS,	 /* ... which may come when it is worth it */
 	ZC_LANE_HURRIES, /* ... with the next entry, as there may be no other */
-	ZC_LANE_PATIENT, /* ... which may come late: nothing is lost while it sleeps */
+	ZC_LANE_PATIENT, /* ... which may come late: nothing is lost anywhere while it sleeps */
 };
 
 /* What the page begins with, for each lane. */
@@ -69,8 +69,17 @@ int zc_lane_take(struct zc_lane *lane, uint32_t most, void *entry);
 /* Ask for a message before going to sleep, and say @how soon. Returns false if an entry has come meanwhile. */
 bool zc_lane_sleep(struct zc_lane *lane, enum zc_lane_sleeps how);
 
-/* Returns how the end that takes sleeps, or what else it wrote. */
-uint32_t zc_lane_sleeps(struct zc_lane *lane);
+/*
+ * Returns for how many releases the writer of a ring of @blocks is woken: each message costs it a turn. Its device needs them,
+ * and a reader may hold three quarters of the ring, so that is the fourth, as far as one message names.
+ */
+uint32_t zc_lane_few(uint32_t blocks);
+
+/*
+ * The same of a writer that says in the page how it sleeps. A patient one can wait for three quarters, as long as the reader has
+ * @more to take: when that is gone, it asks again.
+ */
+uint32_t zc_lane_worth_waking(struct zc_lane *lane, uint32_t blocks, bool more);
 
 /* Returns whether the end that takes asked for a message, which the caller then sends. */
 bool zc_lane_must_wake(struct zc_lane *lane);

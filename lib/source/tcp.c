@@ -384,7 +384,6 @@ static int tcp_activate(struct zcdma_source *src, unsigned uses)
 
 	if (rc)
 		return rc;
-	src->patient = true;
 	if (t->end.addr.framed)
 		rc = zc_tcp_frames_open(t);
 	if (rc)
