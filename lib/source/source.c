@@ -89,6 +89,7 @@ ZC_PUBLIC void zcdma_source_set_limit(struct zcdma_source *src, uint64_t bytes, 
 {
 	src->max_bytes = bytes;
 	src->max_blocks = blocks;
+	src->info.at_limit = false; /* until it is asked for, or comes to the new one */
 }
 
 /*
