@@ -153,6 +153,18 @@ static int map_anonymous(struct zc_ring *ring, unsigned flags, size_t huge)
 }
 
 /*
+ * Returns whether a program may keep a processor to itself. The kernel has each one do some work before it collapses pages
+ * (madvise_collapse() in mm/khugepaged.c), and waits for it.
+ */
+static bool has_isolated_cpus(void)
+{
+	char line[64] = "";
+
+	zc_read_line("/sys/devices/system/cpu/isolated", line, sizeof(line));
+	return line[0];
+}
+
+/*
  * Have the kernel make a ring whose pages stay of huge ones now, where it gives a memfd none on request, as by default
  * (shmem_enabled): madvise(2), from Linux 6.1 on. It makes none of a hole. All of the ring takes memory then, so it has to be
  * a small part of what there is. Returns whether the kernel did so; else the ring is as before.
@@ -162,7 +174,7 @@ static bool collapse(const struct zc_ring *ring, size_t huge)
 	const size_t size = ring_bytes(ring);
 
 	if (size % huge || size > COLLAPSE_MOST || size > zc_memory_limit() / 8 ||
-	    refuses_huge_pages())
+	    refuses_huge_pages() || has_isolated_cpus())
 		return false;
 	for (size_t at = 0; at < size; at += huge)
 		*(volatile unsigned char *)(ring->base + at) = 0;
