@@ -4,6 +4,7 @@
 # [WORD], only those whose line has that word. Takes half an hour on a machine that does nothing else.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 2
+PATH=$PWD:$PATH # they are commands of a user's
 page=.github/FIGURES.md
 new=$(mktemp) || exit 2
 trap 'rm -f "$new"' EXIT
