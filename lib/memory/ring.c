@@ -196,8 +196,11 @@ static int map_shmem(struct zc_ring *ring, unsigned flags, size_t huge)
 	if (rc)
 		return rc;
 	advise(ring, !(flags & ZC_USE_REPLACE) || ring->block_size % huge == 0);
-	/* Sends of io_uring from registered huge pages (ZC_USE_WRITE) are short, and slow: Linux 6.18. */
-	if (!(flags & (ZC_USE_REPLACE | ZC_USE_WRITE)) && collapse(ring, huge))
+	/*
+	 * Sends of io_uring from registered huge pages (ZC_USE_WRITE) are short, and slow: Linux 6.18. splice() takes them
+	 * from a file page by page, and gains nothing.
+	 */
+	if (!(flags & (ZC_USE_REPLACE | ZC_USE_WRITE | ZC_USE_FD)) && collapse(ring, huge))
 		ring->page_size = huge;
 	else
 		ring->page_size = page_size_got(ring, huge);

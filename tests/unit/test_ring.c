@@ -395,7 +395,7 @@ static void huge_pages_where_pages_stay(void **state)
 	if (!can_collapse())
 		skip();
 	assert_int_equal(page_size_of(1 << 20, 4, ZC_USE_MAP), HUGE_PAGE);
-	assert_int_equal(page_size_of(64 << 10, 64, ZC_USE_FD), HUGE_PAGE);
+	assert_int_equal(page_size_of(64 << 10, 64, 0), HUGE_PAGE);
 }
 
 int main(void)
