@@ -440,42 +440,28 @@ ZC_PUBLIC const char *zcdma_sockname(int fd, bool peer, char *buf, size_t buf_le
 	return zc_format_name(&sa, len, buf, buf_len);
 }
 
-/* Sockets of IPv6 that take both families name a sender of IPv4 without what maps it. */
-static void unmap(struct addrinfo *ai)
-{
-	const struct in6_addr *six = &((const struct sockaddr_in6 *)ai->ai_addr)->sin6_addr;
-	struct sockaddr_in four = { .sin_family = AF_INET };
-
-	if (ai->ai_family != AF_INET6 || !IN6_IS_ADDR_V4MAPPED(six))
-		return;
-	memcpy(&four.sin_addr, &six->s6_addr[12], sizeof(four.sin_addr));
-	memcpy(ai->ai_addr, &four, sizeof(four));
-	ai->ai_addrlen = sizeof(four);
-}
-
 ZC_PUBLIC int zcdma_sender_name(struct zcdma_ctx *ctx, const struct zcdma_addr *addr, char *buf,
 				size_t len)
 {
 	const struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST };
+	struct sockaddr_storage sa = { 0 };
 	struct addrinfo *ai;
-	char host[48];
-	int gai;
+	char *port = NULL;
 
 	buf[0] = '\0';
 	if (!addr->source[0])
 		return 0;
-	gai = getaddrinfo(addr->source, NULL, &numeric, &ai);
-	if (!gai) {
-		unmap(ai);
-		gai = getnameinfo(ai->ai_addr, ai->ai_addrlen, host, sizeof(host), NULL, 0,
-				  NI_NUMERICHOST);
+	if (!getaddrinfo(addr->source, NULL, &numeric, &ai)) {
+		memcpy(&sa, ai->ai_addr, ai->ai_addrlen);
+		zc_format_name(&sa, ai->ai_addrlen, buf, len);
 		freeaddrinfo(ai);
+		port = strrchr(buf, ':');
 	}
-	if (gai) {
+	if (!port) {
 		zc_fail_plain(ctx, EINVAL, "source=%s is not valid", addr->source);
 		zc_hint(ctx, "source= takes the address of a sender, as in 10.0.0.5");
 		return -EINVAL;
 	}
-	snprintf(buf, len, strchr(host, ':') ? "[%s]:" : "%s:", host);
+	port[1] = '\0';
 	return 0;
 }
