@@ -122,6 +122,12 @@ static int map_hugetlb(struct zc_ring *ring, unsigned flags, size_t huge)
 	return rc;
 }
 
+/* Sends of io_uring from registered huge pages of the pool (ZC_USE_WRITE) are short, and slow: Linux 6.18. */
+static int map_pool(struct zc_ring *ring, unsigned flags, size_t huge)
+{
+	return flags & ZC_USE_WRITE ? -EINVAL : map_hugetlb(ring, flags, huge);
+}
+
 static void advise(struct zc_ring *ring, bool huge)
 {
 	madvise(ring->base, ring_bytes(ring), huge ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
@@ -197,8 +203,7 @@ static int map_shmem(struct zc_ring *ring, unsigned flags, size_t huge)
 		return rc;
 	advise(ring, !(flags & ZC_USE_REPLACE) || ring->block_size % huge == 0);
 	/*
-	 * Sends of io_uring from registered huge pages (ZC_USE_WRITE) are short, and slow: Linux 6.18. splice() takes them
-	 * from a file page by page, and gains nothing.
+	 * Not for io_uring, as in map_pool(), nor for splice(), which takes them from a file page by page and gains nothing.
 	 */
 	if (!(flags & (ZC_USE_REPLACE | ZC_USE_WRITE | ZC_USE_FD)) && collapse(ring, huge))
 		ring->page_size = huge;
@@ -321,7 +326,7 @@ const char *const zc_memory_names[ZC_MEMORIES + 1] = {
  */
 static int (*const backings[ZC_MEMORIES][MOST_BACKINGS])(struct zc_ring *ring, unsigned flags,
 							 size_t huge) = {
-	[ZC_MEMORY_BEST] = { map_hugetlb, map_giving, map_shmem, map_anonymous },
+	[ZC_MEMORY_BEST] = { map_pool, map_giving, map_shmem, map_anonymous },
 	[ZC_MEMORY_ANON] = { map_anon },
 	[ZC_MEMORY_MEMFD] = { map_small_memfd },
 	[ZC_MEMORY_HUGE] = { map_hugetlb, map_granted },

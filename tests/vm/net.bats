@@ -75,6 +75,20 @@ map_wire() {
     received
 }
 
+@test "huge pages of the pool: zerocopy takes them, and uring-fixed leaves them, as it sends little of one at a time" {
+    local pages
+    [[ $(uname -r) != 5.10.* ]] || skip 'this kernel has no SEND_ZC'
+    receiver --bytes 4M --streams 2
+    sysctl -qw vm.nr_hugepages=4
+    for path in zerocopy uring-fixed; do
+        run -0 --separate-stderr zcdma zcsend "$TO" sim:blocks=4 --bytes 4M --path=$path --json
+        pages+=" $(jq .page_bytes <<<"$output")"
+    done
+    sysctl -qw vm.nr_hugepages=0
+    assert_equal "$pages" " 2097152 4096"
+    received
+}
+
 @test "loss and reordering: what is sent with zerocopy and vmsplice arrives" {
     local lost
     lost=$(lost_packets)
