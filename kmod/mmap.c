@@ -82,10 +82,11 @@ static void unmap_pages(struct zcdma_ring *ring)
 }
 
 /*
- * Let a child begin without pages, as copies of page tables are not counted. fork() copies them
- * before it calls .open, or on newer kernels after that. Either way there are none if those of the
- * parent go too; its faults map them again. A look at a block that was under way meanwhile, between
- * whose counts a copy may have come and gone, fails.
+ * Let a child begin without pages, also after madvise(MADV_KEEPONFORK), as copies of page tables
+ * are not counted. fork() copies them before it calls .open, or on newer kernels after that. Either
+ * way there are none if those of the parent go too; its faults map them again. A look at a block
+ * that was under way meanwhile, between whose counts a copy may have come and gone, fails; for one
+ * that ended before .open see zcdma_mem_page_busy().
  */
 static void leave_no_copies(struct zcdma_ring *ring)
 {
@@ -186,10 +187,11 @@ int zcdma_ring_mmap(struct zcdma_ring *ring, struct vm_area_struct *vma)
 	}
 	/*
 	 * No copies in children and no growth: page tables grow in insert_begin() .. insert_end()
-	 * alone. madvise(MADV_DOFORK) takes VM_DONTCOPY away, as libibverbs does: see
-	 * leave_no_copies(). VM_MIXEDMAP lets the fault handler insert pages.
+	 * alone. madvise(MADV_DOFORK) takes VM_DONTCOPY away, as libibverbs does, and leaves
+	 * VM_WIPEONFORK, with which a child gets no pages. VM_MIXEDMAP lets the fault handler
+	 * insert pages.
 	 */
-	zcdma_vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND | VM_DONTDUMP |
+	zcdma_vm_flags_set(vma, VM_DONTCOPY | VM_WIPEONFORK | VM_DONTEXPAND | VM_DONTDUMP |
 			   (ring->mem.ops->revocable && !control ? VM_MIXEDMAP : 0));
 	vma->vm_ops = &ring_vm_ops;
 	vma->vm_private_data = ring;

@@ -126,7 +126,14 @@ bool zcdma_mem_page_busy(struct page *page, unsigned int pages)
 	if (page_ref_count(page) == 1)
 		return false;
 	zcdma_mem_count(page, pages, &refs, &maps);
-	return refs != 1 + maps;
+	if (refs != 1 + maps)
+		return true;
+	/*
+	 * Before Linux 6.9 fork() copies page tables before .open tells the driver. Each entry then
+	 * adds a reference, and after that to the map count: copy_present_pte() in mm/memory.c.
+	 */
+	smp_rmb();
+	return page_ref_count(page) != refs;
 }
 
 dma_addr_t zcdma_mem_dma(const struct zcdma_mem *mem, const struct zcdma_buf *buf, size_t off,

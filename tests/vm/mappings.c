@@ -4,7 +4,10 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/userfaultfd.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -116,19 +119,55 @@ static void expect_still_in_flight(const struct starved *s)
 	WAIT_FOR(ring_stats(s->r.fd).draining == 0);
 }
 
-static void forks_free_no_block_in_flight(unsigned model)
+static atomic_bool done_looking;
+
+/* Have the driver look at the blocks again and again. */
+static void *look(void *arg)
+{
+	const struct starved *s = arg;
+	struct pollfd fd = { .fd = s->r.fd, .events = POLLIN };
+
+	while (!done_looking)
+		poll(&fd, 1, 0);
+	return NULL;
+}
+
+static void fork_with_pages(const struct starved *s)
+{
+	pid_t pid;
+
+	/* fork() of a child that gets no pages takes them from its parent. */
+	for (size_t at = 0; at < s->r.setup.ring_bytes; at += s->r.setup.stride)
+		*(volatile char *)(s->r.map + at);
+	pid = fork();
+	if (!pid)
+		_exit(0);
+	EXPECT(pid > 0 && waitpid(pid, NULL, 0) == pid);
+}
+
+static void fork_while_it_looks(unsigned model, void (*advise)(void *map, size_t bytes))
 {
 	struct starved s = starve(model, 7);
+	pthread_t looker;
 
-	inherit_all(s.r.map, s.r.setup.ring_bytes);
-	for (unsigned i = 0; i < tap_repeat(200); i++) {
-		pid_t pid = fork();
-
-		if (!pid)
-			_exit(0);
-		EXPECT(pid > 0 && waitpid(pid, NULL, 0) == pid);
-	}
+	advise(s.r.map, s.r.setup.ring_bytes);
+	done_looking = false;
+	EXPECT(!pthread_create(&looker, NULL, look, &s));
+	for (unsigned i = 0; i < tap_repeat(200); i++)
+		fork_with_pages(&s);
+	done_looking = true;
+	EXPECT(!pthread_join(looker, NULL));
 	expect_still_in_flight(&s);
+}
+
+static void forks_free_no_block_in_flight(unsigned model)
+{
+	fork_while_it_looks(model, inherit);
+}
+
+static void forks_with_pages_free_no_block_in_flight(unsigned model)
+{
+	fork_while_it_looks(model, inherit_all);
 }
 
 static void mappings_free_no_block_in_flight(unsigned model)
@@ -420,6 +459,8 @@ static const struct tap_test tests[] = {
 	  a_child_has_no_mapping_for_the_asking, TAP_ALL },
 	{ "a child gets no pages with MADV_KEEPONFORK either", a_child_gets_no_pages, TAP_PAGED },
 	{ "forks do not free a block in flight", forks_free_no_block_in_flight, 0x6 },
+	{ "forks with MADV_KEEPONFORK do not free a block in flight",
+	  forks_with_pages_free_no_block_in_flight, 0x6 },
 	{ "mappings do not free a block in flight", mappings_free_no_block_in_flight, 0x4 },
 	{ "other processes read as they may, and do not write",
 	  other_processes_read_but_do_not_write, TAP_ALL },
