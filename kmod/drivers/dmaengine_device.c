@@ -139,6 +139,17 @@ static bool is_silent(const struct dma_chan *chan)
 	return !strcmp(dev_driver_string(chan->device->dev), "dma-pl330");
 }
 
+/*
+ * The driver of SuperH calls back from a thread of its interrupt (drivers/dma/sh/shdma-base.c), for
+ * which neither dmaengine_synchronize() nor RCU waits. In Linux 6.12 no other one does so without
+ * .device_synchronize.
+ */
+static bool calls_back_late(const struct dma_chan *chan)
+{
+	return !chan->device->device_synchronize &&
+	       !strcmp(dev_driver_string(chan->device->dev), "sh-dma-engine");
+}
+
 static int engine_probe(struct platform_device *pdev)
 {
 	const struct zcdma_device_ops *ops;
@@ -156,7 +167,7 @@ static int engine_probe(struct platform_device *pdev)
 	if (ret)
 		return ret;
 	/* Otherwise it would still write to memory that was freed and has a new owner. */
-	if (!e->chan->device->device_terminate_all) {
+	if (!e->chan->device->device_terminate_all || calls_back_late(e->chan)) {
 		ret = dev_err_probe(&pdev->dev, -EOPNOTSUPP, "%s: it cannot be stopped\n",
 				    dma_chan_name(e->chan));
 		goto err_release;

@@ -4,6 +4,7 @@
  * DMA_MEM_TO_DEV.
  */
 #include <linux/dma-mapping.h>
+#include <linux/log2.h>
 
 #include "compat.h"
 #include "dmaengine.h"
@@ -30,7 +31,8 @@ static unsigned int most_pieces(const struct zcdma_engine_run *r)
 {
 	size_t least = dma_get_max_seg_size(zcdma_dma_device(r->engine->chan));
 
-	least = min_t(size_t, least, PAGE_SIZE);
+	/* A piece ends where a page does, and at a power of two: zcdma_mem_dma(). */
+	least = min_t(size_t, rounddown_pow_of_two(least), PAGE_SIZE);
 	return max_t(size_t, DIV_ROUND_UP(r->stream->block_size, least), ZCDMA_ENGINE_FRAGS);
 }
 
