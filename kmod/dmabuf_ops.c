@@ -61,6 +61,7 @@ static int fill_table(struct sg_table *sgt, const struct zcdma_export *ex, unsig
 			sg_set_page(sg, ex->chunk[i].page + done, n << PAGE_SHIFT, 0);
 			sg = sg_next(sg);
 		}
+		cond_resched();
 	}
 	return 0;
 }
@@ -209,8 +210,10 @@ static void *map_for_kernel(const struct zcdma_export *ex)
 	pages = kvmalloc_array(ex->pages, sizeof(*pages), GFP_KERNEL_ACCOUNT);
 	if (!pages)
 		return NULL;
-	for (i = 0; i < ex->pages; i++)
+	for (i = 0; i < ex->pages; i++) {
 		pages[i] = page_at(ex, i);
+		cond_resched();
+	}
 	vaddr = vmap(pages, ex->pages, VM_MAP, PAGE_KERNEL);
 	kvfree(pages);
 	return vaddr;

@@ -3,6 +3,7 @@
 #include <linux/jiffies.h>
 #include <linux/ktime.h>
 #include <linux/minmax.h>
+#include <linux/sched.h>
 #include <linux/workqueue.h>
 
 #include "block.h"
@@ -139,6 +140,9 @@ bool zcdma_ring_reap(struct zcdma_ring *ring, unsigned int most)
 		block = pop_draining(ring);
 		if (!block)
 			break;
+		/* All of them may be many pages. Only devices' interrupts ask for less. */
+		if (most == UINT_MAX)
+			cond_resched();
 		/* A block that is still in flight goes to the end of the list. */
 		found += zcdma_block_try_reclaim(ring, block);
 	}
