@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * debugfs: what each block does, and who refers to its pages, and how often the driver
- * looks. For people; no ABI.
+ * debugfs: what each block does, who refers to its pages, how often the driver looks, and all
+ * counters of one moment. For people; no ABI.
  */
 #include <linux/debugfs.h>
 #include <linux/seq_file.h>
 
 #include "debugfs.h"
+#include "statistics.h"
 #include "types.h"
 
 static struct dentry *root;
@@ -89,12 +90,20 @@ static int reap_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(reap);
 
+static int stats_show(struct seq_file *m, void *unused)
+{
+	zcdma_statistics_print(m, m->private);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(stats);
+
 void zcdma_debugfs_add(struct zcdma_device *zdev)
 {
 	zdev->debugfs = debugfs_create_dir(dev_name(&zdev->dev), root);
 	debugfs_create_file("blocks", 0400, zdev->debugfs, zdev, &blocks_fops);
 	debugfs_create_file("pages", 0400, zdev->debugfs, zdev, &pages_fops);
 	debugfs_create_file("reap", 0400, zdev->debugfs, zdev, &reap_fops);
+	debugfs_create_file("stats", 0400, zdev->debugfs, zdev, &stats_fops);
 }
 
 void zcdma_debugfs_del(struct zcdma_device *zdev)

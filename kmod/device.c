@@ -11,9 +11,9 @@
 #include "compat.h"
 #include "debugfs.h"
 #include "device.h"
-#include "fault_inject.h"
 #include "frags.h"
 #include "ring.h"
+#include "statistics.h"
 
 static dev_t zcdma_devt;
 static DEFINE_IDA(zcdma_ids);
@@ -49,20 +49,6 @@ static void users_gone(struct percpu_ref *users)
 	complete(&container_of(users, struct zcdma_device, users)->unused);
 }
 
-void zcdma_device_get_stats(struct zcdma_device *zdev, struct zcdma_dev_stats *stats)
-{
-	if (zcdma_mutant("race"))
-		*stats = zdev->stats;
-	spin_lock_irq(&zdev->lock);
-	*stats = zdev->stats;
-	stats->free = zdev->count[ZCDMA_FREE];
-	stats->filling = zdev->count[ZCDMA_FILLING];
-	stats->full = zdev->count[ZCDMA_FULL];
-	stats->held = zdev->count[ZCDMA_HELD] + zdev->count[ZCDMA_READING];
-	stats->draining = zdev->count[ZCDMA_DRAINING];
-	spin_unlock_irq(&zdev->lock);
-}
-
 static ssize_t source_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct zcdma_device *zdev = container_of(dev, struct zcdma_device, dev);
@@ -92,44 +78,10 @@ static ssize_t channel_show(struct device *dev, struct device_attribute *attr, c
 }
 static DEVICE_ATTR_RO(channel);
 
-static ssize_t stats_show(struct device *dev, struct device_attribute *attr, char *buf)
-{
-	struct zcdma_device *zdev = container_of(dev, struct zcdma_device, dev);
-	struct zcdma_dev_stats s;
-
-	zcdma_device_get_stats(zdev, &s);
-	return sysfs_emit(buf,
-			  "running %u\nblocks %llu\nbytes %llu\ndelivered %llu\ngiven %llu\n"
-			  "overruns %llu\nlost_bytes %llu\nfailed %llu\nbounced %llu\n"
-			  "busy_at_release %llu\nread_bytes %llu\nsplice_bytes %llu\n"
-			  "splice_copied_bytes %llu\nnext_seq %llu\nring_blocks %u\nfree %u\n"
-			  "filling %u\nfull %u\nheld %u\ndraining %u\ngaps %llu\n"
-			  "underruns %llu\nunderrun_bytes %llu\nwrite_bytes %llu\n"
-			  "short_blocks %llu\n"
-			  "splice_copied_device %llu\nsplice_copied_align %llu\n"
-			  "splice_copied_reach %llu\nsplice_copied_page %llu\n"
-			  "splice_copied_memlock %llu\nsplice_copied_unmapped %llu\n"
-			  "splice_copied_bounced %llu\n",
-			  s.running, s.blocks, s.bytes, s.delivered, s.given, s.overruns,
-			  s.lost_bytes, s.failed, s.bounced, s.busy_at_release, s.read_bytes,
-			  s.splice_bytes, s.splice_copied_bytes, s.next_seq, s.ring_blocks, s.free,
-			  s.filling, s.full, s.held, s.draining, s.gaps, s.underruns,
-			  s.underrun_bytes, s.write_bytes, s.short_blocks,
-			  s.splice_copied_by[ZCDMA_DEV_COPIED_DEVICE],
-			  s.splice_copied_by[ZCDMA_DEV_COPIED_ALIGN],
-			  s.splice_copied_by[ZCDMA_DEV_COPIED_REACH],
-			  s.splice_copied_by[ZCDMA_DEV_COPIED_PAGE],
-			  s.splice_copied_by[ZCDMA_DEV_COPIED_MEMLOCK],
-			  s.splice_copied_by[ZCDMA_DEV_COPIED_UNMAPPED],
-			  s.splice_copied_by[ZCDMA_DEV_COPIED_BOUNCED]);
-}
-static DEVICE_ATTR_RO(stats);
-
 static struct attribute *zcdma_attrs[] = {
 	&dev_attr_source.attr,
 	&dev_attr_model.attr,
 	&dev_attr_channel.attr,
-	&dev_attr_stats.attr,
 	NULL
 };
 

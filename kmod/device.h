@@ -8,7 +8,6 @@
 struct pipe_inode_info;
 
 extern const struct file_operations zcdma_fops;
-extern const struct attribute_group zcdma_statistics_group;
 
 int zcdma_device_init(void);
 void zcdma_device_exit(void);
@@ -19,8 +18,6 @@ void zcdma_device_exit(void);
  */
 bool zcdma_device_enter(struct zcdma_device *zdev);
 void zcdma_device_leave(struct zcdma_device *zdev);
-
-void zcdma_device_get_stats(struct zcdma_device *zdev, struct zcdma_dev_stats *stats);
 
 /* Return the file's ring, or NULL before ZCDMA_IOC_SETUP. */
 static inline struct zcdma_ring *zcdma_file_ring(struct zcdma_file *zf)

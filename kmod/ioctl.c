@@ -14,6 +14,7 @@
 #include "frags.h"
 #include "group.h"
 #include "ring.h"
+#include "statistics.h"
 
 #define BLOCKS_MIN 2
 #define BLOCKS_MAX 65536

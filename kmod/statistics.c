@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The counters of a device in sysfs, one in each file of statistics/. */
+/* The counters of a device: in sysfs, one in each file of statistics/, and all together. */
 #include <linux/device.h>
+#include <linux/seq_file.h>
 
-#include "device.h"
+#include "fault_inject.h"
+#include "statistics.h"
 
 struct zcdma_stat {
 	struct device_attribute attr;
@@ -10,18 +12,35 @@ struct zcdma_stat {
 	size_t size;
 };
 
+void zcdma_device_get_stats(struct zcdma_device *zdev, struct zcdma_dev_stats *stats)
+{
+	if (zcdma_mutant("race"))
+		*stats = zdev->stats;
+	spin_lock_irq(&zdev->lock);
+	*stats = zdev->stats;
+	stats->free = zdev->count[ZCDMA_FREE];
+	stats->filling = zdev->count[ZCDMA_FILLING];
+	stats->full = zdev->count[ZCDMA_FULL];
+	stats->held = zdev->count[ZCDMA_HELD] + zdev->count[ZCDMA_READING];
+	stats->draining = zdev->count[ZCDMA_DRAINING];
+	spin_unlock_irq(&zdev->lock);
+}
+
+static u64 stat_value(const struct zcdma_stat *stat, const struct zcdma_dev_stats *stats)
+{
+	const void *value = (const char *)stats + stat->offset;
+
+	return stat->size == sizeof(u32) ? *(const u32 *)value : *(const u64 *)value;
+}
+
 static ssize_t stat_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	struct zcdma_device *zdev = container_of(dev, struct zcdma_device, dev);
 	const struct zcdma_stat *stat = container_of(attr, struct zcdma_stat, attr);
 	struct zcdma_dev_stats stats;
-	const void *value;
 
 	zcdma_device_get_stats(zdev, &stats);
-	value = (const char *)&stats + stat->offset;
-	if (stat->size == sizeof(u32))
-		return sysfs_emit(buf, "%u\n", *(const u32 *)value);
-	return sysfs_emit(buf, "%llu\n", *(const u64 *)value);
+	return sysfs_emit(buf, "%llu\n", stat_value(stat, &stats));
 }
 
 #define STAT(_name)								\
@@ -114,3 +133,14 @@ const struct attribute_group zcdma_statistics_group = {
 	.name = "statistics",
 	.attrs = stat_attrs,
 };
+
+void zcdma_statistics_print(struct seq_file *m, struct zcdma_device *zdev)
+{
+	struct attribute *const *attr;
+	struct zcdma_dev_stats stats;
+
+	zcdma_device_get_stats(zdev, &stats);
+	for (attr = stat_attrs; *attr; attr++)
+		seq_printf(m, "%s %llu\n", (*attr)->name,
+			   stat_value(container_of(*attr, struct zcdma_stat, attr.attr), &stats));
+}

@@ -29,8 +29,8 @@ def wait_for_overruns():
     """Wait until the driver counts that data of DEVICE was dropped."""
     end = time.monotonic() + LIMIT
     while time.monotonic() < end:
-        with open(f"/sys/class/zcdma/{os.path.basename(DEVICE)}/stats", encoding="ascii") as stats:
-            if any(line.startswith("overruns ") and line.split()[1] != "0" for line in stats):
+        with open(f"/sys/class/zcdma/{os.path.basename(DEVICE)}/statistics/overruns", encoding="ascii") as overruns:
+            if int(overruns.read()):
                 return
         time.sleep(0.01)
     raise TimeoutError(f"no overrun of {DEVICE} in {LIMIT} s")

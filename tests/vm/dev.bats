@@ -38,7 +38,7 @@ passed() {
     local name value
     while read -r name value; do
         [[ $name == delivered ]] && ((value > $1)) && return
-    done </sys/class/zcdma/zcdma0/stats
+    done </sys/kernel/debug/zcdma/zcdma0/stats
     return 1
 }
 
@@ -114,7 +114,7 @@ passed() {
         sender=$!
         PIDS+=("$sender")
         # The ring is smaller than what the receiver's kernel takes: it is all in flight at last.
-        until_true 20 has_line /sys/class/zcdma/zcdma0/stats '^full 0$'
+        until_true 20 has_line /sys/kernel/debug/zcdma/zcdma0/stats '^full 0$'
         kill -CONT "$RECEIVER"
         wait_exit "$sender"
         received
@@ -170,12 +170,12 @@ passed() {
     capture=$!
     PIDS+=("$capture")
     exec 9<stream
-    until_true 60 has_line /sys/class/zcdma/zcdma0/stats '^overruns [1-9][0-9]'
+    until_true 60 has_line /sys/kernel/debug/zcdma/zcdma0/stats '^overruns [1-9][0-9]'
     "$ZCDMA" verify --json - <&9 >verified 3>&- &
     PIDS+=($!)
     exec 9<&-
     # The gap is behind what the ring and the pipe had.
-    lost=$(sed -n 's/^next_seq //p' /sys/class/zcdma/zcdma0/stats)
+    lost=$(sed -n 's/^next_seq //p' /sys/kernel/debug/zcdma/zcdma0/stats)
     until_true 60 passed "$lost"
     kill -INT "$capture"
     wait_exit "$capture" 130
@@ -201,14 +201,14 @@ mapped() {
     "$ZCDMA" capture dev:$TINY,rate=1M -o /dev/null -q 3>&- &
     pid=$!
     PIDS+=("$pid")
-    until_true 20 has_line /sys/class/zcdma/zcdma0/stats '^running 1$'
+    until_true 20 has_line /sys/kernel/debug/zcdma/zcdma0/stats '^running 1$'
     mapped rw-s
     kill "$pid"
     wait "$pid" || :
     "$ZCDMA" capture dev:$TINY,rate=1M,policy=strict -o /dev/null -q 3>&- &
     pid=$!
     PIDS+=("$pid")
-    until_true 20 has_line /sys/class/zcdma/zcdma0/stats '^running 1$'
+    until_true 20 has_line /sys/kernel/debug/zcdma/zcdma0/stats '^running 1$'
     ! mapped rw-s
 }
 
@@ -223,7 +223,7 @@ mapped() {
 @test "dev: who comes second is told who was first, and finds the device free after kill -9" {
     "$ZCDMA" capture dev: -o /dev/null -q 3>&- &
     PIDS+=($!)
-    until_true 20 has_line /sys/class/zcdma/zcdma0/stats '^running 1$'
+    until_true 20 has_line /sys/kernel/debug/zcdma/zcdma0/stats '^running 1$'
     run -2 zcdma capture dev: -o out.bin
     assert_line --index 0 --partial 'in /dev/zcdma0: Device or resource busy'
     assert_line --index 1 --partial 'fuser -v /dev/zcdma0'
@@ -231,7 +231,7 @@ mapped() {
     kill -KILL $!
     wait $! || :
     zcdma capture dev: --bytes 1M -o /dev/null -q
-    has_line /sys/class/zcdma/zcdma0/stats '^ring_blocks 0$'
+    has_line /sys/kernel/debug/zcdma/zcdma0/stats '^ring_blocks 0$'
 }
 
 @test "dev: rings that cannot be had say what can" {
@@ -265,7 +265,7 @@ mapped() {
     "$ZCDMA" capture dev:$SMALL,rate=64M -o /dev/null 2>captured 3>&- &
     capture=$!
     PIDS+=("$capture")
-    until_true 20 has_line /sys/class/zcdma/zcdma0/stats '^running 1$'
+    until_true 20 has_line /sys/kernel/debug/zcdma/zcdma0/stats '^running 1$'
     echo zcdma-sim.0 >/sys/bus/platform/drivers/zcdma-sim/unbind
     wait_exit "$capture" 1
     echo zcdma-sim.0 >/sys/bus/platform/drivers/zcdma-sim/bind

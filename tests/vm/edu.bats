@@ -6,6 +6,7 @@ load guest
 
 EDU=dev:/dev/zcdma1
 SYSFS=/sys/class/zcdma/zcdma1
+STATS=/sys/kernel/debug/zcdma/zcdma1/stats
 
 # Is all of its DMA bounced?
 bounced() {
@@ -13,7 +14,7 @@ bounced() {
 }
 
 stat_of() {
-    sed -n "s/^$1 //p" $SYSFS/stats
+    cat "$SYSFS/statistics/$1"
 }
 
 @test "edu: sysfs names the source and the model" {
@@ -22,7 +23,7 @@ stat_of() {
     assert_equal "$(cat /sys/class/zcdma/zcdma0/source)" sim
     "$ZCDMA" capture $EDU,model=scatter,blocks=2,block=4K -o /dev/null -q 3>&- &
     PIDS+=($!)
-    until_true 20 grep -q '^running 1$' $SYSFS/stats
+    until_true 20 grep -q '^running 1$' $STATS
     assert_equal "$(cat $SYSFS/model)" scatter
 }
 
@@ -62,8 +63,8 @@ stat_of() {
     "$ZCDMA" capture $EDU,blocks=2,block=4K -o out.bin 2>captured 3>&- &
     capture=$!
     PIDS+=("$capture")
-    until_true 20 grep -q '^running 1$' $SYSFS/stats
-    until_true 20 grep -q '^delivered [1-9]' $SYSFS/stats
+    until_true 20 grep -q '^running 1$' $STATS
+    until_true 20 grep -q '^delivered [1-9]' $STATS
     # Its command register, without the bit that lets it be master of the bus.
     printf '\3\0' | dd of="$(realpath $SYSFS/device)/config" bs=1 seek=4 conv=notrunc status=none
     wait_exit "$capture" 1
@@ -119,7 +120,7 @@ has_found() {
     "$ZCDMA" play --loop "$EDU,blocks=2,block=4K" data >played 2>&1 3>&- &
     play=$!
     PIDS+=("$play")
-    until_true 20 grep -q '^running 1$' $SYSFS/stats
+    until_true 20 grep -q '^running 1$' $STATS
     printf '\3\0' | dd of="$(realpath $SYSFS/device)/config" bs=1 seek=4 conv=notrunc status=none
     wait_exit "$play" 1
     grep -q "play to $EDU" played || fail "$(<played)"
@@ -133,7 +134,7 @@ has_found() {
     "$ZCDMA" play "$EDU,blocks=2,block=4K" dev:/dev/zcdma0,blocks=4,block=4K >played 2>&1 3>&- &
     play=$!
     PIDS+=("$play")
-    until_true 20 grep -q '^running 1$' $SYSFS/stats
+    until_true 20 grep -q '^running 1$' $STATS
     name=$(basename "$(realpath $SYSFS/device)")
     echo "$name" >/sys/bus/pci/drivers/zcdma-edu/unbind
     wait_exit "$play" 1

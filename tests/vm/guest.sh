@@ -62,7 +62,7 @@ pieces_are_refused() {
     load "$VM_MUTANT" devices=1 mutant=one || return
     "$ZCDMA" capture dev:model=scatter,block=48K --bytes 48K -o /run/captured 2>&1 | tee /run/report
     [[ ${PIPESTATUS[0]} == 2 ]] && grep -q 'sim takes at most 1 piece for a block, and with model=scatter there are 2' /run/report &&
-        grep -qx 'ring_blocks 0' /sys/class/zcdma/zcdma0/stats &&
+        grep -qx 'ring_blocks 0' /sys/kernel/debug/zcdma/zcdma0/stats &&
         "$ZCDMA" capture dev:model=compound,block=64K --bytes 64K -o /run/captured -q && unload
 }
 
@@ -159,7 +159,7 @@ gap_is_told() {
     load "$VM_MUTANT" devices=1 mutant=gap || return
     "$ZCDMA" capture dev:blocks=4,block=64K --bytes 256K --json -o /run/captured | tee /run/report
     [[ ${PIPESTATUS[0]} == 4 ]] && jq -e '.discontinuities == 1' /run/report &&
-        grep -qx 'gaps [1-9]' /sys/class/zcdma/zcdma0/stats && unload
+        grep -qx 'gaps [1-9]' /sys/kernel/debug/zcdma/zcdma0/stats && unload
 }
 
 # A device that reports more than a block has: the rest would be read from after the block.
@@ -183,11 +183,11 @@ not_simulated() {
 # stat_is NAME PATTERN: wait until a number of the first device matches.
 stat_is() {
     for ((i = 0; i < 300; i++)); do
-        ! grep -qx "$1 $2" /sys/class/zcdma/zcdma0/stats || return 0
+        ! grep -qx "$1 $2" /sys/kernel/debug/zcdma/zcdma0/stats || return 0
         sleep 0.1
     done
     echo "after 30 s, $1 is not $2:"
-    cat /sys/class/zcdma/zcdma0/stats
+    cat /sys/kernel/debug/zcdma/zcdma0/stats
     return 1
 }
 

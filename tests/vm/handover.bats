@@ -8,7 +8,7 @@ load ../bats/pipe
 
 # Its blocks go round many times, as soon as the driver lets them.
 SMALL=blocks=4,block=256K
-STATS=/sys/class/zcdma/zcdma0/stats
+STATS=/sys/kernel/debug/zcdma/zcdma0/stats
 
 PATHS=(copy zerocopy vmsplice splice)
 

@@ -29,7 +29,7 @@ setup_file() {
     make_disk
     load_devices devices=1 sinks=1 loops=1 || return
     SINK=$(node sink 1) SIM=$(node sim 1) LOOP_IN=$(node loop 1) LOOP_OUT=$(node loop 2)
-    STATS=/sys/class/zcdma/${SINK##*/}/stats
+    STATS=/sys/kernel/debug/zcdma/${SINK##*/}/stats
     export SINK SIM LOOP_IN LOOP_OUT STATS
     zcdma capture -q sim: --bytes 1000001 -o "$BATS_FILE_TMPDIR/data"
 }
@@ -192,7 +192,7 @@ driver_counts() {
 
 # captures: it has begun, so that nothing that is played is dropped.
 captures() {
-    has_line "/sys/class/zcdma/${LOOP_IN##*/}/stats" '^running 1$'
+    has_line "/sys/kernel/debug/zcdma/${LOOP_IN##*/}/stats" '^running 1$'
 }
 
 # capture_loop BYTES: capture that from the loop, into the file captured.
@@ -384,7 +384,7 @@ fetch_on() {
     kill -KILL "$PLAY"
     wait_exit "$PLAY" 137
     until_true 20 has_line "$STATS" '^ring_blocks 0$'
-    until_true 20 has_line "/sys/class/zcdma/${SIM##*/}/stats" '^ring_blocks 0$'
+    until_true 20 has_line "/sys/kernel/debug/zcdma/${SIM##*/}/stats" '^ring_blocks 0$'
     play_json 0 --expect=zerocopy "dev:$SINK,$SMALL" "dev:$SIM,$SMALL" --bytes 1M
     sink_has_played 1048576
 }
@@ -398,7 +398,7 @@ fetch_on() {
         echo zcdma-$name.0 >/sys/bus/platform/drivers/zcdma-sim/bind
         jq -e --arg node "$([[ $name == sink ]] && echo "$SINK" || echo "$SIM")" \
             '.error.errno == "ENODEV" and (.error.message | contains($node))' played || fail "$(<played)"
-        SINK=$(node sink 1) SIM=$(node sim 1) STATS=/sys/class/zcdma/${SINK##*/}/stats
+        SINK=$(node sink 1) SIM=$(node sim 1) STATS=/sys/kernel/debug/zcdma/${SINK##*/}/stats
         play_json 0 --expect=zerocopy "dev:$SINK,$SMALL" "dev:$SIM,$SMALL" --bytes 1M
         sink_has_played 1048576
     done

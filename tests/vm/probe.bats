@@ -51,7 +51,7 @@ registered() {
 @test "probe: a device that is busy is said to be so, once" {
     "$ZCDMA" capture dev: -o /dev/null -q 3>&- &
     PIDS+=($!)
-    until_true 20 grep -q '^running 1$' /sys/class/zcdma/zcdma0/stats
+    until_true 20 grep -q '^running 1$' /sys/kernel/debug/zcdma/zcdma0/stats
     run -2 zcdma probe /dev/zcdma0
     assert_output --partial 'Device or resource busy'
     assert_equal "$(grep -c 'resource busy' <<<"$output")" 1

@@ -531,12 +531,12 @@ static void states_add_up(unsigned model)
 	}
 }
 
-static void sysfs_says_what_the_ioctl_says(unsigned model)
+static void debugfs_says_what_the_ioctl_says(unsigned model)
 {
 	struct ring r = ring_start(model, ZCDMA_DEV_TRACK);
 	struct zcdma_dev_stats s;
 	char want[1024], got[1024];
-	int fd = open("/sys/class/zcdma/zcdma0/stats", O_RDONLY), pipe_fd[2];
+	int fd = open("/sys/kernel/debug/zcdma/zcdma0/stats", O_RDONLY), pipe_fd[2];
 	ssize_t n;
 
 	EXPECT(fd >= 0 && !pipe(pipe_fd));
@@ -593,7 +593,7 @@ static const struct tap_test tests[] = {
 	{ "the device is not faster than its rate", the_rate_is_kept, 0x4 },
 	{ "without a rate nothing is lost", without_a_rate_nothing_is_lost, TAP_ALL },
 	{ "the states of blocks add up", states_add_up, TAP_ALL },
-	{ "sysfs says what the ioctl says", sysfs_says_what_the_ioctl_says, TAP_ALL },
+	{ "debugfs says what the ioctl says", debugfs_says_what_the_ioctl_says, TAP_ALL },
 };
 
 int main(void)

@@ -68,7 +68,7 @@ says() {
 runs() {
     local channel
     channel=$(channel "$1")
-    has_line "/sys/class/zcdma/${channel##*/}/stats" '^running 1$'
+    has_line "/sys/kernel/debug/zcdma/${channel##*/}/stats" '^running 1$'
 }
 
 # started_together NAME...: they did, by what each says of the device.

@@ -301,7 +301,7 @@ static void it_goes_while_rings_are_set_up(unsigned unused)
 static void its_files_in_sysfs_and_debugfs_go(unsigned unused)
 {
 	struct ring r = ring_start(ZCDMA_DEV_COMPOUND, ZCDMA_DEV_TRACK);
-	const char *const paths[] = { "/sys/class/zcdma/zcdma0/stats",
+	const char *const paths[] = { "/sys/kernel/debug/zcdma/zcdma0/stats",
 				      "/sys/kernel/debug/zcdma/zcdma0/blocks",
 				      "/sys/kernel/debug/zcdma/zcdma0/pages" };
 	char data[64];

@@ -414,7 +414,7 @@ enum zcdma_dev_copied {
 
 /*
  * ZCDMA_IOC_STATS: get the device's counters since the last ZCDMA_IOC_SETUP of any file. Any file
- * may ask. The same is in /sys/class/zcdma/zcdmaN/stats, one "name value" in a line.
+ * may ask. The same is in /sys/class/zcdma/zcdmaN/statistics, a number in each file.
  */
 struct zcdma_dev_stats {
 	__u32 size;

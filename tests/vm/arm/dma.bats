@@ -26,7 +26,7 @@ teardown_file() {
 }
 
 stat_of() {
-    sed -n "s/^$2 //p" "/sys/class/zcdma/${1##*/}/stats"
+    cat "/sys/class/zcdma/${1##*/}/statistics/$2"
 }
 
 is() {

@@ -143,7 +143,7 @@ bool do_direct_write(struct dice *d)
 
 bool do_files(struct dice *d)
 {
-	static const char *const names[] = { "/sys/class/zcdma/zcdma0/stats",
+	static const char *const names[] = { "/sys/kernel/debug/zcdma/zcdma0/stats",
 					     "/sys/kernel/debug/zcdma/zcdma0/blocks",
 					     "/sys/kernel/debug/zcdma/zcdma0/pages",
 					     "/proc/self/smaps" };
