@@ -35,6 +35,7 @@ struct udp_run {
 		[64]; /* how the name of a sender has to begin: "10.0.0.5:" or "[fe80::1]:"; or empty */
 	uint64_t ignored; /* datagrams of no stream ... */
 	uint64_t others;  /* ... of them those with data of another sender */
+	bool noted;	  /* that some are of a sender that source= does not name */
 	uint64_t looked_ns;
 	uint64_t deadline_ns; /* after a signal; else 0 */
 };
@@ -59,6 +60,15 @@ static bool is_wanted(const struct udp_run *run, const char *from)
 	return !strncmp(from, run->wanted, strlen(run->wanted));
 }
 
+/* Say so once, as verify waits in vain where source= has a mistake. */
+static void note_unwanted(struct udp_run *run, const char *from)
+{
+	if (run->noted || run->v->started)
+		return;
+	run->noted = true;
+	report_note(run->v->r, "what %s sends is ignored, as source= names another sender", from);
+}
+
 /* Find the sender of that address, or add it while there is room for its stream. Returns NULL to ignore @d. */
 static struct udp_sender *find_sender(struct udp_run *run, const struct zcdma_datagram *d)
 {
@@ -72,8 +82,10 @@ static struct udp_sender *find_sender(struct udp_run *run, const struct zcdma_da
 		run->last = n;
 		return &run->senders[n];
 	}
-	if (!is_wanted(run, d->from))
+	if (!is_wanted(run, d->from)) {
+		note_unwanted(run, d->from);
 		return NULL;
+	}
 	/* An empty one may be the marker of a stream that an earlier receiver took. */
 	return d->len && started < run->v->wanted ? add_sender(run, d->from) : NULL;
 }

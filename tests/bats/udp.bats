@@ -232,7 +232,8 @@ namespace() {
         zcdma copysend "udp:127.0.0.1:$PORT,bind=$from" "${LITTLE[@]}" -q
         received
         told ".result == \"correct\" and .received_bytes == 65536 and .ignored_datagrams >= 2
-            and (.from | startswith(\"$from:\"))"
+            and (.from | startswith(\"$from:\")) and (.notes | length == 1) and (.notes[0] |
+            test(\"^what 127.0.0.1:[0-9]+ sends is ignored, as source= names another sender\"))"
     done
     LISTEN="udp:[::1]:0,source=0:0:0::1" listen --bytes 64K
     zcdma copysend "$TO" "${LITTLE[@]}" -q
