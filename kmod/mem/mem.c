@@ -129,8 +129,8 @@ bool zcdma_mem_page_busy(struct page *page, unsigned int pages)
 	if (refs != 1 + maps)
 		return true;
 	/*
-	 * Before Linux 6.9 fork() copies page tables before .open tells the driver. Each entry then
-	 * adds a reference, and after that to the map count: copy_present_pte() in mm/memory.c.
+	 * Before Linux 6.9 fork() copies page tables first, and calls .open after that. Each entry
+	 * adds a reference, and then to the map count: copy_present_pte() in mm/memory.c.
 	 */
 	smp_rmb();
 	return page_ref_count(page) != refs;
