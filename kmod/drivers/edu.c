@@ -323,6 +323,7 @@ static int edu_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	pci_set_drvdata(pdev, zdev);
 	if (IS_ERR(zdev))
 		return PTR_ERR(zdev);
+	/* pci_driver has .dev_groups for this, but not before Linux 5.14. */
 	ret = plays ? sysfs_create_group(&dev->kobj, &edu_group) : 0;
 	if (ret) {
 		zcdma_device_unregister(zdev);

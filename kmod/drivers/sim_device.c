@@ -40,9 +40,8 @@ MODULE_PARM_DESC(frag_align, "Alignment of such pieces, a power of two, at most 
 static const struct kind {
 	const struct zcdma_device_ops *ops;
 	void (*serve)(struct zcdma_stream *stream, struct zcdma_block *block);
-	const struct attribute_group **groups;
 } source = { &zcdma_sim_ops, zcdma_sim_fill },
-	sink = { &zcdma_sink_ops, zcdma_sink_play, zcdma_sink_groups };
+	sink = { &zcdma_sink_ops, zcdma_sink_play };
 
 static const struct platform_device_id sim_ids[] = {
 	{ "zcdma-sim", (kernel_ulong_t)&source },
@@ -117,8 +116,6 @@ static int sim_probe(struct platform_device *pdev)
 	ret = zcdma_sim_set_dma(&pdev->dev);
 	while (!ret && card->channels < count)
 		ret = add_channel(pdev, card);
-	if (!ret && kind->groups)
-		ret = device_add_groups(&pdev->dev, kind->groups);
 	if (ret)
 		remove_channels(card);
 	return ret;
@@ -126,10 +123,6 @@ static int sim_probe(struct platform_device *pdev)
 
 static void sim_unbind(struct platform_device *pdev)
 {
-	const struct kind *kind = kind_of(pdev);
-
-	if (kind->groups)
-		device_remove_groups(&pdev->dev, kind->groups);
 	remove_channels(platform_get_drvdata(pdev));
 }
 
@@ -163,7 +156,7 @@ static void sim_shutdown(struct platform_device *pdev)
 }
 
 static struct platform_driver sim_driver = {
-	.driver = { .name = "zcdma-sim", .pm = &sim_pm_ops },
+	.driver = { .name = "zcdma-sim", .pm = &sim_pm_ops, .dev_groups = zcdma_sink_groups },
 	.id_table = sim_ids,
 	.probe = sim_probe,
 	.remove = sim_remove,

@@ -80,7 +80,15 @@ static struct attribute *sink_attrs[] = {
 	NULL
 };
 
-static const struct attribute_group sink_group = { .attrs = sink_attrs };
+static umode_t sink_is_visible(struct kobject *kobj, struct attribute *attr, int index)
+{
+	return sink_of(kobj_to_dev(kobj))->out ? attr->mode : 0;
+}
+
+static const struct attribute_group sink_group = {
+	.attrs = sink_attrs,
+	.is_visible = sink_is_visible,
+};
 const struct attribute_group *zcdma_sink_groups[] = { &sink_group, NULL };
 
 const struct zcdma_device_ops zcdma_sink_ops = {
