@@ -4,13 +4,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "applet.h"
 #include "bench/compare.h"
 #include "bench/crossover.h"
 #include "bench/machine.h"
-#include "bench/net.h"
+#include "bench/options.h"
 #include "bench/server.h"
 #include "bench/plan.h"
 #include "bench/plot.h"
@@ -18,16 +17,10 @@
 #include "bench/table.h"
 #include "cli/clock.h"
 #include "cli/xalloc.h"
-#include "cli/cpu.h"
 #include "cli/opts.h"
 #include "cli/signals.h"
 
-static struct {
-	const char *direction, *mode, *memory, *net, *to, *serve, *block, *ring, *repeat, *seconds,
-		*streams;
-	const char *cpu, *congestion, *sweep, *plot, *compare;
-	int check, list;
-} arg;
+static struct bench_options arg;
 
 static const struct poptOption table[] = {
 	{ "direction", 0, POPT_ARG_STRING, &arg.direction, 0,
@@ -62,125 +55,6 @@ static const struct poptOption table[] = {
 	  "say what changed since the --json document in FILE", "FILE" },
 	POPT_TABLEEND,
 };
-
-static const char *const sweeps[] = { "block", NULL };
-
-/*
- * Options
- */
-
-static bool parse_count(struct report *r, const char *name, const char *text, uint64_t most,
-			uint64_t *value)
-{
-	if (!opts_count(r, name, text, value))
-		return false;
-	if (*value <= most)
-		return true;
-	report_error(r, STATUS_ERROR, NULL, "%s %s: at most %u", name, text, (unsigned)most);
-	return false;
-}
-
-/* Captured data is cold: a ring that the cache holds would flatter whoever copies. */
-static uint64_t cold_ring(uint64_t largest_block)
-{
-	uint64_t cache = 2 * bench_cache_bytes(), least = 64u << 20;
-
-	least = least > 2 * largest_block ? least : 2 * largest_block;
-	return cache > least ? cache : least;
-}
-
-#define SENDS  (1u << BENCH_OUT)
-#define PLAYS  (1u << BENCH_PLAY)
-#define BY_NET (1u << BENCH_OUT | 1u << BENCH_IN)
-
-/* Check that no option was given that is of other directions alone. */
-static bool check_options(struct report *r, enum bench_direction direction)
-{
-	const struct {
-		const char *name;
-		bool given;
-		unsigned of;
-	} options[] = {
-		{ "--memory", arg.memory, SENDS | PLAYS },  { "--block", arg.block, SENDS | PLAYS },
-		{ "--ring", arg.ring, SENDS | PLAYS },	    { "--sweep", arg.sweep, SENDS | PLAYS },
-		{ "--plot", arg.plot, SENDS | PLAYS },	    { "--streams", arg.streams, BY_NET },
-		{ "--congestion", arg.congestion, BY_NET }, { "--check", arg.check, BY_NET },
-	};
-
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-		if (!options[i].given || options[i].of & 1u << direction)
-			continue;
-		report_error(r, STATUS_ERROR, "leave it out", "%s is not for --direction=%s",
-			     options[i].name, bench_directions[direction]);
-		return false;
-	}
-	return true;
-}
-
-static bool parse_job(struct report *r, struct bench_job *job, uint64_t largest_block)
-{
-	const int direction =
-		arg.direction ? opts_choice(r, "--direction", arg.direction, bench_directions) : 0;
-	uint64_t streams = 1, repeats = 0;
-
-	if (direction < 0 || !check_options(r, (enum bench_direction)direction))
-		return false;
-
-	*job = (struct bench_job){
-		.direction = (enum bench_direction)direction,
-		.congestion = arg.congestion ? arg.congestion : "reno",
-		.ring_bytes = cold_ring(largest_block),
-		.check = arg.check,
-	};
-	if (!opts_size(r, "--ring", arg.ring, &job->ring_bytes) ||
-	    !parse_count(r, "--streams", arg.streams, BENCH_STREAMS_MAX, &streams) ||
-	    !parse_count(r, "--repeat", arg.repeat, BENCH_REPEATS_MAX, &repeats) ||
-	    !opts_seconds(r, "--seconds", arg.seconds, &job->seconds) ||
-	    !cpu_parse(r, arg.cpu, &job->cpu))
-		return false;
-	if (job->ring_bytes / largest_block < 2) {
-		report_error(r, STATUS_ERROR, NULL, "--ring %s: too small for two blocks",
-			     arg.ring);
-		return false;
-	}
-	job->streams = (unsigned)streams;
-	job->repeats = (unsigned)repeats;
-	return true;
-}
-
-/* Parse the block sizes to measure. Returns their number, or 0 after a usage error. */
-static unsigned parse_blocks(struct report *r, uint64_t *block)
-{
-	const unsigned page = (unsigned)sysconf(_SC_PAGESIZE);
-	unsigned count = 0;
-
-	*block = 1 << 20;
-	if (!opts_size(r, "--block", arg.block, block))
-		return 0;
-	if (*block % page) {
-		report_error(r, STATUS_ERROR, NULL,
-			     "--block %s: not a multiple of the page size, %u", arg.block, page);
-		return 0;
-	}
-	if (!arg.sweep)
-		return 1;
-	if (opts_choice(r, "--sweep", arg.sweep, sweeps) < 0)
-		return 0;
-	for (uint64_t size = BENCH_SWEEP_FIRST; size <= BENCH_SWEEP_LAST; size *= 4)
-		block[count++] = size;
-	return count;
-}
-
-static const struct bench_net *choose_net(struct report *r)
-{
-	const char *names[16] = { NULL };
-	int i;
-
-	for (i = 0; i < 15 && bench_net_at((unsigned)i); i++)
-		names[i] = bench_net_at((unsigned)i)->name;
-	i = arg.net ? opts_choice(r, "--net", arg.net, names) : 0;
-	return i < 0 ? NULL : bench_net_at((unsigned)i);
-}
 
 /*
  * Running
@@ -382,40 +256,6 @@ static int run_bench(struct report *r, const struct bench_net *net, struct bench
 	return status;
 }
 
-static int check_device(struct report *r)
-{
-	const struct zcdma_source_type *type = arg.to ? zcdma_source_type_of(arg.to) : NULL;
-
-	if (type && !strcmp(type->name, "dev"))
-		return STATUS_OK;
-	return report_error(
-		r, STATUS_ERROR,
-		"name a device that plays: --to=dev:/dev/zcdma1 (modprobe zcdma_sim sinks=1 makes a simulated one)",
-		"--direction=play: %s%s", arg.to ? arg.to : "no device was named",
-		arg.to ? " is not a device of the driver" : "");
-}
-
-/* Check the address before anything is measured. Returns 0, or an exit status after a reported error. */
-static int check_to(struct report *r, struct zcdma_ctx *ctx, const struct bench_job *job)
-{
-	struct zcdma_addr addr = { .udp = false };
-	int rc;
-
-	if (job->direction == BENCH_PLAY)
-		return check_device(r);
-	rc = arg.to ? zcdma_addr_parse(ctx, arg.to, &addr) : 0;
-	if (rc)
-		return report_ctx_error(r, STATUS_ERROR, ctx, rc);
-	if (addr.udp && job->direction == BENCH_IN)
-		return report_error(r, STATUS_ERROR, "start it there: zcdma bench --serve :9000",
-				    "--to %s: the other end is reached by TCP", arg.to);
-	if (addr.congestion[0])
-		return report_error(r, STATUS_ERROR,
-				    "give it as an option of bench's: --congestion",
-				    "--to %s: congestion= is not for bench", arg.to);
-	return STATUS_OK;
-}
-
 static int plan_in(struct report *r, const struct bench_net *net, struct bench_rows *rows)
 {
 	if (!net->receives)
@@ -439,16 +279,16 @@ static int plan(struct report *r, const struct bench_job *job, const struct benc
 
 static int bench(struct report *r, struct zcdma_ctx *ctx)
 {
-	const struct bench_net *net = choose_net(r);
+	const struct bench_net *net = bench_options_net(&arg, r);
 	struct bench_rows rows = { 0 };
 	struct bench_job job;
-	uint64_t block[16];
-	unsigned blocks = net ? parse_blocks(r, block) : 0;
+	uint64_t block[BENCH_BLOCKS_MOST];
+	unsigned blocks = net ? bench_options_blocks(&arg, r, block) : 0;
 	int status;
 
-	if (!blocks || !parse_job(r, &job, block[blocks - 1]))
+	if (!blocks || !bench_options_job(&arg, r, block[blocks - 1], &job))
 		return STATUS_ERROR;
-	status = check_to(r, ctx, &job);
+	status = bench_options_check_to(&arg, r, ctx, &job);
 	if (!status)
 		status = plan(r, &job, net, block, blocks, &rows);
 	if (!status)
