@@ -288,7 +288,7 @@ static int bench(struct report *r, struct zcdma_ctx *ctx)
 
 	if (!blocks || !bench_options_job(&arg, r, block[blocks - 1], &job))
 		return STATUS_ERROR;
-	status = bench_options_check_to(&arg, r, ctx, &job);
+	status = bench_options_check_to(&arg, r, ctx, net, &job);
 	if (!status)
 		status = plan(r, &job, net, block, blocks, &rows);
 	if (!status)
@@ -300,12 +300,12 @@ static int bench(struct report *r, struct zcdma_ctx *ctx)
 static int serve(struct report *r, struct zcdma_ctx *ctx)
 {
 	struct zcdma_addr addr;
-	int rc = zcdma_addr_parse(ctx, arg.serve, &addr), count;
+	int rc = bench_options_check_serve(&arg, r, ctx, &addr), count;
 	int listeners[ZCDMA_LISTEN_MOST];
 	char name[128];
 
 	if (rc)
-		return report_ctx_error(r, STATUS_ERROR, ctx, rc);
+		return rc;
 	count = zcdma_listen_all(ctx, &addr, listeners, ZCDMA_LISTEN_MOST);
 	if (count < 0)
 		return report_ctx_error(r, STATUS_ERROR, ctx, count);

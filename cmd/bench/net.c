@@ -56,6 +56,7 @@ static const struct bench_net nets[] = {
 		.summary =
 			"UDP to a device that drops everything: what the sender costs, truly zero-copy",
 		.address = "udp:127.0.0.1:9",
+		.datagrams = true,
 		.own = true,
 		.ready = { COMMAND("ip", "link", "set", "lo", "up"),
 			   COMMAND("tc", "qdisc", "add", "dev", "lo", "root", "blackhole") },

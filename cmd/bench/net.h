@@ -11,7 +11,8 @@ struct bench_net {
 	const char *
 		address; /* of the receiver, without its port; with a port, packets are dropped ... */
 	bool receives;	 /* ... and not received */
-	bool own;	 /* a namespace is made for the sender */
+	bool datagrams; /* they are what it takes, and no stream */
+	bool own;	/* a namespace is made for the sender */
 	const char *const
 		*ready[8]; /* commands that make it ready there, NULL after the last ... */
 	const char *const

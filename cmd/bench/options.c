@@ -32,33 +32,54 @@ static uint64_t cold_ring(uint64_t largest_block)
 	return cache > least ? cache : least;
 }
 
-#define SENDS  (1u << BENCH_OUT)
-#define PLAYS  (1u << BENCH_PLAY)
-#define BY_NET (1u << BENCH_OUT | 1u << BENCH_IN)
+/* What an option may be for: a direction that is measured, or being the other end. */
+#define SENDS	 (1u << BENCH_OUT)
+#define RECEIVES (1u << BENCH_IN)
+#define PLAYS	 (1u << BENCH_PLAY)
+#define MEASURES (SENDS | RECEIVES | PLAYS)
+#define SERVES	 (1u << (BENCH_PLAY + 1))
 
-/* Check that no option was given that is of other directions alone. */
-static bool check_options(const struct bench_options *o, struct report *r,
-			  enum bench_direction direction)
+/* Returns the first option that was given and is not for @use, one of the above; or NULL. */
+static const char *find_misplaced(const struct bench_options *o, unsigned use)
 {
 	const struct {
 		const char *name;
 		bool given;
 		unsigned of;
 	} options[] = {
-		{ "--memory", o->memory, SENDS | PLAYS },  { "--block", o->block, SENDS | PLAYS },
-		{ "--ring", o->ring, SENDS | PLAYS },	   { "--sweep", o->sweep, SENDS | PLAYS },
-		{ "--plot", o->plot, SENDS | PLAYS },	   { "--streams", o->streams, BY_NET },
-		{ "--congestion", o->congestion, BY_NET }, { "--check", o->check, BY_NET },
+		{ "--direction", o->direction, MEASURES },
+		{ "--mode", o->mode, MEASURES },
+		{ "--memory", o->memory, SENDS | PLAYS },
+		{ "--block", o->block, SENDS | PLAYS },
+		{ "--ring", o->ring, SENDS | PLAYS },
+		{ "--streams", o->streams, SENDS | RECEIVES },
+		{ "--repeat", o->repeat, MEASURES },
+		{ "--seconds", o->seconds, MEASURES },
+		{ "--check", o->check, SENDS | RECEIVES | SERVES },
+		{ "--cpu", o->cpu, MEASURES },
+		{ "--congestion", o->congestion, SENDS | RECEIVES },
+		{ "--sweep", o->sweep, SENDS | PLAYS },
+		{ "--plot", o->plot, SENDS | PLAYS },
+		{ "--compare", o->compare, MEASURES },
 	};
 
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
-		if (!options[i].given || options[i].of & 1u << direction)
-			continue;
-		report_error(r, STATUS_ERROR, "leave it out", "%s is not for --direction=%s",
-			     options[i].name, bench_directions[direction]);
-		return false;
+		if (options[i].given && !(options[i].of & use))
+			return options[i].name;
 	}
-	return true;
+	return NULL;
+}
+
+/* Check that no option was given that is of other directions alone. */
+static bool check_options(const struct bench_options *o, struct report *r,
+			  enum bench_direction direction)
+{
+	const char *name = find_misplaced(o, 1u << direction);
+
+	if (name)
+		report_error(r, STATUS_ERROR, "leave it out", "%s is not for --direction=%s", name,
+			     bench_directions[direction]);
+	return !name;
 }
 
 bool bench_options_job(const struct bench_options *o, struct report *r, uint64_t largest_block,
@@ -138,8 +159,23 @@ static int check_device(const struct bench_options *o, struct report *r)
 		o->to ? " is not a device of the driver" : "");
 }
 
+/* Check that the other end does what the options ask for. Returns 0, or an exit status after a reported error. */
+static int check_far_end(const struct bench_options *o, struct report *r,
+			 const struct bench_net *net, const struct zcdma_addr *addr)
+{
+	if (o->check && !o->to && !net->receives)
+		return report_error(r, STATUS_ERROR, "use --net=loopback or --net=veth",
+				    "--check: nothing arrives at --net=%s to be verified",
+				    net->name);
+	if (o->congestion && (o->to ? addr->udp : net->datagrams))
+		return report_error(r, STATUS_ERROR, "leave it out",
+				    "--congestion is not for %s=%s, which takes datagrams",
+				    o->to ? "--to" : "--net", o->to ? o->to : net->name);
+	return STATUS_OK;
+}
+
 int bench_options_check_to(const struct bench_options *o, struct report *r, struct zcdma_ctx *ctx,
-			   const struct bench_job *job)
+			   const struct bench_net *net, const struct bench_job *job)
 {
 	struct zcdma_addr addr = { .udp = false };
 	int rc;
@@ -156,5 +192,24 @@ int bench_options_check_to(const struct bench_options *o, struct report *r, stru
 		return report_error(r, STATUS_ERROR,
 				    "give it as an option of bench's: --congestion",
 				    "--to %s: congestion= is not for bench", o->to);
+	return check_far_end(o, r, net, &addr);
+}
+
+int bench_options_check_serve(const struct bench_options *o, struct report *r,
+			      struct zcdma_ctx *ctx, struct zcdma_addr *addr)
+{
+	const char *name = find_misplaced(o, SERVES);
+	int rc;
+
+	if (name)
+		return report_error(r, STATUS_ERROR, "leave it out", "%s is not for --serve", name);
+	rc = zcdma_addr_parse(ctx, o->serve, addr);
+	if (rc)
+		return report_ctx_error(r, STATUS_ERROR, ctx, rc);
+	if (addr->udp)
+		return report_error(
+			r, STATUS_ERROR,
+			"leave udp: out, or receive datagrams with zcdma verify --listen",
+			"--serve %s: the other end is reached by TCP", o->serve);
 	return STATUS_OK;
 }

@@ -27,8 +27,12 @@ bool bench_options_job(const struct bench_options *o, struct report *r, uint64_t
 /* Return the network that was chosen, or NULL after a usage error. */
 const struct bench_net *bench_options_net(const struct bench_options *o, struct report *r);
 
-/* Check the address of the other end before anything is measured. Returns 0, or an exit status after a reported error. */
+/* Check the other end before anything is measured. Returns 0, or an exit status after a reported error. */
 int bench_options_check_to(const struct bench_options *o, struct report *r, struct zcdma_ctx *ctx,
-			   const struct bench_job *job);
+			   const struct bench_net *net, const struct bench_job *job);
+
+/* Check the options with --serve, and parse its address into @addr. Returns likewise. */
+int bench_options_check_serve(const struct bench_options *o, struct report *r,
+			      struct zcdma_ctx *ctx, struct zcdma_addr *addr);
 
 #endif

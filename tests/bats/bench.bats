@@ -362,6 +362,33 @@ serve() {
     assert_line --index 0 --partial 'nothing to run'
 }
 
+@test "bench: --check and --congestion are not for a network that has nothing for them" {
+    local net
+    for net in blackhole wire; do
+        run -2 zcdma bench "${SHORT[@]}" --net="$net" --check
+        assert_line --index 0 "zcdma bench: --check: nothing arrives at --net=$net to be verified"
+        assert_line --index 1 '  use --net=loopback or --net=veth'
+    done
+    run -2 zcdma bench "${SHORT[@]}" --net=blackhole --congestion=reno
+    assert_line --index 0 'zcdma bench: --congestion is not for --net=blackhole, which takes datagrams'
+    assert_line --index 1 '  leave it out'
+    run -2 zcdma bench "${SHORT[@]}" --to udp:127.0.0.1:9 --congestion=reno
+    assert_line --index 0 'zcdma bench: --congestion is not for --to=udp:127.0.0.1:9, which takes datagrams'
+}
+
+@test "bench: --serve: wrong options, and an address of datagrams" {
+    local option
+    for option in --direction=out --mode=copy --memory=memfd --block=4K --ring=8M --repeat=1 --seconds=1 --streams=2 \
+        --cpu=0 --congestion=reno --sweep=block --plot=x.svg --compare=x.json; do
+        run -2 timeout 10 "$ZCDMA" bench --serve=127.0.0.1:0 "$option"
+        assert_line --index 0 "zcdma bench: ${option%%=*} is not for --serve"
+        assert_line --index 1 '  leave it out'
+    done
+    run -2 timeout 10 "$ZCDMA" bench --serve=udp:127.0.0.1:0
+    assert_line --index 0 'zcdma bench: --serve udp:127.0.0.1:0: the other end is reached by TCP'
+    assert_line --index 1 '  leave udp: out, or receive datagrams with zcdma verify --listen'
+}
+
 # children PID: it has some.
 children() {
     [[ -n $(cat /proc/"$1"/task/*/children) ]]
