@@ -11,6 +11,7 @@
 #include "cli/clock.h"
 #include "cli/metrics.h"
 #include "cli/opts.h"
+#include "cli/place.h"
 #include "cli/report_text.h"
 #include "cli/report_value.h"
 #include "cli/status.h"
@@ -49,11 +50,16 @@ const char *live_file(void)
 bool live_check(struct report *r, const char *hint)
 {
 	int rc = arg.metrics ? metrics_check(arg.metrics) : 0;
+	char found[512];
 
 	if (rc == -EEXIST) {
 		report_error(r, STATUS_ERROR, "name another file",
 			     "--metrics %s: what is there is not a file of metrics", arg.metrics);
 		return false;
+	}
+	if (rc && !hint) {
+		place_hint(arg.metrics, -rc, found, sizeof(found));
+		hint = *found ? found : NULL;
 	}
 	if (rc)
 		report_system_error(r, STATUS_ERROR, rc, hint, "write %s: %s", arg.metrics,

@@ -35,7 +35,7 @@ bool live_parse(struct report *r);
 
 /*
  * Check that the file can be written, before the run, whose end is too late to learn that it cannot; a run that is refused
- * leaves the file as it is. Returns false after a reported error, with @hint or NULL.
+ * leaves the file as it is. Returns false after a reported error, with @hint, or what is known to help if that is NULL.
  */
 bool live_check(struct report *r, const char *hint);
 

@@ -2,6 +2,7 @@
 /* Where a file is, or will be once it is made. */
 #include "cli/place.h"
 
+#include <errno.h>
 #include <libgen.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,4 +64,49 @@ bool place_find(const char *path, struct place *place)
 bool place_is_same(const struct place *a, const struct place *b)
 {
 	return a->dev == b->dev && a->ino == b->ino && !strcmp(a->name, b->name);
+}
+
+/* Check that mkdir -p makes @folder: it is missing, and no link to nothing is in its way. */
+static bool is_missing(const char *folder)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (snprintf(path, sizeof(path), "%s", folder) >= PATH_MAX || !stat(path, &st))
+		return false;
+	while (stat(path, &st) < 0) {
+		char *above;
+
+		if (errno != ENOENT || !lstat(path, &st))
+			return false;
+		above = dirname(path);
+		memmove(path, above, strlen(above) + 1);
+	}
+	return S_ISDIR(st.st_mode);
+}
+
+void place_hint_folder(const char *folder, int err, char *hint, size_t len)
+{
+	*hint = '\0';
+	if (err == ENOENT && is_missing(folder))
+		snprintf(hint, len, "make the folder: mkdir -p %s", folder);
+	else if (err == EACCES)
+		snprintf(hint, len, "name a file where user %u may write", geteuid());
+}
+
+void place_hint(const char *given, int err, char *hint, size_t len)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	*hint = '\0';
+	if (snprintf(path, sizeof(path), "%s", given) >= PATH_MAX)
+		return;
+	if (err == EISDIR && !stat(path, &st) && S_ISDIR(st.st_mode)) {
+		snprintf(hint, len, "name a file in it: %s/NAME", path);
+		return;
+	}
+	for (int i = 0; i < MOST_LINKS && follow(path); i++)
+		;
+	place_hint_folder(dirname(path), err, hint, len);
 }

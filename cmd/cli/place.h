@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Where a file is, or will be once it is made: whether two names, which may be links, are of one. */
+/*
+ * Where a file is, or will be once it is made: whether two names, which may be links, are of one,
+ * and what helps where it cannot be made.
+ */
 #ifndef CLI_PLACE_H
 #define CLI_PLACE_H
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/types.h>
 
 struct place {
@@ -20,5 +24,14 @@ struct place {
 bool place_find(const char *path, struct place *place);
 
 bool place_is_same(const struct place *a, const struct place *b);
+
+/*
+ * Write what helps where @err, an errno, says why @path cannot be opened to write to it to @hint of @len bytes, or an empty
+ * text.
+ */
+void place_hint(const char *path, int err, char *hint, size_t len);
+
+/* Do so where @folder cannot be opened to make files in it. */
+void place_hint_folder(const char *folder, int err, char *hint, size_t len);
 
 #endif

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/place.h"
 #include "cli/signals.h"
 #include "cli/status.h"
 #include "cli/xalloc.h"
@@ -76,41 +77,21 @@ static int open_to_write(const char *path, int flags, bool *made)
 	return fd;
 }
 
-/* Write what helps where errno says why @path cannot be opened to @hint, or nothing. Keeps errno. */
-static void hint_open(const char *path, char *hint, size_t len)
-{
-	const int err = errno;
-	struct stat st;
-	char *copy = xalloc(strdup(path));
-	const char *folder = dirname(copy);
-
-	/* The files of a split recording are opened in a folder, which is then the path itself. */
-	if (!access(folder, F_OK))
-		folder = path;
-	*hint = '\0';
-	if (err == ENOENT && lstat(path, &st)) /* and not a link to what is not there */
-		snprintf(hint, len, "make the folder: mkdir -p %s", folder);
-	else if (err == EISDIR)
-		snprintf(hint, len, "name a file in it: %s/NAME", path);
-	else if (err == EACCES)
-		snprintf(hint, len, "name a file where user %u may write", geteuid());
-	free(copy);
-	errno = err;
-}
-
-static int open_failed(bool direct, struct report *r, const char *path)
+/* Report why @path, for which @write_hint has a hint, could not be opened. Returns the exit status. */
+static int open_failed(bool direct, struct report *r, const char *path, int err,
+		       void (*write_hint)(const char *path, int err, char *hint, size_t len))
 {
 	char hint[512];
 
-	if (errno == EINTR)
+	if (err == EINTR)
 		return 128 + signals_stop();
-	if (errno == EINVAL && direct)
-		return report_system_error(r, STATUS_IMPOSSIBLE, -errno,
+	if (err == EINVAL && direct)
+		return report_system_error(r, STATUS_IMPOSSIBLE, -err,
 					   "leave out --direct, or choose another file system",
 					   "open %s with O_DIRECT: its file system cannot", path);
-	hint_open(path, hint, sizeof(hint));
-	return report_system_error(r, STATUS_ERROR, -errno, *hint ? hint : NULL, "open %s: %s",
-				   path, strerror(errno));
+	write_hint(path, err, hint, sizeof(hint));
+	return report_system_error(r, STATUS_ERROR, -err, *hint ? hint : NULL, "open %s: %s", path,
+				   strerror(err));
 }
 
 int open_data(struct record_file *file, bool direct, struct report *r)
@@ -120,7 +101,7 @@ int open_data(struct record_file *file, bool direct, struct report *r)
 	file->fd = file->name ? open_to_write(file->name, direct ? O_DIRECT : 0, &file->made)
 			      : STDOUT_FILENO;
 	if (file->fd < 0)
-		return open_failed(direct, r, file->name);
+		return open_failed(direct, r, file->name, errno, place_hint);
 	flags = fcntl(file->fd, F_GETFL);
 	if (flags < 0 || (flags & O_ACCMODE) == O_RDONLY)
 		return report_error(r, STATUS_ERROR, "write to a file with -o FILE",
@@ -139,11 +120,12 @@ int open_data(struct record_file *file, bool direct, struct report *r)
 
 static int manifest_failed(struct report *r, int status, const char *name)
 {
+	const int err = errno;
 	char hint[512];
 
-	hint_open(name, hint, sizeof(hint));
-	return report_system_error(r, status, -errno, *hint ? hint : NULL, "create manifest %s: %s",
-				   name, strerror(errno));
+	place_hint(name, err, hint, sizeof(hint));
+	return report_system_error(r, status, -err, *hint ? hint : NULL, "create manifest %s: %s",
+				   name, strerror(err));
 }
 
 int open_manifest(struct record_file *file, struct report *r)
@@ -271,7 +253,7 @@ int open_placeholder(const char *pattern, bool direct, int *fd, struct report *r
 	folder = dirname(name);
 	*fd = open_nameless(folder, direct ? O_DIRECT : 0);
 	if (*fd < 0) {
-		int status = open_failed(direct, r, folder);
+		int status = open_failed(direct, r, folder, errno, place_hint_folder);
 
 		free(name);
 		return status;

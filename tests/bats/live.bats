@@ -119,10 +119,12 @@ value() {
     run -2 --separate-stderr zcdma capture --interval 0.001 sim:
     assert_equal "$stderr" 'zcdma capture: --interval 0.001: must be at least 0.01'
     run -2 --separate-stderr zcdma verify --metrics none/m.prom sim:
-    assert_equal "$stderr" 'zcdma verify: write none/m.prom: No such file or directory'
+    assert_equal "$stderr" 'zcdma verify: write none/m.prom: No such file or directory
+  make the folder: mkdir -p none'
     mkdir folder
     run -2 --separate-stderr zcdma capture --metrics folder sim:
-    assert_equal "$stderr" 'zcdma capture: write folder: Is a directory'
+    assert_equal "$stderr" 'zcdma capture: write folder: Is a directory
+  name a file in it: folder/NAME'
     run -0 find . -name 'folder.*'
     assert_output ''
 }

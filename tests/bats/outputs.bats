@@ -227,6 +227,20 @@ stands_still() {
     run -2 --separate-stderr zcdma capture sim: -o /nowhere/a -o b
     assert_equal "$stderr" 'zcdma capture: open /nowhere/a: No such file or directory
   make the folder: mkdir -p /nowhere'
+    # Nothing can be made there: the folder is there already, and a link is in the way.
+    local name
+    for name in /dev/fd/99 /proc/self/nosuch link/a slash/; do
+        ln -sfn /nowhere link
+        run -2 --separate-stderr zcdma capture sim: -o "$name"
+        refute_regex "$stderr" $'\n'
+    done
+    ln -s /nowhere/b/c dangling
+    run -2 --separate-stderr zcdma capture sim: -o dangling
+    assert_equal "$stderr" 'zcdma capture: open dangling: No such file or directory
+  make the folder: mkdir -p /nowhere/b'
+    run -2 --separate-stderr zcdma capture sim: -o a --metrics /nowhere/m.prom
+    assert_equal "$stderr" 'zcdma capture: write /nowhere/m.prom: No such file or directory
+  make the folder: mkdir -p /nowhere'
     mkdir there
     run -2 --separate-stderr zcdma capture sim: -o there
     assert_equal "$stderr" 'zcdma capture: open there: Is a directory
@@ -243,6 +257,9 @@ stands_still() {
     fi
     run -2 --separate-stderr "${user[@]}" "$ZCDMA" capture sim: -o "$PWD/there/a"
     assert_regex "$stderr" ': open .*/there/a: Permission denied
+  name a file where user [0-9]+ may write$'
+    run -2 --separate-stderr "${user[@]}" "$ZCDMA" capture sim: -o /dev/null --metrics "$PWD/there/a"
+    assert_regex "$stderr" ': write .*/there/a: Permission denied
   name a file where user [0-9]+ may write$'
 }
 
