@@ -59,6 +59,8 @@ static void install(void)
 	struct sigaction sa = { .sa_handler = handle };
 
 	sigaction(SIGUSR1, &sa, NULL);
+	/* It asks a recording to write, and ends no run, as a service may send it to all of its kind. */
+	signal(SIGUSR2, SIG_IGN);
 	/* One request at a time, so that the first one is the one that is reported. */
 	for (size_t i = 0; i < sizeof(stops) / sizeof(stops[0]); i++)
 		sigaddset(&sa.sa_mask, stops[i]);

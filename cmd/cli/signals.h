@@ -53,7 +53,7 @@ void signals_cut_at_hangup(void);
 /* Return how often a cut was asked for, as signals_stats() does. */
 unsigned signals_cuts(void);
 
-/* Have SIGUSR2, which else ends the process, trigger a recording. */
+/* Have SIGUSR2, which else is ignored, trigger a recording. */
 void signals_trigger_at_usr2(void);
 
 /* Return how often that was asked for, as signals_stats() does. */

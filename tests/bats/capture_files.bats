@@ -210,6 +210,26 @@ waits() {
     has_line "/proc/$1/status" '^State:[[:space:]]S'
 }
 
+@test "capture: SIGUSR2 without --trigger ends no run, with and without data" {
+    local where
+    "$ZCDMA" capture tcp:127.0.0.1:0 -o new --manifest new.xxh --then 'grep SigIgn /proc/self/status >ignored; :' \
+        >out 2>err 3>&- &
+    PIDS+=("$!")
+    until_true 20 has_line err 'listening on'
+    where=$(grep -o '127\.0\.0\.1:[0-9]*' err)
+    kill -USR2 "${PIDS[-1]}"
+    "$ZCDMA" zcsend -q "$where" sim:rate=1M,block=64K --bytes 256K 3>&- &
+    PIDS+=("$!")
+    until_true 20 handles "${PIDS[-1]}" USR1
+    kill -USR2 "${PIDS[@]}"
+    wait_exit "${PIDS[-1]}"
+    wait_exit "${PIDS[-1]}"
+    zcdma verify -q --bytes 256K --manifest new.xxh new
+    # What --then runs does not ignore it.
+    where=$(sed -n 's/^SigIgn:\t//p' ignored)
+    assert_equal $((0x$where >> ($(kill -l USR2) - 1) & 1)) 0
+}
+
 @test "capture: a signal before the first data leaves what is there alone" {
     mkfifo idle
     exec 7<>idle
