@@ -25,8 +25,8 @@ static int hex(char digit)
 	return digit && at ? (int)(at - digits) % 16 : -1;
 }
 
-/* Decode @len bytes of percent-encoded text into @to. Returns false if it is malformed, or does not fit. */
-static bool decode(const char *text, size_t len, char *to, size_t room)
+/* Decode @len bytes of percent-encoded text into @to. Returns NULL, or what is wrong with it. */
+static const char *decode(const char *text, size_t len, char *to, size_t room)
 {
 	size_t n = 0;
 
@@ -35,16 +35,31 @@ static bool decode(const char *text, size_t len, char *to, size_t room)
 
 		if (c == '%') {
 			if (i + 2 >= len || hex(text[i + 1]) < 0 || hex(text[i + 2]) < 0)
-				return false;
+				return "has a '%' without two hexadecimal digits";
 			c = (char)(hex(text[i + 1]) * 16 + hex(text[i + 2]));
 			i += 2;
 		}
-		if (!c || n + 1 >= room)
-			return false;
+		if (!c)
+			return "has a byte that is 0";
+		if (n + 1 >= room)
+			return "is too long";
 		to[n++] = c;
 	}
 	to[n] = '\0';
-	return true;
+	return NULL;
+}
+
+/* Decode a part of @text, of which @what says what it is. Returns 0, or -EINVAL with the error message set. */
+static int decode_part(struct zcdma_ctx *ctx, const char *text, const char *what, const char *part,
+		       size_t len, char *to, size_t room)
+{
+	const char *wrong = decode(part, len, to, room);
+	char why[128];
+
+	if (!wrong)
+		return 0;
+	snprintf(why, sizeof(why), "%s %s", what, wrong);
+	return bad_uri(ctx, text, why);
 }
 
 /* Parse "HOST[:PORT]" of @len bytes. */
@@ -72,10 +87,12 @@ static int parse_query(struct zcdma_ctx *ctx, const char *text, const char *quer
 	if (!query || strncmp(query, key, strlen(key)))
 		return bad_uri(ctx, text, "it names no socket");
 	query += strlen(key);
-	if (!*query || strchr(query, '&') ||
-	    !decode(query, strlen(query), t->socket, sizeof(t->socket)))
-		return bad_uri(ctx, text, "the socket's path is not valid, or too long");
-	return 0;
+	if (!*query)
+		return bad_uri(ctx, text, "the path of the socket is empty");
+	if (strchr(query, '&'))
+		return bad_uri(ctx, text, "one socket= is all that may follow '?'");
+	return decode_part(ctx, text, "the path of the socket", query, strlen(query), t->socket,
+			   sizeof(t->socket));
 }
 
 static int parse_uri(struct zcdma_ctx *ctx, const char *text, bool local, struct zc_nbd_target *t)
@@ -85,8 +102,13 @@ static int parse_uri(struct zcdma_ctx *ctx, const char *text, bool local, struct
 	const char *slash = memchr(authority, '/', all);
 	const size_t len = slash ? (size_t)(slash - authority) : all;
 
-	if (slash && !decode(slash + 1, all - len - 1, t->name, sizeof(t->name)))
-		return bad_uri(ctx, text, "the name of the export is not valid, or too long");
+	if (slash) {
+		int rc = decode_part(ctx, text, "the name of the export", slash + 1, all - len - 1,
+				     t->name, sizeof(t->name));
+
+		if (rc)
+			return rc;
+	}
 	if (!local && query)
 		return bad_uri(ctx, text, "nothing is known after '?'");
 	if (local && len)

@@ -31,6 +31,10 @@
 #define NEWSTYLE "\0\3" /* fixed, and without zeroes */
 #define LEGACY	 "\0\1" /* fixed alone */
 
+/* Longer than the path of a socket may be. */
+#define TEN	  "0123456789"
+#define LONG_PATH TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+
 static struct zc_nbd_target target = { .where = "server:1" };
 static struct zc_nbd_export found;
 static unsigned char said[8192];
@@ -474,11 +478,17 @@ static void other_targets_are_refused(void **state)
 		{ "nbd://a@host", "names a user" },
 		{ "nbd://host/%", "name of the export" },
 		{ "nbd://host/%0", "name of the export" },
-		{ "nbd://host/%00", "name of the export" },
-		{ "nbd://host/%zz", "name of the export" },
+		{ "nbd://host/%00", "the name of the export has a byte that is 0" },
+		{ "nbd://host/%zz",
+		  "the name of the export has a '%' without two hexadecimal digits" },
 		{ "nbd://host?socket=/run/a", "nothing is known after '?'" },
 		{ "nbd+unix:///x", "names no socket" },
-		{ "nbd+unix:///?socket=", "socket's path" },
+		{ "nbd+unix:///?socket=", "the path of the socket is empty" },
+		{ "nbd+unix:///?socket=/a&socket=/b", "one socket= is all that may follow '?'" },
+		{ "nbd+unix:///?socket=/a%2",
+		  "the path of the socket has a '%' without two hexadecimal digits" },
+		{ "nbd+unix:///?socket=/a%00", "the path of the socket has a byte that is 0" },
+		{ "nbd+unix:///?socket=/" LONG_PATH, "the path of the socket is too long" },
 		{ "nbd+unix://host/?socket=/run/a", "a Unix socket has no host" },
 		{ "nbds://host", "asks for TLS" },
 		{ "nbds+unix:///?socket=/run/a", "asks for TLS" },
