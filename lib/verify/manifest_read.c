@@ -353,6 +353,19 @@ static int read_failed(struct zcdma_ctx *ctx, const char *path, int rc)
 	return zc_fail(ctx, -rc, "read manifest %s", path);
 }
 
+/* Refuse what is not a manifest, or was changed: its line @number, or all of it with 0. Returns -EINVAL with the message set. */
+static int refuse(struct zcdma_ctx *ctx, const char *path, unsigned number, const char *why)
+{
+	char where[24] = "";
+	int rc;
+
+	if (number)
+		snprintf(where, sizeof(where), "line %u: ", number);
+	rc = zc_fail_plain(ctx, EINVAL, "read manifest %s: %s%s", path, where, why);
+	zc_hint(ctx, "give the manifest of this data as zcdma capture --manifest wrote it");
+	return rc;
+}
+
 static int read_lines(struct zcdma_ctx *ctx, const char *path, FILE *file, struct reader *r)
 {
 	const char *why = NULL;
@@ -367,13 +380,12 @@ static int read_lines(struct zcdma_ctx *ctx, const char *path, FILE *file, struc
 		if (rc)
 			return read_failed(ctx, path, rc);
 		if (why)
-			return zc_fail_plain(ctx, EINVAL, "read manifest %s: line %u: %s", path,
-					     r->number, why);
+			return refuse(ctx, path, r->number, why);
 	}
 	if (ferror(file))
 		return zc_fail(ctx, errno, "read manifest %s", path);
 	if (!r->number)
-		return zc_fail_plain(ctx, EINVAL, "read manifest %s: it is empty", path);
+		return refuse(ctx, path, 0, "it is empty");
 	return 0;
 }
 

@@ -361,7 +361,17 @@ zcdma verify: bad: differs at offset 250000: garbage of 512 bytes'
 
 @test "verify: a manifest: not one, not there: status 2" {
     run -2 --separate-stderr zcdma verify --manifest good good
-    assert_regex "$stderr" '^zcdma verify: read manifest good: line 1: '
+    assert_regex "$stderr" '^zcdma verify: read manifest good: line 1: .*
+  give the manifest of this data as zcdma capture --manifest wrote it$'
+    zcdma capture -q sim: --bytes 1M -o twice --manifest twice.xxh
+    sed -i '$p' twice.xxh
+    run -2 --separate-stderr zcdma verify --manifest twice.xxh twice
+    assert_regex "$stderr" "^zcdma verify: read manifest twice.xxh: line [0-9]+: nothing may follow .*
+  give the manifest of this data as zcdma capture --manifest wrote it$"
+    : >empty.xxh
+    run -2 --separate-stderr zcdma verify --manifest empty.xxh good
+    assert_equal "$stderr" 'zcdma verify: read manifest empty.xxh: it is empty
+  give the manifest of this data as zcdma capture --manifest wrote it'
     run -2 --separate-stderr zcdma verify --manifest nowhere good
     assert_equal "$stderr" 'zcdma verify: open nowhere: No such file or directory'
     # What comes may be recorded at the same time.
