@@ -3,6 +3,7 @@
 #include "bench/compare.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,23 @@ static int check_rows(struct report *r, const struct bench_compare *c, const cha
 			    "--compare %s: none of the rows of this run is in it", path);
 }
 
+/* Where a document is read from, and the errno of a read that failed, which else looks like the end of the text. */
+struct reading {
+	int fd, err;
+};
+
+static size_t read_more(void *buffer, size_t len, void *data)
+{
+	struct reading *from = data;
+	ssize_t n;
+
+	do
+		n = read(from->fd, buffer, len);
+	while (n < 0 && errno == EINTR);
+	from->err = n < 0 ? errno : 0;
+	return n < 0 ? (size_t)-1 : (size_t)n;
+}
+
 int bench_compare_load(struct report *r, const char *path, const struct bench_job *job,
 		       const struct bench_rows *rows, const char *net, struct bench_compare **old)
 {
@@ -95,16 +113,18 @@ int bench_compare_load(struct report *r, const char *path, const struct bench_jo
 	json_error_t error;
 	const char *applet;
 	json_t *here;
-	FILE *f;
+	struct reading from = { .fd = open(path, O_RDONLY | O_CLOEXEC) };
 	int status;
 
 	*old = c;
-	f = fopen(path, "re");
-	if (!f)
-		return report_system_error(r, STATUS_ERROR, -errno, NULL, "open %s: %s", path,
+	if (from.fd < 0)
+		return report_system_error(r, STATUS_ERROR, -errno, hint, "open %s: %s", path,
 					   strerror(errno));
-	c->document = json_loadf(f, 0, &error);
-	fclose(f);
+	c->document = json_load_callback(read_more, &from, 0, &error);
+	close(from.fd);
+	if (from.err)
+		return report_system_error(r, STATUS_ERROR, -from.err, hint, "read %s: %s", path,
+					   strerror(from.err));
 	if (!c->document)
 		return report_error(r, STATUS_ERROR, hint,
 				    "--compare %s: not a document of bench: line %d: %s", path,

@@ -228,8 +228,12 @@ serve() {
     run -2 zcdma bench --compare broken.json
     assert_output --partial '--compare broken.json: not a document of bench: line 2: '
     assert_output --partial $'\n  write one with zcdma bench --json'
+    run -2 zcdma bench --compare .
+    assert_output 'zcdma bench: read .: Is a directory
+  write one with zcdma bench --json'
     run -2 zcdma bench --compare no-such-file
-    assert_output 'zcdma bench: open no-such-file: No such file or directory'
+    assert_output 'zcdma bench: open no-such-file: No such file or directory
+  write one with zcdma bench --json'
     zcdma probe --json >probe.json
     run -2 zcdma bench --compare probe.json
     assert_output --partial ': not a document of bench'
