@@ -13,6 +13,7 @@
 #include "transfer/handover.h"
 #include "cli/xalloc.h"
 #include "cli/opts.h"
+#include "cli/plural.h"
 #include "cli/progress.h"
 #include "cli/signals.h"
 #include "verify/stream.h"
@@ -211,8 +212,9 @@ static int check_others(const struct verify *v)
 		 v->wanted + 1);
 	return report_error(v->r, STATUS_INCOMPLETE, hint,
 			    "datagrams of more than %u sender%s came: %" PRIu64
-			    " of others were skipped, and not checked",
-			    v->wanted, v->wanted == 1 ? "" : "s", v->socket.others);
+			    " of others %s skipped, and not checked",
+			    v->wanted, plural_s(v->wanted), v->socket.others,
+			    plural_were(v->socket.others));
 }
 
 /* Check which options go together. Returns 0, or an exit status after a reported error. */

@@ -7,6 +7,7 @@
 
 #include <zcdma/util.h>
 
+#include "cli/plural.h"
 #include "cli/status.h"
 
 void frames_report_received(struct report *r, const struct zcdma_source_stats *s)
@@ -50,9 +51,9 @@ const char *frames_describe_wrong(const struct zcdma_source_stats *s, char *buf,
 	if (!s->wrong_frames)
 		return NULL;
 	snprintf(buf, len,
-		 "the data of %" PRIu64 " frames of %" PRIu64
+		 "the data of %" PRIu64 " frame%s of %" PRIu64
 		 " is not what their hashes say, the first at offset %" PRIu64,
-		 s->wrong_frames, s->frames, s->wrong_offset);
+		 s->wrong_frames, plural_s(s->wrong_frames), s->frames, s->wrong_offset);
 	return "it was changed after its hash was made: a device that writes to blocks in flight does that";
 }
 
@@ -66,8 +67,9 @@ const char *frames_describe_lost(uint64_t blocks, uint64_t bytes, char *buf, siz
 		snprintf(buf, len, "a connection broke, and it is unknown what did not come");
 		return "the other end did not come back to say; retry=N waits longer";
 	}
-	snprintf(buf, len, "%" PRIu64 " blocks (%s) that were sent are not at the receiver", blocks,
-		 zcdma_size_format(bytes, size, sizeof(size)));
+	snprintf(buf, len, "%" PRIu64 " block%s (%s) that %s sent %s not at the receiver", blocks,
+		 plural_s(blocks), zcdma_size_format(bytes, size, sizeof(size)),
+		 plural_were(blocks), plural_are(blocks));
 	return "what a connection holds when it breaks is lost, and what came before a receiver was started anew is not there";
 }
 

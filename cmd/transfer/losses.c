@@ -7,6 +7,7 @@
 
 #include <zcdma/util.h>
 
+#include "cli/plural.h"
 #include "cli/status.h"
 #include "transfer/frames.h"
 
@@ -34,11 +35,12 @@ static const char *describe_dropped(struct zcdma_source *src, uint64_t packets, 
 	if (info.mode) {
 		snprintf(buf, len,
 			 "%" PRIu64
-			 " packets were dropped: no frame was free, or they are longer than one",
-			 packets);
+			 " packet%s %s dropped: no frame was free, or what came is longer than one",
+			 packets, plural_s(packets), plural_were(packets));
 		return "turn off offloads that make packets longer than the MTU (ethtool -K IFACE gro off), or take udp:";
 	}
-	snprintf(buf, len, "%" PRIu64 " packets were dropped: they came too fast", packets);
+	snprintf(buf, len, "%" PRIu64 " packet%s %s dropped: the data came too fast", packets,
+		 plural_s(packets), plural_were(packets));
 	return "a larger buffer=SIZE bridges longer waits";
 }
 
@@ -46,8 +48,8 @@ static const char *describe_dropped(struct zcdma_source *src, uint64_t packets, 
 static const char *describe_received(const struct zcdma_packet_stats *s, char *buf, size_t len)
 {
 	if (s->lost && s->lost != ZCDMA_UNKNOWN) {
-		snprintf(buf, len, "%" PRIu64 " datagrams did not arrive, by their numbers",
-			 s->lost);
+		snprintf(buf, len, "%" PRIu64 " datagram%s did not arrive, by their numbers",
+			 s->lost, plural_s(s->lost));
 		return s->dropped
 			       ? "the socket's buffer was full: raise net.core.rmem_max, or buffer=SIZE"
 			       : "they were lost on the way";
@@ -86,18 +88,19 @@ static const char *describe(struct zcdma_source *src, char *buf, size_t len)
 	if (hint)
 		return hint;
 	if (s.gap_blocks) {
-		snprintf(buf, len, "%" PRIu64 " blocks (%s) are missing: %s", s.gap_blocks,
+		snprintf(buf, len, "%" PRIu64 " block%s (%s) %s missing: %s", s.gap_blocks,
+			 plural_s(s.gap_blocks),
 			 s.gap_bytes == ZCDMA_UNKNOWN
 				 ? "of unknown length"
 				 : zcdma_size_format(s.gap_bytes, bytes, sizeof(bytes)),
-			 why_missing(src, &s));
+			 plural_are(s.gap_blocks), why_missing(src, &s));
 		return advise_blocks(src);
 	}
 	if (s.discontinuities && s.discontinuities != ZCDMA_UNKNOWN) {
 		snprintf(buf, len,
 			 "data may be missing in %" PRIu64
-			 " places: the device was not served there",
-			 s.discontinuities);
+			 " place%s: the device was not served there",
+			 s.discontinuities, plural_s(s.discontinuities));
 		return "how much, or whether any, is unknown; a larger ring (blocks=N) bridges longer waits";
 	}
 	if (s.packets.socket_buffer)
@@ -105,8 +108,8 @@ static const char *describe(struct zcdma_source *src, char *buf, size_t len)
 	if (s.packets.dropped)
 		return describe_dropped(src, s.packets.dropped, buf, len);
 	if (s.packets.lost && s.packets.lost != ZCDMA_UNKNOWN) {
-		snprintf(buf, len, "%" PRIu64 " datagrams did not arrive, by their numbers",
-			 s.packets.lost);
+		snprintf(buf, len, "%" PRIu64 " datagram%s did not arrive, by their numbers",
+			 s.packets.lost, plural_s(s.packets.lost));
 		return "they were lost on the way, or by the capture";
 	}
 	return NULL;

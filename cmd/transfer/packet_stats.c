@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "cli/plural.h"
 #include "cli/status.h"
 
 static void get(struct zcdma_source *src, struct zcdma_source_info *info,
@@ -99,9 +100,11 @@ static int check_whole(struct report *r, const struct zcdma_packet_stats *s)
 		r, STATUS_INCOMPLETE,
 		"capture whole packets, and all of them: no snap length, a larger buffer=; fragments come of packets larger than the MTU",
 		"the payload is not whole: %" PRIu64
-		" packets were cut short when they were captured, %" PRIu64
-		" were fragments, and %" PRIu64 " bytes of TCP are missing",
-		s->cut, s->fragments, missing);
+		" packet%s %s cut short by the capture, %" PRIu64 " %s, and %" PRIu64
+		" byte%s of TCP %s missing",
+		s->cut, plural_s(s->cut), plural_were(s->cut), s->fragments,
+		s->fragments == 1 ? "was a fragment" : "were fragments", missing, plural_s(missing),
+		plural_are(missing));
 }
 
 static int check_sums(struct report *r, const struct zcdma_packet_stats *s)

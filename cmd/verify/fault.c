@@ -46,9 +46,10 @@ void fault_judge_unplaced(const struct zcdma_check_result *res, struct verdict *
 			    "no datagram shows where it belongs, so nothing was verified");
 	else if (res->unplaced)
 		outcome_say(v, OUTCOME_INCOMPLETE,
-			    "%" PRIu64 " of %" PRIu64
-			    " datagrams do not show where they belong, and were not checked",
-			    res->unplaced, res->datagrams);
+			    "%" PRIu64 " of %" PRIu64 " datagrams %s not checked", res->unplaced,
+			    res->datagrams,
+			    res->unplaced == 1 ? "does not show where it belongs, and was"
+					       : "do not show where they belong, and were");
 }
 
 static void report_first(struct report *r, const struct zcdma_fault *f)

@@ -9,6 +9,7 @@
 
 #include <zcdma/util.h>
 
+#include "cli/plural.h"
 #include "cli/report_value.h"
 #include "cli/xalloc.h"
 
@@ -16,10 +17,10 @@
 static const struct {
 	const char *unit, *where, *key, *bytes_key;
 } causes[ZCDMA_LOSS_CAUSES] = {
-	[ZCDMA_LOST_DEVICE] = { "blocks", "by the device", "lost_blocks", "lost_block_bytes" },
-	[ZCDMA_LOST_HANDOVER] = { "blocks", "in the hand-over", "lost_handover_blocks",
+	[ZCDMA_LOST_DEVICE] = { "block", "by the device", "lost_blocks", "lost_block_bytes" },
+	[ZCDMA_LOST_HANDOVER] = { "block", "in the hand-over", "lost_handover_blocks",
 				  "lost_handover_bytes" },
-	[ZCDMA_LOST_NETWORK] = { "packets", "on the network", "lost_packets", "lost_packet_bytes" },
+	[ZCDMA_LOST_NETWORK] = { "packet", "on the network", "lost_packets", "lost_packet_bytes" },
 };
 
 void recorded_losses_keep(struct recorded_losses *losses, const struct zcdma_check *check)
@@ -44,9 +45,11 @@ static size_t describe_one(unsigned cause, const struct zcdma_loss *lost, char *
 		return (size_t)snprintf(buf, len, "data of unknown length, or none, %s",
 					causes[cause].where);
 	if (lost->bytes == ZCDMA_UNKNOWN)
-		return (size_t)snprintf(buf, len, "%" PRIu64 " %s %s", lost->count,
-					causes[cause].unit, causes[cause].where);
-	return (size_t)snprintf(buf, len, "%" PRIu64 " %s (%s) %s", lost->count, causes[cause].unit,
+		return (size_t)snprintf(buf, len, "%" PRIu64 " %s%s %s", lost->count,
+					causes[cause].unit, plural_s(lost->count),
+					causes[cause].where);
+	return (size_t)snprintf(buf, len, "%" PRIu64 " %s%s (%s) %s", lost->count,
+				causes[cause].unit, plural_s(lost->count),
 				zcdma_size_format(lost->bytes, size, sizeof(size)),
 				causes[cause].where);
 }

@@ -7,6 +7,7 @@
 
 #include <zcdma/util.h>
 
+#include "cli/plural.h"
 #include "cli/report_text.h"
 #include "cli/status.h"
 #include "transfer/frames.h"
@@ -58,9 +59,10 @@ static void judge_frames(const struct stream *s, struct verdict *v)
 		snprintf(v->hint, sizeof(v->hint), "%s", hint);
 	} else if (s->by_hash && src->unhashed_frames) {
 		outcome_say(v, OUTCOME_INCOMPLETE,
-			    "%" PRIu64 " frames of %" PRIu64
-			    " came without a hash, and were not checked",
-			    src->unhashed_frames, src->frames);
+			    "%" PRIu64 " frame%s of %" PRIu64
+			    " came without a hash, and %s not checked",
+			    src->unhashed_frames, plural_s(src->unhashed_frames), src->frames,
+			    plural_were(src->unhashed_frames));
 		snprintf(
 			v->hint, sizeof(v->hint),
 			"send along a path that reads memory (copy, zerocopy, vmsplice), or give --pattern or --manifest");
@@ -79,12 +81,14 @@ static void judge_framed_losses(const struct stream *s, struct verdict *v)
 				 sizeof(what)))
 		outcome_say(v, OUTCOME_LOSSY, "%s", what);
 	else if (src->gap_blocks)
-		outcome_say(v, OUTCOME_LOSSY, "%" PRIu64 " blocks (%s) were lost by the sender",
-			    src->gap_blocks, text_size(src->gap_bytes, size, sizeof(size)));
+		outcome_say(v, OUTCOME_LOSSY, "%" PRIu64 " block%s (%s) %s lost by the sender",
+			    src->gap_blocks, plural_s(src->gap_blocks),
+			    text_size(src->gap_bytes, size, sizeof(size)),
+			    plural_were(src->gap_blocks));
 	else if (src->discontinuities)
 		outcome_say(v, OUTCOME_LOSSY,
-			    "data may be missing in %" PRIu64 " places, by the sender",
-			    src->discontinuities);
+			    "data may be missing in %" PRIu64 " place%s, by the sender",
+			    src->discontinuities, plural_s(src->discontinuities));
 }
 
 static void judge_length(const struct stream *s, struct verdict *v)
@@ -93,10 +97,12 @@ static void judge_length(const struct stream *s, struct verdict *v)
 
 	if (expected && reached(s) > expected)
 		outcome_say(v, OUTCOME_WRONG,
-			    "more came than the %" PRIu64 " bytes that were expected", expected);
+			    "more came than the %" PRIu64 " byte%s that %s expected", expected,
+			    plural_s(expected), plural_were(expected));
 	else if (!s->end && bytes < expected)
 		outcome_say(v, OUTCOME_INCOMPLETE,
-			    "%" PRIu64 " bytes came, %" PRIu64 " were expected", bytes, expected);
+			    "%" PRIu64 " byte%s came, %" PRIu64 " %s expected", bytes,
+			    plural_s(bytes), expected, plural_were(expected));
 	else if (s->result.unended)
 		outcome_say(v, OUTCOME_INCOMPLETE,
 			    "manifest %s has no last line: the recording did not come to its end",
@@ -121,10 +127,12 @@ static void judge_losses(const struct stream *s, struct verdict *v)
 	char size[32];
 
 	if (s->result.faults)
-		outcome_say(v, OUTCOME_LOSSY, "datagrams (%s) did not come, in %" PRIu64 " places",
-			    zcdma_size_format(res.missing_bytes, size, sizeof(size)), res.faults);
+		outcome_say(v, OUTCOME_LOSSY, "datagrams (%s) did not come, in %" PRIu64 " place%s",
+			    zcdma_size_format(res.missing_bytes, size, sizeof(size)), res.faults,
+			    plural_s(res.faults));
 	else if (res.lost)
-		outcome_say(v, OUTCOME_LOSSY, "%" PRIu64 " datagrams (%s) did not come", res.lost,
+		outcome_say(v, OUTCOME_LOSSY, "%" PRIu64 " datagram%s (%s) did not come", res.lost,
+			    plural_s(res.lost),
 			    zcdma_size_format(res.lost_bytes, size, sizeof(size)));
 	else if (res.recorded_losses)
 		judge_recorded(&res, v);
@@ -195,15 +203,17 @@ enum outcome verdict_worst(const struct stream *streams, unsigned count)
 /* With -v, name the places where a stream is wrong, each in a line. */
 static void name_places(struct report *r, const struct stream *s)
 {
+	const uint64_t more =
+		s->result.faults > s->fault_count ? s->result.faults - s->fault_count : 0;
 	char text[256];
 
 	for (unsigned i = 1; i < s->fault_count; i++) {
 		fault_describe(&s->faults[i], text, sizeof(text));
 		report_verbose(r, "%s: %s", s->from, text);
 	}
-	if (s->fault_count < s->result.faults)
-		report_verbose(r, "%s: %" PRIu64 " more places are counted, and not listed",
-			       s->from, s->result.faults - s->fault_count);
+	if (more)
+		report_verbose(r, "%s: %" PRIu64 " more place%s %s counted, and not listed",
+			       s->from, more, plural_s(more), plural_are(more));
 	recorded_losses_name(r, s->from, &s->losses);
 }
 

@@ -7,6 +7,7 @@
 #include <zcdma/util.h>
 
 #include "cli/clock.h"
+#include "cli/plural.h"
 #include "verify/fault.h"
 #include "verify/wire.h"
 
@@ -223,8 +224,8 @@ static void report_places(struct report *r, struct zcdma_wire *wire, uint64_t fa
 		report_verbose(r, "%s to %s: %s", f.from, f.to, text);
 	}
 	if (i < faults)
-		report_verbose(r, "%" PRIu64 " more places are counted, and not listed",
-			       faults - i);
+		report_verbose(r, "%" PRIu64 " more place%s %s counted, and not listed", faults - i,
+			       plural_s(faults - i), plural_are(faults - i));
 }
 
 int wire_report(const struct wire *w, struct zcdma_wire *wire, struct wire_totals *t,

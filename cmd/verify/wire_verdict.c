@@ -6,6 +6,7 @@
 
 #include <zcdma/util.h>
 
+#include "cli/plural.h"
 #include "cli/status.h"
 #include "verify/fault.h"
 #include "verify/wire.h"
@@ -37,8 +38,9 @@ static void describe_difference(struct zcdma_wire *wire, const struct zcdma_wire
 			d.offset, d.block, d.seq, d.is, d.was);
 	else
 		outcome_say(v, OUTCOME_WRONG,
-			    "overwritten in flight: %" PRIu64 " retransmitted packets differ",
-			    s->counters.differing);
+			    "overwritten in flight: %" PRIu64 " retransmitted packet%s",
+			    s->counters.differing,
+			    s->counters.differing == 1 ? " differs" : "s differ");
 	snprintf(v->hint, sizeof(v->hint),
 		 "a buffer was written to before its data had been acknowledged");
 }
@@ -76,8 +78,9 @@ static void judge_length(const struct wire *w, struct zcdma_wire *wire,
 		return;
 	if (s->bytes > expected || (s->end == ZCDMA_WIRE_FIN && s->bytes < expected))
 		outcome_say(v, OUTCOME_INCOMPLETE,
-			    "%" PRIu64 " bytes were sent, %" PRIu64 " were expected", s->bytes,
-			    expected);
+			    "%" PRIu64 " byte%s %s sent, %" PRIu64 " %s expected", s->bytes,
+			    plural_s(s->bytes), plural_were(s->bytes), expected,
+			    plural_were(expected));
 }
 
 /* Check that all of it was followed. */
@@ -87,8 +90,9 @@ static void judge_followed(const struct wire *w, struct zcdma_wire *wire,
 	(void)wire;
 	if (s->counters.strayed)
 		outcome_say(v, OUTCOME_INCOMPLETE,
-			    "%" PRIu64 " packets were too far from the others, and were skipped",
-			    s->counters.strayed);
+			    "%" PRIu64 " packet%s %s too far from the others, and skipped",
+			    s->counters.strayed, plural_s(s->counters.strayed),
+			    plural_were(s->counters.strayed));
 	else if (!w->unchecked && s->end == ZCDMA_WIRE_RESET)
 		outcome_say(v, OUTCOME_INCOMPLETE,
 			    "the connection was reset before the stream's end");
@@ -113,8 +117,8 @@ static void judge_checked(const struct wire *w, struct zcdma_wire *wire,
 		outcome_say(v, OUTCOME_INCOMPLETE, "no memory was left to check it");
 	else if (!res->bytes)
 		outcome_say(v, OUTCOME_INCOMPLETE,
-			    "none of its %" PRIu64 " bytes were captured, so nothing was verified",
-			    s->bytes);
+			    "none of its %" PRIu64 " byte%s was captured, so nothing was verified",
+			    s->bytes, plural_s(s->bytes));
 	else if (res->unplaced)
 		fault_judge_unplaced(res, v);
 	else if (w->expect->manifest && res->blocks_uncaptured && !res->blocks)
@@ -210,19 +214,17 @@ static enum outcome judge_capture(const struct wire *w, const struct zcdma_wire_
 		snprintf(v->hint, sizeof(v->hint), "give another --port, interface or file");
 	} else if (stats->unfollowed) {
 		outcome_say(v, OUTCOME_INCOMPLETE,
-			    "%" PRIu64
-			    " packets were not followed, as they are of too many connections",
-			    stats->unfollowed);
+			    "%" PRIu64 " packet%s %s not followed: there are too many connections",
+			    stats->unfollowed, plural_s(stats->unfollowed),
+			    plural_were(stats->unfollowed));
 		snprintf(v->hint, sizeof(v->hint), "--port leaves others out");
 	} else if (stats->dropped) {
-		outcome_say(v, OUTCOME_LOSSY, "%" PRIu64 " packets were dropped by the capture",
-			    stats->dropped);
+		outcome_say(v, OUTCOME_LOSSY, "%" PRIu64 " packet%s %s dropped by the capture",
+			    stats->dropped, plural_s(stats->dropped), plural_were(stats->dropped));
 	} else if (out) {
-		outcome_say(
-			v, OUTCOME_LOSSY,
-			"%" PRIu64
-			" packets are fragments, or without their headers: it is not known whose",
-			out);
+		outcome_say(v, OUTCOME_LOSSY,
+			    "%" PRIu64 " packet%s or without headers: it is not known whose", out,
+			    out == 1 ? " is a fragment," : "s are fragments,");
 	}
 	if (w->expect->complete && v->outcome == OUTCOME_LOSSY)
 		v->outcome = OUTCOME_INCOMPLETE;

@@ -354,7 +354,7 @@ tcp() {
 @test "pcap: datagrams in the order of their numbers" {
     datagrams le '\0\0\0\6a' '\0\0\0\7b' '\0\0\0\011d' '\0\0\0\010c' '\0\0\0\010c' '\0\0\0\013f' '\0\0\0\6a' x >x.pcap
     run -4 zcdma capture --json -o out pcap:x.pcap,payload,seq=0:4be
-    assert_output --partial '1 datagrams did not arrive'
+    assert_output --partial '1 datagram did not arrive'
     run -0 eval 'zcdma capture --json pcap:x.pcap,payload,seq=0:4be 2>report | tr -d "\0-\37"'
     assert_output abcdf
     run -0 keys report lost_datagrams reordered_datagrams duplicate_datagrams unnumbered_datagrams flows

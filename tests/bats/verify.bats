@@ -318,7 +318,7 @@ says() {
     LISTEN=udp:127.0.0.1:0 receiver --expect=complete --bytes 2000
     "$TOOLS/udp" "${TO##*:}" 0+1000 .
     received 1
-    grep -q '1 datagrams (1000 B) did not come' receiver.err
+    grep -q '1 datagram (1000 B) did not come' receiver.err
 }
 
 @test "verify: --expect=zerocopy" {

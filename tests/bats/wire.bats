@@ -240,6 +240,21 @@ record_end() {
     run -1 --separate-stderr zcdma verify -r many.pcap --pattern none --json
 }
 
+@test "wire: one packet is a packet, and several are packets" {
+    local n
+    "$TOOLS/flood" udp 3 >fragments.pcap
+    for n in 1 2; do
+        # The flags of an IP header: more fragments follow.
+        printf '\x20' | dd of=fragments.pcap bs=1 seek=$((46 + 60 * n)) conv=notrunc status=none
+        run -4 --separate-stderr zcdma verify -r fragments.pcap --pattern none -q
+        if ((n == 1)); then
+            assert_equal "$stderr" 'zcdma verify: 1 packet is a fragment, or without headers: it is not known whose'
+        else
+            assert_equal "$stderr" 'zcdma verify: 2 packets are fragments, or without headers: it is not known whose'
+        fi
+    done
+}
+
 @test "wire: a stream that is dropped from the full list keeps its verdict" {
     "$TOOLS/flood" tcp 16500 >many.pcap
     run -1 --separate-stderr zcdma verify -r many.pcap --json
