@@ -279,8 +279,8 @@ reasons() {
     subsection zcdma.4 'Pages of others' | items | sort >found
     same 'reasons in zcdma.4'
     { counters && reasons; } | sort >expected
-    sed -n '/^static ssize_t stats_show/,/^}/p' "$TOP/kmod/device.c" | sed 's/\\n/ /g' |
-        grep -oE '[a-z_]+ %' | tr -d ' %' | sort >found
+    sed -nE 's/^\t&stat_(copied_)?([a-z_]+)\.attr\.attr,/\1\2/p' "$TOP/kmod/statistics.c" | sed 's/^copied_/splice_&/' |
+        sort >found
     same 'statistics in sysfs'
     sed -nE 's/^STAT\(([a-z_]+)\);/\1/p; s/^STAT_COPIED\(([a-z]+), .*/splice_copied_\1/p' "$TOP/kmod/statistics.c" |
         sort >found
