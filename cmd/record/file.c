@@ -161,6 +161,9 @@ static void write_sigmf(struct record_file *file, bool sync)
 
 	if (!file->sigmf)
 		return;
+	/* It was made as blocks were sent, and the disk may be full. */
+	if (S_ISREG(file->id.stx_mode))
+		sigmf_cut(file->sigmf, file->id.stx_size / file->sample_bytes);
 	fd = open(file->sigmf_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 	rc = fd < 0 ? -errno : sigmf_write(file->sigmf, fd);
 	if (rc)

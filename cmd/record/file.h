@@ -20,7 +20,8 @@ struct record_file {
 	uint64_t bytes;			 /* of the blocks that went into it */
 	uint64_t filled;		 /* zeros in it, where data was lost */
 	char *sigmf_name;		 /* NULL: it has no metadata ... */
-	json_t *sigmf;			 /* ... or these */
+	json_t *sigmf;			 /* ... or these ... */
+	unsigned sample_bytes;		 /* ... of samples of this size */
 	bool complete;			 /* all that was to go into it did */
 	struct statx id;		 /* of the data, once it is finished */
 

@@ -243,6 +243,7 @@ static void describe(struct recording *rec, struct transfer *t, const struct zcd
 	if (!file->sigmf) {
 		file->sigmf_name = sigmf_name(file->name);
 		file->sigmf = sigmf_begin(sigmf, file->name, info.simulated > 0);
+		file->sample_bytes = sigmf->bytes;
 	}
 	sigmf_add(file->sigmf, sigmf,
 		  &(struct sigmf_segment){

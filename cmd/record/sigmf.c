@@ -191,6 +191,16 @@ void sigmf_add(json_t *meta, const struct sigmf_options *options,
 	json_array_append_new(json_object_get(meta, "captures"), capture);
 }
 
+void sigmf_cut(json_t *meta, uint64_t samples)
+{
+	json_t *captures = json_object_get(meta, "captures");
+	size_t n = json_array_size(captures);
+
+	while (n && (uint64_t)json_integer_value(json_object_get(json_array_get(captures, n - 1),
+								 "core:sample_start")) >= samples)
+		json_array_remove(captures, --n);
+}
+
 int sigmf_write(const json_t *meta, int fd)
 {
 	errno = 0;

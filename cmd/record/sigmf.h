@@ -38,6 +38,9 @@ struct sigmf_segment {
 void sigmf_add(json_t *meta, const struct sigmf_options *options,
 	       const struct sigmf_segment *segment);
 
+/* Remove the segments of which not even the first sample is among the @samples of the data. */
+void sigmf_cut(json_t *meta, uint64_t samples);
+
 /* Write the metadata to @fd. Returns 0 or a negative errno. */
 int sigmf_write(const json_t *meta, int fd);
 

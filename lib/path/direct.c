@@ -26,8 +26,7 @@ struct direct {
 	struct zcdma_path path;
 	struct zc_write_queue writes;
 	bool begun;		 /* the rest is valid, for the file that the path has */
-	uint64_t at;		 /* offset of the next write, */
-	uint64_t written;	 /* and up to which all is written */
+	uint64_t at;		 /* offset of the next write */
 	bool at_end;		 /* no other data is after .at */
 	uint64_t reserved;	 /* length that the file was given, or 0 */
 	bool unreserved;	 /* it is not made longer ahead of its data */
@@ -67,7 +66,7 @@ static void count(struct direct *d, struct zc_write *w)
 		return;
 	d->path.stats.direct_bytes += w->done;
 	zc_path_arrived(&d->path, w->done);
-	d->written = w->at + w->done;
+	d->path.written = w->at + w->done;
 	if (w->err)
 		write_failed(d, w);
 }
@@ -207,7 +206,7 @@ static int begin(struct direct *d)
 		return keep_error(d, zc_path_fail(&d->path, errno, "write"));
 	if (flags & O_APPEND)
 		at = st.st_size;
-	d->at = d->written = at > 0 ? (uint64_t)at : 0;
+	d->at = d->path.written = at > 0 ? (uint64_t)at : 0;
 	d->at_end = S_ISREG(st.st_mode) && (uint64_t)st.st_size <= d->at;
 	d->reserved = 0;
 	/* What is appended goes to where the file ends, whatever offset it has: BUGS in pwrite(2). */
@@ -285,6 +284,7 @@ static int direct_send(struct zcdma_path *path, const struct zcdma_block *b)
 		rc = settle(d);
 	if (rc)
 		return zc_error_again(&d->error, path->ctx);
+	path->taken = d->at + d->held;
 	w = find_write(d, b->ticket);
 	if (!w || w->state == ZC_WRITE_DONE)
 		return ZC_SENT_DONE;
@@ -404,7 +404,7 @@ static int write_rest(struct direct *d)
 		return rc;
 	zc_path_arrived(&d->path, len);
 	d->at += len;
-	d->written = d->at;
+	d->path.written = d->at;
 	d->held = 0;
 	return 0;
 }
@@ -412,12 +412,12 @@ static int write_rest(struct direct *d)
 /* Give the file the length of what is written without a hole, and the position after it. */
 static int set_end(struct direct *d)
 {
+	const off_t end = (off_t)d->path.written;
 	struct stat st;
 
-	lseek(d->path.sink.fd, (off_t)d->written, SEEK_SET);
-	if (!d->at_end || fstat(d->path.sink.fd, &st) < 0 || (uint64_t)st.st_size == d->written)
-		return 0;
-	if (!ftruncate(d->path.sink.fd, (off_t)d->written))
+	lseek(d->path.sink.fd, end, SEEK_SET);
+	if (!d->at_end || fstat(d->path.sink.fd, &st) < 0 || st.st_size == end ||
+	    !ftruncate(d->path.sink.fd, end))
 		return 0;
 	return keep_error(d, zc_path_fail(&d->path, errno, "truncate"));
 }
@@ -431,8 +431,8 @@ static int direct_finish(struct zcdma_path *path, bool complete, uint64_t deadli
 	(void)deadline_ns; /* a disk is waited for */
 	if (!d->begun)
 		return 0;
-	if (!wait_for_all(d))
-		write_rest(d);
+	if (!wait_for_all(d) && !write_rest(d) && !path->queued)
+		path->written = d->at; /* with the hole before a block without bytes */
 	set_end(d);
 	d->begun = false;
 	return d->error.rc ? zc_error_again(&d->error, path->ctx) : 0;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Zeros in the place of what was lost, so that an offset in the output is one of the device's stream. */
 #include "path/path.h"
-#include "verify/manifest.h"
 
 ZC_PUBLIC uint64_t zcdma_block_lost_bytes(const struct zcdma_block *b)
 {
@@ -27,21 +26,8 @@ static uint64_t begin(struct zcdma_path *path, const struct zcdma_block *b)
 	return 0;
 }
 
-static int add_to_manifest(struct zcdma_path *path, const struct zcdma_block *b, uint64_t bytes)
-{
-	int rc = path->manifest && bytes ? zc_manifest_add_zeros(path->manifest, b, bytes) : 0;
-	struct zc_error error;
-
-	if (!rc)
-		return 0;
-	zc_error_keep(&error, zc_manifest_ctx(path->manifest), rc);
-	return zc_error_again(&error, path->ctx);
-}
-
 int zc_path_fill(struct zcdma_path *path, const struct zcdma_block *b)
 {
-	int rc;
-
 	if (path->gaps == ZCDMA_GAPS_SKIP || path->fill.done)
 		return 0;
 	if (!path->fill.begun)
@@ -52,11 +38,9 @@ int zc_path_fill(struct zcdma_path *path, const struct zcdma_block *b)
 		if (n < 0)
 			return (int)n;
 		path->fill.left -= (uint64_t)n;
-		path->stats.filled_bytes += (uint64_t)n;
 	}
-	rc = add_to_manifest(path, b, path->fill.bytes);
-	path->fill.done = !rc;
-	return rc;
+	path->fill.done = true;
+	return 0;
 }
 
 ZC_PUBLIC int zcdma_path_set_gaps(struct zcdma_path *path, enum zcdma_gaps gaps)

@@ -9,6 +9,7 @@
 #include "net/socket.h"
 #include "path/play.h"
 #include "path/player.h"
+#include "path/sent.h"
 
 /* Between two tries to connect. */
 #define RETRY_MS 1000
@@ -352,5 +353,6 @@ void zc_path_delete(struct zcdma_path *path)
 	zc_framing_free(path->framing);
 	zc_sink_close(&path->sink);
 	zc_watch_free(path->watch);
+	zc_sent_close(path);
 	free(path);
 }

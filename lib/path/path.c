@@ -189,11 +189,6 @@ ZC_PUBLIC void zcdma_path_set_join(struct zcdma_path *path, size_t bytes)
 	path->join = info->blocks ? zc_min(bytes, most) : bytes;
 }
 
-ZC_PUBLIC void zcdma_path_set_manifest(struct zcdma_path *path, struct zcdma_manifest *manifest)
-{
-	path->manifest = manifest;
-}
-
 ZC_PUBLIC int zcdma_path_set_unsafe_reuse(struct zcdma_path *path)
 {
 	int rc;

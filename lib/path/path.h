@@ -29,6 +29,13 @@ enum zc_wait {
 	ZC_WAIT_COMPLETION = 1 << 2, /* a completion to reap */
 };
 
+/* Blocks that are sent whole and do not count yet, in their order: sent.h. The first one sent has the number 1. */
+struct zc_sent_blocks {
+	struct zc_sent_block *block; /* a circle of .size, a power of two */
+	uint64_t size;
+	uint64_t sent, counted; /* numbers of the last ones */
+};
+
 struct zc_sends {
 	uint64_t bytes, calls;
 };
@@ -87,6 +94,9 @@ struct zcdma_path {
 		bool begun, done;
 		uint64_t bytes, left;
 	} fill; /* zeros before the first block of the queue */
+	/* How far the path took blocks, and how far all is written; 0 unless it writes after send(), one block in a call. */
+	uint64_t taken, written;
+	struct zc_sent_blocks sent_blocks;
 	struct zcdma_hist device_to_sent, sent_to_free;
 	struct zc_watch *watch; /* of zcdma_path_fd(), or NULL */
 };

@@ -6,10 +6,8 @@
  */
 #include <string.h>
 
-#include <zcdma/verify.h>
-
 #include "path/reuse.h"
-#include "verify/manifest.h"
+#include "path/sent.h"
 
 static struct zc_lent_block *at(const struct zcdma_path *path, uint32_t place)
 {
@@ -25,7 +23,7 @@ static void give_back_at(struct zcdma_path *path, struct zc_lent_block *e, bool 
 {
 	replace = (replace || path->ops->type.replaces_pages) && !path->unsafe_reuse;
 	if (e->sent_ns)
-		zcdma_hist_add(&path->sent_to_free, now_ns - e->sent_ns);
+		zc_sent_free(path, e, now_ns);
 	zc_source_return(path->src, e, replace);
 }
 
@@ -65,6 +63,14 @@ static void reap_dropped(struct zcdma_path *path)
 	}
 }
 
+/* Count what is written by now. Returns 0, or the error that broke the path off. */
+static int count_sent(struct zcdma_path *path)
+{
+	int rc = zc_sent_count(path);
+
+	return rc ? zc_path_break(path, rc) : 0;
+}
+
 void zc_reuse_reap(struct zcdma_path *path)
 {
 	struct zcdma_block b;
@@ -79,6 +85,7 @@ void zc_reuse_reap(struct zcdma_path *path)
 			give_back_joined(path, e, b.flags & ZC_BLOCK_REPLACE, now);
 	}
 	reap_dropped(path);
+	count_sent(path);
 }
 
 /*
@@ -110,32 +117,16 @@ static struct zc_lent_block *dequeue(struct zcdma_path *path)
 
 static void accept_block(struct zcdma_path *path, struct zc_lent_block *e)
 {
-	e->sent_ns = 0;
+	e->sent_ns = e->number = 0;
 	zc_lent_pass(&path->src->lent, e, path);
 	enqueue(path, e);
 }
 
 /* Note that @e is in a send, for the first time. */
-static void begin_send(struct zcdma_path *path, struct zc_lent_block *e)
+static void begin_send(struct zc_lent_block *e)
 {
-	if (e->sent_ns)
-		return;
-	e->sent_ns = zc_now_ns();
-	/* The clock of a device, or of the other end of a hand-over, may be ahead. */
-	zcdma_hist_add(&path->device_to_sent,
-		       e->sent_ns > e->b.time_ns ? e->sent_ns - e->b.time_ns : 0);
-}
-
-/* Add a block to the manifest, whose error becomes the path's. Returns 0 or a negative errno. */
-static int add_to_manifest(struct zcdma_path *path, const struct zcdma_block *b)
-{
-	int rc = path->manifest ? zcdma_manifest_add(path->manifest, b) : 0;
-	struct zc_error error;
-
-	if (!rc)
-		return 0;
-	zc_error_keep(&error, zc_manifest_ctx(path->manifest), rc);
-	return zc_error_again(&error, path->ctx);
+	if (!e->sent_ns)
+		e->sent_ns = zc_now_ns();
 }
 
 /*
@@ -144,18 +135,17 @@ static int add_to_manifest(struct zcdma_path *path, const struct zcdma_block *b)
  */
 static int sent_whole(struct zcdma_path *path, enum zc_sent how)
 {
+	const uint64_t now = zc_now_ns();
 	int rc = 0;
 
-	memset(&path->fill, 0, sizeof(path->fill));
-	path->stats.sent_ns = zc_now_ns();
 	for (; path->joined; path->joined--) {
 		struct zc_lent_block *e = dequeue(path);
+		int err = zc_sent_add(path, e, now);
 
-		rc = rc ? rc : add_to_manifest(path, &e->b);
-		path->stats.blocks++;
-		path->stats.last_seq = e->b.seq;
+		rc = rc ? rc : err;
+		memset(&path->fill, 0, sizeof(path->fill));
 		if (how == ZC_SENT_DONE)
-			give_back_at(path, e, false, path->stats.sent_ns);
+			give_back_at(path, e, false, now);
 		else if (path->joined == 1)
 			e->next = ZC_LENT_NONE;
 		else
@@ -168,7 +158,12 @@ int zc_path_break(struct zcdma_path *path, int rc)
 {
 	if (path->failed.rc)
 		return rc;
-	return zc_error_keep(&path->failed, path->ctx, rc);
+	zc_error_keep(&path->failed, path->ctx, rc);
+	zc_sent_count(path);
+	/* Which the caller may close next. */
+	if (!path->dropped)
+		path->manifest = NULL;
+	return zc_error_again(&path->failed, path->ctx);
 }
 
 /* Returns how many bytes of several blocks a call of the path may have, 0 if it may have one block. */
@@ -198,12 +193,12 @@ static struct zcdma_block join_first(struct zcdma_path *path)
 	const size_t most = join_most(path);
 	struct zcdma_block b = e->b;
 
-	begin_send(path, e);
+	begin_send(e);
 	for (path->joined = 1; most && path->joined < path->queued; path->joined++) {
 		e = at(path, e->next);
 		if (b.len + e->b.len > most || !follows(&b, &e->b))
 			break;
-		begin_send(path, e);
+		begin_send(e);
 		b.len += e->b.len;
 	}
 	return b;
@@ -386,6 +381,8 @@ static int end(struct zcdma_path *path, bool complete)
 		rc = reap_rest(path, deadline);
 	if (!rc)
 		rc = zc_path_end(path, complete, deadline);
+	if (!rc)
+		rc = count_sent(path);
 	zc_reuse_reap(path);
 	if (!rc)
 		rc = reap_rest(path, deadline);
@@ -449,6 +446,7 @@ ZC_PUBLIC void zcdma_path_close(struct zcdma_path *path)
 	if (!path)
 		return;
 	src = path->src;
+	path->manifest = NULL; /* which the caller may have closed */
 	give_up(path);
 	zc_path_delete(path);
 	zc_source_watch(src);

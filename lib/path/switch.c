@@ -2,7 +2,7 @@
 /* Goes on with another file, as a recording that is split does. */
 #include <sys/stat.h>
 
-#include "path/path.h"
+#include "path/sent.h"
 #include "verify/manifest.h"
 
 static int check_files(struct zcdma_path *path, int fd)
@@ -27,6 +27,8 @@ ZC_PUBLIC int zcdma_path_switch(struct zcdma_path *path, int fd)
 	if (rc)
 		return rc;
 	rc = zc_path_end(path, false, UINT64_MAX);
+	if (!rc)
+		rc = zc_sent_count(path);
 	if (!rc && path->manifest)
 		rc = zc_manifest_flush(path->manifest, path->ctx);
 	if (!rc)

@@ -28,6 +28,7 @@ struct zc_lent_block {
 	bool replace; /* another share went back without a proof */
 	struct zcdma_path *path;
 	uint64_t sent_ns; /* when the path first tried to send it; 0: not yet */
+	uint64_t number;  /* among those that the path sent whole; 0: it is not */
 };
 
 struct zc_lent {

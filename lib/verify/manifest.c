@@ -165,10 +165,21 @@ static int write_line(struct zcdma_manifest *m, uint64_t seq, size_t len, uint64
 	return 0;
 }
 
-ZC_PUBLIC int zcdma_manifest_add(struct zcdma_manifest *m, const struct zcdma_block *b)
+void zc_manifest_hash(struct zcdma_manifest *m, const struct zcdma_block *b,
+		      struct zc_digest_value *value)
+{
+	begin(m);
+	if (!b->len || b->len > ZC_MANIFEST_BLOCK_MAX)
+		return;
+	zc_digest_reset(&m->digest);
+	zc_digest_update(&m->digest, b->data, b->len);
+	zc_digest_get(&m->digest, value);
+}
+
+int zc_manifest_add_hashed(struct zcdma_manifest *m, const struct zcdma_block *b,
+			   const struct zc_digest_value *value)
 {
 	char hash[2 * ZC_DIGEST_MOST + 1];
-	struct zc_digest_value value;
 	bool told = m->told;
 
 	begin(m);
@@ -177,12 +188,17 @@ ZC_PUBLIC int zcdma_manifest_add(struct zcdma_manifest *m, const struct zcdma_bl
 		return 0;
 	if (b->len > ZC_MANIFEST_BLOCK_MAX)
 		return write_failed(m, EFBIG);
-	zc_digest_reset(&m->digest);
-	zc_digest_update(&m->digest, b->data, b->len);
-	zc_digest_get(&m->digest, &value);
 	for (size_t i = 0; i < zc_hash_bytes(m->digest.hash); i++)
-		sprintf(hash + 2 * i, "%02x", value.byte[i]);
+		sprintf(hash + 2 * i, "%02x", value->byte[i]);
 	return write_line(m, b->seq, b->len, b->time_ns, told ? NULL : b->lost, hash);
+}
+
+ZC_PUBLIC int zcdma_manifest_add(struct zcdma_manifest *m, const struct zcdma_block *b)
+{
+	struct zc_digest_value value = { 0 };
+
+	zc_manifest_hash(m, b, &value);
+	return zc_manifest_add_hashed(m, b, &value);
 }
 
 int zc_manifest_add_zeros(struct zcdma_manifest *m, const struct zcdma_block *b, uint64_t bytes)

@@ -43,6 +43,14 @@ struct zcdma_ctx *zc_manifest_ctx(const struct zcdma_manifest *m);
 /* Write what was added, so that no later data takes its room on the disk. Sets errors in @ctx. Returns 0 or a negative errno. */
 int zc_manifest_flush(struct zcdma_manifest *m, struct zcdma_ctx *ctx);
 
+/* Begin the manifest, and get the hash of @b's data, unless it has none or is too long. */
+void zc_manifest_hash(struct zcdma_manifest *m, const struct zcdma_block *b,
+		      struct zc_digest_value *value);
+
+/* As zcdma_manifest_add(), with that hash: the data may be gone. */
+int zc_manifest_add_hashed(struct zcdma_manifest *m, const struct zcdma_block *b,
+			   const struct zc_digest_value *value);
+
 /* Add @bytes of zeros that were written in the place of what was lost before @b. Returns 0 or a negative errno. */
 int zc_manifest_add_zeros(struct zcdma_manifest *m, const struct zcdma_block *b, uint64_t bytes);
 

@@ -109,6 +109,24 @@ load capture
     assert_regex "$(jq -r '.error.message' <<<"$output")" '^write to .*/data: No space left on device$'
 }
 
+# A write that is begun, or bytes that are gathered for one, are not written yet.
+@test "capture: --direct to a full disk: what counts, and is in the manifest, is written" {
+    local depth source
+    need_direct
+    for source in sim: -; do
+        for depth in 1 4; do
+            run -1 --separate-stderr bash -c 'seq 999999 | (ulimit -f 2560; "$@")' - "$ZCDMA" capture --json \
+                --bytes 5M -o data --direct --depth $depth --manifest m $source
+            assert_equal "$(jq -r .error.message <<<"$output")" "write to $PWD/data: File too large"
+            assert_equal "$(jq .captured_bytes <<<"$output")" "$(stat -c %s data)"
+            assert_equal "$(jq .blocks <<<"$output")" "$(grep -vc '^#' m)"
+            assert_equal "$(jq .last_seq <<<"$output")" "$(grep -v '^#' m | tail -n 1 | cut -d ' ' -f 1)"
+            run -1 --separate-stderr zcdma verify --json --manifest m data
+            assert_equal "$(jq -r '"\(.result) \(.missing_bytes)"' <<<"$output")" 'incomplete 0'
+        done
+    done
+}
+
 @test "capture: --direct really is O_DIRECT" {
     local how flags
     need_direct

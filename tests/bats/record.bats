@@ -260,6 +260,29 @@ valid_sigmf() {
     done
 }
 
+@test "record: --sigmf: no segment for what the disk had no room for" {
+    local how
+    for how in '' '--direct --depth 4'; do
+        [[ ! $how ]] || need_direct
+        rm -f data
+        # The zeros for what a stopped process loses end after the limit.
+        # shellcheck disable=SC2086,SC2016 # several words; a script for another shell
+        bash -c 'ulimit -f 8192; exec "$@"' - "$ZCDMA" capture --json sim:blocks=4,block=64K,rate=16M -o data \
+            --gaps=zero --sigmf type=ru8 $how >report 2>&1 3>&- &
+        CAPTURE=$!
+        PIDS+=("$CAPTURE")
+        until_true 20 has_data data
+        kill -STOP "$CAPTURE"
+        sleep 1
+        kill -CONT "$CAPTURE"
+        STATUS=0
+        wait "$CAPTURE" || STATUS=$?
+        assert_equal "$STATUS" 1
+        valid_sigmf data.sigmf-meta
+        jq -e --argjson size "$(stat -c %s data)" '[.captures[]["core:sample_start"] < $size] | all' data.sigmf-meta
+    done
+}
+
 @test "record: --sigmf: what is wrong with it" {
     local value
     for value in type=ci16 type=i16_le type=ru8_le; do

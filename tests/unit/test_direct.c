@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include <zcdma.h>
+#include <zcdma/util.h>
 #include <zcdma/verify.h>
 
 #define PIECE	 (1u << 20)
@@ -280,6 +281,79 @@ static void a_full_disk_keeps_what_is_written(void **state)
 	}
 }
 
+/* Send blocks of @len bytes until an error, which is reported by the end at the latest. */
+static void send_until_full(size_t len)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; !rc && (i + 1) * len <= PIECES * PIECE; i++)
+		rc = send_piece(i * len, len, i);
+	assert_int_equal(rc ? rc : zcdma_path_finish(path), -EFBIG);
+	zcdma_path_abandon(path);
+}
+
+/* Check that the manifest lists @blocks blocks of @len bytes, in order, and has no last line. */
+static void assert_lists(FILE *file, uint64_t blocks, size_t len)
+{
+	unsigned long long seq, offset, length, listed = 0;
+	char line[512];
+
+	rewind(file);
+	while (fgets(line, sizeof(line), file)) {
+		assert_null(strstr(line, "# end"));
+		if (*line == '#')
+			continue;
+		assert_int_equal(sscanf(line, "%llu %llu %llu ", &seq, &offset, &length), 3);
+		assert_int_equal(seq, listed);
+		assert_int_equal(offset, listed++ * len);
+		assert_int_equal(length, len);
+	}
+	assert_int_equal(listed, blocks);
+}
+
+/*
+ * Check that a block counts, and is in the manifest, once it is written whole, and each before it: not when its write is
+ * begun, nor when it is gathered.
+ */
+static void what_is_not_written_does_not_count(void **state)
+{
+	static const size_t lengths[] = { PIECE, 65536, 100001, 700 };
+	static struct zcdma_hist waited, in_flight;
+	struct rlimit limit, small;
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &limit);
+	small = limit;
+	small.rlim_cur = 2 * PIECE + PIECE / 2;
+	for (size_t i = 0; i < COUNT(depths) * COUNT(lengths); i++) {
+		const size_t len = lengths[i / COUNT(depths)];
+		int fd = open_file(O_TRUNC);
+		struct zcdma_manifest *manifest;
+		struct zcdma_path_stats s;
+		FILE *file = tmpfile();
+
+		open_path(fd, depths[i % COUNT(depths)]);
+		assert_int_equal(zcdma_manifest_create_fd(ctx, fileno(file), "it", &manifest), 0);
+		zcdma_path_set_manifest(path, manifest);
+		setrlimit(RLIMIT_FSIZE, &small);
+		send_until_full(len);
+		setrlimit(RLIMIT_FSIZE, &limit);
+		zcdma_manifest_abandon(manifest);
+		zcdma_path_get_stats(path, &s, sizeof(s));
+		zcdma_path_get_latency(path, &waited, &in_flight);
+		assert_true(s.bytes >= 2 * PIECE);
+		assert_int_equal(s.blocks, s.bytes / len);
+		assert_int_equal(s.last_seq, s.blocks - 1);
+		assert_int_equal(waited.count, s.blocks);
+		assert_int_equal(in_flight.count, s.blocks);
+		assert_lists(file, s.blocks, len);
+		close_path();
+		fclose(file);
+		close(fd);
+	}
+}
+
 static void depths_that_cannot_be(void **state)
 {
 	int fd = open_file(O_TRUNC), plain = open(name, O_WRONLY);
@@ -309,6 +383,7 @@ int main(void)
 		TEST(a_path_goes_on_with_another_file),
 		TEST(blocks_come_back_when_they_are_written),
 		TEST(a_full_disk_keeps_what_is_written),
+		TEST(what_is_not_written_does_not_count),
 		TEST(depths_that_cannot_be),
 	};
 

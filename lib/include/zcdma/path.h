@@ -49,9 +49,9 @@ enum zcdma_underrun {
 };
 
 struct zcdma_path_stats {
-	uint64_t blocks;       /* sent whole */
+	uint64_t blocks;       /* sent whole; to a file with O_DIRECT, written, as all before are */
 	uint64_t last_seq;     /* sequence number of the last of them ... */
-	uint64_t sent_ns;      /* ... and when it was sent whole */
+	uint64_t sent_ns;      /* ... and when that was known */
 	uint64_t bytes;	       /* accepted by the kernel */
 	uint64_t calls;	       /* system calls that moved them */
 	uint64_t copied_bytes; /* by calls that copy, or below the sink */
@@ -217,8 +217,10 @@ void zcdma_path_set_join(struct zcdma_path *path, size_t bytes);
 void zcdma_path_drop(struct zcdma_path *path);
 
 /*
- * Add each block to @manifest once all of it is sent; NULL ends that. Closing the manifest stays the
- * caller's. It may be of another context, so that another thread closes it.
+ * Add each block to @manifest once all of it is sent, and to a file with O_DIRECT once it and all before it are written; NULL
+ * ends that, also for what is not written yet. Closing the manifest stays the caller's: after the end of the path,
+ * zcdma_path_switch() or zcdma_path_drop(), as nothing is added later, or once the path has failed. It may be of another
+ * context, so that another thread closes it.
  */
 void zcdma_path_set_manifest(struct zcdma_path *path, struct zcdma_manifest *manifest);
 
