@@ -7,14 +7,18 @@
 
 #define FIRST_SIZE 16
 
-struct zc_sent_block {
-	struct zcdma_block b; /* whose data may be gone */
-	struct zc_digest_value digest;
+struct note {
 	bool listed;	       /* with .digest, in the manifest that the path has */
 	uint64_t end;	       /* .taken after it */
 	uint64_t filled_bytes; /* zeros before it */
 	uint64_t sent_ns;      /* when the path first tried to send it */
 	uint64_t free_ns;      /* 0: it is not free yet */
+	struct zc_digest_value digest;
+};
+
+struct zc_sent_block {
+	struct zcdma_block b; /* whose data may be gone */
+	struct note note;
 };
 
 static struct zc_sent_block *at(const struct zc_sent_blocks *s, uint64_t number)
@@ -23,18 +27,19 @@ static struct zc_sent_block *at(const struct zc_sent_blocks *s, uint64_t number)
 }
 
 /* Add a block to the manifest, whose error becomes the path's. Returns 0 or a negative errno. */
-static int add_to_manifest(struct zcdma_path *path, const struct zc_sent_block *s)
+static int add_to_manifest(struct zcdma_path *path, const struct zcdma_block *b,
+			   const struct note *note)
 {
 	struct zcdma_manifest *m = path->manifest;
 	struct zc_error error;
 	int rc = 0;
 
-	if (!m || !s->listed)
+	if (!m || !note->listed)
 		return 0;
-	if (s->filled_bytes)
-		rc = zc_manifest_add_zeros(m, &s->b, s->filled_bytes);
+	if (note->filled_bytes)
+		rc = zc_manifest_add_zeros(m, b, note->filled_bytes);
 	if (!rc)
-		rc = zc_manifest_add_hashed(m, &s->b, &s->digest);
+		rc = zc_manifest_add_hashed(m, b, &note->digest);
 	if (!rc)
 		return 0;
 	/* What came after a line that is missing would be taken for what is there. */
@@ -43,18 +48,19 @@ static int add_to_manifest(struct zcdma_path *path, const struct zc_sent_block *
 	return zc_error_again(&error, path->ctx);
 }
 
-static int count(struct zcdma_path *path, const struct zc_sent_block *s, uint64_t now_ns)
+static int count(struct zcdma_path *path, const struct zcdma_block *b, const struct note *note,
+		 uint64_t now_ns)
 {
 	path->stats.blocks++;
-	path->stats.last_seq = s->b.seq;
+	path->stats.last_seq = b->seq;
 	path->stats.sent_ns = now_ns;
-	path->stats.filled_bytes += s->filled_bytes;
+	path->stats.filled_bytes += note->filled_bytes;
 	/* The clock of a device, or of the other end of a hand-over, may be ahead. */
 	zcdma_hist_add(&path->device_to_sent,
-		       s->sent_ns > s->b.time_ns ? s->sent_ns - s->b.time_ns : 0);
-	if (s->free_ns)
-		zcdma_hist_add(&path->sent_to_free, s->free_ns - s->sent_ns);
-	return add_to_manifest(path, s);
+		       note->sent_ns > b->time_ns ? note->sent_ns - b->time_ns : 0);
+	if (note->free_ns)
+		zcdma_hist_add(&path->sent_to_free, note->free_ns - note->sent_ns);
+	return add_to_manifest(path, b, note);
 }
 
 /* Have room for one more. Returns 0 or -ENOMEM. */
@@ -78,24 +84,23 @@ static int reserve(struct zc_sent_blocks *s)
 int zc_sent_add(struct zcdma_path *path, struct zc_lent_block *e, uint64_t now_ns)
 {
 	struct zc_sent_blocks *s = &path->sent_blocks;
-	struct zc_sent_block new = {
-		.b = e->b,
-		.listed = path->manifest,
-		.end = path->taken,
-		.filled_bytes = path->fill.bytes,
-		.sent_ns = e->sent_ns,
-	};
+	struct note note;
 
-	if (new.listed)
-		zc_manifest_hash(path->manifest, &e->b, &new.digest);
-	if (s->counted == s->sent && new.end <= path->written) {
+	note.listed = path->manifest;
+	note.end = path->taken;
+	note.filled_bytes = path->fill.bytes;
+	note.sent_ns = e->sent_ns;
+	note.free_ns = 0;
+	if (note.listed)
+		zc_manifest_hash(path->manifest, &e->b, &note.digest);
+	if (s->counted == s->sent && note.end <= path->written) {
 		e->number = s->counted = ++s->sent;
-		return count(path, &new, now_ns);
+		return count(path, &e->b, &note, now_ns);
 	}
 	if (reserve(s))
 		return zc_fail(path->ctx, ENOMEM, "send to %s", path->sink.name);
 	e->number = ++s->sent;
-	*at(s, s->sent) = new;
+	*at(s, s->sent) = (struct zc_sent_block){ e->b, note };
 	return zc_sent_count(path);
 }
 
@@ -105,11 +110,12 @@ int zc_sent_count(struct zcdma_path *path)
 	uint64_t now_ns = 0;
 	int rc = 0;
 
-	while (s->counted < s->sent && at(s, s->counted + 1)->end <= path->written) {
+	while (s->counted < s->sent && at(s, s->counted + 1)->note.end <= path->written) {
+		const struct zc_sent_block *first = at(s, ++s->counted);
 		int err;
 
 		now_ns = now_ns ? now_ns : zc_now_ns();
-		err = count(path, at(s, ++s->counted), now_ns);
+		err = count(path, &first->b, &first->note, now_ns);
 		rc = rc ? rc : err;
 	}
 	return rc;
@@ -120,7 +126,7 @@ void zc_sent_free(struct zcdma_path *path, const struct zc_lent_block *e, uint64
 	struct zc_sent_blocks *s = &path->sent_blocks;
 
 	if (e->number > s->counted)
-		at(s, e->number)->free_ns = now_ns;
+		at(s, e->number)->note.free_ns = now_ns;
 	else if (e->number)
 		zcdma_hist_add(&path->sent_to_free, now_ns - e->sent_ns);
 }
@@ -131,7 +137,7 @@ ZC_PUBLIC void zcdma_path_set_manifest(struct zcdma_path *path, struct zcdma_man
 
 	path->manifest = manifest;
 	for (uint64_t n = s->counted + 1; n <= s->sent; n++)
-		at(s, n)->listed = false;
+		at(s, n)->note.listed = false;
 }
 
 void zc_sent_close(struct zcdma_path *path)
