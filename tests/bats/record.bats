@@ -191,15 +191,20 @@ $hint"
     assert_regex "$stderr" 'write to .*/00000[34]: No space left on device'
 }
 
+# be_late SECONDS: stop the capture for that time, once there is data.
+be_late() {
+    PIDS+=("$CAPTURE")
+    until_true 20 has_data data
+    kill -STOP "$CAPTURE"
+    sleep "$1"
+    kill -CONT "$CAPTURE"
+}
+
 # lossy_capture OPTION...: record from a device with a pace, and be late once.
 lossy_capture() {
     "$ZCDMA" capture sim:blocks=4,block=64K,rate=64M "$@" >report 2>&1 3>&- &
     CAPTURE=$!
-    PIDS+=("$CAPTURE")
-    until_true 20 has_data data
-    kill -STOP "$CAPTURE"
-    sleep 0.1
-    kill -CONT "$CAPTURE"
+    be_late 0.1
     until_true 20 eval '(($(stat -c %s data) > 8000000))'
     stop_capture
 }
@@ -270,11 +275,7 @@ valid_sigmf() {
         bash -c 'ulimit -f 8192; exec "$@"' - "$ZCDMA" capture --json sim:blocks=4,block=64K,rate=16M -o data \
             --gaps=zero --sigmf type=ru8 $how >report 2>&1 3>&- &
         CAPTURE=$!
-        PIDS+=("$CAPTURE")
-        until_true 20 has_data data
-        kill -STOP "$CAPTURE"
-        sleep 1
-        kill -CONT "$CAPTURE"
+        be_late 1
         STATUS=0
         wait "$CAPTURE" || STATUS=$?
         assert_equal "$STATUS" 1
