@@ -257,11 +257,9 @@ waits() {
     stop_early INT 130 udp:127.0.0.1:0
     stop_early TERM 0 udp:127.0.0.1:0
     # With --split no name is taken.
-    "$ZCDMA" capture -o 'part-%N' --split 1M tcp:127.0.0.1:0 2>err 3>&- &
-    PIDS+=("$!")
-    until_true 20 has_line err 'listening on'
-    kill -TERM "${PIDS[-1]}"
-    wait_exit "${PIDS[-1]}" 143
+    listen_as split "$ZCDMA" capture -o 'part-%N' --split 1M tcp:127.0.0.1:0
+    kill -TERM "$LISTENER"
+    wait_exit "$LISTENER" 143
     run ! compgen -G 'part-*'
     need_direct
     stop_early TERM 143 tcp:127.0.0.1:0 --direct --depth 2
