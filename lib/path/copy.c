@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* copy: send() or write() from the block. The kernel copies; the block is free when that returns. */
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -62,23 +63,43 @@ int zc_path_copy_block(struct zcdma_path *path, const struct zcdma_block *b)
 	return ZC_SENT_DONE;
 }
 
+/* Returns where a file ends that can have a hole there, or -1. */
+static off_t end_of_file(int fd)
+{
+	off_t at = lseek(fd, 0, SEEK_CUR);
+	struct stat st;
+
+	if (at < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > at)
+		return -1;
+	return fcntl(fd, F_GETFL) & O_APPEND ? -1 : at;
+}
+
+/* Give a file the length, and go to its end. Without its length, a hole is gone if no data comes. Returns 0 or -errno. */
+static int go_to_new_end(int fd, off_t end)
+{
+	return ftruncate(fd, end) < 0 || lseek(fd, end, SEEK_SET) < 0 ? -errno : 0;
+}
+
 /* Leave a hole at the end of a file, which takes no time from a device that loses data already; else write zeros. */
 static int64_t copy_zeros(struct zcdma_path *path, uint64_t len)
 {
 	static const unsigned char zeros[65536];
-	off_t at = lseek(path->sink.fd, 0, SEEK_CUR);
-	struct stat st;
+	const off_t end = end_of_file(path->sink.fd);
 	ssize_t n;
 
-	if (at >= 0 && !fstat(path->sink.fd, &st) && S_ISREG(st.st_mode) && st.st_size <= at &&
-	    !(fcntl(path->sink.fd, F_GETFL) & O_APPEND))
-		return lseek(path->sink.fd, (off_t)len, SEEK_CUR) < 0
-			       ? zc_path_fail(path, errno, "lseek")
-			       : (int64_t)len;
-	n = zc_path_write(path, zeros, (size_t)zc_min(len, sizeof(zeros)));
-	if (n >= 0 || n == -EAGAIN)
-		return n;
-	return n == -EINTR ? -EAGAIN : zc_path_fail(path, (int)-n, "write");
+	if (end < 0) {
+		len = zc_min(len, sizeof(zeros));
+		n = zc_path_write(path, zeros, (size_t)len);
+		len = n > 0 ? (uint64_t)n : 0;
+	} else {
+		n = go_to_new_end(path->sink.fd, end + (off_t)len);
+	}
+	if (n == -EAGAIN || n == -EINTR)
+		return -EAGAIN;
+	if (n < 0)
+		return zc_path_fail(path, (int)-n, "write");
+	path->stats.filled_bytes += len;
+	return (int64_t)len;
 }
 
 const struct zc_path_ops zc_path_copy = {

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "path/path.h"
+#include "path/sent.h"
 #include "path/write_queue.h"
 
 /* The logical block size of the device is what O_DIRECT asks for: 4096 at most in practice. */
@@ -65,8 +66,9 @@ static void count(struct direct *d, struct zc_write *w)
 	if (d->error.rc)
 		return;
 	d->path.stats.direct_bytes += w->done;
-	zc_path_arrived(&d->path, w->done);
-	d->path.written = w->at + w->done;
+	/* Without data after it, a hole may be where no data can be. */
+	if (w->done)
+		zc_sent_written(&d->path, w->at + w->done);
 	if (w->err)
 		write_failed(d, w);
 }
@@ -206,7 +208,7 @@ static int begin(struct direct *d)
 		return keep_error(d, zc_path_fail(&d->path, errno, "write"));
 	if (flags & O_APPEND)
 		at = st.st_size;
-	d->at = d->path.written = at > 0 ? (uint64_t)at : 0;
+	d->at = d->path.taken = d->path.written = at > 0 ? (uint64_t)at : 0;
 	d->at_end = S_ISREG(st.st_mode) && (uint64_t)st.st_size <= d->at;
 	d->reserved = 0;
 	/* What is appended goes to where the file ends, whatever offset it has: BUGS in pwrite(2). */
@@ -402,9 +404,8 @@ static int write_rest(struct direct *d)
 									: write_cached(d);
 	if (rc)
 		return rc;
-	zc_path_arrived(&d->path, len);
 	d->at += len;
-	d->path.written = d->at;
+	zc_sent_written(&d->path, d->at);
 	d->held = 0;
 	return 0;
 }
@@ -432,7 +433,7 @@ static int direct_finish(struct zcdma_path *path, bool complete, uint64_t deadli
 	if (!d->begun)
 		return 0;
 	if (!wait_for_all(d) && !write_rest(d) && !path->queued)
-		path->written = d->at; /* with the hole before a block without bytes */
+		zc_sent_written(path, d->at); /* with the hole before a block without bytes */
 	set_end(d);
 	d->begun = false;
 	return d->error.rc ? zc_error_again(&d->error, path->ctx) : 0;

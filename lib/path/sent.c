@@ -54,7 +54,6 @@ static int count(struct zcdma_path *path, const struct zcdma_block *b, const str
 	path->stats.blocks++;
 	path->stats.last_seq = b->seq;
 	path->stats.sent_ns = now_ns;
-	path->stats.filled_bytes += note->filled_bytes;
 	/* The clock of a device, or of the other end of a hand-over, may be ahead. */
 	zcdma_hist_add(&path->device_to_sent,
 		       note->sent_ns > b->time_ns ? note->sent_ns - b->time_ns : 0);
@@ -102,6 +101,34 @@ int zc_sent_add(struct zcdma_path *path, struct zc_lent_block *e, uint64_t now_n
 	e->number = ++s->sent;
 	*at(s, s->sent) = (struct zc_sent_block){ e->b, note };
 	return zc_sent_count(path);
+}
+
+/* Returns how much of the @len bytes at @at is before @end and after what is written. */
+static uint64_t newly_written(const struct zcdma_path *path, uint64_t end, uint64_t at,
+			      uint64_t len)
+{
+	const uint64_t from = zc_max(at, path->written), to = zc_min(at + len, end);
+
+	return to > from ? to - from : 0;
+}
+
+void zc_sent_written(struct zcdma_path *path, uint64_t end)
+{
+	const struct zc_sent_blocks *s = &path->sent_blocks;
+	/* Of a block that is not taken whole. */
+	uint64_t zeros = newly_written(path, end, path->taken, path->fill.bytes - path->fill.left);
+
+	for (uint64_t n = s->counted + 1; n <= s->sent; n++) {
+		const struct note *note = &at(s, n)->note;
+		const uint64_t begin = note->end - at(s, n)->b.len - note->filled_bytes;
+
+		if (begin >= end)
+			break;
+		zeros += newly_written(path, end, begin, note->filled_bytes);
+	}
+	path->stats.filled_bytes += zeros;
+	zc_path_arrived(path, (size_t)(end - path->written - zeros));
+	path->written = end;
 }
 
 int zc_sent_count(struct zcdma_path *path)

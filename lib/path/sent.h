@@ -14,6 +14,9 @@
  */
 int zc_sent_add(struct zcdma_path *path, struct zc_lent_block *e, uint64_t now_ns);
 
+/* A path that writes later has written everything before @end: count it, zeros in gaps by themselves. */
+void zc_sent_written(struct zcdma_path *path, uint64_t end);
+
 /* Count those that are written by now. Returns 0, or an error of the manifest, after which no more is added to that. */
 int zc_sent_count(struct zcdma_path *path);
 

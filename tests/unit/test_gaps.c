@@ -10,9 +10,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -223,6 +225,84 @@ static void what_is_appended_gets_zeros(void **state)
 	close(fd);
 }
 
+/* Take blocks from a device that lost some meanwhile, and send them, but not the first that comes after a gap. */
+static void take_gap(struct zcdma_source *src, struct zcdma_path *path, struct zcdma_block *b)
+{
+	assert_int_equal(zcdma_source_next(src, LIMIT_MS, b), 1);
+	while (!b->lost[ZCDMA_LOST_DEVICE].count) {
+		assert_int_equal(zcdma_path_send(path, b), 0);
+		assert_int_equal(zcdma_source_next(src, LIMIT_MS, b), 1);
+	}
+}
+
+/*
+ * Record to a file that has room up to some @room bytes after the end of a gap. Check that what counts is in the file,
+ * and nothing else.
+ */
+static void fill_disk(int fd, unsigned depth, const char *spec, int room)
+{
+	struct rlimit before, limit;
+	struct zcdma_path_stats s;
+	struct zcdma_source *src;
+	struct zcdma_path *path;
+	struct zcdma_block b;
+	uint64_t lost, len;
+	struct stat st;
+	int rc;
+
+	assert_int_equal(zcdma_source_open(ctx, spec, &src), 0);
+	assert_int_equal(zcdma_path_open(ctx, src, "copy", fd, &path), 0);
+	if (depth > 1 && zcdma_path_set_depth(path, depth) == -EOPNOTSUPP)
+		skip();
+	assert_int_equal(zcdma_path_set_gaps(path, ZCDMA_GAPS_ZERO), 0);
+	assert_int_equal(zcdma_source_start(src), 0);
+	wait_for_overruns(src, 20);
+	take_gap(src, path, &b);
+	lost = zcdma_block_lost_bytes(&b);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	limit = before;
+	/* As O_DIRECT wants it: a write that crosses the limit is cut there. */
+	limit.rlim_cur = (b.offset + (rlim_t)room) / 4096 * 4096;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	rc = zcdma_path_send(path, &b);
+	if (rc)
+		zcdma_path_abandon(path);
+	else
+		rc = zcdma_path_finish(path);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	zcdma_path_get_stats(path, &s, sizeof(s));
+	fstat(fd, &st);
+	len = (uint64_t)st.st_size;
+	assert_true(len <= limit.rlim_cur);
+	assert_int_equal(rc, len == b.offset + b.len ? 0 : -EFBIG);
+	assert_int_equal(s.bytes + s.filled_bytes, len);
+	assert_int_equal(s.filled_bytes, len <= b.offset - lost ? 0
+					 : len < b.offset	? len - (b.offset - lost)
+								: lost);
+	zcdma_path_close(path);
+	zcdma_source_close(src);
+}
+
+static void what_a_full_disk_has_counts(void **state)
+{
+	static const char *const specs[] = { "sim:blocks=4,block=64K,rate=64M",
+					     "sim:blocks=4,block=64K,rate=64M,timeout=100us" };
+	static const int rooms[] = { -49152, 0, 4096, 32768 };
+
+	(void)state;
+	signal(SIGXFSZ, SIG_IGN);
+	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		for (size_t n = 0; n < 8; n++) {
+			int fd = open(data_name, O_RDWR | O_TRUNC | ways[i].flags);
+
+			if (fd < 0)
+				skip();
+			fill_disk(fd, ways[i].depth, specs[n % 2], rooms[n / 2]);
+			close(fd);
+		}
+	}
+}
+
 static void drain(int fd)
 {
 	char bytes[4096];
@@ -291,6 +371,7 @@ int main(void)
 		TEST(gaps_are_skipped),
 		TEST(gaps_are_filled),
 		TEST(what_is_appended_gets_zeros),
+		TEST(what_a_full_disk_has_counts),
 		TEST(zeros_wait_for_room),
 		TEST(some_paths_cannot),
 	};

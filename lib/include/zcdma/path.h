@@ -56,7 +56,7 @@ struct zcdma_path_stats {
 	uint64_t calls;	       /* system calls that moved them */
 	uint64_t copied_bytes; /* by calls that copy, or below the sink */
 	uint64_t copied_calls;
-	uint64_t direct_bytes; /* written with O_DIRECT, past the page cache */
+	uint64_t direct_bytes; /* written with O_DIRECT, past the page cache, with zeros in gaps */
 	uint64_t
 		gathered_bytes; /* copied into memory of the path, as O_DIRECT wants them aligned */
 	uint64_t filled_bytes;	/* zeros in gaps (zcdma_path_set_gaps()), not among .bytes */
