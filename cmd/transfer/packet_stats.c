@@ -61,6 +61,7 @@ static void report_received(struct report *r, const struct zcdma_packet_stats *s
 	report_line(r, show ? "received" : NULL, NULL);
 	report_count(r, "received_datagrams", show ? s->packets : 0, " datagrams; skipped: ");
 	report_count(r, "ignored_datagrams", s->ignored, " of other senders, ");
+	report_count(r, "unwanted_datagrams", s->unwanted, " unwanted, ");
 	report_count(r, "undersized_datagrams", s->undersized, " too short; shortened: ");
 	report_count(r, "shortened_datagrams", s->shortened, "");
 	report_line(r, show ? "socket" : NULL, NULL);

@@ -87,6 +87,11 @@ static void note_senders(struct transfer *t)
 		report_note(t->report,
 			    "a connection was ignored, as it is not of this stream's sender");
 	}
+	/* Where source= has a mistake, it waits in vain. */
+	if (src.packets.unwanted && !t->began && !t->ignored_noted) {
+		t->ignored_noted = true;
+		report_note(t->report, "what comes is ignored, as source= names another sender");
+	}
 }
 
 /* Note how many channels are waited for, where that has changed. */

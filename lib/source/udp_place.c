@@ -157,6 +157,16 @@ static void skip(struct udp_source *u, const struct zc_datagrams *d, uint64_t *c
 	zc_receiver_advance(u->rx, d->len);
 }
 
+/* Returns what counts a datagram that is not the sender's. */
+static uint64_t *skipped_counter(struct udp_source *u, const struct zc_datagrams *d)
+{
+	struct zcdma_packet_stats *s = &u->base.src.stats.packets;
+
+	if (is_empty(d))
+		return &s->others;
+	return u->wanted[0] ? &s->unwanted : &s->ignored;
+}
+
 int zc_udp_place(struct udp_source *u)
 {
 	struct zcdma_packet_stats *s = &u->base.src.stats.packets;
@@ -165,8 +175,7 @@ int zc_udp_place(struct udp_source *u)
 
 	while (!(rc = place_waiting(u)) && zc_receiver_peek(u->rx, &d)) {
 		if (!is_senders(u, &d)) {
-			/* Those of others were not asked for where the sender is named. */
-			skip(u, &d, u->wanted[0] || is_empty(&d) ? &s->others : &s->ignored);
+			skip(u, &d, skipped_counter(u, &d));
 		} else if (is_empty(&d)) {
 			u->mark_ns = u->mark_ns ? u->mark_ns : zc_now_ns();
 			zc_receiver_advance(u->rx, 0);

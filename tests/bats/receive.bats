@@ -212,6 +212,17 @@ sender() {
     report '.undersized_datagrams == 1 and .shortened_datagrams == 1'
 }
 
+@test "receive: a sender that source= does not name is ignored, as a note says" {
+    capturing capture udp:127.0.0.1:0,source=127.0.0.9 -o run.bin --bytes 6
+    sender
+    printf abc >&5
+    until_true 20 has_line capture.err 'capture: what comes is ignored, as source= names another sender$'
+    printf abc >&5
+    kill -TERM "$CAPTURE"
+    captured 143
+    has_line capture.out '^  received .* 2 unwanted,' || fail "$(<capture.out)"
+}
+
 @test "receive: datagrams that are missing are lost, for verify too: status 4" {
     capturing verify udp:127.0.0.1:0 --json
     "$TOOLS/udp" "${FROM##*:}" 0+1000 2000+1000 .

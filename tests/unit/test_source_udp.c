@@ -178,7 +178,7 @@ static void the_sender_may_be_named(void **state)
 	take_all();
 	assert_got("good");
 	assert_int_equal(stats().packets.ignored, 0);
-	assert_int_equal(stats().packets.others, 1);
+	assert_int_equal(stats().packets.unwanted, 1);
 }
 
 static void ipv6(void **state)

@@ -118,6 +118,7 @@ struct zcdma_packet_stats {
 	uint64_t overflows;  /* waits that ended early, as the buffer was full */
 	/* The rest is of datagrams that a socket received, for which .dropped counts merged ones once. */
 	uint64_t ignored;     /* left out: of another sender */
+	uint64_t unwanted;    /* left out: of a sender that source= does not name */
 	uint64_t undersized;  /* left out: too short for what was asked for */
 	uint64_t shortened;   /* taken without what is beyond the size that was asked for */
 	size_t socket_buffer; /* bytes, as the kernel granted them */

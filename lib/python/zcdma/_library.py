@@ -53,7 +53,7 @@ class PacketStats(ctypes.Structure):
         for name in (
             "packets dropped dropped_by_interface cut fragments malformed others wrong_sums flows missing_bytes"
             " differing_bytes zero_sums unchecked unnumbered lost late duplicates reordered restarts overflows"
-            " ignored undersized shortened"
+            " ignored unwanted undersized shortened"
         ).split()
     ] + [("socket_buffer", c_size_t)]
 
