@@ -241,7 +241,7 @@ static int run_bench(struct report *r, const struct bench_net *net, struct bench
 
 	job->to = arg.to ? arg.to : to;
 	if (arg.plot)
-		status = bench_plot_check(r, arg.sweep);
+		status = bench_plot_check(r, arg.sweep, arg.plot);
 	if (!status && arg.compare)
 		status = bench_compare_load(r, arg.compare, job, rows, where, &old);
 	if (!status && !arg.to)

@@ -6,12 +6,14 @@
 #include "bench/plot.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
+#include "cli/place.h"
 #include "cli/status.h"
 #include "bench/table.h"
 
@@ -20,7 +22,27 @@
 /* Columns of the data: a median, and its range in the next two. */
 enum { RATE = 2, COST = 5 };
 
-int bench_plot_check(struct report *r, bool sweep)
+/* Check that the file can be made, which gnuplot would tell after the measurement. Returns 0 or an exit status. */
+static int check_file(struct report *r, const char *path)
+{
+	const bool was_there = !access(path, F_OK);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	char hint[256];
+
+	if (fd < 0) {
+		int err = errno;
+
+		place_hint(path, err, hint, sizeof(hint));
+		return report_system_error(r, STATUS_ERROR, -err, *hint ? hint : NULL,
+					   "--plot: open %s: %s", path, strerror(err));
+	}
+	close(fd);
+	if (!was_there)
+		unlink(path);
+	return STATUS_OK;
+}
+
+int bench_plot_check(struct report *r, bool sweep, const char *path)
 {
 	if (!sweep)
 		return report_error(r, STATUS_ERROR, NULL,
@@ -30,7 +52,7 @@ int bench_plot_check(struct report *r, bool sweep)
 			r, STATUS_IMPOSSIBLE,
 			"install gnuplot (Debian: gnuplot-nox), or use the table, or --json",
 			"--plot: gnuplot is not installed");
-	return STATUS_OK;
+	return check_file(r, path);
 }
 
 /* A panel: a path from the memory that it costs least from, and copying from there. */

@@ -206,6 +206,10 @@ serve() {
     PATH=$PWD/bin run -3 "$ZCDMA" bench --sweep=block --plot x.svg
     assert_line --index 0 --partial '--plot: gnuplot is not installed'
     assert_line --index 1 --partial 'gnuplot-nox'
+    ln -s "$(type -P true)" bin/gnuplot
+    PATH=$PWD/bin run -2 "$ZCDMA" bench --sweep=block --plot none/x.svg
+    assert_output $'zcdma bench: --plot: open none/x.svg: No such file or directory\n  make the folder: mkdir -p none'
+    [[ ! -e none ]]
     command -v gnuplot >/dev/null || skip 'gnuplot is not installed'
     bench --mode=copy,vmsplice --memory=memfd --sweep=block --plot "it's.svg"
     grep -q '<svg' "it's.svg"
