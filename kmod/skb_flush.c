@@ -56,7 +56,10 @@ void zcdma_skb_flush(const struct cpumask *cpus)
 
 void zcdma_skb_flush_all(void)
 {
+	/* The mask is replaced, and freed, as cpusets isolate processors. */
+	rcu_read_lock();
 	zcdma_skb_flush(housekeeping_cpumask(HK_TYPE_DOMAIN));
+	rcu_read_unlock();
 }
 
 int zcdma_skb_flush_init(void)
