@@ -262,6 +262,9 @@ unsigned int zcdma_ring_collect(struct zcdma_ring *ring, unsigned int most)
 	if (!zcdma_control_is_used(ring))
 		return 0;
 	while (found < most && left-- && collect_next(ring, &block, &length)) {
+		/* As in zcdma_ring_reap(). */
+		if (most == UINT_MAX)
+			cond_resched();
 		if (block)
 			found += give(ring, block, length);
 	}
