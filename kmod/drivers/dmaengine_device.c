@@ -172,6 +172,15 @@ static int engine_probe(struct platform_device *pdev)
 				    dma_chan_name(e->chan));
 		goto err_release;
 	}
+	/*
+	 * A channel holds the module of its controller, and not what it is bound to. Where that
+	 * goes, this device goes first; and it sleeps first.
+	 */
+	if (!device_link_add(&pdev->dev, e->chan->device->dev, DL_FLAG_AUTOREMOVE_CONSUMER)) {
+		ret = dev_err_probe(&pdev->dev, -EINVAL, "%s: no link to its controller\n",
+				    dma_chan_name(e->chan));
+		goto err_release;
+	}
 	e->silent = is_silent(e->chan);
 	/* It is the controller that does the DMA: its mask, its largest segment, its IOMMU. */
 	ops = zcdma_engine_plays(e) ? &zcdma_dmaengine_ops_out : &zcdma_dmaengine_ops;

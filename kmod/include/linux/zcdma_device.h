@@ -186,7 +186,7 @@ struct zcdma_limits {
  * zcdma_device_register - add a device, the next free /dev/zcdmaN
  * @parent: the device that has it, for sysfs
  * @dma: the device that does its DMA, with its mask and its largest segment set: @parent itself, or
- *	a controller
+ *	a controller, which has to stay bound: link @parent to it, by device_link_add()
  * @ops: must stay until zcdma_device_unregister()
  * @limits: copied; may be NULL
  * @priv: for the driver's own use

@@ -344,3 +344,23 @@ is_beyond() {
     insmod "$VM_KMOD/zcdma_dmaengine.ko" channels=$CHANNEL async_probe=1
     [ "$(cat /sys/class/dma/$CHANNEL/in_use)" = 1 ]
 }
+
+@test "dma: where its controller is unbound in the middle, the device goes first" {
+    local controller driver=/sys/bus/amba/drivers/dma-pl330
+    # Of the other controllers the serial port has channels, whose driver does not go first.
+    controller=$(realpath /sys/class/dma/dma2chan0/device)
+    controller=${controller##*/}
+    rmmod zcdma_dmaengine
+    insmod "$VM_KMOD/zcdma_dmaengine.ko" channels=dma2chan0
+    dmesg --clear
+    "$ZCDMA" capture dev:$COPY,$SMALL -o /dev/null 2>captured 3>&- &
+    PIDS+=($!)
+    until_true 60 is_beyond 8
+    echo "$controller" >$driver/unbind
+    wait_exit $! 1
+    grep -q 'No such device' captured
+    [ ! -e $DRIVER/zcdma-dmaengine.0 ]
+    run -0 dmesg
+    refute_output --partial 'WARNING'
+    echo "$controller" >$driver/bind
+}
