@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "debugfs.h"
 #include "device.h"
+#include "fault_inject.h"
 #include "frags.h"
 #include "ring.h"
 #include "statistics.h"
@@ -172,7 +173,37 @@ static int add(struct zcdma_device *zdev)
 	zdev->channel = find_first_zero_bit(used, ZCDMA_DEVICES_MAX);
 	ret = cdev_device_add(&zdev->cdev, &zdev->dev);
 	mutex_unlock(&channel_lock);
+	if (!ret && zcdma_mutant("add")) {
+		zcdma_mutant_wait("add");
+		cdev_device_del(&zdev->cdev, &zdev->dev);
+		ret = -ENOMEM;
+	}
 	return ret;
+}
+
+/* Refuse calls, wait for those that are inside, and part the device from its ring. */
+static void retire(struct zcdma_device *zdev)
+{
+	struct zcdma_frags *dropped = NULL;
+
+	WRITE_ONCE(zdev->gone, true);
+	/* New calls are refused; those that sleep inside wake up and leave. */
+	percpu_ref_kill(&zdev->users);
+	wake_up_all(&zdev->wait);
+	wait_for_completion(&zdev->unused);
+
+	mutex_lock(&zdev->ring_lock);
+	if (zdev->ring)
+		dropped = zcdma_ring_stop(zdev->ring);
+	mutex_unlock(&zdev->ring_lock);
+	zcdma_frags_free_all(dropped);
+
+	mutex_lock(&zdev->ring_lock);
+	if (zdev->ring) {
+		zcdma_ring_detach(zdev->ring);
+		zdev->ring = NULL;
+	}
+	mutex_unlock(&zdev->ring_lock);
 }
 
 struct zcdma_device *zcdma_device_register(struct device *parent, struct device *dma,
@@ -205,10 +236,13 @@ struct zcdma_device *zcdma_device_register(struct device *parent, struct device 
 		goto err_id;
 	ret = add(zdev);
 	if (ret)
-		goto err_id;
+		goto err_retire;
 	zcdma_debugfs_add(zdev);
 	return zdev;
 
+err_retire:
+	/* It may have been opened: cdev_device_add(). */
+	retire(zdev);
 err_id:
 	ida_free(&zcdma_ids, zdev->id);
 err_put:
@@ -225,30 +259,11 @@ EXPORT_SYMBOL_ZCDMA(zcdma_device_priv);
 
 void zcdma_device_unregister(struct zcdma_device *zdev)
 {
-	struct zcdma_frags *dropped = NULL;
-
 	cdev_device_del(&zdev->cdev, &zdev->dev);
 	zcdma_debugfs_del(zdev);
 	/* Another device may have the number, though files of this one are open. */
 	ida_free(&zcdma_ids, zdev->id);
-	WRITE_ONCE(zdev->gone, true);
-	/* New calls are refused; those that sleep inside wake up and leave. */
-	percpu_ref_kill(&zdev->users);
-	wake_up_all(&zdev->wait);
-	wait_for_completion(&zdev->unused);
-
-	mutex_lock(&zdev->ring_lock);
-	if (zdev->ring)
-		dropped = zcdma_ring_stop(zdev->ring);
-	mutex_unlock(&zdev->ring_lock);
-	zcdma_frags_free_all(dropped);
-
-	mutex_lock(&zdev->ring_lock);
-	if (zdev->ring) {
-		zcdma_ring_detach(zdev->ring);
-		zdev->ring = NULL;
-	}
-	mutex_unlock(&zdev->ring_lock);
+	retire(zdev);
 	put_device(&zdev->dev);
 }
 EXPORT_SYMBOL_ZCDMA(zcdma_device_unregister);

@@ -22,7 +22,7 @@
  * device to write to loses what the CPU wrote to it, unless it was mapped for one to read before;
  * "dirty": the same, with a driver that does not. And a processor that is slow: "linger": to let go
  * of what a stop dropped lasts until a signal comes; "late": so does to make the first block of the
- * ring ready for the device.
+ * ring ready for the device; "add": a device cannot be added after all, once one came.
  */
 bool zcdma_mutant(const char *fault);
 /* Sleep until a signal comes, where the module has the fault. */

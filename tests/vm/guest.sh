@@ -49,12 +49,40 @@ networks() {
     carrier eth0 && carrier eth1 && carrier eth2 ip netns exec wire && carrier lossy
 }
 
+# is_there FILE: wait until a device is there, or something in a file.
+is_there() {
+    for ((i = 0; i < 300; i++)); do
+        [[ ! -c $1 && ! -s $1 ]] || return 0
+        sleep 0.1
+    done
+    echo "after 30 s, there is no $1"
+    return 1
+}
+
 # A capture ends before a block that the device could not fill, which is the second.
 capture_ends() {
     load "$VM_MUTANT" devices=1 sinks=1 mutant=fail || return
     "$ZCDMA" capture dev:blocks=4,block=64K -o /run/captured 2>&1 | tee /run/report
     [[ ${PIPESTATUS[0]} == 1 ]] && grep -q 'could not fill the block at offset 65536: Input/output error' /run/report &&
         "$ZCDMA" verify --bytes 64K /run/captured
+}
+
+# A device that could not be added after all is gone for the file that had opened it meanwhile.
+late_failure_is_told() {
+    local capture insmod status
+    rm -f /run/captured # of an earlier one
+    insmod "$VM_MUTANT/zcdma.ko" mutant=add || return
+    insmod "$VM_MUTANT/zcdma_sim.ko" devices=1 &
+    insmod=$!
+    is_there /dev/zcdma0 || return
+    timeout "$((60 * ${LIMIT_SCALE:-1}))" "$ZCDMA" capture dev:/dev/zcdma0 -q -o /run/captured 2>/run/report &
+    capture=$!
+    is_there /run/captured && kill "$insmod" || return
+    wait "$capture"
+    status=$?
+    wait "$insmod"
+    cat /run/report
+    [[ $status == 1 && ! -e /dev/zcdma0 && $(</run/report) == *"No such device"* ]] && unload
 }
 
 # A device that takes no list of pieces refuses blocks that are one, and says how to do without.
@@ -336,6 +364,7 @@ programs_that_unload() {
     run_tests fail
     check "the module goes" unload
     check "more pieces than a device takes are refused" pieces_are_refused
+    check "a device that was opened before it could not be added is gone" late_failure_is_told
     check "a gap of unknown length is reported" gap_is_told
     check "a device that plays is no source" sink_is_no_source
     check "what a device reports beyond a block is cut off" \
