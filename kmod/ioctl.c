@@ -120,6 +120,8 @@ static bool control_valid(const struct zcdma_dev_setup *setup)
 
 static bool setup_valid(const struct zcdma_device *zdev, const struct zcdma_dev_setup *setup)
 {
+	const struct zcdma_mem_ops *model;
+
 	if (setup->model > ZCDMA_DEV_IMPORTED || setup->policy > ZCDMA_DEV_STRICT ||
 	    setup->flags & ~(ZCDMA_DEV_SETUP_NODE | ZCDMA_DEV_SETUP_CONTROL))
 		return false;
@@ -133,7 +135,8 @@ static bool setup_valid(const struct zcdma_device *zdev, const struct zcdma_dev_
 		return false;
 	if (setup->watermark > setup->blocks)
 		return false;
-	if (setup->policy == ZCDMA_DEV_STRICT && !zcdma_mem_models[setup->model]->revocable)
+	model = zcdma_mem_models[array_index_nospec(setup->model, ZCDMA_DEV_IMPORTED + 1)];
+	if (setup->policy == ZCDMA_DEV_STRICT && !model->revocable)
 		return false;
 	if (setup->rate && !zdev->ops->paced)
 		return false;
