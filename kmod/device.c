@@ -223,6 +223,7 @@ struct zcdma_device *zcdma_device_register(struct device *parent, struct device 
 	zdev->cdev.owner = ops->owner;
 	if (limits)
 		zdev->limits = *limits;
+	zcdma_frags_settle(zdev);
 	zdev->priv = priv;
 
 	zdev->id = ida_alloc_max(&zcdma_ids, ZCDMA_DEVICES_MAX - 1, GFP_KERNEL);

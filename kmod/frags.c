@@ -9,9 +9,22 @@
 #include "fault_inject.h"
 #include "frags.h"
 
+void zcdma_frags_settle(struct zcdma_device *zdev)
+{
+	struct zcdma_limits *limits = &zdev->limits;
+	size_t most = dma_get_max_seg_size(zdev->dma);
+
+	most = min(most, dma_max_mapping_size(zdev->dma));
+	zdev->frag_bytes_max = rounddown_pow_of_two(clamp_t(size_t, most, 1, SZ_1G));
+	limits->frag_align = max3(limits->frag_align, limits->align, 1U);
+	limits->frags_max = min(limits->frags_max, ZCDMA_FRAGS_MAX);
+	if (zdev->frag_bytes_max < limits->frag_align)
+		limits->frags_max = 0;
+}
+
 struct zcdma_frags *zcdma_frags_alloc(const struct zcdma_device *zdev)
 {
-	unsigned int most = zcdma_frags_max(zdev);
+	unsigned int most = zdev->limits.frags_max;
 	struct zcdma_frags *frags;
 
 	frags = kmalloc(struct_size(frags, frag, most),

@@ -37,28 +37,11 @@ struct zcdma_frags {
 /* The most pieces of a block, whatever its device takes. */
 #define ZCDMA_FRAGS_MAX 256U
 
-/* Return what the address and the length of a piece must be a multiple of. */
-static inline u32 zcdma_frag_align(const struct zcdma_device *zdev)
-{
-	return max3(zdev->limits.frag_align, zdev->limits.align, 1U);
-}
-
-/* Return how many bytes the device fetches in one piece, a power of two. */
-static inline size_t zcdma_frag_bytes_max(const struct zcdma_device *zdev)
-{
-	size_t most = dma_get_max_seg_size(zdev->dma);
-
-	most = min(most, dma_max_mapping_size(zdev->dma));
-	return rounddown_pow_of_two(clamp_t(size_t, most, 1, SZ_1G));
-}
-
-/* Return the most pieces of a block, or 0 where the device fetches the ring's memory alone. */
-static inline unsigned int zcdma_frags_max(const struct zcdma_device *zdev)
-{
-	if (zcdma_frag_bytes_max(zdev) < zcdma_frag_align(zdev))
-		return 0;
-	return min(zdev->limits.frags_max, ZCDMA_FRAGS_MAX);
-}
+/*
+ * Settle the limits of pieces as the device has them: .frags_max is 0 where it fetches the ring's
+ * memory alone. Call while what does its DMA is bound: what they depend on may be its driver's.
+ */
+void zcdma_frags_settle(struct zcdma_device *zdev);
 
 /* Return an empty list for as many pieces as the device takes, or NULL. */
 struct zcdma_frags *zcdma_frags_alloc(const struct zcdma_device *zdev);

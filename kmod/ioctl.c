@@ -88,8 +88,8 @@ static int ioc_info(struct zcdma_file *zf, union zcdma_arg *arg)
 		.length_align = zdev->limits.align ?: 1,
 		.clock = zdev->ops->clock,
 		.clock_hz = zdev->ops->clock_hz,
-		.frags_max = zcdma_frags_max(zdev),
-		.frag_align = zcdma_frags_max(zdev) ? zcdma_frag_align(zdev) : 0,
+		.frags_max = zdev->limits.frags_max,
+		.frag_align = zdev->limits.frags_max ? zdev->limits.frag_align : 0,
 	};
 	strscpy(arg->info.source, zdev->ops->name, sizeof(arg->info.source));
 	return 0;

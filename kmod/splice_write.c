@@ -53,10 +53,10 @@ static bool is_kept_by_reference(const struct pipe_buf_operations *ops)
 static int why_not(const struct look *look, const struct pipe_buffer *buf, size_t *bytes)
 {
 	struct zcdma_ring *ring = look->ring;
-	u32 align = zcdma_frag_align(ring->zdev);
+	u32 align = ring->zdev->limits.frag_align;
 	phys_addr_t begin;
 
-	if (!zcdma_frags_max(ring->zdev))
+	if (!ring->zdev->limits.frags_max)
 		return ZCDMA_DEV_COPIED_DEVICE;
 	if (!look->frags)
 		return ZCDMA_DEV_COPIED_UNMAPPED;
@@ -79,12 +79,13 @@ static size_t add_frags(struct look *look, struct pipe_inode_info *pipe, struct 
 			size_t bytes)
 {
 	struct zcdma_frags *frags = look->frags;
-	size_t most = zcdma_frag_bytes_max(look->ring->zdev), done = 0, n;
+	const struct zcdma_device *zdev = look->ring->zdev;
+	size_t done = 0, n;
 
 	bytes = min_t(size_t, bytes, round_down(look->ring->mem.block_size - frags->bytes,
-						zcdma_frag_align(look->ring->zdev)));
+						zdev->limits.frag_align));
 	for (; done < bytes && frags->count < frags->most; done += n) {
-		n = min(bytes - done, most);
+		n = min(bytes - done, zdev->frag_bytes_max);
 		if (!zcdma_mutant("hold") && !pipe_buf_get(pipe, buf))
 			break;
 		frags->frag[frags->count++] = (struct zcdma_frag){
@@ -233,7 +234,7 @@ static ssize_t fill_block(struct zcdma_ring *ring, struct pipe_inode_info *pipe,
 	look.block = zcdma_stream_cursor(ring, nonblock, 0);
 	if (IS_ERR(look.block))
 		return PTR_ERR(look.block);
-	if (zcdma_frags_max(ring->zdev))
+	if (ring->zdev->limits.frags_max)
 		look.frags = zcdma_frags_alloc(ring->zdev);
 	sd.u.data = &look;
 	pipe_lock(pipe);

@@ -123,6 +123,7 @@ struct zcdma_device {
 	struct device *dma;		/* that does the DMA: its parent, or a controller */
 	const struct zcdma_device_ops *ops;
 	struct zcdma_limits limits;
+	size_t frag_bytes_max;		/* that the device fetches in one piece, a power of two */
 	void *priv;			/* of the driver that added it */
 	struct dentry *debugfs;
 	bool gone;			/* the parent went away */
