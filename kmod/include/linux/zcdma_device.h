@@ -326,7 +326,8 @@ void zcdma_block_failed(struct zcdma_stream *stream, struct zcdma_block *block, 
  *
  * A device that can wait need not call this: the core looks for a block while the device has none.
  * Returns whether one was submitted, within the call, or is on its way on another processor: so
- * look, and do without where there is none yet.
+ * look, and do without where there is none yet. It looks at the pages of up to 64 blocks, each of
+ * them where they are single: from an interrupt, call it for small blocks alone.
  */
 bool zcdma_block_wanted(struct zcdma_stream *stream);
 
