@@ -115,7 +115,7 @@ static uint64_t newly_written(const struct zcdma_path *path, uint64_t end, uint6
 void zc_sent_written(struct zcdma_path *path, uint64_t end)
 {
 	const struct zc_sent_blocks *s = &path->sent_blocks;
-	/* Of a block that is not taken whole. */
+	/* Those before the block that is being taken, and has no note yet. */
 	uint64_t zeros = newly_written(path, end, path->taken, path->fill.bytes - path->fill.left);
 
 	for (uint64_t n = s->counted + 1; n <= s->sent; n++) {
