@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "shared/memory.h"
+#include "shared/module.h"
 #include "shared/nth.h"
 #include "shared/ring.h"
 #include "shared/tap.h"
@@ -227,6 +228,40 @@ static void configure(void)
 	memory_write("/sys/kernel/debug/fail_usercopy/verbose", "0");
 }
 
+/* The driver makes the device anew each time: its probe. */
+static void adding_survives(unsigned unused)
+{
+	unsigned failed = 0;
+	bool left = false;
+	int n;
+
+	(void)unused;
+	EXPECT((fail_nth = open(FAIL_NTH, O_RDWR | O_CLOEXEC)) >= 0);
+	for (n = 1; n < INJECTIONS && !left; n++) {
+		int rc;
+
+		device_unbind();
+		inject(n);
+		rc = device_try_bind();
+		left = inject(0);
+		EXPECT(!left || !rc);
+		if (!rc)
+			continue;
+		failed++;
+		device_bind();
+	}
+	EXPECT(left);
+	printf("# %d injections survived, %u of them as an error\n", n - 2, failed);
+}
+
+static void test_adding(void)
+{
+	settle();
+	before = memory_now();
+	tap_run(adding_survives, 0, "a device that is added survives whatever fails in that");
+	tap_run(nothing_is_left, 0, "a device that is added leaks nothing, whatever fails in that");
+}
+
 static const char *name_of(unsigned model)
 {
 	return model < 4 ? tap_models[model] : "imported";
@@ -276,5 +311,7 @@ int main(void)
 		ring_device = direction->device;
 		test_direction();
 	}
+	ring_device = DEVICE;
+	test_adding();
 	return 0;
 }

@@ -86,8 +86,13 @@ void device_unbind(void)
 	EXPECT(access(DEVICE, F_OK));
 }
 
+int device_try_bind(void)
+{
+	return write_name(DRIVER "bind");
+}
+
 void device_bind(void)
 {
-	EXPECT(!write_name(DRIVER "bind"));
+	EXPECT(!device_try_bind());
 	EXPECT(!access(DEVICE, F_OK));
 }

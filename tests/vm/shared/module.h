@@ -13,5 +13,7 @@ extern const char *device_name;
 /* /dev/zcdma0's driver leaves it, and comes back. These end a test that fails. */
 void device_unbind(void);
 void device_bind(void);
+/* Returns 0, or -1 where that fails. */
+int device_try_bind(void);
 
 #endif /* MODULE_H */
