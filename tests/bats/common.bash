@@ -138,13 +138,13 @@ wait_exit() {
     ((got == ${2:-0})) || fail "process $1 ended with status $got, not ${2:-0}"
 }
 
-# handles PID SIGNAL: it has a handler for the signal. Before that, the signal would end it. The shell's
-# own handlers, which its child has until it becomes zcdma, do not count.
+# handles PID SIGNAL: it has a handler for the signal, and for SIGTERM, whose handler is one of the last. Before that, a
+# signal would end it. The shell's own handlers, which its child has until it becomes zcdma, do not count.
 handles() {
     local mask
     [[ /proc/$1/exe -ef $ZCDMA ]] || return
     mask=$(sed -n 's/^SigCgt:\t//p' "/proc/$1/status" 2>/dev/null)
-    [[ -n $mask ]] && ((0x$mask >> ($(kill -l "$2") - 1) & 1))
+    [[ -n $mask ]] && ((0x$mask >> ($(kill -l "$2") - 1) & 0x$mask >> ($(kill -l TERM) - 1) & 1))
 }
 
 # ask PID: have statistics printed, as soon as the process is ready for that.
