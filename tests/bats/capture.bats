@@ -5,6 +5,7 @@
 
 load common
 load capture
+load pipe
 
 #
 # What comes out
@@ -239,9 +240,9 @@ load capture
     zcdma capture -q --bytes 1M sim: -o data --manifest m
     grep -qx '# simulated data' m
     zcdma verify -q --manifest m data
-    run -0 --separate-stderr eval 'zcdma capture -q --bytes 1M sim: | zcdma verify --json --handover=require'
+    run -0 --separate-stderr eval 'lead -q --bytes 1M sim: | zcdma verify --json --handover=require'
     assert_equal "$(jq .simulated <<<"$output")" true
-    zcdma capture -q --bytes 1M sim: | zcdma capture -q --handover=require -o copy --manifest n -
+    lead -q --bytes 1M sim: | zcdma capture -q --handover=require -o copy --manifest n -
     # But for the times, of which each run has its own.
     diff <(awk '/^#/ && !/clock/; !/^#/ { $4 = ""; print }' m) <(awk '/^#/ && !/clock/; !/^#/ { $4 = ""; print }' n)
     # Bytes do not say where they come from, nor does a file.

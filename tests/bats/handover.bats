@@ -174,7 +174,7 @@ stalled() {
 
 @test "handover: any other program gets bytes, and gives them; -v says why" {
     receiver --bytes 3M
-    zcdma capture -v --bytes 3M sim: 2>report | tee run.bin |
+    { await_program tee && zcdma capture -v --bytes 3M sim: 2>report; } | tee run.bin |
         zcdma copysend -v --json "$TO" >sender
     received
     zcdma verify -q --bytes 3M run.bin
@@ -192,7 +192,11 @@ stalled() {
 }
 
 @test "handover: require: a refusal with the reason, and status 3" {
-    run -3 --separate-stderr eval '{ "$ZCDMA" capture --handover=require sim:; echo $? >status; } | sha256sum >sum
+    run -3 --separate-stderr eval '{
+            await_program sha256sum
+            "$ZCDMA" capture --handover=require sim:
+            echo $? >status
+        } | sha256sum >sum
         exit "$(cat status)"'
     assert_regex "$stderr" '^zcdma capture: no hand-over through the pipe: no zcdma of this network namespace reads its other end; the pipe ends at sha256sum \(process [0-9]+\)
   leave out --handover=require, or have a zcdma at the other end$'
@@ -256,10 +260,10 @@ stalled() {
     ((EUID == 0)) || skip 'only root can be somebody else'
     chmod 755 .
     copy_for_all
-    zcdma capture -v --bytes 1M sim: 2>report |
+    lead -v --bytes 1M sim: 2>report |
         setpriv --reuid=65534 --clear-groups "$ZCDMA" verify -q --bytes 1M -
     grep -q 'no hand-over through the pipe: another user reads it' report
-    setpriv --reuid=65534 --clear-groups "$ZCDMA" capture -v --bytes 1M sim: 2>report |
+    { await_reader 7>&1 && setpriv --reuid=65534 --clear-groups "$ZCDMA" capture -v --bytes 1M sim: 2>report; } |
         zcdma verify -q --bytes 1M -
     grep -q 'no hand-over through the pipe: another user reads it' report
 }
@@ -511,7 +515,9 @@ blames_writer() {
     ends_after "$ZCDMA"
     blames_writer
     # Through a second one, which fails for the first.
-    ends_after sh -c '"$0" capture -q file:none | "$0" capture -q -' "$ZCDMA"
+    export NEVER PAUSE
+    export -f await_reader until_true has_line pause
+    ends_after bash -c '{ await_reader 7>&1; "$0" capture -q file:none; } | "$0" capture -q -' "$ZCDMA"
     blames_writer
 }
 

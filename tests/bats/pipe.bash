@@ -25,3 +25,18 @@ lead() {
     await_reader 7>&1 || fail 'no reader listens at the pipe within 30 s' || return
     zcdma capture "$@"
 }
+
+# reads_it NAME: a program of that name reads the pipe on descriptor 7.
+reads_it() {
+    local name process
+    for process in /proc/[0-9]*; do
+        [[ $process/fd/0 -ef /proc/self/fd/7 ]] || continue
+        read -r name <"$process/comm" && [[ $name == "$1" ]] && return
+    done 2>/dev/null
+    return 1
+}
+
+# await_program NAME: until it reads the pipe that is standard output. Before that, a shell does, which will become it.
+await_program() {
+    until_true 30 reads_it "$1" 7>&1 || fail "$1 does not read the pipe within 30 s"
+}

@@ -3,6 +3,7 @@
 # What the network sends, stored and relayed: tcp: as a source.
 
 load common
+load pipe
 
 # capturing APPLET...: start it, and wait until it says where it listens, which is FROM then.
 capturing() {
@@ -85,7 +86,10 @@ report() {
     mkfifo pipe
     "$ZCDMA" verify --json --bytes 3M <pipe >verify.out 3>&- &
     local verify=$!
-    "$ZCDMA" capture tcp:127.0.0.1:0 --handover=require --json >pipe 2>capture.err 3>&- &
+    {
+        await_reader 7>&1
+        exec "$ZCDMA" capture tcp:127.0.0.1:0 --handover=require --json
+    } >pipe 2>capture.err 3>&- &
     CAPTURE=$!
     PIDS+=("$verify" "$CAPTURE")
     until_true 20 has_line capture.err 'listening on' || fail "not listening: $(cat capture.err)"

@@ -5,6 +5,7 @@
 
 load common
 load capture
+load pipe
 
 # stop_capture: have it drain and report. Its status is in STATUS.
 stop_capture() {
@@ -331,14 +332,15 @@ valid_sigmf() {
     zcdma capture --json sim: --bytes 10M -o none-%N --trigger=signal:USR2 --before 1s >report
     assert_equal "$(value events) $(compgen -G 'none-*')" '0 '
 }
+# shellcheck disable=SC2034 # eval runs what uses them
 
 @test "record: --trigger of a ring that is handed over: three blocks of four are held, whatever its size" {
-    local blocks
+    local blocks limit=$((30 * ${LIMIT_SCALE:-1}))
     for blocks in 4 16 64; do
-        # shellcheck disable=SC2016 # the shell's own
-        run -0 timeout $((30 * ${LIMIT_SCALE:-1})) bash -o pipefail -c '
-            "$1" capture -q --handover=require "sim:block=64K,blocks=$2" --blocks 200 |
-                "$1" capture -q --handover=require --trigger=signal:USR2 --before 60s -o "t-%N" -' - "$ZCDMA" "$blocks"
+        run -0 eval 'set -o pipefail
+            { await_reader 7>&1 &&
+                timeout $limit "$ZCDMA" capture -q --handover=require sim:block=64K,blocks=$blocks --blocks 200; } |
+                timeout $limit "$ZCDMA" capture -q --handover=require --trigger=signal:USR2 --before 60s -o "t-%N" -'
     done
 }
 

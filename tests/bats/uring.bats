@@ -3,6 +3,7 @@
 # The paths of io_uring, as zcsend takes them.
 
 load common
+load pipe
 
 BOTH=(uring uring-fixed)
 # A ring that may be registered within 8 MiB, which is what an ordinary user has: some of them, as the kernel
@@ -196,7 +197,7 @@ moving() {
 @test "uring: a ring is taken over to be sent" {
     need_uring
     receiver --bytes 32M
-    zcdma capture sim: --bytes 32M -q | zcdma zcsend "$TO" --path=uring --handover=require --json >sent
+    lead sim: --bytes 32M -q | zcdma zcsend "$TO" --path=uring --handover=require --json >sent
     jq -e '.handover' sent
     received
 }

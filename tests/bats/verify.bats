@@ -3,6 +3,7 @@
 # verify: streams with faults made by hand, and what it says of each.
 
 load common
+load pipe
 
 # A megabyte of the pattern, and the same with its manifest: 16 blocks of 64 KiB.
 setup_file() {
@@ -306,7 +307,7 @@ says() {
 @test "verify: --expect=complete" {
     zcdma verify -q --expect=complete --bytes 1M good
     zcdma verify -q --expect=complete --manifest good.xxh <good
-    zcdma capture --bytes 1M sim: 2>/dev/null | zcdma verify -q --expect=complete --handover=require
+    lead --bytes 1M sim: 2>/dev/null | zcdma verify -q --expect=complete --handover=require
     run -1 --separate-stderr eval 'cat good | zcdma verify --expect=complete'
     assert_equal "$stderr" 'zcdma verify: standard input: --expect=complete: nothing says where the stream should end
   give --bytes or --manifest'
@@ -323,7 +324,7 @@ says() {
 
 @test "verify: --expect=zerocopy" {
     # A ring comes through a pipe without a copy, and bytes do not.
-    zcdma capture --bytes 1M sim: 2>/dev/null | zcdma verify -q --expect=zerocopy --handover=require
+    lead --bytes 1M sim: 2>/dev/null | zcdma verify -q --expect=zerocopy --handover=require
     run -1 --separate-stderr eval 'cat good | zcdma verify --expect=zerocopy'
     assert_equal "$stderr" 'zcdma verify: --expect=zerocopy: 0 B were copied by user space, 1.00 MiB by the kernel'
     receiver --expect=zerocopy --json
