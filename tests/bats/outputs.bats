@@ -6,21 +6,47 @@
 load common
 load pipe
 
-# reader NAME COMMAND...: start a zcdma that reads the FIFO of that name, with its output in NAME.out and NAME.err.
+# reader NAME COMMAND...: start a zcdma that reads the FIFO of that name, with its output in NAME.out and NAME.err, and
+# wait until it would take a ring. Until writer() has the FIFO open, a descriptor of this shell does, one of HELD.
 reader() {
-    local name=$1
+    local name=$1 held
     shift
     mkfifo "$name"
-    "$ZCDMA" "$@" <"$name" >"$name.out" 2>"$name.err" 3>&- &
+    {
+        for held in "${HELD[@]}"; do exec {held}>&-; done
+        exec "$ZCDMA" "$@"
+    } <"$name" >"$name.out" 2>"$name.err" 3>&- &
     READER=$!
     PIDS+=("$READER")
+    exec {held}>"$name"
+    HELD+=("$held") NAMES+=("$name")
+    await_reader 7>&"$held"
 }
 
-# writer OPTION...: start a capture, with its output in out and err.
+# holds PID NAME: zcdma, which the process has become, has that file open.
+holds() {
+    local fd
+    [[ /proc/$1/exe -ef $ZCDMA ]] || return
+    for fd in "/proc/$1/fd/"*; do
+        [[ ! $fd -ef $2 ]] || return 0
+    done
+    return 1
+}
+
+# writer OPTION...: start a capture, with its output in out and err, and wait until it has the FIFOs of readers open.
 writer() {
-    "$ZCDMA" capture "$@" >out 2>err 3>&- &
+    local held name
+    {
+        for held in "${HELD[@]}"; do exec {held}>&-; done
+        exec "$ZCDMA" capture "$@"
+    } >out 2>err 3>&- &
     WRITER=$!
     PIDS+=("$WRITER")
+    for name in "${NAMES[@]}"; do
+        until_true 20 holds "$WRITER" "$name" || fail "$name is not open: $(cat err)"
+    done
+    for held in "${HELD[@]}"; do exec {held}>&-; done
+    HELD=() NAMES=()
 }
 
 moved() {
@@ -130,12 +156,13 @@ held() {
     one=$READER
     reader two capture - -o copied --json
     two=$READER
-    zcdma capture sim:block=64K --bytes 24000001 -o one -o two -o data --json >report
+    writer sim:block=64K --bytes 24000001 -o one -o two -o data --json
+    wait_exit "$WRITER"
     wait_exit "$one"
     wait_exit "$two"
     cmp data copied
     jq -e '.handover and .path == "several" and ([.outputs[].path] == ["handover", "handover", "copy"])
-        and all(.outputs[]; .written_bytes == 24000001)' report
+        and all(.outputs[]; .written_bytes == 24000001)' out
     jq -e '.handover and .user_copies == 0 and .kernel_copies == 0 and .received_bytes == 24000001' one.out
     zcdma verify -q --bytes 24000001 copied
 }
@@ -155,14 +182,12 @@ held() {
     done
 }
 
-# sent: print how much the writer says.
-sent() {
-    ask "$WRITER"
-    grep -oE ': [0-9.]+ .?i?B in ' err | tail -n 1
-}
-
+# stands_still: statistics were printed twice from here on, and nothing has moved between these.
 stands_still() {
-    [[ $(sent) == "$(sent)" ]]
+    local lines
+    lines=$(grep -cE ' [0-9.]+ .?i?B in ' err)
+    until_true 20 held "$lines" || :
+    held $((lines + 1))
 }
 
 @test "outputs: kill -9 of one reader is not the end of the other, and what it had comes back" {
