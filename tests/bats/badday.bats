@@ -314,7 +314,7 @@ has_two_sockets() {
 }
 
 @test "SIGTERM: what was captured is written, the manifest is whole, status 143 of a run with an end" {
-    start capture --json sim: --rate 50M -o out --manifest manifest --bytes 1T
+    start capture --json sim:rate=2M,block=64K,blocks=256 -o out --manifest manifest --bytes 1T
     until_true 20 [ -s out ]
     kill -TERM "$SENDER"
     wait_exit "$SENDER" 143
@@ -324,7 +324,7 @@ has_two_sockets() {
 }
 
 @test "SIGTERM of a run without an end: status 0, as a service that was stopped; but not of one that lost data" {
-    start capture --json sim: --rate 50M -o out
+    start capture --json sim:rate=2M,block=64K,blocks=256 -o out
     until_true 20 [ -s out ]
     kill -TERM "$SENDER"
     wait_exit "$SENDER"

@@ -61,7 +61,7 @@ report() {
 
 @test "framed: a sender that is killed has no mark: status 1, and what came is kept" {
     receiving capture tcp:127.0.0.1:0,framed -o got --no-sync --json
-    "$ZCDMA" copysend "$TO,framed" sim:rate=20M,block=64K -q 3>&- &
+    "$ZCDMA" copysend "$TO,framed" sim:rate=2M,block=64K,blocks=256 -q 3>&- &
     PIDS+=($!)
     until_true 20 [ -s got ]
     kill -KILL $!
@@ -119,7 +119,7 @@ report() {
     for retry in '' ,retry=1; do
         rm -f stored
         receiving capture "tcp:127.0.0.1:0,framed$retry" -o stored --no-sync --json
-        "$ZCDMA" zcsend -q "$TO,framed" sim:rate=40M,block=64K 3>&- &
+        "$ZCDMA" zcsend -q "$TO,framed" sim:rate=2M,block=64K,blocks=256 3>&- &
         sender=$!
         PIDS+=("$sender")
         until_true 20 [ -s stored ]

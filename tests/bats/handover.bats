@@ -380,7 +380,7 @@ stalled() {
 @test "handover: a writer that is killed: the reader says what came, and that it is not all" {
     mkfifo pipe
     receiver
-    background_capture --rate 20M sim:block=64K,blocks=256
+    background_capture sim:rate=2M,block=64K,blocks=256
     background_send --json
     until_true 30 statistics_say "$SENDER" sender.err ': [1-9]' || tell
     kill -KILL "$CAPTURE"
@@ -436,7 +436,7 @@ pids_there() {
 @test "handover: Ctrl-C drains the ring, and both report the same" {
     mkfifo pipe
     receiver
-    background_capture --json --rate 20M sim:block=64K,blocks=256
+    background_capture --json sim:rate=2M,block=64K,blocks=256
     background_send --json
     until_true 30 statistics_say "$SENDER" sender.err ': [1-9]' || tell
     kill -INT "$SENDER" "$CAPTURE" # in this order: the sender would end by itself after the other
@@ -450,7 +450,7 @@ pids_there() {
 @test "handover: Ctrl-C for the reader alone: it leaves, and the writer learns it" {
     mkfifo pipe
     receiver
-    background_capture --json --rate 20M sim:block=64K,blocks=256
+    background_capture --json sim:rate=2M,block=64K,blocks=256
     background_send --json
     until_true 30 statistics_say "$SENDER" sender.err ': [1-9]' || tell
     kill -INT "$SENDER"
@@ -495,7 +495,7 @@ blames_writer() {
 @test "handover: bytes whose writer is killed, or fails: the reader says so too" {
     mkfifo pipe
     receiver --streams 8
-    ends_after "$ZCDMA" capture -q --path=copy --rate 20M sim:block=64K
+    ends_after "$ZCDMA" capture -q --path=copy sim:rate=2M,block=64K,blocks=256
     until_true 30 statistics_say "$SENDER" sender.err ': [1-9]' || tell
     kill -KILL "$CAPTURE"
     blames_writer
@@ -525,7 +525,7 @@ blames_writer() {
     local script
     mkfifo pipe
     receiver --streams 5
-    ends_after "$ZCDMA" capture -q --path=copy --rate 20M sim:block=64K
+    ends_after "$ZCDMA" capture -q --path=copy sim:rate=2M,block=64K,blocks=256
     until_true 30 statistics_say "$SENDER" sender.err ': [1-9]' || tell
     kill -TERM "$CAPTURE"
     wait_exit "$SENDER" 0

@@ -215,7 +215,8 @@ stands_still() {
     one=$READER
     reader two verify -
     two=$READER
-    writer sim:rate=8M,block=64K,blocks=64 -o one -o two --drop-slow 32
+    # 512 blocks come in two seconds: the other reader has that long on a busy machine, and the device twice that.
+    writer sim:rate=16M,block=64K,blocks=1024 -o one -o two --drop-slow 512
     until_true 20 moved
     kill -STOP "$two"
     until_true 20 has_line err '; going on with the other$'
