@@ -486,9 +486,11 @@ ends_after() {
     PIDS+=("$CAPTURE")
 }
 
-# blames_writer: the sender said that its writer ended early, and no other number of bytes is there.
+# blames_writer: the sender said that its writer ended early, and no other number of bytes is there. No process holds
+# the pipe any more: the next sender would begin before its own writer is there.
 blames_writer() {
     wait_exit "$SENDER" 1
+    until_true 20 ended "$CAPTURE"
     assert_equal "$(keys sender.out handover error.message)" 'false read standard input: its writer ended early'
 }
 
