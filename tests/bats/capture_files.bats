@@ -70,7 +70,7 @@ load capture
     # What a writer that waits has written is there, but for less than 4096 bytes.
     mkfifo pipe
     exec 8<>pipe
-    zcdma capture -q --direct -o slow - <pipe 3>&- 8<&- &
+    "$ZCDMA" capture -q --direct -o slow - <pipe 3>&- 8<&- &
     PIDS+=($!)
     head -c 10000 all >&8
     until_true 20 eval '(($(stat -c %s slow 2>/dev/null) == 8192))'
@@ -229,19 +229,24 @@ waits() {
 }
 
 @test "capture: SIGUSR2 without --trigger ends no run, with and without data" {
-    local where
-    "$ZCDMA" capture tcp:127.0.0.1:0 -o new --manifest new.xxh --then 'grep SigIgn /proc/self/status >ignored; :' \
-        >out 2>err 3>&- &
-    PIDS+=("$!")
-    until_true 20 has_line err 'listening on'
-    where=$(grep -o '127\.0\.0\.1:[0-9]*' err)
-    kill -USR2 "${PIDS[-1]}"
-    "$ZCDMA" zcsend -q "$where" sim:rate=1M,block=64K --bytes 256K 3>&- &
-    PIDS+=("$!")
-    until_true 20 handles "${PIDS[-1]}" USR1
-    kill -USR2 "${PIDS[@]}"
-    wait_exit "${PIDS[-1]}"
-    wait_exit "${PIDS[-1]}"
+    local where sender
+    zcdma capture -q sim: --bytes 256K -o whole
+    listen_as capture "$ZCDMA" capture tcp:127.0.0.1:0 -o new --manifest new.xxh \
+        --then 'grep SigIgn /proc/self/status >ignored; :'
+    kill -USR2 "$LISTENER"
+    mkfifo data
+    exec 7<>data
+    "$ZCDMA" zcsend -q "$WHERE" - <data 3>&- 7<&- &
+    sender=$!
+    PIDS+=("$sender")
+    head -c 128K whole >&7
+    until_true 20 has_data new
+    until_true 20 handles "$sender" USR1
+    kill -USR2 "$sender" "$LISTENER"
+    tail -c 128K whole >&7
+    exec 7<&-
+    wait_exit "$sender"
+    wait_exit "$LISTENER"
     zcdma verify -q --bytes 256K --manifest new.xxh new
     # What --then runs does not ignore it.
     where=$(sed -n 's/^SigIgn:\t//p' ignored)

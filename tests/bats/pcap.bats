@@ -150,7 +150,7 @@ on_veth() {
         kill -TERM "${PIDS[-1]}"
         wait_exit "${PIDS[-1]}" 143
     done
-    zcdma capture -q pcap:./fifo -o out.pcap 3>&- &
+    "$ZCDMA" capture -q pcap:./fifo -o out.pcap 3>&- &
     PIDS+=("$!")
     cat "$DATA/ethernet.pcap" >fifo
     wait_exit "${PIDS[-1]}"
