@@ -480,7 +480,7 @@ widest() {
 
 @test "bench: on a terminal it shows which run is next, and how long the rest takes" {
     mkfifo keys
-    TERM=xterm script -qefc "stty cols 80 rows 24; exec $ZCDMA bench --mode=copy,vmsplice --memory=memfd --repeat 3 --seconds 0.6" \
+    TERM=xterm script -qefc "stty cols 80 rows 24; exec $ZCDMA bench --mode=copy,vmsplice --memory=memfd --repeat 60 --seconds 0.6" \
         /dev/null <keys >out 2>&1 3>&- &
     PIDS+=($!)
     exec 9>keys
