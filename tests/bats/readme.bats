@@ -17,14 +17,15 @@ blocks() {
 }
 
 # Other machines are this one, devices are simulated, and amounts are small. A receiver that is started in the
-# background has to listen before a sender comes.
+# background has to listen before a sender comes; and what captures packets has to capture, for long enough.
 localized() {
     local plot=
     command -v gnuplot >/dev/null || plot='s/ --plot [^ ]*//'
     sed -E "$plot
         s/\bhost:/127.0.0.1:/g; s/:9000/:$PORT/g; s/port 9000/port $PORT/g; s/\beth0\b/lo/g; s/\bdev:/sim:/g; s/\b1G\b/16M/g
         s/^zcdma bench/& --seconds 0.05 --repeat 1 --memory=memfd/
-        s/^(.*(capture tcp:|--listen).*)&([^&]*)$/\1\& listening; \3/"
+        s/^(.*(capture tcp:|--listen).*)&([^&]*)$/\1\& listening; \3/
+        s/listening;  sleep 1;/listening; tracing;/; s/--seconds 2 &/--seconds 5 \&/"
 }
 
 cat_prologue() {
@@ -38,6 +39,11 @@ listening() {
     done
     echo "nothing listens on $PORT after 20 s"
     exit 1
+}
+tracing() {
+    until [[ -s trace.pcap ]]; do
+        sleep 0.05
+    done
 }
 ended() {
     for job in $(jobs -p); do
@@ -59,7 +65,7 @@ run_blocks() {
         (cd "$n" && PORT=$PORT timeout $limit bash script) >"$n/out" 2>&1 3>&- || status=$?
         ((status != 124)) || echo "it has not ended after $limit s" >>"$n/out"
         ((status == ${2:-0})) ||
-            fail "status $status of:"$'\n'"$(tail -n +17 "$n/script")"$'\n'"$(cat "$n/out")"
+            fail "status $status of:"$'\n'"$(tail -n +22 "$n/script")"$'\n'"$(cat "$n/out")"
         block=
     done < <(blocks "$1")
     ((n)) || fail "the README has no block of this kind: sh $1"
