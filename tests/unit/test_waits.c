@@ -32,7 +32,7 @@
 static void test_next_answers(void **state)
 {
 	(void)state;
-	open_sim("sim:blocks=2,block=4K,rate=4K");
+	open_sim("sim:blocks=2,block=4K,rate=1");
 	assert_int_equal(zcdma_source_next(src, 0, &b), -EAGAIN);
 	assert_int_equal(zcdma_source_next(src, 1, &b), -ETIMEDOUT);
 	zcdma_interrupt(ctx);
@@ -54,7 +54,7 @@ static void test_foreign_signal(void **state)
 	const struct sigaction sa = { .sa_handler = on_alarm };
 
 	(void)state;
-	open_sim("sim:blocks=2,block=4K,rate=4K");
+	open_sim("sim:blocks=2,block=4K,rate=1");
 	assert_int_equal(sigaction(SIGALRM, &sa, NULL), 0);
 	assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
 	assert_int_equal(zcdma_source_next(src, 100, &b), -ETIMEDOUT);
