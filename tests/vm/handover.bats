@@ -182,6 +182,7 @@ killed() {
 }
 
 @test "plain pipe: --handover=require refuses it" {
-    run -3 --separate-stderr eval '"$ZCDMA" capture dev: --handover=require | sha256sum; exit "${PIPESTATUS[0]}"'
+    run -3 --separate-stderr eval '{ await_program sha256sum && "$ZCDMA" capture dev: --handover=require; } | sha256sum
+        exit "${PIPESTATUS[0]}"'
     assert_regex "${stderr_lines[0]}" 'no hand-over through the pipe: .*; the pipe ends at sha256sum'
 }

@@ -104,7 +104,7 @@ map_wire() {
     for path in zerocopy vmsplice; do
         receiver --bytes 8M
         kill -STOP "$RECEIVER"
-        zcdma zcsend "$TO" sim:blocks=4 --bytes 8M --path=$path --fallback=keep -q 3>&- &
+        "$ZCDMA" zcsend "$TO" sim:blocks=4 --bytes 8M --path=$path --fallback=keep -q 3>&- &
         PIDS+=($!)
         sleep 1
         kill -CONT "$RECEIVER"

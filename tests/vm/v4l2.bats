@@ -162,7 +162,7 @@ picture() {
 }
 
 @test "an input whose signal changes: the run ends, and says so" {
-    zcdma capture "v4l2:$SIGNAL" -o frames 2>report 3>&- &
+    "$ZCDMA" capture "v4l2:$SIGNAL" -o frames 2>report 3>&- &
     PIDS+=($!)
     until_true 60 test -s frames
     "$TOOLS/v4l2ctrl" $SIGNAL "DV Timings Signal Mode" 1
@@ -189,7 +189,7 @@ picture() {
 # Before Linux 5.11 vivid comes back only where it has each kind of node (vivid_is_last_user() in
 # drivers/media/test-drivers/vivid/vivid-core.c), so this is a device that the tests below do not need.
 @test "a device that is captured from, and one that goes in the middle" {
-    zcdma capture "v4l2:$SIGNAL" -o frames 2>report &
+    "$ZCDMA" capture "v4l2:$SIGNAL" -o frames 2>report 3>&- &
     PIDS+=($!)
     until_true 60 test -s frames || fail "$(<report)"
     run -2 zcdma capture "v4l2:$SIGNAL" -o other
