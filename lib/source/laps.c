@@ -22,10 +22,11 @@ void zc_laps_close(struct zc_laps *laps)
 void zc_laps_keep(struct zc_laps *laps, uint32_t index, size_t len)
 {
 	if (laps->state == ZC_LAPS_KEEP)
-		laps->kept[laps->count++] = (struct zc_kept){ index, len, true };
+		laps->kept[laps->count++] =
+			(struct zc_kept){ .index = index, .len = len, .out = true };
 }
 
-bool zc_laps_put(struct zc_laps *laps, uint32_t index)
+bool zc_laps_put(struct zc_laps *laps, uint32_t index, enum zc_put how)
 {
 	if (laps->state == ZC_LAPS_OFF)
 		return false;
@@ -33,6 +34,7 @@ bool zc_laps_put(struct zc_laps *laps, uint32_t index)
 		if (laps->kept[i].index != index)
 			continue;
 		laps->kept[i].out = false;
+		laps->kept[i].replace |= how == ZC_PUT_REPLACE;
 		return true;
 	}
 	return false;
@@ -49,11 +51,18 @@ const struct zc_kept *zc_laps_next(struct zc_laps *laps)
 	return k;
 }
 
-void zc_laps_give_up(struct zc_laps *laps, struct zc_pool *pool)
+unsigned zc_laps_give_up(struct zc_laps *laps, struct zc_pool *pool)
 {
+	unsigned replaced = 0;
+
 	for (unsigned i = 0; i < laps->count; i++) {
-		if (!laps->kept[i].out)
-			zc_pool_put(pool, laps->kept[i].index, ZC_PUT_REUSE);
+		const struct zc_kept *k = &laps->kept[i];
+
+		if (k->out)
+			continue;
+		zc_pool_put(pool, k->index, k->replace ? ZC_PUT_REPLACE : ZC_PUT_REUSE);
+		replaced += k->replace;
 	}
 	laps->state = ZC_LAPS_OFF;
+	return replaced;
 }

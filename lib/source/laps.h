@@ -17,7 +17,8 @@ enum zc_laps_state {
 struct zc_kept {
 	uint32_t index; /* in the ring */
 	size_t len;
-	bool out; /* delivered, and not back */
+	bool out;     /* delivered, and not back */
+	bool replace; /* something may still read it: it came back without a proof */
 };
 
 struct zc_laps {
@@ -34,13 +35,16 @@ void zc_laps_close(struct zc_laps *laps);
 /* Keep a block that is delivered for the first time. */
 void zc_laps_keep(struct zc_laps *laps, uint32_t index, size_t len);
 
-/* Returns whether the block that came back is kept, so that it is not for the pool. */
-bool zc_laps_put(struct zc_laps *laps, uint32_t index);
+/* Returns whether the block that came back is kept as it is, so that it is not for the pool. */
+bool zc_laps_put(struct zc_laps *laps, uint32_t index, enum zc_put how);
 
 /* Returns the block that comes next, which is out now, or NULL if it is still out. */
 const struct zc_kept *zc_laps_next(struct zc_laps *laps);
 
-/* Keep nothing any more: blocks go to @pool, those that are out once they come back. */
-void zc_laps_give_up(struct zc_laps *laps, struct zc_pool *pool);
+/*
+ * Keep nothing any more: blocks go to @pool, those that are out once they come back. Returns how many of them need fresh
+ * pages, as something may still read the old ones.
+ */
+unsigned zc_laps_give_up(struct zc_laps *laps, struct zc_pool *pool);
 
 #endif

@@ -195,7 +195,7 @@ static int stop_keeping(struct pipe_source *p)
 	if (more < 0)
 		return more == -EAGAIN ? -EAGAIN : fail_read(p, (int)-more);
 	if (p->regular) {
-		zc_laps_give_up(&p->laps, p->base.pool);
+		p->base.src.stats.replaced += zc_laps_give_up(&p->laps, p->base.pool);
 		return 0;
 	}
 	zc_fail_plain(ctx, ENOBUFS,
@@ -292,7 +292,7 @@ static void pipe_put(struct zcdma_source *src, const struct zcdma_block *b, enum
 	struct pipe_source *p = (struct pipe_source *)src;
 
 	if (p->base.pool) {
-		if (zc_laps_put(&p->laps, b->index))
+		if (zc_laps_put(&p->laps, b->index, how))
 			src->starved = false;
 		else
 			zc_pool_source_put(src, b, how);

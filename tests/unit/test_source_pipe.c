@@ -7,7 +7,9 @@
 /* after those four */
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <sys/ioctl.h>
+#include <sys/uio.h>
 
 #include "sources.h"
 
@@ -143,10 +145,49 @@ static void pipe_without_a_free_block_does_not_spin(void **state)
 	close(fd[1]);
 }
 
+/*
+ * What of a file was kept to be repeated is given up where the ring is full of it. Pages that something still reads, such as a
+ * pipe, are not read into then.
+ */
+static void kept_pages_in_a_pipe_stay_as_they_are(void **state)
+{
+	struct zcdma_source *src;
+	unsigned char page[PAGE];
+	struct zcdma_block b[16];
+	char spec[64];
+	int data = make_file(17 << 20, spec, sizeof(spec)), fd[2];
+
+	(void)state;
+	assert_int_equal(pipe(fd), 0);
+	assert_int_equal(zcdma_source_open(ctx, spec, &src), 0);
+	assert_int_equal(zcdma_source_set(src, "repeat", NULL), 0);
+	assert_int_equal(zcdma_source_prepare(src, "vmsplice"), 0);
+	assert_int_equal(zcdma_source_start(src), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(b); i++) {
+		struct iovec iov = { .iov_len = PAGE };
+
+		b[i] = take(src);
+		iov.iov_base = (void *)b[i].data;
+		assert_int_equal(vmsplice(fd[1], &iov, 1, 0), PAGE);
+		zc_source_put(src, &b[i], ZC_PUT_REPLACE);
+	}
+	assert_int_equal(take(src).offset, 16 << 20);
+	for (size_t i = 0; i < ARRAY_SIZE(b); i++) {
+		assert_int_equal(read(fd[0], page, PAGE), PAGE);
+		assert_int_equal(zcdma_pattern_match(page, PAGE, b[i].offset, 0), PAGE);
+	}
+	assert_int_equal(stats_of(src).replaced, 16);
+	zcdma_source_close(src);
+	close(data);
+	close(fd[0]);
+	close(fd[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pipe_is_read_to_its_end),
+		cmocka_unit_test(kept_pages_in_a_pipe_stay_as_they_are),
 		cmocka_unit_test(pipe_is_lent_as_it_is),
 		cmocka_unit_test(pipe_stops),
 		cmocka_unit_test(pipe_without_a_free_block_does_not_spin),
