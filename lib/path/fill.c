@@ -28,7 +28,8 @@ static uint64_t begin(struct zcdma_path *path, const struct zcdma_block *b)
 
 int zc_path_fill(struct zcdma_path *path, const struct zcdma_block *b)
 {
-	if (path->gaps == ZCDMA_GAPS_SKIP || path->fill.done)
+	/* Zeros that were begun come whole, and none come into the middle of a block. */
+	if (path->fill.done || path->sent || (path->gaps == ZCDMA_GAPS_SKIP && !path->fill.begun))
 		return 0;
 	if (!path->fill.begun)
 		path->fill.left = path->fill.bytes = begin(path, b);

@@ -186,17 +186,21 @@ static bool follows(const struct zcdma_block *a, const struct zcdma_block *b)
 				 : a->fd_offset + (int64_t)a->len == b->fd_offset);
 }
 
-/* Returns the first block of the queue, and with it those that can go by the same call. */
+/*
+ * Returns the first block of the queue, and with it those that can go by the same call. Those of which a part is sent stay
+ * together, whatever the program has set meanwhile.
+ */
 static struct zcdma_block join_first(struct zcdma_path *path)
 {
+	const unsigned least = path->sent ? path->joined : 1;
 	struct zc_lent_block *e = at(path, path->first);
 	const size_t most = join_most(path);
 	struct zcdma_block b = e->b;
 
 	begin_send(e);
-	for (path->joined = 1; most && path->joined < path->queued; path->joined++) {
+	for (path->joined = 1; path->joined < path->queued; path->joined++) {
 		e = at(path, e->next);
-		if (b.len + e->b.len > most || !follows(&b, &e->b))
+		if (path->joined >= least && (b.len + e->b.len > most || !follows(&b, &e->b)))
 			break;
 		begin_send(e);
 		b.len += e->b.len;

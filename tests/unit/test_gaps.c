@@ -347,6 +347,82 @@ static void zeros_wait_for_room(void **state)
 	close(fds[1]);
 }
 
+/* Take the block that comes next after a gap. */
+static struct zcdma_block take_after_gap(struct zcdma_source *src)
+{
+	struct zcdma_block b;
+
+	wait_for_overruns(src, 3);
+	for (;;) {
+		assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
+		if (zcdma_block_lost_bytes(&b))
+			return b;
+		assert_int_equal(zcdma_block_release(src, &b), 0);
+	}
+}
+
+/* Read all that the path has for the pipe. Returns how many bytes, of which the last are those of @b. */
+static uint64_t read_rest(struct zcdma_path *path, int fd, const struct zcdma_block *b,
+			  uint64_t before)
+{
+	unsigned char bytes[4096];
+	uint64_t at = 0;
+	int rc;
+
+	do {
+		ssize_t n;
+
+		rc = zcdma_path_flush(path);
+		while ((n = read(fd, bytes, sizeof(bytes))) > 0) {
+			for (ssize_t i = 0; at >= before && i < n; i += 8)
+				assert_int_equal(zcdma_pattern_match(
+							 bytes + i, 8,
+							 b->offset + at - before + (uint64_t)i, 0),
+						 8);
+			at += (uint64_t)n;
+		}
+	} while (rc == -EAGAIN);
+	assert_int_equal(rc, 0);
+	return at;
+}
+
+/* What is chosen in the middle of a block, or of zeros, holds from the next one on. */
+static void a_choice_holds_for_the_next_block(void **state)
+{
+	(void)state;
+	for (enum zcdma_gaps first = ZCDMA_GAPS_SKIP; first <= ZCDMA_GAPS_ZERO; first++) {
+		const bool zeros = first == ZCDMA_GAPS_ZERO;
+		struct zcdma_path_stats stats;
+		struct zcdma_source *src;
+		struct zcdma_path *path;
+		struct zcdma_block b;
+		uint64_t lost;
+		int fds[2];
+
+		assert_int_equal(pipe2(fds, O_NONBLOCK), 0);
+		assert_int_equal(fcntl(fds[1], F_SETPIPE_SZ, 4096), 4096);
+		assert_int_equal(zcdma_source_open(ctx, "sim:blocks=3,block=64K,rate=64M", &src),
+				 0);
+		assert_int_equal(zcdma_path_open(ctx, src, "copy", fds[1], &path), 0);
+		zcdma_path_set_timeout(path, 0);
+		assert_int_equal(zcdma_source_start(src), 0);
+		b = take_after_gap(src);
+		lost = zeros ? zcdma_block_lost_bytes(&b) : 0;
+		assert_int_equal(zcdma_path_set_gaps(path, first), 0);
+		assert_int_equal(zcdma_path_send(path, &b), 0);
+		assert_int_equal(
+			zcdma_path_set_gaps(path, zeros ? ZCDMA_GAPS_SKIP : ZCDMA_GAPS_ZERO), 0);
+		assert_int_equal(read_rest(path, fds[0], &b, lost), lost + b.len);
+		zcdma_path_get_stats(path, &stats, sizeof(stats));
+		assert_int_equal(stats.filled_bytes, lost);
+		assert_int_equal(stats.bytes, b.len);
+		zcdma_path_close(path);
+		zcdma_source_close(src);
+		close(fds[0]);
+		close(fds[1]);
+	}
+}
+
 static void some_paths_cannot(void **state)
 {
 	struct zcdma_source *src;
@@ -373,6 +449,7 @@ int main(void)
 		TEST(what_is_appended_gets_zeros),
 		TEST(what_a_full_disk_has_counts),
 		TEST(zeros_wait_for_room),
+		TEST(a_choice_holds_for_the_next_block),
 		TEST(some_paths_cannot),
 	};
 

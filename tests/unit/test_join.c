@@ -276,13 +276,51 @@ static void test_broken(void **state)
 	along_each("sim:blocks=512,block=4096,memory=memfd", broken);
 }
 
+/* A send of which the sink has a part keeps its blocks, and no more: memory after those is not the ring's. */
+static void changed(void)
+{
+	struct zcdma_check_result result = { .bytes = 0 };
+	const int small = 65536; /* less than a quarter of the ring, which goes by a call */
+	struct zcdma_block b;
+	uint64_t sent = 0;
+	int rc = 0;
+
+	assert_int_equal(setsockopt(out, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
+	zcdma_path_set_timeout(path, 1);
+	for (; !rc; sent += SMALL) {
+		assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
+		rc = zcdma_path_send(path, &b);
+	}
+	assert_int_equal(rc, -ETIMEDOUT);
+	assert_true(path->joined > 1);
+	zcdma_path_set_join(path, 0);
+	(void)!zcdma_path_set_gaps(path, ZCDMA_GAPS_ZERO);
+	while (result.bytes < sent) {
+		receive(check);
+		zcdma_check_get_result(check, &result);
+		assert_int_equal(zcdma_path_process(path), 0);
+	}
+	zcdma_path_set_timeout(path, LIMIT_MS);
+	finish();
+	assert_int_equal(result.bytes, sent);
+	assert_int_equal(result.bad_bytes, 0);
+	assert_int_equal(stats().bytes, sent);
+	assert_int_equal(stats().blocks, sent / SMALL);
+}
+
+static void test_changed(void **state)
+{
+	(void)state;
+	along_each("sim:blocks=512,block=4096,memory=memfd", changed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_kept_back),    cmocka_unit_test(test_many_rounds),
 		cmocka_unit_test(test_idle_source),  cmocka_unit_test(test_closed),
 		cmocka_unit_test(test_broken),	     cmocka_unit_test(test_alone),
-		cmocka_unit_test(test_large_blocks),
+		cmocka_unit_test(test_large_blocks), cmocka_unit_test(test_changed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
