@@ -49,6 +49,11 @@ ZC_PUBLIC int zcdma_path_set_gaps(struct zcdma_path *path, enum zcdma_gaps gaps)
 	if (gaps == ZCDMA_GAPS_ZERO && !path->ops->zeros)
 		return zc_fail_plain(path->ctx, EINVAL, "zeros in gaps: path %s cannot write them",
 				     path->ops->type.name);
+	if (gaps == ZCDMA_GAPS_ZERO && path->framing)
+		return zc_fail_plain(
+			path->ctx, EINVAL,
+			"zeros in gaps: in the frames to %s each block says what was lost",
+			path->sink.name);
 	path->gaps = gaps;
 	return 0;
 }

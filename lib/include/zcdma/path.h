@@ -168,7 +168,7 @@ int zcdma_path_set_datagram(struct zcdma_path *path, size_t bytes);
 /*
  * Choose what is written where data was lost: ZCDMA_GAPS_SKIP at first. With ZCDMA_GAPS_ZERO a file gets a hole of that
  * length, and any other sink zeros; gaps of unknown length are left out, and counted. It is for blocks of which nothing is sent
- * yet. Returns 0, or -EINVAL if the path, such as splice, cannot write zeros.
+ * yet. Returns 0, or -EINVAL if the path, such as splice, cannot write zeros, or frames its blocks.
  */
 int zcdma_path_set_gaps(struct zcdma_path *path, enum zcdma_gaps gaps);
 
