@@ -183,8 +183,11 @@ static int resume(struct zcdma_path *path)
 	memset(&path->fresh, 0, sizeof(path->fresh));
 	memset(&path->merged, 0, sizeof(path->merged));
 	count_gap(path, &welcome);
-	enter(f, ZC_LINK_UP, 0);
-	return path->ops->open ? path->ops->open(path) : 0;
+	/* Without that it stays down, as there is nothing to close. */
+	rc = path->ops->open ? path->ops->open(path) : 0;
+	if (!rc)
+		enter(f, ZC_LINK_UP, 0);
+	return rc;
 }
 
 /* Make a step. Returns 0 if another may follow, -EAGAIN, or another negative errno. */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Framed streams from a path: what cannot be set. */
+/* Framed streams from a path: what cannot be set or opened. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,10 +7,13 @@
 /* after those four */
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "net/frame.h"
 #include "program.h"
@@ -70,6 +73,15 @@ static void connect_path(const char *type)
 	zcdma_path_set_timeout(path, 0);
 }
 
+static void break_off(void)
+{
+	const struct linger linger = { .l_onoff = 1 };
+
+	setsockopt(in, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+	close(in);
+	in = -1;
+}
+
 /* Zeros would stand where the receiver wants a head. */
 static void frames_have_no_zeros_between_them(void **state)
 {
@@ -80,13 +92,85 @@ static void frames_have_no_zeros_between_them(void **state)
 	assert_int_equal(zcdma_path_set_gaps(path, ZCDMA_GAPS_SKIP), 0);
 }
 
+/* Let no descriptor be opened any more. */
+static struct rlimit use_all_descriptors(void)
+{
+	struct rlimit old, limit;
+	int next = dup(listener);
+
+	assert_true(next >= 0);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	limit = old;
+	limit.rlim_cur = (rlim_t)next;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	return old;
+}
+
+/* Wait until the path has connected again, and greeted. Fills in the answer to that. */
+static void wait_for_greeting(uint8_t head[ZC_FRAME_HEAD])
+{
+	struct pollfd p = { .fd = listener, .events = POLLIN };
+	struct zc_frame f;
+	size_t len = 0;
+
+	for (int ms = 0; ms < LIMIT_MS && len < ZC_FRAME_HEAD; ms++) {
+		ssize_t n;
+
+		assert_int_equal(zcdma_path_process(path), 0);
+		if (in < 0 && poll(&p, 1, 0) == 1)
+			in = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
+		n = in < 0 ? 0 : recv(in, head + len, ZC_FRAME_HEAD - len, 0);
+		len += n > 0 ? (size_t)n : 0;
+		usleep(1000);
+	}
+	assert_int_equal(len, ZC_FRAME_HEAD);
+	assert_int_equal(zc_frame_read(head, &f), 0);
+	f.kind = ZC_FRAME_WELCOME;
+	zc_frame_write(&f, head);
+}
+
+/* Without a descriptor for its pipe the path breaks off. It closes nothing then that it did not open, as standard input. */
+static void no_pipe_for_another_connection(void **state)
+{
+	uint8_t head[ZC_FRAME_HEAD];
+	struct rlimit old;
+	int rc = 0;
+
+	(void)state;
+	if (fcntl(STDIN_FILENO, F_GETFD) < 0)
+		assert_int_equal(open("/dev/null", O_RDONLY), STDIN_FILENO);
+	connect_path("vmsplice");
+	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
+	while (!rc && (rc = zcdma_path_send(path, &b)) == 0)
+		assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
+	assert_int_equal(rc, -EAGAIN);
+	break_off();
+	wait_for_greeting(head);
+	old = use_all_descriptors();
+	assert_int_equal(send(in, head, sizeof(head), MSG_NOSIGNAL), sizeof(head));
+	rc = 0;
+	for (int ms = 0; ms < LIMIT_MS && !rc; ms++) {
+		rc = zcdma_path_process(path);
+		usleep(1000);
+	}
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(rc, -EMFILE);
+	assert_non_null(strstr(zcdma_error(ctx), "its pipe"));
+	zcdma_path_close(path);
+	path = NULL;
+	assert_true(fcntl(STDIN_FILENO, F_GETFD) >= 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(frames_have_no_zeros_between_them),
+		TEST(no_pipe_for_another_connection),
 	};
 
+	signal(SIGPIPE, SIG_IGN); /* which splice() to a connection that broke raises */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
