@@ -495,6 +495,7 @@ const struct zc_path_ops zc_path_direct = {
 	.attend = direct_attend,
 	.flush = direct_flush,
 	.drop = direct_drop,
+	.drop_waits = true,
 	.finish = direct_finish,
 	.close = direct_close,
 };

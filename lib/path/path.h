@@ -146,6 +146,7 @@ struct zc_path_ops {
 	 * what is left of the others comes back by reap(). NULL: a connection is reset.
 	 */
 	void (*drop)(struct zcdma_path *path);
+	bool drop_waits; /* afterwards nothing is in flight, so that a path is closed likewise */
 	/* As zc_path_end(); or NULL. */
 	int (*finish)(struct zcdma_path *path, bool complete, uint64_t deadline_ns);
 	void (*close)(struct zcdma_path *path); /* NULL: nothing to close */

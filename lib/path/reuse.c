@@ -48,14 +48,14 @@ static void give_back_joined(struct zcdma_path *path, struct zc_lent_block *e, b
 }
 
 /*
- * Give back what is left of a path that was dropped once each of its sends has completed: a block of which only a part
- * was sent.
+ * Give back what is left of a path that sends no more once each of its sends has completed: a block of which only a part was
+ * sent.
  */
-static void reap_dropped(struct zcdma_path *path)
+static void give_back_rest(struct zcdma_path *path)
 {
 	struct zc_lent *lent = &path->src->lent;
 
-	if (!path->dropped || !path->ops->type.reports_copied || path->stats.pending_calls)
+	if (!path->ops->type.reports_copied || path->stats.pending_calls)
 		return;
 	for (uint32_t i = 0; i < lent->size; i++) {
 		if (lent->block[i].state == ZC_LENT_PATH && lent->block[i].path == path)
@@ -84,7 +84,8 @@ void zc_reuse_reap(struct zcdma_path *path)
 		if (e)
 			give_back_joined(path, e, b.flags & ZC_BLOCK_REPLACE, now);
 	}
-	reap_dropped(path);
+	if (path->dropped)
+		give_back_rest(path);
 	count_sent(path);
 }
 
@@ -437,10 +438,24 @@ static void give_up(struct zcdma_path *path)
 
 	zc_reuse_reap(path);
 	zc_reuse_unqueue(path);
+	give_back_rest(path);
 	for (uint32_t i = 0; i < lent->size; i++) {
 		if (lent->block[i].state == ZC_LENT_PATH && lent->block[i].path == path)
 			zc_lent_lose(lent, &lent->block[i]);
 	}
+}
+
+/* Wait for what is in flight, where that ends by itself: then nothing reads the blocks. The last error stays as it is. */
+static void await(struct zcdma_path *path)
+{
+	struct zc_error last;
+
+	if (!path->ops->drop_waits || path->dropped)
+		return;
+	zc_error_keep(&last, path->ctx, 0);
+	path->dropped = true;
+	path->ops->drop(path);
+	zc_error_again(&last, path->ctx);
 }
 
 ZC_PUBLIC void zcdma_path_close(struct zcdma_path *path)
@@ -451,6 +466,7 @@ ZC_PUBLIC void zcdma_path_close(struct zcdma_path *path)
 		return;
 	src = path->src;
 	path->manifest = NULL; /* which the caller may have closed */
+	await(path);
 	give_up(path);
 	zc_path_delete(path);
 	zc_source_watch(src);
