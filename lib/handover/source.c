@@ -145,6 +145,10 @@ static int next_of_pipe(struct handover_source *h, size_t max, struct zcdma_bloc
 		return not_plain(h);
 	if (rc != 1)
 		return rc;
+	/* Those of a ring that has ended are told until bytes follow on it. */
+	src->info.blocks = h->pipe->info.blocks;
+	src->info.block_size = h->pipe->info.block_size;
+	src->info.page_size = h->pipe->info.page_size;
 	if (!src->info.simulated)
 		src->info.simulated = -1; /* the origin of bytes is unknown */
 	number(h, b);
