@@ -252,6 +252,9 @@ static void push_others(struct zcdma_path *path)
 	}
 }
 
+/* Between two looks at paths of which another one has failed. */
+#define FAILED_NAP_MS 1
+
 /* Wait for @what of @path, while the other paths of the source go on. Returns as zc_wait(). */
 static int wait_among(struct zcdma_path *path, unsigned what, uint64_t deadline_ns)
 {
@@ -264,15 +267,25 @@ static int wait_among(struct zcdma_path *path, unsigned what, uint64_t deadline_
 		push_others(path);
 	if (!rc || rc == -EINTR || rc == -ETIMEDOUT || alone)
 		return rc;
-	return path->failed.rc ? zc_error_again(&path->failed, path->ctx) : 0;
+	if (path->failed.rc)
+		return zc_error_again(&path->failed, path->ctx);
+	/* The error of another path, which would end each wait at once, and is for a call that is about that path. */
+	rc = zc_poll(path->ctx, -1, 0,
+		     left_ms < 0 ? FAILED_NAP_MS : zc_min(left_ms, FAILED_NAP_MS));
+	return rc == -EINTR ? rc : 0;
 }
 
 /* Push likewise, and wait until at most @most blocks are left to send. Returns -EINTR and -ETIMEDOUT too. */
 static int push_until(struct zcdma_path *path, unsigned most, uint64_t deadline_ns)
 {
+	bool last = false;
 	int rc;
 
 	while ((rc = zc_reuse_push(path)) == -EAGAIN && path->queued > most) {
+		/* Something may be ready all the time. */
+		if (last)
+			return -ETIMEDOUT;
+		last = !zc_time_left(deadline_ns);
 		rc = wait_among(path, ZC_WAIT_ROOM, deadline_ns);
 		if (rc)
 			return rc;
@@ -364,10 +377,14 @@ void zc_reuse_forget(struct zcdma_path *path, bool first)
 
 static int reap_rest(struct zcdma_path *path, uint64_t deadline_ns)
 {
+	bool last = false;
 	int rc = 0;
 
 	zc_reuse_reap(path);
 	while (!rc && path->stats.pending_blocks) {
+		if (last)
+			return -ETIMEDOUT;
+		last = !zc_time_left(deadline_ns);
 		rc = wait_among(path, ZC_WAIT_COMPLETION, deadline_ns);
 		zc_reuse_reap(path);
 	}

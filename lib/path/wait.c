@@ -52,9 +52,19 @@ static int sooner(int a, int b)
 	return a < 0 ? b : b < 0 ? a : zc_min(a, b);
 }
 
+/*
+ * Returns whether the path has failed, so that its connection is ready all the time, and nothing is sent when it is. What is in
+ * flight comes back nevertheless.
+ */
+static bool has_failed(const struct zcdma_path *path)
+{
+	return path->failed.rc && !path->ops->drop && !path->fetcher;
+}
+
 int zc_path_nap(const struct zcdma_path *path, unsigned what)
 {
-	const bool naps = path->naps || (path->dropped && path->stats.pending_calls);
+	const bool naps =
+		path->naps || ((path->dropped || has_failed(path)) && path->stats.pending_calls);
 
 	return sooner(naps ? PATH_NAP_MS : -1, what ? zc_path_gone_timeout(path) : -1);
 }
@@ -68,7 +78,7 @@ static int add_path(struct wait *w, struct zcdma_path *path, unsigned what)
 		return zc_path_break(path, rc);
 	w->ready |= rc;
 	w->nap_ms = sooner(w->nap_ms, zc_path_nap(path, what));
-	n = zc_path_poll(path, what, &w->p[w->count]);
+	n = has_failed(path) ? 0 : zc_path_poll(path, what, &w->p[w->count]);
 	w->paths[w->path_count].path = path;
 	w->paths[w->path_count].at = w->count;
 	w->paths[w->path_count++].count = n;

@@ -426,6 +426,39 @@ static void test_no_end_after_a_failed_source(void **state)
 	close(feed_in);
 }
 
+/* The socket of a path that failed is ready all the time, which makes no wait of another path endless. */
+static void test_wait_beside_a_failed_path(void **state)
+{
+	struct zcdma_block blocks[6], share;
+	struct zcdma_path *failed;
+	int fds[2], rc = 0;
+
+	(void)state;
+	signal(SIGALRM, SIG_DFL);
+	alarm(LIMIT_MS / 1000);
+	open_sim("sim:blocks=8,block=64K");
+	unix_pair();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
+	assert_int_equal(zcdma_path_open(ctx, src, "copy", fds[0], &failed), 0);
+	assert_int_equal(zcdma_path_open(ctx, src, "copy", out, &path), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(blocks); i++)
+		assert_int_equal(zcdma_source_next(src, LIMIT_MS, &blocks[i]), 1);
+	close(fds[1]);
+	assert_int_equal(zcdma_block_share(src, &blocks[0], &share), 0);
+	assert_int_equal(zcdma_path_send(failed, &share), -EPIPE);
+	zcdma_path_set_timeout(path, 20);
+	for (size_t i = 0; i < ARRAY_SIZE(blocks) && !rc; i++)
+		rc = zcdma_path_send(path, &blocks[i]);
+	assert_int_equal(rc, -ETIMEDOUT);
+	assert_int_equal(zcdma_path_flush(path), -ETIMEDOUT);
+	zcdma_path_set_timeout(path, -1);
+	zcdma_interrupt(ctx);
+	assert_int_equal(zcdma_path_flush(path), -EINTR);
+	zcdma_path_close(failed);
+	close(fds[0]);
+	alarm(0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_transfer, close_transfer)
 
 int main(void)
@@ -441,6 +474,7 @@ int main(void)
 		TEST(test_connection_that_dies_at_the_end),
 		TEST(test_no_end_after_a_failed_source),
 		TEST(test_descriptors),
+		TEST(test_wait_beside_a_failed_path),
 		TEST(test_ring_is_made_for_the_path),
 		TEST(test_path_says_why_not),
 		TEST(test_sized_statistics),
