@@ -35,9 +35,11 @@ int zc_path_try(struct zcdma_path *path, const struct zcdma_block *b)
 	if (rc)
 		return rc == -EAGAIN ? ZC_SENT_BUSY : rc;
 	rc = path->ops->send(path, b);
-	if (rc != ZC_SENT_BUSY)
-		path->sent = 0;
-	if (path->framing && (rc == ZC_SENT_DONE || rc == ZC_SENT_QUEUED))
+	/* After an error, what was sent of it may be in flight. */
+	if (rc != ZC_SENT_DONE && rc != ZC_SENT_QUEUED)
+		return rc;
+	path->sent = 0;
+	if (path->framing)
 		zc_framing_sent(path, b);
 	return rc;
 }

@@ -22,6 +22,10 @@ static void give_back_at(struct zcdma_path *path, struct zc_lent_block *e, bool 
 			 uint64_t now_ns)
 {
 	replace = (replace || path->ops->type.replaces_pages) && !path->unsafe_reuse;
+	if (e->stuck) {
+		zc_lent_lose(&path->src->lent, e);
+		return;
+	}
 	if (e->sent_ns)
 		zc_sent_free(path, e, now_ns);
 	zc_source_return(path->src, e, replace);
@@ -361,8 +365,9 @@ void zc_reuse_forget(struct zcdma_path *path, bool first)
 {
 	struct zc_lent *lent = &path->src->lent;
 
-	for (; first && path->queued && path->joined; path->joined--)
-		dequeue(path);
+	/* A framed stream, which alone survives its connection, has one block in a send. */
+	if (first && path->queued)
+		at(path, path->first)->stuck = true;
 	for (uint32_t i = 0; i < lent->size; i++) {
 		struct zc_lent_block *e = &lent->block[i];
 

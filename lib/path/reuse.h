@@ -13,7 +13,7 @@ bool zc_reuse_holds(const struct zcdma_path *path);
 
 /*
  * Give up the blocks that are in flight on a connection that broke: it is unknown when their pages are free. With @first,
- * the first block of the queue is given up too, as a part of it is in flight.
+ * a part of the first block of the queue is in flight, too: it is given up once it is sent anew, which only reads it.
  */
 void zc_reuse_forget(struct zcdma_path *path, bool first);
 

@@ -75,7 +75,7 @@ static struct zc_lent_block *add(struct zc_lent *l, const struct zcdma_block *b)
 	e->b = *b;
 	e->next = ZC_LENT_NONE;
 	e->share = place;
-	e->replace = false;
+	e->replace = e->stuck = false;
 	e->path = NULL;
 	e->b.ticket = deliveries++ << PLACE_BITS | place;
 	return e;

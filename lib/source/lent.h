@@ -26,6 +26,7 @@ struct zc_lent_block {
 	uint32_t
 		share; /* the next share of the same block, in a circle; the place itself where it is not shared */
 	bool replace; /* another share went back without a proof */
+	bool stuck; /* a part of it is in flight for an unknown time: it is lost when it is sent */
 	struct zcdma_path *path;
 	uint64_t sent_ns; /* when the path first tried to send it; 0: not yet */
 	uint64_t number;  /* among those that the path sent whole; 0: it is not */
