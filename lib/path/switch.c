@@ -9,13 +9,17 @@ static int check_files(struct zcdma_path *path, int fd)
 {
 	struct stat from, to;
 
-	if (!fstat(path->sink.fd, &from) && S_ISREG(from.st_mode) && !fstat(fd, &to) &&
-	    S_ISREG(to.st_mode) && zc_sink_is_direct(fd) == path->sink.direct)
-		return 0;
-	return zc_fail_plain(
-		path->ctx, EINVAL,
-		"switch path %s from %s: both have to be files, with O_DIRECT or without it",
-		path->ops->type.name, path->sink.name);
+	if (fstat(path->sink.fd, &from) || !S_ISREG(from.st_mode) || fstat(fd, &to) ||
+	    !S_ISREG(to.st_mode) || zc_sink_is_direct(fd) != path->sink.direct)
+		return zc_fail_plain(
+			path->ctx, EINVAL,
+			"switch path %s from %s: both have to be files, with O_DIRECT or without it",
+			path->ops->type.name, path->sink.name);
+	if (zc_source_is(path->src, &to))
+		return zc_fail_plain(path->ctx, EINVAL,
+				     "switch path %s from %s: the other file is the source itself",
+				     path->ops->type.name, path->sink.name);
+	return 0;
 }
 
 ZC_PUBLIC int zcdma_path_switch(struct zcdma_path *path, int fd)
