@@ -223,7 +223,10 @@ static int push_first(struct zcdma_path *path)
 		rc = zc_path_try(path, &b);
 	if (rc == ZC_SENT_BUSY)
 		return -EAGAIN;
-	return rc < 0 ? rc : sent_whole(path, (enum zc_sent)rc);
+	if (rc < 0)
+		return zc_framing_survives(path, rc) ? 0 : rc;
+	/* An error of the manifest may be one that a connection has, too. */
+	return sent_whole(path, (enum zc_sent)rc);
 }
 
 int zc_reuse_push(struct zcdma_path *path)
@@ -238,7 +241,7 @@ int zc_reuse_push(struct zcdma_path *path)
 			rc = push_first(path);
 		if (rc == -EAGAIN)
 			return rc;
-		if (rc && !zc_framing_survives(path, rc))
+		if (rc)
 			return zc_path_break(path, rc);
 	}
 	return 0;

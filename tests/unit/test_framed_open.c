@@ -20,6 +20,7 @@
 #include "program.h"
 
 #define BLOCK (1u << 20)
+#define SPEC  "sim:blocks=4,block=1M,memory=memfd"
 
 static int listener;
 static char where[128];
@@ -63,12 +64,12 @@ static void *welcome(void *arg)
 	return send(fd, head, sizeof(head), MSG_NOSIGNAL) == sizeof(head) ? NULL : arg;
 }
 
-static void connect_path(const char *type)
+static void connect_path(const char *type, const char *spec)
 {
 	pthread_t thread;
 	void *failed;
 
-	open_sim("sim:blocks=4,block=1M,memory=memfd");
+	open_sim(spec);
 	assert_int_equal(pthread_create(&thread, NULL, welcome, &listener), 0);
 	assert_int_equal(zcdma_path_connect(ctx, src, type, where, &path), 0);
 	pthread_join(thread, &failed);
@@ -89,7 +90,7 @@ static void break_off(void)
 static void frames_have_no_zeros_between_them(void **state)
 {
 	(void)state;
-	connect_path("copy");
+	connect_path("copy", SPEC);
 	assert_int_equal(zcdma_path_set_gaps(path, ZCDMA_GAPS_ZERO), -EINVAL);
 	assert_non_null(strstr(zcdma_error(ctx), "frames to 127.0.0.1:"));
 	assert_int_equal(zcdma_path_set_gaps(path, ZCDMA_GAPS_SKIP), 0);
@@ -143,7 +144,7 @@ static void no_pipe_for_another_connection(void **state)
 	(void)state;
 	if (fcntl(STDIN_FILENO, F_GETFD) < 0)
 		assert_int_equal(open("/dev/null", O_RDONLY), STDIN_FILENO);
-	connect_path("vmsplice");
+	connect_path("vmsplice", SPEC);
 	assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
 	while (!rc && (rc = zcdma_path_send(path, &b)) == 0)
 		assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
@@ -200,7 +201,7 @@ static void a_block_with_a_part_in_flight_is_sent(void **state)
 	(void)state;
 	if (zcdma_path_probe(ctx, zcdma_path_find("zerocopy")))
 		skip();
-	connect_path("zerocopy");
+	connect_path("zerocopy", SPEC);
 	while (!path->queued) {
 		assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
 		assert_int_equal(zcdma_path_send(path, &b), 0);
@@ -223,6 +224,32 @@ static void a_block_with_a_part_in_flight_is_sent(void **state)
 	assert_int_equal(src->lent.lost, 1);
 }
 
+/* A manifest that cannot be written breaks the path off, with an error that a connection can have, and not the connection. */
+static void a_manifest_is_no_connection(void **state)
+{
+	struct zcdma_manifest *manifest;
+	char bytes[65536];
+	int fds[2], rc = 0;
+
+	(void)state;
+	connect_path("copy", "sim:blocks=4,block=4K");
+	assert_int_equal(pipe(fds), 0);
+	close(fds[0]);
+	assert_int_equal(zcdma_manifest_create_fd(ctx, fds[1], "a pipe", &manifest), 0);
+	zcdma_path_set_manifest(path, manifest);
+	zcdma_path_set_timeout(path, LIMIT_MS);
+	for (int i = 0; i < 1000 && !rc; i++) {
+		assert_int_equal(zcdma_source_next(src, LIMIT_MS, &b), 1);
+		rc = zcdma_path_send(path, &b);
+		while (recv(in, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+			;
+	}
+	assert_int_equal(rc, -EPIPE);
+	assert_non_null(strstr(zcdma_error(ctx), "write manifest a pipe"));
+	assert_int_equal(stats().breaks, 0);
+	zcdma_manifest_abandon(manifest);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -231,6 +258,7 @@ int main(void)
 		TEST(frames_have_no_zeros_between_them),
 		TEST(no_pipe_for_another_connection),
 		TEST(a_block_with_a_part_in_flight_is_sent),
+		TEST(a_manifest_is_no_connection),
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* which splice() to a connection that broke raises */
