@@ -169,7 +169,7 @@ void zc_manifest_hash(struct zcdma_manifest *m, const struct zcdma_block *b,
 		      struct zc_digest_value *value)
 {
 	begin(m);
-	if (!b->len || b->len > ZC_MANIFEST_BLOCK_MAX)
+	if (!b->data || !b->len || b->len > ZC_MANIFEST_BLOCK_MAX)
 		return;
 	zc_digest_reset(&m->digest);
 	zc_digest_update(&m->digest, b->data, b->len);
@@ -188,6 +188,12 @@ int zc_manifest_add_hashed(struct zcdma_manifest *m, const struct zcdma_block *b
 		return 0;
 	if (b->len > ZC_MANIFEST_BLOCK_MAX)
 		return write_failed(m, EFBIG);
+	if (!b->data) {
+		m->err = EINVAL;
+		return zc_fail_plain(m->ctx, EINVAL,
+				     "write manifest %s: what is not in memory has no hash",
+				     m->path);
+	}
 	for (size_t i = 0; i < zc_hash_bytes(m->digest.hash); i++)
 		sprintf(hash + 2 * i, "%02x", value->byte[i]);
 	return write_line(m, b->seq, b->len, b->time_ns, told ? NULL : b->lost, hash);

@@ -340,6 +340,19 @@ static void any_bytes_are_survived(void **state)
 	close(fd);
 }
 
+/* As along splice, which takes a block from its descriptor. */
+static void what_is_not_in_memory_is_an_error(void **state)
+{
+	const struct zcdma_block b = { .len = 10, .fd = STDIN_FILENO, .fd_offset = -1 };
+	struct zcdma_manifest *m;
+
+	(void)state;
+	assert_int_equal(zcdma_manifest_create(ctx, path, &m), 0);
+	assert_int_equal(zcdma_manifest_add(m, &b), -EINVAL);
+	assert_non_null(strstr(zcdma_error(ctx), "what is not in memory has no hash"));
+	assert_int_equal(zcdma_manifest_close(m), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +360,7 @@ int main(void)
 		cmocka_unit_test(it_is_read_back),
 		cmocka_unit_test(the_hash_is_xxh3),
 		cmocka_unit_test(what_cannot_be_written),
+		cmocka_unit_test(what_is_not_in_memory_is_an_error),
 		cmocka_unit_test(what_cannot_be_read),
 		cmocka_unit_test(a_cut_one_is_read),
 		cmocka_unit_test(lost_blocks_are_counted),
