@@ -131,7 +131,10 @@ static int watch_trigger(struct outputs *o, struct transfer *t)
 		return 0;
 	if (trigger_fired(tr))
 		return write_held(o, t);
-	return tr->open && now_ns() >= tr->until_ns + LATE_NS ? end_event(o, t) : 0;
+	/* Blocks that wait may be of the event, where a slow disk was waited for. */
+	if (!tr->open || !t->caught_up || now_ns() < tr->until_ns + LATE_NS)
+		return 0;
+	return end_event(o, t);
 }
 
 /* Returns when outputs_watch() is due, or 0: as soon as there is another reason. */

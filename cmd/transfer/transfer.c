@@ -200,6 +200,7 @@ static int take_block(struct transfer *t, struct zcdma_block *b)
 			return 0;
 		transfer_look_around(t);
 		rc = zcdma_source_next(t->src, timeout_ms(t), b);
+		t->caught_up = rc != 1;
 	} while (transfer_is_pause(t, rc) || (rc == -ENOBUFS && t->give_back && t->give_back(t)) ||
 		 (rc < 0 && t->several && t->several->survives(t)));
 	return rc;

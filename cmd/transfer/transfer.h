@@ -78,6 +78,7 @@ struct transfer {
 	struct progress progress;
 	bool stopping, began,
 		receives; /* .receives: its source waits for a sender, or for other channels */
+	bool caught_up;	  /* the source had no block when it was asked last */
 	unsigned missing; /* channels that a note said are waited for */
 	uint64_t sink_breaks, source_breaks; /* of connections, that were noted */
 	uint64_t start_ns;

@@ -282,6 +282,23 @@ valid_sigmf() {
     done
 }
 
+@test "record: --trigger: what waited in the ring is of the event, however late it is written" {
+    mkfifo pipe
+    "$ZCDMA" capture -q sim:block=64K,rate=4M,blocks=256 >pipe 3>&- &
+    PIDS+=("$!")
+    "$ZCDMA" capture --json - -o e-%N --trigger=signal:USR2 --before 100ms --after 1s <pipe >report 3>&- &
+    CAPTURE=$!
+    PIDS+=("$CAPTURE")
+    until_true 20 handles "$CAPTURE" USR2
+    kill -USR2 "$CAPTURE"
+    until_true 20 has_data e-000001
+    kill -STOP "$CAPTURE"
+    sleep 1.5 # longer than the event
+    kill -CONT "$CAPTURE"
+    until_true 20 eval "((\$(stat -c %s e-000001) > 20 * 65536))" || fail "$(stat -c %s e-000001) bytes"
+    stop_capture
+}
+
 @test "record: --sigmf: what is wrong with it" {
     local value
     for value in type=ci16 type=i16_le type=ru8_le; do
