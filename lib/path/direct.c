@@ -242,8 +242,7 @@ static int64_t direct_zeros(struct zcdma_path *path, uint64_t len)
 	const uint64_t odd = d->held % ALIGN;
 	int rc = settle(d);
 
-	if (!rc && !d->begun)
-		rc = begin(d);
+	rc = rc || d->begun ? rc : begin(d);
 	if (rc)
 		return zc_error_again(&d->error, path->ctx);
 	if (!d->at_end || len < ALIGN)
