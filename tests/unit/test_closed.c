@@ -107,29 +107,37 @@ static void set_most(const struct rlimit *old, rlim_t most)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
+static const unsigned depths[] = { 1, 3 };
+
+/* Open a path to a file with O_DIRECT, and without a name. Skips the test where that cannot be. */
+static int open_file(unsigned depth)
+{
+	char name[] = "zcdma-closed-XXXXXX";
+	int fd = mkstemp(name);
+
+	assert_true(fd >= 0);
+	unlink(name);
+	if (fcntl(fd, F_SETFL, O_DIRECT))
+		skip();
+	open_sim("sim:blocks=4,block=64K");
+	assert_int_equal(zcdma_path_open(ctx, src, "copy", fd, &path), 0);
+	if (depth > 1 && zcdma_path_set_depth(path, depth) == -EOPNOTSUPP)
+		skip();
+	return fd;
+}
+
 /* A file that has no room for more has read what it could not write. It ends with what it has, without what was reserved. */
 static void a_full_file(void **state)
 {
-	static const unsigned depths[] = { 1, 3 };
 	struct rlimit old;
 
 	(void)state;
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
 	signal(SIGXFSZ, SIG_IGN);
 	for (size_t i = 0; i < ARRAY_SIZE(depths); i++) {
-		char name[] = "zcdma-closed-XXXXXX";
-		int fd = mkstemp(name), rc = 0;
+		int fd = open_file(depths[i]), rc = 0;
 		struct stat st;
 
-		assert_true(fd >= 0);
-		rc = fcntl(fd, F_SETFL, O_DIRECT);
-		unlink(name);
-		if (rc)
-			skip();
-		open_sim("sim:blocks=4,block=64K");
-		assert_int_equal(zcdma_path_open(ctx, src, "copy", fd, &path), 0);
-		if (depths[i] > 1 && zcdma_path_set_depth(path, depths[i]) == -EOPNOTSUPP)
-			skip();
 		set_most(&old, 1 << 20);
 		while (!rc && (rc = zcdma_source_next(src, LIMIT_MS, &b)) == 1)
 			rc = zcdma_path_send(path, &b);
@@ -148,24 +156,12 @@ static void a_full_file(void **state)
 /* A file whose path is closed in the middle has all that the path took, and no more. */
 static void a_file_in_the_middle(void **state)
 {
-	static const unsigned depths[] = { 1, 3 };
-
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(depths); i++) {
-		char name[] = "zcdma-closed-XXXXXX";
-		int fd = mkstemp(name), rc;
+		int fd = open_file(depths[i]), rc;
 		struct stat st;
 
-		assert_true(fd >= 0);
-		rc = fcntl(fd, F_SETFL, O_DIRECT);
-		unlink(name);
-		if (rc)
-			skip();
-		open_sim("sim:blocks=4,block=64K");
 		zcdma_source_set_limit(src, 2 * 65536 + 100, 0);
-		assert_int_equal(zcdma_path_open(ctx, src, "copy", fd, &path), 0);
-		if (depths[i] > 1 && zcdma_path_set_depth(path, depths[i]) == -EOPNOTSUPP)
-			skip();
 		while ((rc = zcdma_source_next(src, LIMIT_MS, &b)) == 1)
 			assert_int_equal(zcdma_path_send(path, &b), 0);
 		assert_int_equal(rc, 0);
