@@ -145,7 +145,7 @@ static int next_of_pipe(struct handover_source *h, size_t max, struct zcdma_bloc
 		return not_plain(h);
 	if (rc != 1)
 		return rc;
-	/* Those of a ring that has ended are told until bytes follow on it. */
+	/* What a ring had that has ended stays in place until bytes follow on it. */
 	src->info.blocks = h->pipe->info.blocks;
 	src->info.block_size = h->pipe->info.block_size;
 	src->info.page_size = h->pipe->info.page_size;
