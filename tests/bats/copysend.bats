@@ -126,8 +126,10 @@ killed_by_another() {
     ended "$1"
 }
 
-# Statistics on request: nothing has moved since the last.
+# Statistics on request: nothing has moved since the last, and the kernel waits for the receiver to have room: the timer of
+# the connection is that of a probe of its window, 4 (Documentation/networking/proc_net_tcp.rst).
 stalled() {
     ask "$1"
-    tail -n 1 err | grep -q 'iB in .* 0.00 MB/s'
+    tail -n 1 err | grep -q 'iB in .* 0.00 MB/s' && awk -v port="$(printf ':%04X' "${TO##*:}")" \
+        'index($3, port) && $6 ~ /^04:/ { full = 1 } END { exit !full }' /proc/net/tcp
 }
