@@ -104,6 +104,18 @@ uint64_t zc_deadline(int timeout_ms);
 /* How long it is until then in ms, for poll(). */
 int zc_time_left(uint64_t deadline_ns);
 
+/*
+ * For a loop of looks and waits, each of which something may end at once all the time, as that of another path: returns whether
+ * the time was over at the last look already. *@over is false at first.
+ */
+static inline bool zc_was_over(uint64_t deadline_ns, bool *over)
+{
+	const bool was = *over;
+
+	*over = !zc_time_left(deadline_ns);
+	return was;
+}
+
 /* Read the first line of a small file such as a sysctl, without its newline. Returns false if it cannot be read. */
 bool zc_read_line(const char *path, char *buf, size_t len);
 

@@ -114,7 +114,7 @@ static int nap_ms(const struct zcdma_source *src, uint64_t deadline_ns)
 ZC_PUBLIC int zcdma_source_next(struct zcdma_source *src, int timeout_ms, struct zcdma_block *b)
 {
 	const uint64_t deadline = zc_deadline(timeout_ms);
-	bool last = false;
+	bool over = false;
 	int rc = src->started ? 0 : src->stopped && !src->active ? 0 : zcdma_source_start(src);
 
 	if (rc)
@@ -123,11 +123,9 @@ ZC_PUBLIC int zcdma_source_next(struct zcdma_source *src, int timeout_ms, struct
 		return 0;
 	src->untold = false;
 	while ((rc = try_next(src, b, timeout_ms)) == -EAGAIN && timeout_ms) {
-		/* Something of a path may be ready all the time. */
-		rc = last ? -ETIMEDOUT : 0;
+		rc = zc_was_over(deadline, &over) ? -ETIMEDOUT : 0;
 		if (rc)
 			break;
-		last = !zc_time_left(deadline);
 		rc = zc_wait_for_block(src, nap_ms(src, deadline));
 		if (rc == -ETIMEDOUT && zc_time_left(deadline))
 			rc = 0;
@@ -166,17 +164,16 @@ static int try_reclaim(struct zcdma_source *src, uint64_t *cookie)
 ZC_PUBLIC int zcdma_source_reclaim(struct zcdma_source *src, int timeout_ms, uint64_t *cookie)
 {
 	const uint64_t deadline = zc_deadline(timeout_ms);
-	bool last = false;
+	bool over = false;
 	int rc;
 
 	if (src->ops != &zc_source_memory)
 		return zc_fail_plain(src->ctx, EINVAL, "reclaim from %s: it has memory of its own",
 				     src->name);
 	while ((rc = try_reclaim(src, cookie)) == -EAGAIN && timeout_ms) {
-		rc = last ? -ETIMEDOUT : 0;
+		rc = zc_was_over(deadline, &over) ? -ETIMEDOUT : 0;
 		if (rc)
 			break;
-		last = !zc_time_left(deadline);
 		rc = zc_wait_for_paths(src, zc_time_left(deadline));
 		if (rc)
 			break;

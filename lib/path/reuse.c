@@ -285,14 +285,12 @@ static int wait_among(struct zcdma_path *path, unsigned what, uint64_t deadline_
 /* Push likewise, and wait until at most @most blocks are left to send. Returns -EINTR and -ETIMEDOUT too. */
 static int push_until(struct zcdma_path *path, unsigned most, uint64_t deadline_ns)
 {
-	bool last = false;
+	bool over = false;
 	int rc;
 
 	while ((rc = zc_reuse_push(path)) == -EAGAIN && path->queued > most) {
-		/* Something may be ready all the time. */
-		if (last)
+		if (zc_was_over(deadline_ns, &over))
 			return -ETIMEDOUT;
-		last = !zc_time_left(deadline_ns);
 		rc = wait_among(path, ZC_WAIT_ROOM, deadline_ns);
 		if (rc)
 			return rc;
@@ -385,14 +383,13 @@ void zc_reuse_forget(struct zcdma_path *path, bool first)
 
 static int reap_rest(struct zcdma_path *path, uint64_t deadline_ns)
 {
-	bool last = false;
+	bool over = false;
 	int rc = 0;
 
 	zc_reuse_reap(path);
 	while (!rc && path->stats.pending_blocks) {
-		if (last)
+		if (zc_was_over(deadline_ns, &over))
 			return -ETIMEDOUT;
-		last = !zc_time_left(deadline_ns);
 		rc = wait_among(path, ZC_WAIT_COMPLETION, deadline_ns);
 		zc_reuse_reap(path);
 	}
