@@ -319,11 +319,11 @@ valid_sigmf() {
 @test "record: --trigger: what was in the ring when it came, and what followed, in a file for each event" {
     local n
     "$ZCDMA" capture --json sim:block=16K,rate=4M,blocks=2048 -o e-%N --manifest m-%N --trigger=signal:USR2 \
-        --before 100ms --after 100ms >report 3>&- &
+        --before 100ms --after 1s >report 3>&- &
     CAPTURE=$!
     PIDS+=("$CAPTURE")
     until_true 20 handles "$CAPTURE" USR2
-    # An event lasts 100 ms, and has to have blocks: the device's thread runs.
+    # An event lasts 1 s, and has to have blocks: the device's thread runs.
     until_true 20 files 2 "/proc/$CAPTURE/task/*"
     for n in 1 2; do
         kill -USR2 "$CAPTURE"
@@ -337,9 +337,9 @@ valid_sigmf() {
     assert_equal "$(value events) $(value files)" '3 3'
     for n in 1 2; do
         zcdma verify -q --manifest m-00000$n e-00000$n
-        # One block after the other, of at least the time after the trigger.
+        # One block after the other, of at least the time after the trigger, but for what a busy machine is late.
         awk '!/^#/ { if (n++ && $1 != last + 1) exit 1; last = $1; if (n == 1) first = $4; end = $4 }
-            END { exit !(n > 1 && end - first >= 80000000) }' m-00000$n
+            END { exit !(n > 1 && end - first >= 800000000) }' m-00000$n
     done
     # A number in parentheses is a default in --help, and these have none.
     run -0 zcdma capture --help
